@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from functools import partial
 
-import structlog
 from pydantic import ValidationError
 
 from acp.chunk_fast_path import Kind
@@ -27,8 +26,6 @@ __all__ = ["Dispatch"]
 
 QUESTIONS = frozenset({"session/request_permission", "elicitation/create"})
 """What an agent asks of a person."""
-
-log = structlog.stdlib.get_logger("acp")
 
 
 class Dispatch:

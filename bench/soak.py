@@ -243,7 +243,7 @@ def _logged(folder: Path) -> Iterator[None]:
     handlers = root.handlers[:]
     logs.configure()
     root.handlers[:] = []
-    logs.keep(folder / "threadline.log")
+    logs.keep_log_file(folder / "threadline.log")
     try:
         yield
     finally:

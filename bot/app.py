@@ -27,10 +27,9 @@ from bot.intake.queue_notice import QueueNotices
 from bot.intake.recovery import Recovery
 from bot.interactions.cards import Cards
 from bot.interactions.continue_button import tell_made_way
-from bot.operations.health import Pulse
-from bot.operations.http_endpoint import Endpoint
+from bot.operations.health import Health
+from bot.operations.http_endpoint import MonitoringEndpoint
 from bot.operations.locks import journal_lock, user_lock
-from bot.operations.logs import redactor
 from bot.operations.metrics import Metrics
 from bot.operations.start_failure import NeedsPerson, StartFailed
 from bot.operations.systemd import notify
@@ -39,6 +38,7 @@ from bot.reply.order import ReplyOrder
 from bot.rest.api import DiscordApi
 from bot.rest.http_trace import trace
 from bot.rest.pacer import Pacer
+from bot.text.redaction import Redactor
 from pool.journal.database import JournalUnusable, put_aside
 from pool.journal.journal import Journal
 from pool.limits import Limits
@@ -105,7 +105,7 @@ class App:
         config, rest, pacer, metrics = self._config, DiscordApi(), Pacer(), Metrics()
         journal.on_moved = metrics.moved
         pacer.find_servers(rest.server_of)
-        agents, redact = Agents(config, journal), redactor(secrets_of(config))
+        agents, redact = Agents(config, journal), Redactor(secrets_of(config))
         audit = self._audit(redact)
         admission = Admission(rules=lambda: agents.config.rules, journal=journal, pacer=pacer, rest=rest, audit=audit)
         replies = ReplyOrder()
@@ -139,7 +139,7 @@ class App:
         context.on_turn_started = recovery.interruptions.went_on
         supervised = self._supervised = self._supervise(admission, context, pool, recovery, metrics)
         pacer.on_restored = supervised.wake
-        pulse = Pulse(lambda: supervised.connected, trouble=lambda: journal.trouble, away=lambda: pacer.trouble)
+        pulse = Health(lambda: supervised.connected, trouble=lambda: journal.trouble, away=lambda: pacer.trouble)
         metrics.watch(pool, cards, pulse)
         async with attachments, self._endpoint(metrics, pulse), asyncio.TaskGroup() as tasks:
             beating = tasks.create_task(pulse.run(), name="pulse")
@@ -167,13 +167,13 @@ class App:
         return audit
 
     @asynccontextmanager
-    async def _endpoint(self, metrics: Metrics, pulse: Pulse) -> AsyncIterator[None]:
+    async def _endpoint(self, metrics: Metrics, pulse: Health) -> AsyncIterator[None]:
         """Serve figures and health, where the configuration says so. Raises `StartFailed`."""
         if self._config.metrics.address is None:
             yield
             return
         host, port = self._config.metrics.address
-        endpoint = Endpoint(host, port, metrics=metrics, pulse=pulse)
+        endpoint = MonitoringEndpoint(host, port, metrics=metrics, pulse=pulse)
         try:
             self.metrics_address = await endpoint.open()
         except OSError as error:

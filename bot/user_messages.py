@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from acp import AgentClosed
 from bot.text.markdown import LIMIT, code_block, escape
 from bot.text.printable import visible
-from bot.text.redaction import without_tokens
+from bot.text.redaction import redact_tokens
 from pool.conversation_context import CancelResult
 from pool.exchange import (
     Cancelled,
@@ -339,7 +339,7 @@ def closing(outcome: Outcome, *, said: bool, redact: Callable[[str], str]) -> li
 
 
 def _error(error: Exception, redact: Callable[[str], str]) -> list[str]:
-    reason, _, rest = without_tokens(redact(str(error))).partition("\n")
+    reason, _, rest = redact_tokens(redact(str(error))).partition("\n")
     lines = [f"❌ {escape(reason[:500])}"]
     if rest:
         lines.append(code_block(rest[-1000:]))

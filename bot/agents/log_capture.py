@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-__all__ = ["LogRecorder", "StderrTap", "attached"]
+__all__ = ["LogRecorder", "StderrTap", "capture_log"]
 
 _OF_THE_LOG = {"event", "level", "logger", "timestamp"}
 """Members of a log line that are not about the event."""
@@ -18,7 +18,7 @@ _NO_FAULT = {_STDERR, "agent is not given everything"}
 
 
 @contextmanager
-def attached(handler: logging.Handler) -> Iterator[None]:
+def capture_log(handler: logging.Handler) -> Iterator[None]:
     """Give `handler` what the client logs at its level and above, and keep it from the log meanwhile."""
     logger = logging.getLogger("acp")
     before = logger.level, logger.propagate

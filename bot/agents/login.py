@@ -18,9 +18,9 @@ from acp import Agent, RemoteError
 from acp.schema import AuthMethod
 from bot.config.agents import AgentConfig
 
-from .log_capture import StderrTap, attached
+from .log_capture import StderrTap, capture_log
 
-__all__ = ["LoginFailed", "TerminalLogin", "ask_agent", "login_words", "own_login"]
+__all__ = ["LoginFailed", "TerminalLogin", "agent_login", "login_advice", "preset_login"]
 
 
 class LoginFailed(Exception):
@@ -53,12 +53,12 @@ class TerminalLogin:
             raise LoginFailed(f"{program!r} could not be started: {error.strerror}") from None
 
 
-def login_words(agent: str) -> str:
+def login_advice(agent: str) -> str:
     """Say what to do about `AuthRequired`: the command, for the agent's name in the configuration."""
     return f"Somebody must log in to the agent first. Where Threadline runs: threadline login {agent}"
 
 
-def own_login(agent: AgentConfig) -> TerminalLogin | None:
+def preset_login(agent: AgentConfig) -> TerminalLogin | None:
     """Return the command that the agent's preset knows, or None. Raises `LoginFailed` where it is not installed."""
     if agent.known is None or not agent.known.login:
         return None
@@ -74,7 +74,7 @@ def own_login(agent: AgentConfig) -> TerminalLogin | None:
     return TerminalLogin((program, *args), agent.cwd, env)
 
 
-async def ask_agent(agent: AgentConfig, method_id: str, tell: Callable[[str], None]) -> TerminalLogin | None:
+async def agent_login(agent: AgentConfig, method_id: str, tell: Callable[[str], None]) -> TerminalLogin | None:
     """Start the agent and use the way to log in that it names: `method_id`, or the first, terminals before others.
 
     Returns the command to run, or None where the agent has done it all by itself; `tell` then gets what the person must
@@ -87,7 +87,7 @@ async def ask_agent(agent: AgentConfig, method_id: str, tell: Callable[[str], No
         if method.type == "terminal":
             return _in_terminal(agent, method)
         tell(f"The agent logs in by itself, by {method.name or method.id}. It may want you to do something meanwhile.")
-        with attached(StderrTap(tell)):
+        with capture_log(StderrTap(tell)):
             await running.authenticate(method.id)
     except RemoteError as error:
         raise LoginFailed(str(error)) from None

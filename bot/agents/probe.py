@@ -17,8 +17,8 @@ from acp.schema import AgentCapabilities, TextBlock, ToolCallUpdate
 from bot.config.agents import AgentConfig
 from bot.config.presets import PRESETS
 
-from .log_capture import LogRecorder, attached
-from .login import LoginFailed, login_words, own_login
+from .log_capture import LogRecorder, capture_log
+from .login import LoginFailed, login_advice, preset_login
 from .probe_result import ProbeResult, Verdict
 
 __all__ = ["probe_agent"]
@@ -61,7 +61,7 @@ async def probe_agent(name: str, agent: AgentConfig, *, prompts: bool = True) ->
     )
     listener = LogRecorder()
     with (
-        attached(listener),
+        capture_log(listener),
         tempfile.TemporaryDirectory(prefix="threadline-doctor-", ignore_cleanup_errors=True) as folder,
     ):
         try:
@@ -273,9 +273,9 @@ def _missing(agent: AgentConfig) -> Iterator[str]:
 
 
 def _login_advice(name: str, agent: AgentConfig) -> Iterator[str]:
-    yield login_words(name)
+    yield login_advice(name)
     try:
-        own = own_login(agent)
+        own = preset_login(agent)
     except LoginFailed as error:
         yield str(error)
         return

@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 from acp import paths
 from acp.client_side.refusal import RequestRefused
 from acp.client_side.roots import Entry, Roots
-from bot.text.sizes import LARGEST, in_words
+from bot.text.sizes import MAX_FILE_BYTES, format_size
 
 __all__ = ["LinkedFiles", "WorkspaceFiles"]
 
@@ -77,12 +77,14 @@ class WorkspaceFiles:
         try:
             self._require_fit(os.fstat(descriptor))
             data = bytearray()
-            while len(data) <= LARGEST and (piece := os.read(descriptor, min(_PIECE, LARGEST + 1 - len(data)))):
+            while len(data) <= MAX_FILE_BYTES and (
+                piece := os.read(descriptor, min(_PIECE, MAX_FILE_BYTES + 1 - len(data)))
+            ):
                 data += piece
         finally:
             os.close(descriptor)
-        if len(data) > LARGEST:
-            raise _Withheld(f"it is larger than {in_words(LARGEST)}")
+        if len(data) > MAX_FILE_BYTES:
+            raise _Withheld(f"it is larger than {format_size(MAX_FILE_BYTES)}")
         if not data:
             raise _Withheld("it is empty")
         return bytes(data)
@@ -92,8 +94,8 @@ class WorkspaceFiles:
             raise _Withheld("it is not a regular file")
         if any(_is_same(status, own) for own in self._withheld):
             raise _Withheld("it belongs to the bot")
-        if status.st_size > LARGEST:
-            raise _Withheld(f"{in_words(status.st_size)} are more than {in_words(LARGEST)}")
+        if status.st_size > MAX_FILE_BYTES:
+            raise _Withheld(f"{format_size(status.st_size)} are more than {format_size(MAX_FILE_BYTES)}")
 
 
 def _is_same(status: os.stat_result, own: Path) -> bool:

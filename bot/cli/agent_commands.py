@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 
 from acp import AcpError
-from bot.agents.login import LoginFailed, TerminalLogin, ask_agent, own_login
+from bot.agents.login import LoginFailed, TerminalLogin, agent_login, preset_login
 from bot.agents.probe import probe_agent
 from bot.agents.probe_result import ProbeResult, as_json, as_lines, print_table
 from bot.config.agents import AgentConfig
@@ -19,8 +19,9 @@ from bot.config.schema import Config
 from bot.config.secrets import secrets_of
 from bot.operations import logs
 from bot.operations.process import protect_process
+from bot.text.redaction import Redactor
 
-from .common import CONFIG, fail, loaded, work_through
+from .common import CONFIG, fail, load_or_fail, run_async
 
 __all__ = ["doctor", "login"]
 
@@ -35,14 +36,14 @@ def doctor(agent: str, path: Path, *, as_data: bool) -> None:
     Starts all agents, or the one named AGENT. Each gets two short prompts, which cost what prompts cost. It works in
     its own directory and in a temporary one; what it asks is refused.
     """
-    config = loaded(path)
+    config = load_or_fail(path)
     logs.configure(secrets_of(config), level=logging.WARNING)
     protect_process()
     agents = _named(config, agent) if agent else config.agents.by_name
-    redact = logs.redactor(secrets_of(config))
+    redact = Redactor(secrets_of(config))
     found = []
     for name, settings in agents.items():
-        found.append(work_through(probe_agent(name, settings)))
+        found.append(run_async(probe_agent(name, settings)))
         if not as_data:
             _show(found[-1], redact)
     if as_data:
@@ -69,12 +70,12 @@ def login(agent: str, path: Path, method: str) -> None:
 
     It has the environment and the directory that the bot gives it.
     """
-    config = loaded(path)
+    config = load_or_fail(path)
     logs.configure(secrets_of(config), level=logging.ERROR)
     protect_process()
     settings = _named(config, agent)[agent]
     try:
-        command = (None if method else own_login(settings)) or work_through(ask_agent(settings, method, click.echo))
+        command = (None if method else preset_login(settings)) or run_async(agent_login(settings, method, click.echo))
         if command is None:
             click.echo(f"The agent has logged in. To see whether it works: threadline doctor {agent}")
         else:

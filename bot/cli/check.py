@@ -8,15 +8,16 @@ import click
 from bot.agents.probe import probe_agent
 from bot.agents.probe_result import ProbeResult
 from bot.config.load import read_config
-from bot.config.requirements import unmet, warnings
+from bot.config.requirements import unmet_requirements, warnings
 from bot.config.secrets import secrets_of
 from bot.operations import logs
+from bot.text.redaction import Redactor
 
-from .common import CONFIG, loaded, work_through
+from .common import CONFIG, load_or_fail, run_async
 from .discord_check import discord_findings
-from .findings import Finding, Level, show
+from .findings import Finding, Level, print_findings
 
-__all__ = ["check", "checked"]
+__all__ = ["check", "run_check"]
 
 
 @click.command()
@@ -28,16 +29,16 @@ def check(path: Path, *, offline: bool) -> None:
     Reads the configuration, looks at Discord, starts each agent and shakes hands. Nothing is posted, and no agent is
     prompted.
     """
-    raise SystemExit(0 if checked(path, offline=offline) else 1)
+    raise SystemExit(0 if run_check(path, offline=offline) else 1)
 
 
-def checked(path: Path, *, offline: bool = False) -> bool:
+def run_check(path: Path, *, offline: bool = False) -> bool:
     """Check and print; return whether nothing has failed. A configuration that cannot be read ends the program."""
-    config = loaded(path, read_config)
+    config = load_or_fail(path, read_config)
     logs.configure(secrets_of(config), level=logging.WARNING)
     found = [Finding("configuration", Level.WELL, f"{path} reads well")]
     found += [Finding("configuration", Level.WARNING, warning) for warning in warnings(config)]
-    problems = [Finding(".".join(keys[:2]), Level.FAILED, line) for keys, line in unmet(config)]
+    problems = [Finding(".".join(keys[:2]), Level.FAILED, line) for keys, line in unmet_requirements(config)]
 
     async def look() -> None:
         if not offline:
@@ -49,8 +50,8 @@ def checked(path: Path, *, offline: bool = False) -> bool:
             if f"agents.{name}" not in lacking:
                 found.append(_agent(await probe_agent(name, agent, prompts=False)))
 
-    work_through(look())
-    show(found, logs.redactor(secrets_of(config)))
+    run_async(look())
+    print_findings(found, Redactor(secrets_of(config)))
     return not any(finding.level is Level.FAILED for finding in found)
 
 

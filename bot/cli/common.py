@@ -10,12 +10,12 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from bot.config.document import ConfigError
-from bot.config.env_file import beside, read_variables
+from bot.config.env_file import read_variables, variables_path
 from bot.config.load import load
 from bot.config.schema import Config
 from bot.operations.process import watch_children
 
-__all__ = ["CONFIG", "fail", "loaded", "work_through"]
+__all__ = ["CONFIG", "fail", "load_or_fail", "run_async"]
 
 _T = TypeVar("_T")
 
@@ -30,12 +30,12 @@ CONFIG = click.option(
 )
 
 
-def loaded(path: Path, read: Callable[[Path], Config] = load) -> Config:
+def load_or_fail(path: Path, read: Callable[[Path], Config] = load) -> Config:
     """Read the configuration, with the variables beside it, or end with exit code 2."""
     if not path.exists():
         fail(f"{path}: there is no such file; threadline init writes one", 2)
     try:
-        for name, value in read_variables(beside(path)).items():
+        for name, value in read_variables(variables_path(path)).items():
             os.environ.setdefault(name, value)
         return read(path)
     except ConfigError as error:
@@ -49,7 +49,7 @@ def fail(reason: str, code: int) -> NoReturn:
     raise SystemExit(code)
 
 
-def work_through(work: Coroutine[Any, Any, _T]) -> _T:
+def run_async(work: Coroutine[Any, Any, _T]) -> _T:
     """Run work that may start agents. SIGTERM ends it as Ctrl-C does: in order, with no process left."""
 
     async def until_told() -> _T:

@@ -11,7 +11,7 @@ import click
 
 from bot.cli.init import config_template as first_config
 from bot.config.presets import PRESETS
-from bot.config.toml_writer import quoted
+from bot.config.toml_writer import toml_string
 
 from .common import fail
 
@@ -57,10 +57,10 @@ def agent_lines(choice: str) -> list[str]:
     if choice == "auto":
         for name, preset in PRESETS.items():
             if shutil.which(preset.command):
-                return [f"preset = {quoted(name)}"]
+                return [f"preset = {toml_string(name)}"]
         raise NoAgent(f"none of these agents was found on PATH: {', '.join(sorted(PRESETS))}")
     try:
-        chosen = first_config.typed(choice) if choice else SCRIPTED
+        chosen = first_config.split_command(choice) if choice else SCRIPTED
     except ValueError as error:
         raise NoAgent(f"--agent: {error} in {choice!r}") from None
     known = PRESETS.get(chosen[0]) or next((each for each in PRESETS.values() if each.command == chosen[0]), None)

@@ -13,13 +13,13 @@ from bot.operations.start_failure import StartFailed
 from .discord_probe import DiscordProbe, connect_probe, lacks_in
 from .findings import Finding, Level
 
-__all__ = ["discord_findings", "portal"]
+__all__ = ["discord_findings", "portal_url"]
 
 LISTED = 20
 """Channels that are told one by one where all of a server's are meant, and users that are looked up."""
 
 
-def portal(application_id: int) -> str:
+def portal_url(application_id: int) -> str:
     """Return the page of the developer portal with the bot's switches."""
     return f"https://discord.com/developers/applications/{application_id}/bot"
 
@@ -44,7 +44,7 @@ def _application(probe: DiscordProbe) -> Iterator[Finding]:
     owner = application.team.name if application.team is not None else application.owner.name
     yield Finding("token", Level.WELL, f"is that of {probe.user}, an application of {owner}")
     if application.bot_public:
-        words = f"everybody may invite it to their server; turn Public Bot off: {portal(application.id)}"
+        words = f"everybody may invite it to their server; turn Public Bot off: {portal_url(application.id)}"
         yield Finding("bot_public", Level.WARNING, words)
 
 

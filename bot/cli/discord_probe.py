@@ -13,7 +13,7 @@ import discord
 
 from bot.access.bot_permissions import BESIDE_VOICE, IN_CHANNEL, IN_FORUM, Lacks
 from bot.config.schema import DiscordConfig
-from bot.gateway.connection import LoginRefused, close, end, in_words, prepare, why_pointless
+from bot.gateway.connection import LoginRefused, close, describe_error, end, prepare, why_pointless
 from bot.operations.start_failure import StartFailed
 
 __all__ = ["ChannelFacts", "DiscordProbe", "connect_probe", "lacks_in"]
@@ -194,4 +194,4 @@ def _failure(error: BaseException | None) -> StartFailed:
         return StartFailed("Discord closed the connection")
     if pointless := why_pointless(error):
         return LoginRefused(pointless)
-    return StartFailed(f"cannot connect to Discord: {in_words(error)}")
+    return StartFailed(f"cannot connect to Discord: {describe_error(error)}")

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from bot.text.printable import visible
 
-__all__ = ["Finding", "Level", "show", "table"]
+__all__ = ["Finding", "Level", "findings_table", "print_findings"]
 
 
 NARROW = 60
@@ -39,20 +39,20 @@ class Finding:
 _STYLES = {Level.WELL: "green", Level.WARNING: "yellow", Level.FAILED: "bold red"}
 
 
-def show(findings: Iterable[Finding], redact: Callable[[str], str]) -> None:
+def print_findings(findings: Iterable[Finding], redact: Callable[[str], str]) -> None:
     """Print a table on a terminal that is wide enough, else a line for each line of words: level, subject and words."""
     # What others wrote, an agent for one, must not act upon the terminal.
     rows = [Finding(visible(row.subject), row.level, visible(redact(row.words))) for row in findings]
     console = Console()
     if sys.stdout.isatty() and console.width >= NARROW:
-        console.print(table(rows, console.width))
+        console.print(findings_table(rows, console.width))
         return
     for row in rows:
         for line in row.words.splitlines():
             click.echo(f"{row.level:<8} {row.subject}: {line}")
 
 
-def table(rows: Iterable[Finding], width: int) -> Table:
+def findings_table(rows: Iterable[Finding], width: int) -> Table:
     """Draw the findings, at most `width` columns wide. However long a subject is, most of it is left to the words."""
     drawn = Table(show_header=False)
     drawn.add_column(overflow="fold", max_width=width // 3)

@@ -6,13 +6,13 @@ from pathlib import Path
 import click
 
 from bot.cli.init.config_template import TOKEN
-from bot.config.env_file import beside, write_variables
-from bot.config.toml_writer import written
+from bot.config.env_file import variables_path, write_variables
+from bot.config.toml_writer import toml_value
 
 from .common import fail
 from .openab import Translation, translate
 
-__all__ = ["configuration", "migrate"]
+__all__ = ["config_text", "migrate"]
 
 
 @click.command()
@@ -43,28 +43,28 @@ def migrate(file: Path, output: Path, *, force: bool) -> None:
         fail(f"{file}: has no table [discord]; is it the config.toml of openab?", 2)
     try:
         done = translate(old)
-        text = configuration(done, file.name)
+        text = config_text(done, file.name)
     except (TypeError, ValueError, AttributeError) as error:
         fail(f"{file}: has a value of another kind than openab takes: {error}", 2)
-    if done.token and beside(output).exists() and not force:
-        fail(f"{beside(output)} exists; --force writes it anew", 2)
+    if done.token and variables_path(output).exists() and not force:
+        fail(f"{variables_path(output)} exists; --force writes it anew", 2)
     try:
         output.write_text(text, encoding="utf-8")
         if done.token:
-            write_variables(beside(output), [f"{TOKEN}={done.token}"])
+            write_variables(variables_path(output), [f"{TOKEN}={done.token}"])
     except OSError as error:
         fail(f"{output} cannot be written: {error.strerror}", 1)
     _tell(done, output)
 
 
-def configuration(done: Translation, source: str) -> str:
+def config_text(done: Translation, source: str) -> str:
     """Write the file."""
     lines = [
         f"# Taken over from {source}. docs/configuration.md explains every key. To see whether it works:",
         "# threadline check",
     ]
     for table, keys in done.tables.items():
-        lines += ["", f"[{table}]", *(f"{key} = {written(value)}" for key, value in keys.items())]
+        lines += ["", f"[{table}]", *(f"{key} = {toml_value(value)}" for key, value in keys.items())]
     return "\n".join(lines) + "\n"
 
 
@@ -74,5 +74,5 @@ def _tell(done: Translation, output: Path) -> None:
             click.echo(f"{title}:")
             for line in lines:
                 click.echo(f"  {line}")
-    token = f"; the token is in {beside(output)}, readable by you alone" if done.token else ""
+    token = f"; the token is in {variables_path(output)}, readable by you alone" if done.token else ""
     click.echo(f"Written: {output}{token}. Next: threadline check -c {output}")

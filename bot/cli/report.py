@@ -19,14 +19,15 @@ import click
 from bot.agents.probe import probe_agent
 from bot.agents.probe_result import as_lines
 from bot.config.document import ConfigError
-from bot.config.env_file import beside, read_variables
+from bot.config.env_file import read_variables, variables_path
 from bot.config.load import load
 from bot.config.schema import Config
-from bot.config.secrets import TELLING, secrets_of
-from bot.config.toml_writer import listed, quoted
+from bot.config.secrets import SECRET_NAME, secrets_of
+from bot.config.toml_writer import toml_array, toml_string
 from bot.operations import logs
+from bot.text.redaction import Redactor
 
-from .common import CONFIG, fail, work_through
+from .common import CONFIG, fail, run_async
 
 __all__ = ["redacted_lines", "report"]
 
@@ -36,7 +37,7 @@ LINES = 200
 LIBRARIES = ("discord.py", "aiohttp", "pydantic", "structlog", "click", "rich")
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_NAME = rf"[\w.-]*(?:{TELLING.pattern})[\w.-]*"
+_NAME = rf"[\w.-]*(?:{SECRET_NAME.pattern})[\w.-]*"
 _BEHIND = re.compile(rf"\A[^\s=]*?{_NAME}=(?P<rest>.+)", re.IGNORECASE | re.DOTALL)
 """An argument that begins with a telling name and an equals sign: all the rest may be secret."""
 _CALLER = re.compile(r"(?<=://)[^/@\s]+(?=@)")
@@ -51,7 +52,7 @@ _WITHIN = re.compile(
 )
 """A secret within a text: who calls an address, what stands behind a telling name, a key that is known by its looks."""
 _NAMES_NEXT = re.compile(
-    rf"-[\w-]*(?:{TELLING.pattern})[\w-]*|(?-i:[A-Z0-9_]*(?:{TELLING.pattern})[A-Z0-9_]*)", re.IGNORECASE
+    rf"-[\w-]*(?:{SECRET_NAME.pattern})[\w-]*|(?-i:[A-Z0-9_]*(?:{SECRET_NAME.pattern})[A-Z0-9_]*)", re.IGNORECASE
 )
 """An argument behind which a secret comes: an option like --api-key, or the name of a variable."""
 _CONCEALED = "[secret]"
@@ -83,7 +84,7 @@ def _sections(path: Path, *, agents: bool) -> Iterator[str]:
     yield from ("# Threadline report", "", "## Versions", "", *_fenced(_versions()))
     secrets: set[str] = set()
     try:
-        for name, value in read_variables(beside(path)).items():
+        for name, value in read_variables(variables_path(path)).items():
             os.environ.setdefault(name, value)
             secrets.add(value)
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -91,16 +92,16 @@ def _sections(path: Path, *, agents: bool) -> Iterator[str]:
         yield from ("## Configuration", "", *_fenced([f"cannot be read: {getattr(error, 'strerror', None) or error}"]))
         return
     secrets |= set(_secrets(raw))
-    redact = logs.redactor(secrets)
+    redact = Redactor(secrets)
     yield from ("## Configuration", "", *_fenced(map(redact, redacted_lines(raw))))
     try:
         config = load(path)
     except ConfigError as error:
         yield from ("It cannot be used:", "", *_fenced(redact(str(error)).splitlines()))
         return
-    redact = logs.redactor({*secrets, *secrets_of(config), *_given_to_agents(config)})
+    redact = Redactor({*secrets, *secrets_of(config), *_given_to_agents(config)})
     if agents:
-        found = [redact(line) for line in work_through(_examined(config))]
+        found = [redact(line) for line in run_async(_examined(config))]
         yield from ("## Agents", "", *_fenced(found))
     yield from ("## Last log lines", "", *_fenced(map(redact, _last_lines(config.log_file))))
 
@@ -155,7 +156,7 @@ def redacted_lines(raw: dict[str, Any]) -> list[str]:
 
 def _flat(table: dict[str, Any], prefix: str, *, concealed: bool) -> Iterator[tuple[str, Any, bool]]:
     for key, value in table.items():
-        hidden = concealed or key in {"env", "headers"} or bool(TELLING.search(key))
+        hidden = concealed or key in {"env", "headers"} or bool(SECRET_NAME.search(key))
         if isinstance(value, dict):
             yield from _flat(value, f"{prefix}{key}.", concealed=hidden)
         elif isinstance(value, list) and value and isinstance(value[0], dict):
@@ -168,9 +169,9 @@ def _flat(table: dict[str, Any], prefix: str, *, concealed: bool) -> Iterator[tu
 def _shown(value: Any, *, concealed: bool) -> str:
     match value:
         case str():
-            return quoted(_CONCEALED if concealed and not _VARIABLE.fullmatch(value) else _argument(value))
+            return toml_string(_CONCEALED if concealed and not _VARIABLE.fullmatch(value) else _argument(value))
         case list():
-            return listed(_arguments([str(each) for each in value])) if not concealed else quoted(_CONCEALED)
+            return toml_array(_arguments([str(each) for each in value])) if not concealed else toml_string(_CONCEALED)
         case bool():
             return str(value).lower()
         case _:

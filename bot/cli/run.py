@@ -12,12 +12,12 @@ import click
 from bot.config.requirements import warnings
 from bot.config.secrets import secrets_of
 from bot.operations import logs
-from bot.operations.loop_watchdog import Watchdog
+from bot.operations.loop_watchdog import LoopWatchdog
 from bot.operations.process import protect_process, spare_collector, watch_children
 from bot.operations.start_failure import StartFailed
 from pool.journal.database import JournalBusy, JournalError, JournalUnusable
 
-from .common import CONFIG, fail, loaded
+from .common import CONFIG, fail, load_or_fail
 
 __all__ = ["run"]
 
@@ -43,10 +43,10 @@ def run(path: Path, log_format: logs.Form, log_level: str, *, new_journal: bool)
     """Connect to Discord and work until stopped."""
     from bot.app import App  # noqa: PLC0415 - to describe the command needs no Discord library
 
-    config = loaded(path)
+    config = load_or_fail(path)
     logs.configure(secrets_of(config), level=logging.getLevelNamesMapping()[log_level.upper()], form=log_format)
     with suppress(OSError):  # A journal that cannot be there either is told of below.
-        logs.keep(config.log_file, secrets_of(config))
+        logs.keep_log_file(config.log_file, secrets_of(config))
     for warning in warnings(config):
         click.echo(f"threadline: warning: {warning}", err=True)
     protect_process()
@@ -55,7 +55,7 @@ def run(path: Path, log_format: logs.Form, log_level: str, *, new_journal: bool)
 
     async def work() -> None:
         watch_children()
-        with Watchdog():
+        with LoopWatchdog():
             await App(config, new_journal=new_journal).run()
 
     try:

@@ -9,7 +9,7 @@ import click
 
 from .common import CONFIG, fail
 
-__all__ = ["service", "unit"]
+__all__ = ["service", "unit_text"]
 
 
 @click.command()
@@ -21,7 +21,7 @@ def service(path: Path) -> None:
     """
     if not path.is_file():
         fail(f"{path}: there is no such file; threadline init writes one", 2)
-    click.echo(unit(_program(), path.absolute()), nl=False)
+    click.echo(unit_text(_program(), path.absolute()), nl=False)
 
 
 def _program() -> tuple[str, ...]:
@@ -32,7 +32,7 @@ def _program() -> tuple[str, ...]:
     return (sys.executable, "-m", "bot")
 
 
-def unit(program: tuple[str, ...], configuration: Path) -> str:
+def unit_text(program: tuple[str, ...], configuration: Path) -> str:
     """Write the unit."""
     start = " ".join(map(_escaped, (*program, "run", "-c", str(configuration))))
     return f"""\

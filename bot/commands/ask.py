@@ -15,7 +15,7 @@ from discord import app_commands
 
 from bot import user_messages as words
 from bot.access.gate import Place, Right, in_place
-from bot.agents.options import Command as OwnCommand
+from bot.agents.agent_options import Command as OwnCommand
 from bot.interactions.bot_client import admitted
 from bot.prompt.discord_message import tags_of
 from bot.prompt.request import Attachment, Quote, Request, read_request, sent_at, write_request
@@ -31,7 +31,7 @@ from pool.journal.posted_requests import PostedRequest
 
 from .command_client import Interaction
 
-__all__ = ["ABOUT_FORM", "asking_commands", "offer_agents", "take_question"]
+__all__ = ["ABOUT_FORM", "ask_commands", "offer_agents", "submit_question"]
 
 ABOUT_FORM = re.compile(r"threadline:about:(?P<message>[0-9]{1,20})")
 """The id of the form in which one asks about a message."""
@@ -55,7 +55,7 @@ Files = list[tuple[str, bytes]]
 log = structlog.stdlib.get_logger("bot")
 
 
-def asking_commands() -> list[Command | app_commands.ContextMenu]:
+def ask_commands() -> list[Command | app_commands.ContextMenu]:
     """Make the commands."""
     ask: Command = app_commands.Command(
         name="ask", description="Ask an agent: in a channel this opens a thread, in a thread it goes on.", callback=_ask
@@ -262,7 +262,7 @@ async def _ask_about(interaction: Interaction, message: discord.Message) -> None
         await interaction.response.send_modal(form)
 
 
-async def take_question(interaction: Interaction, match: re.Match[str]) -> None:
+async def submit_question(interaction: Interaction, match: re.Match[str]) -> None:
     """Take what was asked about a message, in a form whose id is all that is needed of it: the gate is asked again."""
     entered = Form.entered(_ABOUT, interaction.data or {}).get("question")
     message_id, channel_id = int(match["message"]), interaction.channel_id or 0

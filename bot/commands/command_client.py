@@ -6,7 +6,7 @@ from typing import TypeAlias
 import discord
 import structlog
 
-from bot.agents.options import AgentOptions, read_offers
+from bot.agents.agent_options import AgentOptions, read_options
 from bot.config.reload import Reloaded
 from bot.conversation.exchange_context import ExchangeContext
 from bot.intake.intake import Intake
@@ -40,7 +40,7 @@ class CommandClient(BotClient):
         """Return what a thread's agent can be set to and told now, or could when it went to sleep; for people."""
         conversation = self.pool.conversation(thread_id)
         session = None if conversation is None else conversation.lease.session
-        offers = read_offers(self.journal.threads.offers(thread_id)) if session is None else AgentOptions.of(session)
+        offers = read_options(self.journal.threads.offers(thread_id)) if session is None else AgentOptions.of(session)
         return offers.without(self.redact)
 
     async def archive(self, thread_id: int) -> str:

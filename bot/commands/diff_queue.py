@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 from weakref import WeakValueDictionary
 
-from .git_changes import Changes, GitFailed, changes
+from .git_changes import Changes, GitFailed, read_changes
 
 __all__ = ["DiffQueue"]
 
@@ -26,7 +26,7 @@ class DiffQueue:
         """By directory and `roots` what has not begun: it will see all that is there now."""
 
     async def changes(self, directory: Path, roots: Sequence[Path]) -> Changes:
-        """Look at a directory as `bot.commands.git_changes.changes` does, when it is its turn. Raises `GitFailed`."""
+        """Look at a directory as `read_changes` does, when it is its turn. Raises `GitFailed`."""
         key = (directory, *roots)
         if (coming := self._next.get(key)) is not None:
             return await asyncio.shield(coming)
@@ -36,7 +36,7 @@ class DiffQueue:
             try:
                 async with place, self._slots:
                     del self._next[key]
-                    found = await changes(directory, roots)
+                    found = await read_changes(directory, roots)
             finally:
                 if self._next.get(key) is coming:
                     del self._next[key]

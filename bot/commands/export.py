@@ -21,7 +21,7 @@ from bot.text.redaction import Redactor
 from .command_client import Interaction
 from .git_changes import Changes, GitFailed
 
-__all__ = ["showing_commands"]
+__all__ = ["export_commands"]
 
 MESSAGES = 2000
 """Messages of a thread that are exported, the newest."""
@@ -33,7 +33,7 @@ LINES, WIDTH = 1500, 8 * 1024 * 1024
 """Characters of the list of files that are shown, and bytes of an exported thread."""
 
 
-def showing_commands() -> list[app_commands.Command[Any, Any, Any]]:
+def export_commands() -> list[app_commands.Command[Any, Any, Any]]:
     """Make the commands."""
     return [
         app_commands.Command(

@@ -18,9 +18,9 @@ import structlog
 from acp import SpawnFailed
 from acp.paths import Lanes, look
 
-from .git_safety import GitFailed, check, read_regular
+from .git_safety import GitFailed, check_repository, read_regular
 
-__all__ = ["Changes", "GitFailed", "changes"]
+__all__ = ["Changes", "GitFailed", "read_changes"]
 
 GIT_SECONDS = 15.0
 """Bound of one call."""
@@ -73,7 +73,7 @@ class Changes:
     nested: bool = False
 
 
-async def changes(directory: Path, roots: Sequence[Path]) -> Changes:
+async def read_changes(directory: Path, roots: Sequence[Path]) -> Changes:
     """Look at what differs in `directory` from the last commit, new files included. Raises `GitFailed`.
 
     `roots` are the directories where an agent may have written, `directory` among them.
@@ -133,7 +133,9 @@ def _objects(
     here, own, common = directory.resolve(), git_directory.resolve(), common.resolve()
     if not here.is_relative_to(top.resolve()):
         raise GitFailed("the repository's working tree is elsewhere")
-    check(here, [root.resolve() for root in roots], own, common, (own / worktree).resolve() if worktree else None)
+    check_repository(
+        here, [root.resolve() for root in roots], own, common, (own / worktree).resolve() if worktree else None
+    )
     return common / "objects"
 
 

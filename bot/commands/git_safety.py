@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-__all__ = ["GitFailed", "check", "read_regular"]
+__all__ = ["GitFailed", "check_repository", "read_regular"]
 
 MOST_OBJECTS: Final = 500_000
 """Files below `objects` that are looked at; git packs them long before there are so many."""
@@ -28,7 +28,7 @@ class GitFailed(Exception):
     """There is nothing to show; the text says why."""
 
 
-def check(here: Path, roots: Sequence[Path], own: Path, common: Path, worktree: Path | None) -> None:
+def check_repository(here: Path, roots: Sequence[Path], own: Path, common: Path, worktree: Path | None) -> None:
     """Refuse what leads out of the `roots`, where an agent writes, and does not lead back. Raises `GitFailed`.
 
     `own` is the git directory of the working directory `here`, `common` the one that it shares with others, `worktree`

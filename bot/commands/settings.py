@@ -15,7 +15,7 @@ from acp import AcpError
 from acp.session_options import Choice, Option, Value
 from bot import user_messages as words
 from bot.access.gate import Right
-from bot.agents.options import AgentOptions, write_offers
+from bot.agents.agent_options import AgentOptions, write_options
 from bot.interactions.bot_client import admitted
 from bot.interactions.components import Button, Component, Menu, view_of
 from bot.text.markdown import escape
@@ -213,7 +213,7 @@ async def _set(interaction: Interaction, option: Option, choice: Choice) -> None
             return
         _record(interaction, option, choice)
         offers = client.offers(thread_id).with_value(option.option_id, value)
-        client.journal.threads.set_offers(thread_id, write_offers(offers))  # What a menu shows from now on.
+        client.journal.threads.set_offers(thread_id, write_options(offers))  # What a menu shows from now on.
         await interaction.response.edit_message(content=f"{named}, as soon as the agent is awake.", view=None)
         return
     # At once, for the agent may take its time.

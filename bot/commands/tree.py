@@ -18,9 +18,9 @@ from pool.conversation_context import CancelResult
 from pool.journal.journal import Journal, JournalUnwritable
 
 from .agent import agent_command
-from .ask import asking_commands
+from .ask import ask_commands
 from .command_client import CommandClient, Interaction
-from .export import showing_commands
+from .export import export_commands
 from .queue import queue_commands
 from .sessions import session_commands
 from .settings import setting_commands
@@ -55,7 +55,7 @@ class CommandTree(app_commands.CommandTree[CommandClient]):
         ):
             name = callback.__name__.removeprefix("_")
             self.add_command(app_commands.Command(name=name, description=description, callback=callback))
-        families = (session_commands(), asking_commands(), queue_commands(), setting_commands(), showing_commands())
+        families = (session_commands(), ask_commands(), queue_commands(), setting_commands(), export_commands())
         for command in [*chain.from_iterable(families), agent_command(), status_command(), _help_command(self)]:
             self.add_command(command)
 

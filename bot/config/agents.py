@@ -11,12 +11,12 @@ from acp import Client, FileSystem, Launch, Terminals, environment
 
 from .mcp_servers import ServerConfig
 from .presets import PRESETS, Preset
-from .values import Name, Permission, PresetName, Table
+from .values import ConfigTable, Name, Permission, PresetName
 
 __all__ = ["AgentConfig", "AgentsConfig"]
 
 
-class AgentConfig(Table):
+class AgentConfig(ConfigTable):
     """`[agents.NAME]`. What is not given comes from the preset, if one is named."""
 
     preset: PresetName = ""
@@ -94,7 +94,7 @@ class AgentConfig(Table):
         )
 
 
-class AgentsConfig(Table):
+class AgentsConfig(ConfigTable):
     """`[agents]`: the one that is used where nothing else is said, and others by their names."""
 
     model_config = ConfigDict(extra="allow")

@@ -11,12 +11,12 @@ from pathlib import Path
 
 from .document import ConfigError
 
-__all__ = ["beside", "read_variables", "write_variables"]
+__all__ = ["read_variables", "variables_path", "write_variables"]
 
 _LINE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
 
 
-def beside(configuration: Path) -> Path:
+def variables_path(configuration: Path) -> Path:
     """Return where the variables of a configuration are, if there are any."""
     return configuration.parent / f"{configuration.stem}.env"
 

@@ -8,10 +8,10 @@ from typing import Any
 from .agents import AgentConfig, AgentsConfig
 from .document import ConfigError, Document, read
 from .file_exposure import readable_by_others, writable_by_others
-from .requirements import READABLE, unmet
+from .requirements import READABLE, unmet_requirements
 from .schema import AuditConfig, Config, JournalConfig
 from .secrets import TOKEN, literal_secrets
-from .values import at_home
+from .values import expand_home
 
 __all__ = ["load", "read_config"]
 
@@ -19,7 +19,7 @@ __all__ = ["load", "read_config"]
 def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
     """Read the file, and see that what it needs is there. Raises `ConfigError`."""
     config = read_config(path, environ)
-    if problems := unmet(config):
+    if problems := unmet_requirements(config):
         raise ConfigError("\n".join(line for _, line in problems))
     return config
 
@@ -46,7 +46,7 @@ def _resolved(config: Config, base: Path) -> Config:
     """Make paths absolute; relative ones are meant from `base`, the directory of the configuration file."""
     agents = {name: _placed(agent, base) for name, agent in config.agents.by_name.items()}
     channels = {
-        channel_id: channel.model_copy(update={"cwd": channel.cwd and str(base / at_home(Path(channel.cwd)))})
+        channel_id: channel.model_copy(update={"cwd": channel.cwd and str(base / expand_home(Path(channel.cwd)))})
         for channel_id, channel in config.channels.items()
     }
     update: dict[str, Any] = {"agents": AgentsConfig.model_construct(None, **agents), "channels": channels}
@@ -58,5 +58,5 @@ def _resolved(config: Config, base: Path) -> Config:
 
 
 def _placed(agent: AgentConfig, base: Path) -> AgentConfig:
-    others = tuple(base / at_home(each) for each in agent.additional_directories)
-    return agent.model_copy(update={"cwd": base / at_home(agent.cwd), "additional_directories": others})
+    others = tuple(base / expand_home(each) for each in agent.additional_directories)
+    return agent.model_copy(update={"cwd": base / expand_home(agent.cwd), "additional_directories": others})

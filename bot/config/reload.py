@@ -10,9 +10,9 @@ from .document import ConfigError
 from .load import load
 from .schema import ChannelConfig, Config
 
-__all__ = ["Reloaded", "reload", "taken_over"]
+__all__ = ["Reloaded", "apply_reloadable", "reload"]
 
-LIVE = {
+RELOADABLE = {
     "access": frozenset({"guilds", "channels", "users", "approvers", "admins"}),
     "threads": frozenset(
         {"mention", "mention_roles", "bots", "trusted_bots", "bot_turns", "auto_archive_minutes"},
@@ -44,15 +44,15 @@ class Reloaded:
 def reload(running: Config) -> Reloaded:
     """Read the file of a running configuration again."""
     try:
-        return taken_over(running, load(running.file))
+        return apply_reloadable(running, load(running.file))
     except ConfigError as error:
         return Reloaded(running, mistake=str(error))
 
 
-def taken_over(running: Config, new: Config) -> Reloaded:
+def apply_reloadable(running: Config, new: Config) -> Reloaded:
     """Put what may change of a new configuration into the running one."""
     update: dict[str, Any] = {"channels": dict(_channels(running, new))}
-    for table, keys in LIVE.items():
+    for table, keys in RELOADABLE.items():
         fresh = {key: getattr(getattr(new, table), key) for key in keys}
         update[table] = getattr(running, table).model_copy(update=fresh)
     config = running.model_copy(update=update)

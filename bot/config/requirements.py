@@ -14,7 +14,7 @@ from .file_exposure import readable_by_others
 from .schema import ChannelConfig, Config
 from .secrets import literal_secrets
 
-__all__ = ["READABLE", "unmet", "warnings"]
+__all__ = ["READABLE", "unmet_requirements", "warnings"]
 
 READABLE = "others may read what stands here; use a variable, or close the file"
 
@@ -22,7 +22,7 @@ LONGEST_WAY = 1000
 """Entries that are followed to a file; links that lead in a circle lead nowhere."""
 
 
-def unmet(config: Config) -> list[Problem]:
+def unmet_requirements(config: Config) -> list[Problem]:
     """Return what does not hold on this machine: the parts of the key, and a line that names the file too."""
     document = config.document
     return [(keys, document.located(keys, words)) for keys, words in _unmet(config)] if document else []

@@ -15,21 +15,21 @@ from .values import (
     Address,
     Approvers,
     Channels,
+    ConfigTable,
     Endpoint,
     PeopleList,
     Permission,
     Size,
     Snowflake,
-    Table,
     Token,
-    at_home,
+    expand_home,
     state_directory,
 )
 
 __all__ = ["ChannelConfig", "Config"]
 
 
-class DiscordConfig(Table):
+class DiscordConfig(ConfigTable):
     """`[discord]`."""
 
     token: Token
@@ -37,7 +37,7 @@ class DiscordConfig(Table):
     """Base address of another Discord-compatible server; empty: Discord."""
 
 
-class AccessConfig(Table):
+class AccessConfig(ConfigTable):
     """`[access]`."""
 
     guilds: frozenset[Snowflake] = frozenset()
@@ -54,7 +54,7 @@ class AccessConfig(Table):
         return self
 
 
-class ChannelConfig(Table):
+class ChannelConfig(ConfigTable):
     """`[channels.ID]`: what is different in one channel and its threads."""
 
     agent: str = "default"
@@ -64,7 +64,7 @@ class ChannelConfig(Table):
     permission: Literal["", Permission] = ""
 
 
-class PoolConfig(Table):
+class PoolConfig(ConfigTable):
     """`[pool]`."""
 
     max_agents: Annotated[int, Field(ge=1, le=1000)] = 8
@@ -78,7 +78,7 @@ class PoolConfig(Table):
     reminder_hours: Annotated[float, Field(ge=0)] = 2
 
 
-class CatchUpConfig(Table):
+class CatchUpConfig(ConfigTable):
     """`[catch_up]`."""
 
     hours: Annotated[float, Field(gt=0, le=24 * 14)] = 24
@@ -89,7 +89,7 @@ _STYLE = Style()
 """How replies look where the configuration says nothing."""
 
 
-class ReplyConfig(Table):
+class ReplyConfig(ConfigTable):
     """`[reply]`."""
 
     tables: Tables = _STYLE.tables
@@ -112,7 +112,7 @@ class ReplyConfig(Table):
         )
 
 
-class ReactionsConfig(Table):
+class ReactionsConfig(ConfigTable):
     """`[reactions]`."""
 
     enabled: bool = True
@@ -125,7 +125,7 @@ class ReactionsConfig(Table):
         return Reactions(self.enabled, self.keep, self.progress)
 
 
-class ThreadsConfig(Table):
+class ThreadsConfig(ConfigTable):
     """`[threads]`."""
 
     mention: Mention = "involved"
@@ -139,7 +139,7 @@ class ThreadsConfig(Table):
     auto_archive_minutes: Literal[60, 1440, 4320, 10080] = 4320
 
 
-class JournalConfig(Table):
+class JournalConfig(ConfigTable):
     """`[journal]`."""
 
     path: str = ""
@@ -148,7 +148,7 @@ class JournalConfig(Table):
     def file(self) -> Path:
         """Where the journal is."""
         if self.path:
-            return at_home(Path(self.path))
+            return expand_home(Path(self.path))
         return state_directory() / "threadline.db"
 
     @property
@@ -157,7 +157,7 @@ class JournalConfig(Table):
         return self.file.with_suffix(".attachments").absolute()
 
 
-class AuditConfig(Table):
+class AuditConfig(ConfigTable):
     """`[audit]`."""
 
     path: str = ""
@@ -165,10 +165,10 @@ class AuditConfig(Table):
     @property
     def file(self) -> Path | None:
         """Where the audit log is, if one is wanted."""
-        return at_home(Path(self.path)) if self.path else None
+        return expand_home(Path(self.path)) if self.path else None
 
 
-class MetricsConfig(Table):
+class MetricsConfig(ConfigTable):
     """`[metrics]`."""
 
     listen: Address = ""
@@ -180,7 +180,7 @@ class MetricsConfig(Table):
         return (host.strip("[]"), int(port)) if self.listen else None
 
 
-class Config(Table):
+class Config(ConfigTable):
     """The whole file."""
 
     discord: DiscordConfig
@@ -247,5 +247,5 @@ class Config(Table):
         beside = (journal.with_name(journal.name + suffix) for suffix in ("-wal", "-shm", ".lock"))
         audit = () if self.audit.file is None else (self.audit.file,)
         configuration = dict.fromkeys((self._file, self._given))
-        secrets = map(variables.beside, configuration)
+        secrets = map(variables.variables_path, configuration)
         return (*configuration, *secrets, journal, *beside, self.log_file, *audit)

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from .document import Variable
 from .schema import Config
 
-__all__ = ["TELLING", "TOKEN", "literal_secrets", "secrets_of"]
+__all__ = ["SECRET_NAME", "TOKEN", "literal_secrets", "secrets_of"]
 
-TELLING = re.compile(r"KEY|TOKEN|SECRET|PASS|CREDENTIAL|AUTH|COOKIE|PRIVATE|SIGNATURE|\bSIG\b", re.IGNORECASE)
+SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASS|CREDENTIAL|AUTH|COOKIE|PRIVATE|SIGNATURE|\bSIG\b", re.IGNORECASE)
 """Names of what is secret: of variables, and of headers."""
 
 TOKEN = ("discord", "token")
@@ -31,8 +31,8 @@ def secrets_of(config: Config, environ: Mapping[str, str] = os.environ) -> tuple
     given = [value for keys, value in variables if not _TABLES.isdisjoint(keys)]
     for agent in config.agents.by_name.values():
         tables = [agent.env, *(table for server in agent.mcp_servers for table in (server.env, server.headers))]
-        given += [value for table in tables for name, value in table.items() if TELLING.search(name)]
-        given += [environ[name] for name in agent.inherit_env if name in environ and TELLING.search(name)]
+        given += [value for table in tables for name, value in table.items() if SECRET_NAME.search(name)]
+        given += [environ[name] for name in agent.inherit_env if name in environ and SECRET_NAME.search(name)]
     given += [match[1] for value in given if (match := _AUTHORIZATION.fullmatch(value))]
     return (config.discord.token.get_secret_value(), *(value for value in given if not _is_path(value)))
 
@@ -50,7 +50,7 @@ def _secret_keys(config: Config) -> Iterator[tuple[str, ...]]:
         for number, server in enumerate(agent.mcp_servers):
             at = ("agents", name, "mcp_servers", str(number))
             tables |= {(*at, "env"): server.env, (*at, "headers"): server.headers}
-        yield from ((*at, key) for at, table in tables.items() for key in table if TELLING.search(key))
+        yield from ((*at, key) for at, table in tables.items() for key in table if SECRET_NAME.search(key))
 
 
 def _is_path(value: str) -> bool:

@@ -3,21 +3,21 @@
 from collections.abc import Iterable
 from typing import Any
 
-__all__ = ["listed", "quoted", "written"]
+__all__ = ["toml_array", "toml_string", "toml_value"]
 
 
-def quoted(value: object) -> str:
+def toml_string(value: object) -> str:
     """Return a text as a TOML string, whatever is in it."""
     plain = str(value).replace("\\", "\\\\").replace('"', '\\"')
     return '"' + "".join(letter if letter.isprintable() else f"\\U{ord(letter):08x}" for letter in plain) + '"'
 
 
-def listed(values: Iterable[object]) -> str:
+def toml_array(values: Iterable[object]) -> str:
     """Return texts as a TOML array of strings."""
-    return f"[{', '.join(map(quoted, values))}]"
+    return f"[{', '.join(map(toml_string, values))}]"
 
 
-def written(value: Any) -> str:
+def toml_value(value: Any) -> str:
     """Return a value as TOML has it. Raises TypeError for what TOML has no value for."""
     match value:
         case bool():
@@ -25,12 +25,12 @@ def written(value: Any) -> str:
         case int() | float():
             return f"{value:g}" if isinstance(value, float) else str(value)
         case str():
-            return quoted(value)
+            return toml_string(value)
         case list() | tuple():
-            return f"[{', '.join(map(written, value))}]"
+            return f"[{', '.join(map(toml_value, value))}]"
         case dict():
             return (
-                f"{{ {', '.join(f'{quoted(key)} = {written(each)}' for key, each in value.items())} }}"
+                f"{{ {', '.join(f'{toml_string(key)} = {toml_value(each)}' for key, each in value.items())} }}"
                 if value
                 else "{}"
             )

@@ -17,6 +17,7 @@ __all__ = [
     "Address",
     "Approvers",
     "Channels",
+    "ConfigTable",
     "Endpoint",
     "Name",
     "PeopleList",
@@ -24,20 +25,19 @@ __all__ = [
     "PresetName",
     "Size",
     "Snowflake",
-    "Table",
     "Token",
-    "at_home",
+    "expand_home",
     "state_directory",
 ]
 
 
-class Table(BaseModel):
+class ConfigTable(BaseModel):
     """A table of the configuration: every key known, every value checked, nothing changed later."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
 
-def at_home(path: Path) -> Path:
+def expand_home(path: Path) -> Path:
     """Replace a leading `~`; the home of nobody stays as it is written, and is then not found."""
     try:
         return path.expanduser()
@@ -47,7 +47,7 @@ def at_home(path: Path) -> Path:
 
 def state_directory() -> Path:
     """Return where this account's Threadline keeps what outlasts a run (XDG Base Directory, `XDG_STATE_HOME`)."""
-    return at_home(Path(os.environ.get("XDG_STATE_HOME") or "~/.local/state")) / "threadline"
+    return expand_home(Path(os.environ.get("XDG_STATE_HOME") or "~/.local/state")) / "threadline"
 
 
 def _snowflake(value: object) -> int:

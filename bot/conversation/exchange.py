@@ -31,7 +31,7 @@ from acp.schema import (
 )
 from bot import user_messages as words
 from bot.access.gate import Place
-from bot.agents.login import login_words
+from bot.agents.login import login_advice
 from bot.agents.workspace_files import LinkedFiles
 from bot.config.appearance import EYE, WAITING
 from bot.interactions.stop_button import stop_view
@@ -44,7 +44,7 @@ from bot.reply.reply import Reply
 from bot.reply.status_reactions import StatusReactions
 from bot.reply.typing_indicator import TypingIndicator
 from bot.text.markdown import escape
-from bot.text.redaction import Redacting
+from bot.text.redaction import StreamRedactor
 from pool.exchange import (
     Cancelled,
     Completed,
@@ -122,7 +122,7 @@ class Exchange:
         self._linked_files: LinkedFiles | None = None
         self._session_lines = SessionLines(self.reply, context.agents, threads, redact)
         self._questions = AgentQuestions(context.cards, redact=redact, tell=context.tell)
-        self._redacting = Redacting(redact)
+        self._redacting = StreamRedactor(redact)
         self._turn_log = TurnLog(request.thread_id, request.message_id, request.author_id)
         self._reason: str | None = None
         """Why it ended, as the journal says it."""
@@ -405,7 +405,7 @@ class Exchange:
             self.reply.line(words.DROPPED)
             self._destination.start()
         if isinstance(outcome, Failed) and isinstance(outcome.error, AuthRequired):
-            self.reply.line(f"-# {login_words(self._context.agents.name(self.request.thread_id))}")
+            self.reply.line(f"-# {login_advice(self._context.agents.name(self.request.thread_id))}")
 
     def _complete(self, outcome: Outcome) -> Trailer | None:
         """Say what the turn came to, where the asker notices it; return the message that calls them."""

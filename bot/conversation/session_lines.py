@@ -2,7 +2,7 @@
 
 from acp import Session
 from bot import user_messages as words
-from bot.agents.options import AgentOptions, introduction, write_offers
+from bot.agents.agent_options import AgentOptions, introduction, write_options
 from bot.agents.registry import Agents
 from bot.reply.reply import Reply
 from bot.text.redaction import Redactor
@@ -60,7 +60,7 @@ class SessionLines:
     def remember_offers(self) -> None:
         """Write down what the agent offers, for when it sleeps."""
         if self._session is not None:
-            offers = write_offers(AgentOptions.of(self._session))
+            offers = write_options(AgentOptions.of(self._session))
             if offers != self._threads.offers(self._thread_id):
                 self._threads.set_offers(self._thread_id, offers)
 

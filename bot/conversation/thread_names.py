@@ -8,7 +8,7 @@ from bot.prompt.request import Request
 from bot.rest.api import DiscordApi, RestError, TryLater
 from bot.rest.backoff import ATTEMPTS, Backoff
 from bot.rest.pacer import ApiCall, Bucket, Pacer, Urgency
-from bot.text.redaction import without_tokens
+from bot.text.redaction import redact_tokens
 from pool.journal.threads import ThreadRows
 
 __all__ = ["NAME", "NEUTRAL", "ThreadNames", "name_for", "thread_name"]
@@ -87,7 +87,7 @@ def thread_name(text: str) -> str:
 
     What turns text around, and what nobody sees but in an emoji, is left out.
     """
-    words = " ".join(without_tokens(text[:LOOKED_AT]).translate(_UNSEEN).split())
+    words = " ".join(redact_tokens(text[:LOOKED_AT]).translate(_UNSEEN).split())
     if not words.strip(_JOINERS):
         return ""
     if len(words) <= NAME:

@@ -1,6 +1,6 @@
 """The registry of buttons, menus and forms, by their ids. Each asks the gate first."""
 
-from bot.commands.ask import ABOUT_FORM, take_question
+from bot.commands.ask import ABOUT_FORM, submit_question
 from bot.commands.settings import OptionMenu, PageButton
 from bot.interactions.continue_button import GoOnButton
 from bot.interactions.queue_buttons import DropMenu, QueueButton
@@ -17,5 +17,5 @@ COMPONENTS = (
     *(GoOnButton, QueueButton, DropMenu, OptionMenu, PageButton),
 )
 
-FORMS = {AGENTS_FORM: take_form, ABOUT_FORM: take_question}
+FORMS = {AGENTS_FORM: take_form, ABOUT_FORM: submit_question}
 """What takes a form that was sent, by the form's id."""

@@ -12,7 +12,17 @@ import yarl
 from bot.operations.start_failure import NeedsPerson
 from bot.rest.errors import reason_of
 
-__all__ = ["CLOSE_SECONDS", "LoginRefused", "close", "end", "in_words", "intents", "leave", "prepare", "why_pointless"]
+__all__ = [
+    "CLOSE_SECONDS",
+    "LoginRefused",
+    "close",
+    "describe_error",
+    "end",
+    "intents",
+    "leave",
+    "prepare",
+    "why_pointless",
+]
 
 CLOSE_SECONDS = 2.0
 """Bound on closing the connection to Discord."""
@@ -132,7 +142,7 @@ def why_pointless(error: Exception) -> str:
             return ""
 
 
-def in_words(error: Exception) -> str:
+def describe_error(error: Exception) -> str:
     """Say why a connection ended."""
     match error:
         case aiohttp.ClientConnectorError():

@@ -19,7 +19,7 @@ from bot.rest.api import DiscordApi
 from bot.rest.circuit_breaker import PROBE_SECONDS
 
 from .client import ThreadlineClient
-from .connection import CLOSE_SECONDS, LoginRefused, close, end, in_words, prepare, why_pointless
+from .connection import CLOSE_SECONDS, LoginRefused, close, describe_error, end, prepare, why_pointless
 from .identify_limit import TooManyIdentifies
 
 __all__ = ["Pauses", "SupervisedClient"]
@@ -109,8 +109,11 @@ class SupervisedClient:
             if isinstance(why, StartFailed):
                 return why
             wait = pauses.after(lasted=loop.time() - started, identified=client.ws is not None)
-            log.warning("connection to Discord lost", reason=in_words(why), again_in=wait)
-            notify(f"EXTEND_TIMEOUT_USEC={(wait + TRY_SECONDS) * 1e6:.0f}", f"STATUS=Discord is away: {in_words(why)}")
+            log.warning("connection to Discord lost", reason=describe_error(why), again_in=wait)
+            notify(
+                f"EXTEND_TIMEOUT_USEC={(wait + TRY_SECONDS) * 1e6:.0f}",
+                f"STATUS=Discord is away: {describe_error(why)}",
+            )
             await self._pause(wait)
             if isinstance(why, TooManyIdentifies):
                 await asyncio.sleep(why.seconds)
@@ -155,6 +158,6 @@ class SupervisedClient:
                 return LoginRefused(pointless)
             if not self._was_greeted:
                 where = self._config.endpoint or "Discord"
-                return StartFailed(f"cannot connect to {where}: {in_words(error)}")
+                return StartFailed(f"cannot connect to {where}: {describe_error(error)}")
             return error
         return ConnectionError("the connection was closed")

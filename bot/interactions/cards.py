@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any
 
 import discord
-import structlog
 
 from acp import OpenQuestions
 from acp.jsonrpc import RequestId
@@ -36,8 +35,6 @@ ANSWERED = 1000
 """Questions that were answered and are remembered, for whoever presses a moment later."""
 
 Item = discord.ui.Item[Any]
-
-log = structlog.stdlib.get_logger("bot")
 
 
 @dataclass(frozen=True, slots=True)

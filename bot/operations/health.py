@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
-__all__ = ["Pulse"]
+__all__ = ["Health"]
 
 BEAT_SECONDS = 1.0
 """How often the loop says that it goes round."""
@@ -16,7 +16,7 @@ DOWN_SECONDS = 120.0
 """How long the gateway may be gone; Discord's own restarts, and ours, take less."""
 
 
-class Pulse:
+class Health:
     """Beats once a second while `run` runs."""
 
     def __init__(

@@ -5,19 +5,19 @@ Served by the bot's own event loop: an answer is itself a sign that the loop goe
 
 from aiohttp import web
 
-from .health import Pulse
+from .health import Health
 from .metrics import Metrics
 
-__all__ = ["Endpoint"]
+__all__ = ["MonitoringEndpoint"]
 
 CLOSE_SECONDS = 1.0
 """What a request in progress gets when the bot stops."""
 
 
-class Endpoint:
+class MonitoringEndpoint:
     """The server. Nothing it answers is secret, and it takes no orders."""
 
-    def __init__(self, host: str, port: int, *, metrics: Metrics, pulse: Pulse) -> None:
+    def __init__(self, host: str, port: int, *, metrics: Metrics, pulse: Health) -> None:
         """Prepare the endpoint; port 0 is any free one."""
         self._host = host
         self._port = port

@@ -14,7 +14,7 @@ import structlog
 from bot.text.printable import visible
 from bot.text.redaction import Redactor
 
-__all__ = ["Form", "configure", "keep", "redactor"]
+__all__ = ["Form", "configure", "keep_log_file"]
 
 
 KEPT_BYTES = 1_048_576
@@ -29,11 +29,6 @@ _SHARED: list[Any] = [
     structlog.stdlib.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
-
-
-def redactor(secrets: Iterable[str]) -> Redactor:
-    """Make a function that takes these secrets out of a text."""
-    return Redactor(secrets)
 
 
 def configure(secrets: Iterable[str] = (), *, level: int = logging.INFO, form: Form = "auto") -> None:
@@ -57,7 +52,7 @@ def configure(secrets: Iterable[str] = (), *, level: int = logging.INFO, form: F
     )
 
 
-def keep(path: Path, secrets: Iterable[str] = ()) -> None:
+def keep_log_file(path: Path, secrets: Iterable[str] = ()) -> None:
     """Keep the last lines in a file too, as JSON, for `threadline report`. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     handler = _Kept(path, maxBytes=KEPT_BYTES, backupCount=1, encoding="utf-8")
@@ -77,7 +72,7 @@ class _Kept(RotatingFileHandler):
 
 
 def _formatter(secrets: Iterable[str], *, pretty: bool) -> structlog.stdlib.ProcessorFormatter:
-    redact = redactor(secrets)
+    redact = Redactor(secrets)
 
     def harmless(text: str) -> str:
         """Take secrets out; and where people read it, let no agent's text steer their terminal."""

@@ -20,7 +20,7 @@ import structlog
 
 from .systemd import notify
 
-__all__ = ["Watchdog"]
+__all__ = ["LoopWatchdog"]
 
 ROUND_SECONDS = 1.0
 """How often the loop is asked for a sign of life."""
@@ -40,7 +40,7 @@ JOIN_SECONDS = 1.0
 log = structlog.stdlib.get_logger("bot")
 
 
-class Watchdog:
+class LoopWatchdog:
     """Watches the running loop for as long as the context lasts, and tells systemd that it goes round."""
 
     def __init__(self, end: Callable[[int], object] = os._exit) -> None:

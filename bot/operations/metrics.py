@@ -25,7 +25,7 @@ from pool.conversation_context import ConversationState as Doing
 from pool.journal.journal import NEW, MessageState
 from pool.pool import Pool
 
-from .health import Pulse
+from .health import Health
 
 __all__ = ["Metrics"]
 
@@ -126,7 +126,7 @@ class Metrics:
 
     # ---- what is
 
-    def watch(self, pool: Pool, cards: Cards, pulse: Pulse) -> None:
+    def watch(self, pool: Pool, cards: Cards, pulse: Health) -> None:
         """Read these whenever the figures are asked for."""
         self._pool = pool
         self._registry.register(_Present(pool, cards, pulse))
@@ -143,7 +143,7 @@ class Metrics:
 class _Present(Collector):
     """What is now; read in one go, without an await."""
 
-    def __init__(self, pool: Pool, cards: Cards, pulse: Pulse) -> None:
+    def __init__(self, pool: Pool, cards: Cards, pulse: Health) -> None:
         self._pool = pool
         self._cards = cards
         self._pulse = pulse

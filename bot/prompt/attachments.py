@@ -20,11 +20,11 @@ from yarl import URL
 
 from acp.client_side.refusal import RequestRefused
 from acp.schema import PromptCapabilities, ResourceLink, TextBlock
-from bot.text.sizes import in_words
+from bot.text.sizes import format_size
 
 from .attachment_store import AttachmentStore, safe_name
 from .formatting import Part, disarm
-from .inline import INLINE_BYTES, LARGEST_INLINE, inline, text_in
+from .inline import INLINE_BYTES, LARGEST_INLINE, decode_text, inline
 from .request import Attachment, Request
 
 __all__ = ["Attachments", "Fetched"]
@@ -146,14 +146,14 @@ class Attachments:
             raise _Skipped(f"one prompt takes {FILES} files")
         most = min(FILE_BYTES, ALL_BYTES - fetched.size)
         if attachment.size > most:
-            raise _Skipped(f"{in_words(attachment.size)} are more than {in_words(most)}")
+            raise _Skipped(f"{format_size(attachment.size)} are more than {format_size(most)}")
         size = await asyncio.to_thread(self._saved.size, path)
         if size != attachment.size:  # Not there, or by this name another one, which the message has lost since.
             size = await self._fetch(attachment, path, most, fresh)
         fetched.size += size
         if attachment.name == MESSAGE_FILE and size <= MESSAGE_BYTES:
             data = await asyncio.to_thread(self._saved.read, thread_id, path.as_uri())
-            text = None if data is None else text_in(data)
+            text = None if data is None else decode_text(data)
             if text is not None and text.strip():  # A block with nothing in it is refused by model services.
                 return TextBlock(text=disarm(text))
         name = disarm(attachment.name)
@@ -189,7 +189,7 @@ class Attachments:
                 for piece in (received,) if packing is None else packing.pieces(received):
                     size += len(piece)
                     if size > most:
-                        raise _Skipped(f"it is larger than {in_words(most)}")
+                        raise _Skipped(f"it is larger than {format_size(most)}")
                     file.write(piece)
                     await asyncio.sleep(0)  # Some bytes may unfold to megabytes: others have their turn in between.
         if packing is not None:

@@ -10,7 +10,7 @@ import discord
 
 from bot.text.file_names import file_name
 
-from .request import Attachment, Quote, Request, moment, sent_at
+from .request import Attachment, Quote, Request, format_time, sent_at
 
 __all__ = [
     "Name",
@@ -125,7 +125,7 @@ def mentioned_in(text: str) -> list[int]:
 
 def _time(seconds: int) -> str | None:
     try:
-        return moment(datetime.fromtimestamp(seconds, UTC))
+        return format_time(datetime.fromtimestamp(seconds, UTC))
     except (ValueError, OverflowError, OSError):
         return None
 
@@ -180,7 +180,7 @@ def _quotes(message: discord.Message, me: discord.abc.User | None) -> Iterator[Q
     for snapshot in message.message_snapshots:
         text = _all_of(readable(snapshot.content, _names(message)), snapshot)
         files = _files(message, snapshot.attachments)
-        yield Quote("forward", text, moment(snapshot.created_at), attachments=files)
+        yield Quote("forward", text, format_time(snapshot.created_at), attachments=files)
     reference = message.reference
     if reference is None or message.type is not discord.MessageType.reply:
         return

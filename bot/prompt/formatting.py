@@ -17,7 +17,7 @@ from acp.schema import ResourceLink, TextBlock
 
 from .request import Attachment, Quote, Request, sent_at
 
-__all__ = ["EARLIER_CHARACTERS", "RECENT_CHARACTERS", "TAG", "Part", "context", "disarm", "prompt"]
+__all__ = ["EARLIER_CHARACTERS", "RECENT_CHARACTERS", "TAG", "Part", "context_block", "disarm", "prompt"]
 
 TAG: Final = "threadline-context"
 
@@ -99,10 +99,10 @@ def prompt(
     quotes = [quote for request in requests for quote in request.quotes]
     if len(parts) == 1 and requests[-1].text.startswith("/") and not (quotes or any(told.values())):
         return parts
-    return [*parts, context(_facts(requests, quoted) | {name: value for name, value in told.items() if value})]
+    return [*parts, context_block(_facts(requests, quoted) | {name: value for name, value in told.items() if value})]
 
 
-def context(facts: Mapping[str, Any]) -> TextBlock:
+def context_block(facts: Mapping[str, Any]) -> TextBlock:
     """Write the block. It is meant for the agent alone (schema: Annotations)."""
     line = to_json({"schema": SCHEMA, "note": NOTE, **facts}).decode().translate(_ESCAPED)
     return TextBlock.model_validate(

@@ -9,7 +9,7 @@ from acp.schema import AudioBlock, EmbeddedResource, ImageBlock, PromptCapabilit
 
 from .formatting import disarm
 
-__all__ = ["INLINE_BYTES", "LARGEST_INLINE", "inline", "text_in"]
+__all__ = ["INLINE_BYTES", "LARGEST_INLINE", "decode_text", "inline"]
 
 IMAGE_BYTES: Final = 3_900_000
 AUDIO_BYTES: Final = 4 * 1024 * 1024
@@ -36,7 +36,7 @@ def inline(link: ResourceLink, data: bytes, capabilities: PromptCapabilities) ->
         if not capabilities.audio or len(data) > AUDIO_BYTES:
             return None
         return AudioBlock(data=base64.b64encode(data).decode(), mime_type=kind)
-    if not capabilities.embedded_context or len(data) > TEXT_BYTES or (text := text_in(data)) is None:
+    if not capabilities.embedded_context or len(data) > TEXT_BYTES or (text := decode_text(data)) is None:
         return None
     return EmbeddedResource(resource={"uri": link.uri, "mimeType": kind or "text/plain", "text": disarm(text)})
 
@@ -48,7 +48,7 @@ def _image_kind(data: bytes) -> str | None:
     return next((kind for start, kind in _IMAGES.items() if data.startswith(start)), None)
 
 
-def text_in(data: bytes) -> str | None:
+def decode_text(data: bytes) -> str | None:
     """Return the text that a file holds; None where it holds something else."""
     try:
         return None if b"\0" in data else data.decode("utf-8-sig")

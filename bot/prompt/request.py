@@ -7,7 +7,16 @@ from typing import Literal
 
 from pydantic import TypeAdapter
 
-__all__ = ["Attachment", "Quote", "Request", "belong_together", "moment", "read_request", "sent_at", "write_request"]
+__all__ = [
+    "Attachment",
+    "Quote",
+    "Request",
+    "belong_together",
+    "format_time",
+    "read_request",
+    "sent_at",
+    "write_request",
+]
 
 TOGETHER = 10
 TOGETHER_CHARACTERS = 20_000
@@ -116,9 +125,9 @@ def read_request(text: str) -> Request:
 
 def sent_at(message_id: int) -> str:
     """Return when a message was written, in UTC and to the second: its id says so (Discord, Snowflakes)."""
-    return moment(_EPOCH + timedelta(milliseconds=message_id >> 22))
+    return format_time(_EPOCH + timedelta(milliseconds=message_id >> 22))
 
 
-def moment(time: datetime) -> str:
+def format_time(time: datetime) -> str:
     """Write a time down."""
     return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

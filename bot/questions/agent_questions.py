@@ -17,7 +17,7 @@ from acp import (
 from acp.jsonrpc import RequestId
 from acp.schema import ToolCallUpdate
 from bot.interactions.cards import Cards, Where
-from bot.text.redaction import Redactor, without
+from bot.text.redaction import Redactor, redact_value
 
 from .broker import QuestionBroker
 
@@ -28,7 +28,7 @@ class AgentQuestions:
     """Those that an agent asks in the name of one exchange."""
 
     def __init__(self, cards: Cards, *, redact: Redactor, tell: Callable[[int, str], None]) -> None:
-        """Start without a question. `tell` posts into a channel; `redact` takes secrets out of text for people."""
+        """Start redact_value a question. `tell` posts into a channel; `redact` takes secrets out of text for people."""
         self._cards = cards
         self._redact = redact
         self._tell = tell
@@ -80,7 +80,7 @@ class AgentQuestions:
             broker = QuestionBroker(self._cards, questions, where, tell=lambda line: self._tell(where.channel_id, line))
             self._out_of_turn = questions, broker
         broker = self._out_of_turn[1]
-        match without(event, self._redact):
+        match redact_value(event, self._redact):
             case Elicitation() as asked:
                 if any(each.request_id == asked.request_id for each in questions.unanswered):
                     broker.elicit(asked)
@@ -95,7 +95,7 @@ class AgentQuestions:
             broker.remind(request_id, seconds_left)
 
     def unanswered(self, request_id: RequestId, why: str) -> None:
-        """Say on the card why it ends without an answer, and with the next prompt to the agent."""
+        """Say on the card why it ends redact_value an answer, and with the next prompt to the agent."""
         for broker in self._brokers:
             broker.unanswered(request_id, why)
 

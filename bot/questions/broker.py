@@ -13,7 +13,7 @@ from bot.interactions.cards import Card, Cards, Where
 from bot.render.tool_calls import merged
 from bot.text.markdown import escape
 from bot.text.printable import visible
-from bot.text.sizes import LARGEST
+from bot.text.sizes import MAX_FILE_BYTES
 
 from .auto_approval import Allow, AskPerson, Deny, decide
 from .elicitation import PageCard, card_of
@@ -124,7 +124,7 @@ class QuestionBroker:
 
     def _card(self, question: Question, call: ToolCallUpdate, **said: Any) -> PermissionCard | None:
         """Make a card; None where nobody could be shown all of it."""
-        if outweighs((call, question.options), LARGEST):
+        if outweighs((call, question.options), MAX_FILE_BYTES):
             return None
         try:
             card = PermissionCard(question, self._questions, call, self._where, **said)
@@ -227,4 +227,4 @@ class QuestionBroker:
 
 
 def _is_too_large(card: Card) -> bool:
-    return sum(len(data) for _, data in card.files) > LARGEST
+    return sum(len(data) for _, data in card.files) > MAX_FILE_BYTES

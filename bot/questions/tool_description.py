@@ -24,8 +24,8 @@ from acp.schema import (
 from bot.render.diffs import change_of
 from bot.render.line_diff import Effort
 from bot.text.markdown import code_block, escape
-from bot.text.printable import shows, visible
-from bot.text.sizes import LARGEST, in_words
+from bot.text.printable import is_visible, visible
+from bot.text.sizes import MAX_FILE_BYTES, format_size
 
 __all__ = ["DETAIL", "TITLE", "TooLong", "describe", "excerpt", "headline", "outweighs"]
 
@@ -62,7 +62,7 @@ def outweighs(parts: Iterable[Any], most: int, *, coded: int = 1) -> bool:
     while waiting and most >= 0:
         match waiting.pop():
             case str() as text:
-                most -= len(text) * (1 if coded == 1 or shows(text) else coded) + LINE * text.count("\n")
+                most -= len(text) * (1 if coded == 1 or is_visible(text) else coded) + LINE * text.count("\n")
             case dict() as named:
                 waiting += [*named, *named.values()]
             case list() | tuple() as several:
@@ -97,7 +97,7 @@ def describe(call: ToolCallUpdate, more: Iterable[str] = ()) -> tuple[str, str]:
     if call.raw_input not in (None, {}, "", []):
         parts.append(_readable(call.raw_input))
     detail = "\n".join([*parts, *more])
-    if len(detail) * (1 if shows(detail[: LARGEST + 1]) else CODED) > LARGEST:
+    if len(detail) * (1 if is_visible(detail[: MAX_FILE_BYTES + 1]) else CODED) > MAX_FILE_BYTES:
         raise TooLong
     return f"{escape(headline(call))}{kind}", visible(detail)
 
@@ -120,13 +120,13 @@ def _block(block: ContentBlock) -> str:
         case TextBlock(text=text):
             return text
         case ImageBlock(data=data, mime_type=kind) | AudioBlock(data=data, mime_type=kind):
-            return f"[{_on_one_line(kind)}, {in_words(len(data) * 3 // 4)}]"
+            return f"[{_on_one_line(kind)}, {format_size(len(data) * 3 // 4)}]"
         case ResourceLink(name=name, uri=uri):
             return f"[link {_on_one_line(name)}: {_on_one_line(uri)}]"
         case EmbeddedResource(resource={"text": str(text), **rest}):
             return f"[{_on_one_line(str(rest.get('uri', 'resource')))}]\n{text}"
         case EmbeddedResource(resource=resource):
-            size = in_words(len(str(resource.get("blob", ""))) * 3 // 4)
+            size = format_size(len(str(resource.get("blob", ""))) * 3 // 4)
             return f"[{_on_one_line(str(resource.get('uri', 'resource')))}, {size}]"
         case _:
             return _as_json(block)

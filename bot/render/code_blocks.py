@@ -7,7 +7,7 @@ end of a line of words and end at the end of a line of code. A block is always s
 import re
 from dataclasses import dataclass
 
-from bot.text.markdown import FENCE, code_block, defused, escape, quote_of, without_html
+from bot.text.markdown import FENCE, code_block, defused, escape, escape_html, quote_prefix
 
 __all__ = ["Fence", "balanced", "closing", "opening"]
 
@@ -37,7 +37,7 @@ class Fence:
     def content_of(self, line: str) -> str:
         """Return a line of the block without the block's own indentation and quote marks."""
         if self.quoted:
-            line = line[len(quote_of(line)) :]
+            line = line[len(quote_prefix(line)) :]
         return line.removeprefix(self.indent)
 
     @property
@@ -57,7 +57,7 @@ class Fence:
 
 def opening(line: str) -> tuple[str, Fence] | None:
     """Return the words before a code block that begins in this line, and its beginning; None if none does."""
-    quote = quote_of(line)
+    quote = quote_prefix(line)
     if match := _OPENING.match(line, len(quote)):
         indent, marker, info = match.groups()
         if marker[0] == "~" or "`" not in info:
@@ -74,9 +74,9 @@ def closing(line: str, fence: Fence) -> tuple[str | None, str | None] | None:
 
     None alone: the block goes on.
     """
-    if fence.quoted and not quote_of(line):
+    if fence.quoted and not quote_prefix(line):
         return None, line
-    text = line[len(quote_of(line)) :] if fence.quoted else line
+    text = line[len(quote_prefix(line)) :] if fence.quoted else line
     bare = text.strip()
     if len(bare) >= len(fence.marker) and bare == fence.marker[0] * len(bare):
         return None, None
@@ -109,10 +109,10 @@ def _take(lines: list[str], block: Fence | None, line: str) -> Fence | None:
     if block is None:
         found = opening(line)
         if found is None:
-            lines.append(without_html(line))
+            lines.append(escape_html(line))
             return None
         words, block = found
-        words = without_html(words if opening(words) is None else defused(words))
+        words = escape_html(words if opening(words) is None else defused(words))
         gap = " " if block.info.startswith("~") else ""
         lines += [each for each in (words, f"{_mark(block)}{block.marker}{gap}{block.info}") if each]
         return block

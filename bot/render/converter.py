@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, replace
 
 from bot.config.appearance import Style
-from bot.text.markdown import FENCE, defused, quote_of, shown_line, shown_words
+from bot.text.markdown import FENCE, convert_inline, convert_line, defused, quote_prefix
 
 from .code_blocks import Fence, closing, opening
 from .page_breaks import whole_until
@@ -212,16 +212,16 @@ class MarkdownConverter:
             return self._draft_of_code(self._code)
         held = ""
         if len(self._rows) == 1:
-            held = shown_line(self._rows[0]) + "\n"
+            held = convert_line(self._rows[0]) + "\n"
         elif self._rows:
             held = self._table().render(self._style.tables) + "\n"
         if self._rows and not self._line.strip("|:- \t"):
             return Draft(held)
         if self._in_line:
-            words = shown_words(self._line)
+            words = convert_inline(self._line)
             return Draft(f"\u200b{words}" if self._ends_in_backtick and words.startswith("`") else words)
         found = opening(self._line)
-        return Draft(held + (shown_line(found[0]) if found else shown_line(self._line)))
+        return Draft(held + (convert_line(found[0]) if found else convert_line(self._line)))
 
     def _draft_of_code(self, code: _Code) -> Draft:
         if code.spool is not None:
@@ -244,7 +244,7 @@ class MarkdownConverter:
         if self._code is not None:
             self._take_code(self._code, line, in_line=in_line)
         elif in_line and opening(line) is None:
-            self._put(shown_words(line) + "\n")
+            self._put(convert_inline(line) + "\n")
         else:
             self._take_words(line, ended=ended, in_line=in_line)
 
@@ -265,7 +265,7 @@ class MarkdownConverter:
         else:
             if self._rows:
                 self._end_table()
-            self._put(shown_words(piece) if self._in_line else shown_line(piece))
+            self._put(convert_inline(piece) if self._in_line else convert_line(piece))
         self._in_line = True
 
     def _take_words(self, line: str, *, ended: bool, in_line: bool = False) -> None:
@@ -275,17 +275,17 @@ class MarkdownConverter:
         if found is not None:
             words, fence = found
             if words or in_line:
-                self._put(shown_line(words) + "\n")
+                self._put(convert_line(words) + "\n")
             self._begin_code(fence)
         elif ended and self._may_be_row(line):
             self._rows = [line]
         else:
-            self._put(shown_line(line) + "\n")
+            self._put(convert_line(line) + "\n")
 
     # ---- tables
 
     def _may_be_row(self, line: str) -> bool:
-        return self._style.tables != "off" and "|" in line and not quote_of(line)
+        return self._style.tables != "off" and "|" in line and not quote_prefix(line)
 
     def _take_row(self, line: str) -> bool:
         """Take a line behind a row. False: it is none, and the table has been settled."""
@@ -311,7 +311,7 @@ class MarkdownConverter:
 
     def _end_table(self) -> None:
         if len(self._rows) == 1:
-            self._put(shown_line(self._rows[0]) + "\n")
+            self._put(convert_line(self._rows[0]) + "\n")
         else:
             self._put(self._table().render(self._style.tables) + "\n")
         self._rows = []

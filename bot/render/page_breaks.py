@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from bot.text.graphemes import boundary_before
-from bot.text.markdown import FENCE, LIMIT, QUOTE, SUBTEXT, quote_of
+from bot.text.markdown import FENCE, LIMIT, QUOTE, SUBTEXT, quote_prefix
 
 __all__ = ["LOOKAHEAD", "Page", "end_page", "is_decided", "opening_after", "pages_of", "take_page", "whole_until"]
 
@@ -239,4 +239,4 @@ def _line_mark(text: str, start: int, end: int, opening: str) -> str:
     if line_start == 0 and opening and not opening.startswith(FENCE):
         return opening
     line = text[line_start or start : end]
-    return QUOTE if quote_of(line) else SUBTEXT if line.startswith(SUBTEXT) else ""
+    return QUOTE if quote_prefix(line) else SUBTEXT if line.startswith(SUBTEXT) else ""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 
 from bot.config.appearance import Tables
-from bot.text.markdown import FENCE, defused, shown_words
+from bot.text.markdown import FENCE, convert_inline, defused
 
 __all__ = ["WIDEST", "Table", "cells_of", "columns_of_rule", "width_of"]
 
@@ -96,7 +96,7 @@ def _plain(cell: str) -> str:
 
 
 def _cell_line(cell: str) -> str:
-    return shown_words(cell.replace("\\|", "|"))
+    return convert_inline(cell.replace("\\|", "|"))
 
 
 def _padded(cell: str, width: int, aligned: str) -> str:

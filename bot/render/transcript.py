@@ -22,7 +22,7 @@ from acp.schema import (
 )
 from bot.config.appearance import Style
 from bot.text.markdown import escape, shortened
-from bot.text.sizes import in_words
+from bot.text.sizes import format_size
 
 from .blocks import Block, Blocks, Line, Prose
 from .converter import Draft, MarkdownConverter
@@ -152,7 +152,7 @@ class Transcript:
         self._freeze()
         for name, spool in self._spools():
             if spool.lost:
-                size = in_words(spool.size)
+                size = format_size(spool.size)
                 self.line(f"-# ⚠ `{name}` ends after {size}, it could not be written: {escape(spool.trouble)}")
         self._files = self._found()
         self._pager.turn_late()
@@ -191,11 +191,6 @@ class Transcript:
         if coming and self._pager.is_short(text, self._draft(), coming):
             text = self._end_page()
         return self._pager.pages(text, self._draft())
-
-    @property
-    def frozen(self) -> int:
-        """How many of the pages, from the first one on, will never change."""
-        return self._pager.frozen
 
     def files(self) -> list[File]:
         """Return what is attached so far, in the order in which it was announced; the list only grows.
@@ -435,7 +430,7 @@ class Transcript:
         name, spool = self._shelf.name(name), Spool(data)
         if spool.lost:
             return f"-# 🚫 `{name}` was not sent, it could not be written: {escape(spool.trouble)}"
-        line = f"📎 `{name}` · {in_words(len(data))}"
+        line = f"📎 `{name}` · {format_size(len(data))}"
         self._shelf.keep(name, spool, line)
         return line
 

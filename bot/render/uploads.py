@@ -11,7 +11,7 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from acp.schema import AudioBlock, EmbeddedResource, ImageBlock
-from bot.text.sizes import LARGEST, in_words
+from bot.text.sizes import MAX_FILE_BYTES, format_size
 
 from .code_blocks import Fence
 from .spool import Spool
@@ -59,7 +59,7 @@ class File:
     spool: Spool = field(repr=False, compare=False)
     start: int = 0
     size: int = 0
-    """Where it begins in the spool, and its bytes; at most `LARGEST`."""
+    """Where it begins in the spool, and its bytes; at most `MAX_FILE_BYTES`."""
 
     def read(self) -> bytes:
         """Return its bytes. Raises OSError."""
@@ -116,9 +116,9 @@ class UploadShelf:
 def parts(name: str, page: int, spool: Spool) -> Iterator[File]:
     """Make one file of a spool, or several where Discord would refuse one."""
     stem, _, extension = name.rpartition(".")
-    for number, start in enumerate(range(0, spool.size, LARGEST), 1):
+    for number, start in enumerate(range(0, spool.size, MAX_FILE_BYTES), 1):
         called = name if number == 1 else f"{stem}-{number}.{extension}"
-        yield File(called, page, spool, start, min(LARGEST, spool.size - start))
+        yield File(called, page, spool, start, min(MAX_FILE_BYTES, spool.size - start))
 
 
 def batches(files: Iterable[File]) -> list[list[File]]:
@@ -157,7 +157,7 @@ def decoded(block: ImageBlock | AudioBlock | EmbeddedResource) -> tuple[str, byt
     name = _name_of(uri, kind)
     if not isinstance(encoded, str):
         return f"{name} was not sent: it holds no data"
-    if len(encoded) * 3 // 4 > LARGEST + 2:
+    if len(encoded) * 3 // 4 > MAX_FILE_BYTES + 2:
         return _too_large(name, len(encoded) * 3 // 4)
     try:
         return _checked(name, base64.b64decode(encoded, validate=False))
@@ -166,13 +166,15 @@ def decoded(block: ImageBlock | AudioBlock | EmbeddedResource) -> tuple[str, byt
 
 
 def _checked(name: str, data: bytes) -> tuple[str, bytes] | str:
-    if len(data) > LARGEST:
+    if len(data) > MAX_FILE_BYTES:
         return _too_large(name, len(data))
     return (name, data) if data else f"{name} was not sent: it is empty"
 
 
 def _too_large(name: str, size: int) -> str:
-    return f"{name} was not sent: {in_words(size)} are more than the {in_words(LARGEST)} that Discord takes"
+    return (
+        f"{name} was not sent: {format_size(size)} are more than the {format_size(MAX_FILE_BYTES)} that Discord takes"
+    )
 
 
 _SOUNDS = {"audio/wav": ".wav", "audio/wave": ".wav", "audio/ogg": ".ogg", "audio/mp4": ".m4a", "audio/flac": ".flac"}

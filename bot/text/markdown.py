@@ -13,13 +13,13 @@ __all__ = [
     "QUOTE",
     "SUBTEXT",
     "code_block",
+    "convert_inline",
+    "convert_line",
     "defused",
     "escape",
-    "quote_of",
+    "escape_html",
+    "quote_prefix",
     "shortened",
-    "shown_line",
-    "shown_words",
-    "without_html",
 ]
 
 LIMIT = 2000
@@ -67,39 +67,39 @@ def shortened(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
-def without_html(line: str) -> str:
+def escape_html(line: str) -> str:
     """Escape what CommonMark takes for HTML, and Discord for what it is; not addresses, mentions and the like."""
     return _SPAN_OR_TAG.sub(lambda found: "\\<" if found[0] == "<" else found[0], line)
 
 
-def quote_of(line: str) -> str:
+def quote_prefix(line: str) -> str:
     """Return the quote marks at the beginning of a line as they were written; empty without any."""
     match = _QUOTE.match(line)
     return match[0] if match else ""
 
 
-def shown_line(line: str) -> str:
+def convert_line(line: str) -> str:
     """Turn one line of CommonMark outside of code into what shows the same on Discord.
 
     Discord knows quotes of one level, headings of three, and neither rules, task lists nor inline images.
     """
-    quote = quote_of(line)
+    quote = quote_prefix(line)
     if quote:
-        return QUOTE + shown_line(line[len(quote) :])
+        return QUOTE + convert_line(line[len(quote) :])
     if match := _HEADING.match(line):
         title = match[1].replace("**", "")
-        return f"**{shown_words(title)}**" if title else ""
+        return f"**{convert_inline(title)}**" if title else ""
     if _RULE_LINE.match(line):
         return RULE
     if match := _ITEM.match(line):
         indent, mark, gap, box = match.groups()
         mark = "-" if mark == "+" else mark
         box = "" if box is None else "☐ " if box == " " else "☑ "
-        return f"{indent}{mark}{gap}{box}{shown_words(line[match.end() :])}"
-    return shown_words(line)
+        return f"{indent}{mark}{gap}{box}{convert_inline(line[match.end() :])}"
+    return convert_inline(line)
 
 
-def shown_words(text: str) -> str:
+def convert_inline(text: str) -> str:
     """Turn words inside a line: images become links, code spans of three backticks have one."""
     if "`" not in text:
         return _IMAGE.sub(_link, text)

@@ -1,6 +1,6 @@
 """Writes invisible characters and those that reorder text as codes. Pure."""
 
-__all__ = ["shows", "visible"]
+__all__ = ["is_visible", "visible"]
 
 _BLANK = "\u115f\u1160\u2800\u3164\uffa0"
 """Characters that count as printable and show as nothing."""
@@ -11,7 +11,7 @@ class _Codes(dict[int, str]):
 
     def __missing__(self, code: int) -> str:
         character = chr(code)
-        self[code] = character if shows(character) else f"\\u{{{code:x}}}"
+        self[code] = character if is_visible(character) else f"\\u{{{code:x}}}"
         return self[code]
 
 
@@ -43,14 +43,14 @@ def visible(text: str, most: int | None = None) -> str:
 
 
 def _visible(text: str) -> str:
-    if shows(text):
+    if is_visible(text):
         return text
     # To look up each character takes twenty times as long as to see that all of them show, as most do.
     pieces = (text[start : start + _SHORT_PIECE] for start in range(0, len(text), _SHORT_PIECE))
-    return "".join(piece if shows(piece) else piece.translate(_CODES) for piece in pieces)
+    return "".join(piece if is_visible(piece) else piece.translate(_CODES) for piece in pieces)
 
 
-def shows(text: str) -> bool:
+def is_visible(text: str) -> bool:
     """Whether all of a text is seen as it is; then it is written so."""
     printable = text.replace("\n", "").replace("\t", "").isprintable()
     return printable and (text.isascii() or not any(blank in text for blank in _BLANK))

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from acp import Elicitation, Event, Question, Skipped, Text, Thought, Unreadable
 from acp.schema import AudioBlock, ImageBlock, PermissionOption
 
-__all__ = ["MARK", "SHORTEST", "Redacting", "Redactor", "without", "without_tokens"]
+__all__ = ["MARK", "SHORTEST", "Redactor", "StreamRedactor", "redact_tokens", "redact_value"]
 
 SHORTEST = 6
 """A shorter secret is no secret, and taking it out would make lines unreadable."""
@@ -96,7 +96,7 @@ def _overlap(text: str, form: str) -> int:
     return 0
 
 
-class Redacting:
+class StreamRedactor:
     """The events of one turn without secrets. What may be the beginning of one is held back until more is known."""
 
     def __init__(self, redact: Redactor) -> None:
@@ -118,7 +118,7 @@ class Redacting:
                 if text:
                     yield self._kind(text)
             case _:
-                yield without(event, self._redact)
+                yield redact_value(event, self._redact)
 
     def rest(self) -> Iterator[Event]:
         """Return what was held back, when no more of it will come."""
@@ -140,7 +140,7 @@ class Redacting:
         return shown + whole[at:until]
 
 
-def without(value: Any, redact: Redactor) -> Any:
+def redact_value(value: Any, redact: Redactor) -> Any:
     """Take secrets out of a value and all that is in it. What has none is returned as it is."""
     if type(value) in _PLAIN:  # To find that it is no model takes longer than all else.
         return value
@@ -158,11 +158,11 @@ def without(value: Any, redact: Redactor) -> Any:
             fields = {**vars(value), **(value.model_extra or {})}
             if isinstance(value, ImageBlock | AudioBlock):
                 del fields["data"]  # It is shown as what it is, and long.
-            changed = {name: new for name, old in fields.items() if (new := without(old, redact)) is not old}
+            changed = {name: new for name, old in fields.items() if (new := redact_value(old, redact)) is not old}
             return value.model_copy(update=changed) if changed else value
         case Question():
-            options = tuple(without(each, redact) for each in value.options)
-            return dataclasses.replace(value, tool_call=without(value.tool_call, redact), options=options)
+            options = tuple(redact_value(each, redact) for each in value.options)
+            return dataclasses.replace(value, tool_call=redact_value(value.tool_call, redact), options=options)
         case Elicitation():
             schema = _without_in_words(value.schema, redact)
             return dataclasses.replace(value, message=redact(value.message), schema=schema)
@@ -182,7 +182,7 @@ def _without(value: Any, redact: Redactor) -> Any:
         elif kind in _PLAIN:
             continue
         else:
-            new = _without(old, redact) if kind is list or kind is dict else without(old, redact)
+            new = _without(old, redact) if kind is list or kind is dict else redact_value(old, redact)
         if new is not old:
             changed = value.copy() if changed is None else changed
             changed[at] = new
@@ -205,7 +205,7 @@ def _without_in_words(schema: Any, redact: Redactor) -> Any:
             plain = schema.get("enum")
             named = {"enumNames": plain} if isinstance(plain, list) and "enumNames" not in schema else {}
             return {
-                key: without(each, redact)
+                key: redact_value(each, redact)
                 if key in _WORDS and not isinstance(each, dict)
                 else _without_in_words(each, redact)
                 if isinstance(each, dict | list)
@@ -232,6 +232,6 @@ _SHAPES = re.compile(
 """Secrets that nobody has told the bot of, known by their shape: what services call their keys."""
 
 
-def without_tokens(text: str) -> str:
+def redact_tokens(text: str) -> str:
     """Take out what looks like a key. For short texts that more people see than meant to: names, errors."""
     return _SHAPES.sub(MARK, text)

@@ -2,13 +2,13 @@
 
 from typing import Final
 
-__all__ = ["LARGEST", "in_words"]
+__all__ = ["MAX_FILE_BYTES", "format_size"]
 
-LARGEST: Final = 10 * 1024 * 1024
+MAX_FILE_BYTES: Final = 10 * 1024 * 1024
 """Bytes of one file (Discord, without boosts)."""
 
 
-def in_words(size: int) -> str:
+def format_size(size: int) -> str:
     """Write a number of bytes for people."""
     if size < 1024:
         return "1 byte" if size == 1 else f"{size} bytes"

@@ -10,10 +10,10 @@ from bot.config.appearance import Reactions
 from bot.config.schema import Config
 from bot.conversation.exchange_context import ExchangeContext
 from bot.interactions.cards import Cards
-from bot.operations.logs import redactor
 from bot.prompt.attachments import Attachments
 from bot.reply.order import ReplyOrder
 from bot.rest.pacer import Pacer
+from bot.text.redaction import Redactor
 from pool.journal.journal import Journal
 
 from .fake_discord import Board
@@ -49,7 +49,7 @@ def context_of_one(
         replies=replies,
         agents=agents,
         attachments=Attachments(folder / "attachments"),
-        redact=redactor([*secrets]),
+        redact=Redactor([*secrets]),
         reactions=reactions,
         membership=Membership(rules=lambda: agents.config.rules, journal=journal, pacer=pacer, rest=board),
         audit=Audit(),

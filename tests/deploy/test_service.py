@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.cli.service_unit import unit
+from bot.cli.service_unit import unit_text
 from bot.operations.loop_watchdog import LAST_ROUNDS, ROUND_SECONDS
 from tests.support.fork_server import run
 
@@ -45,7 +45,7 @@ def test_what_a_unit_would_replace_is_written_so_that_it_stays(tmp_path: Path) -
     """Spaces, percent signs, dollars and quotes in paths."""
     start = section(printed(tmp_path), "Service")["ExecStart"]
     assert start.endswith(f'run -c "{tmp_path}/a 100%% new folder/threadline.toml"')
-    odd = section(unit(("/opt/a$b",), Path('/srv/"x"/t.toml')), "Service")["ExecStart"]
+    odd = section(unit_text(("/opt/a$b",), Path('/srv/"x"/t.toml')), "Service")["ExecStart"]
     assert odd == '"/opt/a$$b" run -c "/srv/\\"x\\"/t.toml"'
 
 

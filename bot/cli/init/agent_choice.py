@@ -7,17 +7,17 @@ import click
 from bot.cli.common import fail
 from bot.config.presets import PRESETS
 
-from .config_template import typed
+from .config_template import split_command
 from .prompts import Prompter
 
-__all__ = ["first_agent"]
+__all__ = ["choose_agent"]
 
 
-def first_agent(given: str, ask: Prompter) -> list[str]:
+def choose_agent(given: str, ask: Prompter) -> list[str]:
     """Return a preset's name, or a command with its arguments: `given`, else what is chosen or found."""
     found = [name for name, preset in PRESETS.items() if shutil.which(preset.command)]
     if given:
-        chosen = typed(given)
+        chosen = split_command(given)
     elif ask.asking:
         click.echo("Agents:")
         names = list(PRESETS)
@@ -39,7 +39,7 @@ def first_agent(given: str, ask: Prompter) -> list[str]:
 def _command(ask: Prompter) -> list[str]:
     while True:
         try:
-            return typed(ask.text("Its command, with arguments", flag="--agent"))
+            return split_command(ask.text("Its command, with arguments", flag="--agent"))
         except ValueError as error:
             click.echo(f"{error}. Once more:")
 

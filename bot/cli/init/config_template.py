@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.config.presets import PRESETS
-from bot.config.toml_writer import listed, quoted
-from bot.config.values import at_home
+from bot.config.toml_writer import toml_array, toml_string
+from bot.config.values import expand_home
 
-__all__ = ["TOKEN", "Choices", "agent_lines", "configuration", "typed", "variables"]
+__all__ = ["TOKEN", "Choices", "agent_lines", "config_text", "env_lines", "split_command"]
 
 TOKEN = "DISCORD_TOKEN"  # noqa: S105 - the variable's name
 """The variable that holds the token."""
@@ -29,33 +29,33 @@ class Choices:
     users: Sequence[str]
 
 
-def typed(agent: str) -> list[str]:
+def split_command(agent: str) -> list[str]:
     """Split an agent's command as a shell does; a path is meant from here. Raises ValueError with what is wrong."""
     command, *args = shlex.split(agent) or [""]
     if not command:
         raise ValueError("No command")
-    return [str(at_home(Path(command)).absolute()) if os.sep in command else command, *args]
+    return [str(expand_home(Path(command)).absolute()) if os.sep in command else command, *args]
 
 
 def agent_lines(agent: Sequence[str]) -> list[str]:
     """Say in the configuration's words which agent: a preset's name alone, or a command with its arguments."""
     command, *args = agent
     if command in PRESETS and not args:
-        return [f"preset = {quoted(command)}"]
-    return [f"command = {quoted(command)}", f"args = {listed(args)}"]
+        return [f"preset = {toml_string(command)}"]
+    return [f"command = {toml_string(command)}", f"args = {toml_array(args)}"]
 
 
-def configuration(choices: Choices) -> str:
+def config_text(choices: Choices) -> str:
     """Write the whole file. It holds no secret."""
-    endpoint = [f"endpoint = {quoted(choices.endpoint)}"] if choices.endpoint else []
-    channels = [f"    {quoted(channel_id)},  # {_plain(name)}" for channel_id, name in choices.rooms.items()]
+    endpoint = [f"endpoint = {toml_string(choices.endpoint)}"] if choices.endpoint else []
+    channels = [f"    {toml_string(channel_id)},  # {_plain(name)}" for channel_id, name in choices.rooms.items()]
     lines = [
         "# Threadline's configuration. What is not here has its default; docs/configuration.md explains every key.",
         "# After a change: threadline check, then start the bot anew.",
         "",
         "[discord]",
         "# Replaced by the environment variable, or by the line in the .env file beside this one.",
-        f"token = {quoted(f'${{{TOKEN}}}')}",
+        f"token = {toml_string(f'${{{TOKEN}}}')}",
         *endpoint,
         "",
         "[access]",
@@ -65,14 +65,14 @@ def configuration(choices: Choices) -> str:
         "]",
         '# Who may talk to it: "owner" (of its application), a user id, "role:ID", or "*" for everybody who sees the',
         "# channel. Whoever may talk to it can have the agent do what this account can do: see docs/security.md.",
-        f"users = {listed(choices.users)}",
+        f"users = {toml_array(choices.users)}",
         "# Who may answer an agent's questions. The asker is whoever wrote the message.",
         '#approvers = ["asker"]',
         "",
         "[agents.default]",
         *agent_lines(choices.agent),
         "# The directory in which it works.",
-        f"cwd = {quoted(choices.cwd)}",
+        f"cwd = {toml_string(choices.cwd)}",
         "# Variables that the agent gets, by name, beyond those of its preset. The token is never among them.",
         "#inherit_env = []" if choices.agent[0] not in PRESETS else '#env = { NAME = "value" }',
         "",
@@ -87,7 +87,7 @@ def configuration(choices: Choices) -> str:
     return "\n".join(lines) + "\n"
 
 
-def variables(choices: Choices) -> list[str]:
+def env_lines(choices: Choices) -> list[str]:
     """Write the lines of the file of variables: the token, and comments on what the agent may need."""
     preset = PRESETS.get(choices.agent[0])
     wanted = preset.any_of if preset is not None else ()

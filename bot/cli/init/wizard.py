@@ -14,19 +14,19 @@ import discord
 from pydantic import SecretStr, ValidationError
 
 from bot.access.bot_permissions import invite_link
-from bot.cli.check import checked
+from bot.cli.check import run_check
 from bot.cli.common import CONFIG, fail
-from bot.cli.discord_check import portal
+from bot.cli.discord_check import portal_url
 from bot.cli.discord_probe import ChannelFacts, DiscordProbe, connect_probe
-from bot.config.env_file import beside, write_variables
+from bot.config.env_file import variables_path, write_variables
 from bot.config.presets import PRESETS
 from bot.config.schema import AccessConfig, DiscordConfig
-from bot.config.values import at_home
+from bot.config.values import expand_home
 from bot.gateway.connection import LoginRefused
 from bot.operations.start_failure import NeedsPerson, StartFailed
 
-from .agent_choice import first_agent
-from .config_template import TOKEN, Choices, configuration, typed, variables
+from .agent_choice import choose_agent
+from .config_template import TOKEN, Choices, config_text, env_lines, split_command
 from .prompts import Prompter
 
 __all__ = ["Answers", "init", "log_in"]
@@ -99,12 +99,12 @@ def init(**flags: object) -> None:
         endpoint=settings.endpoint,
         rooms=_channels(rooms, answers, ask),
         users=answers.users or ("owner",),
-        agent=first_agent(answers.agent, ask),
+        agent=choose_agent(answers.agent, ask),
         cwd=_folder(answers, ask),
     )
     _write(answers.path, choices)
     if ask.agrees("Check now whether it works?", given=answers.check, default=ask.asking):
-        if not checked(answers.path):
+        if not run_check(answers.path):
             raise SystemExit(1)
         click.echo(f"Next: threadline run -c {answers.path}")
     else:
@@ -113,7 +113,7 @@ def init(**flags: object) -> None:
 
 def _look_before(answers: Answers) -> None:
     """End the program where an answer cannot be used: before Discord is asked, and anything is written."""
-    for path in (answers.path, beside(answers.path)):
+    for path in (answers.path, variables_path(answers.path)):
         if path.exists() and not answers.force:
             fail(f"{path} exists; --force writes it anew", 2)
     folder = answers.path.absolute().parent
@@ -124,7 +124,7 @@ def _look_before(answers: Answers) -> None:
     _ids(answers.channels)
     try:
         AccessConfig.model_validate({"users": list(answers.users)})
-        command = typed(answers.agent)[0] if answers.agent else ""
+        command = split_command(answers.agent)[0] if answers.agent else ""
     except ValidationError as error:
         fail(f"--user: {error.errors()[0]['ctx']['error']}", 2)
     except ValueError as error:
@@ -188,13 +188,15 @@ async def _introduce(settings: DiscordConfig) -> tuple[int, bool]:
         application = probe.myself
         click.echo(f"The token is that of {probe.user}.")
         if application.bot_public:
-            click.echo(f"Everybody may invite this bot. To change that, turn Public Bot off: {portal(application.id)}")
+            click.echo(
+                f"Everybody may invite this bot. To change that, turn Public Bot off: {portal_url(application.id)}"
+            )
         return application.id, probe.hears_text
 
 
 def _see_to_the_intent(settings: DiscordConfig, application_id: int, answers: Answers, ask: Prompter) -> None:
     """Turn it on, or say where a person does it. Raises `StartFailed`."""
-    by_hand = f"Turn on Message Content Intent by hand, without which the bot cannot run: {portal(application_id)}"
+    by_hand = f"Turn on Message Content Intent by hand, without which the bot cannot run: {portal_url(application_id)}"
     words = "The bot may not read messages yet. Turn the Message Content intent on?"
     # Not asked in an event loop, which would take Ctrl-C for itself until there is an answer.
     if not ask.agrees(words, given=answers.intent, default=True):
@@ -288,7 +290,7 @@ def _folder(answers: Answers, ask: Prompter) -> Path:
     folder = Path(
         ask.text(words, given=answers.cwd, flag="--cwd", default=str(answers.path.absolute().parent / "project"))
     )
-    folder = at_home(folder).resolve()
+    folder = expand_home(folder).resolve()
     if answers.path.resolve().is_relative_to(folder):
         fail(f"{folder}: the agent could read and change {answers.path} there; keep them apart", 2)
     try:
@@ -300,8 +302,8 @@ def _folder(answers: Answers, ask: Prompter) -> Path:
 
 def _write(path: Path, choices: Choices) -> None:
     try:
-        write_variables(beside(path), variables(choices))
-        path.write_text(configuration(choices), encoding="utf-8")
+        write_variables(variables_path(path), env_lines(choices))
+        path.write_text(config_text(choices), encoding="utf-8")
     except OSError as error:
         fail(f"{path} cannot be written: {error.strerror}", 1)
-    click.echo(f"Written: {path}, and {beside(path)} with the token, readable by you alone.")
+    click.echo(f"Written: {path}, and {variables_path(path)} with the token, readable by you alone.")

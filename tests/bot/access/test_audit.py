@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bot.access.audit import LONGEST, MINUTE, PER_MINUTE, Audit
-from bot.operations.logs import redactor
+from bot.text.redaction import Redactor
 from tests.support.virtual_time import elapse
 
 
@@ -50,7 +50,7 @@ async def test_a_rotated_log_goes_on_in_a_new_file(tmp_path: Path) -> None:
 async def test_what_comes_from_outside_makes_no_second_line_and_shows_no_secret(tmp_path: Path) -> None:
     """Line ends, quotes, what turns text around, and a text without end stay inside their field."""
     path = tmp_path / "audit.jsonl"
-    audit = Audit(path, redact=redactor(["hunter22"]))
+    audit = Audit(path, redact=Redactor(["hunter22"]))
     audit.record("changed", 'x"}\n{"deed": "approved"\u2028\u202e hunter22 ' + "y" * 10_000, user_id=1, thread_id=2)
     (line,) = lines(path)
     assert line["deed"] == "changed"

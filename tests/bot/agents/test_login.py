@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from acp.process.agent_process import BASE_NAMES
-from bot.agents.login import login_words
+from bot.agents.login import login_advice
 from tests.support import fork_server as forked
 
 TOKEN = "MTIz.secret.value"
@@ -225,4 +225,4 @@ def test_an_unknown_agent_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
 
 def test_the_words_for_a_thread_name_the_command() -> None:
     """As one types it."""
-    assert login_words("default").endswith(": threadline login default")
+    assert login_advice("default").endswith(": threadline login default")

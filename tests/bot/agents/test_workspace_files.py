@@ -13,7 +13,7 @@ import pytest
 import acp.paths
 from acp.paths import Lanes
 from bot.agents.workspace_files import NO_ANSWER, LinkedFiles, WorkspaceFiles
-from bot.text.sizes import LARGEST
+from bot.text.sizes import MAX_FILE_BYTES
 from tests.acp.child_processes import PATIENCE
 
 
@@ -136,7 +136,7 @@ def test_a_directory_that_is_swapped_leads_nowhere(tmp_path: Path) -> None:
 def test_a_file_that_discord_would_not_take_is_not_read(tmp_path: Path) -> None:
     """However large it says it is."""
     with (tmp_path / "large").open("wb") as file:
-        file.truncate(LARGEST + 1)
+        file.truncate(MAX_FILE_BYTES + 1)
     assert refused(WorkspaceFiles([tmp_path]).read_now(str(tmp_path / "large"))) == "10.0 MiB are more than 10.0 MiB"
 
 

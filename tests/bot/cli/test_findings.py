@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from bot.cli.findings import NARROW, Finding, Level, table
+from bot.cli.findings import NARROW, Finding, Level, findings_table
 
 
 @pytest.mark.parametrize("width", [NARROW, 80, 200])
@@ -14,7 +14,7 @@ def test_nothing_is_left_out_of_the_table_however_long_names_are(width: int) -> 
     channel, server, words = "c" * 100, "S" * 100, "x" * 150
     out = io.StringIO()
     finding = Finding(f"#{channel} in {server}", Level.WARNING, f"the bot lacks: {words}")
-    Console(file=out, width=width).print(table([finding], width))
+    Console(file=out, width=width).print(findings_table([finding], width))
     drawn = out.getvalue()
     assert max(map(len, drawn.splitlines())) <= width
     assert [drawn.count(letter) for letter in "Sx"] == [100, 150]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.cli.migrate import configuration
+from bot.cli.migrate import config_text
 from bot.cli.openab import translate
 from bot.config.load import load
 from tests.support.fork_server import run
@@ -182,7 +182,7 @@ def test_every_key_is_taken_over_or_named(tmp_path: Path) -> None:
     assert done.token == "MTIz.written.down"
     assert len(done.advice) == 4
     assert "threads.bot_turns was 5000 and is 1000 now, which is as far as it goes here." in done.advice
-    text = configuration(done, "config.toml")
+    text = config_text(done, "config.toml")
     assert "written.down" not in text
     parsed = tomllib.loads(text)
     assert parsed["agents"]["default"]["env"] == {"A": "x y", "odd key": "z"}

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 import acp.paths
 import bot.commands.git_changes
-from bot.commands.git_changes import LISTED, GitFailed, changes
+from bot.commands.git_changes import LISTED, GitFailed, read_changes
 from bot.commands.git_safety import BORROWED, ELSEWHERE, read_regular
 
 SECRET = "what only the other repository holds"
@@ -47,7 +47,7 @@ def made(directory: Path, text: str) -> Path:
 
 async def shown(directory: Path, *roots: Path) -> str:
     """The patch of an agent that writes to the directory, or to the `roots`."""
-    return (await changes(directory, roots or (directory,))).patch.decode()
+    return (await read_changes(directory, roots or (directory,))).patch.decode()
 
 
 async def test_repositories_worktrees_and_submodules_show_their_own_changes(tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ async def test_a_directory_that_does_not_answer_is_given_up(tmp_path: Path, monk
     monkeypatch.setattr(Path, "resolve", hang)
     try:
         with pytest.raises(GitFailed, match="does not answer"):
-            await changes(tmp_path, (tmp_path,))
+            await read_changes(tmp_path, (tmp_path,))
     finally:
         answers.set()
 
@@ -101,7 +101,7 @@ async def test_the_files_of_a_repository_that_do_not_answer_are_given_up(
     try:
         monkeypatch.setattr(bot.commands.git_changes, "LOOK_SECONDS", 0.05)
         with pytest.raises(GitFailed, match=r"gone does not answer"):
-            await changes(gone, (gone,))
+            await read_changes(gone, (gone,))
         monkeypatch.setattr(bot.commands.git_changes, "LOOK_SECONDS", 60.0)
         assert "+two" in await shown(there)
     finally:
@@ -128,7 +128,7 @@ async def test_a_git_that_no_signal_ends_is_waited_for_no_longer_than_a_while(
     monkeypatch.setattr(bot.commands.git_changes, "KILL_SECONDS", 0.05)
     try:
         with capture_logs() as logs, pytest.raises(GitFailed, match="git took more than"):
-            await changes(tmp_path / "bin", (tmp_path / "work",))
+            await read_changes(tmp_path / "bin", (tmp_path / "work",))
         (process,) = processes
         assert {"event": "git was killed and does not end", "log_level": "warning", "pid": process.pid} in logs
     finally:
@@ -146,7 +146,7 @@ async def test_repositories_inside_are_compared_by_their_commits(tmp_path: Path)
     for key in ("core.fsmonitor", "diff.external", "filter.x.clean"):
         git("config", key, f"touch {trap}; cat", at=main / "part")
     (main / "part" / "a").write_text("two\n")
-    found = await changes(main, (main,))
+    found = await read_changes(main, (main,))
     assert (found.patch, found.nested, found.unread) == (b"", True, False)
     assert not trap.exists()
     git("-c", "core.fsmonitor=", "commit", "--quiet", "--all", "--message", "two", at=main / "part")
@@ -154,7 +154,7 @@ async def test_repositories_inside_are_compared_by_their_commits(tmp_path: Path)
     (main / "begun").mkdir()
     git("init", "--quiet", at=main / "begun")
     (main / "new").write_text("new\n")
-    found = await changes(main, (main,))
+    found = await read_changes(main, (main,))
     assert "+Subproject commit" in found.patch.decode()
     assert "+new" in found.patch.decode()
     assert (found.status, found.nested, found.unread) == ("A new\nM part", True, True)
@@ -340,7 +340,7 @@ async def test_of_a_list_of_very_many_files_the_first_are_written(tmp_path: Path
     git("init", "--quiet", at=tmp_path)
     for number in range(2_000):
         (tmp_path / f"{number:04}{'x' * 60}").touch()
-    found = await changes(tmp_path, (tmp_path,))
+    found = await read_changes(tmp_path, (tmp_path,))
     assert found.status.startswith("A 0000xxx")
     assert LISTED // 2 < len(found.status) <= LISTED
     assert b"1999xxx" in found.patch

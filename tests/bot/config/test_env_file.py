@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from bot.config.document import ConfigError
-from bot.config.env_file import beside, read_variables, write_variables
+from bot.config.env_file import read_variables, variables_path, write_variables
 
 
 def test_the_file_stands_beside_its_configuration() -> None:
     """Under the same name."""
-    assert beside(Path("/etc/threadline/team.toml")) == Path("/etc/threadline/team.env")
+    assert variables_path(Path("/etc/threadline/team.toml")) == Path("/etc/threadline/team.env")
 
 
 def test_what_was_written_is_read_back_and_is_nobody_elses(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from bot.access.gate import People
 from bot.access.summary import describe_rules
 from bot.config.load import load
-from bot.config.reload import LIVE, Reloaded, reload, taken_over
+from bot.config.reload import RELOADABLE, Reloaded, apply_reloadable, reload
 from bot.config.schema import Config
 
 BEGINNING = """\
@@ -98,9 +98,9 @@ def test_a_file_that_says_the_same_changes_nothing(tmp_path: Path) -> None:
 def test_every_key_that_is_taken_over_exists(tmp_path: Path) -> None:
     """A key that is renamed is renamed here too."""
     config = loaded(tmp_path)
-    for table, keys in LIVE.items():
+    for table, keys in RELOADABLE.items():
         assert keys <= set(type(getattr(config, table)).model_fields)
-    assert taken_over(config, config).config == config
+    assert apply_reloadable(config, config).config == config
 
 
 # ---- in words

@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.operations import logs
-from bot.operations.logs import Form, configure, keep, redactor
-from bot.text.redaction import SHORTEST
+from bot.operations.logs import Form, configure, keep_log_file
+from bot.text.redaction import SHORTEST, Redactor
 
 SECRET = 'MTIz.se"cr\\et\n.value'
 
@@ -167,19 +167,19 @@ def test_libraries_are_heard_when_it_matters() -> None:
 def test_whatever_the_secrets_are_none_is_left(secrets: list[str], order: list[int]) -> None:
     """One that holds another is taken out whole."""
     text = " ".join(secrets[number % len(secrets)] for number in order)
-    redacted = redactor(secrets)(text)
+    redacted = Redactor(secrets)(text)
     marks = redacted.replace("[secret]", "")
     assert not any(secret in marks for secret in secrets if "[secret]" not in secret)
 
 
 def test_a_longer_secret_is_taken_out_before_its_beginning() -> None:
     """Nothing of it stays behind."""
-    assert redactor(["secret", "secret-and-more"])("a secret-and-more, a secret") == "a [secret], a [secret]"
+    assert Redactor(["secret", "secret-and-more"])("a secret-and-more, a secret") == "a [secret], a [secret]"
 
 
 def test_what_is_too_short_is_no_secret() -> None:
     """Lines stay readable; an empty value does no harm."""
-    assert redactor(["", "abc"])("abc") == "abc"
+    assert Redactor(["", "abc"])("abc") == "abc"
 
 
 @pytest.mark.parametrize(("form", "is_json"), [("json", True), ("pretty", False), ("auto", False)])
@@ -197,7 +197,7 @@ def test_the_last_lines_are_kept_in_a_bounded_file_of_ones_own(tmp_path: Path, m
     monkeypatch.setattr(logs, "KEPT_BYTES", 2000)
     path = tmp_path / "state" / "threadline.log"
     with logging_to(io.StringIO()) as stream:
-        keep(path, [SECRET])
+        keep_log_file(path, [SECRET])
         for number in range(100):
             structlog.stdlib.get_logger("x").info(f"line {number} {SECRET}")
         handler = logging.getLogger().handlers[-1]

@@ -14,7 +14,7 @@ import structlog
 from structlog.testing import capture_logs
 
 from bot.operations import loop_watchdog as watchdog
-from bot.operations.loop_watchdog import LAST_ROUNDS, WARNING_ROUNDS, Watchdog
+from bot.operations.loop_watchdog import LAST_ROUNDS, WARNING_ROUNDS, LoopWatchdog
 from tests.support.virtual_time import step
 
 BOUND = 60.0
@@ -48,7 +48,7 @@ async def work():
     global watching
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    with watchdog.Watchdog() as watching:
+    with watchdog.LoopWatchdog() as watching:
         async for line in reader:
             word = line.decode().strip()
             if word == "end":
@@ -115,7 +115,7 @@ async def test_rounds_without_a_sign_are_counted_from_the_last_one(monkeypatch: 
     """One warning, one end; a loop that answers in time begins anew."""
     monkeypatch.setattr(watchdog, "ROUND_SECONDS", BOUND)
     ends: list[int] = []
-    with capture_logs() as lines, Watchdog(ends.append) as watching:
+    with capture_logs() as lines, LoopWatchdog(ends.append) as watching:
         for _ in range(LAST_ROUNDS):
             watching.make_round()
         assert [line["event"] for line in lines] == ["the event loop is stuck"]
@@ -142,7 +142,7 @@ async def test_a_log_that_cannot_be_written_does_not_keep_the_process(monkeypatc
     monkeypatch.setattr(watchdog, "ROUND_SECONDS", BOUND)
     monkeypatch.setattr(watchdog, "WRITE_SECONDS", 0.01)
     monkeypatch.setattr(watchdog, "log", structlog.wrap_logger(None, processors=[block]))
-    with Watchdog(ends.append) as watching:
+    with LoopWatchdog(ends.append) as watching:
         for _ in range(LAST_ROUNDS + 1):
             watching.make_round()
         assert ends == [1]

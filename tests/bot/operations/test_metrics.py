@@ -17,8 +17,8 @@ from acp import SpawnFailed
 from bot.config.schema import MetricsConfig
 from bot.interactions.cards import Cards
 from bot.operations import health
-from bot.operations.health import Pulse
-from bot.operations.http_endpoint import Endpoint
+from bot.operations.health import Health
+from bot.operations.http_endpoint import MonitoringEndpoint
 from bot.operations.metrics import Metrics
 from bot.rest.pacer import Pacer
 from bot.rest.rate_budget import RateLimitHeaders
@@ -192,7 +192,7 @@ async def test_the_pool_is_read_when_somebody_asks(tmp_path: Path) -> None:
     metrics = Metrics()
     async with running_pool(tmp_path, slots=1) as it:
         cards = Cards(journal=it.journal, pacer=Pacer(), rest=Board())
-        metrics.watch(it.pool, cards, Pulse(lambda: True))
+        metrics.watch(it.pool, cards, Health(lambda: True))
         it.say(1, 1)
         agent = await it.factory.agent(1)
         await agent.expect("session/prompt")
@@ -215,7 +215,7 @@ async def test_the_pool_is_read_when_somebody_asks(tmp_path: Path) -> None:
 async def test_a_gateway_that_is_gone_for_two_minutes_is_ill_health() -> None:
     """From the start, too; not before, and no longer when it is back."""
     there = False
-    pulse = Pulse(lambda: there)
+    pulse = Health(lambda: there)
     beating = asyncio.create_task(pulse.run())
     await elapse(health.DOWN_SECONDS - 2)
     assert pulse.complaints() == []
@@ -233,7 +233,7 @@ async def test_a_gateway_that_is_gone_for_two_minutes_is_ill_health() -> None:
 async def test_a_journal_that_cannot_be_written_is_ill_health(tmp_path: Path) -> None:
     """For as long as that is so."""
     with Journal.open(tmp_path / "journal.db") as journal:
-        pulse = Pulse(lambda: True, trouble=lambda: journal.trouble)
+        pulse = Health(lambda: True, trouble=lambda: journal.trouble)
         with no_room(journal):
             journal.note("name", LARGE)
         assert pulse.complaints() == ["the journal cannot be written: database or disk is full"]
@@ -245,7 +245,7 @@ async def test_a_journal_that_cannot_be_written_is_ill_health(tmp_path: Path) ->
 async def test_a_discord_that_takes_no_calls_is_ill_health() -> None:
     """The reason is said, and for how long that is so."""
     pacer = Pacer()
-    pulse = Pulse(lambda: True, away=lambda: pacer.trouble)
+    pulse = Health(lambda: True, away=lambda: pacer.trouble)
     assert pulse.complaints() == []
     pacer.failed(pacer.sent(exempt=False), "error code: 1015", blocked=True, seconds=5.0)
     await elapse(12)
@@ -259,8 +259,8 @@ async def test_a_discord_that_takes_no_calls_is_ill_health() -> None:
 
 async def test_figures_and_health_are_served() -> None:
     """200 while the bot is well; 503, with the reason, when it is not. In the form that was asked for."""
-    pulse = Pulse(lambda: True)
-    endpoint = Endpoint("127.0.0.1", 0, metrics=Metrics(), pulse=pulse)
+    pulse = Health(lambda: True)
+    endpoint = MonitoringEndpoint("127.0.0.1", 0, metrics=Metrics(), pulse=pulse)
     address = await endpoint.open()
     try:
         async with aiohttp.ClientSession() as session:
@@ -294,8 +294,8 @@ async def test_figures_and_health_are_served() -> None:
 
 async def test_a_bot_without_discord_or_journal_is_ill_and_lives() -> None:
     """A supervisor that restarts on `/live` does not restart a bot for what no restart mends."""
-    pulse = Pulse(lambda: False, trouble=lambda: "disk I/O error")
-    endpoint = Endpoint("127.0.0.1", 0, metrics=Metrics(), pulse=pulse)
+    pulse = Health(lambda: False, trouble=lambda: "disk I/O error")
+    endpoint = MonitoringEndpoint("127.0.0.1", 0, metrics=Metrics(), pulse=pulse)
     address = await endpoint.open()
     try:
         async with aiohttp.ClientSession() as session:
@@ -309,13 +309,13 @@ async def test_a_bot_without_discord_or_journal_is_ill_and_lives() -> None:
 
 async def test_an_address_that_is_taken_is_an_error_and_leaves_nothing_open() -> None:
     """The second server can be opened as soon as the first is closed."""
-    first = Endpoint("127.0.0.1", 0, metrics=Metrics(), pulse=Pulse(lambda: True))
+    first = MonitoringEndpoint("127.0.0.1", 0, metrics=Metrics(), pulse=Health(lambda: True))
     address = await first.open()
     port = int(address.rpartition(":")[2])
-    second = Endpoint("127.0.0.1", port, metrics=Metrics(), pulse=Pulse(lambda: True))
+    second = MonitoringEndpoint("127.0.0.1", port, metrics=Metrics(), pulse=Health(lambda: True))
     with pytest.raises(OSError, match="in use"):
         await second.open()
     await first.close()
-    third = Endpoint("127.0.0.1", port, metrics=Metrics(), pulse=Pulse(lambda: True))
+    third = MonitoringEndpoint("127.0.0.1", port, metrics=Metrics(), pulse=Health(lambda: True))
     assert await third.open() == address
     await third.close()

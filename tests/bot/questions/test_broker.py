@@ -24,7 +24,7 @@ from bot.rest.api import PermanentError
 from bot.rest.pacer import Pacer
 from bot.rest.pings import MOST, Mentions
 from bot.text.markdown import LIMIT, escape
-from bot.text.sizes import LARGEST
+from bot.text.sizes import MAX_FILE_BYTES
 from bot.user_messages import became
 from pool.journal.journal import Journal, MessageState
 from tests.acp.opened import HELLO, opened
@@ -40,7 +40,7 @@ HIDDEN = "the address of its page is none that can be shown"
 LEADS = "the address of its page hides where it leads"
 HEAVY = "`" * 170 + "x" * 5_000
 """The beginning grows by a half of its backticks where it is shown."""
-ALMOST = ["x" * (LARGEST - 500_000), [[1]] * 14_000]
+ALMOST = ["x" * (MAX_FILE_BYTES - 500_000), [[1]] * 14_000]
 """Its values, each on a line of its own, make it more than can be shown; its text alone does not."""
 
 
@@ -146,7 +146,7 @@ async def test_what_the_configuration_decides_is_no_card() -> None:
 async def test_what_cannot_be_shown_in_full_is_rejected() -> None:
     """Nobody could know what they allow (P51)."""
     async with asking() as it:
-        await it.ask({"title": "Run", "rawInput": "x" * (LARGEST + 1)})
+        await it.ask({"title": "Run", "rawInput": "x" * (MAX_FILE_BYTES + 1)})
         assert it.answered() == [{"outcome": "selected", "optionId": "no"}]
         assert it.lines == ["-# 🚫 rejected, for it is larger than what Discord can show: Run"]
         await it.ask({"title": "Look", "rawInput": ALMOST})
@@ -164,7 +164,7 @@ async def test_what_changes_into_more_than_can_be_shown_is_rejected() -> None:
         assert it.lines == ["-# 🚫 rejected, for it is larger than what Discord can show: Run"]
 
 
-@pytest.mark.parametrize(("size", "shown"), [(LARGEST // CODED - 1, True), (LARGEST // CODED, False)])
+@pytest.mark.parametrize(("size", "shown"), [(MAX_FILE_BYTES // CODED - 1, True), (MAX_FILE_BYTES // CODED, False)])
 async def test_what_would_take_long_to_write_as_codes_is_rejected(size: int, shown: bool) -> None:  # noqa: FBT001
     """Each character is looked up where one of them does not show, and most codes have eight characters."""
     async with asking() as it:

@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.render.page_breaks import LOOKAHEAD, Page, is_decided, take_page, whole_until
-from bot.text.markdown import LIMIT, code_block, shown_line
+from bot.text.markdown import LIMIT, code_block, convert_line
 from tests.bot.page_checks import HOSTILE, assert_postable
 
 LINES = st.sampled_from(
@@ -278,4 +278,4 @@ def test_a_page_can_be_asked_for_with_less_room() -> None:
 def test_shown_lines_have_no_three_backticks() -> None:
     """So that only the pager's own fences count."""
     for line in ("```x```", "a ``` b", "`` ``` ``", "````", "```a``` ```b```", "x```y"):
-        assert "```" not in shown_line(line)
+        assert "```" not in convert_line(line)

@@ -12,7 +12,7 @@ from bot.render import uploads as files
 from bot.render.code_blocks import Fence
 from bot.render.spool import IN_MEMORY, IN_TROUBLE, Spool
 from bot.render.uploads import File, UploadShelf, batches, code_name, parts
-from bot.text.sizes import LARGEST, in_words
+from bot.text.sizes import MAX_FILE_BYTES, format_size
 
 
 @given(st.lists(st.text(max_size=120), max_size=20))
@@ -58,7 +58,7 @@ def test_files_are_grouped_into_as_few_messages_as_the_limits_allow() -> None:
     """Ten files and 25 MiB a message, in order."""
     spool = Spool()
     small = [File(f"{number}", 0, spool, 0, 1) for number in range(12)]
-    large = [File("a", 0, spool, 0, LARGEST), File("b", 0, spool, 0, LARGEST)]
+    large = [File("a", 0, spool, 0, MAX_FILE_BYTES), File("b", 0, spool, 0, MAX_FILE_BYTES)]
     assert [[file.name for file in batch] for batch in batches([*small, *large, large[0]])] == [
         [str(number) for number in range(10)],
         ["10", "11", "a", "b"],
@@ -69,7 +69,7 @@ def test_files_are_grouped_into_as_few_messages_as_the_limits_allow() -> None:
 
 def test_what_is_larger_than_a_file_may_be_comes_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Together they are the whole."""
-    monkeypatch.setattr(files, "LARGEST", 10)
+    monkeypatch.setattr(files, "MAX_FILE_BYTES", 10)
     found = list(parts("reply.md", 3, Spool(b"x" * 25)))
     assert [(file.name, file.page, file.size) for file in found] == [
         ("reply.md", 3, 10),
@@ -133,4 +133,4 @@ def test_what_comes_when_a_spool_is_closed_is_dropped() -> None:
 @pytest.mark.parametrize(("size", "words"), [(5, "5 bytes"), (2048, "2 KiB"), (10 * 1024 * 1024, "10.0 MiB")])
 def test_sizes_are_written_for_people(size: int, words: str) -> None:
     """In units one reads."""
-    assert in_words(size) == words
+    assert format_size(size) == words

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.text.markdown import RULE, code_block, defused, escape, shown_line
+from bot.text.markdown import RULE, code_block, convert_line, defused, escape
 from tests.bot.page_checks import open_fence
 
 
@@ -51,13 +51,13 @@ from tests.bot.page_checks import open_fence
 )
 def test_a_line_becomes_what_shows_the_same_on_discord(line: str, shown: str) -> None:
     """Headings, rules, items, images, quotes and code spans, case by case."""
-    assert shown_line(line) == shown
+    assert convert_line(line) == shown
 
 
 @given(st.text("`a ![](x)>#-", max_size=60))
 def test_no_line_of_words_opens_a_code_block(line: str) -> None:
     """Whatever backticks it holds: Discord would take three for one, and swallow what follows."""
-    assert "```" not in shown_line(line)
+    assert "```" not in convert_line(line)
 
 
 @given(st.text("`a\n", max_size=60))

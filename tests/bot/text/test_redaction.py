@@ -12,7 +12,7 @@ from acp.schema import Diff, ImageBlock, PermissionOption, Plan, PlanEntry, Tool
 from bot.conversation.thread_names import thread_name
 from bot.questions.form_schema import fields_of
 from bot.questions.modal import written
-from bot.text.redaction import MARK, Redacting, Redactor, without, without_tokens
+from bot.text.redaction import MARK, Redactor, StreamRedactor, redact_tokens, redact_value
 from tests.support.effort import calls
 
 SECRET = "sk-1234567890abcdef"
@@ -24,7 +24,7 @@ PIECES = [*ODD, *(f"\\{each}" for each in ODD), *(f"\n{each[1:]}" for each in OD
 
 def told(pieces: list[Event]) -> list[Event]:
     """What comes out of one turn, to its end."""
-    redacting = Redacting(Redactor([SECRET, OTHER]))
+    redacting = StreamRedactor(Redactor([SECRET, OTHER]))
     shown = [each for piece in pieces for each in redacting.take(piece)]
     return [*shown, *redacting.rest()]
 
@@ -66,7 +66,7 @@ def test_a_long_text_is_searched_for_one_secret_after_the_other() -> None:
 
 def test_the_beginning_of_a_secret_is_held_back_until_it_is_none() -> None:
     """What has begun like one is shown as soon as it goes on otherwise, or ends."""
-    redacting = Redacting(Redactor([SECRET]))
+    redacting = StreamRedactor(Redactor([SECRET]))
     assert list(redacting.take(Text(f"the key {SECRET[:10]}"))) == [Text("the key ")]
     assert list(redacting.take(Text("!"))) == [Text(f"{SECRET[:10]}!")]
     assert list(redacting.take(Text(SECRET[:10]))) == []
@@ -87,7 +87,7 @@ def test_other_events_keep_their_place_behind_what_was_held_back() -> None:
 
 def test_letters_that_begin_many_words_are_not_held_back() -> None:
     """Three characters give nothing away, and a reply that stops there would look cut off."""
-    assert list(Redacting(Redactor([SECRET])).take(Text("ask sk-"))) == [Text("ask sk-")]
+    assert list(StreamRedactor(Redactor([SECRET])).take(Text("ask sk-"))) == [Text("ask sk-")]
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_what_an_agent_is_answered_with_stays_as_it_is() -> None:
 def test_what_has_no_secret_is_the_same_object() -> None:
     """Nothing is copied for nothing."""
     call = ToolCall(tool_call_id="1", title="look", raw_input={"a": [1, None, True, b"x"]})
-    assert without(call, Redactor([SECRET])) is call
+    assert redact_value(call, Redactor([SECRET])) is call
     assert told([Withdrawn(3)]) == [Withdrawn(3)]
 
 
@@ -152,8 +152,8 @@ def test_each_value_is_looked_at_once_however_deep_it_is() -> None:
         for _ in range(deep):
             inner = [inner]
         call = ToolCallUpdate(tool_call_id="1", raw_input={"rows": [inner] * wide})
-        assert without(call, redact) is call
-        return calls(lambda: without(call, redact))
+        assert redact_value(call, redact) is call
+        return calls(lambda: redact_value(call, redact))
 
     redact = Redactor([SECRET, OTHER])
     few = looks(100, 1, {"name": "x"})
@@ -170,7 +170,7 @@ def test_a_secret_costs_no_look_at_each_value() -> None:
         for _ in range(deep):
             inner = [inner]
         call = ToolCallUpdate(tool_call_id="1", raw_input={"rows": [inner] * 100})
-        return calls(lambda: without(call, redact))
+        return calls(lambda: redact_value(call, redact))
 
     redact = Redactor([SECRET, OTHER])
     assert looks(100) < looks(1) + 1_000  # Of ten thousand values.
@@ -198,14 +198,14 @@ def test_values_come_without_secrets_as_if_each_was_looked_at(value: Any) -> Non
                 return value
 
     redact = Redactor(ODD)
-    shown = without(ToolCallUpdate(tool_call_id="1", raw_input=[value]), redact)
+    shown = redact_value(ToolCallUpdate(tool_call_id="1", raw_input=[value]), redact)
     assert shown.raw_input == expected([value])
 
 
 def test_what_is_no_text_is_not_looked_through() -> None:
     """An image has megabytes, which people see and do not read."""
     image = ImageBlock(data=SECRET, mime_type=f"image/{SECRET}")
-    shown = without(image, Redactor([SECRET]))
+    shown = redact_value(image, Redactor([SECRET]))
     assert (shown.data, shown.mime_type) == (SECRET, f"image/{MARK}")
 
 
@@ -230,7 +230,7 @@ def test_without_secrets_nothing_changes() -> None:
 )
 def test_a_token_is_taken_out_of_words(token: str) -> None:
     """Wherever it stands; a thread's name is seen by more people than the request that it comes from."""
-    assert without_tokens(f"use {token}, please") == "use [secret], please"
+    assert redact_tokens(f"use {token}, please") == "use [secret], please"
     assert thread_name(f"key={token} is mine") == "key=[secret] is mine"
 
 
@@ -239,4 +239,4 @@ def test_a_token_is_taken_out_of_words(token: str) -> None:
 )
 def test_words_stay(text: str) -> None:
     """What only begins like a token, or is as long as one."""
-    assert without_tokens(text) == text
+    assert redact_tokens(text) == text

@@ -12,7 +12,7 @@ from acp.session_options import Option, Value
 from bot.text.markdown import escape
 from bot.text.printable import visible
 
-__all__ = ["AgentOptions", "Command", "introduction", "read_offers", "write_offers"]
+__all__ = ["AgentOptions", "Command", "introduction", "read_options", "write_options"]
 
 OPTIONS, CHOICES, COMMANDS = 50, 500, 200
 """How many of each are kept; real agents have some dozens."""
@@ -93,12 +93,12 @@ def _hint(told: Any) -> str:
 _OFFERS = TypeAdapter(AgentOptions)
 
 
-def write_offers(offers: AgentOptions) -> str:
+def write_options(offers: AgentOptions) -> str:
     """Write them down as the journal keeps them."""
     return _OFFERS.dump_json(offers).decode()
 
 
-def read_offers(text: str) -> AgentOptions:
+def read_options(text: str) -> AgentOptions:
     """Read them from the journal; what cannot be read offers nothing."""
     try:
         return _OFFERS.validate_json(text)
