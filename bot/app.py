@@ -26,7 +26,7 @@ from bot.intake.intake import Intake
 from bot.intake.queue_notice import QueueNotices
 from bot.intake.recovery import Recovery
 from bot.interactions.cards import Cards
-from bot.interactions.continue_button import tell_made_way
+from bot.interactions.continue_button import show_preempted
 from bot.operations.health import Health
 from bot.operations.http_endpoint import MonitoringEndpoint
 from bot.operations.locks import journal_lock, user_lock
@@ -85,25 +85,25 @@ class App:
         with ExitStack() as stack:
             self._locks = stack
             stack.enter_context(journal_lock(file, self._config.file))
-            journal = stack.enter_context(self._open(file))
+            metrics = Metrics()
+            journal = stack.enter_context(self._open(file, metrics))
             left = await end_survivors(f"{journal.journal_id}/", gently=False)
             if left:
                 log.warning("ended processes that an earlier run had left", count=left)
-            await self._work(journal)
+            await self._work(journal, metrics)
 
-    def _open(self, file: Path) -> Journal:
+    def _open(self, file: Path, metrics: Metrics) -> Journal:
         try:
-            return Journal.open(file)
+            return Journal.open(file, on_moved=metrics.moved)
         except JournalUnusable as error:
             if not self._new_journal:
                 raise
             aside = put_aside(file)
             log.warning("put a journal aside that cannot be used", reason=str(error), renamed_to=str(aside))
-            return Journal.open(file)
+            return Journal.open(file, on_moved=metrics.moved)
 
-    async def _work(self, journal: Journal) -> None:
-        config, rest, pacer, metrics = self._config, DiscordApi(), Pacer(), Metrics()
-        journal.on_moved = metrics.moved
+    async def _work(self, journal: Journal, metrics: Metrics) -> None:
+        config, rest, pacer = self._config, DiscordApi(), Pacer()
         pacer.find_servers(rest.server_of)
         agents, redact = Agents(config, journal), Redactor(secrets_of(config))
         audit = self._audit(redact)
@@ -132,9 +132,8 @@ class App:
             membership=admission.membership,
             audit=audit,
         )
-        pool = self._pool(context, metrics)
-        waiting = QueueNotices(pool, context.notices)
-        pool.on_queue = waiting.show
+        waiting = QueueNotices(context.notices)
+        pool = self._pool(context, metrics, waiting)
         recovery = Recovery(journal=journal, pool=pool, context=context, waiting=waiting, begun=admission.begun)
         context.on_turn_started = recovery.interruptions.went_on
         supervised = self._supervised = self._supervise(admission, context, pool, recovery, metrics)
@@ -185,7 +184,7 @@ class App:
         finally:
             await endpoint.close()
 
-    def _pool(self, context: ExchangeContext, metrics: Metrics) -> Pool:
+    def _pool(self, context: ExchangeContext, metrics: Metrics, waiting: QueueNotices) -> Pool:
         config, agents = self._config.pool, context.agents
 
         async def spawn(settings: AgentSettings, marker: str) -> Agent:
@@ -208,7 +207,8 @@ class App:
             journal=context.journal,
             limits=limits,
             warm=agents.warm,
-            on_preempted=lambda thread_id: tell_made_way(context.notices, thread_id),
+            on_preempted=lambda thread_id: show_preempted(context.notices, thread_id),
+            on_queue=waiting.show,
         )
 
     # ---- Discord

@@ -46,7 +46,7 @@ from pool.conversation_context import CancelResult, ConversationContext, Convers
 from pool.exchange import Cancelled, Dropped, Exchange, ExchangeFailed, Failed, Outcome, ShutDown, TakenBack
 from pool.inbox import Inbox
 from pool.journal.journal import JournalUnwritable
-from pool.journal.message_rows import MessageState as RowState
+from pool.journal.message_states import MessageState as RowState
 
 __all__ = ["Conversation"]
 
@@ -315,7 +315,7 @@ class Conversation:
         try:
             pages = exchange.on_ended(outcome)
         finally:
-            self._journal.close_rows(exchange.message_ids, reason, pages)
+            self._journal.messages.close(exchange.message_ids, reason, pages)
 
     # ---- the task
 
@@ -385,7 +385,7 @@ class Conversation:
             await self._unsettled.popleft().settled()
         while (blocks := await self._blocks(session, exchange)) is not None and self._current is exchange:
             try:
-                earlier = self._journal.prompted(exchange.message_ids, exchange.stored_prompt())
+                earlier = self._journal.messages.prompted(exchange.message_ids, exchange.stored_prompt())
                 break
             except JournalUnwritable:  # Nothing is sent before that is written down; meanwhile anything may change.
                 await asyncio.sleep(UNWRITABLE_SECONDS)
@@ -456,9 +456,9 @@ class Conversation:
         if isinstance(turn.error, AuthRequired):
             self.lease.yields = True  # Whoever logs in now does so for the next process, not for one that runs.
         if isinstance(outcome, ShutDown):
-            self._journal.interrupt(exchange.message_ids, pages)
+            self._journal.messages.interrupt(exchange.message_ids, pages)
         else:
-            self._journal.finish(exchange.message_ids, turn.stop_reason or "failed", pages)
+            self._journal.messages.finish(exchange.message_ids, turn.stop_reason or "failed", pages)
         self._unsettled.append(exchange)
         if running.preempted and running.cancelled_by is None and not self._finishing:
             self._context.on_preempted(self.thread_id)
@@ -468,7 +468,7 @@ class Conversation:
         self.running = None
         if self._current is not exchange:  # Given up while the agent's last words were waited for.
             return
-        self._journal.unsent(exchange.message_ids, earlier)
+        self._journal.messages.unsent(exchange.message_ids, earlier)
         if self._retried is exchange:
             raise error
         self._retried = exchange
@@ -492,9 +492,9 @@ class Conversation:
     def _interrupt(self, exchange: Exchange) -> None:
         """The bot stops. What the agent never saw stays received, for the next start, which asks about the rest."""
         outcome = ShutDown() if self.running is None else self.running.outcome(stopping=True)
-        if self._journal.state(exchange.message_ids[0]) is not RowState.PROMPTED:
+        if self._journal.messages.state(exchange.message_ids[0]) is not RowState.PROMPTED:
             exchange.on_ended(outcome)
         elif isinstance(outcome, ShutDown):
-            self._journal.interrupt(exchange.message_ids, exchange.on_ended(outcome))
+            self._journal.messages.interrupt(exchange.message_ids, exchange.on_ended(outcome))
         else:  # A person had stopped it already.
             self._close(exchange, outcome, "cancelled")

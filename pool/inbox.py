@@ -113,7 +113,7 @@ class Inbox:
 
     def _mark(self, *, held: bool) -> None:
         message_ids = [message_id for exchange in self._waiting for message_id in exchange.message_ids]
-        self._journal.hold(message_ids, held=held)
+        self._journal.messages.hold(message_ids, held=held)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

@@ -58,11 +58,13 @@ class Pool:
         limits: Limits,
         warm: Sequence[tuple[AgentSettings, int]] = (),
         on_preempted: Callable[[int], None] = lambda _thread_id: None,
+        on_queue: Callable[[Conversation], None] = lambda _conversation: None,
     ) -> None:
         """`settings` says which agent a thread has; `spawn` starts one, given its marker (`<journal id>/<n>`).
 
         Of each kind in `warm` so many are kept started for threads to come.
-        `on_preempted` learns of a thread whose question was ended for others, after its turn.
+        `on_preempted` is called with a thread whose question was ended for others, after its turn; `on_queue` with a
+        conversation whose waiting messages, or current exchange, may have changed.
         """
         self._spawn_marked = spawn
         self._journal = journal
@@ -95,10 +97,8 @@ class Pool:
             idle_seconds=limits.idle_seconds,
             on_idle=self._look_soon,
             on_preempted=on_preempted,
-            on_queue=lambda thread_id: self.on_queue(thread_id),  # noqa: PLW0108 - it may be set later
+            on_queue=lambda thread_id: on_queue(self._conversations[thread_id]),
         )
-        self.on_queue: Callable[[int], None] = lambda _thread_id: None
-        """Learns of a thread in which what waits may have changed, or has begun."""
 
     def __repr__(self) -> str:
         """Read like a status line."""

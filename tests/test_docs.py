@@ -18,7 +18,7 @@ from bot.config.requirements import warnings
 from bot.config.schema import Config
 from bot.prompt import attachment_store as saved
 from pool.journal import journal
-from pool.journal.message_rows import BEFORE
+from pool.journal.message_states import BEFORE
 from tests.support.docs_pages import PAGES, ROOT, blocks
 
 EXAMPLE = ROOT / "config.example.toml"

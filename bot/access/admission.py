@@ -100,7 +100,7 @@ class Admission:
     def covers(self, message: discord.Message) -> bool:
         """Whether every message of this place is seen: it is listed, or a conversation lives there."""
         channel = message.channel
-        return self._journal.knows(channel.id) or listed(self.place(message.guild, channel), self.rules)
+        return self._journal.threads.knows(channel.id) or listed(self.place(message.guild, channel), self.rules)
 
     # ---- what the gate is told
 
@@ -114,7 +114,7 @@ class Admission:
             kind=self._kind(message),
             mentioned=self._is_mentioned(message),
             mentioned_role_ids=frozenset(message.raw_role_mentions),
-            known=self._journal.knows(place.channel_id) or self.has_opened(message.channel),
+            known=self._journal.threads.knows(place.channel_id) or self.has_opened(message.channel),
             shared=other_bots or self._bot_turns.shared(place.channel_id),
             post=message.id == place.channel_id and _in_forum(message.channel),
             bot_turns=self._bot_turns.count(place.channel_id),
@@ -174,7 +174,7 @@ class Admission:
         """Describe a place. A thread that the library does not know is looked up in the journal."""
         guild_id = guild.id if guild is not None else getattr(channel, "guild_id", None)
         parent_id = channel.parent_id if isinstance(channel, discord.Thread) else None
-        if parent_id is None and self._journal.knows(channel.id):
+        if parent_id is None and self._journal.threads.knows(channel.id):
             known = self._journal.threads.place(channel.id)
             parent_id = known[1] if known is not None and known[1] != channel.id else None
         return Place(guild_id, channel.id, parent_id, no_thread=_no_thread(channel))

@@ -10,6 +10,7 @@ from bot.config.agents import AgentConfig
 from bot.config.appearance import Style
 from bot.config.schema import ChannelConfig, Config
 from pool.journal.journal import Journal
+from pool.journal.threads import Assignment
 from pool.session_setup import AgentSettings
 from pool.turn_watchdog import TurnLimits
 
@@ -34,16 +35,16 @@ class Agents:
         others = channel.agents or tuple(self.config.agents.by_name)
         return (channel.agent, *(name for name in others if name != channel.agent))
 
-    def begin(self, channel_id: int, name: str = "") -> tuple[str, str]:
+    def begin(self, channel_id: int, name: str = "") -> Assignment:
         """Return the agent and the directory that a conversation of a channel begins with; `name` if one was chosen."""
         channel = self._channel(channel_id)
         name = name or channel.agent
-        return name, channel.cwd or str(self.config.agents.by_name[name].cwd)
+        return Assignment(name, channel.cwd or str(self.config.agents.by_name[name].cwd))
 
     def assign(self, thread_id: int, name: str) -> None:
         """Give a thread another agent, or its own anew: in today's directory, with a new session."""
-        channel_id, _, _ = self._journal.threads.assignment(thread_id)
-        self._journal.threads.assign(thread_id, *self.begin(channel_id, name))
+        channel_id, _ = self._journal.threads.assignment(thread_id)
+        self._journal.threads.assign(thread_id, self.begin(channel_id, name))
 
     def name(self, thread_id: int) -> str:
         """Return the name of a thread's agent. One that is gone from the configuration is the channel's instead."""
@@ -63,7 +64,7 @@ class Agents:
 
     def _assignment(self, thread_id: int) -> tuple[ChannelConfig, str, str]:
         """Return what is said of a thread's channel, and the agent and the directory that the thread has today."""
-        channel_id, name, directory = self._journal.threads.assignment(thread_id)
+        channel_id, (name, directory) = self._journal.threads.assignment(thread_id)
         channel = self._channel(channel_id)
         if name not in self.config.agents.by_name:
             return channel, *self.begin(channel_id)

@@ -160,20 +160,20 @@ async def ask(
         channel_name=getattr(channel, "name", None) or "",
         tags=tags_of(channel),
         quotes=tuple(quotes),
-        joined=here and place.parent_id is not None and not client.journal.knows(place.channel_id),
+        joined=here and place.parent_id is not None and not client.journal.threads.knows(place.channel_id),
         no_thread=place.no_thread or "",
     )
     asked = PostedRequest(interaction.id, place.channel_id, shown, write_request(draft), agent, place.parent_id)
     with client.intake.requests.posting(asked, interaction.user) as posting:
         try:
-            client.journal.asks.begin(asked)
+            client.journal.posted_requests.begin(asked)
         except JournalUnwritable:
             await interaction.response.send_message(words.NOT_DONE, ephemeral=True)
             return
         post = _post(interaction, shown, files) if within is None else _post_in(interaction, within, shown, files)
         message_id = await post
         if message_id is None:
-            client.journal.asks.end(asked.ask_id)
+            client.journal.posted_requests.end(asked.ask_id)
         else:
 
             def wanted() -> bool:
@@ -193,7 +193,7 @@ def _not_now(interaction: Interaction, place: Place, said: str, agent: str) -> s
         return "There is nothing in it to ask."
     if agent and agent not in agents.choices(_channel_id(interaction)):
         return "There is no such agent here."
-    if here and agent and client.journal.knows(thread_id) and agent != agents.name(thread_id):
+    if here and agent and client.journal.threads.knows(thread_id) and agent != agents.name(thread_id):
         return "This thread has another agent. `/agent` changes that."
     bound = client.pool.bound(thread_id, interaction.user.id)
     return "" if bound is None else words.BOUNDS[bound]
@@ -274,7 +274,7 @@ async def _retry(interaction: Interaction, message: discord.Message) -> None:
     client = interaction.client
     if not await client.admission.admit(interaction, Right.TALK, asker_id=None):
         return
-    rows = client.journal.exchange(message.id)
+    rows = client.journal.messages.exchange(message.id)
     if not rows:
         await interaction.response.send_message("This message was no request, and answers none.", ephemeral=True)
     elif client.interruptions.is_undecided(rows[-1]):

@@ -148,7 +148,8 @@ async def _offer_sessions(interaction: Interaction, typed: str) -> list[app_comm
     """Offer the thread's own earlier sessions, and to admins those that no thread has begun; by title, id or time."""
     client, thread_id = interaction.client, interaction.channel_id or 0
     asker_id = client.journal.threads.asker(thread_id)
-    if client.admission.refusal(interaction, Right.GO_ON, asker_id=asker_id) or not client.journal.knows(thread_id):
+    refused = client.admission.refusal(interaction, Right.GO_ON, asker_id=asker_id)
+    if refused or not client.journal.threads.knows(thread_id):
         return []
     listed = {each.session_id: each for each in await _listed(client, thread_id)}
     names = {

@@ -63,9 +63,9 @@ class CommandTree(app_commands.CommandTree[CommandClient]):
         """Tell Discord the commands, unless it was told the same ones last."""
         known = [command.to_dict(self) for command in self._get_all_commands(guild=None)]
         told = sha256(json.dumps([self.client.application_id, discord.http.Route.BASE, known], sort_keys=True).encode())
-        if journal.fact("commands") != told.hexdigest():
+        if journal.facts.value("commands") != told.hexdigest():
             await self.sync()
-            journal.note("commands", told.hexdigest())
+            journal.facts.note("commands", told.hexdigest())
 
     async def interaction_check(self, interaction: Interaction, /) -> bool:
         """Ask the gate before any command, context menu or autocompletion; many need more, and ask again."""
@@ -118,7 +118,7 @@ async def _reset(interaction: Interaction) -> None:
 
 async def _close(interaction: Interaction) -> None:
     client, thread_id = interaction.client, interaction.channel_id or 0
-    lost = client.admission.has_opened(interaction.channel) and not client.journal.knows(thread_id)
+    lost = client.admission.has_opened(interaction.channel) and not client.journal.threads.knows(thread_id)
     may = (
         client.admission.admit(interaction, Right.RESET, asker_id=None) if lost else admitted(interaction, Right.RESET)
     )

@@ -86,21 +86,21 @@ class ExchangeContext:
         """The messages that waited while the gateway was away."""
         self.on_turn_started: Callable[[int], None] = lambda _thread_id: None
         """Called with the thread in which a turn begins; `App` sets it."""
-        self._left_reactions = journal.signs.standing()
+        self._left_reactions = journal.reactions.all()
         """What an earlier run may have left on messages; the messages that come now have none."""
 
     def status_reaction(self, channel_id: int, message_id: int) -> StatusReaction:
         """Make the status reaction of a message."""
         _, left = self._left_reactions.pop(message_id, (channel_id, ()))
         return StatusReaction(
-            channel_id, message_id, pacer=self.pacer, rest=self.rest, kept=self.journal.signs, left=left
+            channel_id, message_id, pacer=self.pacer, rest=self.rest, kept=self.journal.reactions, left=left
         )
 
     def end_reactions(self, message_ids: Collection[int]) -> None:
         """Show on messages that have ended without an exchange how, in place of what an earlier run left on them."""
         for message_id in self._left_reactions.keys() & message_ids:
             channel_id, _ = self._left_reactions[message_id]
-            row = self.journal.row(message_id)
+            row = self.journal.messages.row(message_id)
             self.status_reaction(channel_id, message_id).show(self.reactions.end(None if row is None else row.reason))
 
     def started(self, exchange: Answering) -> None:
@@ -123,9 +123,9 @@ class ExchangeContext:
     def settled(self, exchange: Answering, *, confirmed: bool) -> None:
         """Record that a reply is confirmed, or given up."""
         self.replies.remove(exchange.request.thread_id, exchange.reply)
-        if not confirmed and self.journal.state(exchange.request.message_id) is MessageState.FINISHED:
+        if not confirmed and self.journal.messages.state(exchange.request.message_id) is MessageState.FINISHED:
             self._undelivered(exchange)
-        self.journal.settle(exchange.message_ids, confirmed=confirmed)
+        self.journal.messages.settle(exchange.message_ids, confirmed=confirmed)
 
     def _undelivered(self, exchange: Answering) -> None:
         """Say in the channel above that an answer could not be posted: the thread is locked. Not if it is gone."""

@@ -175,7 +175,7 @@ class ThreadlineClient(CommandClient):
             for forum in filter(self.admission.lists, guild.forums):
                 self._catch_up.begin_posts(forum.id, [each.id for each in forum.threads], forum.last_message_id)
                 places.extend((each.id, each.last_message_id or each.id) for each in forum.threads)
-            threads = (each for each in guild.threads if self.journal.knows(each.id))
+            threads = (each for each in guild.threads if self.journal.threads.knows(each.id))
             places.extend((each.id, each.last_message_id) for each in threads)
         return places
 
@@ -223,7 +223,7 @@ class ThreadlineClient(CommandClient):
         verdict = self.admission.judge(message)
         exchange = self.intake.message(verdict, message)
         if self.admission.covers(message):
-            self.journal.mark_seen(message.channel.id, message.id)
+            self.journal.marks.advance(message.channel.id, message.id)
         if isinstance(verdict, Refuse):
             await self.admission.refuse(message, verdict)
         await self.intake.open_thread(exchange)

@@ -79,7 +79,7 @@ class IdentifyLimit:
     def allowance(self) -> Allowance:
         """What is left, as far as that is known."""
         try:
-            return Allowance(**json.loads(self._journal.fact(_FACT)))
+            return Allowance(**json.loads(self._journal.facts.value(_FACT)))
         except (ValueError, TypeError):
             return Allowance()
 
@@ -97,7 +97,7 @@ class IdentifyLimit:
         wait = allowance.wait(now)
         if wait <= 0:
             allowance = allowance.spent(now)
-        self._journal.note(_FACT, json.dumps(asdict(allowance)))
+        self._journal.facts.note(_FACT, json.dumps(asdict(allowance)))
         if wait > 0:
             log.error("too many logins", left=allowance.left, again_in=round(wait))
             raise TooManyIdentifies(wait)

@@ -114,11 +114,11 @@ class CatchUp:
 
     def begin_posts(self, forum_id: int, post_ids: Iterable[int], newest: int | None) -> None:
         """Learn which posts of a forum are active: those above its mark are new, and missed from their first word."""
-        mark = self._journal.seen(forum_id)
+        mark = self._journal.marks.seen(forum_id)
         for post_id in post_ids:
-            if mark is not None and post_id > mark and self._journal.seen(post_id) is None:
-                self._journal.mark_seen(post_id, post_id - 1)  # Its first message has the id of the post.
-        self._journal.mark_seen(forum_id, max(newest or forum_id, *post_ids, forum_id))
+            if mark is not None and post_id > mark and self._journal.marks.seen(post_id) is None:
+                self._journal.marks.advance(post_id, post_id - 1)  # Its first message has the id of the post.
+        self._journal.marks.advance(forum_id, max(newest or forum_id, *post_ids, forum_id))
 
     @property
     def begun(self) -> bool:
@@ -135,14 +135,14 @@ class CatchUp:
         for channel_id, newest in places:
             if channel_id in busy:
                 continue
-            mark = self._journal.seen(channel_id)
-            if mark is None and self._journal.knows(channel_id):
+            mark = self._journal.marks.seen(channel_id)
+            if mark is None and self._journal.threads.knows(channel_id):
                 mark = channel_id  # A thread's own id is below all of its messages.
             if mark is None:
                 # Never seen before: it begins with the present, but for what came since READY.
                 waiting = gap.waiting.get(channel_id, [])
                 first = min((message.id for message in waiting), default=(newest or 0) + 1)
-                self._journal.mark_seen(channel_id, first - 1)
+                self._journal.marks.advance(channel_id, first - 1)
             elif newest is not None and newest > mark:
                 behind[channel_id] = mark
         current = gap.waiting.keys() - behind.keys() - busy
@@ -200,7 +200,7 @@ class CatchUp:
         if passed:
             log.warning("messages are too long ago to be taken up", channel_id=channel_id)
             self._beyond(channel_id)
-            self._journal.mark_seen(channel_id, passed[-1].id)
+            self._journal.marks.advance(channel_id, passed[-1].id)
         await self._deliver(gap, channel_id, kept, tasks)
 
     async def _deliver(
@@ -217,7 +217,7 @@ class CatchUp:
                     exchange = None
                 if exchange is not None:
                     tasks.create_task(self._open(exchange), name=f"open-{message_id}")
-                self._journal.mark_seen(channel_id, message_id)
+                self._journal.marks.advance(channel_id, message_id)
                 await asyncio.sleep(0)  # What waits here has no bound, and taking a message up may wait for nothing.
         if gap.behind is not None:
             gap.behind.discard(channel_id)

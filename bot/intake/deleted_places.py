@@ -37,7 +37,7 @@ class DeletedPlaces:
 
     def thread(self, thread_id: int) -> None:
         """Learn that a thread, or another place with a conversation, is gone or cannot be reached."""
-        self._end([thread_id] if self._journal.knows(thread_id) else ())
+        self._end([thread_id] if self._journal.threads.knows(thread_id) else ())
 
     def locked(self, thread_id: int) -> None:
         """Learn that a thread is locked: nobody sees what the agent does there, and nobody can stop it."""

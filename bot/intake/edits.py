@@ -76,7 +76,7 @@ class Edits:
     def doubt(self) -> None:
         """Make all waiting messages stale: their changes while the gateway was gone are unknown."""
         places: dict[int, int] = {}
-        for row in self._journal.open_rows():
+        for row in self._journal.messages.open_rows():
             if row.state in WAITS:
                 with suppress(ValueError):  # One that cannot be read is told of where it is taken up.
                     places[row.message_id] = read_request(row.request).channel_id
@@ -126,13 +126,13 @@ class Edits:
             exchange = conversation.find_unsent(message_id) if conversation is not None else None
             if conversation is None or not isinstance(exchange, Exchange):
                 continue
-            if self._journal.state(message_id) in WAITS:
+            if self._journal.messages.state(message_id) in WAITS:
                 return conversation, exchange, next(each for each in exchange.requests if each.message_id == message_id)
         return None
 
     def _amend(self, conversation: Conversation, exchange: Exchange, request: Request) -> None:
         """Put another request in the place of one that waits; an exchange of which nothing is left is closed."""
         if exchange.amend(request):
-            self._journal.amend(request.message_id, write_request(request))
+            self._journal.messages.amend(request.message_id, write_request(request))
         else:
             conversation.withdraw(exchange, "deleted")

@@ -77,14 +77,14 @@ class Intake:
     def _accept_message(self, message: discord.Message, thread_id: int, *, missed: bool) -> Exchange | None:
         place = self._admission.place(message.guild, message.channel)
         # Before a post's first message, which has its id, nothing was said.
-        joined = place.parent_id is not None and message.id != thread_id and not self._journal.knows(thread_id)
+        joined = place.parent_id is not None and message.id != thread_id and not self._journal.threads.knows(thread_id)
         request = request_of(
             message, self._admission.user, thread_id=thread_id, joined=joined, no_thread=place.no_thread or ""
         )
         if request.is_empty:
             log.info("message is empty", message_id=message.id)
             return None
-        if self._journal.state(message.id) is not None:
+        if self._journal.messages.state(message.id) is not None:
             log.info("message was accepted before", message_id=message.id)
             return None
         return self.accept(request, message.author, place, missed=missed)
@@ -128,7 +128,7 @@ class Intake:
         Raises `JournalUnwritable`.
         """
         thread_id, channel_id = request.thread_id, place.parent_id or place.channel_id
-        new = self._journal.receive(
+        new = self._journal.messages.receive(
             request.message_id,
             thread_id=thread_id,
             channel_id=channel_id,

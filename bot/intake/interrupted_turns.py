@@ -87,23 +87,23 @@ class Interruptions:
 
     def _became(self, thread_id: int, message_id: int) -> str:
         """Say what became of a question that is over."""
-        row = self._journal.row(message_id)
+        row = self._journal.messages.row(message_id)
         left = row is not None and row.thread_id == thread_id and row.reason == "interrupted"
         return words.undecided(self._link(row)) if row is not None and left else DECIDED
 
     def draft(self, rows: Sequence[MessageRow]) -> Reply | None:
         """Make what stands of a try that was cut off; others of its thread come behind it. None: no message."""
         row, journal, context = rows[-1], self._journal, self._context
-        if not journal.posts.of(row.message_id) and not journal.pages(row.message_id):
+        if not journal.sent_pages.of(row.message_id) and not journal.messages.pages(row.message_id):
             return None
 
         def settled(confirmed: bool) -> None:  # noqa: FBT001 - a callback
             context.replies.remove(row.thread_id, reply)
-            if self.is_undecided(row) or journal.state(row.message_id) is MessageState.CLOSED:
-                journal.settle([each.message_id for each in rows], confirmed=confirmed)
+            if self.is_undecided(row) or journal.messages.state(row.message_id) is MessageState.CLOSED:
+                journal.messages.settle([each.message_id for each in rows], confirmed=confirmed)
                 self._question(row)
             else:
-                journal.posts.drop(row.message_id)  # The next try has messages of its own.
+                journal.sent_pages.drop(row.message_id)  # The next try has messages of its own.
 
         reply = Reply(row.message_id, pacer=context.pacer, rest=context.rest, journal=journal, on_settled=settled)
         guild_id, channel_id = journal.threads.place(row.thread_id) or (None, row.thread_id)
@@ -117,7 +117,7 @@ class Interruptions:
         row, draft = interruption.row, interruption.draft
         if draft is None:
             self._question(row)
-        elif self._journal.pages(row.message_id):
+        elif self._journal.messages.pages(row.message_id):
             await self._drafts.finish(row, draft, row.thread_id)
         else:
             await self._drafts.cut_off(row, draft)
@@ -141,7 +141,7 @@ class Interruptions:
     def is_undecided(self, row: MessageRow) -> bool:
         """Whether the turn that answers the message of a row was interrupted, and no choice was made yet."""
         here = self._open.get(row.thread_id, {})
-        return row.message_id in here and self._journal.state(row.message_id) is MessageState.PROMPTED
+        return row.message_id in here and self._journal.messages.state(row.message_id) is MessageState.PROMPTED
 
     def seconds_left(self, thread_id: int) -> float:
         """Return how long what waits in a thread waits for a choice; 0.0 where it does not, or no longer."""
@@ -166,13 +166,13 @@ class Interruptions:
         if exchange is None:
             told = "-# The request can no longer be read."
         else:
-            self._journal.again(interruption.message_ids)
+            self._journal.messages.requeue(interruption.message_ids)
             told = f"-# Sent again by <@{by}>."
         self._forget(interruption)
         self._context.notices.end(thread_id, INTERRUPTED, message_id, content=told)
         if exchange is not None:
             if interruption.draft is None or interruption.draft.settled.is_set():
-                self._journal.posts.drop(message_id)  # The next try has messages of its own.
+                self._journal.sent_pages.drop(message_id)  # The next try has messages of its own.
             self._pool.go_first(thread_id, exchange)
         return told
 
@@ -194,7 +194,7 @@ class Interruptions:
 
     def _close(self, interruption: Interruption, reason: str, told: str) -> None:
         message_id = interruption.row.message_id
-        self._journal.close_rows(interruption.message_ids, reason, self._journal.pages(message_id))
+        self._journal.messages.close(interruption.message_ids, reason, self._journal.messages.pages(message_id))
         self._forget(interruption)
         self._context.end_reactions(interruption.message_ids)
         self._context.notices.end(interruption.row.thread_id, INTERRUPTED, message_id, content=told)

@@ -84,14 +84,14 @@ class PostedRequests:
 
     def posted(self, message: discord.Message, *, missed: bool) -> Exchange | None:
         """Accept the request that a message of the bot's own is, if it is one; return its exchange. Synchronous."""
-        if self._journal.state(message.id) is not None:
+        if self._journal.messages.state(message.id) is not None:
             return None
-        ask = next((each for each in self._journal.asks.standing() if _is(message, each)), None)
+        ask = next((each for each in self._journal.posted_requests.all() if _is(message, each)), None)
         return None if ask is None else self._take(ask, message.id, missed=missed)
 
     async def take_left(self, ask: PostedRequest) -> Exchange | None:
         """Accept a request that an earlier run was to post, if it stands and was not accepted; return its exchange."""
-        if ask.ask_id in self._postings or ask not in self._journal.asks.standing():
+        if ask.ask_id in self._postings or ask not in self._journal.posted_requests.all():
             return None
         try:
             own = await self._drafts.own_messages(ask.channel_id, after=ask.ask_id)
@@ -99,9 +99,9 @@ class PostedRequests:
             log.warning("a request cannot be looked for", channel_id=ask.channel_id, reason=str(error))
             own = []
         alike = (each.message_id for each in own if each.content == ask.content.strip())
-        message_id = next((each for each in alike if self._journal.state(each) is None), None)
+        message_id = next((each for each in alike if self._journal.messages.state(each) is None), None)
         if message_id is None:
-            self._journal.asks.end(ask.ask_id)
+            self._journal.posted_requests.end(ask.ask_id)
             return None
         return self._take(ask, message_id, missed=True)
 
@@ -119,7 +119,7 @@ class PostedRequests:
         place = Place(draft.guild_id, ask.channel_id, ask.parent_id, no_thread=draft.no_thread or None)
         author = None if posting is None else posting.author
         exchange = self._accept(request, author, place, agent=ask.agent, missed=missed)
-        self._journal.asks.end(ask.ask_id)
+        self._journal.posted_requests.end(ask.ask_id)
         if posting is not None:
             posting.accepted.set()
         return exchange

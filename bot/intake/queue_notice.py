@@ -7,6 +7,7 @@ from bot.conversation.exchange import Exchange
 from bot.interactions.queue_buttons import queue_view
 from bot.interactions.thread_buttons import held_view
 from bot.reply.notices import HELD, WAITING, Notices
+from pool.conversation import Conversation
 from pool.pool import Pool
 
 __all__ = ["QueueNotices"]
@@ -19,21 +20,22 @@ SLICE = 20
 class QueueNotices:
     """The notices of all threads: that messages wait for the running turn, or are held for a person; never both."""
 
-    def __init__(self, pool: Pool, notices: Notices) -> None:
+    def __init__(self, notices: Notices) -> None:
         """Give `show` to the pool as `on_queue`."""
-        self._pool = pool
         self._notices = notices
 
-    async def begin(self) -> None:
+    async def begin(self, pool: Pool) -> None:
         """Bring threads with a notice of an earlier run up to date. To be called when what waits is recovered."""
         for number, (thread_id, _) in enumerate(self._notices.of(WAITING, HELD), start=1):
-            self.show(thread_id)
+            self._show(thread_id, pool.conversation(thread_id))
             if number % SLICE == 0:
                 await asyncio.sleep(0)
 
-    def show(self, thread_id: int) -> None:
-        """Bring a thread up to date."""
-        conversation = self._pool.conversation(thread_id)
+    def show(self, conversation: Conversation) -> None:
+        """Bring a conversation's thread up to date."""
+        self._show(conversation.thread_id, conversation)
+
+    def _show(self, thread_id: int, conversation: Conversation | None) -> None:
         queue = () if conversation is None else conversation.queue
         held = conversation is not None and conversation.held
         if queue and not held and (conversation is None or conversation.current is None):

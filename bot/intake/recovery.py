@@ -71,10 +71,10 @@ class Recovery:
         self._finished: list[tuple[MessageRow, Exchange]] = []
         self._interrupted: list[Interruption] = []
         self._cut: list[tuple[MessageRow, Reply]] = []
-        self._questions = journal.questions.standing()
-        self._asks = journal.asks.standing()
-        rows = journal.open_rows()
-        self._signed = set(journal.signs.standing()) - {row.message_id for row in rows}
+        self._questions = journal.questions.all()
+        self._asks = journal.posted_requests.all()
+        rows = journal.messages.open_rows()
+        self._signed = set(journal.reactions.all()) - {row.message_id for row in rows}
         """Messages that have ended, with reactions of an earlier run that say otherwise."""
         for row in rows:
             self._rows.setdefault(row.thread_id, {}).setdefault(row.exchange_id, []).append(row)
@@ -93,7 +93,7 @@ class Recovery:
             self._take_up_some()
             await asyncio.sleep(0)
         self.interruptions.end_old()
-        await self._waiting.begin()
+        await self._waiting.begin(self._pool)
         self.begun.set()
         unopened, self._unopened = self._unopened, []
         return unopened
@@ -164,7 +164,7 @@ class Recovery:
         exchange = self._exchange(together, again=row.prompt)
         if exchange is not None and row.prompt is None:
             # What is begun from now on takes its place.
-            for post in self._journal.posts.of(row.message_id)[:1]:
+            for post in self._journal.sent_pages.of(row.message_id)[:1]:
                 exchange.reply.adopt(post.message_id)
         return exchange
 
@@ -192,9 +192,9 @@ class Recovery:
         except ValueError as error:
             log.warning("a request in the journal cannot be read", message_id=row.message_id, reason=str(error))
             if row.state is MessageState.CLOSED:
-                self._journal.told(message_ids)
+                self._journal.messages.clear_owed(message_ids)
             else:
-                self._journal.close_rows(message_ids, "unreadable")
+                self._journal.messages.close(message_ids, "unreadable")
             return None
         except Exception:  # one row must not stop the recovery of others; it stays for the next start
             log.exception("a row could not be recovered", message_id=row.message_id)
@@ -230,7 +230,7 @@ class Recovery:
     async def _close(self, question: OpenQuestion) -> None:
         """Take the buttons off a question of an earlier run."""
         thread_id, message_id = question.thread_id, question.message_id
-        became = words.became(self._journal.state(question.exchange_id))
+        became = words.became(self._journal.messages.state(question.exchange_id))
         text = words.with_line(question.content, became)
         try:
             if message_id is None:

@@ -57,11 +57,11 @@ def _stay(exchange: Exchange, reason: str, *, context: ExchangeContext, pool: Po
     conversation = pool.conversation(thread_id)
     if conversation is None or conversation.find_unsent(exchange.request.message_id) is not exchange:
         exchange.opened(channel_id)  # It has ended meanwhile; if there is a word to be said of that, then there.
-    elif context.journal.knows(channel_id) and agents.name(channel_id) != agents.name(thread_id):
+    elif context.journal.threads.knows(channel_id) and agents.name(channel_id) != agents.name(thread_id):
         exchange.not_opened(reason)
     else:
         request = replace(exchange.requests[-1], thread_id=channel_id, no_thread=reason)  # As it was edited meanwhile.
-        context.journal.move(request.message_id, channel_id, write_request(request))
+        context.journal.messages.move(request.message_id, channel_id, write_request(request))
         conversation.release(exchange)
         exchange.moved(request)
         pool.submit(channel_id, exchange)

@@ -30,15 +30,15 @@ class UnfinishedReplies:
 
     async def finish(self, row: MessageRow, reply: Reply, channel_id: int) -> None:
         """Post all pages that the journal has of a reply, and what is owed behind them."""
-        posts = self._journal.posts.of(row.message_id)
-        postscripts = self._journal.postscripts.of(row.message_id)
+        posts = self._journal.sent_pages.of(row.message_id)
+        postscripts = self._journal.trailers.of(row.message_id)
         try:
             found = await self._find(channel_id, row.message_id, posts, postscripts)
         except RestError as error:
             log.warning("a thread cannot be read", thread_id=row.thread_id, reason=str(error))
             found = {post.number: post.message_id for post in posts}
         owed = {number: each for number, each in postscripts.items() if found.get(number) is None}
-        pages = self._journal.pages(row.message_id)
+        pages = self._journal.messages.pages(row.message_id)
         reply.restore(channel_id, pages, _posted(posts, found, pages), owed)
 
     async def cut_off(self, row: MessageRow, reply: Reply) -> None:
@@ -46,7 +46,7 @@ class UnfinishedReplies:
 
         A reply without any message is given up: the question what to do says the same.
         """
-        posts = [post for post in self._journal.posts.of(row.message_id) if post.number < FIRST_TRAILER]
+        posts = [post for post in self._journal.sent_pages.of(row.message_id) if post.number < FIRST_TRAILER]
         known = {post.message_id for post in posts if post.message_id is not None}
         try:
             own = await self.own_messages(row.thread_id, after=min(known, default=row.message_id + 1) - 1)

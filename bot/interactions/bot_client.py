@@ -62,7 +62,7 @@ async def admitted(interaction: discord.Interaction[BotClient], right: Right) ->
     client, thread_id = interaction.client, interaction.channel_id or 0
     if not await client.admission.admit(interaction, right, asker_id=client.journal.threads.asker(thread_id)):
         return False
-    if not client.journal.knows(thread_id):
+    if not client.journal.threads.knows(thread_id):
         await interaction.response.send_message(NO_CONVERSATION, ephemeral=True)
         return False
     return True

@@ -165,7 +165,7 @@ class Cards:
         self._whom = whom
         self._in_turn = in_turn
         self._open: dict[str, Card] = {}
-        self._left = {each.token: each.exchange_id for each in journal.questions.standing()}
+        self._left = {each.token: each.exchange_id for each in journal.questions.all()}
         self._missed: dict[int, list[str]] = {}
         self._answered: deque[str] = deque(maxlen=ANSWERED)
         self._visits: OrderedDict[tuple[int, str], Callable[[], None]] = OrderedDict()
@@ -232,7 +232,7 @@ class Cards:
         if self.is_answered(token):
             return words.ANSWERED
         exchange_id = self._left.get(token)
-        return words.became(None if exchange_id is None else self._journal.state(exchange_id))
+        return words.became(None if exchange_id is None else self._journal.messages.state(exchange_id))
 
     # ---- questions that nobody has answered, to be told with the next prompt
 

@@ -17,7 +17,7 @@ from pool.journal.journal import JournalUnwritable
 from .bot_client import Interaction
 from .components import Button, view_of
 
-__all__ = ["GoOnButton", "tell_made_way"]
+__all__ = ["GoOnButton", "show_preempted"]
 
 log = structlog.stdlib.get_logger("bot")
 
@@ -50,7 +50,7 @@ class GoOnButton(Button, template=r"threadline:go_on:(?P<thread_id>[0-9]{1,20})"
         await answer_press(interaction, told, post)
 
 
-def tell_made_way(notices: Notices, thread_id: int) -> None:
+def show_preempted(notices: Notices, thread_id: int) -> None:
     """Say in a thread that its question was ended for others, with the button."""
 
     def view() -> discord.ui.View:

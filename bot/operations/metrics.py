@@ -78,7 +78,7 @@ class Metrics:
     # ---- what happens
 
     def moved(self, state: MessageState, reason: str | None, count: int) -> None:
-        """Count `count` messages of one exchange that reached a state; see `Journal.on_moved`."""
+        """Count `count` messages of one exchange that reached a state; see `Journal.open`."""
         match state:
             case MessageState.RECEIVED if reason == NEW:
                 self._received.inc(count)

@@ -165,7 +165,7 @@ class PromptBuilder:
         if not self.forgotten:
             return []
         first = self.requests[0]
-        earlier = self._journal.earlier(first.thread_id, first.message_id, most=words.EARLIER)
+        earlier = self._journal.messages.earlier(first.thread_id, first.message_id, most=words.EARLIER)
         return [(read_request(request).text, answer) for request, answer in earlier if request]
 
     def take_skipped(self) -> list[str]:

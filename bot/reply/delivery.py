@@ -307,7 +307,7 @@ class Delivery:
         self._posted[number].enclose(line)
         self._generation += 1
         # An earlier run may have sent the file already.
-        posts = {post.number: post for post in self._journal.posts.of(self._key)}
+        posts = {post.number: post for post in self._journal.sent_pages.of(self._key)}
         sent = posts.get(ENCLOSED + number)
         if sent is None or sent.message_id is None:
             self._postscripts[ENCLOSED + number] = postscript
@@ -373,7 +373,7 @@ class Delivery:
         if first is None:
             # What the first try said: Discord may have taken it although its answer was lost.
             before = self._posted[number].before if number < len(self._posted) else ""
-            self._journal.posts.intend(self._key, number, content, before)
+            self._journal.sent_pages.intend(self._key, number, content, before)
             first = self._intended[number, self._generation] = now
         known = {posted.message_id for posted in self._posted}
         stored = await self._rest.send_once(
@@ -389,7 +389,7 @@ class Delivery:
             view=view,
             files=files,
         )
-        self._journal.posts.posted(self._key, number, stored.message_id)
+        self._journal.sent_pages.posted(self._key, number, stored.message_id)
         return stored
 
     def _leave(self, number: int) -> None:
@@ -397,7 +397,7 @@ class Delivery:
         self._note_left(number)
 
     def _note_left(self, number: int) -> None:
-        self._journal.posts.left(self._key, number, self._posted[number].before)
+        self._journal.sent_pages.left(self._key, number, self._posted[number].before)
         self._generation += 1
 
     # ---- what comes after a write

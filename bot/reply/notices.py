@@ -58,7 +58,7 @@ class Notices:
         self.lost: list[NoticeRow] = []
         self._sought: dict[str, _Standing] = {}
         """By nonce those that are lost: what they are to show waits for what is found."""
-        for notice in kept.standing():
+        for notice in kept.all():
             key, left = (notice.thread_id, notice.kind, notice.about), self._made(notice)
             if notice.message_id is None:
                 self.lost.append(notice)

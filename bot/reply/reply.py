@@ -245,7 +245,7 @@ class Reply:
         self._placeholder = ""
         sent = [Trailer(files=tuple(batch)) for batch in batches(self._rendered(self._files, otherwise=[]))]
         postscripts = dict(zip(count(FIRST_TRAILER), [*sent, *([] if closing is None else [closing])], strict=False))
-        self._journal.postscripts.keep(self._key, postscripts)
+        self._journal.trailers.keep(self._key, postscripts)
         self._delivery.end(postscripts)
         self._changed()
         return self.pages()

@@ -48,10 +48,10 @@ class Maintenance:
                 log.exception("the journal could not be looked after")
 
     async def _look_after(self) -> None:
-        self._journal.prune()
+        self._journal.messages.prune()
         changes = self._journal.changes
         if changes != self._changes:
-            await self._aside(partial(self._tidy, self._journal.postscripts.unneeded()))
+            await self._aside(partial(self._tidy, self._journal.trailers.unneeded()))
             self._changes = changes
         if not self._looked_through:
             self._looked_through = True

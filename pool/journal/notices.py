@@ -2,7 +2,7 @@
 
 from dataclasses import astuple, dataclass
 
-from .transactions import Writer, retried
+from .transactions import Rows, retried
 
 __all__ = ["NoticeRow", "NoticeRows"]
 
@@ -24,13 +24,8 @@ class NoticeRow:
     message_id: int | None
 
 
-class NoticeRows:
-    """The part of the journal that is about notices; `Journal.notices`. A method is one short transaction."""
-
-    def __init__(self, writer: Writer) -> None:
-        """`writer` is the journal's."""
-        self._db = writer.db
-        self._writer = writer
+class NoticeRows(Rows):
+    """The rows of notices; `Journal.notices`."""
 
     @retried
     def begin(self, notice: NoticeRow) -> None:
@@ -56,7 +51,7 @@ class NoticeRows:
         with self._writer.transaction():
             self._db.execute("DELETE FROM notices WHERE thread_id = ?", (thread_id,))
 
-    def standing(self) -> list[NoticeRow]:
+    def all(self) -> list[NoticeRow]:
         """Return the notices that have to go some day, oldest first."""
         query = "SELECT nonce, thread_id, kind, about, since, content, message_id FROM notices ORDER BY since"
         return [NoticeRow(*fields) for fields in self._db.execute(query)]

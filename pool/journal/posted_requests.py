@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from .transactions import Writer, retried
+from .transactions import Rows, retried
 
 __all__ = ["PostedRequest", "PostedRequestRows"]
 
@@ -23,13 +23,8 @@ class PostedRequest:
     parent_id: int | None = None
 
 
-class PostedRequestRows:
-    """The part of the journal that is about such requests; `Journal.asks`. A method is one short transaction."""
-
-    def __init__(self, writer: Writer) -> None:
-        """`writer` is the journal's."""
-        self._db = writer.db
-        self._writer = writer
+class PostedRequestRows(Rows):
+    """The rows of such requests; `Journal.posted_requests`."""
 
     def begin(self, ask: PostedRequest) -> None:
         """Write down that a request is about to be posted. Raises `Unwritable`."""
@@ -43,7 +38,7 @@ class PostedRequestRows:
         with self._writer.transaction():
             self._db.execute("DELETE FROM asks WHERE ask_id = ?", (ask_id,))
 
-    def standing(self) -> list[PostedRequest]:
+    def all(self) -> list[PostedRequest]:
         """Return the requests of which it is not known what became of them, oldest first."""
         query = "SELECT ask_id, channel_id, content, request, agent, parent_id FROM asks ORDER BY ask_id"
         return [PostedRequest(*fields) for fields in self._db.execute(query)]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from .transactions import Writer, retried
+from .transactions import Rows, retried
 
 __all__ = ["OpenQuestion", "QuestionRows"]
 
@@ -18,13 +18,8 @@ class OpenQuestion:
     message_id: int | None
 
 
-class QuestionRows:
-    """The part of the journal that is about questions; `Journal.questions`. A method is one short transaction."""
-
-    def __init__(self, writer: Writer) -> None:
-        """`writer` is the journal's."""
-        self._db = writer.db
-        self._writer = writer
+class QuestionRows(Rows):
+    """The rows of questions; `Journal.questions`."""
 
     @retried
     def asked(self, token: str, *, thread_id: int, exchange_id: int, content: str) -> None:
@@ -46,7 +41,7 @@ class QuestionRows:
         with self._writer.transaction():
             self._db.execute("DELETE FROM questions WHERE token = ?", (token,))
 
-    def standing(self) -> list[OpenQuestion]:
+    def all(self) -> list[OpenQuestion]:
         """Return the questions that stand open in messages."""
         rows = self._db.execute("SELECT token, thread_id, exchange_id, content, message_id FROM questions")
         return [OpenQuestion(*fields) for fields in rows]

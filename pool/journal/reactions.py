@@ -1,17 +1,12 @@
 """The rows of reactions that the bot has put on messages and has to remove some day."""
 
-from .transactions import Writer, retried
+from .transactions import Rows, retried
 
 __all__ = ["ReactionRows"]
 
 
-class ReactionRows:
-    """The journal's rows of reactions; `Journal.signs`. A method is one short transaction."""
-
-    def __init__(self, writer: Writer) -> None:
-        """`writer` is the journal's."""
-        self._db = writer.db
-        self._writer = writer
+class ReactionRows(Rows):
+    """The rows of reactions; `Journal.reactions`."""
 
     @retried
     def put(self, channel_id: int, message_id: int, emoji: str) -> None:
@@ -25,7 +20,7 @@ class ReactionRows:
         with self._writer.transaction():
             self._db.execute("DELETE FROM signs WHERE message_id = ? AND emoji = ?", (message_id, emoji))
 
-    def standing(self) -> dict[int, tuple[int, list[str]]]:
+    def all(self) -> dict[int, tuple[int, list[str]]]:
         """Return the messages that have some, or may have, each with its channel and the reactions."""
         found: dict[int, tuple[int, list[str]]] = {}
         rows = self._db.execute("SELECT message_id, channel_id, emoji FROM signs ORDER BY message_id, emoji")

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from .transactions import Writer, retried
+from .transactions import Rows, retried
 
 __all__ = ["SentPage", "SentPages"]
 
@@ -20,13 +20,8 @@ class SentPage:
     shown: str = ""
 
 
-class SentPages:
-    """The part of the journal that is about posted pages; `Journal.posts`. A method is one short transaction."""
-
-    def __init__(self, writer: Writer) -> None:
-        """`writer` is the journal's."""
-        self._db = writer.db
-        self._writer = writer
+class SentPages(Rows):
+    """The rows of sent pages; `Journal.sent_pages`."""
 
     def intend(self, exchange_id: int, number: int, content: str, shown: str = "") -> None:
         """Write down that a page, or what of it was not `shown` before, is about to be sent for the first time."""

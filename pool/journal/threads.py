@@ -1,19 +1,30 @@
 """The rows of threads: place, people, agent, sessions, choices, options and name."""
 
 import time
+from typing import NamedTuple
 
-from .transactions import Writer, retried
+from .transactions import Rows, retried
 
-__all__ = ["ThreadRows"]
+__all__ = ["UNASSIGNED", "Assignment", "ThreadRows"]
 
 
-class ThreadRows:
-    """The part of the journal that is about threads; `Journal.threads`. A method is one short transaction."""
+class Assignment(NamedTuple):
+    """A conversation's agent, by name, and its directory; empty where they were never written down."""
 
-    def __init__(self, writer: Writer) -> None:
-        """`writer` is the journal's."""
-        self._db = writer.db
-        self._writer = writer
+    agent: str = ""
+    directory: str = ""
+
+
+UNASSIGNED = Assignment()
+
+
+class ThreadRows(Rows):
+    """The rows of conversations, by thread; `Journal.threads`."""
+
+    def knows(self, thread_id: int) -> bool:
+        """Whether a conversation lives in this thread."""
+        query = "SELECT 1 FROM conversations WHERE thread_id = ?"
+        return self._db.execute(query, (thread_id,)).fetchone() is not None
 
     def place(self, thread_id: int) -> tuple[int | None, int] | None:
         """Return the guild and the channel in which the thread was opened."""
@@ -51,21 +62,21 @@ class ThreadRows:
         row = self._db.execute(query, (thread_id,)).fetchone()
         return None if row is None else row[0]
 
-    def assignment(self, thread_id: int) -> tuple[int, str, str]:
-        """Return the channel in which a thread was opened, its agent's name and its directory.
+    def assignment(self, thread_id: int) -> tuple[int, Assignment]:
+        """Return the channel in which a thread was opened, and its agent and directory.
 
-        The thread's own id and nothing where no conversation lives in it, or none of it was ever written down.
+        Where no conversation lives in the thread, the channel is the thread itself.
         """
         query = "SELECT channel_id, agent, directory FROM conversations WHERE thread_id = ?"
-        row: tuple[int, str, str] | None = self._db.execute(query, (thread_id,)).fetchone()
-        return row or (thread_id, "", "")
+        row = self._db.execute(query, (thread_id,)).fetchone()
+        return (thread_id, UNASSIGNED) if row is None else (row[0], Assignment(*row[1:]))
 
-    def assign(self, thread_id: int, agent: str, directory: str) -> None:
+    def assign(self, thread_id: int, assignment: Assignment) -> None:
         """Give a thread another agent and directory. Its session and what was chosen for it are forgotten."""
         with self._writer.transaction():
             self._db.execute(
                 "UPDATE conversations SET agent = ?, directory = ?, session_id = NULL, offers = '' WHERE thread_id = ?",
-                (agent, directory, thread_id),
+                (*assignment, thread_id),
             )
             self._db.execute("DELETE FROM choices WHERE thread_id = ?", (thread_id,))
 

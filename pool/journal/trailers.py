@@ -12,7 +12,7 @@ from typing import Final, Protocol
 import structlog
 
 from .attachment_files import AttachmentFiles
-from .transactions import Writer, retried
+from .transactions import Rows, Writer, retried
 
 __all__ = ["FIRST_TRAILER", "MOST_BYTES", "Enclosure", "FileLost", "KeptFile", "Trailer", "Trailers"]
 
@@ -70,13 +70,12 @@ class KeptFile:
         return data
 
 
-class Trailers:
-    """Those that are kept, by exchange (its last message) and number."""
+class Trailers(Rows):
+    """The rows of trailers, by exchange (its last message) and number; `Journal.trailers`."""
 
     def __init__(self, writer: Writer, files: AttachmentFiles) -> None:
         """`writer` is the journal's, `files` are beside it."""
-        self._db = writer.db
-        self._writer = writer
+        super().__init__(writer)
         self._files = files
         self._unnamed: set[str] = set()
         """Files whose rows are still to be written."""

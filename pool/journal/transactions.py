@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial, wraps
 from pathlib import Path
-from typing import Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
 import structlog
 
 from .database import JournalError
 
-__all__ = ["JournalUnwritable", "Writer", "retried"]
+__all__ = ["JournalUnwritable", "Rows", "Writer", "retried"]
 
 GONE = "its file was moved or deleted; put it back, or start Threadline anew"
 """What keeps it from being written where that is no error of SQLite's."""
@@ -119,21 +119,24 @@ class Writer:
             self._paying = False
 
 
-class _Part(Protocol):
-    """A part of the journal, with its writer."""
+class Rows:
+    """The rows of one kind. A public method of a subclass is one short transaction, unless it says otherwise."""
 
-    _writer: Writer
+    def __init__(self, writer: Writer) -> None:
+        """`writer` is the journal's."""
+        self._db = writer.db
+        self._writer = writer
 
 
 P = ParamSpec("P")
-PartOfJournal = TypeVar("PartOfJournal", bound=_Part)
+AnyRows = TypeVar("AnyRows", bound=Rows)
 
 
-def retried(write: Callable[Concatenate[PartOfJournal, P], None]) -> Callable[Concatenate[PartOfJournal, P], None]:
-    """Let a method be written again until it is, see `Writer.retried`. What it is given must still be there later."""
+def retried(write: Callable[Concatenate[AnyRows, P], None]) -> Callable[Concatenate[AnyRows, P], None]:
+    """Make a method retry its write until it succeeds; see `Writer.retried`. Its arguments must not change later."""
 
     @wraps(write)
-    def written(part: PartOfJournal, /, *args: P.args, **kwargs: P.kwargs) -> None:
-        part._writer.retried(partial(write, part, *args, **kwargs))  # noqa: SLF001 - the part's own
+    def written(rows: AnyRows, /, *args: P.args, **kwargs: P.kwargs) -> None:
+        rows._writer.retried(partial(write, rows, *args, **kwargs))  # noqa: SLF001 - the subclass's own
 
     return written

@@ -238,4 +238,4 @@ def scratch_journal() -> Iterator[Journal]:
 
 def accepted(journal: Journal, message_id: int, *, thread_id: int = 7, author_id: int = 42) -> None:
     """Put a message into the journal; one that is there already stays as it is."""
-    journal.receive(message_id, thread_id=thread_id, channel_id=1, guild_id=1, author_id=author_id)
+    journal.messages.receive(message_id, thread_id=thread_id, channel_id=1, guild_id=1, author_id=author_id)

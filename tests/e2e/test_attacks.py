@@ -174,7 +174,7 @@ async def test_thousands_of_messages_make_few_notices_and_hold_no_memory(
         await place.ben.sees(thread, "too many messages", by=place.bot)
         notices = [each for each in place.said_by_bot(thread) if "too many messages" in each.content]
         assert len(notices) == 1
-        assert client_of(place).journal.state(last.id) is None
+        assert client_of(place).journal.messages.state(last.id) is None
         assert "Stopping" in said(await place.ann.slash(thread, "cancel"))
 
 

@@ -459,7 +459,9 @@ async def test_a_place_that_vanishes_ends_its_turn_and_nothing_more_is_written(t
         await place.discord.until(lambda: all(talk.waiting for talk in client.pool.conversations))
         world.delete_channel(thread)
         await asleep(client, thread.id)
-        assert client.journal.open_rows() == [row for row in client.journal.open_rows() if row.thread_id != thread.id]
+        assert client.journal.messages.open_rows() == [
+            row for row in client.journal.messages.open_rows() if row.thread_id != thread.id
+        ]
         before = len(place.discord.record)
         client.context.tell(thread.id, "nobody is to see this")
         world.overwrite(place.channel, place.bot.id, deny=int(Permission.VIEW_CHANNEL))

@@ -22,7 +22,7 @@ async def accepted(place: Stage, journal: Journal, thread_id: int, text: str) ->
         "author_id": place.ann.id,
         "text": text,
     }
-    assert journal.receive(
+    assert journal.messages.receive(
         message.id,
         thread_id=thread_id,
         channel_id=place.channel.id,
@@ -40,11 +40,11 @@ async def test_a_word_that_a_crash_kept_back_is_posted_after_the_restart(tmp_pat
         path = place.config.with_name("threadline.db")
         with Journal.open(path) as journal:
             message_id = await accepted(place, journal, thread_id, "say never")
-            journal.close_rows((message_id,), "failed", ["❌ no agent could be started"])
+            journal.messages.close((message_id,), "failed", ["❌ no agent could be started"])
         async with running(place):
             await place.ann.sees(thread_id, "no agent could be started", by=place.bot)
         with Journal.open(path) as journal:
-            assert journal.open_rows() == []
+            assert journal.messages.open_rows() == []
 
 
 async def test_a_finished_answer_is_posted_before_those_that_waited_behind_it(tmp_path: Path) -> None:
@@ -54,8 +54,8 @@ async def test_a_finished_answer_is_posted_before_those_that_waited_behind_it(tm
         with Journal.open(place.config.with_name("threadline.db")) as journal:
             second = await accepted(place, journal, thread_id, "say second")
             await accepted(place, journal, thread_id, "say third")
-            journal.prompted((second,), "[]")
-            journal.finish((second,), "end_turn", ["second"])
+            journal.messages.prompted((second,), "[]")
+            journal.messages.finish((second,), "end_turn", ["second"])
         async with running(place):
             await place.ann.sees(thread_id, "third", by=place.bot)
             answers = [spoken(each) for each in place.said_by_bot(thread_id)]
@@ -108,7 +108,7 @@ async def test_a_request_that_was_posted_and_not_written_down_is_answered_after_
             await place.ben.say(thread, "say and then")
         unheard.remove()
         with Journal.open(place.config.with_name("threadline.db")) as journal:
-            assert journal.asks.standing()  # All three, where the machine is quick enough; at least the last one.
+            assert journal.posted_requests.all()  # All three, where the machine is quick enough; at least the last one.
         async with running(place):
             await place.ann.sees(thread, "in the thread @mallory", by=place.bot)
             reply = await place.ann.sees(thread, re.compile("^about it", re.MULTILINE), by=place.bot, after=asked)
@@ -120,4 +120,4 @@ async def test_a_request_that_was_posted_and_not_written_down_is_answered_after_
             await place.ann.sees(thread, re.compile("^the end"), by=place.bot)
             assert sum("in the thread @mallory" in each.content for each in place.said_by_bot(thread)) == 1
         with Journal.open(place.config.with_name("threadline.db")) as journal:
-            assert (journal.asks.standing(), journal.open_rows()) == ([], [])
+            assert (journal.posted_requests.all(), journal.messages.open_rows()) == ([], [])

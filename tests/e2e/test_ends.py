@@ -106,7 +106,7 @@ async def all_is_over(place: Stage, thread: Thread) -> None:
 def journal_is_settled(place: Stage) -> None:
     """Nothing stands in the journal of a bot that has ended."""
     with Journal.open(place.config.with_name("threadline.db")) as journal:
-        assert (journal.open_rows(), journal.notices.standing(), journal.questions.standing()) == ([], [], [])
+        assert (journal.messages.open_rows(), journal.notices.all(), journal.questions.all()) == ([], [], [])
 
 
 @pytest.mark.parametrize(("end", "left"), ENDS)
@@ -184,8 +184,8 @@ async def test_a_thread_that_is_deleted_while_the_bot_is_away_ends_the_question_
         async with performing(place):
             await asleep(client_of(place), thread.id)
         with Journal.open(place.config.with_name("threadline.db")) as journal:
-            assert journal.state(thread.id) is MessageState.CLOSED
-            assert (journal.open_rows(), journal.notices.standing()) == ([], [])
+            assert journal.messages.state(thread.id) is MessageState.CLOSED
+            assert (journal.messages.open_rows(), journal.notices.all()) == ([], [])
 
 
 async def test_a_thread_that_cannot_be_opened_for_whatever_reason_ends_its_request(

@@ -189,7 +189,7 @@ async def performed(place: Stage, thread: Thread) -> None:
 def states(place: Stage, message_ids: list[int]) -> list[MessageState | None]:
     """Where requests stand in the journal."""
     with Journal.open(place.config.with_name("threadline.db")) as journal:
-        return [journal.state(message_id) for message_id in message_ids]
+        return [journal.messages.state(message_id) for message_id in message_ids]
 
 
 def end(*faults: Fault) -> None:

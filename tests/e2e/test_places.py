@@ -138,7 +138,7 @@ async def test_a_guild_that_is_full_of_threads_is_answered_in_the_channel_also_a
             await place.ann.click(live, "Stop")
             await place.ann.sees(channel, "cancelled by", by=place.bot, after=third)
             await client_of(place).context.replies.settled(BOUND, channel.id)
-            assert client_of(place).journal.open_rows() == []
+            assert client_of(place).journal.messages.open_rows() == []
 
 
 async def test_a_request_that_is_edited_while_it_waits_for_a_thread_goes_on_as_it_is_now(
@@ -151,7 +151,7 @@ async def test_a_request_that_is_edited_while_it_waits_for_a_thread_goes_on_as_i
         asked = await place.ann.say(place.channel, f"{place.bot.mention} say before")
         await place.discord.until(lambda: away.hits)
         await place.ann.edit(asked, f"{place.bot.mention} say after")
-        row = client_of(place).journal.row
+        row = client_of(place).journal.messages.row
         await place.discord.until(lambda: (now := row(asked.id)) is not None and "say after" in now.request)
         away.remove()
         await place.ann.sees(place.channel, re.compile("^after", re.MULTILINE), by=place.bot)
@@ -194,10 +194,10 @@ async def test_a_request_that_was_deleted_before_its_thread_was_open_is_answered
         await place.discord.until(lambda: [call for call in place.discord.record if call.status == 404])
         client = client_of(place)
         await asleep(client, asked.id)
-        row = client.journal.row(asked.id)
+        row = client.journal.messages.row(asked.id)
         assert row is not None
         assert (row.state, row.reason) == ("closed", "gone")
-        assert client.journal.open_rows() == []
+        assert client.journal.messages.open_rows() == []
         assert place.said_by_bot(place.channel) == []
         assert marked(place.config) == []
 
@@ -263,7 +263,7 @@ async def test_a_turn_whose_place_goes_away_is_cancelled_and_leaves_nothing(
             goes(place, thread)
             await asleep(client, thread.id)
             await client.context.replies.settled(BOUND)
-            assert client.journal.open_rows() == []
+            assert client.journal.messages.open_rows() == []
             assert marked(place.config) == []
         refused = [(call.method, call.path) for call in place.discord.record[since:] if call.status >= 400]
         assert max(Counter(refused).values(), default=0) <= 2
@@ -313,7 +313,7 @@ async def test_a_word_about_the_end_that_discord_refuses_makes_no_failure_of_an_
         await asyncio.to_thread(gate.write_text, "go")
         await place.discord.until(lambda: list(message.reactions) == ["✅"] and rule.spent)
         await client_of(place).context.replies.settled(BOUND)
-        assert client_of(place).journal.open_rows() == []
+        assert client_of(place).journal.messages.open_rows() == []
         assert place.said_by_bot(place.channel) == []
         first, *said = place.said_by_bot(thread)
         assert first is page
@@ -369,7 +369,7 @@ async def test_a_thread_that_is_locked_during_a_turn_ends_it_and_the_channel_is_
         told = await place.ann.sees(place.channel, "could not be posted", by=place.bot)
         assert thread.mention in told.content
         await client.context.replies.settled(BOUND)
-        assert client.journal.open_rows() == []
+        assert client.journal.messages.open_rows() == []
         assert marked(place.config) == []
         assert live.components
         threads.change(world, thread, place.ann.id, {"locked": False, "archived": False})

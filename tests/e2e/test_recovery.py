@@ -52,7 +52,7 @@ def lines_said(place: Stage, thread: Thread, begin: str | tuple[str, ...]) -> li
 def settled(place: Stage, message_id: int) -> MessageState | None:
     """Read a message's row from outside."""
     with Journal.open(place.config.with_name("threadline.db")) as journal:
-        return journal.state(message_id)
+        return journal.messages.state(message_id)
 
 
 async def test_a_message_received_before_a_kill_is_answered_after_the_restart(tmp_path: Path) -> None:
@@ -363,7 +363,7 @@ async def test_an_answer_that_was_not_posted_to_its_end_is_posted_after_a_kill(t
             await place.discord.until(lambda: settled(place, message.id) is MessageState.FINISHED, timeout=GENEROUS)
         full.remove()
         with Journal.open(place.config.with_name("threadline.db")) as journal:
-            pages = journal.pages(message.id)
+            pages = journal.messages.pages(message.id)
         assert len(pages) == 3
         assert len(place.said_by_bot(thread)) == 1
         async with running(place):

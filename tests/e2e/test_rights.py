@@ -144,7 +144,7 @@ async def test_what_waits_is_not_sent_when_its_author_may_no_longer_talk(tmp_pat
         assert len(refused) == 2
         assert not any(each.content.startswith("pwned") for each in place.said_by_bot(thread))
         journal = client_of(place).journal
-        rows = [journal.row(each.id) for each in (*waiting, now)]
+        rows = [journal.messages.row(each.id) for each in (*waiting, now)]
         assert [(row.state, row.reason) for row in rows if row] == [("closed", "refused")] * 3
         assert "Stopping" in said(await ann.slash(thread, "cancel"))
     audit = (tmp_path / "audit.jsonl").read_text()

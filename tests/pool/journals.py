@@ -3,13 +3,19 @@
 import shutil
 from pathlib import Path
 
-from pool.journal.journal import Journal
+from pool.journal.journal import Journal, MessageState
 
 
 def receive(journal: Journal, *message_ids: int, thread_id: int = 1) -> None:
     """Accept messages that nobody has seen before."""
     for message_id in message_ids:
-        assert journal.receive(message_id, thread_id=thread_id, channel_id=2, guild_id=3, author_id=4)
+        assert journal.messages.receive(message_id, thread_id=thread_id, channel_id=2, guild_id=3, author_id=4)
+
+
+def move(journal: Journal, message_ids: tuple[int, ...], state: MessageState) -> None:
+    """Move rows to a state, as each method that changes a state does."""
+    with journal.messages._transaction():
+        journal.messages._move(message_ids, state)
 
 
 def as_kill_leaves_it(path: Path, folder: Path) -> Path:

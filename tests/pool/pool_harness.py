@@ -124,6 +124,7 @@ class RunningPool:
         factory: AgentFactory,
         limits: Limits,
         warm: Sequence[tuple[AgentSettings, int]],
+        on_queue: Callable[[Conversation], None],
     ) -> None:
         self.preempted: list[int] = []
         """The threads whose turn has ended after a question of it was ended for others."""
@@ -134,6 +135,7 @@ class RunningPool:
             limits=limits,
             warm=warm,
             on_preempted=self.preempted.append,
+            on_queue=on_queue,
         )
         self.settings = settings
         self.journal = journal
@@ -142,7 +144,7 @@ class RunningPool:
     def receive(self, thread_id: int, recorder: Recorder) -> Recorder:
         """Put an exchange's messages into the journal, and nothing more."""
         for number in recorder.message_ids:
-            assert self.journal.receive(
+            assert self.journal.messages.receive(
                 number, thread_id=thread_id, channel_id=1, guild_id=None, author_id=recorder.author_id
             )
         return recorder
@@ -173,7 +175,7 @@ class RunningPool:
 
     def row(self, message_id: int) -> MessageState | None:
         """The state of a message in the journal."""
-        return self.journal.state(message_id)
+        return self.journal.messages.state(message_id)
 
 
 @asynccontextmanager
@@ -187,6 +189,7 @@ async def running_pool(
     warm: int = 0,
     bounds: TurnLimits = TurnLimits(),  # noqa: B008 - frozen
     threads: Mapping[int, AgentSettings] | None = None,
+    on_queue: Callable[[Conversation], None] = lambda _conversation: None,
     **limits: Any,
 ) -> AsyncIterator[RunningPool]:
     """Open a pool; `limits` are fields of `Limits`. `threads` have agents of their own, which are kept warm too.
@@ -203,7 +206,7 @@ async def running_pool(
     try:
         with Journal.open(tmp_path / "journal.db") as journal:
             limited = replace(LIMITS, max_agents=slots, idle_seconds=idle_seconds, **limits)
-            it = RunningPool(lambda thread_id: others.get(thread_id, usual), journal, factory, limited, kinds)
+            it = RunningPool(lambda thread_id: others.get(thread_id, usual), journal, factory, limited, kinds, on_queue)
             async with it.pool:
                 yield it
             assert factory.alive == 0

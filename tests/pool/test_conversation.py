@@ -57,7 +57,7 @@ async def test_a_message_goes_from_sleep_to_work_and_back_to_idle(tmp_path: Path
         assert repr(talk) == "<1 idle>"
         assert exchange.told == ["starting", "waiting 0", "blocks", "prompted", "good ", "morning", "ended"]
         assert it.row(10) is Row.FINISHED
-        assert it.journal.pages(10) == ["good morning"]
+        assert it.journal.messages.pages(10) == ["good morning"]
 
 
 async def test_an_idle_thread_hands_a_message_over_without_a_wait(tmp_path: Path) -> None:
@@ -214,7 +214,7 @@ async def test_an_agent_that_dies_before_it_got_a_byte_is_replaced_once(tmp_path
         it.factory.agents[0].die(1)
         fetched.set()
         agent = await it.factory.agent(2)
-        row = it.journal.row(10)
+        row = it.journal.messages.row(10)
         assert row is not None
         assert (row.state, row.prompt) == (Row.RECEIVED, None)  # A bot that is killed now has not interrupted it.
         for text, recorder in (("first", exchange), ("second", second)):
@@ -301,7 +301,7 @@ async def test_an_agent_that_dies_in_a_turn_ends_that_exchange_only(tmp_path: Pa
         assert str(exchange.error) == "the agent's process has ended (exit code 3)\nout of memory"
         assert exchange.text == "I feel "
         assert it.row(10) is Row.FINISHED
-        assert it.journal.pages(10) == ["I feel "]
+        assert it.journal.messages.pages(10) == ["I feel "]
         assert await second.end() == Completed("end_turn")
         assert second.told[:3] == ["starting", "waiting 0", "blocks"]
         assert it.journal.threads.session_id(1) == "agent1-1"
@@ -362,7 +362,7 @@ async def test_nothing_is_done_for_an_author_who_may_no_longer_ask(tmp_path: Pat
         it.say(1, 10, banned)
         await banned.end()
         assert isinstance(banned.error, ExchangeRefused)
-        row = it.journal.row(10)
+        row = it.journal.messages.row(10)
         assert row is not None
         assert (row.state, row.reason) == (Row.CLOSED, "refused")
         await quiet()
@@ -473,7 +473,7 @@ async def test_very_many_are_closed_a_few_at_a_time(tmp_path: Path, way: str, re
         last = it.say(1, 1_000)
         await last.end()
         assert [each.endings for each in held] == [[Dropped()]] * len(held)
-        rows = [it.journal.row(message_id) for message_id in range(3, 3 + len(held))]
+        rows = [it.journal.messages.row(message_id) for message_id in range(3, 3 + len(held))]
         assert {None if row is None else row.reason for row in rows} == {reason}
 
 
@@ -1132,7 +1132,7 @@ async def test_a_turn_that_ends_while_the_disk_is_full_is_written_down_later(tmp
             assert it.talk(1).lease.state is ConversationState.IDLE
         await elapse(2)
         assert it.row(10) is Row.FINISHED
-        assert it.journal.pages(10) == [LARGE]
+        assert it.journal.messages.pages(10) == [LARGE]
 
 
 async def test_a_journal_that_cannot_be_written_ends_the_exchange_once(tmp_path: Path) -> None:
@@ -1142,7 +1142,7 @@ async def test_a_journal_that_cannot_be_written_ends_the_exchange_once(tmp_path:
         second = it.say(1, 11)
         agent = await it.factory.agent(1)
         prompt = await agent.expect("session/prompt")
-        it.journal.close_rows((10,), "by another hand")
+        it.journal.messages.close((10,), "by another hand")
         agent.end_turn(prompt)
         assert await exchange.end() == Completed("end_turn")
         agent.end_turn(await agent.expect("session/prompt"))

@@ -66,7 +66,7 @@ async def test_what_a_person_held_is_held_after_a_restart_for_as_long_as_it_take
     """An hour changes nothing; a word of a person does, and the rows say so (P28)."""
     async with running_pool(tmp_path, obedient=True) as it:
         exchange = it.receive(1, Recorder(10))
-        it.journal.mark((10,), Row.HELD)
+        it.journal.messages.hold((10,), held=True)
         it.pool.restore(1, [exchange], held=True)
         await elapse(3600)
         assert repr(it.talk(1)) == "<1 asleep, 1 held>"
@@ -160,12 +160,12 @@ async def test_a_request_that_is_sent_again_goes_before_all_that_waits(tmp_path:
 async def test_a_request_that_goes_first_does_not_overtake_what_runs(tmp_path: Path) -> None:
     """It is the next one, and who shows what waits learns of it."""
     seen: list[int] = []
-    async with running_pool(tmp_path) as it:
+    async with running_pool(tmp_path, on_queue=lambda talk: seen.append(talk.waiting)) as it:
         it.say(1, 10, text="running")
         it.say(1, 11, text="waiting")
         agent = await it.factory.agent(1)
         prompt = await agent.expect("session/prompt")
-        it.pool.on_queue = lambda thread_id: seen.append(it.talk(thread_id).waiting)
+        seen.clear()
         it.pool.go_first(1, it.receive(1, Recorder(9, text="again")))
         assert seen == [2]
         agent.end_turn(prompt)
@@ -361,7 +361,7 @@ async def test_what_waits_is_taken_together_where_it_belongs_together(tmp_path: 
         together = await agent.expect("session/prompt")
         assert prompt_text(together) == "11+12"
         assert [it.row(11), it.row(12), it.row(13)] == [Row.PROMPTED, Row.PROMPTED, Row.RECEIVED]
-        rows = {row.message_id: row.exchange_id for row in it.journal.open_rows()}
+        rows = {row.message_id: row.exchange_id for row in it.journal.messages.open_rows()}
         assert (rows[11], rows[12], rows[13]) == (12, 12, 13)
         agent.end_turn(together)
         assert await prompts(agent, 2) == ["other", "14"]
@@ -495,7 +495,7 @@ async def test_a_message_that_gets_no_thread_goes_on_in_another_conversation(tmp
         agent = await it.factory.agent(1)
         await exchange.until("blocks")
         for each in (waiting, exchange):
-            it.journal.move(each.message_ids[0], 1, "in the channel")
+            it.journal.messages.move(each.message_ids[0], 1, "in the channel")
             it.talk(10).release(each)
             it.pool.submit(1, each)
         assert it.row(10) is Row.RECEIVED
@@ -524,14 +524,12 @@ async def test_an_exchange_that_is_tried_again_is_tried_alone(tmp_path: Path) ->
 async def test_whoever_shows_what_waits_learns_of_every_change(tmp_path: Path) -> None:
     """Of what comes, begins, is held, goes on, is dropped."""
     seen: list[tuple[int, bool]] = []
-    async with running_pool(tmp_path) as it:
 
-        def look(thread_id: int) -> None:
-            talk = it.talk(thread_id)
-            if not seen or seen[-1] != (talk.waiting, talk.held):
-                seen.append((talk.waiting, talk.held))
+    def look(talk: Conversation) -> None:
+        if not seen or seen[-1] != (talk.waiting, talk.held):
+            seen.append((talk.waiting, talk.held))
 
-        it.pool.on_queue = look
+    async with running_pool(tmp_path, on_queue=look) as it:
         it.say(1, 10, text="running")
         agent = await it.factory.agent(1)
         prompt = await agent.expect("session/prompt")

@@ -57,7 +57,7 @@ async def test_a_turn_that_has_ended_is_finished_although_a_linked_file_is_not_r
         await it.pool.__aexit__()
         assert exchange.ending == Completed("end_turn")
         assert it.row(10) is Row.FINISHED
-        assert it.journal.pages(10) == ["see the file"]
+        assert it.journal.messages.pages(10) == ["see the file"]
 
 
 async def test_a_turn_that_does_not_end_is_cut_off_and_left_for_the_next_start_to_ask_about(tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ async def test_a_turn_that_ends_just_as_its_time_is_over_is_finished_with_all_of
         await asyncio.wait((task,))
         assert exchange.ending == Completed("end_turn")
         assert it.row(10) is Row.FINISHED
-        assert it.journal.pages(10) == (["last words"] if unread else [])
+        assert it.journal.messages.pages(10) == (["last words"] if unread else [])
 
 
 def line(**fields: object) -> bytes:
@@ -196,7 +196,7 @@ async def test_what_was_never_prompted_owes_no_pages_after_a_stop(tmp_path: Path
         await it.pool.__aexit__()
         assert fetching.ending == ShutDown()
         assert it.row(10) is Row.RECEIVED
-        assert it.journal.pages(10) == []
+        assert it.journal.messages.pages(10) == []
 
 
 async def test_a_stop_in_progress_is_not_cut_short(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from bot.agents.registry import Agents
 from bot.config.schema import Config
 from pool.journal.journal import Journal
+from pool.journal.threads import Assignment
 
 PROJECT, ELSEWHERE = 1, 2
 """Two channels: the first has an agent, a directory and a mode of its own."""
@@ -40,7 +41,7 @@ def agents(folder: Path, **channel: Any) -> Iterator[tuple[Agents, Journal]]:
 def begin(it: Agents, journal: Journal, thread_id: int, channel_id: int, name: str = "") -> None:
     """Let a conversation begin in a thread of a channel."""
     assignment = it.begin(channel_id, name)
-    journal.receive(
+    journal.messages.receive(
         thread_id, thread_id=thread_id, channel_id=channel_id, guild_id=9, author_id=7, assignment=assignment
     )
 
@@ -73,8 +74,10 @@ def test_a_thread_keeps_its_agent_and_directory_when_the_configuration_changes(t
 def test_an_agent_that_is_gone_from_the_configuration_is_the_channels_instead(tmp_path: Path) -> None:
     """With that one's directory; and so it is for a thread of which no agent was ever written down."""
     with agents(tmp_path, agent="other") as (it, journal):
-        journal.receive(10, thread_id=10, channel_id=PROJECT, guild_id=9, author_id=7, assignment=("gone", "/gone"))
-        journal.receive(11, thread_id=11, channel_id=PROJECT, guild_id=9, author_id=7)
+        journal.messages.receive(
+            10, thread_id=10, channel_id=PROJECT, guild_id=9, author_id=7, assignment=Assignment("gone", "/gone")
+        )
+        journal.messages.receive(11, thread_id=11, channel_id=PROJECT, guild_id=9, author_id=7)
         for thread_id in (10, 11):
             assert (it.name(thread_id), it.of(thread_id).cwd) == ("other", tmp_path / "other")
 

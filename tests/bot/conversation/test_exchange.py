@@ -46,7 +46,7 @@ class Stage:
 
     def exchange(self, message_id: int = THREAD, text: str = "hello", *files: Attachment) -> Exchange:
         """A message in CHANNEL whose answer goes to THREAD; its row is in the journal."""
-        self.journal.receive(message_id, thread_id=THREAD, channel_id=CHANNEL, guild_id=1, author_id=ADA)
+        self.journal.messages.receive(message_id, thread_id=THREAD, channel_id=CHANNEL, guild_id=1, author_id=ADA)
         exchange = Exchange(Request(message_id, CHANNEL, THREAD, ADA, text, files), self.context)
         exchange.show_accepted()
         return exchange
@@ -61,8 +61,8 @@ class Stage:
     def finish(self, exchange: Exchange, ending: Outcome) -> None:
         """End an exchange as the pool does: the words first, then the journal."""
         pages = exchange.on_ended(ending)
-        self.journal.mark(exchange.message_ids, MessageState.PROMPTED)
-        self.journal.finish(exchange.message_ids, "ended", pages)
+        self.journal.messages.prompted(exchange.message_ids, "")
+        self.journal.messages.finish(exchange.message_ids, "ended", pages)
 
 
 @asynccontextmanager
@@ -104,7 +104,7 @@ async def test_the_thread_sees_every_step(tmp_path: Path) -> None:
         it.finish(exchange, Completed("end_turn"))
         await exchange.settled()
         assert it.board.shown == ["answer\n-# 30 s"]
-        assert it.journal.state(THREAD) is MessageState.ANSWERED
+        assert it.journal.messages.state(THREAD) is MessageState.ANSWERED
 
 
 async def test_an_agent_that_keeps_changing_its_mode_fills_no_thread_with_that(tmp_path: Path) -> None:
@@ -242,7 +242,7 @@ async def test_a_request_that_gets_no_thread_waits_anew_and_then_says_why(tmp_pa
     async with stage(tmp_path) as it:
         exchange = it.exchange()
         exchange.on_starting()
-        it.journal.move(THREAD, CHANNEL, "")
+        it.journal.messages.move(THREAD, CHANNEL, "")
         exchange.moved(replace(exchange.request, thread_id=CHANNEL, no_thread="No room."))
         await settle()
         in_turn = list[int]()
@@ -330,12 +330,12 @@ async def test_an_exchange_that_is_dropped_shows_nothing(tmp_path: Path) -> None
     async with stage(tmp_path) as it:
         exchange = it.exchange()
         exchange.opened(THREAD)
-        it.journal.close_rows(exchange.message_ids, "dropped")
+        it.journal.messages.close(exchange.message_ids, "dropped")
         assert exchange.on_ended(Dropped()) == []
         await exchange.settled()
         await settle()
         assert it.board.calls == []
-        assert it.journal.state(THREAD) is MessageState.CLOSED
+        assert it.journal.messages.state(THREAD) is MessageState.CLOSED
 
 
 async def test_a_reply_that_cannot_be_delivered_is_closed_in_the_journal(tmp_path: Path) -> None:
@@ -346,7 +346,7 @@ async def test_a_reply_that_cannot_be_delivered_is_closed_in_the_journal(tmp_pat
         it.board.faults.extend([PermanentError("Missing Access")] * 2)
         it.finish(exchange, Completed("end_turn"))
         await exchange.settled()
-        assert it.journal.state(THREAD) is MessageState.CLOSED
+        assert it.journal.messages.state(THREAD) is MessageState.CLOSED
 
 
 async def test_a_late_word_of_the_agent_is_shown(tmp_path: Path) -> None:
@@ -387,7 +387,7 @@ async def test_the_desk_waits_for_replies_that_have_ended_and_not_for_ever(tmp_p
     """When the bot stops: what is ended is posted; what hangs is left; what lives is not waited for."""
     async with stage(tmp_path) as it:
         done, waiting = it.exchange(20), it.exchange(21)
-        it.journal.receive(99, thread_id=99, channel_id=CHANNEL, guild_id=1, author_id=ADA)
+        it.journal.messages.receive(99, thread_id=99, channel_id=CHANNEL, guild_id=1, author_id=ADA)
         live = Exchange(Request(99, CHANNEL, 99, ADA, "x"), it.context)
         start = asyncio.get_running_loop().time()
         it.board.held = asyncio.Event()
@@ -414,7 +414,7 @@ async def test_a_reply_that_is_posted_after_a_restart_gets_the_sign_of_its_end(
 ) -> None:
     """As it would have had before; the eye of the earlier run goes (P70)."""
     with Journal.open(tmp_path / "journal.db") as journal:
-        journal.signs.put(THREAD, THREAD, EYE)
+        journal.reactions.put(THREAD, THREAD, EYE)
     async with stage(tmp_path, reactions=True) as it:
         it.board.reactions.add((THREAD, EYE))
         exchange = it.exchange()
@@ -445,18 +445,18 @@ async def test_a_reply_whose_thread_is_not_open_is_not_waited_for_and_settles_wh
         exchange = it.exchange()
         exchange.on_starting()
         ending = Cancelled(ADA)
-        it.journal.close_rows(exchange.message_ids, "cancelled", exchange.on_ended(ending))
+        it.journal.messages.close(exchange.message_ids, "cancelled", exchange.on_ended(ending))
         loop = asyncio.get_running_loop()
         began = loop.time()
         await it.context.replies.settled(60)
         assert loop.time() == began
-        assert [row.message_id for row in it.journal.open_rows()] == [THREAD]  # The word about it is owed.
+        assert [row.message_id for row in it.journal.messages.open_rows()] == [THREAD]  # The word about it is owed.
         exchange.message_deleted()
         await exchange.settled()
         assert await exchange.ended_before_restart("cancelled") == THREAD
         with pytest.raises(ExchangeFailed):
             await exchange.blocks(PromptCapabilities())
-        assert (it.board.shown, it.journal.open_rows()) == ([], [])
+        assert (it.board.shown, it.journal.messages.open_rows()) == ([], [])
         exchange.message_deleted()
 
 

@@ -101,5 +101,5 @@ async def test_where_discord_does_not_say_our_own_count_holds_over_restarts(
                 await IdentifyLimit(journal).take(client.http)
                 assert IdentifyLimit(journal).allowance.left == 999 - run
         with Journal.open(tmp_path / "journal.db") as journal:
-            journal.note("identifies", "no JSON")
+            journal.facts.note("identifies", "no JSON")
             await IdentifyLimit(journal).take(client.http)

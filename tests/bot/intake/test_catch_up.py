@@ -139,12 +139,12 @@ class Stage:
         held = self.catch_up.holds(message)
         if not held:
             self.taken.append((channel_id, number))
-            self.journal.mark_seen(channel_id, message.id)
+            self.journal.marks.advance(channel_id, message.id)
         return held
 
     def seen(self, channel_id: int) -> int | None:
         """A place's mark, counted from NOW."""
-        mark = self.journal.seen(channel_id)
+        mark = self.journal.marks.seen(channel_id)
         return None if mark is None else mark - NOW
 
     async def run(self, *channel_ids: int) -> None:
@@ -163,7 +163,7 @@ async def stage(*, seen: dict[int, int] | None = None, reach: Reach | None = Non
         async with pacing(Pacer()) as pacer:
             it = Stage(journal, pacer, reach or Reach())
             for channel_id, number in (seen or {}).items():
-                journal.mark_seen(channel_id, NOW + number)
+                journal.marks.advance(channel_id, NOW + number)
             it.catch_up.begin()
             yield it
 
@@ -201,7 +201,7 @@ async def test_a_place_never_seen_begins_with_the_present() -> None:
         await it.run(HERE, THERE)
         assert (it.taken, it.rest.calls) == ([], [])
         assert it.seen(HERE) == 3
-        assert it.journal.seen(THERE) == 0
+        assert it.journal.marks.seen(THERE) == 0
     async with stage() as it:
         it.past(HERE, (1, 2))
         known = it.places(HERE, THERE)
@@ -267,7 +267,7 @@ async def test_what_waited_is_read_with_what_was_missed_and_costs_no_reading_of_
             it.past(place, range(1, 8))
         it.doubts.begin({NOW + 3: HERE, NOW + 5: HERE, NOW + 4: ELSEWHERE})
         it.past(ELSEWHERE, (4,))
-        it.journal.mark_seen(ELSEWHERE, NOW + 4)
+        it.journal.marks.advance(ELSEWHERE, NOW + 4)
         await it.run(HERE, THERE, ELSEWHERE)
         assert sorted(it.rest.asked) == [(HERE, 2, 201), (THERE, 5, 201), (ELSEWHERE, 3, 201)]
         assert sorted(it.looked) == [(HERE, [3, 4, 5, 6, 7]), (ELSEWHERE, [4])]

@@ -21,7 +21,7 @@ async def test_a_server_with_many_threads_is_ended_some_at_a_time(tmp_path: Path
     """Nothing is written to any of them from the first moment on; one that is heard from meanwhile goes on."""
     async with running_pool(tmp_path, slots=1) as it:
         for thread_id in THREADS:
-            it.journal.receive(thread_id, thread_id=thread_id, channel_id=CHANNEL, guild_id=GUILD, author_id=7)
+            it.journal.messages.receive(thread_id, thread_id=thread_id, channel_id=CHANNEL, guild_id=GUILD, author_id=7)
         waiting = Recorder(THREADS[-2])
         it.pool.submit(THREADS[-2], waiting)
         rest, gone = DiscordApi(), list[int]()
@@ -41,7 +41,7 @@ async def test_what_fails_in_one_place_leaves_none_of_the_others(tmp_path: Path)
     """They are ended in the next round."""
     async with running_pool(tmp_path) as it:
         for thread_id in THREADS:
-            it.journal.receive(thread_id, thread_id=thread_id, channel_id=CHANNEL, guild_id=GUILD, author_id=7)
+            it.journal.messages.receive(thread_id, thread_id=thread_id, channel_id=CHANNEL, guild_id=GUILD, author_id=7)
         gone: list[int] = []
 
         def on_gone(thread_id: int) -> None:

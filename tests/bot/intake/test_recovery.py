@@ -63,7 +63,7 @@ class Stage:
 
     def state(self, message_id: int) -> MessageState | None:
         """The state of a message's row."""
-        return self.journal.state(message_id)
+        return self.journal.messages.state(message_id)
 
     def decide(self, message_id: int, *, retry: bool, thread_id: int = THREAD) -> str:
         """Choose what is to become of an interrupted turn; return what is said of it, without by whom."""
@@ -119,17 +119,17 @@ def left(
     author_id = ADA + message_id % 2
     request = Request(message_id, channel_id, thread_id, author_id, text or f"request {message_id}")
     place: dict[str, Any] = {"thread_id": thread_id, "channel_id": CHANNEL, "guild_id": 1, "author_id": author_id}
-    journal.receive(message_id, **place, request=write_request(request))
+    journal.messages.receive(message_id, **place, request=write_request(request))
     match state:
         case MessageState.HELD:
-            journal.mark((message_id,), MessageState.HELD)
+            journal.messages.hold((message_id,), held=True)
         case MessageState.PROMPTED:
-            journal.prompted((message_id,), KEPT % request.text)
+            journal.messages.prompted((message_id,), KEPT % request.text)
         case MessageState.FINISHED:
-            journal.prompted((message_id,), KEPT % request.text)
-            journal.finish((message_id,), "end_turn", pages or ["answer"])
+            journal.messages.prompted((message_id,), KEPT % request.text)
+            journal.messages.finish((message_id,), "end_turn", pages or ["answer"])
         case MessageState.CLOSED:
-            journal.close_rows((message_id,), "failed", pages or [])
+            journal.messages.close((message_id,), "failed", pages or [])
 
 
 @asynccontextmanager
@@ -146,14 +146,14 @@ async def restarted(
     factory.after_start = play
     async with pacing(Pacer()) as pacer:
         context = context_of_one(folder, journal, pacer=pacer, board=board, reactions=Reactions(enabled=reactions))
+        waiting = QueueNotices(context.notices)
         pool = Pool(
             context.agents.settings,
             spawn=factory.spawn,
             journal=journal,
             limits=LIMITS,
+            on_queue=waiting.show,
         )
-        waiting = QueueNotices(pool, context.notices)
-        pool.on_queue = waiting.show
         recovery = Recovery(journal=journal, pool=pool, context=context, waiting=waiting, begun=asyncio.Event())
         context.on_turn_started = recovery.interruptions.went_on
         async with pool:
@@ -180,7 +180,7 @@ async def test_very_many_signs_of_an_earlier_run_are_ended_some_at_a_time(
     async with journaled(tmp_path) as journal:
         for number in range(100, 100 + 3 * SLICE):
             left(journal, number, MessageState.CLOSED)
-            journal.signs.put(THREAD, number, EYE)
+            journal.reactions.put(THREAD, number, EYE)
         async with restarted(journal, tmp_path, reactions=True) as it:
             ended: list[int] = []
             end_reactions = it.context.end_reactions
@@ -209,17 +209,17 @@ async def test_no_message_that_has_ended_keeps_a_sign_that_says_otherwise(tmp_pa
             (102, MessageState.FINISHED),
         ):
             left(journal, message_id, state)
-        journal.answer((100,))
+        journal.messages.answer((100,))
         left(journal, 103, MessageState.RECEIVED)
-        journal.close_rows((103,), "dropped")
+        journal.messages.close((103,), "dropped")
         for message_id in range(100, 104):
             for emoji in (EYE, WAITING):
-                journal.signs.put(THREAD, message_id, emoji)
+                journal.reactions.put(THREAD, message_id, emoji)
         async with restarted(journal, tmp_path, reactions=True) as it:
             it.board.reactions = {(message_id, emoji) for message_id in range(100, 104) for emoji in (EYE, WAITING)}
             await it.recovered()
             assert it.board.reactions == {(100, DONE), (101, FAILED), (102, DONE)}
-            assert journal.signs.standing() == {}
+            assert journal.reactions.all() == {}
         async with restarted(journal, tmp_path, reactions=True) as it:
             await it.recovered()
             assert it.board.calls == []
@@ -229,7 +229,7 @@ async def test_a_message_that_is_skipped_loses_its_eye(tmp_path: Path) -> None:
     """It stays while a person may choose; then nothing is done about the message any more."""
     async with journaled(tmp_path) as journal:
         left(journal, 100, MessageState.PROMPTED)
-        journal.signs.put(THREAD, 100, EYE)
+        journal.reactions.put(THREAD, 100, EYE)
         async with restarted(journal, tmp_path, reactions=True) as it:
             it.board.reactions.add((100, EYE))
             await it.recovered()
@@ -278,8 +278,8 @@ async def test_a_request_that_cannot_be_read_is_closed_and_the_others_go_on(tmp_
     async with journaled(tmp_path) as journal:
         place: dict[str, Any] = {"thread_id": THREAD, "channel_id": CHANNEL, "guild_id": 1, "author_id": ADA}
         for message_id in (99, 98):
-            journal.receive(message_id, **place, request="{")
-        journal.close_rows((98,), "failed", ["sorry"])
+            journal.messages.receive(message_id, **place, request="{")
+        journal.messages.close((98,), "failed", ["sorry"])
         left(journal, 100, MessageState.RECEIVED)
         async with restarted(journal, tmp_path) as it:
             with capture_logs() as logs:
@@ -290,7 +290,7 @@ async def test_a_request_that_cannot_be_read_is_closed_and_the_others_go_on(tmp_
                 MessageState.CLOSED,
                 MessageState.ANSWERED,
             ]
-            assert journal.open_rows() == []
+            assert journal.messages.open_rows() == []
 
 
 async def test_what_a_person_held_stays_held_and_is_shown_again(tmp_path: Path) -> None:
@@ -344,9 +344,9 @@ async def test_an_interrupted_prompt_is_not_sent_again_by_itself(tmp_path: Path)
             assert sorted(it.shown) == sorted([UNDECIDED, "request 101"])
             assert it.notice.buttons == []
             assert [it.state(100), it.state(101)] == [MessageState.CLOSED, MessageState.ANSWERED]
-            assert journal.row(100).reason == "interrupted"  # type: ignore[union-attr]
+            assert journal.messages.row(100).reason == "interrupted"  # type: ignore[union-attr]
             assert it.decide(100, retry=True) == UNDECIDED.removeprefix("-# ")
-            assert journal.notices.standing() == []
+            assert journal.notices.all() == []
 
 
 async def test_a_message_that_was_written_while_the_bot_was_away_waits_for_the_choice_too(tmp_path: Path) -> None:
@@ -406,7 +406,7 @@ async def test_a_question_that_nobody_has_answered_for_a_month_ends(tmp_path: Pa
         async with restarted(journal, tmp_path, board=board) as it:
             await it.recovered()
             assert (it.state(100), it.shown) == (MessageState.CLOSED, [UNDECIDED])
-            assert journal.open_rows() == []
+            assert journal.messages.open_rows() == []
 
 
 async def test_the_question_about_a_thread_that_is_gone_ends_with_it(tmp_path: Path) -> None:
@@ -420,7 +420,7 @@ async def test_the_question_about_a_thread_that_is_gone_ends_with_it(tmp_path: P
             it.recovery.interruptions.gone(THREAD)
             assert it.state(100) is MessageState.CLOSED
             await settle()
-            assert journal.notices.standing() == []
+            assert journal.notices.all() == []
 
 
 @pytest.mark.parametrize("behind", [1, 4])
@@ -431,8 +431,8 @@ async def test_retry_sends_the_same_prompt_first_and_says_that_it_is_the_second_
     waiting = range(101, 101 + behind)
     async with journaled(tmp_path) as journal:
         left(journal, 100, MessageState.PROMPTED)
-        journal.posts.intend(100, 0, "a draft")
-        journal.posts.posted(100, 0, 1)
+        journal.sent_pages.intend(100, 0, "a draft")
+        journal.sent_pages.posted(100, 0, 1)
         for message_id in waiting:
             left(journal, message_id, MessageState.RECEIVED)
         async with restarted(journal, tmp_path) as it:
@@ -460,7 +460,7 @@ async def test_a_choice_that_cannot_be_written_down_can_be_made_again(tmp_path: 
         async with restarted(journal, tmp_path) as it:
             await it.recovered()
             with no_room(journal):
-                journal.note("owed", LARGE)
+                journal.facts.note("owed", LARGE)
                 with pytest.raises(JournalUnwritable):
                     it.decide(100, retry=True)
                 await settle()
@@ -476,8 +476,8 @@ async def test_a_second_try_has_none_of_the_messages_of_the_first(tmp_path: Path
     async with journaled(tmp_path) as journal:
         left(journal, 100, MessageState.PROMPTED, "hang")
         for number in range(2):
-            journal.posts.intend(100, number, f"draft {number}")
-            journal.posts.posted(100, number, number - 9)
+            journal.sent_pages.intend(100, number, f"draft {number}")
+            journal.sent_pages.posted(100, number, number - 9)
         async with restarted(journal, tmp_path) as it:
             for number in range(2):
                 it.stands(number - 9, f"draft {number}")
@@ -491,7 +491,7 @@ async def test_a_second_try_has_none_of_the_messages_of_the_first(tmp_path: Path
                 await ending
             await settle()
             assert it.prompts == ["hang"]
-            assert {post.message_id for post in journal.posts.of(100)}.isdisjoint({-9, -8})
+            assert {post.message_id for post in journal.sent_pages.of(100)}.isdisjoint({-9, -8})
 
 
 async def test_messages_that_were_sent_together_are_asked_about_and_sent_again_together(tmp_path: Path) -> None:
@@ -499,8 +499,8 @@ async def test_messages_that_were_sent_together_are_asked_about_and_sent_again_t
     async with journaled(tmp_path) as journal:
         for message_id in (100, 102, 104, 106):
             left(journal, message_id, MessageState.RECEIVED)
-        journal.prompted((100, 102), KEPT % "both")
-        journal.prompted((104, 106), KEPT % "others")
+        journal.messages.prompted((100, 102), KEPT % "both")
+        journal.messages.prompted((104, 106), KEPT % "others")
         async with restarted(journal, tmp_path) as it:
             await it.recovered()
             assert len([text for text in it.board.shown if "restarted" in text]) == 2
@@ -518,8 +518,8 @@ async def test_a_reply_to_several_messages_is_posted_to_its_end(tmp_path: Path) 
     async with journaled(tmp_path) as journal:
         for message_id in (100, 102):
             left(journal, message_id, MessageState.RECEIVED)
-        journal.prompted((100, 102), KEPT % "both")
-        journal.finish((100, 102), "end_turn", ["one answer"])
+        journal.messages.prompted((100, 102), KEPT % "both")
+        journal.messages.finish((100, 102), "end_turn", ["one answer"])
         async with restarted(journal, tmp_path) as it:
             await it.recovered()
             await settle()
@@ -560,7 +560,7 @@ async def test_a_choice_counts_only_where_it_was_offered(tmp_path: Path) -> None
             await it.recovered()
             for thread_id, message_id in ((THREAD + 1, 100), (THREAD, 101)):
                 assert it.decide(message_id, retry=True, thread_id=thread_id) == "This was decided before."
-            journal.close_rows((100,), "by another hand")
+            journal.messages.close((100,), "by another hand")
             assert it.decide(100, retry=True) == "This was decided before."
             assert it.prompts == []
 
@@ -568,8 +568,8 @@ async def test_a_choice_counts_only_where_it_was_offered(tmp_path: Path) -> None
 async def test_a_retry_of_a_request_that_cannot_be_read_says_so(tmp_path: Path) -> None:
     """Its row ends all the same."""
     async with journaled(tmp_path) as journal:
-        journal.receive(100, thread_id=THREAD, channel_id=CHANNEL, guild_id=1, author_id=ADA, request="{")
-        journal.prompted((100,), KEPT % "x")
+        journal.messages.receive(100, thread_id=THREAD, channel_id=CHANNEL, guild_id=1, author_id=ADA, request="{")
+        journal.messages.prompted((100,), KEPT % "x")
         async with restarted(journal, tmp_path) as it:
             await it.recovered()
             assert it.decide(100, retry=True) == "The request can no longer be read."
@@ -616,9 +616,9 @@ async def test_a_draft_says_that_it_was_cut_off_and_loses_its_button(
     """Once, before anybody is asked what to do. What the agent had said stays as it is (P11, P14)."""
     async with journaled(tmp_path) as journal:
         left(journal, 100, MessageState.PROMPTED)
-        journal.posts.intend(100, 0, draft)
+        journal.sent_pages.intend(100, 0, draft)
         if known:
-            journal.posts.posted(100, 0, -5)
+            journal.sent_pages.posted(100, 0, -5)
         async with restarted(journal, tmp_path) as it:
             it.stands(-6, "-# ⏳ starting")  # another thread's matter: it is neither that message nor that text
             it.stands(-5, draft, buttons=["Stop"])
@@ -638,8 +638,8 @@ async def test_a_draft_with_no_room_for_it_says_in_another_message_that_it_was_c
     async with journaled(tmp_path) as journal:
         left(journal, 100, MessageState.PROMPTED)
         for number, page in enumerate(pages):
-            journal.posts.intend(100, number, page)
-            journal.posts.posted(100, number, number - 9)
+            journal.sent_pages.intend(100, number, page)
+            journal.sent_pages.posted(100, number, number - 9)
         async with restarted(journal, tmp_path) as it:
             it.stands(-9, pages[0])
             it.stands(-7, pages[2], buttons=["Stop"])
@@ -653,15 +653,15 @@ async def test_what_a_steady_stop_cut_off_is_posted_to_its_end_and_asked_about(t
     pages = ["one, whole", f"two\n{words.CUT_OFF}"]
     async with journaled(tmp_path) as journal:
         left(journal, 100, MessageState.PROMPTED)
-        journal.posts.intend(100, 0, "one")
-        journal.posts.posted(100, 0, -9)
-        journal.interrupt((100,), pages)
+        journal.sent_pages.intend(100, 0, "one")
+        journal.sent_pages.posted(100, 0, -9)
+        journal.messages.interrupt((100,), pages)
         async with restarted(journal, tmp_path) as it:
             it.stands(-9, "one", buttons=["Stop"])
             await it.recovered()
             assert it.shown == [*pages, ASKED]
             assert it.board.messages[-9].buttons == []
-            assert journal.pages(100) == []
+            assert journal.messages.pages(100) == []
             assert it.decide(100, retry=True) == "Sent again."
             await settle()
             assert it.shown[3:] == [words.INTERRUPTED]
@@ -672,7 +672,7 @@ async def test_what_a_steady_stop_cut_off_is_posted_also_where_the_choice_comes_
     pages = ["one, whole", f"two\n{words.CUT_OFF}"]
     async with journaled(tmp_path) as journal:
         left(journal, 100, MessageState.PROMPTED)
-        journal.interrupt((100,), pages)
+        journal.messages.interrupt((100,), pages)
         journal.notices.begin(NoticeRow("asked", THREAD, INTERRUPTED, 100, time.time(), ASKED, None))
         journal.notices.posted("asked", -9)
         async with restarted(journal, tmp_path) as it:
@@ -683,7 +683,7 @@ async def test_what_a_steady_stop_cut_off_is_posted_also_where_the_choice_comes_
         async with restarted(journal, tmp_path, board=board) as it:
             await it.recovered()
             assert it.shown == [DECIDED, *pages]
-            assert (journal.pages(100), journal.open_rows()) == ([], [])
+            assert (journal.messages.pages(100), journal.messages.open_rows()) == ([], [])
 
 
 async def test_a_thread_that_goes_on_before_its_question_is_posted_is_told_all_the_same(tmp_path: Path) -> None:
@@ -705,13 +705,13 @@ async def test_a_question_whose_end_was_not_shown_any_more_is_ended_by_the_next_
             left(journal, message_id, MessageState.PROMPTED)
             journal.notices.begin(NoticeRow(reason, THREAD, INTERRUPTED, message_id, time.time(), ASKED, None))
             journal.notices.posted(reason, message_id)
-            journal.close_rows((message_id,), reason)
+            journal.messages.close((message_id,), reason)
         async with restarted(journal, tmp_path) as it:
             for message_id in (100, 101):
                 it.stands(message_id, ASKED, buttons=["Retry", "Skip"])
             await it.recovered()
             assert it.board.messages == {100: Message(UNDECIDED), 101: Message(DECIDED)}
-            assert journal.notices.standing() == []
+            assert journal.notices.all() == []
 
 
 async def test_a_row_that_cannot_be_taken_up_keeps_no_other_from_it(tmp_path: Path) -> None:
@@ -743,7 +743,7 @@ async def test_a_thread_that_cannot_be_taken_up_keeps_no_other_from_it(tmp_path:
         left(journal, 100, MessageState.RECEIVED)
         request = Request(200, THREAD + 1, THREAD + 1, ADA, "request 200")
         place: dict[str, Any] = {"thread_id": THREAD + 1, "channel_id": CHANNEL, "guild_id": 1, "author_id": ADA}
-        journal.receive(200, **place, request=write_request(request))
+        journal.messages.receive(200, **place, request=write_request(request))
         async with restarted(journal, tmp_path) as it:
             restore = it.pool.restore
 
@@ -764,7 +764,7 @@ async def test_a_draft_in_a_thread_that_cannot_be_read_stays(tmp_path: Path) -> 
     """The question what to do is asked all the same."""
     async with journaled(tmp_path) as journal:
         left(journal, 100, MessageState.PROMPTED)
-        journal.posts.intend(100, 0, "-# ⏳ working")
+        journal.sent_pages.intend(100, 0, "-# ⏳ working")
         async with restarted(journal, tmp_path) as it:
             it.board.faults.append(PermanentError("Missing Access"))
             await it.recovered()
@@ -783,9 +783,9 @@ async def test_what_waited_in_line_is_answered_where_it_said_so(tmp_path: Path, 
     async with journaled(tmp_path) as journal:
         for message_id in (100, 101):
             left(journal, message_id, MessageState.RECEIVED)
-        journal.posts.intend(100, 0, IN_LINE)
+        journal.sent_pages.intend(100, 0, IN_LINE)
         if known:
-            journal.posts.posted(100, 0, -5)
+            journal.sent_pages.posted(100, 0, -5)
         async with restarted(journal, tmp_path) as it:
             it.stands(-5, IN_LINE)
             it.board._nonces["64.0.0"] = -5
@@ -799,8 +799,8 @@ async def test_what_was_held_and_is_dropped_does_not_stand_as_waiting(tmp_path: 
     """A restart may find it behind the word that it waits."""
     async with journaled(tmp_path) as journal:
         left(journal, 100, MessageState.HELD)
-        journal.posts.intend(100, 0, IN_LINE)
-        journal.posts.posted(100, 0, -5)
+        journal.sent_pages.intend(100, 0, IN_LINE)
+        journal.sent_pages.posted(100, 0, -5)
         async with restarted(journal, tmp_path) as it:
             it.stands(-5, IN_LINE)
             await it.recovered()
@@ -817,9 +817,9 @@ async def test_a_second_try_that_was_cut_off_before_it_began_leaves_no_draft_at_
     """Killed between Retry and its prompt: the first try's message says what became of it, the answer is a new one."""
     async with journaled(tmp_path) as journal:
         left(journal, 100, MessageState.PROMPTED)
-        journal.posts.intend(100, 0, "-# ⏳ working")
-        journal.posts.posted(100, 0, -5)
-        journal.mark((100,), MessageState.RECEIVED)
+        journal.sent_pages.intend(100, 0, "-# ⏳ working")
+        journal.sent_pages.posted(100, 0, -5)
+        journal.messages.requeue((100,))
         async with restarted(journal, tmp_path) as it:
             it.stands(-5, "-# ⏳ working")
             await it.recovered()
@@ -833,9 +833,9 @@ async def test_a_finished_answer_is_posted_to_the_end_without_the_agent(tmp_path
     """Page one stands already and is corrected, page two was on its way and is there, page three is new (P12)."""
     async with journaled(tmp_path) as journal:
         left(journal, 100, MessageState.FINISHED, pages=["one, whole", "two", "three"])
-        journal.posts.intend(100, 0, "-# ⏳ starting")
-        journal.posts.posted(100, 0, -9)
-        journal.posts.intend(100, 1, "two ")
+        journal.sent_pages.intend(100, 0, "-# ⏳ starting")
+        journal.sent_pages.posted(100, 0, -9)
+        journal.sent_pages.intend(100, 1, "two ")
         async with restarted(journal, tmp_path) as it:
             it.stands(-9, "one,")
             it.stands(-8, "two")
@@ -856,11 +856,11 @@ async def test_what_follows_the_pages_is_sent_once_wherever_the_crash_came(tmp_p
     ping = Trailer("<@42> done", mention=ADA)
     async with journaled(tmp_path) as journal:
         left(journal, 100, MessageState.PROMPTED)
-        journal.postscripts.keep(
+        journal.trailers.keep(
             100,
             {FIRST_TRAILER: Trailer(files=(kept,)), FIRST_TRAILER + 1: Trailer(files=(lost,)), FIRST_TRAILER + 2: ping},
         )
-        journal.finish((100,), "end_turn", ["answer"])
+        journal.messages.finish((100,), "end_turn", ["answer"])
         texts = [
             "answer",
             "",
@@ -869,9 +869,9 @@ async def test_what_follows_the_pages_is_sent_once_wherever_the_crash_came(tmp_p
         ]
         files: list[list[tuple[str, bytes]]] = [[], [(kept.name, b"code")], [], []]
         for at, number in enumerate((0, FIRST_TRAILER, FIRST_TRAILER + 1, FIRST_TRAILER + 2)[:standing]):
-            journal.posts.intend(100, number, texts[at])
+            journal.sent_pages.intend(100, number, texts[at])
             if at < standing - 1:
-                journal.posts.posted(100, number, at - 9)
+                journal.sent_pages.posted(100, number, at - 9)
         async with restarted(journal, tmp_path) as it:
             for at in range(standing):
                 it.stands(at - 9, texts[at], files=files[at], mention=Mentions((ADA,)) if at == 3 else NOBODY)
@@ -885,7 +885,7 @@ async def test_what_follows_the_pages_is_sent_once_wherever_the_crash_came(tmp_p
             ]
             assert [list(message.files) for _, message in sorted(it.board.messages.items())] == files
             assert it.state(100) is MessageState.ANSWERED
-            assert journal.postscripts.of(100) == {}
+            assert journal.trailers.of(100) == {}
 
 
 @dataclass(frozen=True)
@@ -905,7 +905,7 @@ async def test_a_page_that_never_arrived_is_posted(tmp_path: Path) -> None:
     """It was looked for first, and is not in the thread."""
     async with journaled(tmp_path) as journal:
         left(journal, 100, MessageState.FINISHED, pages=["answer"])
-        journal.posts.intend(100, 0, "-# ⏳ starting")
+        journal.sent_pages.intend(100, 0, "-# ⏳ starting")
         async with restarted(journal, tmp_path) as it:
             await it.recovered()
             assert it.shown == ["answer"]
@@ -917,8 +917,8 @@ async def test_two_pages_that_began_the_same_are_two_messages(tmp_path: Path) ->
     """Both were on their way; each is found once."""
     async with journaled(tmp_path) as journal:
         left(journal, 100, MessageState.FINISHED, pages=["same, one", "same, two", "end"])
-        journal.posts.intend(100, 0, "same")
-        journal.posts.intend(100, 1, "same")
+        journal.sent_pages.intend(100, 0, "same")
+        journal.sent_pages.intend(100, 1, "same")
         async with restarted(journal, tmp_path) as it:
             it.stands(-9, "same")
             it.stands(-8, "same")
@@ -930,9 +930,9 @@ async def test_an_answer_in_a_thread_that_cannot_be_read_is_posted_all_the_same(
     """Twice is better than not at all; what is known to stand is not repeated."""
     async with journaled(tmp_path) as journal:
         left(journal, 100, MessageState.FINISHED, pages=["one", "two"])
-        journal.posts.intend(100, 0, "one")
-        journal.posts.posted(100, 0, -9)
-        journal.posts.intend(100, 1, "two")
+        journal.sent_pages.intend(100, 0, "one")
+        journal.sent_pages.posted(100, 0, -9)
+        journal.sent_pages.intend(100, 1, "two")
         async with restarted(journal, tmp_path) as it:
             it.stands(-9, "one")
             it.board.faults.append(PermanentError("Missing Permissions"))
@@ -945,7 +945,7 @@ async def test_a_thread_is_read_again_for_as_long_as_an_outage_lasts(tmp_path: P
     """Otherwise what stands in it would be posted a second time."""
     async with journaled(tmp_path) as journal:
         left(journal, 100, MessageState.FINISHED, pages=["answer"])
-        journal.posts.intend(100, 0, "answer")
+        journal.sent_pages.intend(100, 0, "answer")
         async with restarted(journal, tmp_path) as it:
             it.stands(-9, "answer")
             it.board.faults.extend([TryLater("503")] * 500)
@@ -970,7 +970,7 @@ async def test_a_finished_answer_comes_before_those_that_waited_behind_it(tmp_pa
             await settle()
             assert it.shown == ["sorry", "finished", "request 102"]
             assert [it.state(100), it.state(101)] == [MessageState.CLOSED, MessageState.ANSWERED]
-            assert journal.open_rows() == []
+            assert journal.messages.open_rows() == []
 
 
 async def test_of_many_threads_some_are_taken_up_before_others_have_their_turn(tmp_path: Path) -> None:
@@ -1007,7 +1007,7 @@ async def test_what_a_client_did_not_finish_the_next_one_does(tmp_path: Path) ->
     """A client that dies in the middle cuts the work off, and takes nothing with it."""
     async with journaled(tmp_path) as journal:
         left(journal, 100, MessageState.FINISHED, pages=["first"])
-        journal.posts.intend(100, 0, "first")
+        journal.sent_pages.intend(100, 0, "first")
         left(journal, 101, MessageState.FINISHED, pages=["second"])
         async with restarted(journal, tmp_path) as it:
             it.board.held = asyncio.Event()
@@ -1020,7 +1020,7 @@ async def test_what_a_client_did_not_finish_the_next_one_does(tmp_path: Path) ->
             it.board.held.set()
             assert await it.recovered() == []
             assert it.shown == ["first", "second"]
-            assert journal.open_rows() == []
+            assert journal.messages.open_rows() == []
 
 
 async def test_what_a_client_is_still_at_the_next_one_leaves_alone(tmp_path: Path) -> None:
@@ -1028,7 +1028,7 @@ async def test_what_a_client_is_still_at_the_next_one_leaves_alone(tmp_path: Pat
     async with journaled(tmp_path) as journal:
         left(journal, 99, MessageState.PROMPTED)
         left(journal, 100, MessageState.FINISHED, pages=["first"])
-        journal.posts.intend(100, 0, "first")
+        journal.sent_pages.intend(100, 0, "first")
         async with restarted(journal, tmp_path) as it:
             it.board.held = asyncio.Event()
             await it.recovery.begin()
@@ -1063,7 +1063,7 @@ async def test_a_question_of_an_earlier_run_loses_its_buttons_and_says_why(tmp_p
             await it.recovered()
             assert it.board.messages[-9].content == CLOSED
             assert it.board.messages[-9].buttons == []
-            assert journal.questions.standing() == []
+            assert journal.questions.all() == []
             await it.recovered()
             assert it.board.whats.count("edit") == 1
 
@@ -1080,7 +1080,7 @@ async def test_a_question_of_an_earlier_run_keeps_its_buttons_no_longer_than_an_
             await it.recovered()
             assert it.board.messages[-9].content == CLOSED
             assert it.board.messages[-9].buttons == []
-            assert journal.questions.standing() == []
+            assert journal.questions.all() == []
 
 
 async def test_a_notice_of_an_earlier_run_whose_message_is_not_known_is_looked_for_and_goes(tmp_path: Path) -> None:
@@ -1088,7 +1088,7 @@ async def test_a_notice_of_an_earlier_run_whose_message_is_not_known_is_looked_f
     async with journaled(tmp_path) as journal:
         for thread_id, content in ((THREAD + 1, "elsewhere"), (THREAD, "2 held")):
             journal.notices.begin(NoticeRow(content, thread_id, HELD, 0, time.time(), content, None))
-        since = [notice.since for notice in journal.notices.standing()]
+        since = [notice.since for notice in journal.notices.all()]
         async with restarted(journal, tmp_path) as it:
             it.board.faults.append(PermanentError("Missing Access"))
             it.stands(-9, "2 held")
@@ -1096,7 +1096,7 @@ async def test_a_notice_of_an_earlier_run_whose_message_is_not_known_is_looked_f
             await it.recovered()
             reads = [discord.utils.snowflake_time(int(call.content)) for call in it.board.calls if call.what == "read"]
             assert [after.timestamp() < began for after, began in zip(reads, since, strict=True)] == [True, True]
-            assert (it.shown, journal.notices.standing()) == (["the agent's"], [])
+            assert (it.shown, journal.notices.all()) == (["the agent's"], [])
 
 
 # ---- requests that were to be posted
@@ -1115,7 +1115,7 @@ async def test_each_request_that_was_to_be_posted_is_taken_whatever_becomes_of_a
 
     async with journaled(tmp_path) as journal:
         for ask_id in (1, 2, 3):
-            journal.asks.begin(PostedRequest(ask_id, CHANNEL, f"request {ask_id}", "{}"))
+            journal.posted_requests.begin(PostedRequest(ask_id, CHANNEL, f"request {ask_id}", "{}"))
         async with restarted(journal, tmp_path) as it:
             with capture_logs() as logs:
                 client = asyncio.create_task(it.recovery.take_asks(take))
@@ -1136,12 +1136,12 @@ async def test_a_question_that_was_never_posted_or_is_gone_is_forgotten(tmp_path
             if message_id is not None:
                 journal.questions.posted(token, message_id)
         async with restarted(journal, tmp_path) as it:
-            by_token = [question.token for question in journal.questions.standing()]
+            by_token = [question.token for question in journal.questions.all()]
             it.board.faults.extend(
                 [PermanentError("Missing Access") if token == "refused" else None for token in by_token]
             )
             await it.recovered()
-            assert journal.questions.standing() == []
+            assert journal.questions.all() == []
             assert it.board.messages == {}
 
 
@@ -1149,7 +1149,7 @@ async def test_the_kept_prompt_is_what_is_sent_again(tmp_path: Path) -> None:
     """Block by block as the first time, below the word about the second time; it can be kept once more."""
     async with journaled(tmp_path) as journal, restarted(journal, tmp_path) as it:
         request = Request(100, THREAD, THREAD, ADA, "hello")
-        journal.receive(100, thread_id=THREAD, channel_id=CHANNEL, guild_id=1, author_id=ADA)
+        journal.messages.receive(100, thread_id=THREAD, channel_id=CHANNEL, guild_id=1, author_id=ADA)
         first = Exchange(request, it.context)
         first.opened(THREAD)
         sent = await first.blocks(PromptCapabilities())

@@ -69,16 +69,15 @@ def test_anything_else_is_refused(listen: str) -> None:
 async def test_the_journal_tells_what_becomes_of_messages(tmp_path: Path) -> None:
     """Each message counts once, whatever it goes through; an exchange of two messages is one turn."""
     metrics = Metrics()
-    with Journal.open(tmp_path / "journal.db") as journal:
-        journal.on_moved = metrics.moved
+    with Journal.open(tmp_path / "journal.db", on_moved=metrics.moved) as journal:
         for message_id in (1, 1, 2, 3, 4):
-            journal.receive(message_id, thread_id=1, channel_id=2, guild_id=3, author_id=4)
-        journal.mark((1, 2), MessageState.HELD)
-        journal.mark((1, 2), MessageState.RECEIVED)
-        journal.prompted((1, 2), "[]")
-        journal.finish((1, 2), "end_turn", ["page"])
-        journal.answer((1, 2))
-        journal.close_rows((3,), "dropped")
+            journal.messages.receive(message_id, thread_id=1, channel_id=2, guild_id=3, author_id=4)
+        journal.messages.hold((1, 2), held=True)
+        journal.messages.hold((1, 2), held=False)
+        journal.messages.prompted((1, 2), "[]")
+        journal.messages.finish((1, 2), "end_turn", ["page"])
+        journal.messages.answer((1, 2))
+        journal.messages.close((3,), "dropped")
     found = await figures(metrics)
     assert found["threadline_messages_received_total"] == 4
     assert found["threadline_messages_answered_total"] == 2
@@ -89,17 +88,16 @@ async def test_the_journal_tells_what_becomes_of_messages(tmp_path: Path) -> Non
 async def test_a_move_that_was_not_written_is_not_counted(tmp_path: Path) -> None:
     """Whether it was refused, or failed half way; the next one counts only itself."""
     metrics = Metrics()
-    with Journal.open(tmp_path / "journal.db") as journal:
-        journal.on_moved = metrics.moved
+    with Journal.open(tmp_path / "journal.db", on_moved=metrics.moved) as journal:
         for message_id in (1, 2):
-            journal.receive(message_id, thread_id=1, channel_id=2, guild_id=3, author_id=4)
-        journal.prompted((1,), "[]")
+            journal.messages.receive(message_id, thread_id=1, channel_id=2, guild_id=3, author_id=4)
+        journal.messages.prompted((1,), "[]")
         no_text: Any = [["no text"]]
         with pytest.raises(sqlite3.Error):
-            journal.finish((1,), "end_turn", no_text)
+            journal.messages.finish((1,), "end_turn", no_text)
         with pytest.raises(JournalError):
-            journal.mark((1, 2), MessageState.FINISHED)
-        journal.finish((1,), "refusal", ["page"])
+            journal.messages.finish((1, 2), "end_turn", [])
+        journal.messages.finish((1,), "refusal", ["page"])
     found = await figures(metrics)
     assert {name for name in found if name.startswith("threadline_turns_total")} == {"threadline_turns_total refusal"}
     assert found["threadline_turns_total refusal"] == 1
@@ -235,7 +233,7 @@ async def test_a_journal_that_cannot_be_written_is_ill_health(tmp_path: Path) ->
     with Journal.open(tmp_path / "journal.db") as journal:
         pulse = Health(lambda: True, trouble=lambda: journal.trouble)
         with no_room(journal):
-            journal.note("name", LARGE)
+            journal.facts.note("name", LARGE)
         assert pulse.complaints() == ["the journal cannot be written: database or disk is full"]
         journal.retry()
         assert pulse.complaints() == []

@@ -78,7 +78,7 @@ class Asking:
     @property
     def open(self) -> list[PermissionCard]:
         """The cards whose buttons mean something, oldest first."""
-        tokens = [question.token for question in self.journal.questions.standing()]
+        tokens = [question.token for question in self.journal.questions.all()]
         cards = [self.cards.find(token) for token in tokens]
         return [card for card in cards if isinstance(card, PermissionCard)]
 
@@ -111,17 +111,17 @@ async def test_the_journal_has_the_words_with_which_a_question_was_posted() -> N
     async with asking(in_turn=lambda _, post: behind.append(post)) as it:
         await it.ask({"title": "Run"}, request_id=-1)
         await it.ask({"title": "Look"}, request_id=-2)
-        assert it.journal.questions.standing() == []  # There is no message to look for.
+        assert it.journal.questions.all() == []  # There is no message to look for.
         it.board.faults.extend([AnswerLost("reset")] * 2)
         it.board.latency = 1.0
         for post in behind:
             post()
         await elapse(1.5)
-        kept = it.journal.questions.standing()
+        kept = it.journal.questions.all()
         assert [each.message_id for each in kept] == [None, None]
         assert sorted(each.content for each in kept) == it.board.shown
         await settle()
-        assert {each.message_id for each in it.journal.questions.standing()} == it.board.messages.keys()
+        assert {each.message_id for each in it.journal.questions.all()} == it.board.messages.keys()
 
 
 # ---- the configuration
@@ -388,7 +388,7 @@ async def test_a_form_without_fields_is_accepted_by_a_press() -> None:
         await settle()
         assert [button.label for button in it.messages[0].buttons] == ["Accept", "Decline", "Cancel"]
         assert it.messages[0].files == [("message.txt", b"m" * 3_000)]
-        (card,) = [it.cards.find(each.token) for each in it.journal.questions.standing()]
+        (card,) = [it.cards.find(each.token) for each in it.journal.questions.all()]
         assert isinstance(card, FormCard)
         assert card.accept(ADA, here=True) is not None
         assert answers == [Accept({})]
@@ -412,7 +412,7 @@ async def test_what_a_form_says_of_itself_is_shown_and_what_discord_cannot_take_
         answers = elicited(it, schema=about, message="Who are you?")
         await settle()
         assert "```\nWho are you?\n*Only* the truth.\n```" in it.messages[0].content
-        (card,) = [it.cards.find(each.token) for each in it.journal.questions.standing()]
+        (card,) = [it.cards.find(each.token) for each in it.journal.questions.all()]
         assert isinstance(card, FormCard)
         assert card.form(0, ADA).title == "Your \\u{202e}self"
         assert answers == []
@@ -427,7 +427,7 @@ async def test_the_agent_says_that_a_page_was_visited() -> None:
         page: Json = {"mode": "url", "url": "https://a.example/"}
         answers = [elicited(it, **page, request_id=number, elicitation_id=f"e{number}") for number in range(3)]
         await settle()
-        tokens = [question.token for question in it.journal.questions.standing()]
+        tokens = [question.token for question in it.journal.questions.all()]
         opened, _, ended = sorted(filter(None, map(it.cards.find, tokens)), key=lambda card: card.number or 0)
         assert isinstance(opened, PageCard)
         assert opened.accept(ADA)
@@ -461,7 +461,7 @@ async def test_what_one_person_enters_is_not_anothers() -> None:
         properties: Json = {f"f{number}": {"type": "string"} for number in range(6)}
         answers = elicited(it, schema={"properties": properties, "required": ["f0"]})
         await settle()
-        (card,) = [it.cards.find(each.token) for each in it.journal.questions.standing()]
+        (card,) = [it.cards.find(each.token) for each in it.journal.questions.all()]
         assert isinstance(card, FormCard)
         assert card.next_step(1) == 0
         assert await card.enter(0, 1, {"f0": ""}) == ["**f0** must be filled in"]
@@ -520,7 +520,7 @@ def test_what_has_become_of_an_old_question_is_known_from_its_exchange() -> None
         journal.questions.asked("0" * 16, thread_id=THREAD, exchange_id=ASKED_BY, content="May I?")
         cards = Cards(journal=journal, pacer=Pacer(), rest=Board())
         assert cards.became("0" * 16) == became(MessageState.RECEIVED)
-        journal.prompted((ASKED_BY,), "[]")
+        journal.messages.prompted((ASKED_BY,), "[]")
         journal.questions.settled("0" * 16)
         assert cards.became("0" * 16) == became(MessageState.PROMPTED)
         assert "Retry" in became(MessageState.PROMPTED)

@@ -23,7 +23,8 @@ from bot.intake.recovery import Recovery
 from bot.rest.api import PermanentError
 from pool.conversation import Conversation
 from pool.journal.journal import Journal, MessageState
-from pool.journal.message_rows import BEFORE
+from pool.journal.message_states import BEFORE
+from pool.journal.messages import MessageRows
 from tests.bot.fake_discord import Board, Message, settle
 from tests.bot.intake.test_recovery import ADA, ASKED, CHANNEL, THREAD, Stage, left, restarted
 from tests.support.virtual_time import elapse
@@ -50,21 +51,15 @@ class Scene:
         board._ids = count(max(self.messages, default=0) + 1)
 
 
-class FilmedJournal(Journal):
+class FilmedMessages(MessageRows):
     """Keeps the scene before and after each move of the watched row; of equal moves the first one's."""
 
-    board: Board
-    folder: Path
-    scenes: dict[tuple[Move, str], Scene]
-    moved: list[Move]
-
-    @classmethod
-    def begin(cls, folder: Path) -> "FilmedJournal":
-        """Open a new one in a folder."""
-        journal = cls.open(folder / "journal.db")
-        journal.board, journal.folder, journal.scenes = Board(), folder, {}
-        journal.moved = []
-        return journal
+    def __init__(self, journal: Journal) -> None:
+        super().__init__(journal._writer, journal.marks, journal.trailers, lambda _state, _reason, _count: None)
+        self.board = Board()
+        self.path = journal.path
+        self.scenes: dict[tuple[Move, str], Scene] = {}
+        self.moved: list[Move] = []
 
     def _move(self, message_ids: Sequence[int], state: MessageState, reason: str | None = None) -> None:
         if WATCHED in message_ids:
@@ -83,10 +78,9 @@ class FilmedJournal(Journal):
 
     def _film(self, move: Move, side: str) -> None:
         if (move, side) not in self.scenes:
-            path = self.folder / f"{move[0]}-{move[1]}-{side}.db"
+            path = self.path.with_name(f"{move[0]}-{move[1]}-{side}.db")
             # Another connection sees what is committed, and nothing of a transaction in progress.
-            live = self.folder / "journal.db"
-            with closing(sqlite3.connect(live)) as source, closing(sqlite3.connect(path)) as target:
+            with closing(sqlite3.connect(self.path)) as source, closing(sqlite3.connect(path)) as target:
                 source.backup(target)
             messages = {message_id: copy.copy(message) for message_id, message in self.board.messages.items()}
             self.scenes[move, side] = Scene(path, messages, dict(self.board._nonces))
@@ -104,7 +98,7 @@ def talk(it: Stage) -> Conversation:
 
 async def taken_up(it: Stage) -> list[Exchange]:
     """Take up what stands in the journal."""
-    waiting = QueueNotices(it.pool, it.context.notices)
+    waiting = QueueNotices(it.context.notices)
     it.recovery = Recovery(journal=it.journal, pool=it.pool, context=it.context, waiting=waiting, begun=asyncio.Event())
     it.context.on_turn_started = it.recovery.interruptions.went_on
     return await it.recovered()
@@ -248,19 +242,20 @@ async def test_a_crash_beside_a_transition_loses_nothing_and_repeats_nothing(
     tmp_path: Path, move: Move, side: str
 ) -> None:
     """Invariant 7: what the row says is all that counts, and it is written before its effect."""
-    with FilmedJournal.begin(tmp_path) as journal:
+    with Journal.open(tmp_path / "journal.db") as journal:
+        journal.messages = filmed = FilmedMessages(journal)
         async with restarted(journal, tmp_path) as it:
-            journal.board = it.board
+            filmed.board = it.board
             await STORIES[move](it)
             await settle()
-        scene = journal.scenes[move, side]
+        scene = filmed.scenes[move, side]
     with Journal.open(scene.journal) as journal:
         state = move[0] if side == "before" else move[1]
-        assert journal.state(WATCHED) is state
+        assert journal.messages.state(WATCHED) is state
         async with restarted(journal, tmp_path) as it:
             scene.set_up(it.board)
             for exchange in await it.recovered():
                 exchange.opened(THREAD)
             await NEXT_START[state](it)
             assert it.shown.count(ANSWER) <= 1
-        assert all(row.message_id != WATCHED for row in journal.open_rows())
+        assert all(row.message_id != WATCHED for row in journal.messages.open_rows())

@@ -165,7 +165,7 @@ async def test_a_reply_whose_messages_were_left_is_brought_to_its_end_by_the_nex
             left(journal, KEY, MessageState.PROMPTED)
             async with pacing(Pacer()) as pacer:
                 reply = storm.reply(journal, pacer, [])
-                journal.finish((KEY,), "end_turn", await storm.answer(reply))
+                journal.messages.finish((KEY,), "end_turn", await storm.answer(reply))
                 await elapse(storm.chance.choice([0, 0.1, 0.3, 1, 3]))
             async with restarted(journal, tmp_path / str(seed), board=storm.board) as it:
                 await it.recovered()
@@ -183,7 +183,7 @@ async def test_a_message_of_which_no_answer_came_is_sent_again_as_it_was_written
             reply = storm.reply(journal, pacer, told)
             reply.apply(Text("one"))
             await elapse(0.2)
-            (post,) = journal.posts.of(KEY)
+            (post,) = journal.sent_pages.of(KEY)
             reply.apply(Text(" two"))
             await settle()
             pages = reply.end()

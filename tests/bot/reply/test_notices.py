@@ -49,7 +49,7 @@ async def test_a_notice_is_kept_up_to_date_and_goes_when_its_matter_is_over(tmp_
         notices.end(THREAD, HELD)
         assert not notices.shows(THREAD, HELD, 1)
         await settle()
-        assert (board.messages, journal.notices.standing()) == ({}, [])
+        assert (board.messages, journal.notices.all()) == ({}, [])
         assert board.whats == ["send", "edit", "delete"]
 
 
@@ -60,10 +60,10 @@ async def test_the_journal_knows_a_notice_by_the_words_that_were_posted(tmp_path
     async with run(tmp_path, board) as (notices, journal):
         show(notices, "1 held")
         show(notices, "2 held")
-        assert journal.notices.standing() == []  # Nothing stands that a kill would leave.
+        assert journal.notices.all() == []  # Nothing stands that a kill would leave.
         await settle()
         show(notices, "3 held")
-        assert [each.content for each in journal.notices.standing()] == board.shown == ["2 held"]
+        assert [each.content for each in journal.notices.all()] == board.shown == ["2 held"]
 
 
 async def test_a_notice_of_a_new_matter_is_a_new_message(tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ async def test_a_notice_may_say_how_its_matter_ended(tmp_path: Path, *, here: bo
         await settle()
         assert board.whats == (["send"] if here else ["send", "edit"])
         assert here or board.messages[1] == Message("chosen")
-        assert journal.notices.standing() == []
+        assert journal.notices.all() == []
 
 
 async def test_a_notice_that_ends_before_it_is_posted_is_not_posted(tmp_path: Path) -> None:
@@ -105,14 +105,14 @@ async def test_a_notice_that_ends_before_it_is_posted_is_not_posted(tmp_path: Pa
         show(notices, "1 held")
         notices.end(THREAD, HELD)
         await settle()
-        assert (board.whats, journal.notices.standing()) == ([], [])
+        assert (board.whats, journal.notices.all()) == ([], [])
         board.faults.append(AnswerLost("no answer"))
         show(notices, "2 held")
         while not board.calls:
             await elapse(0.01)
         notices.end(THREAD, HELD)
         await settle()
-        assert (board.messages, journal.notices.standing()) == ({}, [])
+        assert (board.messages, journal.notices.all()) == ({}, [])
 
 
 async def test_the_next_run_ends_what_an_earlier_one_left(tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ async def test_the_next_run_ends_what_an_earlier_one_left(tmp_path: Path) -> Non
         notices.begin()
         await settle()
         assert sorted(board.shown) == [HELD, MADE_WAY]
-        assert len(journal.notices.standing()) == 2
+        assert len(journal.notices.all()) == 2
         show(notices, "2 held")
         notices.end(THREAD, MADE_WAY)
         await settle()
@@ -155,7 +155,7 @@ async def test_a_notice_whose_message_is_not_known_is_found_again_and_goes(tmp_p
         notices.find(never, None)
         notices.find(posted, 5)
         await settle()
-        assert (board.messages, journal.notices.standing()) == ({}, [])
+        assert (board.messages, journal.notices.all()) == ({}, [])
 
 
 @pytest.mark.parametrize("found", [50, None])
@@ -177,11 +177,11 @@ async def test_a_notice_that_may_stand_is_not_posted_again_before_that_is_known(
         show(notices, "3 held")
         await settle()
         assert board.shown == ["3 held"]
-        assert [each.message_id for each in journal.notices.standing()] == [*board.messages]
+        assert [each.message_id for each in journal.notices.all()] == [*board.messages]
         assert (notices.since(THREAD, HELD) == 1.0) == (found is not None)
         notices.end(THREAD, HELD)
         await settle()
-        assert (board.messages, journal.notices.standing()) == ({}, [])
+        assert (board.messages, journal.notices.all()) == ({}, [])
 
 
 @pytest.mark.parametrize("found", [True, False])
@@ -214,11 +214,11 @@ async def test_what_stood_in_a_thread_that_is_gone_is_forgotten(tmp_path: Path) 
         board.faults.append(Gone("Unknown Channel"))
         notices.end(THREAD, HELD)
         await settle()
-        assert [each.kind for each in journal.notices.standing()] == [MADE_WAY, WARNING]
+        assert [each.kind for each in journal.notices.all()] == [MADE_WAY, WARNING]
         board.faults.append(PermanentError("this place is gone"))
         notices.end(THREAD, WARNING)  # It is on its way out.
         await settle()
         notices.forget(THREAD + 1)
-        assert len(journal.notices.standing()) == 2
+        assert len(journal.notices.all()) == 2
         notices.forget(THREAD)
-        assert journal.notices.standing() == []
+        assert journal.notices.all() == []

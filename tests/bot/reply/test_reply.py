@@ -172,7 +172,7 @@ async def test_only_the_message_that_pings_makes_a_sound_and_it_comes_last() -> 
         reply.end(Trailer("<@42> done", mention=42))
         await reply.settled.wait()
         messages = [message for _, message in sorted(it.board.messages.items())]
-        assert it.journal.postscripts.of(KEY)
+        assert it.journal.trailers.of(KEY)
     assert [message.silent for message in messages] == [True, True, True, False]
     assert [message.mention for message in messages] == [NOBODY, NOBODY, NOBODY, Mentions((42,))]
     assert [[name for name, _ in message.files] for message in messages] == [[], [], ["code.py"], []]
@@ -587,13 +587,13 @@ async def test_a_page_is_written_down_before_it_is_sent_and_with_its_message_aft
         it.board.held = asyncio.Event()
         reply.start(THREAD)
         await elapse(1.0)
-        assert it.journal.posts.of(KEY) == [SentPage(0, "⏳", None)]
+        assert it.journal.sent_pages.of(KEY) == [SentPage(0, "⏳", None)]
         it.board.held.set()
         reply.apply(Text("words"))
         reply.end()
         await reply.settled.wait()
         (message_id,) = it.board.messages
-        assert it.journal.posts.of(KEY) == [SentPage(0, "⏳", message_id)]
+        assert it.journal.sent_pages.of(KEY) == [SentPage(0, "⏳", message_id)]
 
 
 async def test_an_edit_whose_answer_was_lost_is_undone_where_the_text_goes_back() -> None:
@@ -802,7 +802,7 @@ async def test_a_text_that_discord_does_not_take_comes_as_a_file() -> None:
         it.board.refused = ("bad", "Contains harmful links")
         reply.start(THREAD)
         await reply.settled.wait()
-        said = {post.number: post.content for post in it.journal.posts.of(KEY)}
+        said = {post.number: post.content for post in it.journal.sent_pages.of(KEY)}
     line = (
         "-# 🚫 Discord does not accept this part of the answer: Contains harmful links\n-# It is attached as part-2.md."
     )
@@ -819,9 +819,9 @@ async def test_a_file_with_a_refused_text_that_an_earlier_run_has_sent_is_not_se
         page = (await it.board.send(THREAD, "⏳")).message_id
         file = (await it.board.send(THREAD, "", files=[("part-1.md", b"bad words")])).message_id
         reply = it.reply()
-        it.journal.posts.intend(KEY, ENCLOSED, "")
+        it.journal.sent_pages.intend(KEY, ENCLOSED, "")
         if known:
-            it.journal.posts.posted(KEY, ENCLOSED, file)
+            it.journal.sent_pages.posted(KEY, ENCLOSED, file)
         it.board.refused = ("bad", "Blocked")
         reply.restore(THREAD, ["bad words"], [PageState.of_earlier_run(page, "", "")], {})
         await reply.settled.wait()

@@ -25,7 +25,7 @@ async def signing(board: Board) -> AsyncIterator[tuple[StatusReaction, Pacer, Jo
     """Have a reaction on a message of the board, with a schedule that is performed and a journal."""
     with scratch_journal() as journal:
         async with pacing(Pacer()) as pacer:
-            yield StatusReaction(CHANNEL, MESSAGE, pacer=pacer, rest=board, kept=journal.signs), pacer, journal
+            yield StatusReaction(CHANNEL, MESSAGE, pacer=pacer, rest=board, kept=journal.reactions), pacer, journal
 
 
 async def test_a_new_sign_comes_before_the_old_one_goes() -> None:
@@ -106,7 +106,7 @@ async def test_a_sign_that_may_have_been_put_on_is_taken_away() -> None:
         assert board.reactions == {(MESSAGE, EYE)}
         sign.show(None)
         await settle()
-        assert journal.signs.standing() == {}
+        assert journal.reactions.all() == {}
     assert board.reactions == set()
 
 
@@ -117,16 +117,16 @@ async def test_what_a_killed_bot_left_is_written_down_and_goes_with_the_next_sig
         board.held = asyncio.Event()
         sign.show(EYE)
         await settle()
-        assert journal.signs.standing() == {MESSAGE: (CHANNEL, [EYE])}
+        assert journal.reactions.all() == {MESSAGE: (CHANNEL, [EYE])}
         board.held.set()
         await settle()
         board.held = asyncio.Event()
         sign.show(WAITING)
         await settle()
         late.reactions = {(MESSAGE, EYE), (MESSAGE, WAITING)}
-        _, emoji = journal.signs.standing()[MESSAGE]
-        left = StatusReaction(CHANNEL, MESSAGE, pacer=pacer, rest=late, kept=journal.signs, left=emoji)
+        _, emoji = journal.reactions.all()[MESSAGE]
+        left = StatusReaction(CHANNEL, MESSAGE, pacer=pacer, rest=late, kept=journal.reactions, left=emoji)
         left.show(DONE)
         await settle()
         assert late.reactions == {(MESSAGE, DONE)}
-        assert journal.signs.standing() == {}
+        assert journal.reactions.all() == {}

@@ -35,19 +35,19 @@ def test_reopening_keeps_everything(tmp_path: Path) -> None:
         receive(journal, 10, 11, 12)
         receive(journal, 20, thread_id=2)
         journal.threads.set_session(1, "session")
-        journal.mark((10,), MessageState.PROMPTED)
-        journal.finish((10,), "end_turn", ["one", "two"])
-        journal.mark((11,), MessageState.HELD)
-        journal.close_rows((12,), "dropped")
+        journal.messages.prompted((10,), "")
+        journal.messages.finish((10,), "end_turn", ["one", "two"])
+        journal.messages.hold((11,), held=True)
+        journal.messages.close((12,), "dropped")
     with Journal.open(path) as journal:
         assert journal.journal_id == journal_id
-        assert journal.knows(1)
-        assert journal.knows(2)
+        assert journal.threads.knows(1)
+        assert journal.threads.knows(2)
         assert journal.threads.session_id(1) == "session"
-        assert journal.pages(10) == ["one", "two"]
-        states = [journal.state(message_id) for message_id in (10, 11, 12, 20)]
+        assert journal.messages.pages(10) == ["one", "two"]
+        states = [journal.messages.state(message_id) for message_id in (10, 11, 12, 20)]
         assert states == [MessageState.FINISHED, MessageState.HELD, MessageState.CLOSED, MessageState.RECEIVED]
-        assert not journal.receive(10, thread_id=1, channel_id=2, guild_id=3, author_id=4)
+        assert not journal.messages.receive(10, thread_id=1, channel_id=2, guild_id=3, author_id=4)
 
 
 def test_two_journals_have_different_ids(tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_a_schema_is_brought_up_to_date_step_by_step(tmp_path: Path, monkeypatch
     steps = (*["not run again"] * had, *new)
     monkeypatch.setattr("pool.journal.database._MIGRATIONS", steps)
     with Journal.open(path) as journal:
-        assert journal.state(10) is MessageState.RECEIVED
+        assert journal.messages.state(10) is MessageState.RECEIVED
     connection = sqlite3.connect(path)
     assert connection.execute("PRAGMA user_version").fetchone() == (had + 2,)
     assert connection.execute("SELECT mode FROM conversations").fetchall() == [(None,)]
@@ -85,7 +85,7 @@ def test_a_schema_step_that_fails_leaves_the_file_as_it_was(tmp_path: Path, monk
         with pytest.raises(JournalError, match=r"journal\.db cannot be read: no such table: no_such_table"):
             Journal.open(path)
     with Journal.open(path) as journal:
-        assert journal.state(10) is MessageState.RECEIVED
+        assert journal.messages.state(10) is MessageState.RECEIVED
     connection = sqlite3.connect(path)
     assert connection.execute("PRAGMA user_version").fetchone() == (len(_MIGRATIONS),)
     assert connection.execute("SELECT name FROM sqlite_master WHERE name = 'flags'").fetchall() == []
@@ -120,7 +120,7 @@ def test_a_journal_of_an_earlier_version_is_taken_over_with_a_row_in_every_state
         connection.execute("INSERT INTO questions VALUES ('t', 1, ?, 'May I?', 600)", (finished,))
     connection.close()
     with Journal.open(path) as journal:
-        rows = [journal.row(message_id) for message_id, _ in enumerate(STATES, start=10)]
+        rows = [journal.messages.row(message_id) for message_id, _ in enumerate(STATES, start=10)]
         assert [(row.state, row.exchange_id) for row in rows if row] == [
             (state, message_id) for message_id, state in enumerate(STATES, start=10)
         ]
@@ -128,11 +128,11 @@ def test_a_journal_of_an_earlier_version_is_taken_over_with_a_row_in_every_state
         assert (journal.threads.place(1), journal.threads.choices(1)) == ((3, 2), {"mode": "plan"})
         if version < 13:  # Later ones note it with the conversation.
             assert journal.threads.opener(1) == 7
-        assert (journal.pages(finished), journal.seen(2)) == (["page"], 99)
-        assert [post.message_id for post in journal.posts.of(finished)] == [500]
-        assert [question.message_id for question in journal.questions.standing()] == [600]
-        journal.answer((finished,))
-        assert journal.receive(20, thread_id=1, channel_id=2, guild_id=3, author_id=7)
+        assert (journal.messages.pages(finished), journal.marks.seen(2)) == (["page"], 99)
+        assert [post.message_id for post in journal.sent_pages.of(finished)] == [500]
+        assert [question.message_id for question in journal.questions.all()] == [600]
+        journal.messages.answer((finished,))
+        assert journal.messages.receive(20, thread_id=1, channel_id=2, guild_id=3, author_id=7)
     connection = sqlite3.connect(path)
     assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
     connection.close()
@@ -196,9 +196,9 @@ def test_a_journal_put_aside_is_whole_and_makes_room_for_a_new_one(tmp_path: Pat
     aside = put_aside(killed)
     assert {file.name.replace(aside.name, "journal.db"): file.read_bytes() for file in aside.parent.iterdir()} == before
     with Journal.open(killed) as journal:
-        assert journal.state(10) is None
+        assert journal.messages.state(10) is None
     with Journal.open(aside) as journal:
-        assert journal.state(10) is MessageState.RECEIVED
+        assert journal.messages.state(10) is MessageState.RECEIVED
 
 
 def test_a_journal_without_company_is_put_aside_too(tmp_path: Path) -> None:

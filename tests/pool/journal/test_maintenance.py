@@ -32,10 +32,10 @@ async def looked_after(journal: Journal) -> AsyncIterator[None]:
 
 async def test_old_rows_are_dropped_in_the_background(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A small batch, often."""
-    monkeypatch.setattr("pool.journal.journal.KEPT_SECONDS", -1.0)
+    monkeypatch.setattr("pool.journal.messages.KEPT_SECONDS", -1.0)
     async with running_pool(tmp_path, obedient=True) as it:
         await it.answered(1, 10)
-        it.journal.answer((10,))
+        it.journal.messages.answer((10,))
         await elapse(UPKEEP_SECONDS + 1)
         assert it.row(10) is None
 
@@ -94,7 +94,7 @@ async def test_files_are_brought_to_the_disk_once(tmp_path: Path, monkeypatch: p
     )
     with Journal.open(tmp_path / "journal.db") as journal:
         name, gone = journal.files.write(b"one"), journal.files.write(b"two")
-        journal.postscripts._unnamed.add(name)
+        journal.trailers._unnamed.add(name)
         journal.files.remove([gone])
         async with looked_after(journal):
             for number in range(3):
@@ -131,7 +131,7 @@ async def test_a_large_journal_is_looked_through_while_the_bot_works(
     with Journal.open(path) as journal:
         receive(journal, *range(1000))
         for number in range(1000):
-            journal.posts.intend(number, 0, "page")
+            journal.sent_pages.intend(number, 0, "page")
         async with looked_after(journal):
             await elapse(UPKEEP_SECONDS * 2)
             assert not journal.trouble

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from pool.journal.journal import Journal, MessageState
-from pool.journal.message_rows import BEFORE
-from tests.pool.journals import receive
+from pool.journal.message_states import BEFORE
+from tests.pool.journals import move, receive
 
 ENDS = {MessageState.ANSWERED, MessageState.CLOSED}
 
@@ -37,9 +37,9 @@ def test_every_open_state_can_be_closed_at_once(tmp_path: Path, state: MessageSt
     with Journal.open(tmp_path / "journal.db") as journal:
         receive(journal, 10)
         for step in WAYS[state]:
-            journal.mark((10,), step)
-        journal.close_rows((10,), "failed")
-        assert journal.open_rows() == []
+            move(journal, (10,), step)
+        journal.messages.close((10,), "failed")
+        assert journal.messages.open_rows() == []
 
 
 @pytest.mark.parametrize("state", sorted(MessageState))
@@ -49,9 +49,9 @@ def test_a_restart_finds_a_row_in_every_state_but_the_ends(tmp_path: Path, state
     with Journal.open(path) as journal:
         receive(journal, 10)
         for step in WAYS[state]:
-            journal.mark((10,), step)
+            move(journal, (10,), step)
     with Journal.open(path) as journal:
-        assert [row.state for row in journal.open_rows()] == ([] if state in ENDS else [state])
+        assert [row.state for row in journal.messages.open_rows()] == ([] if state in ENDS else [state])
 
 
 def test_a_restart_finds_a_closed_row_until_its_words_are_posted(tmp_path: Path) -> None:
@@ -59,12 +59,12 @@ def test_a_restart_finds_a_closed_row_until_its_words_are_posted(tmp_path: Path)
     path = tmp_path / "journal.db"
     with Journal.open(path) as journal:
         receive(journal, 10, 11)
-        journal.close_rows((10, 11), "failed", ["sorry"])
+        journal.messages.close((10, 11), "failed", ["sorry"])
     with Journal.open(path) as journal:
-        assert [row.message_id for row in journal.open_rows()] == [11]
-        journal.told((10, 11))
+        assert [row.message_id for row in journal.messages.open_rows()] == [11]
+        journal.messages.clear_owed((10, 11))
     with Journal.open(path) as journal:
-        assert journal.open_rows() == []
+        assert journal.messages.open_rows() == []
 
 
 def test_what_nobody_has_let_go_on_for_a_month_is_dropped_by_the_next_start(
@@ -74,13 +74,16 @@ def test_what_nobody_has_let_go_on_for_a_month_is_dropped_by_the_next_start(
     path = tmp_path / "journal.db"
     with Journal.open(path) as journal:
         receive(journal, 10, 11, 12)
-        journal.mark((10,), MessageState.HELD)
-        journal.mark((12,), MessageState.PROMPTED)
+        journal.messages.hold((10,), held=True)
+        journal.messages.prompted((12,), "")
     with Journal.open(path) as journal:
-        assert journal.state(10) is MessageState.HELD
-    monkeypatch.setattr("pool.journal.journal.KEPT_SECONDS", -1.0)
+        assert journal.messages.state(10) is MessageState.HELD
+    monkeypatch.setattr("pool.journal.messages.KEPT_SECONDS", -1.0)
     with Journal.open(path) as journal:
-        row = journal.row(10)
+        row = journal.messages.row(10)
         assert row is not None
         assert (row.state, row.reason) == (MessageState.CLOSED, "dropped")
-        assert [journal.state(message_id) for message_id in (11, 12)] == [MessageState.RECEIVED, MessageState.PROMPTED]
+        assert [journal.messages.state(message_id) for message_id in (11, 12)] == [
+            MessageState.RECEIVED,
+            MessageState.PROMPTED,
+        ]

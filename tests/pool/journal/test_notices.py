@@ -19,16 +19,16 @@ def test_a_notice_stands_until_it_is_gone(tmp_path: Path) -> None:
         journal.notices.gone("a")
         journal.notices.gone("a")
     with Journal.open(path) as journal:
-        left = journal.notices.standing()
+        left = journal.notices.all()
         assert [(each.nonce, each.about, each.content, each.message_id) for each in left] == [
             ("b", 10, "b!", 500),
             ("c", 11, "c!", None),
         ]
         assert left[0].since <= left[1].since
         journal.notices.forget(2)
-        assert journal.notices.standing() == left
+        assert journal.notices.all() == left
         journal.notices.forget(1)
-        assert journal.notices.standing() == []
+        assert journal.notices.all() == []
 
 
 def test_the_notices_of_an_earlier_version_are_kept(tmp_path: Path) -> None:
@@ -42,5 +42,5 @@ def test_the_notices_of_an_earlier_version_are_kept(tmp_path: Path) -> None:
         connection.execute("INSERT INTO conversations (thread_id, channel_id, created) VALUES (5, 2, 3)")
         connection.commit()
     with Journal.open(path) as journal:
-        (left,) = journal.notices.standing()
+        (left,) = journal.notices.all()
         assert (left.thread_id, left.kind, left.about, left.message_id) == (1, "waiting", 0, 4)

@@ -16,8 +16,8 @@ def test_a_request_stands_until_it_has_ended(tmp_path: Path) -> None:
     ]
     with Journal.open(path) as journal:
         for ask in asks:
-            journal.asks.begin(ask)
-        journal.asks.end(10)
-        journal.asks.end(10)
+            journal.posted_requests.begin(ask)
+        journal.posted_requests.end(10)
+        journal.posted_requests.end(10)
     with Journal.open(path) as journal:
-        assert journal.asks.standing() == [asks[1], asks[0]]
+        assert journal.posted_requests.all() == [asks[1], asks[0]]

@@ -10,14 +10,14 @@ def test_a_question_is_open_until_it_is_settled(tmp_path: Path) -> None:
     """After a crash its card is found by the id of its message, or by what it says (P52)."""
     path = tmp_path / "journal.db"
     with Journal.open(path) as journal:
-        assert journal.questions.standing() == []
+        assert journal.questions.all() == []
         for token in ("a", "b", "c"):
             journal.questions.asked(token, thread_id=1, exchange_id=10, content=f"May I {token}?")
         journal.questions.posted("a", 500)
         journal.questions.settled("b")
         journal.questions.settled("b")
     with Journal.open(path) as journal:
-        assert journal.questions.standing() == [
+        assert journal.questions.all() == [
             OpenQuestion("a", 1, 10, "May I a?", 500),
             OpenQuestion("c", 1, 10, "May I c?", None),
         ]

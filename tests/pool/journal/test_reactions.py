@@ -9,10 +9,10 @@ def test_a_sign_is_known_until_it_is_gone(tmp_path: Path) -> None:
     """However often it was put on or taken away, and over a restart."""
     with Journal.open(tmp_path / "journal.db") as journal:
         for emoji in ("👀", "⏳", "👀"):
-            journal.signs.put(1, 10, emoji)
-        journal.signs.put(2, 20, "👀")
-        journal.signs.gone(10, "⏳")
-        journal.signs.gone(10, "⏳")
+            journal.reactions.put(1, 10, emoji)
+        journal.reactions.put(2, 20, "👀")
+        journal.reactions.gone(10, "⏳")
+        journal.reactions.gone(10, "⏳")
     with Journal.open(tmp_path / "journal.db") as journal:
-        journal.signs.put(1, 10, "⏳")
-        assert journal.signs.standing() == {10: (1, ["⏳", "👀"]), 20: (2, ["👀"])}
+        journal.reactions.put(1, 10, "⏳")
+        assert journal.reactions.all() == {10: (1, ["⏳", "👀"]), 20: (2, ["👀"])}

@@ -4,27 +4,28 @@ from pathlib import Path
 
 import pytest
 
-from pool.journal.journal import Journal, MessageState
+from pool.journal.journal import Journal
+from pool.journal.threads import Assignment
 from tests.pool.journals import receive
 
 
 def begun(journal: Journal, thread_id: int, *, channel_id: int = 5, guild_id: int | None = 9) -> None:
     """Let a conversation begin."""
     place = {"thread_id": thread_id, "channel_id": channel_id, "guild_id": guild_id, "author_id": 7}
-    assert journal.receive(thread_id, **place, assignment=("a", "/srv"))  # type: ignore[arg-type]
+    assert journal.messages.receive(thread_id, **place, assignment=Assignment("a", "/srv"))  # type: ignore[arg-type]
 
 
 def test_a_thread_keeps_its_agent_and_directory_until_it_is_given_others(tmp_path: Path) -> None:
     """Then what belonged to the former agent is forgotten: its session, what was chosen, what it offered."""
     with Journal.open(tmp_path / "journal.db") as journal:
-        assert journal.threads.assignment(1) == (1, "", "")
+        assert journal.threads.assignment(1) == (1, ("", ""))
         begun(journal, 1)
-        assert journal.threads.assignment(1) == (5, "a", "/srv")
+        assert journal.threads.assignment(1) == (5, ("a", "/srv"))
         journal.threads.set_session(1, "session")
         journal.threads.choose(1, "mode", "plan")
         journal.threads.set_offers(1, "a list")
-        journal.threads.assign(1, "b", "/home")
-        assert journal.threads.assignment(1) == (5, "b", "/home")
+        journal.threads.assign(1, Assignment("b", "/home"))
+        assert journal.threads.assignment(1) == (5, ("b", "/home"))
         assert journal.threads.session_id(1) is None
         assert journal.threads.choices(1) == {}
         assert journal.threads.offers(1) == ""
@@ -60,30 +61,30 @@ def test_the_threads_of_a_place_are_found(tmp_path: Path) -> None:
 def test_a_fact_is_what_was_noted_last(tmp_path: Path) -> None:
     """And nothing before."""
     with Journal.open(tmp_path / "journal.db") as journal:
-        assert journal.fact("commands") == ""
+        assert journal.facts.value("commands") == ""
         for value in ("one", "two"):
-            journal.note("commands", value)
-        assert journal.fact("commands") == "two"
+            journal.facts.note("commands", value)
+        assert journal.facts.value("commands") == "two"
 
 
 def test_a_thread_is_known_from_its_first_message_on(tmp_path: Path) -> None:
     """Its place and its session are found by its id; other threads have neither (P8)."""
     with Journal.open(tmp_path / "journal.db") as journal:
-        assert not journal.knows(1)
+        assert not journal.threads.knows(1)
         assert journal.threads.place(1) is None
         assert journal.threads.session_id(1) is None
         receive(journal, 10, thread_id=1)
-        assert journal.knows(1)
+        assert journal.threads.knows(1)
         assert journal.threads.place(1) == (3, 2)
         assert journal.threads.session_id(1) is None
-        assert not journal.knows(5)
+        assert not journal.threads.knows(5)
 
 
 def test_a_conversation_without_a_guild_has_a_place_too(tmp_path: Path) -> None:
     """A direct message's thread is its channel."""
     with Journal.open(tmp_path / "journal.db") as journal:
-        journal.receive(10, thread_id=2, channel_id=2, guild_id=None, author_id=4)
-        journal.receive(11, thread_id=3, channel_id=2, guild_id=1, author_id=4)
+        journal.messages.receive(10, thread_id=2, channel_id=2, guild_id=None, author_id=4)
+        journal.messages.receive(11, thread_id=3, channel_id=2, guild_id=1, author_id=4)
         assert journal.threads.place(2) == (None, 2)
         assert journal.threads.direct() == [2]
 
@@ -93,17 +94,17 @@ def test_the_asker_of_a_thread_is_who_waits_longest(tmp_path: Path) -> None:
     with Journal.open(tmp_path / "journal.db") as journal:
         assert journal.threads.asker(1) is None
         for message_id, author_id in ((10, 100), (12, 120), (11, 110)):
-            journal.receive(message_id, thread_id=1, channel_id=2, guild_id=3, author_id=author_id)
-        journal.receive(5, thread_id=2, channel_id=2, guild_id=3, author_id=50)
+            journal.messages.receive(message_id, thread_id=1, channel_id=2, guild_id=3, author_id=author_id)
+        journal.messages.receive(5, thread_id=2, channel_id=2, guild_id=3, author_id=50)
         assert journal.threads.asker(1) == 100
-        journal.close_rows((10,), "dropped")
+        journal.messages.close((10,), "dropped")
         assert journal.threads.asker(1) == 110
-        journal.mark((11,), MessageState.PROMPTED)
+        journal.messages.prompted((11,), "")
         assert journal.threads.asker(1) == 110
-        journal.finish((11,), "end_turn", [])
-        journal.answer((11,))
+        journal.messages.finish((11,), "end_turn", [])
+        journal.messages.answer((11,))
         assert journal.threads.asker(1) == 120
-        journal.close_rows((12,), "dropped")
+        journal.messages.close((12,), "dropped")
         assert journal.threads.asker(1) == 100
 
 
@@ -112,12 +113,12 @@ def test_the_opener_of_a_thread_stays_who_wrote_first(tmp_path: Path, monkeypatc
     with Journal.open(tmp_path / "journal.db") as journal:
         assert journal.threads.opener(1) is None
         for message_id, author_id in ((10, 100), (12, 120)):
-            journal.receive(message_id, thread_id=1, channel_id=2, guild_id=3, author_id=author_id)
-        journal.close_rows((10,), "dropped")
+            journal.messages.receive(message_id, thread_id=1, channel_id=2, guild_id=3, author_id=author_id)
+        journal.messages.close((10,), "dropped")
         assert journal.threads.opener(1) == 100
-        monkeypatch.setattr("pool.journal.journal.KEPT_SECONDS", -1.0)
-        assert journal.prune() == 1
-        assert journal.row(10) is None
+        monkeypatch.setattr("pool.journal.messages.KEPT_SECONDS", -1.0)
+        assert journal.messages.prune() == 1
+        assert journal.messages.row(10) is None
         assert journal.threads.opener(1) == 100
 
 
@@ -125,8 +126,13 @@ def test_the_sessions_that_a_thread_has_had_are_remembered(tmp_path: Path) -> No
     """With the agent and the directory they belong to; a session is known by the last thread that took it up."""
     with Journal.open(tmp_path / "journal.db") as journal:
         for thread_id in (1, 2):
-            journal.receive(
-                thread_id, thread_id=thread_id, channel_id=5, guild_id=None, author_id=7, assignment=("a", "/srv")
+            journal.messages.receive(
+                thread_id,
+                thread_id=thread_id,
+                channel_id=5,
+                guild_id=None,
+                author_id=7,
+                assignment=Assignment("a", "/srv"),
             )
         assert journal.threads.past_sessions(1) == {}
         assert journal.threads.session_thread("first") is None
@@ -139,9 +145,9 @@ def test_the_sessions_that_a_thread_has_had_are_remembered(tmp_path: Path) -> No
         assert journal.threads.session_thread("first") == 1
         journal.threads.set_session(2, "first")
         assert journal.threads.session_thread("first") == 2
-        journal.threads.assign(1, "b", "/srv")
+        journal.threads.assign(1, Assignment("b", "/srv"))
         assert journal.threads.past_sessions(1) == {}
-        journal.threads.assign(1, "a", "/srv")
+        journal.threads.assign(1, Assignment("a", "/srv"))
         assert [*journal.threads.past_sessions(1)] == ["second", "first"]
 
 
@@ -156,7 +162,7 @@ def test_a_later_message_does_not_touch_the_session(tmp_path: Path) -> None:
         assert journal.threads.session_id(1) == "second"
         journal.threads.set_session(1, None)
         assert journal.threads.session_id(1) is None
-        assert journal.knows(1)
+        assert journal.threads.knows(1)
 
 
 def test_what_a_person_chose_is_kept_by_thread(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from pool.journal.database import _MIGRATIONS
-from pool.journal.journal import Journal, MessageState
+from pool.journal.journal import Journal
 from pool.journal.trailers import FIRST_TRAILER, MOST_BYTES, FileLost, Trailer
 from tests.pool.disk import LARGE, no_room
 
@@ -35,8 +35,8 @@ class Sheet:
 def journal(tmp_path: Path) -> Iterator[Journal]:
     """A journal in which the exchange 10 is prompted."""
     with Journal.open(tmp_path / "journal.db") as journal:
-        journal.receive(10, thread_id=1, channel_id=1, guild_id=1, author_id=42)
-        journal.mark((10,), MessageState.PROMPTED)
+        journal.messages.receive(10, thread_id=1, channel_id=1, guild_id=1, author_id=42)
+        journal.messages.prompted((10,), "")
         yield journal
 
 
@@ -46,31 +46,31 @@ PING = Trailer("<@42> done", mention=42)
 
 def test_files_and_the_last_word_outlive_the_program(tmp_path: Path, journal: Journal) -> None:
     """Bytes, order and whom it calls (invariant 7)."""
-    journal.postscripts.keep(10, {FIRST_TRAILER: FILES, FIRST_TRAILER + 1: PING})
+    journal.trailers.keep(10, {FIRST_TRAILER: FILES, FIRST_TRAILER + 1: PING})
     with Journal.open(tmp_path / "journal.db") as again:
-        files, ping = again.postscripts.of(10).values()
+        files, ping = again.trailers.of(10).values()
         assert [(file.name, file.read()) for file in files.files] == [("a.py", b"one"), ("b.bin", b"\0two")]
     assert ping == PING
-    assert list(journal.postscripts.of(10)) == [FIRST_TRAILER, FIRST_TRAILER + 1]
-    assert journal.postscripts.of(11) == {}
+    assert list(journal.trailers.of(10)) == [FIRST_TRAILER, FIRST_TRAILER + 1]
+    assert journal.trailers.of(11) == {}
 
 
 def test_what_another_try_has_replaces_what_was_there(journal: Journal) -> None:
     """A turn that a crash cut off, and that was run once more, owes only what the second one brought."""
-    journal.postscripts.keep(10, {FIRST_TRAILER: FILES})
-    journal.postscripts.keep(10, {FIRST_TRAILER: PING})
-    assert journal.postscripts.of(10) == {FIRST_TRAILER: PING}
-    journal.postscripts.keep(10, {})
-    assert journal.postscripts.of(10) == {}
+    journal.trailers.keep(10, {FIRST_TRAILER: FILES})
+    journal.trailers.keep(10, {FIRST_TRAILER: PING})
+    assert journal.trailers.of(10) == {FIRST_TRAILER: PING}
+    journal.trailers.keep(10, {})
+    assert journal.trailers.of(10) == {}
 
 
 def test_what_is_too_large_or_cannot_be_read_is_known_by_its_name_only(journal: Journal) -> None:
     """The bound is on all files of a reply together; a small one behind a large one is kept."""
     large = Sheet("large", bytes(MOST_BYTES - 2))
-    journal.postscripts.keep(
+    journal.trailers.keep(
         10, {FIRST_TRAILER: Trailer(files=(Sheet("gone", None), Sheet("a", b"123"), large, Sheet("b", b"4")))}
     )
-    gone, first, lost, second = journal.postscripts.of(10)[FIRST_TRAILER].files
+    gone, first, lost, second = journal.trailers.of(10)[FIRST_TRAILER].files
     assert (first.read(), second.read()) == (b"123", b"4")
     for file in (gone, lost):
         with pytest.raises(FileLost, match="over a restart"):
@@ -81,7 +81,7 @@ def test_files_are_the_owners_alone(tmp_path: Path, journal: Journal) -> None:
     """Mode 0600 in a folder of mode 0700, whatever the umask allows."""
     before = os.umask(0)
     try:
-        journal.postscripts.keep(10, {FIRST_TRAILER: FILES})
+        journal.trailers.keep(10, {FIRST_TRAILER: FILES})
     finally:
         os.umask(before)
     folder = tmp_path / "journal.db-files"
@@ -92,9 +92,9 @@ def test_files_are_the_owners_alone(tmp_path: Path, journal: Journal) -> None:
 def test_the_bytes_of_files_do_not_go_through_the_database(tmp_path: Path, journal: Journal) -> None:
     """24 MB through SQLite held the event loop for 200 ms, and made the file as much larger for good."""
     large = Sheet("large", bytes(2**20))
-    journal.postscripts.keep(10, {FIRST_TRAILER: Trailer(files=(large,))})
+    journal.trailers.keep(10, {FIRST_TRAILER: Trailer(files=(large,))})
     assert sum(file.stat().st_size for file in tmp_path.iterdir() if file.is_file()) < 2**20
-    assert journal.postscripts.of(10)[FIRST_TRAILER].files[0].read() == large.data
+    assert journal.trailers.of(10)[FIRST_TRAILER].files[0].read() == large.data
 
 
 def test_a_disk_without_room_for_a_file_keeps_its_name(
@@ -107,10 +107,10 @@ def test_a_disk_without_room_for_a_file_keeps_its_name(
 
     with capture_logs() as logs, monkeypatch.context() as patch:
         patch.setattr("pool.journal.attachment_files.os.write", full)
-        journal.postscripts.keep(10, {FIRST_TRAILER: Trailer("done", (Sheet("a", b"1"),))})
+        journal.trailers.keep(10, {FIRST_TRAILER: Trailer("done", (Sheet("a", b"1"),))})
     assert [log["reason"] for log in logs] == ["[Errno 28] No space left on device"]
     assert [*(tmp_path / "journal.db-files").iterdir()] == []
-    (file,) = journal.postscripts.of(10)[FIRST_TRAILER].files
+    (file,) = journal.trailers.of(10)[FIRST_TRAILER].files
     with pytest.raises(FileLost, match="over a restart"):
         file.read()
 
@@ -118,8 +118,8 @@ def test_a_disk_without_room_for_a_file_keeps_its_name(
 @pytest.mark.parametrize("spoil", [Path.unlink, lambda path: path.write_bytes(b"tw")], ids=["gone", "cut short"])
 def test_a_file_of_which_a_power_cut_left_less_is_lost(journal: Journal, spoil: Callable[[Path], object]) -> None:
     """Half of a file is not sent as if it were the whole."""
-    journal.postscripts.keep(10, {FIRST_TRAILER: Trailer(files=(Sheet("a.py", b"two"),))})
-    (file,) = journal.postscripts.of(10)[FIRST_TRAILER].files
+    journal.trailers.keep(10, {FIRST_TRAILER: Trailer(files=(Sheet("a.py", b"two"),))})
+    (file,) = journal.trailers.of(10)[FIRST_TRAILER].files
     (path,) = (journal.files.path(name) for name in journal.files.names())
     spoil(path)
     with pytest.raises(FileLost, match="lost in a restart"):
@@ -128,16 +128,16 @@ def test_a_file_of_which_a_power_cut_left_less_is_lost(journal: Journal, spoil: 
 
 def test_a_file_that_no_row_names_is_unneeded(tmp_path: Path, journal: Journal) -> None:
     """What a kill left between a file and its row; not one whose row is owed, for a disk may have had room for it."""
-    journal.postscripts.keep(10, {FIRST_TRAILER: FILES})
+    journal.trailers.keep(10, {FIRST_TRAILER: FILES})
     named = journal.files.names()
     orphan = journal.files.write(b"left behind")
     with no_room(journal):
-        journal.postscripts.keep(10, {FIRST_TRAILER: Trailer(LARGE, (Sheet("owed", b"3"),))})
+        journal.trailers.keep(10, {FIRST_TRAILER: Trailer(LARGE, (Sheet("owed", b"3"),))})
         assert journal.trouble
-        assert journal.postscripts.unneeded() == {orphan}
+        assert journal.trailers.unneeded() == {orphan}
     journal.retry()
-    assert journal.postscripts.unneeded() == {orphan, *named}
-    (owed,) = journal.postscripts.of(10)[FIRST_TRAILER].files
+    assert journal.trailers.unneeded() == {orphan, *named}
+    (owed,) = journal.trailers.of(10)[FIRST_TRAILER].files
     assert owed.read() == b"3"
 
 
@@ -154,46 +154,46 @@ def test_files_in_a_database_of_an_earlier_version_are_taken_out_of_it(tmp_path:
         db.execute("INSERT INTO files VALUES (10, 500, 'a.py', ?)", (b"one",))
         db.execute("INSERT INTO files VALUES (10, 500, 'lost', NULL)")
     with Journal.open(path) as journal:
-        kept, lost = journal.postscripts.of(10)[FIRST_TRAILER].files
+        kept, lost = journal.trailers.of(10)[FIRST_TRAILER].files
         assert kept.read() == b"one"
         with pytest.raises(FileLost):
             lost.read()
-        assert journal.postscripts.unneeded() == set()
+        assert journal.trailers.unneeded() == set()
 
 
 def test_a_write_that_fails_leaves_what_was_there(journal: Journal) -> None:
     """All or nothing, and the journal goes on."""
-    journal.postscripts.keep(10, {FIRST_TRAILER: PING})
+    journal.trailers.keep(10, {FIRST_TRAILER: PING})
     broken = Trailer(files=(Sheet(None, b""),))  # type: ignore[arg-type]
     with pytest.raises(Exception, match="NOT NULL"):
-        journal.postscripts.keep(10, {FIRST_TRAILER: broken})
-    assert journal.postscripts.of(10) == {FIRST_TRAILER: PING}
-    assert len(journal.postscripts.unneeded()) == 1
+        journal.trailers.keep(10, {FIRST_TRAILER: broken})
+    assert journal.trailers.of(10) == {FIRST_TRAILER: PING}
+    assert len(journal.trailers.unneeded()) == 1
 
 
 def answered(journal: Journal) -> None:
     """All of it is posted."""
-    journal.finish((10,), "end_turn", ["page"])
-    assert list(journal.postscripts.of(10)) == [FIRST_TRAILER]
-    journal.answer((10,))
+    journal.messages.finish((10,), "end_turn", ["page"])
+    assert list(journal.trailers.of(10)) == [FIRST_TRAILER]
+    journal.messages.answer((10,))
 
 
 def closed(journal: Journal) -> None:
     """There will be no answer."""
-    journal.close_rows((10,), "skipped")
+    journal.messages.close((10,), "skipped")
 
 
 def told(journal: Journal) -> None:
     """There was none, and the word about it is posted."""
-    journal.close_rows((10,), "failed", ["sorry"])
-    assert list(journal.postscripts.of(10)) == [FIRST_TRAILER]
-    journal.told((10,))
+    journal.messages.close((10,), "failed", ["sorry"])
+    assert list(journal.trailers.of(10)) == [FIRST_TRAILER]
+    journal.messages.clear_owed((10,))
 
 
 @pytest.mark.parametrize("end", [answered, closed, told])
 def test_it_goes_when_nothing_is_owed_any_more(journal: Journal, end: Callable[[Journal], None]) -> None:
     """And with it its files, which are removed later."""
-    journal.postscripts.keep(10, {FIRST_TRAILER: FILES})
+    journal.trailers.keep(10, {FIRST_TRAILER: FILES})
     end(journal)
-    assert journal.postscripts.of(10) == {}
-    assert len(journal.postscripts.unneeded()) == 2
+    assert journal.trailers.of(10) == {}
+    assert len(journal.trailers.unneeded()) == 2

@@ -16,35 +16,37 @@ from tests.pool.disk import LARGE, no_room
 
 def accept(journal: Journal, message_id: int, request: str = "", *, thread_id: int = 2) -> bool:
     """Accept a message."""
-    return journal.receive(message_id, thread_id=thread_id, channel_id=8, guild_id=9, author_id=4, request=request)
+    return journal.messages.receive(
+        message_id, thread_id=thread_id, channel_id=8, guild_id=9, author_id=4, request=request
+    )
 
 
 def begun(journal: Journal, *message_ids: int) -> None:
     """Let prompts of thread 1 be with the agent."""
     for message_id in message_ids:
         assert accept(journal, message_id, thread_id=1)
-        journal.prompted((message_id,), "[]")
+        journal.messages.prompted((message_id,), "[]")
 
 
 def test_what_has_happened_is_written_in_its_order_when_there_is_room(tmp_path: Path) -> None:
     """The end of a turn and all that comes after it; also what would have had room by itself."""
     with Journal.open(tmp_path / "journal.db") as journal:
         begun(journal, 10)
-        journal.posts.intend(10, 0, "page")
+        journal.sent_pages.intend(10, 0, "page")
         with no_room(journal):
-            journal.postscripts.keep(10, {500: Trailer("done")})
-            journal.finish((10,), "end_turn", [LARGE])
-            journal.posts.posted(10, 0, 700)
-            journal.settle((10,), confirmed=True)
-            assert journal.state(10) is MessageState.PROMPTED
+            journal.trailers.keep(10, {500: Trailer("done")})
+            journal.messages.finish((10,), "end_turn", [LARGE])
+            journal.sent_pages.posted(10, 0, 700)
+            journal.messages.settle((10,), confirmed=True)
+            assert journal.messages.state(10) is MessageState.PROMPTED
             assert journal.trouble == "database or disk is full"
             journal.retry()
-            assert journal.state(10) is MessageState.PROMPTED
+            assert journal.messages.state(10) is MessageState.PROMPTED
         journal.retry()
-        assert journal.state(10) is MessageState.ANSWERED
-        assert journal.pages(10) == [LARGE]
-        assert journal.posts.of(10) == [SentPage(0, "page", 700)]
-        assert journal.postscripts.of(10) == {}
+        assert journal.messages.state(10) is MessageState.ANSWERED
+        assert journal.messages.pages(10) == [LARGE]
+        assert journal.sent_pages.of(10) == [SentPage(0, "page", 700)]
+        assert journal.trailers.of(10) == {}
         assert journal.trouble == ""
 
 
@@ -55,16 +57,16 @@ def test_nothing_is_accepted_or_sent_that_cannot_be_written(tmp_path: Path) -> N
         with no_room(journal):
             with pytest.raises(JournalUnwritable, match="the journal cannot be written: database or disk is full"):
                 accept(journal, 20, LARGE)
-            assert not journal.knows(2)
-            assert journal.seen(2) is None
-            journal.finish((10,), "end_turn", [LARGE])
+            assert not journal.threads.knows(2)
+            assert journal.marks.seen(2) is None
+            journal.messages.finish((10,), "end_turn", [LARGE])
             with pytest.raises(JournalUnwritable):
                 accept(journal, 20)
             with pytest.raises(JournalUnwritable):
-                journal.posts.intend(10, 0, "page")
-            assert journal.state(20) is None
+                journal.sent_pages.intend(10, 0, "page")
+            assert journal.messages.state(20) is None
         assert accept(journal, 20)
-        assert journal.state(10) is MessageState.FINISHED
+        assert journal.messages.state(10) is MessageState.FINISHED
 
 
 def test_trouble_is_told_once_and_so_is_its_end(tmp_path: Path) -> None:
@@ -86,11 +88,11 @@ def test_what_is_owed_and_makes_no_sense_any_more_holds_up_nothing(tmp_path: Pat
         begun(journal, 10, 11)
         with no_room(journal):
             for _ in range(2):
-                journal.finish((10,), "end_turn", [LARGE])
-            journal.finish((11,), "end_turn", ["page"])
+                journal.messages.finish((10,), "end_turn", [LARGE])
+            journal.messages.finish((11,), "end_turn", ["page"])
         with capture_logs() as logs:
             journal.retry()
-        assert [journal.state(message_id) for message_id in (10, 11)] == [MessageState.FINISHED] * 2
+        assert [journal.messages.state(message_id) for message_id in (10, 11)] == [MessageState.FINISHED] * 2
         assert "what was owed to the journal could not be written" in [log["event"] for log in logs]
 
 
@@ -100,11 +102,11 @@ def test_what_waits_is_held_and_let_go_in_the_end_as_it_was_in_between(tmp_path:
         begun(journal, 10)
         assert accept(journal, 11, thread_id=1)
         with no_room(journal):
-            journal.finish((10,), "end_turn", [LARGE])
+            journal.messages.finish((10,), "end_turn", [LARGE])
             for held in (True, False, False):
-                journal.hold((11,), held=held)
-        journal.prompted((11,), "[]")
-        assert journal.state(11) is MessageState.PROMPTED
+                journal.messages.hold((11,), held=held)
+        journal.messages.prompted((11,), "[]")
+        assert journal.messages.state(11) is MessageState.PROMPTED
 
 
 def test_what_is_owed_is_written_before_the_journal_is_closed(tmp_path: Path) -> None:
@@ -112,9 +114,9 @@ def test_what_is_owed_is_written_before_the_journal_is_closed(tmp_path: Path) ->
     with Journal.open(tmp_path / "journal.db") as journal:
         begun(journal, 10)
         with no_room(journal):
-            journal.finish((10,), "end_turn", [LARGE])
+            journal.messages.finish((10,), "end_turn", [LARGE])
     with Journal.open(tmp_path / "journal.db") as journal:
-        assert journal.state(10) is MessageState.FINISHED
+        assert journal.messages.state(10) is MessageState.FINISHED
 
 
 def test_a_commit_that_fails_leaves_no_transaction_open(tmp_path: Path) -> None:
@@ -125,14 +127,14 @@ def test_a_commit_that_fails_leaves_no_transaction_open(tmp_path: Path) -> None:
         soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (path.with_name("journal.db-wal").stat().st_size, hard))
         try:
-            journal.finish((10,), "end_turn", ["page"])
+            journal.messages.finish((10,), "end_turn", ["page"])
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         assert journal.trouble
-        assert journal.state(10) is MessageState.PROMPTED
+        assert journal.messages.state(10) is MessageState.PROMPTED
         journal.retry()
-        assert journal.state(10) is MessageState.FINISHED
-        assert journal.pages(10) == ["page"]
+        assert journal.messages.state(10) is MessageState.FINISHED
+        assert journal.messages.pages(10) == ["page"]
 
 
 def test_nothing_is_written_into_a_file_that_is_not_there_any_more(tmp_path: Path) -> None:
@@ -146,12 +148,12 @@ def test_nothing_is_written_into_a_file_that_is_not_there_any_more(tmp_path: Pat
                 path.touch()
             with pytest.raises(JournalUnwritable, match="its file was moved or deleted"):
                 accept(journal, 20)
-            journal.finish((10,), "end_turn", ["page"])
+            journal.messages.finish((10,), "end_turn", ["page"])
         assert journal.trouble.startswith("its file was moved or deleted")
         elsewhere.rename(path)
         journal.retry()
         assert journal.trouble == ""
-        assert journal.state(10) is MessageState.FINISHED
+        assert journal.messages.state(10) is MessageState.FINISHED
         assert accept(journal, 20)
 
 
@@ -166,6 +168,6 @@ def test_another_programs_lock_is_not_waited_for_while_the_bot_works(tmp_path: P
             other.execute("BEGIN IMMEDIATE")
             with pytest.raises(JournalUnwritable, match="database is locked"):
                 accept(journal, 20)
-            journal.finish((10,), "end_turn", ["page"])
+            journal.messages.finish((10,), "end_turn", ["page"])
         journal.retry()
-        assert journal.state(10) is MessageState.FINISHED
+        assert journal.messages.state(10) is MessageState.FINISHED

@@ -7,7 +7,7 @@ from pool.journal.journal import Journal, MessageState
 
 def received(journal: Journal, message_id: int) -> None:
     """Accept a message."""
-    journal.receive(message_id, thread_id=1, channel_id=2, guild_id=3, author_id=4)
+    journal.messages.receive(message_id, thread_id=1, channel_id=2, guild_id=3, author_id=4)
 
 
 def test_a_closed_message_is_open_business_until_its_word_is_posted(tmp_path: Path) -> None:
@@ -15,19 +15,19 @@ def test_a_closed_message_is_open_business_until_its_word_is_posted(tmp_path: Pa
     path = tmp_path / "threadline.db"
     with Journal.open(path) as journal:
         received(journal, 10)
-        journal.close_rows((10,), "failed", ["the agent is gone", "and this is why"])
+        journal.messages.close((10,), "failed", ["the agent is gone", "and this is why"])
     with Journal.open(path) as journal:
-        assert [(row.message_id, row.state) for row in journal.open_rows()] == [(10, MessageState.CLOSED)]
-        assert journal.pages(10) == ["the agent is gone", "and this is why"]
-        journal.told((10,))
-        assert journal.open_rows() == []
-        assert journal.pages(10) == []
-        assert journal.state(10) is MessageState.CLOSED
+        assert [(row.message_id, row.state) for row in journal.messages.open_rows()] == [(10, MessageState.CLOSED)]
+        assert journal.messages.pages(10) == ["the agent is gone", "and this is why"]
+        journal.messages.clear_owed((10,))
+        assert journal.messages.open_rows() == []
+        assert journal.messages.pages(10) == []
+        assert journal.messages.state(10) is MessageState.CLOSED
 
 
 def test_a_message_that_is_closed_without_a_word_is_no_business_at_all(tmp_path: Path) -> None:
     """Skipped and dropped messages need none: the person did it."""
     with Journal.open(tmp_path / "threadline.db") as journal:
         received(journal, 10)
-        journal.close_rows((10,), "dropped")
-        assert journal.open_rows() == []
+        journal.messages.close((10,), "dropped")
+        assert journal.messages.open_rows() == []

@@ -1,0 +1,315 @@
+"""The rows of accepted messages: state, request, prompt, and the pages that are owed to Discord.
+
+A state (see `message_states`) is written before its effect. The messages of an exchange change together.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from .database import JournalError
+from .marks import MarkRows
+from .message_states import BEFORE, NEW, MessageRow, MessageState
+from .threads import UNASSIGNED, Assignment
+from .trailers import Trailers
+from .transactions import Rows, Writer, retried
+
+__all__ = ["KEPT_SECONDS", "MessageRows"]
+
+KEPT_SECONDS = 30 * 24 * 3600.0
+"""How long ended rows are kept: they identify a replayed message, and tell a new session what was said before."""
+
+PRUNE_BATCH = 50
+"""Rows dropped in one step: some milliseconds, even on a slow disk, so that no turn waits for it."""
+
+_ROW = "message_id, thread_id, author_id, state, request, prompt, reason, coalesce(exchange_id, message_id)"
+
+
+class MessageRows(Rows):
+    """The rows of messages; `Journal.messages`."""
+
+    def __init__(
+        self,
+        writer: Writer,
+        marks: MarkRows,
+        trailers: Trailers,
+        on_moved: Callable[[MessageState, str | None, int], None],
+    ) -> None:
+        """`writer`, `marks` and `trailers` are the journal's; for `on_moved` see `Journal.open`."""
+        super().__init__(writer)
+        self._marks = marks
+        self._trailers = trailers
+        self._on_moved = on_moved
+        self._moves: list[tuple[MessageState, str | None, int]] = []
+
+    def receive(
+        self,
+        message_id: int,
+        *,
+        thread_id: int,
+        channel_id: int,
+        guild_id: int | None,
+        author_id: int,
+        request: str = "",
+        assignment: Assignment = UNASSIGNED,
+    ) -> bool:
+        """Accept a message, and its conversation with it; it is seen then. False: it was accepted before.
+
+        `request` is whatever the bot needs to take it up again after a restart; `assignment` the agent and directory
+        of a conversation that begins.
+        """
+        now = time.time()
+        with self._transaction():
+            self._db.execute(
+                "INSERT OR IGNORE INTO conversations"
+                " (thread_id, channel_id, guild_id, created, agent, directory, opener_id) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (thread_id, channel_id, guild_id, now, *assignment, author_id),
+            )
+            new = self._db.execute(
+                "INSERT OR IGNORE INTO messages (message_id, thread_id, author_id, state, received, request)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                (message_id, thread_id, author_id, MessageState.RECEIVED, now, request),
+            ).rowcount
+            if new:
+                self._moves.append((MessageState.RECEIVED, NEW, 1))
+                self._marks.put(thread_id, message_id)
+        return new == 1
+
+    @retried
+    def hold(self, message_ids: Sequence[int], *, held: bool) -> None:
+        """Let rows that wait be held, or received again; all others stay as they are. For thousands one transaction."""
+        before, state = (
+            (MessageState.RECEIVED, MessageState.HELD) if held else (MessageState.HELD, MessageState.RECEIVED)
+        )
+        with self._transaction():
+            self._move([each for each in message_ids if self.state(each) is before], state)
+
+    def prompted(self, message_ids: Sequence[int], prompt: str) -> str | None:
+        """Write down that the prompt is about to be sent, and what it is: a person may want it sent again.
+
+        Returns what an earlier try had sent, if there was one.
+        """
+        with self._transaction():
+            before = self.row(message_ids[-1])
+            self._move(message_ids, MessageState.PROMPTED)
+            self._join(message_ids)
+            self._db.execute("UPDATE messages SET prompt = ? WHERE message_id = ?", (prompt, message_ids[-1]))
+        return None if before is None else before.prompt
+
+    @retried
+    def unsent(self, message_ids: Sequence[int], earlier: str | None) -> None:
+        """Write down that nothing was sent after all; `earlier` is what `prompted` returned."""
+        with self._transaction():
+            self._move(message_ids, MessageState.RECEIVED)
+            self._db.execute("UPDATE messages SET prompt = ? WHERE message_id = ?", (earlier, message_ids[-1]))
+
+    @retried
+    def interrupt(self, message_ids: Sequence[int], pages: Sequence[str]) -> None:
+        """Write down what the reply of a turn says that the bot's stop cut off; the rows stay prompted.
+
+        The pages are owed until the reply has settled, or the prompt is to be sent `again`.
+        """
+        with self._transaction():
+            self._keep_pages(message_ids, pages)
+
+    def requeue(self, message_ids: Sequence[int]) -> None:
+        """Let rows that were prompted be received once more; the pages that were owed are no longer."""
+        with self._transaction():
+            self._move(message_ids, MessageState.RECEIVED)
+            self._drop_pages(message_ids)
+            self._trailers.drop(message_ids[-1])
+
+    @retried
+    def amend(self, message_id: int, request: str) -> None:
+        """Replace the request of a message that waits. Of one that does not wait any more it stays what it was."""
+        with self._transaction():
+            self._db.execute(
+                "UPDATE messages SET request = ? WHERE message_id = ? AND state IN ('received', 'held')",
+                (request, message_id),
+            )
+
+    @retried
+    def move(self, message_id: int, thread_id: int, request: str) -> None:
+        """Give a message that waits to the conversation of another place in its channel.
+
+        One that begins with it has the agent and the directory that the message was to have. The request, which says
+        where the answer goes, is replaced.
+        """
+        with self._transaction():
+            self._db.execute(
+                "INSERT OR IGNORE INTO conversations"
+                " (thread_id, channel_id, guild_id, created, agent, directory, opener_id)"
+                " SELECT ?, channel_id, guild_id, ?, agent, directory, opener_id FROM conversations"
+                " WHERE thread_id = (SELECT thread_id FROM messages WHERE message_id = ?)",
+                (thread_id, time.time(), message_id),
+            )
+            self._db.execute(
+                "UPDATE messages SET thread_id = ?, request = ? WHERE message_id = ? AND state IN ('received', 'held')",
+                (thread_id, request, message_id),
+            )
+
+    @retried
+    def close(self, message_ids: Sequence[int], reason: str, pages: Sequence[str] = ()) -> None:
+        """End rows without an answer, for `reason`, a word or two. `pages` say so, and are owed until `told`."""
+        with self._transaction():
+            self._move(message_ids, MessageState.CLOSED, reason)
+            self._join(message_ids)
+            self._drop_pages(message_ids)
+            owed = self._keep_pages(message_ids, pages) > 0
+            self._owe(message_ids, owed=owed)
+            if not owed:
+                self._trailers.drop(message_ids[-1])
+
+    @retried
+    def clear_owed(self, message_ids: Sequence[int]) -> None:
+        """Write down that nothing is owed any more about rows that were closed."""
+        with self._transaction():
+            self._drop_pages(message_ids)
+            self._owe(message_ids, owed=False)
+            self._trailers.drop(message_ids[-1])
+
+    @retried
+    def finish(self, message_ids: Sequence[int], stop_reason: str, pages: Sequence[str]) -> None:
+        """Write down that the turn has ended, and everything that must be posted, in one transaction."""
+        with self._transaction():
+            self._move(message_ids, MessageState.FINISHED, stop_reason)
+            self._keep_pages(message_ids, pages)
+
+    @retried
+    def answer(self, message_ids: Sequence[int]) -> None:
+        """Write down that Discord has confirmed the last page."""
+        with self._transaction():
+            self._move(message_ids, MessageState.ANSWERED)
+            self._trailers.drop(message_ids[-1])
+
+    @retried
+    def settle(self, message_ids: Sequence[int], *, confirmed: bool) -> None:
+        """Write down that a reply has come to its end: Discord has confirmed all of it, or it was given up.
+
+        Rows that are prompted still were interrupted.
+        """
+        match self.state(message_ids[-1]):
+            case MessageState.FINISHED if confirmed:
+                self.answer(message_ids)
+            case MessageState.FINISHED:
+                self.close(message_ids, "undeliverable")
+            case MessageState.CLOSED | MessageState.PROMPTED:
+                self.clear_owed(message_ids)
+
+    def state(self, message_id: int) -> MessageState | None:
+        """Return the state of a message; None where it was never accepted."""
+        row = self._db.execute("SELECT state FROM messages WHERE message_id = ?", (message_id,)).fetchone()
+        return None if row is None else MessageState(row[0])
+
+    def exchange(self, message_id: int) -> list[MessageRow]:
+        """Return the rows of the exchange that a message is a request of, or a page of the reply; oldest first."""
+        query = (
+            "SELECT coalesce(exchange_id, message_id) FROM messages WHERE message_id ="
+            " coalesce((SELECT exchange_id FROM posts WHERE message_id = ?), ?)"
+        )
+        last = self._db.execute(query, (message_id, message_id)).fetchone()
+        query = (
+            f"SELECT {_ROW} FROM messages"  # noqa: S608 - names from above
+            " WHERE message_id = :last OR (exchange_id = :last AND exchange_id <> message_id) ORDER BY message_id"
+        )
+        return [] if last is None else [_row(fields) for fields in self._db.execute(query, {"last": last[0]})]
+
+    def pages(self, message_id: int) -> list[str]:
+        """Return the pages of a finished exchange, by its last message."""
+        rows = self._db.execute("SELECT content FROM pages WHERE exchange_id = ? ORDER BY number", (message_id,))
+        return [content for (content,) in rows]
+
+    def open_rows(self) -> list[MessageRow]:
+        """Return every row that has not ended, and those closed ones of which pages are owed, oldest message first."""
+        # Two queries, each by an index of its own: no index gives both in order.
+        found: list[MessageRow] = []
+        for condition in ("state NOT IN ('answered', 'closed')", "owed"):
+            query = f"SELECT {_ROW} FROM messages WHERE {condition}"  # noqa: S608 - names from above
+            found += [_row(fields) for fields in self._db.execute(query)]
+        return sorted(found, key=lambda row: row.message_id)
+
+    def row(self, message_id: int) -> MessageRow | None:
+        """Return the row of a message; None where it was never accepted."""
+        query = f"SELECT {_ROW} FROM messages WHERE message_id = ?"  # noqa: S608 - names from above
+        fields = self._db.execute(query, (message_id,)).fetchone()
+        return None if fields is None else _row(fields)
+
+    def earlier(self, thread_id: int, before: int, *, most: int) -> list[tuple[str, str]]:
+        """Return a thread's last answered exchanges before a message, oldest first: the request and the answer."""
+        query = (
+            "SELECT request, (SELECT group_concat(content, char(10)) FROM"
+            " (SELECT content FROM pages WHERE exchange_id = message_id ORDER BY number)) FROM messages"
+            " WHERE thread_id = ? AND message_id < ? AND state = 'answered' ORDER BY message_id DESC LIMIT ?"
+        )
+        rows = self._db.execute(query, (thread_id, before, most)).fetchall()
+        return [(request, answer or "") for request, answer in reversed(rows)]
+
+    def prune(self) -> int:
+        """Drop some rows that ended long ago, at most `PRUNE_BATCH`; return how many."""
+        query = (
+            "SELECT message_id FROM messages WHERE state IN ('answered', 'closed') AND received < ?"
+            " ORDER BY received LIMIT ?"
+        )
+        ids = self._db.execute(query, (time.time() - KEPT_SECONDS, PRUNE_BATCH)).fetchall()
+        if not ids:
+            return 0
+        with self._transaction():
+            ended = {"pages": "exchange_id", "posts": "exchange_id", "signs": "message_id", "messages": "message_id"}
+            for table, key in ended.items():
+                self._db.executemany(f"DELETE FROM {table} WHERE {key} = ?", ids)  # noqa: S608 - names from the line above
+        return len(ids)
+
+    # ----
+
+    def drop_forgotten(self) -> None:
+        """Close what has been on hold for `KEPT_SECONDS`. To be called before any row is recovered."""
+        query = (  # Its first condition is that of the index by which the open rows are found.
+            "SELECT message_id FROM messages WHERE state NOT IN ('answered', 'closed') AND state = ? AND received < ?"
+        )
+        rows = self._db.execute(query, (MessageState.HELD, time.time() - KEPT_SECONDS)).fetchall()
+        for (message_id,) in rows:
+            self.close((message_id,), "dropped")
+
+    def _join(self, message_ids: Sequence[int]) -> None:
+        together = [(message_ids[-1], message_id) for message_id in message_ids]
+        self._db.executemany("UPDATE messages SET exchange_id = ? WHERE message_id = ?", together)
+
+    def _keep_pages(self, message_ids: Sequence[int], pages: Iterable[str]) -> int:
+        rows = [(message_ids[-1], number, content) for number, content in enumerate(pages)]
+        self._db.executemany("INSERT OR REPLACE INTO pages VALUES (?, ?, ?)", rows)
+        return len(rows)
+
+    def _drop_pages(self, message_ids: Sequence[int]) -> None:
+        self._db.execute("DELETE FROM pages WHERE exchange_id = ?", (message_ids[-1],))
+
+    def _owe(self, message_ids: Sequence[int], *, owed: bool) -> None:
+        """Note whether pages are owed about rows that were closed."""
+        self._db.execute("UPDATE messages SET owed = ? WHERE message_id = ?", (owed, message_ids[-1]))
+
+    def _move(self, message_ids: Sequence[int], state: MessageState, reason: str | None = None) -> None:
+        before = BEFORE[state]
+        marks = ", ".join("?" * len(before))
+        # Why a turn ended is still true when its answer is confirmed.
+        change = (
+            f"UPDATE messages SET state = ?, reason = coalesce(?, reason) WHERE message_id = ? AND state IN ({marks})"  # noqa: S608 - only question marks are put in
+        )
+        for message_id in message_ids:
+            moved = self._db.execute(change, (state, reason, message_id, *before)).rowcount
+            if moved != 1:
+                raise JournalError(f"message {message_id} is {self.state(message_id)} and cannot become {state}")
+        self._moves.append((state, reason, len(message_ids)))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._writer.transaction():
+            self._moves = []
+            yield
+        moves, self._moves = self._moves, []
+        for move in moves:
+            self._on_moved(*move)
+
+
+def _row(fields: Sequence[Any]) -> MessageRow:
+    message_id, thread_id, author_id, state, *others = fields
+    return MessageRow(message_id, thread_id, author_id, MessageState(state), *others)
