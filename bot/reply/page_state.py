@@ -1,12 +1,13 @@
 """The state of one page on Discord: the message that shows it, and what is still to be shown. Pure."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from bot.text.markdown import FENCE
 
-__all__ = ["PageState", "Try", "rest_of"]
+__all__ = ["PageState", "Try", "first_difference", "first_unwritten", "rest_of"]
 
 OLD_SECONDS = 3300.0
 """Edits of a message older than an hour are limited to three in six seconds, some of them (Discord error 30046)."""
@@ -142,6 +143,25 @@ class PageState:
     def _overshot(self, page: str) -> bool:
         shown, page = _without_closing_fence(self.before), _without_closing_fence(page)
         return shown.startswith(page) and shown.rstrip() != page.rstrip()
+
+
+def first_difference(posted: Sequence[PageState], pages: Sequence[str], *, ended: bool) -> int | None:
+    """Return the first page whose message is not as it is to be: text that is missing comes before all else."""
+    if (unwritten := first_unwritten(posted, pages)) is not None:
+        return unwritten
+    for number, one in enumerate(posted[: len(pages)]):
+        if one.stop and one.message_id is not None and (ended or number < len(pages) - 1):
+            return number
+    # A page that was begun before it was sure is not always needed in the end.
+    surplus = range(len(pages), len(posted) if ended else 0)
+    return next((number for number in surplus if posted[number].stands), None)
+
+
+def first_unwritten(posted: Sequence[PageState], pages: Sequence[str]) -> int | None:
+    """Return the first page of which text is missing."""
+    states = [*posted, *(PageState() for _ in pages[len(posted) :])]
+    pairs = zip(pages, states, strict=False)
+    return next((number for number, (page, one) in enumerate(pairs) if one.differs(page)), None)
 
 
 def rest_of(shown: str, page: str) -> str:

@@ -64,18 +64,7 @@ class Reply:
         self._on_settled = on_settled
         self._on_broken = on_broken
         self._transcript = Transcript(style)
-        self._delivery = Delivery(
-            key,
-            pacer=pacer,
-            rest=rest,
-            journal=journal,
-            generation=generation,
-            pages=self.pages,
-            begun=lambda: self._final is not None or self._transcript.has_text,
-            said=lambda: self._transcript.said,
-            stop=stop,
-            on_settled=self._settle,
-        )
+        self._delivery = Delivery(key, self, pacer=pacer, rest=rest, journal=journal, generation=generation, stop=stop)
         self._after: Reply | None = None
         self._followers: list[Reply] = []
         self._behind: list[Callable[[], None]] = []
@@ -109,7 +98,7 @@ class Reply:
 
     def name_request(self) -> None:
         """Let the first message say which one it answers, by Discord's own line above it."""
-        self._delivery.reply_to = self._key
+        self._delivery.name_request(self._key)
 
     @property
     def begun(self) -> bool:
@@ -135,7 +124,8 @@ class Reply:
         if self._after is None:
             self._delivery.look()
 
-    def _settle(self, confirmed: bool) -> None:  # noqa: FBT001 - a callback
+    def delivered(self, *, confirmed: bool) -> None:
+        """Settle, once: all pages are confirmed, or given up."""
         if self.settled.is_set():
             return
         self.settled.set()
@@ -219,6 +209,16 @@ class Reply:
         receipt = partial(self._transcript.receipt, seconds, cost_before=cost_before)
         return self._rendered(receipt, otherwise=Receipt(seconds))
 
+    @property
+    def said(self) -> int:
+        """How many characters the agent has said."""
+        return self._transcript.said
+
+    @property
+    def has_words(self) -> bool:
+        """Whether the pages are more than a placeholder."""
+        return self._final is not None or self._transcript.has_text
+
     def pages(self, coming: int = 0) -> list[str]:
         """Return what the thread is to show now; `coming` is as for `Transcript.pages`."""
         if self._final is not None:
@@ -257,7 +257,7 @@ class Reply:
     def give_up(self) -> None:
         """Settle although nothing more can be posted: the place never was, or is gone."""
         self.ended = True
-        self._settle(False)  # noqa: FBT003 - a callback
+        self.delivered(confirmed=False)
 
     def restore(
         self,
