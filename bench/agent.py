@@ -7,7 +7,7 @@ from typing import Final
 from bench.hostile_input import CASES
 from bench.timestamps import stamp
 from loopback.agent.__main__ import main
-from loopback.agent.directives import act
+from loopback.agent.directives import implements
 from loopback.agent.script import GRAMMAR, Directive, Word
 from loopback.agent.turn import Turn, text_update
 
@@ -26,7 +26,7 @@ GRAMMAR["flood"] = Word(
 GRAMMAR["hostile"] = Word("hostile CASE", "what `hostile_input` has by that name", r"(?P<case>\S.*)")
 
 
-@act("stamp")
+@implements("stamp")
 def _stamp(turn: Turn, directive: Directive) -> None:
     rate, start = directive.number("rate"), time.monotonic()
     for number in range(directive.whole("count")):
@@ -35,7 +35,7 @@ def _stamp(turn: Turn, directive: Directive) -> None:
         turn.say(stamp(number, time.monotonic()))
 
 
-@act("flood")
+@implements("flood")
 def _flood(turn: Turn, directive: Directive) -> None:
     text = "word " * (directive.whole("characters") // 5 + 1)
     update = text_update("agent_message_chunk", text[: directive.whole("characters")])
@@ -50,7 +50,7 @@ def _flood(turn: Turn, directive: Directive) -> None:
         left -= lines
 
 
-@act("hostile")
+@implements("hostile")
 def _hostile(turn: Turn, directive: Directive) -> None:
     for line in CASES[directive.text("case")].lines(turn.session.session_id):
         turn.wait(0)

@@ -11,16 +11,16 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
-__all__ = ["NaiveClient", "naive_client"]
+__all__ = ["BaselineClient", "baseline_client"]
 
 END_SECONDS: Final = 5.0
 
 
-class NaiveClient:
+class BaselineClient:
     """One agent; one request at a time."""
 
     def __init__(self, process: Process) -> None:
-        """Take a started agent; use `naive_client`."""
+        """Take a started agent; use `baseline_client`."""
         self._process = process
         self._queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._last_id = 0
@@ -62,10 +62,10 @@ class NaiveClient:
 
 
 @asynccontextmanager
-async def naive_client(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> AsyncIterator[NaiveClient]:
+async def baseline_client(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> AsyncIterator[BaselineClient]:
     """Start an agent, and end it on the way out."""
     process = await asyncio.create_subprocess_exec(*argv, stdin=PIPE, stdout=PIPE, cwd=cwd, env=env)
-    client = NaiveClient(process)
+    client = BaselineClient(process)
     reading = asyncio.create_task(client.read(), name=f"naive-{process.pid}")
     try:
         yield client

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from bench.harness import PATIENCE, Stage, staged
+from bench.harness import PATIENCE, BotLab, bot_lab
 from bench.ingest_runner import chunk_cost
 from bench.procfs import cpu_seconds
 from bench.run import Measurement, Run
@@ -66,9 +66,9 @@ MEASUREMENT: Final = Measurement("broker-cpu", "Broker CPU per 1,000 chunks", _m
 
 async def _whole_bot(run: Run, naive: Mapping[str, float]) -> list[Figure]:
     threads, flood, seconds = run.choose((10, 2_000, 10), (4, 500, 4))
-    async with staged(agents=threads + 1) as stage:
+    async with bot_lab(agents=threads + 1) as lab:
         run.progress.step("opening threads", 0, 1)
-        ready = await asyncio.gather(*(stage.ready_thread() for _ in range(threads)))
+        ready = await asyncio.gather(*(lab.ready_thread() for _ in range(threads)))
         loads = (
             _Load(
                 "flood", threads, f"flood {flood} {CHARACTERS // 4}", f"{threads} threads, {flood:,} short chunks each"
@@ -83,17 +83,17 @@ async def _whole_bot(run: Run, naive: Mapping[str, float]) -> list[Figure]:
         figures = []
         for load, each in zip(loads, (flood, TRICKLE_RATE * seconds), strict=True):
             async with run.progress.lasting(f"{load.name}, whole bot", seconds):
-                cost = await _serve(stage, ready, load.words) / (threads * each) * 1e6
+                cost = await _serve(lab, ready, load.words) / (threads * each) * 1e6
             how = f"{load.how}, from the prompts until all is posted"
             compared = Against("the naive reader, which posts nothing", naive[load.name])
             figures.append(Figure(f"whole bot, {load.name}", cost, "ms per 1,000", how, compared))
     return figures
 
 
-async def _serve(stage: Stage, threads: Sequence[Thread], words: str) -> float:
+async def _serve(lab: BotLab, threads: Sequence[Thread], words: str) -> float:
     """CPU seconds of the bot until every thread's answer is posted to its end."""
-    before = cpu_seconds(stage.pid)
-    asked = [await stage.ann.say(thread, f"{words}\nsay {LAST_WORD}") for thread in threads]
+    before = cpu_seconds(lab.pid)
+    asked = [await lab.ann.say(thread, f"{words}\nsay {LAST_WORD}") for thread in threads]
     for thread, message in zip(threads, asked, strict=True):
-        await stage.ann.sees(thread, LAST_WORD, by=stage.bot, after=message, timeout=PATIENCE)
-    return cpu_seconds(stage.pid) - before
+        await lab.ann.sees(thread, LAST_WORD, by=lab.bot, after=message, timeout=PATIENCE)
+    return cpu_seconds(lab.pid) - before

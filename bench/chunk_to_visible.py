@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from bench.harness import CHANNEL_SECONDS, PATIENCE, Stage, staged
+from bench.harness import CHANNEL_SECONDS, PATIENCE, BotLab, bot_lab
 from bench.run import Measurement, Run
 from bench.statistics import Against, Figure, percentile
 from bench.timestamps import STAMP, first_seen
@@ -30,36 +30,36 @@ REQUESTS: Final = 50.0
 async def _measure(run: Run) -> list[Figure]:
     counts, seconds = run.choose(((1, 10, 50, 100), 30), ((1, 5), 5))
     figures: list[Figure] = []
-    async with staged(agents=max(counts) + 1) as stage:
-        stage.discord.fault(slow=ANSWER_SECONDS, times=None)
+    async with bot_lab(agents=max(counts) + 1) as lab:
+        lab.discord.fault(slow=ANSWER_SECONDS, times=None)
         threads: list[Thread] = []
         for number in range(0, max(counts), AT_ONCE):
             run.progress.step("opening threads", number, max(counts))
             more = min(AT_ONCE, max(counts) - number)
-            threads += await asyncio.gather(*(stage.ready_thread() for _ in range(more)))
+            threads += await asyncio.gather(*(lab.ready_thread() for _ in range(more)))
         for count in counts:
             await asyncio.sleep(CHANNEL_SECONDS)
-            figures += await _stream(run, stage, threads[:count], seconds)
+            figures += await _stream(run, lab, threads[:count], seconds)
     return figures
 
 
 MEASUREMENT: Final = Measurement("chunk-to-visible", "Chunk to visible", _measure)
 
 
-async def _stream(run: Run, stage: Stage, threads: Sequence[Thread], seconds: int) -> list[Figure]:
+async def _stream(run: Run, lab: BotLab, threads: Sequence[Thread], seconds: int) -> list[Figure]:
     began, chunks = time.monotonic(), seconds * RATE
-    asked = [await stage.ann.say(thread, f"stamp {chunks} {RATE}") for thread in threads]
+    asked = [await lab.ann.say(thread, f"stamp {chunks} {RATE}") for thread in threads]
     async with run.progress.lasting(f"{len(threads)} threads streaming", seconds):
         for thread, message in zip(threads, asked, strict=True):
-            await stage.ann.sees(
+            await lab.ann.sees(
                 thread,
                 lambda reply: any(int(match[1]) == chunks - 1 for match in STAMP.finditer(reply.content)),
-                by=stage.bot,
+                by=lab.bot,
                 after=message,
                 timeout=seconds + PATIENCE,
             )
-    sights = [_sights(stage, *pair) for pair in zip(threads, asked, strict=True)]
-    return _figures(sights, chunks, stage.refused(began))
+    sights = [_sights(lab, *pair) for pair in zip(threads, asked, strict=True)]
+    return _figures(sights, chunks, lab.refused(began))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +75,10 @@ class _Sight:
         return (self.seen - self.written) * 1e3
 
 
-def _sights(stage: Stage, thread: Thread, asked: Message) -> dict[int, _Sight]:
+def _sights(lab: BotLab, thread: Thread, asked: Message) -> dict[int, _Sight]:
     """Every chunk that was seen, by its number."""
     found: dict[int, _Sight] = {}
-    for reply in (each for each in stage.said_by_bot(thread) if each.id > asked.id):
+    for reply in (each for each in lab.said_by_bot(thread) if each.id > asked.id):
         for number, written, seen in first_seen(reply.history):
             if number not in found or seen < found[number].seen:
                 found[number] = _Sight(written, seen)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from bench.baseline_client import naive_client
-from bench.harness import CHANNEL_SECONDS, PATIENCE, Stage, staged
-from bench.places import AGENT, agent_environment
+from bench.agent_command import AGENT, agent_environment
+from bench.baseline_client import baseline_client
+from bench.harness import CHANNEL_SECONDS, PATIENCE, BotLab, bot_lab
 from bench.run import Measurement, Run
 from bench.statistics import Against, Figure, percentile
 from bench.timestamps import STAMP, first_seen
@@ -43,18 +43,18 @@ async def _measure(run: Run) -> list[Figure]:
     new_alone, known_alone = await _measure_alone(run, alone)
     new: list[_Round] = []
     known: list[_Round] = []
-    async with staged(agents=threads + NEW_SLOTS) as stage:
+    async with bot_lab(agents=threads + NEW_SLOTS) as lab:
         used: list[tuple[Thread, float]] = []
         for number in range(threads):
             run.progress.step("new threads", number, threads)
-            thread, result = await _new(stage)
+            thread, result = await _new(lab)
             new.append(result)
             used.append((thread, time.monotonic()))
         for number in range(threads * again):
             run.progress.step("known threads", number, threads * again)
             thread, when = used.pop(0)
             await asyncio.sleep(max(0.0, when + CHANNEL_SECONDS - time.monotonic()))
-            known.append(await _known(stage, thread))
+            known.append(await _known(lab, thread))
             used.append((thread, time.monotonic()))
     return [*_figures("new thread", new, new_alone), *_figures("known thread", known, known_alone)]
 
@@ -62,27 +62,27 @@ async def _measure(run: Run) -> list[Figure]:
 MEASUREMENT: Final = Measurement("first-text", "First visible text", _measure)
 
 
-async def _new(stage: Stage) -> tuple[Thread, _Round]:
+async def _new(lab: BotLab) -> tuple[Thread, _Round]:
     said = time.monotonic()
-    message = await stage.ann.say(stage.channel, f"{stage.bot.mention} {WORDS}")
-    thread = await stage.ann.sees_thread(message, timeout=PATIENCE)
-    return thread, await _answered(stage, thread, message, said)
+    message = await lab.ann.say(lab.channel, f"{lab.bot.mention} {WORDS}")
+    thread = await lab.ann.sees_thread(message, timeout=PATIENCE)
+    return thread, await _answered(lab, thread, message, said)
 
 
-async def _known(stage: Stage, thread: Thread) -> _Round:
+async def _known(lab: BotLab, thread: Thread) -> _Round:
     said = time.monotonic()
-    message = await stage.ann.say(thread, WORDS)
-    return await _answered(stage, thread, message, said)
+    message = await lab.ann.say(thread, WORDS)
+    return await _answered(lab, thread, message, said)
 
 
-async def _answered(stage: Stage, thread: Thread, message: Message, said: float) -> _Round:
-    reply = await stage.ann.sees(thread, STAMP, by=stage.bot, after=message, timeout=PATIENCE)
+async def _answered(lab: BotLab, thread: Thread, message: Message, said: float) -> _Round:
+    reply = await lab.ann.sees(thread, STAMP, by=lab.bot, after=message, timeout=PATIENCE)
     _, written, visible = next(first_seen(reply.history))
     placed, _ = reply.history[0]
     about = (f"/{message.id}/", f"/channels/{thread.id}/messages")
     accepted = min(
         call.started
-        for call in stage.discord.record
+        for call in lab.discord.record
         if call.started >= said and any(part in f"{call.path}/" for part in about)
     )
     return _Round(said, accepted, placed, written, visible)
@@ -97,7 +97,7 @@ async def _measure_alone(run: Run, rounds: int) -> tuple[list[float], list[float
         for number in range(rounds):
             run.progress.step("the agent alone", number, rounds)
             starting = _stopwatch(new)
-            async with asyncio.timeout(PATIENCE), naive_client(AGENT, cwd=cwd, env=agent_environment()) as client:
+            async with asyncio.timeout(PATIENCE), baseline_client(AGENT, cwd=cwd, env=agent_environment()) as client:
                 await client.open(cwd)
                 await client.prompt(WORDS, starting)
                 await client.prompt(WORDS, _stopwatch(known))

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from bench.places import AGENT, ROOT
+from bench.agent_command import AGENT, ROOT
 from bench.run import Failed
 from bench.timestamps import STAMP, first_seen
 from loopback import Loopback, Thread
@@ -21,7 +21,7 @@ from loopback.bot_process import BotProcess, running, unless
 from loopback.harness import Lab, command, configuration, ids
 from loopback.rest.rate_limits import Limit
 
-__all__ = ["PATIENCE", "Stage", "restarted", "staged"]
+__all__ = ["PATIENCE", "BotLab", "bot_lab", "restarted"]
 
 PATIENCE: Final = 60.0
 """Seconds until something that does not come is given up. Only a failure takes so long."""
@@ -39,7 +39,7 @@ CHANNEL_SECONDS: Final = 6.0
 
 
 @dataclass(kw_only=True)
-class Stage(Lab):
+class BotLab(Lab):
     """Who and what is there: ann. The bot runs in `process`, as this command."""
 
     argv: Sequence[str]
@@ -70,7 +70,7 @@ class Stage(Lab):
 
 
 @asynccontextmanager
-async def staged(
+async def bot_lab(
     *,
     agents: int,
     agent: Sequence[str] = AGENT,
@@ -78,7 +78,7 @@ async def staged(
     limits: Collection[Limit] = LIMITS,
     program: Sequence[str] = BOT,
     journal: Callable[[Path], None] = lambda _path: None,
-) -> AsyncIterator[Stage]:
+) -> AsyncIterator[BotLab]:
     """Set the stage for so many agents at once, with these rate limits; end every process at the end.
 
     `agent` is the agent's command line, and so many of it are kept warm. `program` is the bot's module with what
@@ -102,21 +102,21 @@ async def staged(
             config.write_text(text, "utf-8")
             await asyncio.to_thread(journal, workdir / "threadline.db")
             async with _running(argv, log) as process:
-                stage = Stage(**vars(lab), argv=argv, process=process)
+                lab = BotLab(**vars(lab), argv=argv, process=process)
                 try:
-                    await _connected(stage)
-                    yield stage
+                    await _connected(lab)
+                    yield lab
                 except (AssertionError, TimeoutError) as error:
                     raise Failed(f"{error or 'timed out'}\nthe end of the bot's log:\n{process.tail()}") from error
 
 
 @asynccontextmanager
-async def restarted(stage: Stage) -> AsyncIterator[Stage]:
+async def restarted(lab: BotLab) -> AsyncIterator[BotLab]:
     """Kill the bot, and start it once more as it was."""
-    stage.process.send_signal(signal.SIGKILL)
-    await stage.process.ended()
-    async with _running(stage.argv, stage.process.log) as process:
-        again = replace(stage, process=process)
+    lab.process.send_signal(signal.SIGKILL)
+    await lab.process.ended()
+    async with _running(lab.argv, lab.process.log) as process:
+        again = replace(lab, process=process)
         await _connected(again)
         yield again
 
@@ -126,8 +126,8 @@ def _running(argv: Sequence[str], log: Path) -> AbstractAsyncContextManager[BotP
     return running(argv, log, cwd=ROOT, env={**os.environ, "XDG_STATE_HOME": str(log.parent)})
 
 
-async def _connected(stage: Stage) -> None:
+async def _connected(lab: BotLab) -> None:
     """Return when the bot is connected. Raises AssertionError as soon as it has ended instead, or after `PATIENCE`."""
-    await unless(stage.discord.connected(stage.bot, timeout=PATIENCE), stage.process.ended())
-    if stage.process.exit_code is not None:
-        raise AssertionError(f"the bot ended with exit code {stage.process.exit_code}")
+    await unless(lab.discord.connected(lab.bot, timeout=PATIENCE), lab.process.ended())
+    if lab.process.exit_code is not None:
+        raise AssertionError(f"the bot ended with exit code {lab.process.exit_code}")

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Final
 
-from bench.harness import CHANNEL_SECONDS, PATIENCE, Stage, staged
+from bench.harness import CHANNEL_SECONDS, PATIENCE, BotLab, bot_lab
 from bench.run import Measurement, Run
 from bench.statistics import Against, Figure, percentile
 from loopback import Thread
@@ -15,16 +15,16 @@ async def _measure(run: Run) -> list[Figure]:
     count, rounds = run.choose((8, 6), (3, 2))
     free: list[float] = []
     beside: list[float] = []
-    async with staged(agents=count + 2) as stage:
-        stuck, *threads = [await stage.ready_thread() for _ in range(count + 1)]
+    async with bot_lab(agents=count + 2) as lab:
+        stuck, *threads = [await lab.ready_thread() for _ in range(count + 1)]
         for number in range(rounds):
             run.progress.step("rounds", number, rounds)
-            free += await _pass(stage, threads)
-            await stage.ann.say(stuck, f"say stuck {number}\nhang")
-            await stage.ann.sees(stuck, f"stuck {number}", by=stage.bot, timeout=PATIENCE)
-            beside += await _pass(stage, threads)
-            await stage.ann.slash(stuck, "cancel")
-            await stage.ann.sees(stuck, "cancelled", by=stage.bot, timeout=PATIENCE)
+            free += await _pass(lab, threads)
+            await lab.ann.say(stuck, f"say stuck {number}\nhang")
+            await lab.ann.sees(stuck, f"stuck {number}", by=lab.bot, timeout=PATIENCE)
+            beside += await _pass(lab, threads)
+            await lab.ann.slash(stuck, "cancel")
+            await lab.ann.sees(stuck, "cancelled", by=lab.bot, timeout=PATIENCE)
     how = f"said -> the agent's text is visible; {len(beside)} messages in {count} threads"
     return [
         Figure(
@@ -35,10 +35,10 @@ async def _measure(run: Run) -> list[Figure]:
     ]
 
 
-async def _pass(stage: Stage, threads: list[Thread]) -> list[float]:
+async def _pass(lab: BotLab, threads: list[Thread]) -> list[float]:
     """Say something in each thread, one after the other, when its budget is whole again."""
     await asyncio.sleep(CHANNEL_SECONDS)
-    return [await stage.first_text(thread) for thread in threads]
+    return [await lab.first_text(thread) for thread in threads]
 
 
 MEASUREMENT: Final = Measurement("hung-thread", "Other threads while one hangs", _measure)

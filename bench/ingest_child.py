@@ -23,8 +23,8 @@ from typing import Any, Final
 
 from acp import Agent, Launch, Text
 from acp.schema import TextBlock
-from bench.baseline_client import naive_client
-from bench.places import AGENT, agent_environment
+from bench.agent_command import AGENT, agent_environment
+from bench.baseline_client import baseline_client
 from bench.procfs import peak_rss, rss
 from bench.timestamps import STAMP
 
@@ -43,7 +43,7 @@ Prompt = Callable[[str, Callable[[str], None]], Coroutine[Any, Any, None]]
 @asynccontextmanager
 async def _naive(_marker: str) -> AsyncIterator[Prompt]:
     cwd = Path.cwd()
-    async with naive_client(AGENT, cwd=cwd, env=agent_environment()) as client:
+    async with baseline_client(AGENT, cwd=cwd, env=agent_environment()) as client:
         await client.open(cwd)
         yield client.prompt
 

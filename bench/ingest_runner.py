@@ -10,7 +10,7 @@ from asyncio.subprocess import PIPE
 from contextlib import suppress
 from typing import Any, Final
 
-from bench.places import ROOT
+from bench.agent_command import ROOT
 from bench.run import Failed
 
 __all__ = ["chunk_cost", "read"]

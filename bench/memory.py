@@ -4,7 +4,7 @@ import asyncio
 import time
 from typing import Final
 
-from bench.harness import PATIENCE, Stage, staged
+from bench.harness import PATIENCE, BotLab, bot_lab
 from bench.procfs import children, peak_rss, rss, written
 from bench.run import Measurement, Run
 from bench.statistics import Against, Figure
@@ -27,17 +27,17 @@ _MB: Final = 1e6
 
 async def _measure(run: Run) -> list[Figure]:
     agents, seconds = run.choose((10, 10), (3, 3))
-    async with staged(agents=agents + 1) as stage:
+    async with bot_lab(agents=agents + 1) as lab:
         await asyncio.sleep(QUIET_SECONDS)
-        idle = rss(stage.pid)
+        idle = rss(lab.pid)
         for number in range(agents):
             run.progress.step("starting agents", number, agents)
-            await stage.ready_thread()
+            await lab.ready_thread()
         await asyncio.sleep(QUIET_SECONDS)
-        with_agents = rss(stage.pid)
-        started = children(stage.pid)
+        with_agents = rss(lab.pid)
+        started = children(lab.pid)
         each = sum(map(rss, started)) / len(started)
-        growth, told, lasted = await _flood(run, stage, seconds)
+        growth, told, lasted = await _flood(run, lab, seconds)
     return [
         Figure("bot, idle", idle / _MB, "MB", "resident, connected, no agent yet"),
         Figure(f"bot, {agents} idle agents", with_agents / _MB, "MB", "resident, each agent has answered once"),
@@ -56,16 +56,16 @@ async def _measure(run: Run) -> list[Figure]:
 MEASUREMENT: Final = Measurement("memory", "Memory", _measure)
 
 
-async def _flood(run: Run, stage: Stage, seconds: float) -> tuple[int, int, float]:
+async def _flood(run: Run, lab: BotLab, seconds: float) -> tuple[int, int, float]:
     """Let one agent write for so long; bytes of growth, bytes that it wrote, seconds that it took."""
-    thread = await stage.ready_thread()
-    agent = children(stage.pid)[-1]
-    before, told, began = rss(stage.pid), written(agent), time.monotonic()
-    message = await stage.ann.say(thread, f"flood {ENDLESS} {CHARACTERS}")
-    await stage.ann.sees(thread, "word", by=stage.bot, after=message, timeout=PATIENCE)
+    thread = await lab.ready_thread()
+    agent = children(lab.pid)[-1]
+    before, told, began = rss(lab.pid), written(agent), time.monotonic()
+    message = await lab.ann.say(thread, f"flood {ENDLESS} {CHARACTERS}")
+    await lab.ann.sees(thread, "word", by=lab.bot, after=message, timeout=PATIENCE)
     async with run.progress.lasting("one agent floods", seconds):
         for _ in range(int(seconds / LOOK_SECONDS)):
             await asyncio.sleep(LOOK_SECONDS)
-            if peak_rss(stage.pid) - before > CEILING:
+            if peak_rss(lab.pid) - before > CEILING:
                 break
-    return peak_rss(stage.pid) - before, written(agent) - told, time.monotonic() - began
+    return peak_rss(lab.pid) - before, written(agent) - told, time.monotonic() - began

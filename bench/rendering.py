@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from acp import Text
-from bench.harness import PATIENCE, staged
+from bench.harness import PATIENCE, bot_lab
 from bench.procfs import cpu_seconds
 from bench.run import Measurement, Run
 from bench.statistics import Against, Figure
@@ -56,15 +56,15 @@ async def _measure(run: Run) -> list[Figure]:
 
 async def _broker(run: Run, chunks: int) -> float:
     """CPU seconds of the bot's process, from a question to the last message of its answer, Discord's calls and all."""
-    async with staged(agents=1) as stage:
-        thread = await stage.ready_thread()
-        before = cpu_seconds(stage.pid)
-        asked = await stage.ann.say(thread, f"flood {chunks} {len(WORD)}")
+    async with bot_lab(agents=1) as lab:
+        thread = await lab.ready_thread()
+        before = cpu_seconds(lab.pid)
+        asked = await lab.ann.say(thread, f"flood {chunks} {len(WORD)}")
         async with run.progress.lasting("the whole bot", SECONDS):
-            await stage.ann.sees(
-                thread, lambda said: bool(said.attachments), by=stage.bot, after=asked, timeout=SECONDS + PATIENCE
+            await lab.ann.sees(
+                thread, lambda said: bool(said.attachments), by=lab.bot, after=asked, timeout=SECONDS + PATIENCE
             )
-        return cpu_seconds(stage.pid) - before
+        return cpu_seconds(lab.pid) - before
 
 
 def _stream(chunks: Sequence[str]) -> float:

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from bench.harness import Stage, restarted, staged
+from bench.harness import BotLab, bot_lab, restarted
 from bench.procfs import cpu_seconds, rss
 from bench.run import Measurement, Run
 from bench.statistics import Against, Figure
@@ -79,15 +79,15 @@ async def _measure(run: Run) -> list[Figure]:
         holds = Holds(Path(folder) / "holds")
         program = ("bench.timed_bot", str(Path(folder) / "holds"))
         run.progress.step("filling the journal", 0, 1)
-        async with staged(agents=AGENTS, program=program, journal=partial(_fill, exchanges)) as stage:
+        async with bot_lab(agents=AGENTS, program=program, journal=partial(_fill, exchanges)) as lab:
             await asyncio.sleep(2)  # Until it has taken up what there was.
             figures += _held(f"start, {rows:,} rows", holds.take())
-            figures.append(Figure("memory, nothing to do", rss(stage.pid) / _MB, "MB", f"resident, {rows:,} rows"))
-            await _line_up(run, stage, waiting)
+            figures.append(Figure("memory, nothing to do", rss(lab.pid) / _MB, "MB", f"resident, {rows:,} rows"))
+            await _line_up(run, lab, waiting)
             figures += _held(f"{waiting:,} come into line", holds.take())
-            figures.append(Figure(f"memory, {waiting:,} in line", rss(stage.pid) / _MB, "MB", "resident"))
+            figures.append(Figure(f"memory, {waiting:,} in line", rss(lab.pid) / _MB, "MB", "resident"))
             began = time.monotonic()
-            async with restarted(stage) as again:
+            async with restarted(lab) as again:
                 took, spent = time.monotonic() - began, cpu_seconds(again.pid)
                 how = f"CPU; killed -> connected again, {rows:,} rows, {waiting:,} in line"
                 figures.append(Figure("start", spent, "s", how, Against("the aim", START_SECONDS)))
@@ -107,14 +107,14 @@ def _held(what: str, hold: Hold) -> list[Figure]:
     ]
 
 
-async def _line_up(run: Run, stage: Stage, waiting: int) -> None:
+async def _line_up(run: Run, lab: BotLab, waiting: int) -> None:
     """Let all agents hang, and so many threads wait for one. People open them: Discord lets a bot do so slowly."""
-    threads = [await stage.ann.open_thread(stage.channel, f"thread {number}") for number in range(AGENTS + waiting)]
+    threads = [await lab.ann.open_thread(lab.channel, f"thread {number}") for number in range(AGENTS + waiting)]
     for thread in threads:
-        await stage.ann.say(thread, f"{stage.bot.mention} hang")
+        await lab.ann.say(thread, f"{lab.bot.mention} hang")
     for number, thread in enumerate(threads):
         run.progress.step("threads in line", number, len(threads))
-        await stage.ann.sees(thread, _AT_WORK, by=stage.bot, timeout=PATIENCE)
+        await lab.ann.sees(thread, _AT_WORK, by=lab.bot, timeout=PATIENCE)
 
 
 MEASUREMENT: Final = Measurement("scale", "A million rows, a thousand conversations", _measure)

@@ -26,8 +26,8 @@ import pytest
 
 import acp.agent
 from acp.process.agent_process import Launch
-from bench.held import globals_of, held
-from bench.places import ROOT
+from bench.agent_command import ROOT
+from bench.object_memory import globals_of, reachable_bytes
 from bench.procfs import rss
 from bench.run import Failed, Measurement, Run
 from bench.statistics import Against, Figure
@@ -217,7 +217,7 @@ def _sample(app: App, folder: Path) -> Sample:
     gc.collect()
     tasks = asyncio.all_tasks()
     return Sample(
-        memory=held([app, *filter(_of_the_bot, tasks), *globals_of(COUNTED)], strangers=STRANGERS),
+        memory=reachable_bytes([app, *filter(_of_the_bot, tasks), *globals_of(COUNTED)], strangers=STRANGERS),
         process=rss(os.getpid()),
         journal=_size(folder, "threadline.db*"),
         log=_size(folder, "threadline.log*"),

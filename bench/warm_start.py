@@ -3,8 +3,8 @@
 import asyncio
 from typing import Final
 
-from bench.harness import CHANNEL_SECONDS, staged
-from bench.places import AGENT
+from bench.agent_command import AGENT
+from bench.harness import CHANNEL_SECONDS, bot_lab
 from bench.run import Measurement, Run
 from bench.statistics import Against, Figure, percentile
 
@@ -21,15 +21,15 @@ async def _measure(run: Run) -> list[Figure]:
     rounds = run.choose(12, 3)
     new: list[float] = []
     live: list[float] = []
-    async with staged(agents=rounds + 2, agent=SLOW, warm=1) as stage:
+    async with bot_lab(agents=rounds + 2, agent=SLOW, warm=1) as lab:
         for number in range(rounds):
             run.progress.step("rounds", number, rounds)
             await asyncio.sleep(REFILL_SECONDS)
             # A person opens it, so that opening threads is no part of this.
-            thread = await stage.ann.open_thread(stage.channel, f"thread {number}")
-            new.append(await stage.first_text(thread, f"{stage.bot.mention} stamp 1 1"))
+            thread = await lab.ann.open_thread(lab.channel, f"thread {number}")
+            new.append(await lab.first_text(thread, f"{lab.bot.mention} stamp 1 1"))
             await asyncio.sleep(CHANNEL_SECONDS)
-            live.append(await stage.first_text(thread))
+            live.append(await lab.first_text(thread))
     how = f"said -> the agent's text is visible; {rounds} rounds; initialize 2 s, session/new 50 ms, first token 1 s"
     return [
         Figure(

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from loopback.server import Loopback
     from loopback.state.entities import Account, Attachment, Bot, Channel, Guild, Message, Role, Thread
     from loopback.state.errors import DiscordError
-    from loopback.state.faults import Fault, Turbulence
+    from loopback.state.faults import Fault, GatewayFault
     from loopback.state.outcome import Outcome
     from loopback.user import User
 
@@ -25,6 +25,7 @@ __all__ = [
     "Channel",
     "DiscordError",
     "Fault",
+    "GatewayFault",
     "Guild",
     "Limit",
     "Loopback",
@@ -33,7 +34,6 @@ __all__ = [
     "RestCall",
     "Role",
     "Thread",
-    "Turbulence",
     "User",
 ]
 
@@ -44,7 +44,7 @@ _HOMES = {
     "Loopback": "server",
     "Outcome": "state.outcome",
     "RestCall": "rest.call_log",
-    "Turbulence": "state.faults",
+    "GatewayFault": "state.faults",
     "User": "user",
 }
 

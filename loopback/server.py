@@ -14,7 +14,7 @@ from loopback.gateway.connection import Close
 from loopback.gateway.gateway import HEARTBEAT, Gateway
 from loopback.gateway.sessions import GatewaySessions
 from loopback.origin_guard import refuse_foreigners
-from loopback.rest.call_log import Record
+from loopback.rest.call_log import CallLog
 from loopback.rest.conformance import Inspector, Violations
 from loopback.rest.rate_limits import Limit, Limits
 from loopback.rest.routing import Conditions, Rest
@@ -23,7 +23,7 @@ from loopback.state.change_signal import ChangeSignal
 from loopback.state.clock import Clock
 from loopback.state.drafts import REQUEST_BYTES
 from loopback.state.entities import ALL_INTENTS, Account, Bot, Channel, ChannelType, Guild, Message, Role
-from loopback.state.faults import Aim, CallFault, Fault, Faults, Turbulence, for_calls
+from loopback.state.faults import Fault, FaultOptions, Faults, FaultTarget, GatewayFault, for_calls
 from loopback.state.outcome import WAIT
 from loopback.state.permissions import Permission
 from loopback.state.world import World
@@ -59,7 +59,7 @@ class Loopback:
     ) -> None:
         self.clock = Clock(clock)
         self.world = World(clock=self.clock)
-        self.record = Record()
+        self.record = CallLog()
         self.limits = Limits(self.clock, limits)
         self.faults = Faults()
         self.violations = Violations(strict)
@@ -233,7 +233,7 @@ class Loopback:
             if session.outlet is not None:
                 session.outlet.freeze()
 
-    def fault(self, **rule: Unpack[CallFault]) -> Fault:
+    def fault(self, **rule: Unpack[FaultOptions]) -> Fault:
         """Make REST calls go wrong.
 
         `method`, `path` (its beginning, or a pattern), what the body `says` and `bot` choose them. `times` (1; None for
@@ -245,7 +245,7 @@ class Loopback:
         """
         return self.faults.add(for_calls(**rule))
 
-    def event_fault(self, event: str | None, effect: Turbulence, **aim: Unpack[Aim]) -> Fault:
+    def event_fault(self, event: str | None, effect: GatewayFault, **aim: Unpack[FaultTarget]) -> Fault:
         """Lose, repeat or swap gateway events of that name, or any; the aim as with `fault`."""
         return self.faults.add(Fault(effect, event=event, **aim))
 

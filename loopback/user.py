@@ -7,10 +7,19 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
-from loopback.state import commands, components, events, interactions, membership, messages, reactions, threads
-from loopback.state import modals as forms
+from loopback.state import (
+    commands,
+    components,
+    interactions,
+    membership,
+    messages,
+    modals,
+    reactions,
+    threads,
+    world_events,
+)
 from loopback.state.change_signal import ChangeSignal
-from loopback.state.commands import Found, Value
+from loopback.state.commands import AvailableCommand, Value
 from loopback.state.drafts import Draft, Upload
 from loopback.state.entities import (
     Account,
@@ -103,7 +112,7 @@ class User(Account):
 
     async def type(self, channel: Channel | int) -> None:
         """Show that one is typing."""
-        self._world.emit(events.TypingStarted(self._channel(channel), self.id))
+        self._world.emit(world_events.TypingStarted(self._channel(channel), self.id))
 
     # Threads
 
@@ -210,7 +219,7 @@ class User(Account):
     async def pick(self, message: Message, values: Iterable[Value], *, custom_id: str | None = None) -> Outcome:
         """Choose in a menu: options by label or value, or users, channels and roles; the only menu unless named."""
         found = self._component(message, components.SELECTS, None, custom_id)
-        chosen = [forms.chosen(found, value) for value in values]
+        chosen = [modals.chosen(found, value) for value in values]
         if not found.get("min_values", 1) <= len(chosen) <= found.get("max_values", 1):
             raise AssertionError(f"{len(chosen)} choices do not fit the menu {found['custom_id']!r}")
         data = {"custom_id": found["custom_id"], "component_type": found["type"], "id": found["id"], "values": chosen}
@@ -246,7 +255,7 @@ class User(Account):
             raise AssertionError(f"no form was opened: {form!r}")
         shown = form.response["data"]
         left = dict(values)
-        data = {"custom_id": shown["custom_id"], "components": forms.filled(shown["components"], left)}
+        data = {"custom_id": shown["custom_id"], "components": modals.filled(shown["components"], left)}
         if left:
             raise AssertionError(f"the form {shown['title']!r} has no field {sorted(left)}")
         before = form.interaction
@@ -287,7 +296,7 @@ class User(Account):
         message = target if isinstance(target, Message) else None
         return await self._begin(found.bot, place, InteractionType.COMMAND, data, message=message)
 
-    def _command(self, channel: Channel, name: str, kind: int) -> Found:
+    def _command(self, channel: Channel, name: str, kind: int) -> AvailableCommand:
         self._world.channel(channel.id, self.id, Permission.USE_APPLICATION_COMMANDS)
         guild = self._world.guild_of(channel)
         members = channel.recipient_ids if guild is None else guild.members

@@ -13,7 +13,7 @@ from rich.console import Console
 from bench.chaos.plan import Trouble
 
 from . import report
-from .workers import Run, run
+from .workers import ChaosRun, run
 
 PLAIN_WIDTH = 120
 """Columns where there is no terminal that has a width."""
@@ -39,7 +39,7 @@ def main(rounds: int, seed: int, first: int, lanes: int, only: tuple[str, ...], 
     console = Console()
     if not console.is_terminal:
         console = Console(width=PLAIN_WIDTH)
-    asked = Run(seed, first, rounds, lanes, tuple(map(Trouble, only)) or tuple(Trouble))
+    asked = ChaosRun(seed, first, rounds, lanes, tuple(map(Trouble, only)) or tuple(Trouble))
     began = time.monotonic()
     with TemporaryDirectory(prefix="threadline-chaos-") as folder:
         result = asyncio.run(run(asked, Path(folder), lambda outcome: report.progress(console, outcome)))

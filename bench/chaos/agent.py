@@ -7,7 +7,7 @@ import json
 from typing import Final
 
 from loopback.agent.__main__ import main
-from loopback.agent.directives import act
+from loopback.agent.directives import implements
 from loopback.agent.script import GRAMMAR, Directive, Word
 from loopback.agent.turn import Turn
 
@@ -31,12 +31,12 @@ def _update(turn: Turn, **update: object) -> None:
     turn.wire.notify("session/update", {"sessionId": turn.session.session_id, "update": update})
 
 
-@act("quotes")
+@implements("quotes")
 def _quotes(turn: Turn, directive: Directive) -> None:
     turn.say(">" * directive.whole("count"))
 
 
-@act("rewrite")
+@implements("rewrite")
 def _rewrite(turn: Turn, directive: Directive) -> None:
     lines = directive.whole("count")
     old, new = "a\nb\n" * (lines // 2), "b\n\na\n" * (lines // 2)
@@ -44,14 +44,14 @@ def _rewrite(turn: Turn, directive: Directive) -> None:
     turn.move_tool(turn.open_tool("edit", "alike.txt", content=[diff]), "completed")
 
 
-@act("bulk")
+@implements("bulk")
 def _bulk(turn: Turn, directive: Directive) -> None:
     call = turn.open_tool("read", "bulk")
     text = "0123456789" * (directive.whole("count") // 10)
     _update(turn, sessionUpdate="tool_call_update", **call, status="completed", rawOutput={"text": text})
 
 
-@act("flood")
+@implements("flood")
 def _flood(turn: Turn, directive: Directive) -> None:
     method = "_" + "x" * NAME
     for number in range(directive.whole("count")):

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from bench.chaos.plan import Event, Fault
-from loopback.state import events
+from loopback.state import world_events
 
-from .harness import Stage, is_request
+from .harness import ChaosLab, is_request
 
-__all__ = ["armed"]
+__all__ = ["armed_faults"]
 
 LATEST_SECONDS = 0.8
 """A fault whose event does not come happens all the same, so long after the round's beginning."""
@@ -20,7 +20,7 @@ LATEST_REQUEST_SECONDS = 8.0
 
 
 @contextmanager
-def armed(stage: Stage, faults: Iterable[Fault], strike: Callable[[Fault], None]) -> Iterator[asyncio.Event]:
+def armed_faults(lab: ChaosLab, faults: Iterable[Fault], strike: Callable[[Fault], None]) -> Iterator[asyncio.Event]:
     """Strike each fault once, at its time. The event that is given is set when all have struck.
 
     A fault without a delay strikes before whoever caused the event learns of it.
@@ -37,8 +37,8 @@ def armed(stage: Stage, faults: Iterable[Fault], strike: Callable[[Fault], None]
         if not left:
             struck.set()
 
-    def hear(happened: events.Event) -> None:
-        kind = _kind(stage, happened)
+    def hear(happened: world_events.Event) -> None:
+        kind = _kind(lab, happened)
         if kind is None:
             return
         counted[kind] += 1
@@ -52,11 +52,11 @@ def armed(stage: Stage, faults: Iterable[Fault], strike: Callable[[Fault], None]
     timers = [loop.call_later(_latest(fault) + fault.trigger.delay, blow, fault) for fault in waiting]
     if not waiting:
         struck.set()
-    stage.discord.world.listeners.append(hear)
+    lab.discord.world.listeners.append(hear)
     try:
         yield struck
     finally:
-        stage.discord.world.listeners.remove(hear)
+        lab.discord.world.listeners.remove(hear)
         for timer in timers:
             timer.cancel()
 
@@ -65,18 +65,18 @@ def _latest(fault: Fault) -> float:
     return LATEST_REQUEST_SECONDS if fault.trigger.event is Event.REQUESTED else LATEST_SECONDS
 
 
-def _kind(stage: Stage, happened: events.Event) -> Event | None:
-    own = stage.bot.id
+def _kind(lab: ChaosLab, happened: world_events.Event) -> Event | None:
+    own = lab.bot.id
     match happened:
-        case events.MessageCreated(message) if message.author_id == own:
+        case world_events.MessageCreated(message) if message.author_id == own:
             return Event.REQUESTED if is_request(message) else Event.POSTED
-        case events.MessageCreated():
+        case world_events.MessageCreated():
             return Event.SAID
-        case events.MessageEdited(message) if message.author_id == own:
+        case world_events.MessageEdited(message) if message.author_id == own:
             return Event.EDITED
-        case events.ReactionAdded(user_id=user_id) if user_id == own:
+        case world_events.ReactionAdded(user_id=user_id) if user_id == own:
             return Event.SEEN
-        case events.ThreadCreated():
+        case world_events.ThreadCreated():
             return Event.OPENED
         case _:
             return None

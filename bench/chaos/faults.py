@@ -14,15 +14,15 @@ from typing import Any, Final
 from bench.chaos.hurried import FULL, HURRY, REFUSED
 from bench.chaos.plan import Fault, Trouble
 from loopback import DiscordError
-from loopback.state.faults import CallFault, Turbulence
 from loopback.state.faults import Fault as Rule
+from loopback.state.faults import FaultOptions, GatewayFault
 from loopback.state.refusals import Edge
 
-from .harness import Stage
+from .harness import ChaosLab
 from .invariants import SILENCED
 from .observations import read_rows
 
-__all__ = ["Strikes"]
+__all__ = ["FaultInjector"]
 
 PAUSE_SECONDS: Final = 0.4
 """The longest time that the bot stays away after a kill."""
@@ -36,7 +36,7 @@ SLOW_SECONDS: Final = 0.5
 AWAY_SECONDS: Final = (60.0 / HURRY, 20 * 60.0 / HURRY)
 """How long Discord is away, from and to: a minute to twenty, hurried as the bot's waits are."""
 
-AWAY: Final[tuple[CallFault, ...]] = (
+AWAY: Final[tuple[FaultOptions, ...]] = (
     {"reset": True},
     {"status": 503},
     {"edge": Edge.HTML_403},
@@ -75,15 +75,15 @@ CUT_ODDS: Final = 0.6
 SLOW_DOWN: Final = {"message": "You are being rate limited.", "retry_after": 0.2, "global": False}
 
 
-class Strikes:
+class FaultInjector:
     """Makes troubles in one round, and counts those that had an effect: a rule that no call came upon had none."""
 
-    def __init__(self, stage: Stage, number: int, thread_ids: set[int], tasks: asyncio.TaskGroup) -> None:
+    def __init__(self, lab: ChaosLab, number: int, thread_ids: set[int], tasks: asyncio.TaskGroup) -> None:
         """Strike in round `number`; what is cancelled is something in these threads, which may become more."""
         self.struck: Counter[Trouble] = Counter()
         self.left: set[int] = set()
         """The pids of what ran for a bot that was killed."""
-        self._stage = stage
+        self._lab = lab
         self._number = number
         self._thread_ids = thread_ids
         self._tasks = tasks
@@ -96,21 +96,21 @@ class Strikes:
         if self._make(fault):
             self.struck[fault.trouble] += 1
             if fault.trouble in HARSH:
-                self._stage.deeds.harsh.add(self._number)
+                self._lab.deeds.harsh.add(self._number)
 
     def _make(self, fault: Fault) -> bool:
         """Return whether that is an effect at once; of rules and of what lasts `over` counts it."""
-        stage, discord, bot = self._stage, self._stage.discord, self._stage.bot
+        lab, discord, bot = self._lab, self._lab.discord, self._lab.bot
         chance = random.Random(fault.luck)
         match fault.trouble:
             case Trouble.KILL_BOT | Trouble.KILL_IN_COMMAND:
-                stage.process.pause = chance.uniform(0, PAUSE_SECONDS)
-                self.left |= stage.agents()
-                stage.sessions_killed = bot.identifies
-                return stage.process.send(signal.SIGKILL)
+                lab.process.pause = chance.uniform(0, PAUSE_SECONDS)
+                self.left |= lab.agents()
+                lab.sessions_killed = bot.identifies
+                return lab.process.send(signal.SIGKILL)
             case Trouble.STOP_BOT:
-                stage.process.pause = chance.uniform(0, PAUSE_SECONDS)
-                return stage.process.send(signal.SIGTERM)
+                lab.process.pause = chance.uniform(0, PAUSE_SECONDS)
+                return lab.process.send(signal.SIGTERM)
             case Trouble.KILL_AGENT:
                 return self._kill_agent(chance)
             case Trouble.CANCEL:
@@ -125,7 +125,7 @@ class Strikes:
                 except LookupError:
                     return False
             case Trouble.TWICE:
-                discord.event_fault("MESSAGE_CREATE", Turbulence.TWICE, times=REST_CALLS)
+                discord.event_fault("MESSAGE_CREATE", GatewayFault.TWICE, times=REST_CALLS)
             case Trouble.OUTAGE:
                 self._last(self._be_away(chance))
                 return False
@@ -155,25 +155,25 @@ class Strikes:
 
     async def _be_away(self, chance: random.Random) -> None:
         """Let Discord be away for a while, for calls and for the gateway."""
-        discord, answer = self._stage.discord, chance.choice(AWAY)
-        connect: CallFault = {"status": 503} if answer.get("reset") else answer
-        gateway: CallFault = {**connect, "method": "CONNECT", "times": None}
-        rest: CallFault = {**answer, "path": "/", "times": None}
+        discord, answer = self._lab.discord, chance.choice(AWAY)
+        connect: FaultOptions = {"status": 503} if answer.get("reset") else answer
+        gateway: FaultOptions = {**connect, "method": "CONNECT", "times": None}
+        rest: FaultOptions = {**answer, "path": "/", "times": None}
         rules = [discord.fault(**gateway), discord.fault(**rest)]
         self._rules += ((Trouble.OUTAGE, rule) for rule in rules)
         if chance.random() < CUT_ODDS:
-            discord.drop_gateway(self._stage.bot, resume=chance.random() < CUT_ODDS)
-        self._stage.process.discord_away = True
+            discord.drop_gateway(self._lab.bot, resume=chance.random() < CUT_ODDS)
+        self._lab.process.discord_away = True
         try:
             await asyncio.sleep(chance.uniform(*AWAY_SECONDS))
         finally:
             for rule in rules:
                 rule.remove()
-            self._stage.process.discord_away = False
+            self._lab.process.discord_away = False
 
     async def _fill(self, chance: random.Random, trouble: Trouble) -> None:
         """Let there be no room for temporary files for a while, or no directory, until the bot has come upon that."""
-        place, full = self._stage.process.temporary, trouble is Trouble.FULL_TMP
+        place, full = self._lab.process.temporary, trouble is Trouble.FULL_TMP
         sign, gone = place / FULL, place.with_name("gone")
         async with self._temporary:  # A directory that is gone cannot be full.
             before = self._refused()
@@ -196,40 +196,40 @@ class Strikes:
 
     def _refused(self) -> int:
         """How many temporary files the bot has not got."""
-        noted = self._stage.process.temporary.with_name(REFUSED)
+        noted = self._lab.process.temporary.with_name(REFUSED)
         return noted.stat().st_size if noted.exists() else 0
 
     async def _silence(self, chance: random.Random) -> None:
         """Take the right to talk away from the second person for a while; what waits for them is not to be done."""
-        stage = self._stage
-        stage.deeds.silenced.add(self._number)
-        await self._allow(stage.allowed[:1])
+        lab = self._lab
+        lab.deeds.silenced.add(self._number)
+        await self._allow(lab.allowed[:1])
         try:
-            stage.deeds.barred |= self._waiting()
+            lab.deeds.barred |= self._waiting()
             await asyncio.sleep(chance.uniform(0, SILENT_SECONDS))
-            stage.deeds.barred -= self._waiting()
+            lab.deeds.barred -= self._waiting()
         finally:
-            await self._allow(stage.allowed)
+            await self._allow(lab.allowed)
 
     def _waiting(self) -> set[int]:
         """The second person's messages that wait now."""
-        rows = read_rows(self._stage.journal)
-        said = (each for asked in self._stage.asked.values() for each in asked if each.line.by == SILENCED)
+        rows = read_rows(self._lab.journal)
+        said = (each for asked in self._lab.asked.values() for each in asked if each.line.by == SILENCED)
         return {each.message_id for each in said if rows.get(each.message_id, ("", None))[0] in ("received", "held")}
 
     async def _allow(self, users: Sequence[str]) -> None:
         """Have others allowed, and wait until the bot goes by it: it says so, or it was started after the change."""
-        self._stage.configure(users)
+        self._lab.configure(users)
         until = time.monotonic() + RELOAD_SECONDS
         while time.monotonic() < until:
             with suppress(AssertionError, DiscordError):
-                done = await self._stage.people[0].slash(self._stage.channel, "reload")
+                done = await self._lab.people[0].slash(self._lab.channel, "reload")
                 if done.acknowledged:
                     return
             await asyncio.sleep(PAUSE_SECONDS)
 
     def _kill_agent(self, chance: random.Random) -> bool:
-        pids = sorted(self._stage.agents())
+        pids = sorted(self._lab.agents())
         if not pids:
             return False
         with suppress(ProcessLookupError):
@@ -237,19 +237,19 @@ class Strikes:
         return True
 
     def _cancel(self, chance: random.Random) -> bool:
-        there = sorted(each for each in self._thread_ids if each in self._stage.discord.world.channels)
-        if not there or not self._stage.discord.is_connected(self._stage.bot):
+        there = sorted(each for each in self._thread_ids if each in self._lab.discord.world.channels)
+        if not there or not self._lab.discord.is_connected(self._lab.bot):
             return False
         self._tasks.create_task(self._give_cancel(chance.choice(there)), name="cancel")
         return True
 
     async def _give_cancel(self, thread_id: int) -> None:
         with suppress(AssertionError, DiscordError):
-            await self._stage.people[0].slash(thread_id, "cancel")
+            await self._lab.people[0].slash(thread_id, "cancel")
 
     def _trouble_rest(self, trouble: Trouble, chance: random.Random) -> None:
         """Lay the rule of a trouble for the next calls."""
-        aim: CallFault = {
+        aim: FaultOptions = {
             "path": WRITES,
             "times": REST_CALLS,
             "probability": REST_ODDS,
@@ -257,7 +257,7 @@ class Strikes:
         }
         match trouble:
             case Trouble.UNAVAILABLE:
-                answer: CallFault = {"status": 503}
+                answer: FaultOptions = {"status": 503}
             case Trouble.RESET:
                 answer = {"reset": True}
             case Trouble.ANSWER_LOST:
@@ -267,10 +267,10 @@ class Strikes:
             case Trouble.EDGE:
                 answer = {"edge": chance.choice(list(Edge))}
             case Trouble.ROLES:
-                too_many: CallFault = {"status": 429, "body": SLOW_DOWN}
+                too_many: FaultOptions = {"status": 429, "body": SLOW_DOWN}
                 answer = too_many if chance.random() < REST_ODDS else {"status": 503}
                 answer = {**answer, "path": MEMBERS, "probability": 1.0}
             case _:
                 answer = {"slow": SLOW_SECONDS}
-        rule: CallFault = {**aim, **answer}
-        self._rules.append((trouble, self._stage.discord.fault(**rule)))
+        rule: FaultOptions = {**aim, **answer}
+        self._rules.append((trouble, self._lab.discord.fault(**rule)))

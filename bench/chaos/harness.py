@@ -10,16 +10,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from bench.chaos.process import BotProcess, agents, running
-from bench.places import ROOT
+from bench.agent_command import ROOT
+from bench.chaos.process import RestartedBot, agents, running
 from loopback import Loopback, Message, Role
 from loopback.harness import Lab, command, configuration
 from loopback.state.components import BUTTON, walk
 
-from .invariants import CONTROL, Asked, Deeds, Entry, Page, Rows, Thread
-from .observations import Notes, journal_id, knows_a_channel, read_rows, read_together
+from .invariants import CONTROL, Finding, Page, Request, Rows, Thread, UserActions
+from .observations import AgentNotes, journal_id, knows_a_channel, read_rows, read_together
 
-__all__ = ["NoBot", "Stage", "buttons", "staged"]
+__all__ = ["ChaosLab", "NoBot", "buttons", "chaos_lab"]
 
 TMP: Final = "tmp"
 """The directory of the bot's temporary files, in that of its lane."""
@@ -50,22 +50,22 @@ class NoBot(Exception):
 
 
 @dataclass(kw_only=True)
-class Stage(Lab):
+class ChaosLab(Lab):
     """Who and what is there: ann and ben. `asked` is all that was ever said, by the thread where its answer belongs."""
 
-    process: BotProcess
+    process: RestartedBot
     folder: Path
     journal: Path
-    notes: Notes
+    notes: AgentNotes
     role: Role
     """By which the second person is allowed: a message that was missed does not say it."""
     warm: int
     """How many agents the bot keeps ready."""
-    deeds: Deeds = field(default_factory=Deeds)
-    asked: dict[int, list[Asked]] = field(default_factory=dict)
+    deeds: UserActions = field(default_factory=UserActions)
+    asked: dict[int, list[Request]] = field(default_factory=dict)
     used: dict[int, int] = field(default_factory=dict)
     """Threads, and the round in which each was last talked in."""
-    wrong: set[Entry] = field(default_factory=set)
+    wrong: set[Finding] = field(default_factory=set)
     """What was found wrong after earlier rounds, and is not waited for again."""
     sessions_killed: int = 0
     """How many sessions the bot had begun when it was last killed."""
@@ -111,7 +111,7 @@ class Stage(Lab):
             await asyncio.sleep(LOOK_SECONDS)
         raise NoBot("the bot takes no note of its channel")
 
-    def note(self, thread_id: int, asked: Asked) -> None:
+    def note(self, thread_id: int, asked: Request) -> None:
         """Write down what was said."""
         self.asked.setdefault(thread_id, []).append(asked)
         self.used[thread_id] = asked.round
@@ -179,22 +179,22 @@ def _answered(nonce: str | int | None) -> int | None:
 
 
 @asynccontextmanager
-async def staged(folder: Path, *, warm: int) -> AsyncIterator[Stage]:
+async def chaos_lab(folder: Path, *, warm: int) -> AsyncIterator[ChaosLab]:
     """Set a stage whose bot keeps so many spares, and start it. At the end the bot is stopped in order."""
     (folder / TMP).mkdir(parents=True)
     async with Loopback() as discord:
         lab = Lab.furnish(discord, "ann", "ben", token=secrets.token_urlsafe(24))
         role = discord.add_role(lab.guild, "staff")
         discord.give_role(lab.guild, lab.ben, role)
-        stage = Stage(
+        lab = ChaosLab(
             **vars(lab),
-            process=BotProcess(folder / "threadline.toml", folder / "bot.log", folder / TMP),
+            process=RestartedBot(folder / "threadline.toml", folder / "bot.log", folder / TMP),
             folder=folder,
             journal=folder / "threadline.db",
-            notes=Notes(folder / "sessions"),
+            notes=AgentNotes(folder / "sessions"),
             role=role,
             warm=warm,
         )
-        stage.configure(stage.allowed)
-        async with running(stage.process):
-            yield stage
+        lab.configure(lab.allowed)
+        async with running(lab.process):
+            yield lab

@@ -10,7 +10,18 @@ from typing import Final
 
 from bench.chaos.plan import Line
 
-__all__ = ["CONTROL", "OPEN", "Asked", "Deeds", "Entry", "Fault", "Page", "Rows", "Thread", "judge"]
+__all__ = [
+    "CONTROL",
+    "OPEN",
+    "Finding",
+    "Page",
+    "Request",
+    "Rows",
+    "Thread",
+    "UserActions",
+    "Violation",
+    "find_violations",
+]
 
 LIMIT: Final = 2000
 """Characters of a Discord message."""
@@ -54,7 +65,7 @@ Rows = Mapping[int, tuple[str, str | None]]
 """The journal's rows as (state, reason), by message."""
 
 
-class Fault(StrEnum):
+class Violation(StrEnum):
     """What can be wrong."""
 
     LOST = "lost"
@@ -67,17 +78,17 @@ class Fault(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class Finding:
     """One thing that is wrong. Found again after a later round, it is the same."""
 
-    fault: Fault
+    fault: Violation
     round: int = field(compare=False)
     thread_id: int
     what: str
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Request:
     """A message that a person sent, and the line of the plan that it was."""
 
     line: Line
@@ -101,7 +112,7 @@ class Page:
 
 
 @dataclass(slots=True)
-class Deeds:
+class UserActions:
     """What people pressed: messages that were to be retried (how often) or skipped, threads where all was dropped.
 
     `harsh` are the rounds in which something happened that may leave a message without an answer, if that is said.
@@ -127,46 +138,46 @@ class Thread:
     """
 
     thread_id: int
-    asked: Sequence[Asked]
+    asked: Sequence[Request]
     pages: Sequence[Page]
     rows: Rows
     together: Mapping[int, int] = field(default_factory=dict)
 
-    def exchange(self, asked: Asked) -> int:
+    def exchange(self, asked: Request) -> int:
         """Return the message by which the reply to a message goes."""
         return self.together.get(asked.message_id, asked.message_id)
 
 
-def judge(thread: Thread, prompts: Mapping[str, int], deeds: Deeds) -> list[Entry]:
+def find_violations(thread: Thread, prompts: Mapping[str, int], deeds: UserActions) -> list[Finding]:
     """Return all that is wrong in a thread. `prompts` is how often agents were asked for each token."""
-    found: list[Entry] = []
+    found: list[Finding] = []
     for asked in thread.asked:
         token = asked.line.token
         retries = deeds.retried.get(thread.exchange(asked), 0)
         prompted, most = prompts.get(token, 0), 1 + retries + deeds.repeated[token]
         entries = [
-            *((Fault.LOST, what) for what in _lost(thread, asked, deeds)),
-            *((Fault.ROW, what) for what in _unended(thread, asked)),
-            *((Fault.RIGHT, what) for what in _unlawful(asked, prompted - most + 1, deeds)),
-            *((Fault.DOUBLED, what) for what in _doubled(thread, token, prompted, most)),
+            *((Violation.LOST, what) for what in _lost(thread, asked, deeds)),
+            *((Violation.ROW, what) for what in _unended(thread, asked)),
+            *((Violation.RIGHT, what) for what in _unlawful(asked, prompted - most + 1, deeds)),
+            *((Violation.DOUBLED, what) for what in _doubled(thread, token, prompted, most)),
         ]
         if not retries:
-            entries += ((Fault.PAGE, what) for what in _incomplete(thread, asked))
-        found += (Entry(fault, asked.round, thread.thread_id, what) for fault, what in entries)
+            entries += ((Violation.PAGE, what) for what in _incomplete(thread, asked))
+        found += (Finding(fault, asked.round, thread.thread_id, what) for fault, what in entries)
     last = max((asked.round for asked in thread.asked), default=0)
-    found += (Entry(Fault.ORDER, last, thread.thread_id, what) for what in _disorder(thread, deeds))
+    found += (Finding(Violation.ORDER, last, thread.thread_id, what) for what in _disorder(thread, deeds))
     for page in thread.pages:
-        found += (Entry(Fault.PAGE, last, thread.thread_id, what) for what in _malformed(page))
-        found += (Entry(Fault.CONTROL, last, thread.thread_id, what) for what in _dead(thread, page))
+        found += (Finding(Violation.PAGE, last, thread.thread_id, what) for what in _malformed(page))
+        found += (Finding(Violation.CONTROL, last, thread.thread_id, what) for what in _dead(thread, page))
     return found
 
 
-def _reply(thread: Thread, asked: Asked) -> str:
+def _reply(thread: Thread, asked: Request) -> str:
     pages = [page for page in thread.pages if page.answers == thread.exchange(asked)]
     return "\n".join([*(page.content for page in pages), *(page.attached for page in pages)])
 
 
-def _notices(thread: Thread, asked: Asked) -> str:
+def _notices(thread: Thread, asked: Request) -> str:
     """What the bot said of a message elsewhere, by a link to it."""
     # At its end: a thread's id, which each link into it holds, is that of its first message.
     link = re.compile(rf"/(?:{asked.message_id}|{thread.exchange(asked)})(?![/\d])")
@@ -177,7 +188,7 @@ def _shown(thread: Thread, token: str) -> int:
     return sum(page.content.count(token) for page in thread.pages)
 
 
-def _lost(thread: Thread, asked: Asked, deeds: Deeds) -> Iterable[str]:
+def _lost(thread: Thread, asked: Request, deeds: UserActions) -> Iterable[str]:
     """Find a message that has neither an answer nor a word about why not."""
     name = asked.line.token
     row = thread.rows.get(asked.message_id)
@@ -202,14 +213,14 @@ def _lost(thread: Thread, asked: Asked, deeds: Deeds) -> Iterable[str]:
         yield f"{name} has no answer for no reason: {declared[0]}"
 
 
-def _unended(thread: Thread, asked: Asked) -> Iterable[str]:
+def _unended(thread: Thread, asked: Request) -> Iterable[str]:
     """Find a message whose row is still open."""
     state, _ = thread.rows.get(asked.message_id, ("", None))
     if state in OPEN:
         yield f"{asked.line.token} is left {state}"
 
 
-def _unlawful(asked: Asked, prompts: int, deeds: Deeds) -> Iterable[str]:
+def _unlawful(asked: Request, prompts: int, deeds: UserActions) -> Iterable[str]:
     """Find a message that an agent got although its author had lost the right to talk while it waited.
 
     `prompts` leaves out those that the author asked for again: the right may be back by then.
@@ -242,7 +253,7 @@ def _doubled(thread: Thread, token: str, prompts: int, most: int) -> Iterable[st
         yield f"{token} is shown {shown} times, prompted {prompts} times"
 
 
-def _incomplete(thread: Thread, asked: Asked) -> Iterable[str]:
+def _incomplete(thread: Thread, asked: Request) -> Iterable[str]:
     """Find an answer whose text is there in part or in another order; of several together, by the last one.
 
     Where there are several blocks, one of them may be in a file, and stands behind those that are not.
@@ -260,7 +271,7 @@ def _incomplete(thread: Thread, asked: Asked) -> Iterable[str]:
         yield f"{asked.line.token} shows {len(lines)} lines of {sum(blocks)}, or in another order"
 
 
-def _disorder(thread: Thread, deeds: Deeds) -> Iterable[str]:
+def _disorder(thread: Thread, deeds: UserActions) -> Iterable[str]:
     """Find answers in another order than their questions, retried ones aside."""
     whole = "\n".join(page.content for page in sorted(thread.pages, key=lambda page: page.message_id))
     places = [

@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Notes", "journal_id", "knows_a_channel", "read_rows", "read_together"]
+__all__ = ["AgentNotes", "journal_id", "knows_a_channel", "read_rows", "read_together"]
 
 
 def read_rows(journal: Path) -> dict[int, tuple[str, str | None]]:
@@ -47,7 +47,7 @@ def _select(journal: Path, query: str) -> list[tuple[Any, ...]]:
         return found
 
 
-class Notes:
+class AgentNotes:
     """The sessions that scripted agents keep in a folder: which tokens they were asked for, and how often."""
 
     def __init__(self, folder: Path) -> None:

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Final
 
 from acp.process.orphans import MARKER
-from bench.places import ROOT
+from bench.agent_command import ROOT
 from bench.procfs import having
 
-__all__ = ["BotProcess", "agents", "describe", "running"]
+__all__ = ["RestartedBot", "agents", "describe", "running"]
 
 STOP_SECONDS: Final = 60.0
 """The bot has 25 s for its own end, on a machine that may be busy; then it is killed."""
@@ -26,7 +26,7 @@ REFUSED_STARTS: Final = 5
 """After so many ends of its own in a row it is not started again."""
 
 
-class BotProcess:
+class RestartedBot:
     """The bot. Only those who end it send signals; it is started again by `running`."""
 
     def __init__(self, config: Path, log: Path, temporary: Path) -> None:
@@ -89,7 +89,7 @@ class BotProcess:
 
 
 @asynccontextmanager
-async def running(bot: BotProcess) -> AsyncIterator[None]:
+async def running(bot: RestartedBot) -> AsyncIterator[None]:
     """Keep the bot alive for as long as the block lasts; end it in order."""
     keeping = asyncio.create_task(bot.keep_alive(), name="keep-alive")
     try:

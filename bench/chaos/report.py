@@ -12,9 +12,9 @@ from rich.table import Table
 
 from bench.report import RESULTS
 
-from .invariants import Fault
+from .invariants import Violation
 from .scenario import Outcome
-from .workers import Result, Run
+from .workers import ChaosResult, ChaosRun
 
 __all__ = ["default_path", "progress", "show", "write"]
 
@@ -28,7 +28,7 @@ def progress(console: Console, outcome: Outcome) -> None:
         console.print(f"  {entry.fault}: {entry.what}", style="red", markup=False, highlight=False)
 
 
-def show(console: Console, asked: Run, result: Result, seconds: float) -> None:
+def show(console: Console, asked: ChaosRun, result: ChaosResult, seconds: float) -> None:
     """Print the evidence, if anything is wrong, and the table."""
     for text in result.evidence:
         console.print(f"\n{text}", markup=False, highlight=False, soft_wrap=True)
@@ -48,15 +48,15 @@ def show(console: Console, asked: Run, result: Result, seconds: float) -> None:
     console.print(f"{pace}; once more: {again}", highlight=False, soft_wrap=True)
 
 
-_FAULTS = {*map(str, Fault), "orphans", "ends of its own"}
+_FAULTS = {*map(str, Violation), "orphans", "ends of its own"}
 
 
-def _counts(result: Result) -> dict[str, int]:
+def _counts(result: ChaosResult) -> dict[str, int]:
     return {
         "rounds": len(result.outcomes),
         "messages": sum(outcome.messages for outcome in result.outcomes),
         "troubles": result.struck.total(),
-        **{str(fault): result.count(fault) for fault in Fault},
+        **{str(fault): result.count(fault) for fault in Violation},
         "orphans": result.orphans,
         "ends of its own": len(result.ends),
         "eyes left": result.eyes,
@@ -68,7 +68,7 @@ def default_path(now: datetime | None = None) -> Path:
     return RESULTS / f"chaos-{(now or datetime.now(UTC)):%Y%m%dT%H%M%SZ}.json"
 
 
-def write(path: Path, asked: Run, result: Result) -> None:
+def write(path: Path, asked: ChaosRun, result: ChaosResult) -> None:
     """Write everything to `path`."""
     whole: dict[str, Any] = {
         "when": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -8,19 +8,19 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from bench.chaos.asking import ask, ask_again
+from bench.chaos.ask_commands import ask, ask_again
 from bench.chaos.plan import Line, Place, Round, Trouble, Way
 from bench.chaos.process import describe
 from loopback import Channel, Thread
 
-from .fault_triggers import armed
-from .faults import Strikes
-from .harness import NoBot, Stage
-from .invariants import OPEN, Asked, Entry, Fault, judge
+from .fault_triggers import armed_faults
+from .faults import FaultInjector
+from .harness import ChaosLab, NoBot
+from .invariants import OPEN, Finding, Request, Violation, find_violations
 from .observations import read_rows
-from .users import attend
+from .users import press_buttons
 
-__all__ = ["Outcome", "balance", "play", "unended"]
+__all__ = ["Outcome", "new_findings", "run_round", "unended_rows"]
 
 SETTLE_SECONDS: Final = 180.0
 """How long the books may take to balance, also on a machine that is busy. Only what is wrong takes so long."""
@@ -42,39 +42,39 @@ class Outcome:
     messages: int
     seconds: float
     struck: Counter[Trouble]
-    wrong: list[Entry]
+    wrong: list[Finding]
     strays: list[str]
 
 
-async def play(stage: Stage, planned: Round) -> Outcome:
+async def run_round(lab: ChaosLab, planned: Round) -> Outcome:
     """Play a round to its end; what is wrong is in the outcome. Raises `NoBot` where there is none to play with."""
-    await stage.connected()
+    await lab.connected()
     began = time.monotonic()
     thread_ids: set[int] = set()
     async with asyncio.TaskGroup() as tasks:
-        attending = tasks.create_task(attend(stage, thread_ids, planned.luck), name="attend")
-        strikes = Strikes(stage, planned.number, thread_ids, tasks)
+        attending = tasks.create_task(press_buttons(lab, thread_ids, planned.luck), name="press_buttons")
+        strikes = FaultInjector(lab, planned.number, thread_ids, tasks)
         strikes.struck.update(planned.said)
-        with armed(stage, planned.faults, strikes.strike) as struck:
+        with armed_faults(lab, planned.faults, strikes.strike) as struck:
             async with asyncio.TaskGroup() as talking:
-                for place, thread in zip(planned.places, _choose(stage, planned), strict=True):
-                    talking.create_task(_talk(stage, planned, place, thread, thread_ids), name="talk")
+                for place, thread in zip(planned.places, _choose(lab, planned), strict=True):
+                    talking.create_task(_talk(lab, planned, place, thread, thread_ids), name="talk")
             await struck.wait()
         await strikes.over()
-        stage.discord.faults.clear()
-        wrong = await _settle(stage, thread_ids)
+        lab.discord.faults.clear()
+        wrong = await _settle(lab, thread_ids)
         attending.cancel()
-    await stage.connected()
-    strays = [describe(pid) for pid in strikes.left & stage.agents()]
+    await lab.connected()
+    strays = [describe(pid) for pid in strikes.left & lab.agents()]
     messages = sum(len(place.lines) for place in planned.places)
     return Outcome(planned.number, messages, time.monotonic() - began, strikes.struck, wrong, strays)
 
 
-def _choose(stage: Stage, planned: Round) -> list[Thread | None]:
+def _choose(lab: ChaosLab, planned: Round) -> list[Thread | None]:
     """Choose an earlier thread for each place that wants one; None is a new one."""
-    lately = sorted(set(stage.used.values()))[-REST_ROUNDS:]
-    there = stage.discord.world.channels
-    rested = [each for each in sorted(stage.used) if each in there and stage.used[each] not in lately]
+    lately = sorted(set(lab.used.values()))[-REST_ROUNDS:]
+    there = lab.discord.world.channels
+    rested = [each for each in sorted(lab.used) if each in there and lab.used[each] not in lately]
     chosen: list[Thread | None] = []
     for place in planned.places:
         if place.old is None or not rested:
@@ -85,76 +85,76 @@ def _choose(stage: Stage, planned: Round) -> list[Thread | None]:
     return chosen
 
 
-async def _talk(stage: Stage, planned: Round, place: Place, thread: Thread | None, thread_ids: set[int]) -> None:
+async def _talk(lab: ChaosLab, planned: Round, place: Place, thread: Thread | None, thread_ids: set[int]) -> None:
     """Say a place's lines, in a thread or in the channel, where the first one opens a thread."""
     lines, said = list(place.lines), dict[int, Line]()
     if thread is None:
-        thread = await _open(stage, planned, line := lines.pop(0), thread_ids)
+        thread = await _open(lab, planned, line := lines.pop(0), thread_ids)
         if thread is None:
             return
         said[thread.id] = line
     thread_ids.add(thread.id)
     for line in lines:
-        message_id = await _say(stage, planned, line, thread, line.script, thread.id)
+        message_id = await _say(lab, planned, line, thread, line.script, thread.id)
         if message_id is not None:
             said[message_id] = line
     for message_id, line in said.items():
         if line.way is Way.AGAIN:
-            await ask_again(stage, line, planned.number, message_id, thread.id)
+            await ask_again(lab, line, planned.number, message_id, thread.id)
 
 
-async def _open(stage: Stage, planned: Round, line: Line, thread_ids: set[int]) -> Thread | None:
-    message_id = await _say(stage, planned, line, stage.channel, f"{stage.bot.mention} {line.script}", None)
+async def _open(lab: ChaosLab, planned: Round, line: Line, thread_ids: set[int]) -> Thread | None:
+    message_id = await _say(lab, planned, line, lab.channel, f"{lab.bot.mention} {line.script}", None)
     if message_id is None:
         return None
     thread_ids.add(message_id)
 
     def opened() -> Thread | None:
-        found = stage.discord.world.channels.get(message_id)
+        found = lab.discord.world.channels.get(message_id)
         return found if isinstance(found, Thread) else None
 
     try:
-        return await stage.discord.until(opened, timeout=OPEN_SECONDS)
+        return await lab.discord.until(opened, timeout=OPEN_SECONDS)
     except TimeoutError:
         return None  # The books will tell.
 
 
 async def _say(
-    stage: Stage, planned: Round, line: Line, place: Channel, text: str, thread_id: int | None
+    lab: ChaosLab, planned: Round, line: Line, place: Channel, text: str, thread_id: int | None
 ) -> int | None:
     """Say a line, or give it as a command; return the id of the message that it is."""
     if line.way in (Way.ASK, Way.ABOUT):
-        return await ask(stage, line, planned.number, place)
-    message = await stage.people[line.by].say(place, text)
-    stage.note(thread_id or message.id, Asked(line, planned.number, message.id))
+        return await ask(lab, line, planned.number, place)
+    message = await lab.people[line.by].say(place, text)
+    lab.note(thread_id or message.id, Request(line, planned.number, message.id))
     await asyncio.sleep(line.pause)
     return message.id
 
 
-async def _settle(stage: Stage, thread_ids: Iterable[int]) -> list[Entry]:
+async def _settle(lab: ChaosLab, thread_ids: Iterable[int]) -> list[Finding]:
     """Wait until nothing is wrong, or time is up; return what is wrong then. It counts from when the bot is there."""
     with suppress(NoBot):
-        await stage.connected()
+        await lab.connected()
     until = time.monotonic() + SETTLE_SECONDS
-    wrong = balance(stage, thread_ids)
+    wrong = new_findings(lab, thread_ids)
     for _ in range(round(SETTLE_SECONDS / LOOK_SECONDS)):
         if not wrong or time.monotonic() > until:
             break
         await asyncio.sleep(LOOK_SECONDS)
-        wrong = balance(stage, thread_ids)
+        wrong = new_findings(lab, thread_ids)
     return wrong
 
 
-def balance(stage: Stage, thread_ids: Iterable[int]) -> list[Entry]:
+def new_findings(lab: ChaosLab, thread_ids: Iterable[int]) -> list[Finding]:
     """Judge these threads as they are now; what is known to be wrong is left out."""
-    prompts = stage.notes.prompts()
-    found = (entry for thread in stage.threads(thread_ids) for entry in judge(thread, prompts, stage.deeds))
-    return [entry for entry in found if entry not in stage.wrong]
+    prompts = lab.notes.prompts()
+    found = (entry for thread in lab.threads(thread_ids) for entry in find_violations(thread, prompts, lab.deeds))
+    return [entry for entry in found if entry not in lab.wrong]
 
 
-def unended(stage: Stage) -> list[Entry]:
+def unended_rows(lab: ChaosLab) -> list[Finding]:
     """Find the journal's rows that have not ended, of messages that are no plan's."""
-    planned = {each.message_id for asked in stage.asked.values() for each in asked}
-    rows = read_rows(stage.journal).items()
+    planned = {each.message_id for asked in lab.asked.values() for each in asked}
+    rows = read_rows(lab.journal).items()
     left = [(message_id, state) for message_id, (state, _) in rows if state in OPEN and message_id not in planned]
-    return [Entry(Fault.ROW, 0, message_id, f"a row is left {state}") for message_id, state in left]
+    return [Finding(Violation.ROW, 0, message_id, f"a row is left {state}") for message_id, state in left]

@@ -7,9 +7,9 @@ from typing import Final
 
 from loopback import DiscordError, Message
 
-from .harness import Stage, buttons
+from .harness import ChaosLab, buttons
 
-__all__ = ["attend"]
+__all__ = ["press_buttons"]
 
 LOOK_SECONDS: Final = 0.1
 """How often somebody looks whether there is something to press."""
@@ -28,26 +28,26 @@ LEFT_SECONDS: Final = 10.0
 """For so long nobody does: longer than the bot lets what waits behind it wait. Where nothing does, it asks on."""
 
 
-async def attend(stage: Stage, thread_ids: set[int], luck: str) -> None:
+async def press_buttons(lab: ChaosLab, thread_ids: set[int], luck: str) -> None:
     """Press what is to be pressed in these threads, until cancelled. The set may grow meanwhile."""
     pressed: dict[int, float] = {}
     seen: dict[int, float] = {}
     loop = asyncio.get_running_loop()
     async with asyncio.TaskGroup() as tasks:
         while True:
-            for message in _open(stage, thread_ids):
+            for message in _open(lab, thread_ids):
                 if _is_left(message, luck) and loop.time() - seen.setdefault(message.id, loop.time()) < LEFT_SECONDS:
                     continue
                 if loop.time() - pressed.get(message.id, -AGAIN_SECONDS) >= AGAIN_SECONDS:
                     pressed[message.id] = loop.time()
-                    tasks.create_task(_press(stage, message, luck), name=f"press-{message.id}")
+                    tasks.create_task(_press(lab, message, luck), name=f"press-{message.id}")
             await asyncio.sleep(LOOK_SECONDS)
 
 
-def _open(stage: Stage, thread_ids: set[int]) -> list[Message]:
-    if not stage.discord.is_connected(stage.bot):
+def _open(lab: ChaosLab, thread_ids: set[int]) -> list[Message]:
+    if not lab.discord.is_connected(lab.bot):
         return []
-    return [each for thread_id in thread_ids for each in stage.said(thread_id) if CHOICES.keys() & buttons(each).keys()]
+    return [each for thread_id in thread_ids for each in lab.said(thread_id) if CHOICES.keys() & buttons(each).keys()]
 
 
 def _is_left(message: Message, luck: str) -> bool:
@@ -55,7 +55,7 @@ def _is_left(message: Message, luck: str) -> bool:
     return "Retry" in buttons(message) and random.Random(f"{luck}/{message.content}/left").random() < LEFT
 
 
-async def _press(stage: Stage, message: Message, luck: str) -> None:
+async def _press(lab: ChaosLab, message: Message, luck: str) -> None:
     """Press a button of a message, the same one each time. A bot that dies over it does not answer."""
     there = buttons(message)
     if not CHOICES.keys() & there.keys():
@@ -69,10 +69,10 @@ async def _press(stage: Stage, message: Message, luck: str) -> None:
     _, action, about, *_ = there[label].split(":")
     match action:
         case "retry":
-            stage.deeds.retried[int(about)] = stage.deeds.retried.get(int(about), 0) + 1
+            lab.deeds.retried[int(about)] = lab.deeds.retried.get(int(about), 0) + 1
         case "skip":
-            stage.deeds.skipped.add(int(about))
+            lab.deeds.skipped.add(int(about))
         case "drop":
-            stage.deeds.dropped.add(message.channel_id)
+            lab.deeds.dropped.add(message.channel_id)
     with suppress(AssertionError, DiscordError):
-        await stage.people[0].click(message, label)
+        await lab.people[0].click(message, label)

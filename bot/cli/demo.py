@@ -29,7 +29,7 @@ class NoAgent(Exception):
 @click.option("--agent", default="", metavar="COMMAND", help="Use this ACP agent, or `auto`: the first one found.")
 def demo(*, once: bool, agent: str) -> None:
     """See it work on this machine: no token, no network."""
-    from loopback.demo import Stage, demo  # noqa: PLC0415 - to describe the command needs no server
+    from loopback.demo import DemoLab, demo  # noqa: PLC0415 - to describe the command needs no server
     from loopback.harness import configuration, ids  # noqa: PLC0415 - the same
 
     try:
@@ -37,7 +37,7 @@ def demo(*, once: bool, agent: str) -> None:
     except NoAgent as error:
         fail(str(error), 2)
 
-    def bot(stage: Stage) -> list[str]:
+    def bot(stage: DemoLab) -> list[str]:
         path = stage.workdir / "threadline.toml"
         access = {"guilds": ids(stage.guild), "users": ids(*stage.people)}
         path.write_text(configuration(stage, stage.workdir, "\n".join(chosen), access=access), "utf-8")

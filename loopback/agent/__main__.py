@@ -7,10 +7,10 @@ import sys
 import threading
 from pathlib import Path
 
-from loopback.agent.peer import REFUSABLE, Peer, Settings
+from loopback.agent.peer import REFUSABLE, AgentFlags, ScriptedAgent
 from loopback.agent.script import help_text
 from loopback.agent.sessions import MODES
-from loopback.agent.wire import Wire
+from loopback.agent.wire import JsonRpcLink
 
 _DEAF_SECONDS = 600  # an agent that ignores everything still ends, so that a forgotten one is not there for ever
 
@@ -46,8 +46,8 @@ def main() -> None:
     deaf, exit_after = flags.pop("deaf"), flags.pop("exit_after")
     if deaf:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    wire = Wire(1, on_broken=(lambda: None) if deaf else (lambda: os._exit(1)))
-    peer = Peer(wire, Settings(**flags | {"refuse": frozenset(flags["refuse"])}))
+    wire = JsonRpcLink(1, on_broken=(lambda: None) if deaf else (lambda: os._exit(1)))
+    peer = ScriptedAgent(wire, AgentFlags(**flags | {"refuse": frozenset(flags["refuse"])}))
     if exit_after == "initialize":
         threading.Thread(target=_die_after, args=(peer.initialized,), name="exit-after", daemon=True).start()
     try:

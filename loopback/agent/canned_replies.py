@@ -47,7 +47,7 @@ def _tool(kind: str, title: str) -> Directive:
     return Directive("tool", {"kind": kind, "title": title})
 
 
-_STORIES: tuple[tuple[tuple[str, ...], tuple[Directive, ...]], ...] = (
+_REPLIES: tuple[tuple[tuple[str, ...], tuple[Directive, ...]], ...] = (
     (
         ("retry", "work"),
         (
@@ -79,7 +79,7 @@ _STORIES: tuple[tuple[tuple[str, ...], tuple[Directive, ...]], ...] = (
 )
 
 
-def find_story(text: str) -> tuple[Directive, ...] | None:
+def find_reply(text: str) -> tuple[Directive, ...] | None:
     """The directives for the first story all of whose keywords occur in `text`, or None."""
     words = text.lower()
-    return next((story for keywords, story in _STORIES if all(keyword in words for keyword in keywords)), None)
+    return next((story for keywords, story in _REPLIES if all(keyword in words for keyword in keywords)), None)

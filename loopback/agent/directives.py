@@ -9,12 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from loopback.agent.script import Directive, help_text
-from loopback.agent.turn import Ended, Turn, text_update
+from loopback.agent.turn import Turn, TurnEnded, text_update
 from loopback.agent.wire import Message, RpcError
 
-Act = Callable[[Turn, Directive], None]
+DirectiveFunction = Callable[[Turn, Directive], None]
 
-ACTS: dict[str, Act] = {}
+DIRECTIVES: dict[str, DirectiveFunction] = {}
 """Every directive's act by its word."""
 
 _OPTIONS = [
@@ -25,69 +25,69 @@ _OPTIONS = [
 _CHILD_SECONDS = 600  # a child that a test forgot is gone by then
 
 
-def act(word: str) -> Callable[[Act], Act]:
+def implements(word: str) -> Callable[[DirectiveFunction], DirectiveFunction]:
     """Register the function as the act of this directive."""
 
-    def register(function: Act) -> Act:
-        ACTS[word] = function
+    def register(function: DirectiveFunction) -> DirectiveFunction:
+        DIRECTIVES[word] = function
         return function
 
     return register
 
 
 def perform(turn: Turn, directive: Directive) -> None:
-    """Do one directive; what it says starts a new line. Raises `Ended` or `RpcError` when it ends the turn."""
+    """Do one directive; what it says starts a new line. Raises `TurnEnded` or `RpcError` when it ends the turn."""
     turn.begin_paragraph()
-    ACTS[directive.word](turn, directive)
+    DIRECTIVES[directive.word](turn, directive)
 
 
-@act("say")
+@implements("say")
 def _say(turn: Turn, directive: Directive) -> None:
     turn.say(directive.text("text"))
 
 
-@act("echo")
+@implements("echo")
 def _echo(turn: Turn, directive: Directive) -> None:
     turn.say(directive.text("text", turn.everything))
 
 
-@act("type")
+@implements("type")
 def _type(turn: Turn, directive: Directive) -> None:
     turn.say_each(re.findall(r"\s*\S+(?:\s+$)?", directive.text("text")), directive.number("rate"))
 
 
-@act("stream")
+@implements("stream")
 def _stream(turn: Turn, directive: Directive) -> None:
     count = directive.whole("count")
     turn.say_each([f"{n} " if n < count else f"{n}" for n in range(1, count + 1)], directive.number("rate", 50))
 
 
-@act("code")
+@implements("code")
 def _code(turn: Turn, directive: Directive) -> None:
     body = "".join(f"line_{n} = {n}\n" for n in range(1, directive.whole("lines") + 1))
     turn.say_each(["```python\n", *body.splitlines(keepends=True), "```"], 0)
 
 
-@act("think")
+@implements("think")
 def _think(turn: Turn, directive: Directive) -> None:
     turn.update(text_update("agent_thought_chunk", directive.text("text")))
 
 
-@act("tool")
+@implements("tool")
 def _tool(turn: Turn, directive: Directive) -> None:
     call = turn.open_tool(directive.text("kind"), directive.text("title"))
     turn.move_tool(call, "in_progress")
     turn.move_tool(call, "completed", "done")
 
 
-@act("web")
+@implements("web")
 def _web(turn: Turn, directive: Directive) -> None:
     query = directive.text("query")
     _tool(turn, Directive("tool", {"kind": "fetch", "title": query}))
     turn.say(f"Looked up: {query}")
 
 
-@act("plan")
+@implements("plan")
 def _plan(turn: Turn, directive: Directive) -> None:
     steps = [step.strip() for step in directive.text("steps").split("|")]
     for done in range(len(steps) + 1):
@@ -104,14 +104,14 @@ def _allowed(turn: Turn, call: Message, kind: str, title: str) -> tuple[bool, st
     response = turn.request("session/request_permission", asked)
     outcome = response.get("result", {}).get("outcome", {})
     if outcome.get("outcome") == "cancelled":
-        raise Ended("cancelled")
+        raise TurnEnded("cancelled")
     option = str(outcome.get("optionId", f"error {response.get('error', {}).get('code')}"))
     allowed = option.startswith("allow")
     turn.move_tool(call, "in_progress" if allowed else "failed")
     return allowed, option
 
 
-@act("ask")
+@implements("ask")
 def _ask(turn: Turn, directive: Directive) -> None:
     kind, title = directive.text("kind"), directive.text("title")
     call = turn.open_tool(kind, title)
@@ -125,17 +125,17 @@ def _ask(turn: Turn, directive: Directive) -> None:
     turn.say(f"{'allowed' if allowed else 'rejected'} ({option})")
 
 
-@act("permit")
+@implements("permit")
 def _permit(turn: Turn, directive: Directive) -> None:
     kind, title = directive.text("kind"), directive.text("title")
     call = turn.open_tool(kind, title)
     if turn.session.mode != "auto" and not _allowed(turn, call, kind, title)[0]:
         turn.say("Understood, I leave it as it is.")
-        raise Ended("end_turn")
+        raise TurnEnded("end_turn")
     turn.move_tool(call, "completed", "done")
 
 
-@act("write")
+@implements("write")
 def _write(turn: Turn, directive: Directive) -> None:
     root = Path(turn.session.cwd).resolve()
     path = (root / directive.text("path")).resolve()
@@ -158,26 +158,26 @@ def _write(turn: Turn, directive: Directive) -> None:
     turn.say(f"{verdict}, wrote {path.relative_to(root)}")
 
 
-@act("hang")
+@implements("hang")
 def _hang(turn: Turn, directive: Directive) -> None:
     turn.deaf = bool(directive.text("deaf"))
     turn.wait_until(lambda: False)
 
 
-@act("crash")
+@implements("crash")
 def _crash(turn: Turn, directive: Directive) -> None:
     del turn
     os.write(2, b"the scripted agent was told to crash\nfatal: and so it does\n")
     os._exit(directive.whole("code", 3))
 
 
-@act("huge")
+@implements("huge")
 def _huge(turn: Turn, directive: Directive) -> None:
     size = directive.whole("size")
     turn.say(("0123456789" * (size // 10 + 1))[:size])
 
 
-@act("stderr")
+@implements("stderr")
 def _stderr(turn: Turn, directive: Directive) -> None:
     size = directive.whole("size")
     line = b"stderr of the scripted agent ".ljust(99, b".") + b"\n"
@@ -187,13 +187,13 @@ def _stderr(turn: Turn, directive: Directive) -> None:
     turn.say(f"wrote {size} bytes to stderr")
 
 
-@act("junk")
+@implements("junk")
 def _junk(turn: Turn, directive: Directive) -> None:
     del directive
     turn.wire.write_line(b"this line is not JSON")
 
 
-@act("child")
+@implements("child")
 def _child(turn: Turn, directive: Directive) -> None:
     deaf = "trap '' TERM; " if directive.text("deaf") else ""
     # The pipes are inherited, as with the tools of real agents: stdout stays open while the child lives.
@@ -205,55 +205,55 @@ def _child(turn: Turn, directive: Directive) -> None:
     turn.say(f"child {child.pid}")
 
 
-@act("env")
+@implements("env")
 def _env(turn: Turn, directive: Directive) -> None:
     name = directive.text("name")
     turn.say(os.environ.get(name, "unset") if name else "\n".join(sorted(os.environ)))
 
 
-@act("cwd")
+@implements("cwd")
 def _cwd(turn: Turn, directive: Directive) -> None:
     del directive
     turn.say(turn.session.cwd)
 
 
-@act("pid")
+@implements("pid")
 def _pid(turn: Turn, directive: Directive) -> None:
     del directive
     turn.say(str(os.getpid()))
 
 
-@act("mode")
+@implements("mode")
 def _mode(turn: Turn, directive: Directive) -> None:
     del directive
     turn.say(turn.session.mode)
 
 
-@act("recall")
+@implements("recall")
 def _recall(turn: Turn, directive: Directive) -> None:
     del directive
     prompts = turn.session.prompts
     turn.say(f"{len(prompts)} prompts, the first: {prompts[0]}")
 
 
-@act("stop")
+@implements("stop")
 def _stop(turn: Turn, directive: Directive) -> None:
     del turn
-    raise Ended(directive.text("reason"))
+    raise TurnEnded(directive.text("reason"))
 
 
-@act("error")
+@implements("error")
 def _error(turn: Turn, directive: Directive) -> None:
     del turn
     raise RpcError(directive.whole("code"), directive.text("message"), {"reason": "the prompt asked for this error"})
 
 
-@act("late")
+@implements("late")
 def _late(turn: Turn, directive: Directive) -> None:
     turn.late.append(directive.text("text"))
 
 
-@act("vendor")
+@implements("vendor")
 def _vendor(turn: Turn, directive: Directive) -> None:
     method = directive.text("method")
     response = turn.request(method, {"sessionId": turn.session.session_id})
@@ -261,7 +261,7 @@ def _vendor(turn: Turn, directive: Directive) -> None:
     turn.say(f"{method} was answered with {error['code'] if error else 'a result'}")
 
 
-@act("gate")
+@implements("gate")
 def _gate(turn: Turn, directive: Directive) -> None:
     # Without blocking and closed at the end: a reader left behind would take what is written for the next turn.
     gate = os.open(directive.text("path"), os.O_RDONLY | os.O_NONBLOCK)
@@ -287,12 +287,12 @@ def _gate(turn: Turn, directive: Directive) -> None:
         os.close(gate)
 
 
-@act("sleep")
+@implements("sleep")
 def _sleep(turn: Turn, directive: Directive) -> None:
     turn.wait(directive.number("seconds"))
 
 
-@act("usage")
+@implements("usage")
 def _usage(turn: Turn, directive: Directive) -> None:
     del directive
     used = 1_000 * len(turn.session.prompts)
@@ -300,7 +300,7 @@ def _usage(turn: Turn, directive: Directive) -> None:
     turn.update({"sessionUpdate": "usage_update", "used": used, "size": 200_000, "cost": cost})
 
 
-@act("help")
+@implements("help")
 def _help(turn: Turn, directive: Directive) -> None:
     del directive
     turn.say(f"```\n{help_text()}\n```")

@@ -9,19 +9,19 @@ from typing import Any
 
 from loopback.agent.script import COMMANDS, Directive, read_script
 from loopback.agent.sessions import MODELS, MODES, Session, Sessions
-from loopback.agent.turn import Ended, Turn, text_update
+from loopback.agent.turn import Turn, TurnEnded, text_update
 from loopback.agent.wire import (
     INTERNAL_ERROR,
     INVALID_PARAMS,
     INVALID_REQUEST,
     METHOD_NOT_FOUND,
     PARSE_ERROR,
+    JsonRpcLink,
     Message,
     RpcError,
-    Wire,
 )
 
-from .canned_replies import find_story
+from .canned_replies import find_reply
 from .directives import perform
 
 REFUSABLE = ("initialize", "new", "load", "mode")
@@ -29,7 +29,7 @@ REFUSABLE = ("initialize", "new", "load", "mode")
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class AgentFlags:
     """How this agent behaves whatever the prompt says. Delays are in seconds; `refuse` is a part of `REFUSABLE`."""
 
     name: str = "scripted-agent"
@@ -46,10 +46,10 @@ class Settings:
     refuse: frozenset[str] = field(default_factory=frozenset)
 
 
-class Peer:
+class ScriptedAgent:
     """Reads one line at a time with `take`, on one thread; prompts and slow answers run on threads of their own."""
 
-    def __init__(self, wire: Wire, settings: Settings) -> None:
+    def __init__(self, wire: JsonRpcLink, settings: AgentFlags) -> None:
         self._wire = wire
         self._settings = settings
         self._sessions = Sessions(settings.state)
@@ -213,7 +213,7 @@ class Peer:
             turn.wait(self._settings.first_delay)
             for directive in script:
                 perform(turn, directive)
-        except Ended as ended:
+        except TurnEnded as ended:
             stop_reason = ended.stop_reason
         except RpcError as error:
             refused = error
@@ -247,7 +247,7 @@ class Peer:
 def _script(text: str) -> Iterable[Directive]:
     """The prompt's directives, else its story, else a friendly answer that quotes it."""
     quoted = f'You said: "{text.strip()}". Say help to see what else I can do.'
-    return read_script(text.splitlines()) or find_story(text) or [Directive("type", {"text": quoted, "rate": "40"})]
+    return read_script(text.splitlines()) or find_reply(text) or [Directive("type", {"text": quoted, "rate": "40"})]
 
 
 def _is_typed(block: Message) -> bool:

@@ -5,10 +5,10 @@ import time
 from collections.abc import Callable
 
 from loopback.agent.sessions import Session
-from loopback.agent.wire import Message, Wire
+from loopback.agent.wire import JsonRpcLink, Message
 
 
-class Ended(Exception):
+class TurnEnded(Exception):
     """The turn ends now, with this stop reason."""
 
     def __init__(self, stop_reason: str) -> None:
@@ -19,10 +19,10 @@ class Ended(Exception):
 class Turn:
     """Runs on a thread of its own. `cancel` and the answers to its requests come from the thread that reads.
 
-    Every method that sends or waits raises `Ended("cancelled")` once the turn was cancelled, unless it is `deaf`.
+    Every method that sends or waits raises `TurnEnded("cancelled")` once the turn was cancelled, unless it is `deaf`.
     """
 
-    def __init__(self, wire: Wire, session: Session, everything: str) -> None:
+    def __init__(self, wire: JsonRpcLink, session: Session, everything: str) -> None:
         self.wire = wire
         self.session = session
         self.everything = everything
@@ -115,7 +115,7 @@ class Turn:
 
     def _check(self) -> None:
         if self._cancelled and not self.deaf:
-            raise Ended("cancelled")
+            raise TurnEnded("cancelled")
 
 
 def text_update(kind: str, text: str) -> Message:

@@ -24,7 +24,7 @@ class RpcError(Exception):
         self.code, self.message, self.data = code, message, data
 
 
-class Wire:
+class JsonRpcLink:
     """Writes messages to a file descriptor and remembers what awaits an answer, from any thread.
 
     When the client no longer reads, `on_broken` is called once for each write that failed.

@@ -17,9 +17,9 @@ from loopback.server import Loopback
 from loopback.state.entities import Bot, Webhook
 from loopback.state.errors import DiscordError
 
-from .person_actions import ACTS, ActionContext
+from .person_actions import PERSON_ACTIONS, ActionContext
 from .request_fields import BadRequest, NotThere, RequestFields, account
-from .world_actions import CUES
+from .world_actions import WORLD_ACTIONS
 
 
 def application(server: Loopback) -> web.Application:
@@ -40,19 +40,20 @@ class _Control:
         """Everything that can be asked, with its fields."""
         acts = {
             f"/people/{{person}}/{name}": {"does": _first_line(act.perform), "fields": sorted(act.fields)}
-            for name, act in ACTS.items()
+            for name, act in PERSON_ACTIONS.items()
         }
         cues = {
-            f"/{name}": {"does": _first_line(cue.follow), "fields": sorted(cue.fields)} for name, cue in CUES.items()
+            f"/{name}": {"does": _first_line(cue.follow), "fields": sorted(cue.fields)}
+            for name, cue in WORLD_ACTIONS.items()
         }
         return _answer({**acts, **cues})
 
     async def act(self, request: web.Request) -> web.Response:
         """A person acts."""
         try:
-            act = ACTS.get(request.match_info["act"])
+            act = PERSON_ACTIONS.get(request.match_info["act"])
             if act is None:
-                raise NotThere(f"no act {request.match_info['act']!r}; there are {sorted(ACTS)}")
+                raise NotThere(f"no act {request.match_info['act']!r}; there are {sorted(PERSON_ACTIONS)}")
             asked = RequestFields(self._server.world, await _fields(request), act.fields)
             who = account(self._server.world, request.match_info["person"])
             if isinstance(who, Bot | Webhook):
@@ -64,9 +65,9 @@ class _Control:
     async def follow(self, request: web.Request) -> web.Response:
         """Something is arranged or looked at."""
         try:
-            cue = CUES.get(request.match_info["cue"])
+            cue = WORLD_ACTIONS.get(request.match_info["cue"])
             if cue is None:
-                raise NotThere(f"nothing is called {request.match_info['cue']!r}; there are {sorted(CUES)}")
+                raise NotThere(f"nothing is called {request.match_info['cue']!r}; there are {sorted(WORLD_ACTIONS)}")
             asked = RequestFields(self._server.world, await _fields(request), cue.fields)
             return _answer(await cue.follow(self._server, asked))
         except _REFUSALS as error:

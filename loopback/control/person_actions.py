@@ -10,7 +10,7 @@ from loopback.server import Loopback
 from loopback.state.outcome import Outcome
 from loopback.user import User
 
-from . import views as view
+from . import views
 from .request_fields import BadRequest, NotThere, RequestFields
 
 
@@ -33,157 +33,159 @@ class PersonAction:
     fields: frozenset[str]
 
 
-async def _say(scene: ActionContext, asked: RequestFields) -> Any:
+async def _say(context: ActionContext, fields: RequestFields) -> Any:
     """Post a message; `files` have a `name` and `text` or `base64`."""
-    said = await scene.person.say(
-        asked.channel("channel"),
-        asked.text("text", ""),
-        files=asked.files,
-        reply_to=asked.message("reply_to") if "reply_to" in asked else None,
+    said = await context.person.say(
+        fields.channel("channel"),
+        fields.text("text", ""),
+        files=fields.files,
+        reply_to=fields.message("reply_to") if "reply_to" in fields else None,
     )
-    return view.message(scene.server.world, said)
+    return views.message(context.server.world, said)
 
 
-async def _edit(scene: ActionContext, asked: RequestFields) -> Any:
+async def _edit(context: ActionContext, fields: RequestFields) -> Any:
     """Change a message of one's own."""
-    return view.message(scene.server.world, await scene.person.edit(asked.message("message"), asked.text("text")))
-
-
-async def _delete(scene: ActionContext, asked: RequestFields) -> None:
-    """Delete a message."""
-    await scene.person.delete(asked.message("message"))
-
-
-async def _react(scene: ActionContext, asked: RequestFields) -> None:
-    """Add a reaction."""
-    await scene.person.react(asked.message("message"), asked.text("emoji"))
-
-
-async def _unreact(scene: ActionContext, asked: RequestFields) -> None:
-    """Take a reaction back."""
-    await scene.person.unreact(asked.message("message"), asked.text("emoji"))
-
-
-async def _type(scene: ActionContext, asked: RequestFields) -> None:
-    """Show that one is typing."""
-    await scene.person.type(asked.channel("channel"))
-
-
-async def _open_thread(scene: ActionContext, asked: RequestFields) -> Any:
-    """Open a thread on a `message` or in a `channel`; in a forum `text` is its first message."""
-    place = asked.message("message") if "message" in asked else asked.channel("channel")
-    return view.channel(await scene.person.open_thread(place, asked.text("name"), asked.text("text", "")))
-
-
-async def _rename(scene: ActionContext, asked: RequestFields) -> None:
-    """Rename a thread or channel."""
-    await scene.person.rename(asked.channel("channel"), asked.text("name"))
-
-
-async def _archive(scene: ActionContext, asked: RequestFields) -> None:
-    """Archive a thread, or open it again with `archived` false."""
-    await scene.person.archive(asked.thread("thread"), archived=asked.truth("archived", default=True))
-
-
-async def _join(scene: ActionContext, asked: RequestFields) -> None:
-    """Join a thread."""
-    await scene.person.join(asked.thread("thread"))
-
-
-async def _leave(scene: ActionContext, asked: RequestFields) -> None:
-    """Leave a thread."""
-    await scene.person.leave(asked.thread("thread"))
-
-
-async def _direct(scene: ActionContext, asked: RequestFields) -> Any:
-    """The DM with another user."""
-    return view.channel(scene.person.direct(asked.account("user")))
-
-
-async def _sees(scene: ActionContext, asked: RequestFields) -> Any:
-    """Wait for a message in `channel` that has the `text` or matches the `pattern`; `by` and `after` narrow it."""
-    seen = await scene.person.sees(
-        asked.channel("channel"),
-        asked.wanted,
-        by=asked.account("by") if "by" in asked else None,
-        after=asked.message("after") if "after" in asked else None,
-        timeout=asked.timeout,
+    return views.message(
+        context.server.world, await context.person.edit(fields.message("message"), fields.text("text"))
     )
-    return view.message(scene.server.world, seen)
 
 
-async def _sees_thread(scene: ActionContext, asked: RequestFields) -> Any:
+async def _delete(context: ActionContext, fields: RequestFields) -> None:
+    """Delete a message."""
+    await context.person.delete(fields.message("message"))
+
+
+async def _react(context: ActionContext, fields: RequestFields) -> None:
+    """Add a reaction."""
+    await context.person.react(fields.message("message"), fields.text("emoji"))
+
+
+async def _unreact(context: ActionContext, fields: RequestFields) -> None:
+    """Take a reaction back."""
+    await context.person.unreact(fields.message("message"), fields.text("emoji"))
+
+
+async def _type(context: ActionContext, fields: RequestFields) -> None:
+    """Show that one is typing."""
+    await context.person.type(fields.channel("channel"))
+
+
+async def _open_thread(context: ActionContext, fields: RequestFields) -> Any:
+    """Open a thread on a `message` or in a `channel`; in a forum `text` is its first message."""
+    place = fields.message("message") if "message" in fields else fields.channel("channel")
+    return views.channel(await context.person.open_thread(place, fields.text("name"), fields.text("text", "")))
+
+
+async def _rename(context: ActionContext, fields: RequestFields) -> None:
+    """Rename a thread or channel."""
+    await context.person.rename(fields.channel("channel"), fields.text("name"))
+
+
+async def _archive(context: ActionContext, fields: RequestFields) -> None:
+    """Archive a thread, or open it again with `archived` false."""
+    await context.person.archive(fields.thread("thread"), archived=fields.truth("archived", default=True))
+
+
+async def _join(context: ActionContext, fields: RequestFields) -> None:
+    """Join a thread."""
+    await context.person.join(fields.thread("thread"))
+
+
+async def _leave(context: ActionContext, fields: RequestFields) -> None:
+    """Leave a thread."""
+    await context.person.leave(fields.thread("thread"))
+
+
+async def _direct(context: ActionContext, fields: RequestFields) -> Any:
+    """The DM with another user."""
+    return views.channel(context.person.direct(fields.account("user")))
+
+
+async def _sees(context: ActionContext, fields: RequestFields) -> Any:
+    """Wait for a message in `channel` that has the `text` or matches the `pattern`; `by` and `after` narrow it."""
+    seen = await context.person.sees(
+        fields.channel("channel"),
+        fields.wanted,
+        by=fields.account("by") if "by" in fields else None,
+        after=fields.message("after") if "after" in fields else None,
+        timeout=fields.timeout,
+    )
+    return views.message(context.server.world, seen)
+
+
+async def _sees_thread(context: ActionContext, fields: RequestFields) -> Any:
     """Wait for the thread of a message, with oneself in it."""
-    return view.channel(await scene.person.sees_thread(asked.message("message"), timeout=asked.timeout))
+    return views.channel(await context.person.sees_thread(fields.message("message"), timeout=fields.timeout))
 
 
-async def _click(scene: ActionContext, asked: RequestFields) -> Any:
+async def _click(context: ActionContext, fields: RequestFields) -> Any:
     """Press a button, by its label as `button` or by its `custom_id`."""
-    custom_id = asked.text("custom_id") if "custom_id" in asked else None
-    label = asked.text("button") if "button" in asked else None
-    return _outcome(scene, await scene.person.click(asked.message("message"), label, custom_id=custom_id))
+    custom_id = fields.text("custom_id") if "custom_id" in fields else None
+    label = fields.text("button") if "button" in fields else None
+    return _outcome(context, await context.person.click(fields.message("message"), label, custom_id=custom_id))
 
 
-async def _pick(scene: ActionContext, asked: RequestFields) -> Any:
+async def _pick(context: ActionContext, fields: RequestFields) -> Any:
     """Choose `values` in the message's menu; `custom_id` says which of several."""
-    custom_id = asked.text("custom_id") if "custom_id" in asked else None
-    picked = await scene.person.pick(asked.message("message"), asked.many("values"), custom_id=custom_id)
-    return _outcome(scene, picked)
+    custom_id = fields.text("custom_id") if "custom_id" in fields else None
+    picked = await context.person.pick(fields.message("message"), fields.many("values"), custom_id=custom_id)
+    return _outcome(context, picked)
 
 
-async def _fill(scene: ActionContext, asked: RequestFields) -> Any:
+async def _fill(context: ActionContext, fields: RequestFields) -> Any:
     """Send the form that answered an `interaction`: `values` by label or custom_id."""
-    return _outcome(scene, await scene.person.fill(_before(scene, asked), asked.object("values")))
+    return _outcome(context, await context.person.fill(_before(context, fields), fields.object("values")))
 
 
-async def _slash(scene: ActionContext, asked: RequestFields) -> Any:
+async def _slash(context: ActionContext, fields: RequestFields) -> Any:
     """Use a slash command, with `options` by name."""
-    options = asked.object("options")
-    return _outcome(scene, await scene.person.slash(asked.channel("channel"), asked.text("command"), **options))
+    options = fields.object("options")
+    return _outcome(context, await context.person.slash(fields.channel("channel"), fields.text("command"), **options))
 
 
-async def _autocomplete(scene: ActionContext, asked: RequestFields) -> Any:
+async def _autocomplete(context: ActionContext, fields: RequestFields) -> Any:
     """Type `text` into the option `focused` of a command; the outcome has the choices."""
-    place, command = asked.channel("channel"), asked.text("command")
-    options = asked.object("options")
-    typed = await scene.person.autocomplete(place, command, asked.text("focused"), asked.text("text"), **options)
-    return _outcome(scene, typed)
+    place, command = fields.channel("channel"), fields.text("command")
+    options = fields.object("options")
+    typed = await context.person.autocomplete(place, command, fields.text("focused"), fields.text("text"), **options)
+    return _outcome(context, typed)
 
 
-async def _menu(scene: ActionContext, asked: RequestFields) -> Any:
+async def _menu(context: ActionContext, fields: RequestFields) -> Any:
     """Use a context-menu command on a `message`, or on a `user` in a `channel`."""
-    if "message" in asked:
-        return _outcome(scene, await scene.person.menu(asked.message("message"), asked.text("command")))
-    place = asked.channel("channel")
-    return _outcome(scene, await scene.person.menu(asked.account("user"), asked.text("command"), channel=place))
+    if "message" in fields:
+        return _outcome(context, await context.person.menu(fields.message("message"), fields.text("command")))
+    place = fields.channel("channel")
+    return _outcome(context, await context.person.menu(fields.account("user"), fields.text("command"), channel=place))
 
 
-async def _settled(scene: ActionContext, asked: RequestFields) -> Any:
+async def _settled(context: ActionContext, fields: RequestFields) -> Any:
     """Wait until the answer to an `interaction` is there and has the `text` or matches the `pattern`."""
-    before = _before(scene, asked)
-    await before.settled(asked.wanted, timeout=asked.timeout)
-    return _outcome(scene, before)
+    before = _before(context, fields)
+    await before.settled(fields.wanted, timeout=fields.timeout)
+    return _outcome(context, before)
 
 
-def _before(scene: ActionContext, asked: RequestFields) -> Outcome:
-    named = asked.text("interaction")
-    interaction = scene.server.world.interactions.get(int(named)) if named.isdigit() else None
+def _before(context: ActionContext, fields: RequestFields) -> Outcome:
+    named = fields.text("interaction")
+    interaction = context.server.world.interactions.get(int(named)) if named.isdigit() else None
     if interaction is None:
         raise NotThere(f"no interaction {named!r}")
-    if interaction.user_id != scene.person.id:
+    if interaction.user_id != context.person.id:
         raise BadRequest("the interaction is somebody else's")
-    return scene.person.outcome(interaction)
+    return context.person.outcome(interaction)
 
 
-def _outcome(scene: ActionContext, outcome: Outcome) -> Any:
-    return view.outcome(scene.server.world, outcome)
+def _outcome(context: ActionContext, outcome: Outcome) -> Any:
+    return views.outcome(context.server.world, outcome)
 
 
 def _act(perform: Performance, *fields: str) -> PersonAction:
     return PersonAction(perform, frozenset(fields))
 
 
-ACTS: Final = {
+PERSON_ACTIONS: Final = {
     "say": _act(_say, "channel", "text", "files", "reply_to"),
     "edit": _act(_edit, "message", "text"),
     "delete": _act(_delete, "message"),

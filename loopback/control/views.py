@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from loopback.payloads import messages as message_payloads
+from loopback.payloads import message_payloads
 from loopback.rest.call_log import RestCall
 from loopback.rest.rate_limits import Limits
 from loopback.state.entities import Bot, Channel, Json, Message, Thread, Webhook

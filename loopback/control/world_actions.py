@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from loopback.rest.rate_limits import Limit
 from loopback.server import Loopback
-from loopback.state.faults import Fault, Turbulence, for_calls
+from loopback.state.faults import Fault, GatewayFault, for_calls
 
-from . import views as view
+from . import views
 from .request_fields import BadRequest, NotThere, RequestFields
 
 Direction = Callable[[Loopback, RequestFields], Awaitable[Any]]
@@ -19,7 +19,7 @@ Direction = Callable[[Loopback, RequestFields], Awaitable[Any]]
 
 @dataclass(frozen=True)
 class WorldAction:
-    """One thing that can be asked of the stage, and the fields that it takes."""
+    """One thing that can be fields of the stage, and the fields that it takes."""
 
     follow: Direction
     fields: frozenset[str]
@@ -27,117 +27,119 @@ class WorldAction:
 
 async def _world(server: Loopback, _: RequestFields) -> Any:
     """Everything there is: guilds, channels and threads, people, bots."""
-    return view.world(server.world)
+    return views.world(server.world)
 
 
-async def _messages(server: Loopback, asked: RequestFields) -> Any:
+async def _messages(server: Loopback, fields: RequestFields) -> Any:
     """What everybody sees in a channel, oldest first, each with every content it ever had."""
-    return [view.message(server.world, one) for one in server.messages(asked.channel("channel"))]
+    return [views.message(server.world, one) for one in server.messages(fields.channel("channel"))]
 
 
-async def _calls(server: Loopback, asked: RequestFields) -> Any:
+async def _calls(server: Loopback, fields: RequestFields) -> Any:
     """The bots' REST calls; waits until there are `at_least` that fit `method`, `path` (a beginning), `status`."""
 
     def fitting() -> list[Any]:
         return [
             one
             for one in server.record
-            if ("method" not in asked or one.method == asked.text("method"))
-            and ("path" not in asked or one.path.startswith(asked.text("path")))
-            and ("status" not in asked or one.status == asked.number("status"))
+            if ("method" not in fields or one.method == fields.text("method"))
+            and ("path" not in fields or one.path.startswith(fields.text("path")))
+            and ("status" not in fields or one.status == fields.number("status"))
         ]
 
-    least = asked.number("at_least", 0)
+    least = fields.number("at_least", 0)
     try:
-        await server.until(lambda: len(fitting()) >= least, timeout=asked.timeout)
+        await server.until(lambda: len(fitting()) >= least, timeout=fields.timeout)
     except TimeoutError:
         raise AssertionError(f"there were {len(fitting())} such calls") from None
-    return [view.call(one) for one in fitting()]
+    return [views.call(one) for one in fitting()]
 
 
-async def _guild(server: Loopback, asked: RequestFields) -> Any:
+async def _guild(server: Loopback, fields: RequestFields) -> Any:
     """A new guild."""
-    return {"id": str(server.add_guild(asked.text("name")).id)}
+    return {"id": str(server.add_guild(fields.text("name")).id)}
 
 
-async def _channel(server: Loopback, asked: RequestFields) -> Any:
+async def _channel(server: Loopback, fields: RequestFields) -> Any:
     """A new channel of a guild; `kind` 0 is text, 2 voice, 5 announcements, 13 a stage, 15 a forum, 16 media."""
-    return view.channel(server.add_channel(asked.guild("guild"), asked.text("name"), kind=int(asked.number("kind", 0))))
+    return views.channel(
+        server.add_channel(fields.guild("guild"), fields.text("name"), kind=int(fields.number("kind", 0)))
+    )
 
 
-async def _person(server: Loopback, asked: RequestFields) -> Any:
+async def _person(server: Loopback, fields: RequestFields) -> Any:
     """A new person, member of `guilds`."""
-    return {"id": str(server.add_person(asked.text("name"), guilds=asked.guilds("guilds")).id)}
+    return {"id": str(server.add_person(fields.text("name"), guilds=fields.guilds("guilds")).id)}
 
 
-async def _bot(server: Loopback, asked: RequestFields) -> Any:
+async def _bot(server: Loopback, fields: RequestFields) -> Any:
     """A new bot with a token, member of `guilds`."""
     try:
-        bot = server.add_bot(asked.text("name"), token=asked.text("token"), guilds=asked.guilds("guilds"))
+        bot = server.add_bot(fields.text("name"), token=fields.text("token"), guilds=fields.guilds("guilds"))
     except ValueError as error:
         raise BadRequest(str(error)) from None
     return {"id": str(bot.id), "application": str(bot.application_id)}
 
 
-async def _connected(server: Loopback, asked: RequestFields) -> None:
+async def _connected(server: Loopback, fields: RequestFields) -> None:
     """Wait until a bot is connected to the gateway."""
-    await server.connected(asked.bot("bot"), timeout=asked.timeout)
+    await server.connected(fields.bot("bot"), timeout=fields.timeout)
 
 
-async def _drop(server: Loopback, asked: RequestFields) -> None:
+async def _drop(server: Loopback, fields: RequestFields) -> None:
     """Close a bot's gateway connection; with `resume` false its session is over."""
-    server.drop_gateway(asked.bot("bot"), resume=asked.truth("resume", default=True))
+    server.drop_gateway(fields.bot("bot"), resume=fields.truth("resume", default=True))
 
 
-async def _fault(server: Loopback, asked: RequestFields) -> Any:
+async def _fault(server: Loopback, fields: RequestFields) -> Any:
     """A rule that makes REST calls go wrong; `path` is a beginning, `pattern` a regular expression."""
-    rule = {name: asked.object("rule")[name] for name in asked.object("rule")}
+    rule = {name: fields.object("rule")[name] for name in fields.object("rule")}
     try:
         if "pattern" in rule:
             rule["path"] = re.compile(str(rule.pop("pattern")))
-        return view.fault(server.faults.add(for_calls(**rule)))
+        return views.fault(server.faults.add(for_calls(**rule)))
     except (TypeError, ValueError, re.error) as error:
         raise BadRequest(str(error)) from None
 
 
-async def _event_fault(server: Loopback, asked: RequestFields) -> Any:
+async def _event_fault(server: Loopback, fields: RequestFields) -> Any:
     """A rule about gateway events: the `effect` is lost, twice, or swapped with the next."""
     try:
-        effect = Turbulence(asked.text("effect"))
+        effect = GatewayFault(fields.text("effect"))
     except ValueError:
-        raise BadRequest(f"'effect' is one of {[str(one) for one in Turbulence]}") from None
-    event = asked.text("event") if "event" in asked else None
-    return view.fault(server.faults.add(Fault(effect, event=event, times=int(asked.number("times", 1)))))
+        raise BadRequest(f"'effect' is one of {[str(one) for one in GatewayFault]}") from None
+    event = fields.text("event") if "event" in fields else None
+    return views.fault(server.faults.add(Fault(effect, event=event, times=int(fields.number("times", 1)))))
 
 
 async def _faults(server: Loopback, _: RequestFields) -> Any:
     """The rules in force."""
-    return [view.fault(one) for one in server.faults]
+    return [views.fault(one) for one in server.faults]
 
 
-async def _remove_fault(server: Loopback, asked: RequestFields) -> None:
+async def _remove_fault(server: Loopback, fields: RequestFields) -> None:
     """End the rule with the number `fault`."""
     for one in server.faults:
-        if one.number == asked.number("fault"):
+        if one.number == fields.number("fault"):
             one.remove()
             return
-    raise NotThere(f"no rule {asked.number('fault'):g}")
+    raise NotThere(f"no rule {fields.number('fault'):g}")
 
 
-async def _limits(server: Loopback, asked: RequestFields) -> Any:
+async def _limits(server: Loopback, fields: RequestFields) -> Any:
     """What is limited; `active` lists what is enforced from now on."""
-    if "active" in asked:
+    if "active" in fields:
         try:
-            server.limits.active = {Limit(one) for one in asked.many("active")}
+            server.limits.active = {Limit(one) for one in fields.many("active")}
         except ValueError as error:
             raise BadRequest(str(error)) from None
-    return view.limits(server.limits)
+    return views.limits(server.limits)
 
 
-async def _jump(server: Loopback, asked: RequestFields) -> Any:
+async def _jump(server: Loopback, fields: RequestFields) -> Any:
     """Let so many `seconds` have passed for limits, interactions and slow answers."""
     try:
-        server.jump(asked.number("seconds"))
+        server.jump(fields.number("seconds"))
     except ValueError as error:
         raise BadRequest(str(error)) from None
     return {"now": server.clock()}
@@ -147,7 +149,7 @@ def _cue(follow: Direction, *fields: str) -> WorldAction:
     return WorldAction(follow, frozenset(fields))
 
 
-CUES: Final = {
+WORLD_ACTIONS: Final = {
     "world": _cue(_world),
     "messages": _cue(_messages, "channel"),
     "calls": _cue(_calls, "method", "path", "status", "at_least", "timeout"),

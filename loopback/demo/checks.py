@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from loopback.agent import canned_replies as stories
+from loopback.agent import canned_replies
 from loopback.state import components
 from loopback.state.entities import Message
 
@@ -21,7 +21,7 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Played:
+class Conversation:
     """The bot's messages of a played conversation, oldest first: those in ann's and ben's thread, and three of them."""
 
     ann: Sequence[Message]
@@ -31,20 +31,20 @@ class Played:
     last: Message | None = None
 
 
-def check_scripted(played: Played) -> list[Check]:
+def check_scripted(played: Conversation) -> list[Check]:
     """The checks for the conversation with the scripted agent."""
     return [
-        _complete("ann's first answer is complete", played.ann, stories.RETRY),
-        _complete("ben's answer is complete", played.ben, f"{stories.CAUSE}\n{stories.FIXED}"),
+        _complete("ann's first answer is complete", played.ann, canned_replies.RETRY),
+        _complete("ben's answer is complete", played.ben, f"{canned_replies.CAUSE}\n{canned_replies.FIXED}"),
         _overlap(played),
         _answered(played.card),
         _cancelled(played.cancelled),
-        _complete("the message after the cancel is answered", played.ann, stories.WORST),
+        _complete("the message after the cancel is answered", played.ann, canned_replies.WORST),
         *check_shape(played),
     ]
 
 
-def check_plain(played: Played) -> list[Check]:
+def check_plain(played: Conversation) -> list[Check]:
     """The checks that hold for any agent."""
     return [
         _not_empty("ann has an answer", played.ann),
@@ -53,7 +53,7 @@ def check_plain(played: Played) -> list[Check]:
     ]
 
 
-def check_shape(played: Played) -> list[Check]:
+def check_shape(played: Conversation) -> list[Check]:
     """No placeholder is left, and nothing was ever too long."""
     everything = [*played.ann, *played.ben]
     placeholders = {message.history[0][1] for message in everything if len(message.history) > 1}
@@ -75,7 +75,7 @@ def _not_empty(what: str, messages: Iterable[Message]) -> Check:
     return Check(what, _if(not any(message.content for message in messages), "nothing was said"))
 
 
-def _overlap(played: Played) -> Check:
+def _overlap(played: Conversation) -> Check:
     what = "both threads were answered at the same time"
     spans = [_span(messages) for messages in (played.ann, played.ben)]
     begin, end = max(first for first, _ in spans), min(last for _, last in spans)
@@ -101,7 +101,7 @@ def _cancelled(message: Message | None) -> Check:
         return Check(what, "it never began")
     if "cancelled" not in message.content.lower():
         return Check(what, f"it ends with {message.content[-60:]!r}")
-    return Check(what, _if(f"**{stories.MODULES[-1]}**" in message.content, "it was told to its end"))
+    return Check(what, _if(f"**{canned_replies.MODULES[-1]}**" in message.content, "it was told to its end"))
 
 
 def _if(wrong: bool, how: str) -> str:  # noqa: FBT001 - reads as a sentence where it stands

@@ -10,7 +10,7 @@ from loopback.state.entities import Channel, Thread
 from loopback.state.errors import DiscordError
 from loopback.state.outcome import Outcome
 
-from .scenario import Stage, offers
+from .scenario import DemoLab, offers
 
 HELP: Final = """\
 Type to talk. In the channel the bot is mentioned for you, and opens a thread.
@@ -26,11 +26,11 @@ _PATIENCE: Final = 10.0  # seconds until a thread or a button that does not come
 class Console:
     """Turns lines into what ann or ben does. `place` is where the next words go."""
 
-    def __init__(self, stage: Stage, terminal: Terminal) -> None:
-        self._stage = stage
+    def __init__(self, lab: DemoLab, terminal: Terminal) -> None:
+        self._lab = lab
         self._terminal = terminal
-        self._who = stage.ann
-        self.place: Channel = stage.channel
+        self._who = lab.ann
+        self.place: Channel = lab.channel
 
     async def run(self, lines: AsyncIterator[str]) -> None:
         """Take lines, one after another, until they end or one says /quit."""
@@ -51,7 +51,7 @@ class Console:
 
     def threads(self) -> list[Thread]:
         """The channel's threads, oldest first."""
-        return self._stage.discord.world.threads_of(self._stage.channel)
+        return self._lab.discord.world.threads_of(self._lab.channel)
 
     async def _take(self, line: str) -> None:
         command, _, rest = line.partition(" ")
@@ -62,11 +62,11 @@ class Console:
                 for number, thread in enumerate(self.threads(), 1):
                     self._terminal.say(f"  {number}  {thread.name}", "dim")
             case "/channel", _:
-                self.place = self._stage.channel
+                self.place = self._lab.channel
             case "/thread", number if number.isdecimal() and 0 < int(number) <= len(self.threads()):
                 self.place = self.threads()[int(number) - 1]
             case "/as", ("ann" | "ben") as name:
-                self._who = self._stage.ann if name == "ann" else self._stage.ben
+                self._who = self._lab.ann if name == "ann" else self._lab.ben
             case "/click", label if label:
                 await self._click(label)
             case (("/help" | "/thread" | "/as" | "/click"), _):
@@ -81,13 +81,13 @@ class Console:
             await self._who.say(self.place, text)
             return
         # Whoever has watched the conversation above mentions the bot themselves.
-        request = text.removeprefix(f"@{self._stage.bot.name} ")
-        message = await self._who.say(self.place, f"{self._stage.bot.mention} {request}")
+        request = text.removeprefix(f"@{self._lab.bot.name} ")
+        message = await self._who.say(self.place, f"{self._lab.bot.mention} {request}")
         self.place = await self._who.sees_thread(message, timeout=_PATIENCE)
 
     async def _click(self, label: str) -> None:
         try:
-            message = await self._who.sees(self.place, offers(label), by=self._stage.bot, timeout=_PATIENCE)
+            message = await self._who.sees(self.place, offers(label), by=self._lab.bot, timeout=_PATIENCE)
         except AssertionError:
             self._terminal.say(f"  there is no button {label!r} to press here", "red")
             return

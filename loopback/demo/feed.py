@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from loopback.demo.terminal import COLOURS, Block, Button, Terminal
-from loopback.state import components, events
+from loopback.state import components, world_events
 from loopback.state.entities import Bot, Interaction, InteractionType, Message, MessageType, Thread
 from loopback.state.world import World
 
@@ -22,17 +22,17 @@ class Feed:
         self._terminal = terminal
         self._colours: dict[int, str] = {}
 
-    def __call__(self, event: events.Event) -> None:
+    def __call__(self, event: world_events.Event) -> None:
         """Show what the event changed."""
         match event:
-            case events.MessageCreated(message) | events.MessageEdited(message) if message.type in _SHOWN:
+            case world_events.MessageCreated(message) | world_events.MessageEdited(message) if message.type in _SHOWN:
                 self._terminal.show(message.id, self._block(message))
-            case events.MessageDeleted(message):
+            case world_events.MessageDeleted(message):
                 self._terminal.forget(message.id)
-            case events.MessagesDeleted(messages):
+            case world_events.MessagesDeleted(messages):
                 for message in messages:
                     self._terminal.forget(message.id)
-            case events.InteractionCreated(interaction):
+            case world_events.InteractionCreated(interaction):
                 self._note(interaction)
             case _:
                 pass

@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any, Final, TextIO, TypeVar
 
 from loopback.bot_process import BotProcess, alive, running, unless
-from loopback.demo.checks import Check, Played, check_plain, check_scripted
+from loopback.demo.checks import Check, Conversation, check_plain, check_scripted
 from loopback.demo.console import HELP, Console
 from loopback.demo.feed import Feed, name_in
 from loopback.demo.keyboard import typed_lines
 from loopback.demo.terminal import Terminal
 from loopback.server import Loopback
 
-from .scenario import Stage, play_plain, play_scripted
+from .scenario import DemoLab, run_plain, run_scripted
 
 T = TypeVar("T")
 
@@ -36,7 +36,7 @@ class DemoFailed(Exception):
     """The demo cannot go on; the text says why."""
 
 
-async def demo(*, bot: Callable[[Stage], list[str]], once: bool, scripted: bool, out: TextIO, workdir: Path) -> int:
+async def demo(*, bot: Callable[[DemoLab], list[str]], once: bool, scripted: bool, out: TextIO, workdir: Path) -> int:
     """Play a conversation, then hand it over to the terminal, or with `once` check that it went right.
 
     `bot` writes its configuration for the stage and returns the argv of the bot process, whose output goes to
@@ -45,7 +45,7 @@ async def demo(*, bot: Callable[[Stage], list[str]], once: bool, scripted: bool,
     1 if `once` is not done.
     """
     async with Loopback(port=0) as discord, _interrupts() as interrupted:
-        stage = Stage.furnish(discord, "ann", "ben", token=secrets.token_urlsafe(24), workdir=workdir)
+        lab = DemoLab.furnish(discord, "ann", "ben", token=secrets.token_urlsafe(24), workdir=workdir)
         terminal = Terminal(out, lambda some_id: name_in(discord.world, some_id))
         discord.world.listeners.append(Feed(discord.world, terminal))
         terminal.say("Threadline demo", "bold")
@@ -53,8 +53,8 @@ async def demo(*, bot: Callable[[Stage], list[str]], once: bool, scripted: bool,
         terminal.say(f"The same in a browser: {discord.page}\n")
         if not once and out.isatty():
             _open_page(discord.page_once())
-        async with _drawn(terminal), running(bot(stage), workdir / "bot.log") as process:
-            show = _Show(stage, terminal, process, interrupted, scripted=scripted)
+        async with _drawn(terminal), running(bot(lab), workdir / "bot.log") as process:
+            show = _Show(lab, terminal, process, interrupted, scripted=scripted)
             try:
                 return await (show.play_and_check() if once else show.play_and_hand_over())
             except (DemoFailed, AssertionError) as failed:
@@ -74,9 +74,9 @@ class _Show:
     """One run of the demo with everything set up."""
 
     def __init__(
-        self, stage: Stage, terminal: Terminal, process: BotProcess, interrupted: asyncio.Event, *, scripted: bool
+        self, lab: DemoLab, terminal: Terminal, process: BotProcess, interrupted: asyncio.Event, *, scripted: bool
     ) -> None:
-        self._stage = stage
+        self._lab = lab
         self._terminal = terminal
         self._process = process
         self._interrupted = interrupted
@@ -106,11 +106,11 @@ class _Show:
 
     async def play_and_hand_over(self) -> int:
         """Play, then take lines from stdin until they end."""
-        console = Console(self._stage, self._terminal)
+        console = Console(self._lab, self._terminal)
         async with typed_lines(sys.stdin, console.prompt, echo=not self._terminal.live) as lines:
             if await self._unless_ended(self._play()) is not None:
                 self._terminal.draw(everything=True)
-                self._terminal.say(f"Your turn, here or at {self._stage.discord.page}", "bold")
+                self._terminal.say(f"Your turn, here or at {self._lab.discord.page}", "bold")
                 self._terminal.say(f"{HELP}\n", "dim")
                 await self._unless_ended(console.run(lines))
         self._terminal.footer = None
@@ -119,9 +119,9 @@ class _Show:
         await self._process.stop()
         return 0
 
-    async def _play(self) -> Played:
-        await self._stage.discord.connected(self._stage.bot, timeout=CONNECT_SECONDS)
-        return await (play_scripted(self._stage) if self._scripted else play_plain(self._stage))
+    async def _play(self) -> Conversation:
+        await self._lab.discord.connected(self._lab.bot, timeout=CONNECT_SECONDS)
+        return await (run_scripted(self._lab) if self._scripted else run_plain(self._lab))
 
     async def _unless_ended(self, work: Coroutine[Any, Any, T]) -> T | None:
         """The work's result, or None if a person interrupts. Raises DemoFailed if the bot ends first."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from loopback.agent import canned_replies as stories
-from loopback.demo.checks import Played
+from loopback.agent import canned_replies
+from loopback.demo.checks import Conversation
 from loopback.harness import Lab
 from loopback.state import components
 from loopback.state.entities import Message, Thread
@@ -29,90 +29,90 @@ SETTLED: Final = 8.0
 
 
 @dataclass(kw_only=True)
-class Stage(Lab):
+class DemoLab(Lab):
     """Who and what is there: ann and ben. `workdir` exists, and is the demo's own."""
 
     workdir: Path
 
 
-async def play_scripted(stage: Stage) -> Played:
+async def run_scripted(lab: DemoLab) -> Conversation:
     """Play with the scripted agent, whose stories these are. Raises AssertionError if an answer never comes."""
     streaming = asyncio.Event()
     try:
         async with asyncio.TaskGroup() as people:
-            first = people.create_task(_ann_asks(stage, streaming), name="ann")
-            second = people.create_task(_ben_asks(stage, streaming), name="ben")
+            first = people.create_task(_ann_asks(lab, streaming), name="ann")
+            second = people.create_task(_ben_asks(lab, streaming), name="ben")
     except* AssertionError as missing:
         raise missing.exceptions[0] from None
     ann_thread, (ben_thread, card) = first.result(), second.result()
     await asyncio.sleep(READING)
-    cancelled = await _ann_cancels(stage, ann_thread)
+    cancelled = await _ann_cancels(lab, ann_thread)
     await asyncio.sleep(READING)
-    await stage.ann.say(ann_thread, "Then only the worst one, in one line.")
-    last = await _sees(stage, stage.ann, ann_thread, lambda message: stories.WORST in message.content)
-    return Played(stage.said_by_bot(ann_thread), stage.said_by_bot(ben_thread), card, cancelled, last)
+    await lab.ann.say(ann_thread, "Then only the worst one, in one line.")
+    last = await _sees(lab, lab.ann, ann_thread, lambda message: canned_replies.WORST in message.content)
+    return Conversation(lab.said_by_bot(ann_thread), lab.said_by_bot(ben_thread), card, cancelled, last)
 
 
-async def _ann_asks(stage: Stage, streaming: asyncio.Event) -> Thread:
-    thread = await stage.thread("how does our retry logic work?")
-    begin, end = stories.RETRY.splitlines()[0], stories.RETRY.splitlines()[-1]
-    await _sees(stage, stage.ann, thread, lambda message: begin in message.content)
+async def _ann_asks(lab: DemoLab, streaming: asyncio.Event) -> Thread:
+    thread = await lab.thread("how does our retry logic work?")
+    begin, end = canned_replies.RETRY.splitlines()[0], canned_replies.RETRY.splitlines()[-1]
+    await _sees(lab, lab.ann, thread, lambda message: begin in message.content)
     streaming.set()
-    await _sees(stage, stage.ann, thread, lambda message: end in message.content)
+    await _sees(lab, lab.ann, thread, lambda message: end in message.content)
     return thread
 
 
-async def _ben_asks(stage: Stage, streaming: asyncio.Event) -> tuple[Thread, Message]:
+async def _ben_asks(lab: DemoLab, streaming: asyncio.Event) -> tuple[Thread, Message]:
     await streaming.wait()
-    thread = await stage.thread("the due date test fails on leap days, please fix it", stage.ben)
-    card = await _sees(stage, stage.ben, thread, offers("Allow once"))
+    thread = await lab.thread("the due date test fails on leap days, please fix it", lab.ben)
+    card = await _sees(lab, lab.ben, thread, offers("Allow once"))
     await asyncio.sleep(READING)
-    if not (await stage.ben.click(card, "Allow once")).acknowledged:
+    if not (await lab.ben.click(card, "Allow once")).acknowledged:
         raise AssertionError("the press was not answered in time")
-    await _sees(stage, stage.ben, thread, lambda message: stories.FIXED in message.content)
+    await _sees(lab, lab.ben, thread, lambda message: canned_replies.FIXED in message.content)
     return thread, card
 
 
-async def _ann_cancels(stage: Stage, thread: Thread) -> Message:
-    await stage.ann.say(thread, "Great. Now review every module, please.")
-    third = f"**{stories.MODULES[2]}**"
-    await _sees(stage, stage.ann, thread, lambda message: third in message.content)
-    if not (await stage.ann.slash(thread, "cancel")).acknowledged:
+async def _ann_cancels(lab: DemoLab, thread: Thread) -> Message:
+    await lab.ann.say(thread, "Great. Now review every module, please.")
+    third = f"**{canned_replies.MODULES[2]}**"
+    await _sees(lab, lab.ann, thread, lambda message: third in message.content)
+    if not (await lab.ann.slash(thread, "cancel")).acknowledged:
         raise AssertionError("/cancel was not answered in time")
     return await _sees(
-        stage, stage.ann, thread, lambda message: third in message.content and "cancelled" in message.content.lower()
+        lab, lab.ann, thread, lambda message: third in message.content and "cancelled" in message.content.lower()
     )
 
 
-async def play_plain(stage: Stage) -> Played:
+async def run_plain(lab: DemoLab) -> Conversation:
     """Play with a real agent: two plain requests at once. Raises AssertionError if an answer never comes."""
     requests = (
-        (stage.ann, "in two or three sentences, what is a race condition?"),
-        (stage.ben, "in one sentence, what makes a request idempotent?"),
+        (lab.ann, "in two or three sentences, what is a race condition?"),
+        (lab.ben, "in one sentence, what makes a request idempotent?"),
     )
     try:
         async with asyncio.TaskGroup() as people:
-            asked = [people.create_task(_settled(stage, *request), name=request[0].name) for request in requests]
+            asked = [people.create_task(_settled(lab, *request), name=request[0].name) for request in requests]
     except* AssertionError as missing:
         raise missing.exceptions[0] from None
-    ann, ben = (stage.said_by_bot(task.result()) for task in asked)
-    return Played(ann, ben)
+    ann, ben = (lab.said_by_bot(task.result()) for task in asked)
+    return Conversation(ann, ben)
 
 
-async def _settled(stage: Stage, person: User, request: str) -> Thread:
+async def _settled(lab: DemoLab, person: User, request: str) -> Thread:
     """Ask, and wait until the answer is there and no longer changes."""
-    thread = await stage.thread(request, person)
-    await _sees(stage, person, thread, lambda message: len(message.history) > 1, REAL_PATIENCE)
-    while await _changes(stage, thread, [message.content for message in stage.said_by_bot(thread)]):
+    thread = await lab.thread(request, person)
+    await _sees(lab, person, thread, lambda message: len(message.history) > 1, REAL_PATIENCE)
+    while await _changes(lab, thread, [message.content for message in lab.said_by_bot(thread)]):
         pass
     return thread
 
 
-async def _changes(stage: Stage, thread: Thread, before: list[str]) -> bool:
+async def _changes(lab: DemoLab, thread: Thread, before: list[str]) -> bool:
     """Whether what the bot said there becomes other than `before` within `SETTLED` seconds."""
     try:
-        await stage.discord.until(
-            lambda: [message.content for message in stage.said_by_bot(thread)] != before, timeout=SETTLED
+        await lab.discord.until(
+            lambda: [message.content for message in lab.said_by_bot(thread)] != before, timeout=SETTLED
         )
     except TimeoutError:
         return False
@@ -120,9 +120,9 @@ async def _changes(stage: Stage, thread: Thread, before: list[str]) -> bool:
 
 
 async def _sees(
-    stage: Stage, person: User, thread: Thread, wanted: Callable[[Message], bool], patience: float = PATIENCE
+    lab: DemoLab, person: User, thread: Thread, wanted: Callable[[Message], bool], patience: float = PATIENCE
 ) -> Message:
-    return await person.sees(thread, wanted, by=stage.bot, timeout=patience)
+    return await person.sees(thread, wanted, by=lab.bot, timeout=patience)
 
 
 def offers(label: str) -> Callable[[Message], bool]:

@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from loopback.payloads import interactions as interaction_payloads
-from loopback.payloads import messages as message_payloads
+from loopback.payloads import interaction_payloads, message_payloads
 from loopback.payloads import objects as payloads
-from loopback.state import events
+from loopback.state import world_events
 from loopback.state.entities import Bot, Channel, Json, Message, Thread
 from loopback.state.permissions import Permission
 from loopback.state.world import World
@@ -34,80 +33,90 @@ def shard_of(guild_id: int | None, shards: int) -> int:
     return 0 if guild_id is None else (guild_id >> 22) % shards
 
 
-def guild_of(event: events.Event) -> int | None:
+def guild_of(event: world_events.Event) -> int | None:
     """The guild that an event belongs to, None for a DM's."""
     match event:
         case (
-            events.MessageCreated(message)
-            | events.MessageEdited(message)
-            | events.MessageDeleted(message)
-            | events.ReactionAdded(message)
-            | events.ReactionRemoved(message)
-            | events.ReactionsCleared(message)
+            world_events.MessageCreated(message)
+            | world_events.MessageEdited(message)
+            | world_events.MessageDeleted(message)
+            | world_events.ReactionAdded(message)
+            | world_events.ReactionRemoved(message)
+            | world_events.ReactionsCleared(message)
         ):
             return message.guild_id
-        case events.MessagesDeleted(messages):
+        case world_events.MessagesDeleted(messages):
             return messages[0].guild_id
-        case events.TypingStarted(place) | events.ChannelCreated(place) | events.ChannelUpdated(place):
+        case (
+            world_events.TypingStarted(place) | world_events.ChannelCreated(place) | world_events.ChannelUpdated(place)
+        ):
             return place.guild_id
-        case events.PinsChanged(place) | events.WebhooksChanged(place):
+        case world_events.PinsChanged(place) | world_events.WebhooksChanged(place):
             return place.guild_id
-        case events.ChannelDeleted(place) | events.ThreadCreated(place) | events.ThreadUpdated(place):
+        case world_events.ChannelDeleted(place) | world_events.ThreadCreated(place) | world_events.ThreadUpdated(place):
             return place.guild_id
-        case events.ThreadDeleted(place) | events.ThreadMembersChanged(place):
+        case world_events.ThreadDeleted(place) | world_events.ThreadMembersChanged(place):
             return place.guild_id
-        case events.MemberJoined(guild) | events.MemberChanged(guild) | events.MemberLeft(guild):
+        case world_events.MemberJoined(guild) | world_events.MemberChanged(guild) | world_events.MemberLeft(guild):
             return guild.id
-        case events.RoleCreated(guild):
+        case world_events.RoleCreated(guild):
             return guild.id
-        case events.InteractionCreated(interaction) | events.InteractionAnswered(interaction):
+        case world_events.InteractionCreated(interaction) | world_events.InteractionAnswered(interaction):
             return interaction.guild_id
-        case events.CommandsChanged():
+        case world_events.CommandsChanged():
             return None
 
 
-def translate(world: World, event: events.Event, bot: Bot, intents: int) -> Iterator[Dispatch]:
+def translate(world: World, event: world_events.Event, bot: Bot, intents: int) -> Iterator[Dispatch]:
     """The (name, payload) pairs that the bot gets for the event, none when it may not see it or did not ask for it."""
     match event:
-        case events.MessageCreated() | events.MessageEdited() | events.MessageDeleted():
+        case world_events.MessageCreated() | world_events.MessageEdited() | world_events.MessageDeleted():
             yield from _message(world, event, bot, intents)
-        case events.MessagesDeleted((first, *_) as gone):
+        case world_events.MessagesDeleted((first, *_) as gone):
             if _reaches(world, first, bot, intents, GUILD_MESSAGES, DIRECT_MESSAGES):
                 yield "MESSAGE_DELETE_BULK", {"ids": [str(message.id) for message in gone], **_place(first)}
-        case events.ReactionAdded() | events.ReactionRemoved() | events.ReactionsCleared():
+        case world_events.ReactionAdded() | world_events.ReactionRemoved() | world_events.ReactionsCleared():
             yield from _reaction(world, event, bot, intents)
-        case events.TypingStarted(channel, user_id):
+        case world_events.TypingStarted(channel, user_id):
             wanted = GUILD_MESSAGE_TYPING if channel.guild_id is not None else DIRECT_MESSAGE_TYPING
             if intents & wanted and world.reads(channel, bot.id):
                 yield "TYPING_START", _typing(world, channel, user_id)
-        case events.ChannelCreated(channel) | events.ChannelUpdated(channel) | events.ChannelDeleted(channel):
-            name = {events.ChannelCreated: "CREATE", events.ChannelUpdated: "UPDATE", events.ChannelDeleted: "DELETE"}
+        case (
+            world_events.ChannelCreated(channel)
+            | world_events.ChannelUpdated(channel)
+            | world_events.ChannelDeleted(channel)
+        ):
+            name = {
+                world_events.ChannelCreated: "CREATE",
+                world_events.ChannelUpdated: "UPDATE",
+                world_events.ChannelDeleted: "DELETE",
+            }
             if intents & GUILDS and channel.guild_id is not None and _sees(world, channel, bot):
                 yield f"CHANNEL_{name[type(event)]}", payloads.channel(world, channel, bot.id)
         case (
-            events.ThreadCreated(thread)
-            | events.ThreadUpdated(thread)
-            | events.ThreadDeleted(thread)
-            | events.ThreadMembersChanged(thread)
+            world_events.ThreadCreated(thread)
+            | world_events.ThreadUpdated(thread)
+            | world_events.ThreadDeleted(thread)
+            | world_events.ThreadMembersChanged(thread)
         ):
             if intents & GUILDS and (_sees(world, thread, bot) or _was_removed(event, bot)):
                 yield from _thread(world, event, thread, bot, intents)
-        case events.PinsChanged(channel):
+        case world_events.PinsChanged(channel):
             if (intents & GUILDS or channel.guild_id is None) and _sees(world, channel, bot):
                 pinned = None if channel.last_pin is None else payloads.moment(channel.last_pin)
                 yield "CHANNEL_PINS_UPDATE", {**_at(channel), "last_pin_timestamp": pinned}
-        case events.WebhooksChanged(channel):
+        case world_events.WebhooksChanged(channel):
             if intents & GUILD_WEBHOOKS and _sees(world, channel, bot):
                 yield "WEBHOOKS_UPDATE", _at(channel)
-        case events.MemberJoined() | events.MemberChanged() | events.MemberLeft():
+        case world_events.MemberJoined() | world_events.MemberChanged() | world_events.MemberLeft():
             yield from _member(world, event, bot, intents)
-        case events.RoleCreated(guild, role):
+        case world_events.RoleCreated(guild, role):
             if intents & GUILDS and bot.id in guild.members:
                 yield "GUILD_ROLE_CREATE", {"guild_id": str(guild.id), "role": payloads.role(role)}
-        case events.InteractionCreated(interaction):
+        case world_events.InteractionCreated(interaction):
             if interaction.bot is bot:
                 yield "INTERACTION_CREATE", interaction_payloads.created(world, interaction)
-        case events.InteractionAnswered() | events.CommandsChanged():
+        case world_events.InteractionAnswered() | world_events.CommandsChanged():
             return
 
 
@@ -115,8 +124,8 @@ def _sees(world: World, channel: Channel, bot: Bot) -> bool:
     return bool(world.permissions(channel, bot.id) & Permission.VIEW_CHANNEL)
 
 
-def _was_removed(event: events.Event, bot: Bot) -> bool:
-    return isinstance(event, events.ThreadMembersChanged) and bot.id in event.removed
+def _was_removed(event: world_events.Event, bot: Bot) -> bool:
+    return isinstance(event, world_events.ThreadMembersChanged) and bot.id in event.removed
 
 
 def _reaches(world: World, message: Message, bot: Bot, intents: int, in_guild: int, direct: int) -> bool:
@@ -128,7 +137,7 @@ def _reaches(world: World, message: Message, bot: Bot, intents: int, in_guild: i
 
 def _message(
     world: World,
-    event: events.MessageCreated | events.MessageEdited | events.MessageDeleted,
+    event: world_events.MessageCreated | world_events.MessageEdited | world_events.MessageDeleted,
     bot: Bot,
     intents: int,
 ) -> Iterator[Dispatch]:
@@ -136,11 +145,11 @@ def _message(
     if not _reaches(world, message, bot, intents, GUILD_MESSAGES, DIRECT_MESSAGES):
         return
     match event:
-        case events.MessageCreated():
+        case world_events.MessageCreated():
             yield "MESSAGE_CREATE", message_payloads.event_message(world, message, bot.id, intents)
-        case events.MessageEdited():
+        case world_events.MessageEdited():
             yield "MESSAGE_UPDATE", message_payloads.event_message(world, message, bot.id, intents)
-        case events.MessageDeleted():
+        case world_events.MessageDeleted():
             yield "MESSAGE_DELETE", {"id": str(message.id), **_place(message)}
 
 
@@ -158,7 +167,7 @@ def _at(channel: Channel) -> Json:
 
 def _reaction(
     world: World,
-    event: events.ReactionAdded | events.ReactionRemoved | events.ReactionsCleared,
+    event: world_events.ReactionAdded | world_events.ReactionRemoved | world_events.ReactionsCleared,
     bot: Bot,
     intents: int,
 ) -> Iterator[Dispatch]:
@@ -167,14 +176,14 @@ def _reaction(
         return
     payload = {"message_id": str(message.id), **_place(message)}
     match event:
-        case events.ReactionsCleared(emoji=None):
+        case world_events.ReactionsCleared(emoji=None):
             yield "MESSAGE_REACTION_REMOVE_ALL", payload
-        case events.ReactionsCleared(emoji=str(emoji)):
+        case world_events.ReactionsCleared(emoji=str(emoji)):
             yield "MESSAGE_REACTION_REMOVE_EMOJI", {**payload, "emoji": message_payloads.emoji(emoji)}
-        case events.ReactionRemoved(_, user_id, emoji):
+        case world_events.ReactionRemoved(_, user_id, emoji):
             one = {"user_id": str(user_id), "emoji": message_payloads.emoji(emoji), "burst": False, "type": 0}
             yield "MESSAGE_REACTION_REMOVE", {**payload, **one}
-        case events.ReactionAdded(_, user_id, emoji):
+        case world_events.ReactionAdded(_, user_id, emoji):
             one = {"user_id": str(user_id), "emoji": message_payloads.emoji(emoji), "burst": False, "type": 0}
             one["message_author_id"] = str(message.author_id)
             if message.guild_id is not None:
@@ -191,16 +200,16 @@ def _typing(world: World, channel: Channel, user_id: int) -> Json:
     return payload
 
 
-def _thread(world: World, event: events.Event, thread: Thread, bot: Bot, intents: int) -> Iterator[Dispatch]:
+def _thread(world: World, event: world_events.Event, thread: Thread, bot: Bot, intents: int) -> Iterator[Dispatch]:
     match event:
-        case events.ThreadCreated():
+        case world_events.ThreadCreated():
             yield "THREAD_CREATE", {**payloads.thread(thread, bot.id), "newly_created": True}
-        case events.ThreadUpdated():
+        case world_events.ThreadUpdated():
             yield "THREAD_UPDATE", payloads.thread(thread, bot.id)
-        case events.ThreadDeleted():
+        case world_events.ThreadDeleted():
             kept = ("id", "guild_id", "parent_id", "type")
             yield "THREAD_DELETE", {key: payloads.thread(thread, bot.id)[key] for key in kept}
-        case events.ThreadMembersChanged(_, added, removed):
+        case world_events.ThreadMembersChanged(_, added, removed):
             # Without the members intent a bot hears only of itself.
             if not intents & GUILD_MEMBERS and bot.id not in added and bot.id not in removed:
                 return
@@ -231,28 +240,31 @@ def _thread_members(world: World, thread: Thread, added: tuple[int, ...], remove
 
 
 def _member(
-    world: World, event: events.MemberJoined | events.MemberChanged | events.MemberLeft, bot: Bot, intents: int
+    world: World,
+    event: world_events.MemberJoined | world_events.MemberChanged | world_events.MemberLeft,
+    bot: Bot,
+    intents: int,
 ) -> Iterator[Dispatch]:
     guild, member = event.guild, event.member
     own = member.user_id == bot.id
     where = {"guild_id": str(guild.id)}
     match event:
-        case events.MemberJoined() if own:
+        case world_events.MemberJoined() if own:
             if intents & GUILDS:
                 created = payloads.guild_create(world, guild, bot.id, members=bool(intents & GUILD_MEMBERS))
                 # What was never unavailable says nothing about it: so libraries tell a join from a start.
                 del created["unavailable"]
                 yield "GUILD_CREATE", created
-        case events.MemberLeft() if own:
+        case world_events.MemberLeft() if own:
             if intents & GUILDS:
                 yield "GUILD_DELETE", {"id": str(guild.id)}
-        case events.MemberChanged() if own and intents & GUILDS:
+        case world_events.MemberChanged() if own and intents & GUILDS:
             yield "GUILD_MEMBER_UPDATE", {**payloads.member(world, member), **where}
         case _ if bot.id not in guild.members or not intents & GUILD_MEMBERS:
             return
-        case events.MemberJoined():
+        case world_events.MemberJoined():
             yield "GUILD_MEMBER_ADD", {**payloads.member(world, member), **where}
-        case events.MemberChanged():
+        case world_events.MemberChanged():
             yield "GUILD_MEMBER_UPDATE", {**payloads.member(world, member), **where}
-        case events.MemberLeft():
+        case world_events.MemberLeft():
             yield "GUILD_MEMBER_REMOVE", {**where, "user": payloads.user(world.accounts[member.user_id])}

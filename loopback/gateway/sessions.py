@@ -15,9 +15,9 @@ from typing import Final, Protocol
 
 from loopback.payloads import objects as payloads
 from loopback.rest.conformance import Violations
-from loopback.state import events
+from loopback.state import world_events
 from loopback.state.entities import Bot, Guild, Json
-from loopback.state.faults import Faults, Turbulence
+from loopback.state.faults import Faults, GatewayFault
 from loopback.state.world import World
 
 from . import dispatch
@@ -121,7 +121,7 @@ class GatewaySessions:
         self._sessions: dict[str, GatewaySession] = {}
         world.listeners.append(self.hear)
 
-    def hear(self, event: events.Event) -> None:
+    def hear(self, event: world_events.Event) -> None:
         """Pass an event of the world to every session that may have it."""
         guild_id = dispatch.guild_of(event)
         for session in self._sessions.values():
@@ -134,11 +134,11 @@ class GatewaySessions:
     def _deliver(self, session: GatewaySession, name: str, payload: Json) -> None:
         self._violations.see_event(name, payload)
         match self._faults.strike_event(name, session.bot):
-            case Turbulence.LOST:
+            case GatewayFault.LOST:
                 pass
-            case Turbulence.SWAPPED:
+            case GatewayFault.SWAPPED:
                 session.hold(name, payload)
-            case Turbulence.TWICE:
+            case GatewayFault.TWICE:
                 session.dispatch(name, payload)
                 session.dispatch(name, payload)
             case None:

@@ -32,7 +32,7 @@ class RestCall:
     fault: str | None = None
 
 
-class Record(list[RestCall]):
+class CallLog(list[RestCall]):
     """The calls so far, oldest first; beyond CALLS_KEPT the older half is dropped."""
 
     def note(self, call: RestCall) -> None:

@@ -17,16 +17,16 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from loopback.state import attachment_urls as addresses
+from loopback.state import attachment_urls
 from loopback.state.clock import Clock
 from loopback.state.entities import Bot
 from loopback.state.errors import DiscordError, Reason
-from loopback.state.faults import Faults, Trouble
+from loopback.state.faults import Faults, RestFault
 from loopback.state.world import World
 
 from . import bodies
 from .bodies import Body
-from .call_log import Record, RestCall
+from .call_log import CallLog, RestCall
 from .conformance import Violations
 from .rate_limits import UNLIMITED, Limits, Verdict
 from .routes import ROUTES, Call, Route
@@ -62,7 +62,7 @@ class _Answer:
 class Rest:
     """Serves one world's REST routes. `recorded` is called after each call was noted in `record`."""
 
-    def __init__(self, world: World, conditions: Conditions, record: Record, recorded: Callable[[], None]) -> None:
+    def __init__(self, world: World, conditions: Conditions, record: CallLog, recorded: Callable[[], None]) -> None:
         self._world = world
         self._conditions = conditions
         self._record = record
@@ -145,7 +145,7 @@ class Rest:
         body: Body,
         answer: _Answer,
         started: float,
-        trouble: Trouble | None,
+        trouble: RestFault | None,
     ) -> None:
         path = request.path.removeprefix(PREFIX)
         self._record.note(
@@ -174,7 +174,7 @@ class Rest:
         for message in channel.messages.values() if channel else ():
             for one in message.attachments:
                 if str(one.id) == wanted and one.content is not None:
-                    if not addresses.is_good(self._world, one.id, request.query):
+                    if not attachment_urls.is_good(self._world, one.id, request.query):
                         return web.Response(status=404, text="This content is no longer available.")
                     kind = one.content_type or "application/octet-stream"
                     # A browser must not run what somebody uploaded.
@@ -205,7 +205,7 @@ def _slow_down(verdict: Verdict) -> dict[str, Any]:
     return {**body, "code": rule.code}
 
 
-def _respond(request: web.Request, answer: _Answer, trouble: Trouble | None) -> web.Response:
+def _respond(request: web.Request, answer: _Answer, trouble: RestFault | None) -> web.Response:
     if trouble is not None and trouble.cuts:
         _cut(request, with_reset=trouble.reset)
         return web.Response(status=500)

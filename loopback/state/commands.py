@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from . import events
-from . import field_types as shapes
+from . import field_types, world_events
 from .entities import Account, Bot, Channel, Json, Role
 from .errors import FormErrors, invalid
 from .world import World
@@ -38,7 +37,7 @@ Value = str | int | float | bool | Account | Channel | Role
 def register(world: World, bot: Bot, guild_id: int | None, bodies: list[Json]) -> list[Json]:
     """Replace the bot's commands, global or of one guild; an unchanged name keeps its id. Raises 50035."""
     problems = FormErrors()
-    shapes.check(bodies, ["command"], problems)
+    field_types.check(bodies, ["command"], problems)
     problems.check()
     for index, body in enumerate(bodies):
         _check(body, (index,), problems)
@@ -50,7 +49,7 @@ def register(world: World, bot: Bot, guild_id: int | None, bodies: list[Json]) -
         command_id = old.get((kind, body["name"])) or str(world.snowflake())
         made.append(_command(world, bot, guild_id, body, kind, command_id))
     bot.commands[guild_id] = made
-    world.emit(events.CommandsChanged(bot))
+    world.emit(world_events.CommandsChanged(bot))
     return made
 
 
@@ -96,14 +95,14 @@ def _command(world: World, bot: Bot, guild_id: int | None, body: Json, kind: int
 
 
 @dataclass(frozen=True)
-class Found:
+class AvailableCommand:
     """A command that a person may use, with the bot it belongs to."""
 
     bot: Bot
     command: Json
 
 
-def available(guild_id: int | None, bots: list[Bot], kind: int = SLASH) -> list[Found]:
+def available(guild_id: int | None, bots: list[Bot], kind: int = SLASH) -> list[AvailableCommand]:
     """The commands of `bots` in a guild, or a DM; a guild's own one hides the global one of that name."""
     found = []
     for bot in bots:
@@ -112,11 +111,13 @@ def available(guild_id: int | None, bots: list[Bot], kind: int = SLASH) -> list[
         shared = [one for one in bot.commands.get(None, []) if (one["type"], one["name"]) not in hidden]
         if guild_id is None:
             shared = [one for one in shared if one.get("dm_permission", True)]
-        found += [Found(bot, one) for one in (*own, *shared) if one["type"] == kind]
+        found += [AvailableCommand(bot, one) for one in (*own, *shared) if one["type"] == kind]
     return found
 
 
-def slash_data(found: Found, path: list[str], values: Mapping[str, Value], focused: str | None = None) -> Json:
+def slash_data(
+    found: AvailableCommand, path: list[str], values: Mapping[str, Value], focused: str | None = None
+) -> Json:
     """The `data` of a slash command's interaction; `path` names its sub-commands, `focused` the option being typed.
 
     Raises 50035 for an option that the command does not have, a required one that is missing, or a value of the wrong

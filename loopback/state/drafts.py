@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from . import components
-from . import field_types as shapes
+from . import components, field_types
 from .entities import Json, MessageFlag
 from .errors import DiscordError, FormErrors, Reason
 
@@ -79,7 +78,7 @@ class Draft:
 def read(body: Json, uploads: Sequence[Upload] = ()) -> Draft:
     """The draft of a JSON body and its uploaded files; raises 50035 with every problem at its path, or 40005."""
     problems = FormErrors()
-    shapes.check(body, "message", problems)
+    field_types.check(body, "message", problems)
     problems.check()
     content = body.get("content") or ""
     problems.longest(("content",), content, CONTENT_LENGTH)

@@ -27,7 +27,7 @@ CONNECT: Final = "CONNECT"
 
 
 @dataclass(frozen=True)
-class Trouble:
+class RestFault:
     """What becomes of a call.
 
     `reset` and a `status` come instead of the effect; `answer_lost` after it, with a connection that just ends, or with
@@ -90,7 +90,7 @@ class Trouble:
         return found
 
 
-class Turbulence(StrEnum):
+class GatewayFault(StrEnum):
     """What becomes of a gateway event."""
 
     LOST = "lost"
@@ -105,7 +105,7 @@ class Fault:
     The first `after` that fit are spared, and of the others each is struck with `probability`.
     """
 
-    effect: Trouble | Turbulence
+    effect: RestFault | GatewayFault
     method: str | None = None
     path: str | re.Pattern[str] | None = None
     says: str | re.Pattern[str] | None = None
@@ -180,7 +180,7 @@ class Fault:
         return True
 
 
-class Aim(TypedDict, total=False):
+class FaultTarget(TypedDict, total=False):
     """Whom a rule strikes, and how often: the fields of `Fault` of these names."""
 
     bot: Bot | None
@@ -190,8 +190,8 @@ class Aim(TypedDict, total=False):
     seed: int
 
 
-class CallFault(Aim, total=False):
-    """A rule about REST calls: besides its aim, what becomes of them, as the fields of `Trouble`."""
+class FaultOptions(FaultTarget, total=False):
+    """A rule about REST calls: besides its aim, what becomes of them, as the fields of `RestFault`."""
 
     method: str | None
     path: str | re.Pattern[str] | None
@@ -209,7 +209,7 @@ class CallFault(Aim, total=False):
     shared: bool
 
 
-def for_calls(**rule: Unpack[CallFault]) -> Fault:
+def for_calls(**rule: Unpack[FaultOptions]) -> Fault:
     """A rule that strikes REST calls; raises TypeError for a word it does not know, ValueError for no sense.
 
     `code` is short for Discord's answer with that JSON error code, `edge` for one of the edge's; what else is given
@@ -220,11 +220,11 @@ def for_calls(**rule: Unpack[CallFault]) -> Fault:
         aim["method"] = aim["method"].upper()
     effect = _ready_made(aim.pop("code", None), aim.pop("edge", None))
     effect |= {name: aim.pop(name) for name in _EFFECTS if name in aim}
-    return Fault(Trouble(**effect), **aim)
+    return Fault(RestFault(**effect), **aim)
 
 
 def _ready_made(code: int | None, edge: str | None) -> dict[str, Any]:
-    """The fields of `Trouble` for a code or an answer of the edge; none without both."""
+    """The fields of `RestFault` for a code or an answer of the edge; none without both."""
     if code is not None and edge is not None:
         raise ValueError("one of code and edge")
     if code is not None:
@@ -245,7 +245,7 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(inner)
 
 
-_EFFECTS: Final = tuple(one.name for one in fields(Trouble))
+_EFFECTS: Final = tuple(one.name for one in fields(RestFault))
 
 
 class Faults:
@@ -274,16 +274,16 @@ class Faults:
             rule.remove()
         self._rules = []
 
-    def strike_call(self, method: str, path: str, bot: Bot | None, body: Any = None) -> Trouble | None:
+    def strike_call(self, method: str, path: str, bot: Bot | None, body: Any = None) -> RestFault | None:
         """What becomes of this call; None when it is left alone."""
         for rule in self._rules:
-            if isinstance(rule.effect, Trouble) and rule.fits_call(method, path, bot, body) and rule.takes():
+            if isinstance(rule.effect, RestFault) and rule.fits_call(method, path, bot, body) and rule.takes():
                 return rule.effect
         return None
 
-    def strike_event(self, name: str, bot: Bot) -> Turbulence | None:
+    def strike_event(self, name: str, bot: Bot) -> GatewayFault | None:
         """What becomes of this event; None when it is left alone."""
         for rule in self._rules:
-            if isinstance(rule.effect, Turbulence) and rule.fits_event(name, bot) and rule.takes():
+            if isinstance(rule.effect, GatewayFault) and rule.fits_event(name, bot) and rule.takes():
                 return rule.effect
         return None

@@ -9,8 +9,7 @@ from __future__ import annotations
 import secrets
 from typing import Final
 
-from . import components, events, messages
-from . import modals as forms
+from . import components, messages, modals, world_events
 from .drafts import Draft
 from .entities import (
     Bot,
@@ -61,7 +60,7 @@ def begin(
         origin=origin,
     )
     world.keep_interaction(interaction)
-    world.emit(events.InteractionCreated(interaction))
+    world.emit(world_events.InteractionCreated(interaction))
     return interaction
 
 
@@ -93,7 +92,7 @@ def answer(world: World, interaction_id: int, token: str, body: Json, draft: Dra
             pass
     interaction.answered = world.clock()
     interaction.response = body
-    world.emit(events.InteractionAnswered(interaction))
+    world.emit(world_events.InteractionAnswered(interaction))
     return interaction
 
 
@@ -120,7 +119,7 @@ def _callback_type(interaction: Interaction, body: Json) -> CallbackType:
         raise invalid(("data", "choices"), "BASE_TYPE_MAX_LENGTH", f"Must be {CHOICES} or fewer in length.")
     if kind == CallbackType.MODAL:
         problems = FormErrors()
-        forms.check(data, problems)
+        modals.check(data, problems)
         problems.check()
     return kind
 
@@ -171,7 +170,7 @@ def follow_up(world: World, interaction: Interaction, draft: Draft) -> Message:
         return edit(world, interaction, interaction.original, draft)
     message = _post(world, interaction, draft, loading=False, first=False)
     interaction.followups[message.id] = message
-    world.emit(events.InteractionAnswered(interaction))
+    world.emit(world_events.InteractionAnswered(interaction))
     return message
 
 
@@ -193,11 +192,11 @@ def edit(world: World, interaction: Interaction, message: Message, draft: Draft)
     edited = messages.edit(world, message, draft)
     if message is interaction.original:
         interaction.loading = False
-    world.emit(events.InteractionAnswered(interaction))
+    world.emit(world_events.InteractionAnswered(interaction))
     return edited
 
 
 def delete(world: World, interaction: Interaction, message: Message) -> None:
     """Delete an answer."""
     messages.delete(world, message)
-    world.emit(events.InteractionAnswered(interaction))
+    world.emit(world_events.InteractionAnswered(interaction))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from . import events
+from . import world_events
 from .entities import Thread
 from .errors import DiscordError, Reason
 from .permissions import Permission
@@ -17,13 +17,13 @@ def enrol(world: World, thread: Thread, user_ids: Iterable[int]) -> None:
     for user_id in added:
         thread.members[user_id] = world.clock()
     if added:
-        world.emit(events.ThreadMembersChanged(thread, added=added))
+        world.emit(world_events.ThreadMembersChanged(thread, added=added))
 
 
 def dismiss(world: World, thread: Thread, user_id: int) -> None:
     """Take a user out of the thread."""
     if thread.members.pop(user_id, None) is not None:
-        world.emit(events.ThreadMembersChanged(thread, removed=(user_id,)))
+        world.emit(world_events.ThreadMembersChanged(thread, removed=(user_id,)))
 
 
 def unlocked(world: World, thread: Thread, user_id: int) -> None:
@@ -38,4 +38,4 @@ def wake(world: World, thread: Thread, user_id: int) -> None:
     if thread.archived:
         thread.archived = False
         thread.archive_changed = world.clock()
-        world.emit(events.ThreadUpdated(thread))
+        world.emit(world_events.ThreadUpdated(thread))

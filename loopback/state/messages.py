@@ -7,7 +7,7 @@ from typing import Final
 
 from loopback.payloads import filenames
 
-from . import events, membership, mentions
+from . import membership, mentions, world_events
 from .drafts import AllowedMentions, Draft, Upload
 from .entities import (
     Attachment,
@@ -89,7 +89,7 @@ def post(world: World, channel: Channel, author_id: int, draft: Draft, origin: O
     world.archive.keep(message)
     if isinstance(channel, Thread) and message.ephemeral_to is None:
         _into_thread(world, channel, message, system=system)
-    world.emit(events.MessageCreated(message))
+    world.emit(world_events.MessageCreated(message))
     return message
 
 
@@ -233,7 +233,7 @@ def edit(world: World, message: Message, draft: Draft) -> Message:
         if len(message.history) > HISTORY_KEPT:
             del message.history[1]
     message.edited = world.clock()
-    world.emit(events.MessageEdited(message))
+    world.emit(world_events.MessageEdited(message))
     return message
 
 
@@ -241,7 +241,7 @@ def unfurl(world: World, message: Message, embed: Json) -> None:
     """Add the preview of a link, which is a change and no edit; nothing happens where previews are suppressed."""
     if not message.flags & MessageFlag.SUPPRESS_EMBEDS:
         message.embeds.append(embed)
-        world.emit(events.MessageEdited(message))
+        world.emit(world_events.MessageEdited(message))
 
 
 def _after_edit(message: Message, draft: Draft) -> Draft:
@@ -267,7 +267,7 @@ def _edit_attachments(world: World, channel: Channel, message: Message, draft: D
 def delete(world: World, message: Message) -> None:
     """Delete a message; the caller has checked who may."""
     _drop(world, message)
-    world.emit(events.MessageDeleted(message))
+    world.emit(world_events.MessageDeleted(message))
 
 
 def delete_many(world: World, gone: tuple[Message, ...]) -> None:
@@ -275,7 +275,7 @@ def delete_many(world: World, gone: tuple[Message, ...]) -> None:
     for message in gone:
         _drop(world, message)
     if gone:
-        world.emit(events.MessagesDeleted(gone))
+        world.emit(world_events.MessagesDeleted(gone))
 
 
 def _drop(world: World, message: Message) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from . import components
-from . import field_types as shapes
+from . import components, field_types
 from .commands import Value
 from .entities import Account, Channel, Json, Role
 from .errors import FormErrors
@@ -21,7 +20,7 @@ GROUP_OPTIONS: Final = 10
 
 def check(form: Json, problems: FormErrors) -> None:
     """Note what Discord would refuse about a form, at its path below `data`; raises it for values of a wrong kind."""
-    shapes.check(form, "form", problems, ("data",))
+    field_types.check(form, "form", problems, ("data",))
     problems.check()
     for key, most in (("title", TITLE_LENGTH), ("custom_id", components.CUSTOM_ID_LENGTH)):
         if not isinstance(form.get(key), str) or not form[key]:

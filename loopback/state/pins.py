@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from . import events, messages
+from . import messages, world_events
 from .entities import Channel, Message, MessageType, Reference
 from .errors import DiscordError, Reason
 from .messages import Origin
@@ -30,8 +30,8 @@ def pin(world: World, message: Message, user_id: int) -> None:
     if len(pinned(channel)) >= PINS:
         raise DiscordError(Reason.TOO_MANY_PINS)
     message.pinned = channel.last_pin = world.clock()
-    world.emit(events.MessageEdited(message))
-    world.emit(events.PinsChanged(channel))
+    world.emit(world_events.MessageEdited(message))
+    world.emit(world_events.PinsChanged(channel))
     reference = Reference(channel.id, message.id, channel.guild_id)
     messages.announce(world, channel, user_id, Origin(type=MessageType.PINS_ADD, reference=reference))
 
@@ -42,8 +42,8 @@ def unpin(world: World, message: Message, user_id: int) -> None:
     if message.pinned is None:
         return
     message.pinned = None
-    world.emit(events.MessageEdited(message))
-    world.emit(events.PinsChanged(channel))
+    world.emit(world_events.MessageEdited(message))
+    world.emit(world_events.PinsChanged(channel))
 
 
 def _changeable(world: World, message: Message, user_id: int) -> Channel:

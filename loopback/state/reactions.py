@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from . import events
+from . import world_events
 from .entities import Message, Thread
 from .errors import DiscordError, Reason
 from .permissions import Permission
@@ -25,7 +25,7 @@ def react(world: World, message: Message, user_id: int, emoji: str) -> None:
     users = message.reactions.setdefault(emoji, [])
     if user_id not in users:
         users.append(user_id)
-        world.emit(events.ReactionAdded(message, user_id, emoji))
+        world.emit(world_events.ReactionAdded(message, user_id, emoji))
 
 
 def unreact(world: World, message: Message, user_id: int, emoji: str) -> None:
@@ -35,7 +35,7 @@ def unreact(world: World, message: Message, user_id: int, emoji: str) -> None:
         users.remove(user_id)
         if not users:
             del message.reactions[emoji]
-        world.emit(events.ReactionRemoved(message, user_id, emoji))
+        world.emit(world_events.ReactionRemoved(message, user_id, emoji))
 
 
 def clear_reactions(world: World, message: Message, emoji: str | None = None) -> None:
@@ -44,4 +44,4 @@ def clear_reactions(world: World, message: Message, emoji: str | None = None) ->
         message.reactions.clear()
     else:
         message.reactions.pop(emoji, None)
-    world.emit(events.ReactionsCleared(message, emoji))
+    world.emit(world_events.ReactionsCleared(message, emoji))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from . import events, membership, messages
-from . import field_types as shapes
+from . import field_types, membership, messages, world_events
 from .drafts import Draft
 from .entities import Channel, ChannelType, Json, Message, MessageFlag, MessageType, Reference, Thread
 from .errors import DiscordError, FormErrors, Reason, invalid
@@ -34,7 +33,7 @@ def open_on(world: World, message: Message, opener_id: int, body: Json) -> Threa
     message.thread_id = thread.id
     message.flags |= MessageFlag.HAS_THREAD
     _open(world, thread)
-    world.emit(events.MessageEdited(message))
+    world.emit(world_events.MessageEdited(message))
     reference = Reference(parent.id, message.id, parent.guild_id)
     starter = Origin(type=MessageType.THREAD_STARTER, reference=reference)
     messages.announce(world, thread, message.author_id, starter)
@@ -117,8 +116,8 @@ def _tags(forum: Channel, body: Json) -> list[int]:
 
 def _open(world: World, thread: Thread) -> None:
     world.place(thread)
-    world.emit(events.ThreadCreated(thread))
-    world.emit(events.ThreadMembersChanged(thread, added=(thread.owner_id,)))
+    world.emit(world_events.ThreadCreated(thread))
+    world.emit(world_events.ThreadMembersChanged(thread, added=(thread.owner_id,)))
 
 
 def name_of(body: Json) -> str:
@@ -132,7 +131,7 @@ def name_of(body: Json) -> str:
 def _read(body: Json) -> FormErrors:
     """Refuse values of a wrong kind; what else is wrong can be noted in what is returned."""
     problems = FormErrors()
-    shapes.check(body, "channel", problems)
+    field_types.check(body, "channel", problems)
     problems.check()
     return problems
 
@@ -167,7 +166,7 @@ def change(world: World, channel: Channel, editor_id: int, body: Json) -> Channe
     old_name = channel.name
     if isinstance(channel, Thread):
         _change_thread(world, channel, editor_id, body)
-        world.emit(events.ThreadUpdated(channel))
+        world.emit(world_events.ThreadUpdated(channel))
         if channel.name != old_name:
             renamed = Origin(type=MessageType.CHANNEL_NAME_CHANGE)
             messages.announce(world, channel, editor_id, renamed, channel.name)
@@ -175,7 +174,7 @@ def change(world: World, channel: Channel, editor_id: int, body: Json) -> Channe
     world.channel(channel.id, editor_id, Permission.MANAGE_CHANNELS)
     channel.name = str(body.get("name", channel.name))
     channel.topic = body.get("topic", channel.topic)
-    world.emit(events.ChannelUpdated(channel))
+    world.emit(world_events.ChannelUpdated(channel))
     return channel
 
 
@@ -214,7 +213,7 @@ def archive_idle(world: World) -> None:
         if now - active >= channel.auto_archive * 60:
             channel.archived = True
             channel.archive_changed = now
-            world.emit(events.ThreadUpdated(channel))
+            world.emit(world_events.ThreadUpdated(channel))
 
 
 def thread_of(world: World, channel_id: int, viewer: int) -> Thread:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import Any, Final
 
-from . import events, messages
+from . import messages, world_events
 from .drafts import Draft
 from .entities import Channel, ChannelType, Message, Thread, Webhook
 from .errors import DiscordError, Reason, invalid
@@ -45,7 +45,7 @@ def create(world: World, channel: Channel, creator_id: int, name: Any) -> Webhoo
     )
     world.accounts[webhook.id] = webhook
     world.webhooks[webhook.id] = webhook
-    world.emit(events.WebhooksChanged(channel))
+    world.emit(world_events.WebhooksChanged(channel))
     return webhook
 
 
@@ -85,4 +85,4 @@ def message_of(world: World, webhook: Webhook, message_id: int) -> Message:
 def delete(world: World, webhook: Webhook) -> None:
     """Remove the webhook; what it posted stays."""
     del world.webhooks[webhook.id]
-    world.emit(events.WebhooksChanged(world.channels[webhook.channel_id]))
+    world.emit(world_events.WebhooksChanged(world.channels[webhook.channel_id]))

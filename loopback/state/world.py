@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from . import events, permissions
+from . import permissions, world_events
 from .archive import MESSAGES_KEPT, Archive
 from .entities import (
     ALL_INTENTS,
@@ -34,7 +34,7 @@ from .permissions import Permission
 DISCORD_EPOCH_MS: Final = 1_420_070_400_000
 INTERACTIONS_KEPT: Final = 2_000
 
-Listener = Callable[[events.Event], None]
+Listener = Callable[[world_events.Event], None]
 
 
 class World:
@@ -78,7 +78,7 @@ class World:
         self._last_id = max(now, self._last_id + 1)
         return self._last_id
 
-    def emit(self, event: events.Event) -> None:
+    def emit(self, event: world_events.Event) -> None:
         """Tell every listener."""
         for listener in self.listeners:
             listener(event)
@@ -103,7 +103,7 @@ class World:
         """A new role of the guild, above the others."""
         role = Role(self.snowflake(), name, granted, len(guild.roles), managed_by)
         guild.roles[role.id] = role
-        self.emit(events.RoleCreated(guild, role))
+        self.emit(world_events.RoleCreated(guild, role))
         return role
 
     def add_person(self, name: str, *, guilds: Iterable[Guild] = (), roles: Iterable[Role] = ()) -> Account:
@@ -156,7 +156,7 @@ class World:
         """Make the user a member of the guild."""
         member = Member(account.id, self.clock(), [role.id for role in roles])
         guild.members[account.id] = member
-        self.emit(events.MemberJoined(guild, member))
+        self.emit(world_events.MemberJoined(guild, member))
         return member
 
     def leave(self, guild: Guild, account: Account) -> None:
@@ -166,14 +166,14 @@ class World:
             channel = self.channels[channel_id]
             if isinstance(channel, Thread):
                 channel.members.pop(account.id, None)
-        self.emit(events.MemberLeft(guild, member))
+        self.emit(world_events.MemberLeft(guild, member))
 
     def give_role(self, guild: Guild, account: Account, role: Role) -> None:
         """Give a member one more role."""
         member = guild.members[account.id]
         if role.id not in member.role_ids:
             member.role_ids.append(role.id)
-            self.emit(events.MemberChanged(guild, member))
+            self.emit(world_events.MemberChanged(guild, member))
 
     # Channels
 
@@ -190,7 +190,7 @@ class World:
         channel = Channel(self.snowflake(), kind, name, guild.id, topic=topic, position=len(guild.channel_ids))
         channel.tags = {self.snowflake(): tag for tag in tags}
         self.place(channel)
-        self.emit(events.ChannelCreated(channel))
+        self.emit(world_events.ChannelCreated(channel))
         return channel
 
     def place(self, channel: Channel) -> None:
@@ -207,20 +207,22 @@ class World:
             channel = Channel(self.snowflake(), ChannelType.DM, "", recipient_ids=ends)
             self._direct[ends] = channel
             self.place(channel)
-            self.emit(events.ChannelCreated(channel))
+            self.emit(world_events.ChannelCreated(channel))
         return channel
 
     def overwrite(self, channel: Channel, target: int, *, allow: int = 0, deny: int = 0) -> None:
         """Set a channel's exception for a role or a member."""
         channel.overwrites[target] = Overwrite(allow, deny)
-        self.emit(events.ChannelUpdated(channel))
+        self.emit(world_events.ChannelUpdated(channel))
 
     def delete_channel(self, channel: Channel) -> None:
         """Delete a channel with its threads, or one thread."""
         for thread in self.threads_of(channel):
             self._forget_channel(thread)
         self._forget_channel(channel)
-        gone = events.ThreadDeleted(channel) if isinstance(channel, Thread) else events.ChannelDeleted(channel)
+        gone = (
+            world_events.ThreadDeleted(channel) if isinstance(channel, Thread) else world_events.ChannelDeleted(channel)
+        )
         self.emit(gone)
 
     def _forget_channel(self, channel: Channel) -> None:

@@ -18,14 +18,14 @@ from loopback.user import User
 from loopback.web.tab import Tab
 
 from . import view
-from .names import Known
+from .names import GuildNames
 
 FORMS_KEPT: Final = 20
 SLASH: Final = 1
 MESSAGE_MENU: Final = 3
 
 
-class Asked:
+class ActionFields:
     """One request of the page: its fields, each with the type that it must have. Raises ValueError for others."""
 
     def __init__(self, fields: Any) -> None:
@@ -74,7 +74,7 @@ class Asked:
             raise ValueError("a file has a name and its data in base64") from None
 
 
-class Acts:
+class TabActions:
     """The acts of one tab. `perform` returns what the page is told; it raises DiscordError and ValueError."""
 
     def __init__(self, world: World, changes: ChangeSignal, tab: Tab) -> None:
@@ -83,7 +83,7 @@ class Acts:
         self._user = User(tab.viewer, world, changes)
         self._forms: dict[int, Outcome] = {}
 
-    async def perform(self, name: str, asked: Asked) -> Json:
+    async def perform(self, name: str, asked: ActionFields) -> Json:
         """Do one act."""
         act = self._BY_NAME.get(name)
         if act is None:
@@ -95,22 +95,22 @@ class Acts:
 
     # Looking
 
-    async def _look(self, asked: Asked) -> Json:
+    async def _look(self, asked: ActionFields) -> Json:
         return self._tab.look(asked.id("channel"))
 
-    async def _older(self, asked: Asked) -> Json:
+    async def _older(self, asked: ActionFields) -> Json:
         return self._tab.older(asked.id("channel"), asked.id("before"))
 
-    async def _close(self, asked: Asked) -> None:
+    async def _close(self, asked: ActionFields) -> None:
         self._tab.leave(asked.id("channel"))
 
-    async def _direct(self, asked: Asked) -> Json:
+    async def _direct(self, asked: ActionFields) -> Json:
         bot = self._world.account(asked.id("bot"))
         return {"channel": str(self._user.direct(bot).id)}
 
     # Messages
 
-    async def _say(self, asked: Asked) -> Json:
+    async def _say(self, asked: ActionFields) -> Json:
         channel = asked.id("channel")
         answered = self._tab.message(channel, asked.id("reply")) if asked.has("reply") else None
         text, files = asked.text("text"), asked.files("files")
@@ -118,14 +118,14 @@ class Acts:
         said = await self._user.say(channel, text, files=files, reply_to=answered)
         return {"id": str(said.id)}
 
-    async def _edit(self, asked: Asked) -> None:
+    async def _edit(self, asked: ActionFields) -> None:
         drafts.read({"content": asked.text("text")})
         await self._user.edit(self._tab.message(asked.id("channel"), asked.id("message")), asked.text("text"))
 
-    async def _delete(self, asked: Asked) -> None:
+    async def _delete(self, asked: ActionFields) -> None:
         await self._user.delete(self._tab.message(asked.id("channel"), asked.id("message")))
 
-    async def _react(self, asked: Asked) -> None:
+    async def _react(self, asked: ActionFields) -> None:
         message = self._tab.message(asked.id("channel"), asked.id("message"))
         emoji = asked.text("emoji")
         if self._user.id in message.reactions.get(emoji, ()):
@@ -133,27 +133,27 @@ class Acts:
         else:
             await self._user.react(message, emoji)
 
-    async def _type(self, asked: Asked) -> None:
+    async def _type(self, asked: ActionFields) -> None:
         await self._user.type(asked.id("channel"))
 
     # Threads
 
-    async def _open_thread(self, asked: Asked) -> Json:
+    async def _open_thread(self, asked: ActionFields) -> Json:
         channel = self._world.channel(asked.id("channel"), self._user.id)
         place = self._tab.message(channel.id, asked.id("message")) if asked.has("message") else channel
         return {"channel": str((await self._user.open_thread(place, asked.text("name"))).id)}
 
-    async def _rename(self, asked: Asked) -> None:
+    async def _rename(self, asked: ActionFields) -> None:
         await self._user.rename(asked.id("channel"), asked.text("name"))
 
-    async def _archive(self, asked: Asked) -> None:
+    async def _archive(self, asked: ActionFields) -> None:
         await self._user.archive(self._thread(asked), archived=asked.flag("archived"))
 
-    async def _join(self, asked: Asked) -> None:
+    async def _join(self, asked: ActionFields) -> None:
         thread = self._thread(asked)
         await (self._user.leave(thread) if self._user.id in thread.members else self._user.join(thread))
 
-    def _thread(self, asked: Asked) -> Thread:
+    def _thread(self, asked: ActionFields) -> Thread:
         channel = self._world.channel(asked.id("channel"), self._user.id)
         if not isinstance(channel, Thread):
             raise DiscordError(Reason.WRONG_CHANNEL_TYPE)
@@ -161,16 +161,16 @@ class Acts:
 
     # Buttons, menus, forms
 
-    async def _press(self, asked: Asked) -> Json:
+    async def _press(self, asked: ActionFields) -> Json:
         message = self._tab.message(asked.id("channel"), asked.id("message"))
         return self._told(await self._user.click(message, custom_id=asked.text("custom_id")))
 
-    async def _pick(self, asked: Asked) -> Json:
+    async def _pick(self, asked: ActionFields) -> Json:
         message = self._tab.message(asked.id("channel"), asked.id("message"))
         picked = await self._user.pick(message, asked.texts("values"), custom_id=asked.text("custom_id"))
         return self._told(picked)
 
-    async def _fill(self, asked: Asked) -> Json:
+    async def _fill(self, asked: ActionFields) -> Json:
         form = self._forms.get(asked.id("form"))
         if form is None:
             raise ValueError("this form is no longer open")
@@ -188,14 +188,14 @@ class Acts:
         self._forms[outcome.interaction.id] = outcome
         while len(self._forms) > FORMS_KEPT:
             del self._forms[next(iter(self._forms))]
-        known = Known(self._world, self._world.guilds.get(outcome.interaction.guild_id or 0))
+        known = GuildNames(self._world, self._world.guilds.get(outcome.interaction.guild_id or 0))
         shown = response["data"]
         fields = [view.component(one, known) for one in shown["components"]]
         return {"form": {"id": str(outcome.interaction.id), "title": shown["title"], "components": fields}}
 
     # Commands
 
-    async def _commands(self, asked: Asked) -> Json:
+    async def _commands(self, asked: ActionFields) -> Json:
         channel = self._world.channel(asked.id("channel"), self._user.id)
         guild = self._world.guild_of(channel)
         members = channel.recipient_ids if guild is None else guild.members
@@ -207,11 +207,11 @@ class Acts:
             "menus": [{"bot": found.bot.name, "name": found.command["name"]} for found in menus],
         }
 
-    async def _slash(self, asked: Asked) -> Json:
+    async def _slash(self, asked: ActionFields) -> Json:
         channel, values = asked.id("channel"), asked.values("values")
         return self._told(await self._user.slash(channel, asked.text("command"), **values))
 
-    async def _complete(self, asked: Asked) -> Json:
+    async def _complete(self, asked: ActionFields) -> Json:
         values = asked.values("values")
         focused = asked.text("focused")
         values.pop(focused, None)
@@ -219,11 +219,11 @@ class Acts:
         outcome = await self._user.autocomplete(channel, command, focused, asked.text("text"), **values)
         return {"choices": outcome.choices}
 
-    async def _menu(self, asked: Asked) -> Json:
+    async def _menu(self, asked: ActionFields) -> Json:
         message = self._tab.message(asked.id("channel"), asked.id("message"))
         return self._told(await self._user.menu(message, asked.text("command")))
 
-    _BY_NAME: ClassVar[dict[str, Callable[[Acts, Asked], Awaitable[Json | None]]]] = {
+    _BY_NAME: ClassVar[dict[str, Callable[[TabActions, ActionFields], Awaitable[Json | None]]]] = {
         "look": _look,
         "older": _older,
         "close": _close,

@@ -12,7 +12,7 @@ from markdown_it import MarkdownIt
 from markdown_it.ruler import RuleOptionsType
 from markdown_it.rules_block import StateBlock, list_block
 
-from . import preprocess as dialect
+from . import preprocess
 
 _HEADING: Final = re.compile(r"(#{1,3})[ \t]+(\S.*)")
 _SUBTEXT: Final = re.compile(r"-#[ \t]+(\S.*)")
@@ -45,11 +45,11 @@ def _closing(state: StateBlock, first: int, mark: str) -> int:
 
 def _code(state: StateBlock, start: int, _end: int, silent: bool) -> bool:  # noqa: FBT001 -- a rule's signature
     line = _line(state, start)
-    if not line.startswith(dialect.CODE):
+    if not line.startswith(preprocess.CODE):
         return False
     if silent:
         return True
-    last = _closing(state, start, dialect.CODE_END)
+    last = _closing(state, start, preprocess.CODE_END)
     token = state.push("discord_code", "pre", 0)
     token.info = line[1:]
     token.content = state.getLines(start + 1, last, state.sCount[start], keepLastLF=False).rstrip()
@@ -58,11 +58,11 @@ def _code(state: StateBlock, start: int, _end: int, silent: bool) -> bool:  # no
 
 
 def _quote(state: StateBlock, start: int, _end: int, silent: bool) -> bool:  # noqa: FBT001 -- a rule's signature
-    if _line(state, start) != dialect.QUOTE:
+    if _line(state, start) != preprocess.QUOTE:
         return False
     if silent:
         return True
-    last = _closing(state, start, dialect.QUOTE_END)
+    last = _closing(state, start, preprocess.QUOTE_END)
     outer = state.lineMax, state.blkIndent
     state.lineMax, state.blkIndent = last, 0
     state.push("blockquote_open", "blockquote", 1)

@@ -9,7 +9,7 @@ from loopback.state.world import World
 
 
 @dataclass(frozen=True)
-class Known:
+class GuildNames:
     """The names that a text in `guild` may use, or in a DM where it is None."""
 
     world: World

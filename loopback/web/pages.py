@@ -18,18 +18,18 @@ from typing import Final
 
 from aiohttp import WSCloseCode, web
 
-from loopback.rest.call_log import Record
+from loopback.rest.call_log import CallLog
 from loopback.rest.rate_limits import Limits
-from loopback.state import events
+from loopback.state import world_events
 from loopback.state.change_signal import ChangeSignal
 from loopback.state.drafts import REQUEST_BYTES
 from loopback.state.entities import Account, Json
 from loopback.state.world import World
-from loopback.web.key import Key
+from loopback.web.page_key import PageKey
 from loopback.web.tab import Tab
 from loopback.web.usage import usage
 
-from .actions import Acts
+from .actions import TabActions
 from .names import chosen
 from .sidebar import Online
 from .socket import TabConnection
@@ -67,14 +67,14 @@ def _files() -> dict[str, tuple[str, bytes]]:
 class Pages:
     """Serves the page of one world. `online` says which bots are connected."""
 
-    def __init__(self, world: World, limits: Limits, record: Record, changes: ChangeSignal, online: Online) -> None:
+    def __init__(self, world: World, limits: Limits, record: CallLog, changes: ChangeSignal, online: Online) -> None:
         self._world = world
         self._limits = limits
         self._record = record
         self._changes = changes
         self._online = online
         self._connections: set[TabConnection] = set()
-        self.key = Key()
+        self.key = PageKey()
         world.listeners.append(self._hear)
 
     def attach(self, app: web.Application) -> None:
@@ -96,7 +96,7 @@ class Pages:
     async def _file(self, request: web.Request) -> web.Response:
         return _served(request.match_info["name"])
 
-    def _hear(self, event: events.Event) -> None:
+    def _hear(self, event: world_events.Event) -> None:
         for connection in self._connections:
             connection.hear(event)
 
@@ -128,7 +128,7 @@ class Pages:
 
     def _connect(self, socket: web.WebSocketResponse, person: Account) -> TabConnection:
         tab = Tab(self._world, person, self._online)
-        return TabConnection(socket, tab, Acts(self._world, self._changes, tab), self._usage)
+        return TabConnection(socket, tab, TabActions(self._world, self._changes, tab), self._usage)
 
     def _usage(self) -> Json:
         bots = {str(bot.id): self._online(bot) for bot in self._world.bots_by_application.values()}

@@ -9,12 +9,12 @@ from typing import Any, Final
 
 from aiohttp import WSMsgType, web
 
-from loopback.state import events
+from loopback.state import world_events
 from loopback.state.entities import Json
 from loopback.state.errors import DiscordError
 from loopback.web.tab import Tab
 
-from .actions import Acts, Asked
+from .actions import ActionFields, TabActions
 
 FRAME_SECONDS: Final = 0.04
 """Changes that come closer together than this are told together."""
@@ -29,7 +29,7 @@ ACTS_AT_ONCE: Final = 32
 class TabConnection:
     """Serves one tab over its websocket. `usage` says what the bots take of the limits."""
 
-    def __init__(self, socket: web.WebSocketResponse, tab: Tab, acts: Acts, usage: Callable[[], Json]) -> None:
+    def __init__(self, socket: web.WebSocketResponse, tab: Tab, acts: TabActions, usage: Callable[[], Json]) -> None:
         self.socket = socket
         self._tab = tab
         self._acts = acts
@@ -37,7 +37,7 @@ class TabConnection:
         self._stale = asyncio.Event()
         self._waiting: set[asyncio.Task[None]] = set()
 
-    def hear(self, event: events.Event) -> None:
+    def hear(self, event: world_events.Event) -> None:
         """Note an event of the world; it is told with the next frame."""
         self._tab.hear(event)
         if self._tab.stale:
@@ -95,7 +95,7 @@ class TabConnection:
         number: Any = None
         try:
             fields = json.loads(text)
-            asked = Asked(fields)
+            asked = ActionFields(fields)
             number = fields.get("n")
             if len(self._waiting) > ACTS_AT_ONCE:
                 raise ValueError("too much at once")  # noqa: TRY301 -- told like all that is wrong

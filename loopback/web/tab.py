@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from loopback.state import events
+from loopback.state import world_events
 from loopback.state.entities import Account, Channel, Json, Message
 from loopback.state.errors import DiscordError, Reason
 from loopback.state.world import World
 
-from . import sidebar as places
-from . import view
-from .names import Known
+from . import sidebar, view
+from .names import GuildNames
 
 WINDOW: Final = 50
 """Messages in one step back through a channel."""
@@ -24,7 +23,7 @@ WINDOW: Final = 50
 class Tab:
     """What one browser tab shows to the person `viewer`. `online` says which bots are connected."""
 
-    def __init__(self, world: World, viewer: Account, online: places.Online) -> None:
+    def __init__(self, world: World, viewer: Account, online: sidebar.Online) -> None:
         self.viewer = viewer
         self._world = world
         self._online = online
@@ -70,29 +69,31 @@ class Tab:
             "more": len(found) > WINDOW,
         }
 
-    def hear(self, event: events.Event) -> None:
+    def hear(self, event: world_events.Event) -> None:
         """Note what an event of the world changes here."""
         match event:
-            case events.MessageCreated(message):
+            case world_events.MessageCreated(message):
                 if view.shows(message, self.viewer.id) and self._sees(message.channel_id):
                     self._posted[message.id] = message
                     self._note(message)
                     self._note_opener(message)
             case (
-                events.MessageEdited(message)
-                | events.MessageDeleted(message)
-                | events.ReactionAdded(message)
-                | events.ReactionRemoved(message)
-                | events.ReactionsCleared(message)
+                world_events.MessageEdited(message)
+                | world_events.MessageDeleted(message)
+                | world_events.ReactionAdded(message)
+                | world_events.ReactionRemoved(message)
+                | world_events.ReactionsCleared(message)
             ):
                 self._note(message)
-            case events.MessagesDeleted(messages):
+            case world_events.MessagesDeleted(messages):
                 for message in messages:
                     self._note(message)
-            case events.TypingStarted(channel, user_id):
+            case world_events.TypingStarted(channel, user_id):
                 if user_id != self.viewer.id and channel.id in self._oldest:
                     self._typing[channel.id, user_id] = None
-            case events.InteractionCreated() | events.InteractionAnswered() | events.CommandsChanged():
+            case (
+                world_events.InteractionCreated() | world_events.InteractionAnswered() | world_events.CommandsChanged()
+            ):
                 pass
             case _:
                 self._moved = True
@@ -118,7 +119,7 @@ class Tab:
         frame: Json = {}
         if self._moved:
             self._oldest = {one: oldest for one, oldest in self._oldest.items() if self._sees(one)}
-            frame["overview"] = places.overview(self._world, self.viewer, self._online)
+            frame["overview"] = sidebar.overview(self._world, self.viewer, self._online)
         changed = [one for one in self._changed.values() if one.channel_id in self._oldest]
         frame["messages"] = [view.message(self._world, one, self.viewer.id) for one in changed if not one.deleted]
         frame["gone"] = [str(one.id) for one in changed if one.deleted]
@@ -142,7 +143,7 @@ class Tab:
     def _name(self, channel_id: int, user_id: int) -> str:
         channel = self._world.channels.get(channel_id)
         guild = self._world.guilds.get(channel.guild_id or 0) if channel else None
-        return Known(self._world, guild).user(user_id) or "somebody"
+        return GuildNames(self._world, guild).user(user_id) or "somebody"
 
     def message(self, channel_id: int, message_id: int) -> Message:
         """A message that the person sees, ephemeral ones included; raises 10008, and what `World.channel` does."""

@@ -9,7 +9,7 @@ import re
 from itertools import islice
 from typing import Final
 
-from loopback.rest.call_log import Record, RestCall
+from loopback.rest.call_log import CallLog, RestCall
 from loopback.rest.rate_limits import RULES, Limit, Limits, Window
 from loopback.state.entities import Json
 from loopback.state.world import World
@@ -24,7 +24,7 @@ _CHANNEL: Final = re.compile(r"(?<=/channels/)[0-9]{1,20}")
 _LONG: Final = re.compile(r"(?<!/channels/)(?<=/)(?:[0-9]{15,20}|[\w-]{30,})")
 
 
-def usage(world: World, record: Record, limits: Limits) -> Json:
+def usage(world: World, record: CallLog, limits: Limits) -> Json:
     """The last seconds: calls in each second (the newest last), refusals, running windows, the last calls."""
     now = world.monotonic()
     recent = [call for call in islice(reversed(record), LOOKED_AT) if now - call.finished < SECONDS]

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from loopback.state import attachment_urls as addresses
+from loopback.state import attachment_urls
 from loopback.state.entities import Attachment, Bot, Interaction, Json, Message, MessageFlag, MessageType, Thread
 from loopback.state.world import World
 from loopback.web.markdown import to_html
 
-from .names import Known
+from .names import GuildNames
 
 _IMAGES: Final = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "image/avif"})
 _WORDS: Final = {
@@ -39,7 +39,7 @@ def message(world: World, one: Message, viewer: int) -> Json:
     if (opener := _opener(world, one)) is not None:
         begin = {"id": str(one.id), "channel": str(one.channel_id), "own": False, "pings": False, "starter": True}
         return {**message(world, opener, viewer), **begin, "thread": None, "components": [], "reactions": []}
-    known = Known(world, world.guilds.get(one.guild_id or 0))
+    known = GuildNames(world, world.guilds.get(one.guild_id or 0))
     return {
         "id": str(one.id),
         "channel": str(one.channel_id),
@@ -67,7 +67,7 @@ def message(world: World, one: Message, viewer: int) -> Json:
     }
 
 
-def author(world: World, user_id: int, known: Known) -> Json:
+def author(world: World, user_id: int, known: GuildNames) -> Json:
     """Who wrote something."""
     account = world.accounts[user_id]
     return {"id": str(user_id), "name": known.user(user_id) or account.name, "bot": isinstance(account, Bot)}
@@ -94,12 +94,12 @@ def _system(one: Message) -> bool:
     return one.type in _WORDS
 
 
-def _system_words(one: Message, known: Known) -> str:
+def _system_words(one: Message, known: GuildNames) -> str:
     others = ", ".join(known.user(each) or "somebody" for each in one.mentions)
     return _WORDS[MessageType(one.type)].format(other=others or "somebody", text=one.content)
 
 
-def _reply(world: World, one: Message, viewer: int, known: Known) -> Json | None:
+def _reply(world: World, one: Message, viewer: int, known: GuildNames) -> Json | None:
     """What the message answers, in a line."""
     pointer = one.reference
     if pointer is None or pointer.message_id is None or _system(one):
@@ -123,7 +123,7 @@ def snippet(one: Message) -> str:
     return line if len(line) <= SNIPPET else line[: SNIPPET - 1] + "…"
 
 
-def _used(interaction: Interaction | None, known: Known) -> Json | None:
+def _used(interaction: Interaction | None, known: GuildNames) -> Json | None:
     if interaction is None:
         return None
     name = known.user(interaction.user_id)
@@ -152,14 +152,14 @@ def _file(world: World, one: Attachment) -> Json:
     return {
         "name": one.shown_name,
         "size": one.size,
-        "url": addresses.path(world, one),
+        "url": attachment_urls.path(world, one),
         "image": one.content_type in _IMAGES,
         "about": one.description or "",
         "kept": one.content is not None,
     }
 
 
-def _embed(one: Json, known: Known) -> Json:
+def _embed(one: Json, known: GuildNames) -> Json:
     return {
         "title": one.get("title") or "",
         "url": _web_address(one.get("url")),
@@ -178,7 +178,7 @@ def _web_address(url: object) -> str | None:
     return url if isinstance(url, str) and url.lower().startswith(("http://", "https://")) else None
 
 
-def component(one: Json, known: Known) -> Json:
+def component(one: Json, known: GuildNames) -> Json:
     """The component with the HTML of its texts and without addresses that are not of the web."""
     copy = {**one, "components": [component(each, known) for each in one.get("components") or ()]}
     for key in ("accessory", "component"):

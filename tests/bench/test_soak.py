@@ -2,7 +2,7 @@ import json
 import subprocess
 import sys
 
-from bench.places import ROOT
+from bench.agent_command import ROOT
 
 
 def test_a_short_day_is_lived_and_told() -> None:

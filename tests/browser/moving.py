@@ -13,8 +13,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from tests.browser.browser_lab import browser_lab, shown
 from tests.browser.chrome import Page, chromium, find
-from tests.browser.looking import looking, shown
 
 __all__ = ["animate", "play"]
 
@@ -52,7 +52,7 @@ class Camera:
 
 async def play(folder: Path, chromium: str, scheme: str) -> list[tuple[bytes, float]]:
     """Play the story, and return its frames as PNG with the seconds that each is shown."""
-    async with looking(folder, chromium) as (place, chrome):
+    async with browser_lab(folder, chromium) as (place, chrome):
         fixing = await place.thread("the due date test fails on leap days, please fix it", place.ben)
         page = await shown(chrome, place.discord, place.ben, place.channel, fixing)
         await page.prefer(scheme)

@@ -10,10 +10,10 @@ from loopback.state.drafts import Draft
 from loopback.state.entities import Bot, Channel
 from loopback.state.messages import edit, post
 from tests.browser.axe import source, violations
+from tests.browser.browser_lab import shown, silent_browser
 from tests.browser.chrome import Browser
-from tests.browser.looking import quiet, shown
 from tests.browser.workshop import PICTURE, Workshop
-from tests.loopback.library import logged_in
+from tests.loopback.discordpy import logged_in
 
 EVERYTHING = """\
 # One **heading**
@@ -37,7 +37,7 @@ def answer(question: str) -> int:
 @asynccontextmanager
 async def furnished(chromium: str) -> AsyncIterator[tuple[Loopback, Browser, User, Channel]]:
     """A channel and a thread with one of everything that can be shown."""
-    async with Loopback() as server, quiet(chromium) as chrome:
+    async with Loopback() as server, silent_browser(chromium) as chrome:
         guild = server.add_guild("Lab")
         channel = server.add_channel(guild, "general")
         ann, ben = (server.add_person(name, guilds=(guild,)) for name in ("ann", "ben"))
@@ -113,7 +113,7 @@ async def test_the_chosen_theme_holds_against_the_systems(chromium: str) -> None
 
 async def test_a_screen_reader_hears_a_message_once_it_is_still(chromium: str) -> None:
     """A message that grows is told when it has stopped, in its last form, and not at each edit."""
-    async with Loopback() as server, quiet(chromium) as chrome:
+    async with Loopback() as server, silent_browser(chromium) as chrome:
         guild = server.add_guild("Lab")
         channel = server.add_channel(guild, "general")
         ann = server.add_person("ann", guilds=(guild,))

@@ -4,8 +4,8 @@ import asyncio
 import os
 from pathlib import Path
 
+from tests.browser.browser_lab import browser_lab, shown
 from tests.browser.chrome import Page
-from tests.browser.looking import looking, shown
 
 REPLY = "document.querySelector('#beside .row.from-bot:not(.system)')"
 
@@ -28,7 +28,7 @@ async def test_a_mention_opens_a_thread_whose_answer_is_seen_to_grow(tmp_path: P
     gates = [tmp_path / name for name in ("one", "two")]
     for gate in gates:
         os.mkfifo(gate)
-    async with looking(tmp_path, chromium) as (place, chrome):
+    async with browser_lab(tmp_path, chromium) as (place, chrome):
         page = await shown(chrome, place.discord, place.ann, place.channel)
         await mention(
             page, f"type 200 it begins\ngate {gates[0]}\ntype 200 and goes on\ngate {gates[1]}\nsay to its end"
@@ -47,7 +47,7 @@ async def test_a_mention_opens_a_thread_whose_answer_is_seen_to_grow(tmp_path: P
 
 async def test_a_permission_is_given_by_a_click(tmp_path: Path, chromium: str) -> None:
     """The card's button answers the agent, and the buttons go."""
-    async with looking(tmp_path, chromium) as (place, chrome):
+    async with browser_lab(tmp_path, chromium) as (place, chrome):
         page = await shown(chrome, place.discord, place.ann, place.channel)
         await mention(page, "ask execute rm -r build")
         await page.click("#main .thread-chip")
@@ -59,7 +59,7 @@ async def test_a_permission_is_given_by_a_click(tmp_path: Path, chromium: str) -
 
 async def test_a_turn_is_cancelled_by_a_command(tmp_path: Path, chromium: str) -> None:
     """The command is completed, run with Enter alone, and its answer is for this person only."""
-    async with looking(tmp_path, chromium) as (place, chrome):
+    async with browser_lab(tmp_path, chromium) as (place, chrome):
         thread = await place.thread("say working\nhang")
         await place.ann.sees(thread, "working", by=place.bot)
         page = await shown(chrome, place.discord, place.ann, thread)
@@ -76,7 +76,7 @@ async def test_a_turn_is_cancelled_by_a_command(tmp_path: Path, chromium: str) -
 
 async def test_two_people_talk_in_two_tabs(tmp_path: Path, chromium: str) -> None:
     """Each sees the other typing and writing; what is ephemeral is seen by its person only; a mention is marked."""
-    async with looking(tmp_path, chromium) as (place, chrome):
+    async with browser_lab(tmp_path, chromium) as (place, chrome):
         thread = await place.thread("say ready")
         await place.ann.sees(thread, "ready", by=place.bot)
         ann = await shown(chrome, place.discord, place.ann, thread)
@@ -105,7 +105,7 @@ async def test_two_people_talk_in_two_tabs(tmp_path: Path, chromium: str) -> Non
 
 async def test_one_person_becomes_another_by_the_menu(tmp_path: Path, chromium: str) -> None:
     """The same tab goes on as somebody else, at the same place."""
-    async with looking(tmp_path, chromium) as (place, chrome):
+    async with browser_lab(tmp_path, chromium) as (place, chrome):
         await place.ann.say(place.channel, "a word of mine")
         page = await shown(chrome, place.discord, place.ann, place.channel)
         await page.sees("a word of mine", "#main .row")
@@ -122,7 +122,7 @@ async def test_one_person_becomes_another_by_the_menu(tmp_path: Path, chromium: 
 
 async def test_on_a_phone_one_thing_is_seen_at_a_time(tmp_path: Path, chromium: str) -> None:
     """Places, a channel, a thread, the limits: each fills the screen, and nothing is wider than it."""
-    async with looking(tmp_path, chromium) as (place, chrome):
+    async with browser_lab(tmp_path, chromium) as (place, chrome):
         thread = await place.thread("code 3\nsay and a rather long line of words that has to be broken somewhere")
         await place.ann.sees(thread, "somewhere", by=place.bot)
         page = await shown(chrome, place.discord, place.ann, place.channel, width=390)

@@ -10,11 +10,11 @@ from loopback import Bot, Channel, Guild, Loopback, User
 from loopback.state.drafts import Draft
 from loopback.state.entities import ChannelType
 from loopback.state.messages import edit, post
-from loopback.web.key import Key
+from loopback.web.page_key import PageKey
+from tests.browser.browser_lab import shown, silent_browser
 from tests.browser.chrome import Browser
-from tests.browser.looking import quiet, shown
 from tests.browser.workshop import Workshop
-from tests.loopback.library import logged_in
+from tests.loopback.discordpy import logged_in
 
 AT_END = "((one) => one.scrollHeight - one.scrollTop - one.clientHeight < 3)(document.querySelector('#main .scroller'))"
 
@@ -35,7 +35,7 @@ class Place:
 @asynccontextmanager
 async def opened(chromium: str) -> AsyncIterator[Place]:
     """A place to look at, without a bot process."""
-    async with Loopback() as server, quiet(chromium) as chrome:
+    async with Loopback() as server, silent_browser(chromium) as chrome:
         guild = server.add_guild("Lab")
         channel = server.add_channel(guild, "general")
         ann, ben = (server.add_person(name, guilds=(guild,)) for name in ("ann", "ben"))
@@ -329,7 +329,7 @@ async def test_a_page_that_another_server_has_opened_says_so(chromium: str) -> N
     """The server was started again at the same address, with another key: no retry would help."""
     async with opened(chromium) as place:
         page = await shown(place.chrome, place.server, place.ann, place.channel)
-        place.server._pages.key = Key()
+        place.server._pages.key = PageKey()
         for connection in list(place.server._pages._connections):
             await connection.socket.close()
         await page.sees("Open the address that it printed", "#wrong")

@@ -8,7 +8,7 @@ from typing import Any
 import discord
 from discord import app_commands
 
-from tests.loopback.library import intents
+from tests.loopback.discordpy import intents
 
 __all__ = ["PICTURE", "Workshop"]
 

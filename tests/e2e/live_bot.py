@@ -26,12 +26,12 @@ __all__ = [
     "IMPATIENCE",
     "SCRIPTED",
     "TOKEN",
-    "Stage",
+    "BotLab",
+    "bot_lab",
     "marked",
     "numbers",
     "said",
     "spoken",
-    "stage",
 ]
 
 TOKEN = "token-of-the-stage"
@@ -46,7 +46,7 @@ not come, and at the end for a turn that was left hanging."""
 
 
 @dataclass(kw_only=True)
-class Stage(Lab):
+class BotLab(Lab):
     """What a test needs at hand. Ann owns the bot and is allowed to use it; Ben is allowed; Mallory is not."""
 
     config: Path
@@ -101,26 +101,26 @@ def spoken(message: Message) -> str:
 
 
 @asynccontextmanager
-async def scene(folder: Path, **options: Any) -> AsyncIterator[Stage]:
+async def idle_lab(folder: Path, **options: Any) -> AsyncIterator[BotLab]:
     """The stage, with its configuration, but without a bot."""
     async with Loopback(port=0, strict=strictly()) as discord:
         for limit in (Limit.MESSAGES, Limit.REACTIONS, Limit.CHANNELS):
             rule = discord.limits.rule(limit)
             discord.limits.change(limit, rule.limit, rule.seconds / HASTE)
-        place = Stage.furnish(discord, "ann", "ben", "mallory", token=TOKEN, config=folder / "threadline.toml")
+        place = BotLab.furnish(discord, "ann", "ben", "mallory", token=TOKEN, config=folder / "threadline.toml")
         place.configure(**options)
         yield place
 
 
 @asynccontextmanager
-async def stage(folder: Path, **options: Any) -> AsyncIterator[Stage]:
+async def bot_lab(folder: Path, **options: Any) -> AsyncIterator[BotLab]:
     """The stage with the bot at work in this process; at the end it is stopped as by a signal."""
-    async with scene(folder, **options) as place, performing(place):
+    async with idle_lab(folder, **options) as place, running_bot(place):
         yield place
 
 
 @asynccontextmanager
-async def performing(place: Stage) -> AsyncIterator[App]:
+async def running_bot(place: BotLab) -> AsyncIterator[App]:
     """Run the bot of a stage for as long as the block lasts."""
     app = place.app = App(load(place.config))
     with pytest.MonkeyPatch.context() as patch:

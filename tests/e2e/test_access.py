@@ -11,7 +11,7 @@ from acp.process.agent_process import BASE_NAMES
 from acp.process.orphans import MARKER
 from loopback.state.permissions import Permission
 
-from .live_bot import TOKEN, performing, said, scene, stage
+from .live_bot import TOKEN, bot_lab, idle_lab, running_bot, said
 
 SUPPRESS_EMBEDS = 1 << 2
 WRITES = {"POST", "PATCH"}
@@ -30,7 +30,7 @@ def forget(folder: Path) -> None:
 
 async def test_an_outsider_gets_one_refusal_in_ten_minutes_and_no_thread(tmp_path: Path) -> None:
     """Invariant 10: people outside the lists start nothing."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         first = await place.mallory.say(place.channel, f"{place.bot.mention} say hello")
         second = await place.mallory.say(place.channel, f"{place.bot.mention} say hello again")
         thread = await place.thread("say served")
@@ -42,10 +42,10 @@ async def test_an_outsider_gets_one_refusal_in_ten_minutes_and_no_thread(tmp_pat
 
 async def test_the_owner_is_told_each_line_that_would_let_a_message_in(tmp_path: Path) -> None:
     """As the configuration is each time, also twice within minutes in one channel."""
-    async with scene(tmp_path) as place:
+    async with idle_lab(tmp_path) as place:
         ben, mallory = (f'"{each.id}"' for each in (place.ben, place.mallory))
         place.configure(access=f"users = [{ben}]")
-        async with performing(place):
+        async with running_bot(place):
             for users in (ben, f"{ben}, {mallory}"):
                 place.configure(access=f"users = [{users}]")
                 await place.ann.slash(place.channel, "reload")
@@ -55,13 +55,13 @@ async def test_the_owner_is_told_each_line_that_would_let_a_message_in(tmp_path:
 
 async def test_the_bot_knows_its_own_threads_with_a_new_journal_too(tmp_path: Path) -> None:
     """P8: Discord says who has opened a thread. What was said there before is the new session's background."""
-    async with scene(tmp_path) as place:
-        async with performing(place):
+    async with idle_lab(tmp_path) as place:
+        async with running_bot(place):
             thread = await place.thread("say the first answer")
             await place.ann.sees(thread, "the first answer", by=place.bot)
         forget(tmp_path)
         foreign = await place.ann.open_thread(place.channel, "between people")
-        async with performing(place):
+        async with running_bot(place):
             ignored = await place.ann.say(foreign, "say not for the bot")
             await place.mallory.say(thread, "say not allowed")
             await place.ann.say(thread, "echo")
@@ -73,13 +73,13 @@ async def test_the_bot_knows_its_own_threads_with_a_new_journal_too(tmp_path: Pa
 
 async def test_a_thread_that_a_new_journal_does_not_know_is_closed_too(tmp_path: Path) -> None:
     """By admins, if the bot has opened it; one between people is none of its business. A message opens it again."""
-    async with scene(tmp_path) as place:
-        async with performing(place):
+    async with idle_lab(tmp_path) as place:
+        async with running_bot(place):
             thread = await place.thread("say the first answer")
             await place.answer(thread, "the first answer")
         forget(tmp_path)
         foreign = await place.ann.open_thread(place.channel, "between people")
-        async with performing(place):
+        async with running_bot(place):
             assert "no conversation here" in said(await place.ann.slash(foreign, "close"))
             assert "may not end" in said(await place.ben.slash(thread, "close"))
             assert not thread.archived
@@ -94,7 +94,7 @@ async def test_a_thread_that_a_new_journal_does_not_know_is_closed_too(tmp_path:
 
 async def test_an_outsider_cannot_steer_a_thread_by_message_command_or_button(tmp_path: Path) -> None:
     """Invariant 10, P53, P57: messages, commands and buttons go through the same gate."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         thread = await place.thread("say mine\nask execute make install")
         card = await place.ann.sees(thread, "May I", by=place.bot)
         await place.mallory.say(thread, "say theirs")
@@ -114,7 +114,7 @@ async def test_an_outsider_cannot_steer_a_thread_by_message_command_or_button(tm
 
 async def test_only_the_asker_and_admins_answer_the_agents_question(tmp_path: Path) -> None:
     """The default approver is the asker; another allowed person may look, not decide."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         thread = await place.thread("ask execute make install", place.ben)
         card = await place.ben.sees(thread, "May I", by=place.bot)
         pressed = await place.mallory.click(card, "Allow once")
@@ -125,7 +125,7 @@ async def test_only_the_asker_and_admins_answer_the_agents_question(tmp_path: Pa
 
 async def test_the_owner_is_told_the_line_to_change(tmp_path: Path) -> None:
     """In each channel that is not listed the owner gets the exact line, once."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         other = place.discord.add_channel(place.guild, "other")
         await place.ann.say(other, f"{place.bot.mention} say hello")
         told = await place.ann.sees(other, "channels = [", by=place.bot)
@@ -141,10 +141,10 @@ async def test_the_owner_is_told_the_line_to_change(tmp_path: Path) -> None:
 
 async def test_who_is_only_invited_to_the_owning_team_owns_nothing(tmp_path: Path) -> None:
     """Before they have accepted, they are nobody to Discord."""
-    async with scene(tmp_path) as place:
+    async with idle_lab(tmp_path) as place:
         place.bot.team = {place.ben.id: True, place.mallory.id: False}
         place.configure(access='users = ["owner"]')
-        async with performing(place):
+        async with running_bot(place):
             refused = await place.mallory.say(place.channel, f"{place.bot.mention} say hello")
             thread = await place.thread("say served", place.ben)
             await place.ben.sees(thread, "served", by=place.bot)
@@ -154,7 +154,7 @@ async def test_who_is_only_invited_to_the_owning_team_owns_nothing(tmp_path: Pat
 
 async def test_empty_lists_allow_nobody(tmp_path: Path) -> None:
     """P55: not even the owner."""
-    async with stage(tmp_path, access="users = []\nadmins = []") as place:
+    async with bot_lab(tmp_path, access="users = []\nadmins = []") as place:
         await place.ann.say(place.channel, f"{place.bot.mention} say hello")
         told = await place.ann.sees(place.channel, "users = [", by=place.bot)
         assert str(place.ann.id) in told.content
@@ -163,7 +163,7 @@ async def test_empty_lists_allow_nobody(tmp_path: Path) -> None:
 
 async def test_system_messages_and_bots_start_nothing(tmp_path: Path) -> None:
     """P6, P61: a rename in a thread is no prompt, and another bot's mention opens nothing."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         thread = await place.thread("say one")
         await place.ann.sees(thread, "one", by=place.bot)
         moderators = place.discord.add_role(place.guild, "moderators", permissions=Permission.MANAGE_THREADS)
@@ -176,7 +176,7 @@ async def test_system_messages_and_bots_start_nothing(tmp_path: Path) -> None:
 
 async def test_the_agents_words_ping_nobody_and_unfurl_nothing(tmp_path: Path) -> None:
     """Invariant 11, P58: every message the bot writes says whom it may ping, and that is nobody."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         words = f"@everyone @here <@{place.ben.id}> <@&{place.guild.id}> https://example.invalid/"
         thread = await place.thread(f"say {words}")
         reply = await place.ann.sees(thread, "example.invalid", by=place.bot)
@@ -194,7 +194,7 @@ async def test_the_agents_words_ping_nobody_and_unfurl_nothing(tmp_path: Path) -
 
 async def test_a_question_pings_the_asker_alone(tmp_path: Path) -> None:
     """Invariant 11: the bot's own notices reach only the person they are for, whatever the agent writes into them."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         thread = await place.thread(f"ask execute echo @everyone <@{place.mallory.id}>", place.ben)
         card = await place.ben.sees(thread, "May I", by=place.bot)
         assert {int(getattr(user, "id", user)) for user in card.mentions} == {place.ben.id}
@@ -208,7 +208,7 @@ async def test_the_agents_environment_is_the_base_and_what_is_configured(
     monkeypatch.setenv("SECRET_OF_THE_BOT", "do not pass on")
     monkeypatch.setenv("WANTED", "yes")
     extra = 'inherit_env = ["WANTED"]\nenv = { CHOSEN = "by the configuration" }'
-    async with stage(tmp_path, agent_extra=extra) as place:
+    async with bot_lab(tmp_path, agent_extra=extra) as place:
         thread = await place.thread("env\nsay that is all")
         reply = await place.ann.sees(thread, "that is all", by=place.bot)
         names = set(re.findall(r"^[A-Z_]+$", reply.content.replace("`", ""), re.MULTILINE))
@@ -221,7 +221,7 @@ async def test_the_agents_environment_is_the_base_and_what_is_configured(
 async def test_an_agent_that_cannot_be_made_to_ask_is_announced(tmp_path: Path) -> None:
     """P47: the thread's first line says that this agent may act unasked."""
     agent = (sys.executable, "-m", "loopback.agent", "--no-modes")
-    async with stage(tmp_path, agent=agent) as place:
+    async with bot_lab(tmp_path, agent=agent) as place:
         thread = await place.thread("say hello there")
         reply = await place.ann.sees(thread, "hello there", by=place.bot)
         assert "may act unasked" in reply.content.splitlines()[0]
@@ -229,7 +229,7 @@ async def test_an_agent_that_cannot_be_made_to_ask_is_announced(tmp_path: Path) 
 
 async def test_an_agent_that_acts_unasked_by_default_is_put_into_its_asking_mode(tmp_path: Path) -> None:
     """The scripted agent starts in `auto`, like real ones; the first prompt already finds it in `default`."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         thread = await place.thread("mode")
         reply = await place.ann.sees(thread, "default", by=place.bot)
         assert "unasked" not in reply.content

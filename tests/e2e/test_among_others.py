@@ -8,27 +8,27 @@ from loopback.state import messages
 from loopback.state.drafts import Draft
 from loopback.state.entities import ChannelType, MessageFlag
 
-from .live_bot import Stage, performing, said, scene, stage
+from .live_bot import BotLab, bot_lab, idle_lab, running_bot, said
 
 
-def acting(place: Stage, name: str) -> User:
+def acting(place: BotLab, name: str) -> User:
     """Another bot of the guild, as a `User` that can write."""
     bot = place.discord.add_bot(name, token=f"token-of-{name}", guilds=(place.guild,))
     return place.discord.person(bot)
 
 
-def replies(place: Stage, where: Any, text: str) -> int:
+def replies(place: BotLab, where: Any, text: str) -> int:
     """How many messages of the bot say this."""
     return sum(text in message.content for message in place.said_by_bot(where))
 
 
 async def test_trusted_bots_are_answered_until_a_person_has_to_write_again(tmp_path: Path) -> None:
     """P61: a cap of turns, one word about it that mentions nobody, silence; a person's message lets them go on."""
-    async with scene(tmp_path) as place:
+    async with idle_lab(tmp_path) as place:
         hal, eve = acting(place, "hal"), acting(place, "eve")
         extra = f'[threads]\nbots = "mentions"\ntrusted_bots = ["{hal.id}"]\nbot_turns = 2\n'
         place.configure(extra=extra)
-        async with performing(place):
+        async with running_bot(place):
             thread = await place.thread("say begun")
             await place.ann.sees(thread, "begun", by=place.bot)
             call = place.bot.mention
@@ -51,10 +51,10 @@ async def test_trusted_bots_are_answered_until_a_person_has_to_write_again(tmp_p
 
 async def test_what_a_trusted_bot_says_beside_its_text_is_its_message(tmp_path: Path) -> None:
     """In an embed, with its title, text and fields, or in components: much of what programs say is nowhere else."""
-    async with scene(tmp_path) as place:
+    async with idle_lab(tmp_path) as place:
         hal = acting(place, "hal")
         place.configure(extra=f'[threads]\nbots = "all"\ntrusted_bots = ["{hal.id}"]\n')
-        async with performing(place):
+        async with running_bot(place):
             thread = await place.thread("say begun")
             await place.ann.sees(thread, "begun", by=place.bot)
             embed = {
@@ -72,12 +72,12 @@ async def test_what_a_trusted_bot_says_beside_its_text_is_its_message(tmp_path: 
 
 async def test_in_a_thread_with_another_bot_only_a_mention_counts_where_it_is_shared(tmp_path: Path) -> None:
     """`mention = "shared"`: needed from the other bot's first word on. A role's mention counts, the bot's own too."""
-    async with scene(tmp_path) as place:
+    async with idle_lab(tmp_path) as place:
         hal = acting(place, "hal")
         helpers = place.discord.add_role(place.guild, "helpers")
         extra = f'[threads]\nmention = "shared"\nmention_roles = ["{helpers.id}"]\n'
         place.configure(extra=extra)
-        async with performing(place):
+        async with running_bot(place):
             thread = await place.thread("say begun")
             await place.ann.sees(thread, "begun", by=place.bot)
             await place.ann.say(thread, "say alone with you")
@@ -94,10 +94,10 @@ async def test_in_a_thread_with_another_bot_only_a_mention_counts_where_it_is_sh
 
 async def test_direct_messages_are_answered_where_they_are_allowed_and_to_whom(tmp_path: Path) -> None:
     """No mention, no thread; commands work; somebody who is not named gets the one sign; what was missed is read."""
-    async with scene(tmp_path) as place:
+    async with idle_lab(tmp_path) as place:
         people = f'users = ["{place.ann.id}"]\ndm = true'
         place.configure(access=people)
-        async with performing(place):
+        async with running_bot(place):
             mine, theirs = place.ann.direct(place.bot), place.mallory.direct(place.bot)
             await place.ann.say(mine, "say between us")
             await place.ann.sees(mine, "between us", by=place.bot)
@@ -111,17 +111,17 @@ async def test_direct_messages_are_answered_where_they_are_allowed_and_to_whom(t
             await place.discord.until(lambda: list(refused.reactions))
             assert place.said_by_bot(theirs) == []
         await place.ann.say(mine, "say you were away")
-        async with performing(place):
+        async with running_bot(place):
             await place.ann.sees(mine, "you were away", by=place.bot)
 
 
 async def test_a_post_in_a_forum_that_is_listed_is_a_request(tmp_path: Path) -> None:
     """Its first message is for the agent, also one that was missed; there no mention is needed, elsewhere it is."""
-    async with scene(tmp_path) as place:
+    async with idle_lab(tmp_path) as place:
         forum = place.discord.add_channel(place.guild, "questions", kind=ChannelType.FORUM, tags=("new", "urgent"))
         place.configure()
         place.config.write_text(place.config.read_text().replace("channels = [", f'channels = ["{forum.id}", '))
-        async with performing(place):
+        async with running_bot(place):
             post = await place.ann.open_thread(forum, "How does it work?", "echo\nsay like this", tags=("urgent",))
             shown = await place.ann.sees(post, "like this", by=place.bot)
             assert '"name":"How does it work?","tags":["urgent"]' in shown.content.replace("\\", "")
@@ -133,14 +133,14 @@ async def test_a_post_in_a_forum_that_is_listed_is_a_request(tmp_path: Path) -> 
             await place.ann.sees(mine, "now with you", by=place.bot)
             assert replies(place, mine, "among people") == 0
         missed = await place.ann.open_thread(forum, "And that?", "say while you were away")
-        async with performing(place):
+        async with running_bot(place):
             await place.ann.sees(missed, "while you were away", by=place.bot)
             assert replies(place, post, "say like this") == 1
 
 
 async def test_direct_messages_are_not_even_heard_by_default(tmp_path: Path) -> None:
     """The bot does not ask Discord for them."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         mine = place.ann.direct(place.bot)
         await place.ann.say(mine, "say between us")
         thread = await place.thread("say in the open")

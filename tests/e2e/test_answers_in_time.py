@@ -17,7 +17,7 @@ from loopback import Outcome
 from tests.e2e.test_processes import GENEROUS
 from tests.e2e.test_supervision import client_of
 
-from .live_bot import performing, said, scene, stage
+from .live_bot import bot_lab, idle_lab, running_bot, said
 
 THREADS = 100
 
@@ -34,8 +34,8 @@ def late(*outcomes: Outcome) -> list[Outcome]:
 
 async def test_commands_are_answered_while_the_agent_hangs_and_after_a_restart(tmp_path: Path) -> None:
     """Every command that changes nothing, buttons of the run before, and a cancel in the end."""
-    async with scene(tmp_path) as place:
-        async with performing(place):
+    async with idle_lab(tmp_path) as place:
+        async with running_bot(place):
             thread = await place.thread("say begun\nask execute make install")
             card = await place.ann.sees(thread, "May I", by=place.bot)
             other = await place.thread("say begun\nhang")
@@ -45,7 +45,7 @@ async def test_commands_are_answered_while_the_agent_hangs_and_after_a_restart(t
             assert "working" in said(looking[0])
             for each in (thread, other):
                 assert late(await place.ann.slash(each, "cancel")) == []
-        async with performing(place):
+        async with running_bot(place):
             pressed = await place.ann.click(card) if card.components else None
             looking = [await place.ann.slash(thread, command) for command in ("status", "sessions")]
             assert late(*looking, *([pressed] if pressed is not None else ())) == []
@@ -73,7 +73,7 @@ async def test_commands_are_answered_while_a_hundred_threads_stream(
     """The writes of a hundred replies wait for their turn; an answer to a person waits for none of them."""
     monkeypatch.setattr("loopback.state.interactions.ACKNOWLEDGE_SECONDS", GENEROUS)
     extra = f"[pool]\nmax_agents = {THREADS}\nper_user = {THREADS}\nper_minute = 1000"
-    async with stage(tmp_path, extra=extra, agent=(sys.executable, "-I", "-S", str(STEADY))) as place:
+    async with bot_lab(tmp_path, extra=extra, agent=(sys.executable, "-I", "-S", str(STEADY))) as place:
         threads = [await place.ann.open_thread(place.channel, f"thread {number}") for number in range(THREADS)]
         for each in threads:
             await place.ann.say(each, f"{place.bot.mention} go on")

@@ -14,7 +14,7 @@ from loopback.state.permissions import Permission
 from tests.e2e.test_questions import PUPPET, forge, form, labels, strings
 from tests.e2e.test_supervision import client_of
 
-from .live_bot import Stage, marked, said, stage
+from .live_bot import BotLab, bot_lab, marked, said
 
 NASTY = "@everyone <@{person}> **bold** [free](https://evil.example) ||hidden|| ``` # big"
 """A title that pings, formats, hides a link and opens a fence, if one lets it."""
@@ -26,7 +26,7 @@ THOUSANDS_SECONDS = 240
 LINK = re.compile(r"(?<!\\)\[free\]\(https")
 
 
-def pings(place: Stage) -> list[Any]:
+def pings(place: BotLab) -> list[Any]:
     """Messages of the bot that would have pinged more than the one person whom a notice may name."""
     calls = [call for call in place.discord.record if call.method in {"POST", "PATCH"} and "/messages" in call.path]
     bodies = [call.body for call in calls if isinstance(call.body, dict)]
@@ -37,7 +37,7 @@ def pings(place: Stage) -> list[Any]:
 async def test_titles_names_and_questions_ping_nobody_and_format_nothing(tmp_path: Path) -> None:
     """P58: tool titles, the request of a card, the agent's own name, the name of the thread."""
     agent = (sys.executable, "-m", "loopback.agent", "--name", "evil **agent** @everyone [free](https://evil.example)")
-    async with stage(tmp_path, agent=agent) as place:
+    async with bot_lab(tmp_path, agent=agent) as place:
         nasty = NASTY.format(person=place.ben.id)
         thread = await place.thread(f"tool execute {nasty}\nask execute {nasty}\nsay done", place.ann)
         card = await place.ann.sees(thread, "May I", by=place.bot)
@@ -57,7 +57,7 @@ async def test_titles_names_and_questions_ping_nobody_and_format_nothing(tmp_pat
 async def test_huge_names_are_cut(tmp_path: Path) -> None:
     """Of threads, tools, agents and options; nothing that Discord refuses is sent."""
     agent = (sys.executable, "-m", "loopback.agent", "--name", "n" * 20_000)
-    async with stage(tmp_path, agent=agent) as place:
+    async with bot_lab(tmp_path, agent=agent) as place:
         thread = await place.thread("tool execute " + "t" * 1_500)
         await place.ann.sees(thread, "ttt", by=place.bot)
         assert len(said(await place.ann.slash(thread, "status"))) <= 2_000
@@ -71,7 +71,7 @@ async def test_huge_names_are_cut(tmp_path: Path) -> None:
 async def test_a_secret_that_the_agent_says_stays_a_secret(tmp_path: Path) -> None:
     """From a variable in its environment: not in the answer, a tool's title, a card, or the name of the thread."""
     extra = 'env = { API_KEY = "sk-live-0123456789" }'
-    async with stage(tmp_path, agent_extra=extra) as place:
+    async with bot_lab(tmp_path, agent_extra=extra) as place:
         thread = await place.thread(
             "tell sk-live-0123456789\nenv API_KEY\ntool fetch https://x.example/?key=sk-live-0123456789\nsay finished"
         )
@@ -88,7 +88,7 @@ async def test_a_secret_that_the_agent_says_stays_a_secret(tmp_path: Path) -> No
 async def test_what_an_agent_can_be_set_to_pings_nobody_formats_nothing_and_tells_no_secret(tmp_path: Path) -> None:
     """Names of options, modes, models and commands, kinds of tools, steps of plans, choices and labels of forms."""
     extra = 'env = { API_KEY = "sk-live-0123456789" }'
-    async with stage(tmp_path, agent=PUPPET, agent_extra=extra, extra="[threads]\nintroduction = true\n") as place:
+    async with bot_lab(tmp_path, agent=PUPPET, agent_extra=extra, extra="[threads]\nintroduction = true\n") as place:
         evil = f"{NASTY.format(person=place.ben.id)}\u202e\n# sk-live-0123456789"
         choices = [{"value": value, "name": f"{value} {evil}", "description": evil} for value in ("a", "b")]
         options = [
@@ -155,7 +155,7 @@ async def test_thousands_of_messages_make_few_notices_and_hold_no_memory(
     """At most `per_thread` wait, whoever writes; one notice to each person; the rest is gone when it is refused."""
     monkeypatch.setattr(turned_away, "NOTICE_SECONDS", 2 * THOUSANDS_SECONDS)  # However slowly they are read.
     extra = "[pool]\nper_thread = 5\nper_minute = 20000\n"
-    async with stage(tmp_path, extra=extra) as place:
+    async with bot_lab(tmp_path, extra=extra) as place:
         thread = await place.thread("say begun\nhang")
         await place.ann.sees(thread, "begun", by=place.bot)
         before = len(place.discord.record)
@@ -180,7 +180,7 @@ async def test_thousands_of_messages_make_few_notices_and_hold_no_memory(
 
 async def test_an_outsider_with_power_in_the_guild_has_none_over_the_bot(tmp_path: Path) -> None:
     """Discord's own permissions are not the bot's: a moderator renames the thread, and steers nothing."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         moderators = place.discord.add_role(place.guild, "moderators", permissions=Permission.ADMINISTRATOR)
         place.discord.give_role(place.guild, place.mallory, moderators)
         thread = await place.thread("say begun\nhang")
@@ -197,7 +197,7 @@ async def test_a_program_around_the_agent_is_ended_with_it(tmp_path: Path) -> No
     wrapper = tmp_path / "sandbox.sh"
     wrapper.write_text('#!/bin/sh\necho "$1" > "$1/seen"\nshift\n"$@"\n')
     wrapper.chmod(0o755)
-    async with stage(tmp_path, agent_extra=f'wrap = ["{wrapper}", "{{cwd}}"]') as place:
+    async with bot_lab(tmp_path, agent_extra=f'wrap = ["{wrapper}", "{{cwd}}"]') as place:
         thread = await place.thread("say from inside")
         await place.ann.sees(thread, "from inside", by=place.bot)
         assert (place.project / "seen").read_text().strip() == str(place.project)
@@ -207,7 +207,7 @@ async def test_a_program_around_the_agent_is_ended_with_it(tmp_path: Path) -> No
 
 async def test_a_user_cannot_put_an_agent_into_a_mode_that_asks_nobody(tmp_path: Path) -> None:
     """Not another's by writing in their thread last, and not their own where `approvers` does not name the asker."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         thread = await place.thread("say begun")
         await place.ann.sees(thread, "begun", by=place.bot)
         await place.ben.say(thread, "say by ben")
@@ -232,7 +232,7 @@ async def test_a_user_cannot_put_an_agent_into_a_mode_that_asks_nobody(tmp_path:
 
 async def test_an_agent_changes_its_mode_under_everybodys_eyes(tmp_path: Path) -> None:
     """By a command of its own, say, which whoever may talk to it may give: the thread reads it once (P47)."""
-    async with stage(tmp_path, agent=PUPPET) as place:
+    async with bot_lab(tmp_path, agent=PUPPET) as place:
         modes = [
             {"sessionUpdate": "current_mode_update", "currentModeId": name} for name in ("ask", "*yolo*", "*yolo*")
         ]
@@ -250,7 +250,7 @@ async def test_an_agent_changes_its_mode_under_everybodys_eyes(tmp_path: Path) -
 
 async def test_a_forged_stop_names_no_turn_of_another_thread(tmp_path: Path) -> None:
     """Who has a turn of their own elsewhere may stop that one, and not somebody else's by putting the two together."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         thread = await place.thread("say begun\nhang")
         reply = await place.ann.sees(thread, "begun", by=place.bot)
         own = await place.thread("say mine\nhang", place.ben)

@@ -19,7 +19,7 @@ from pool.session_setup import MODE
 from tests.e2e.test_processes import GENEROUS
 from tests.e2e.test_supervision import client_of
 
-from .live_bot import SCRIPTED, nothing_written, performing, said, scene, stage
+from .live_bot import SCRIPTED, bot_lab, idle_lab, nothing_written, running_bot, said
 
 OTHER = """
 [agents.other]
@@ -50,7 +50,7 @@ def git(*args: str, at: Path) -> None:
 
 async def test_asking_by_a_command_opens_a_thread_on_the_posted_request(tmp_path: Path) -> None:
     """With the agent that was chosen; the thread's first answer says whose it is, and in the thread it goes on."""
-    async with stage(tmp_path, extra=other(tmp_path) + "[threads]\nintroduction = true\n") as place:
+    async with bot_lab(tmp_path, extra=other(tmp_path) + "[threads]\nintroduction = true\n") as place:
         offered = await place.ann.autocomplete(place.channel, "ask", "agent", "oth", request="cwd")
         assert [choice["value"] for choice in offered.choices or ()] == ["other"]
         refused = await place.ann.slash(place.channel, "ask", request="cwd", agent="nobody")
@@ -72,7 +72,7 @@ async def test_asking_by_a_command_opens_a_thread_on_the_posted_request(tmp_path
 
 async def test_a_thread_gets_another_agent_and_a_new_session(tmp_path: Path) -> None:
     """What runs is stopped, the new agent works in its own directory and knows nothing of what was said."""
-    async with stage(tmp_path, extra=other(tmp_path)) as place:
+    async with bot_lab(tmp_path, extra=other(tmp_path)) as place:
         thread = await place.thread("say first\nhang")
         await place.ann.sees(thread, "first", by=place.bot)
         assert "You may not" in said(await place.ben.slash(thread, "agent", name="other"))
@@ -90,7 +90,7 @@ async def test_a_thread_gets_another_agent_and_a_new_session(tmp_path: Path) -> 
 
 async def test_whoever_chooses_or_commands_while_nothing_can_be_written_is_told(tmp_path: Path) -> None:
     """What needs no journal is done, the rest is left as it was; nothing claims to last that does not."""
-    async with stage(tmp_path, extra=other(tmp_path)) as place:
+    async with bot_lab(tmp_path, extra=other(tmp_path)) as place:
         thread = await place.thread("say begun")
         await place.ann.sees(thread, "begun", by=place.bot)
         chosen = await place.ann.slash(thread, "model")
@@ -115,7 +115,7 @@ async def test_whoever_chooses_or_commands_while_nothing_can_be_written_is_told(
 
 async def test_the_agents_own_commands_are_offered_and_run(tmp_path: Path) -> None:
     """Typed without the slash, each with what it wants to be told; what the agent does not have is not sent to it."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         thread = await place.thread("say ready")
         await place.ann.sees(thread, "ready", by=place.bot)
         offered = await place.ann.autocomplete(thread, "run", "command", "/we")
@@ -132,7 +132,7 @@ async def test_a_request_is_retried_and_a_message_asked_about(tmp_path: Path) ->
     What was taken together is sent again together, by whichever of its messages. A message that Discord cannot give at
     the moment is waited for; one that is gone by the time that the form is sent cannot be quoted.
     """
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         thread = await place.thread("hang")
         first = await place.ann.say(thread, "say one")
         await place.ann.say(thread, "say two\nstop refusal")
@@ -164,7 +164,7 @@ async def test_a_request_is_retried_and_a_message_asked_about(tmp_path: Path) ->
 @pytest.mark.parametrize("slow", ["the message that it is about", "the answer to the interaction"])
 async def test_a_request_by_a_command_keeps_its_place_before_what_others_say_next(tmp_path: Path, slow: str) -> None:
     """Discord has put it before theirs, however long the bot has to read, or Discord to confirm it."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         thread = await place.thread("say begun")
         await place.answer(thread, "begun")
         remark = await place.mallory.say(thread, "the build is red")
@@ -182,7 +182,7 @@ async def test_a_request_by_a_command_keeps_its_place_before_what_others_say_nex
 
 async def test_a_request_that_opened_a_thread_is_retried_there(tmp_path: Path) -> None:
     """From the menu of its message in the channel, also when the thread is archived; where it is gone, in a new one."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         thread = await place.thread("say begun")
         answer = await place.answer(thread, "begun")
         (opening,) = [each for each in place.discord.messages(place.channel) if each.author_id == place.ann.id]
@@ -210,7 +210,7 @@ async def test_a_request_that_opened_a_thread_is_retried_there(tmp_path: Path) -
 
 async def test_help_names_every_command(tmp_path: Path) -> None:
     """To those who may use them, wherever they are."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         told = said(await place.ben.slash(place.channel, "help"))
         assert all(f"`/{name}`" in told for name in ("ask", "agent", "cancel", "run", "status", "help"))
         assert "Ask about this, Retry" in told
@@ -221,7 +221,7 @@ async def test_model_and_mode_are_chosen_while_a_turn_runs_and_while_the_agent_s
     """P68: at once in both cases, the current one first; asleep it is set at wake. A mode needs an approver."""
     state = in_toml(str(tmp_path / "agent"))
     agent = (*SCRIPTED, "--state", state.strip('"'))
-    async with stage(tmp_path, agent=agent) as place:
+    async with bot_lab(tmp_path, agent=agent) as place:
         thread = await place.thread("say begun\nhang")
         await place.ann.sees(thread, "begun", by=place.bot)
         assert "may not" in said(await place.ben.slash(thread, "mode"))
@@ -260,7 +260,7 @@ async def test_model_and_mode_are_chosen_while_a_turn_runs_and_while_the_agent_s
 async def test_a_menu_of_more_than_twenty_five_has_pages_and_begins_with_the_current_entry(tmp_path: Path) -> None:
     """Discord's menus hold 25; every entry is on exactly one page, and one of the last page can be chosen."""
     agent = (sys.executable, "-I", "-S", str(Path(__file__).parents[1] / "peers/wide_agent.py"))
-    async with stage(tmp_path, agent=agent) as place:
+    async with bot_lab(tmp_path, agent=agent) as place:
         thread = await place.thread("hello")
         await place.ann.sees(thread, "I am model 30", by=place.bot)
         menu = (await place.ann.slash(thread, "model")).message
@@ -292,7 +292,7 @@ def labels(menu: Message) -> list[str]:
 
 async def test_the_diff_shows_new_and_changed_files_and_runs_nothing(tmp_path: Path) -> None:
     """What a repository's configuration names (filters, a file system monitor, an external diff) is never started."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         thread = await place.thread("say hello")
         await place.ann.sees(thread, "hello", by=place.bot)
         nothing = await place.ann.slash(thread, "diff")
@@ -321,7 +321,7 @@ async def test_the_diff_shows_new_and_changed_files_and_runs_nothing(tmp_path: P
 
 async def test_the_diff_can_be_applied_and_leaves_out_what_the_repository_excludes(tmp_path: Path) -> None:
     """Binary files, a text in another encoding, a file with another name; and the list that only git reads."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         thread = await place.thread("say hello")
         await place.ann.sees(thread, "hello", by=place.bot)
         work = place.project
@@ -350,7 +350,7 @@ async def test_a_command_that_fails_while_discord_shows_it_thinking_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody waits for an answer that does not come."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         thread = await place.thread("say hello")
         await place.ann.sees(thread, "hello", by=place.bot)
         git("init", "--quiet", at=place.project)
@@ -361,7 +361,7 @@ async def test_a_command_that_fails_while_discord_shows_it_thinking_says_so(
 
 async def test_a_command_whose_answer_is_on_its_way_when_the_bot_stops_does_no_harm(tmp_path: Path) -> None:
     """Its connection is gone, and so is the one over which its failure would be told; so it is with a refusal."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         place.discord.fault(method="POST", path=re.compile("/callback$"), slow=GENEROUS, times=2)
         assert "`/ask`" in said(await place.ann.slash(place.channel, "help"))
         assert "may not talk" in said(await place.mallory.slash(place.channel, "help"))
@@ -372,7 +372,7 @@ async def test_a_command_whose_answer_is_on_its_way_when_the_bot_stops_does_no_h
 
 async def test_a_thread_is_exported_as_markdown_for_who_asks_alone(tmp_path: Path) -> None:
     """Who wrote what, oldest first."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         thread = await place.thread("say hello")
         await place.ann.sees(thread, "hello", by=place.bot)
         exported = await place.ben.slash(thread, "export")
@@ -395,7 +395,7 @@ async def test_an_export_is_written_beside_the_event_loop(tmp_path: Path, monkey
         return text
 
     monkeypatch.setattr("bot.commands.export.balanced", noted)
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         thread = await place.thread("say hello")
         await place.ann.sees(thread, "hello", by=place.bot)
         exported = await place.ben.slash(thread, "export")
@@ -406,7 +406,7 @@ async def test_an_export_is_written_beside_the_event_loop(tmp_path: Path, monkey
 
 async def test_in_an_export_no_message_swallows_those_behind_it(tmp_path: Path) -> None:
     """A code block that is not closed ends with its message, one that begins behind words is one, HTML is no HTML."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         thread = await place.thread("say hello")
         await place.answer(thread, "hello")
         for text in ("```\nnever closed", "look: ```py\ncode\n```", "<!-- hidden", "seen"):
@@ -426,7 +426,7 @@ async def test_what_does_not_fit_into_an_export_is_left_out_from_the_beginning_a
 ) -> None:
     """Whole messages, by their bytes."""
     monkeypatch.setattr("bot.commands.export.WIDTH", 200)
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         thread = await place.thread("say hello")
         await place.ann.sees(thread, "hello", by=place.bot)
         for number in range(1, 4):
@@ -441,16 +441,16 @@ async def test_what_does_not_fit_into_an_export_is_left_out_from_the_beginning_a
 
 async def test_commands_are_told_to_discord_only_when_they_have_changed(tmp_path: Path) -> None:
     """A second start finds them as they were, and they work."""
-    async with scene(tmp_path) as place:
+    async with idle_lab(tmp_path) as place:
         for _ in range(2):
-            async with performing(place):
+            async with running_bot(place):
                 assert "`/ask`" in said(await place.ann.slash(place.channel, "help"))
         assert len([call for call in place.discord.record if call.path.endswith("/commands")]) == 1
 
 
 async def test_a_place_that_vanishes_ends_its_turn_and_nothing_more_is_written(tmp_path: Path) -> None:
     """A thread deleted, a channel deleted with its thread, and a right that was lost, seen by the first write."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         world, client = place.discord.world, client_of(place)
         thread, other, third = [await place.thread(f"say begun\nhang {word}") for word in ("", "", "")]
         for each in (thread, other, third):
@@ -477,7 +477,7 @@ async def test_a_place_that_vanishes_ends_its_turn_and_nothing_more_is_written(t
 
 async def test_a_thread_takes_the_agents_title_once_unless_a_person_has_named_it(tmp_path: Path) -> None:
     """The scripted agent calls a conversation by the first 60 characters of its first prompt."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         text = "say " + "many words about it " * 5
         thread = await place.thread(text)
         assert thread.name.endswith("…")
@@ -498,7 +498,7 @@ async def test_a_thread_takes_the_agents_title_once_unless_a_person_has_named_it
 
 async def test_the_commands_are_a_servers_and_no_account_takes_them_elsewhere(tmp_path: Path) -> None:
     """In servers and, where they are allowed, direct messages with the bot; never between others."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         told = place.bot.commands[None]
         assert len(told) > 10
         assert {(tuple(each["integration_types"]), tuple(each["contexts"])) for each in told} == {((0,), (0,))}
@@ -507,7 +507,7 @@ async def test_the_commands_are_a_servers_and_no_account_takes_them_elsewhere(tm
 @pytest.mark.parametrize("granted", [True, False])
 async def test_closing_a_persons_thread_says_when_it_cannot_be_archived(tmp_path: Path, *, granted: bool) -> None:
     """Discord lets only its opener and moderators do that; the conversation is closed all the same."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         if not granted:
             place.discord.world.overwrite(place.channel, place.bot.id, deny=int(Permission.MANAGE_THREADS))
         thread = await place.ann.open_thread(place.channel, "mine")

@@ -5,14 +5,14 @@ import re
 import signal
 from pathlib import Path
 
-from loopback.state.faults import Turbulence
+from loopback.state.faults import GatewayFault
 from pool.journal.journal import Journal
 from tests.e2e.test_recovery import answered_once, running
 
-from .live_bot import Stage, scene, spoken
+from .live_bot import BotLab, idle_lab, spoken
 
 
-async def accepted(place: Stage, journal: Journal, thread_id: int, text: str) -> int:
+async def accepted(place: BotLab, journal: Journal, thread_id: int, text: str) -> int:
     """Say something while the bot is away, and write it down as it would have; return the message's id."""
     message = await place.ann.say(thread_id, text)
     request = {
@@ -35,7 +35,7 @@ async def accepted(place: Stage, journal: Journal, thread_id: int, text: str) ->
 
 async def test_a_word_that_a_crash_kept_back_is_posted_after_the_restart(tmp_path: Path) -> None:
     """The row was closed, and then the bot was killed before the thread was told why."""
-    async with scene(tmp_path, remembers=True) as place:
+    async with idle_lab(tmp_path, remembers=True) as place:
         thread_id = (await answered_once(place)).id
         path = place.config.with_name("threadline.db")
         with Journal.open(path) as journal:
@@ -49,7 +49,7 @@ async def test_a_word_that_a_crash_kept_back_is_posted_after_the_restart(tmp_pat
 
 async def test_a_finished_answer_is_posted_before_those_that_waited_behind_it(tmp_path: Path) -> None:
     """The order of a thread is that of its messages, also where one needs no agent any more."""
-    async with scene(tmp_path, remembers=True) as place:
+    async with idle_lab(tmp_path, remembers=True) as place:
         thread_id = (await answered_once(place)).id
         with Journal.open(place.config.with_name("threadline.db")) as journal:
             second = await accepted(place, journal, thread_id, "say second")
@@ -64,7 +64,7 @@ async def test_a_finished_answer_is_posted_before_those_that_waited_behind_it(tm
 
 async def test_a_draft_that_had_nothing_to_show_does_not_stand_as_working_for_ever(tmp_path: Path) -> None:
     """Once its turn was cut off, the placeholder says so."""
-    async with scene(tmp_path, remembers=True) as place:
+    async with idle_lab(tmp_path, remembers=True) as place:
         async with running(place, signal.SIGKILL):
             thread = await place.thread("hang")
             draft = await place.ann.sees(thread, "⏳ working", by=place.bot)
@@ -78,7 +78,7 @@ async def test_a_draft_that_had_nothing_to_show_does_not_stand_as_working_for_ev
 
 async def test_a_history_that_cannot_be_read_at_first_is_read_again(tmp_path: Path) -> None:
     """What was missed is not passed over because Discord was busy at the wrong moment."""
-    async with scene(tmp_path, remembers=True) as place:
+    async with idle_lab(tmp_path, remembers=True) as place:
         thread_id = (await answered_once(place)).id
         await place.ann.say(thread_id, "say missed")
         fault = place.discord.fault(method="GET", path=f"/channels/{thread_id}/messages", status=503, times=2)
@@ -93,10 +93,10 @@ async def test_a_request_that_was_posted_and_not_written_down_is_answered_after_
     Each is answered once: in the thread that is opened for it, in its own thread, with the message it is about, and
     before what somebody said after it.
     """
-    async with scene(tmp_path, remembers=True) as place:
+    async with idle_lab(tmp_path, remembers=True) as place:
         thread = await answered_once(place)
         about = await place.mallory.say(thread, "the build is red")
-        unheard = place.discord.event_fault("MESSAGE_CREATE", Turbulence.LOST, times=None)
+        unheard = place.discord.event_fault("MESSAGE_CREATE", GatewayFault.LOST, times=None)
         async with running(place, signal.SIGKILL):
             await place.ann.slash(place.channel, "ask", request=f"say in the channel {place.mallory.mention}")
             await place.ann.slash(thread, "ask", request=f"say in the thread {place.mallory.mention}")

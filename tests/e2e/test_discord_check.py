@@ -15,10 +15,10 @@ from bot.gateway.connection import NO_TOKEN, REFUSED
 from loopback import Loopback
 from loopback.harness import Lab, in_toml
 from loopback.state.entities import ALL_INTENTS
-from loopback.state.faults import Turbulence
+from loopback.state.faults import GatewayFault
 from tests.loopback.openapi import strictly
 
-from .live_bot import SCRIPTED, stage
+from .live_bot import SCRIPTED, bot_lab
 
 TOKEN = "MTIz.of.standing"
 
@@ -158,7 +158,7 @@ async def test_what_is_said_of_a_permission_is_what_happens_without_it(
     tmp_path: Path, lacks: list[str], level: Level, answered: str
 ) -> None:
     """A warning where requests are answered all the same, in a thread or in the channel; else it has failed."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         channel, denied = place.channel, discord.Permissions(**dict.fromkeys(lacks, True)).value
         place.discord.world.overwrite(channel, place.bot.id, deny=denied)
         found = await discord_findings(load(place.config))
@@ -207,7 +207,7 @@ async def test_a_silent_gateway_and_an_absent_server_end_within_a_bound(
     monkeypatch.setattr(discord_probe, "READY_SECONDS", 0.3)
     async with Loopback(strict=strictly()) as server:
         server.add_bot("threadline", token=TOKEN)
-        server.event_fault("READY", Turbulence.LOST)
+        server.event_fault("READY", GatewayFault.LOST)
         last = (await rows(config(tmp_path, server.endpoint, "")))[-1]
     assert last == ("gateway", "FAILED", "Discord's gateway said nothing for 0.3 s")
     monkeypatch.setattr(discord_probe, "LOGIN_SECONDS", 0.3)

@@ -15,18 +15,18 @@ from tests.e2e.test_controls import asleep
 from tests.e2e.test_recovery import running
 from tests.e2e.test_supervision import client_of
 
-from .live_bot import Stage, marked, performing, scene, stage
+from .live_bot import BotLab, bot_lab, idle_lab, marked, running_bot
 
 HELD = ["Continue", "Drop all"]
 
 
-def buttons(place: Stage, thread: Thread) -> list[str]:
+def buttons(place: BotLab, thread: Thread) -> list[str]:
     """What can be pressed in a thread, top to bottom."""
     rows = [row for message in place.discord.messages(thread) for row in message.components]
     return [button["label"] for row in rows for button in row["components"]]
 
 
-async def controls(place: Stage) -> Thread:
+async def controls(place: BotLab) -> Thread:
     """Let every control of a running turn stand in a thread: Stop, a question, an offer to stop, what waits."""
     thread = await place.thread("say begun\nask execute make install")
     await place.ann.sees(thread, "May I", by=place.bot)
@@ -42,43 +42,43 @@ async def controls(place: Stage) -> Thread:
 # ---- how it ends
 
 
-async def answer(place: Stage, thread: Thread) -> None:
+async def answer(place: BotLab, thread: Thread) -> None:
     """The question is answered, and the agent goes on to its end."""
     await place.ann.click(await place.ann.sees(thread, "May I", by=place.bot), "Allow once")
 
 
-async def cancel(place: Stage, thread: Thread) -> None:
+async def cancel(place: BotLab, thread: Thread) -> None:
     """A person stops it."""
     await place.ann.slash(thread, "cancel")
 
 
-async def stop(place: Stage, thread: Thread) -> None:
+async def stop(place: BotLab, thread: Thread) -> None:
     """A person presses Stop below the offer."""
     await place.ann.click(await place.ann.sees(thread, "Shall it stop?", by=place.bot), "Stop")
 
 
-async def send_now(place: Stage, thread: Thread) -> None:
+async def send_now(place: BotLab, thread: Thread) -> None:
     """A person lets go first what waits."""
     await place.ann.click(await place.ann.sees(thread, "1 waiting", by=place.bot), "Send now")
 
 
-async def reset(place: Stage, thread: Thread) -> None:
+async def reset(place: BotLab, thread: Thread) -> None:
     """The session is forgotten."""
     await place.ann.slash(thread, "reset")
 
 
-async def close(place: Stage, thread: Thread) -> None:
+async def close(place: BotLab, thread: Thread) -> None:
     """The agent is let go."""
     await place.ann.slash(thread, "close")
 
 
-async def die(place: Stage, _thread: Thread) -> None:
+async def die(place: BotLab, _thread: Thread) -> None:
     """The agent's process dies."""
     for pid in marked(place.config):
         os.kill(pid, signal.SIGKILL)
 
 
-async def preempt(place: Stage, thread: Thread) -> None:
+async def preempt(place: BotLab, thread: Thread) -> None:
     """Others wait in line; and what waits here goes on after them."""
     await place.thread("say I was waiting", place.ben)
     await place.ann.sees(thread, "Others had waited", by=place.bot)
@@ -96,14 +96,14 @@ ENDS = [
 ]
 
 
-async def all_is_over(place: Stage, thread: Thread) -> None:
+async def all_is_over(place: BotLab, thread: Thread) -> None:
     """Let a last message be answered: no button is left then, and nothing is open."""
     await place.ann.say(thread, "say the end")
     await place.answer(thread, re.compile(r"^the end\b", re.MULTILINE))
     await place.discord.until(lambda: buttons(place, thread) == [])
 
 
-def journal_is_settled(place: Stage) -> None:
+def journal_is_settled(place: BotLab) -> None:
     """Nothing stands in the journal of a bot that has ended."""
     with Journal.open(place.config.with_name("threadline.db")) as journal:
         assert (journal.messages.open_rows(), journal.notices.all(), journal.questions.all()) == ([], [], [])
@@ -111,14 +111,14 @@ def journal_is_settled(place: Stage) -> None:
 
 @pytest.mark.parametrize(("end", "left"), ENDS)
 async def test_when_a_turn_has_ended_only_what_can_still_be_done_has_a_button(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: Callable[[Stage, Thread], Awaitable[None]], left: list[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: Callable[[BotLab, Thread], Awaitable[None]], left: list[str]
 ) -> None:
     """Invariant 15: Stop, the question, the offer and what waits go with the turn; what is held can be let go on."""
     if end is preempt:
         for wait in ("PREEMPT_SECONDS", "YIELD_SECONDS"):
             monkeypatch.setattr(f"pool.pool.{wait}", 0.5)
-    async with scene(tmp_path, remembers=True, extra=f"[pool]\nmax_agents = {1 if end is preempt else 8}") as place:
-        async with performing(place):
+    async with idle_lab(tmp_path, remembers=True, extra=f"[pool]\nmax_agents = {1 if end is preempt else 8}") as place:
+        async with running_bot(place):
             thread = await controls(place)
             await end(place, thread)
             await place.discord.until(lambda: buttons(place, thread) == left)
@@ -127,7 +127,7 @@ async def test_when_a_turn_has_ended_only_what_can_still_be_done_has_a_button(
 
 
 @asynccontextmanager
-async def interrupted(place: Stage, end: signal.Signals) -> AsyncIterator[Thread]:
+async def interrupted(place: BotLab, end: signal.Signals) -> AsyncIterator[Thread]:
     """Run the bot anew after a signal has ended it in the middle of a turn."""
     async with running(place, end):
         thread = await controls(place)
@@ -144,7 +144,7 @@ async def test_however_the_bot_ends_the_same_is_asked_and_nothing_else_is_left(
     tmp_path: Path, end: signal.Signals
 ) -> None:
     """Invariant 17: the reply says that it was cut off; one question, and what waits is held. A turn ends both."""
-    async with scene(tmp_path, remembers=True) as place:
+    async with idle_lab(tmp_path, remembers=True) as place:
         async with interrupted(place, end) as thread:
             await place.ben.say(thread, "say of ben\nhang")
             await place.ben.sees(thread, "of ben", by=place.bot)
@@ -162,7 +162,7 @@ async def test_each_choice_after_the_bots_end_does_what_it_says_and_ends_the_que
     tmp_path: Path, end: signal.Signals, choice: str
 ) -> None:
     """What waited goes on behind it."""
-    async with scene(tmp_path, remembers=True) as place:
+    async with idle_lab(tmp_path, remembers=True) as place:
         async with interrupted(place, end) as thread:
             asked = "on hold" if choice == "Continue" else "I restarted"
             await place.ann.click(await place.ann.sees(thread, asked, by=place.bot), choice)
@@ -177,11 +177,11 @@ async def test_each_choice_after_the_bots_end_does_what_it_says_and_ends_the_que
 
 async def test_a_thread_that_is_deleted_while_the_bot_is_away_ends_the_question_about_it(tmp_path: Path) -> None:
     """Nothing stays open: what waited behind it neither."""
-    async with scene(tmp_path, remembers=True) as place:
+    async with idle_lab(tmp_path, remembers=True) as place:
         async with running(place, signal.SIGKILL):
             thread = await controls(place)
         place.discord.world.delete_channel(thread)
-        async with performing(place):
+        async with running_bot(place):
             await asleep(client_of(place), thread.id)
         with Journal.open(place.config.with_name("threadline.db")) as journal:
             assert journal.messages.state(thread.id) is MessageState.CLOSED
@@ -196,7 +196,7 @@ async def test_a_thread_that_cannot_be_opened_for_whatever_reason_ends_its_reque
     async def broken(*_: object) -> None:
         raise TypeError("odd")
 
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         monkeypatch.setattr("bot.intake.intake.open_for", broken)
         request = await place.ann.say(place.channel, f"{place.bot.mention} say hello")
         await place.ann.sees(place.channel, "I could not open a thread: something went wrong", by=place.bot)
@@ -208,7 +208,7 @@ async def test_a_press_whose_answer_the_network_refuses_takes_the_buttons_away_a
 ) -> None:
     """What it says is done; the messages of a question and of held messages are edited like any other then."""
     monkeypatch.setattr("bot.rest.live_message.PRESS_SECONDS", 0.5)
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         refused = place.discord.fault(method="POST", path=re.compile("/callback$"), edge="1020", times=None)
         thread = await place.thread("say begun\nask execute make install\nhang")
         await place.ann.click(await place.ann.sees(thread, "May I", by=place.bot), "Allow once")

@@ -25,7 +25,7 @@ from loopback import Message, Outcome, User
 from loopback.state.entities import Bot, InteractionType, Thread
 from tests.e2e.test_supervision import client_of
 
-from .live_bot import Stage, said, stage
+from .live_bot import BotLab, bot_lab, said
 
 EVENTS = {
     "on_connect": "nobody's doing",
@@ -102,7 +102,7 @@ def sample(pattern: str, thread: Thread, message: Message) -> str:
     return find(shape, lambda _: True, settings=settings(max_examples=1, phases=[Phase.generate], database=None))
 
 
-async def pressed(place: Stage, person: User, thread: Thread, custom_id: str, kind: type[Any]) -> Outcome:
+async def pressed(place: BotLab, person: User, thread: Thread, custom_id: str, kind: type[Any]) -> Outcome:
     """Use a button or menu that nobody would show: the bot is made to post it, so that its id can be a forged one."""
     view = discord.ui.View(timeout=None)
     menu = "Select" in str(getattr(kind, "__orig_bases__", ""))
@@ -153,7 +153,7 @@ def test_nothing_but_the_client_and_its_templates_listens() -> None:
 
 async def test_an_outsider_finds_every_entrance_closed(tmp_path: Path) -> None:
     """Commands, context menus, autocompletion, buttons and menus: refused, and nothing is done but to say so."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         thread = await place.thread("say begun\nhang")
         reply = await place.ann.sees(thread, "begun", by=place.bot)
         (request,) = place.discord.messages(place.channel)
@@ -194,7 +194,7 @@ async def test_an_outsider_finds_every_entrance_closed(tmp_path: Path) -> None:
 
 async def test_a_user_has_no_more_than_a_users_rights_in_anothers_thread(tmp_path: Path) -> None:
     """Every command that needs more says what; looking is for every user."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         thread = await place.thread("say begun\nhang")
         await place.ann.sees(thread, "begun", by=place.bot)
         commands = {each.qualified_name: each for each in commands_of(client_of(place))}
@@ -212,7 +212,7 @@ async def test_a_user_has_no_more_than_a_users_rights_in_anothers_thread(tmp_pat
 
 async def test_who_began_a_conversation_may_forget_and_close_it(tmp_path: Path) -> None:
     """Whoever wrote in it later may not: it would be gone for the one who began it."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         thread = await place.thread("say one", place.ben)
         await place.answer(thread, "one")
         assert "Done" in said(await place.ben.slash(thread, "reset"))

@@ -13,7 +13,7 @@ from pool.journal.database import open_database
 from pool.journal.transactions import Writer
 from tests.pool.disk import no_room
 
-from .live_bot import numbers, said, spoken, stage
+from .live_bot import bot_lab, numbers, said, spoken
 
 
 async def test_a_disk_that_is_full_for_a_while_loses_nothing_and_holds_up_nothing(
@@ -36,7 +36,7 @@ async def test_a_disk_that_is_full_for_a_while_loses_nothing_and_holds_up_nothin
     monkeypatch.setattr(Writer, "_note", noted)
     gate = tmp_path / "gate"
     os.mkfifo(gate)
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         thread = await place.thread(f"gate {gate}\nstream 2000 0")
         await place.ann.sees(thread, re.compile("working"), by=place.bot)
         with no_room(opened[0]):

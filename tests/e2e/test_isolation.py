@@ -12,12 +12,12 @@ from bot.render.converter import MarkdownConverter
 from bot.reply.completion import Completion, complete
 from bot.user_messages import NOT_RENDERED
 
-from .live_bot import numbers, said, stage
+from .live_bot import bot_lab, numbers, said
 
 
 async def test_a_hung_turn_delays_no_other_thread_old_or_new_and_no_command(tmp_path: Path) -> None:
     """P7, P25, P26: while one agent says nothing for ever, everything else is answered."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         old = await place.thread("say I am the old one", place.ben)
         await place.ben.sees(old, "I am the old one", by=place.bot)
         hung = await place.thread("say now I hang\nhang deaf")
@@ -37,7 +37,7 @@ async def test_a_hung_turn_delays_no_other_thread_old_or_new_and_no_command(tmp_
 
 async def test_a_full_house_of_hung_turns_still_answers_commands(tmp_path: Path) -> None:
     """With every slot hung, a newcomer waits in line and is told its place; a cancel frees a slot for it."""
-    async with stage(tmp_path, extra="[pool]\nmax_agents = 2\n") as place:
+    async with bot_lab(tmp_path, extra="[pool]\nmax_agents = 2\n") as place:
         first = await place.thread("say one\nhang")
         second = await place.thread("say two\nhang", place.ben)
         await place.ann.sees(first, "one", by=place.bot)
@@ -53,7 +53,7 @@ async def test_a_full_house_of_hung_turns_still_answers_commands(tmp_path: Path)
 
 async def test_an_agent_that_crashes_ends_only_its_own_turn(tmp_path: Path) -> None:
     """P67: the thread is told the exit code and the last words; the next message gets a new agent."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         hung = await place.thread("say steady\nhang", place.ben)
         await place.ben.sees(hung, "steady", by=place.bot)
         thread = await place.thread("say so far\ncrash 7")
@@ -70,7 +70,7 @@ async def test_a_temporary_directory_that_is_gone_costs_no_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A reply far too long for its pages is attached all the same, and the next message is answered."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
         thread = await place.thread("stream 30000 0")
         await place.ann.sees(thread, lambda each: any(file.filename == "reply.md" for file in each.attachments))
@@ -90,7 +90,7 @@ async def test_a_text_that_cannot_be_rendered_ends_its_turn_with_a_word_and_the_
         return feed(dialect, text)
 
     monkeypatch.setattr(MarkdownConverter, "feed", failing)
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         thread = await place.thread("say so far\nstream 20 0\nsay trap\nhang")
         await place.answer(thread, lambda each: each.content.startswith("so far") and NOT_RENDERED in each.content)
         await place.ann.say(thread, "say next")
@@ -107,7 +107,7 @@ async def test_an_end_that_cannot_be_told_leaves_the_thread_to_the_next_message(
         raise ValueError("a mistake of ours")
 
     monkeypatch.setattr("bot.conversation.exchange.complete", failing)
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         thread = await place.thread("say first")
         await place.answer(thread, "first")
         await place.ann.say(thread, "say next")

@@ -6,7 +6,7 @@ import pytest
 
 from pool.journal.database import open_database
 
-from .live_bot import numbers, spoken, stage
+from .live_bot import bot_lab, numbers, spoken
 
 MOST_READS = 18
 """Each by a key: whether it came before, whose thread it is and what of it was seen, for each message of the thread;
@@ -26,7 +26,7 @@ async def test_a_message_asks_the_journal_little_and_its_stream_nothing(
         return connection
 
     monkeypatch.setattr("pool.journal.journal.open_database", opened)
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         thread = await place.thread("say first")
         await place.answer(thread, "first")
         queries.clear()

@@ -4,12 +4,12 @@ from pathlib import Path
 
 from tests.e2e.test_processes import bot_process, refused
 
-from .live_bot import scene
+from .live_bot import idle_lab
 
 
 async def test_a_second_bot_on_the_same_journal_says_who_has_it(tmp_path: Path) -> None:
     """Exit code 1, one line, the first one works on."""
-    async with scene(tmp_path) as place, bot_process(place) as process:
+    async with idle_lab(tmp_path) as place, bot_process(place) as process:
         code, stderr = await refused(place)
         assert code == 1
         assert f"pid {process.pid}, configuration {place.config}" in stderr
@@ -20,7 +20,7 @@ async def test_a_second_bot_on_the_same_journal_says_who_has_it(tmp_path: Path) 
 
 async def test_a_second_bot_with_the_same_token_says_who_has_it(tmp_path: Path) -> None:
     """Another journal does not help: the Discord user is the same."""
-    async with scene(tmp_path) as place, bot_process(place) as process:
+    async with idle_lab(tmp_path) as place, bot_process(place) as process:
         other = tmp_path / "other" / "threadline.toml"
         other.parent.mkdir()
         place.config = other
@@ -32,7 +32,7 @@ async def test_a_second_bot_with_the_same_token_says_who_has_it(tmp_path: Path) 
 
 async def test_a_journal_that_cannot_be_used_is_refused_and_can_be_put_aside(tmp_path: Path) -> None:
     """Exit code 2, the file and the command are named; with the flag the old file is kept under another name."""
-    async with scene(tmp_path) as place:
+    async with idle_lab(tmp_path) as place:
         journal = place.config.with_name("threadline.db")
         journal.write_bytes(b"this is no database, it is a text that goes on for a while" * 100)
         code, stderr = await refused(place)

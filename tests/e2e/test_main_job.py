@@ -6,14 +6,14 @@ import re
 from itertools import pairwise
 from pathlib import Path
 
-from .live_bot import marked, numbers, spoken, stage
+from .live_bot import bot_lab, marked, numbers, spoken
 
 
 async def test_a_mention_becomes_a_thread_and_the_answer_streams_into_it(tmp_path: Path) -> None:
     """The reply is one message that was edited while the agent wrote, and holds all of its text at the end."""
     gate = tmp_path / "gate"
     os.mkfifo(gate)
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         thread = await place.thread(f"stream 3 0\ngate {gate}\nstream 60 0")
         reply = await place.ann.sees(thread, "1 2 3", by=place.bot)
         await asyncio.to_thread(gate.write_text, "open")
@@ -29,7 +29,7 @@ async def test_a_mention_becomes_a_thread_and_the_answer_streams_into_it(tmp_pat
 
 async def test_messages_in_the_thread_go_on_without_a_mention_in_the_same_session(tmp_path: Path) -> None:
     """The agent remembers the first prompt: the second one reached the same session."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         thread = await place.thread("say first words")
         await place.ann.sees(thread, "first words", by=place.bot)
         await place.ann.say(thread, "recall")
@@ -41,7 +41,7 @@ async def test_two_threads_stream_at_the_same_time(tmp_path: Path) -> None:
     """Each thread has its own agent: while one agent waits at a gate, the other one's whole answer is shown."""
     gate = tmp_path / "gate"
     os.mkfifo(gate)
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         first = await place.thread(f"say before\ngate {gate}\nsay after")
         await place.ann.sees(first, "before", by=place.bot)
         second = await place.thread("stream 30 100", place.ben)
@@ -53,7 +53,7 @@ async def test_two_threads_stream_at_the_same_time(tmp_path: Path) -> None:
 
 async def test_the_asker_is_a_member_of_the_thread_and_its_name_is_cut_at_a_word(tmp_path: Path) -> None:
     """The name has about 60 characters and no half word."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         request = "please explain why the retry logic of the uploader gives up after exactly three attempts"
         thread = await place.thread(request)
         assert place.ann.id in thread.members
@@ -66,7 +66,7 @@ async def test_the_asker_is_a_member_of_the_thread_and_its_name_is_cut_at_a_word
 
 async def test_all_of_a_long_answer_is_shown_once_in_order_within_the_limit(tmp_path: Path) -> None:
     """Invariant 5: the pages joined are the text, each at most 2,000 characters."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         thread = await place.thread("stream 2000 0")
         await place.ann.sees(thread, re.compile(r"\b2000\n-# \d+ s$"), by=place.bot)
         pages = [spoken(message) for message in place.said_by_bot(thread)]
@@ -77,7 +77,7 @@ async def test_all_of_a_long_answer_is_shown_once_in_order_within_the_limit(tmp_
 
 async def test_fences_are_balanced_on_every_page(tmp_path: Path) -> None:
     """Invariant 5, P17: code over several pages is a code block on each of them."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         thread = await place.thread("code 200\nsay done now")
         await place.ann.sees(thread, "done now", by=place.bot)
         pages = [spoken(message) for message in place.said_by_bot(thread)]
@@ -89,7 +89,7 @@ async def test_messages_sent_while_the_agent_works_are_answered_in_order(tmp_pat
     """Invariant 2: at most one prompt in flight, in the order in which Discord gave the messages."""
     gate = tmp_path / "gate"
     os.mkfifo(gate)
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         thread = await place.thread(f"say ready\ngate {gate}")
         await place.ann.sees(thread, "ready", by=place.bot)
         for number in range(1, 6):
@@ -103,7 +103,7 @@ async def test_messages_sent_while_the_agent_works_are_answered_in_order(tmp_pat
 
 async def test_a_replayed_event_is_answered_once(tmp_path: Path) -> None:
     """Invariant 7, P3: the same message delivered again, as after a resume, stops at the journal."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         thread = await place.thread("say once")
         await place.answer(thread, "once")
         await place.ann.say(thread, "say twice")
@@ -119,7 +119,7 @@ async def test_a_replayed_event_is_answered_once(tmp_path: Path) -> None:
 
 async def test_a_thread_that_exists_already_is_used(tmp_path: Path) -> None:
     """P9: the answer to opening it was lost; the next try is told 160004, and the request goes on in that thread."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         place.discord.fault(method="POST", path=re.compile(r"/threads$"), answer_lost=True, times=1)
         thread = await place.thread("say in the thread that was there")
         await place.ann.sees(thread, "in the thread that was there", by=place.bot)
@@ -129,7 +129,7 @@ async def test_a_thread_that_exists_already_is_used(tmp_path: Path) -> None:
 
 async def test_with_every_agent_busy_no_more_are_started(tmp_path: Path) -> None:
     """Invariant 4, seen from outside: five threads at once, two slots, never a third process."""
-    async with stage(tmp_path, extra="[pool]\nmax_agents = 2\n") as place:
+    async with bot_lab(tmp_path, extra="[pool]\nmax_agents = 2\n") as place:
         messages = [await place.ann.say(place.channel, f"{place.bot.mention} pid") for _ in range(5)]
         most = 0
 

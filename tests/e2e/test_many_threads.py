@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from loopback.state import events
+from loopback.state import world_events
 from tests.e2e.test_processes import GENEROUS, bot_process, started
 
-from .live_bot import Stage, scene, spoken
+from .live_bot import BotLab, idle_lab, spoken
 
 THREADS = 200
 AGENTS = 4
@@ -25,7 +25,7 @@ SUBTEXT = re.compile(r"^-# ")
 IN_LINE = re.compile(r"number (\d+) in line")
 
 
-def configured(place: Stage, census: Path) -> None:
+def configured(place: BotLab, census: Path) -> None:
     """Write the configuration: few agents, bounds that nobody meets, and no reactions, which would take their time."""
     agent = (sys.executable, "-I", "-S", str(CENSUS), str(census))
     extra = f"[pool]\nmax_agents = {AGENTS}\n{PLENTY}\n[reactions]\nenabled = false"
@@ -35,15 +35,17 @@ def configured(place: Stage, census: Path) -> None:
 class Watcher:
     """Sees what the bot writes where: the first place in line that a thread was told, and who has got an answer."""
 
-    def __init__(self, place: Stage) -> None:
+    def __init__(self, place: BotLab) -> None:
         self.places: dict[int, int] = {}
         self.answers: dict[int, str] = {}
         self._bot_id = place.bot.id
         place.discord.world.listeners.append(self._hear)
 
-    def _hear(self, happened: events.Event) -> None:
+    def _hear(self, happened: world_events.Event) -> None:
         match happened:
-            case events.MessageCreated(message) | events.MessageEdited(message) if message.author_id == self._bot_id:
+            case world_events.MessageCreated(message) | world_events.MessageEdited(message) if (
+                message.author_id == self._bot_id
+            ):
                 if found := IN_LINE.search(message.content):
                     self.places.setdefault(message.channel_id, int(found[1]))
                 elif said := [line for line in spoken(message).splitlines() if not line.startswith("-# ")]:
@@ -55,7 +57,7 @@ async def test_two_hundred_threads_share_four_agents_and_a_restart_is_silent(tmp
     """Invariant 4, P36, P37: all are answered, each sees its place in line meanwhile, and the restart posts nothing."""
     gate, census = tmp_path / "gate", tmp_path / "census"
     os.mkfifo(gate)
-    async with scene(tmp_path) as place:
+    async with idle_lab(tmp_path) as place:
         configured(place, census)
         watcher = Watcher(place)
         # Opened by people, for Discord lets a bot open but a few threads a minute.

@@ -21,7 +21,7 @@ from loopback.state.entities import ALL_INTENTS
 from tests.loopback.openapi import strictly
 from tests.support.fork_server import start
 
-from .live_bot import SCRIPTED, scene
+from .live_bot import SCRIPTED, idle_lab
 
 TOKEN = "MTIz.of-a-newcomer_"
 NO_TEXT = ALL_INTENTS & ~(1 << 15)
@@ -312,7 +312,7 @@ async def test_the_agents_path_is_meant_from_where_it_is_typed(tmp_path: Path) -
 
 async def test_the_log_tells_each_turn_in_a_line_and_the_agents_own_words_with_its_name(tmp_path: Path) -> None:
     """JSON for machines; thread, session and turn are bound to what is logged about them, stderr to the agent."""
-    async with scene(tmp_path) as place:
+    async with idle_lab(tmp_path) as place:
         options = ("--log-format", "json", "--log-level", "debug")
         process = await start("run", *options, cwd=tmp_path, env={**plain(), "XDG_STATE_HOME": str(tmp_path)})
         try:

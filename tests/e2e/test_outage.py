@@ -14,7 +14,7 @@ from pool.journal.journal import Journal, MessageState
 from tests.e2e.test_processes import GENEROUS
 from tests.e2e.test_supervision import client_of
 
-from .live_bot import Stage, numbers, performing, scene, stage
+from .live_bot import BotLab, bot_lab, idle_lab, numbers, running_bot
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -38,12 +38,12 @@ def _hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bot.rest.api.NONCE_SECONDS", 0.0)
 
 
-def struck(place: Stage) -> list[RestCall]:
+def struck(place: BotLab) -> list[RestCall]:
     """The bot's calls that came to nothing."""
     return [call for call in place.discord.record if call.fault]
 
 
-async def begun(place: Stage, number: int) -> Thread:
+async def begun(place: BotLab, number: int) -> Thread:
     """Open a thread whose agent streams, with messages of two people behind that."""
     thread = await place.thread(f"say {number}.0\nstream 60 30")
     await place.ann.sees(thread, f"{number}.0", by=place.bot)
@@ -52,7 +52,7 @@ async def begun(place: Stage, number: int) -> Thread:
     return thread
 
 
-def answers(place: Stage, thread: Thread) -> list[str]:
+def answers(place: BotLab, thread: Thread) -> list[str]:
     """What the agent said, message by message, without the bot's own lines."""
     lines = (message.content.split("\n") for message in place.said_by_bot(thread))
     return ["\n".join(line for line in each if not line.startswith("-# ")) for each in lines]
@@ -66,7 +66,7 @@ def expected(number: int) -> list[str]:
 @pytest.mark.parametrize("gone", [{"edge": "html 403"}, {"status": 503}, {"reset": True}], ids=repr)
 async def test_an_outage_of_twenty_minutes_costs_no_answer(tmp_path: Path, gone: dict[str, object]) -> None:
     """The gateway is gone, too. Some sends take effect just before, and their answers are lost."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         threads = await asyncio.gather(*(begun(place, number) for number in range(THREADS)))
         lost = place.discord.fault(method="POST", path=re.compile("/messages$"), answer_lost=True, times=THREADS)
         away = place.discord.fault(path="/", times=None, after=THREADS, **gone)  # type: ignore[arg-type]
@@ -89,7 +89,7 @@ async def test_an_outage_of_twenty_minutes_costs_no_answer(tmp_path: Path, gone:
 
 async def test_a_request_that_is_asked_again_in_an_outage_is_posted_once_when_it_is_over(tmp_path: Path) -> None:
     """The first try takes effect and its answer is lost; what the person reads is true all the time."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         thread = await place.thread("say begun")
         answer = await place.answer(thread, "begun")
         (opening,) = [each for each in place.discord.messages(place.channel) if each.author_id == place.ann.id]
@@ -112,7 +112,7 @@ async def test_a_request_whose_thread_is_never_opened_is_answered_in_the_channel
 ) -> None:
     """The bot asks for the message too, which tells this from an outage. The answer says why it stands there."""
     monkeypatch.setattr("bot.intake.thread_opener.OPEN_SECONDS", 0.5)
-    async with stage(tmp_path, extra="[reactions]\nenabled = false\n") as place:
+    async with bot_lab(tmp_path, extra="[reactions]\nenabled = false\n") as place:
         refused = place.discord.fault(method="POST", path=re.compile("/threads$"), times=None, status=503)
         await place.ann.say(place.channel, f"<@{place.bot.id}> say here")
         told = await place.ann.sees(place.channel, "here", by=place.bot)
@@ -126,7 +126,7 @@ async def test_the_first_call_that_succeeds_brings_the_gateway_back_too(
     """Its next try may be long in coming; that Discord answers is a reason not to wait for it."""
     for wait in ("FIRST_SECONDS", "PROBE_SECONDS", "LONGEST_SECONDS"):
         monkeypatch.setattr(f"bot.gateway.supervisor.{wait}", 3600.0)
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         threads = [await place.thread(f"say begun\nstream 60 30\nsay end {number}") for number in range(2)]
         for thread in threads:
             await place.ann.sees(thread, "begun", by=place.bot)
@@ -145,8 +145,8 @@ async def test_a_stop_in_an_outage_leaves_the_answers_to_the_next_run(
 ) -> None:
     """It ends in time; what is finished is posted then, once, also what stood already without the bot's knowledge."""
     monkeypatch.setattr("bot.app.REPLY_SECONDS", 0.5)
-    async with scene(tmp_path) as place:
-        async with performing(place) as app:
+    async with idle_lab(tmp_path) as place:
+        async with running_bot(place) as app:
             threads = [await place.thread(f"say begun\nstream 60 {rate}\nsay end {rate}") for rate in (60, 90)]
             for thread in threads:
                 await place.ann.sees(thread, "begun", by=place.bot)
@@ -158,7 +158,7 @@ async def test_a_stop_in_an_outage_leaves_the_answers_to_the_next_run(
         assert states(place, ids) == [MessageState.FINISHED] * 2
         end(lost, away)
         place.discord.jump(MINUTES)
-        async with performing(place):
+        async with running_bot(place):
             for thread in threads:
                 await place.answer(thread, "end")
         for thread, rate in zip(threads, (60, 90), strict=True):
@@ -168,8 +168,8 @@ async def test_a_stop_in_an_outage_leaves_the_answers_to_the_next_run(
 
 async def test_a_bot_that_starts_in_an_outage_waits_for_its_end(tmp_path: Path) -> None:
     """It has been connected before, so the outage is no mistake in its configuration; what was missed is answered."""
-    async with scene(tmp_path) as place:
-        async with performing(place):
+    async with idle_lab(tmp_path) as place:
+        async with running_bot(place):
             thread = await place.thread("say first")
             await place.answer(thread, "first")
         away = place.discord.fault(path="/", times=None, edge="1020")
@@ -180,13 +180,13 @@ async def test_a_bot_that_starts_in_an_outage_waits_for_its_end(tmp_path: Path) 
         await starting
 
 
-async def performed(place: Stage, thread: Thread) -> None:
+async def performed(place: BotLab, thread: Thread) -> None:
     """Run the bot until it has answered what it missed."""
-    async with performing(place):
+    async with running_bot(place):
         await place.answer(thread, "missed")
 
 
-def states(place: Stage, message_ids: list[int]) -> list[MessageState | None]:
+def states(place: BotLab, message_ids: list[int]) -> list[MessageState | None]:
     """Where requests stand in the journal."""
     with Journal.open(place.config.with_name("threadline.db")) as journal:
         return [journal.messages.state(message_id) for message_id in message_ids]
@@ -201,7 +201,7 @@ def end(*faults: Fault) -> None:
 @pytest.mark.parametrize("code", [200000, 240000])
 async def test_an_answer_with_words_that_the_server_refuses_comes_as_a_file(tmp_path: Path, code: int) -> None:
     """AutoMod, or Discord's filter of links: a line has the reason, and the words are in the file."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         refused = place.discord.fault(says="darn", code=code, times=None)
         thread = await place.thread("say it is darn good")
         line = await place.ann.sees(thread, "does not accept this part of the answer", by=place.bot)
@@ -216,7 +216,7 @@ async def test_an_answer_with_words_that_the_server_refuses_comes_as_a_file(tmp_
 @pytest.mark.parametrize("code", [20031, 200001])
 async def test_a_request_with_words_that_no_thread_may_be_called_by_gets_its_thread(tmp_path: Path, code: int) -> None:
     """With a name that says nothing."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         # The agent's own title for its session says the same, and the thread may be renamed by it.
         place.discord.fault(path=re.compile(r"/threads$|/channels/\d+$"), says="darn", code=code, times=None)
         thread = await place.thread("say darn")
@@ -227,7 +227,7 @@ async def test_a_request_with_words_that_no_thread_may_be_called_by_gets_its_thr
 @pytest.mark.parametrize("edge", ["html 403", "1020", "40333"])
 async def test_a_block_by_the_edge_is_neither_shown_nor_the_end_of_a_thread(tmp_path: Path, edge: str) -> None:
     """Its page has thousands of characters, and it passes."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         place.discord.fault(method="POST", path=re.compile("/threads$"), edge=edge, times=3)
         thread = await place.thread("say well")
         await place.answer(thread, "well")

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from .live_bot import numbers, said, stage
+from .live_bot import bot_lab, numbers, said
 
 
 async def test_a_request_waits_visibly_for_a_thread_that_discord_does_not_open_yet(tmp_path: Path) -> None:
     """It is not refused: a sign stands on the message, and the answer comes when Discord lets it."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         body = {"message": "slow down", "retry_after": 4.0, "global": False}
         place.discord.fault(method="POST", path=re.compile("/threads$"), status=429, body=body, times=1)
         message = await place.ann.say(place.channel, f"{place.bot.mention} say hello")
@@ -27,7 +27,7 @@ async def test_an_edit_that_is_refused_for_its_rate_is_not_repeated_but_the_newe
     """What Discord says reaches the schedule; the library would wait and send the old text once more (P13, P16)."""
     gate = tmp_path / "gate"
     os.mkfifo(gate)
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         thread = await place.thread("say ready")
         await place.answer(thread, "ready")
         body = {"message": "slow down", "retry_after": 2.0, "global": False}
@@ -45,7 +45,7 @@ async def test_the_stop_button_stops_the_turn_for_those_who_may_and_goes_with_it
     """The asker presses it; who may not is told so, and nothing stops (P53)."""
     gate = tmp_path / "gate"
     os.mkfifo(gate)
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         thread = await place.thread(f"say before\ngate {gate}\nsay after")
         reply = await place.ann.sees(thread, "before", by=place.bot)
         refused = await place.mallory.click(reply, "Stop")
@@ -73,7 +73,7 @@ async def test_with_faults_on_every_kind_of_write_the_answer_is_complete_and_the
     tmp_path: Path, seed: int
 ) -> None:
     """Half of all sends, edits, files, reactions, typing and openings fail, in any order (P12, P16, P20)."""
-    async with stage(tmp_path, extra='[reply]\nfinish = "ping"') as place, asyncio.timeout(110):
+    async with bot_lab(tmp_path, extra='[reply]\nfinish = "ping"') as place, asyncio.timeout(110):
         for number, fault in enumerate(FAULTS):
             rule = {"times": None, **fault}
             path = re.compile("^/channels/")

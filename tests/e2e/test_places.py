@@ -13,12 +13,12 @@ import pytest
 
 from loopback.state import threads
 from loopback.state.entities import ChannelType, Message, Thread
-from loopback.state.faults import Turbulence
+from loopback.state.faults import GatewayFault
 from loopback.state.permissions import Permission
 from tests.e2e.test_controls import asleep, other
 from tests.e2e.test_supervision import client_of
 
-from .live_bot import Stage, marked, numbers, performing, said, scene, spoken, stage
+from .live_bot import BotLab, bot_lab, idle_lab, marked, numbers, running_bot, said, spoken
 
 BOUND = 30.0
 
@@ -29,12 +29,12 @@ def answered(message: Message) -> int | None:
 
 
 @asynccontextmanager
-async def beside(folder: Path, kind: ChannelType) -> AsyncIterator[Stage]:
+async def beside(folder: Path, kind: ChannelType) -> AsyncIterator[BotLab]:
     """The stage with a voice or stage channel as its only place."""
-    async with scene(folder) as place:
+    async with idle_lab(folder) as place:
         place.channel = place.discord.add_channel(place.guild, "lounge", kind=kind)
         place.configure(remembers=True)
-        async with performing(place):
+        async with running_bot(place):
             yield place
 
 
@@ -92,7 +92,7 @@ async def test_a_conversation_beside_a_voice_channel_is_steered_there(tmp_path: 
 
 async def test_where_the_bot_may_open_no_thread_the_request_is_answered_in_the_channel(tmp_path: Path) -> None:
     """With the permission that is missing; in order, by one agent. Once it is there, a thread is opened again."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         world, channel, hello = place.discord.world, place.channel, place.bot.mention
         world.overwrite(channel, place.bot.id, deny=int(Permission.CREATE_PUBLIC_THREADS))
         first = await place.ann.say(channel, f"{hello} sleep 0.3\nsay to ann")
@@ -116,16 +116,16 @@ async def test_a_guild_that_is_full_of_threads_is_answered_in_the_channel_also_a
 ) -> None:
     """Discord's reason is said; what waits behind a turn survives, and the turn is stopped by its button."""
     monkeypatch.setattr(threads, "ACTIVE_THREADS", 0)
-    async with scene(tmp_path, remembers=True) as place:
+    async with idle_lab(tmp_path, remembers=True) as place:
         channel, hello = place.channel, place.bot.mention
-        async with performing(place):
+        async with running_bot(place):
             await place.ann.say(channel, f"{hello} say begun\nhang")
             live = await place.ann.sees(channel, "begun", by=place.bot)
             assert live.content.startswith("-# ⚠ I could not open a thread: Maximum number of active threads reached")
             await place.ann.say(channel, f"{hello} say second")
             await place.ben.say(channel, f"{hello} say third")
             await place.ben.sees(channel, "2 waiting", by=place.bot)
-        async with performing(place):
+        async with running_bot(place):
             asked = await place.ann.sees(channel, "I restarted while the agent was working", by=place.bot)
             assert live.content.count("Threadline stopped before this was finished") == 1
             await place.ann.click(asked, "Skip")
@@ -146,7 +146,7 @@ async def test_a_request_that_is_edited_while_it_waits_for_a_thread_goes_on_as_i
 ) -> None:
     """Also where it gets none in the end."""
     monkeypatch.setattr(threads, "ACTIVE_THREADS", 0)
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         away = place.discord.fault(method="POST", path=re.compile("/threads$"), status=503, times=None)
         asked = await place.ann.say(place.channel, f"{place.bot.mention} say before")
         await place.discord.until(lambda: away.hits)
@@ -159,7 +159,7 @@ async def test_a_request_that_is_edited_while_it_waits_for_a_thread_goes_on_as_i
 
 async def test_a_thread_that_discord_cannot_open_at_once_is_opened_all_the_same(tmp_path: Path) -> None:
     """An error of the server and a lost answer are tried again, and the second finds the thread (160004)."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         opening = re.compile("/threads$")
         place.discord.fault(method="POST", path=opening, status=503)
         place.discord.fault(method="POST", path=opening, answer_lost=True)
@@ -171,13 +171,13 @@ async def test_a_thread_that_discord_cannot_open_at_once_is_opened_all_the_same(
 
 async def test_a_thread_that_could_not_be_opened_before_a_stop_is_opened_by_the_next_run(tmp_path: Path) -> None:
     """The stop ends the request for this run, not for good: its answer belongs into its thread all the same."""
-    async with scene(tmp_path) as place:
-        async with performing(place):
+    async with idle_lab(tmp_path) as place:
+        async with running_bot(place):
             away = place.discord.fault(method="POST", path=re.compile("/threads$"), status=503, times=None)
             asked = await place.ann.say(place.channel, f"{place.bot.mention} say hello")
             await place.discord.until(lambda: away.hits)
         away.remove()
-        async with performing(place):
+        async with running_bot(place):
             thread = await place.ann.sees_thread(asked)
             await place.answer(thread, "hello")
             assert place.said_by_bot(place.channel) == []
@@ -185,9 +185,9 @@ async def test_a_thread_that_could_not_be_opened_before_a_stop_is_opened_by_the_
 
 async def test_a_request_that_was_deleted_before_its_thread_was_open_is_answered_with_nothing(tmp_path: Path) -> None:
     """Also where the event of the deletion is lost: the call that opens the thread tells of it."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         place.discord.fault(method="POST", path=re.compile("/threads$"), status=503)
-        place.discord.event_fault("MESSAGE_DELETE", Turbulence.LOST)
+        place.discord.event_fault("MESSAGE_DELETE", GatewayFault.LOST)
         asked = await place.ann.say(place.channel, f"{place.bot.mention} say nothing")
         await place.discord.until(lambda: [call for call in place.discord.record if call.status == 503])
         await place.ann.delete(asked)
@@ -207,7 +207,7 @@ async def test_an_agent_that_was_asked_for_is_not_replaced_by_that_of_the_channe
 ) -> None:
     """Without a thread there is one conversation in the channel, with one agent; who wants another is told so."""
     monkeypatch.setattr(threads, "ACTIVE_THREADS", 0)
-    async with stage(tmp_path, extra=other(tmp_path)) as place:
+    async with bot_lab(tmp_path, extra=other(tmp_path)) as place:
         await place.ann.slash(place.channel, "ask", request="say one", agent="default")
         await place.ann.sees(place.channel, re.compile("^one$", re.MULTILINE), by=place.bot)
         await place.ann.slash(place.channel, "ask", request="say two", agent="other")
@@ -222,38 +222,38 @@ async def test_an_agent_that_was_asked_for_is_not_replaced_by_that_of_the_channe
 # ---- places that go away
 
 
-def take_view(place: Stage, _: Thread) -> None:
+def take_view(place: BotLab, _: Thread) -> None:
     """The bot does not see the channel any more."""
     place.discord.world.overwrite(place.channel, place.bot.id, deny=int(Permission.VIEW_CHANNEL))
 
 
-def take_voice(place: Stage, _: Thread) -> None:
+def take_voice(place: BotLab, _: Thread) -> None:
     """The bot may not write in threads any more."""
     place.discord.world.overwrite(place.channel, place.bot.id, deny=int(Permission.SEND_MESSAGES_IN_THREADS))
 
 
-def delete_thread(place: Stage, thread: Thread) -> None:
+def delete_thread(place: BotLab, thread: Thread) -> None:
     """Somebody deletes the thread."""
     place.discord.world.delete_channel(thread)
 
 
-def delete_channel(place: Stage, _: Thread) -> None:
+def delete_channel(place: BotLab, _: Thread) -> None:
     """Somebody deletes the channel, and the thread with it."""
     place.discord.world.delete_channel(place.channel)
 
 
-def kick(place: Stage, _: Thread) -> None:
+def kick(place: BotLab, _: Thread) -> None:
     """Somebody removes the bot from the server."""
     place.discord.world.leave(place.guild, place.bot)
 
 
 @pytest.mark.parametrize("goes", [delete_thread, delete_channel, kick, take_view, take_voice])
 async def test_a_turn_whose_place_goes_away_is_cancelled_and_leaves_nothing(
-    tmp_path: Path, goes: Callable[[Stage, Thread], None]
+    tmp_path: Path, goes: Callable[[BotLab, Thread], None]
 ) -> None:
     """Its rows are closed, its agent is gone, and what Discord has refused twice is not tried again."""
-    async with scene(tmp_path) as place:
-        async with performing(place):
+    async with idle_lab(tmp_path) as place:
+        async with running_bot(place):
             client = client_of(place)
             thread = await place.thread("stream 5000 50")
             await place.ann.sees(thread, "1 2 3", by=place.bot)
@@ -275,7 +275,7 @@ MISTAKEN: dict[str, Any] = {"status": 403, "body": {"message": "Missing Permissi
 @pytest.mark.parametrize("finish", ["edit", "ping"])
 async def test_one_refusal_of_each_kind_of_write_ends_no_turn(tmp_path: Path, finish: str) -> None:
     """Discord says now and then by mistake that the bot may not; asked again, it takes what was written."""
-    async with stage(tmp_path, extra=f'[reply]\nfinish = "{finish}"') as place:
+    async with bot_lab(tmp_path, extra=f'[reply]\nfinish = "{finish}"') as place:
         writes = [
             ("POST", r"/threads$", 0),
             ("POST", r"/typing$", 0),
@@ -302,7 +302,7 @@ async def test_a_word_about_the_end_that_discord_refuses_makes_no_failure_of_an_
     tmp_path: Path, fault: dict[str, Any]
 ) -> None:
     """The sign says that it is done; where nobody could be called but something can be said, that is said."""
-    async with stage(tmp_path, extra='[reply]\nfinish = "ping"') as place:
+    async with bot_lab(tmp_path, extra='[reply]\nfinish = "ping"') as place:
         gate = tmp_path / "gate"
         os.mkfifo(gate)
         message = await place.ann.say(place.channel, f"{place.bot.mention} say all of it\ngate {gate}")
@@ -324,7 +324,7 @@ async def test_a_word_about_the_end_that_discord_refuses_makes_no_failure_of_an_
 
 async def test_a_bot_that_was_removed_and_is_back_works_in_the_old_thread_and_in_new_ones(tmp_path: Path) -> None:
     """The session is kept; the first message that is heard from the thread makes it a place again."""
-    async with stage(tmp_path, remembers=True) as place:
+    async with bot_lab(tmp_path, remembers=True) as place:
         thread = await place.thread("say begun\nhang")
         await place.ann.sees(thread, "begun", by=place.bot)
         kick(place, thread)
@@ -339,7 +339,7 @@ async def test_a_bot_that_was_removed_and_is_back_works_in_the_old_thread_and_in
 
 async def test_a_thread_that_is_archived_during_a_turn_is_opened_for_what_the_agent_says(tmp_path: Path) -> None:
     """As by the next edit: the turn goes on."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         place.discord.world.overwrite(place.channel, place.ann.id, allow=int(Permission.MANAGE_THREADS))
         gate = tmp_path / "gate"
         os.mkfifo(gate)
@@ -356,7 +356,7 @@ async def test_a_thread_that_is_locked_during_a_turn_ends_it_and_the_channel_is_
     tmp_path: Path, *, archived: bool
 ) -> None:
     """Nobody there could see it or stop it, and the button cannot be taken off; unlocked, it wakes with its session."""
-    async with stage(tmp_path, remembers=True) as place:
+    async with bot_lab(tmp_path, remembers=True) as place:
         client, world = client_of(place), place.discord.world
         world.overwrite(place.channel, place.bot.id, deny=int(Permission.MANAGE_THREADS))
         world.overwrite(place.channel, place.ann.id, allow=int(Permission.MANAGE_THREADS))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from .live_bot import marked, nothing_written, performing, said, scene, stage
+from .live_bot import bot_lab, idle_lab, marked, nothing_written, running_bot, said
 
 AGENTS = 3
 POOL = f"[pool]\nmax_agents = {AGENTS}\nper_user = 100\n"
@@ -18,7 +18,7 @@ async def test_hung_agents_are_warned_about_and_ended_while_the_last_slot_serves
     monkeypatch.setattr("acp.turn.CANCEL_SECONDS", 1.0)
     later = 0.0
     monkeypatch.setattr("pool.active_turn._now", lambda: asyncio.get_running_loop().time() + later)
-    async with stage(tmp_path, extra=f"{POOL}silence_seconds = 1\n") as place:
+    async with bot_lab(tmp_path, extra=f"{POOL}silence_seconds = 1\n") as place:
         hung = [await place.thread("say I hang\nhang"), await place.thread("say I hang\nhang deaf")]
         for thread in hung:
             await place.ann.sees(thread, "I hang", by=place.bot)
@@ -41,8 +41,8 @@ async def test_an_old_question_makes_way_and_its_thread_goes_on_by_a_button_even
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """P32, P48: only the oldest one is ended, for somebody who has waited; the others are left alone."""
-    async with scene(tmp_path, remembers=True, extra=POOL) as place:
-        async with performing(place):
+    async with idle_lab(tmp_path, remembers=True, extra=POOL) as place:
+        async with running_bot(place):
             asking, cards = [], []
             for number in (1, 2):  # One after the other: which question is the older one is part of the scene.
                 asking.append(await place.thread(f"say case {number}\nask execute make {number}"))
@@ -64,7 +64,7 @@ async def test_an_old_question_makes_way_and_its_thread_goes_on_by_a_button_even
             assert cards[1].components
             assert "Stopping" in said(await place.ben.slash(other, "cancel"))
             await place.ben.sees(other, "cancelled by", by=place.bot)
-        async with performing(place):
+        async with running_bot(place):
             refused = await place.mallory.click(notice, "Continue")
             assert "may not" in said(refused).lower()
             with nothing_written(tmp_path):

@@ -14,7 +14,7 @@ import pytest
 
 from tests.support.fork_server import Forked, start
 
-from .live_bot import Stage, marked, numbers, scene
+from .live_bot import BotLab, idle_lab, marked, numbers
 
 GENEROUS = 60.0
 """Bound that only catches hangs."""
@@ -22,7 +22,7 @@ GENEROUS = 60.0
 
 @asynccontextmanager
 async def started(
-    place: Stage, *options: str, program: Sequence[str] = (), **environ: str
+    place: BotLab, *options: str, program: Sequence[str] = (), **environ: str
 ) -> AsyncIterator[asyncio.subprocess.Process | Forked]:
     """`threadline run` as a process; ended at the end whatever happened. `program` is what Python runs in its place."""
     command, env = ("run", "-c", str(place.config), *options), {**os.environ, **environ}
@@ -42,7 +42,7 @@ async def started(
 
 
 @asynccontextmanager
-async def bot_process(place: Stage, *options: str, **given: Any) -> AsyncIterator[asyncio.subprocess.Process | Forked]:
+async def bot_process(place: BotLab, *options: str, **given: Any) -> AsyncIterator[asyncio.subprocess.Process | Forked]:
     """`threadline run` as a process that has connected to Discord; the rest is as with `started`."""
     async with started(place, *options, **given) as process:
         await place.discord.connected(place.bot)
@@ -51,7 +51,7 @@ async def bot_process(place: Stage, *options: str, **given: Any) -> AsyncIterato
 
 async def test_after_sigterm_no_agent_process_is_left(tmp_path: Path) -> None:
     """Invariant 8, P35, P65: children that ignore SIGTERM, also in a session of their own, end with their agent."""
-    async with scene(tmp_path) as place, bot_process(place) as process:
+    async with idle_lab(tmp_path) as place, bot_process(place) as process:
         thread = await place.thread("child deaf\nchild deaf setsid\nsay they live")
         await place.ann.sees(thread, "they live", by=place.bot)
         other = await place.thread("say I work\nhang deaf", place.ben)
@@ -68,7 +68,7 @@ async def test_after_sigterm_no_agent_process_is_left(tmp_path: Path) -> None:
 
 async def test_a_second_signal_kills_the_agents_at_once(tmp_path: Path) -> None:
     """A person in a hurry need not wait for running turns."""
-    async with scene(tmp_path) as place, bot_process(place) as process:
+    async with idle_lab(tmp_path) as place, bot_process(place) as process:
         thread = await place.thread("say I work\nhang deaf")
         await place.ann.sees(thread, "I work", by=place.bot)
         process.send_signal(signal.SIGTERM)
@@ -81,7 +81,7 @@ async def test_a_second_signal_kills_the_agents_at_once(tmp_path: Path) -> None:
 
 async def test_a_running_turn_may_end_before_the_bot_does(tmp_path: Path) -> None:
     """The answer that was being written is complete."""
-    async with scene(tmp_path) as place, bot_process(place) as process:
+    async with idle_lab(tmp_path) as place, bot_process(place) as process:
         thread = await place.thread("stream 40 20")
         await place.ann.sees(thread, re.compile("^1 2 3"), by=place.bot)
         process.send_signal(signal.SIGTERM)
@@ -93,7 +93,7 @@ async def test_a_running_turn_may_end_before_the_bot_does(tmp_path: Path) -> Non
 
 async def test_what_a_killed_bot_left_is_ended_at_the_next_start(tmp_path: Path) -> None:
     """Invariant 8: kill -9 gives no time to clean up; the marker finds the agents again."""
-    async with scene(tmp_path, agent=(sys.executable, "-m", "loopback.agent", "--deaf")) as place:
+    async with idle_lab(tmp_path, agent=(sys.executable, "-m", "loopback.agent", "--deaf")) as place:
         async with bot_process(place) as process:
             thread = await place.thread("child deaf setsid\nsay it lives")
             await place.ann.sees(thread, "it lives", by=place.bot)
@@ -110,7 +110,7 @@ async def test_what_a_killed_bot_left_is_ended_at_the_next_start(tmp_path: Path)
             await process.communicate()
 
 
-async def refused(place: Stage) -> tuple[int | None, str]:
+async def refused(place: BotLab) -> tuple[int | None, str]:
     """Run the bot, which is expected to end by itself; return its exit code and what it wrote."""
     async with started(place) as process:
         async with asyncio.timeout(GENEROUS):
@@ -120,7 +120,7 @@ async def refused(place: Stage) -> tuple[int | None, str]:
 
 async def test_a_wrong_token_is_one_clear_line(tmp_path: Path) -> None:
     """Exit code 2, no traceback, and not the token."""
-    async with scene(tmp_path) as place:
+    async with idle_lab(tmp_path) as place:
         wrong = "another-token-that-is-wrong"
         place.config.write_text(place.config.read_text().replace("token-of-the-stage", wrong))
         code, stderr = await refused(place)
@@ -132,7 +132,7 @@ async def test_a_wrong_token_is_one_clear_line(tmp_path: Path) -> None:
 
 async def test_an_endpoint_where_nothing_listens_is_one_clear_line(tmp_path: Path) -> None:
     """Exit code 1; the address is named."""
-    async with scene(tmp_path) as place:
+    async with idle_lab(tmp_path) as place:
         endpoint = place.discord.endpoint
     code, stderr = await refused(place)
     assert code == 1

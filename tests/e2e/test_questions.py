@@ -10,7 +10,7 @@ from typing import Any
 from loopback import Message, Outcome, User
 from tests.e2e.test_processes import bot_process
 
-from .live_bot import said, scene, stage
+from .live_bot import bot_lab, idle_lab, said
 
 PUPPET = (sys.executable, str(Path(__file__).parents[1] / "peers/puppet.py"))
 
@@ -63,7 +63,7 @@ async def forge(person: User, message: Message, custom_id: str) -> Outcome:
 
 async def test_the_configuration_answers_what_it_covers_and_people_the_rest(tmp_path: Path) -> None:
     """P47: under allow_all a command runs unasked and once; what changes the agent's power, or its mode, is asked."""
-    async with stage(tmp_path, agent_extra='permission = "allow_all"') as place:
+    async with bot_lab(tmp_path, agent_extra='permission = "allow_all"') as place:
         thread = await place.thread("ask execute make install\nwrite a.txt\nwrite .claude/settings.json")
         card = await place.ann.sees(thread, "May I", by=place.bot)
         assert "settings.json" in card.content
@@ -77,7 +77,7 @@ async def test_the_configuration_answers_what_it_covers_and_people_the_rest(tmp_
 
 async def test_deny_denies_without_a_card_and_says_so(tmp_path: Path) -> None:
     """By the agent's own option, so that its turn goes on (P50)."""
-    async with stage(tmp_path, agent_extra='permission = "deny"') as place:
+    async with bot_lab(tmp_path, agent_extra='permission = "deny"') as place:
         thread = await place.thread("ask execute make install\nsay and I went on")
         reply = await place.ann.sees(thread, "and I went on", by=place.bot)
         assert "denied, as configured: make install" in reply.content
@@ -87,7 +87,7 @@ async def test_deny_denies_without_a_card_and_says_so(tmp_path: Path) -> None:
 
 async def test_a_changed_command_kills_the_old_buttons_and_is_asked_anew(tmp_path: Path) -> None:
     """P51: an answer to the old card is not taken, though its buttons still stand; the new card is what counts."""
-    async with stage(tmp_path, agent=PUPPET) as place:
+    async with bot_lab(tmp_path, agent=PUPPET) as place:
         changed = {"sessionUpdate": "tool_call_update", "toolCallId": "c", "rawInput": {"command": "rm -rf /"}}
         thread = await place.thread(
             strings(
@@ -119,7 +119,7 @@ async def test_a_changed_command_kills_the_old_buttons_and_is_asked_anew(tmp_pat
 
 async def test_deny_huge_requests_and_very_many_options(tmp_path: Path) -> None:
     """P49, P50: `cancelled` only where there is no other way; a megabyte is attached; a hundred options are menus."""
-    async with stage(tmp_path, agent=PUPPET) as place:
+    async with bot_lab(tmp_path, agent=PUPPET) as place:
         thread = await place.thread(strings(permission(1, "c", "Build\u202e", "allow_once"), ["await", 1]))
         card = await place.ann.sees(thread, "Deny ends its turn", by=place.bot)
         assert "u{202e}" in card.content
@@ -145,7 +145,7 @@ async def test_deny_huge_requests_and_very_many_options(tmp_path: Path) -> None:
 
 async def test_a_question_that_breaks_the_protocol_is_shown_as_far_as_it_goes(tmp_path: Path) -> None:
     """P48: choices without a kind are buttons; what nobody could make sense of is refused, and the thread is told."""
-    async with stage(tmp_path, agent=PUPPET) as place:
+    async with bot_lab(tmp_path, agent=PUPPET) as place:
         choices = [{"optionId": "sure", "name": "Sure"}, {"optionId": "no", "name": "No", "kind": "reject_once"}]
         asked = {"toolCall": {"toolCallId": "c", "title": ["not text"], "rawInput": "make"}, "options": choices}
         nameless = {"toolCall": {"title": "rm -rf /"}, "options": choices}
@@ -168,7 +168,7 @@ async def test_a_question_that_breaks_the_protocol_is_shown_as_far_as_it_goes(tm
 
 async def test_what_lasts_is_for_who_may_change_what_the_agent_does(tmp_path: Path) -> None:
     """Ben answers his own question in Ann's thread, but may not allow it for ever."""
-    async with stage(tmp_path, agent=PUPPET) as place:
+    async with bot_lab(tmp_path, agent=PUPPET) as place:
         thread = await place.thread(strings(["say", "begun"]))
         await place.ann.sees(thread, "begun", by=place.bot)
         asked = permission(1, "c", "Build", "allow_once", "allow_always", "reject_once")
@@ -183,7 +183,7 @@ async def test_what_lasts_is_for_who_may_change_what_the_agent_does(tmp_path: Pa
 async def test_a_question_that_nobody_answers_is_reminded_of_and_the_agent_is_told(tmp_path: Path) -> None:
     """P48: one reminder, then the agent's own rejection; the next prompt says that nobody was there."""
     extra = "[pool]\nquestion_hours = 0.0016\nreminder_hours = 0.0006\n"
-    async with stage(tmp_path, agent=PUPPET, extra=extra) as place:
+    async with bot_lab(tmp_path, agent=PUPPET, extra=extra) as place:
         asked = permission(1, "c", "Build it", "allow_once", "reject_once")
         thread = await place.thread(strings(asked, ["await", 1]))
         card = await place.ann.sees(thread, "May I", by=place.bot)
@@ -199,7 +199,7 @@ async def test_a_question_that_nobody_answers_is_reminded_of_and_the_agent_is_to
 
 async def test_buttons_still_answer_after_a_restart(tmp_path: Path) -> None:
     """P52: with what has become of the turn, also where the card could not be corrected."""
-    async with scene(tmp_path) as place:
+    async with idle_lab(tmp_path) as place:
         async with bot_process(place) as process:
             thread = await place.thread("ask execute make install")
             card = await place.ann.sees(thread, "May I", by=place.bot)
@@ -217,7 +217,7 @@ async def test_buttons_still_answer_after_a_restart(tmp_path: Path) -> None:
 
 async def test_a_forged_press_does_nothing(tmp_path: Path) -> None:
     """Tokens that nobody gave, choices that are none, another channel's card, forms of no step: each is answered."""
-    async with stage(tmp_path, agent=PUPPET) as place:
+    async with bot_lab(tmp_path, agent=PUPPET) as place:
         asked = permission(1, "c", "Build", "allow_once", "reject_once")
         thread = await place.thread(strings(asked, ["await", 1], form(2, {"a": {"type": "string"}}), ["await", 2]))
         other = await place.thread(strings(asked, ["await", 1]), place.ben)
@@ -245,7 +245,7 @@ async def test_forms_that_were_open_over_a_restart_are_answered_in_words(tmp_pat
     The bot is killed, and its card could not be corrected before somebody uses it.
     """
     access = 'users = ["*"]\napprovers = ["*"]'
-    async with scene(tmp_path, agent=PUPPET, access=access) as place:
+    async with idle_lab(tmp_path, agent=PUPPET, access=access) as place:
         async with bot_process(place) as process:
             thread = await place.thread(strings(form(1, EVERY_KIND, "name", "age", "days"), ["await", 1]))
             card = await place.ann.sees(thread, "Please fill this in", by=place.bot)
@@ -289,7 +289,7 @@ EVERY_KIND: Json = {
 
 async def test_a_form_in_steps_is_filled_in_corrected_and_sent(tmp_path: Path) -> None:
     """Seven fields of every kind; what does not fit is said in words and can be corrected with nothing lost."""
-    async with stage(tmp_path, agent=PUPPET) as place:
+    async with bot_lab(tmp_path, agent=PUPPET) as place:
         thread = await place.thread(strings(form(1, EVERY_KIND, "name", "age", "days"), ["await", 1]))
         card = await place.ann.sees(thread, "Please fill this in", by=place.bot)
         assert "Who are you?" in card.content
@@ -328,7 +328,7 @@ async def test_a_form_in_steps_is_filled_in_corrected_and_sent(tmp_path: Path) -
 
 async def test_a_form_that_discord_has_no_room_for_is_attached_and_answered(tmp_path: Path) -> None:
     """A long title, and sixty choices of which two have one name: told apart by their number in the file."""
-    async with stage(tmp_path, agent=PUPPET) as place:
+    async with bot_lab(tmp_path, agent=PUPPET) as place:
         names = ["Springfield" if number in (7, 8) else f"Town {number}" for number in range(60)]
         city = {"type": "string", "title": "Where " * 20, "enum": [f"c{n}" for n in range(60)], "enumNames": names}
         thread = await place.thread(strings(form(1, {"city": city, "note": {"type": "string"}}, "city"), ["await", 1]))
@@ -351,7 +351,7 @@ async def test_a_form_that_discord_has_no_room_for_is_attached_and_answered(tmp_
 
 async def test_a_list_of_texts_is_written_a_line_for_each(tmp_path: Path) -> None:
     """What it begins with stands there; each line is checked, and what is wrong is said with its line."""
-    async with stage(tmp_path, agent=PUPPET) as place:
+    async with bot_lab(tmp_path, agent=PUPPET) as place:
         items = {"type": "string", "pattern": "^[a-z/]+$"}
         paths = {"type": "array", "title": "Paths", "items": items, "maxItems": 3, "uniqueItems": True}
         paths |= {"minItems": 2, "default": ["src", "docs"]}
@@ -379,7 +379,7 @@ async def test_a_list_of_texts_is_written_a_line_for_each(tmp_path: Path) -> Non
 
 async def test_a_form_is_declined_cancelled_or_taken_back_and_then_answers_nobody(tmp_path: Path) -> None:
     """P54: by buttons, by the agent; a form that is sent too late is told so, by whichever of two people."""
-    async with stage(tmp_path, agent=PUPPET, access='users = ["*"]\napprovers = ["*"]') as place:
+    async with bot_lab(tmp_path, agent=PUPPET, access='users = ["*"]\napprovers = ["*"]') as place:
         one: Json = {"name": {"type": "string"}}
         thread = await place.thread(strings(form(1, one), ["await", 1], form(2, one), ["await", 2]))
         card = await place.ann.sees(thread, "Please fill this in", by=place.bot)
@@ -413,7 +413,7 @@ async def test_a_form_is_declined_cancelled_or_taken_back_and_then_answers_nobod
 
 async def test_a_page_is_shown_with_its_host_and_linked_to_who_opens_it(tmp_path: Path) -> None:
     """The link goes to that person alone; its completion is told; what is not https is declined with a word."""
-    async with stage(tmp_path, agent=PUPPET) as place:
+    async with bot_lab(tmp_path, agent=PUPPET) as place:
         page: Json = {"mode": "url", "message": "Log in, please", "elicitationId": "e1"}
         bad: Json = {**page, "url": "http://plain.example/"}
         good: Json = {**page, "url": "https://login.example:8443/start?state=1"}
@@ -448,7 +448,7 @@ async def test_a_page_is_shown_with_its_host_and_linked_to_who_opens_it(tmp_path
 
 async def test_what_is_asked_aside_from_turns_stands_in_the_thread(tmp_path: Path) -> None:
     """A visit before there is a session, told done after its turn; a form between turns; one that the end closes."""
-    async with stage(tmp_path, agent=(*PUPPET, "--login")) as place:
+    async with bot_lab(tmp_path, agent=(*PUPPET, "--login")) as place:
         one: Json = {"name": {"type": "string"}}
         done = ["notify", "elicitation/complete", {"elicitationId": "login"}]
         thread = await place.thread(strings(["say", "I am in"], ["after", done], ["after", form(7, one)]))

@@ -12,7 +12,7 @@ from loopback import Message
 from loopback.state.entities import Thread
 from tests.e2e.test_questions import forge
 
-from .live_bot import Stage, said, spoken, stage
+from .live_bot import BotLab, bot_lab, said, spoken
 
 PLENTY = "[pool]\nper_minute = 200\nper_thread = 100\n"
 
@@ -22,7 +22,7 @@ def reactions(message: Message) -> set[str]:
     return {emoji for emoji, people in message.reactions.items() if people}
 
 
-async def busy(place: Stage) -> tuple[Thread, Path]:
+async def busy(place: BotLab) -> tuple[Thread, Path]:
     """Let the agent of a new thread work until something is written into a FIFO."""
     gate = place.config.with_name("gate")
     os.mkfifo(gate)
@@ -31,7 +31,7 @@ async def busy(place: Stage) -> tuple[Thread, Path]:
     return thread, gate
 
 
-async def answers(place: Stage, thread: Thread) -> list[str]:
+async def answers(place: BotLab, thread: Thread) -> list[str]:
     """What stands in the thread from the bot when the notice that something waits has gone."""
     await place.discord.until(lambda: not any("waiting" in each.content for each in place.said_by_bot(thread)))
     return [spoken(each) for each in place.said_by_bot(thread)]
@@ -44,7 +44,7 @@ async def open_gate(gate: Path) -> None:
 
 async def test_thirty_messages_sent_while_busy_wait_visibly_and_are_answered_in_order(tmp_path: Path) -> None:
     """One notice that counts; those of one person together, ten at a time; somebody who is not allowed is no part."""
-    async with stage(tmp_path, extra=PLENTY) as place:
+    async with bot_lab(tmp_path, extra=PLENTY) as place:
         thread, gate = await busy(place)
         written = []
         for number in range(1, 31):
@@ -68,7 +68,7 @@ async def test_thirty_messages_sent_while_busy_wait_visibly_and_are_answered_in_
 
 async def test_of_two_people_each_gets_an_answer_and_drops_only_their_own(tmp_path: Path) -> None:
     """Drop and `/queue`: the owner of a message and approvers; who is not allowed can do nothing."""
-    async with stage(tmp_path, access='users = ["*"]\nadmins = []') as place:
+    async with bot_lab(tmp_path, access='users = ["*"]\nadmins = []') as place:
         thread, gate = await busy(place)
         await place.ann.say(thread, "say of ann 1")
         await place.ben.say(thread, "say of ben 1")
@@ -96,7 +96,7 @@ async def test_of_two_people_each_gets_an_answer_and_drops_only_their_own(tmp_pa
 async def test_very_many_are_dropped_while_other_threads_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The press is answered before all are gone; in the end none is left, and those of others stay."""
     monkeypatch.setattr("bot.interactions.queue_buttons.SLICE", 2)
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         thread, gate = await busy(place)
         await place.ann.say(thread, "say of ann")
         for number in range(9):
@@ -112,7 +112,7 @@ async def test_very_many_are_dropped_while_other_threads_go_on(tmp_path: Path, m
 async def test_who_drops_all_that_is_held_drops_only_their_own(tmp_path: Path) -> None:
     """An approver drops the rest by the same button, and both presses are in the audit log."""
     access, log = 'users = ["*"]', tmp_path / "audit.jsonl"
-    async with stage(tmp_path, access=access, extra=f'[audit]\npath = "{log}"') as place:
+    async with bot_lab(tmp_path, access=access, extra=f'[audit]\npath = "{log}"') as place:
         thread, _ = await busy(place)
         await place.ben.say(thread, "say of ben")
         await place.mallory.say(thread, "say of mallory")
@@ -136,7 +136,7 @@ async def test_who_drops_all_that_is_held_drops_only_their_own(tmp_path: Path) -
 
 async def test_a_long_line_is_listed_from_its_beginning_with_the_count_of_the_rest(tmp_path: Path) -> None:
     """Whole lines, as many as fit; the menu drops the first twenty-five at most."""
-    async with stage(tmp_path, extra=PLENTY) as place:
+    async with bot_lab(tmp_path, extra=PLENTY) as place:
         thread, _ = await busy(place)
         for number in range(1, 31):
             await place.ann.say(thread, f"say {number} " + "_long_ " * 20)
@@ -151,7 +151,7 @@ async def test_a_long_line_is_listed_from_its_beginning_with_the_count_of_the_re
 
 async def test_send_now_stops_what_runs_and_goes_before_the_rest(tmp_path: Path) -> None:
     """The first of those that wait, alone; then the others."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         thread = await place.thread("say begun\nhang")
         await place.ann.sees(thread, "begun", by=place.bot)
         for number in (1, 2, 3):
@@ -175,7 +175,7 @@ async def test_send_now_stops_what_runs_and_goes_before_the_rest(tmp_path: Path)
 
 async def test_edits_and_deletions_change_what_waits_and_nothing_else(tmp_path: Path) -> None:
     """An edit changes what the agent will get, a deletion takes it back; the message that it has is as it was."""
-    async with stage(tmp_path, access='users = ["*"]') as place:
+    async with bot_lab(tmp_path, access='users = ["*"]') as place:
         thread, gate = await busy(place)
         running = next(iter(place.discord.messages(place.channel)))
         first = await place.ann.say(thread, "say frist")
@@ -197,7 +197,7 @@ async def test_edits_and_deletions_change_what_waits_and_nothing_else(tmp_path: 
 
 async def test_a_message_that_is_edited_to_say_nothing_is_taken_back(tmp_path: Path) -> None:
     """A bare mention: what it said before never reaches the agent, and it waits no more."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         thread, gate = await busy(place)
         regretted = await place.ann.say(thread, "say regretted")
         await place.ann.say(thread, "say wanted")
@@ -216,7 +216,7 @@ async def test_a_message_that_is_edited_to_say_nothing_is_taken_back(tmp_path: P
 
 async def test_an_edit_of_somebody_who_may_no_longer_talk_changes_nothing(tmp_path: Path) -> None:
     """What was let in stays as it was let in."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         thread, gate = await busy(place)
         written = await place.ben.say(thread, "say before")
         await place.ben.sees(thread, "1 waiting", by=place.bot)
@@ -234,7 +234,7 @@ async def test_an_edit_of_somebody_who_may_no_longer_talk_changes_nothing(tmp_pa
 
 async def test_a_plain_stop_offers_to_stop_and_does_not_wait(tmp_path: Path) -> None:
     """Nothing of it reaches the agent, and the offer goes with the turn. With a file it is like any other message."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         thread = await place.thread("say begun\nhang")
         await place.ann.sees(thread, "begun", by=place.bot)
         await place.ann.say(thread, "Stop!!")
@@ -254,7 +254,7 @@ async def test_a_plain_stop_offers_to_stop_and_does_not_wait(tmp_path: Path) -> 
 async def test_a_message_steers_where_that_is_configured(tmp_path: Path) -> None:
     """It stops the turn and is next; somebody who may not stop the turn waits."""
     steering = '[threads]\nbusy = "steer"\n'
-    async with stage(tmp_path, extra=steering, access='users = ["*"]\nadmins = []') as place:
+    async with bot_lab(tmp_path, extra=steering, access='users = ["*"]\nadmins = []') as place:
         thread = await place.thread("say begun\nhang")
         await place.ann.sees(thread, "begun", by=place.bot)
         await place.ben.say(thread, "say patient")
@@ -268,7 +268,7 @@ async def test_a_message_steers_where_that_is_configured(tmp_path: Path) -> None
 
 async def test_an_answer_says_which_message_it_answers_where_others_stand_between(tmp_path: Path) -> None:
     """By Discord's own line, which pings nobody. Of those that are taken together the last one gets the reply."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         thread, gate = await busy(place)
         await place.ann.say(thread, "say of ann 1")
         last = await place.ann.say(thread, "say of ann 2")
@@ -288,7 +288,7 @@ async def test_an_answer_says_which_message_it_answers_where_others_stand_betwee
 
 async def test_a_second_press_in_haste_stops_nothing(tmp_path: Path) -> None:
     """The button names the message that it sends; where that one has gone, no other takes its place."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         thread = await place.thread("say begun\nhang")
         await place.ann.sees(thread, "begun", by=place.bot)
         await place.ann.say(thread, "say number 1\nhang")
@@ -305,7 +305,7 @@ async def test_a_second_press_in_haste_stops_nothing(tmp_path: Path) -> None:
 
 async def test_an_old_notice_drops_nothing_of_what_a_later_cancel_holds(tmp_path: Path) -> None:
     """What it counted has gone on. The notice of now works, and it is the only one."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         thread, gate = await busy(place)
         await place.ann.say(thread, "say first")
         await place.ann.slash(thread, "cancel")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from loopback.state.permissions import Permission
 
-from .live_bot import stage
+from .live_bot import bot_lab
 
 AGENT = (sys.executable, "-m", "tests.peers.linking_agent")
 SECRET = "the-secret-of-this-machine"
@@ -18,7 +18,7 @@ async def test_an_agent_gets_no_file_posted_that_is_not_its_own(tmp_path: Path) 
     key = home / "id_ed25519"
     key.write_text(SECRET)
     root = Path(__file__).parents[2]
-    async with stage(tmp_path, agent=AGENT, agent_extra=f'env = {{ PYTHONPATH = "{root}" }}') as place:
+    async with bot_lab(tmp_path, agent=AGENT, agent_extra=f'env = {{ PYTHONPATH = "{root}" }}') as place:
         (place.project / "leads-out.txt").symlink_to(key)
         (place.project / ".env").write_text(SECRET)
         (place.project / "mine.txt").write_text("mine")
@@ -37,7 +37,7 @@ async def test_a_link_that_is_swapped_after_it_was_looked_at_gains_nothing(tmp_p
     key = tmp_path / "key"
     key.write_text(SECRET)
     root = Path(__file__).parents[2]
-    async with stage(tmp_path, agent=AGENT, agent_extra=f'env = {{ PYTHONPATH = "{root}" }}') as place:
+    async with bot_lab(tmp_path, agent=AGENT, agent_extra=f'env = {{ PYTHONPATH = "{root}" }}') as place:
         thread = await place.thread(f"swap {key} 60\nsay over")
         await place.ann.sees(thread, lambda each: "over" in each.content and not each.components, by=place.bot)
         files = [file for message in place.said_by_bot(thread) for file in message.attachments]
@@ -49,7 +49,7 @@ async def test_a_link_that_is_swapped_after_it_was_looked_at_gains_nothing(tmp_p
 async def test_a_bot_that_may_attach_nothing_says_so_and_the_thread_goes_on(tmp_path: Path) -> None:
     """Discord refuses the file with the words that it has for a place where nothing may be written."""
     root = Path(__file__).parents[2]
-    async with stage(tmp_path, agent=AGENT, agent_extra=f'env = {{ PYTHONPATH = "{root}" }}') as place:
+    async with bot_lab(tmp_path, agent=AGENT, agent_extra=f'env = {{ PYTHONPATH = "{root}" }}') as place:
         (place.project / "mine.txt").write_text("mine")
         place.discord.world.overwrite(place.channel, place.bot.id, deny=int(Permission.ATTACH_FILES))
         thread = await place.thread(f"link {place.project}/mine.txt")

@@ -16,15 +16,15 @@ from bot.conversation.exchange import Exchange
 from bot.intake.recovery import Recovery
 from loopback import Message, User
 from loopback.state.entities import Thread
-from loopback.state.faults import Turbulence
+from loopback.state.faults import GatewayFault
 from pool.journal.journal import Journal, MessageState
 from tests.e2e.test_processes import GENEROUS, bot_process
 
-from .live_bot import Stage, nothing_written, performing, said, scene, spoken
+from .live_bot import BotLab, idle_lab, nothing_written, running_bot, said, spoken
 
 
 @asynccontextmanager
-async def running(place: Stage, end: signal.Signals = signal.SIGTERM) -> AsyncIterator[None]:
+async def running(place: BotLab, end: signal.Signals = signal.SIGTERM) -> AsyncIterator[None]:
     """One run of the bot as a program of its own, from its READY to the signal that ends it after the block."""
     async with bot_process(place) as process:
         yield
@@ -35,7 +35,7 @@ async def running(place: Stage, end: signal.Signals = signal.SIGTERM) -> AsyncIt
     await place.discord.until(lambda: not place.discord.is_connected(place.bot))
 
 
-async def answered_once(place: Stage, person: User | None = None) -> Thread:
+async def answered_once(place: BotLab, person: User | None = None) -> Thread:
     """Let a thread be opened and answered by one run of the bot, which is over then."""
     async with running(place):
         thread = await place.thread("say hello there", person)
@@ -43,13 +43,13 @@ async def answered_once(place: Stage, person: User | None = None) -> Thread:
     return thread
 
 
-def lines_said(place: Stage, thread: Thread, begin: str | tuple[str, ...]) -> list[str]:
+def lines_said(place: BotLab, thread: Thread, begin: str | tuple[str, ...]) -> list[str]:
     """The lines of the bot's messages that begin so, oldest first: messages of one person may be answered together."""
     words = [line for each in place.said_by_bot(thread) for line in spoken(each).split("\n")]
     return [word for word in words if word.startswith(begin)]
 
 
-def settled(place: Stage, message_id: int) -> MessageState | None:
+def settled(place: BotLab, message_id: int) -> MessageState | None:
     """Read a message's row from outside."""
     with Journal.open(place.config.with_name("threadline.db")) as journal:
         return journal.messages.state(message_id)
@@ -60,7 +60,7 @@ async def test_a_message_received_before_a_kill_is_answered_after_the_restart(tm
 
     The notice that said how many waited does not stay.
     """
-    async with scene(tmp_path, remembers=True) as place:
+    async with idle_lab(tmp_path, remembers=True) as place:
         async with running(place, signal.SIGKILL):
             thread = await place.thread("say begun\nhang")
             await place.ann.sees(thread, "begun", by=place.bot)
@@ -89,7 +89,7 @@ async def test_a_press_during_the_start_does_what_it_says(tmp_path: Path, monkey
         pressed.set()
         return await admit(self, *args)
 
-    async with scene(tmp_path, remembers=True) as place:
+    async with idle_lab(tmp_path, remembers=True) as place:
         async with running(place, signal.SIGKILL):
             thread = await place.thread("say the draft\nhang")
             await place.ann.sees(thread, "the draft", by=place.bot)
@@ -98,19 +98,19 @@ async def test_a_press_during_the_start_does_what_it_says(tmp_path: Path, monkey
         monkeypatch.setattr(Recovery, "begin", begin_late)
         monkeypatch.setattr(Admission, "admit_button", press)
         skipping = asyncio.create_task(_skip(place, notice))
-        async with performing(place):
+        async with running_bot(place):
             await skipping
             assert "Skipped by" in place.discord.messages(thread)[-1].content
 
 
-async def _skip(place: Stage, notice: Message) -> None:
+async def _skip(place: BotLab, notice: Message) -> None:
     await place.discord.connected(place.bot)
     await place.ann.click(notice, "Skip")
 
 
 async def test_what_the_owner_had_in_line_is_answered_after_a_restart(tmp_path: Path) -> None:
     """The owner may talk because the bot is theirs: the bot knows that before anybody writes or presses anything."""
-    async with scene(tmp_path, remembers=True, access="# the owner alone", extra="[pool]\nmax_agents = 1") as place:
+    async with idle_lab(tmp_path, remembers=True, access="# the owner alone", extra="[pool]\nmax_agents = 1") as place:
         async with running(place, signal.SIGKILL):
             await place.ann.sees(await place.thread("say begun\nhang"), "begun", by=place.bot)
             thread = await place.thread("say waited")
@@ -122,7 +122,7 @@ async def test_what_the_owner_had_in_line_is_answered_after_a_restart(tmp_path: 
 
 async def test_what_was_changed_while_the_bot_was_away_is_not_what_the_agent_gets(tmp_path: Path) -> None:
     """Edits and deletions change what still waits, also after a kill; no thread is opened on a message that is gone."""
-    async with scene(tmp_path, remembers=True) as place:
+    async with idle_lab(tmp_path, remembers=True) as place:
         unopened = place.discord.fault(method="POST", path=re.compile("/threads$"), status=503, times=None, after=1)
         async with running(place, signal.SIGKILL):
             thread = await place.thread("say begun\nhang")
@@ -148,7 +148,7 @@ async def test_what_was_changed_while_the_bot_was_away_is_not_what_the_agent_get
 
 async def test_an_interrupted_prompt_is_sent_again_only_by_a_person(tmp_path: Path) -> None:
     """P1, DESIGN 5: the agent may have acted. Retry sends the same request with a word that it is the second time."""
-    async with scene(tmp_path, remembers=True) as place:
+    async with idle_lab(tmp_path, remembers=True) as place:
         async with running(place, signal.SIGKILL):
             thread = await place.thread("say the draft\nhang")
             await place.ann.sees(thread, "the draft", by=place.bot)
@@ -169,7 +169,7 @@ async def test_an_interrupted_prompt_is_sent_again_only_by_a_person(tmp_path: Pa
 
 async def test_an_interrupted_request_is_sent_again_by_the_menu_of_its_message_too(tmp_path: Path) -> None:
     """Once: the notice's buttons then say that it was decided. Who may not press Retry there may not do so here."""
-    async with scene(tmp_path, remembers=True) as place:
+    async with idle_lab(tmp_path, remembers=True) as place:
         async with running(place, signal.SIGKILL):
             thread = await place.thread("hang")
             asked = await place.ann.say(thread, "say the draft\nhang")
@@ -189,7 +189,7 @@ async def test_an_interrupted_request_is_sent_again_by_the_menu_of_its_message_t
 
 async def test_messages_sent_while_the_bot_was_away_are_answered(tmp_path: Path) -> None:
     """P1, P2: in a known thread and in the channel, in order, once."""
-    async with scene(tmp_path, remembers=True) as place:
+    async with idle_lab(tmp_path, remembers=True) as place:
         thread = await answered_once(place)
         await place.ann.say(thread, "say missed one")
         await place.ann.say(thread, "say missed two")
@@ -207,7 +207,7 @@ async def test_messages_sent_while_the_bot_was_away_are_answered(tmp_path: Path)
 
 async def test_messages_missed_by_a_gateway_that_was_gone_are_answered_in_order(tmp_path: Path) -> None:
     """P3: after a refused resume the events between are lost; the history has them."""
-    async with scene(tmp_path, remembers=True) as place, running(place):
+    async with idle_lab(tmp_path, remembers=True) as place, running(place):
         thread = await place.thread("say hello there")
         await place.ann.sees(thread, "hello there", by=place.bot)
         place.discord.drop_gateway(place.bot, resume=False)
@@ -219,7 +219,7 @@ async def test_messages_missed_by_a_gateway_that_was_gone_are_answered_in_order(
 
 async def test_an_open_question_is_closed_after_a_restart(tmp_path: Path) -> None:
     """P52: its buttons are gone, and the card says what has become of the turn."""
-    async with scene(tmp_path, remembers=True) as place:
+    async with idle_lab(tmp_path, remembers=True) as place:
         async with running(place, signal.SIGKILL):
             thread = await place.thread("ask execute make install")
             card = await place.ann.sees(thread, "May I", by=place.bot)
@@ -230,7 +230,7 @@ async def test_an_open_question_is_closed_after_a_restart(tmp_path: Path) -> Non
 
 async def test_idle_threads_and_a_restart_post_nothing(tmp_path: Path) -> None:
     """Sleep, wake and restarts are silent where nothing is going on."""
-    async with scene(tmp_path, remembers=True) as place:
+    async with idle_lab(tmp_path, remembers=True) as place:
         thread = await answered_once(place)
         before = [each.content for each in place.discord.messages(thread)]
         async with running(place):
@@ -244,7 +244,7 @@ async def test_idle_threads_and_a_restart_post_nothing(tmp_path: Path) -> None:
 
 async def test_more_missed_messages_than_the_bound_are_named_in_the_thread(tmp_path: Path) -> None:
     """P1: the newest are answered; that there were older ones is said, and they are not answered later."""
-    async with scene(tmp_path, remembers=True, extra="[catch_up]\nmessages = 3") as place:
+    async with idle_lab(tmp_path, remembers=True, extra="[catch_up]\nmessages = 3") as place:
         thread = await answered_once(place)
         for number in range(8):
             await place.ann.say(thread, f"say missed {number}")
@@ -260,7 +260,7 @@ async def test_more_missed_messages_than_the_bound_are_named_in_the_thread(tmp_p
 
 async def test_nobody_is_refused_for_want_of_roles_in_a_missed_message(tmp_path: Path) -> None:
     """The history names no roles: the member is looked up, and only who really has none is refused."""
-    async with scene(tmp_path) as place:
+    async with idle_lab(tmp_path) as place:
         crew = place.discord.add_role(place.guild, "crew")
         place.discord.give_role(place.guild, place.ben, crew)
         place.configure(remembers=True, access=f'users = ["role:{crew.id}"]')
@@ -275,7 +275,7 @@ async def test_nobody_is_refused_for_want_of_roles_in_a_missed_message(tmp_path:
 
 async def test_a_missed_message_waits_for_the_roles_of_its_author(tmp_path: Path) -> None:
     """Discord may refuse them for a while: that is no refusal, and what comes after the message there waits with it."""
-    async with scene(tmp_path) as place:
+    async with idle_lab(tmp_path) as place:
         crew = place.discord.add_role(place.guild, "crew")
         place.discord.give_role(place.guild, place.ben, crew)
         place.configure(remembers=True, access=f'users = ["role:{crew.id}", "{place.ann.id}"]')
@@ -297,7 +297,7 @@ async def test_a_missed_message_waits_for_the_roles_of_its_author(tmp_path: Path
 
 async def test_what_is_written_while_the_bot_catches_up_comes_after_what_was_missed(tmp_path: Path) -> None:
     """Invariant 2, P3: the history of the thread takes its time, and the live message waits for it."""
-    async with scene(tmp_path, remembers=True) as place:
+    async with idle_lab(tmp_path, remembers=True) as place:
         thread = await answered_once(place)
         for number in range(2):
             await place.ann.say(thread, f"say missed {number}")
@@ -311,11 +311,11 @@ async def test_what_is_written_while_the_bot_catches_up_comes_after_what_was_mis
 
 async def test_what_was_missed_in_a_server_that_comes_after_the_start_is_answered(tmp_path: Path) -> None:
     """P1: Discord names the servers one by one, and the start does not wait for one that is late."""
-    async with scene(tmp_path, remembers=True) as place:
+    async with idle_lab(tmp_path, remembers=True) as place:
         thread = await answered_once(place)
         await place.ann.say(thread, "say missed")
-        place.discord.event_fault("GUILD_CREATE", Turbulence.SWAPPED)
-        async with performing(place):
+        place.discord.event_fault("GUILD_CREATE", GatewayFault.SWAPPED)
+        async with running_bot(place):
             await place.ann.type(thread)  # What comes next; the server comes behind it.
             await place.ann.sees(thread, "missed", by=place.bot)
             await place.ann.say(thread, "say missed no more")
@@ -328,7 +328,7 @@ async def test_what_was_missed_in_a_server_that_comes_after_the_start_is_answere
 
 async def test_a_message_whose_thread_was_not_open_yet_is_answered_after_a_kill(tmp_path: Path) -> None:
     """P1, P9: it was received, and no thread was there; after the restart it has one, and one answer in it."""
-    async with scene(tmp_path, remembers=True) as place:
+    async with idle_lab(tmp_path, remembers=True) as place:
         no_threads = place.discord.fault(method="POST", path=re.compile(r"/threads$"), status=503, times=None)
         async with running(place, signal.SIGKILL):
             message = await place.ann.say(place.channel, f"{place.bot.mention} say found again")
@@ -348,7 +348,7 @@ async def test_an_answer_that_was_not_posted_to_its_end_is_posted_after_a_kill(t
 
     So do the file behind them and the word that calls the asker, who is called once.
     """
-    async with scene(tmp_path, remembers=True, extra='[reply]\nfinish = "ping"') as place:
+    async with idle_lab(tmp_path, remembers=True, extra='[reply]\nfinish = "ping"') as place:
         gate = tmp_path / "gate"
         os.mkfifo(gate)
         full = place.discord.fault(

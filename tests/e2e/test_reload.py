@@ -11,7 +11,7 @@ import pytest
 from bot.access.audit import PER_MINUTE
 from tests.e2e.test_questions import PUPPET
 
-from .live_bot import numbers, said, stage
+from .live_bot import bot_lab, numbers, said
 
 
 async def test_reloading_lets_somebody_in_and_out_while_a_turn_runs(tmp_path: Path) -> None:
@@ -19,7 +19,7 @@ async def test_reloading_lets_somebody_in_and_out_while_a_turn_runs(tmp_path: Pa
     audit, gate = tmp_path / "audit.jsonl", tmp_path / "gate"
     os.mkfifo(gate)
     extra = f'[audit]\npath = "{audit}"'
-    async with stage(tmp_path, extra=extra) as place:
+    async with bot_lab(tmp_path, extra=extra) as place:
         thread = await place.thread(f"stream 3 0\ngate {gate}\nstream 100 0")
         await place.ann.sees(thread, "1 2 3", by=place.bot)
         refused = await place.mallory.slash(thread, "status")
@@ -54,7 +54,7 @@ async def test_reloading_lets_somebody_in_and_out_while_a_turn_runs(tmp_path: Pa
 async def test_the_audit_log_tells_who_did_what_once(tmp_path: Path) -> None:
     """Started, approved, stopped, changed, refused: a line each, in order; looking leaves none."""
     path = tmp_path / "audit.jsonl"
-    async with stage(tmp_path, extra=f'[audit]\npath = "{path}"') as place:
+    async with bot_lab(tmp_path, extra=f'[audit]\npath = "{path}"') as place:
         thread = await place.thread("ask execute make install\nhang", place.ben)
         card = await place.ben.sees(thread, "May I", by=place.bot)
         await place.ben.click(card, "Allow once")
@@ -76,7 +76,7 @@ async def test_the_audit_log_tells_who_dropped_what_waited_and_who_steered(tmp_p
     """A message that stops a turn is a stop like any other; what was dropped is named by its id."""
     path = tmp_path / "audit.jsonl"
     extra = f'[audit]\npath = "{path}"\n[threads]\nbusy = "steer"\n'
-    async with stage(tmp_path, extra=extra) as place:
+    async with bot_lab(tmp_path, extra=extra) as place:
         thread = await place.thread("say begun\nhang")
         await place.ann.sees(thread, "begun", by=place.bot)
         waits = await place.ben.say(thread, "say patient")
@@ -97,7 +97,7 @@ async def test_the_audit_log_counts_what_a_flooding_agent_is_refused(
     monkeypatch.setattr("bot.access.audit.MINUTE", 3600.0)
     path = tmp_path / "audit.jsonl"
     extra = f'[audit]\npath = "{path}"'
-    async with stage(tmp_path, agent=PUPPET, extra=extra, agent_extra='permission = "deny"') as place:
+    async with bot_lab(tmp_path, agent=PUPPET, extra=extra, agent_extra='permission = "deny"') as place:
         thread = await place.thread(json.dumps(["flood", 500]))
         await place.ann.sees(thread, "flooded", by=place.bot)
     lines = [json.loads(line) for line in path.read_text().splitlines()]

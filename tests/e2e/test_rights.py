@@ -9,7 +9,7 @@ from tests.e2e.test_questions import PUPPET, form, permission, strings
 from tests.e2e.test_recovery import running
 from tests.e2e.test_supervision import client_of
 
-from .live_bot import Stage, said, scene, stage
+from .live_bot import BotLab, bot_lab, idle_lab, said
 
 GONE = "You may not talk to me."
 
@@ -20,7 +20,7 @@ def shown(outcome: Outcome) -> Message:
     return outcome.message
 
 
-async def take_away(place: Stage, access: str, **options: Any) -> None:
+async def take_away(place: BotLab, access: str, **options: Any) -> None:
     """Let the owner write other rules and have them read."""
     place.configure(access=access, **options)
     assert "Taken over" in said(await place.ann.slash(place.channel, "reload"))
@@ -28,7 +28,7 @@ async def take_away(place: Stage, access: str, **options: Any) -> None:
 
 async def test_who_loses_the_right_to_talk_finds_all_that_is_open_closed(tmp_path: Path) -> None:
     """Cards, menus, half-filled forms, lists, the menu of a message; who keeps it goes on with the same ones."""
-    async with stage(tmp_path, agent=PUPPET, access='users = ["*"]\napprovers = ["*"]') as place:
+    async with bot_lab(tmp_path, agent=PUPPET, access='users = ["*"]\napprovers = ["*"]') as place:
         ben, fields = place.ben, {f"f{number}": {"type": "string"} for number in range(6)}
         options = [{"optionId": str(n), "name": f"Option {n}", "kind": "allow_once"} for n in range(30)]
         settings = [
@@ -106,7 +106,7 @@ async def test_who_loses_the_right_to_talk_finds_all_that_is_open_closed(tmp_pat
 
 async def test_who_loses_the_right_to_answer_keeps_only_their_words(tmp_path: Path) -> None:
     """Approvers named anew: an open card obeys those who are now, also what is only held."""
-    async with stage(tmp_path, agent=PUPPET) as place:
+    async with bot_lab(tmp_path, agent=PUPPET) as place:
         ben = place.ben
         asked = permission(1, "a", "Build", "allow_once", "reject_once")
         thread = await place.thread(strings(asked, form(2, {"f": {"type": "string"}}), ["await", 1], ["await", 2]), ben)
@@ -129,7 +129,7 @@ async def test_who_loses_the_right_to_answer_keeps_only_their_words(tmp_path: Pa
 
 async def test_what_waits_is_not_sent_when_its_author_may_no_longer_talk(tmp_path: Path) -> None:
     """The gate is asked when its turn comes: messages taken together, one that is sent now, one that is tried again."""
-    async with stage(tmp_path, extra="[audit]\npath = 'audit.jsonl'") as place:
+    async with bot_lab(tmp_path, extra="[audit]\npath = 'audit.jsonl'") as place:
         ben, ann = place.ben, place.ann
         thread = await place.thread("say begun\nhang")
         await ann.sees(thread, "begun", by=place.bot)
@@ -153,7 +153,7 @@ async def test_what_waits_is_not_sent_when_its_author_may_no_longer_talk(tmp_pat
 
 async def test_what_waited_over_a_restart_is_judged_by_the_rules_of_the_new_run(tmp_path: Path) -> None:
     """Also what somebody else sends again; here a role was taken away while the bot was not there."""
-    async with scene(tmp_path) as place:
+    async with idle_lab(tmp_path) as place:
         ann, ben = place.ann, place.ben
         crew = place.discord.add_role(place.guild, "crew")
         for person in (ann, ben):

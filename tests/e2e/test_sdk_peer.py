@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from .live_bot import stage
+from .live_bot import bot_lab
 
 ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / ".venv-sdk" / "bin" / "python"
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(not PYTHON.exists(), reason="the SDK's environme
 
 async def test_an_agent_on_the_official_sdk_streams_asks_and_is_cancelled(tmp_path: Path) -> None:
     """A streamed answer, a permission by button, a cancel by command."""
-    async with stage(tmp_path, agent=(str(PYTHON), str(AGENT))) as place:
+    async with bot_lab(tmp_path, agent=(str(PYTHON), str(AGENT))) as place:
         thread = await place.thread("tell me something nice")
         await place.ann.sees(thread, "tell me something nice", by=place.bot)
         await place.ann.say(thread, "now with permission please")
@@ -42,7 +42,7 @@ additional_directories = ["library"]
 async def test_an_agent_has_files_and_commands_done_for_it_after_a_question_each(tmp_path: Path) -> None:
     """By the same policy as what it asks itself: here reading needs none. What it cannot reach it is not given."""
     (tmp_path / "library").mkdir()
-    async with stage(tmp_path, agent=(str(PYTHON), str(AGENT)), agent_extra=OFFERED) as place:
+    async with bot_lab(tmp_path, agent=(str(PYTHON), str(AGENT)), agent_extra=OFFERED) as place:
         (place.project / "note.txt").write_text("a secret plan")
         thread = await place.thread("what were you given?")
         await place.ann.sees(thread, f"Servers ['shell'], besides ['{tmp_path}/library'", by=place.bot)
@@ -63,7 +63,7 @@ async def test_an_agent_has_files_and_commands_done_for_it_after_a_question_each
 
 async def test_an_agent_that_is_offered_nothing_gets_nothing_done(tmp_path: Path) -> None:
     """Files and commands are off by default: no question, and the agent is told that the method is unknown."""
-    async with stage(tmp_path, agent=(str(PYTHON), str(AGENT))) as place:
+    async with bot_lab(tmp_path, agent=(str(PYTHON), str(AGENT))) as place:
         thread = await place.thread("copy the note")
         await place.ann.sees(thread, "Refused with -32601.", by=place.bot)
         await place.ann.say(thread, "use the shell")

@@ -14,7 +14,7 @@ import pytest
 
 from tests.e2e.test_processes import GENEROUS, bot_process, refused, started
 
-from .live_bot import marked, scene
+from .live_bot import idle_lab, marked
 
 STUCK_ON_SIGNAL = """
 import signal
@@ -60,7 +60,7 @@ def lines(stderr: bytes, event: str) -> list[dict[str, Any]]:
 async def test_systemd_learns_of_each_step(tmp_path: Path, address: str) -> None:
     """Ready only when Discord is there, alive from the loop before and after, and stopping, with the reason."""
     address = address.format(folder=tmp_path)
-    async with scene(tmp_path) as place:
+    async with idle_lab(tmp_path) as place:
         with manager(address) as listening:
             async with started(place, NOTIFY_SOCKET=address) as process:
                 heard = await told(listening, "READY=1")
@@ -78,7 +78,7 @@ async def test_systemd_learns_of_each_step(tmp_path: Path, address: str) -> None
 async def test_a_manager_that_does_not_listen_holds_nothing_up(tmp_path: Path) -> None:
     """Its socket is full, or gone: the bot works."""
     address = str(tmp_path / "notify")
-    async with scene(tmp_path) as place:
+    async with idle_lab(tmp_path) as place:
         with manager(address), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
             other.setblocking(False)
             with suppress(BlockingIOError):
@@ -91,7 +91,7 @@ async def test_a_manager_that_does_not_listen_holds_nothing_up(tmp_path: Path) -
 
 async def test_the_log_says_when_it_is_ready_as_whom_and_where_and_why_it_stops(tmp_path: Path) -> None:
     """One line each."""
-    async with scene(tmp_path) as place:
+    async with idle_lab(tmp_path) as place:
         place.discord.add_channel(place.guild, "elsewhere")
         place.configure()
         async with bot_process(place) as process:
@@ -109,7 +109,7 @@ async def test_the_log_says_when_it_is_ready_as_whom_and_where_and_why_it_stops(
 
 async def test_a_stuck_bot_ends_itself_and_the_next_one_takes_its_place(tmp_path: Path) -> None:
     """Exit code 1, the stacks in both logs; then no agent is left, and what was accepted is asked about."""
-    async with scene(tmp_path) as place:
+    async with idle_lab(tmp_path) as place:
         async with bot_process(place, program=("-c", STUCK_ON_SIGNAL)) as process:
             thread = await place.thread("child deaf setsid\nsay I work\nhang deaf")
             await place.ann.sees(thread, "I work", by=place.bot)
@@ -129,7 +129,7 @@ async def test_a_stuck_bot_ends_itself_and_the_next_one_takes_its_place(tmp_path
 
 async def test_an_audit_log_that_cannot_be_written_waits_for_a_person(tmp_path: Path) -> None:
     """Exit code 2, as for any mistake of the configuration."""
-    async with scene(tmp_path, extra=f'[audit]\npath = "{tmp_path}/none/audit.log"\n') as place:
+    async with idle_lab(tmp_path, extra=f'[audit]\npath = "{tmp_path}/none/audit.log"\n') as place:
         (tmp_path / "none").touch()
         code, stderr = await refused(place)
         assert code == 2

@@ -11,7 +11,7 @@ from loopback.agent.sessions import Sessions
 from loopback.state import threads
 from loopback.state.entities import ChannelType
 
-from .live_bot import performing, said, scene, stage
+from .live_bot import bot_lab, idle_lab, running_bot, said
 
 
 def offered(outcome: Outcome) -> Sequence[str]:
@@ -22,7 +22,7 @@ def offered(outcome: Outcome) -> Sequence[str]:
 async def test_status_tells_all_there_is_to_know_while_the_turn_hangs_and_when_it_sleeps(tmp_path: Path) -> None:
     """The state, the context used, the cost, and the line that goes on with the session in a terminal (P68)."""
     options = {"agent_extra": 'preset = "claude"', "extra": "[pool]\nmax_agents = 1\n"}
-    async with stage(tmp_path, **options) as place:
+    async with bot_lab(tmp_path, **options) as place:
         thread = await place.thread("usage\nask execute make install")
         await place.ann.sees(thread, "May I", by=place.bot)
         status = said(await place.ann.slash(thread, "status"))
@@ -48,7 +48,7 @@ async def test_status_tells_all_there_is_to_know_while_the_turn_hangs_and_when_i
 
 async def test_status_names_the_thread_before_it_where_one_at_a_time_works_in_a_directory(tmp_path: Path) -> None:
     """It has no place in line: it waits for its directory, not for a slot."""
-    async with stage(tmp_path, extra='[threads]\ndirectory = "exclusive"\n') as place:
+    async with bot_lab(tmp_path, extra='[threads]\ndirectory = "exclusive"\n') as place:
         thread = await place.thread("hang")
         await place.ann.sees(thread, "working", by=place.bot)
         other = await place.thread("say me too", place.ben)
@@ -58,7 +58,7 @@ async def test_status_names_the_thread_before_it_where_one_at_a_time_works_in_a_
 
 async def test_sessions_lists_the_threads_that_a_person_can_see(tmp_path: Path) -> None:
     """Who, where, which agent, in which state, for how long, how large; a private thread only for its people."""
-    async with stage(tmp_path, access='users = ["*"]') as place:
+    async with bot_lab(tmp_path, access='users = ["*"]') as place:
         thread = await place.thread("say hello there", place.ben)
         await place.answer(thread, "hello there")
         secret = threads.open_in(place.discord.world, place.channel, place.ben.id, {"name": "secret", "type": 12}, None)
@@ -80,7 +80,7 @@ async def test_sessions_makes_no_line_that_has_no_room(tmp_path: Path, monkeypat
     """Of very many threads the others are only counted."""
     monkeypatch.setattr("bot.commands.sessions.LISTED", 1)
     monkeypatch.setattr("bot.commands.sessions.SLICE", 1)
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         for number in range(3):
             await place.answer(await place.thread(f"say {number}"), str(number))
         listed = said(await place.ann.slash(place.channel, "sessions"))
@@ -90,7 +90,7 @@ async def test_sessions_makes_no_line_that_has_no_room(tmp_path: Path, monkeypat
 
 async def test_a_thread_goes_back_to_an_earlier_session_of_its_own(tmp_path: Path) -> None:
     """A reset can be undone, by whoever may stop the agent; the list comes while the turn hangs."""
-    async with stage(tmp_path, remembers=True) as place:
+    async with bot_lab(tmp_path, remembers=True) as place:
         thread = await place.thread("say remember the milk", place.ben)
         await place.answer(thread, "remember the milk")
         assert offered(await place.ben.autocomplete(thread, "resume", "session", "")) == []
@@ -115,12 +115,12 @@ async def test_a_thread_goes_back_to_an_earlier_session_of_its_own(tmp_path: Pat
 
 async def test_a_session_that_no_thread_has_begun_is_for_admins(tmp_path: Path) -> None:
     """It may hold what others must not read; one of another thread is for nobody."""
-    async with scene(tmp_path, remembers=True) as place:
+    async with idle_lab(tmp_path, remembers=True) as place:
         kept = Sessions(place.config.with_name("sessions"))
         foreign = kept.create(str(place.project), "default")
         foreign.remember_prompt("say from a terminal")
         kept.keep(foreign)
-        async with performing(place):
+        async with running_bot(place):
             thread = await place.thread("say hello there", place.ben)
             await place.answer(thread, "hello there")
             other = await place.thread("say hello too", place.ben)

@@ -9,12 +9,12 @@ import pytest
 
 from loopback.state.threads import change
 
-from .live_bot import SCRIPTED, said, spoken, stage
+from .live_bot import SCRIPTED, bot_lab, said, spoken
 
 
 async def test_a_permission_request_shows_what_will_be_done_and_the_answer_goes_back(tmp_path: Path) -> None:
     """The card is a new message with one button per option, named as the agent named them."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         thread = await place.thread("say first\nask execute make install")
         card = await place.ann.sees(thread, "May I", by=place.bot)
         assert "make install" in card.content
@@ -29,7 +29,7 @@ async def test_a_permission_request_shows_what_will_be_done_and_the_answer_goes_
 
 async def test_a_rejection_is_the_agents_own_reject_option(tmp_path: Path) -> None:
     """P50: a denial is not `cancelled`, which would end the whole turn."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         thread = await place.thread("ask edit main.py\nsay and I went on")
         card = await place.ann.sees(thread, "May I", by=place.bot)
         await place.ann.click(card, "Reject")
@@ -39,7 +39,7 @@ async def test_a_rejection_is_the_agents_own_reject_option(tmp_path: Path) -> No
 
 async def test_two_people_press_at_once_and_the_first_one_wins(tmp_path: Path) -> None:
     """The others are told that it has been answered, the card says by whom, and the agent got one answer."""
-    async with stage(tmp_path, access='users = ["*"]\napprovers = ["*"]') as place:
+    async with bot_lab(tmp_path, access='users = ["*"]\napprovers = ["*"]') as place:
         thread = await place.thread("ask execute make install")
         card = await place.ann.sees(thread, "May I", by=place.bot)
         people = (place.ann, place.ben, place.mallory)
@@ -56,7 +56,7 @@ async def test_two_people_press_at_once_and_the_first_one_wins(tmp_path: Path) -
 
 async def test_cancel_ends_the_turn_and_says_by_whom(tmp_path: Path) -> None:
     """The agent's stop reason is shown in words, and the next message is answered (P27)."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         thread = await place.thread("say working on it\nhang")
         reply = await place.ann.sees(thread, "working on it", by=place.bot)
         cancelled = await place.ann.slash(thread, "cancel")
@@ -70,7 +70,7 @@ async def test_cancel_ends_the_turn_and_says_by_whom(tmp_path: Path) -> None:
 
 async def test_cancel_closes_the_open_question(tmp_path: Path) -> None:
     """P54: the card loses its buttons and says why."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         thread = await place.thread("ask execute make install")
         card = await place.ann.sees(thread, "May I", by=place.bot)
         await place.ann.slash(thread, "cancel")
@@ -80,7 +80,7 @@ async def test_cancel_closes_the_open_question(tmp_path: Path) -> None:
 
 async def test_what_waits_behind_a_cancelled_turn_is_held_until_a_person_says_so(tmp_path: Path) -> None:
     """P28: the queue does not run on by itself; Continue goes on with it, in order."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         thread = await place.thread("say begun\nhang")
         await place.ann.sees(thread, "begun", by=place.bot)
         await place.ann.say(thread, "say second")
@@ -97,7 +97,7 @@ async def test_what_waits_behind_a_cancelled_turn_is_held_until_a_person_says_so
 
 async def test_held_messages_can_be_dropped(tmp_path: Path) -> None:
     """They are closed unanswered, and the thread goes on."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         thread = await place.thread("say begun\nhang")
         await place.ann.sees(thread, "begun", by=place.bot)
         await place.ann.say(thread, "say never")
@@ -112,7 +112,7 @@ async def test_held_messages_can_be_dropped(tmp_path: Path) -> None:
 
 async def test_reset_begins_a_new_session(tmp_path: Path) -> None:
     """The agent knows nothing of what was before."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         thread = await place.thread("say remember me")
         await place.answer(thread, "remember me")
         done = await place.ann.slash(thread, "reset")
@@ -124,7 +124,7 @@ async def test_reset_begins_a_new_session(tmp_path: Path) -> None:
 async def test_a_deaf_agent_is_cut_off_after_a_cancel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """P22, P30: a turn that does not end is ended with its connection; the next message starts a new agent."""
     monkeypatch.setattr("acp.turn.CANCEL_SECONDS", 0.5)
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         thread = await place.thread("say deaf now\nhang deaf")
         await place.ann.sees(thread, "deaf now", by=place.bot)
         await place.ann.slash(thread, "cancel")
@@ -135,7 +135,7 @@ async def test_a_deaf_agent_is_cut_off_after_a_cancel(tmp_path: Path, monkeypatc
 
 async def test_commands_outside_a_conversation_say_so(tmp_path: Path) -> None:
     """They answer within the time Discord gives, and name the way to begin."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         for command in ("cancel", "reset", "status"):
             outcome = await place.ann.slash(place.channel, command)
             assert outcome.acknowledged
@@ -144,7 +144,7 @@ async def test_commands_outside_a_conversation_say_so(tmp_path: Path) -> None:
 
 async def test_stop_reasons_are_shown_in_words(tmp_path: Path) -> None:
     """P21: a refusal or running out of tokens does not look like success."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         thread = await place.thread("say well\nstop refusal")
         await place.ann.sees(thread, "refused to go on", by=place.bot)
         await place.ann.say(thread, "say hm\nstop max_tokens")
@@ -153,7 +153,7 @@ async def test_stop_reasons_are_shown_in_words(tmp_path: Path) -> None:
 
 async def test_a_remote_error_is_shown_with_its_data(tmp_path: Path) -> None:
     """P67: code, message and data of the JSON-RPC error are in the thread."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         thread = await place.thread("error -32000 Authentication required")
         told = await place.ann.sees(thread, "Authentication required", by=place.bot)
         assert "32000" in told.content
@@ -161,7 +161,7 @@ async def test_a_remote_error_is_shown_with_its_data(tmp_path: Path) -> None:
 
 async def test_text_after_the_end_of_a_turn_is_shown(tmp_path: Path) -> None:
     """P23: a late chunk belongs to the reply it came after."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         thread = await place.thread("say on time\nlate and a little more")
         reply = await place.ann.sees(thread, "and a little more", by=place.bot)
         assert reply.content.startswith("on time")
@@ -171,7 +171,7 @@ async def test_idle_agents_sleep_and_wake_with_their_memory(tmp_path: Path) -> N
     """One slot, two threads: the idle one sleeps for the other, and its session is loaded when it wakes."""
     agent_state = tmp_path / "agent"
     agent_state.mkdir()
-    async with stage(
+    async with bot_lab(
         tmp_path, agent=(*SCRIPTED, "--state", str(agent_state)), extra="[pool]\nmax_agents = 1\n"
     ) as place:
         first = await place.thread("say I am first")
@@ -189,7 +189,7 @@ async def test_idle_agents_sleep_and_wake_with_their_memory(tmp_path: Path) -> N
 async def test_a_closed_thread_is_archived_and_wakes_with_its_session(tmp_path: Path) -> None:
     """The agent goes, the session stays; a message opens the thread again and the agent remembers."""
     agent_state = tmp_path / "agent"
-    async with stage(tmp_path, agent=(*SCRIPTED, "--state", str(agent_state))) as place:
+    async with bot_lab(tmp_path, agent=(*SCRIPTED, "--state", str(agent_state))) as place:
         thread = await place.thread("say keep this")
         await place.answer(thread, "keep this")
         closed = await place.ann.slash(thread, "close")
@@ -203,7 +203,7 @@ async def test_a_closed_thread_is_archived_and_wakes_with_its_session(tmp_path: 
 
 async def test_a_silent_turn_gets_a_word_with_a_way_to_stop_it(tmp_path: Path) -> None:
     """P29: nothing came for a while; Stop on the notice ends the turn."""
-    async with stage(tmp_path, extra="[pool]\nsilence_seconds = 1\n") as place:
+    async with bot_lab(tmp_path, extra="[pool]\nsilence_seconds = 1\n") as place:
         thread = await place.thread("say I begin\nhang")
         await place.ann.sees(thread, "I begin", by=place.bot)
         notice = await place.ann.sees(thread, "Nothing has come from the agent", by=place.bot)
@@ -213,7 +213,7 @@ async def test_a_silent_turn_gets_a_word_with_a_way_to_stop_it(tmp_path: Path) -
 
 async def test_too_many_messages_are_refused_with_a_word(tmp_path: Path) -> None:
     """P4, P36: what is not accepted is said, never dropped in silence."""
-    async with stage(tmp_path, extra="[pool]\nper_thread = 2\n") as place:
+    async with bot_lab(tmp_path, extra="[pool]\nper_thread = 2\n") as place:
         thread = await place.thread("say I begin\nhang")
         await place.ann.sees(thread, "I begin", by=place.bot)
         for number in range(3):
@@ -223,7 +223,7 @@ async def test_too_many_messages_are_refused_with_a_word(tmp_path: Path) -> None
 
 async def test_a_request_by_a_command_that_is_too_much_is_refused_before_it_is_posted(tmp_path: Path) -> None:
     """Only to who asks; what was posted would look as if it had been taken up."""
-    async with stage(tmp_path, extra="[pool]\nper_minute = 2\n") as place:
+    async with bot_lab(tmp_path, extra="[pool]\nper_minute = 2\n") as place:
         thread = await place.thread("say one")
         await place.ann.sees(thread, "one", by=place.bot)
         asked = await place.ann.slash(thread, "ask", request="say two")
@@ -237,7 +237,7 @@ async def test_a_request_by_a_command_that_is_too_much_is_refused_before_it_is_p
 
 async def test_an_agent_that_is_not_logged_in_names_the_command_to_run(tmp_path: Path) -> None:
     """-32000 in a thread is no riddle."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         thread = await place.thread("error -32000 Authentication required")
         told = await place.ann.sees(thread, "Authentication required", by=place.bot)
         assert "threadline login" in told.content
@@ -247,7 +247,7 @@ async def test_an_answer_that_cannot_be_posted_is_not_shown_as_done(tmp_path: Pa
     """P20: the thread was locked meanwhile. Its message says failed, and the channel above hears of it."""
     gate = tmp_path / "gate"
     os.mkfifo(gate)
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         thread = await place.thread(f"say begun\ngate {gate}\nsay nobody reads this")
         await place.ann.sees(thread, "begun", by=place.bot)
         change(place.discord.world, thread, place.bot.id, {"archived": True, "locked": True})

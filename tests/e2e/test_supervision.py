@@ -27,7 +27,7 @@ from loopback.state.entities import Thread
 from pool.journal.journal import Journal
 from tests.e2e.test_processes import GENEROUS, bot_process, refused
 
-from .live_bot import IMPATIENCE, TOKEN, Stage, numbers, performing, scene, spoken, stage
+from .live_bot import IMPATIENCE, TOKEN, BotLab, bot_lab, idle_lab, numbers, running_bot, spoken
 
 METRICS = '[metrics]\nlisten = "127.0.0.1:0"\n'
 
@@ -39,7 +39,7 @@ def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervision, "FIRST_SECONDS", 0.05)
 
 
-def client_of(place: Stage) -> ThreadlineClient:
+def client_of(place: BotLab) -> ThreadlineClient:
     """The client that lives now."""
     assert place.app is not None
     assert place.app._supervised is not None
@@ -47,13 +47,13 @@ def client_of(place: Stage) -> ThreadlineClient:
     return place.app._supervised.client
 
 
-def answers(place: Stage, thread: Thread, beginning: str) -> list[str]:
+def answers(place: BotLab, thread: Thread, beginning: str) -> list[str]:
     """The lines of what the bot says in a thread, those that begin so: one reply may answer several messages."""
     lines = [line for message in place.said_by_bot(thread) for line in spoken(message).split("\n")]
     return [line for line in lines if line.startswith(beginning)]
 
 
-async def another_client(place: Stage, before: ThreadlineClient) -> None:
+async def another_client(place: BotLab, before: ThreadlineClient) -> None:
     """Wait until a client other than `before` is at work."""
     await place.discord.until(
         lambda: client_of(place) is not before and place.discord.is_connected(place.bot), timeout=GENEROUS
@@ -62,7 +62,7 @@ async def another_client(place: Stage, before: ThreadlineClient) -> None:
 
 async def test_a_gateway_that_refuses_for_a_while_costs_nothing(tmp_path: Path) -> None:
     """A turn goes on meanwhile, what was written meanwhile is answered, in order, and nothing twice."""
-    async with stage(tmp_path, extra=METRICS) as place:
+    async with bot_lab(tmp_path, extra=METRICS) as place:
         thread = await place.thread("say hello there")
         await place.ann.sees(thread, "hello there", by=place.bot)
         running = await place.thread("say begun\nstream 60 20", place.ben)
@@ -89,7 +89,7 @@ async def test_answers_are_posted_while_the_gateway_alone_is_away(
     """Discord's REST has often outlived it; the next client, which is long in coming here, is not waited for."""
     monkeypatch.setattr(supervision, "FIRST_SECONDS", GENEROUS)
     monkeypatch.setattr(supervision, "PROBE_SECONDS", GENEROUS)
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         thread = await place.thread("say begun\nstream 60 30\nsay end")
         await place.ann.sees(thread, "begun", by=place.bot)
         refused = place.discord.fault(method="CONNECT", status=503, times=None)
@@ -99,7 +99,7 @@ async def test_answers_are_posted_while_the_gateway_alone_is_away(
         assert not place.discord.is_connected(place.bot)
 
 
-async def figures(place: Stage) -> dict[str, float]:
+async def figures(place: BotLab) -> dict[str, float]:
     """What `/metrics` says, by name and labels."""
     assert place.app is not None
     async with aiohttp.ClientSession() as session, session.get(f"{place.app.metrics_address}/metrics") as answer:
@@ -110,7 +110,7 @@ async def figures(place: Stage) -> dict[str, float]:
 
 async def test_the_figures_tell_what_the_bot_has_done(tmp_path: Path) -> None:
     """Two turns, one question that was answered and one that is open, and real memory."""
-    async with stage(tmp_path, extra=METRICS) as place:
+    async with bot_lab(tmp_path, extra=METRICS) as place:
         thread = await place.thread("say hello\nask execute make test")
         card = await place.ann.sees(thread, "May I", by=place.bot)
         await place.ann.click(card, "Allow once")
@@ -134,7 +134,7 @@ async def test_the_figures_tell_what_the_bot_has_done(tmp_path: Path) -> None:
 
 async def test_an_address_that_is_taken_ends_the_start_with_one_clear_line(tmp_path: Path) -> None:
     """Exit code 1; the key and the address are named, and nothing of the journal is in the way of the next start."""
-    async with scene(tmp_path) as place:
+    async with idle_lab(tmp_path) as place:
         taken = place.discord.endpoint.removeprefix("http://")
         place.configure(extra=f'[metrics]\nlisten = "{taken}"\n')
         code, stderr = await refused(place)
@@ -145,7 +145,7 @@ async def test_an_address_that_is_taken_ends_the_start_with_one_clear_line(tmp_p
 
 async def test_a_payload_that_the_library_cannot_read_costs_one_client(tmp_path: Path) -> None:
     """Its parser's exception ends `start()`, with a client that does not count as closed."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         thread = await place.thread("say hello there")
         await place.ann.sees(thread, "hello there", by=place.bot)
         before = client_of(place)
@@ -157,7 +157,7 @@ async def test_a_payload_that_the_library_cannot_read_costs_one_client(tmp_path:
         assert answers(place, thread, "hello") == ["hello there"]
 
 
-def poison(place: Stage) -> None:
+def poison(place: BotLab) -> None:
     """Send the bot an event without any of its fields."""
     for session in place.discord._sessions.of(place.bot):
         session.dispatch("MESSAGE_CREATE", {})
@@ -165,7 +165,7 @@ def poison(place: Stage) -> None:
 
 async def test_an_http_session_that_is_gone_costs_one_client(tmp_path: Path) -> None:
     """A reply that was being written is written to the end by the next one."""
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         thread = await place.thread("say begun\nstream 60 20")
         await place.ann.sees(thread, "begun", by=place.bot)
         before = client_of(place)
@@ -185,7 +185,7 @@ async def test_an_event_that_fails_touches_nothing_else(tmp_path: Path, monkeypa
         return judge(admission, message)
 
     monkeypatch.setattr(Admission, "facts", judge_or_fail)
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         thread = await place.thread("say hello there")
         await place.ann.sees(thread, "hello there", by=place.bot)
         before = client_of(place)
@@ -207,7 +207,7 @@ async def test_a_start_that_fails_half_way_is_done_again(tmp_path: Path, monkeyp
         await catch_up(self, places)
 
     monkeypatch.setattr(CatchUp, "run", fail_or_run)
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         thread = await place.thread("say hello there")
         await place.ann.sees(thread, "hello there", by=place.bot)
         assert failures == []
@@ -219,8 +219,8 @@ async def test_a_client_that_dies_while_the_bot_stops_does_not_hold_it_up(
 ) -> None:
     """What is written then is answered after the next start, once."""
     monkeypatch.setitem(IMPATIENCE, "pool.pool.TURN_SECONDS", GENEROUS)
-    async with scene(tmp_path) as place:
-        async with performing(place) as app:
+    async with idle_lab(tmp_path) as place:
+        async with running_bot(place) as app:
             thread = await place.thread("say begun\nhang")
             await place.ann.sees(thread, "begun", by=place.bot)
             before = client_of(place)
@@ -230,7 +230,7 @@ async def test_a_client_that_dies_while_the_bot_stops_does_not_hold_it_up(
             await place.ann.say(thread, "say too late")
             await place.ann.slash(thread, "cancel")
         assert answers(place, thread, "too late") == []
-        async with performing(place):
+        async with running_bot(place):
             await place.ann.sees(thread, "too late", by=place.bot)
         assert answers(place, thread, "too late") == ["too late"]
 
@@ -240,10 +240,10 @@ async def test_a_client_that_dies_before_its_servers_are_known_leaves_nothing_th
 ) -> None:
     """Its wait for servers outlasts it, and is over before the next client, which waits as long, takes a message."""
     monkeypatch.setitem(IMPATIENCE, "bot.gateway.client.GUILD_SECONDS", 1.0)
-    async with scene(tmp_path) as place:
+    async with idle_lab(tmp_path) as place:
         failures: list[dict[str, Any]] = []
         asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
-        async with performing(place):
+        async with running_bot(place):
             for _ in range(2):
                 before = client_of(place)
                 poison(place)
@@ -265,7 +265,7 @@ async def test_a_bot_that_stops_between_two_connections_leaves_no_heartbeats_beh
             await asyncio.Event().wait()
 
     monkeypatch.setattr(ThreadlineClient, "before_identify_hook", wait)
-    async with stage(tmp_path) as place:
+    async with bot_lab(tmp_path) as place:
         before = {*threading.enumerate()}
         place.discord.drop_gateway(place.bot, resume=False)
         await waits.wait()
@@ -293,7 +293,7 @@ async def test_a_bot_that_stops_at_the_moment_it_connects_does_stop(
 
     monkeypatch.setattr(ThreadlineClient, "before_identify_hook", connect)
     monkeypatch.setattr(ExchangeContext, "finish", finish)
-    async with scene(tmp_path) as place:
+    async with idle_lab(tmp_path) as place:
         app = App(load(place.config))
         work = asyncio.create_task(app.run(), name="app")
         await connects.wait()
@@ -304,8 +304,8 @@ async def test_a_bot_that_stops_at_the_moment_it_connects_does_stop(
 
 async def test_a_bot_that_has_stopped_is_at_work_on_no_event(tmp_path: Path) -> None:
     """What reads a channel that cannot be read would wait for ever, and for a journal that is shut."""
-    async with scene(tmp_path) as place:
-        async with performing(place):
+    async with idle_lab(tmp_path) as place:
+        async with running_bot(place):
             thread = await place.thread("say hello there")
             await place.answer(thread, "hello there")
         await place.ann.say(thread, "say missed")
@@ -334,7 +334,7 @@ class Lingering(discord.Client):
 
 async def test_a_client_whose_closing_is_cut_short_lets_go_of_its_session_all_the_same(tmp_path: Path) -> None:
     """So it is when a client dies just as the bot stops."""
-    async with scene(tmp_path) as place:
+    async with idle_lab(tmp_path) as place:
         prepare(place.discord.endpoint)
         client = Lingering()
         await client.login(TOKEN)
@@ -348,11 +348,11 @@ async def test_a_client_whose_closing_is_cut_short_lets_go_of_its_session_all_th
 
 async def test_a_bot_that_has_logged_in_too_often_waits_and_then_comes_by_itself(tmp_path: Path) -> None:
     """Discord resets the token of one that does not; a new session that the library begins counts, too."""
-    async with scene(tmp_path) as place:
+    async with idle_lab(tmp_path) as place:
         few = {"total": 1000, "remaining": 50, "reset_after": 300, "max_concurrency": 1}
         body = {"url": "ws://127.0.0.1:9/", "shards": 1, "session_start_limit": few}
         asked = place.discord.fault(method="GET", path="/gateway/bot", status=200, body=body, times=3)
-        async with performing(place):
+        async with running_bot(place):
             assert asked.spent
             assert place.bot.identifies == 1
             thread = await place.thread("say hello there")
@@ -366,7 +366,7 @@ async def test_a_bot_that_has_logged_in_too_often_waits_and_then_comes_by_itself
 
 async def test_a_token_that_is_no_longer_good_ends_the_bot(tmp_path: Path) -> None:
     """P42: nobody knocks for ever at a door that was locked. One line, exit code 2, and no agent is left."""
-    async with scene(tmp_path) as place, bot_process(place) as process:
+    async with idle_lab(tmp_path) as place, bot_process(place) as process:
         thread = await place.thread("say hello there")
         await place.ann.sees(thread, "hello there", by=place.bot)
         del place.discord.world.bots_by_token[place.bot.token]
@@ -380,7 +380,7 @@ async def test_a_token_that_is_no_longer_good_ends_the_bot(tmp_path: Path) -> No
 
 async def test_an_intent_that_is_taken_away_ends_the_bot(tmp_path: Path) -> None:
     """The reason says where to turn it on."""
-    async with scene(tmp_path) as place:
+    async with idle_lab(tmp_path) as place:
         app = App(load(place.config))
         work = asyncio.create_task(app.run(), name="app")
         await place.discord.connected(place.bot)
@@ -393,8 +393,8 @@ async def test_an_intent_that_is_taken_away_ends_the_bot(tmp_path: Path) -> None
 
 async def test_a_bot_without_the_intent_does_not_start(tmp_path: Path) -> None:
     """It is refused at the first try, too, before anything was ready."""
-    async with scene(tmp_path) as place:
+    async with idle_lab(tmp_path) as place:
         place.bot.allowed_intents = 0
         with pytest.raises(NeedsPerson, match="Message Content intent: turn it on"):
-            async with performing(place):
+            async with running_bot(place):
                 pass

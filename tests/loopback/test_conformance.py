@@ -9,7 +9,7 @@ import pytest
 from discord import app_commands
 
 from loopback import Loopback
-from tests.loopback.library import BOUND, at_work, intents, logged_in, point_at
+from tests.loopback.discordpy import BOUND, connected_client, intents, logged_in, point_at
 
 from .openapi import strictly
 
@@ -42,7 +42,7 @@ class Client(discord.Client):
 async def test_a_message_is_heard_with_its_text_and_files_and_answered_with_edits() -> None:
     """Content, attachment bytes, reply reference, edit and every content in between."""
     client = Client()
-    async with at_work(client) as (_, channel, ann, bot):
+    async with connected_client(client) as (_, channel, ann, bot):
         said = await ann.say(channel, f"{bot.mention} hello", files=[("a {b}.txt", b"abc")])
         heard = await client.heard.get()
         assert heard.content == said.content
@@ -64,7 +64,7 @@ async def test_a_message_is_heard_with_its_text_and_files_and_answered_with_edit
 async def test_a_thread_opens_on_a_message_once_and_its_asker_is_added() -> None:
     """create_thread, 160004 for the second, add_user, archive and rename by its owner, fetching it again."""
     client = Client()
-    async with at_work(client) as (_, channel, ann, bot):
+    async with connected_client(client) as (_, channel, ann, bot):
         said = await ann.say(channel, f"{bot.mention} hello")
         heard = await client.heard.get()
         thread = await heard.create_thread(name="hello", auto_archive_duration=60)
@@ -90,7 +90,7 @@ async def test_a_thread_opens_on_a_message_once_and_its_asker_is_added() -> None
 async def test_reactions_typing_and_history_work_as_in_discord() -> None:
     """Reactions both ways, TYPING as a REST call, history in both directions with its limits."""
     client = Client()
-    async with at_work(client) as (server, channel, ann, bot):
+    async with connected_client(client) as (server, channel, ann, bot):
         said = [await ann.say(channel, f"number {number}") for number in range(5)]
         heard = await client.heard.get()
         await heard.add_reaction("👀")
@@ -127,7 +127,7 @@ async def test_a_slash_command_is_synced_deferred_and_answered() -> None:
     async def complete(interaction: discord.Interaction, current: str) -> list[app_commands.Choice[str]]:
         return [app_commands.Choice(name=current * 2, value=current)]
 
-    async with at_work(client) as (server, channel, ann, _):
+    async with connected_client(client) as (server, channel, ann, _):
         await client.tree.sync()
         outcome = await ann.slash(channel, "ask", text="hello", who=ann)
         assert outcome.acknowledged
@@ -160,7 +160,7 @@ async def test_a_dynamic_button_is_pressed_and_its_message_changes() -> None:
     """Components stored and sent back, the press acknowledged by an update, absent and disabled buttons refused."""
     client = Client()
     client.add_dynamic_items(Answer)
-    async with at_work(client) as (_, channel, ann, bot):
+    async with connected_client(client) as (_, channel, ann, bot):
         view = discord.ui.View(timeout=None)
         view.add_item(Answer(7))
         view.add_item(discord.ui.Button(label="Off", custom_id="off", disabled=True))
@@ -193,7 +193,7 @@ async def test_a_form_opens_on_a_press_and_its_words_come_back() -> None:
             opened.set()
 
     opened = asyncio.Event()
-    async with at_work(client) as (_, channel, ann, bot):
+    async with connected_client(client) as (_, channel, ann, bot):
         await client.get_partial_messageable(channel.id).send("pick", view=Menu())
         card = await ann.sees(channel, "pick", by=bot)
         form = await ann.pick(card, ["Red"])
@@ -222,7 +222,7 @@ async def test_a_direct_message_reaches_the_bot_and_is_answered() -> None:
 async def test_without_the_content_intent_text_is_empty_unless_the_bot_is_meant() -> None:
     """The message_content intent decides, except for mentions."""
     client = Client(intents=discord.Intents.default())
-    async with at_work(client) as (_, channel, ann, bot):
+    async with connected_client(client) as (_, channel, ann, bot):
         await ann.say(channel, "for others", files=[("a.txt", b"abc")])
         heard = await client.heard.get()
         assert (heard.content, heard.attachments) == ("", [])
@@ -233,7 +233,7 @@ async def test_without_the_content_intent_text_is_empty_unless_the_bot_is_meant(
 async def test_a_dropped_gateway_resumes_and_nothing_is_lost() -> None:
     """What is said while the socket is gone is replayed after RESUME, in order, once."""
     client = Client()
-    async with at_work(client) as (server, channel, ann, bot):
+    async with connected_client(client) as (server, channel, ann, bot):
         server.drop_gateway(bot)
         assert not server.is_connected(bot)
         await ann.say(channel, "one")
@@ -256,7 +256,7 @@ async def test_a_refused_resume_identifies_again() -> None:
             """Without the library's five seconds."""
 
     client = Quick()
-    async with at_work(client) as (server, channel, ann, bot):
+    async with connected_client(client) as (server, channel, ann, bot):
         await client.ready_again.wait()
         client.ready_again.clear()
         server.drop_gateway(bot, resume=False)

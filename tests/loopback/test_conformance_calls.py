@@ -12,7 +12,7 @@ from discord.http import Route
 from loopback import Loopback
 from loopback.state.entities import ALL_INTENTS
 from loopback.state.permissions import Permission
-from tests.loopback.library import BOUND, at_work, logged_in
+from tests.loopback.discordpy import BOUND, connected_client, logged_in
 from tests.loopback.test_conformance import Client
 from tests.support.virtual_time import step
 
@@ -160,7 +160,7 @@ async def test_a_command_answers_in_each_way_in_a_channel_and_in_a_direct_messag
     client = Client()
     client.tree.allowed_contexts = app_commands.AppCommandContext(guild=True, dm_channel=True)
     client.tree.add_command(Answers())
-    async with at_work(client) as (_, channel, ann, bot), asyncio.timeout(BOUND):
+    async with connected_client(client) as (_, channel, ann, bot), asyncio.timeout(BOUND):
         await client.tree.sync()
         for place in (channel, ann.direct(bot)):
             aloud = await (await ann.slash(place, "answers aloud", text="why?")).settled()

@@ -8,7 +8,7 @@ import pytest
 from discord import app_commands, ui
 
 from loopback import Loopback
-from tests.loopback.library import BOUND, at_work, logged_in
+from tests.loopback.discordpy import BOUND, connected_client, logged_in
 from tests.loopback.test_conformance import Client
 
 from .openapi import strictly
@@ -43,7 +43,7 @@ async def test_a_form_of_every_field_comes_back_as_it_was_filled() -> None:
         known.set()
 
     known = asyncio.Event()
-    async with at_work(client) as (_, channel, ann, _):
+    async with connected_client(client) as (_, channel, ann, _):
         await client.tree.sync()
         opened = await ann.slash(channel, "form")
         await known.wait()  # The library knows a form only when Discord's answer is in.
@@ -76,7 +76,7 @@ async def test_a_form_that_discord_would_refuse_is_refused() -> None:
         refused.put_nowait(error.value)
         await interaction.response.send_message("no form")
 
-    async with at_work(client) as (_, channel, ann, _):
+    async with connected_client(client) as (_, channel, ann, _):
         await client.tree.sync()
         await ann.slash(channel, "form")
         error = refused.get_nowait()
@@ -131,7 +131,7 @@ async def test_context_menus_get_the_message_and_the_member() -> None:
     async def greet(interaction: discord.Interaction, member: discord.Member) -> None:
         await interaction.response.send_message(f"hello {member.name}")
 
-    async with at_work(client) as (_, channel, ann, _):
+    async with connected_client(client) as (_, channel, ann, _):
         await client.tree.sync()
         said = await ann.say(channel, "to be or not")
         quoted = await ann.menu(said, "Quote")
@@ -161,7 +161,7 @@ async def test_components_v2_carry_text_files_and_buttons() -> None:
         async def go(self, interaction: discord.Interaction) -> None:
             await interaction.response.edit_message(view=Card("## gone"), attachments=[])
 
-    async with at_work(client) as (_, channel, ann, bot):
+    async with connected_client(client) as (_, channel, ann, bot):
         place = client.get_partial_messageable(channel.id)
         await place.send(view=Card("## here"), file=discord.File(__file__, "a.txt"))
         card = await ann.sees(channel, lambda message: message.components, by=bot)
@@ -183,7 +183,7 @@ async def test_an_answer_after_three_seconds_is_unknown_and_followups_last_fifte
     async def slow(interaction: discord.Interaction) -> None:
         begun.put_nowait(interaction)
 
-    async with at_work(client) as (server, channel, ann, _), asyncio.timeout(BOUND):
+    async with connected_client(client) as (server, channel, ann, _), asyncio.timeout(BOUND):
         await tree.sync()
         using = asyncio.create_task(ann.slash(channel, "slow"))
         late = await begun.get()

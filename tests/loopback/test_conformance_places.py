@@ -13,7 +13,7 @@ from loopback import Loopback
 from loopback.state import threads
 from loopback.state.errors import DiscordError
 from loopback.state.permissions import Permission
-from tests.loopback.library import BOUND, at_work, furnished, logged_in
+from tests.loopback.discordpy import BOUND, connected_client, furnish, logged_in
 from tests.loopback.test_conformance import Client
 from tests.support.virtual_time import step
 
@@ -116,7 +116,7 @@ async def test_who_may_not_connect_neither_hears_nor_reads_nor_writes_beside_a_v
 async def test_pins_are_set_listed_told_and_taken_off() -> None:
     """With the permission; the channel says so with a system message, and the gateway with two events."""
     async with Loopback(strict=strictly()) as server:
-        channel, ann, _ = furnished(server, permissions=Permission.PIN_MESSAGES)
+        channel, ann, _ = furnish(server, permissions=Permission.PIN_MESSAGES)
         client = Client()
         async with logged_in(server, client), asyncio.timeout(BOUND):
             await ann.say(channel, "remember")
@@ -134,7 +134,7 @@ async def test_pins_are_set_listed_told_and_taken_off() -> None:
 async def test_a_webhook_posts_under_any_name_and_is_known_for_one() -> None:
     """Made, used, its message edited and deleted through the library; the bot hears it with its webhook id."""
     async with Loopback(strict=strictly()) as server:
-        channel, *_ = furnished(server, permissions=Permission.MANAGE_WEBHOOKS)
+        channel, *_ = furnish(server, permissions=Permission.MANAGE_WEBHOOKS)
         client = Client()
         async with logged_in(server, client), asyncio.timeout(BOUND):
             place = client.get_channel(channel.id)
@@ -207,7 +207,7 @@ async def test_each_guild_is_heard_and_one_that_removes_the_bot_is_gone() -> Non
 async def test_a_deleted_channel_takes_its_threads_along() -> None:
     """on_guild_channel_delete; a send into either is 10003."""
     client = Client()
-    async with at_work(client) as (server, channel, ann, _), asyncio.timeout(BOUND):
+    async with connected_client(client) as (server, channel, ann, _), asyncio.timeout(BOUND):
         thread = await ann.open_thread(await ann.say(channel, "hello"), "talk")
         gone = asyncio.create_task(client.wait_for("guild_channel_delete"))
         await step()
@@ -222,7 +222,7 @@ async def test_a_deleted_channel_takes_its_threads_along() -> None:
 async def test_an_archived_thread_opens_for_a_message_and_not_for_an_edit() -> None:
     """50083 for the edit, opened by the send; locked, it is closed to both for those who do not manage threads."""
     async with Loopback(strict=strictly()) as server:
-        channel, ann, _ = furnished(server, permissions=0)
+        channel, ann, _ = furnish(server, permissions=0)
         client = Client()
         async with logged_in(server, client):
             thread = await ann.open_thread(await ann.say(channel, "hello"), "talk")
@@ -246,7 +246,7 @@ async def test_an_archived_thread_opens_for_a_message_and_not_for_an_edit() -> N
 async def test_who_may_not_read_the_history_may_not_answer_a_message() -> None:
     """160002; what answers nothing is posted."""
     async with Loopback(strict=strictly()) as server:
-        channel, ann, bot = furnished(server)
+        channel, ann, bot = furnish(server)
         server.world.overwrite(channel, bot.id, deny=int(Permission.READ_MESSAGE_HISTORY))
         client = Client()
         async with logged_in(server, client):
@@ -303,7 +303,7 @@ async def test_threads_of_announcements_are_counted_apart(monkeypatch: pytest.Mo
 async def test_a_thread_that_nobody_writes_in_is_archived_when_its_time_is_over() -> None:
     """The bot is told so; a message opens the thread again, for as long as before; each has its own time."""
     client = Client()
-    async with at_work(client) as (server, channel, ann, _), asyncio.timeout(BOUND):
+    async with connected_client(client) as (server, channel, ann, _), asyncio.timeout(BOUND):
         place = client.get_channel(channel.id)
         assert isinstance(place, discord.TextChannel)
         public = discord.ChannelType.public_thread
@@ -332,7 +332,7 @@ async def test_a_thread_that_nobody_writes_in_is_archived_when_its_time_is_over(
 async def test_who_may_send_messages_opens_an_archived_thread_unless_it_is_locked() -> None:
     """Without the right to manage threads; another change beside it, or a lock, needs that right."""
     async with Loopback(strict=strictly()) as server:
-        channel, ann, bot = furnished(server, permissions=0)
+        channel, ann, bot = furnish(server, permissions=0)
         client = Client()
         async with logged_in(server, client):
             thread = await ann.open_thread(await ann.say(channel, "hello"), "talk")
@@ -363,7 +363,7 @@ async def test_who_may_send_messages_opens_an_archived_thread_unless_it_is_locke
 async def test_a_file_beyond_ten_mebibytes_is_refused_and_one_below_comes_whole() -> None:
     """413 with 40005; ten files at most."""
     client = Client()
-    async with at_work(client) as (_, channel, _, _):
+    async with connected_client(client) as (_, channel, _, _):
         place = client.get_partial_messageable(channel.id)
         with pytest.raises(discord.HTTPException) as refused:
             await place.send(file=discord.File(io.BytesIO(bytes(10 * 1024 * 1024 + 1)), "big.bin"))
@@ -376,7 +376,7 @@ async def test_a_file_beyond_ten_mebibytes_is_refused_and_one_below_comes_whole(
 async def test_an_unfurled_link_is_an_update_without_an_edit() -> None:
     """MESSAGE_UPDATE with an embed and no edited_timestamp: what a bot must not take for a new prompt."""
     client = Client()
-    async with at_work(client) as (server, channel, ann, _), asyncio.timeout(BOUND):
+    async with connected_client(client) as (server, channel, ann, _), asyncio.timeout(BOUND):
         said = await ann.say(channel, "see http://example.org")
         await client.heard.get()
         updated = asyncio.create_task(client.wait_for("raw_message_edit"))
@@ -393,7 +393,7 @@ async def test_an_unfurled_link_is_an_update_without_an_edit() -> None:
 async def test_history_is_paged_without_members_and_with_everything_said() -> None:
     """More than one page of a hundred, oldest first, nothing twice, nothing missing."""
     async with Loopback(strict=strictly()) as server:
-        channel, ann, _ = furnished(server)
+        channel, ann, _ = furnish(server)
         said = [await ann.say(channel, f"m{number}") for number in range(250)]
         client = Client()
         async with logged_in(server, client):

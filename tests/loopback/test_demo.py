@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loopback.agent import canned_replies as stories
-from loopback.demo import Stage, demo
-from loopback.demo.checks import Played, check_plain, check_scripted
+from loopback.agent import canned_replies
+from loopback.demo import DemoLab, demo
+from loopback.demo.checks import Conversation, check_plain, check_scripted
 from loopback.demo.keyboard import Editor, typed_lines
 from loopback.demo.markup import plain, styled
 from loopback.demo.terminal import QUIET, Block, Button, Terminal
@@ -198,13 +198,13 @@ def message(*contents: str, start: float = 0.0, closed: bool = True) -> Message:
     return Message(1, 2, 3, 4, contents[-1], components=buttons, history=history)
 
 
-def good() -> Played:
+def good() -> Conversation:
     """A conversation that went right."""
-    cancelled = message("…", f"**{stories.MODULES[0]}**\n-# cancelled", start=20)
-    last = message("…", stories.WORST, start=30)
-    return Played(
-        ann=[message("…", stories.RETRY), cancelled, last],
-        ben=[message("…", stories.CAUSE, f"{stories.CAUSE}\n{stories.FIXED}", start=0.5)],
+    cancelled = message("…", f"**{canned_replies.MODULES[0]}**\n-# cancelled", start=20)
+    last = message("…", canned_replies.WORST, start=30)
+    return Conversation(
+        ann=[message("…", canned_replies.RETRY), cancelled, last],
+        ben=[message("…", canned_replies.CAUSE, f"{canned_replies.CAUSE}\n{canned_replies.FIXED}", start=0.5)],
         card=message("May I?"),
         cancelled=cancelled,
         last=last,
@@ -220,23 +220,26 @@ def test_a_conversation_that_went_right_passes_every_check() -> None:
     ("change", "wrong"),
     [
         ({"ann": [message("…", "short")]}, "missing: 'The retry loop is small, and lives in `http/retry.py`:'"),
-        ({"ben": [message("…", f"{stories.CAUSE}\n{stories.FIXED}", start=50)]}, "one began 49.0 s after the other"),
+        (
+            {"ben": [message("…", f"{canned_replies.CAUSE}\n{canned_replies.FIXED}", start=50)]},
+            "one began 49.0 s after the other",
+        ),
         ({"card": None}, "no question was asked"),
         ({"card": message("May I?", closed=False)}, "its buttons can still be pressed"),
         ({"cancelled": None}, "it never began"),
         ({"cancelled": message("…", "all of it")}, "it ends with 'all of it'"),
-        ({"cancelled": message(f"{stories.REVIEW}\n-# cancelled")}, "it was told to its end"),
+        ({"cancelled": message(f"{canned_replies.REVIEW}\n-# cancelled")}, "it was told to its end"),
         ({"ben": [message("…", "x" * 2_001, "x"), message("…")]}, "2001"),
         ({"ben": [message("…")]}, "left: '…'"),
     ],
 )
 def test_each_check_finds_its_fault(change: dict[str, object], wrong: str) -> None:
     """Each way in which the conversation can go wrong is named."""
-    played = Played(**{**vars(good()), **change})
+    played = Conversation(**{**vars(good()), **change})
     assert any(check.wrong.startswith(wrong) for check in check_scripted(played))
 
 
-def sample_bot(stage: Stage) -> list[str]:
+def sample_bot(stage: DemoLab) -> list[str]:
     """The argv of the small bot."""
     return [sys.executable, str(SAMPLE_BOT), stage.discord.endpoint, stage.bot.token]
 
@@ -290,7 +293,7 @@ async def test_a_signal_ends_the_demo_and_its_bot(tmp_path: Path, number: signal
     before = signal.signal(number, lambda *_: None)  # So that a demo which does not heed it does not end the tests.
     out = io.StringIO()
 
-    def bot(_: Stage) -> list[str]:
+    def bot(_: DemoLab) -> list[str]:
         signal.raise_signal(number)
         return [sys.executable, "-c", "import signal; signal.pause()"]
 

@@ -18,7 +18,7 @@ from loopback.state.entities import Message
 from loopback.state.messages import Origin, edit, post
 from loopback.state.permissions import Permission
 from loopback.web.pages import WRONG_KEY
-from tests.loopback.library import furnished
+from tests.loopback.discordpy import furnish
 
 BOUND = 30.0
 
@@ -205,7 +205,7 @@ async def test_edits_between_two_frames_are_told_once_and_only_where_somebody_lo
 async def test_a_message_further_back_than_what_is_shown_is_not_told() -> None:
     """An edit before the window is nothing that anybody sees; after one has read back there, it is."""
     async with Loopback() as server:
-        channel, ann, _ = furnished(server)
+        channel, ann, _ = furnish(server)
         said = [await ann.say(channel, str(number)) for number in range(60)]
         async with tab(server, ann) as page:
             step = await page.ask("look", channel=str(channel.id))
@@ -221,7 +221,7 @@ async def test_a_message_further_back_than_what_is_shown_is_not_told() -> None:
 async def test_what_people_write_is_html_only_where_the_server_made_it() -> None:
     """Script tags come escaped, in content and in embeds, and every other field is plain text."""
     async with Loopback() as server:
-        channel, ann, bot = furnished(server)
+        channel, ann, bot = furnish(server)
         script = "<script>alert(1)</script>"
         embed = {"title": script, "description": script, "url": "javascript:alert(1)"}
         post(server.world, channel, bot.id, Draft(content=script, embeds=(embed,)))
@@ -235,7 +235,7 @@ async def test_what_people_write_is_html_only_where_the_server_made_it() -> None
 async def test_a_person_writes_answers_edits_reacts_and_deletes() -> None:
     """Each act has its effect in the world, with files."""
     async with Loopback() as server:
-        channel, ann, _ = furnished(server)
+        channel, ann, _ = furnish(server)
         async with tab(server, ann) as page:
             place = str(channel.id)
             file = {"name": "a.txt", "data": base64.b64encode(b"abc").decode()}
@@ -278,7 +278,7 @@ async def test_a_person_writes_answers_edits_reacts_and_deletes() -> None:
 async def test_what_cannot_be_done_is_said_in_words(request_: dict[str, Any], words: str) -> None:
     """A wrong request changes nothing, ends nothing, and says why; "@" stands for the channel."""
     async with Loopback() as server:
-        channel, ann, _ = furnished(server)
+        channel, ann, _ = furnish(server)
         async with tab(server, ann) as page:
             fields = {key: str(channel.id) if value == "@" else value for key, value in request_.items()}
             act = fields.pop("act")
@@ -289,7 +289,7 @@ async def test_what_cannot_be_done_is_said_in_words(request_: dict[str, Any], wo
 async def test_history_is_read_back_in_steps_without_a_gap() -> None:
     """The end first, then what stood before, until there is no more."""
     async with Loopback() as server:
-        channel, ann, _ = furnished(server)
+        channel, ann, _ = furnish(server)
         for number in range(120):
             await ann.say(channel, str(number))
         async with tab(server, ann) as page:
@@ -304,7 +304,7 @@ async def test_history_is_read_back_in_steps_without_a_gap() -> None:
 async def test_the_panel_tells_what_the_bots_ask_of_the_limits() -> None:
     """Requests a second, refusals, buckets by channel, the last calls without ids and tokens."""
     async with Loopback(limits=True) as server, aiohttp.ClientSession() as session:
-        channel, ann, _ = furnished(server)
+        channel, ann, _ = furnish(server)
         headers = {"Authorization": "Bot T"}
         for _ in range(6):
             body = {"content": "hello"}

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loopback.agent.canned_replies import find_story
-from loopback.agent.directives import ACTS
+from loopback.agent.canned_replies import find_reply
+from loopback.agent.directives import DIRECTIVES
 from loopback.agent.script import GRAMMAR, Directive, help_text, read_line, read_script
 
 
@@ -57,7 +57,7 @@ def test_directives_are_found_among_plain_lines_in_order() -> None:
 
 def test_every_word_has_an_act_and_a_line_of_help() -> None:
     """The grammar, the acts and the help name the same words."""
-    assert set(ACTS) == set(GRAMMAR)
+    assert set(DIRECTIVES) == set(GRAMMAR)
     assert [line.split()[0] for line in help_text().splitlines()] == list(GRAMMAR)
 
 
@@ -70,7 +70,7 @@ def test_any_line_is_read_without_an_error(line: str) -> None:
 
 def test_a_plain_request_finds_its_story() -> None:
     """Stories are found by their keywords, and hold only words that can be acted out."""
-    story = find_story("Can you explain how our RETRY logic works?")
+    story = find_reply("Can you explain how our RETRY logic works?")
     assert story is not None
-    assert {directive.word for directive in story} <= set(ACTS)
-    assert find_story("good morning") is None
+    assert {directive.word for directive in story} <= set(DIRECTIVES)
+    assert find_reply("good morning") is None

@@ -4,7 +4,7 @@ import threading
 from pathlib import Path
 
 from loopback.agent.__main__ import main
-from loopback.agent.directives import act
+from loopback.agent.directives import implements
 from loopback.agent.script import GRAMMAR, Directive, Word
 from loopback.agent.turn import Turn
 
@@ -23,12 +23,12 @@ def link(turn: Turn, uri: str) -> None:
     turn.wire.notify("session/update", {"sessionId": turn.session.session_id, "update": update})
 
 
-@act("link")
+@implements("link")
 def _link(turn: Turn, directive: Directive) -> None:
     link(turn, directive.text("uri"))
 
 
-@act("swap")
+@implements("swap")
 def _swap(turn: Turn, directive: Directive) -> None:
     place, done = Path("swapped.txt").absolute(), threading.Event()
 

@@ -1,18 +1,28 @@
 """The REST routes, one module per subject; `ROUTES` is all of them."""
 
-from . import channels, commands, guilds, interactions, messages, pins, threads, users, webhooks
-from .calls import Call, Route
+from . import (
+    channel_routes,
+    command_routes,
+    guild_routes,
+    interaction_routes,
+    message_routes,
+    pin_routes,
+    thread_routes,
+    user_routes,
+    webhook_routes,
+)
+from .route import Call, Route
 
 ROUTES: tuple[Route, ...] = (
-    *users.ROUTES,
-    *guilds.ROUTES,
-    *channels.ROUTES,
-    *threads.ROUTES,
-    *pins.ROUTES,
-    *messages.ROUTES,
-    *commands.ROUTES,
-    *interactions.ROUTES,
-    *webhooks.ROUTES,
+    *user_routes.ROUTES,
+    *guild_routes.ROUTES,
+    *channel_routes.ROUTES,
+    *thread_routes.ROUTES,
+    *pin_routes.ROUTES,
+    *message_routes.ROUTES,
+    *command_routes.ROUTES,
+    *interaction_routes.ROUTES,
+    *webhook_routes.ROUTES,
 )
 
 __all__ = ["ROUTES", "Call", "Route"]

@@ -5,21 +5,21 @@ from dataclasses import replace
 
 import pytest
 
-from bench.chaos.invariants import Asked, Deeds, Entry, Fault, Page, Thread, judge
+from bench.chaos.invariants import Finding, Page, Request, Thread, UserActions, Violation, find_violations
 from bench.chaos.plan import Line
 
 THREAD_ID = 100
-FIRST = Asked(Line("answer-0001-00", "say answer-0001-00", 0, 0.0), 1, 100)
-SECOND = Asked(Line("answer-0001-01", "say answer-0001-01", 0, 0.0), 1, 102)
+FIRST = Request(Line("answer-0001-00", "say answer-0001-00", 0, 0.0), 1, 100)
+SECOND = Request(Line("answer-0001-01", "say answer-0001-01", 0, 0.0), 1, 102)
 ROWS = {100: ("answered", None), 102: ("answered", None)}
 PAGES = (Page(101, "answer-0001-00", 100), Page(103, "answer-0001-01", 102))
 PROMPTS = {"answer-0001-00": 1, "answer-0001-01": 1}
 WELL = Thread(THREAD_ID, (FIRST, SECOND), PAGES, ROWS)
 
 
-def faults(thread: Thread, prompts: dict[str, int] | None = None, deeds: Deeds | None = None) -> list[Fault]:
+def faults(thread: Thread, prompts: dict[str, int] | None = None, deeds: UserActions | None = None) -> list[Violation]:
     """Judge a thread, and leave the words out."""
-    return [entry.fault for entry in judge(thread, prompts or PROMPTS, deeds or Deeds())]
+    return [entry.fault for entry in find_violations(thread, prompts or PROMPTS, deeds or UserActions())]
 
 
 def test_a_thread_where_all_is_answered_in_order_is_in_order() -> None:
@@ -30,30 +30,30 @@ def test_a_thread_where_all_is_answered_in_order_is_in_order() -> None:
 @pytest.mark.parametrize("state", ["received", "held", "prompted", "finished"])
 def test_a_row_that_has_not_ended_is_wrong(state: str) -> None:
     """Whatever stands in the thread: every row ends."""
-    assert faults(replace(WELL, rows={**ROWS, 102: (state, None)})) == [Fault.ROW]
+    assert faults(replace(WELL, rows={**ROWS, 102: (state, None)})) == [Violation.ROW]
 
 
 def test_a_message_without_a_row_is_lost() -> None:
     """It was never accepted."""
-    assert faults(replace(WELL, rows={100: ROWS[100]})) == [Fault.LOST]
+    assert faults(replace(WELL, rows={100: ROWS[100]})) == [Violation.LOST]
 
 
 def test_a_row_that_counts_as_answered_without_an_answer_is_lost() -> None:
     """The journal's word is not enough; the text must stand in the thread."""
-    assert faults(replace(WELL, pages=PAGES[:1])) == [Fault.LOST]
+    assert faults(replace(WELL, pages=PAGES[:1])) == [Violation.LOST]
 
 
 @pytest.mark.parametrize("word", ["❌ the agent has ended", "-# ⏹ cancelled by <@5>", "-# ⏹ Threadline was stopped"])
 def test_a_message_that_is_openly_declared_is_not_lost(word: str) -> None:
     """An ending that the thread was told of is one, whatever the row says."""
     told = replace(WELL, pages=(PAGES[0], Page(103, word, 102)), rows={**ROWS, 102: ("closed", "failed")})
-    assert faults(told, deeds=Deeds(harsh={1})) == []
+    assert faults(told, deeds=UserActions(harsh={1})) == []
 
 
 def test_a_message_without_an_answer_for_no_reason_is_lost() -> None:
     """Where nobody was killed or cancelled, an excuse is none; where the agent was told to die, it is."""
     told = replace(WELL, pages=(PAGES[0], Page(103, "❌ the agent has ended", 102)))
-    assert faults(told) == [Fault.LOST]
+    assert faults(told) == [Violation.LOST]
     lethal = replace(SECOND, line=replace(SECOND.line, lethal=True))
     assert faults(replace(told, asked=(FIRST, lethal))) == []
 
@@ -61,37 +61,37 @@ def test_a_message_without_an_answer_for_no_reason_is_lost() -> None:
 def test_a_message_that_is_closed_without_a_word_is_lost() -> None:
     """A word about another message does not count."""
     silent = replace(WELL, pages=(PAGES[0], Page(103, "❌ gone", 100)), rows={**ROWS, 102: ("closed", "failed")})
-    assert faults(silent, deeds=Deeds(harsh={1})) == [Fault.LOST]
+    assert faults(silent, deeds=UserActions(harsh={1})) == [Violation.LOST]
 
 
 def test_what_a_person_skipped_or_dropped_is_not_lost() -> None:
     """They know; but only of what they pressed."""
     skipped = replace(WELL, pages=PAGES[:1], rows={**ROWS, 102: ("closed", "skipped")})
-    assert faults(skipped) == [Fault.LOST]
-    assert faults(skipped, deeds=Deeds(skipped={102})) == []
+    assert faults(skipped) == [Violation.LOST]
+    assert faults(skipped, deeds=UserActions(skipped={102})) == []
     dropped = replace(skipped, rows={**ROWS, 102: ("closed", "dropped")})
-    assert faults(dropped) == [Fault.LOST]
-    assert faults(dropped, deeds=Deeds(dropped={THREAD_ID})) == []
+    assert faults(dropped) == [Violation.LOST]
+    assert faults(dropped, deeds=UserActions(dropped={THREAD_ID})) == []
 
 
 def test_an_answer_that_is_shown_twice_is_doubled() -> None:
     """Also where it stands in the reply to another message."""
-    assert faults(replace(WELL, pages=(*PAGES, Page(104, "answer-0001-00", 102)))) == [Fault.DOUBLED]
+    assert faults(replace(WELL, pages=(*PAGES, Page(104, "answer-0001-00", 102)))) == [Violation.DOUBLED]
 
 
 def test_a_message_that_an_agent_got_twice_is_doubled_unless_a_person_asked_for_it() -> None:
     """By Retry, or by a command that seemed to have failed."""
     twice = {**PROMPTS, "answer-0001-00": 2}
-    assert faults(WELL, twice) == [Fault.DOUBLED]
-    assert faults(WELL, twice, Deeds(retried={100: 1})) == []
-    assert faults(WELL, twice, Deeds(repeated=Counter({"answer-0001-00": 1}))) == []
+    assert faults(WELL, twice) == [Violation.DOUBLED]
+    assert faults(WELL, twice, UserActions(retried={100: 1})) == []
+    assert faults(WELL, twice, UserActions(repeated=Counter({"answer-0001-00": 1}))) == []
 
 
 def test_answers_in_another_order_than_their_questions_are_out_of_order() -> None:
     """But for one that was retried, which goes before what waits."""
     swapped = replace(WELL, pages=(Page(101, "answer-0001-01", 102), Page(103, "answer-0001-00", 100)))
-    assert faults(swapped) == [Fault.ORDER]
-    assert faults(swapped, deeds=Deeds(retried={100: 1})) == []
+    assert faults(swapped) == [Violation.ORDER]
+    assert faults(swapped, deeds=UserActions(retried={100: 1})) == []
 
 
 @pytest.mark.parametrize(
@@ -105,12 +105,12 @@ def test_answers_in_another_order_than_their_questions_are_out_of_order() -> Non
 )
 def test_a_page_that_no_message_may_be_is_wrong(content: str) -> None:
     """Too long, an open fence, a placeholder that stayed."""
-    assert faults(replace(WELL, pages=(PAGES[0], Page(103, content, 102)))) == [Fault.PAGE]
+    assert faults(replace(WELL, pages=(PAGES[0], Page(103, content, 102)))) == [Violation.PAGE]
 
 
 def test_a_question_that_is_left_open_is_wrong() -> None:
     """Its turn is over, so its buttons lead nowhere."""
-    assert faults(replace(WELL, pages=(*PAGES, Page(104, "May I?", None, asks=True)))) == [Fault.PAGE]
+    assert faults(replace(WELL, pages=(*PAGES, Page(104, "May I?", None, asks=True)))) == [Violation.PAGE]
 
 
 @pytest.mark.parametrize(
@@ -132,37 +132,37 @@ def test_a_button_is_dead_unless_a_row_is_there_for_it(control: str, alive: tupl
     shown = (*PAGES, Page(104, "press me", None, controls=(control,)))
     for state in ("received", "held", "prompted", "finished", "answered", "closed"):
         found = faults(replace(WELL, pages=shown, rows={**ROWS, 102: (state, None)}))
-        assert (Fault.CONTROL in found) == (state not in alive), state
+        assert (Violation.CONTROL in found) == (state not in alive), state
 
 
 def test_what_waited_when_its_author_lost_the_right_is_not_to_be_done() -> None:
     """It need not be answered either, nor what the same person says while they may not talk."""
     silenced = replace(SECOND, line=replace(SECOND.line, by=1))
     thread = replace(WELL, asked=(FIRST, silenced), pages=PAGES[:1], rows={**ROWS, 102: ("closed", "refused")})
-    barred = Deeds(silenced={1}, barred={102})
+    barred = UserActions(silenced={1}, barred={102})
     assert faults(thread, {"answer-0001-00": 1}, barred) == []
-    assert faults(thread, PROMPTS, barred) == [Fault.RIGHT]
+    assert faults(thread, PROMPTS, barred) == [Violation.RIGHT]
     asked_again = replace(barred, retried={102: 1})
-    assert Fault.RIGHT not in faults(thread, PROMPTS, asked_again)
+    assert Violation.RIGHT not in faults(thread, PROMPTS, asked_again)
     assert faults(replace(thread, rows={100: ROWS[100]}), {"answer-0001-00": 1}, barred) == []
-    assert faults(replace(thread, asked=WELL.asked), {"answer-0001-00": 1}, barred) == [Fault.LOST]
+    assert faults(replace(thread, asked=WELL.asked), {"answer-0001-00": 1}, barred) == [Violation.LOST]
 
 
 def test_a_notice_that_links_to_a_message_declares_how_it_ended() -> None:
     """Where there is no reply to say it; a link to another message is none."""
     notice = Page(104, "-# ⏹ Nobody chose about https://discord.com/channels/1/100/102, so it was left.")
     left = replace(WELL, pages=(PAGES[0], notice), rows={**ROWS, 102: ("closed", "skipped")})
-    assert faults(left, deeds=Deeds(harsh={1})) == []
+    assert faults(left, deeds=UserActions(harsh={1})) == []
     other = replace(notice, content=notice.content.replace("/102", "/1020"))
-    assert faults(replace(left, pages=(PAGES[0], other)), deeds=Deeds(harsh={1})) == [Fault.LOST]
+    assert faults(replace(left, pages=(PAGES[0], other)), deeds=UserActions(harsh={1})) == [Violation.LOST]
 
 
 def test_a_link_into_a_thread_is_none_to_its_first_message() -> None:
     """Its id is the thread's, and so stands in each link."""
     notice = Page(104, "-# ⏹ I was restarted: https://discord.com/channels/1/100/102")
     later = replace(WELL, pages=(PAGES[0], notice), rows={**ROWS, 102: ("closed", "interrupted")})
-    assert faults(later, deeds=Deeds(harsh={1})) == []
-    assert faults(later) == [Fault.LOST]
+    assert faults(later, deeds=UserActions(harsh={1})) == []
+    assert faults(later) == [Violation.LOST]
 
 
 def test_a_long_answer_must_be_whole_and_in_order() -> None:
@@ -173,9 +173,9 @@ def test_a_long_answer_must_be_whole_and_in_order() -> None:
     assert faults(replace(WELL, asked=(FIRST, long), pages=(PAGES[0], *whole))) == []
     file = Page(104, "", 102, attached="line_1 = 1\nline_2 = 2\nline_3 = 3")
     assert faults(replace(WELL, asked=(FIRST, long), pages=(*PAGES, file))) == []
-    assert faults(replace(WELL, asked=(FIRST, long), pages=(*PAGES, replace(file, answers=100)))) == [Fault.PAGE]
+    assert faults(replace(WELL, asked=(FIRST, long), pages=(*PAGES, replace(file, answers=100)))) == [Violation.PAGE]
     swapped = [Page(103 + number, content, 102) for number, content in enumerate(reversed(pages))]
-    assert faults(replace(WELL, asked=(FIRST, long), pages=(PAGES[0], *swapped))) == [Fault.PAGE]
+    assert faults(replace(WELL, asked=(FIRST, long), pages=(PAGES[0], *swapped))) == [Violation.PAGE]
 
 
 def test_messages_that_were_taken_together_have_one_reply() -> None:
@@ -185,19 +185,19 @@ def test_messages_that_were_taken_together_have_one_reply() -> None:
     reply = "line_1 = 1\nline_2 = 2\nanswer-0001-00\nline_1 = 1\nanswer-0001-01"
     thread = replace(WELL, asked=(first, second), pages=(Page(103, reply, 102),), together={100: 102, 102: 102})
     assert faults(thread) == []
-    assert faults(replace(thread, pages=(Page(103, reply.replace("line_2 = 2\n", ""), 102),))) == [Fault.PAGE]
-    assert faults(thread, prompts=dict.fromkeys(PROMPTS, 2)) == [Fault.DOUBLED, Fault.DOUBLED]
-    assert faults(thread, prompts=dict.fromkeys(PROMPTS, 2), deeds=Deeds(retried={102: 1})) == []
+    assert faults(replace(thread, pages=(Page(103, reply.replace("line_2 = 2\n", ""), 102),))) == [Violation.PAGE]
+    assert faults(thread, prompts=dict.fromkeys(PROMPTS, 2)) == [Violation.DOUBLED, Violation.DOUBLED]
+    assert faults(thread, prompts=dict.fromkeys(PROMPTS, 2), deeds=UserActions(retried={102: 1})) == []
     shown = Page(103, "answer-0001-00\nline_1 = 1\nanswer-0001-01", 102)
     behind = (shown, Page(104, "", 102, attached="line_1 = 1\nline_2 = 2"))
     assert faults(replace(thread, pages=behind)) == []
     swapped = reply.replace("line_1 = 1\nline_2 = 2", "line_2 = 2\nline_1 = 1")
-    assert faults(replace(thread, pages=(Page(103, swapped, 102),))) == [Fault.PAGE]
+    assert faults(replace(thread, pages=(Page(103, swapped, 102),))) == [Violation.PAGE]
     cancelled = {100: ("closed", "cancelled"), 102: ("closed", "cancelled")}
     declared = replace(thread, pages=(Page(103, "-# ⏹ cancelled by <@5>", 102),), rows=cancelled)
-    assert faults(declared, deeds=Deeds(harsh={1})) == []
+    assert faults(declared, deeds=UserActions(harsh={1})) == []
 
 
 def test_the_same_fault_found_again_after_a_later_round_is_the_same() -> None:
     """So that it is counted and waited for once."""
-    assert Entry(Fault.PAGE, 1, THREAD_ID, "open fence") == Entry(Fault.PAGE, 9, THREAD_ID, "open fence")
+    assert Finding(Violation.PAGE, 1, THREAD_ID, "open fence") == Finding(Violation.PAGE, 9, THREAD_ID, "open fence")

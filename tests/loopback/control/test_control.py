@@ -10,10 +10,10 @@ from discord import app_commands
 
 from loopback import Limit, Loopback
 from loopback.control.application import application
-from loopback.control.person_actions import ACTS
-from loopback.control.world_actions import CUES
-from loopback.state.faults import Aim, CallFault
-from tests.loopback.library import logged_in
+from loopback.control.person_actions import PERSON_ACTIONS
+from loopback.control.world_actions import WORLD_ACTIONS
+from loopback.state.faults import FaultOptions, FaultTarget
+from tests.loopback.discordpy import logged_in
 from tests.loopback.test_conformance import Client
 
 
@@ -183,6 +183,8 @@ async def test_a_wait_over_http_ends_when_the_thing_is_said() -> None:
 def test_every_act_cue_limit_and_word_of_a_fault_is_in_the_docs() -> None:
     """Whoever adds one says what it is."""
     text = (Path(__file__).parents[3] / "docs" / "loopback.md").read_text()
-    words = {*ACTS, *CUES, *Limit, *CallFault.__annotations__, *Aim.__annotations__}
-    fields = frozenset[str]().union(*(act.fields for act in ACTS.values()), *(cue.fields for cue in CUES.values()))
+    words = {*PERSON_ACTIONS, *WORLD_ACTIONS, *Limit, *FaultOptions.__annotations__, *FaultTarget.__annotations__}
+    fields = frozenset[str]().union(
+        *(act.fields for act in PERSON_ACTIONS.values()), *(cue.fields for cue in WORLD_ACTIONS.values())
+    )
     assert [word for word in sorted(words | fields) if f"`{word}`" not in text] == []

@@ -13,7 +13,7 @@ import pytest
 from loopback import Loopback
 from loopback.gateway import gateway
 from loopback.rest.rate_limits import Limit
-from tests.loopback.library import furnished
+from tests.loopback.discordpy import furnish
 from tests.loopback.openapi import strictly
 
 GUILDS_AND_MESSAGES = 1 << 0 | 1 << 9 | 1 << 15
@@ -151,7 +151,7 @@ async def test_a_heartbeats_answer_takes_its_time(monkeypatch: pytest.MonkeyPatc
 async def test_resume_sends_what_was_missed_and_nothing_else() -> None:
     """The same sequence numbers as before, then RESUMED; a strange session id gets op 9."""
     async with Loopback(strict=strictly()) as server:
-        channel, ann, bot = furnished(server)
+        channel, ann, bot = furnish(server)
         async with connect(server) as client:
             await client.send(2, identity())
             ready = await client.receive()

@@ -9,8 +9,8 @@ import pytest
 
 from loopback import Loopback
 from loopback.payloads.filenames import cleansed, title
-from loopback.payloads.messages import attachment_url
-from tests.loopback.library import furnished, logged_in
+from loopback.payloads.message_payloads import attachment_url
+from tests.loopback.discordpy import furnish, logged_in
 from tests.loopback.openapi import strictly
 from tests.loopback.test_conformance import Client
 
@@ -45,7 +45,7 @@ def test_the_title_is_the_name_that_was_given_without_its_extension() -> None:
 async def test_a_bot_learns_the_name_that_its_file_was_given_by_the_title() -> None:
     """A plain name has no title; the file is served below the name that was kept, and found in components by either."""
     async with Loopback(strict=strictly()) as server:
-        channel, *_ = furnished(server)
+        channel, *_ = furnish(server)
         client = Client()
         async with logged_in(server, client):
             place = client.get_partial_messageable(channel.id)

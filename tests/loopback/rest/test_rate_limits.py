@@ -8,7 +8,7 @@ import pytest
 
 from loopback import Loopback
 from loopback.rest.rate_limits import BAN_SECONDS, OLD_EDIT_CODE, Limit, Limits, Scope
-from tests.loopback.library import BOUND, furnished, logged_in
+from tests.loopback.discordpy import BOUND, furnish, logged_in
 from tests.loopback.openapi import strictly
 from tests.loopback.test_conformance import Client
 
@@ -115,7 +115,7 @@ async def test_too_many_invalid_requests_close_the_door_for_an_hour() -> None:
 async def test_each_hidden_limit_refuses_with_its_own_figures() -> None:
     """Renames after two in ten minutes, edits of old messages with 30046 after three, reactions one at a time."""
     async with Loopback(limits=True, strict=strictly()) as server, aiohttp.ClientSession() as http:
-        channel, *_ = furnished(server)
+        channel, *_ = furnish(server)
         call = Caller(server, http)
         here = f"/channels/{channel.id}/messages"
         _, posted = await call("POST", here, {"content": "old"})
@@ -138,7 +138,7 @@ async def test_each_hidden_limit_refuses_with_its_own_figures() -> None:
 async def test_the_librarys_last_edit_of_a_window_returns_only_when_the_window_ends() -> None:
     """Trap 1: the server has applied the fifth edit at once, and the call that made it still waits."""
     async with Loopback() as server:
-        channel, ann, bot = furnished(server)
+        channel, ann, bot = furnish(server)
         client = Client()
         async with logged_in(server, client), asyncio.timeout(BOUND):
             sent = await client.get_partial_messageable(channel.id).send("0")
@@ -157,7 +157,7 @@ async def test_the_librarys_last_edit_of_a_window_returns_only_when_the_window_e
 async def test_the_library_retries_a_429_that_came_through_discord_and_no_other() -> None:
     """Trap 4: without Via it raises at once; beyond max_ratelimit_timeout it raises RateLimited."""
     async with Loopback() as server:
-        channel, *_ = furnished(server)
+        channel, *_ = furnish(server)
         client = Client(max_ratelimit_timeout=30.0)
         slow_down = {"message": "slow down", "retry_after": 0.01, "global": False, "code": 0}
         async with logged_in(server, client), asyncio.timeout(BOUND):

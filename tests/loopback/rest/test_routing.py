@@ -12,7 +12,7 @@ from loopback import Bot, Loopback
 from loopback.state import interactions
 from loopback.state.entities import InteractionType
 from loopback.state.permissions import Permission
-from tests.loopback.library import furnished
+from tests.loopback.discordpy import furnish
 from tests.loopback.openapi import check, strictly
 
 TOKEN = "T"
@@ -81,7 +81,7 @@ async def test_every_answer_is_what_discord_describes() -> None:
 async def test_refusals_have_discords_status_code_and_body() -> None:
     """One request for each way to be refused that needs no long set-up."""
     async with Loopback(strict=strictly()) as server, aiohttp.ClientSession() as http:
-        channel, ann, _ = furnished(server)
+        channel, ann, _ = furnish(server)
         other = server.add_channel(server.add_guild("Elsewhere"), "general")
         said = await ann.say(channel, "hello")
         call = Caller(server, http)
@@ -127,7 +127,7 @@ async def test_refusals_have_discords_status_code_and_body() -> None:
 async def test_a_body_that_cannot_be_read_is_refused(kind: str, body: bytes) -> None:
     """By an answer, for a bot's author to read; not by an error of the server."""
     async with Loopback() as server, aiohttp.ClientSession() as http:
-        channel, *_ = furnished(server)
+        channel, *_ = furnish(server)
         headers = {"Authorization": "Bot T", "Content-Type": kind}
         url = f"{server.endpoint}/api/v10/channels/{channel.id}/messages"
         async with http.post(url, data=body, headers=headers) as response:
@@ -137,7 +137,7 @@ async def test_a_body_that_cannot_be_read_is_refused(kind: str, body: bytes) -> 
 async def test_a_form_error_names_each_field_at_its_path() -> None:
     """50035 in Discord's nested form, all problems at once."""
     async with Loopback(strict=strictly()) as server, aiohttp.ClientSession() as http:
-        channel, *_ = furnished(server)
+        channel, *_ = furnish(server)
         call = Caller(server, http)
         button = {"type": 2, "style": 1, "label": "x" * 81, "custom_id": "go"}
         body = {"content": "x" * 2001, "components": [{"type": 1, "components": [button]}], "nonce": "n" * 26}
@@ -192,7 +192,7 @@ async def test_menus_and_buttons_are_bounded_without_the_strict_mode_too(
 ) -> None:
     """One thing too much or too little in each, found at its path; nothing is posted."""
     async with Loopback() as server, aiohttp.ClientSession() as http:
-        channel, *_ = furnished(server)
+        channel, *_ = furnish(server)
         sent = {"content": "hello", "components": [row]}
         status, body = await Caller(server, http)("POST", f"/channels/{channel.id}/messages", sent)
         assert (status, body["code"]) == (400, 50035)
@@ -206,7 +206,7 @@ async def test_menus_and_buttons_are_bounded_without_the_strict_mode_too(
 async def test_a_nonce_that_is_enforced_posts_once() -> None:
     """The same nonce returns the message that is there; without enforce_nonce a second one is posted."""
     async with Loopback(strict=strictly()) as server, aiohttp.ClientSession() as http:
-        channel, *_ = furnished(server)
+        channel, *_ = furnish(server)
         call = Caller(server, http)
         here = f"/channels/{channel.id}/messages"
         body = {"content": "once", "nonce": "n1", "enforce_nonce": True}
@@ -220,7 +220,7 @@ async def test_an_interaction_must_be_answered_in_three_seconds_and_its_token_la
     """10062 after 3 s, 40060 for a second answer, 50027 for an old token; the clock is the test's."""
     now = [1_800_000_000.0]
     async with Loopback(clock=lambda: now[0]) as server, aiohttp.ClientSession() as http:
-        channel, ann, bot = furnished(server)
+        channel, ann, bot = furnish(server)
         call = Caller(server, http)
         begin = _presses(server, ann.id, bot.id, channel.id)
         late, early = begin(), begin()
@@ -254,7 +254,7 @@ def _presses(server: Loopback, user_id: int, bot_id: int, channel_id: int) -> Ca
 async def test_limits_answer_429_with_discords_headers_when_they_are_on() -> None:
     """Five posts in five seconds, then 429; edits are counted apart in the bucket of the same name."""
     async with Loopback(limits=True) as server, aiohttp.ClientSession() as http:
-        channel, *_ = furnished(server)
+        channel, *_ = furnish(server)
         call = Caller(server, http)
         here = f"/channels/{channel.id}/messages"
         answers = [await call("POST", here, {"content": str(number)}) for number in range(6)]
@@ -267,7 +267,7 @@ async def test_limits_answer_429_with_discords_headers_when_they_are_on() -> Non
 async def test_the_record_tells_what_was_asked() -> None:
     """Method, path, body, files, status, caller and ordered times of a multipart post."""
     async with Loopback(strict=strictly()) as server, aiohttp.ClientSession() as http:
-        channel, _, bot = furnished(server)
+        channel, _, bot = furnish(server)
         form = aiohttp.FormData()
         form.add_field("payload_json", json.dumps({"content": "see"}))
         form.add_field("files[0]", b"abc", filename="a.txt")
@@ -339,7 +339,7 @@ async def test_the_smaller_routes_answer_as_discord_describes() -> None:
 async def test_a_files_address_is_good_for_a_day_and_its_message_says_the_next() -> None:
     """With Discord's three parameters; without them, with others, or too late there is nothing."""
     async with Loopback(strict=strictly()) as server, aiohttp.ClientSession() as http:
-        channel, ann, _ = furnished(server)
+        channel, ann, _ = furnish(server)
         said = await ann.say(channel, "look", files=[("a b.txt", b"abc")])
         call = Caller(server, http)
 

@@ -6,7 +6,7 @@ import pytest
 
 from loopback import Loopback
 from loopback.state.clock import Clock
-from tests.loopback.library import furnished
+from tests.loopback.discordpy import furnish
 from tests.support.virtual_time import step
 
 BOUND = 30.0
@@ -39,7 +39,7 @@ async def test_a_clock_does_not_go_back() -> None:
 async def test_a_press_that_nobody_answers_fails_after_discords_three_seconds() -> None:
     """A jump beyond them ends the person's wait, unacknowledged."""
     async with Loopback() as server:
-        channel, ann, bot = furnished(server)
+        channel, ann, bot = furnish(server)
         bot.commands[None] = [{"id": "1", "type": 1, "name": "ask", "options": []}]
         waiting = asyncio.create_task(ann.slash(channel, "ask"))
         await server.until(lambda: server.world.interactions)

@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loopback import DiscordError
-from loopback.state import commands, components, drafts
-from loopback.state import modals as forms
+from loopback.state import commands, components, drafts, modals
 from loopback.state.errors import FormErrors
 from loopback.state.world import World
 
@@ -79,7 +78,7 @@ def test_any_body_is_a_draft_or_a_refusal(body: dict[str, Any]) -> None:
 def test_any_form_is_taken_or_refused(body: Any) -> None:
     """The same for what opens a form."""
     with suppress(DiscordError):
-        forms.check(body, FormErrors())
+        modals.check(body, FormErrors())
 
 
 @given(st.lists(JSON, max_size=3))

@@ -10,9 +10,9 @@ import pytest
 
 from loopback import Loopback
 from loopback.rest.rate_limits import Limit
-from loopback.state.faults import CallFault, Faults, Turbulence, for_calls
+from loopback.state.faults import FaultOptions, Faults, GatewayFault, for_calls
+from tests.loopback.discordpy import BOUND, furnish, logged_in
 from tests.loopback.gateway.test_gateway import connect, identity
-from tests.loopback.library import BOUND, furnished, logged_in
 from tests.loopback.openapi import strictly
 from tests.loopback.rest.test_routing import Caller
 from tests.loopback.test_conformance import Client
@@ -77,7 +77,7 @@ def test_a_rule_without_sense_is_refused(rule: Any) -> None:
 async def test_each_effect_is_what_a_client_sees_and_the_record_says_so() -> None:
     """Status with and without JSON, reset before and end after the effect; then all is well again."""
     async with Loopback() as server, aiohttp.ClientSession() as http:
-        channel, *_ = furnished(server)
+        channel, *_ = furnish(server)
         url, headers = f"{server.endpoint}/api/v10/channels/{channel.id}/messages", {"Authorization": "Bot T"}
 
         async def post(text: str) -> tuple[int, str]:
@@ -121,7 +121,7 @@ async def test_the_edge_answers_in_discords_place_and_does_not_say_how_long_to_w
 ) -> None:
     """Neither Via nor Retry-After nor a limit; and nothing is posted."""
     async with Loopback(limits=True) as server, aiohttp.ClientSession() as http:
-        channel, *_ = furnished(server)
+        channel, *_ = furnish(server)
         url, headers = f"{server.endpoint}/api/v10/channels/{channel.id}/messages", {"Authorization": "Bot T"}
         server.fault(method="POST", edge=edge)
         async with http.post(url, headers=headers, json={"content": "hello"}) as answer:
@@ -157,7 +157,7 @@ async def test_the_edge_refuses_gateway_connects_too() -> None:
 async def test_a_refusal_is_made_by_its_code_for_those_who_say_what_is_refused(code: int, status: int) -> None:
     """Discord's own status, code and words, through the library; another text goes through."""
     async with Loopback(strict=strictly()) as server:
-        channel, *_ = furnished(server)
+        channel, *_ = furnish(server)
         rule = server.fault(method="POST", says=re.compile("d[ae]rn"), code=code, times=None)
         assert repr(rule) == f"<POST saying 'd[ae]rn': {status}, 0 hits>"
         client = Client(max_ratelimit_timeout=30.0)
@@ -181,7 +181,7 @@ async def test_a_write_rate_is_shared_and_says_how_long_to_wait() -> None:
     """In the header, in whole seconds, and in the body; it counts as no invalid request."""
     async with Loopback(limits={Limit.INVALID}) as server, aiohttp.ClientSession() as http:
         server.limits.change(Limit.INVALID, 2, 600.0)
-        channel, *_ = furnished(server)
+        channel, *_ = furnish(server)
         call = Caller(server, http)
         server.fault(path="/channels/", code=20029, retry_after=2.5, times=3)
         for _ in range(3):
@@ -193,7 +193,7 @@ async def test_a_write_rate_is_shared_and_says_how_long_to_wait() -> None:
 async def test_a_slow_answer_comes_after_its_effect_and_a_jump_brings_it() -> None:
     """The message is there while the answer is not; nobody waits for real."""
     async with Loopback() as server, aiohttp.ClientSession() as http:
-        channel, *_ = furnished(server)
+        channel, *_ = furnish(server)
         server.fault(method="POST", slow=3000.0)
         call = Caller(server, http)
         waiting = asyncio.create_task(call("POST", f"/channels/{channel.id}/messages", {"content": "slow"}))
@@ -214,11 +214,11 @@ async def test_a_slow_answer_comes_after_its_effect_and_a_jump_brings_it() -> No
     ],
 )
 async def test_the_library_retries_only_what_it_calls_a_servers_error(
-    rule: CallFault, raised: type[Exception] | None, posts: int
+    rule: FaultOptions, raised: type[Exception] | None, posts: int
 ) -> None:
     """Trap 5: 500 is tried again; 503, a reset on Linux and a lost answer are the caller's to deal with."""
     async with Loopback() as server:
-        channel, *_ = furnished(server)
+        channel, *_ = furnish(server)
         client = Client()
         async with logged_in(server, client), asyncio.timeout(BOUND):
             server.fault(**rule)
@@ -234,13 +234,13 @@ async def test_the_library_retries_only_what_it_calls_a_servers_error(
 async def test_events_are_lost_repeated_and_swapped() -> None:
     """Each in new numbers, so that the client takes them for what Discord sent."""
     async with Loopback() as server:
-        channel, ann, _ = furnished(server)
+        channel, ann, _ = furnish(server)
         async with connect(server) as client:
             await client.send(2, identity())
             await client.until("GUILD_CREATE")
-            server.event_fault("MESSAGE_CREATE", Turbulence.LOST)
-            server.event_fault("MESSAGE_CREATE", Turbulence.TWICE)
-            swapped = server.event_fault("MESSAGE_CREATE", Turbulence.SWAPPED)
+            server.event_fault("MESSAGE_CREATE", GatewayFault.LOST)
+            server.event_fault("MESSAGE_CREATE", GatewayFault.TWICE)
+            swapped = server.event_fault("MESSAGE_CREATE", GatewayFault.SWAPPED)
             assert repr(swapped) == "<MESSAGE_CREATE: swapped with the next, 0 hits, 1 left>"
             for text in ("lost", "twice", "later", "sooner"):
                 await ann.say(channel, text)
@@ -279,7 +279,7 @@ async def test_a_client_that_stops_its_heartbeats_is_closed_and_must_identify_an
 async def test_the_library_leaves_a_gateway_that_fell_silent_and_resumes() -> None:
     """No close comes, which a server sends after one and a half of its heartbeats; RESUME brings what was said."""
     async with Loopback(heartbeat=BOUND) as server:
-        channel, ann, bot = furnished(server)
+        channel, ann, bot = furnish(server)
         client = Client(heartbeat_timeout=2.0)
         async with logged_in(server, client), asyncio.timeout(BOUND):
             server.freeze_gateway(bot)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loopback import DiscordError, Thread
-from loopback.state import events, mentions, messages, threads
+from loopback.state import mentions, messages, threads, world_events
 from loopback.state.drafts import AllowedMentions, Draft
 from loopback.state.entities import Channel, Guild, MessageType
 from loopback.state.permissions import Permission
@@ -108,15 +108,15 @@ def test_a_thread_of_a_message_has_its_id_and_tells_everybody() -> None:
     """The events of opening a thread, in Discord's order, and 160004 for the second one."""
     world, guild, channel = small()
     message = messages.post(world, channel, guild.owner_id, Draft(content="hello"))
-    heard: list[events.Event] = []
+    heard: list[world_events.Event] = []
     world.listeners.append(heard.append)
     thread = threads.open_on(world, message, guild.owner_id, {"name": "talk"})
     assert thread.id == message.id
     assert [type(event) for event in heard] == [
-        events.ThreadCreated,
-        events.ThreadMembersChanged,
-        events.MessageEdited,
-        events.MessageCreated,
+        world_events.ThreadCreated,
+        world_events.ThreadMembersChanged,
+        world_events.MessageEdited,
+        world_events.MessageCreated,
     ]
     assert [one.type for one in thread.messages.values()] == [MessageType.THREAD_STARTER]
     with pytest.raises(DiscordError, match="160004"):

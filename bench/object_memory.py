@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Final
 
-__all__ = ["globals_of", "held"]
+__all__ = ["globals_of", "reachable_bytes"]
 
 _SHARED: Final = (AbstractEventLoop, BuiltinFunctionType, CodeType, ModuleType, type)
 """What holds the whole program, or belongs to no object."""
 
 
-def held(roots: Iterable[object], *, strangers: tuple[str, ...]) -> int:
+def reachable_bytes(roots: Iterable[object], *, strangers: tuple[str, ...]) -> int:
     """Return the bytes of all that can be reached from the roots.
 
     Classes, modules and event loops are passed over, and so are objects whose class is of a package in `strangers`.

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from loopback.payloads import messages as message_payloads
+from loopback.payloads import message_payloads
 from loopback.payloads import objects as payloads
 from loopback.state import pins
 from loopback.state.entities import Json, Message
 from loopback.state.permissions import Permission
 
-from .calls import Call, Route
+from .route import Call, Route
 
 PAGE: Final = 50
 

@@ -10,7 +10,7 @@ from loopback.state.components import SELECTS, walk
 from loopback.state.entities import Interaction, Json
 from loopback.state.world import World
 
-from . import messages as message_payloads
+from . import message_payloads
 from . import objects as payloads
 
 ATTACHMENT_LIMIT: Final = 10 * 1024 * 1024

@@ -9,7 +9,7 @@ from typing import Final
 BYTES: Final = 16
 
 
-class Key:
+class PageKey:
     """The key of one server's page, and tickets that each stand for it once."""
 
     def __init__(self) -> None:

@@ -27,7 +27,7 @@ def point_at(server: Loopback) -> None:
     DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(server.endpoint.replace("http", "ws", 1) + "/gateway/")
 
 
-def furnished(server: Loopback, *, permissions: int = Permission.MANAGE_THREADS) -> tuple[Channel, User, Bot]:
+def furnish(server: Loopback, *, permissions: int = Permission.MANAGE_THREADS) -> tuple[Channel, User, Bot]:
     """The channel, ann and the bot, in one guild; `permissions` is what the bot's role grants."""
     lab = Lab.furnish(server, "ann", token=TOKEN, permissions=permissions)
     return lab.channel, lab.ann, lab.bot
@@ -59,9 +59,9 @@ async def logged_in(server: Loopback, client: discord.Client, *, token: str = TO
 
 
 @asynccontextmanager
-async def at_work(client: discord.Client) -> AsyncIterator[tuple[Loopback, Channel, User, Bot]]:
+async def connected_client(client: discord.Client) -> AsyncIterator[tuple[Loopback, Channel, User, Bot]]:
     """The client runs inside, on a strict server: ann and the bot are in one guild with one channel."""
     async with Loopback(strict=strictly()) as server:
-        channel, ann, bot = furnished(server)
+        channel, ann, bot = furnish(server)
         async with logged_in(server, client):
             yield server, channel, ann, bot

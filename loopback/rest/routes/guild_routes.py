@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from loopback.payloads import objects as payloads
-from loopback.state import events, permissions, threads
+from loopback.state import permissions, threads, world_events
 from loopback.state.entities import ChannelType, Guild, Json, Thread
 from loopback.state.errors import DiscordError, Reason
 from loopback.state.permissions import Permission
 
-from .calls import Call, Route
+from .route import Call, Route
 
 MEMBERS_PAGE: Final = 1000
 
@@ -67,7 +67,7 @@ def _patch_my_member(call: Call) -> Json:
     guild = _guild(call)
     member = guild.members[call.bot.id]
     member.nick = call.fields.get("nick", member.nick)
-    call.world.emit(events.MemberChanged(guild, member))
+    call.world.emit(world_events.MemberChanged(guild, member))
     return payloads.member(call.world, member)
 
 

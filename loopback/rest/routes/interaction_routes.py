@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from loopback.payloads import interactions as interaction_payloads
-from loopback.payloads import messages as message_payloads
+from loopback.payloads import interaction_payloads, message_payloads
 from loopback.state import drafts, interactions
 from loopback.state.entities import CallbackType, Interaction, Json, Message
 
-from .calls import Call, Route
+from .route import Call, Route
 
 _MESSAGES: Final = frozenset({CallbackType.MESSAGE, CallbackType.DEFERRED_MESSAGE, CallbackType.UPDATE})
 

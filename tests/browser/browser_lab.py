@@ -6,20 +6,20 @@ from pathlib import Path
 
 from loopback import Account, Channel, Loopback
 from tests.browser.chrome import Browser, Page, browser
-from tests.e2e.live_bot import Stage, performing, scene
+from tests.e2e.live_bot import BotLab, idle_lab, running_bot
 
-__all__ = ["address", "looking", "quiet", "shown"]
+__all__ = ["address", "browser_lab", "shown", "silent_browser"]
 
 
 @asynccontextmanager
-async def looking(folder: Path, chromium: str) -> AsyncIterator[tuple[Stage, Browser]]:
+async def browser_lab(folder: Path, chromium: str) -> AsyncIterator[tuple[BotLab, Browser]]:
     """The stage with the bot at work, and a browser; at the end no console may have complained."""
-    async with scene(folder) as place, performing(place), quiet(chromium) as chrome:
+    async with idle_lab(folder) as place, running_bot(place), silent_browser(chromium) as chrome:
         yield place, chrome
 
 
 @asynccontextmanager
-async def quiet(chromium: str) -> AsyncIterator[Browser]:
+async def silent_browser(chromium: str) -> AsyncIterator[Browser]:
     """A browser whose consoles must have said nothing at the end."""
     async with browser(chromium) as chrome:
         yield chrome

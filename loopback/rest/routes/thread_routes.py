@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from loopback.payloads import messages as message_payloads
+from loopback.payloads import message_payloads
 from loopback.payloads import objects as payloads
 from loopback.rest.rate_limits import Limit
 from loopback.state import drafts, membership, threads
@@ -12,7 +12,7 @@ from loopback.state.entities import ChannelType, Json, Thread
 from loopback.state.errors import DiscordError, Reason
 from loopback.state.permissions import Permission
 
-from .calls import Call, Route
+from .route import Call, Route
 
 ARCHIVED_PAGE: Final = 100
 MEMBERS_PAGE: Final = 100

@@ -8,8 +8,8 @@ from typing import Final
 from bench.chaos.plan import Line, Way
 from loopback import Channel, DiscordError, Message
 
-from .harness import Stage, is_request
-from .invariants import OPEN, Asked
+from .harness import ChaosLab, is_request
+from .invariants import OPEN, Request
 from .observations import read_rows
 
 __all__ = ["ask", "ask_again"]
@@ -27,68 +27,68 @@ LATE_SECONDS: Final = 1.0
 """How long after its return the bot may do what it was killed over."""
 
 
-async def ask(stage: Stage, line: Line, round_number: int, place: Channel) -> int | None:
+async def ask(lab: ChaosLab, line: Line, round_number: int, place: Channel) -> int | None:
     """Ask by a command until the request stands in the channel or thread; return its id, None if it never does."""
     until = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < until:
-        if stage.discord.is_connected(stage.bot):
+        if lab.discord.is_connected(lab.bot):
             with suppress(AssertionError, DiscordError):
-                posted = await _once(stage, line, place)
+                posted = await _once(lab, line, place)
                 if posted is not None and is_request(posted):
-                    thread_id = posted.id if place.id == stage.channel.id else place.id
-                    stage.note(thread_id, Asked(line, round_number, posted.id))
+                    thread_id = posted.id if place.id == lab.channel.id else place.id
+                    lab.note(thread_id, Request(line, round_number, posted.id))
                     return posted.id
             # Its answer was cut off, perhaps after the bot had taken it.
-            stage.deeds.repeated[line.token] += 1
+            lab.deeds.repeated[line.token] += 1
         await asyncio.sleep(AGAIN_SECONDS)
     return None
 
 
-async def _once(stage: Stage, line: Line, place: Channel) -> Message | None:
+async def _once(lab: ChaosLab, line: Line, place: Channel) -> Message | None:
     """Give the command; the answer that stands in Discord is the request, also where nobody learns of it."""
-    person = stage.people[line.by]
-    about = next((each for each in reversed(stage.discord.messages(place)) if each.author_id == person.id), None)
+    person = lab.people[line.by]
+    about = next((each for each in reversed(lab.discord.messages(place)) if each.author_id == person.id), None)
     if line.way is Way.ABOUT and about is not None:
         form = await person.menu(about, "Ask about this")
         return (await person.fill(form, {"What do you want to know?": line.script})).interaction.original
     return (await person.slash(place, "ask", request=line.script)).interaction.original
 
 
-async def ask_again(stage: Stage, line: Line, round_number: int, message_id: int, thread_id: int) -> None:
+async def ask_again(lab: ChaosLab, line: Line, round_number: int, message_id: int, thread_id: int) -> None:
     """Have a message that has ended answered once more, by Retry on it."""
     until = time.monotonic() + PATIENCE_SECONDS
-    before = {each.id for each in stage.discord.messages(thread_id)}
+    before = {each.id for each in lab.discord.messages(thread_id)}
     while time.monotonic() < until:
         await asyncio.sleep(AGAIN_SECONDS)
-        if (posted := _new_request(stage, thread_id, before)) is not None:
-            stage.deeds.retried[message_id] = stage.deeds.retried.get(message_id, 0) + 1
-            stage.deeds.retried[posted.id] = stage.deeds.retried[message_id]
-            stage.note(thread_id, Asked(line, round_number, posted.id))
+        if (posted := _new_request(lab, thread_id, before)) is not None:
+            lab.deeds.retried[message_id] = lab.deeds.retried.get(message_id, 0) + 1
+            lab.deeds.retried[posted.id] = lab.deeds.retried[message_id]
+            lab.note(thread_id, Request(line, round_number, posted.id))
             return
-        message = stage.discord.world.archive.find(message_id)
-        ended = read_rows(stage.journal).get(message_id, ("received", None))[0] not in OPEN
-        if message is not None and ended and stage.discord.is_connected(stage.bot):
+        message = lab.discord.world.archive.find(message_id)
+        ended = read_rows(lab.journal).get(message_id, ("received", None))[0] not in OPEN
+        if message is not None and ended and lab.discord.is_connected(lab.bot):
             with suppress(AssertionError, DiscordError):
-                done = await stage.people[line.by].menu(message, "Retry")
+                done = await lab.people[line.by].menu(message, "Retry")
                 if done.acknowledged:
-                    await _posted(stage, thread_id, before)
+                    await _posted(lab, thread_id, before)
                     # In an outage the bot posts it later, perhaps when this person no longer waits for it.
-                    stage.deeds.repeated[line.token] += _new_request(stage, thread_id, before) is None
+                    lab.deeds.repeated[line.token] += _new_request(lab, thread_id, before) is None
 
 
-async def _posted(stage: Stage, thread_id: int, before: set[int]) -> None:
+async def _posted(lab: ChaosLab, thread_id: int, before: set[int]) -> None:
     """Wait for the request that the bot has promised; one that it was killed over comes soon after, or never."""
-    starts = stage.process.starts
+    starts = lab.process.starts
 
     def over() -> bool:
-        return _new_request(stage, thread_id, before) is not None or stage.process.starts > starts
+        return _new_request(lab, thread_id, before) is not None or lab.process.starts > starts
 
     with suppress(TimeoutError):
-        await stage.discord.until(over, timeout=PROMISE_SECONDS)
+        await lab.discord.until(over, timeout=PROMISE_SECONDS)
         await asyncio.sleep(LATE_SECONDS)
 
 
-def _new_request(stage: Stage, thread_id: int, before: set[int]) -> Message | None:
+def _new_request(lab: ChaosLab, thread_id: int, before: set[int]) -> Message | None:
     """The request that Retry has brought, in this thread; no other is made in it meanwhile."""
-    there = stage.discord.messages(thread_id)
+    there = lab.discord.messages(thread_id)
     return next((each for each in there if each.id not in before and is_request(each)), None)

@@ -10,7 +10,7 @@ from loopback.rest.rate_limits import Limit
 from loopback.state.entities import Json
 from loopback.state.errors import DiscordError, Reason, invalid
 
-from .calls import Call, Route
+from .route import Call, Route
 
 USERNAME_LENGTH: Final = 32
 MAX_CONCURRENCY: Final = 1

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from loopback.state import attachment_urls as addresses
-from loopback.state import components
+from loopback.state import attachment_urls, components
 from loopback.state.entities import Attachment, Interaction, InteractionType, Json, Message, Reference, Thread, Webhook
 from loopback.state.world import World
 
@@ -192,7 +191,7 @@ def _metadata(world: World, one: Interaction) -> Json:
 
 def attachment_url(world: World, one: Attachment) -> str:
     """Where an attachment is served."""
-    return f"{world.cdn}{addresses.path(world, one)}"
+    return f"{world.cdn}{attachment_urls.path(world, one)}"
 
 
 def _components(world: World, message: Message) -> list[Json]:

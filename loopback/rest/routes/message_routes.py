@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from loopback.payloads import messages as message_payloads
+from loopback.payloads import message_payloads
 from loopback.payloads import objects as payloads
 from loopback.rest.rate_limits import Limit
 from loopback.state import messages, reactions
@@ -12,7 +12,7 @@ from loopback.state.entities import Json
 from loopback.state.errors import DiscordError, Reason, invalid
 from loopback.state.permissions import Permission
 
-from .calls import Call, Route
+from .route import Call, Route
 
 PAGE: Final = 100
 BULK: Final = range(2, 101)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from loopback.payloads import objects as payloads
 from loopback.rest.rate_limits import Limit
-from loopback.state import events, threads
+from loopback.state import threads, world_events
 from loopback.state.entities import ChannelType, Json, Thread
 from loopback.state.errors import DiscordError, Reason
 from loopback.state.permissions import Permission
 
-from .calls import Call, Route
+from .route import Call, Route
 
 
 def _get_channel(call: Call) -> Json:
@@ -43,7 +43,7 @@ def _post_typing(call: Call) -> None:
     channel = call.channel()
     in_thread = isinstance(channel, Thread)
     call.channel(Permission.SEND_MESSAGES_IN_THREADS if in_thread else Permission.SEND_MESSAGES)
-    call.world.emit(events.TypingStarted(channel, call.bot.id))
+    call.world.emit(world_events.TypingStarted(channel, call.bot.id))
 
 
 ROUTES: tuple[Route, ...] = (

@@ -8,7 +8,7 @@ from loopback.state import commands
 from loopback.state.entities import Json
 from loopback.state.errors import DiscordError, Reason
 
-from .calls import Call, Route
+from .route import Call, Route
 
 _GLOBAL: Final = "/applications/{application_id}/commands"
 _GUILD: Final = "/applications/{application_id}/guilds/{guild_id}/commands"

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 
-from bench.held import held
+from bench.object_memory import reachable_bytes
 from tests.support.virtual_time import step
 
 
@@ -21,9 +21,9 @@ def test_what_is_reached_by_any_way_counts_once() -> None:
     def reader() -> str:
         return text
 
-    alone = held([text], strangers=())
+    alone = reachable_bytes([text], strangers=())
     assert alone == sys.getsizeof(text)
-    assert alone < held([{"a": [text], "b": (text, reader)}], strangers=()) < 2 * alone
+    assert alone < reachable_bytes([{"a": [text], "b": (text, reader)}], strangers=()) < 2 * alone
 
 
 def test_what_a_waiting_task_has_at_hand_counts_and_its_loop_does_not() -> None:
@@ -36,7 +36,7 @@ def test_what_a_waiting_task_has_at_hand_counts_and_its_loop_does_not() -> None:
         event, another = asyncio.Event(), asyncio.Event()
         one, other = asyncio.create_task(wait("a" * 10_000, event)), asyncio.create_task(wait("b" * 10**6, another))
         await step()
-        found = held([one], strangers=())
+        found = reachable_bytes([one], strangers=())
         event.set()
         another.set()
         await asyncio.gather(one, other)
@@ -47,4 +47,4 @@ def test_what_a_waiting_task_has_at_hand_counts_and_its_loop_does_not() -> None:
 
 def test_what_strangers_keep_does_not_count() -> None:
     """The other side of a connection is in the same process."""
-    assert held([Stranger("x" * 10_000)], strangers=("tests",)) == 0
+    assert reachable_bytes([Stranger("x" * 10_000)], strangers=("tests",)) == 0

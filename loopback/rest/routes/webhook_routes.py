@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from loopback.payloads import messages as message_payloads
+from loopback.payloads import message_payloads
 from loopback.payloads import objects as payloads
 from loopback.state import messages, webhooks
 from loopback.state.entities import Channel, Json, Webhook
 from loopback.state.errors import DiscordError, Reason
 from loopback.state.permissions import Permission
 
-from . import interactions
-from .calls import Call, Route
+from . import interaction_routes
+from .route import Call, Route
 
 
 def _host(call: Call) -> Channel:
@@ -61,7 +61,7 @@ def _is_interaction(call: Call) -> bool:
 
 def _post(call: Call) -> Json | None:
     if _is_interaction(call):
-        return interactions.follow_up(call)
+        return interaction_routes.follow_up(call)
     webhook, name, thread_id = _by_token(call), call.fields.get("username"), call.asked("thread_id")
     message = webhooks.post(call.world, webhook, call.draft, name=name, thread_id=thread_id)
     return message_payloads.message(call.world, message, webhook.id) if call.flag("wait") else None
@@ -69,7 +69,7 @@ def _post(call: Call) -> Json | None:
 
 def _get_message(call: Call) -> Json:
     if _is_interaction(call):
-        return interactions.get_answer(call)
+        return interaction_routes.get_answer(call)
     webhook = _by_token(call)
     message = webhooks.message_of(call.world, webhook, call.id("message_id"))
     return message_payloads.message(call.world, message, webhook.id)
@@ -77,7 +77,7 @@ def _get_message(call: Call) -> Json:
 
 def _patch_message(call: Call) -> Json:
     if _is_interaction(call):
-        return interactions.patch_answer(call)
+        return interaction_routes.patch_answer(call)
     webhook = _by_token(call)
     message = webhooks.message_of(call.world, webhook, call.id("message_id"))
     return message_payloads.message(call.world, messages.edit(call.world, message, call.draft), webhook.id)
@@ -85,7 +85,7 @@ def _patch_message(call: Call) -> Json:
 
 def _delete_message(call: Call) -> None:
     if _is_interaction(call):
-        interactions.delete_answer(call)
+        interaction_routes.delete_answer(call)
     else:
         messages.delete(call.world, webhooks.message_of(call.world, _by_token(call), call.id("message_id")))
 
