@@ -114,7 +114,7 @@ class App:
             pacer=pacer,
             rest=rest,
             permission=lambda thread_id: agents.of(thread_id).permission,
-            whom=admission.answerers,
+            recipients=admission.approver_mentions,
             in_turn=replies.in_turn,
             audit=audit,
         )
@@ -132,10 +132,12 @@ class App:
             membership=admission.membership,
             audit=audit,
         )
-        waiting = QueueNotices(context.notices)
-        pool = self._pool(context, metrics, waiting)
-        recovery = Recovery(journal=journal, pool=pool, context=context, waiting=waiting, begun=admission.begun)
-        context.on_turn_started = recovery.interruptions.went_on
+        queue_notices = QueueNotices(context.notices)
+        pool = self._pool(context, metrics, queue_notices)
+        recovery = Recovery(
+            journal=journal, pool=pool, context=context, queue_notices=queue_notices, begun=admission.begun
+        )
+        context.on_turn_started = recovery.interruptions.thread_continued
         supervised = self._supervised = self._supervise(admission, context, pool, recovery, metrics)
         pacer.on_restored = supervised.wake
         pulse = Health(lambda: supervised.connected, trouble=lambda: journal.trouble, away=lambda: pacer.trouble)
@@ -184,7 +186,7 @@ class App:
         finally:
             await endpoint.close()
 
-    def _pool(self, context: ExchangeContext, metrics: Metrics, waiting: QueueNotices) -> Pool:
+    def _pool(self, context: ExchangeContext, metrics: Metrics, queue_notices: QueueNotices) -> Pool:
         config, agents = self._config.pool, context.agents
 
         async def spawn(settings: AgentSettings, marker: str) -> Agent:
@@ -208,7 +210,7 @@ class App:
             limits=limits,
             warm=agents.warm,
             on_preempted=lambda thread_id: show_preempted(context.notices, thread_id),
-            on_queue=waiting.show,
+            on_queue=queue_notices.update,
         )
 
     # ---- Discord
@@ -217,7 +219,7 @@ class App:
         self, admission: Admission, context: ExchangeContext, pool: Pool, recovery: Recovery, metrics: Metrics
     ) -> SupervisedClient:
         journal, rest = context.journal, context.rest
-        places = DeletedPlaces(journal=journal, pool=pool, rest=rest, on_gone=recovery.gone)
+        places = DeletedPlaces(journal=journal, pool=pool, rest=rest, on_gone=recovery.thread_deleted)
         intake = self._intake = Intake(
             pool=pool, journal=journal, admission=admission, context=context, recovery=recovery, places=places
         )
@@ -239,8 +241,8 @@ class App:
                 http_trace=metrics.count(trace(context.pacer)),
             )
 
-        was_greeted = IdentifyLimit(journal).allowance.last > 0
-        return SupervisedClient(self._config.discord, rest=rest, build=build, was_greeted=was_greeted)
+        has_connected = IdentifyLimit(journal).allowance.last > 0
+        return SupervisedClient(self._config.discord, rest=rest, build=build, has_connected=has_connected)
 
     def _on_ready(self) -> None:
         self.ready.set()

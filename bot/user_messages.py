@@ -61,8 +61,8 @@ __all__ = [
     "no_thread",
     "outside",
     "queued",
+    "rejection",
     "reminder",
-    "turned_away",
     "undecided",
     "undelivered",
     "waiting",
@@ -126,7 +126,7 @@ def link(guild_id: int | None, channel_id: int, message_id: int) -> str:
     return f"https://discord.com/channels/{guild_id or '@me'}/{channel_id}/{message_id}"
 
 
-def turned_away(author_id: int, said: str, count: int, first: str) -> str:
+def rejection(author_id: int, said: str, count: int, first: str) -> str:
     """Say that messages were not taken up; `first` is the link to the first of them, `said` the reason."""
     words = f"<@{author_id}> {said}"
     return words if count == 1 else f"{words}\n-# {count} messages were not taken up, beginning with <{first}>."

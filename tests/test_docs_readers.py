@@ -15,12 +15,12 @@ from bot.cli.group import main
 from bot.commands.settings import PAGE, _option_view
 from bot.commands.tree import CommandTree
 from bot.config import appearance
-from bot.intake.stop_words import _PHRASES, _WISHES, means_stop
-from bot.interactions.cards import Card, Where
+from bot.intake.stop_words import _PHRASES, _STOP_WORDS, means_stop
+from bot.interactions.cards import Card, QuestionOrigin
 from bot.interactions.queue_buttons import queue_view
 from bot.interactions.stop_button import stop_view
 from bot.interactions.thread_buttons import held_view, interrupted_view, warning_view
-from bot.questions.elicitation import card_of
+from bot.questions.elicitation import make_card
 from bot.questions.permission import PermissionCard
 from bot.reply import activity
 from tests.support.docs_pages import ROOT
@@ -69,7 +69,7 @@ def test_every_message_menu_has_a_row_and_no_other_has() -> None:
 
 def cards() -> Iterator[Card]:
     """A card of each kind, with all the buttons that are not the agent's."""
-    where, questions = Where(1, 1, 1), OpenQuestions()
+    where, questions = QuestionOrigin(1, 1, 1), OpenQuestions()
     call = ToolCallUpdate(tool_call_id="c", title="Run it")
     options = (PermissionOption(option_id="a", name="OF THE AGENT", kind="allow_once"),)
     yield PermissionCard(Question("q", call, options), questions, call, where)
@@ -79,7 +79,7 @@ def cards() -> Iterator[Card]:
         Elicitation("n", "form", "", {}),
         Elicitation("p", "url", "", {}, url="https://example.org/"),
     ):
-        yield card_of(asked, questions, where)
+        yield make_card(asked, questions, where)
 
 
 def labels() -> set[str]:
@@ -147,7 +147,7 @@ def test_the_stop_words_are_those_of_the_code() -> None:
     """Each is on the page, and each that the page names is one."""
     said = USING.partition("**Say stop.**")[2].partition("is not sent")[0]
     named = {" ".join(word.split()) for word in re.findall(r"`([^`]+)`", said)}
-    assert named == {*_WISHES, *_PHRASES}
+    assert named == {*_STOP_WORDS, *_PHRASES}
     assert all(map(means_stop, named))
 
 

@@ -16,14 +16,28 @@ from bot.rest.pacer import Bucket, Pacer, Urgency
 from bot.rest.pings import Mentions
 from pool.journal.journal import Journal
 
-from .approvers import answerers
-from .audit import Audit, Deed
+from .approvers import approver_mentions
+from .audit import Audit, AuditAction
 from .bot_permissions import FOR_THREADS, PERMISSIONS
-from .gate import LASTING, Facts, Ignore, Kind, Person, Place, Refuse, Right, Rules, Verdict, decide, listed, permits
+from .gate import (
+    LASTING_RIGHTS,
+    Facts,
+    Ignore,
+    Kind,
+    Person,
+    Place,
+    Refuse,
+    Right,
+    Rules,
+    Verdict,
+    decide,
+    is_listed,
+    permits,
+)
 from .membership import Membership
 from .throttle import BotTurnCounter, Throttle
 
-__all__ = ["Admission", "owner_words"]
+__all__ = ["Admission", "owner_message"]
 
 BEGIN_SECONDS = 2.0
 """How long a press or a command waits for the end of the start; Discord takes an answer for three seconds."""
@@ -60,13 +74,13 @@ class Admission:
         """Judge a message, and count it where bots write. Synchronous; `facts` where more is known than it says."""
         facts = facts or self.facts(message)
         verdict = decide(facts, self.rules)
-        if facts.kind is Kind.PERSON and self.rules.users.name(facts.person):
+        if facts.kind is Kind.PERSON and self.rules.users.includes(facts.person):
             self._bot_turns.person_wrote(facts.place.channel_id)
         elif facts.kind in (Kind.BOT, Kind.WEBHOOK):
             self._bot_turns.bot_wrote(facts.place.channel_id, counts=not isinstance(verdict, Ignore))
         return verdict
 
-    def judge_again(self, message: discord.Message) -> Verdict:
+    def judge_edited(self, message: discord.Message) -> Verdict:
         """Judge a message that was let in, and was edited since; it need not mention the bot any more."""
         return decide(replace(self.facts(message), mentioned=True), self.rules)
 
@@ -74,7 +88,7 @@ class Admission:
         """Judge a message from the history, which carries no roles: where they decide, the verdict waits for them."""
         return self.judge(message, await self._known(message, self.facts(message)))
 
-    async def judge_missed_again(self, message: discord.Message) -> Verdict:
+    async def judge_missed_edit(self, message: discord.Message) -> Verdict:
         """Judge a message from the history that was let in, and may have been edited since."""
         return decide(await self._known(message, replace(self.facts(message), mentioned=True)), self.rules)
 
@@ -89,18 +103,18 @@ class Admission:
     def may_stop(self, author: discord.abc.User, place: Place, asker_id: int | None) -> bool:
         """Whether somebody may stop the turn that answers `asker_id`."""
         person = self.person(author)
-        known = self.membership.known(place.guild_id, author.id)  # A message of the history carries no roles.
+        known = self.membership.recent_roles(place.guild_id, author.id)  # A message of the history carries no roles.
         person = person if known is None else replace(person, role_ids=known)
         return permits(Right.STOP, person, place, self.rules, asker_id=asker_id) is None
 
-    def lists(self, channel: discord.abc.GuildChannel | discord.Thread) -> bool:
+    def works_in(self, channel: discord.abc.GuildChannel | discord.Thread) -> bool:
         """Whether the bot works there."""
-        return listed(self.place(channel.guild, channel), self.rules)
+        return is_listed(self.place(channel.guild, channel), self.rules)
 
     def covers(self, message: discord.Message) -> bool:
         """Whether every message of this place is seen: it is listed, or a conversation lives there."""
         channel = message.channel
-        return self._journal.threads.knows(channel.id) or listed(self.place(message.guild, channel), self.rules)
+        return self._journal.threads.knows(channel.id) or is_listed(self.place(message.guild, channel), self.rules)
 
     # ---- what the gate is told
 
@@ -116,7 +130,7 @@ class Admission:
             mentioned_role_ids=frozenset(message.raw_role_mentions),
             known=self._journal.threads.knows(place.channel_id) or self.has_opened(message.channel),
             shared=other_bots or self._bot_turns.shared(place.channel_id),
-            post=message.id == place.channel_id and _in_forum(message.channel),
+            post=message.id == place.channel_id and _is_forum_post(message.channel),
             bot_turns=self._bot_turns.count(place.channel_id),
         )
 
@@ -152,7 +166,7 @@ class Admission:
         roles = frozenset[int]()
         if isinstance(user, discord.Member):
             roles = frozenset(role.id for role in user.roles)
-            self.membership.saw(user.guild.id, user.id, roles)
+            self.membership.remember(user.guild.id, user.id, roles)
         return Person(user.id, roles, is_owner=user.id in self.owner_ids())
 
     def logged_in(self, client: discord.Client) -> None:
@@ -179,9 +193,9 @@ class Admission:
             parent_id = known[1] if known is not None and known[1] != channel.id else None
         return Place(guild_id, channel.id, parent_id, no_thread=_no_thread(channel))
 
-    def answerers(self, asker_id: int) -> Mentions:
+    def approver_mentions(self, asker_id: int) -> Mentions:
         """Name those who may answer the agent of an asker, by the rules of now."""
-        return answerers(self.rules, asker_id, self.owner_ids())
+        return approver_mentions(self.rules, asker_id, self.owner_ids())
 
     # ---- what people are told
 
@@ -195,16 +209,18 @@ class Admission:
                 await self.begun.wait()
         person = self.person(interaction.user)
         refusal = self.refusal(interaction, right, asker_id=asker_id)
-        deed = "refused" if refusal is not None else _DEEDS.get(right)
-        if deed is not None:
-            self._audit.record(deed, _named(interaction), user_id=person.user_id, thread_id=interaction.channel_id)
+        action = "refused" if refusal is not None else _ACTIONS.get(right)
+        if action is not None:
+            self._audit.record(
+                action, _describe_use(interaction), user_id=person.user_id, thread_id=interaction.channel_id
+            )
         if refusal is None:
             return True
         log.info("interaction refused", user_id=person.user_id, reason=refusal.reason, to_allow=refusal.line)
         if interaction.type is discord.InteractionType.autocomplete:
             await interaction.response.autocomplete([])
             return False
-        words = owner_words(refusal) if person.is_owner else refusal.reason
+        words = owner_message(refusal) if person.is_owner else refusal.reason
         await interaction.response.send_message(words, ephemeral=True)
         return False
 
@@ -219,12 +235,12 @@ class Admission:
 
     def refusal(self, interaction: discord.Interaction[Any], right: Right, *, asker_id: int | None) -> Refuse | None:
         """Ask without saying anything. What lasts is for who began the conversation, not for who wrote last."""
-        if right in LASTING:
+        if right in LASTING_RIGHTS:
             asker_id = self._journal.threads.opener(interaction.channel_id or 0)
         person, place = self.person(interaction.user), self.place(interaction.guild, interaction.channel)
         return permits(right, person, place, self.rules, asker_id=asker_id)
 
-    async def refuse(self, message: discord.Message, refusal: Refuse) -> None:
+    async def show_refusal(self, message: discord.Message, refusal: Refuse) -> None:
         """Show a refusal, at most one to a person in ten minutes, but each other line to the owner; the log has all."""
         log.info("message refused", author_id=message.author.id, reason=refusal.reason, to_allow=refusal.line)
         rest, pacer = self._rest, self._pacer
@@ -234,19 +250,19 @@ class Admission:
             LiveMessage(channel_id, pacer=pacer, rest=rest, nonce=secrets.token_hex(8)).show(f"-# {refusal.reason}")
             return
         owner = self.person(message.author).is_owner
-        if not self._refusals.lets((message.author.id, refusal.line if owner else "")):
+        if not self._refusals.allows((message.author.id, refusal.line if owner else "")):
             return
         try:
             await pacer.admit(channel_id, Urgency.SIGN, Bucket.REACTION)
             await rest.react(channel_id, message_id, "🚫")
             if owner:
                 await pacer.admit(channel_id, Urgency.NOTICE)
-                await rest.send(channel_id, owner_words(refusal), reply_to=message_id)
+                await rest.send(channel_id, owner_message(refusal), reply_to=message_id)
         except RestError as error:
             log.info("a refusal could not be shown", message_id=message_id, reason=str(error))
 
 
-def _named(interaction: discord.Interaction[Any]) -> str:
+def _describe_use(interaction: discord.Interaction[Any]) -> str:
     """Name what was used: a command as it was typed, or a button by what it says."""
     data: Any = interaction.data or {}
     if "name" in data:
@@ -258,8 +274,8 @@ def _named(interaction: discord.Interaction[Any]) -> str:
     return next(iter(labels), custom_id)
 
 
-_DEEDS: dict[Right, Deed] = {
-    Right.GO_ON: "started",
+_ACTIONS: dict[Right, AuditAction] = {
+    Right.CONTINUE: "started",
     Right.STOP: "stopped",
     Right.RESET: "changed",
     Right.ADMIN: "changed",
@@ -282,11 +298,11 @@ def _no_thread(channel: object) -> str | None:
     return f"I lack {' and '.join(lacks)} here." if lacks else None
 
 
-def _in_forum(channel: object) -> bool:
+def _is_forum_post(channel: object) -> bool:
     return isinstance(channel, discord.Thread) and isinstance(channel.parent, discord.ForumChannel)
 
 
-def owner_words(refusal: Refuse) -> str:
+def owner_message(refusal: Refuse) -> str:
     """Say to the owner what was refused, and the line that would allow it, if there is one."""
     if not refusal.line:
         return refusal.reason

@@ -6,22 +6,22 @@ from bot.rest.pings import MOST, NOBODY, Mentions
 
 from .gate import People, Rules
 
-__all__ = ["answerers"]
+__all__ = ["approver_mentions"]
 
 
-def answerers(rules: Rules, asker_id: int, owner_ids: Collection[int]) -> Mentions:
+def approver_mentions(rules: Rules, asker_id: int, owner_ids: Collection[int]) -> Mentions:
     """Name those who may answer a question of `asker_id`'s agent: approvers, and without any the admins.
 
     Where everybody may, or nobody who is known by an id, it is the asker.
     """
     for people in (rules.approvers, rules.admins):
-        found = _named(people, asker_id, owner_ids)
+        found = _mentions_of(people, asker_id, owner_ids)
         if found != NOBODY:
             return found
     return Mentions((asker_id,))
 
 
-def _named(people: People, asker_id: int, owner_ids: Collection[int]) -> Mentions:
+def _mentions_of(people: People, asker_id: int, owner_ids: Collection[int]) -> Mentions:
     owners = owner_ids if people.owner else ()
     asker = (asker_id,) if people.asker or people.everyone or asker_id in people.user_ids else ()
     users = tuple(dict.fromkeys((*asker, *sorted(people.user_ids), *sorted(owners))))[:MOST]

@@ -10,19 +10,19 @@ from typing import Literal
 
 import structlog
 
-__all__ = ["Audit", "Deed"]
+__all__ = ["Audit", "AuditAction"]
 
 LONGEST = 500
 """Characters of what was done; more says less."""
 
 MINUTE = 60.0
 PER_MINUTE = 60
-"""Lines of one deed of one person in one thread in so many seconds; an agent that floods makes more, and they are
+"""Lines of one action of one person in one thread in so many seconds; an agent that floods makes more, and they are
 counted."""
 
-Deed = Literal["started", "approved", "denied", "answered", "stopped", "changed", "refused"]
-Key = tuple[Deed, int | None, int | None]
-"""A deed, who did it, and in which thread."""
+AuditAction = Literal["started", "approved", "denied", "answered", "stopped", "changed", "refused"]
+Key = tuple[AuditAction, int | None, int | None]
+"""A action, who did it, and in which thread."""
 
 log = structlog.stdlib.get_logger("bot")
 
@@ -46,19 +46,19 @@ class Audit:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._append(self._path, b"")
 
-    def record(self, deed: Deed, what: str, *, user_id: int | None, thread_id: int | None) -> None:
+    def record(self, action: AuditAction, what: str, *, user_id: int | None, thread_id: int | None) -> None:
         """Write a line, unless there are too many. `user_id` is None where the configuration decided.
 
         A disk that is full stops no turn. Needs a running loop, for what is left out is counted after a minute.
         """
         if self._path is None:
             return
-        key = (deed, user_id, thread_id)
+        key = (action, user_id, thread_id)
         count = self._minutes[key] = self._minutes.get(key, 0) + 1
         if count == 1:
             asyncio.get_running_loop().call_later(MINUTE, self._count, key)
         if count <= PER_MINUTE:
-            self._write(self._path, deed, what, user_id, thread_id)
+            self._write(self._path, action, what, user_id, thread_id)
 
     def close(self) -> None:
         """Say what was left out in the minutes that still run."""
@@ -68,13 +68,13 @@ class Audit:
     def _count(self, key: Key) -> None:
         left_out = self._minutes.pop(key, 0) - PER_MINUTE
         if left_out > 0 and self._path is not None:
-            deed, *whose = key
-            self._write(self._path, "omitted", f"{left_out} more lines of one minute: {deed}", *whose)
+            action, *whose = key
+            self._write(self._path, "omitted", f"{left_out} more lines of one minute: {action}", *whose)
 
-    def _write(self, path: Path, deed: str, what: str, user_id: int | None, thread_id: int | None) -> None:
+    def _write(self, path: Path, action: str, what: str, user_id: int | None, thread_id: int | None) -> None:
         line = {
             "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
-            "deed": deed,
+            "deed": action,
             "user_id": None if user_id is None else str(user_id),
             "thread_id": None if thread_id is None else str(thread_id),
             "what": self._redact(what)[:LONGEST],

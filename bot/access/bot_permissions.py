@@ -7,14 +7,14 @@ from types import MappingProxyType
 import discord
 
 __all__ = [
-    "BESIDE_VOICE",
     "FOR_THREADS",
     "IN_CHANNEL",
     "IN_FORUM",
+    "IN_VOICE_CHAT",
     "PERMISSIONS",
     "SCOPES",
-    "Lacks",
-    "Use",
+    "MissingPermissions",
+    "PermissionNeeds",
     "invite_link",
 ]
 
@@ -40,7 +40,7 @@ FOR_THREADS = ("create_public_threads", "send_messages_in_threads")
 
 _TITLES = {**PERMISSIONS, "connect": "Connect"}
 
-_LOSSES = {
+_CONSEQUENCES = {
     "send_messages": "it cannot say there that it refuses somebody, nor answer where no thread can be opened",
     **dict.fromkeys(FOR_THREADS, "no thread is opened: requests are answered in the channel"),
     "read_message_history": "what is written while it is away is never answered, and messages get no signs",
@@ -51,7 +51,7 @@ _LOSSES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Lacks:
+class MissingPermissions:
     """What the bot lacks in a place, by Discord's names, and a line for each with what is lost by it."""
 
     names: tuple[str, ...] = ()
@@ -61,35 +61,35 @@ class Lacks:
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
+class PermissionNeeds:
     """What the bot uses in a kind of place. It can answer there if it has all permissions of one of the `ways`."""
 
     ways: tuple[tuple[str, ...], ...]
     others: tuple[str, ...]
 
-    def lacks(self, granted: discord.Permissions) -> Lacks:
+    def missing_from(self, granted: discord.Permissions) -> MissingPermissions:
         """Say what lacks. Without a view there is nothing else either."""
         if not granted.view_channel:
-            return _mute(["view_channel"])
+            return _cannot_answer(["view_channel"])
         used = dict.fromkeys([*(name for way in self.ways for name in way), *self.others])
         missing = [name for name in used if not getattr(granted, name)]
         if all(set(way) & set(missing) for way in self.ways):
-            return _mute(missing)
+            return _cannot_answer(missing)
         names = tuple(_TITLES[name] for name in missing)
-        return Lacks(names, tuple(f"{_TITLES[name]}: {_LOSSES[name]}" for name in missing))
+        return MissingPermissions(names, tuple(f"{_TITLES[name]}: {_CONSEQUENCES[name]}" for name in missing))
 
 
-def _mute(missing: list[str]) -> Lacks:
+def _cannot_answer(missing: list[str]) -> MissingPermissions:
     names = tuple(_TITLES[name] for name in missing)
-    return Lacks(names, (f"{', '.join(names)}: it can answer nothing there",), mute=True)
+    return MissingPermissions(names, (f"{', '.join(names)}: it can answer nothing there",), mute=True)
 
 
 _EVERYWHERE = ("read_message_history", "add_reactions", "attach_files")
 
-IN_CHANNEL = Use((("send_messages",), FOR_THREADS), (*_EVERYWHERE, "manage_threads"))
-IN_FORUM = Use((("send_messages_in_threads",),), (*_EVERYWHERE, "manage_threads"))
+IN_CHANNEL = PermissionNeeds((("send_messages",), FOR_THREADS), (*_EVERYWHERE, "manage_threads"))
+IN_FORUM = PermissionNeeds((("send_messages_in_threads",),), (*_EVERYWHERE, "manage_threads"))
 """People open the threads."""
-BESIDE_VOICE = Use((("connect", "send_messages"),), _EVERYWHERE)
+IN_VOICE_CHAT = PermissionNeeds((("connect", "send_messages"),), _EVERYWHERE)
 """There are no threads, and who may not connect does not hear (Discord, Get Channel Messages)."""
 
 

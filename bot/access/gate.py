@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Literal, assert_never
 
 __all__ = [
-    "LASTING",
+    "LASTING_RIGHTS",
     "Answer",
     "Bots",
     "Facts",
@@ -25,8 +25,8 @@ __all__ = [
     "Rules",
     "Verdict",
     "decide",
-    "in_place",
-    "listed",
+    "is_answered_in_place",
+    "is_listed",
     "permits",
     "permits_turn",
 ]
@@ -60,7 +60,7 @@ class People:
     entries: tuple[str, ...] = ()
     """As written in the configuration."""
 
-    def name(self, person: Person, *, asker_id: int | None = None) -> bool:
+    def includes(self, person: Person, *, asker_id: int | None = None) -> bool:
         """Whether the list names this person."""
         return (
             self.everyone
@@ -146,14 +146,14 @@ class Right(Enum):
     LOOK = "see what the agent is doing"
     TALK = "talk to the agent"
     STOP = "stop the agent"
-    GO_ON = "let the agent go on"
+    CONTINUE = "let the agent go on"
     APPROVE = "answer the agent's question"
     CHANGE = "change what the agent may do unasked"
     RESET = "end or forget the conversation"
     ADMIN = "do what admins do"
 
 
-LASTING = frozenset({Right.CHANGE, Right.RESET})
+LASTING_RIGHTS = frozenset({Right.CHANGE, Right.RESET})
 """Rights to what outlasts the message that is at stake."""
 
 
@@ -203,14 +203,14 @@ def decide(facts: Facts, rules: Rules) -> Verdict:
         return Ignore("a direct message")
     if not _addressed(facts, rules):
         return Ignore("not addressed to the bot")
-    return _refusal(facts.person, facts.place, rules) or _where(facts.place)
+    return _refusal(facts.person, facts.place, rules) or _accept_in(facts.place)
 
 
 def _decide_on_bot(facts: Facts, rules: Rules) -> Verdict:
     """Judge what a program wrote. It is told nothing, but for the one word that its turns are used up."""
     if rules.bots == "off" or facts.person.user_id not in rules.trusted_bots:
         return Ignore(f"written by {facts.kind.value}")
-    if facts.place.guild_id is None or not listed(facts.place, rules):
+    if facts.place.guild_id is None or not is_listed(facts.place, rules):
         return Ignore(f"written by {facts.kind.value} where the bot does not work")
     if not (_mentioned(facts, rules) if rules.bots == "mentions" else _addressed(facts, rules)):
         return Ignore("not addressed to the bot")
@@ -218,7 +218,7 @@ def _decide_on_bot(facts: Facts, rules: Rules) -> Verdict:
         return Ignore("bots have used up their turns")
     if facts.bot_turns == rules.bot_turns:
         return Refuse(f"I have answered {rules.bot_turns} messages of bots in a row. A person's message lets me go on.")
-    return _where(facts.place)
+    return _accept_in(facts.place)
 
 
 def _mentioned(facts: Facts, rules: Rules) -> bool:
@@ -237,11 +237,11 @@ def _addressed(facts: Facts, rules: Rules) -> bool:
     return facts.known and not (rules.mention == "shared" and facts.shared)
 
 
-def _where(place: Place) -> Answer | OpenThread:
-    return Answer() if in_place(place) else OpenThread()
+def _accept_in(place: Place) -> Answer | OpenThread:
+    return Answer() if is_answered_in_place(place) else OpenThread()
 
 
-def in_place(place: Place) -> bool:
+def is_answered_in_place(place: Place) -> bool:
     """Whether a request is answered where it was made, and no thread is opened for it."""
     return place.guild_id is None or place.parent_id is not None or place.no_thread is not None
 
@@ -249,33 +249,33 @@ def in_place(place: Place) -> bool:
 def permits(right: Right, person: Person, place: Place, rules: Rules, *, asker_id: int | None) -> Refuse | None:
     """Judge a command or a button. None means go on.
 
-    `asker_id` wrote the message that is at stake; for a right in `LASTING` it is who began the conversation.
+    `asker_id` wrote the message that is at stake; for a right in `LASTING_RIGHTS` it is who began the conversation.
     """
     refusal = _refusal(person, place, rules)
-    if rules.admins.name(person) and (refusal is None or listed(place, rules)):
+    if rules.admins.includes(person) and (refusal is None or is_listed(place, rules)):
         return None
     if refusal is not None:
         return refusal
-    approver = rules.approvers.name(person, asker_id=asker_id)
+    approver = rules.approvers.includes(person, asker_id=asker_id)
     match right:
         case Right.LOOK | Right.TALK:
             return None
-        case Right.STOP | Right.GO_ON | Right.RESET if person.user_id == asker_id or approver:
+        case Right.STOP | Right.CONTINUE | Right.RESET if person.user_id == asker_id or approver:
             return None
         case Right.APPROVE | Right.CHANGE if approver:
             return None
     key, people = ("admins", rules.admins) if right is Right.ADMIN else ("approvers", rules.approvers)
-    return Refuse(f"You may not {right.value} here.", _with(key, people.entries, str(person.user_id)))
+    return Refuse(f"You may not {right.value} here.", _line_with(key, people.entries, str(person.user_id)))
 
 
 def permits_turn(person: Person, place: Place, rules: Rules) -> Refuse | None:
     """Judge whether a message that was let in may still become a turn: it may have waited. None means go on."""
     if rules.bots != "off" and person.user_id in rules.trusted_bots and place.guild_id is not None:
-        return None if listed(place, rules) else _refusal(person, place, rules)
+        return None if is_listed(place, rules) else _refusal(person, place, rules)
     return permits(Right.TALK, person, place, rules, asker_id=None)
 
 
-def listed(place: Place, rules: Rules) -> bool:
+def is_listed(place: Place, rules: Rules) -> bool:
     """Whether a channel, or the one above a thread, is among those where the bot works."""
     if place.guild_id is None:
         return rules.dm
@@ -292,13 +292,13 @@ def _refusal(person: Person, place: Place, rules: Rules) -> Refuse | None:
             found.append(Refuse("I do not work in direct messages.", "dm = true"))
     else:
         if rules.guilds and place.guild_id not in rules.guilds:
-            line = _with("guilds", _sorted(rules.guilds), str(place.guild_id))
+            line = _line_with("guilds", _sorted(rules.guilds), str(place.guild_id))
             found.append(Refuse("I do not work in this server.", line))
         if rules.channels is not None and rules.channels.isdisjoint((place.channel_id, place.parent_id)):
-            line = _with("channels", _sorted(rules.channels), str(place.parent_id or place.channel_id))
+            line = _line_with("channels", _sorted(rules.channels), str(place.parent_id or place.channel_id))
             found.append(Refuse("I do not work in this channel.", line))
-    if not rules.users.name(person):
-        found.append(Refuse("You may not talk to me.", _with("users", rules.users.entries, str(person.user_id))))
+    if not rules.users.includes(person):
+        found.append(Refuse("You may not talk to me.", _line_with("users", rules.users.entries, str(person.user_id))))
     return Refuse(found[0].reason, "\n".join(each.line for each in found)) if found else None
 
 
@@ -306,7 +306,7 @@ def _sorted(ids: frozenset[int]) -> tuple[str, ...]:
     return tuple(map(str, sorted(ids)))
 
 
-def _with(key: str, entries: tuple[str, ...], entry: str) -> str:
+def _line_with(key: str, entries: tuple[str, ...], entry: str) -> str:
     """Write the configuration line that has one entry more."""
     quoted = ", ".join(f'"{each}"' for each in (*entries, entry))
     return f"{key} = [{quoted}]"

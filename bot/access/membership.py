@@ -44,14 +44,14 @@ class Membership:
         self.owner_ids: frozenset[int] = frozenset()
         """The owner of the bot's application, or its team."""
 
-    def saw(self, guild_id: int, user_id: int, role_ids: frozenset[int]) -> None:
+    def remember(self, guild_id: int, user_id: int, role_ids: frozenset[int]) -> None:
         """Learn which roles a member has now."""
         self._roles[guild_id, user_id] = asyncio.get_running_loop().time(), role_ids
         self._roles.move_to_end((guild_id, user_id))
         if len(self._roles) > REMEMBERED:
             self._roles.popitem(last=False)
 
-    def known(self, guild_id: int | None, user_id: int) -> frozenset[int] | None:
+    def recent_roles(self, guild_id: int | None, user_id: int) -> frozenset[int] | None:
         """Return the roles of a member as they were a moment ago; None where that is not known."""
         since, role_ids = self._roles.get((guild_id, user_id), (-math.inf, frozenset[int]()))
         return role_ids if asyncio.get_running_loop().time() - since < KNOWN_SECONDS else None
@@ -71,11 +71,11 @@ class Membership:
 
     async def role_ids(self, guild_id: int, user_id: int) -> frozenset[int]:
         """Return the roles of a member, asking Discord until it says; none of somebody who is no member."""
-        if (known := self.known(guild_id, user_id)) is not None:
+        if (known := self.recent_roles(guild_id, user_id)) is not None:
             return known
 
         async def ask() -> frozenset[int]:
-            known = self.known(guild_id, user_id)  # Another caller may have asked while this one waited.
+            known = self.recent_roles(guild_id, user_id)  # Another caller may have asked while this one waited.
             return await self._rest.role_ids(guild_id, user_id) if known is None else known
 
         try:
@@ -91,5 +91,5 @@ class Membership:
         except RestError as error:
             log.warning("a member's roles cannot be read", user_id=user_id, reason=str(error))
             role_ids = frozenset()
-        self.saw(guild_id, user_id, role_ids)
+        self.remember(guild_id, user_id, role_ids)
         return role_ids

@@ -20,7 +20,7 @@ class Throttle:
         self._seconds = seconds
         self._said: OrderedDict[object, float] = OrderedDict()
 
-    def lets(self, key: object) -> bool:
+    def allows(self, key: object) -> bool:
         """Whether it is time to say it; if so, it counts as said."""
         now = asyncio.get_running_loop().time()
         last = self._said.get(key)

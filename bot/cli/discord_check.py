@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import discord
 
-from bot.access.bot_permissions import Lacks, invite_link
+from bot.access.bot_permissions import MissingPermissions, invite_link
 from bot.access.gate import People
 from bot.config.schema import Config
 from bot.gateway.connection import intents
@@ -78,7 +78,7 @@ def _all_of(guild: discord.Guild) -> Iterator[Finding]:
         yield Finding(f"#{channel.name}", Level.WARNING, _lines(lacks))
 
 
-def _lines(lacks: Lacks) -> str:
+def _lines(lacks: MissingPermissions) -> str:
     return "\n".join(f"the bot lacks: {line}" for line in lacks.lines)
 
 

@@ -11,9 +11,16 @@ from typing import Any
 
 import discord
 
-from bot.access.bot_permissions import BESIDE_VOICE, IN_CHANNEL, IN_FORUM, Lacks
+from bot.access.bot_permissions import IN_CHANNEL, IN_FORUM, IN_VOICE_CHAT, MissingPermissions
 from bot.config.schema import DiscordConfig
-from bot.gateway.connection import LoginRefused, close, describe_error, end, prepare, why_pointless
+from bot.gateway.connection import (
+    LoginRefused,
+    close_client,
+    configure_library,
+    describe_error,
+    end_client,
+    fatal_reason,
+)
 from bot.operations.start_failure import StartFailed
 
 __all__ = ["ChannelFacts", "DiscordProbe", "connect_probe", "lacks_in"]
@@ -35,7 +42,7 @@ class ChannelFacts:
     channel_id: int
     name: str
     guild: str
-    lacks: Lacks
+    lacks: MissingPermissions
 
     def __str__(self) -> str:
         """Name it as people do."""
@@ -92,7 +99,7 @@ class DiscordProbe(discord.Client):
             yield
         finally:
             ready.cancel()
-            await end(self, link)
+            await end_client(self, link)
 
     async def on_guild_join(self, _guild: discord.Guild) -> None:
         """Notice that a server was joined."""
@@ -157,24 +164,24 @@ def _written_in(guild: discord.Guild) -> Iterator[discord.abc.GuildChannel]:
     yield from guild.stage_channels
 
 
-def lacks_in(channel: discord.abc.GuildChannel) -> Lacks:
+def lacks_in(channel: discord.abc.GuildChannel) -> MissingPermissions:
     """Say what the bot lacks in a channel and its threads."""
     # As it is written down: by the channel's own answer nobody may attach files who may not write there, but in its
     # threads they may.
     granted = discord.abc.GuildChannel.permissions_for(channel, channel.guild.me)
     match channel:
         case discord.VoiceChannel() | discord.StageChannel():
-            return BESIDE_VOICE.lacks(granted)
+            return IN_VOICE_CHAT.missing_from(granted)
         case discord.ForumChannel():
-            return IN_FORUM.lacks(granted)
+            return IN_FORUM.missing_from(granted)
         case _:
-            return IN_CHANNEL.lacks(granted)
+            return IN_CHANNEL.missing_from(granted)
 
 
 @asynccontextmanager
 async def connect_probe(settings: DiscordConfig, intents: discord.Intents) -> AsyncIterator[DiscordProbe]:
     """Log in, and be gone at the end. Raises `StartFailed` in at most LOGIN_SECONDS."""
-    prepare(settings.endpoint)
+    configure_library(settings.endpoint)
     client = DiscordProbe(intents)
     try:
         try:
@@ -186,12 +193,12 @@ async def connect_probe(settings: DiscordConfig, intents: discord.Intents) -> As
             raise _failure(error) from None
         yield client
     finally:
-        await close(client)
+        await close_client(client)
 
 
 def _failure(error: BaseException | None) -> StartFailed:
     if not isinstance(error, Exception):
         return StartFailed("Discord closed the connection")
-    if pointless := why_pointless(error):
+    if pointless := fatal_reason(error):
         return LoginRefused(pointless)
     return StartFailed(f"cannot connect to Discord: {describe_error(error)}")

@@ -6,7 +6,7 @@ import structlog
 from discord import app_commands
 
 from bot.access.gate import Right
-from bot.interactions.bot_client import admitted
+from bot.interactions.bot_client import admit
 from bot.text.markdown import escape
 
 from .ask import offer_agents
@@ -29,7 +29,7 @@ def agent_command() -> app_commands.Command[Any, Any, Any]:
 @app_commands.describe(name="The agent, as the configuration names it.")
 async def _agent(interaction: Interaction, name: str) -> None:
     client, thread_id, by = interaction.client, interaction.channel_id or 0, interaction.user.id
-    if not await admitted(interaction, Right.CHANGE):
+    if not await admit(interaction, Right.CHANGE):
         return
     agents = client.agents
     place = client.admission.place(interaction.guild, interaction.channel)

@@ -14,13 +14,13 @@ import structlog
 from discord import app_commands
 
 from bot import user_messages as words
-from bot.access.gate import Place, Right, in_place
+from bot.access.gate import Place, Right, is_answered_in_place
 from bot.agents.agent_options import Command as OwnCommand
-from bot.interactions.bot_client import admitted
+from bot.interactions.bot_client import admit
 from bot.prompt.discord_message import tags_of
 from bot.prompt.request import Attachment, Quote, Request, read_request, sent_at, write_request
 from bot.questions.form_schema import Field
-from bot.questions.modal import Form
+from bot.questions.modal import FormModal
 from bot.rest.api import RestError
 from bot.rest.backoff import Backoff, persist
 from bot.rest.pacer import Urgency
@@ -75,7 +75,7 @@ async def _ask(interaction: Interaction, request: str, agent: str = "") -> None:
 
 @app_commands.describe(command="The command's name.", text="What it is to be told.")
 async def _run(interaction: Interaction, command: str, text: str = "") -> None:
-    if not await admitted(interaction, Right.TALK):
+    if not await admit(interaction, Right.TALK):
         return
     name = command.strip().removeprefix("/")
     known = [each.name for each in interaction.client.offers(interaction.channel_id or 0).commands]
@@ -146,7 +146,7 @@ async def ask(
         await interaction.response.send_message(refusal, ephemeral=True)
         return
     shown, files = _asked(interaction, said)
-    here = in_place(place)
+    here = is_answered_in_place(place)
     draft = Request(
         message_id=0,  # It is not posted yet.
         channel_id=place.channel_id,
@@ -164,7 +164,7 @@ async def ask(
         no_thread=place.no_thread or "",
     )
     asked = PostedRequest(interaction.id, place.channel_id, shown, write_request(draft), agent, place.parent_id)
-    with client.intake.requests.posting(asked, interaction.user) as posting:
+    with client.intake.posted_requests.posting(asked, interaction.user) as posting:
         try:
             client.journal.posted_requests.begin(asked)
         except JournalUnwritable:
@@ -179,14 +179,14 @@ async def ask(
             def wanted() -> bool:
                 return client.intake.is_open and not client.is_behind(asked.channel_id)
 
-            exchange = await client.intake.requests.confirmed(posting, message_id, wanted=wanted)
+            exchange = await client.intake.posted_requests.accept_confirmed(posting, message_id, wanted=wanted)
             await client.intake.open_thread(exchange)
 
 
 def _not_now(interaction: Interaction, place: Place, said: str, agent: str) -> str:
     """Say why a request cannot be taken up; empty where it can."""
     client, thread_id = interaction.client, place.channel_id
-    agents, here = client.agents, in_place(place)
+    agents, here = client.agents, is_answered_in_place(place)
     if not client.intake.is_open:
         return "I am about to stop. Ask again when I am back."
     if not said:
@@ -258,13 +258,13 @@ def _asked(interaction: Interaction, text: str) -> tuple[str, Files]:
 
 async def _ask_about(interaction: Interaction, message: discord.Message) -> None:
     if await interaction.client.admission.admit(interaction, Right.TALK, asker_id=None):
-        form = Form(f"threadline:about:{message.id}", "Ask about this message", _ABOUT, {})
+        form = FormModal(f"threadline:about:{message.id}", "Ask about this message", _ABOUT, {})
         await interaction.response.send_modal(form)
 
 
 async def submit_question(interaction: Interaction, match: re.Match[str]) -> None:
     """Take what was asked about a message, in a form whose id is all that is needed of it: the gate is asked again."""
-    entered = Form.entered(_ABOUT, interaction.data or {}).get("question")
+    entered = FormModal.entered(_ABOUT, interaction.data or {}).get("question")
     message_id, channel_id = int(match["message"]), interaction.channel_id or 0
     about = Quote("reply", "", sent_at(message_id), channel_id=channel_id, message_id=message_id)
     await ask(interaction, str(entered or ""), quotes=[about])
@@ -279,7 +279,7 @@ async def _retry(interaction: Interaction, message: discord.Message) -> None:
         await interaction.response.send_message("This message was no request, and answers none.", ephemeral=True)
     elif client.interruptions.is_undecided(rows[-1]):
         thread_id = rows[-1].thread_id
-        if await client.admission.admit(interaction, Right.GO_ON, asker_id=client.journal.threads.asker(thread_id)):
+        if await client.admission.admit(interaction, Right.CONTINUE, asker_id=client.journal.threads.asker(thread_id)):
             decide = client.interruptions.decide
             told = decide(thread_id, rows[-1].message_id, retry=True, by=interaction.user.id)
             await interaction.response.send_message(told)

@@ -9,7 +9,7 @@ import discord
 from discord import app_commands
 
 from bot.access.gate import Right
-from bot.interactions.bot_client import admitted
+from bot.interactions.bot_client import admit
 from bot.prompt.discord_message import text_of
 from bot.prompt.request import sent_at
 from bot.render.code_blocks import balanced
@@ -44,7 +44,7 @@ def export_commands() -> list[app_commands.Command[Any, Any, Any]]:
 
 
 async def _diff(interaction: Interaction) -> None:
-    if not await admitted(interaction, Right.TALK):
+    if not await admit(interaction, Right.TALK):
         return
     agent = interaction.client.agents.of(interaction.channel_id or 0)
     await interaction.response.defer(ephemeral=True)  # A large directory takes git longer than Discord waits.
@@ -80,7 +80,7 @@ def _remarks(found: Changes) -> Iterator[str]:
 
 
 async def _export(interaction: Interaction) -> None:
-    if not await admitted(interaction, Right.LOOK):
+    if not await admit(interaction, Right.LOOK):
         return
     await interaction.response.defer(ephemeral=True)
     try:

@@ -6,7 +6,7 @@ import discord
 from discord import app_commands
 
 from bot.access.gate import Right
-from bot.interactions.queue_buttons import NOTHING, drop_menu, jump, may_drop, snippet
+from bot.interactions.queue_buttons import NOTHING_WAITING, drop_menu, may_drop, send_now, snippet
 from bot.text.markdown import LIMIT, escape
 
 from .command_client import Interaction
@@ -34,7 +34,7 @@ async def _queue(interaction: Interaction) -> None:
     conversation = client.pool.conversation(thread_id)
     waiting = conversation.queue if conversation is not None else ()
     if not waiting:
-        await interaction.response.send_message(NOTHING, ephemeral=True)
+        await interaction.response.send_message(NOTHING_WAITING, ephemeral=True)
         return
     first = enumerate(waiting[:SHOWN], 1)
     lines = [f"{number}. <@{each.author_id}> {escape(snippet(each))}" for number, each in first]
@@ -56,5 +56,5 @@ async def _send_now(interaction: Interaction, message: discord.Message) -> None:
     client, thread_id = interaction.client, interaction.channel_id or 0
     if not await client.admission.admit(interaction, Right.STOP, asker_id=client.journal.threads.asker(thread_id)):
         return
-    told = jump(client.pool.conversation(thread_id), message.id, interaction)
+    told = send_now(client.pool.conversation(thread_id), message.id, interaction)
     await interaction.response.send_message(told, ephemeral=True)

@@ -12,7 +12,7 @@ from acp import AcpError
 from acp.process.memory import resident
 from acp.schema import SessionInfo
 from bot.access.gate import Right
-from bot.interactions.bot_client import admitted
+from bot.interactions.bot_client import admit
 from bot.text.markdown import escape
 from bot.user_messages import fitting, waiting
 from pool.conversation import Conversation
@@ -111,13 +111,13 @@ def _session_line(client: CommandClient, conversation: Conversation, sizes: dict
 async def _resume(interaction: Interaction, session: str = "") -> None:
     client, thread_id = interaction.client, interaction.channel_id or 0
     if not session:
-        if await admitted(interaction, Right.GO_ON):
+        if await admit(interaction, Right.CONTINUE):
             await interaction.response.send_message(
                 _go_on(client.pool.conversation(interaction.channel_id or 0)), ephemeral=True
             )
         return
     own = client.journal.threads.session_thread(session) == thread_id
-    if await admitted(interaction, Right.GO_ON if own else Right.ADMIN):
+    if await admit(interaction, Right.CONTINUE if own else Right.ADMIN):
         await interaction.response.send_message(_take_up(interaction, session), ephemeral=True)
 
 
@@ -148,7 +148,7 @@ async def _offer_sessions(interaction: Interaction, typed: str) -> list[app_comm
     """Offer the thread's own earlier sessions, and to admins those that no thread has begun; by title, id or time."""
     client, thread_id = interaction.client, interaction.channel_id or 0
     asker_id = client.journal.threads.asker(thread_id)
-    refused = client.admission.refusal(interaction, Right.GO_ON, asker_id=asker_id)
+    refused = client.admission.refusal(interaction, Right.CONTINUE, asker_id=asker_id)
     if refused or not client.journal.threads.knows(thread_id):
         return []
     listed = {each.session_id: each for each in await _listed(client, thread_id)}

@@ -16,7 +16,7 @@ from acp.session_options import Choice, Option, Value
 from bot import user_messages as words
 from bot.access.gate import Right
 from bot.agents.agent_options import AgentOptions, write_options
-from bot.interactions.bot_client import admitted
+from bot.interactions.bot_client import admit
 from bot.interactions.components import Button, Component, Menu, view_of
 from bot.text.markdown import escape
 from bot.text.printable import visible
@@ -54,17 +54,17 @@ def setting_commands() -> list[app_commands.Command[Any, Any, Any]]:
 
 
 async def _model(interaction: Interaction) -> None:
-    if await admitted(interaction, Right.TALK):
+    if await admit(interaction, Right.TALK):
         await _show(interaction, _offers(interaction).option("model"))
 
 
 async def _mode(interaction: Interaction) -> None:
-    if await admitted(interaction, Right.CHANGE):
+    if await admit(interaction, Right.CHANGE):
         await _show(interaction, _offers(interaction).option("mode"))
 
 
 async def _config(interaction: Interaction) -> None:
-    if await admitted(interaction, Right.TALK):
+    if await admit(interaction, Right.TALK):
         options = _offers(interaction).options
         content = "What is to be set?" if options else NOTHING
         await interaction.response.send_message(content, view=_options_view(options, 0), ephemeral=True)

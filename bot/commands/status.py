@@ -7,7 +7,7 @@ from discord import app_commands
 
 from bot.access.gate import Right
 from bot.config.presets import PRESETS
-from bot.interactions.bot_client import admitted
+from bot.interactions.bot_client import admit
 from bot.text.markdown import LIMIT, escape
 from bot.text.printable import visible
 from bot.user_messages import links, waiting
@@ -28,7 +28,7 @@ def status_command() -> app_commands.Command[Any, Any, Any]:
 
 
 async def _status(interaction: Interaction) -> None:
-    if await admitted(interaction, Right.LOOK):
+    if await admit(interaction, Right.LOOK):
         lines = _status_lines(interaction.client, interaction.channel_id or 0)
         await interaction.response.send_message("\n".join(lines), ephemeral=True)
 

@@ -12,7 +12,7 @@ from discord import app_commands
 from bot import user_messages as words
 from bot.access.bot_permissions import PERMISSIONS
 from bot.access.gate import Right
-from bot.interactions.bot_client import admitted
+from bot.interactions.bot_client import admit
 from bot.text.markdown import escape
 from pool.conversation_context import CancelResult
 from pool.journal.journal import Journal, JournalUnwritable
@@ -94,7 +94,7 @@ class CommandTree(app_commands.CommandTree[CommandClient]):
 
 async def _cancel(interaction: Interaction) -> None:
     client = interaction.client
-    if not await admitted(interaction, Right.STOP):
+    if not await admit(interaction, Right.STOP):
         return
     conversation = client.pool.conversation(interaction.channel_id or 0)
     done = conversation.cancel(interaction.user.id) if conversation is not None else CancelResult(stopped=False, held=0)
@@ -104,7 +104,7 @@ async def _cancel(interaction: Interaction) -> None:
 
 async def _reset(interaction: Interaction) -> None:
     client = interaction.client
-    if not await admitted(interaction, Right.RESET):
+    if not await admit(interaction, Right.RESET):
         return
     conversation = client.pool.conversation(interaction.channel_id or 0)
     if conversation is not None:
@@ -119,9 +119,7 @@ async def _reset(interaction: Interaction) -> None:
 async def _close(interaction: Interaction) -> None:
     client, thread_id = interaction.client, interaction.channel_id or 0
     lost = client.admission.has_opened(interaction.channel) and not client.journal.threads.knows(thread_id)
-    may = (
-        client.admission.admit(interaction, Right.RESET, asker_id=None) if lost else admitted(interaction, Right.RESET)
-    )
+    may = client.admission.admit(interaction, Right.RESET, asker_id=None) if lost else admit(interaction, Right.RESET)
     if not await may:
         return
     conversation = client.pool.conversation(interaction.channel_id or 0)

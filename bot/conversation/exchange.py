@@ -226,7 +226,7 @@ class Exchange:
         """Return the prompt, see `PromptBuilder`; the pool may ask several times before it sends one."""
         await self._destination.opened()
         await self._context.stale_messages.settled(self.message_ids)
-        if missed := self._context.cards.take_missed(self.request.thread_id):
+        if missed := self._context.cards.take_unanswered(self.request.thread_id):
             self._prompt.unanswered = words.missed(missed)
         return await self._prompt.blocks(capabilities)
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from bot.interactions.cards import Where
+from bot.interactions.cards import QuestionOrigin
 from bot.prompt.request import Request
 from bot.reply.reply import Reply
 from pool.exchange import ExchangeFailed
@@ -31,9 +31,11 @@ class ReplyDestination:
         return self._decided.done()
 
     @property
-    def where(self) -> Where:
+    def where(self) -> QuestionOrigin:
         """The channel, the message that is answered and its author."""
-        return Where(self.channel_id or self.request.thread_id, self.request.message_id, self.request.author_id)
+        return QuestionOrigin(
+            self.channel_id or self.request.thread_id, self.request.message_id, self.request.author_id
+        )
 
     @property
     def has_begun(self) -> bool:

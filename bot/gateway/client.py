@@ -24,7 +24,7 @@ from bot.config.reload import Reloaded
 from bot.config.schema import Config
 from bot.conversation.exchange import Exchange
 from bot.conversation.exchange_context import ExchangeContext
-from bot.intake.catch_up import CatchUp, Reach
+from bot.intake.catch_up import CatchUp, CatchUpLimits
 from bot.intake.deleted_places import DeletedPlaces
 from bot.intake.edits import Edits
 from bot.intake.intake import Intake
@@ -42,7 +42,7 @@ __all__ = ["ThreadlineClient"]
 GUILD_SECONDS = 0.5
 """How long after one server's arrival the next may take; then the start is complete without it."""
 
-NAMED = 10
+MOST_NAMED = 10
 """Channels that are named; of a larger number the rest is only counted."""
 
 log = structlog.stdlib.get_logger("bot")
@@ -104,18 +104,18 @@ class ThreadlineClient(CommandClient):
             journal=self.journal,
             rest=context.rest,
             pacer=context.pacer,
-            reach=Reach(config.catch_up.hours, config.catch_up.messages),
-            take=self._take_missed,
+            reach=CatchUpLimits(config.catch_up.hours, config.catch_up.messages),
+            accept=self._accept_missed,
             open_thread=intake.open_thread,
-            doubts=context.stale_messages,
-            look_again=self._edits.look_again,
-            beyond=lambda channel_id: context.tell(channel_id, words.BEYOND),
+            stale=context.stale_messages,
+            refresh_stale=self._edits.refresh,
+            on_too_old=lambda channel_id: context.tell(channel_id, words.BEYOND),
             on_missed=on_missed,
         )
         self.is_behind = self._catch_up.is_behind
         self._identifies = IdentifyLimit(self.journal)
-        self._left = False
-        self.greeted = False
+        self._gateway_left = False
+        self.has_connected = False
         """Whether the gateway has ever said READY."""
         self.events: set[asyncio.Task[None]] = set()
         """What is being done about events. It outlasts the client: what it began goes on by the next one."""
@@ -134,19 +134,19 @@ class ThreadlineClient(CommandClient):
 
     async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
         """Count each identify, also of a new session that the library begins. Raises `TooManyIdentifies`."""
-        await self._identifies.take(self.http)
+        await self._identifies.acquire(self.http)
         await super().before_identify_hook(shard_id, initial=initial)
 
     async def on_connect(self) -> None:
         """READY is there: live messages wait until what was missed is in front of them; what waits may have changed."""
-        self.greeted = True
+        self.has_connected = True
         self._catch_up.begin()
-        self._edits.doubt()
+        self._edits.mark_stale()
 
     async def on_guild_available(self, guild: discord.Guild) -> None:
         """Take up what was missed in a server that came after the start was complete, or that was out of order."""
         if self._catch_up.begun:
-            await self._catch_up.run(self._known([guild]))
+            await self._catch_up.run(self._known_places([guild]))
 
     async def on_ready(self) -> None:
         """The guilds are known: take up what an earlier run left, then what was missed."""
@@ -159,40 +159,40 @@ class ThreadlineClient(CommandClient):
                 name = f"open-{exchange.request.message_id}"
                 tasks.create_task(self.intake.open_thread(exchange), name=name)
             tasks.create_task(self._recovery.finish(), name="recovery")
-            await self._catch_up.run([*self._known(self.guilds), *self._direct()])
+            await self._catch_up.run([*self._known_places(self.guilds), *self._known_direct_messages()])
             # Not sooner: a request that was missed comes in its place among what else was.
-            tasks.create_task(self._recovery.take_asks(self._take_left), name="asks")
-        where = _whereabouts(self.guilds, self.admission.lists, direct=self.admission.rules.dm)
+            tasks.create_task(self._recovery.accept_posted_requests(self._accept_left_over), name="asks")
+        where = _describe_places(self.guilds, self.admission.works_in, direct=self.admission.rules.dm)
         log.info("ready", user=str(self.user), where=where)
         self._on_ready()
 
-    def _known(self, guilds: Iterable[discord.Guild]) -> list[tuple[int, int | None]]:
+    def _known_places(self, guilds: Iterable[discord.Guild]) -> list[tuple[int, int | None]]:
         """List what is to be caught up with: allowed channels and known threads, each with its newest message."""
         places: list[tuple[int, int | None]] = []
         for guild in guilds:
             for channels in (guild.text_channels, guild.voice_channels, guild.stage_channels):
-                places.extend((each.id, each.last_message_id) for each in channels if self.admission.lists(each))
-            for forum in filter(self.admission.lists, guild.forums):
-                self._catch_up.begin_posts(forum.id, [each.id for each in forum.threads], forum.last_message_id)
+                places.extend((each.id, each.last_message_id) for each in channels if self.admission.works_in(each))
+            for forum in filter(self.admission.works_in, guild.forums):
+                self._catch_up.note_forum_posts(forum.id, [each.id for each in forum.threads], forum.last_message_id)
                 places.extend((each.id, each.last_message_id or each.id) for each in forum.threads)
             threads = (each for each in guild.threads if self.journal.threads.knows(each.id))
             places.extend((each.id, each.last_message_id) for each in threads)
         return places
 
-    def _direct(self) -> list[tuple[int, int]]:
+    def _known_direct_messages(self) -> list[tuple[int, int]]:
         """List the direct messages that are known: Discord does not tell which there are, nor what is new in them."""
         known = self.journal.threads.direct() if self.admission.rules.dm else []
         return [(channel_id, sys.maxsize) for channel_id in known]
 
     async def close(self) -> None:
         """Leave the gateway. Calls can be made until `http` is closed: answers do not wait for the next client."""
-        self._left = True
+        self._gateway_left = True
         if self.ws is not None and self.ws.open:
             await self.ws.close(code=1000)
 
     def is_closed(self) -> bool:
         """Whether it has left the gateway, so that nothing comes any more."""
-        return self._left or super().is_closed()
+        return self._gateway_left or super().is_closed()
 
     async def on_error(self, event_method: str, /, *_args: Any, **_kwargs: Any) -> None:
         """Log what went wrong in an event; the next one is not touched. Without its READY a client is no use."""
@@ -217,15 +217,15 @@ class ThreadlineClient(CommandClient):
 
     async def on_message(self, message: discord.Message) -> None:
         """Judge a message, and pass it on."""
-        self._places.back(message.channel.id)
-        if not self.intake.is_open or self._catch_up.holds(message):
+        self._places.mark_reachable(message.channel.id)
+        if not self.intake.is_open or self._catch_up.hold_back(message):
             return
         verdict = self.admission.judge(message)
         exchange = self.intake.message(verdict, message)
         if self.admission.covers(message):
             self.journal.marks.advance(message.channel.id, message.id)
         if isinstance(verdict, Refuse):
-            await self.admission.refuse(message, verdict)
+            await self.admission.show_refusal(message, verdict)
         await self.intake.open_thread(exchange)
 
     async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
@@ -246,27 +246,27 @@ class ThreadlineClient(CommandClient):
 
     async def on_raw_thread_delete(self, payload: discord.RawThreadDeleteEvent) -> None:
         """End what went on there."""
-        self._places.thread(payload.thread_id)
+        self._places.thread_deleted(payload.thread_id)
 
     async def on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:
         """End what went on there and in its threads."""
-        self._places.channel(channel.id)
+        self._places.channel_deleted(channel.id)
 
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         """End what went on there: the bot was removed."""
-        self._places.guild(guild.id)
+        self._places.guild_removed(guild.id)
 
-    async def _take_missed(self, message: discord.Message) -> Exchange | None:
+    async def _accept_missed(self, message: discord.Message) -> Exchange | None:
         """Judge a message that was missed; return its exchange if a thread is to be opened for it."""
         verdict = await self.admission.judge_missed(message)
         exchange = self.intake.message(verdict, message, missed=True)
         if isinstance(verdict, Refuse):
-            await self.admission.refuse(message, verdict)
+            await self.admission.show_refusal(message, verdict)
         return exchange if exchange is not None and not exchange.is_open else None
 
-    async def _take_left(self, ask: PostedRequest) -> None:
+    async def _accept_left_over(self, ask: PostedRequest) -> None:
         """Accept a request that an earlier run was to post."""
-        await self.intake.open_thread(await self.intake.requests.take_left(ask))
+        await self.intake.open_thread(await self.intake.posted_requests.recover(ask))
 
     # ---- commands, buttons and forms
 
@@ -283,12 +283,12 @@ class ThreadlineClient(CommandClient):
                     await take(interaction, match)
 
 
-def _whereabouts(
+def _describe_places(
     guilds: Iterable[discord.Guild], lists: Callable[[discord.abc.GuildChannel], bool], *, direct: bool
 ) -> str:
     """Name the channels of these servers that `lists` holds for listed, and direct messages where they are allowed."""
     kinds = (discord.TextChannel, discord.ForumChannel, discord.VoiceChannel, discord.StageChannel)
     channels = (each for guild in guilds for each in guild.channels if isinstance(each, kinds))
     names = [f"#{each.name} in {each.guild.name}" for each in channels if lists(each)]
-    more = [f"{len(names) - NAMED} more channels"] if len(names) > NAMED else []
-    return ", ".join([*names[:NAMED], *more, *(["direct messages"] if direct else [])]) or "no channel"
+    more = [f"{len(names) - MOST_NAMED} more channels"] if len(names) > MOST_NAMED else []
+    return ", ".join([*names[:MOST_NAMED], *more, *(["direct messages"] if direct else [])]) or "no channel"

@@ -2,20 +2,20 @@
 
 from bot.commands.ask import ABOUT_FORM, submit_question
 from bot.commands.settings import OptionMenu, PageButton
-from bot.interactions.continue_button import GoOnButton
+from bot.interactions.continue_button import ContinueButton
 from bot.interactions.queue_buttons import DropMenu, QueueButton
 from bot.interactions.stop_button import StopButton
-from bot.interactions.thread_buttons import HeldButton, InterruptedButton, KeepButton
+from bot.interactions.thread_buttons import HeldButton, InterruptedButton, KeepGoingButton
 from bot.questions.elicitation import ElicitationButton
-from bot.questions.form_submit import AGENTS_FORM, take_form
+from bot.questions.form_submit import FORM_ID, submit_form
 from bot.questions.permission import AnswerButton, AnswerMenu
 
 __all__ = ["COMPONENTS", "FORMS"]
 
 COMPONENTS = (
-    *(AnswerButton, AnswerMenu, ElicitationButton, HeldButton, KeepButton, InterruptedButton, StopButton),
-    *(GoOnButton, QueueButton, DropMenu, OptionMenu, PageButton),
+    *(AnswerButton, AnswerMenu, ElicitationButton, HeldButton, KeepGoingButton, InterruptedButton, StopButton),
+    *(ContinueButton, QueueButton, DropMenu, OptionMenu, PageButton),
 )
 
-FORMS = {AGENTS_FORM: take_form, ABOUT_FORM: submit_question}
+FORMS = {FORM_ID: submit_form, ABOUT_FORM: submit_question}
 """What takes a form that was sent, by the form's id."""

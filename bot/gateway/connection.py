@@ -15,27 +15,27 @@ from bot.rest.errors import reason_of
 __all__ = [
     "CLOSE_SECONDS",
     "LoginRefused",
-    "close",
+    "close_client",
+    "configure_library",
     "describe_error",
-    "end",
+    "end_client",
+    "fatal_reason",
     "intents",
-    "leave",
-    "prepare",
-    "why_pointless",
+    "leave_gateway",
 ]
 
 CLOSE_SECONDS = 2.0
 """Bound on closing the connection to Discord."""
 
-NO_TOKEN = 4004
-NO_INTENT = 4014
+TOKEN_REFUSED = 4004
+INTENT_REFUSED = 4014
 REFUSED = {
-    NO_TOKEN: "Discord refused the token: reset it in the developer portal, Bot, and write the new one",
-    NO_INTENT: "Discord refused the Message Content intent: turn it on in the developer portal, Bot",
+    TOKEN_REFUSED: "Discord refused the token: reset it in the developer portal, Bot, and write the new one",
+    INTENT_REFUSED: "Discord refused the Message Content intent: turn it on in the developer portal, Bot",
 }
 """The gateway's close codes that no further try will change (Discord, Gateway Close Event Codes), and what to do."""
 
-AT_ONCE = 16
+MESSAGES_PER_STEP = 16
 """Messages of the gateway that are taken in one step. With one alone, a press behind hundreds of messages would wait
 for as many rounds of a loop that has much to do."""
 
@@ -59,7 +59,7 @@ class Websocket(discord.gateway.DiscordWebSocket):
         """Take the next message, as the library does, and then now and then let all that is ready run once."""
         await super().poll_event()
         self._taken += 1
-        if self._taken % AT_ONCE == 0:
+        if self._taken % MESSAGES_PER_STEP == 0:
             await asyncio.sleep(0)
 
 
@@ -71,7 +71,7 @@ def intents(*, direct: bool) -> discord.Intents:
     return wanted
 
 
-def prepare(endpoint: str) -> None:
+def configure_library(endpoint: str) -> None:
     """Prepare the library before a client is built: its websocket is ours, and its server `endpoint`, if one is named.
 
     It says nothing about voice either.
@@ -85,19 +85,19 @@ def prepare(endpoint: str) -> None:
         discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = gateway.with_scheme(scheme)
 
 
-async def close(client: discord.Client) -> None:
+async def close_client(client: discord.Client) -> None:
     """Let go of everything a client has, also where the other side does not answer any more, or this is cancelled."""
     try:
-        await leave(client)
+        await leave_gateway(client)
     finally:
         await client.http.close()
 
 
-async def leave(client: discord.Client) -> None:
-    """Close a client, and the connections that it has only begun; see `close`."""
+async def leave_gateway(client: discord.Client) -> None:
+    """Close a client, and the connections that it has only begun; see `close_client`."""
     try:
         async with asyncio.timeout(CLOSE_SECONDS):
-            for socket in _begun(client):
+            for socket in _half_open_sockets(client):
                 await socket.close()
             await client.close()
     except TimeoutError:
@@ -106,14 +106,14 @@ async def leave(client: discord.Client) -> None:
         log.exception("a client could not be closed")
 
 
-async def end(client: discord.Client, work: asyncio.Task[None]) -> None:
+async def end_client(client: discord.Client, work: asyncio.Task[None]) -> None:
     """Leave a client and return when its `work` has ended, however; that is cancelled, if leaving does not end it.
 
     A cancellation alone is not enough: `asyncio.wait_for`, by which the library connects, may lose one before Python
     3.12, and one that arrives in the middle leaves the connection half made.
     """
     try:
-        await leave(client)
+        await leave_gateway(client)
     finally:
         work.cancel()
         with suppress(TimeoutError):
@@ -121,7 +121,7 @@ async def end(client: discord.Client, work: asyncio.Task[None]) -> None:
                 await asyncio.gather(work, return_exceptions=True)
 
 
-def _begun(client: discord.Client) -> list[discord.gateway.DiscordWebSocket]:
+def _half_open_sockets(client: discord.Client) -> list[discord.gateway.DiscordWebSocket]:
     """Return the connections that the client itself does not know: those in whose beginning it was cut off.
 
     Their heartbeats have begun, in a thread that would outlast the client.
@@ -131,11 +131,11 @@ def _begun(client: discord.Client) -> list[discord.gateway.DiscordWebSocket]:
     return [each for each in beating if each._connection is own and each is not client.ws]  # noqa: SLF001 - the same
 
 
-def why_pointless(error: Exception) -> str:
+def fatal_reason(error: Exception) -> str:
     """Say what a person has to do first; nothing where another try may succeed."""
     match error:
         case discord.LoginFailure():
-            return REFUSED[NO_TOKEN]
+            return REFUSED[TOKEN_REFUSED]
         case discord.ConnectionClosed():
             return REFUSED.get(error.code, "")
         case _:

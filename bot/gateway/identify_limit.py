@@ -16,9 +16,9 @@ import structlog
 
 from pool.journal.journal import Journal
 
-__all__ = ["KEPT", "Allowance", "IdentifyLimit", "TooManyIdentifies"]
+__all__ = ["RESERVED", "Allowance", "IdentifyLimit", "TooManyIdentifies"]
 
-KEPT: Final = 50
+RESERVED: Final = 50
 """Identifies that are never used: they are for a person, who can mend what makes the bot log in again and again."""
 
 ASK_SECONDS: Final = 5.0
@@ -50,19 +50,19 @@ class Allowance:
     def wait(self, now: float) -> float:
         """Return the seconds until the next identify; 0 is now.
 
-        With more than half spent they are spread evenly: a bot that dies again and again is still there now and then.
+        Once half are used they are spread evenly, so that a bot that keeps dying still connects from time to time.
         """
         if now >= self.until:
             return 0.0
-        if self.left <= KEPT:
+        if self.left <= RESERVED:
             return self.until - now
         if 2 * self.left > self.total:
             return 0.0
         # A clock that was put back must not make the wait longer than the time that is left.
-        even = self.last + (self.until - self.last) / (self.left - KEPT + 1) - now
+        even = self.last + (self.until - self.last) / (self.left - RESERVED + 1) - now
         return min(max(0.0, even), self.until - now)
 
-    def spent(self, now: float) -> "Allowance":
+    def after_identify(self, now: float) -> "Allowance":
         """Count one. Where the time is over, Discord begins to count again, for a day."""
         before = self if now < self.until else Allowance(self.total, self.total, now + 24 * 3600.0)
         return replace(before, left=before.left - 1, last=now)
@@ -83,7 +83,7 @@ class IdentifyLimit:
         except (ValueError, TypeError):
             return Allowance()
 
-    async def take(self, http: discord.http.HTTPClient) -> None:
+    async def acquire(self, http: discord.http.HTTPClient) -> None:
         """Count one that is made now. Raises `TooManyIdentifies` where it must not be made."""
         now, allowance = time.time(), self.allowance
         try:
@@ -96,7 +96,7 @@ class IdentifyLimit:
             log.debug("Discord does not say how many logins are left", reason=str(error))
         wait = allowance.wait(now)
         if wait <= 0:
-            allowance = allowance.spent(now)
+            allowance = allowance.after_identify(now)
         self._journal.facts.note(_FACT, json.dumps(asdict(allowance)))
         if wait > 0:
             log.error("too many logins", left=allowance.left, again_in=round(wait))

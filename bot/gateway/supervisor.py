@@ -19,10 +19,18 @@ from bot.rest.api import DiscordApi
 from bot.rest.circuit_breaker import PROBE_SECONDS
 
 from .client import ThreadlineClient
-from .connection import CLOSE_SECONDS, LoginRefused, close, describe_error, end, prepare, why_pointless
+from .connection import (
+    CLOSE_SECONDS,
+    LoginRefused,
+    close_client,
+    configure_library,
+    describe_error,
+    end_client,
+    fatal_reason,
+)
 from .identify_limit import TooManyIdentifies
 
-__all__ = ["Pauses", "SupervisedClient"]
+__all__ = ["ReconnectDelay", "SupervisedClient"]
 
 FIRST_SECONDS = 1.0
 LONGEST_SECONDS = 60.0
@@ -31,13 +39,13 @@ LONGEST_SECONDS = 60.0
 TRY_SECONDS = 90.0
 """What systemd, which waits for a start, grants one try to connect; without a word its own bound is as long."""
 
-HELD = 2
+MOST_CLIENTS = 2
 """Clients that are held: the one that lives and the one before it."""
 
 log = structlog.stdlib.get_logger("bot")
 
 
-class Pauses:
+class ReconnectDelay:
     """How long to wait before the next client."""
 
     def __init__(self) -> None:
@@ -59,16 +67,16 @@ class SupervisedClient:
     """Keeps a client alive while `run` runs, and puts it into `rest`."""
 
     def __init__(
-        self, config: DiscordConfig, *, rest: DiscordApi, build: Callable[[], ThreadlineClient], was_greeted: bool
+        self, config: DiscordConfig, *, rest: DiscordApi, build: Callable[[], ThreadlineClient], has_connected: bool
     ) -> None:
-        """`build` makes a client that was not started yet. A bot that `was_greeted` by Discord waits for its return.
+        """`build` makes a client that was not started yet. A bot that `has_connected` by Discord waits for its return.
 
         The start of any other fails where Discord cannot be reached: its address or its network may be wrong.
         """
         self._config = config
         self._rest = rest
         self._build = build
-        self._was_greeted = was_greeted
+        self._has_connected = has_connected
         self._woken = asyncio.Event()
         self._open: deque[ThreadlineClient] = deque()
         """Clients by which calls can still be made, or have been begun."""
@@ -92,15 +100,15 @@ class SupervisedClient:
             return await self._keep_alive()
         finally:
             for client in self._open:
-                await close(client)
+                await close_client(client)
             for task in self._events:
                 task.cancel()
             if self._events:
                 await asyncio.wait(self._events, timeout=CLOSE_SECONDS)
 
     async def _keep_alive(self) -> StartFailed:
-        prepare(self._config.endpoint)
-        loop, pauses = asyncio.get_running_loop(), Pauses()
+        configure_library(self._config.endpoint)
+        loop, delay = asyncio.get_running_loop(), ReconnectDelay()
         while True:
             client = self.client = self._build()
             client.events = self._events
@@ -108,7 +116,7 @@ class SupervisedClient:
             why = await self._live(client)
             if isinstance(why, StartFailed):
                 return why
-            wait = pauses.after(lasted=loop.time() - started, identified=client.ws is not None)
+            wait = delay.after(lasted=loop.time() - started, identified=client.ws is not None)
             log.warning("connection to Discord lost", reason=describe_error(why), again_in=wait)
             notify(
                 f"EXTEND_TIMEOUT_USEC={(wait + TRY_SECONDS) * 1e6:.0f}",
@@ -134,8 +142,8 @@ class SupervisedClient:
         self._open.append(client)
         await client.login(self._config.token.get_secret_value())
         self._rest.client = client
-        while len(self._open) > HELD:
-            await close(self._open.popleft())
+        while len(self._open) > MOST_CLIENTS:
+            await close_client(self._open.popleft())
         await client.connect(reconnect=False)
 
     async def _live(self, client: ThreadlineClient) -> Exception:
@@ -144,19 +152,19 @@ class SupervisedClient:
         try:
             await asyncio.wait((working,))
         finally:
-            self._was_greeted = self._was_greeted or client.greeted
-            await end(client, working)
+            self._has_connected = self._has_connected or client.has_connected
+            await end_client(client, working)
             if self._rest.client is not client and client in self._open:
                 self._open.remove(client)  # It has not even logged in.
-                await close(client)
+                await close_client(client)
         try:
             working.result()
         except (StartFailed, TooManyIdentifies) as error:
             return error
         except Exception as error:  # noqa: BLE001 - whatever ends a client is no reason to end the bot
-            if pointless := why_pointless(error):
+            if pointless := fatal_reason(error):
                 return LoginRefused(pointless)
-            if not self._was_greeted:
+            if not self._has_connected:
                 where = self._config.endpoint or "Discord"
                 return StartFailed(f"cannot connect to {where}: {describe_error(error)}")
             return error

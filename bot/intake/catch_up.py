@@ -25,18 +25,18 @@ from bot.rest.backoff import Backoff, persist
 from bot.rest.pacer import Pacer, Urgency
 from pool.journal.journal import Journal
 
-__all__ = ["CatchUp", "Reach"]
+__all__ = ["CatchUp", "CatchUpLimits"]
 
 SLICE = 20
 """So many places are begun before other tasks run: after a restart all threads in line have stale messages."""
 
 log = structlog.stdlib.get_logger("bot")
 
-Take = Callable[[discord.Message], Awaitable[Exchange | None]]
+AcceptMissed = Callable[[discord.Message], Awaitable[Exchange | None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class CatchUpLimits:
     """How far back a catch-up goes: so many hours, and so many messages of a place."""
 
     hours: float = 24.0
@@ -63,29 +63,29 @@ class CatchUp:
         journal: Journal,
         rest: DiscordApi,
         pacer: Pacer,
-        reach: Reach,
-        take: Take,
+        reach: CatchUpLimits,
+        accept: AcceptMissed,
         open_thread: Callable[[Exchange], Awaitable[None]],
-        doubts: StaleMessages,
-        look_again: Callable[[int, Sequence[discord.Message]], Coroutine[Any, Any, None]],
-        beyond: Callable[[int], None],
+        stale: StaleMessages,
+        refresh_stale: Callable[[int, Sequence[discord.Message]], Coroutine[Any, Any, None]],
+        on_too_old: Callable[[int], None],
         on_missed: Callable[[int], None],
     ) -> None:
-        """`take` judges and accepts a message, and returns its exchange if a thread is to be opened for it.
+        """`accept` judges and accepts a message, and returns its exchange if that needs a thread.
 
-        `doubts` are the messages that may have been changed; `look_again` settles those of a place, given the messages
-        there from the first of them on. `beyond` tells a place that some of its messages were too long ago; `on_missed`
-        learns how many a place had.
+        `stale` has the messages that may have changed. `refresh_stale` brings those of a place up to date, given the
+        messages there from the first of them on. `on_too_old` gets each place with messages beyond the limits, and
+        `on_missed` how many messages a place had.
         """
         self._journal = journal
         self._rest = rest
         self._pacer = pacer
         self._reach = reach
-        self._take = take
+        self._accept = accept
         self._open_thread = open_thread
-        self._doubts = doubts
-        self._look_again = look_again
-        self._beyond = beyond
+        self._stale = stale
+        self._refresh_stale = refresh_stale
+        self._on_too_old = on_too_old
         self._on_missed = on_missed
         self._gap = _Gap()
 
@@ -98,7 +98,7 @@ class CatchUp:
         behind = self._gap.behind
         return behind is None or channel_id in behind
 
-    def holds(self, message: discord.Message) -> bool:
+    def hold_back(self, message: discord.Message) -> bool:
         """Keep a live message back if its place is not caught up. Synchronous, so that the order is kept."""
         if not self.is_behind(message.channel.id):
             return False
@@ -112,7 +112,7 @@ class CatchUp:
         if len(others) < len(waiting):
             self._gap.waiting[channel_id] = [*others, edited] if edited is not None else others
 
-    def begin_posts(self, forum_id: int, post_ids: Iterable[int], newest: int | None) -> None:
+    def note_forum_posts(self, forum_id: int, post_ids: Iterable[int], newest: int | None) -> None:
         """Learn which posts of a forum are active: those above its mark are new, and missed from their first word."""
         mark = self._journal.marks.seen(forum_id)
         for post_id in post_ids:
@@ -131,7 +131,7 @@ class CatchUp:
         Called again it does so with further places; those that it is at are left out.
         """
         gap, behind = self._gap, {}
-        doubtful, busy = ({}, gap.behind) if gap.behind is not None else (self._doubts.places(), set())
+        stale_places, busy = ({}, gap.behind) if gap.behind is not None else (self._stale.places(), set())
         for channel_id, newest in places:
             if channel_id in busy:
                 continue
@@ -153,8 +153,8 @@ class CatchUp:
             work += [
                 (f"catch-up-{each}", partial(self._catch_up, gap, each, mark, tasks)) for each, mark in behind.items()
             ]
-            doubted = doubtful.keys() - behind.keys()
-            work += [(f"doubts-{each}", partial(self._read, each, sys.maxsize, tasks)) for each in doubted]
+            still_stale = stale_places.keys() - behind.keys()
+            work += [(f"stale-{each}", partial(self._read, each, sys.maxsize, tasks)) for each in still_stale]
             for number, (name, begin) in enumerate(work, start=1):
                 tasks.create_task(begin(), name=name)
                 if number % SLICE == 0:
@@ -162,12 +162,12 @@ class CatchUp:
 
     async def _read(self, channel_id: int, mark: int, tasks: asyncio.TaskGroup) -> list[discord.Message]:
         """Read a place once, from the first stale message if there is one; return what is above the mark."""
-        first = self._doubts.places().get(channel_id, mark + 1)
+        first = self._stale.places().get(channel_id, mark + 1)
         read = await self._history(channel_id, min(mark, first - 1))
         if read is None:
-            self._doubts.settle(*self._doubts.at(channel_id))
+            self._stale.settle(*self._stale.at(channel_id))
             return []
-        tasks.create_task(self._look_again(channel_id, read), name=f"look-again-{channel_id}")
+        tasks.create_task(self._refresh_stale(channel_id, read), name=f"look-again-{channel_id}")
         return [message for message in read if message.id > mark]
 
     async def _history(self, channel_id: int, after: int) -> list[discord.Message] | None:
@@ -199,19 +199,19 @@ class CatchUp:
         passed = missed[: len(missed) - len(kept)]
         if passed:
             log.warning("messages are too long ago to be taken up", channel_id=channel_id)
-            self._beyond(channel_id)
+            self._on_too_old(channel_id)
             self._journal.marks.advance(channel_id, passed[-1].id)
         await self._deliver(gap, channel_id, kept, tasks)
 
     async def _deliver(
         self, gap: "_Gap", channel_id: int, missed: list[discord.Message], tasks: asyncio.TaskGroup
     ) -> None:
-        """Take up what was missed and what came meanwhile, in the order of their ids, until nothing waits."""
+        """AcceptMissed up what was missed and what came meanwhile, in the order of their ids, until nothing waits."""
         while messages := {message.id: message for message in (*missed, *gap.waiting.pop(channel_id, []))}:
             missed = []
             for message_id in sorted(messages):
                 try:
-                    exchange = await self._take(messages[message_id])
+                    exchange = await self._accept(messages[message_id])
                 except Exception:  # one message must not hold up its place for ever
                     log.exception("a missed message failed", message_id=message_id)
                     exchange = None

@@ -32,29 +32,29 @@ class DeletedPlaces:
         self._rest = rest
         self._on_gone = on_gone
         self._ending: deque[int] = deque()
-        rest.on_lost = self.thread
-        rest.on_locked = self.locked
+        rest.on_lost = self.thread_deleted
+        rest.on_locked = self.thread_locked
 
-    def thread(self, thread_id: int) -> None:
+    def thread_deleted(self, thread_id: int) -> None:
         """Learn that a thread, or another place with a conversation, is gone or cannot be reached."""
         self._end([thread_id] if self._journal.threads.knows(thread_id) else ())
 
-    def locked(self, thread_id: int) -> None:
+    def thread_locked(self, thread_id: int) -> None:
         """Learn that a thread is locked: nobody sees what the agent does there, and nobody can stop it."""
         conversation = self._pool.conversation(thread_id)
         if conversation is not None:
             log.info("the thread of a conversation is locked", thread_id=thread_id)
             conversation.thread_deleted()
 
-    def channel(self, channel_id: int) -> None:
+    def channel_deleted(self, channel_id: int) -> None:
         """Learn that a channel is gone, and all its threads."""
         self._end(self._journal.threads.in_channel(channel_id))
 
-    def guild(self, guild_id: int) -> None:
+    def guild_removed(self, guild_id: int) -> None:
         """Learn that the bot was removed from a server."""
         self._end(self._journal.threads.in_guild(guild_id))
 
-    def back(self, channel_id: int) -> None:
+    def mark_reachable(self, channel_id: int) -> None:
         """Learn that something was heard from a place: it is there."""
         self._rest.gone.discard(channel_id)
 

@@ -29,7 +29,7 @@ __all__ = ["Edits"]
 ATTEMPTS = 3
 """Tries at reading one message."""
 
-WAITS = {MessageState.RECEIVED, MessageState.HELD}
+WAITING_STATES = {MessageState.RECEIVED, MessageState.HELD}
 
 log = structlog.stdlib.get_logger("bot")
 
@@ -54,7 +54,7 @@ class Edits:
         if found is None:
             return  # One that an earlier run left, and that is not taken up yet, stays stale.
         self._context.stale_messages.settle(message.id)
-        if not isinstance(verdict or self._admission.judge_again(message), Answer | OpenThread):
+        if not isinstance(verdict or self._admission.judge_edited(message), Answer | OpenThread):
             return
         conversation, exchange, before = found
         now = request_of(message, self._admission.user, thread_id=before.thread_id, joined=before.joined)
@@ -73,16 +73,16 @@ class Edits:
             nothing = Request(message_id, before.channel_id, before.thread_id, before.author_id, "")
             self._amend(conversation, exchange, nothing)
 
-    def doubt(self) -> None:
+    def mark_stale(self) -> None:
         """Make all waiting messages stale: their changes while the gateway was gone are unknown."""
         places: dict[int, int] = {}
         for row in self._journal.messages.open_rows():
-            if row.state in WAITS:
+            if row.state in WAITING_STATES:
                 with suppress(ValueError):  # One that cannot be read is told of where it is taken up.
                     places[row.message_id] = read_request(row.request).channel_id
         self._context.stale_messages.begin(places)
 
-    async def look_again(self, channel_id: int, read: Sequence[discord.Message]) -> None:
+    async def refresh(self, channel_id: int, read: Sequence[discord.Message]) -> None:
         """Bring the stale messages of a place up to date; `read` is its history, from the first of them on.
 
         One that is not in it is asked for alone, for a place whose history may not be read looks empty. Where nothing
@@ -91,8 +91,8 @@ class Edits:
         found = {message.id: message for message in read}
         for message_id in self._context.stale_messages.at(channel_id):
             try:
-                message = found.get(message_id) or await self._ask(channel_id, message_id)
-                verdict = await self._admission.judge_missed_again(message) if message.edited_at is not None else None
+                message = found.get(message_id) or await self._fetch(channel_id, message_id)
+                verdict = await self._admission.judge_missed_edit(message) if message.edited_at is not None else None
             except Gone:
                 self.deleted(channel_id, message_id)
             except RestError as error:
@@ -105,7 +105,7 @@ class Edits:
                     self.edited(message, verdict)
             self._context.stale_messages.settle(message_id)
 
-    async def _ask(self, channel_id: int, message_id: int) -> discord.Message:
+    async def _fetch(self, channel_id: int, message_id: int) -> discord.Message:
         """Read a message, as often as it takes within reason. Raises `RestError`."""
         place, context = self._journal.threads.place(channel_id), self._context
         guild_id = None if place is None else place[0]
@@ -126,7 +126,7 @@ class Edits:
             exchange = conversation.find_unsent(message_id) if conversation is not None else None
             if conversation is None or not isinstance(exchange, Exchange):
                 continue
-            if self._journal.messages.state(message_id) in WAITS:
+            if self._journal.messages.state(message_id) in WAITING_STATES:
                 return conversation, exchange, next(each for each in exchange.requests if each.message_id == message_id)
         return None
 

@@ -25,7 +25,7 @@ from .posted_requests import PostedRequests
 from .recovery import Recovery
 from .rejection_notice import RejectionNotices
 from .stop_words import means_stop
-from .thread_opener import open_for
+from .thread_opener import open_thread_for
 
 __all__ = ["Intake"]
 
@@ -53,7 +53,9 @@ class Intake:
         self._interruptions = recovery.interruptions
         self._places = places
         self._rejections = RejectionNotices(pacer=context.pacer, rest=context.rest)
-        self.requests = PostedRequests(journal=journal, rest=context.rest, drafts=recovery.drafts, accept=self.accept)
+        self.posted_requests = PostedRequests(
+            journal=journal, rest=context.rest, drafts=recovery.drafts, accept=self.accept
+        )
         self.is_open = True
         """Whether messages are accepted; not while the bot stops."""
 
@@ -62,7 +64,7 @@ class Intake:
         match verdict:
             case Ignore(reason):
                 own = self._admission.user is not None and message.author.id == self._admission.user.id
-                if own and (exchange := self.requests.posted(message, missed=missed)) is not None:
+                if own and (exchange := self.posted_requests.accept_posted(message, missed=missed)) is not None:
                     return exchange
                 log.debug("message ignored", message_id=message.id, reason=reason)
             case Answer():
@@ -101,7 +103,7 @@ class Intake:
         """
         thread_id, author_id = request.thread_id, request.author_id
         if (bound := self._pool.bound(thread_id, author_id)) is not None:
-            self._turn_away(request, bound.name, words.BOUNDS[bound])
+            self._reject(request, bound.name, words.BOUNDS[bound])
             return None
         conversation = self._pool.conversation(thread_id)
         current = None if conversation is None else conversation.current
@@ -109,9 +111,9 @@ class Intake:
             self._context.warn(OFFER, thread_id, current.message_ids[-1], words.STOP_OFFERED)
             return None
         try:
-            exchange = self.take(request, place, agent=agent, missed=missed)
+            exchange = self.enqueue(request, place, agent=agent, missed=missed)
         except JournalUnwritable as error:
-            self._turn_away(request, str(error), words.UNWRITABLE)
+            self._reject(request, str(error), words.UNWRITABLE)
             return None
         if exchange is None:
             log.info("message was accepted before", message_id=request.message_id)
@@ -122,7 +124,7 @@ class Intake:
             self._steer(conversation, exchange, author, place)
         return exchange
 
-    def take(self, request: Request, place: Place, *, agent: str = "", missed: bool = False) -> Exchange | None:
+    def enqueue(self, request: Request, place: Place, *, agent: str = "", missed: bool = False) -> Exchange | None:
         """Write a request down, and put it into its thread's inbox; None where it was taken before.
 
         Raises `JournalUnwritable`.
@@ -160,9 +162,9 @@ class Intake:
             thread_id = exchange.request.thread_id
             self._context.audit.record("stopped", "a message that steers", user_id=author.id, thread_id=thread_id)
 
-    def _turn_away(self, request: Request, reason: str, said: str) -> None:
+    def _reject(self, request: Request, reason: str, said: str) -> None:
         """Say that a message was not accepted; the log has not each of thousands."""
-        if self._rejections.tell(request, said):
+        if self._rejections.show(request, said):
             ids = {"message_id": request.message_id, "author_id": request.author_id}
             log.warning("message is turned away", reason=reason, **ids)
 
@@ -171,9 +173,9 @@ class Intake:
         if exchange is None or exchange.is_open:
             return
         try:
-            await open_for(exchange, context=self._context, pool=self._pool)
+            await open_thread_for(exchange, context=self._context, pool=self._pool)
         except Gone:
-            self._places.thread(exchange.request.thread_id)  # Whoever asked has taken it back.
+            self._places.thread_deleted(exchange.request.thread_id)  # Whoever asked has taken it back.
             exchange.message_deleted()
         except Exception:  # without an end of this its conversation would wait for ever, and its reply never settle
             log.exception("a thread could not be opened", message_id=exchange.request.message_id)

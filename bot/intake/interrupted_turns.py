@@ -19,13 +19,13 @@ from pool.pool import Pool
 
 from .unfinished_replies import UnfinishedReplies
 
-__all__ = ["CHOICE_SECONDS", "DECIDED", "Interruption", "Interruptions"]
+__all__ = ["ALREADY_DECIDED", "CHOICE_SECONDS", "Interruption", "Interruptions"]
 
 CHOICE_SECONDS = 600.0
 """How long what waits behind an interrupted turn waits for a person's choice, all runs of the bot together."""
 
 
-DECIDED = "-# This was decided before."
+ALREADY_DECIDED = "-# This was decided before."
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,42 +56,42 @@ class Interruptions:
         pool: Pool,
         context: ExchangeContext,
         drafts: UnfinishedReplies,
-        again: Callable[[Sequence[MessageRow]], Exchange | None],
+        retry_exchange: Callable[[Sequence[MessageRow]], Exchange | None],
     ) -> None:
-        """`again` makes the exchange of rows for another try; None where they cannot be read, which ends them."""
+        """`retry_exchange` makes the exchange of another try. None: its rows cannot be read, and are closed."""
         self._journal = journal
         self._pool = pool
         self._context = context
         self._drafts = drafts
-        self._again = again
+        self._retry_exchange = retry_exchange
         self._open: dict[int, dict[int, Interruption]] = {}
         """By thread, and by the last message."""
 
     def recover(self, rows: Sequence[MessageRow]) -> Interruption:
         """Take note of an exchange that was prompted when the bot ended."""
         row = rows[-1]
-        interruption = Interruption(rows, self.draft(rows))
+        interruption = Interruption(rows, self.recover_draft(rows))
         self._open.setdefault(row.thread_id, {})[row.message_id] = interruption
         asked = self._asked(row)
         if asked is not None and time.time() - asked > KEPT_SECONDS:
             self._close(interruption, "interrupted", words.undecided(self._link(row)))
         return interruption
 
-    def end_old(self) -> None:
+    def end_old_notices(self) -> None:
         """End the questions that an earlier run was about to end. To be called when all open ones are recovered."""
         for thread_id, message_id in self._context.notices.of(INTERRUPTED):
             if message_id not in self._open.get(thread_id, {}):
                 self._context.notices.end(
-                    thread_id, INTERRUPTED, message_id, content=self._became(thread_id, message_id)
+                    thread_id, INTERRUPTED, message_id, content=self._outcome(thread_id, message_id)
                 )
 
-    def _became(self, thread_id: int, message_id: int) -> str:
+    def _outcome(self, thread_id: int, message_id: int) -> str:
         """Say what became of a question that is over."""
         row = self._journal.messages.row(message_id)
         left = row is not None and row.thread_id == thread_id and row.reason == "interrupted"
-        return words.undecided(self._link(row)) if row is not None and left else DECIDED
+        return words.undecided(self._link(row)) if row is not None and left else ALREADY_DECIDED
 
-    def draft(self, rows: Sequence[MessageRow]) -> Reply | None:
+    def recover_draft(self, rows: Sequence[MessageRow]) -> Reply | None:
         """Make what stands of a try that was cut off; others of its thread come behind it. None: no message."""
         row, journal, context = rows[-1], self._journal, self._context
         if not journal.sent_pages.of(row.message_id) and not journal.messages.pages(row.message_id):
@@ -145,7 +145,7 @@ class Interruptions:
 
     def seconds_left(self, thread_id: int) -> float:
         """Return how long what waits in a thread waits for a choice; 0.0 where it does not, or no longer."""
-        asked = [self._asked(each.row) or time.time() for each in self._in(thread_id)]
+        asked = [self._asked(each.row) or time.time() for each in self._undecided_in(thread_id)]
         return max((CHOICE_SECONDS - (time.time() - since) for since in asked), default=0.0)
 
     # ---- how it ends
@@ -154,50 +154,50 @@ class Interruptions:
         """Carry out a person's choice; return what is to be said of it. Raises `Unwritable`: nothing was done."""
         interruption = self._open.get(thread_id, {}).get(message_id)
         if interruption is None or not self.is_undecided(interruption.row):
-            return self._became(thread_id, message_id)
+            return self._outcome(thread_id, message_id)
         if not retry:
-            told = f"-# Skipped by <@{by}>."
-            self._close(interruption, "skipped", told)
+            outcome = f"-# Skipped by <@{by}>."
+            self._close(interruption, "skipped", outcome)
             conversation = self._pool.conversation(thread_id)
             if conversation is not None:
                 conversation.resume()
-            return told
-        exchange = self._again(interruption.rows)
+            return outcome
+        exchange = self._retry_exchange(interruption.rows)
         if exchange is None:
-            told = "-# The request can no longer be read."
+            outcome = "-# The request can no longer be read."
         else:
             self._journal.messages.requeue(interruption.message_ids)
-            told = f"-# Sent again by <@{by}>."
+            outcome = f"-# Sent again by <@{by}>."
         self._forget(interruption)
-        self._context.notices.end(thread_id, INTERRUPTED, message_id, content=told)
+        self._context.notices.end(thread_id, INTERRUPTED, message_id, content=outcome)
         if exchange is not None:
             if interruption.draft is None or interruption.draft.settled.is_set():
                 self._journal.sent_pages.drop(message_id)  # The next try has messages of its own.
             self._pool.go_first(thread_id, exchange)
-        return told
+        return outcome
 
-    def went_on(self, thread_id: int) -> None:
+    def thread_continued(self, thread_id: int) -> None:
         """Learn that another turn begins in a thread: no choice was made."""
-        for interruption in self._in(thread_id):
-            told = words.undecided(self._link(interruption.row))
+        for interruption in self._undecided_in(thread_id):
+            outcome = words.undecided(self._link(interruption.row))
             if self._asked(interruption.row) is None:  # Somebody has let it go on before the question was posted.
                 self._question(interruption.row)
-            self._close(interruption, "interrupted", told)
+            self._close(interruption, "interrupted", outcome)
 
-    def gone(self, thread_id: int) -> None:
+    def thread_deleted(self, thread_id: int) -> None:
         """Learn that a thread is gone."""
-        for interruption in self._in(thread_id):
+        for interruption in self._undecided_in(thread_id):
             self._close(interruption, "gone", "")
 
-    def _in(self, thread_id: int) -> list[Interruption]:
+    def _undecided_in(self, thread_id: int) -> list[Interruption]:
         return [each for each in self._open.get(thread_id, {}).values() if self.is_undecided(each.row)]
 
-    def _close(self, interruption: Interruption, reason: str, told: str) -> None:
+    def _close(self, interruption: Interruption, reason: str, outcome: str) -> None:
         message_id = interruption.row.message_id
         self._journal.messages.close(interruption.message_ids, reason, self._journal.messages.pages(message_id))
         self._forget(interruption)
         self._context.end_reactions(interruption.message_ids)
-        self._context.notices.end(interruption.row.thread_id, INTERRUPTED, message_id, content=told)
+        self._context.notices.end(interruption.row.thread_id, INTERRUPTED, message_id, content=outcome)
 
     def _forget(self, interruption: Interruption) -> None:
         here = self._open[interruption.row.thread_id]

@@ -71,7 +71,9 @@ class PostedRequests:
         finally:
             del self._postings[ask.ask_id]
 
-    async def confirmed(self, posting: Posting, message_id: int, *, wanted: Callable[[], bool]) -> Exchange | None:
+    async def accept_confirmed(
+        self, posting: Posting, message_id: int, *, wanted: Callable[[], bool]
+    ) -> Exchange | None:
         """Learn that it stands: if its message does not come it is accepted now, if that is `wanted` then.
 
         Returns its exchange if it was accepted here.
@@ -80,16 +82,16 @@ class PostedRequests:
             async with asyncio.timeout(MESSAGE_SECONDS):
                 await posting.accepted.wait()
                 return None
-        return self._take(posting.ask, message_id, missed=False) if wanted() else None
+        return self._accept_as(posting.ask, message_id, missed=False) if wanted() else None
 
-    def posted(self, message: discord.Message, *, missed: bool) -> Exchange | None:
+    def accept_posted(self, message: discord.Message, *, missed: bool) -> Exchange | None:
         """Accept the request that a message of the bot's own is, if it is one; return its exchange. Synchronous."""
         if self._journal.messages.state(message.id) is not None:
             return None
-        ask = next((each for each in self._journal.posted_requests.all() if _is(message, each)), None)
-        return None if ask is None else self._take(ask, message.id, missed=missed)
+        ask = next((each for each in self._journal.posted_requests.all() if _matches(message, each)), None)
+        return None if ask is None else self._accept_as(ask, message.id, missed=missed)
 
-    async def take_left(self, ask: PostedRequest) -> Exchange | None:
+    async def recover(self, ask: PostedRequest) -> Exchange | None:
         """Accept a request that an earlier run was to post, if it stands and was not accepted; return its exchange."""
         if ask.ask_id in self._postings or ask not in self._journal.posted_requests.all():
             return None
@@ -103,9 +105,9 @@ class PostedRequests:
         if message_id is None:
             self._journal.posted_requests.end(ask.ask_id)
             return None
-        return self._take(ask, message_id, missed=True)
+        return self._accept_as(ask, message_id, missed=True)
 
-    def _take(self, ask: PostedRequest, message_id: int, *, missed: bool) -> Exchange | None:
+    def _accept_as(self, ask: PostedRequest, message_id: int, *, missed: bool) -> Exchange | None:
         """Accept a request that stands as a message now; return its exchange, whose thread may have to be opened."""
         draft, posting = read_request(ask.request), self._postings.get(ask.ask_id)
         text = readable(draft.text, names_in(None if draft.guild_id is None else self._rest.guild(draft.guild_id), {}))
@@ -125,7 +127,7 @@ class PostedRequests:
         return exchange
 
 
-def _is(message: discord.Message, ask: PostedRequest) -> bool:
+def _matches(message: discord.Message, ask: PostedRequest) -> bool:
     """Whether a message is the request. One that is no answer to a command is known by its words."""
     by = message.interaction_metadata
     if by is not None:

@@ -24,14 +24,14 @@ class QueueNotices:
         """Give `show` to the pool as `on_queue`."""
         self._notices = notices
 
-    async def begin(self, pool: Pool) -> None:
+    async def update_all(self, pool: Pool) -> None:
         """Bring threads with a notice of an earlier run up to date. To be called when what waits is recovered."""
         for number, (thread_id, _) in enumerate(self._notices.of(WAITING, HELD), start=1):
             self._show(thread_id, pool.conversation(thread_id))
             if number % SLICE == 0:
                 await asyncio.sleep(0)
 
-    def show(self, conversation: Conversation) -> None:
+    def update(self, conversation: Conversation) -> None:
         """Bring a conversation's thread up to date."""
         self._show(conversation.thread_id, conversation)
 

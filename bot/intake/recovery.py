@@ -52,16 +52,22 @@ class Recovery:
     """
 
     def __init__(
-        self, *, journal: Journal, pool: Pool, context: ExchangeContext, waiting: QueueNotices, begun: asyncio.Event
+        self,
+        *,
+        journal: Journal,
+        pool: Pool,
+        context: ExchangeContext,
+        queue_notices: QueueNotices,
+        begun: asyncio.Event,
     ) -> None:
         """Read what is open now. `begun` is to be set when everything is in its thread's inbox."""
         self._journal = journal
         self._pool = pool
         self._context = context
-        self._waiting = waiting
+        self._queue_notices = queue_notices
         self.drafts = UnfinishedReplies(journal=journal, pacer=context.pacer, rest=context.rest)
         self.interruptions = Interruptions(
-            journal=journal, pool=pool, context=context, drafts=self.drafts, again=self._once_more
+            journal=journal, pool=pool, context=context, drafts=self.drafts, retry_exchange=self._retry_exchange
         )
         """The turns that were cut off, and about which no choice was made yet."""
         self._rows: dict[int, dict[int, list[MessageRow]]] = {}
@@ -74,7 +80,7 @@ class Recovery:
         self._questions = journal.questions.all()
         self._asks = journal.posted_requests.all()
         rows = journal.messages.open_rows()
-        self._signed = set(journal.reactions.all()) - {row.message_id for row in rows}
+        self._stale_signs = set(journal.reactions.all()) - {row.message_id for row in rows}
         """Messages that have ended, with reactions of an earlier run that say otherwise."""
         for row in rows:
             self._rows.setdefault(row.thread_id, {}).setdefault(row.exchange_id, []).append(row)
@@ -85,20 +91,20 @@ class Recovery:
         Returns the exchanges whose threads may still have to be opened; `finish` does what takes time. What a
         cancellation leaves, the next READY takes up; after that there is nothing left, and both do nothing.
         """
-        while self._signed:
-            self._context.end_reactions([self._signed.pop() for _ in range(min(SLICE, len(self._signed)))])
+        while self._stale_signs:
+            self._context.end_reactions([self._stale_signs.pop() for _ in range(min(SLICE, len(self._stale_signs)))])
             await asyncio.sleep(0)
         self._context.notices.begin()
         while self._rows:
-            self._take_up_some()
+            self._restore_some()
             await asyncio.sleep(0)
-        self.interruptions.end_old()
-        await self._waiting.begin(self._pool)
+        self.interruptions.end_old_notices()
+        await self._queue_notices.update_all(self._pool)
         self.begun.set()
         unopened, self._unopened = self._unopened, []
         return unopened
 
-    def _take_up_some(self) -> None:
+    def _restore_some(self) -> None:
         """Take up the next threads, each as a whole."""
         count = 0
         while self._rows and count < SLICE:
@@ -106,41 +112,41 @@ class Recovery:
             exchanged = self._rows.pop(thread_id)
             count += sum(len(together) for together in exchanged.values())
             try:
-                self._unopened += self._take_up(thread_id, exchanged.values())
+                self._unopened += self._restore_thread(thread_id, exchanged.values())
             except Exception:  # one thread must not stop the recovery of others; its rows stay as they are
                 log.exception("a thread could not be recovered", thread_id=thread_id)
 
-    def _take_up(self, thread_id: int, exchanged: Iterable[list[MessageRow]]) -> list[Exchange]:
+    def _restore_thread(self, thread_id: int, exchanged: Iterable[list[MessageRow]]) -> list[Exchange]:
         by_state: dict[MessageState, list[list[MessageRow]]] = defaultdict(list)
         for together in exchanged:
             by_state[together[-1].state].append(together)
         # Before anything else begins here, for a reply waits for those that lined up before it.
-        ended = self._ended([*by_state[MessageState.FINISHED], *by_state[MessageState.CLOSED]])
+        ended = self._ended_exchanges([*by_state[MessageState.FINISHED], *by_state[MessageState.CLOSED]])
         self._finished += ended
         self._interrupted += [self.interruptions.recover(together) for together in by_state[MessageState.PROMPTED]]
         waiting = [*by_state[MessageState.HELD], *by_state[MessageState.RECEIVED]]
-        exchanges = [exchange for together in waiting if (exchange := self._wait_on(together)) is not None]
+        exchanges = [exchange for together in waiting if (exchange := self._waiting_exchange(together)) is not None]
         left = self.interruptions.seconds_left(thread_id)
         if exchanges:
             seconds = None if by_state[MessageState.HELD] else left
             self._pool.restore(thread_id, exchanges, held=seconds is None or left > 0, seconds=seconds)
         return [exchange for exchange in (*(each for _, each in ended), *exchanges) if not exchange.is_open]
 
-    def gone(self, thread_id: int) -> None:
+    def thread_deleted(self, thread_id: int) -> None:
         """Learn that a thread is gone, and with it what was asked and said there."""
-        self.interruptions.gone(thread_id)
+        self.interruptions.thread_deleted(thread_id)
         self._context.notices.forget(thread_id)
 
     async def finish(self) -> None:
         """Post what was finished, ask about what was cut off, and end the questions that an earlier run left."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(_each(self._context.notices.lost, self._find), name="lost notices")
-            tasks.create_task(_each(self._questions, self._close), name="old questions")
-            tasks.create_task(_each(self._interrupted, self.interruptions.ask), name="interrupted")
-            tasks.create_task(_each(self._cut, self._cut_off), name="drafts")
-            tasks.create_task(_each(self._finished, self._post), name="finished")
+            tasks.create_task(_run_all(self._context.notices.lost, self._find_notice), name="lost notices")
+            tasks.create_task(_run_all(self._questions, self._close_question), name="old questions")
+            tasks.create_task(_run_all(self._interrupted, self.interruptions.ask), name="interrupted")
+            tasks.create_task(_run_all(self._cut, self._cut_off), name="drafts")
+            tasks.create_task(_run_all(self._finished, self._post), name="finished")
 
-    async def take_asks(self, take: Callable[[PostedRequest], Awaitable[None]]) -> None:
+    async def accept_posted_requests(self, take: Callable[[PostedRequest], Awaitable[None]]) -> None:
         """Let requests be accepted that were to be posted: one by one, for two may say the same.
 
         What is cut off stays for the next READY.
@@ -155,11 +161,11 @@ class Recovery:
             except Exception:  # one of them must not keep a READY from all the others
                 log.exception("a request could not be accepted", channel_id=ask.channel_id)
 
-    def _wait_on(self, together: Sequence[MessageRow]) -> Exchange | None:
+    def _waiting_exchange(self, together: Sequence[MessageRow]) -> Exchange | None:
         """Make the exchange of rows that wait; what says already in the thread that they wait is taken up."""
         row = together[-1]
         if row.prompt is not None:  # Another try has messages of its own.
-            draft = self.interruptions.draft(together)
+            draft = self.interruptions.recover_draft(together)
             self._cut += [] if draft is None else [(row, draft)]
         exchange = self._exchange(together, again=row.prompt)
         if exchange is not None and row.prompt is None:
@@ -168,7 +174,7 @@ class Recovery:
                 exchange.reply.adopt(post.message_id)
         return exchange
 
-    def _ended(self, rows: Iterable[list[MessageRow]]) -> list[tuple[MessageRow, Exchange]]:
+    def _ended_exchanges(self, rows: Iterable[list[MessageRow]]) -> list[tuple[MessageRow, Exchange]]:
         """Make the exchanges of rows that only have to be posted, and line them up, oldest first."""
         ended: list[tuple[MessageRow, Exchange]] = []
         for together in sorted(rows, key=lambda together: together[-1].message_id):
@@ -178,7 +184,7 @@ class Recovery:
                 ended.append((together[-1], exchange))
         return ended
 
-    def _once_more(self, together: Sequence[MessageRow]) -> Exchange | None:
+    def _retry_exchange(self, together: Sequence[MessageRow]) -> Exchange | None:
         return self._exchange(together, again=together[-1].prompt)
 
     def _exchange(self, together: Sequence[MessageRow], *, again: str | None = None) -> Exchange | None:
@@ -217,24 +223,24 @@ class Recovery:
         row, draft = cut
         await self.drafts.cut_off(row, draft)
 
-    async def _find(self, lost: NoticeRow) -> None:
+    async def _find_notice(self, lost: NoticeRow) -> None:
         """Look for a notice that may have been posted."""
         after = discord.utils.time_snowflake(datetime.fromtimestamp(lost.since - LOST_SECONDS, UTC))
         try:
-            message_id = await self.drafts.look_for(lost.thread_id, after, lost.content)
+            message_id = await self.drafts.find_message(lost.thread_id, after, lost.content)
         except RestError as error:
             log.info("an old notice could not be looked for", thread_id=lost.thread_id, reason=str(error))
             message_id = None
         self._context.notices.find(lost, message_id)
 
-    async def _close(self, question: OpenQuestion) -> None:
+    async def _close_question(self, question: OpenQuestion) -> None:
         """Take the buttons off a question of an earlier run."""
         thread_id, message_id = question.thread_id, question.message_id
         became = words.became(self._journal.messages.state(question.exchange_id))
         text = words.with_line(question.content, became)
         try:
             if message_id is None:
-                message_id = await self.drafts.look_for(thread_id, question.exchange_id, question.content)
+                message_id = await self.drafts.find_message(thread_id, question.exchange_id, question.content)
             if message_id is not None:
                 await persist(
                     partial(self._context.rest.edit, thread_id, message_id, text, drop_view=True),
@@ -249,7 +255,7 @@ class Recovery:
         self._journal.questions.settled(question.token)
 
 
-async def _each(items: list[T], work: Callable[[T], Awaitable[None]]) -> None:
+async def _run_all(items: list[T], work: Callable[[T], Awaitable[None]]) -> None:
     """Do `work` for all, and begin some at a time: one that takes long holds up no other.
 
     Nothing is left to a READY that comes meanwhile; what is cut off stays for the next one.

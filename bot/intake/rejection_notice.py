@@ -26,17 +26,17 @@ REMEMBERED = 1000
 @dataclass(slots=True)
 class _Notice:
     post: LiveMessage
-    said: str
+    reason: str
     first: Request
     since: float
     count: int = 0
-    waits: bool = False
+    scheduled: bool = False
 
     def show(self) -> None:
-        self.waits = False
+        self.scheduled = False
         request = self.first
         link = words.link(request.guild_id, request.channel_id, request.message_id)
-        self.post.show(words.turned_away(request.author_id, self.said, self.count, link))
+        self.post.show(words.rejection(request.author_id, self.reason, self.count, link))
 
 
 class RejectionNotices:
@@ -48,22 +48,22 @@ class RejectionNotices:
         self._rest = rest
         self._notices: OrderedDict[tuple[int, int, str], _Notice] = OrderedDict()
 
-    def tell(self, request: Request, said: str) -> bool:
+    def show(self, request: Request, reason: str) -> bool:
         """Say to whoever wrote it why a message was not taken up. Returns whether that is a new notice."""
         loop = asyncio.get_running_loop()
-        key = (request.channel_id, request.author_id, said)
+        key = (request.channel_id, request.author_id, reason)
         notice = self._notices.get(key)
         new = notice is None or loop.time() - notice.since >= NOTICE_SECONDS
         if notice is None or new:
             post = LiveMessage(request.channel_id, pacer=self._pacer, rest=self._rest, nonce=secrets.token_hex(8))
-            notice = self._notices[key] = _Notice(post, said, request, loop.time())
+            notice = self._notices[key] = _Notice(post, reason, request, loop.time())
             self._notices.move_to_end(key)
             if len(self._notices) > REMEMBERED:
                 self._notices.popitem(last=False)
         notice.count += 1
         if new:
             notice.show()
-        elif not notice.waits:
-            notice.waits = True
+        elif not notice.scheduled:
+            notice.scheduled = True
             loop.call_later(COUNT_SECONDS, notice.show)
         return new

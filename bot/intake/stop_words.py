@@ -2,9 +2,9 @@
 
 __all__ = ["means_stop"]
 
-_WISHES = frozenset(("stop", "wait", "halt", "cancel", "abort", "pause"))
+_STOP_WORDS = frozenset(("stop", "wait", "halt", "cancel", "abort", "pause"))
 _PHRASES = ("hold on", "hang on", "one moment", "one second", "one sec")
-_AROUND = frozenset(
+_FILLERS = frozenset(
     (
         *("please", "pls", "plz", "ok", "okay", "hey", "oh", "no", "now", "just", "right"),
         *("it", "that", "this", "here", "there", "for", "a", "bit", "moment", "minute", "second", "sec"),
@@ -12,7 +12,7 @@ _AROUND = frozenset(
 )
 """What such a wish is made of, and what may stand around it."""
 
-_LONGEST = 5
+_MOST_WORDS = 5
 
 
 def means_stop(text: str) -> bool:
@@ -21,4 +21,8 @@ def means_stop(text: str) -> bool:
     for phrase in _PHRASES:
         said = said.replace(phrase, "wait")
     words = said.split()
-    return len(words) <= _LONGEST and not _WISHES.isdisjoint(words) and _WISHES.union(_AROUND).issuperset(words)
+    return (
+        len(words) <= _MOST_WORDS
+        and not _STOP_WORDS.isdisjoint(words)
+        and _STOP_WORDS.union(_FILLERS).issuperset(words)
+    )

@@ -16,7 +16,7 @@ from bot.rest.backoff import ATTEMPTS, Backoff, persist
 from bot.rest.pacer import Bucket, Pacer, Urgency
 from pool.pool import Pool
 
-__all__ = ["OPEN_SECONDS", "NotOpened", "open_for", "open_thread"]
+__all__ = ["OPEN_SECONDS", "NotOpened", "open_thread", "open_thread_for"]
 
 OPEN_SECONDS = 900.0
 """How long a request waits for its thread: Discord has been seen to ask for almost five minutes, more than once."""
@@ -31,7 +31,7 @@ class NotOpened(Exception):
     """There will be no thread for a request; the text says why, for people."""
 
 
-async def open_for(exchange: Exchange, *, context: ExchangeContext, pool: Pool) -> None:
+async def open_thread_for(exchange: Exchange, *, context: ExchangeContext, pool: Pool) -> None:
     """Open the thread that an exchange needs, or let it go on in its channel. Raises `Gone` as `open_thread`."""
     request = exchange.request
     await context.stale_messages.settled(exchange.message_ids)
@@ -44,14 +44,14 @@ async def open_for(exchange: Exchange, *, context: ExchangeContext, pool: Pool) 
             rest=rest,
             auto_archive_minutes=minutes,
             redact=redact,
-            named=lambda name: context.thread_names.opened(request.thread_id, name),
+            on_named=lambda name: context.thread_names.opened(request.thread_id, name),
         )
     except NotOpened as error:
         log.warning("a thread could not be opened", message_id=request.message_id, reason=str(error))
-        _stay(exchange, str(error), context=context, pool=pool)
+        _answer_in_channel(exchange, str(error), context=context, pool=pool)
 
 
-def _stay(exchange: Exchange, reason: str, *, context: ExchangeContext, pool: Pool) -> None:
+def _answer_in_channel(exchange: Exchange, reason: str, *, context: ExchangeContext, pool: Pool) -> None:
     """Let a request that gets no thread wait for its turn in the conversation of its channel."""
     agents, channel_id, thread_id = context.agents, exchange.request.channel_id, exchange.request.thread_id
     conversation = pool.conversation(thread_id)
@@ -74,24 +74,24 @@ async def open_thread(
     rest: DiscordApi,
     auto_archive_minutes: int,
     redact: Callable[[str], str] = str,
-    named: Callable[[str], None] = lambda _name: None,
+    on_named: Callable[[str], None] = lambda _name: None,
 ) -> None:
-    """Open the thread of a request and put its author into it. `named` learns each name before it is tried.
+    """Open the thread of a request and put its author into it. `on_named` learns each name before it is tried.
 
     `redact` takes secrets out of its name, which more people see than the request. Raises `NotOpened`, and `Gone` where
     the request's message is no longer there.
     """
     request = exchange.request
     visible = asyncio.get_running_loop().call_later(VISIBLE_SECONDS, exchange.show_waiting)
-    opening = _Opening(request, pacer=pacer, rest=rest, auto_archive_minutes=auto_archive_minutes)
+    opening = _ThreadOpening(request, pacer=pacer, rest=rest, auto_archive_minutes=auto_archive_minutes)
     name = name_for(request, redact)
     try:
         try:
-            named(name)
+            on_named(name)
             await opening.open(name)
         except ContentRefused as error:
             log.info("a thread gets another name", message_id=request.message_id, reason=str(error))
-            named(NEUTRAL)
+            on_named(NEUTRAL)
             await opening.open(NEUTRAL)
     except Gone:
         raise
@@ -111,7 +111,7 @@ async def open_thread(
         log.warning("a person could not be added to their thread", thread_id=request.thread_id, reason=str(error))
 
 
-class _Opening:
+class _ThreadOpening:
     """The tries at opening one thread. An outage is waited out; a Discord that answers has so much time."""
 
     def __init__(self, request: Request, *, pacer: Pacer, rest: DiscordApi, auto_archive_minutes: int) -> None:
@@ -119,7 +119,7 @@ class _Opening:
         self._pacer = pacer
         self._rest = rest
         self._minutes = auto_archive_minutes
-        self._looked = asyncio.get_running_loop().time()
+        self._failed_at = asyncio.get_running_loop().time()
         self._heard = pacer.heard
         self._refused = 0.0
         """Seconds in which Discord has answered, but has opened no thread."""
@@ -144,10 +144,10 @@ class _Opening:
             )
         except TryLater as error:
             if not error.seconds:
-                await self._ask_for_the_message()
+                await self._check_message()
             raise
 
-    async def _ask_for_the_message(self) -> None:
+    async def _check_message(self) -> None:
         """Make another call: without one, a Discord that only opens no threads looks like an outage. Raises `Gone`."""
         with suppress(TryLater, PermanentError):
             await self._rest.message(self._request.channel_id, self._request.message_id)
@@ -156,8 +156,8 @@ class _Opening:
         log.info("a thread cannot be opened yet", message_id=self._request.message_id, reason=str(error))
         now, heard = asyncio.get_running_loop().time(), self._pacer.heard
         if error.seconds or heard > self._heard:
-            self._refused += now - self._looked
-        self._looked, self._heard = now, heard
+            self._refused += now - self._failed_at
+        self._failed_at, self._heard = now, heard
         if self._refused + wait > OPEN_SECONDS:
             minutes = self._refused / 60
             raise NotOpened(f"Discord has refused for {minutes:.0f} minutes: {error}" if minutes >= 1 else str(error))

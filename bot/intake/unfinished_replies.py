@@ -10,8 +10,7 @@ from bot.reply.reply import Reply
 from bot.rest.api import DiscordApi, OwnMessage, RestError
 from bot.rest.backoff import Backoff, persist
 from bot.rest.pacer import Pacer, Urgency
-from pool.journal.journal import Journal, MessageRow
-from pool.journal.journal import SentPage as JournaledPost
+from pool.journal.journal import Journal, MessageRow, SentPage
 from pool.journal.trailers import FIRST_TRAILER, Trailer
 
 __all__ = ["UnfinishedReplies"]
@@ -33,13 +32,13 @@ class UnfinishedReplies:
         posts = self._journal.sent_pages.of(row.message_id)
         postscripts = self._journal.trailers.of(row.message_id)
         try:
-            found = await self._find(channel_id, row.message_id, posts, postscripts)
+            found = await self._find_messages(channel_id, row.message_id, posts, postscripts)
         except RestError as error:
             log.warning("a thread cannot be read", thread_id=row.thread_id, reason=str(error))
             found = {post.number: post.message_id for post in posts}
         owed = {number: each for number, each in postscripts.items() if found.get(number) is None}
         pages = self._journal.messages.pages(row.message_id)
-        reply.restore(channel_id, pages, _posted(posts, found, pages), owed)
+        reply.restore(channel_id, pages, _page_states(posts, found, pages), owed)
 
     async def cut_off(self, row: MessageRow, reply: Reply) -> None:
         """Say below what stands of a reply that it was cut off, and take its Stop button away.
@@ -53,7 +52,7 @@ class UnfinishedReplies:
         except RestError as error:
             log.warning("a thread cannot be read", thread_id=row.thread_id, reason=str(error))
             own = []
-        found = [_draft(post, own, known) for post in posts]
+        found = [_find_draft(post, own, known) for post in posts]
         while found and found[-1] is None:
             found.pop()
         if not found:
@@ -66,7 +65,7 @@ class UnfinishedReplies:
         ]
         reply.restore(row.thread_id, words.cut_off(pages), posted, {})
 
-    async def look_for(
+    async def find_message(
         self,
         channel_id: int,
         after: int,
@@ -91,11 +90,11 @@ class UnfinishedReplies:
             patience=Backoff(),
         )
 
-    async def _find(
+    async def _find_messages(
         self,
         channel_id: int,
         after: int,
-        posts: Iterable[JournaledPost],
+        posts: Iterable[SentPage],
         postscripts: Mapping[int, Trailer],
     ) -> dict[int, int | None]:
         """Return a reply's messages by number; one whose sending was not confirmed is looked for in the thread."""
@@ -106,12 +105,12 @@ class UnfinishedReplies:
                 # Files have no words; those that were refused have been replaced by some.
                 owed = None if post.content else postscripts.get(post.number)
                 files = None if owed is None else tuple(file.name for file in owed.files)
-                message_id = await self.look_for(channel_id, after, post.content, files, found.values())
+                message_id = await self.find_message(channel_id, after, post.content, files, found.values())
             found[post.number] = message_id
         return found
 
 
-def _draft(post: JournaledPost, own: Iterable[OwnMessage], known: Collection[int]) -> OwnMessage | None:
+def _find_draft(post: SentPage, own: Iterable[OwnMessage], known: Collection[int]) -> OwnMessage | None:
     """Return a page's message as it stands; one whose sending was not confirmed is known by its text."""
     if post.message_id is not None:
         return next((each for each in own if each.message_id == post.message_id), None)
@@ -119,7 +118,7 @@ def _draft(post: JournaledPost, own: Iterable[OwnMessage], known: Collection[int
     return next((each for each in alike if each.message_id not in known), None)
 
 
-def _posted(posts: Iterable[JournaledPost], found: Mapping[int, int | None], pages: Sequence[str]) -> list[PageState]:
+def _page_states(posts: Iterable[SentPage], found: Mapping[int, int | None], pages: Sequence[str]) -> list[PageState]:
     """Return what is known of the messages of pages. A page was shown to its end before anything behind it was sent."""
     last = max(found, default=0)
     shown = [page if number < last else "" for number, page in enumerate(pages)]

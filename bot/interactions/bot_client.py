@@ -16,25 +16,25 @@ from pool.pool import Pool
 
 from .cards import Cards
 
-__all__ = ["BotClient", "Entrance", "Interaction", "Interrupted", "admitted"]
+__all__ = ["BotClient", "Interaction", "InterruptedTurns", "RequestQueue", "admit"]
 
 NO_CONVERSATION = "There is no conversation here. Mention me in a channel, and I open a thread for it."
 
 
-class Interrupted(Protocol):
+class InterruptedTurns(Protocol):
     """The turns that the bot's end has interrupted."""
 
     def decide(self, thread_id: int, message_id: int, *, retry: bool, by: int) -> str:
         """Send a prompt again, or leave it; return what to say of that."""
 
 
-class Entrance(Protocol):
+class RequestQueue(Protocol):
     """Where every request becomes work."""
 
-    def take(self, request: Request, place: Place) -> object | None:
+    def enqueue(self, request: Request, place: Place) -> object | None:
         """Write a request down, and put it into its thread's inbox; None where it was taken before.
 
-        Raises `Unwritable`.
+        Raises `JournalUnwritable`.
         """
 
 
@@ -49,15 +49,15 @@ class BotClient(discord.Client):
     cards: Cards
     notices: Notices
     redact: Redactor
-    interruptions: Interrupted
-    intake: Entrance
+    interruptions: InterruptedTurns
+    intake: RequestQueue
 
 
 Interaction: TypeAlias = discord.Interaction[BotClient]
 """A press, a choice or a form that was sent."""
 
 
-async def admitted(interaction: discord.Interaction[BotClient], right: Right) -> bool:
+async def admit(interaction: discord.Interaction[BotClient], right: Right) -> bool:
     """Ask the gate about a command, then whether there is a conversation at all; what stands in the way is said."""
     client, thread_id = interaction.client, interaction.channel_id or 0
     if not await client.admission.admit(interaction, right, asker_id=client.journal.threads.asker(thread_id)):

@@ -23,22 +23,22 @@ from pool.journal.journal import Journal
 
 from .components import view_of
 
-__all__ = ["Card", "Cards", "Where"]
+__all__ = ["Card", "Cards", "QuestionOrigin"]
 
-MISSED = 10
+MOST_UNANSWERED = 10
 """Unanswered questions of a thread that its agent is told of with the next prompt."""
 
-VISITS = 1000
+MOST_PAGES = 1000
 """Pages that were to be visited and are remembered, in all threads; of more the oldest are forgotten."""
 
-ANSWERED = 1000
+MOST_ANSWERED = 1000
 """Questions that were answered and are remembered, for whoever presses a moment later."""
 
 Item = discord.ui.Item[Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Where:
+class QuestionOrigin:
     """The thread of a question, the exchange in which it was asked, and who wrote that exchange's message."""
 
     channel_id: int
@@ -49,15 +49,15 @@ class Where:
 class Card(ABC):
     """One open question and its message. `token` names it in the buttons; nobody can guess it."""
 
-    lead = ""
+    heading = ""
     """How the message begins."""
 
-    def __init__(self, questions: OpenQuestions, request_id: RequestId, where: Where) -> None:
+    def __init__(self, questions: OpenQuestions, request_id: RequestId, where: QuestionOrigin) -> None:
         """`Cards.open` posts it; it is answered through `questions`."""
         self.token = secrets.token_hex(8)
         self.questions = questions
         self.request_id = request_id
-        self.where = where
+        self.origin = where
         self.mentions = NOBODY
         self.number: int | None = None
         """Its number, where several are open."""
@@ -99,7 +99,7 @@ class Card(ABC):
     def content(self) -> str:
         """What the message says while the question is open."""
         number = f"**{self.number}.** " if self.number is not None else ""
-        lines = [f"{self.mentions} {number}**{self.lead}** {self.text}", *(f"-# {note}" for note in self.notes)]
+        lines = [f"{self.mentions} {number}**{self.heading}** {self.text}", *(f"-# {note}" for note in self.notes)]
         return "\n".join(lines)
 
     def view(self) -> discord.ui.View:
@@ -114,7 +114,7 @@ class Card(ABC):
 
     # ---- how it ends
 
-    def settle(self, line: str, *, here: bool = True) -> str:
+    def mark_answered(self, line: str, *, here: bool = True) -> str:
         """Take note that a person has answered; return what the message says then.
 
         `here`: the caller makes it say so, by `answer_press`.
@@ -147,13 +147,13 @@ class Cards:
         pacer: Pacer,
         rest: DiscordApi,
         permission: Callable[[int], Permission] = lambda _: "ask",
-        whom: Callable[[int], Mentions] = lambda asker_id: Mentions((asker_id,)),
+        recipients: Callable[[int], Mentions] = lambda asker_id: Mentions((asker_id,)),
         in_turn: Callable[[int, Callable[[], None]], None] = lambda _exchange_id, post: post(),
         audit: Audit | None = None,
     ) -> None:
         """Start with none.
 
-        `permission` is what the configuration says of a thread, `whom` who may answer the agent of an asker.
+        `permission` is what the configuration says of a thread, `recipients` who may answer the agent of an asker.
         `in_turn` posts a question in its place among the replies, see `ReplyOrder.in_turn`. `audit` is where it is
         written down what became of each.
         """
@@ -162,12 +162,12 @@ class Cards:
         self._journal = journal
         self._pacer = pacer
         self._rest = rest
-        self._whom = whom
+        self._recipients = recipients
         self._in_turn = in_turn
         self._open: dict[str, Card] = {}
         self._left = {each.token: each.exchange_id for each in journal.questions.all()}
         self._missed: dict[int, list[str]] = {}
-        self._answered: deque[str] = deque(maxlen=ANSWERED)
+        self._answered: deque[str] = deque(maxlen=MOST_ANSWERED)
         self._visits: OrderedDict[tuple[int, str], Callable[[], None]] = OrderedDict()
         self.answered = 0
         """How many a person has answered."""
@@ -178,8 +178,8 @@ class Cards:
 
     def open(self, card: Card) -> None:
         """Post a question."""
-        where = card.where
-        card.mentions = self._whom(where.asker_id)
+        where = card.origin
+        card.mentions = self._recipients(where.asker_id)
         card.on_closed = self._forget
         card.post = self._post(
             card,
@@ -209,25 +209,25 @@ class Cards:
 
     def remind(self, card: Card, seconds_left: float) -> None:
         """Ping those who may answer once more, with a link to the question; it is closed in `seconds_left`."""
-        place = self._journal.threads.place(card.where.channel_id)
+        place = self._journal.threads.place(card.origin.channel_id)
         guild_id = place[0] if place is not None else None
         if card.message_id is not None:
-            text = words.reminder(card.title, guild_id, card.where.channel_id, card.message_id, seconds_left)
+            text = words.reminder(card.title, guild_id, card.origin.channel_id, card.message_id, seconds_left)
             self._post(card, nonce=secrets.token_hex(8)).show(f"{card.mentions} {text}")
 
-    def visit(self, thread_id: int, elicitation_id: str, on_completed: Callable[[], None]) -> None:
+    def remember_page(self, thread_id: int, elicitation_id: str, on_completed: Callable[[], None]) -> None:
         """Remember a page that somebody is to visit, for as long as the agent may say that this has been done."""
         self._visits[thread_id, elicitation_id] = on_completed
-        if len(self._visits) > VISITS:
+        if len(self._visits) > MOST_PAGES:
             self._visits.popitem(last=False)
 
-    def completed(self, thread_id: int, elicitation_id: str) -> None:
+    def page_completed(self, thread_id: int, elicitation_id: str) -> None:
         """Say on a page's card that the visit has come to something, also after its turn; of an unknown one nothing."""
         on_completed = self._visits.pop((thread_id, elicitation_id), None)
         if on_completed is not None:
             on_completed()
 
-    def became(self, token: str) -> str:
+    def closed_reason(self, token: str) -> str:
         """Say of a question that is not open what has become of its turn, also of one that an earlier run has left."""
         if self.is_answered(token):
             return words.ANSWERED
@@ -236,25 +236,25 @@ class Cards:
 
     # ---- questions that nobody has answered, to be told with the next prompt
 
-    def missed(self, card: Card, why: str) -> None:
+    def note_unanswered(self, card: Card, why: str) -> None:
         """Take note of a question that was ended without an answer."""
-        self.audit.record("denied", f"{why}: {card.title}", user_id=None, thread_id=card.where.channel_id)
-        missed = self._missed.setdefault(card.where.channel_id, [])
+        self.audit.record("denied", f"{why}: {card.title}", user_id=None, thread_id=card.origin.channel_id)
+        missed = self._missed.setdefault(card.origin.channel_id, [])
         missed.append(f"{card.title}: {why}")
-        del missed[:-MISSED]
+        del missed[:-MOST_UNANSWERED]
 
-    def take_missed(self, thread_id: int) -> list[str]:
+    def take_unanswered(self, thread_id: int) -> list[str]:
         """Return, once, what nobody has answered in a thread, and why."""
         return self._missed.pop(thread_id, [])
 
     # ----
 
     def _post(self, card: Card, **options: Any) -> LiveMessage:
-        channel_id = card.where.channel_id
+        channel_id = card.origin.channel_id
         return LiveMessage(channel_id, pacer=self._pacer, rest=self._rest, mention=card.mentions, **options)
 
     def _first(self, card: Card, content: str) -> None:
-        where = card.where
+        where = card.origin
         self._journal.questions.asked(
             card.token, thread_id=where.channel_id, exchange_id=where.exchange_id, content=content
         )

@@ -17,12 +17,12 @@ from pool.journal.journal import JournalUnwritable
 from .bot_client import Interaction
 from .components import Button, view_of
 
-__all__ = ["GoOnButton", "show_preempted"]
+__all__ = ["ContinueButton", "show_preempted"]
 
 log = structlog.stdlib.get_logger("bot")
 
 
-class GoOnButton(Button, template=r"threadline:go_on:(?P<thread_id>[0-9]{1,20})"):
+class ContinueButton(Button, template=r"threadline:go_on:(?P<thread_id>[0-9]{1,20})"):
     """Let the agent of a thread go on."""
 
     thread_id: int
@@ -30,7 +30,7 @@ class GoOnButton(Button, template=r"threadline:go_on:(?P<thread_id>[0-9]{1,20})"
     async def handle(self, interaction: Interaction) -> None:
         """Take the press up as a message, and take the button away."""
         client, notice, user = interaction.client, interaction.message, interaction.user
-        if notice is None or not await client.admission.admit_button(interaction, self.thread_id, Right.GO_ON):
+        if notice is None or not await client.admission.admit_button(interaction, self.thread_id, Right.CONTINUE):
             return
         bound = client.pool.bound(self.thread_id, user.id)
         if bound is not None:
@@ -39,7 +39,7 @@ class GoOnButton(Button, template=r"threadline:go_on:(?P<thread_id>[0-9]{1,20})"
         request = Request(notice.id, self.thread_id, self.thread_id, user.id, words.GO_ON)
         place = client.admission.place(interaction.guild, interaction.channel)
         try:
-            new = client.intake.take(request, place)
+            new = client.intake.enqueue(request, place)
         except JournalUnwritable:
             await interaction.response.send_message(words.NOT_DONE, ephemeral=True)
             return
@@ -55,6 +55,6 @@ def show_preempted(notices: Notices, thread_id: int) -> None:
 
     def view() -> discord.ui.View:
         button = discord.ui.Button[discord.ui.View](label="Continue", style=discord.ButtonStyle.success)
-        return view_of(GoOnButton(button, thread_id=thread_id))
+        return view_of(ContinueButton(button, thread_id=thread_id))
 
     notices.show(thread_id, MADE_WAY, words.MADE_WAY, view)

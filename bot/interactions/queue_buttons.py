@@ -17,7 +17,17 @@ from pool.exchange import Exchange
 from .bot_client import Interaction
 from .components import Button, Menu, view_of
 
-__all__ = ["NOTHING", "DropMenu", "QueueButton", "drop_held", "drop_menu", "jump", "may_drop", "queue_view", "snippet"]
+__all__ = [
+    "NOTHING_WAITING",
+    "DropMenu",
+    "QueueButton",
+    "drop_held",
+    "drop_menu",
+    "may_drop",
+    "queue_view",
+    "send_now",
+    "snippet",
+]
 
 SNIPPET = 60
 """Characters shown of each."""
@@ -25,7 +35,7 @@ SNIPPET = 60
 SLICE = 50
 """Messages that are dropped at once, before others have their turn."""
 
-NOTHING = "Nothing is waiting."
+NOTHING_WAITING = "Nothing is waiting."
 
 log = structlog.stdlib.get_logger("bot")
 
@@ -51,9 +61,9 @@ class QueueButton(
             return
         conversation = client.pool.conversation(self.thread_id)
         if conversation is None or not conversation.queue:
-            await interaction.response.edit_message(content=f"-# {NOTHING}", view=None)
+            await interaction.response.edit_message(content=f"-# {NOTHING_WAITING}", view=None)
         elif self.action == "now":
-            await interaction.response.send_message(jump(conversation, self.first, interaction), ephemeral=True)
+            await interaction.response.send_message(send_now(conversation, self.first, interaction), ephemeral=True)
         else:
             told, rest = _drop(interaction, conversation, conversation.queue)
             await interaction.response.send_message(told, ephemeral=True)
@@ -74,7 +84,9 @@ class DropMenu(Menu, template=r"threadline:drop_some:(?P<thread_id>[0-9]{1,20})"
         chosen = {int(value) for value in self.item.values if value.isdecimal()}
         waiting = conversation.queue if conversation is not None else ()
         found = [exchange for exchange in waiting if not chosen.isdisjoint(exchange.message_ids)]
-        told, _ = _drop(interaction, conversation, found) if conversation is not None and found else (NOTHING, ())
+        told, _ = (
+            _drop(interaction, conversation, found) if conversation is not None and found else (NOTHING_WAITING, ())
+        )
         await interaction.response.edit_message(content=told, view=None)
 
 
@@ -94,7 +106,7 @@ def drop_menu(thread_id: int, options: list[discord.SelectOption]) -> discord.ui
     return view_of(DropMenu(menu, thread_id=thread_id))
 
 
-def jump(conversation: Conversation | None, message_id: int, interaction: discord.Interaction[Any]) -> str:
+def send_now(conversation: Conversation | None, message_id: int, interaction: discord.Interaction[Any]) -> str:
     """Let a message go before all others, if it waits; say what was done."""
     waiting = conversation.queue if conversation is not None else ()
     exchange = next((each for each in waiting if message_id in each.message_ids), None)

@@ -16,7 +16,7 @@ from .components import Button, view_of
 from .queue_buttons import drop_held
 from .stop_button import stop_button
 
-__all__ = ["HeldButton", "InterruptedButton", "KeepButton", "held_view", "interrupted_view", "warning_view"]
+__all__ = ["HeldButton", "InterruptedButton", "KeepGoingButton", "held_view", "interrupted_view", "warning_view"]
 
 _STYLES = {
     "continue": ("Continue", discord.ButtonStyle.success),
@@ -46,7 +46,7 @@ class HeldButton(Button, template=r"threadline:(?P<action>continue|drop):(?P<thr
     async def handle(self, interaction: Interaction) -> None:
         """Do it, if it can still be done, and take the buttons away."""
         client, by, notice = interaction.client, interaction.user.id, interaction.message
-        right = Right.TALK if self.action == "drop" else Right.GO_ON  # To drop is judged message by message.
+        right = Right.TALK if self.action == "drop" else Right.CONTINUE  # To drop is judged message by message.
         if notice is None or not await client.admission.admit_button(interaction, self.thread_id, right):
             return
         conversation = client.pool.conversation(self.thread_id)
@@ -62,14 +62,14 @@ class HeldButton(Button, template=r"threadline:(?P<action>continue|drop):(?P<thr
             await answer_press(interaction, told, post)
 
 
-class KeepButton(Button, template=r"threadline:keep:(?P<thread_id>[0-9]{1,20})"):
+class KeepGoingButton(Button, template=r"threadline:keep:(?P<thread_id>[0-9]{1,20})"):
     """Let what runs in a thread go on."""
 
     thread_id: int
 
     async def handle(self, interaction: Interaction) -> None:
         """Take the buttons away. The notice goes with the turn."""
-        if await interaction.client.admission.admit_button(interaction, self.thread_id, Right.GO_ON):
+        if await interaction.client.admission.admit_button(interaction, self.thread_id, Right.CONTINUE):
             told = f"-# <@{interaction.user.id}> lets it go on."
             await interaction.response.edit_message(content=told, view=None)
 
@@ -85,7 +85,7 @@ class InterruptedButton(Button, template=r"threadline:(?P<action>retry|skip):(?P
         """Do it, if nobody has, and take the buttons away."""
         client = interaction.client
         retry = self.action == "retry"
-        right = Right.GO_ON if retry else Right.STOP
+        right = Right.CONTINUE if retry else Right.STOP
         if not await client.admission.admit_button(interaction, interaction.channel_id or 0, right):
             return
         try:
@@ -105,7 +105,7 @@ def held_view(thread_id: int) -> discord.ui.View:
 
 def warning_view(thread_id: int, message_id: int) -> discord.ui.View:
     """Make the buttons below a word about the running turn that answers a message."""
-    return view_of(KeepButton(_button("keep"), thread_id=thread_id), stop_button(thread_id, message_id))
+    return view_of(KeepGoingButton(_button("keep"), thread_id=thread_id), stop_button(thread_id, message_id))
 
 
 def interrupted_view(message_id: int) -> discord.ui.View:

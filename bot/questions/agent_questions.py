@@ -16,7 +16,7 @@ from acp import (
 )
 from acp.jsonrpc import RequestId
 from acp.schema import ToolCallUpdate
-from bot.interactions.cards import Cards, Where
+from bot.interactions.cards import Cards, QuestionOrigin
 from bot.text.redaction import Redactor, redact_value
 
 from .broker import QuestionBroker
@@ -36,12 +36,12 @@ class AgentQuestions:
         self._out_of_turn: tuple[OpenQuestions, QuestionBroker] | None = None
 
     def begin_turn(
-        self, turn: Turn, where: Where, *, directories: Sequence[Path], add_line: Callable[[str], None]
+        self, turn: Turn, where: QuestionOrigin, *, directories: Sequence[Path], add_line: Callable[[str], None]
     ) -> None:
         """Take the questions of a turn from now on. `add_line` adds a line to the reply."""
         self._in_turn = QuestionBroker(self._cards, turn, where, directories=directories, tell=add_line)
 
-    def take(self, event: Event, where: Where, complete: Callable[[ToolCallUpdate], ToolCallUpdate]) -> bool:
+    def take(self, event: Event, where: QuestionOrigin, complete: Callable[[ToolCallUpdate], ToolCallUpdate]) -> bool:
         """Ask what an event of the turn asks, or close what it takes back; return whether it was about a question.
 
         `complete` returns all that is known of a tool call.
@@ -49,7 +49,7 @@ class AgentQuestions:
         broker = self._in_turn
         match event:
             case ElicitationCompleted(elicitation_id):
-                self._cards.completed(where.channel_id, elicitation_id)
+                self._cards.page_completed(where.channel_id, elicitation_id)
             case _ if broker is None:
                 return False
             case Question():
@@ -74,7 +74,7 @@ class AgentQuestions:
         if self._in_turn is not None:
             self._in_turn.close("no longer open: the turn has ended")
 
-    def take_out_of_turn(self, event: OutOfTurnEvent, questions: OpenQuestions, where: Where) -> None:
+    def take_out_of_turn(self, event: OutOfTurnEvent, questions: OpenQuestions, where: QuestionOrigin) -> None:
         """Ask, or say on its card what came of it. What the agent has taken back by now is not asked."""
         if self._out_of_turn is None or self._out_of_turn[0] is not questions:  # Another agent has its own questions.
             broker = QuestionBroker(self._cards, questions, where, tell=lambda line: self._tell(where.channel_id, line))
@@ -87,7 +87,7 @@ class AgentQuestions:
             case Withdrawn(request_id):
                 broker.close("no longer open: nobody waits for it any more", request_id)
             case ElicitationCompleted(elicitation_id):
-                self._cards.completed(where.channel_id, elicitation_id)
+                self._cards.page_completed(where.channel_id, elicitation_id)
 
     def remind(self, request_id: RequestId, seconds_left: float) -> None:
         """Ping those who may answer once more."""

@@ -2,7 +2,7 @@
 
     ask           every question goes to a person
     allow_reads   reading and searching inside the session's directories is allowed, the rest is asked
-    allow_all     everything is allowed once, but for what would give the agent more power
+    allow_all     everything is allowed once, but for what would give the agent more why_sensitive
     deny          everything is rejected
 
 In doubt a person is asked: about what does not say what it does, about leaving a mode, about files that change what an
@@ -25,11 +25,11 @@ from acp.schema import Diff, OtherToolContent, TextBlock, ToolCallUpdate, ToolCo
 from bot.config.values import Permission
 from bot.render.tool_calls import FORGOTTEN
 
-from .tool_description import outweighs
+from .tool_description import exceeds
 
-__all__ = ["POWER", "Allow", "AskPerson", "Decision", "Deny", "decide"]
+__all__ = ["SENSITIVE", "Allow", "AskPerson", "Decision", "Deny", "decide"]
 
-POWER = frozenset({
+SENSITIVE = frozenset({
     # directories: settings, hooks, commands and servers of agents, and what tools run by themselves
     *(".agents", ".claude", ".codex", ".config", ".continue", ".crush", ".cursor", ".devcontainer", ".fast-agent"),
     *(".gemini", ".git", ".goose", ".husky", ".idea", ".kimi", ".kiro", ".opencode", ".qwen", ".roo", ".ssh"),
@@ -42,7 +42,7 @@ POWER = frozenset({
 })  # fmt: skip
 """Names, in lower case, of files and directories that change what an agent may do or what runs without it."""
 
-WRITERS = {
+SENSITIVE_COMMANDS = {
     "git": ("config", "-c", "--config-env", "clone -c", "clone --config", "submodule add", "lfs install"),
     "gh": ("auth setup-git",),
     "direnv": ("allow",),
@@ -56,11 +56,11 @@ WRITERS = {
 }
 """Programs, and what makes each write such a file without naming it, or do for once what such a file says."""
 
-LONGEST = 4096
-MOST = 200
+LONGEST_PATH = 4096
+MOST_LOOKUPS = 200
 """Characters of a path, and paths or programs of one call, that are looked up; beyond them a person is asked."""
 
-LOOKED_THROUGH = 1_000_000
+LONGEST_INPUT = 1_000_000
 """Characters of a call's input that are looked through for names; it takes some tenths of a second."""
 
 TOO_LONG = "it is too long to be looked through"
@@ -77,14 +77,14 @@ _EXPANDED = re.compile(r"[${}`]")
 """What a shell or a glob makes another path of."""
 
 _COMMAND_KEY = re.compile(r"command|cmd|^(?:script|args|argv)$", re.IGNORECASE)
-_NAMED = re.compile(rf"(?<![\w.-])(?:{'|'.join(map(re.escape, sorted(POWER)))})(?![\w-])", re.IGNORECASE)
+_NAMED = re.compile(rf"(?<![\w.-])(?:{'|'.join(map(re.escape, sorted(SENSITIVE)))})(?![\w-])", re.IGNORECASE)
 
 
 _QUOTING = str.maketrans("", "", "\"'\\")
 _APART = re.compile(r"[\s;|&()<>`$={}]+")
 """What a shell takes out of a word, and what ends one."""
 
-_PROGRAM = re.compile(rf"git_config_|(?<![\w-])(?:{'|'.join(sorted(WRITERS))})(?![\w-])", re.IGNORECASE)
+_PROGRAM = re.compile(rf"git_config_|(?<![\w-])(?:{'|'.join(sorted(SENSITIVE_COMMANDS))})(?![\w-])", re.IGNORECASE)
 _REACH = 1000
 """Characters behind a program's name that are looked at."""
 
@@ -133,16 +133,16 @@ def _why_ask(permission: Permission, call: ToolCallUpdate, directories: Sequence
     if call.raw_input == FORGOTTEN:
         return "not all of what it does is known any more"
     unknown = [part for part in call.content or () if isinstance(part, OtherToolContent)]
-    if outweighs((call.raw_input, unknown), 2 * LOOKED_THROUGH):  # Very many parts: to find their texts takes long.
+    if exceeds((call.raw_input, unknown), 2 * LONGEST_INPUT):  # Very many parts: to find their texts takes long.
         return TOO_LONG
     inputs = [*_leaves(call.raw_input), *_leaves([part.model_dump() for part in unknown])]
-    if sum(len(text) for _, text in inputs) > LOOKED_THROUGH:
+    if sum(len(text) for _, text in inputs) > LONGEST_INPUT:
         return TOO_LONG
-    told = _Told(call, inputs)
-    return told.no_plain_read(directories) if permission == "allow_reads" else told.power(directories)
+    facts = _CallFacts(call, inputs)
+    return facts.why_not_read(directories) if permission == "allow_reads" else facts.why_sensitive(directories)
 
 
-class _Told:
+class _CallFacts:
     """What a tool call says of itself."""
 
     def __init__(self, call: ToolCallUpdate, inputs: Sequence[tuple[str, str]]) -> None:
@@ -156,25 +156,25 @@ class _Told:
             if isinstance(part, ToolContent) and isinstance(part.content, TextBlock)
         ]
         self._text = "\n".join(texts)
-        """As one, for a program and what it is told may stand apart."""
+        """As one, for a program and what it is facts may stand apart."""
         self._keys = "\n;\n".join({key for key, _ in inputs})
         self._places = [location.path for location in call.locations or ()]
         self._places += [part.path for part in call.content or () if isinstance(part, Diff)]
         self._places += [text for key, text in inputs if _PLACE_KEY.search(key) or _PLACE.match(text.strip())]
-        self._words = {text for _, text in inputs if len(text) <= LONGEST and not re.search(r"\s", text)}
+        self._words = {text for _, text in inputs if len(text) <= LONGEST_PATH and not re.search(r"\s", text)}
         self._words.difference_update(self._places)
 
-    def no_plain_read(self, directories: Sequence[Path]) -> str | None:
+    def why_not_read(self, directories: Sequence[Path]) -> str | None:
         """Say why this is more than reading inside `directories`; None: it is not."""
         if self._kind not in _READS or self._has_diff or self._has_command:
             return "only reading and searching is allowed unasked"
         if not self._places:
             return "it does not say what it reads"
-        if not _look_up(self._places, directories, _inside):
+        if not _all_places(self._places, directories, _is_inside):
             return "not all of it lies in the session's directories"
         return None
 
-    def power(self, directories: Sequence[Path]) -> str | None:
+    def why_sensitive(self, directories: Sequence[Path]) -> str | None:
         """Say why a person must see this although everything is allowed; None: nobody must."""
         if self._kind == "switch_mode":
             return "it changes the mode in which the agent works"
@@ -184,43 +184,49 @@ class _Told:
             return None
         if not self._places and (self._kind in _CHANGES or not self._text.strip()):
             return "it does not say what it changes"
-        # A command is searched for the names; a change is told by its places, and its text may well speak of them.
+        # A command is searched for the names; a change is judged by its places, as its text may mention them.
         searched = f"{self._text}\n;\n{self._keys}" if self._kind not in _CHANGES or self._has_command else ""
-        if len(searched) > 2 * LOOKED_THROUGH:  # The title, and texts beside the input.
+        if len(searched) > 2 * LONGEST_INPUT:  # The title, and texts beside the input.
             return TOO_LONG
-        by_name = _speaks_of_power(searched) or any(not POWER.isdisjoint(_names(word)) for word in self._words)
-        if by_name or not _look_up(self._places, directories, _powerless):
+        by_name = _mentions_sensitive(searched) or any(
+            not SENSITIVE.isdisjoint(_path_parts(word)) for word in self._words
+        )
+        if by_name or not _all_places(self._places, directories, _is_not_sensitive):
             return "it may change a file that says what the agent may do"
         return None
 
 
-def _speaks_of_power(text: str) -> bool:
+def _mentions_sensitive(text: str) -> bool:
     bare = text.translate(_QUOTING)
-    return any(map(_names_power, {text, bare})) or _writes_power(bare)
+    return any(map(_names_sensitive, {text, bare})) or _writes_sensitive(bare)
 
 
-def _names_power(text: str) -> bool:
+def _names_sensitive(text: str) -> bool:
     folded = text.casefold()  # Mostly none of them is there, and this is much faster than the pattern.
-    return any(name in folded for name in POWER) and _NAMED.search(text) is not None
+    return any(name in folded for name in SENSITIVE) and _NAMED.search(text) is not None
 
 
-def _writes_power(text: str) -> bool:
+def _writes_sensitive(text: str) -> bool:
     for count, program in enumerate(_PROGRAM.finditer(text)):
-        ways = WRITERS.get(program[0].casefold())
-        if ways is None or count == MOST or _goes(ways, _APART.split(text[program.start() : program.end() + _REACH])):
+        ways = SENSITIVE_COMMANDS.get(program[0].casefold())
+        if (
+            ways is None
+            or count == MOST_LOOKUPS
+            or _matches_command(ways, _APART.split(text[program.start() : program.end() + _REACH]))
+        ):
             return True
     return False
 
 
-def _goes(ways: Sequence[str], words: Sequence[str]) -> bool:
-    """Whether a program is told one of `ways`; a word behind an option may be its value, or the subcommand."""
+def _matches_command(ways: Sequence[str], words: Sequence[str]) -> bool:
+    """Whether a program is facts one of `ways`; a word behind an option may be its value, or the subcommand."""
     subcommand = ""
     for before, word in pairwise(words):
-        told = word if word.startswith("-") else word.casefold()
-        if f"{subcommand} {told}".lstrip() in ways:
+        facts = word if word.startswith("-") else word.casefold()
+        if f"{subcommand} {facts}".lstrip() in ways:
             return True
         if not subcommand and not word.startswith("-") and not before.startswith("-"):
-            subcommand = told
+            subcommand = facts
             if not any(way.startswith(f"{subcommand} ") for way in ways):
                 break
     return False
@@ -240,9 +246,11 @@ def _leaves(raw: Any) -> Iterator[tuple[str, str]]:
                 waiting.extend((key, each) for each in reversed(value))
 
 
-def _look_up(places: Sequence[str], directories: Sequence[Path], holds: Callable[[str, Sequence[Path]], bool]) -> bool:
+def _all_places(
+    places: Sequence[str], directories: Sequence[Path], holds: Callable[[str, Sequence[Path]], bool]
+) -> bool:
     """Whether `holds` is true of every place. False for what cannot be looked up."""
-    if len(places) > MOST or any(len(place) > LONGEST for place in places):
+    if len(places) > MOST_LOOKUPS or any(len(place) > LONGEST_PATH for place in places):
         return False
     try:
         return all(holds(place, directories) for place in places)
@@ -250,21 +258,22 @@ def _look_up(places: Sequence[str], directories: Sequence[Path], holds: Callable
         return False
 
 
-def _inside(place: str, directories: Sequence[Path]) -> bool:
+def _is_inside(place: str, directories: Sequence[Path]) -> bool:
     if place != place.strip() or place.startswith("~") or _EXPANDED.search(place) or _ADDRESS.match(place):
         return False  # What it leads to is known to the agent alone.
     real = Path(os.path.realpath(directories[0] / place))
     return any(real.is_relative_to(os.path.realpath(directory)) for directory in directories)
 
 
-def _powerless(place: str, directories: Sequence[Path]) -> bool:
+def _is_not_sensitive(place: str, directories: Sequence[Path]) -> bool:
     path = directories[0] / place
     return all(
-        POWER.isdisjoint(_names(str(_below(each, directories)))) for each in (path, Path(os.path.realpath(path)))
+        SENSITIVE.isdisjoint(_path_parts(str(_path_inside(each, directories))))
+        for each in (path, Path(os.path.realpath(path)))
     )
 
 
-def _names(path: str) -> Iterator[str]:
+def _path_parts(path: str) -> Iterator[str]:
     """The names in a path as a file system may read them to which case, width, or what ends a name, is all the same."""
     for part in re.split(r"[/\\]", path):
         folded = unicodedata.normalize("NFKC", part).casefold()
@@ -272,7 +281,7 @@ def _names(path: str) -> Iterator[str]:
         yield shown.partition(":")[0].rstrip(". ")
 
 
-def _below(path: Path, directories: Sequence[Path]) -> Path:
+def _path_inside(path: Path, directories: Sequence[Path]) -> Path:
     """The part of a path that lies in the session's directories: they may themselves be below `.claude`, say."""
     roots = (root for directory in directories for root in (directory, Path(os.path.realpath(directory))))
     return next((path.relative_to(root) for root in roots if path.is_relative_to(root)), path)

@@ -8,22 +8,22 @@ from typing import Any
 from acp import Decline, Elicitation, OpenQuestions, Question
 from acp.jsonrpc import RequestId
 from acp.schema import ToolCallUpdate
-from bot.access.audit import Deed
-from bot.interactions.cards import Card, Cards, Where
+from bot.access.audit import AuditAction
+from bot.interactions.cards import Card, Cards, QuestionOrigin
 from bot.render.tool_calls import merged
 from bot.text.markdown import escape
 from bot.text.printable import visible
 from bot.text.sizes import MAX_FILE_BYTES
 
 from .auto_approval import Allow, AskPerson, Deny, decide
-from .elicitation import PageCard, card_of
-from .form_schema import Unusable
+from .elicitation import PageCard, make_card
+from .form_schema import UnusableForm
 from .permission import PermissionCard
-from .tool_description import CODED, TooLong, headline, outweighs
+from .tool_description import CODED, TooLong, exceeds, headline
 
 __all__ = ["QuestionBroker"]
 
-MOST = 20
+MOST_OPEN = 20
 """Questions of one turn that are open at the same time; what the agent asks beyond them is not passed on."""
 
 LONGEST_FORM = 1_000_000
@@ -34,10 +34,10 @@ TOO_LARGE = "it is larger than what Discord can show"
 SHOWN = ("title", "kind", "content", "locations", "raw_input")
 """What a question shows of a tool call."""
 
-LINES = 50
+MOST_LINES = 50
 """Lines in a reply about questions that were answered without a person."""
 
-CHANGES = 5
+MOST_CHANGES = 5
 """How often an agent may change what it asks for before the question is rejected: each time a person is pinged."""
 
 
@@ -48,7 +48,7 @@ class QuestionBroker:
         self,
         cards: Cards,
         questions: OpenQuestions,
-        where: Where,
+        where: QuestionOrigin,
         *,
         directories: Sequence[Path] = (),
         tell: Callable[[str], None],
@@ -79,17 +79,17 @@ class QuestionBroker:
             case Deny():
                 self._reject(question, call, "denied, as configured")
             case AskPerson(reason):
-                self._put(question, call, why=reason)
+                self._ask_people(question, call, why=reason)
 
     def elicit(self, asked: Elicitation) -> None:
         """Ask for values, or for a visit to a page; what nobody could answer is declined."""
         self.close("the agent has asked something else instead", asked.request_id)
-        if outweighs((asked.message, asked.schema, asked.url), LONGEST_FORM, coded=CODED):
+        if exceeds((asked.message, asked.schema, asked.url), LONGEST_FORM, coded=CODED):
             self._decline(asked.request_id, TOO_LARGE)
             return
         try:
-            card = card_of(asked, self._questions, self._where)
-        except Unusable as unusable:
+            card = make_card(asked, self._questions, self._where)
+        except UnusableForm as unusable:
             self._decline(asked.request_id, str(unusable))
             return
         if _is_too_large(card):
@@ -99,7 +99,7 @@ class QuestionBroker:
             self._decline(asked.request_id, "too many questions are open")
             return
         if isinstance(card, PageCard) and asked.elicitation_id is not None:
-            self._cards.visit(self._where.channel_id, asked.elicitation_id, card.completed)
+            self._cards.remember_page(self._where.channel_id, asked.elicitation_id, card.completed)
         self._add(card)
 
     def unreadable(self, reason: str) -> None:
@@ -111,7 +111,7 @@ class QuestionBroker:
         self._say(f"-# 🚫 declined what the agent asked for: {escape(visible(why))}")
         self._questions.answer(request_id, Decline())
 
-    def _put(self, question: Question, call: ToolCallUpdate, **said: Any) -> None:
+    def _ask_people(self, question: Question, call: ToolCallUpdate, **said: Any) -> None:
         """Ask people, if they can be shown all of it and not too much is asked of them."""
         if self._is_full():
             self._reject(question, call, "rejected, for too many questions are open")
@@ -124,7 +124,7 @@ class QuestionBroker:
 
     def _card(self, question: Question, call: ToolCallUpdate, **said: Any) -> PermissionCard | None:
         """Make a card; None where nobody could be shown all of it."""
-        if outweighs((call, question.options), MAX_FILE_BYTES):
+        if exceeds((call, question.options), MAX_FILE_BYTES):
             return None
         try:
             card = PermissionCard(question, self._questions, call, self._where, **said)
@@ -134,7 +134,7 @@ class QuestionBroker:
 
     def _is_full(self) -> bool:
         self._open = [each for each in self._open if not each.answered]
-        return len(self._open) >= MOST
+        return len(self._open) >= MOST_OPEN
 
     def _add(self, card: Card) -> None:
         """Post a card; where others are open they all have numbers."""
@@ -144,15 +144,15 @@ class QuestionBroker:
             first = self._open[0]
             if first.number is None:
                 first.renumber(self._count - 1)
-        card.on_refused = partial(self._not_shown, card)
+        card.on_refused = partial(self._on_refused, card)
         self._cards.open(card)
         self._open.append(card)
 
-    def _not_shown(self, card: Card) -> None:
+    def _on_refused(self, card: Card) -> None:
         """Answer what nobody can see: else the agent would wait for hours."""
         if card.answered or card not in self._open:
             return
-        self._cards.missed(card, "it could not be shown")
+        self._cards.note_unanswered(card, "it could not be shown")
         self._remove(card, "it could not be shown")
         if isinstance(card, PermissionCard):
             self._reject(card.question, card.call, "rejected, for Discord did not take the question")
@@ -170,11 +170,11 @@ class QuestionBroker:
 
     def _say(self, line: str) -> None:
         self._lines += 1
-        if self._lines <= LINES:
-            self._tell(line if self._lines < LINES else "-# 🚫 further rejections are not listed")
+        if self._lines <= MOST_LINES:
+            self._tell(line if self._lines < MOST_LINES else "-# 🚫 further rejections are not listed")
 
-    def _record(self, deed: Deed, why: str, call: ToolCallUpdate) -> None:
-        self._cards.audit.record(deed, f"{why}: {headline(call)}", user_id=None, thread_id=self._where.channel_id)
+    def _record(self, action: AuditAction, why: str, call: ToolCallUpdate) -> None:
+        self._cards.audit.record(action, f"{why}: {headline(call)}", user_id=None, thread_id=self._where.channel_id)
 
     def changed(self, update: ToolCallUpdate) -> None:
         """Look whether an update changes what an open question is about: then it is asked anew, on a new card.
@@ -190,7 +190,7 @@ class QuestionBroker:
                 continue
             call = merged(card.call, update)
             changes = self._changes[card.request_id] = self._changes.get(card.request_id, 0) + 1
-            new = self._card(card.question, call, changed=True) if changes <= CHANGES else None
+            new = self._card(card.question, call, changed=True) if changes <= MOST_CHANGES else None
             if new is not None and new.described == card.described:
                 card.call = call
                 continue
@@ -198,7 +198,7 @@ class QuestionBroker:
             if new is not None:
                 self._add(new)
             else:
-                why = TOO_LARGE if changes <= CHANGES else "the agent keeps changing what it asks"
+                why = TOO_LARGE if changes <= MOST_CHANGES else "the agent keeps changing what it asks"
                 self._reject(card.question, call, f"rejected, for {why}")
 
     # ---- how they end
@@ -222,7 +222,7 @@ class QuestionBroker:
         """Say on the card why it ends without an answer, and with the next prompt to the agent."""
         for card in self._open:
             if card.request_id == request_id and not card.answered:
-                self._cards.missed(card, why)
+                self._cards.note_unanswered(card, why)
         self.close(f"closed: {why}", request_id)
 
 

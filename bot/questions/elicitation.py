@@ -10,25 +10,25 @@ import discord
 from acp import Accept, Decline, Elicitation, OpenQuestions
 from bot import user_messages as words
 from bot.interactions.bot_client import Interaction
-from bot.interactions.card_access import admitted, record
-from bot.interactions.cards import Card, Item, Where
+from bot.interactions.card_access import admit_to_card, record
+from bot.interactions.cards import Card, Item, QuestionOrigin
 from bot.interactions.components import Button, view_of
 from bot.rest.live_message import answer_press
 from bot.text.markdown import code_block, escape
 from bot.text.printable import visible
 
-from .form_schema import Field, Given, Unusable, fields_of, told
-from .form_values import Wrong, lines_of, read
-from .modal import Form, written
-from .pattern_check import unfit
+from .form_schema import Entered, Field, UnusableForm, fields_of, text_of
+from .form_values import InvalidValue, lines_of, parse_value
+from .modal import FormModal, describe_field
+from .pattern_check import find_mismatches
 from .tool_description import TITLE, excerpt
 
-__all__ = ["ElicitationButton", "ElicitationCard", "FormCard", "PageCard", "card_of", "elicitation_button", "host_of"]
+__all__ = ["ElicitationButton", "ElicitationCard", "FormCard", "PageCard", "elicitation_button", "host_of", "make_card"]
 
-LINK = 512
+LONGEST_LINK = 512
 """Characters of an address that a link button takes (Discord, Button Structure)."""
 
-STEP = 5
+FIELDS_PER_STEP = 5
 """Fields that a form of Discord's has (Discord, Modal)."""
 
 SHOWN = 8
@@ -37,19 +37,19 @@ SHOWN = 8
 _HOST = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.?|[0-9a-f:.]*:[0-9a-f:.]*")
 """A name as it is looked up, or an address; anything else, `%65` say, a browser reads otherwise than people."""
 
-DRAFTS = 20
+MOST_DRAFTS = 20
 """People whose entries in one form are remembered while they go from step to step."""
 
 
-def card_of(asked: Elicitation, questions: OpenQuestions, where: Where) -> "ElicitationCard":
-    """Make the card of what is asked. Raises `Unusable` where nobody could answer it, or nobody should."""
+def make_card(asked: Elicitation, questions: OpenQuestions, where: QuestionOrigin) -> "ElicitationCard":
+    """Make the card of what is asked. Raises `UnusableForm` where nobody could answer it, or nobody should."""
     return PageCard(asked, questions, where) if asked.mode == "url" else FormCard(asked, questions, where)
 
 
 class ElicitationCard(Card):
     """The agent asks for something; it may be declined, or cancelled without an answer."""
 
-    def __init__(self, asked: Elicitation, questions: OpenQuestions, where: Where) -> None:
+    def __init__(self, asked: Elicitation, questions: OpenQuestions, where: QuestionOrigin) -> None:
         """`Cards.open` posts it."""
         super().__init__(questions, asked.request_id, where)
         self.asked = asked
@@ -74,13 +74,13 @@ class ElicitationCard(Card):
         shown = excerpt(self._message) == self._message
         return [] if shown else [("message.txt", self._message.encode(errors="replace"))]
 
-    def leave(self, deed: str, by: int) -> str | None:
+    def decline_or_cancel(self, action: str, by: int) -> str | None:
         """Decline or cancel; return what the message says then. None: it is answered already, or over."""
-        if deed == "decline":
+        if action == "decline":
             given = self.questions.answer(self.request_id, Decline())
         else:
             given = self.questions.withdraw(self.request_id)
-        return self.settle(f"{'Declined' if deed == 'decline' else 'Cancelled'} by <@{by}>") if given else None
+        return self.mark_answered(f"{'Declined' if action == 'decline' else 'Cancelled'} by <@{by}>") if given else None
 
     def items(self) -> Iterator[Item]:
         """Decline, cancel."""
@@ -91,18 +91,22 @@ class ElicitationCard(Card):
 class FormCard(ElicitationCard):
     """Values are wanted, in steps of at most five fields."""
 
-    lead = "Please fill this in:"
+    heading = "Please fill this in:"
 
-    def __init__(self, asked: Elicitation, questions: OpenQuestions, where: Where) -> None:
-        """Raises `Unusable`."""
+    def __init__(self, asked: Elicitation, questions: OpenQuestions, where: QuestionOrigin) -> None:
+        """Raises `UnusableForm`."""
         super().__init__(asked, questions, where)
         self.fields = fields_of(asked.schema)
-        self.steps = [self.fields[start : start + STEP] for start in range(0, len(self.fields), STEP)]
-        self._title = " ".join(visible(told(asked.schema, "title")).split())
-        if description := told(asked.schema, "description"):
+        self.steps = [
+            self.fields[start : start + FIELDS_PER_STEP] for start in range(0, len(self.fields), FIELDS_PER_STEP)
+        ]
+        self._title = " ".join(visible(text_of(asked.schema, "title")).split())
+        if description := text_of(asked.schema, "description"):
             self._message += f"\n{visible(description)}"
-        self._sheet = "" if all(map(Form.holds, self.fields)) else "\n\n".join(map(written, self.fields)) + "\n"
-        self.drafts: dict[int, dict[str, Given]] = {}
+        self._sheet = (
+            "" if all(map(FormModal.holds, self.fields)) else "\n\n".join(map(describe_field, self.fields)) + "\n"
+        )
+        self.drafts: dict[int, dict[str, Entered]] = {}
         """What each person has entered so far."""
         self._unfit: set[tuple[int, str]] = set()
 
@@ -126,24 +130,24 @@ class FormCard(ElicitationCard):
         yield elicitation_button(self.token, "0", "Fill in" if self.fields else "Accept")
         yield from super().items()
 
-    def form(self, step: int, user_id: int) -> Form:
+    def form(self, step: int, user_id: int) -> FormModal:
         """Make Discord's form for a step, with what that person has entered before."""
         parts = [f"Step {step + 1} of {len(self.steps)}"] if len(self.steps) > 1 else []
         title = ": ".join([*parts, self._title] if self._title else parts) or "The agent asks"
-        return Form(f"threadline:form:{self.token}:{step}", title, self.steps[step], self.drafts.get(user_id, {}))
+        return FormModal(f"threadline:form:{self.token}:{step}", title, self.steps[step], self.drafts.get(user_id, {}))
 
-    async def enter(self, step: int, user_id: int, given: Mapping[str, Given]) -> list[str]:
+    async def enter(self, step: int, user_id: int, given: Mapping[str, Entered]) -> list[str]:
         """Take what somebody has entered in a step; return what is wrong with it, a line each."""
         draft = self.drafts.setdefault(user_id, {})
         draft.update({field.name: given.get(field.name) for field in self.steps[step]})
-        if len(self.drafts) > DRAFTS:
+        if len(self.drafts) > MOST_DRAFTS:
             del self.drafts[next(iter(self.drafts))]
         problems = [*_problems(self.steps[step], draft), *await self._mismatches(step, user_id, dict(draft))]
         return [f"**{escape(visible(field.title, 100))}** {escape(visible(why))}" for field, why in problems]
 
-    async def _mismatches(self, step: int, user_id: int, draft: Mapping[str, Given]) -> list[tuple[Field, str]]:
+    async def _mismatches(self, step: int, user_id: int, draft: Mapping[str, Entered]) -> list[tuple[Field, str]]:
         texts = [(field, *pair) for field in self.steps[step] for pair in _patterned(field, draft.get(field.name))]
-        places = await unfit([(pattern, text) for _, pattern, text in texts])
+        places = await find_mismatches([(pattern, text) for _, pattern, text in texts])
         found = {texts[place][0].name: texts[place] for place in places}
         self._unfit -= {(user_id, field.name) for field in self.steps[step]}
         self._unfit |= {(user_id, name) for name in found}
@@ -163,14 +167,14 @@ class FormCard(ElicitationCard):
     def accept(self, by: int, *, here: bool) -> str | None:
         """Send what the person has entered; return what the message says. None: it is answered already, or over."""
         draft = self.drafts.get(by, {})
-        values = {field.name: read(field, draft.get(field.name)) for field in self.fields}
+        values = {field.name: parse_value(field, draft.get(field.name)) for field in self.fields}
         content = {name: value for name, value in values.items() if value is not None}
         if not self.questions.answer(self.request_id, Accept(content)):
             return None
-        return self.settle(f"Filled in by <@{by}>", here=here)
+        return self.mark_answered(f"Filled in by <@{by}>", here=here)
 
 
-def _patterned(field: Field, given: Given) -> Iterator[tuple[str, str]]:
+def _patterned(field: Field, given: Entered) -> Iterator[tuple[str, str]]:
     """What of a field must match a pattern: the pattern, and the text."""
     if field.pattern and given:
         yield field.pattern, str(given)
@@ -179,21 +183,21 @@ def _patterned(field: Field, given: Given) -> Iterator[tuple[str, str]]:
             yield field.item.pattern, line
 
 
-def _problems(fields: Sequence[Field], draft: Mapping[str, Given]) -> Iterator[tuple[Field, str]]:
+def _problems(fields: Sequence[Field], draft: Mapping[str, Entered]) -> Iterator[tuple[Field, str]]:
     for field in fields:
         try:
-            read(field, draft.get(field.name))
-        except Wrong as wrong:
+            parse_value(field, draft.get(field.name))
+        except InvalidValue as wrong:
             yield field, str(wrong)
 
 
 class PageCard(ElicitationCard):
     """A page is to be visited. The link goes only to the one who opens it."""
 
-    lead = "Please open a page:"
+    heading = "Please open a page:"
 
-    def __init__(self, asked: Elicitation, questions: OpenQuestions, where: Where) -> None:
-        """Raises `Unusable` for what is no plain https address."""
+    def __init__(self, asked: Elicitation, questions: OpenQuestions, where: QuestionOrigin) -> None:
+        """Raises `UnusableForm` for what is no plain https address."""
         super().__init__(asked, questions, where)
         self.url = asked.url or ""
         self.host = host_of(self.url)
@@ -212,7 +216,7 @@ class PageCard(ElicitationCard):
         """Tell the agent that the person goes there. False: it is answered already, or over."""
         given = self.questions.answer(self.request_id, Accept())
         if given:
-            self.settle(f"`{self.host}` opened by <@{by}>", here=False)
+            self.mark_answered(f"`{self.host}` opened by <@{by}>", here=False)
         return given
 
     def link(self) -> discord.ui.View:
@@ -223,24 +227,24 @@ class PageCard(ElicitationCard):
         """Say that what was to be done there has reached the agent; also where nobody went there from here."""
         line = f"✔ `{self.host}`: done"
         if not self.answered and self.questions.answer(self.request_id, Accept()):
-            self.settle(line, here=False)
+            self.mark_answered(line, here=False)
         elif self.answered and self.post is not None:
             self.post.show(self._closed(line))
 
 
 def host_of(url: str) -> str:
-    """Return the host that an address leads to, as ASCII, with its port where it is unusual. Raises `Unusable`."""
-    if len(url) > LINK or not url.isascii() or not url.isprintable() or " " in url or "\\" in url or "`" in url:
-        raise Unusable("the address of its page is none that can be shown")
+    """Return the host that an address leads to, as ASCII, with its port where it is unusual. Raises `UnusableForm`."""
+    if len(url) > LONGEST_LINK or not url.isascii() or not url.isprintable() or " " in url or "\\" in url or "`" in url:
+        raise UnusableForm("the address of its page is none that can be shown")
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
     except ValueError:
-        raise Unusable("the address of its page is none") from None
+        raise UnusableForm("the address of its page is none") from None
     if parts.scheme != "https":
-        raise Unusable("its page is not https")
+        raise UnusableForm("its page is not https")
     if "@" in parts.netloc or not _HOST.fullmatch(host) or _is_number_in_disguise(host):
-        raise Unusable("the address of its page hides where it leads")
+        raise UnusableForm("the address of its page hides where it leads")
     shown = f"[{host}]" if ":" in host else host
     return shown if port in (None, 443) else f"{shown}:{port}"
 
@@ -255,40 +259,40 @@ def _is_number_in_disguise(host: str) -> bool:
 
 
 class ElicitationButton(
-    Button, template=r"threadline:elicit:(?P<token>[0-9a-f]{16}):(?P<deed>[0-9]{1,2}|open|decline|cancel)"
+    Button, template=r"threadline:elicit:(?P<token>[0-9a-f]{16}):(?P<action>[0-9]{1,2}|open|decline|cancel)"
 ):
     """Fill in a step of a form, open a page, decline, cancel."""
 
     token: str
-    deed: str
+    action: str
     """A step's number, open, decline or cancel."""
 
     async def handle(self, interaction: Interaction) -> None:
         """Do it, if the person may."""
-        card = await admitted(interaction, ElicitationCard, self.token)
+        card = await admit_to_card(interaction, ElicitationCard, self.token)
         if card is None:
             return
         by = interaction.user.id
         match card:
-            case FormCard() if self.deed.isdecimal() and int(self.deed) < len(card.steps):
-                await interaction.response.send_modal(card.form(int(self.deed), by))
-            case FormCard() if self.deed == "0" and (content := card.accept(by, here=True)):
+            case FormCard() if self.action.isdecimal() and int(self.action) < len(card.steps):
+                await interaction.response.send_modal(card.form(int(self.action), by))
+            case FormCard() if self.action == "0" and (content := card.accept(by, here=True)):
                 record(interaction, card, "approved", "accepted")
                 await answer_press(interaction, content, card.post)
-            case PageCard() if self.deed == "open" and card.accept(by):
+            case PageCard() if self.action == "open" and card.accept(by):
                 record(interaction, card, "approved", f"opened {card.host}")
                 text = f"It leads to `{card.host}`:\n{code_block(card.url)}"
                 await interaction.response.send_message(text, view=card.link(), ephemeral=True)
-            case _ if self.deed in ("decline", "cancel") and (content := card.leave(self.deed, by)):
-                record(interaction, card, "denied", self.deed)
+            case _ if self.action in ("decline", "cancel") and (content := card.decline_or_cancel(self.action, by)):
+                record(interaction, card, "denied", self.action)
                 await answer_press(interaction, content, card.post)
             case _:
                 await interaction.response.send_message(words.became(None), ephemeral=True)
 
 
-def elicitation_button(token: str, deed: str, label: str = "") -> ElicitationButton:
-    """Make a button. Without a label it is named for its deed."""
+def elicitation_button(token: str, action: str, label: str = "") -> ElicitationButton:
+    """Make a button. Without a label it is named for its action."""
     styles = {"decline": discord.ButtonStyle.danger, "cancel": discord.ButtonStyle.secondary}
-    style = styles.get(deed, discord.ButtonStyle.primary)
-    button = discord.ui.Button[discord.ui.View](label=label or deed.capitalize(), style=style)
-    return ElicitationButton(button, token=token, deed=deed)
+    style = styles.get(action, discord.ButtonStyle.primary)
+    button = discord.ui.Button[discord.ui.View](label=label or action.capitalize(), style=style)
+    return ElicitationButton(button, token=token, action=action)

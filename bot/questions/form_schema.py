@@ -10,12 +10,24 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any, Literal
 
-__all__ = ["FORMATS", "LISTED", "MOST", "TEXT", "Choice", "Field", "Given", "Unusable", "Value", "fields_of", "told"]
+__all__ = [
+    "FORMATS",
+    "MENU_CHOICES",
+    "MOST_FIELDS",
+    "TEXT",
+    "Choice",
+    "Entered",
+    "Field",
+    "UnusableForm",
+    "Value",
+    "fields_of",
+    "text_of",
+]
 
-MOST = 50
+MOST_FIELDS = 50
 """Fields of one form: ten steps."""
 
-LISTED = 25
+MENU_CHOICES = 25
 """Choices that a menu can show (Discord, String Select); of more, one is typed."""
 
 TEXT = 4000
@@ -29,13 +41,13 @@ FORMATS = {
 }
 """Formats of a text that are known, in words."""
 
-Given = str | Sequence[str] | None
+Entered = str | Sequence[str] | None
 """What somebody has entered: text, or the numbers of what was chosen in a menu."""
 
 Value = str | int | float | bool | list[str]
 
 
-class Unusable(Exception):
+class UnusableForm(Exception):
     """The form cannot be filled in; the text says why."""
 
 
@@ -85,7 +97,7 @@ class Field:
     @property
     def listed(self) -> bool:
         """Whether it is chosen in a menu, rather than typed."""
-        return bool(self.choices) and len(self.choices) <= LISTED
+        return bool(self.choices) and len(self.choices) <= MENU_CHOICES
 
     @property
     def bounds(self) -> str:
@@ -114,7 +126,7 @@ class Field:
 
 
 def fields_of(schema: Mapping[str, Any]) -> tuple[Field, ...]:
-    """Read the fields. Raises `Unusable` where there are too many, or where a required one cannot be entered."""
+    """Read the fields. Raises `UnusableForm` where there are too many, or where a required one cannot be entered."""
     properties = schema.get("properties")
     required = schema.get("required")
     names = {str(name) for name in required} if isinstance(required, list) else set[str]()
@@ -122,22 +134,22 @@ def fields_of(schema: Mapping[str, Any]) -> tuple[Field, ...]:
     for name, written in properties.items() if isinstance(properties, dict) else ():
         field = _field(str(name), written if isinstance(written, dict) else {}, required=name in names)
         if field is None and name in names:
-            raise Unusable(f"its field {name!r} is of a kind that is not known, or has no choices")
+            raise UnusableForm(f"its field {name!r} is of a kind that is not known, or has no choices")
         if field is not None and field.impossible and not field.may_be_empty:
-            raise Unusable(f"nothing fits its field {name!r}")
+            raise UnusableForm(f"nothing fits its field {name!r}")
         found += [] if field is None else [field]
     if missing := names - {field.name for field in found}:
-        raise Unusable(f"it wants {min(missing)!r}, which it does not describe")
-    if len(found) > MOST:
-        raise Unusable(f"it has {len(found)} fields, and {MOST} can be shown")
+        raise UnusableForm(f"it wants {min(missing)!r}, which it does not describe")
+    if len(found) > MOST_FIELDS:
+        raise UnusableForm(f"it has {len(found)} fields, and {MOST_FIELDS} can be shown")
     return tuple(found)
 
 
 def _field(name: str, written: Mapping[str, Any], *, required: bool) -> Field | None:
     about: dict[str, Any] = {
         "name": name,
-        "title": told(written, "title") or name or "(no name)",
-        "description": told(written, "description"),
+        "title": text_of(written, "title") or name or "(no name)",
+        "description": text_of(written, "description"),
         "required": required,
         "default": written.get("default"),
     }
@@ -153,11 +165,11 @@ def _field(name: str, written: Mapping[str, Any], *, required: bool) -> Field | 
             return Field(kind="boolean", choices=(Choice("true", "Yes"), Choice("false", "No")), **about)
         case "array" if isinstance(items := written.get("items", {}), dict):
             about |= _bounds(written, "minItems", "maxItems") | {"unique": written.get("uniqueItems") is True}
-            return _several(items, about)
+            return _list_field(items, about)
     return None
 
 
-def _several(items: Mapping[str, Any], about: Mapping[str, Any]) -> Field | None:
+def _list_field(items: Mapping[str, Any], about: Mapping[str, Any]) -> Field | None:
     """Make the field of a list: of choices, or of texts where there are none."""
     choices = _choices(items)
     if choices is not None:
@@ -168,7 +180,7 @@ def _several(items: Mapping[str, Any], about: Mapping[str, Any]) -> Field | None
 
 
 def _text(written: Mapping[str, Any]) -> dict[str, Any]:
-    shape = {"format": told(written, "format"), "pattern": told(written, "pattern")}
+    shape = {"format": text_of(written, "format"), "pattern": text_of(written, "pattern")}
     return shape | _bounds(written, "minLength", "maxLength")
 
 
@@ -187,7 +199,7 @@ def _choices(written: Mapping[str, Any]) -> tuple[Choice, ...] | None:
         if isinstance(listed := written.get(titled), list):
             entries = [each for each in listed if isinstance(each, dict) and isinstance(each.get("const"), str)]
             return tuple(
-                Choice(each["const"], told(each, "title") or each["const"], told(each, "description"))
+                Choice(each["const"], text_of(each, "title") or each["const"], text_of(each, "description"))
                 for each in entries
             )
     if not isinstance(plain := written.get("enum"), list):
@@ -206,7 +218,7 @@ def _bounds(written: Mapping[str, Any], least: str, most: str) -> dict[str, Any]
     return {name: bound for name, bound in bounds.items() if isinstance(bound, int | float) and math.isfinite(bound)}
 
 
-def told(written: Mapping[str, Any], name: str) -> str:
+def text_of(written: Mapping[str, Any], name: str) -> str:
     """Return a text of a schema; empty where there is none."""
     value = written.get(name)
     return value if isinstance(value, str) else ""

@@ -7,36 +7,36 @@ import discord
 
 from bot import user_messages as words
 from bot.interactions.bot_client import Interaction
-from bot.interactions.card_access import admitted, record
+from bot.interactions.card_access import admit_to_card, record
 from bot.interactions.components import view_of
 from bot.rest.live_message import answer_press
 
 from .elicitation import FormCard, elicitation_button
-from .modal import Form
+from .modal import FormModal
 
-__all__ = ["AGENTS_FORM", "take_form"]
+__all__ = ["FORM_ID", "submit_form"]
 
-AGENTS_FORM = re.compile(r"threadline:form:(?P<token>[0-9a-f]{16}):(?P<step>[0-9]{1,2})")
+FORM_ID = re.compile(r"threadline:form:(?P<token>[0-9a-f]{16}):(?P<step>[0-9]{1,2})")
 """The id of a step of an agent's form."""
 
 
-async def take_form(interaction: Interaction, match: re.Match[str]) -> None:
+async def submit_form(interaction: Interaction, match: re.Match[str]) -> None:
     """Take a step of a form that was sent, if the person may."""
-    card, step = await admitted(interaction, FormCard, match["token"]), int(match["step"])
+    card, step = await admit_to_card(interaction, FormCard, match["token"]), int(match["step"])
     if card is None:
         return
     if step >= len(card.steps):
         await interaction.response.send_message(words.became(None), ephemeral=True)
         return
     by = interaction.user.id
-    problems = await card.enter(step, by, Form.entered(card.steps[step], interaction.data or {}))
+    problems = await card.enter(step, by, FormModal.entered(card.steps[step], interaction.data or {}))
     following = card.next_step(by)
     if problems:
         lines = "\n".join(problems)
-        await _go_on(interaction, f"Something does not fit yet:\n{lines[:1500]}", card.token, step, "Correct it")
+        await _offer_form(interaction, f"Something does not fit yet:\n{lines[:1500]}", card.token, step, "Correct it")
     elif following is not None:
         done = f"Step {step + 1} of {len(card.steps)} is filled in."
-        await _go_on(interaction, done, card.token, following, f"Step {following + 1}")
+        await _offer_form(interaction, done, card.token, following, f"Step {following + 1}")
     else:
         ephemeral = _is_ephemeral(interaction)
         content = card.accept(by, here=not ephemeral)
@@ -50,7 +50,7 @@ async def take_form(interaction: Interaction, match: re.Match[str]) -> None:
             await answer_press(interaction, content, card.post)
 
 
-async def _go_on(interaction: discord.Interaction[Any], text: str, token: str, step: int, label: str) -> None:
+async def _offer_form(interaction: discord.Interaction[Any], text: str, token: str, step: int, label: str) -> None:
     """Say something to one person with a button to another form: a form cannot be answered by one."""
     view = view_of(elicitation_button(token, str(step), label))
     if _is_ephemeral(interaction):

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from urllib.parse import urlsplit
 
-from .form_schema import Choice, Field, Given, Value
+from .form_schema import Choice, Entered, Field, Value
 
-__all__ = ["Wrong", "lines_of", "read"]
+__all__ = ["InvalidValue", "lines_of", "parse_value"]
 
 INTEGERS = 2**63
 """What an integer must be below, on both sides of zero (ACP, ElicitationContentValue)."""
@@ -18,15 +18,15 @@ QUOTED = 50
 """Choices that are named for being like what was typed, and characters that are shown of each."""
 
 
-class Wrong(Exception):
+class InvalidValue(Exception):
     """What was entered does not fit; the text says what would."""
 
 
-def read(field: Field, given: Given) -> Value | None:
-    """Return the value of what was entered; None where an optional field was left empty. Raises `Wrong`."""
+def parse_value(field: Field, given: Entered) -> Value | None:
+    """Return the value of what was entered; None where an optional field was left empty. Raises `InvalidValue`."""
     if not given or (isinstance(given, str) and not given.strip()):
         if not field.may_be_empty:
-            raise Wrong("must be filled in")
+            raise InvalidValue("must be filled in")
         return [] if field.required else None
     match field.kind:
         case "text":
@@ -43,51 +43,51 @@ def read(field: Field, given: Given) -> Value | None:
             return _lines(field, lines_of(given))
 
 
-def lines_of(given: Given) -> list[str]:
+def lines_of(given: Entered) -> list[str]:
     """Return the lines of what was entered, without those that are empty."""
     return [line.strip() for line in given.split("\n") if line.strip()] if isinstance(given, str) else []
 
 
 def _lines(field: Field, lines: list[str]) -> list[str]:
     if len(lines) < (field.least or 0) or len(lines) > (math.inf if field.most is None else field.most):
-        raise Wrong(f"has {len(lines)} lines, and must have {field.bounds}")
+        raise InvalidValue(f"has {len(lines)} lines, and must have {field.bounds}")
     twice = next((line for place, line in enumerate(lines) if line in lines[:place]), None)
     if field.unique and twice is not None:
-        raise Wrong(f"has {_quoted(twice)} twice")
+        raise InvalidValue(f"has {_quoted(twice)} twice")
     if field.item is None:
         return lines
     values = []
     for number, line in enumerate(lines, 1):
         try:
             values.append(_read_text(field.item, line))
-        except Wrong as wrong:
-            raise Wrong(f"in line {number} {wrong}") from None
+        except InvalidValue as wrong:
+            raise InvalidValue(f"in line {number} {wrong}") from None
     return values
 
 
 def _read_text(field: Field, text: str) -> str:
     low, high = field.least or 0, field.most if field.most is not None else math.inf
     if not low <= len(text) <= high:
-        raise Wrong(f"has {len(text)} characters, and must have {field.bounds}")
-    fits = _FITS.get(field.format)
+        raise InvalidValue(f"has {len(text)} characters, and must have {field.bounds}")
+    fits = _FORMAT_CHECKS.get(field.format)
     if fits is not None and not fits(text.strip()):
-        raise Wrong(f"must be {field.hint}")
+        raise InvalidValue(f"must be {field.hint}")
     return text.strip() if fits is not None else text
 
 
 def _read_number(field: Field, text: str) -> int | float:
     if field.kind == "integer":
         if not re.fullmatch(r"[+-]?[0-9]{1,19}", text) or not -INTEGERS <= int(text) < INTEGERS:
-            raise Wrong(f"must be {field.hint}")
+            raise InvalidValue(f"must be {field.hint}")
         number: int | float = int(text)
     elif not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?", text) or math.isinf(float(text)):
-        raise Wrong(f"must be {field.hint}")
+        raise InvalidValue(f"must be {field.hint}")
     else:
         number = float(text)
     low = field.least if field.least is not None else -math.inf
     high = field.most if field.most is not None else math.inf
     if not low <= number <= high:
-        raise Wrong(f"must be {field.hint}")
+        raise InvalidValue(f"must be {field.hint}")
     return number
 
 
@@ -107,11 +107,11 @@ def _typed(field: Field, line: str) -> list[Choice]:
     if not found and field.kind == "many" and "," in line:
         return [choice for name in line.split(",") if name.strip() for choice in _typed(field, name.replace(",", ""))]
     if len(found) > 1:
-        raise Wrong(f"has {len(found)} choices {_quoted(line)}; write the number of the right one, like #2")
+        raise InvalidValue(f"has {len(found)} choices {_quoted(line)}; write the number of the right one, like #2")
     if not found:
         like = [choice for choice in field.choices if _plain(line) in _plain(f"{choice.title} {choice.value}")]
         hint = f"; like it are: {', '.join(_quoted(each.title) for each in like[:LIKE])}" if like else ""
-        raise Wrong(f"has no choice {_quoted(line)}; all of them are in the attached file{hint}")
+        raise InvalidValue(f"has no choice {_quoted(line)}; all of them are in the attached file{hint}")
     return found
 
 
@@ -140,14 +140,14 @@ def _quoted(text: str) -> str:
 
 def _one(values: list[str]) -> str:
     if len(values) != 1:
-        raise Wrong("must be one of the choices")
+        raise InvalidValue("must be one of the choices")
     return values[0]
 
 
 def _some(field: Field, values: list[str]) -> list[str]:
     low, high = field.least or 0, field.most if field.most is not None else math.inf
     if not low <= len(values) <= high:
-        raise Wrong(f"has {len(values)} choices, and must have {field.bounds}")
+        raise InvalidValue(f"has {len(values)} choices, and must have {field.bounds}")
     return values
 
 
@@ -176,4 +176,4 @@ def _is_date_time(text: str) -> bool:
         return False
 
 
-_FITS = {"email": _is_email, "uri": _is_uri, "date": _is_date, "date-time": _is_date_time}
+_FORMAT_CHECKS = {"email": _is_email, "uri": _is_uri, "date": _is_date, "date-time": _is_date_time}

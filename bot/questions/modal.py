@@ -7,9 +7,9 @@ import discord
 
 from bot.text.printable import visible
 
-from .form_schema import TEXT, Field, Given
+from .form_schema import TEXT, Entered, Field
 
-__all__ = ["Form", "written"]
+__all__ = ["FormModal", "describe_field"]
 
 TITLE = 45
 LABEL = 45
@@ -24,10 +24,10 @@ OPEN_SECONDS = 60.0
 """How long the library keeps a form that it need not keep at all: what is sent is read from its own ids."""
 
 
-class Form(discord.ui.Modal):
+class FormModal(discord.ui.Modal):
     """A form with at most five fields. What is sent is found by its id: see `bot.gateway.component_registry.FORMS`."""
 
-    def __init__(self, custom_id: str, title: str, fields: Sequence[Field], given: Mapping[str, Given]) -> None:
+    def __init__(self, custom_id: str, title: str, fields: Sequence[Field], given: Mapping[str, Entered]) -> None:
         """`given` is what was entered before, by field."""
         super().__init__(title=title[:TITLE], custom_id=custom_id, timeout=OPEN_SECONDS)
         for place, field in enumerate(fields):
@@ -49,9 +49,9 @@ class Form(discord.ui.Modal):
         return named and choices and (field.listed or not field.choices)
 
     @staticmethod
-    def entered(fields: Sequence[Field], data: Mapping[str, Any]) -> dict[str, Given]:
+    def entered(fields: Sequence[Field], data: Mapping[str, Any]) -> dict[str, Entered]:
         """Return what somebody has entered, from the data of the interaction (Discord, Modal Submit)."""
-        found: dict[str, Given] = {}
+        found: dict[str, Entered] = {}
         for row in data.get("components") or ():
             sent = row.get("component") or {}
             place = str(sent.get("custom_id"))
@@ -60,7 +60,7 @@ class Form(discord.ui.Modal):
         return found
 
 
-def written(field: Field) -> str:
+def describe_field(field: Field) -> str:
     """Write a field down in full, for who cannot see all of it in the form."""
     named = f"{_line(field.title)}{' (required)' if field.required else ''}"
     lines = [
@@ -78,7 +78,7 @@ def _line(text: str) -> str:
     return visible(" ".join(text.split()))
 
 
-def _default(field: Field) -> Given:
+def _default(field: Field) -> Entered:
     """Return the schema's default as somebody would have entered it."""
     default = field.default
     if field.choices:
@@ -92,7 +92,7 @@ def _default(field: Field) -> Given:
     return "" if default is None else str(default)
 
 
-def _menu(place: int, field: Field, entered: Given) -> discord.ui.Select[Any]:
+def _menu(place: int, field: Field, entered: Entered) -> discord.ui.Select[Any]:
     least, most = _bounds(field)
     chosen = entered[:most] if isinstance(entered, list | tuple) else ()
     return discord.ui.Select(
@@ -121,11 +121,11 @@ def _bounds(field: Field) -> tuple[int, int]:
     return max(0, min(int(field.least or 0), most)), most
 
 
-def _input(place: int, field: Field, entered: Given) -> discord.ui.TextInput[Any]:
+def _input(place: int, field: Field, entered: Entered) -> discord.ui.TextInput[Any]:
     text = field.kind == "text" and not field.format
     most = max(1, min(int(field.most), TEXT)) if text and field.most is not None else TEXT
     least = min(max(0, int(field.least)), most) if text and field.least is not None else 0
-    written = entered if isinstance(entered, str) and len(entered) <= most else ""
+    default = entered if isinstance(entered, str) and len(entered) <= most else ""
     long = (text and most > ONE_LINE) or field.kind in {"many", "lines"}
     return discord.ui.TextInput(
         custom_id=str(place),
@@ -133,7 +133,7 @@ def _input(place: int, field: Field, entered: Given) -> discord.ui.TextInput[Any
         required=not field.may_be_empty,
         min_length=least,
         max_length=most,
-        default=written or None,
+        default=default or None,
         placeholder=_cut(field.hint, 100) or None,
     )
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
-__all__ = ["SECONDS", "unfit"]
+__all__ = ["SECONDS", "find_mismatches"]
 
 SECONDS = 1.0
 """Bound of the whole; an interaction must be answered within three seconds."""
@@ -22,7 +22,7 @@ print(json.dumps([fits(*pair) for pair in json.load(sys.stdin)]))
 """
 
 
-async def unfit(pairs: Sequence[tuple[str, str]]) -> list[int]:
+async def find_mismatches(pairs: Sequence[tuple[str, str]]) -> list[int]:
     """Return the places of the pairs (pattern, text) that do not match (JSON Schema, pattern: anywhere in the text).
 
     What cannot be told counts as a match, for the agent looks as well: a pattern of another dialect, one that takes

@@ -7,11 +7,11 @@ import discord
 from acp import OpenQuestions, Question
 from acp.schema import PermissionOption, ToolCallUpdate
 from bot import user_messages as words
-from bot.access.audit import Deed
+from bot.access.audit import AuditAction
 from bot.access.gate import Right
 from bot.interactions.bot_client import Interaction
-from bot.interactions.card_access import admitted, record
-from bot.interactions.cards import Card, Item, Where
+from bot.interactions.card_access import admit_to_card, record
+from bot.interactions.cards import Card, Item, QuestionOrigin
 from bot.interactions.components import Button, Menu
 from bot.rest.live_message import answer_press
 from bot.text.markdown import code_block, escape
@@ -52,14 +52,14 @@ _REJECTS = frozenset({"reject_once", "reject_always"})
 class PermissionCard(Card):
     """May the agent do this? Answered by one of its options."""
 
-    lead = "May I?"
+    heading = "May I?"
 
     def __init__(
         self,
         question: Question,
         questions: OpenQuestions,
         call: ToolCallUpdate,
-        where: Where,
+        where: QuestionOrigin,
         *,
         changed: bool = False,
         why: str = "",
@@ -158,7 +158,7 @@ class PermissionCard(Card):
         lasts = option.kind != "allow_once" or self.call.kind == "switch_mode"
         return Right.CHANGE if lasts else Right.APPROVE
 
-    def deed(self, choice: str) -> Deed:
+    def audit_action(self, choice: str) -> AuditAction:
         """What the audit log calls a choice."""
         option = self.option(choice)
         if option is None or option.kind in _REJECTS:
@@ -179,7 +179,7 @@ class PermissionCard(Card):
         if not given:
             return None
         name = escape(visible(option.name, LABEL)) if option is not None else "Denied"
-        return self.settle(f"{name} — chosen by <@{by}>")
+        return self.mark_answered(f"{name} — chosen by <@{by}>")
 
 
 def _label(option: PermissionOption, most: int) -> str:
@@ -210,13 +210,13 @@ class AnswerMenu(Menu, template=r"threadline:answers:(?P<token>[0-9a-f]{16}):(?P
 
 
 async def _answer(interaction: Interaction, token: str, choice: str) -> None:
-    card = await admitted(interaction, PermissionCard, token, lambda card: card.right(choice))
+    card = await admit_to_card(interaction, PermissionCard, token, lambda card: card.right(choice))
     if card is None:
         return
     content = card.answer(choice, interaction.user.id)
     if content is not None:
         option = card.option(choice)
-        record(interaction, card, card.deed(choice), option.name if option is not None else "Deny")
+        record(interaction, card, card.audit_action(choice), option.name if option is not None else "Deny")
         await answer_press(interaction, content, card.post)
     else:
         await interaction.response.send_message(words.became(None), ephemeral=True)

@@ -27,7 +27,7 @@ from bot.text.markdown import code_block, escape
 from bot.text.printable import is_visible, visible
 from bot.text.sizes import MAX_FILE_BYTES, format_size
 
-__all__ = ["DETAIL", "TITLE", "TooLong", "describe", "excerpt", "headline", "outweighs"]
+__all__ = ["DETAIL", "TITLE", "TooLong", "describe", "exceeds", "excerpt", "headline"]
 
 TITLE = 150
 """Characters of the title in the headline; a longer one stands in full above the rest of the request."""
@@ -52,7 +52,7 @@ class TooLong(Exception):
     """To write out what an agent asks takes more than Discord takes, or too long."""
 
 
-def outweighs(parts: Iterable[Any], most: int, *, coded: int = 1) -> bool:
+def exceeds(parts: Iterable[Any], most: int, *, coded: int = 1) -> bool:
     """Whether it takes more than about `most` characters to write out what an agent asks.
 
     Quick however much it is, so ask it before: to describe ten megabytes may take seconds. `coded` is what each

@@ -11,7 +11,7 @@ from bot.cli.discord_check import discord_findings
 from bot.cli.findings import Level
 from bot.config.load import load
 from bot.config.schema import Config
-from bot.gateway.connection import NO_TOKEN, REFUSED
+from bot.gateway.connection import REFUSED, TOKEN_REFUSED
 from loopback import Loopback
 from loopback.harness import Lab, in_toml
 from loopback.state.entities import ALL_INTENTS
@@ -183,7 +183,7 @@ async def test_a_refused_token_and_a_refused_intent_are_one_clear_line(tmp_path:
     """Nothing is looked at behind them."""
     async with Loopback(strict=strictly()) as server:
         nobody = config(tmp_path, server.endpoint, "")
-        assert await rows(nobody) == [("token", "FAILED", REFUSED[NO_TOKEN])]
+        assert await rows(nobody) == [("token", "FAILED", REFUSED[TOKEN_REFUSED])]
         server.add_bot("threadline", token=TOKEN, intents=ALL_INTENTS & ~(1 << 15))
         (token, gateway) = await rows(nobody)
         assert token[:2] == ("token", "well")

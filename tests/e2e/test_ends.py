@@ -197,7 +197,7 @@ async def test_a_thread_that_cannot_be_opened_for_whatever_reason_ends_its_reque
         raise TypeError("odd")
 
     async with bot_lab(tmp_path) as place:
-        monkeypatch.setattr("bot.intake.intake.open_for", broken)
+        monkeypatch.setattr("bot.intake.intake.open_thread_for", broken)
         request = await place.ann.say(place.channel, f"{place.bot.mention} say hello")
         await place.ann.sees(place.channel, "I could not open a thread: something went wrong", by=place.bot)
         await place.discord.until(lambda: "❌" in map(str, request.reactions))

@@ -57,7 +57,7 @@ RIGHTS = {
     "cancel": Right.STOP,
     "reset": Right.RESET,
     "close": Right.RESET,
-    "resume": Right.GO_ON,
+    "resume": Right.CONTINUE,
     "reload": Right.ADMIN,
     "ask": Right.TALK,
     "run": Right.TALK,

@@ -19,7 +19,7 @@ from bot.config.load import load
 from bot.conversation.exchange_context import ExchangeContext
 from bot.gateway import supervisor as supervision
 from bot.gateway.client import ThreadlineClient
-from bot.gateway.connection import close, prepare
+from bot.gateway.connection import close_client, configure_library
 from bot.gateway.identify_limit import IdentifyLimit
 from bot.intake.catch_up import CatchUp
 from bot.operations.start_failure import NeedsPerson
@@ -335,10 +335,10 @@ class Lingering(discord.Client):
 async def test_a_client_whose_closing_is_cut_short_lets_go_of_its_session_all_the_same(tmp_path: Path) -> None:
     """So it is when a client dies just as the bot stops."""
     async with idle_lab(tmp_path) as place:
-        prepare(place.discord.endpoint)
+        configure_library(place.discord.endpoint)
         client = Lingering()
         await client.login(TOKEN)
-        closing = asyncio.create_task(close(client))
+        closing = asyncio.create_task(close_client(client))
         await client.lingers.wait()
         closing.cancel()
         await asyncio.wait([closing])

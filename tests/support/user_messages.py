@@ -14,7 +14,7 @@ SAYS = {"fail", "exit", "Finding", "Refuse", "refuse", "_fault", "_raise", "_rej
 
 RETURNS = {
     "bot/config/requirements.py": {"unmet", "warnings"},
-    "bot/gateway/connection.py": {"why_pointless"},
+    "bot/gateway/connection.py": {"fatal_reason"},
     "bot/agents/probe.py": {"_missing"},
     "bot/agents/login.py": {"login_words"},
     "bot/config/document.py": {"_words", "_value"},

@@ -3,7 +3,16 @@
 import discord
 import pytest
 
-from bot.access.bot_permissions import BESIDE_VOICE, IN_CHANNEL, IN_FORUM, PERMISSIONS, SCOPES, Lacks, Use, invite_link
+from bot.access.bot_permissions import (
+    IN_CHANNEL,
+    IN_FORUM,
+    IN_VOICE_CHAT,
+    PERMISSIONS,
+    SCOPES,
+    MissingPermissions,
+    PermissionNeeds,
+    invite_link,
+)
 
 
 def test_the_link_asks_for_exactly_what_is_used() -> None:
@@ -20,12 +29,12 @@ def without(*names: str) -> discord.Permissions:
     return discord.Permissions(**{**dict.fromkeys((*PERMISSIONS, "connect"), True), **dict.fromkeys(names, False)})
 
 
-@pytest.mark.parametrize("use", [IN_CHANNEL, IN_FORUM, BESIDE_VOICE])
-def test_what_is_asked_for_is_enough_everywhere(use: Use) -> None:
+@pytest.mark.parametrize("use", [IN_CHANNEL, IN_FORUM, IN_VOICE_CHAT])
+def test_what_is_asked_for_is_enough_everywhere(use: PermissionNeeds) -> None:
     """And whoever sees nothing is told of that alone: the rest follows from it."""
-    assert use.lacks(without()) == Lacks()
-    assert use.lacks(without("view_channel", "add_reactions")).names == ("View Channels",)
-    assert use.lacks(without("view_channel")).mute
+    assert use.missing_from(without()) == MissingPermissions()
+    assert use.missing_from(without("view_channel", "add_reactions")).names == ("View Channels",)
+    assert use.missing_from(without("view_channel")).mute
 
 
 @pytest.mark.parametrize(
@@ -34,13 +43,13 @@ def test_what_is_asked_for_is_enough_everywhere(use: Use) -> None:
         (IN_CHANNEL, ["create_public_threads"], ["Create Public Threads"]),
         (IN_CHANNEL, ["send_messages"], ["Send Messages"]),
         (IN_FORUM, ["send_messages", "create_public_threads"], []),
-        (BESIDE_VOICE, ["create_public_threads", "send_messages_in_threads"], []),
-        (BESIDE_VOICE, ["attach_files"], ["Attach Files"]),
+        (IN_VOICE_CHAT, ["create_public_threads", "send_messages_in_threads"], []),
+        (IN_VOICE_CHAT, ["attach_files"], ["Attach Files"]),
     ],
 )
-def test_what_lacks_matters_by_the_kind_of_place(use: Use, names: list[str], told: list[str]) -> None:
+def test_what_lacks_matters_by_the_kind_of_place(use: PermissionNeeds, names: list[str], told: list[str]) -> None:
     """Named as Discord names it, with a line for each."""
-    lacks = use.lacks(without(*names))
+    lacks = use.missing_from(without(*names))
     assert (list(lacks.names), len(lacks.lines), lacks.mute) == (told, len(told), False)
 
 
@@ -50,11 +59,11 @@ def test_what_lacks_matters_by_the_kind_of_place(use: Use, names: list[str], tol
         (IN_CHANNEL, ["send_messages", "create_public_threads"]),
         (IN_CHANNEL, ["send_messages", "send_messages_in_threads"]),
         (IN_FORUM, ["send_messages_in_threads"]),
-        (BESIDE_VOICE, ["connect"]),
-        (BESIDE_VOICE, ["send_messages"]),
+        (IN_VOICE_CHAT, ["connect"]),
+        (IN_VOICE_CHAT, ["send_messages"]),
     ],
 )
-def test_where_no_way_to_answer_is_left_that_is_all_that_is_said(use: Use, names: list[str]) -> None:
+def test_where_no_way_to_answer_is_left_that_is_all_that_is_said(use: PermissionNeeds, names: list[str]) -> None:
     """In one line."""
-    lacks = use.lacks(without(*names, "add_reactions"))
+    lacks = use.missing_from(without(*names, "add_reactions"))
     assert (lacks.mute, len(lacks.lines)) == (True, 1)

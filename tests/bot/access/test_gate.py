@@ -352,7 +352,7 @@ def test_the_bots_own_words_and_discords_are_never_a_request(kind: Kind, how: Bo
 
 ALL = frozenset(Right)
 USES = frozenset({Right.LOOK, Right.TALK})
-OWN = USES | {Right.STOP, Right.GO_ON, Right.RESET}
+OWN = USES | {Right.STOP, Right.CONTINUE, Right.RESET}
 APPROVES = OWN | {Right.APPROVE, Right.CHANGE}
 # Each row: who, where, the rules, who asked, and the rights that they have.
 RIGHTS: list[tuple[Person, Place, Rules, int | None, frozenset[Right]]] = [
@@ -485,7 +485,7 @@ def test_the_line_that_the_owner_is_told_lets_the_message_in(
     assert isinstance(verdict, Answer | OpenThread)
 
 
-@pytest.mark.parametrize("right", [Right.APPROVE, Right.STOP, Right.GO_ON, Right.CHANGE, Right.RESET, Right.ADMIN])
+@pytest.mark.parametrize("right", [Right.APPROVE, Right.STOP, Right.CONTINUE, Right.CHANGE, Right.RESET, Right.ADMIN])
 def test_the_line_that_the_owner_is_told_gives_the_right(tmp_path: Path, right: Right) -> None:
     """The same for buttons and commands."""
     lines = lines_of({"channels": [str(CHANNEL)], "users": ["*"], "approvers": ["asker"]})

@@ -50,7 +50,7 @@ async def test_what_roles_somebody_had_counts_for_a_minute(tmp_path: Path) -> No
         assert board.whats == ["roles"]
         board.roles = frozenset()
         await elapse(KNOWN_SECONDS)
-        assert people.known(SERVER, ADA) is None
+        assert people.recent_roles(SERVER, ADA) is None
         assert await people.role_ids(SERVER, ADA) == frozenset()
         assert board.whats == ["roles", "roles"]
 
@@ -67,6 +67,6 @@ async def test_of_very_many_members_the_last_are_remembered(tmp_path: Path) -> N
     """So many write in a large server."""
     async with membership(tmp_path) as (people, _):
         for user_id in range(REMEMBERED + 1):
-            people.saw(SERVER, user_id, frozenset())
-        assert people.known(SERVER, 0) is None
-        assert people.known(SERVER, 1) == people.known(SERVER, REMEMBERED) == frozenset()
+            people.remember(SERVER, user_id, frozenset())
+        assert people.recent_roles(SERVER, 0) is None
+        assert people.recent_roles(SERVER, 1) == people.recent_roles(SERVER, REMEMBERED) == frozenset()

@@ -8,7 +8,7 @@ from typing import Any
 
 import discord
 
-from bot.gateway.connection import AT_ONCE, close, intents, prepare
+from bot.gateway.connection import MESSAGES_PER_STEP, close_client, configure_library, intents
 from loopback import Loopback
 from loopback.harness import Lab
 from tests.support.virtual_time import step
@@ -65,7 +65,7 @@ async def test_others_get_the_event_loop_between_any_few_of_many_messages_that_a
     """Between any few of them, where they are read and where they are handled; the messages keep their order."""
     async with Loopback(limits=False) as place:
         lab = Lab.furnish(place, "ann", token=TOKEN)
-        prepare(place.endpoint)
+        configure_library(place.endpoint)
         rounds = Rounds()
         client = Listener(rounds)
         running = asyncio.create_task(client.start(TOKEN, reconnect=False))
@@ -74,8 +74,8 @@ async def test_others_get_the_event_loop_between_any_few_of_many_messages_that_a
             for number in range(MANY):
                 await lab.ann.say(lab.channel, f"{number}")
             await client.everything.wait()
-        await close(client)
+        await close_client(client)
         await asyncio.gather(running, return_exceptions=True)
     assert [text for text, _ in client.handled] == [f"{number}" for number in range(MANY)]
-    assert max(Counter(client.read).values()) <= AT_ONCE
-    assert max(Counter(round_ for _, round_ in client.handled).values()) <= AT_ONCE
+    assert max(Counter(client.read).values()) <= MESSAGES_PER_STEP
+    assert max(Counter(round_ for _, round_ in client.handled).values()) <= MESSAGES_PER_STEP

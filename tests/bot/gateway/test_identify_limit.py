@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.gateway.identify_limit import ASK_SECONDS, KEPT, Allowance, IdentifyLimit, TooManyIdentifies
+from bot.gateway.identify_limit import ASK_SECONDS, RESERVED, Allowance, IdentifyLimit, TooManyIdentifies
 from bot.gateway.supervisor import FIRST_SECONDS
 from loopback import Bot, Loopback
 from pool.journal.journal import Journal
@@ -32,10 +32,10 @@ def test_a_bot_that_dies_at_once_for_days_keeps_some_identifies_every_day(lives:
         wait = allowance.wait(now)
         gaps.append(wait)
         now += wait
-        allowance = allowance.spent(now)
+        allowance = allowance.after_identify(now)
         counts[allowance.until] = counts.get(allowance.until, 0) + 1
         now += lives[step % len(lives)]
-    assert max(counts.values()) <= 1000 - KEPT
+    assert max(counts.values()) <= 1000 - RESERVED
     assert max(gaps) < DAY / 100
 
 
@@ -45,7 +45,7 @@ def test_a_clock_that_was_put_back_holds_up_nothing_for_longer_than_a_day() -> N
         assert Allowance(1000, 200, until=DAY, last=last).wait(0.0) <= DAY
 
 
-@pytest.mark.parametrize("left", [KEPT, KEPT - 1, 0])
+@pytest.mark.parametrize("left", [RESERVED, RESERVED - 1, 0])
 def test_with_none_left_but_those_that_are_kept_it_waits_for_the_next_day(left: int) -> None:
     """However many of these are gone: a person may have used some."""
     assert Allowance(1000, left, until=DAY).wait(0.0) == DAY
@@ -66,16 +66,16 @@ async def test_the_last_ones_that_discord_grants_are_never_used(monkeypatch: pyt
     """By Discord's own figure: it knows of other runs with the same token."""
     async with logged_in(monkeypatch) as (place, bot, client):
         with scratch_journal() as journal:
-            for _ in range(1000 - KEPT - 1):
+            for _ in range(1000 - RESERVED - 1):
                 place.limits.identify(bot.id)
-            await IdentifyLimit(journal).take(client.http)
-            assert IdentifyLimit(journal).allowance.left == KEPT
+            await IdentifyLimit(journal).acquire(client.http)
+            assert IdentifyLimit(journal).allowance.left == RESERVED
             for others in range(1, 3):  # One that was not made costs none; what Discord says is known to the next run.
                 place.limits.identify(bot.id)
                 place.limits.identify(bot.id)
                 with pytest.raises(TooManyIdentifies) as caught:
-                    await IdentifyLimit(journal).take(client.http)
-                assert IdentifyLimit(journal).allowance.left == KEPT + 1 - 2 * others
+                    await IdentifyLimit(journal).acquire(client.http)
+                assert IdentifyLimit(journal).allowance.left == RESERVED + 1 - 2 * others
     assert DAY / 2 < caught.value.seconds <= DAY
 
 
@@ -98,8 +98,8 @@ async def test_where_discord_does_not_say_our_own_count_holds_over_restarts(
         place.fault(method="GET", path="/gateway/bot", times=None, **fault)
         for run in range(3):
             with Journal.open(tmp_path / "journal.db") as journal:
-                await IdentifyLimit(journal).take(client.http)
+                await IdentifyLimit(journal).acquire(client.http)
                 assert IdentifyLimit(journal).allowance.left == 999 - run
         with Journal.open(tmp_path / "journal.db") as journal:
             journal.facts.note("identifies", "no JSON")
-            await IdentifyLimit(journal).take(client.http)
+            await IdentifyLimit(journal).acquire(client.http)

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from bot.conversation.exchange import Exchange
 from bot.conversation.stale_messages import StaleMessages
-from bot.intake.catch_up import SLICE, CatchUp, Reach
+from bot.intake.catch_up import SLICE, CatchUp, CatchUpLimits
 from bot.rest.api import PermanentError, TryLater
 from bot.rest.backoff import LONGEST_WAIT
 from bot.rest.pacer import Pacer
@@ -52,14 +52,14 @@ class Archive(Board):
 class Stage:
     """A catch-up, and what it does: what it took, opened, and said."""
 
-    def __init__(self, journal: Journal, pacer: Pacer, reach: Reach) -> None:
+    def __init__(self, journal: Journal, pacer: Pacer, reach: CatchUpLimits) -> None:
         self.journal = journal
         self.rest = Archive()
         self.taken: list[tuple[int, int]] = []
         """Place and message, in the order in which they were taken up; ids are counted from NOW."""
         self.read: list[str] = []
         """What those messages said."""
-        self.beyond: list[int] = []
+        self.too_old: list[int] = []
         self.missed: list[int] = []
         self.opened: list[object] = []
         self.breaks: set[int] = set()
@@ -67,9 +67,9 @@ class Stage:
         self.pauses: dict[int, asyncio.Event] = {}
         self.opening = asyncio.Event()
         self.opening.set()
-        self.doubts = StaleMessages()
-        self.looked: list[tuple[int, list[int]]] = []
-        """Where messages in doubt were looked at again, and what was read there."""
+        self.stale = StaleMessages()
+        self.refreshed: list[tuple[int, list[int]]] = []
+        """Where messages in doubt were refreshed at again, and what was read there."""
         # A real client, never connected: its messages are the library's own.
         self._client = discord.Client(intents=discord.Intents.none())
         self.catch_up = CatchUp(
@@ -77,15 +77,15 @@ class Stage:
             rest=self.rest,
             pacer=pacer,
             reach=reach,
-            take=self._take,
+            accept=self._accept,
             open_thread=self._open,
-            doubts=self.doubts,
-            look_again=self._look_again,
-            beyond=self.beyond.append,
+            stale=self.stale,
+            refresh_stale=self._refresh_stale,
+            on_too_old=self.too_old.append,
             on_missed=self.missed.append,
         )
 
-    async def _take(self, message: discord.Message) -> Exchange | None:
+    async def _accept(self, message: discord.Message) -> Exchange | None:
         number = message.id - NOW
         if number in self.pauses:
             await self.pauses[number].wait()
@@ -95,10 +95,10 @@ class Stage:
         self.read.append(message.content)
         return cast(Exchange | None, self.unopened.get(number))
 
-    async def _look_again(self, channel_id: int, read: Sequence[discord.Message]) -> None:
-        if doubtful := self.doubts.at(channel_id):
-            self.looked.append((channel_id, [message.id - NOW for message in read]))
-            self.doubts.settle(*doubtful)
+    async def _refresh_stale(self, channel_id: int, read: Sequence[discord.Message]) -> None:
+        if here := self.stale.at(channel_id):
+            self.refreshed.append((channel_id, [message.id - NOW for message in read]))
+            self.stale.settle(*here)
 
     async def _open(self, exchange: Exchange) -> None:
         await self.opening.wait()
@@ -136,7 +136,7 @@ class Stage:
         """Let a live message come; it is in the history then too. Says whether it was held back."""
         message = self.message(channel_id, number)
         self.rest.past[channel_id].append(message)
-        held = self.catch_up.holds(message)
+        held = self.catch_up.hold_back(message)
         if not held:
             self.taken.append((channel_id, number))
             self.journal.marks.advance(channel_id, message.id)
@@ -157,11 +157,11 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(*, seen: dict[int, int] | None = None, reach: Reach | None = None) -> AsyncIterator[Stage]:
+async def stage(*, seen: dict[int, int] | None = None, reach: CatchUpLimits | None = None) -> AsyncIterator[Stage]:
     """A catch-up after READY, over a journal with these marks."""
     with scratch_journal() as journal:
         async with pacing(Pacer()) as pacer:
-            it = Stage(journal, pacer, reach or Reach())
+            it = Stage(journal, pacer, reach or CatchUpLimits())
             for channel_id, number in (seen or {}).items():
                 journal.marks.advance(channel_id, NOW + number)
             it.catch_up.begin()
@@ -177,7 +177,7 @@ async def test_what_was_missed_is_taken_up_in_order_and_once() -> None:
         it.past(HERE, range(1, 8))
         await it.run(HERE)
         assert it.taken == [(HERE, number) for number in (4, 5, 6, 7)]
-        assert (it.seen(HERE), it.missed, it.beyond) == (7, [4], [])
+        assert (it.seen(HERE), it.missed, it.too_old) == (7, [4], [])
         assert not it.comes(HERE, 8)
         it.catch_up.begin()
         await it.run(HERE)
@@ -224,13 +224,13 @@ async def test_a_known_thread_without_a_mark_is_read_from_its_beginning() -> Non
 
 async def test_more_than_the_bound_is_named_and_not_taken_up() -> None:
     """The newest are; the place learns that there were older ones, and the mark is past all of them."""
-    async with stage(seen={HERE: 0, THERE: 0}, reach=Reach(messages=3)) as it:
+    async with stage(seen={HERE: 0, THERE: 0}, reach=CatchUpLimits(messages=3)) as it:
         it.past(HERE, range(1, 10))
         it.past(THERE, range(1, 4))
         await it.run(HERE, THERE)
         assert [number for place, number in it.taken if place == HERE] == [7, 8, 9]
         assert [number for place, number in it.taken if place == THERE] == [1, 2, 3]
-        assert it.beyond == [HERE]
+        assert it.too_old == [HERE]
         assert sorted(it.rest.asked) == [(HERE, 0, 4), (THERE, 0, 4)]
         assert it.missed == [3, 3]
 
@@ -238,22 +238,22 @@ async def test_more_than_the_bound_is_named_and_not_taken_up() -> None:
 async def test_what_is_too_long_ago_is_named_and_not_taken_up() -> None:
     """By the time in the id, which nobody can forge."""
     hours = discord.utils.time_snowflake(datetime.now(UTC) - timedelta(hours=2)) - NOW
-    async with stage(seen={HERE: hours - 10}, reach=Reach(hours=1)) as it:
+    async with stage(seen={HERE: hours - 10}, reach=CatchUpLimits(hours=1)) as it:
         it.past(HERE, (hours - 1, hours, 5))
         await it.run(HERE)
         assert it.taken == [(HERE, 5)]
-        assert (it.beyond, it.seen(HERE)) == ([HERE], 5)
+        assert (it.too_old, it.seen(HERE)) == ([HERE], 5)
 
 
 async def test_a_place_in_which_all_is_too_long_ago_is_named_once() -> None:
     """The mark is past what was named, also where nothing is taken up and no word of the bot's comes behind it."""
     hours = discord.utils.time_snowflake(datetime.now(UTC) - timedelta(hours=2)) - NOW
-    async with stage(seen={HERE: hours - 10}, reach=Reach(hours=1)) as it:
+    async with stage(seen={HERE: hours - 10}, reach=CatchUpLimits(hours=1)) as it:
         it.past(HERE, (hours - 1, hours))
         await it.run(HERE)
         it.catch_up.begin()
         await it.run(HERE)
-        assert (it.taken, it.beyond, it.seen(HERE)) == ([], [HERE], hours)
+        assert (it.taken, it.too_old, it.seen(HERE)) == ([], [HERE], hours)
         assert len(it.rest.asked) == 1
 
 
@@ -265,36 +265,36 @@ async def test_what_waited_is_read_with_what_was_missed_and_costs_no_reading_of_
     async with stage(seen={HERE: 5, THERE: 5}) as it:
         for place in (HERE, THERE):
             it.past(place, range(1, 8))
-        it.doubts.begin({NOW + 3: HERE, NOW + 5: HERE, NOW + 4: ELSEWHERE})
+        it.stale.begin({NOW + 3: HERE, NOW + 5: HERE, NOW + 4: ELSEWHERE})
         it.past(ELSEWHERE, (4,))
         it.journal.marks.advance(ELSEWHERE, NOW + 4)
         await it.run(HERE, THERE, ELSEWHERE)
         assert sorted(it.rest.asked) == [(HERE, 2, 201), (THERE, 5, 201), (ELSEWHERE, 3, 201)]
-        assert sorted(it.looked) == [(HERE, [3, 4, 5, 6, 7]), (ELSEWHERE, [4])]
+        assert sorted(it.refreshed) == [(HERE, [3, 4, 5, 6, 7]), (ELSEWHERE, [4])]
         assert sorted(it.taken) == [(HERE, 6), (HERE, 7), (THERE, 6), (THERE, 7)]
 
 
 async def test_of_what_waits_where_nothing_can_be_read_nothing_is_in_doubt() -> None:
     """It stays as it was written, and its turn is not held up."""
     async with stage(seen={HERE: 5}) as it:
-        it.doubts.begin({NOW + 3: HERE})
+        it.stale.begin({NOW + 3: HERE})
         it.rest.faults.append(PermanentError("Missing Access"))
         await it.run()
-        assert (it.looked, it.doubts.at(HERE)) == ([], [])
+        assert (it.refreshed, it.stale.at(HERE)) == ([], [])
 
 
 async def test_a_thousand_places_are_begun_with_some_at_a_time() -> None:
     """All that waited when the bot was killed is in doubt after its start: others have their turn in between."""
     async with stage() as it:
-        it.doubts.begin({NOW + number: number for number in range(1, 101)})
+        it.stale.begin({NOW + number: number for number in range(1, 101)})
         running = asyncio.create_task(it.catch_up.run([]))
         begun = [0]
         while begun[-1] < 100:
             await step()
-            begun.append(sum(task.get_name().startswith("doubts-") for task in asyncio.all_tasks()))
+            begun.append(sum(task.get_name().startswith("stale-") for task in asyncio.all_tasks()))
         assert max(after - before for before, after in pairwise(begun)) <= SLICE
         await running
-        assert len(it.looked) == 100
+        assert len(it.refreshed) == 100
 
 
 # ---- live messages meanwhile

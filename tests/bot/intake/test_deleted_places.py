@@ -26,11 +26,11 @@ async def test_a_server_with_many_threads_is_ended_some_at_a_time(tmp_path: Path
         it.pool.submit(THREADS[-2], waiting)
         rest, gone = DiscordApi(), list[int]()
         vanishing = DeletedPlaces(journal=it.journal, pool=it.pool, rest=rest, on_gone=gone.append)
-        vanishing.guild(GUILD)
+        vanishing.guild_removed(GUILD)
         assert rest.gone == set(THREADS)
         assert len(gone) == SLICE
-        vanishing.back(THREADS[-1])
-        vanishing.thread(THREADS[-2])
+        vanishing.mark_reachable(THREADS[-1])
+        vanishing.thread_deleted(THREADS[-2])
         await quiet()
         assert set(gone) == set(THREADS[:-1])
         assert it.row(THREADS[-2]) is MessageState.CLOSED
@@ -51,6 +51,6 @@ async def test_what_fails_in_one_place_leaves_none_of_the_others(tmp_path: Path)
 
         vanishing = DeletedPlaces(journal=it.journal, pool=it.pool, rest=DiscordApi(), on_gone=on_gone)
         with pytest.raises(OSError, match="once"):
-            vanishing.channel(CHANNEL)
+            vanishing.channel_deleted(CHANNEL)
         await quiet()
         assert set(gone) == set(THREADS)

@@ -18,7 +18,7 @@ from bot import user_messages as words
 from bot.config.appearance import DONE, EYE, FAILED, WAITING, Reactions
 from bot.conversation.exchange import Exchange
 from bot.conversation.exchange_context import ExchangeContext
-from bot.intake.interrupted_turns import CHOICE_SECONDS, DECIDED
+from bot.intake.interrupted_turns import ALREADY_DECIDED, CHOICE_SECONDS
 from bot.intake.queue_notice import QueueNotices
 from bot.intake.recovery import SLICE, Recovery
 from bot.prompt.request import Request, write_request
@@ -152,10 +152,10 @@ async def restarted(
             spawn=factory.spawn,
             journal=journal,
             limits=LIMITS,
-            on_queue=waiting.show,
+            on_queue=waiting.update,
         )
-        recovery = Recovery(journal=journal, pool=pool, context=context, waiting=waiting, begun=asyncio.Event())
-        context.on_turn_started = recovery.interruptions.went_on
+        recovery = Recovery(journal=journal, pool=pool, context=context, queue_notices=waiting, begun=asyncio.Event())
+        context.on_turn_started = recovery.interruptions.thread_continued
         async with pool:
             yield Stage(journal, board, pool, context, factory, recovery)
         for player in players:
@@ -366,7 +366,7 @@ async def test_a_message_that_was_written_while_the_bot_was_away_waits_for_the_c
             assert it.prompts == ["request 101", "request 102"]
             assert (it.state(100), it.shown[0]) == (MessageState.CLOSED, UNDECIDED)
             assert it.recovery.interruptions.seconds_left(THREAD) == 0.0
-            for thread_id, told in ((THREAD, UNDECIDED), (THREAD + 1, DECIDED)):  # A press that comes too late.
+            for thread_id, told in ((THREAD, UNDECIDED), (THREAD + 1, ALREADY_DECIDED)):  # A press that comes too late.
                 assert it.recovery.interruptions.decide(thread_id, 100, retry=True, by=ADA) == told
 
 
@@ -415,9 +415,9 @@ async def test_the_question_about_a_thread_that_is_gone_ends_with_it(tmp_path: P
         left(journal, 100, MessageState.PROMPTED)
         async with restarted(journal, tmp_path) as it:
             await it.recovered()
-            it.recovery.interruptions.gone(THREAD + 1)
+            it.recovery.interruptions.thread_deleted(THREAD + 1)
             assert it.state(100) is MessageState.PROMPTED
-            it.recovery.interruptions.gone(THREAD)
+            it.recovery.interruptions.thread_deleted(THREAD)
             assert it.state(100) is MessageState.CLOSED
             await settle()
             assert journal.notices.all() == []
@@ -682,7 +682,7 @@ async def test_what_a_steady_stop_cut_off_is_posted_also_where_the_choice_comes_
             board = it.board
         async with restarted(journal, tmp_path, board=board) as it:
             await it.recovered()
-            assert it.shown == [DECIDED, *pages]
+            assert it.shown == [ALREADY_DECIDED, *pages]
             assert (journal.messages.pages(100), journal.messages.open_rows()) == ([], [])
 
 
@@ -692,7 +692,7 @@ async def test_a_thread_that_goes_on_before_its_question_is_posted_is_told_all_t
         left(journal, 100, MessageState.PROMPTED)
         async with restarted(journal, tmp_path) as it:
             await it.recovery.begin()
-            it.recovery.interruptions.went_on(THREAD)
+            it.recovery.interruptions.thread_continued(THREAD)
             await it.recovery.finish()
             await settle()
             assert (it.state(100), it.shown) == (MessageState.CLOSED, [UNDECIDED])
@@ -710,7 +710,7 @@ async def test_a_question_whose_end_was_not_shown_any_more_is_ended_by_the_next_
             for message_id in (100, 101):
                 it.stands(message_id, ASKED, buttons=["Retry", "Skip"])
             await it.recovered()
-            assert it.board.messages == {100: Message(UNDECIDED), 101: Message(DECIDED)}
+            assert it.board.messages == {100: Message(UNDECIDED), 101: Message(ALREADY_DECIDED)}
             assert journal.notices.all() == []
 
 
@@ -1118,12 +1118,12 @@ async def test_each_request_that_was_to_be_posted_is_taken_whatever_becomes_of_a
             journal.posted_requests.begin(PostedRequest(ask_id, CHANNEL, f"request {ask_id}", "{}"))
         async with restarted(journal, tmp_path) as it:
             with capture_logs() as logs:
-                client = asyncio.create_task(it.recovery.take_asks(take))
+                client = asyncio.create_task(it.recovery.accept_posted_requests(take))
                 await quiet()
                 client.cancel()
                 await asyncio.wait([client])
-                await it.recovery.take_asks(take)
-                await it.recovery.take_asks(take)
+                await it.recovery.accept_posted_requests(take)
+                await it.recovery.accept_posted_requests(take)
             assert taken == [1, 2, 2, 3]
             assert [line["event"] for line in logs] == ["a request could not be accepted"]
 

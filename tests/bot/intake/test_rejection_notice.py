@@ -26,11 +26,11 @@ async def test_one_notice_counts_what_was_turned_away() -> None:
     async with pacing(Pacer()) as pacer:
         away = RejectionNotices(pacer=pacer, rest=board)
         first = message()
-        assert away.tell(first, "Too many.")
+        assert away.show(first, "Too many.")
         await settle()
         assert board.shown == ["<@5> Too many."]
         for _ in range(999):
-            assert not away.tell(message(), "Too many.")
+            assert not away.show(message(), "Too many.")
         await elapse(COUNT_SECONDS + 1)
     address = f"https://discord.com/channels/3/7/{first.message_id}"
     assert board.shown == [f"<@5> Too many.\n-# 1000 messages were not taken up, beginning with <{address}>."]
@@ -42,11 +42,11 @@ async def test_what_is_turned_away_later_gets_a_notice_of_its_own() -> None:
     board = Board()
     async with pacing(Pacer()) as pacer:
         away = RejectionNotices(pacer=pacer, rest=board)
-        assert away.tell(message(), "Too many.")
+        assert away.show(message(), "Too many.")
         await elapse(NOTICE_SECONDS)
-        assert away.tell(message(), "Too many.")
-        assert away.tell(message(author_id=6), "Too many.")
-        assert away.tell(message(), "Too fast.")
+        assert away.show(message(), "Too many.")
+        assert away.show(message(author_id=6), "Too many.")
+        assert away.show(message(), "Too fast.")
         await settle()
     assert board.shown == ["<@5> Too many.", "<@5> Too many.", "<@6> Too many.", "<@5> Too fast."]
 
@@ -56,6 +56,6 @@ async def test_of_very_many_people_the_last_are_remembered() -> None:
     async with pacing(Pacer()) as pacer:
         away = RejectionNotices(pacer=pacer, rest=Board())
         for author_id in range(REMEMBERED + 1):
-            away.tell(message(author_id), "Too many.")
-        assert not away.tell(message(REMEMBERED), "Too many.")
-        assert away.tell(message(0), "Too many.")
+            away.show(message(author_id), "Too many.")
+        assert not away.show(message(REMEMBERED), "Too many.")
+        assert away.show(message(0), "Too many.")

@@ -139,7 +139,7 @@ async def test_a_name_with_words_that_are_not_allowed_costs_no_thread(tmp_path: 
         await elapse(1)
         it.board.faults.append(ContentRefused("Thread name contains words that are not allowed"))
         named: list[str] = []
-        await open_thread(it.exchange, pacer=it.pacer, rest=it.board, auto_archive_minutes=60, named=named.append)
+        await open_thread(it.exchange, pacer=it.pacer, rest=it.board, auto_archive_minutes=60, on_named=named.append)
         assert [call.content for call in it.board.calls if call.what == "open"] == ["please do it", NEUTRAL]
         assert named == ["please do it", NEUTRAL]
         assert it.exchange.is_open

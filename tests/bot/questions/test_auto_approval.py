@@ -9,11 +9,11 @@ from acp import Question
 from acp.schema import PermissionOption, ToolCallUpdate
 from bot.config.values import Permission
 from bot.questions.auto_approval import (
-    LONGEST,
-    LOOKED_THROUGH,
-    MOST,
-    POWER,
-    WRITERS,
+    LONGEST_INPUT,
+    LONGEST_PATH,
+    MOST_LOOKUPS,
+    SENSITIVE,
+    SENSITIVE_COMMANDS,
     Allow,
     AskPerson,
     Deny,
@@ -56,7 +56,7 @@ def diff(path: str) -> Json:
 
 
 READ, SEARCH, EDIT, RUN, OTHER = ({"kind": kind} for kind in ("read", "search", "edit", "execute", "other"))
-MANY = [f"HERE/{number}" for number in range(MOST + 1)]
+MANY = [f"HERE/{number}" for number in range(MOST_LOOKUPS + 1)]
 
 READS: list[tuple[Json, bool]] = [
     (READ | at("HERE/a.py"), True),
@@ -83,7 +83,7 @@ READS: list[tuple[Json, bool]] = [
     (READ | at("file:///etc/passwd"), False),
     (READ | at("https://example.invalid/"), False),
     (READ | at("HERE/a\0b"), False),
-    (READ | at("HERE/" + "a" * LONGEST), False),
+    (READ | at("HERE/" + "a" * LONGEST_PATH), False),
     (READ | at(*MANY), False),
     (READ | at("HERE/a.py") | {"rawInput": {"path": "/etc/passwd"}}, False),
     (READ | at("HERE/a.py") | {"rawInput": {"deep": [{"also": ["/etc/passwd"]}]}}, False),
@@ -162,7 +162,7 @@ EVERYTHING: list[tuple[Json, bool]] = [
             "git clone https://example.invalid/config",
             "git submodule update --init && npm ci",
             "digit config",
-            "git status; " * MOST,
+            "git status; " * MOST_LOOKUPS,
         )
     ),
     *(
@@ -182,7 +182,7 @@ EVERYTHING: list[tuple[Json, bool]] = [
             "claude mcp add evil -- sh -c x",
             "pre-commit install",
             "direnv allow .",
-            "git status; " * (MOST + 1),
+            "git status; " * (MOST_LOOKUPS + 1),
             ["git", "config", "core.hooksPath", "hooks"],
             ["sh", "-c", "git config x y"],
         )
@@ -190,8 +190,8 @@ EVERYTHING: list[tuple[Json, bool]] = [
     (RUN | {"rawInput": {"command": "git", "args": ["-C", "HERE", "config", "x", "y"]}}, False),
     (RUN | {"rawInput": {"command": "make", "env": {"GIT_CONFIG_COUNT": "1"}}}, False),
     (EDIT | diff("HERE/docs.md") | {"title": "Say what git config does"}, True),
-    (RUN | {"rawInput": {"command": "x" * LOOKED_THROUGH}}, True),
-    (RUN | {"rawInput": {"command": "x" * LOOKED_THROUGH, "more": ["x"]}}, False),
+    (RUN | {"rawInput": {"command": "x" * LONGEST_INPUT}}, True),
+    (RUN | {"rawInput": {"command": "x" * LONGEST_INPUT, "more": ["x"]}}, False),
     (RUN, False),
     (RUN | {"title": "  "}, False),
     ({"kind": "switch_mode", "title": "Ready to code?"} | at("HERE/plan.md"), False),
@@ -204,8 +204,8 @@ EVERYTHING: list[tuple[Json, bool]] = [
 @pytest.mark.parametrize(
     "call",
     [
-        {"kind": "execute", "title": "x" * (2 * LOOKED_THROUGH)},
-        {"kind": "execute", "title": "Run", "rawInput": [1] * LOOKED_THROUGH},
+        {"kind": "execute", "title": "x" * (2 * LONGEST_INPUT)},
+        {"kind": "execute", "title": "Run", "rawInput": [1] * LONGEST_INPUT},
     ],
 )
 def test_what_takes_long_to_be_looked_through_is_asked_at_once(call: Json) -> None:
@@ -227,7 +227,7 @@ def test_allow_all_asks_about_what_gives_an_agent_more_power(call: Json, *, allo
     assert verdict == Allow("allow_once") if allowed else isinstance(verdict, AskPerson) and verdict.reason
 
 
-@pytest.mark.parametrize("name", sorted(POWER))
+@pytest.mark.parametrize("name", sorted(SENSITIVE))
 def test_every_name_of_the_list_is_asked_about(name: str) -> None:
     """As a file or a directory, by its path or in a command."""
     assert isinstance(judge("allow_all", EDIT | at(f"HERE/{name}")), AskPerson)
@@ -290,6 +290,6 @@ def test_a_second_directory_of_the_session_counts(tmp_path: Path) -> None:
 def test_the_document_names_all_that_is_always_asked() -> None:
     """docs/security.md has the same list."""
     text = (Path(__file__).parents[3] / "docs/security.md").read_text().lower()
-    assert [name for name in sorted(POWER) if f"`{name}`" not in text] == []
-    assert [name for name in WRITERS if name not in text] == []
-    assert [way for ways in WRITERS.values() for way in ways if way.split()[0].strip("-") not in text] == []
+    assert [name for name in sorted(SENSITIVE) if f"`{name}`" not in text] == []
+    assert [name for name in SENSITIVE_COMMANDS if name not in text] == []
+    assert [way for ways in SENSITIVE_COMMANDS.values() for way in ways if way.split()[0].strip("-") not in text] == []

@@ -9,15 +9,13 @@ import pytest
 
 from acp import Accept, Decline, Elicitation, Question, Session, Turn
 from acp.schema import ToolCallUpdate
-from bot.access.approvers import answerers
+from bot.access.approvers import approver_mentions
 from bot.access.gate import People
 from bot.config.values import Permission
-from bot.interactions.cards import MISSED, VISITS, Cards, Where
-from bot.questions.broker import CHANGES, LINES, LONGEST_FORM, QuestionBroker
-from bot.questions.broker import MOST as MOST_OPEN
-from bot.questions.elicitation import DRAFTS, FormCard, PageCard, host_of
-from bot.questions.form_schema import MOST as MOST_FIELDS
-from bot.questions.form_schema import Unusable
+from bot.interactions.cards import MOST_PAGES, MOST_UNANSWERED, Cards, QuestionOrigin
+from bot.questions.broker import LONGEST_FORM, MOST_CHANGES, MOST_LINES, MOST_OPEN, QuestionBroker
+from bot.questions.elicitation import MOST_DRAFTS, FormCard, PageCard, host_of
+from bot.questions.form_schema import MOST_FIELDS, UnusableForm
 from bot.questions.permission import PermissionCard
 from bot.questions.tool_description import CODED, describe
 from bot.rest.api import PermanentError
@@ -100,7 +98,7 @@ async def asking(
             await peer.expect("session/prompt")
             cards = Cards(journal=journal, pacer=pacer, rest=board, permission=lambda _: permission, in_turn=in_turn)
             questions = QuestionBroker(
-                cards, turn, Where(THREAD, ASKED_BY, ADA), directories=session.directories, tell=lines.append
+                cards, turn, QuestionOrigin(THREAD, ASKED_BY, ADA), directories=session.directories, tell=lines.append
             )
             yield Asking(peer, session, turn, questions, cards, board, journal, lines)
 
@@ -215,9 +213,9 @@ async def test_an_agent_that_keeps_changing_its_mind_is_rejected() -> None:
     """After so many cards; a person is not pinged for ever."""
     async with asking() as it:
         await it.ask({"title": "Run", "rawInput": "0"})
-        for number in range(1, CHANGES + 2):
+        for number in range(1, MOST_CHANGES + 2):
             await it.change(rawInput=str(number))
-        assert len(it.messages) == 1 + CHANGES
+        assert len(it.messages) == 1 + MOST_CHANGES
         assert it.answered() == [{"outcome": "selected", "optionId": "no"}]
         assert it.lines == ["-# 🚫 rejected, for the agent keeps changing what it asks: Run"]
         assert it.open == []
@@ -240,7 +238,7 @@ async def test_a_large_question_is_described_no_more_often_than_it_changes(monke
         assert len(described) == 1
         for number in range(60):
             await it.change(title="Run" + " " * (number + 1))
-        assert len(described) == 1 + CHANGES
+        assert len(described) == 1 + MOST_CHANGES
         assert it.lines == ["-# 🚫 rejected, for the agent keeps changing what it asks: Run"]
 
 
@@ -279,15 +277,15 @@ async def test_several_open_questions_are_numbered() -> None:
 async def test_a_flood_of_questions_is_bounded() -> None:
     """So many are open, the rest is rejected at once, and the reply has so many lines about it."""
     async with asking() as it:
-        for number in range(MOST_OPEN + 2 * LINES):
+        for number in range(MOST_OPEN + 2 * MOST_LINES):
             it.peer.ask(it.session.session_id, {"toolCallId": f"c{number}", "title": f"Run {number}"})
             question = await anext(it.turn)
             assert isinstance(question, Question)
             it.questions.ask(question, question.tool_call)
         assert len(it.cards) == MOST_OPEN
-        assert len(it.answered()) == 2 * LINES
+        assert len(it.answered()) == 2 * MOST_LINES
         assert it.lines[0] == f"-# 🚫 rejected, for too many questions are open: Run {MOST_OPEN}"
-        assert it.lines[LINES - 1 :] == ["-# 🚫 further rejections are not listed"]
+        assert it.lines[MOST_LINES - 1 :] == ["-# 🚫 further rejections are not listed"]
         it.questions.elicit(Elicitation("e", "form", "Who?", {}))
         assert len(it.cards) == MOST_OPEN
 
@@ -357,7 +355,7 @@ def test_the_host_of_a_page_is_shown_in_full(url: str, host: str) -> None:
 )
 def test_a_host_that_a_browser_reads_otherwise_is_none(host: str) -> None:
     """Nobody is sent where they did not read that they would come."""
-    with pytest.raises(Unusable):
+    with pytest.raises(UnusableForm):
         host_of(f"https://{host}/")
 
 
@@ -368,13 +366,13 @@ async def test_the_longest_card_that_there_can_be_is_one_message() -> None:
     async with asking() as it:
         question = await it.ask({"title": "*" * 300, "kind": "_" * 99, "rawInput": HEAVY}, tuple(options))
         asked = PermissionCard(
-            *(question, it.turn, question.tool_call, Where(THREAD, ASKED_BY, ADA)),
+            *(question, it.turn, question.tool_call, QuestionOrigin(THREAD, ASKED_BY, ADA)),
             changed=True,
             why="it may change a file that says what the agent may do",
         )
         fields = {str(n): {"type": "string", "title": "*" * 99} for n in range(MOST_FIELDS)}
         about = {"properties": fields, "required": [*fields], "description": HEAVY}
-        form = FormCard(Elicitation("e", "form", HEAVY, about), it.turn, Where(THREAD, ASKED_BY, ADA))
+        form = FormCard(Elicitation("e", "form", HEAVY, about), it.turn, QuestionOrigin(THREAD, ASKED_BY, ADA))
         for card in (asked, form):
             card.mentions, card.number = five, 20
             assert 1_000 < len(card.content) <= LIMIT
@@ -393,8 +391,8 @@ async def test_a_form_without_fields_is_accepted_by_a_press() -> None:
         assert card.accept(ADA, here=True) is not None
         assert answers == [Accept({})]
         assert card.accept(ADA, here=True) is None
-        assert card.leave("decline", ADA) is None
-        assert card.leave("cancel", ADA) is None
+        assert card.decline_or_cancel("decline", ADA) is None
+        assert card.decline_or_cancel("cancel", ADA) is None
     async with asking() as it:
         elicited(it, schema={"properties": {"x": {"type": "string", "enum": [f"c{n}" for n in range(30)]}}})
         await settle()
@@ -434,8 +432,8 @@ async def test_the_agent_says_that_a_page_was_visited() -> None:
         it.questions.close("withdrawn by the agent", ended.request_id)
         it.turn.withdraw(ended.request_id)
         for number in (0, 1, 2, 1, 7):
-            it.cards.completed(THREAD, f"e{number}")
-            it.cards.completed(THREAD + 1, f"e{number}")
+            it.cards.page_completed(THREAD, f"e{number}")
+            it.cards.page_completed(THREAD + 1, f"e{number}")
         await settle()
         done = "-# ✔ `a.example`: done"
         assert [message.content.endswith(done) for message in it.messages] == [True, True, False]
@@ -448,10 +446,10 @@ async def test_of_very_many_pages_the_oldest_are_forgotten() -> None:
     """Their cards keep what they say."""
     with scratch_journal() as journal:
         cards, told = Cards(journal=journal, pacer=Pacer(), rest=Board()), list[int]()
-        for number in range(VISITS + 1):
-            cards.visit(THREAD, str(number), lambda number=number: told.append(number))  # type: ignore[misc]
+        for number in range(MOST_PAGES + 1):
+            cards.remember_page(THREAD, str(number), lambda number=number: told.append(number))  # type: ignore[misc]
         for number in range(2):
-            cards.completed(THREAD, str(number))
+            cards.page_completed(THREAD, str(number))
         assert told == [1]
 
 
@@ -470,7 +468,7 @@ async def test_what_one_person_enters_is_not_anothers() -> None:
         assert (card.next_step(1), card.next_step(2)) == (1, 0)
         assert await card.enter(1, 1, {"f5": "five", "forged": "x"}) == []
         assert card.next_step(1) is None
-        for person in range(10, 10 + DRAFTS):
+        for person in range(10, 10 + MOST_DRAFTS):
             await card.enter(0, person, {"f0": "x"})
         assert card.next_step(1) == 0
         await card.enter(0, 30, {"f0": "thirty"})
@@ -502,15 +500,15 @@ async def test_a_reminder_pings_with_a_link_once_more() -> None:
 async def test_the_agent_is_told_what_nobody_answered() -> None:
     """Once, with the next prompt; the last ones of very many."""
     async with asking() as it:
-        for number in range(MISSED + 2):
+        for number in range(MOST_UNANSWERED + 2):
             question = await it.ask({"title": f"Run {number}"})
             it.questions.unanswered(question.request_id, "nobody answered in time")
             await settle()
         assert it.messages[0].content.endswith("-# closed: nobody answered in time")
-        assert it.cards.take_missed(THREAD) == [
-            f"Run {number}: nobody answered in time" for number in range(2, MISSED + 2)
+        assert it.cards.take_unanswered(THREAD) == [
+            f"Run {number}: nobody answered in time" for number in range(2, MOST_UNANSWERED + 2)
         ]
-        assert it.cards.take_missed(THREAD) == []
+        assert it.cards.take_unanswered(THREAD) == []
 
 
 def test_what_has_become_of_an_old_question_is_known_from_its_exchange() -> None:
@@ -519,12 +517,12 @@ def test_what_has_become_of_an_old_question_is_known_from_its_exchange() -> None
         accepted(journal, ASKED_BY)
         journal.questions.asked("0" * 16, thread_id=THREAD, exchange_id=ASKED_BY, content="May I?")
         cards = Cards(journal=journal, pacer=Pacer(), rest=Board())
-        assert cards.became("0" * 16) == became(MessageState.RECEIVED)
+        assert cards.closed_reason("0" * 16) == became(MessageState.RECEIVED)
         journal.messages.prompted((ASKED_BY,), "[]")
         journal.questions.settled("0" * 16)
-        assert cards.became("0" * 16) == became(MessageState.PROMPTED)
+        assert cards.closed_reason("0" * 16) == became(MessageState.PROMPTED)
         assert "Retry" in became(MessageState.PROMPTED)
-        assert cards.became("1" * 16) == "This question is no longer open: its turn is over."
+        assert cards.closed_reason("1" * 16) == "This question is no longer open: its turn is over."
 
 
 # ---- who is pinged
@@ -546,15 +544,15 @@ def test_what_has_become_of_an_old_question_is_known_from_its_exchange() -> None
 def test_those_who_may_answer_are_pinged(approvers: People, admins: People, expected: Mentions) -> None:
     """The asker where the asker may; else whoever is named, admins where nobody else is."""
     rules = replace(users(EVERYONE), approvers=approvers, admins=admins)
-    assert answerers(rules, ADA, {9}) == expected
+    assert approver_mentions(rules, ADA, {9}) == expected
 
 
 def test_a_question_pings_no_crowd() -> None:
     """At most so many people and roles."""
     people = People(asker=True, user_ids=frozenset(range(100, 110)), role_ids=frozenset(range(10)))
-    found = answerers(replace(users(EVERYONE), approvers=people), ADA, ())
+    found = approver_mentions(replace(users(EVERYONE), approvers=people), ADA, ())
     assert found == Mentions((ADA, *range(100, 100 + MOST - 1)))
-    roles = answerers(replace(users(EVERYONE), approvers=People(role_ids=frozenset(range(10)))), ADA, ())
+    roles = approver_mentions(replace(users(EVERYONE), approvers=People(role_ids=frozenset(range(10)))), ADA, ())
     assert str(roles) == " ".join(f"<@&{role}>" for role in range(MOST))
 
 
@@ -568,7 +566,7 @@ async def test_a_question_that_cannot_be_shown_is_rejected_and_the_turn_goes_on(
         await it.ask({"title": "Run"})
         assert it.answered() == [{"outcome": "selected", "optionId": "no"}]
         assert it.lines == ["-# 🚫 rejected, for Discord did not take the question: Run"]
-        assert it.cards.take_missed(THREAD) == ["Run: it could not be shown"]
+        assert it.cards.take_unanswered(THREAD) == ["Run: it could not be shown"]
         assert (it.open, it.messages, it.turn.unanswered) == ([], [], ())
 
 

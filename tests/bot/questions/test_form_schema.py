@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.questions.form_schema import LISTED, MOST, Choice, Field, Given, Unusable, fields_of
-from bot.questions.form_values import Wrong, read
-from bot.questions.modal import Form, written
+from bot.questions.form_schema import MENU_CHOICES, MOST_FIELDS, Choice, Entered, Field, UnusableForm, fields_of
+from bot.questions.form_values import InvalidValue, parse_value
+from bot.questions.modal import FormModal, describe_field
 
 Json = dict[str, Any]
 
@@ -26,11 +26,19 @@ ONE: Json = {"type": "string", "oneOf": [{"const": "r", "title": "Red"}, {"const
 PLAIN: Json = {"type": "string", "enum": ["r", "g"]}
 MANY: Json = {"type": "array", "minItems": 1, "maxItems": 2, "items": {"type": "string", "enum": ["a", "b", "c"]}}
 TITLED: Json = {"type": "array", "items": {"anyOf": [{"const": "a", "title": "A"}, {"const": "b", "title": "B"}]}}
-LONG: Json = {"type": "string", "enum": [f"c{number}" for number in range(LISTED + 1)]}
-SAME: Json = {"type": "string", "oneOf": [{"const": f"v{number}", "title": "Same"} for number in range(LISTED + 1)]}
+LONG: Json = {"type": "string", "enum": [f"c{number}" for number in range(MENU_CHOICES + 1)]}
+SAME: Json = {
+    "type": "string",
+    "oneOf": [{"const": f"v{number}", "title": "Same"} for number in range(MENU_CHOICES + 1)],
+}
 TEXTS: Json = {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 3}
 SHORT: Json = {"type": "array", "items": {"type": "string", "minLength": 2, "format": "email"}, "uniqueItems": True}
-_CITIES = {"ny": "New York, USA", "p": "Paris", "r": "Rome", **{f"x{number}": "Xanten" for number in range(LISTED)}}
+_CITIES = {
+    "ny": "New York, USA",
+    "p": "Paris",
+    "r": "Rome",
+    **{f"x{number}": "Xanten" for number in range(MENU_CHOICES)},
+}
 WORDY: Json = {"type": "array", "items": {"anyOf": [{"const": key, "title": name} for key, name in _CITIES.items()]}}
 
 FITS: list[tuple[Json, Any, Any]] = [
@@ -80,7 +88,7 @@ FITS: list[tuple[Json, Any, Any]] = [
 @pytest.mark.parametrize(("written", "given_", "value"), FITS)
 def test_what_fits_becomes_the_value_that_the_agent_asked_for(written: Json, given_: Any, value: Any) -> None:
     """Of every kind and format; an optional field that was left empty is none."""
-    assert read(only(written), given_) == value
+    assert parse_value(only(written), given_) == value
 
 
 WRONG: list[tuple[Json, Any, str]] = [
@@ -127,20 +135,20 @@ WRONG: list[tuple[Json, Any, str]] = [
 @pytest.mark.parametrize(("written", "given_", "word"), WRONG)
 def test_what_does_not_fit_is_said_with_what_would(written: Json, given_: Any, word: str) -> None:
     """So that it can be corrected."""
-    with pytest.raises(Wrong) as caught:
-        read(only(written), given_)
+    with pytest.raises(InvalidValue) as caught:
+        parse_value(only(written), given_)
     assert str(caught.value) == word
 
 
 @pytest.mark.parametrize("written", [TEXT, INTEGER, BOOLEAN, ONE, MANY, LONG, TEXTS])
 def test_a_required_field_is_filled_in(written: Json) -> None:
     """Nothing is taken for an answer that is none; only a list may be empty where that is allowed."""
-    empty: tuple[Given, ...] = ("", "  ", [], None)
+    empty: tuple[Entered, ...] = ("", "  ", [], None)
     for nothing in empty:
-        with pytest.raises(Wrong, match="must be filled in"):
-            read(only(written, required=True), nothing)
-    assert read(only(TITLED, required=True), []) == []
-    assert read(only(SHORT, required=True), "\n ") == []
+        with pytest.raises(InvalidValue, match="must be filled in"):
+            parse_value(only(written, required=True), nothing)
+    assert parse_value(only(TITLED, required=True), []) == []
+    assert parse_value(only(SHORT, required=True), "\n ") == []
 
 
 UNKNOWN: list[Any] = [
@@ -167,14 +175,17 @@ UNUSABLE: list[tuple[Json, str]] = [
     *(({"f": written}, "its field 'f' is of a kind that is not known, or has no choices") for written in UNKNOWN),
     *(({"f": written}, "nothing fits its field 'f'") for written in IMPOSSIBLE),
     ({"g": TEXT}, "it wants 'f', which it does not describe"),
-    ({"f": TEXT} | {str(n): TEXT for n in range(MOST)}, f"it has {MOST + 1} fields, and {MOST} can be shown"),
+    (
+        {"f": TEXT} | {str(n): TEXT for n in range(MOST_FIELDS)},
+        f"it has {MOST_FIELDS + 1} fields, and {MOST_FIELDS} can be shown",
+    ),
 ]
 
 
 @pytest.mark.parametrize(("properties", "reason"), UNUSABLE)
 def test_a_form_that_nobody_can_fill_in_is_told_apart(properties: Json, reason: str) -> None:
     """With the reason; a field of an unknown kind that is optional is only left out."""
-    with pytest.raises(Unusable) as caught:
+    with pytest.raises(UnusableForm) as caught:
         fields_of({"properties": properties, "required": ["f"]})
     assert str(caught.value) == reason
 
@@ -225,10 +236,10 @@ async def test_whatever_the_schema_discord_can_take_the_form(schema: Json, requi
     """Labels, descriptions, options, bounds and what was entered before, within what Discord takes of each."""
     try:
         fields = fields_of({"properties": schema, "required": list(schema) if required else []})
-    except Unusable:
+    except UnusableForm:
         return
     for given_ in ({}, {field.name: ["0"] if field.listed else "entered" for field in fields}):
-        for row in Form("threadline:form:0:0", "The agent asks", fields, given_).to_dict()["components"]:
+        for row in FormModal("threadline:form:0:0", "The agent asks", fields, given_).to_dict()["components"]:
             assert 0 < len(row["label"]) <= 45
             assert len(row.get("description") or "") <= 100
             part = row["component"]
@@ -257,12 +268,12 @@ CUT: list[Json] = [
 @pytest.mark.parametrize("cut", CUT)
 def test_what_a_form_cannot_show_is_known(cut: Json) -> None:
     """So that it can be shown elsewhere, in full; nothing in it hides or runs on."""
-    assert not Form.holds(only(cut))
-    assert all(Form.holds(only(each)) for each in (TEXT, PLAIN, ONE, MANY, BOOLEAN, TEXT | {"title": "t" * 45}))
+    assert not FormModal.holds(only(cut))
+    assert all(FormModal.holds(only(each)) for each in (TEXT, PLAIN, ONE, MANY, BOOLEAN, TEXT | {"title": "t" * 45}))
     field = Field(
         "f", "Wh\u202ech\none", "one", required=True, choices=(Choice("v" * 200, "V", "a\nb"), Choice("w", "W"))
     )
-    assert written(field) == "Wh\\u{202e}ch one (required)\n  #1 V a b\n  #2 W"
+    assert describe_field(field) == "Wh\\u{202e}ch one (required)\n  #1 V a b\n  #2 W"
 
 
 def test_a_menu_has_no_word_about_commas_and_a_long_list_says_where_it_is() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.questions.pattern_check import unfit
+from bot.questions.pattern_check import find_mismatches
 
 pytestmark = pytest.mark.real_time
 
@@ -17,10 +17,10 @@ async def test_what_does_not_match_is_found() -> None:
         ("(?<name", "a pattern of another kind"),
         ("é", "é"),
     ]
-    assert await unfit(pairs) == [1, 3]
-    assert await unfit([]) == []
+    assert await find_mismatches(pairs) == [1, 3]
+    assert await find_mismatches([]) == []
 
 
 async def test_a_pattern_that_takes_for_ever_ends_in_time() -> None:
     """Nothing waits for it; the agent looks at what it gets as well."""
-    assert await unfit([("^(a+)+$", "a" * 60 + "b"), ("x", "y")]) == []
+    assert await find_mismatches([("^(a+)+$", "a" * 60 + "b"), ("x", "y")]) == []

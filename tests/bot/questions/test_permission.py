@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from acp import Question, Turn
 from acp.schema import ToolCallUpdate
 from bot.access.gate import Right
-from bot.interactions.cards import Cards, Where
+from bot.interactions.cards import Cards, QuestionOrigin
 from bot.questions.permission import BUTTONS, DENY, LABEL, MENU, MENUS, AnswerButton, AnswerMenu, PermissionCard
 from bot.questions.tool_description import TITLE, describe
 from bot.rest.api import TryLater
@@ -65,7 +65,7 @@ async def asked(
             question = await anext(turn)
             assert isinstance(question, Question)
             cards = Cards(journal=journal, pacer=pacer, rest=board)
-            card = PermissionCard(question, turn, question.tool_call, Where(THREAD, ASKED_BY, ADA))
+            card = PermissionCard(question, turn, question.tool_call, QuestionOrigin(THREAD, ASKED_BY, ADA))
             cards.open(card)
             yield Asked(peer, prompt, turn, question, cards, card, board, journal)
 
@@ -252,7 +252,7 @@ async def test_an_option_of_which_nobody_knows_what_it_is_can_still_be_chosen(ki
             ("No", discord.ButtonStyle.danger),
         ]
         assert [it.card.right(choice) for choice in "012"] == [Right.CHANGE, Right.CHANGE, Right.APPROVE]
-        assert [it.card.deed(choice) for choice in ("0", "2", DENY)] == ["answered", "denied", "denied"]
+        assert [it.card.audit_action(choice) for choice in ("0", "2", DENY)] == ["answered", "denied", "denied"]
         assert it.card.answer("0", ADA) is not None
         answer = await it.peer.answer_to(it.question.request_id)
         assert answer["result"]["outcome"] == {"outcome": "selected", "optionId": "a"}

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from bot.questions.tool_description import LINE, NODE, outweighs
+from bot.questions.tool_description import LINE, NODE, exceeds
 from bot.text.printable import visible
 
 
@@ -53,5 +53,5 @@ class Part(BaseModel, extra="allow"):
 )
 def test_what_takes_long_to_write_out_is_known_before(part: Any) -> None:
     """Much text, very many lines or parts, however deep; what the protocol does not know counts too."""
-    assert outweighs([part], 1_000)
-    assert not outweighs([part], 3_000)
+    assert exceeds([part], 1_000)
+    assert not exceeds([part], 3_000)

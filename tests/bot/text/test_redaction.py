@@ -11,7 +11,7 @@ from acp import Elicitation, Event, Question, Skipped, Text, Thought, Unreadable
 from acp.schema import Diff, ImageBlock, PermissionOption, Plan, PlanEntry, ToolCall, ToolCallUpdate
 from bot.conversation.thread_names import thread_name
 from bot.questions.form_schema import fields_of
-from bot.questions.modal import written
+from bot.questions.modal import describe_field
 from bot.text.redaction import MARK, Redactor, StreamRedactor, redact_tokens, redact_value
 from tests.support.effort import calls
 
@@ -124,7 +124,7 @@ def test_a_form_is_shown_without_and_answered_with_what_it_asked_for() -> None:
     (shown,) = told([Elicitation(1, "form", "Which?", schema)])
     assert isinstance(shown, Elicitation)
     fields = fields_of(shown.schema)
-    assert SECRET not in "".join(map(written, fields))
+    assert SECRET not in "".join(map(describe_field, fields))
     assert [[choice.value for choice in field.choices] for field in fields] == [[SECRET, "none"], [SECRET]]
     assert fields[0].choices[0].title == MARK
     assert shown.schema["description"] == MARK
