@@ -22,7 +22,7 @@ from pool.journal.message_states import BEFORE
 from tests.support.docs_pages import PAGES, ROOT, blocks
 
 EXAMPLE = ROOT / "config.example.toml"
-TOKEN = {"DISCORD_TOKEN": "a token that opens nothing", "WIKI_TOKEN": "nor does this one"}
+TOKEN = {"DISCORD_TOKEN": "a token that opens nothing", "WIKI_TOKEN": "nor does this one", "GH_TOKEN": "nor this"}
 
 
 def keys_of(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
@@ -201,13 +201,18 @@ def test_the_invitation_is_told_with_the_permissions_that_it_asks_for() -> None:
     named = re.search(r"exactly the permissions that are used: ([^.]+)\.", page)
     assert named
     assert named[1].split(", ") == list(PERMISSIONS.values())
+    drawn = set(re.findall(r">☑ ([^<]+)<", (ROOT / "docs/pictures/invite.svg").read_text()))
+    assert drawn == set(PERMISSIONS.values())
 
 
-def test_the_first_screen_names_the_two_commands() -> None:
-    """A newcomer sees what this is and how to see it work without scrolling far."""
-    first = (ROOT / "README.md").read_text().splitlines()[:45]
-    assert any(line.startswith("make demo") for line in first)
-    assert any(line.startswith("make test") for line in first)
+def test_the_first_screens_are_for_somebody_who_wants_a_bot() -> None:
+    """How to see it work, then how to run it; how to test it stands far below."""
+    lines = (ROOT / "README.md").read_text().splitlines()
+    first, second, later = (
+        next(number for number, line in enumerate(lines) if re.match(text, line))
+        for text in ("make demo$", r"    git clone\b", "make test$")
+    )
+    assert first < 30 < second < 50 < later
 
 
 def test_the_table_of_a_messages_states_is_the_journals() -> None:

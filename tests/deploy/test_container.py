@@ -18,6 +18,7 @@ import yaml
 from bot.app import REPLY_SECONDS
 from bot.cli.run import run as run_command
 from bot.config.load import load
+from bot.config.presets import PRESETS
 from bot.config.requirements import warnings
 from bot.operations.loop_watchdog import LAST_ROUNDS, ROUND_SECONDS
 
@@ -28,17 +29,20 @@ BOUND = 60.0
 STOP_SECONDS = 25
 """What the bot takes at most to stop (docs/operating.md)."""
 
+WITH_AGENTS = {"Dockerfile.claude-code": "claude", "Dockerfile.codex": "codex", "Dockerfile.opencode": "opencode"}
+"""Images with an agent inside, and its preset."""
 
-def instructions() -> list[tuple[str, str]]:
-    """The Dockerfile's instructions, continued lines joined, comments left out."""
-    lines = [line for line in (DEPLOY / "Dockerfile").read_text().splitlines() if not line.startswith("#")]
+
+def instructions(file: str = "Dockerfile") -> list[tuple[str, str]]:
+    """A Dockerfile's instructions, continued lines joined, comments left out."""
+    lines = [line for line in (DEPLOY / file).read_text().splitlines() if not line.startswith("#")]
     text = re.sub(r"\\\n\s*", "", "\n".join(lines))
     return [(word, rest) for word, _, rest in (line.partition(" ") for line in text.splitlines() if line)]
 
 
-def all_of(word: str) -> list[str]:
+def all_of(word: str, file: str = "Dockerfile") -> list[str]:
     """What stands behind each instruction of that name."""
-    return [rest for each, rest in instructions() if each == word]
+    return [rest for each, rest in instructions(file) if each == word]
 
 
 def compose() -> dict[str, Any]:
@@ -111,18 +115,62 @@ def test_linux_hides_the_environment_of_a_program_that_cannot_be_read() -> None:
     assert seen == {0o711: b"", 0o755: b"TOKEN=x\0"}
 
 
-def test_no_instruction_is_one_that_a_linter_warns_of() -> None:
+@pytest.mark.parametrize("file", ["Dockerfile", *WITH_AGENTS])
+def test_no_instruction_is_one_that_a_linter_warns_of(file: str) -> None:
     """What hadolint looks for and matters here: pinned base, no `latest`, caches removed, JSON for commands."""
-    bases = [base.split()[0] for base in all_of("FROM")]
-    assert all(re.fullmatch(r"python:3\.\d+-slim", base) for base in bases)
-    for run in all_of("RUN"):
+    bases = [base.split()[0] for base in all_of("FROM", file)]
+    assert all(
+        re.fullmatch(r"python:3\.\d+-slim|node:\$\{NODE_VERSION\}-slim|\$\{THREADLINE\}", base) for base in bases
+    )
+    for run in all_of("RUN", file):
         if "apt-get install" in run:
             assert {"--no-install-recommends", "-y"} <= set(shlex.split(run))
             assert "rm -rf /var/lib/apt/lists/*" in run
         if "pip install" in run:
             assert "--no-cache-dir" in run
         assert "sudo" not in run
-    assert all(rest.startswith("[") for word in ("CMD", "ENTRYPOINT", "VOLUME") for rest in all_of(word))
+    assert all(rest.startswith("[") for word in ("CMD", "ENTRYPOINT", "VOLUME") for rest in all_of(word, file))
+
+
+# ---- the images with an agent inside
+
+
+def arguments(file: str) -> dict[str, str]:
+    """What `--build-arg` can change, with the defaults."""
+    return dict(each.split("=", 1) for each in all_of("ARG", file))
+
+
+@pytest.mark.parametrize("file", WITH_AGENTS)
+def test_an_image_with_an_agent_is_threadlines_own_with_a_program_more(file: str) -> None:
+    """Built upon the image that the pages build; the same user at the end; entry, command and volume are inherited."""
+    assert f"docker build -f deploy/Dockerfile -t {arguments(file)['THREADLINE']} ." in operating_page()
+    assert f"docker build -f deploy/{file} -t threadline-{file.partition('.')[2]} ." in operating_page()
+    assert [base.split()[0] for base in all_of("FROM", file)] == ["node:${NODE_VERSION}-slim", "${THREADLINE}"]
+    assert all_of("USER", file) == ["root", all_of("USER")[-1]]
+    assert {word for word, _ in instructions(file)} == {"ARG", "FROM", "RUN", "USER", "COPY", "ENV"}
+    assert all_of("COPY", file) == [
+        "--from=agent /usr/local/bin/node /usr/local/bin/node",
+        "--from=agent /opt/agent /opt/agent",
+    ]
+    assert all_of("ENV", file) == ["PATH=/opt/agent/bin:$PATH"]
+
+
+@pytest.mark.parametrize(("file", "preset"), WITH_AGENTS.items())
+def test_an_image_installs_what_its_preset_names_in_pinned_versions(file: str, preset: str) -> None:
+    """Into the folder that is copied; the adapter is the one that the preset was measured with."""
+    (install,) = [run for run in all_of("RUN", file) if "npm install" in run]
+    assert "--prefix /opt/agent " in install
+    packages = re.findall(r'"(@?[a-z/-]+)@\$\{([A-Z_]+)\}"', install)
+    assert PRESETS[preset].install.startswith("npm install -g " + " ".join(name for name, _ in packages))
+    versions = [arguments(file)[variable] for _, variable in packages]
+    assert all(re.fullmatch(r"\d+\.\d+\.\d+", version) for version in versions)
+    assert PRESETS[preset].source.startswith(f"measured: {versions[0]}")
+    assert "://" not in (DEPLOY / file).read_text()  # Whoever builds chooses where packages come from.
+
+
+def operating_page() -> str:
+    """The page that says how to build."""
+    return (ROOT / "docs/operating.md").read_text()
 
 
 def test_the_runtime_lock_is_the_part_of_the_lock_that_is_needed() -> None:
