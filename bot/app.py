@@ -128,7 +128,7 @@ class App:
             attachments=attachments,
             agents=agents,
             redact=redact,
-            reactions=config.reactions.signs,
+            reactions=config.reactions,
             membership=admission.membership,
             audit=audit,
         )

@@ -1,7 +1,6 @@
 """The common parts of the commands: the configuration's option, its loading, and failing with one line."""
 
 import asyncio
-import os
 import signal
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from bot.config.document import ConfigError
-from bot.config.env_file import read_variables, variables_path
+from bot.config.env_file import load_variables
 from bot.config.load import load
 from bot.config.schema import Config
 from bot.operations.process import watch_children
@@ -35,8 +34,7 @@ def load_or_fail(path: Path, read: Callable[[Path], Config] = load) -> Config:
     if not path.exists():
         fail(f"{path}: there is no such file; threadline init writes one", 2)
     try:
-        for name, value in read_variables(variables_path(path)).items():
-            os.environ.setdefault(name, value)
+        load_variables(path)
         return read(path)
     except ConfigError as error:
         fail(str(error), 2)

@@ -19,7 +19,7 @@ import click
 from bot.agents.probe import probe_agent
 from bot.agents.probe_result import as_lines
 from bot.config.document import ConfigError
-from bot.config.env_file import read_variables, variables_path
+from bot.config.env_file import load_variables
 from bot.config.load import load
 from bot.config.schema import Config
 from bot.config.secrets import SECRET_NAME, secrets_of
@@ -84,9 +84,7 @@ def _sections(path: Path, *, agents: bool) -> Iterator[str]:
     yield from ("# Threadline report", "", "## Versions", "", *_fenced(_versions()))
     secrets: set[str] = set()
     try:
-        for name, value in read_variables(variables_path(path)).items():
-            os.environ.setdefault(name, value)
-            secrets.add(value)
+        secrets.update(load_variables(path).values())
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, ConfigError) as error:
         yield from ("## Configuration", "", *_fenced([f"cannot be read: {getattr(error, 'strerror', None) or error}"]))

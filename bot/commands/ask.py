@@ -127,42 +127,25 @@ async def ask(
     attachments: Sequence[Attachment] = (),
     within: int | None = None,
 ) -> None:
-    """Post a person's request, and take it up where it was made; in a channel a thread is opened on it.
+    """Post a person's request and accept it; in a channel, open a thread on it.
 
-    `within` is a thread of the channel in which to go on instead. Nothing is read first: Discord waits 3 s for an
-    answer, and a busy one may take longer.
+    `within` is a thread of the channel that gets the request instead. No message is read first: Discord waits 3 s for
+    an answer, and a busy Discord takes longer.
     """
-    client, channel = interaction.client, interaction.channel
-    if channel is None or not await client.admission.admit(interaction, Right.TALK, asker_id=None):
+    client = interaction.client
+    if interaction.channel is None or not await client.admission.admit(interaction, Right.TALK, asker_id=None):
         return
-    place = client.admission.place(interaction.guild, channel)
+    place = client.admission.place(interaction.guild, interaction.channel)
     if within is not None:
         place = Place(place.guild_id, within, place.channel_id)
-        channel = interaction.guild.get_thread(within) if interaction.guild is not None else None
     text = text.strip()
-    # What others have said is not shown as what this person asks.
+    # The words of others are not shown as this person's.
     said = text or ", ".join(each.name for each in attachments) or (BARE if quotes else "")
-    if refusal := _not_now(interaction, place, said, agent):
+    if refusal := _refusal(interaction, place, said, agent):
         await interaction.response.send_message(refusal, ephemeral=True)
         return
-    shown, files = _asked(interaction, said)
-    here = is_answered_in_place(place)
-    draft = Request(
-        message_id=0,  # It is not posted yet.
-        channel_id=place.channel_id,
-        thread_id=place.channel_id if here else 0,
-        author_id=interaction.user.id,
-        text=text,
-        attachments=tuple(attachments),
-        author_name=interaction.user.display_name,
-        guild_id=interaction.guild_id,
-        guild_name=interaction.guild.name if interaction.guild is not None else "",
-        channel_name=getattr(channel, "name", None) or "",
-        tags=tags_of(channel),
-        quotes=tuple(quotes),
-        joined=here and place.parent_id is not None and not client.journal.threads.knows(place.channel_id),
-        no_thread=place.no_thread or "",
-    )
+    shown, files = _rendered(interaction, said)
+    draft = replace(_draft(interaction, place), text=text, quotes=tuple(quotes), attachments=tuple(attachments))
     asked = PostedRequest(interaction.id, place.channel_id, shown, write_request(draft), agent, place.parent_id)
     with client.intake.posted_requests.posting(asked, interaction.user) as posting:
         try:
@@ -183,8 +166,30 @@ async def ask(
             await client.intake.open_thread(exchange)
 
 
-def _not_now(interaction: Interaction, place: Place, said: str, agent: str) -> str:
-    """Say why a request cannot be taken up; empty where it can."""
+def _draft(interaction: Interaction, place: Place) -> Request:
+    """Describe the person and the place of a request that is not posted yet."""
+    guild, channel = interaction.guild, interaction.channel
+    if channel is not None and place.channel_id != channel.id:
+        channel = guild.get_thread(place.channel_id) if guild is not None else None
+    here = is_answered_in_place(place)
+    return Request(
+        message_id=0,
+        channel_id=place.channel_id,
+        thread_id=place.channel_id if here else 0,
+        author_id=interaction.user.id,
+        text="",
+        author_name=interaction.user.display_name,
+        guild_id=interaction.guild_id,
+        guild_name=guild.name if guild is not None else "",
+        channel_name=getattr(channel, "name", None) or "",
+        tags=tags_of(channel),
+        joined=here and place.parent_id is not None and not interaction.client.journal.threads.knows(place.channel_id),
+        no_thread=place.no_thread or "",
+    )
+
+
+def _refusal(interaction: Interaction, place: Place, said: str, agent: str) -> str:
+    """Say why a request is not accepted; empty where it is."""
     client, thread_id = interaction.client, place.channel_id
     agents, here = client.agents, is_answered_in_place(place)
     if not client.intake.is_open:
@@ -246,7 +251,7 @@ async def _change_answer(interaction: Interaction, content: str) -> bool:
     return True
 
 
-def _asked(interaction: Interaction, text: str) -> tuple[str, Files]:
+def _rendered(interaction: Interaction, text: str) -> tuple[str, Files]:
     """Write a request as it is shown, and the file that has all of a long one."""
     shown = text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
     files = [("request.txt", text.encode())] if shown != text else []

@@ -1,50 +1,58 @@
-"""The looks of a reply, as `[reply]` configures them, and the reactions of messages, as `[reactions]` does."""
+"""The looks of a reply, as `[reply]` configures them, and the reactions on messages, as `[reactions]` does."""
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
-__all__ = ["DONE", "EYE", "FAILED", "WAITING", "Finish", "Reactions", "Style", "Tables", "Thoughts", "Tools"]
+from pydantic import Field
 
-Tables = Literal["code", "bullets", "off"]
-Tools = Literal["full", "compact", "off"]
-Thoughts = Literal["off", "spoiler", "subtext"]
+from .values import ConfigTable
+
+__all__ = ["DONE", "EYE", "FAILED", "WAITING", "Finish", "Reactions", "ReplyConfig", "Style", "Tables"]
+
 Finish = Literal["auto", "edit", "fresh", "ping"]
+Tables = Literal["code", "bullets", "off"]
 
 EYE = "👀"
-"""Put on a message when it has been accepted."""
+"""Marks a message that was accepted."""
 
 WAITING = "⏳"
-"""It waits: behind another one, or because its thread cannot be opened yet."""
+"""Marks a message that waits behind another one, or for its thread to open."""
 
 DONE = "✅"
 FAILED = "❌"
 
 
-@dataclass(frozen=True, slots=True)
-class Style:
-    """The choices of one reply. 0 is no bound, for pages and for lines of code."""
+class ReplyConfig(ConfigTable):
+    """`[reply]`. 0 means no bound, for pages and for lines of code."""
 
     tables: Tables = "code"
-    tools: Tools = "compact"
-    thoughts: Thoughts = "off"
-    max_pages: int = 8
-    long_code_lines: int = 200
-    directory: str = ""
-    """The session's working directory; places inside it are shown as seen from there."""
+    tools: Literal["full", "compact", "off"] = "compact"
+    thoughts: Literal["off", "spoiler", "subtext"] = "off"
     finish: Finish = "auto"
-    """How the end of a turn is made known, see `bot.reply.completion`."""
+    """How the end of a turn is announced, see `bot.reply.completion`."""
+    max_pages: Annotated[int, Field(ge=0, le=100)] = 8
+    long_code_lines: Annotated[int, Field(ge=0, le=10_000)] = 200
+
+    def style(self, directory: object) -> "Style":
+        """Return the style of a reply whose session works in `directory`."""
+        return Style(**dict(self), directory=str(directory))
 
 
-@dataclass(frozen=True, slots=True)
-class Reactions:
-    """Which reactions messages get: any, one that stays at the end, and those of what the agent is doing meanwhile."""
+class Style(ReplyConfig):
+    """The style of one reply: the configuration, and the working directory of its session."""
+
+    directory: str = ""
+    """Paths inside it are shown relative to it."""
+
+
+class Reactions(ConfigTable):
+    """`[reactions]`: whether there are any, whether the last one stays, and whether they show the agent's activity."""
 
     enabled: bool = True
     keep: bool = True
     progress: bool = False
 
     def end(self, reason: str | None) -> str | None:
-        """Return the reaction that stays on a message which ended for `reason`: a stop reason, or a word or two."""
+        """Return the reaction that stays on a message; `reason` is a stop reason or the journal's close reason."""
         if not (self.enabled and self.keep):
             return None
         return FAILED if reason in {"failed", "refused"} else DONE if reason == "end_turn" else None

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from .document import ConfigError
 
-__all__ = ["read_variables", "variables_path", "write_variables"]
+__all__ = ["load_variables", "read_variables", "variables_path", "write_variables"]
 
 _LINE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
 
@@ -19,6 +19,14 @@ _LINE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
 def variables_path(configuration: Path) -> Path:
     """Return where the variables of a configuration are, if there are any."""
     return configuration.parent / f"{configuration.stem}.env"
+
+
+def load_variables(configuration: Path) -> dict[str, str]:
+    """Read the variables of a configuration, and set those that the environment lacks. Raises `ConfigError`."""
+    found = read_variables(variables_path(configuration))
+    for name, value in found.items():
+        os.environ.setdefault(name, value)
+    return found
 
 
 def read_variables(path: Path) -> dict[str, str]:

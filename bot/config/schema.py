@@ -9,7 +9,7 @@ from bot.access.gate import Bots, Mention, People, Rules
 
 from . import env_file as variables
 from .agents import AgentsConfig
-from .appearance import Finish, Reactions, Style, Tables, Thoughts, Tools
+from .appearance import Reactions, ReplyConfig
 from .document import Document
 from .values import (
     Address,
@@ -85,46 +85,6 @@ class CatchUpConfig(ConfigTable):
     messages: Annotated[int, Field(ge=1, le=1000)] = 200
 
 
-_STYLE = Style()
-"""How replies look where the configuration says nothing."""
-
-
-class ReplyConfig(ConfigTable):
-    """`[reply]`."""
-
-    tables: Tables = _STYLE.tables
-    tools: Tools = _STYLE.tools
-    thoughts: Thoughts = _STYLE.thoughts
-    finish: Finish = _STYLE.finish
-    max_pages: Annotated[int, Field(ge=0, le=100)] = _STYLE.max_pages
-    long_code_lines: Annotated[int, Field(ge=0, le=10_000)] = _STYLE.long_code_lines
-
-    def style(self, directory: Path) -> Style:
-        """Return how replies look whose session works in `directory`."""
-        return Style(
-            tables=self.tables,
-            tools=self.tools,
-            thoughts=self.thoughts,
-            max_pages=self.max_pages,
-            long_code_lines=self.long_code_lines,
-            finish=self.finish,
-            directory=str(directory),
-        )
-
-
-class ReactionsConfig(ConfigTable):
-    """`[reactions]`."""
-
-    enabled: bool = True
-    keep: bool = True
-    progress: bool = False
-
-    @property
-    def signs(self) -> Reactions:
-        """Return which reactions messages get."""
-        return Reactions(self.enabled, self.keep, self.progress)
-
-
 class ThreadsConfig(ConfigTable):
     """`[threads]`."""
 
@@ -190,7 +150,7 @@ class Config(ConfigTable):
     pool: PoolConfig = Field(default_factory=PoolConfig)
     catch_up: CatchUpConfig = Field(default_factory=CatchUpConfig)
     reply: ReplyConfig = Field(default_factory=ReplyConfig)
-    reactions: ReactionsConfig = Field(default_factory=ReactionsConfig)
+    reactions: Reactions = Field(default_factory=Reactions)
     threads: ThreadsConfig = Field(default_factory=ThreadsConfig)
     journal: JournalConfig = Field(default_factory=JournalConfig)
     audit: AuditConfig = Field(default_factory=AuditConfig)

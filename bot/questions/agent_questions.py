@@ -28,7 +28,7 @@ class AgentQuestions:
     """Those that an agent asks in the name of one exchange."""
 
     def __init__(self, cards: Cards, *, redact: Redactor, tell: Callable[[int, str], None]) -> None:
-        """Start redact_value a question. `tell` posts into a channel; `redact` takes secrets out of text for people."""
+        """Start without a question. `tell` posts into a channel; `redact` takes secrets out of text for people."""
         self._cards = cards
         self._redact = redact
         self._tell = tell
@@ -95,7 +95,7 @@ class AgentQuestions:
             broker.remind(request_id, seconds_left)
 
     def unanswered(self, request_id: RequestId, why: str) -> None:
-        """Say on the card why it ends redact_value an answer, and with the next prompt to the agent."""
+        """Say on the card why it ends without an answer, and with the next prompt to the agent."""
         for broker in self._brokers:
             broker.unanswered(request_id, why)
 

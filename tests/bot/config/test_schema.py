@@ -229,11 +229,10 @@ listen = "127.0.0.1:9464"
     assert (pool.silence_seconds, pool.question_hours, pool.reminder_hours) == (30, 0.25, 0)
     assert (config.catch_up.hours, config.catch_up.messages) == (48, 10)
     assert config.metrics.address == ("127.0.0.1", 9464)
-    assert config.reply.style(Path("/p")) == Style("bullets", "full", "spoiler", 0, 50, "/p", "ping")
-    assert (config.reactions.signs, config.threads.auto_archive_minutes) == (
-        Reactions(enabled=False, keep=False, progress=True),
-        60,
-    )
+    reply = {"tables": "bullets", "tools": "full", "thoughts": "spoiler", "max_pages": 0, "long_code_lines": 50}
+    assert config.reply.style("/p") == Style.model_validate({**reply, "finish": "ping", "directory": "/p"})
+    assert config.reactions == Reactions(enabled=False, keep=False, progress=True)
+    assert config.threads.auto_archive_minutes == 60
     assert (config.threads.introduction, config.threads.directory) == (False, "exclusive")
     assert config.journal.file == tmp_path / "state" / "journal.db"
     assert config.audit.file == tmp_path / "state" / "audit.jsonl"

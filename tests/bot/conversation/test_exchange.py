@@ -73,7 +73,7 @@ async def stage(
     board = Board()
     with Journal.open(folder / "journal.db") as journal:
         async with pacing(Pacer()) as pacer:
-            signs = Reactions(reactions, keep, progress)
+            signs = Reactions(enabled=reactions, keep=keep, progress=progress)
             context = context_of_one(folder, journal, pacer=pacer, board=board, reactions=signs, secrets=[SECRET])
             yield Stage(context, journal, board)
 
