@@ -2,11 +2,10 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from bench.harness import PATIENCE, BotLab, bot_lab
-from bench.ingest_runner import chunk_cost
+from bench.ingest_runner import CHARACTERS, RATE, Load, chunk_cost
 from bench.procfs import cpu_seconds
 from bench.run import Measurement, Run
 from bench.statistics import Against, Figure
@@ -14,45 +13,27 @@ from loopback import Thread
 
 __all__ = ["MEASUREMENT"]
 
-CHARACTERS: Final = 20
-"""Of text in a chunk: a line of about 180 bytes."""
-
-TRICKLE_RATE: Final = 50
-"""Chunks a second and agent."""
-
 LAST_WORD: Final = "finished"
-
-
-@dataclass(frozen=True, slots=True)
-class _Load:
-    """What the agents do: so many of them, each with `words` as its prompt."""
-
-    name: str
-    agents: int
-    words: str
-    how: str
 
 
 async def _measure(run: Run) -> list[Figure]:
     flood, trickle, seconds = run.choose((20_000, 50, 5), (5_000, 10, 2))
     loads = (
-        _Load(
-            "flood", 10, f"flood {flood} {CHARACTERS}", f"10 agents, {flood:,} chunks each, as fast as they are read"
-        ),
-        _Load(
+        Load("flood", 10, f"flood {flood} {CHARACTERS}", f"10 agents, {flood:,} chunks each, as fast as they are read"),
+        Load(
             "trickle",
             trickle,
-            f"stamp {TRICKLE_RATE * seconds} {TRICKLE_RATE}",
-            f"{trickle} agents, {TRICKLE_RATE} chunks a second each, {seconds} s",
+            f"stamp {RATE * seconds} {RATE}",
+            f"{trickle} agents, {RATE} chunks a second each, {seconds} s",
         ),
     )
     figures: list[Figure] = []
     costs: dict[str, float] = {}
     for number, load in enumerate(loads):
         run.progress.step(f"{load.name}, naive", 2 * number, 4)
-        naive = await chunk_cost("naive", load.agents, load.words)
+        naive = await chunk_cost("naive", load)
         run.progress.step(f"{load.name}, acp", 2 * number + 1, 4)
-        ours = await chunk_cost("acp", load.agents, load.words)
+        ours = await chunk_cost("acp", load)
         costs[load.name] = naive
         figures.append(Figure(f"acp, {load.name}", ours, "ms per 1,000", load.how, Against("the naive reader", naive)))
     return figures + await _whole_bot(run, costs)
@@ -70,18 +51,18 @@ async def _whole_bot(run: Run, naive: Mapping[str, float]) -> list[Figure]:
         run.progress.step("opening threads", 0, 1)
         ready = await asyncio.gather(*(lab.ready_thread() for _ in range(threads)))
         loads = (
-            _Load(
+            Load(
                 "flood", threads, f"flood {flood} {CHARACTERS // 4}", f"{threads} threads, {flood:,} short chunks each"
             ),
-            _Load(
+            Load(
                 "trickle",
                 threads,
-                f"stamp {TRICKLE_RATE * seconds} {TRICKLE_RATE}",
-                f"{threads} threads, {TRICKLE_RATE} chunks a second each, {seconds} s",
+                f"stamp {RATE * seconds} {RATE}",
+                f"{threads} threads, {RATE} chunks a second each, {seconds} s",
             ),
         )
         figures = []
-        for load, each in zip(loads, (flood, TRICKLE_RATE * seconds), strict=True):
+        for load, each in zip(loads, (flood, RATE * seconds), strict=True):
             async with run.progress.lasting(f"{load.name}, whole bot", seconds):
                 cost = await _serve(lab, ready, load.words) / (threads * each) * 1e6
             how = f"{load.how}, from the prompts until all is posted"
@@ -91,7 +72,7 @@ async def _whole_bot(run: Run, naive: Mapping[str, float]) -> list[Figure]:
 
 
 async def _serve(lab: BotLab, threads: Sequence[Thread], words: str) -> float:
-    """CPU seconds of the bot until every thread's answer is posted to its end."""
+    """Return the CPU seconds of the bot until every thread's answer is posted whole."""
     before = cpu_seconds(lab.pid)
     asked = [await lab.ann.say(thread, f"{words}\nsay {LAST_WORD}") for thread in threads]
     for thread, message in zip(threads, asked, strict=True):

@@ -1,21 +1,14 @@
 """Reading agents: the cost of a chunk with one to five hundred agents, and the effect of a flood."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
-from bench.ingest_runner import chunk_cost, read
+from bench.ingest_runner import CHARACTERS, RATE, Load, chunk_cost, read
 from bench.run import Measurement, Run
 from bench.statistics import Against, Figure, percentile
 
 __all__ = ["MEASUREMENT"]
-
-CHARACTERS: Final = 20
-"""Of text in a chunk: a line of about 180 bytes."""
-
-RATE: Final = 50
-"""Chunks a second and agent in a trickle, and of the lone agent."""
 
 PAIRS: Final = 3
 MANY: Final = 100
@@ -27,23 +20,15 @@ FLOOD_MB: Final = 8.0
 _MB: Final = 1e6
 
 
-@dataclass(frozen=True, slots=True)
-class _Load:
-    name: str
-    agents: int
-    words: str
-    how: str
-
-
-def _loads(run: Run) -> Iterator[_Load]:
+def _loads(run: Run) -> Iterator[Load]:
     chunks, seconds = run.choose((200_000, 5), (20_000, 2))
     for agents in run.choose((1, 10, 100, 500), (1, 10)):
         each = chunks // agents
         how = f"{each:,} chunks each, as fast as they are read"
-        yield _Load(f"flood, {agents} agents", agents, f"flood {each} {CHARACTERS}", how)
+        yield Load(f"flood, {agents} agents", agents, f"flood {each} {CHARACTERS}", how)
     for agents in run.choose((1, 10, 100, 500), (1, 10)):
         how = f"{RATE} chunks a second each, {seconds} s"
-        yield _Load(f"trickle, {agents} agents", agents, f"stamp {RATE * seconds} {RATE}", how)
+        yield Load(f"trickle, {agents} agents", agents, f"stamp {RATE * seconds} {RATE}", how)
 
 
 async def _measure(run: Run) -> list[Figure]:
@@ -63,12 +48,9 @@ async def _measure(run: Run) -> list[Figure]:
     return [*figures, await _line(run)]
 
 
-async def _costs(load: _Load, pairs: int) -> tuple[float, float]:
-    """Ours and the naive reader's, one after the other, so that what else the machine does is in both."""
-    costs = [
-        (await chunk_cost("acp", load.agents, load.words), await chunk_cost("naive", load.agents, load.words))
-        for _ in range(pairs)
-    ]
+async def _costs(load: Load, pairs: int) -> tuple[float, float]:
+    """Measure our reader and the baseline in turns, so that other load on the machine affects both."""
+    costs = [(await chunk_cost("acp", load), await chunk_cost("naive", load)) for _ in range(pairs)]
     ours, naive = zip(*costs, strict=True)
     return median(ours), median(naive)
 

@@ -8,19 +8,36 @@ import sys
 import tempfile
 from asyncio.subprocess import PIPE
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Final
 
 from bench.agent_command import ROOT
 from bench.run import Failed
 
-__all__ = ["chunk_cost", "read"]
+__all__ = ["CHARACTERS", "RATE", "Load", "chunk_cost", "read"]
+
+CHARACTERS: Final = 20
+"""Characters of text in a chunk, whose line has about 180 bytes."""
+
+RATE: Final = 50
+"""Chunks a second and agent in a trickle."""
 
 READER_SECONDS: Final = 600.0
-"""Bound on one run; only a hang takes so long."""
+"""The bound on one run. Only a hang takes so long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What agents do: `agents` of them get `words` as their prompt. `how` describes it for people."""
+
+    name: str
+    agents: int
+    words: str
+    how: str
 
 
 async def read(*args: object) -> dict[str, Any]:
-    """Return what `python -m bench.ingest_child ARGS` measured. Raises `Failed`."""
+    """Return the figures of `python -m bench.ingest_child ARGS`. Raises `Failed`."""
     argv = (sys.executable, "-m", "bench.ingest_child", *map(str, args))
     what = " ".join(argv[3:])
     with tempfile.TemporaryDirectory(prefix="threadline-bench-") as folder:
@@ -44,7 +61,7 @@ async def read(*args: object) -> dict[str, Any]:
     return result
 
 
-async def chunk_cost(kind: str, agents: int, words: str) -> float:
-    """CPU milliseconds for 1,000 chunks: so many agents, each with `words` as its prompt. Raises `Failed`."""
-    result = await read("cpu", kind, agents, words)
+async def chunk_cost(kind: str, load: Load) -> float:
+    """Measure the CPU milliseconds for 1,000 chunks. Raises `Failed`."""
+    result = await read("cpu", kind, load.agents, load.words)
     return float(result["cpu_seconds"]) / int(result["chunks"]) * 1e6

@@ -1,4 +1,4 @@
-"""The results: a table for people, and JSON for programs."""
+"""Reports results as a table for people, and as JSON for programs."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from rich.table import Table
 from bench.run import Measurement
 from bench.statistics import Figure
 
-__all__ = ["RESULTS", "default_path", "show", "write"]
+__all__ = ["default_path", "show", "write", "write_json"]
 
 RESULTS: Final = Path(__file__).parent / "results"
 
@@ -40,29 +40,34 @@ def show(console: Console, measurement: Measurement, figures: Sequence[Figure]) 
 
 
 def _number(value: float) -> str:
-    """Three digits that mean something."""
+    """Format the value with three significant digits."""
     if value and abs(value) < 100:
         return f"{value:.3g}"
     return f"{value:,.0f}"
 
 
-def default_path(now: datetime | None = None) -> Path:
-    """Where the results go unless a file is named: one file a run."""
-    return RESULTS / f"{(now or datetime.now(UTC)):%Y%m%dT%H%M%SZ}.json"
+def default_path(prefix: str = "") -> Path:
+    """Return the file for the results of this run, unless one is named."""
+    return RESULTS / f"{prefix}{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
+
+
+def write_json(path: Path, results: Mapping[str, Any]) -> None:
+    """Write the results with the time."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    whole = {"when": datetime.now(UTC).isoformat(timespec="seconds"), **results}
+    path.write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
 
 def write(path: Path, results: Results, *, quick: bool) -> None:
-    """Write everything to `path`. Values are in the unit that stands beside them."""
+    """Write everything to `path`. The unit of each value is next to it."""
     whole = {
-        "when": datetime.now(UTC).isoformat(timespec="seconds"),
         "quick": quick,
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "cores": os.cpu_count(),
         "figures": [_entry(measurement, figure) for measurement, each in results.items() for figure in each],
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    write_json(path, whole)
 
 
 def _entry(measurement: Measurement, figure: Figure) -> dict[str, Any]:

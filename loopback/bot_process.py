@@ -1,4 +1,4 @@
-"""A bot as a child process: started, watched, ended, and what it leaves behind."""
+"""Runs a bot as a child process, stops it, and finds the processes that it leaves behind."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["BotProcess", "alive", "running", "unless"]
 T = TypeVar("T")
 
 STOP_SECONDS: Final = 30.0
-"""The bot has 25 s for its own shutdown; what is left after these is killed."""
+"""The bot has 25 s for its own shutdown. After these it is killed."""
 
 _LOG_TAIL: Final = 40  # lines
 
@@ -30,7 +30,7 @@ class BotProcess:
 
     @property
     def exit_code(self) -> int | None:
-        """None while it runs; negative if a signal ended it."""
+        """The exit code: None while the bot runs, negative if a signal ended it."""
         return self._process.returncode
 
     async def ended(self) -> None:
@@ -38,20 +38,20 @@ class BotProcess:
         await self._process.wait()
 
     def send_signal(self, number: signal.Signals) -> None:
-        """Send the bot a signal; nothing happens if it has ended."""
+        """Send the bot a signal, if it is still running."""
         self._process.send_signal(number)
 
     def family(self) -> set[tuple[int, str]]:
-        """The bot's descendants that live now, as pid and start time; empty where there is no /proc."""
+        """Return the bot's living descendants as pid and start time; none where there is no /proc."""
         return {(pid, start) for pid, (_, start) in _descendants(self._process.pid).items()}
 
-    async def stop(self) -> None:
-        """SIGTERM, a bounded wait, then SIGKILL for the whole process group. Nothing happens if it has ended."""
+    async def stop(self, seconds: float = STOP_SECONDS) -> None:
+        """Send SIGTERM, and SIGKILL to the whole process group if the bot does not end within `seconds`."""
         if self._process.returncode is not None:
             return
         self._process.send_signal(signal.SIGTERM)
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(STOP_SECONDS):
+            async with asyncio.timeout(seconds):
                 await self._process.wait()
             return
         with contextlib.suppress(ProcessLookupError):
@@ -60,15 +60,20 @@ class BotProcess:
             await self._process.wait()
 
     def tail(self) -> str:
-        """The last lines of the log."""
+        """Return the last lines of the log."""
         return "\n".join(self.log.read_text("utf-8", "replace").splitlines()[-_LOG_TAIL:])
 
 
 @contextlib.asynccontextmanager
 async def running(
-    argv: Sequence[str], log: Path, *, cwd: Path | None = None, env: Mapping[str, str] | None = None
+    argv: Sequence[str],
+    log: Path,
+    *,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    stop_seconds: float = STOP_SECONDS,
 ) -> AsyncIterator[BotProcess]:
-    """Start the bot in a process group of its own, and end it on the way out. It adds to `log`."""
+    """Run the bot in a process group of its own, and stop it at the end. Its output is appended to `log`."""
     with log.open("ab") as output:
         process = await asyncio.create_subprocess_exec(
             *argv,
@@ -83,11 +88,11 @@ async def running(
     try:
         yield bot
     finally:
-        await bot.stop()
+        await bot.stop(stop_seconds)
 
 
 async def unless(work: Coroutine[Any, Any, T], *ends: Coroutine[Any, Any, object]) -> T | None:
-    """Return the work's result, or None as soon as one of `ends` is over first. What is not over then is cancelled."""
+    """Return the work's result, or None if one of `ends` is over first. The rest is cancelled."""
     working = asyncio.create_task(work)
     tasks = [working, *map(asyncio.create_task, ends)]
     try:
@@ -100,7 +105,7 @@ async def unless(work: Coroutine[Any, Any, T], *ends: Coroutine[Any, Any, object
 
 
 def alive(family: set[tuple[int, str]]) -> list[int]:
-    """Those of these processes that still live, by pid."""
+    """Return the pids of those of these processes that still live."""
     table = _table()
     return sorted(pid for pid, start in family if table.get(pid, (0, ""))[1] == start)
 
@@ -114,7 +119,7 @@ def _descendants(root: int) -> dict[int, tuple[int, str]]:
 
 
 def _table() -> dict[int, tuple[int, str]]:
-    """Every process that is not a zombie: pid to its parent's pid and its start time."""
+    """Map the pid of each process that is not a zombie to its parent's pid and its start time."""
     table: dict[int, tuple[int, str]] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):

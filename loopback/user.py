@@ -288,20 +288,16 @@ class User(Account):
 
     async def menu(self, target: Message | Account, command: str, *, channel: Channel | None = None) -> Outcome:
         """Use a context-menu command on a message, or on a user in `channel`."""
-        on_message = isinstance(target, Message)
-        place = self._channel(target.channel_id if isinstance(target, Message) else channel or 0)
-        kind = 3 if on_message else 2
+        message = target if isinstance(target, Message) else None
+        place = self._channel(message.channel_id if message else channel or 0)
+        kind = commands.MESSAGE_MENU if message else commands.USER_MENU
         found = self._command(place, command, kind)
         data = {"id": found.command["id"], "name": command, "type": kind, "target_id": str(target.id)}
-        message = target if isinstance(target, Message) else None
         return await self._begin(found.bot, place, InteractionType.COMMAND, data, message=message)
 
     def _command(self, channel: Channel, name: str, kind: int) -> AvailableCommand:
         self._world.channel(channel.id, self.id, Permission.USE_APPLICATION_COMMANDS)
-        guild = self._world.guild_of(channel)
-        members = channel.recipient_ids if guild is None else guild.members
-        bots = [bot for bot in self._world.bots_by_application.values() if bot.id in members]
-        there = commands.available(channel.guild_id, bots, kind)
+        there = commands.available(self._world, channel, kind)
         for found in there:
             if found.command["name"] == name:
                 return found

@@ -11,6 +11,7 @@ import click
 from rich.console import Console
 
 from bench.chaos.plan import Trouble
+from bench.report import default_path
 
 from . import report
 from .workers import ChaosRun, run
@@ -44,7 +45,7 @@ def main(rounds: int, seed: int, first: int, lanes: int, only: tuple[str, ...], 
     with TemporaryDirectory(prefix="threadline-chaos-") as folder:
         result = asyncio.run(run(asked, Path(folder), lambda outcome: report.progress(console, outcome)))
     report.show(console, asked, result, time.monotonic() - began)
-    target = path or report.default_path()
+    target = path or default_path("chaos-")
     report.write(target, asked, result)
     console.print(f"written to {target}", highlight=False, soft_wrap=True)
     sys.exit(1 if result.is_wrong else 0)

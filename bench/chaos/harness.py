@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.agent_command import ROOT
-from bench.chaos.process import RestartedBot, agents, running
+from bench.chaos.process import RestartedBot, agents, kept_alive
 from loopback import Loopback, Message, Role
 from loopback.harness import Lab, command, configuration
 from loopback.state.components import BUTTON, walk
@@ -196,5 +196,5 @@ async def chaos_lab(folder: Path, *, warm: int) -> AsyncIterator[ChaosLab]:
             warm=warm,
         )
         lab.configure(lab.allowed)
-        async with running(lab.process):
+        async with kept_alive(lab.process):
             yield lab

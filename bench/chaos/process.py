@@ -4,100 +4,91 @@ import asyncio
 import os
 import signal
 import sys
-from asyncio.subprocess import DEVNULL, Process
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
 from acp.process.orphans import MARKER
 from bench.agent_command import ROOT
 from bench.procfs import having
+from loopback.bot_process import BotProcess, running
 
-__all__ = ["RestartedBot", "agents", "describe", "running"]
+__all__ = ["RestartedBot", "agents", "describe", "kept_alive"]
 
 STOP_SECONDS: Final = 60.0
-"""The bot has 25 s for its own end, on a machine that may be busy; then it is killed."""
+"""The bot has 25 s for its own shutdown, on a machine that may be busy. Then it is killed."""
 
 AWAY_SECONDS: Final = 0.3
-"""The pause before the next start while Discord is away: the 30 s of the unit, hurried as all else."""
+"""The pause before the next start while Discord is away: the 30 s of the systemd unit, hurried like all waits."""
 
 REFUSED_STARTS: Final = 5
-"""After so many ends of its own in a row it is not started again."""
+"""Ends by itself in a row after which the bot is not started again."""
 
 
 class RestartedBot:
-    """The bot. Only those who end it send signals; it is started again by `running`."""
+    """The bot, which `kept_alive` starts again whenever it ends. Faults send it signals."""
 
     def __init__(self, config: Path, log: Path, temporary: Path) -> None:
-        """Run with `config`, everything it writes going to `log`, its temporary files to a directory of its own."""
+        """Run with `config`, with all output in `log` and temporary files in `temporary`."""
         self.log = log
         self.temporary = temporary
         self.ends: list[str] = []
-        """How it ended other than by a signal of ours."""
+        """How it ended other than by a signal of chaos."""
         self.starts = 0
         self.pause = 0.0
         """Seconds until the next start."""
         self.discord_away = False
-        """Whether it may end by itself, for want of a Discord at its start: it is started again, as by systemd."""
+        """Whether it may end by itself because its start finds no Discord. It is started again, as by systemd."""
         self._argv = (sys.executable, "-m", "bench.chaos.hurried", "run", "-c", str(config))
         self._folder = config.parent
-        self._process: Process | None = None
+        self._process: BotProcess | None = None
         self._signalled = False
 
     def send(self, number: signal.Signals) -> bool:
-        """Send it a signal; False where it is not running."""
-        if self._process is None or self._process.returncode is not None:
+        """Send the bot a signal. Returns whether it was running."""
+        if self._process is None or self._process.exit_code is not None:
             return False
         self._signalled = True
         self._process.send_signal(number)
         return True
 
     async def keep_alive(self) -> None:
-        """Start it, and again whenever it has ended, until cancelled or it ends by itself too often."""
+        """Start the bot whenever it is not running, until cancelled or until it ends by itself too often."""
         own = 0
         while own < REFUSED_STARTS:
             self._signalled = False
             self.starts += 1
-            with self.log.open("ab") as output:
-                self._process = await asyncio.create_subprocess_exec(
-                    *self._argv, stdin=DEVNULL, stdout=output, stderr=output, cwd=ROOT, env=self._environment()
-                )
-            code = await self._process.wait()
+            started = running(self._argv, self.log, cwd=ROOT, env=self._environment(), stop_seconds=STOP_SECONDS)
+            try:
+                async with started as self._process:
+                    await self._process.ended()
+            except asyncio.CancelledError:
+                if self._process and self._process.exit_code == -signal.SIGKILL and not self._signalled:
+                    self.ends.append(f"the bot did not end within {STOP_SECONDS:.0f} s of SIGTERM")
+                raise
             if self.discord_away and not self._signalled:
                 await asyncio.sleep(AWAY_SECONDS)
                 continue
             own = 0 if self._signalled else own + 1
             if not self._signalled:
-                self.ends.append(f"the bot ended by itself with code {code}")
+                self.ends.append(f"the bot ended by itself with code {self._process.exit_code}")
             await asyncio.sleep(self.pause)
 
     def _environment(self) -> dict[str, str]:
-        """Give each bot a state directory of its own: in every loopback Discord it is the same user."""
+        # In every loopback Discord the bot is the same user, so each process needs a state directory of its own.
         return {**os.environ, "XDG_STATE_HOME": str(self._folder), "TMPDIR": str(self.temporary)}
-
-    async def stop(self) -> None:
-        """End it in order, or for certain."""
-        if self.send(signal.SIGTERM) and self._process is not None:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(STOP_SECONDS):
-                    await self._process.wait()
-                return
-            self.ends.append(f"the bot did not end within {STOP_SECONDS:.0f} s of SIGTERM")
-            self._process.kill()
-            await self._process.wait()
 
 
 @asynccontextmanager
-async def running(bot: RestartedBot) -> AsyncIterator[None]:
-    """Keep the bot alive for as long as the block lasts; end it in order."""
+async def kept_alive(bot: RestartedBot) -> AsyncIterator[None]:
+    """Keep the bot alive for as long as the block lasts, then stop it in order."""
     keeping = asyncio.create_task(bot.keep_alive(), name="keep-alive")
     try:
         yield
     finally:
         keeping.cancel()
         await asyncio.gather(keeping, return_exceptions=True)
-        await bot.stop()
 
 
 def agents(journal_id: str | None) -> set[int]:
@@ -106,7 +97,7 @@ def agents(journal_id: str | None) -> set[int]:
 
 
 def describe(pid: int) -> str:
-    """Say what a process is, for people."""
+    """Describe a process for people."""
     try:
         command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace").strip()
     except OSError:

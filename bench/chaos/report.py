@@ -1,7 +1,5 @@
 """The report of a run: a line for each notable round, a table, and JSON."""
 
-import json
-from datetime import UTC, datetime
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -10,13 +8,13 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from bench.report import RESULTS
+from bench.report import write_json
 
 from .invariants import Violation
 from .scenario import Outcome
 from .workers import ChaosResult, ChaosRun
 
-__all__ = ["default_path", "progress", "show", "write"]
+__all__ = ["progress", "show", "write"]
 
 
 def progress(console: Console, outcome: Outcome) -> None:
@@ -63,15 +61,9 @@ def _counts(result: ChaosResult) -> dict[str, int]:
     }
 
 
-def default_path(now: datetime | None = None) -> Path:
-    """Where the results go unless a file is named: one file a run."""
-    return RESULTS / f"chaos-{(now or datetime.now(UTC)):%Y%m%dT%H%M%SZ}.json"
-
-
 def write(path: Path, asked: ChaosRun, result: ChaosResult) -> None:
     """Write everything to `path`."""
     whole: dict[str, Any] = {
-        "when": datetime.now(UTC).isoformat(timespec="seconds"),
         "seed": asked.seed,
         "first": asked.first,
         "lanes": asked.lanes,
@@ -85,5 +77,4 @@ def write(path: Path, asked: ChaosRun, result: ChaosResult) -> None:
         "ended": result.ends,
         "evidence": result.evidence,
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    write_json(path, whole)

@@ -1,14 +1,15 @@
 """The control port: `POST /people/{person}/{act}` and `POST /{cue}` with a JSON object, `GET /` for the list of them.
 
-Answers are JSON: 200 with what came of it, 204 for nothing to tell. 400: not understood; 404: names nothing; 409: it
-is not so, or did not become so in time, and the message says what was there instead; and where Discord itself would
-refuse, its own status and body.
+Answers are JSON. The status is 200 with the result, 204 without one, 400 for a request that cannot be understood, 404
+for a name that does not exist, and 409 for what is not so or did not become so in time: the message says what was there
+instead. Where Discord would refuse, the answer has Discord's own status and body.
 """
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from aiohttp import web
 
@@ -18,17 +19,19 @@ from loopback.state.entities import Bot, Webhook
 from loopback.state.errors import DiscordError
 
 from .person_actions import PERSON_ACTIONS, ActionContext
-from .request_fields import BadRequest, NotThere, RequestFields, account
+from .request_fields import Action, BadRequest, NotThere, RequestFields, account
 from .world_actions import WORLD_ACTIONS
+
+T = TypeVar("T")
 
 
 def application(server: Loopback) -> web.Application:
-    """The control port of one server."""
+    """Return the control port of one server."""
     control = _Control(server)
     app = web.Application(middlewares=[refuse_foreigners])
     app.router.add_get("/", control.describe)
-    app.router.add_post("/people/{person}/{act}", control.act)
-    app.router.add_post("/{cue}", control.follow)
+    app.router.add_post("/people/{person}/{act}", control.act_as_person)
+    app.router.add_post("/{cue}", control.act_on_world)
     return app
 
 
@@ -37,55 +40,45 @@ class _Control:
         self._server = server
 
     async def describe(self, _: web.Request) -> web.Response:
-        """Everything that can be asked, with its fields."""
-        acts = {
-            f"/people/{{person}}/{name}": {"does": _first_line(act.perform), "fields": sorted(act.fields)}
-            for name, act in PERSON_ACTIONS.items()
-        }
-        cues = {
-            f"/{name}": {"does": _first_line(cue.follow), "fields": sorted(cue.fields)}
-            for name, cue in WORLD_ACTIONS.items()
-        }
-        return _answer({**acts, **cues})
+        """List all actions with their fields."""
+        described = {f"/people/{{person}}/{name}": _described(action) for name, action in PERSON_ACTIONS.items()}
+        return _answer(described | {f"/{name}": _described(action) for name, action in WORLD_ACTIONS.items()})
 
-    async def act(self, request: web.Request) -> web.Response:
-        """A person acts."""
+    async def act_as_person(self, request: web.Request) -> web.Response:
+        name = request.match_info["act"]
+        return await self._perform(request, PERSON_ACTIONS, name, f"no act {name!r}", lambda: self._context(request))
+
+    async def act_on_world(self, request: web.Request) -> web.Response:
+        name = request.match_info["cue"]
+        return await self._perform(request, WORLD_ACTIONS, name, f"nothing is called {name!r}", lambda: self._server)
+
+    def _context(self, request: web.Request) -> ActionContext:
+        person = account(self._server.world, request.match_info["person"])
+        if isinstance(person, Bot | Webhook):
+            raise BadRequest(f"{person.name!r} is no person")
+        return ActionContext(self._server, self._server.person(person))
+
+    async def _perform(
+        self,
+        request: web.Request,
+        actions: Mapping[str, Action[T]],
+        name: str,
+        unknown: str,
+        subject: Callable[[], T],
+    ) -> web.Response:
         try:
-            act = PERSON_ACTIONS.get(request.match_info["act"])
-            if act is None:
-                raise NotThere(f"no act {request.match_info['act']!r}; there are {sorted(PERSON_ACTIONS)}")
-            asked = RequestFields(self._server.world, await _fields(request), act.fields)
-            who = account(self._server.world, request.match_info["person"])
-            if isinstance(who, Bot | Webhook):
-                raise BadRequest(f"{who.name!r} is no person")
-            return _answer(await act.perform(ActionContext(self._server, self._server.person(who)), asked))
-        except _REFUSALS as error:
-            return _refusal(error)
-
-    async def follow(self, request: web.Request) -> web.Response:
-        """Something is arranged or looked at."""
-        try:
-            cue = WORLD_ACTIONS.get(request.match_info["cue"])
-            if cue is None:
-                raise NotThere(f"nothing is called {request.match_info['cue']!r}; there are {sorted(WORLD_ACTIONS)}")
-            asked = RequestFields(self._server.world, await _fields(request), cue.fields)
-            return _answer(await cue.follow(self._server, asked))
-        except _REFUSALS as error:
-            return _refusal(error)
-
-
-_REFUSALS = (BadRequest, NotThere, AssertionError, DiscordError)
-
-
-def _refusal(error: Exception) -> web.Response:
-    match error:
-        case DiscordError():
+            action = actions.get(name)
+            if action is None:
+                raise NotThere(f"{unknown}; there are {sorted(actions)}")  # noqa: TRY301 - answered like all refusals
+            fields = RequestFields(self._server.world, await _fields(request), action.fields)
+            return _answer(await action.perform(subject(), fields))
+        except DiscordError as error:
             return _answer(error.body, error.reason.status)
-        case BadRequest():
+        except BadRequest as error:
             return _answer({"message": str(error)}, 400)
-        case NotThere():
+        except NotThere as error:
             return _answer({"message": str(error)}, 404)
-        case _:
+        except AssertionError as error:
             return _answer({"message": str(error)}, 409)
 
 
@@ -106,5 +99,6 @@ def _answer(payload: Any, status: int = 200) -> web.Response:
     return web.json_response(payload, status=status)
 
 
-def _first_line(function: object) -> str:
-    return (function.__doc__ or "").strip().partition("\n")[0]
+def _described(action: Action[T]) -> dict[str, Any]:
+    does = (action.perform.__doc__ or "").strip().partition("\n")[0]
+    return {"does": does, "fields": sorted(action.fields)}

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
 from loopback.server import Loopback
+from loopback.state.field_types import id_in
 from loopback.state.outcome import Outcome
 from loopback.user import User
 
 from . import views
-from .request_fields import BadRequest, NotThere, RequestFields
+from .request_fields import Action, BadRequest, NotThere, RequestFields
 
 
 @dataclass(frozen=True)
@@ -20,17 +20,6 @@ class ActionContext:
 
     server: Loopback
     person: User
-
-
-Performance = Callable[[ActionContext, RequestFields], Awaitable[Any]]
-
-
-@dataclass(frozen=True)
-class PersonAction:
-    """One act, and the fields that it takes."""
-
-    perform: Performance
-    fields: frozenset[str]
 
 
 async def _say(context: ActionContext, fields: RequestFields) -> Any:
@@ -169,7 +158,7 @@ async def _settled(context: ActionContext, fields: RequestFields) -> Any:
 
 def _before(context: ActionContext, fields: RequestFields) -> Outcome:
     named = fields.text("interaction")
-    interaction = context.server.world.interactions.get(int(named)) if named.isdigit() else None
+    interaction = context.server.world.interactions.get(id_in(named))
     if interaction is None:
         raise NotThere(f"no interaction {named!r}")
     if interaction.user_id != context.person.id:
@@ -181,30 +170,26 @@ def _outcome(context: ActionContext, outcome: Outcome) -> Any:
     return views.outcome(context.server.world, outcome)
 
 
-def _act(perform: Performance, *fields: str) -> PersonAction:
-    return PersonAction(perform, frozenset(fields))
-
-
 PERSON_ACTIONS: Final = {
-    "say": _act(_say, "channel", "text", "files", "reply_to"),
-    "edit": _act(_edit, "message", "text"),
-    "delete": _act(_delete, "message"),
-    "react": _act(_react, "message", "emoji"),
-    "unreact": _act(_unreact, "message", "emoji"),
-    "type": _act(_type, "channel"),
-    "open_thread": _act(_open_thread, "message", "channel", "name", "text"),
-    "rename": _act(_rename, "channel", "name"),
-    "archive": _act(_archive, "thread", "archived"),
-    "join": _act(_join, "thread"),
-    "leave": _act(_leave, "thread"),
-    "direct": _act(_direct, "user"),
-    "sees": _act(_sees, "channel", "text", "pattern", "by", "after", "timeout"),
-    "sees_thread": _act(_sees_thread, "message", "timeout"),
-    "click": _act(_click, "message", "button", "custom_id"),
-    "pick": _act(_pick, "message", "values", "custom_id"),
-    "fill": _act(_fill, "interaction", "values"),
-    "slash": _act(_slash, "channel", "command", "options"),
-    "autocomplete": _act(_autocomplete, "channel", "command", "focused", "text", "options"),
-    "menu": _act(_menu, "message", "user", "channel", "command"),
-    "settled": _act(_settled, "interaction", "text", "pattern", "timeout"),
+    "say": Action.of(_say, "channel", "text", "files", "reply_to"),
+    "edit": Action.of(_edit, "message", "text"),
+    "delete": Action.of(_delete, "message"),
+    "react": Action.of(_react, "message", "emoji"),
+    "unreact": Action.of(_unreact, "message", "emoji"),
+    "type": Action.of(_type, "channel"),
+    "open_thread": Action.of(_open_thread, "message", "channel", "name", "text"),
+    "rename": Action.of(_rename, "channel", "name"),
+    "archive": Action.of(_archive, "thread", "archived"),
+    "join": Action.of(_join, "thread"),
+    "leave": Action.of(_leave, "thread"),
+    "direct": Action.of(_direct, "user"),
+    "sees": Action.of(_sees, "channel", "text", "pattern", "by", "after", "timeout"),
+    "sees_thread": Action.of(_sees_thread, "message", "timeout"),
+    "click": Action.of(_click, "message", "button", "custom_id"),
+    "pick": Action.of(_pick, "message", "values", "custom_id"),
+    "fill": Action.of(_fill, "interaction", "values"),
+    "slash": Action.of(_slash, "channel", "command", "options"),
+    "autocomplete": Action.of(_autocomplete, "channel", "command", "focused", "text", "options"),
+    "menu": Action.of(_menu, "message", "user", "channel", "command"),
+    "settled": Action.of(_settled, "interaction", "text", "pattern", "timeout"),
 }

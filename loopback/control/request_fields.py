@@ -5,16 +5,19 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Mapping
-from typing import Any, Final, TypeVar
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Generic, Self, TypeVar
 
 from loopback.state.entities import Account, Bot, Channel, Guild, Json, Message, Thread
+from loopback.state.field_types import id_in
 from loopback.state.outcome import WAIT, Wanted
 from loopback.state.world import World
 
 LONGEST_WAIT: Final = 600.0
 
-T = TypeVar("T", Account, Channel, Guild)
+T = TypeVar("T")
+E = TypeVar("E", Account, Channel, Guild)
 
 
 class BadRequest(Exception):
@@ -104,7 +107,7 @@ class RequestFields:
     def message(self, name: str) -> Message:
         """A message by its id."""
         named = str(self._fields.get(name))
-        message = self.world.archive.find(int(named)) if named.isdigit() else None
+        message = self.world.archive.find(id_in(named))
         if message is None:
             raise NotThere(f"no message {named!r}")
         return message
@@ -140,15 +143,31 @@ class RequestFields:
         return found
 
 
+@dataclass(frozen=True)
+class Action(Generic[T]):
+    """Something that a request can ask for, and the fields that it takes.
+
+    `perform` gets what it acts on: the world's server, or a person with it.
+    """
+
+    perform: Callable[[T, RequestFields], Awaitable[Any]]
+    fields: frozenset[str]
+
+    @classmethod
+    def of(cls, perform: Callable[[T, RequestFields], Awaitable[Any]], *fields: str) -> Self:
+        """Return the action with these fields."""
+        return cls(perform, frozenset(fields))
+
+
 def account(world: World, named: object) -> Account:
     """A person or a bot, by id or name; raises NotThere, BadRequest for a name that several have."""
     return _one("user", world.accounts, named)
 
 
-def _one(kind: str, there: Mapping[int, T], named: object) -> T:
+def _one(kind: str, there: Mapping[int, E], named: object) -> E:
     text = str(named)
-    if text.isdigit() and int(text) in there:
-        return there[int(text)]
+    if id_in(text) in there:
+        return there[id_in(text)]
     found = [one for one in there.values() if one.name == text]
     if len(found) > 1:
         raise BadRequest(f"{len(found)} {kind}s are called {text!r}; give the id")

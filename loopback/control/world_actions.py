@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any, Final
 
 from loopback.rest.rate_limits import Limit
@@ -12,17 +10,7 @@ from loopback.server import Loopback
 from loopback.state.faults import Fault, GatewayFault, for_calls
 
 from . import views
-from .request_fields import BadRequest, NotThere, RequestFields
-
-Direction = Callable[[Loopback, RequestFields], Awaitable[Any]]
-
-
-@dataclass(frozen=True)
-class WorldAction:
-    """One thing that can be fields of the stage, and the fields that it takes."""
-
-    follow: Direction
-    fields: frozenset[str]
+from .request_fields import Action, BadRequest, NotThere, RequestFields
 
 
 async def _world(server: Loopback, _: RequestFields) -> Any:
@@ -93,7 +81,7 @@ async def _drop(server: Loopback, fields: RequestFields) -> None:
 
 async def _fault(server: Loopback, fields: RequestFields) -> Any:
     """A rule that makes REST calls go wrong; `path` is a beginning, `pattern` a regular expression."""
-    rule = {name: fields.object("rule")[name] for name in fields.object("rule")}
+    rule = dict(fields.object("rule"))
     try:
         if "pattern" in rule:
             rule["path"] = re.compile(str(rule.pop("pattern")))
@@ -145,24 +133,20 @@ async def _jump(server: Loopback, fields: RequestFields) -> Any:
     return {"now": server.clock()}
 
 
-def _cue(follow: Direction, *fields: str) -> WorldAction:
-    return WorldAction(follow, frozenset(fields))
-
-
 WORLD_ACTIONS: Final = {
-    "world": _cue(_world),
-    "messages": _cue(_messages, "channel"),
-    "calls": _cue(_calls, "method", "path", "status", "at_least", "timeout"),
-    "add_guild": _cue(_guild, "name"),
-    "add_channel": _cue(_channel, "guild", "name", "kind"),
-    "add_person": _cue(_person, "name", "guilds"),
-    "add_bot": _cue(_bot, "name", "token", "guilds"),
-    "connected": _cue(_connected, "bot", "timeout"),
-    "drop_gateway": _cue(_drop, "bot", "resume"),
-    "fault": _cue(_fault, "rule"),
-    "event_fault": _cue(_event_fault, "event", "effect", "times"),
-    "faults": _cue(_faults),
-    "remove_fault": _cue(_remove_fault, "fault"),
-    "limits": _cue(_limits, "active"),
-    "jump": _cue(_jump, "seconds"),
+    "world": Action.of(_world),
+    "messages": Action.of(_messages, "channel"),
+    "calls": Action.of(_calls, "method", "path", "status", "at_least", "timeout"),
+    "add_guild": Action.of(_guild, "name"),
+    "add_channel": Action.of(_channel, "guild", "name", "kind"),
+    "add_person": Action.of(_person, "name", "guilds"),
+    "add_bot": Action.of(_bot, "name", "token", "guilds"),
+    "connected": Action.of(_connected, "bot", "timeout"),
+    "drop_gateway": Action.of(_drop, "bot", "resume"),
+    "fault": Action.of(_fault, "rule"),
+    "event_fault": Action.of(_event_fault, "event", "effect", "times"),
+    "faults": Action.of(_faults),
+    "remove_fault": Action.of(_remove_fault, "fault"),
+    "limits": Action.of(_limits, "active"),
+    "jump": Action.of(_jump, "seconds"),
 }

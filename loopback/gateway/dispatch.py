@@ -74,7 +74,10 @@ def translate(world: World, event: world_events.Event, bot: Bot, intents: int) -
             yield from _message(world, event, bot, intents)
         case world_events.MessagesDeleted((first, *_) as gone):
             if _reaches(world, first, bot, intents, GUILD_MESSAGES, DIRECT_MESSAGES):
-                yield "MESSAGE_DELETE_BULK", {"ids": [str(message.id) for message in gone], **_place(first)}
+                yield (
+                    "MESSAGE_DELETE_BULK",
+                    {"ids": [str(message.id) for message in gone], **_ids(first.channel_id, first.guild_id)},
+                )
         case world_events.ReactionAdded() | world_events.ReactionRemoved() | world_events.ReactionsCleared():
             yield from _reaction(world, event, bot, intents)
         case world_events.TypingStarted(channel, user_id):
@@ -104,10 +107,10 @@ def translate(world: World, event: world_events.Event, bot: Bot, intents: int) -
         case world_events.PinsChanged(channel):
             if (intents & GUILDS or channel.guild_id is None) and _sees(world, channel, bot):
                 pinned = None if channel.last_pin is None else payloads.moment(channel.last_pin)
-                yield "CHANNEL_PINS_UPDATE", {**_at(channel), "last_pin_timestamp": pinned}
+                yield "CHANNEL_PINS_UPDATE", {**_ids(channel.id, channel.guild_id), "last_pin_timestamp": pinned}
         case world_events.WebhooksChanged(channel):
             if intents & GUILD_WEBHOOKS and _sees(world, channel, bot):
-                yield "WEBHOOKS_UPDATE", _at(channel)
+                yield "WEBHOOKS_UPDATE", _ids(channel.id, channel.guild_id)
         case world_events.MemberJoined() | world_events.MemberChanged() | world_events.MemberLeft():
             yield from _member(world, event, bot, intents)
         case world_events.RoleCreated(guild, role):
@@ -150,19 +153,12 @@ def _message(
         case world_events.MessageEdited():
             yield "MESSAGE_UPDATE", message_payloads.event_message(world, message, bot.id, intents)
         case world_events.MessageDeleted():
-            yield "MESSAGE_DELETE", {"id": str(message.id), **_place(message)}
+            yield "MESSAGE_DELETE", {"id": str(message.id), **_ids(message.channel_id, message.guild_id)}
 
 
-def _place(message: Message) -> Json:
-    place = {"channel_id": str(message.channel_id)}
-    if message.guild_id is not None:
-        place["guild_id"] = str(message.guild_id)
-    return place
-
-
-def _at(channel: Channel) -> Json:
-    place = {"channel_id": str(channel.id)}
-    return place if channel.guild_id is None else {**place, "guild_id": str(channel.guild_id)}
+def _ids(channel_id: int, guild_id: int | None) -> Json:
+    ids = {"channel_id": str(channel_id)}
+    return ids if guild_id is None else {**ids, "guild_id": str(guild_id)}
 
 
 def _reaction(
@@ -174,7 +170,7 @@ def _reaction(
     message = event.message
     if not _reaches(world, message, bot, intents, GUILD_MESSAGE_REACTIONS, DIRECT_MESSAGE_REACTIONS):
         return
-    payload = {"message_id": str(message.id), **_place(message)}
+    payload = {"message_id": str(message.id), **_ids(message.channel_id, message.guild_id)}
     match event:
         case world_events.ReactionsCleared(emoji=None):
             yield "MESSAGE_REACTION_REMOVE_ALL", payload
@@ -193,9 +189,12 @@ def _reaction(
 
 
 def _typing(world: World, channel: Channel, user_id: int) -> Json:
-    payload: Json = {"channel_id": str(channel.id), "user_id": str(user_id), "timestamp": int(world.clock())}
+    payload: Json = {
+        **_ids(channel.id, channel.guild_id),
+        "user_id": str(user_id),
+        "timestamp": int(world.clock()),
+    }
     if channel.guild_id is not None:
-        payload["guild_id"] = str(channel.guild_id)
         payload["member"] = payloads.member(world, world.guilds[channel.guild_id].members[user_id])
     return payload
 

@@ -176,7 +176,7 @@ class Gateway:
     def _start(self, connection: GatewayConnection, bot: Bot, intents: int, shard: tuple[int, int]) -> None:
         match self._limits.identify(bot.id):
             case Start.ALLOWED:
-                connection.session = self._sessions.open(bot, intents, shard, connection, self.url)
+                connection.session = self._sessions.open(bot, intents, shard, connection)
             case Start.TOO_SOON:
                 connection.tell(Op.INVALID_SESSION, data=False)
             case Start.TOO_MANY:
@@ -193,11 +193,6 @@ class Gateway:
         if session is None:
             connection.tell(Op.INVALID_SESSION, data=False)
         connection.session = session
-
-    @property
-    def url(self) -> str:
-        """Where clients connect, and resume."""
-        return self._world.cdn.replace("http", "ws", 1) + "/gateway/"
 
     def _send_members(self, session: GatewaySession | None, data: Json) -> None:
         wanted = data.get("user_ids") or []

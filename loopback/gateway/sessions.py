@@ -152,7 +152,7 @@ class GatewaySessions:
         """Whether one of the bot's sessions is ready and attached."""
         return any(session.connected for session in self.of(bot))
 
-    def open(self, bot: Bot, intents: int, shard: tuple[int, int], outlet: Outlet, gateway: str) -> GatewaySession:
+    def open(self, bot: Bot, intents: int, shard: tuple[int, int], outlet: Outlet) -> GatewaySession:
         """A new session: READY, and each guild of its shard."""
         session = GatewaySession(bot, intents, shard, outlet)
         bot.identifies += 1
@@ -160,7 +160,7 @@ class GatewaySessions:
         self._drop_surplus()
         guilds = [one for one in self._world.guilds.values() if bot.id in one.members]
         guilds = [one for one in guilds if dispatch.shard_of(one.id, shard[1]) == shard[0]]
-        ready = self._ready(session, guilds, gateway)
+        ready = self._ready(session, guilds)
         self._violations.see_event("READY", ready)
         session.dispatch("READY", ready)
         if intents & dispatch.GUILDS:
@@ -171,7 +171,7 @@ class GatewaySessions:
         self._changed()
         return session
 
-    def _ready(self, session: GatewaySession, guilds: list[Guild], gateway: str) -> Json:
+    def _ready(self, session: GatewaySession, guilds: list[Guild]) -> Json:
         application = payloads.application(self._world, session.bot)
         return {
             "v": API_VERSION,
@@ -182,7 +182,7 @@ class GatewaySessions:
             "user_settings": {},
             "session_id": session.id,
             "session_type": "normal",
-            "resume_gateway_url": gateway,
+            "resume_gateway_url": self._world.gateway_url,
             "shard": list(session.shard),
             "application": {"id": application["id"], "flags": application["flags"]},
         }

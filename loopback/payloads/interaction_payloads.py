@@ -14,8 +14,6 @@ from . import message_payloads
 from . import objects as payloads
 
 ATTACHMENT_LIMIT: Final = 10 * 1024 * 1024
-_USER_MENU: Final = 2
-_MESSAGE_MENU: Final = 3
 
 
 def created(world: World, one: Interaction) -> Json:
@@ -42,7 +40,7 @@ def created(world: World, one: Interaction) -> Json:
         "attachment_size_limit": ATTACHMENT_LIMIT,
         "app_permissions": str(int(world.permissions(place, one.bot.id))),
     }
-    if one.message is not None and one.data.get("type") != _MESSAGE_MENU:
+    if one.message is not None and one.data.get("type") != commands.MESSAGE_MENU:
         payload["message"] = message_payloads.message(world, one.message, one.bot.id)
     account = world.accounts[one.user_id]
     if one.guild_id is None:
@@ -83,7 +81,7 @@ def _resolved(world: World, one: Interaction) -> Json:
     for _, field in walk(one.data.get("components") or []):
         if field.get("type") in SELECTS - {3}:
             chosen += [int(value) for value in field.get("values") or ()]
-    target = [int(one.data["target_id"])] if one.data.get("type") == _USER_MENU else []
+    target = [int(one.data["target_id"])] if one.data.get("type") == commands.USER_MENU else []
     people = (*commands.named_ids(options, commands.USER), *chosen, *target)
     found: Json = _people(world, one.guild_id, people)
     places = (*commands.named_ids(options, commands.CHANNEL), *chosen)
@@ -100,7 +98,7 @@ def _resolved(world: World, one: Interaction) -> Json:
     roles = (*commands.named_ids(options, commands.ROLE), *chosen)
     if named := {str(key): payloads.role(known[key]) for key in roles if key in known}:
         found["roles"] = named
-    if one.data.get("type") == _MESSAGE_MENU and one.message is not None:
+    if one.data.get("type") == commands.MESSAGE_MENU and one.message is not None:
         found["messages"] = {str(one.message.id): message_payloads.message(world, one.message, one.bot.id)}
     return found
 

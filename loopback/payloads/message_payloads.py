@@ -125,8 +125,7 @@ def _reference(world: World, one: Reference, viewer: int, *, content: bool, nest
     pointer["message_id"] = str(one.message_id)
     if not nested:
         return {"message_reference": pointer}
-    home = world.channels.get(one.channel_id)
-    referenced = home.messages.get(one.message_id) if home else None
+    referenced = world.archive.find(one.message_id)
     shown = message(world, referenced, viewer, content=content, nested=False) if referenced else None
     if shown is not None:
         shown.pop("thread", None)

@@ -22,6 +22,7 @@ from loopback.state.clock import Clock
 from loopback.state.entities import Bot
 from loopback.state.errors import DiscordError, Reason
 from loopback.state.faults import Faults, RestFault
+from loopback.state.field_types import id_in
 from loopback.state.world import World
 
 from . import bodies
@@ -110,12 +111,10 @@ class Rest:
         """Who asks, also where no token says it: an interaction's bot, a webhook's application."""
         names = request.match_info
         if interaction_id := names.get("interaction_id", ""):
-            interaction = self._world.interactions.get(int(interaction_id) if interaction_id.isdigit() else 0)
+            interaction = self._world.interactions.get(id_in(interaction_id))
             return interaction.bot if interaction else None
-        webhook = names.get("webhook_id", "")
-        if webhook.isdigit() and "token" in names:
-            return self._world.bots_by_application.get(int(webhook)) or self._authorized(request)
-        return self._authorized(request)
+        application = self._world.bots_by_application.get(id_in(names.get("webhook_id", "")))
+        return application if application and "token" in names else self._authorized(request)
 
     def _answer(self, route: Route | None, request: web.Request, caller: Bot | None, body: Body) -> _Answer:
         if self._conditions.limits.banned:
@@ -168,8 +167,7 @@ class Rest:
         self._recorded()
 
     async def _attachment(self, request: web.Request) -> web.Response:
-        named = request.match_info["channel_id"]
-        channel = self._world.channels.get(int(named) if named.isdigit() else 0)
+        channel = self._world.channels.get(id_in(request.match_info["channel_id"]))
         wanted = request.match_info["attachment_id"]
         for message in channel.messages.values() if channel else ():
             for one in message.attachments:

@@ -15,6 +15,8 @@ NAME_LENGTH: Final = 32
 DESCRIPTION_LENGTH: Final = 100
 OPTIONS: Final = 25
 SLASH: Final = 1
+USER_MENU: Final = 2
+MESSAGE_MENU: Final = 3
 SUB_COMMANDS: Final = (1, 2)
 STRING: Final = 3
 INTEGER: Final = 4
@@ -96,16 +98,20 @@ def _command(world: World, bot: Bot, guild_id: int | None, body: Json, kind: int
 
 @dataclass(frozen=True)
 class AvailableCommand:
-    """A command that a person may use, with the bot it belongs to."""
+    """A command that a person may use, and its bot."""
 
     bot: Bot
     command: Json
 
 
-def available(guild_id: int | None, bots: list[Bot], kind: int = SLASH) -> list[AvailableCommand]:
-    """The commands of `bots` in a guild, or a DM; a guild's own one hides the global one of that name."""
+def available(world: World, channel: Channel, kind: int) -> list[AvailableCommand]:
+    """Return the commands of one kind that the channel's bots have; a guild's own hides a global one of its name."""
+    guild, guild_id = world.guild_of(channel), channel.guild_id
+    members = channel.recipient_ids if guild is None else guild.members
     found = []
-    for bot in bots:
+    for bot in world.bots_by_application.values():
+        if bot.id not in members:
+            continue
         own = bot.commands.get(guild_id, []) if guild_id is not None else []
         hidden = {(one["type"], one["name"]) for one in own}
         shared = [one for one in bot.commands.get(None, []) if (one["type"], one["name"]) not in hidden]

@@ -32,13 +32,19 @@ class Kind(Enum):
             case Kind.TRUTH:
                 return isinstance(value, bool)
             case Kind.ID:
-                return not isinstance(value, bool) and _is_snowflake(str(value))
+                return not isinstance(value, bool) and is_snowflake(str(value))
             case Kind.NONCE:
                 return isinstance(value, str | int) and not isinstance(value, bool)
 
 
-def _is_snowflake(text: str) -> bool:
+def is_snowflake(text: str) -> bool:
+    """Return whether the text is an id: at most 20 ASCII digits."""
     return text.isascii() and text.isdigit() and len(text) <= 20
+
+
+def id_in(text: str) -> int:
+    """Return the id that the text is; 0, which no entity has, for any other text."""
+    return int(text) if is_snowflake(text) else 0
 
 
 Shape = Kind | str | list[Any] | Mapping[str, Any]

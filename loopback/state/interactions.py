@@ -24,6 +24,7 @@ from .entities import (
     Reference,
 )
 from .errors import DiscordError, FormErrors, Reason, invalid
+from .field_types import id_in
 from .messages import Origin
 from .world import World
 
@@ -179,7 +180,7 @@ def message_of(interaction: Interaction, name: str) -> Message:
     if name == "@original":
         message = interaction.original
     else:
-        message = interaction.followups.get(int(name) if name.isdigit() else 0)
+        message = interaction.followups.get(id_in(name))
         if message is None and interaction.original and name == str(interaction.original.id):
             message = interaction.original
     if message is None or message.deleted:

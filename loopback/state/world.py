@@ -64,13 +64,18 @@ class World:
         self.bots_by_application: dict[int, Bot] = {}
         self._last_id = 0
         self._direct: dict[frozenset[int], Channel] = {}
-        self.default_owner = self._account("landlord")
+        self.default_owner = self._account("owner")
 
     def __repr__(self) -> str:
         return (
             f"<World: {len(self.guilds)} guilds, {len(self.channels)} channels and threads, "
             f"{len(self.accounts)} users, {len(self.archive)} messages>"
         )
+
+    @property
+    def gateway_url(self) -> str:
+        """Where clients connect to the gateway, and resume."""
+        return self.cdn.replace("http", "ws", 1) + "/gateway/"
 
     def snowflake(self) -> int:
         """A new id, larger than every one before it."""

@@ -7,11 +7,11 @@ import binascii
 from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar, Final
 
-from loopback.state import commands, drafts
+from loopback.state import commands, drafts, threads
 from loopback.state.change_signal import ChangeSignal
 from loopback.state.drafts import Upload
 from loopback.state.entities import Bot, CallbackType, Json, Thread
-from loopback.state.errors import DiscordError, Reason
+from loopback.state.field_types import is_snowflake
 from loopback.state.outcome import Outcome
 from loopback.state.world import World
 from loopback.user import User
@@ -21,8 +21,6 @@ from . import view
 from .names import GuildNames
 
 FORMS_KEPT: Final = 20
-SLASH: Final = 1
-MESSAGE_MENU: Final = 3
 
 
 class ActionFields:
@@ -46,7 +44,7 @@ class ActionFields:
     def id(self, name: str) -> int:
         """A snowflake, which is sent as a string."""
         text = self.text(name)
-        if not (text.isascii() and text.isdigit() and len(text) <= 20):
+        if not is_snowflake(text):
             raise ValueError(f"{name} must be an id")
         return int(text)
 
@@ -154,10 +152,7 @@ class TabActions:
         await (self._user.leave(thread) if self._user.id in thread.members else self._user.join(thread))
 
     def _thread(self, asked: ActionFields) -> Thread:
-        channel = self._world.channel(asked.id("channel"), self._user.id)
-        if not isinstance(channel, Thread):
-            raise DiscordError(Reason.WRONG_CHANNEL_TYPE)
-        return channel
+        return threads.thread_of(self._world, asked.id("channel"), self._user.id)
 
     # Buttons, menus, forms
 
@@ -197,11 +192,8 @@ class TabActions:
 
     async def _commands(self, asked: ActionFields) -> Json:
         channel = self._world.channel(asked.id("channel"), self._user.id)
-        guild = self._world.guild_of(channel)
-        members = channel.recipient_ids if guild is None else guild.members
-        bots = [bot for bot in self._world.bots_by_application.values() if bot.id in members]
-        slash = commands.available(channel.guild_id, bots, SLASH)
-        menus = commands.available(channel.guild_id, bots, MESSAGE_MENU)
+        slash = commands.available(self._world, channel, commands.SLASH)
+        menus = commands.available(self._world, channel, commands.MESSAGE_MENU)
         return {
             "slash": [one for found in slash for one in _ways(found.bot, found.command)],
             "menus": [{"bot": found.bot.name, "name": found.command["name"]} for found in menus],

@@ -86,8 +86,7 @@ def _opener(world: World, one: Message) -> Message | None:
     pointer = one.reference
     if one.type != MessageType.THREAD_STARTER or pointer is None or pointer.message_id is None:
         return None
-    home = world.channels.get(pointer.channel_id)
-    return home.messages.get(pointer.message_id) if home else None
+    return world.archive.find(pointer.message_id)
 
 
 def _system(one: Message) -> bool:
@@ -104,8 +103,7 @@ def _reply(world: World, one: Message, viewer: int, known: GuildNames) -> Json |
     pointer = one.reference
     if pointer is None or pointer.message_id is None or _system(one):
         return None
-    home = world.channels.get(pointer.channel_id)
-    answered = home.messages.get(pointer.message_id) if home else None
+    answered = world.archive.find(pointer.message_id)
     if answered is None or not shows(answered, viewer):
         return {"gone": True}
     return {

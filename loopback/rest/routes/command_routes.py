@@ -41,26 +41,22 @@ def _post_command(call: Call) -> Json:
     return commands.register(call.world, call.bot, scope, [*others, body])[-1]
 
 
-def _one(call: Call) -> Json:
+def _get_command(call: Call) -> Json:
     for command in call.bot.commands.get(_scope(call), []):
         if command["id"] == call.names["command_id"]:
             return command
     raise DiscordError(Reason.UNKNOWN_COMMAND)
 
 
-def _get_command(call: Call) -> Json:
-    return _one(call)
-
-
 def _patch_command(call: Call) -> Json:
-    command, scope = _one(call), _scope(call)
+    command, scope = _get_command(call), _scope(call)
     bodies = [{**one, **call.fields} if one is command else one for one in call.bot.commands[scope]]
     index = call.bot.commands[scope].index(command)
     return commands.register(call.world, call.bot, scope, bodies)[index]
 
 
 def _delete_command(call: Call) -> None:
-    command, scope = _one(call), _scope(call)
+    command, scope = _get_command(call), _scope(call)
     commands.register(call.world, call.bot, scope, [one for one in call.bot.commands[scope] if one is not command])
 
 

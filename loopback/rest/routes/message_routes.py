@@ -10,6 +10,7 @@ from loopback.rest.rate_limits import Limit
 from loopback.state import messages, reactions
 from loopback.state.entities import Json
 from loopback.state.errors import DiscordError, Reason, invalid
+from loopback.state.field_types import id_in
 from loopback.state.permissions import Permission
 
 from .route import Call, Route
@@ -51,8 +52,7 @@ def _patch_message(call: Call) -> Json:
 
 
 def _old_edit(call: Call) -> Limit | None:
-    named = call.names["message_id"]
-    message = call.world.archive.find(int(named) if named.isdigit() else 0)
+    message = call.world.archive.find(id_in(call.names["message_id"]))
     old = message is not None and call.world.clock() - message.created > OLD_SECONDS
     return Limit.OLD_EDITS if old else None
 
@@ -63,10 +63,10 @@ def _delete_message(call: Call) -> None:
 
 def _bulk_delete(call: Call) -> None:
     channel = call.channel(Permission.MANAGE_MESSAGES)
-    named = [str(one) for one in call.fields.get("messages") or () if str(one).isdigit()]
+    named = [id_in(str(one)) for one in call.fields.get("messages") or ()]
     if len(named) not in BULK:
         raise invalid(("messages",), "BASE_TYPE_BAD_LENGTH", "Must be between 2 and 100 in length.")
-    there = dict.fromkeys(int(one) for one in named if int(one) in channel.messages)
+    there = dict.fromkeys(one for one in named if one in channel.messages)
     messages.delete_many(call.world, tuple(channel.messages[one] for one in there))
 
 

@@ -11,6 +11,7 @@ from loopback.state import drafts
 from loopback.state.drafts import Draft, Upload
 from loopback.state.entities import Bot, Channel, Json, Message
 from loopback.state.errors import invalid
+from loopback.state.field_types import is_snowflake
 from loopback.state.world import World
 
 
@@ -81,7 +82,7 @@ class Call:
 
 
 def _snowflake(name: str, text: str) -> int:
-    if not text.isascii() or not text.isdigit() or len(text) > 20:
+    if not is_snowflake(text):
         raise invalid((name,), "NUMBER_TYPE_COERCE", f'Value "{text}" is not snowflake.')
     return int(text)
 

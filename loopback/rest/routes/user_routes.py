@@ -65,7 +65,7 @@ def _post_dm(call: Call) -> Json:
 
 
 def _get_gateway(call: Call) -> dict[str, Any]:
-    return {"url": call.world.cdn.replace("http", "ws", 1) + "/gateway/"}
+    return {"url": call.world.gateway_url}
 
 
 def _get_gateway_bot(call: Call) -> dict[str, Any]:
