@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from acp import Text, Thought
@@ -22,7 +22,7 @@ from bot.render.converter import MarkdownConverter
 from bot.render.page_breaks import take_page
 from bot.render.pager import LATE_NOTE, NOTE, Pager
 from bot.render.tables import Table
-from bot.render.transcript import MOST_TRANSLATED, Transcript
+from bot.render.transcript import Transcript
 from bot.text.markdown import LIMIT
 from tests.acp.recorded import TRANSCRIPTS, needs_recordings, read_transcript
 from tests.bot.page_checks import HARD_TEXTS, HOSTILE, TALK, assert_postable, joined, open_fence, texts, words_of
@@ -114,6 +114,7 @@ def looked_at(transcript: Transcript, frozen: list[str], coming: int = 0) -> lis
 # ---- text
 
 
+@settings(max_examples=40)
 @given(text=texts, cuts=st.lists(st.integers(0, 5_000), max_size=12), looked=st.sets(st.integers(0, 12)), style=STYLES)
 def test_the_pages_depend_on_the_text_and_not_on_its_chunks(
     text: str, cuts: list[int], looked: set[int], style: Style
@@ -138,6 +139,7 @@ def test_the_pages_depend_on_the_text_and_not_on_its_chunks(
     ]
 
 
+@settings(max_examples=40)
 @given(
     text=texts, cuts=st.lists(st.integers(0, 5_000), max_size=30), coming=st.lists(st.integers(0, 1_500)), style=STYLES
 )
@@ -224,6 +226,7 @@ def test_a_line_of_which_only_the_end_tells_what_it_is_is_not_cut(line: str) -> 
     assert "\n".join(transcript.pages()).split() == "\n".join(whole).split()
 
 
+@settings(max_examples=40)
 @given(HOSTILE, STYLES, st.integers(1, 400))
 @example(">" * 2_300, UNBOUND, 50)
 def test_a_text_of_any_kind_comes_to_its_end(text: str, style: Style, size: int) -> None:
@@ -265,6 +268,7 @@ def test_all_of_a_text_is_shown_once_and_in_order(pieces: list[str], style: Styl
     assert "".join(everything(transcript).split()) == "".join(text.split())
 
 
+@settings(max_examples=50)
 @given(texts)
 def test_all_words_are_shown_once_and_in_order(text: str) -> None:
     """Whatever becomes of fences, headings, rules and images, letters and digits stay."""
@@ -319,12 +323,13 @@ def test_a_flood_of_text_costs_no_more_to_translate_and_to_page_than_the_pages_h
 
         monkeypatch.setattr(module, name, counted)
 
+    monkeypatch.setattr(transcript_module, "MOST_TRANSLATED", most := 50_000)
     counting(MarkdownConverter, "_take", lambda _, line: len(line) + 1)
     counting(MarkdownConverter, "_settle_piece", lambda _, piece: len(piece))
     counting(Table, "render", lambda table, _: sum(map(len, chain(*table.rows))))
     counting(pager_module, "take_page", lambda *_: LIMIT)
     costs = []
-    for size in (400_000, 800_000):
+    for size in (150_000, 300_000):
         work = 0
         transcript = Transcript(style)
         transcript.apply(Text(lead + unit * (size // len(unit))))
@@ -333,7 +338,7 @@ def test_a_flood_of_text_costs_no_more_to_translate_and_to_page_than_the_pages_h
         costs.append(work)
         transcript.close()
     # Of what shows nothing more is looked at: each page of it is cut twice to see that it is none.
-    assert max(costs) < (3.1 * MOST_TRANSLATED if unit.startswith("> ") else 100_000)
+    assert max(costs) < (3.1 * most if unit.startswith("> ") else 100_000)
     assert costs[1] <= costs[0] + LIMIT
 
 
@@ -384,9 +389,10 @@ def test_the_rest_of_a_text_is_attached_as_it_was_written() -> None:
     assert text.count("~~~py\n") == 1
 
 
-def test_of_a_text_that_shows_next_to_nothing_the_rest_is_attached() -> None:
+def test_of_a_text_that_shows_next_to_nothing_the_rest_is_attached(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else an agent could write without end, and nothing of it would fill a page."""
-    transcript = ended(Text("seen\n" + "> ```\n\n\n" * 60_000 + "the end"))
+    monkeypatch.setattr(transcript_module, "MOST_TRANSLATED", 50_000)
+    transcript = ended(Text("seen\n" + "> ```\n\n\n" * 10_000 + "the end"))
     assert transcript.pages() == ["seen", NOTE.strip()]
     (rest,) = transcript.files()
     assert rest.read().endswith(b"> ```\n\n\nthe end")
@@ -761,11 +767,11 @@ def test_a_flood_of_lines_costs_what_is_new_and_not_what_lies_before(style: Styl
             transcript.supply(link, "there is no such file")
         return transcript
 
-    assert calls(lambda: flood(1_000)) < 2.2 * calls(lambda: flood(500))
-    transcript = flood(1_000)
+    assert calls(lambda: flood(600)) < 2.5 * calls(lambda: flood(300))
+    transcript = flood(600)
     assert calls(transcript.pages) < 20_000
     transcript.end()
-    assert everything(transcript).count("no such file") == 1_000
+    assert everything(transcript).count("no such file") == 600
 
 
 def test_a_name_or_path_of_any_length_takes_one_line() -> None:
@@ -1030,6 +1036,7 @@ events = st.lists(
 )  # fmt: skip
 
 
+@settings(max_examples=60)
 @given(events, st.sets(st.integers(0, 12)), STYLES)
 def test_pages_are_postable_and_frozen_ones_stay_whatever_the_agent_does(
     events: list[Any], looked: set[int], style: Style
