@@ -1,10 +1,23 @@
 """The transcript of one reply: folds the agent's events into blocks, pages, and files to attach. Pure.
 
-A page that is full is frozen: it never changes again. Only what is behind the frozen pages changes. A chunk costs an
-append; everything else happens when somebody asks for the pages, and then costs what is new and the open pages,
-whatever lies before.
-Where pages are cut depends on the text and not on its chunks, nor on when somebody looked; but for a page that is
-ended before it is full because somebody who looks rarely says how much will have come by the next time.
+An event becomes a block: words of the agent's, a line, or a run of tool calls. Joined, the blocks are one text, and the
+text is cut into pages. Each part of the text is in one of three states, in this order:
+
+    draft    the last words, which may still become something else: half a line, a table or a code block that has not
+             ended. The converter holds them, and shows them as well as they can be shown now.
+    settled  converted to Discord's Markdown for good, whatever comes behind. A block may still change as a whole: a
+             tool call goes on, a plan ticks off. The open page shows what has settled, and the draft behind it.
+    frozen   on a page that is full. The page never changes again, and its text is forgotten.
+
+A chunk costs an append. All else happens when somebody asks for the pages, or when `PENDING` characters wait. It costs
+what is new and the open pages, whatever lies before them.
+
+The text alone decides what settles, and what has settled decides where a page ends: the pages are the same in whatever
+chunks the text came, and whenever somebody looked. There is one exception: a page without room for what is expected
+before the next look ends early, see `pages`.
+
+When all pages are full the pager is `over`: the rest of the text goes into a file as it was written, and further pages
+show only the bot's own lines.
 """
 
 from acp import Event, Text, Thought
@@ -42,14 +55,13 @@ LONGEST = 20_000_000
 """Characters of a turn's text, lines and patches; with more the turn is to be cancelled."""
 
 PENDING = 8 * 1024
-"""Characters that wait unread at most, if nobody asks for the pages. To translate them takes 25 ms at the worst."""
+"""Characters that wait for the converter at most. To convert them takes 25 ms at the worst."""
 
-MOST_TRANSLATED = 300_000
-"""Characters of words that are translated, although the pages have room: most of them show nothing then."""
+MOST_CONVERTED = 300_000
+"""Characters of words that are converted although the pages have room: most of them show nothing then."""
 
 SLICE = 8 * 1024
-"""Characters after which it is asked whether the pages are full: the rest, as a file, is not translated."""
-
+"""Characters between two looks whether the pages are full: what goes into the file is not converted."""
 
 AFTER_THE_END = "it came after the end of the turn"
 
@@ -58,13 +70,13 @@ NAME, REASON = 100, 300
 
 
 class Transcript:
-    """The reply to one exchange, as far as it is known."""
+    """What one reply shows, as far as it is known."""
 
     def __init__(self, style: Style = Style()) -> None:  # noqa: B008 - frozen
         """Start empty; `style` says how things look."""
         self._style = style
         self._shelf = UploadShelf()
-        self._dialect = MarkdownConverter(style, self._shelf)
+        self._converter = MarkdownConverter(style, self._shelf)
         self._thoughts = None if style.thoughts == "off" else Thoughts(style.thoughts)
         self._thinking = False
         self._pager = Pager(style.max_pages)
@@ -72,57 +84,58 @@ class Transcript:
         self._pending: list[str] = []
         self._pending_size = 0
         self._size = 0
-        """Characters of all that has been shown or put into a file."""
+        """Characters that have been shown or put into a file."""
         self.said = 0
-        """How many characters the agent has said."""
+        """Characters that the agent has said."""
         self._calls = Calls()
         self._effort = Effort()
         self._plan: Line | None = None
         self._links: dict[Link, Line] = {}
         self._links_seen = 0
         self._lines = 0
-        """Characters of lines since it was last asked whether the pages are full."""
+        """Characters of lines since the last look whether the pages are full."""
         self._patches = Spool()
         self._files: list[File] = []
         self._usage: UsageUpdate | None = None
         self._closed = False
+        """Whether the next words begin a new block."""
         self._fed = 0
-        """Characters that the dialect was given."""
+        """Characters that the converter was given."""
+        self._converted = 0
+        """Those of them that did not go into files."""
         self._thought = 0
-        """Characters of thoughts since it was last asked whether the pages are full."""
-        self._translated = 0
-        """The same without what goes into files."""
+        """Characters of thoughts since the last look whether the pages are full."""
         self._leaving = self._as_written = False
-        """Whether words go into the rest as they are written from the end of a line on, and whether they do."""
+        """Whether words go into the rest unconverted from the end of the next line on, and whether they do already."""
         self._ended = False
         self.has_text = False
         """Whether the agent has said or done anything that shows."""
         self.too_long = False
-        """Whether there are more than `LONGEST` characters. What the agent sends then is dropped: cancel the turn."""
+        """Whether there are more than `LONGEST` characters. Further events are dropped: cancel the turn."""
 
     # ---- what happens
 
     def apply(self, event: Event) -> bool:
-        """Take an event of the turn. Returns whether it shows."""
+        """Take an event of the turn; return whether it shows."""
         match event:
             case Text(text):
-                self._hear(text)
+                self._add_text(text)
                 if not text.strip():
                     return False  # It shows with the words behind it, if there are any.
             case Thought(text):
-                return self._think(text)
+                return self._add_thought(text)
             case ToolCallUpdate():
-                return self._tool(event)
+                return self._add_tool_call(event)
             case Plan():
                 self._show_plan(event)
                 if not event.entries:
                     return True
             case AgentMessageChunk(content=content):
-                self._content(content)
+                self._add_content(content)
             case Notice() | CompactionUpdate():
                 if not (line := remark(event)):
                     return False
-                self._block(Line(line))
+                self._add_block(Line(line))
             case UsageUpdate():
                 self._usage = event
                 return False
@@ -132,13 +145,13 @@ class Transcript:
         return True
 
     def line(self, text: str) -> None:
-        """Add lines of the bot's own. They are shown on a page, also where the rest of the text is in a file."""
-        self._block(Line(text, own=True))
+        """Add the bot's own lines. A page shows them even where the rest of the text is in a file."""
+        self._add_block(Line(text, own=True))
 
     def end(self) -> None:
-        """Say that the turn has ended: what is unfinished is shown as it is.
+        """End the turn: what is unfinished is shown as it is.
 
-        Something may still come. It is shown where there is room, but no file can follow any more.
+        Late events are shown where there is room, but no further file is announced.
         """
         if self._ended:
             return
@@ -159,7 +172,7 @@ class Transcript:
         self._leaving = self._as_written = False
 
     def close(self) -> None:
-        """Let go of the files. Their `read` must not be used afterwards."""
+        """Release the files. Their `read` must not be used afterwards."""
         for _, spool in self._spools():
             spool.close()
 
@@ -170,9 +183,9 @@ class Transcript:
     # ---- what is known
 
     def tool_call(self, update: ToolCallUpdate) -> ToolCallUpdate:
-        """Return all that is known of a tool call that a question is about; it may bring no more than the call's id.
+        """Return all that is known of a tool call that a question is about: `update` may hold no more than its id.
 
-        What it says that the call changes is remembered: some agents say it nowhere else.
+        The changes that it names are remembered: some agents name them nowhere else.
         """
         call = self._calls.of(update.tool_call_id)
         if not call.ended:
@@ -181,10 +194,10 @@ class Transcript:
         return merged(call.update, update)
 
     def pages(self, coming: int = 0) -> list[str]:
-        """Return all pages, most of them frozen, see `Pager.pages`. Empty ones, which Discord refuses, do not exist.
+        """Return all pages, most of them frozen, see `Pager.pages`. Each has text: Discord refuses empty messages.
 
-        `coming` is how many characters are expected before the pages are asked for again. A page that has no room for
-        them ends here: then they are a new page, and not both the rest of one and the beginning of another.
+        `coming` is how many characters are expected before the next call. A page that has no room for them ends now:
+        then they are one new page, and not the rest of one page and the beginning of another.
         """
         self._drain()
         text = self._freeze()
@@ -193,9 +206,9 @@ class Transcript:
         return self._pager.pages(text, self._draft())
 
     def files(self) -> list[File]:
-        """Return what is attached so far, in the order in which it was announced; the list only grows.
+        """Return the files that were announced so far, in that order.
 
-        The rest of a text that is too long for pages, and the patch, come with the end of the turn.
+        The rest of a text that is too long for pages, and the patch, follow at the end of the turn.
         """
         return self._files if self._ended else self._found()
 
@@ -214,7 +227,7 @@ class Transcript:
     def receipt(self, seconds: float, *, cost_before: float | None = 0.0) -> Receipt:
         """Return what the turn came to.
 
-        `cost_before` is the session's cost when it began, in the same currency; None where nobody knows it.
+        `cost_before` is the session's cost when the turn began, in the same currency; None where it is unknown.
         """
         tally = self._calls.tally()
         usage = self._usage
@@ -232,35 +245,35 @@ class Transcript:
             currency=currency,
         )
 
-    # ---- links to files, which somebody else reads
+    # ---- links to files, which the caller reads
 
     def wanted(self) -> list[Link]:
-        """Return the links to files that the agent sent and that have not been supplied yet."""
+        """Return the agent's links to files that have not been supplied yet."""
         return list(self._links)
 
     def supply(self, link: Link, found: bytes | str) -> None:
-        """Bring what a link leads to: its bytes, or words that say why they are not sent."""
+        """Take the bytes of the file that a link leads to, or the reason why they are not sent."""
         line = self._links.pop(link, None)
         if line is None:
             return
         text = self._attach(link.name, found) if isinstance(found, bytes) else _not_sent(link.name, found)
         if self._blocks.holds(line):
-            self._takes(len(text))
+            self._count(len(text))
             line.text = text
         else:
-            self._block(Line(text))
+            self._add_block(Line(text))
 
     # ---- words
 
-    def _takes(self, characters: int) -> bool:
-        """Count so many; return whether there is room for them."""
+    def _count(self, characters: int) -> bool:
+        """Count characters; return whether there is room for them."""
         self._size += characters
         self.too_long = self.too_long or self._size > LONGEST
         return not self.too_long
 
-    def _hear(self, text: str) -> None:
+    def _add_text(self, text: str) -> None:
         self.said += len(text)
-        if not self._takes(len(text)):
+        if not self._count(len(text)):
             return
         if self._thinking:
             self._interrupt()
@@ -271,12 +284,12 @@ class Transcript:
             self._freeze()
 
     def _drain(self) -> None:
-        """Give what was said to the dialect."""
+        """Give the converter what was said."""
         text = "".join(self._pending)
         self._pending.clear()
         self._pending_size = 0
         if text and "\ud800" <= text[-1] <= "\udbff":
-            # The first half of a character outside the basic plane; the agent cut its text between the two.
+            # The agent cut its text between the halves of a character outside the basic plane.
             self._pending.append(text[-1])
             text = text[:-1]
         self._write(_whole(text))
@@ -288,35 +301,35 @@ class Transcript:
                 self._settle(text[at:])
                 return
             end = at + SLICE - self._fed % SLICE
-            if self._leaving and not self._dialect.in_file:
+            if self._leaving and not self._converter.in_file:
                 end = text.find("\n", at, end) + 1 or end
             piece = text[at:end]
-            self._settle(self._dialect.feed(piece))
+            self._settle(self._converter.feed(piece))
             self._fed += len(piece)
-            self._translated += 0 if self._dialect.in_file else len(piece)
+            self._converted += 0 if self._converter.in_file else len(piece)
             at = end
-            self._look_whether_full(piece)
+            self._stop_where_full(piece)
 
     def _settle(self, text: str) -> None:
         self._blocks.settle(text, apart=self._closed)
         self._closed = False
 
-    def _look_whether_full(self, piece: str) -> None:
-        """Stop translating where the pages are full: at the same place in whatever chunks the text came."""
+    def _stop_where_full(self, piece: str) -> None:
+        """Stop converting where the pages are full: at the same place in whatever chunks the text came."""
         full = self._fed % SLICE == 0
-        if self._leaving and not self._dialect.in_file and (full or piece.endswith("\n")):
-            self._settle(self._dialect.close())
-            self._settle(self._dialect.reopening)
+        if self._leaving and not self._converter.in_file and (full or piece.endswith("\n")):
+            self._settle(self._converter.close())
+            self._settle(self._converter.reopening)
             self._as_written = True
         elif full and not self._leaving:
             self._freeze()
-            if self._translated > MOST_TRANSLATED and not self._pager.over:
+            if self._converted > MOST_CONVERTED and not self._pager.over:
                 pieces = self._blocks.pieces()
                 self._blocks.drop(pieces, self._pager.fill("".join(pieces)))
             self._leaving = self._pager.over
 
     def _interrupt(self) -> None:
-        """Settle all words: something that is not words follows, or nothing."""
+        """Settle all words: another kind of block follows, or the end."""
         if self._thinking and self._thoughts is not None:
             self._blocks.settle(self._thoughts.close())
             self._thinking = False
@@ -325,13 +338,13 @@ class Transcript:
             halves, self._pending = self._pending, []
             self._write(_whole("".join(halves)))
             if not self._as_written:
-                self._blocks.settle(self._dialect.close())
+                self._blocks.settle(self._converter.close())
         self._closed = True
 
-    def _block(self, block: Block) -> bool:
-        """Put a block behind the others; return whether there is room. The bot's own words always have it."""
+    def _add_block(self, block: Block) -> bool:
+        """Add a block; return whether there is room. The bot's own lines always have it."""
         size, own = len(block.render()), isinstance(block, Line) and block.own
-        if not self._takes(size) and not own:
+        if not self._count(size) and not own:
             return False
         self._interrupt()
         self._make_room(size)
@@ -339,20 +352,20 @@ class Transcript:
         return True
 
     def _make_room(self, characters: int) -> None:
-        """Freeze pages before more lines come, now and then: however many have come, a few pages of them are kept."""
+        """Freeze full pages now and then, so that of any number of lines only a few pages are kept."""
         self._lines += characters
         if self._lines > SLICE:
             self._lines = 0
             self._freeze()
 
-    def _think(self, text: str) -> bool:
+    def _add_thought(self, text: str) -> bool:
         if self._thoughts is None:
             return False
         self.said += len(text)
-        if not self._takes(len(text)):
+        if not self._count(len(text)):
             return False
         if not self._thinking:
-            self._block(Prose())
+            self._add_block(Prose())
             self._thinking = True
         text = _whole(text)
         for at in range(0, len(text), SLICE):
@@ -367,8 +380,8 @@ class Transcript:
 
     # ---- tools, plan, content
 
-    def _tool(self, update: ToolCallUpdate) -> bool:
-        """Show a tool call in one line; announced twice or never, its id decides."""
+    def _add_tool_call(self, update: ToolCallUpdate) -> bool:
+        """Show a tool call on one line. Its id decides which one it is: some are announced twice, some never."""
         call = self._calls.of(update.tool_call_id)
         had_ended = call.ended
         self._effort.renew()
@@ -376,13 +389,13 @@ class Transcript:
         self._calls.lighten(call)
         if self._style.tools != "off" and not call.listed and not (had_ended and call.ended):
             size = len(call.line(self._style))
-            if self._takes(size):
+            if self._count(size):
                 self._interrupt()
                 self._make_room(size)
                 self._blocks.run(self._style).add(call)
         if call.ended and not had_ended:
             for patch in call.take_patches():
-                if self._takes(len(patch)) and not self._ended:
+                if self._count(len(patch)) and not self._ended:
                     self._patches.write(patch.encode(errors="replace"))
         for each in sent:
             self._send(each)
@@ -396,34 +409,34 @@ class Transcript:
             self._plan.text = text
         else:
             self._plan = Line(text, live=True)  # What is on a frozen page stays as it was.
-            self._block(self._plan)
+            self._add_block(self._plan)
 
-    def _content(self, content: object) -> None:
+    def _add_content(self, content: object) -> None:
         match content:
             case ImageBlock() | AudioBlock() | EmbeddedResource():
                 self._send(content)
             case ResourceLink(name=name, uri=uri) if is_web(uri):
-                self._block(Line(f"📎 {_named(name)}: <{uri}>"))
+                self._add_block(Line(f"📎 {_named(name)}: <{uri}>"))
             case ResourceLink(name=name) if self._ended:
-                self._block(Line(_not_sent(name, AFTER_THE_END)))
+                self._add_block(Line(_not_sent(name, AFTER_THE_END)))
             case ResourceLink(name=name, uri=uri):
                 self._links_seen += 1
                 line = Line(f"-# 📎 {_named(name)} …")
-                if self._block(line):
+                if self._add_block(line):
                     self._links[Link(name, uri, self._links_seen)] = line
             case _:
                 kind = shortened(str(getattr(content, "type", "")), NAME)
-                self._block(Line(f"-# 📎 (the agent sent {escape(kind)} content, which is not shown)"))
+                self._add_block(Line(f"-# 📎 (the agent sent {escape(kind)} content, which is not shown)"))
 
     def _send(self, content: Sent) -> None:
         if self.too_long:
             return
         found = decoded(content)
         text = f"-# 🚫 {escape(shortened(found, REASON))}" if isinstance(found, str) else self._attach(*found)
-        self._block(Line(text))
+        self._add_block(Line(text))
 
     def _attach(self, name: str, data: bytes) -> str:
-        """Put a file on the shelf; return the line that announces it."""
+        """Put a file on the shelf; return the line that announces it, or says why it is not sent."""
         if self._shelf.full:
             reason = AFTER_THE_END if self._shelf.closed else "the reply has too many files"
             return f"-# 🚫 {escape(name)} was not sent: {reason}"
@@ -441,35 +454,37 @@ class Transcript:
             return Draft(self._thoughts.draft())
         if self._as_written:
             return Draft()
-        return self._dialect.draft()
+        return self._converter.draft()
 
     def _freeze(self) -> str:
-        """Freeze the pages that are full, and forget their text. Returns the settled text behind them."""
-        was_over = None
-        while was_over is not self._pager.over:
-            was_over = self._pager.over
-            if was_over:
-                for own in self._blocks.take_own():
-                    self._pager.notice(own)
-            pieces = self._blocks.pieces()
-            text = "".join(pieces)
-            end = self._pager.freeze(
-                text,
-                complete=not self._dialect.in_line,
-                words_end=self._blocks.words_end(pieces),
-                live=self._blocks.live(pieces),
-            )
-            self._blocks.drop(pieces, end)
-        if self._pager.over and self._ended:
-            self._pager.finish(text[end:])
-            self._blocks.clear()
-            return ""
+        """Freeze the pages that are full, and forget their text; return the settled text behind them."""
+        text = "" if self._pager.over else self._freeze_full_pages()
+        if self._pager.over:  # Since now, or before: the bot's own lines have pages, and all else goes into the rest.
+            for own in self._blocks.take_own():
+                self._pager.notice(own)
+            text = self._freeze_full_pages()
+            if self._ended:
+                self._pager.finish(text)
+                self._blocks.clear()
+                return ""
+        return text
+
+    def _freeze_full_pages(self) -> str:
+        pieces = self._blocks.pieces()
+        text = "".join(pieces)
+        end = self._pager.freeze(
+            text,
+            complete=not self._converter.in_line,
+            words_end=self._blocks.words_end(pieces),
+            live=self._blocks.live(pieces),
+        )
+        self._blocks.drop(pieces, end)
         return text[end:]
 
     def _end_page(self) -> str:
-        """End the page that is open. Returns the settled text behind it."""
+        """End the open page; return the settled text behind it."""
         if not self._thinking:
-            self._blocks.settle(self._dialect.settle_words())
+            self._blocks.settle(self._converter.settle_words())
         pieces = self._blocks.pieces()
         text = "".join(pieces)
         end = self._pager.end_page(text, self._draft(), self._blocks.live(pieces))
@@ -486,7 +501,7 @@ def _not_sent(name: str, reason: str) -> str:
 
 
 def _whole(text: str) -> str:
-    """Put halves of characters together; one without its other half is replaced."""
+    """Join the halves of characters; a half without the other one is replaced."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -323,7 +323,7 @@ def test_a_flood_of_text_costs_no_more_to_translate_and_to_page_than_the_pages_h
 
         monkeypatch.setattr(module, name, counted)
 
-    monkeypatch.setattr(transcript_module, "MOST_TRANSLATED", most := 50_000)
+    monkeypatch.setattr(transcript_module, "MOST_CONVERTED", most := 50_000)
     counting(MarkdownConverter, "_take", lambda _, line: len(line) + 1)
     counting(MarkdownConverter, "_settle_piece", lambda _, piece: len(piece))
     counting(Table, "render", lambda table, _: sum(map(len, chain(*table.rows))))
@@ -391,7 +391,7 @@ def test_the_rest_of_a_text_is_attached_as_it_was_written() -> None:
 
 def test_of_a_text_that_shows_next_to_nothing_the_rest_is_attached(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else an agent could write without end, and nothing of it would fill a page."""
-    monkeypatch.setattr(transcript_module, "MOST_TRANSLATED", 50_000)
+    monkeypatch.setattr(transcript_module, "MOST_CONVERTED", 50_000)
     transcript = ended(Text("seen\n" + "> ```\n\n\n" * 10_000 + "the end"))
     assert transcript.pages() == ["seen", NOTE.strip()]
     (rest,) = transcript.files()
