@@ -1,1 +1,1 @@
-"""Threads and their agents: processes, queues, and what survives a restart. Independent of Discord."""
+"""Conversations and their agents: processes, queues, and the journal. Independent of Discord."""

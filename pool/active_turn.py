@@ -1,4 +1,4 @@
-"""An exchange whose prompt the agent has: its turn, its clock, and the reason of its end."""
+"""An exchange whose prompt is sent: its turn, its deadlines, and its outcome."""
 
 import asyncio
 
@@ -11,7 +11,7 @@ __all__ = ["ActiveTurn"]
 
 
 class ActiveTurn:
-    """One exchange and its turn. Everything here is synchronous."""
+    """One exchange and its turn. Synchronous."""
 
     def __init__(self, exchange: Exchange, turn: Turn, bounds: TurnLimits) -> None:
         """Start the turn's clock."""
@@ -22,11 +22,11 @@ class ActiveTurn:
         self.cancelled_by: int | None = None
         """The person who cancelled it."""
         self.preempted = False
-        """Whether a question of it was ended for others."""
+        """Whether a question of it was rejected because others wait in line."""
         self._over = False
 
     def event(self, event: Event) -> None:
-        """Pass on an event of the turn."""
+        """Note an event of the turn, and pass it on to the exchange."""
         if isinstance(event, Question | Elicitation):
             self._deadlines.begin(event.request_id)
         self._watch.event(event, _now())
@@ -38,7 +38,7 @@ class ActiveTurn:
         self._watch.questions(waiting=self.asked_since is not None, now=_now())
 
     def tick(self) -> None:
-        """Do what time calls for: tell the thread, end a question that nobody answers, end the turn."""
+        """Check deadlines: alert the thread, reject old questions, or cancel the turn."""
         if self.turn.ended:
             return
         self._note_questions()
@@ -56,12 +56,12 @@ class ActiveTurn:
         return self._deadlines.asked_since
 
     def preempt(self) -> None:
-        """End the open questions before their time is over, for others wait."""
+        """Reject the open questions before their deadline."""
         self.preempted = self._deadlines.preempt() or self.preempted
         self._note_questions()
 
     def cancel(self, by: int) -> bool:
-        """Cancel for a person. False: it is ending already."""
+        """Cancel for a person. Return False when the turn has ended by itself."""
         if self.turn.cancelled or self.turn.ended:
             return self.turn.cancelled
         self.cancelled_by = by
@@ -69,7 +69,7 @@ class ActiveTurn:
         return True
 
     def outcome(self, *, stopping: bool) -> Outcome:
-        """Say how it ended. `stopping`: the bot stops, and what has not ended, or has lost its agent, was cut off."""
+        """Return how the turn ended. While the bot is `stopping`, a turn without an end of its own is `ShutDown`."""
         turn = self.turn
         lost = stopping and (not turn.ended or isinstance(turn.error, AgentClosed))
         cut = lost or (stopping and turn.cancelled and turn.stop_reason in {None, "cancelled"})

@@ -1,4 +1,4 @@
-"""A thread's lease of an agent: acquires and returns its place in a directory, slot, process and session."""
+"""A thread's lease of an agent: its place in a directory, its slot, process and session."""
 
 import asyncio
 from collections.abc import Callable
@@ -31,9 +31,9 @@ class AgentLease:
         has_work: Callable[[], bool],
         whose: Callable[[], Exchange],
     ) -> None:
-        """Begin asleep. `wake` ends all waiting here; `has_work` says whether an exchange could start now.
+        """Begin asleep. `wake` ends all waits here; `has_work` says whether an exchange could start now.
 
-        `whose` returns the current or latest exchange: the agent's questions outside its turns belong to it.
+        `whose` returns the current or latest exchange, which gets the agent's questions outside its turns.
         """
         self.thread_id = thread_id
         self._context = context
@@ -44,34 +44,34 @@ class AgentLease:
         self._whose = whose
         self._untold: list[Notice] = []
         self._resets = 0
-        self._forgotten: list[Session] = []  # The agent still holds them.
-        self._outside = False  # Waits for its directory; its agent, if it has one, does nothing.
+        self._forgotten: list[Session] = []  # Still open in the agent.
+        self._outside = False  # Waits for its directory. Its agent, if any, is idle.
         self.state = ConversationState.ASLEEP
         self.failed_starts = 0
-        """How many in a row."""
+        """Failed starts in a row."""
         self.yields = False
         """Whether the agent stops after the current exchange."""
         self.idle_since = 0.0
         self.settings = context.settings(thread_id)
-        """Its agent's, as of the start of the process that it has or had last."""
+        """The settings of its current or last process."""
         self.agent: Agent | None = None
         self.out_of_turn: OutOfTurnQuestions | None = None
-        """What the agent asks outside its turns."""
+        """The agent's questions outside its turns."""
         self.session: Session | None = None
 
     @property
     def held_seconds(self) -> float:
-        """How long its process has had a slot."""
+        """How long it has had its slot."""
         return self._slots.held_for(self)
 
     @property
     def ahead(self) -> list[int]:
-        """The threads whose turns must end before it may come into its directory."""
+        """The threads whose turns must end before it may enter its directory."""
         return [other.thread_id for other in self._context.workdirs.ahead(self)] if self._outside else []
 
     @property
     def is_lost(self) -> bool:
-        """Whether the agent is to be stopped, or has stopped by itself."""
+        """Whether the agent must be stopped, or has died."""
         return self.state is ConversationState.STOPPING or (
             self.agent is not None and self.agent.connection.error is not None
         )
@@ -79,7 +79,7 @@ class AgentLease:
     # ---- called from outside; never waits
 
     def release_when_idle(self) -> None:
-        """Stop the agent as soon as it has nothing to do."""
+        """Stop the agent as soon as it is idle."""
         self.yields = self.state is not ConversationState.ASLEEP
         if self.state is ConversationState.IDLE:
             self.state = ConversationState.STOPPING
@@ -93,7 +93,7 @@ class AgentLease:
 
     @property
     def evictable(self) -> bool:
-        """Whether the agent could stop now without losing anything."""
+        """Whether the agent is idle and can load its session again."""
         agent = self.agent
         idle = self.state is ConversationState.IDLE and not self._has_work()
         return (
@@ -114,7 +114,7 @@ class AgentLease:
             self.out_of_turn.tick()
         waited = asyncio.get_running_loop().time() - self.idle_since
         if self._outside and self.agent is not None and waited >= self._context.idle_seconds:
-            self.evict()  # Also where its session cannot be loaded again, as after any other idle time.
+            self.evict()  # Even if its session cannot be loaded again, as after any idle time.
 
     @property
     def is_working(self) -> bool:
@@ -126,7 +126,7 @@ class AgentLease:
         self._wake.set()
 
     def forget(self) -> None:
-        """Forget the session: the next exchange begins a new one."""
+        """Forget the session: the next exchange opens a new one."""
         self._resets += 1
         if self.session is not None:
             self._forgotten.append(self.session)
@@ -138,9 +138,9 @@ class AgentLease:
     # ---- for an exchange
 
     async def acquire(self, exchange: Exchange, wanted: Callable[[], bool]) -> Session | None:
-        """Return the session, starting whatever is missing. None: the exchange was no longer `wanted`.
+        """Return the session, after starting what is missing; None when the exchange is no longer `wanted`.
 
-        Raises `AcpError`. However it ends, `leave_workdir` must follow.
+        Raises `AcpError`. `leave_workdir` must follow in every case.
         """
         self.state = ConversationState.IN_LINE
         if not await self._enter(exchange, wanted):
@@ -154,7 +154,7 @@ class AgentLease:
         self.state = ConversationState.STARTING
         try:
             if self.agent is None:
-                self.settings = self._context.settings(self.thread_id)  # A person may have chosen another one by now.
+                self.settings = self._context.settings(self.thread_id)  # They may have changed during the wait.
                 self.agent = await self._context.spawn(self.settings)
             self.agent.connection.on_closed = self._wake.set
             if self.out_of_turn is None:
@@ -175,10 +175,10 @@ class AgentLease:
         return self.session if wanted() else None
 
     async def _enter(self, exchange: Exchange, wanted: Callable[[], bool]) -> bool:
-        """Enter the directory, and wait for it where only one thread at a time may work. False: no longer wanted.
+        """Enter the directory, after waiting for it if it is exclusive. Return False when no longer wanted.
 
-        A thread that enters holds no slot yet, or has an agent of its own; one that waits may lose both. Threads
-        therefore never wait for each other in a circle.
+        A thread that enters has no slot yet, or an agent of its own, and both may be taken from it while it waits.
+        Threads therefore never wait for each other in a circle.
         """
         workdirs = self._context.workdirs
         settings = self._context.settings(self.thread_id) if self.agent is None else self.settings
@@ -197,29 +197,28 @@ class AgentLease:
         return wanted()
 
     def _name_neighbours(self, exchange: Exchange) -> None:
-        """Tell the exchange which other threads work in its directory."""
+        """Show which other threads work in the exchange's directory."""
         busy = [other.thread_id for other in self._context.workdirs.ahead(self) if other.is_working]
         if busy:
             exchange.on_neighbours(busy, waits=False)
 
     def _tell(self, exchange: Exchange, wanted: Callable[[], bool]) -> None:
-        """Pass the notices on to this exchange, or to the next one if this one is no longer wanted."""
+        """Pass the notices to this exchange; if it is no longer wanted, keep them for the next one."""
         if wanted():
             untold, self._untold = self._untold, []
             for notice in untold:
                 exchange.on_notice(notice)
 
     async def _open(self, agent: Agent) -> None:
-        """Load or open the thread's session and apply its settings. A reset during that time discards the result."""
+        """Load or open the thread's session, and apply its settings. A reset during that time discards the session."""
         resets = self._resets
         opened = await open_session(agent, self.thread_id, self.settings, self._journal)
         if opened.new and resets == self._resets:
             self._journal.threads.set_session(self.thread_id, opened.session.session_id)
             self._untold.extend(opened.notices)
         choices: dict[str, str] | None = None
-        while choices != (
-            now := self._journal.threads.choices(self.thread_id)
-        ):  # A person may change them at any time.
+        # A person may change them at any time.
+        while choices != (now := self._journal.threads.choices(self.thread_id)):
             choices = now
             notices = await apply_settings(opened.session, self.settings, choices)
         if resets == self._resets:
@@ -229,7 +228,7 @@ class AgentLease:
             self._forgotten.append(opened.session)
 
     async def _close_forgotten(self, agent: Agent) -> None:
-        """Close the forgotten sessions: the agent may hold a process for each."""
+        """Close the forgotten sessions, for each of which the agent may run a process."""
         while self._forgotten:
             try:
                 await agent.close_session(self._forgotten.pop())
@@ -237,7 +236,7 @@ class AgentLease:
                 log.warning("a session could not be closed", thread_id=self.thread_id, reason=str(error))
 
     def leave_workdir(self) -> None:
-        """Leave the directory, and return the slot if no agent has started in it."""
+        """Leave the directory. Without an agent, return the slot too."""
         if self.agent is None:
             self.state = ConversationState.ASLEEP
             self._slots.release(self)
@@ -246,7 +245,7 @@ class AgentLease:
             other.look_again()
 
     def yield_if_due(self) -> None:
-        """After an exchange, stop the agent if that was asked for, or if others wait and the slot was held for long."""
+        """Stop the agent after an exchange if that was requested, or if others wait and it had its slot for long."""
         long = self._slots.line and self.held_seconds > FAIR_SECONDS
         if self.agent and (self.yields or (long and self.agent.can_load)):
             self.state = ConversationState.STOPPING
@@ -255,7 +254,7 @@ class AgentLease:
     # ---- between exchanges
 
     async def idle(self) -> None:
-        """Wait for work, for at most `idle_seconds`."""
+        """Wait for work, at most `idle_seconds`."""
         if self._forgotten and self.agent is not None:
             await self._close_forgotten(self.agent)
             self.yield_if_due()
@@ -268,7 +267,7 @@ class AgentLease:
             async with asyncio.timeout(self._context.idle_seconds):
                 await self._woken()
         except TimeoutError:
-            # No await between this check and the change of state: a message that comes now waits for the stop.
+            # No await between check and change: a message that comes later waits for the stop.
             if not self._has_work():
                 self.state = ConversationState.STOPPING
 
@@ -277,7 +276,7 @@ class AgentLease:
         self._wake.clear()
 
     async def sleep(self) -> None:
-        """Stop the agent; the session's id is kept. The slot is given back when the processes are gone."""
+        """Stop the agent, and return the slot when its processes are gone. The session's id stays in the journal."""
         self.state, self.session = ConversationState.STOPPING, None
         self._forgotten.clear()
         try:

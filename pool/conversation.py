@@ -3,7 +3,7 @@
 A conversation is one task, which also starts and stops the agent (see `lease`). Everything else here is synchronous
 and is called from outside while that task waits. Cancel, status and eviction therefore never wait for a turn.
 
-What each way to stop does:
+The ways to stop:
 
 | method: cause                      | running turn            | inbox                 | session   | agent             |
 |------------------------------------|-------------------------|-----------------------|-----------|-------------------|
@@ -11,21 +11,21 @@ What each way to stop does:
 | `reset`: /reset, /resume           | cancelled               | held                  | forgotten | runs on           |
 | `close`: /close                    | cancelled               | held                  | kept      | stops when idle   |
 | `thread_deleted`: or access lost   | cancelled               | closed                | kept      | stops when idle   |
-| `send_now`: Send now               | cancelled               | that one goes first   | kept      | runs on           |
-| `steer`: `threads.busy = "steer"`  | cancelled               | that one goes first   | kept      | runs on           |
-| `drop`: Drop all                   | goes on                 | closed                | kept      | runs on           |
-| `withdraw`: Drop, message deleted  | goes on                 | that one is closed    | kept      | runs on           |
-| `release`: it gets no thread       | goes on                 | moves to its channel  | kept      | stops when idle   |
+| `send_now`: Send now               | cancelled               | that one runs next    | kept      | runs on           |
+| `steer`: `threads.busy = "steer"`  | cancelled               | that one runs next    | kept      | runs on           |
+| `drop`: Drop all                   | continues               | closed                | kept      | runs on           |
+| `withdraw`: Drop, message deleted  | continues               | that one is closed    | kept      | runs on           |
+| `release`: it gets no thread       | continues               | moves to its channel  | kept      | stops when idle   |
 | `preempt`: others wait in line     | its questions end       | waits for a slot      | kept      | stops after it    |
-| the ceiling of a turn (`tick`)     | cancelled               | goes on               | kept      | runs on           |
-| `AgentLease.evict`: slot, memory   | there is none           | as it is              | kept      | stops now         |
+| the ceiling of a turn (`tick`)     | cancelled               | continues             | kept      | runs on           |
+| `AgentLease.evict`: slot, memory   | there is none           | unchanged             | kept      | stops now         |
 | `finish_and_stop`: shutdown        | ends by itself          | left for the restart  | kept      | stops after it    |
-| `disconnect`: shutdown takes long  | cut off                 | left for the restart  | kept      | stops now         |
+| `disconnect`: shutdown takes long  | ended                   | left for the restart  | kept      | stops now         |
 
 `cancel`, `reset`, `close` and `thread_deleted` also close the current exchange if its prompt is not sent yet.
-`withdraw` and `release` take that exchange too, but no other. A cancelled turn ends when the agent says so; an agent
-that takes longer than `acp.turn.CANCEL_SECONDS` loses its connection, and the next exchange starts another one.
-`preempt` keeps an agent that cannot load its session, and `finish_and_stop` cancels a turn that waits for an answer.
+`withdraw` and `release` act on the current exchange only in that case. A cancelled turn ends when the agent says so. An
+agent that takes longer than `acp.turn.CANCEL_SECONDS` loses its connection, and the next exchange starts another one.
+`preempt` keeps an agent that cannot load its session. `finish_and_stop` cancels a turn that waits for an answer.
 """
 
 import asyncio
@@ -44,23 +44,20 @@ from pool.active_turn import ActiveTurn
 from pool.agent_lease import AgentLease
 from pool.conversation_context import CancelResult, ConversationContext, ConversationState
 from pool.exchange import Cancelled, Dropped, Exchange, ExchangeFailed, Failed, Outcome, ShutDown, TakenBack
-from pool.inbox import Inbox
+from pool.inbox import Inbox, close
 from pool.journal.journal import JournalUnwritable
 from pool.journal.message_states import MessageState as RowState
 
 __all__ = ["Conversation"]
 
 FAILED_STARTS = 3
-"""After so many failed starts in a row, what waits is held until a person says so."""
+"""After this many failed starts in a row, the inbox is held for a person."""
 
 UNWRITABLE_SECONDS = 1.0
-"""Before the next try to write down that a prompt is to be sent, where the disk is full."""
+"""How long a prompt waits before the journal is tried again, when the disk is full."""
 
 UNSETTLED = 2
-"""With more unfinished replies than this, the thread's next prompt waits: Discord is far behind."""
-
-SLICE = 20
-"""Of very many exchanges that end together, so many are closed before other threads have their turn."""
+"""With more unfinished replies than this, Discord is far behind, and the thread's next prompt waits."""
 
 T = TypeVar("T")
 
@@ -68,28 +65,26 @@ log = structlog.stdlib.get_logger("pool")
 
 
 class Conversation:
-    """A thread and its session for as long as there is something to do or an agent runs."""
+    """A thread and its session while an exchange waits or runs, or the agent lives."""
 
     def __init__(self, thread_id: int, context: ConversationContext) -> None:
-        """Begin asleep, with nothing to do."""
+        """Begin asleep, with an empty inbox."""
         self.thread_id = thread_id
         self._context = context
         self._journal = context.journal
-        self._inbox = Inbox(context.journal, on_time=self.resume)
         self._wake = asyncio.Event()
+        self._inbox = Inbox(context.journal, on_time=self.resume, on_closed=self._wake.set)
         self._current: Exchange | None = None
-        self._latest: Exchange  # There is one before there is an agent.
+        self._latest: Exchange  # Set by the first exchange, before an agent starts.
         self._retried: Exchange | None = None
         self._unsettled: deque[Exchange] = deque()
-        self._ending: deque[tuple[Exchange, str]] = deque()
-        """What was taken out of the inbox and is still to be closed, with the reason."""
         self._finishing = False
         self._making: asyncio.Timeout | None = None
-        """While an exchange is asked for something: what ends that at once where it is given up."""
+        """Ends the wait for an exchange's own checks and prompt as soon as the exchange is given up."""
         self.lease = AgentLease(
             thread_id, context, wake=self._wake, has_work=lambda: self._inbox.ready, whose=lambda: self._latest
         )
-        """The agent of this thread, and its session."""
+        """The thread's agent and session."""
         self.running: ActiveTurn | None = None
 
     def __repr__(self) -> str:
@@ -99,32 +94,32 @@ class Conversation:
 
     @property
     def held(self) -> bool:
-        """Whether the inbox waits for a person to let it go on."""
+        """Whether the inbox is held for a person."""
         return self._inbox.held
 
     @property
     def waiting(self) -> int:
-        """Messages behind the one that is being worked on."""
+        """How many exchanges wait behind the current one."""
         return len(self._inbox)
 
     @property
     def queue(self) -> tuple[Exchange, ...]:
-        """What waits behind the one that is being worked on, in order."""
-        return self._inbox.exchanges
+        """The exchanges that wait behind the current one, in order."""
+        return tuple(self._inbox)
 
     @property
     def current(self) -> Exchange | None:
-        """What is being worked on."""
+        """The exchange whose turn runs, or is being prepared."""
         return self._current
 
     def find_unsent(self, message_id: int) -> Exchange | None:
-        """Return the exchange of a message that the agent has not got yet; None where it has, or there is none."""
+        """Return a message's exchange while its prompt is not sent; None otherwise."""
         current = () if self._current is None or self.running is not None else (self._current,)
-        found = (each for each in (*current, *self._inbox.exchanges) if message_id in each.message_ids)
+        found = (each for each in chain(current, self._inbox) if message_id in each.message_ids)
         return next(found, None)
 
     def serves(self, author_id: int) -> bool:
-        """Whether somebody has something to do here."""
+        """Whether an exchange of this author runs or waits here."""
         current = () if self._current is None else (self._current,)
         return any(each.author_id == author_id for each in chain(current, self._inbox))
 
@@ -137,13 +132,16 @@ class Conversation:
     # ---- called from outside; never waits
 
     def submit(self, exchange: Exchange) -> None:
-        """Put an exchange into the inbox. What was held goes on before it."""
+        """Put an exchange behind all others, and end a hold: those that were held run first."""
         self._inbox.put(exchange)
         self.resume()
         self._changed()
 
     def restore(self, exchanges: Iterable[Exchange], *, held: bool, seconds: float | None = None) -> None:
-        """Put what an earlier run of the bot had accepted in front of everything. Held, for good or for `seconds`."""
+        """Put exchanges that an earlier run of the bot accepted before all others.
+
+        `held` holds the inbox, with `seconds` for no longer than that.
+        """
         self._inbox.put_first(*exchanges)
         if held:
             self._inbox.hold_again(seconds)
@@ -151,7 +149,7 @@ class Conversation:
         self._wake.set()
 
     def wait(self, exchange: Exchange, seconds: float) -> None:
-        """Put an exchange behind all that waits, which waits for a person for as long as it does, or for `seconds`."""
+        """Put an exchange behind all others, and hold the inbox for at most `seconds`, unless it is held already."""
         self._inbox.put(exchange)
         if not self._inbox.held:
             self._inbox.hold_again(seconds)
@@ -159,36 +157,36 @@ class Conversation:
         self._wake.set()
 
     def go_first(self, exchange: Exchange) -> None:
-        """Put an exchange before all that waits, and go on."""
+        """Put an exchange before all others, and end a hold."""
         self._inbox.put_first(exchange)
         self.resume()
         self._changed()
 
     def send_now(self, exchange: Exchange, by: int) -> None:
-        """Let one that waits go before all others, and end the turn that runs: nothing else ever jumps."""
+        """Run a waiting exchange next, in place of the running turn."""
         self._inbox.advance(exchange)
         if self.running is not None:
             self.running.cancel(by)
         self.resume()
 
     def steer(self, exchange: Exchange, by: int) -> None:
-        """Let one that has just come end the turn that runs, and go before what waited until then."""
+        """Run a new exchange before those that wait already, in place of the running turn."""
         self._inbox.steer(exchange)
         if self.running is not None:
             self.running.cancel(by)
 
     def withdraw(self, exchange: Exchange, reason: str) -> None:
-        """Close one that the agent has not got (see `find_unsent`), for `reason`, a word for the journal."""
+        """Close an unsent exchange (see `find_unsent`); `reason` is for the journal."""
         if exchange is self._current:
             self._give_up(exchange, TakenBack(), reason)
         else:
             self._inbox.remove(exchange)
-            self._close(exchange, Dropped(), reason)
+            close(self._journal, exchange, Dropped(), reason)
         self._changed()
         self._wake.set()
 
     def release(self, exchange: Exchange) -> None:
-        """Remove one that the agent has not got (`find_unsent`); it goes on elsewhere. The agent stops when idle."""
+        """Remove an unsent exchange (see `find_unsent`) that moves to another conversation."""
         if exchange is self._current:
             self._leave_current()
         else:
@@ -197,7 +195,7 @@ class Conversation:
         self._changed()
 
     def cancel(self, by: int) -> CancelResult:
-        """Stop what the person sees as running, wherever it is, and hold what waits behind it."""
+        """Stop the current exchange, in any step, and hold the inbox."""
         current, stopped = self._current, False
         if self.running is not None:
             stopped = self.running.cancel(by)
@@ -209,9 +207,9 @@ class Conversation:
         return CancelResult(stopped=stopped, held=len(self._inbox))
 
     def _give_up(self, current: Exchange, outcome: Outcome, reason: str) -> None:
-        """End an exchange that has not got as far as the agent, wherever it waits."""
+        """Close the current exchange before its prompt is sent."""
         self._leave_current()
-        self._close(current, outcome, reason)
+        close(self._journal, current, outcome, reason)
 
     def _leave_current(self) -> None:
         self._current = None
@@ -223,7 +221,7 @@ class Conversation:
             self._making.reschedule(asyncio.get_running_loop().time())
 
     def reset(self, by: int) -> CancelResult:
-        """Cancel, and forget the session: the next message starts a new one."""
+        """Cancel, and forget the session: the next exchange opens a new one."""
         done = self.cancel(by)
         self.lease.forget()
         return done
@@ -235,8 +233,8 @@ class Conversation:
         return done
 
     def thread_deleted(self) -> None:
-        """End everything in the thread without a message: the thread is deleted, or the bot has lost access to it."""
-        self._empty("gone")
+        """Close all exchanges and cancel the turn: the thread is deleted, or out of the bot's reach."""
+        self._inbox.close_all("gone")
         self._changed()
         if self.running is not None:
             self.running.turn.cancel()
@@ -245,48 +243,30 @@ class Conversation:
         self.lease.release_when_idle()
 
     def resume(self) -> None:
-        """Go on with what was held."""
+        """End a hold of the inbox."""
         if self._inbox.resume():
             self.lease.failed_starts = 0
             self._changed()
         self._wake.set()
 
     def drop(self) -> int:
-        """Close everything that waits, unanswered. Returns how many exchanges that are."""
-        count = self._empty("dropped")
+        """Close all waiting exchanges. Return how many there are."""
+        count = self._inbox.close_all("dropped")
         self._changed()
         return count
 
-    def _empty(self, reason: str) -> int:
-        exchanges = [*self._inbox.empty()]
-        self._ending.extend((exchange, reason) for exchange in exchanges)
-        self._end_some()
-        return len(exchanges)
-
-    def _end_some(self) -> None:
-        """Close some of what left the inbox, and the rest after others had their turn."""
-        try:
-            for _ in range(min(SLICE, len(self._ending))):
-                exchange, reason = self._ending.popleft()
-                self._close(exchange, Dropped(), reason)
-        finally:
-            if self._ending:
-                asyncio.get_running_loop().call_soon(self._end_some)
-            else:
-                self._wake.set()
-
     def placed(self, place: int, asking: Sequence[int]) -> None:
-        """Learn the place in line, from 1, and the threads that wait for a person's answer meanwhile."""
+        """Pass on the place in line, from 1, and the threads that hold slots while they wait for an answer."""
         if self._current is not None:
             self._current.on_queued(place, asking)
 
     def tick(self) -> None:
-        """Check deadlines; called about once a second. A failure here touches no other thread."""
+        """Check deadlines; called about once a second."""
         try:
             if self.running is not None:
                 self.running.tick()
             self.lease.tick()
-        except Exception:  # the isolation boundary once more: the caller looks after all threads
+        except Exception:  # an isolation boundary: the caller checks all threads
             log.exception("a check of deadlines failed", thread_id=self.thread_id)
 
     def preempt(self) -> None:
@@ -296,46 +276,38 @@ class Conversation:
             self.running.preempt()
 
     def finish_and_stop(self) -> None:
-        """Start no other exchange: as soon as the running turn has ended, the agent stops and the task ends."""
+        """Stop the agent and end the task after the running turn."""
         self._finishing = True
         self._wake.set()
         if self.running is not None and self.running.turn.unanswered:
             self.running.turn.cancel()  # The bot no longer takes answers.
 
     def disconnect(self) -> None:
-        """End the running turn now: the bot is about to stop, and cancels this conversation's task next."""
+        """End the running turn now. The caller cancels this conversation's task next."""
         if self.lease.agent is not None:
             self.lease.agent.connection.close(AgentClosed("Threadline is shutting down"))
 
     def _changed(self) -> None:
         self._context.on_queue(self.thread_id)
 
-    def _close(self, exchange: Exchange, outcome: Outcome, reason: str) -> None:
-        pages: Sequence[str] = ()
-        try:
-            pages = exchange.on_ended(outcome)
-        finally:
-            self._journal.messages.close(exchange.message_ids, reason, pages)
-
     # ---- the task
 
     async def run(self) -> None:
-        """Work until the conversation is asleep with nothing to do. Cancelled only when the bot stops."""
+        """Work until the conversation is asleep and its inbox empty. Cancelled only when the bot stops."""
         bind_contextvars(thread_id=self.thread_id)
         try:
             while await self._step():
                 pass
         finally:
             try:
-                while self._ending:
-                    self._end_some()
+                self._inbox.finish_closing()
                 if self._current is not None:
                     self._interrupt(self._current)
             finally:
                 await self.lease.sleep()
 
     async def _step(self) -> bool:
-        """Do the next thing. An error in it is shown in this thread and touches no other."""
+        """Take one step; return whether another follows. An error ends the current exchange only."""
         try:
             if self._finishing:
                 return False
@@ -345,7 +317,7 @@ class Conversation:
                 await self._serve(self._inbox.take())
             elif self.lease.agent is not None:
                 await self.lease.idle()
-            elif self._inbox or self._ending:
+            elif self._inbox or self._inbox.is_closing:
                 await self._wake.wait()
                 self._wake.clear()
             else:
@@ -369,7 +341,7 @@ class Conversation:
         self._changed()
         try:
             self.lease.state = ConversationState.STARTING
-            # Asked here too: for somebody without the right no agent is started, and no other waits longer in line.
+            # Checked before the start too: an author without the right must not take a slot from others.
             await self._unless_given_up(exchange, exchange.admitted())
             session = await self.lease.acquire(exchange, wanted)
             if session is not None:
@@ -387,7 +359,7 @@ class Conversation:
             try:
                 earlier = self._journal.messages.prompted(exchange.message_ids, exchange.stored_prompt())
                 break
-            except JournalUnwritable:  # Nothing is sent before that is written down; meanwhile anything may change.
+            except JournalUnwritable:  # A prompt is written down before it is sent. The blocks may change until then.
                 await asyncio.sleep(UNWRITABLE_SECONDS)
         else:
             return
@@ -400,20 +372,20 @@ class Conversation:
                 await self._follow(running)
             self.running = None
         except AgentClosed as error:
-            self._once_more(exchange, error, earlier)
+            self._retry_once(exchange, error, earlier)
 
     async def _blocks(self, session: Session, exchange: Exchange) -> Sequence[BaseModel] | None:
-        """Return an exchange's prompt, if it may be sent now; None where the exchange was given up meanwhile."""
+        """Return an exchange's prompt; None when the exchange is given up. Raises `ExchangeFailed`."""
 
         async def made() -> Sequence[BaseModel]:
             blocks = await exchange.blocks(session.capabilities)
-            await exchange.admitted()  # Last: it may have waited for long for a slot, for its thread or its files.
+            await exchange.admitted()  # Checked last, after a possibly long wait for the slot, the thread and files.
             return blocks
 
         return await self._unless_given_up(exchange, made())
 
     async def _unless_given_up(self, exchange: Exchange, work: Coroutine[Any, Any, T]) -> T | None:
-        """Do it; None as soon as the exchange is given up."""
+        """Return the result of `work`; cancel it and return None when the exchange is given up."""
         try:
             async with asyncio.timeout(None) as self._making:
                 return await work
@@ -425,7 +397,7 @@ class Conversation:
             self._making = None
 
     async def _follow(self, running: ActiveTurn) -> None:
-        """Pass on what the turn brings, to its end."""
+        """Pass on the turn's events until it ends."""
         turn = running.turn
         try:
             async for event in turn:
@@ -433,7 +405,7 @@ class Conversation:
                 await running.exchange.linked()
         except asyncio.CancelledError:
             if turn.ended and not isinstance(turn.error, AgentClosed):
-                # The bot stops, and the agent was as quick: all that it wrote is taken, without a wait for files.
+                # The turn ended as the bot stopped: its remaining events count, but no file is waited for.
                 for event in turn.unread():
                     running.event(event)
                 self._finish(running)
@@ -441,20 +413,20 @@ class Conversation:
         self._finish(running)
 
     def _late(self, exchange: Exchange, event: Event) -> None:
-        """Pass on what came after the end of the exchange's turn, from the agent's reader: nothing may raise."""
+        """Pass on an event that came after the turn's end. The agent's reader calls this, so it must not raise."""
         try:
             exchange.on_event(event)
-        except Exception:  # the isolation boundary again
+        except Exception:  # the isolation boundary of a conversation, for the reader
             log.exception("a late event failed", thread_id=self.thread_id)
 
     def _finish(self, running: ActiveTurn) -> None:
-        """Write down the end before the lock is released."""
+        """Write down the turn's end, before the session's lock is released."""
         exchange, turn = running.exchange, running.turn
         outcome = running.outcome(stopping=self._finishing)
         pages = exchange.on_ended(outcome)
         self._current = None
         if isinstance(turn.error, AuthRequired):
-            self.lease.yields = True  # Whoever logs in now does so for the next process, not for one that runs.
+            self.lease.yields = True  # A login takes effect in the next process only.
         if isinstance(outcome, ShutDown):
             self._journal.messages.interrupt(exchange.message_ids, pages)
         else:
@@ -463,10 +435,10 @@ class Conversation:
         if running.preempted and running.cancelled_by is None and not self._finishing:
             self._context.on_preempted(self.thread_id)
 
-    def _once_more(self, exchange: Exchange, error: AgentClosed, earlier: str | None) -> None:
-        """Put an exchange back of which the agent, dying, got not one byte; one new agent is tried."""
+    def _retry_once(self, exchange: Exchange, error: AgentClosed, earlier: str | None) -> None:
+        """Retry an exchange once whose agent died before it got any of the prompt. Raises `error` the second time."""
         self.running = None
-        if self._current is not exchange:  # Given up while the agent's last words were waited for.
+        if self._current is not exchange:  # Given up during the wait for the dead agent's stderr.
             return
         self._journal.messages.unsent(exchange.message_ids, earlier)
         if self._retried is exchange:
@@ -482,19 +454,19 @@ class Conversation:
         try:
             if exchange is not None:
                 reason = error.closed_as if isinstance(error, ExchangeFailed) else "failed"
-                self._close(exchange, Failed(error), reason)
+                close(self._journal, exchange, Failed(error), reason)
             if self.lease.failed_starts >= FAILED_STARTS:
                 self._inbox.hold()
                 self._changed()
-        except Exception:  # the same boundary: it must hold for an exchange or a journal that fails twice
+        except Exception:  # the same boundary: the exchange or the journal may fail again
             log.exception("failure could not be written down", thread_id=self.thread_id)
 
     def _interrupt(self, exchange: Exchange) -> None:
-        """The bot stops. What the agent never saw stays received, for the next start, which asks about the rest."""
+        """End the current exchange as the bot stops. An unsent one stays received and runs after the next start."""
         outcome = ShutDown() if self.running is None else self.running.outcome(stopping=True)
         if self._journal.messages.state(exchange.message_ids[0]) is not RowState.PROMPTED:
             exchange.on_ended(outcome)
         elif isinstance(outcome, ShutDown):
             self._journal.messages.interrupt(exchange.message_ids, exchange.on_ended(outcome))
-        else:  # A person had stopped it already.
-            self._close(exchange, outcome, "cancelled")
+        else:  # A person had cancelled it already.
+            close(self._journal, exchange, outcome, "cancelled")

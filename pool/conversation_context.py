@@ -26,7 +26,7 @@ class ConversationState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CancelResult:
-    """What a cancel did: whether something was stopped, and how many messages are held now."""
+    """Whether an exchange was stopped, and how many are held now."""
 
     stopped: bool
     held: int
@@ -36,10 +36,10 @@ class CancelResult:
 class ConversationContext:
     """What all conversations of a pool share.
 
-    `settings` says which agent a thread has; `spawn` starts one; `claim` gives a warm spare and its slot to a
-    conversation, where there is one that does. With `exclusive`, one at a time works in a directory. `on_idle` is
-    called when a slot could serve somebody else, `on_preempted` with a thread whose turn has ended after a question of
-    it was ended for others, `on_queue` with one where what waits may have changed.
+    `settings` returns a thread's agent; `spawn` starts one; `claim` gives a suitable warm spare and its slot to a
+    lease, or returns None. With `exclusive`, one conversation at a time works in a directory. `on_idle` is called when
+    an agent's slot could be taken from it, `on_preempted` with the thread of a preempted turn that has ended,
+    `on_queue` with a thread whose inbox or current exchange may have changed.
     """
 
     settings: Callable[[int], AgentSettings]

@@ -30,16 +30,16 @@ __all__ = [
 
 
 class Notice(Enum):
-    """What a thread is told before the answer. The words are the bot's."""
+    """A notice to the thread before the answer. The bot has the texts."""
 
     FORGOTTEN = auto()
-    """The agent cannot go on with the earlier session; this is a new one."""
+    """The agent cannot continue the earlier session; this is a new one."""
 
     NEW = auto()
     """The session is a new one."""
 
     UNSET = auto()
-    """Something that a person had chosen could not be set again."""
+    """A mode or option that a person chose could not be set again."""
 
     UNASKED = auto()
     """The agent could not be put into its asking mode: it may act without asking."""
@@ -52,7 +52,7 @@ class Unanswered(Enum):
     """The time for an answer is over."""
 
     OTHERS = auto()
-    """Others had long been waiting in line for an agent."""
+    """Other threads had waited in line for long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Completed:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """There is no answer, or not all of it, because of an error. A person may have cancelled it before."""
+    """An error ended it without a complete answer. A person may have cancelled it before."""
 
     error: Exception
     cancelled_by: int | None = None
@@ -72,7 +72,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Cancelled:
-    """A person, by their Discord user id, stopped it; the agent's stop reason, if the turn had begun."""
+    """A person stopped it: their Discord user id, and the agent's stop reason if the turn had begun."""
 
     by: int
     stop_reason: str | None = None
@@ -80,14 +80,14 @@ class Cancelled:
 
 @dataclass(frozen=True, slots=True)
 class TimedOut:
-    """The turn went on for longer than one may; the agent's stop reason, if it still gave one."""
+    """The turn reached its time limit; with the agent's stop reason, if there was one."""
 
     stop_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ShutDown:
-    """The bot's own stop cut it off; the agent's stop reason, if it still gave one."""
+    """The bot's shutdown ended it; with the agent's stop reason, if there was one."""
 
     stop_reason: str | None = None
 
@@ -107,23 +107,23 @@ Outcome: TypeAlias = Completed | Failed | Cancelled | TimedOut | ShutDown | Take
 
 
 class ExchangeFailed(Exception):
-    """An exchange cannot be carried out, for a reason outside the agent; the text is for the person."""
+    """An exchange fails for a reason outside the agent. The text is for the person."""
 
     closed_as: ClassVar[str] = "failed"  # In the journal.
 
 
 class ExchangeRefused(ExchangeFailed):
-    """Its author may not have it carried out any more."""
+    """Its author no longer has the right to it."""
 
     closed_as = "refused"
 
 
 class Exchange(Protocol):
-    """A user message and its reply. All methods but four are synchronous and must not fail because of Discord."""
+    """A user message and its reply. The synchronous methods must not fail because of Discord."""
 
     @property
     def summary(self) -> str:
-        """What was asked, for people; of any length."""
+        """The request's text for people, of any length."""
 
     @property
     def message_ids(self) -> tuple[int, ...]:
@@ -134,67 +134,67 @@ class Exchange(Protocol):
         """Who wrote it."""
 
     def merge_earlier(self, earlier: "Exchange") -> bool:
-        """Take the messages of the exchange that waits right before this one into this one, if they belong together.
+        """Merge the exchange that waits right before this one into it, if they belong together.
 
-        True: they are this one's now, and nobody asks anything of `earlier` any more.
+        Return whether they were merged; `earlier` is then no longer used.
         """
 
     async def admitted(self) -> None:
-        """Ask whether its author may still have it carried out, now that its turn begins. Raises `ExchangeRefused`."""
+        """Check that its author still has the right to it. Raises `ExchangeRefused`."""
 
     async def blocks(self, capabilities: PromptCapabilities) -> Sequence[BaseModel]:
-        """Return the prompt for an agent that takes this; may wait for the thread and for files.
+        """Return the prompt for an agent with these capabilities; may wait for the thread and for files.
 
         Raises `ExchangeFailed`.
         """
 
     def stored_prompt(self) -> str:
-        """Return the prompt that `blocks` gave as it is to be kept: a person may want it sent again after a crash."""
+        """Return the prompt of `blocks` as text for the journal, from which a person can send it again."""
 
     def on_queued(self, place: int, asking: Sequence[int]) -> None:
-        """Learn that all slots are taken; `place` counts from 1, and 0 means no longer in line.
+        """Show the place in line, from 1; 0 means no longer in line.
 
-        `asking` are threads whose agents wait for a person's answer, and hold slots meanwhile.
+        `asking` are the threads that hold slots while their agents wait for a person's answer.
         """
 
     def on_neighbours(self, thread_ids: Sequence[int], *, waits: bool) -> None:
-        """Learn which threads work in the same directory; `waits`: until they have ended their turns."""
+        """Show which threads work in the same directory; `waits`: this one waits for the end of their turns."""
 
     def on_starting(self) -> None:
-        """Learn that its turn has come: it is no longer behind another exchange."""
+        """Note that it is the current exchange now."""
 
     def on_notice(self, notice: Notice) -> None:
-        """Tell the thread something before the answer."""
+        """Show a notice before the answer."""
 
     def on_prompted(self, session: Session, turn: Turn) -> None:
-        """Learn that the prompt has been sent."""
+        """Note that the prompt is sent."""
 
     def on_event(self, event: Event) -> None:
-        """Take an event of the turn; also one that came after its end, with no other turn in flight."""
+        """Handle an event of the turn, or a late one after its end, before the next turn."""
 
     async def linked(self) -> None:
-        """Read the files that the last event links to, if it does; the next event waits for that, some seconds at most.
+        """Read the files that the last event links to. The next event waits for that, some seconds at most.
 
-        A late event is not followed by it.
+        It is not called after a late event.
         """
 
     def on_out_of_turn(self, event: OutOfTurnEvent, questions: OpenQuestions) -> None:
-        """Take what the agent asks while no turn of its runs, or takes back; it is answered through `questions`.
+        """Handle a question outside the agent's turns, or its withdrawal; `questions` takes the answer.
 
-        `remind` and `unanswered` may follow, as for a question of the turn.
+        `remind` and `on_unanswered` may follow, as for a question of the turn.
         """
 
     def on_alert(self, due: WatchdogAlert, silent_seconds: float) -> None:
-        """Learn that the turn is silent, for so long, or that it goes on for long."""
+        """Show that the agent is silent for this long, or that the turn is long."""
 
     def remind(self, request_id: RequestId, seconds_left: float) -> None:
-        """Learn that a question has been open for long, and is ended in `seconds_left` if nobody answers."""
+        """Remind people of an open question, which is rejected in `seconds_left`."""
 
     def on_unanswered(self, request_id: RequestId, why: Unanswered) -> None:
-        """Learn that a question is answered with a rejection, because no person did."""
+        """Show that a question was rejected without a person."""
 
     def on_ended(self, outcome: Outcome) -> Sequence[str]:
-        """Take the end; return all pages of the reply as they must finally stand."""
+        """Show how it ended. Return all pages of the complete reply."""
 
     async def settled(self) -> None:
-        """Wait until the reply is confirmed or given up."""
+        """Wait until Discord has confirmed the reply, or it is given up."""

@@ -10,12 +10,12 @@ __all__ = ["Bound", "Limits", "Pace"]
 MINUTE = 60.0
 
 REMEMBERED = 1000
-"""People whose last minute is remembered, before the quiet ones are forgotten."""
+"""With more people than this, those without a message in the last minute are forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much of everything. `max_memory` is in bytes, 0 for no bound; `exclusive`: one thread in a directory."""
+    """The configured limits. `max_memory` is in bytes, 0 for none; `exclusive`: one thread at a time in a directory."""
 
     max_agents: int
     idle_seconds: float
@@ -30,29 +30,29 @@ class Bound(Enum):
     """Why a message is not accepted now."""
 
     THREAD = auto()
-    """Too many wait in this thread."""
+    """Too many messages wait in this thread."""
 
     USER = auto()
-    """Its author has something to do in too many threads."""
+    """Its author has messages in too many threads."""
 
     MINUTE = auto()
-    """Its author writes too fast."""
+    """Its author has sent too many messages in the last minute."""
 
 
 class Pace:
-    """How fast people write: what was accepted of each in the last minute."""
+    """Counts each person's accepted messages of the last minute."""
 
     def __init__(self, per_minute: int) -> None:
-        """So many of a person's are accepted in any minute."""
+        """Accept `per_minute` messages of a person in any minute."""
         self._per_minute = per_minute
         self._recent: dict[int, deque[float]] = {}
 
     def __len__(self) -> int:
-        """How many people are remembered."""
+        """Return how many people are remembered."""
         return len(self._recent)
 
     def is_too_fast(self, author_id: int) -> bool:
-        """Whether one more of this person's would be too much now."""
+        """Whether one more message of this person would be too many now."""
         recent = self._recent.get(author_id)
         return recent is not None and len(recent) == self._per_minute and _now() - recent[0] < MINUTE
 

@@ -1,4 +1,4 @@
-"""The questions of a thread's agent outside its turns: about its session, or about opening one."""
+"""The questions that a thread's agent asks outside its turns, such as those about opening a session."""
 
 from collections.abc import Callable
 
@@ -15,10 +15,10 @@ log = structlog.stdlib.get_logger("pool")
 
 
 class OutOfTurnQuestions:
-    """Brings it to the exchange that is being worked on, or was last: its asker is asked."""
+    """Asks the author of the current or latest exchange."""
 
     def __init__(self, agent: Agent, bounds: TurnLimits, whose: Callable[[], Exchange]) -> None:
-        """Take what `agent` asks from now on; `whose` names that exchange."""
+        """Listen to `agent`; `whose` returns the current or latest exchange."""
         self._questions = agent.out_of_turn
         self._bounds = bounds
         self._whose = whose
@@ -26,7 +26,7 @@ class OutOfTurnQuestions:
         agent.listen_out_of_turn(self._take)
 
     def _take(self, event: OutOfTurnEvent) -> None:
-        """Pass it on, from the agent's reader: nothing may raise."""
+        """Pass an event on. The agent's reader calls this, so it must not raise."""
         try:
             self._pass_on(event)
         except Exception:  # the isolation boundary of a conversation
@@ -34,7 +34,8 @@ class OutOfTurnQuestions:
 
     def _pass_on(self, event: OutOfTurnEvent) -> None:
         deadlines, alone = self._deadlines, len(self._questions.unanswered) == 1
-        if deadlines is None or (isinstance(event, Elicitation) and alone):  # All that is open together is one's.
+        # Questions that are open together belong to one exchange.
+        if deadlines is None or (isinstance(event, Elicitation) and alone):
             deadlines = self._deadlines = QuestionDeadlines(self._questions, self._whose(), self._bounds)
         if isinstance(event, Elicitation):
             deadlines.begin(event.request_id)
@@ -42,24 +43,24 @@ class OutOfTurnQuestions:
 
     @property
     def asked_since(self) -> float | None:
-        """When the oldest open one was asked, in the loop's time; None when none is open."""
+        """When the oldest open question was asked, in the loop's time; None when none is open."""
         if self._deadlines is None:
             return None
         self._deadlines.note()
         return self._deadlines.asked_since
 
     def tick(self) -> None:
-        """Do what time calls for."""
+        """Remind of, or reject, each question whose time has come."""
         if self._deadlines is not None:
             self._deadlines.tick()
 
     def preempt(self) -> None:
-        """End what is open, for others wait."""
+        """Reject the open questions before their deadline."""
         if self._deadlines is not None:
             self._deadlines.preempt()
 
     def end(self) -> None:
-        """End what is open, for nobody wants to know any more."""
+        """Withdraw the open questions: the exchange they belong to is given up."""
         for asked in self._questions.unanswered:
             self._questions.withdraw(asked.request_id)
             self._take(Withdrawn(asked.request_id))

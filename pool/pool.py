@@ -1,6 +1,6 @@
-"""Thread id to conversation: a bounded number of agents for any number of threads.
+"""The conversations of all threads, with a bounded number of agents.
 
-There is no lock here. Everything runs on one event loop, and nothing is awaited between looking and changing.
+There is no lock: everything runs on one event loop, and each check and its change happen without an await between them.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from pool.exchange import Exchange
 from pool.journal.journal import Journal
 from pool.journal.maintenance import Maintenance
 from pool.limits import Bound, Limits, Pace
-from pool.queue_positions import LINE_SECONDS, WaitingLine
+from pool.queue_positions import LINE_SECONDS, QueuePositions
 from pool.session_listing import SessionListing
 from pool.session_setup import AgentSettings
 from pool.slots import Load, Slots
@@ -29,25 +29,25 @@ from pool.workdirs import Workdirs
 __all__ = ["Pool"]
 
 TURN_SECONDS = 8.0
-"""What running turns get to end by themselves when the bot stops."""
+"""How long running turns may take to end by themselves when the bot stops."""
 
 TICK_SECONDS = 1.0
-"""How often the keeper looks at the turns' clocks and fills up spares."""
+"""How often deadlines are checked and spares started."""
 
 MEMORY_SECONDS = 10.0
-"""How often the agents' memory is measured, where it is bounded."""
+"""How often the agents' memory is measured, if it is bounded."""
 
 PREEMPT_SECONDS = 600.0
-"""When somebody has waited in line for so long, a question that is as old is ended for them."""
+"""When the first in line has waited this long, an open question of the same age is rejected to free a slot."""
 
 YIELD_SECONDS = 15.0
-"""What an agent whose question was ended gets to end its turn, before the next question is ended for the line."""
+"""How long a preempted agent has to end its turn, before another one is preempted."""
 
 log = structlog.stdlib.get_logger("pool")
 
 
 class Pool:
-    """Conversations by thread, as an asynchronous context manager; leaving it stops every agent."""
+    """The conversations by thread. An asynchronous context manager; leaving it stops every agent."""
 
     def __init__(
         self,
@@ -60,22 +60,22 @@ class Pool:
         on_preempted: Callable[[int], None] = lambda _thread_id: None,
         on_queue: Callable[[Conversation], None] = lambda _conversation: None,
     ) -> None:
-        """`settings` says which agent a thread has; `spawn` starts one, given its marker (`<journal id>/<n>`).
+        """`settings` returns a thread's agent; `spawn` starts one with a marker (`<journal id>/<n>`).
 
-        Of each kind in `warm` so many are kept started for threads to come.
-        `on_preempted` is called with a thread whose question was ended for others, after its turn; `on_queue` with a
-        conversation whose waiting messages, or current exchange, may have changed.
+        `warm` says how many started agents of each kind are kept for new threads.
+        `on_preempted` is called with the thread of a preempted turn when that turn has ended; `on_queue` with a
+        conversation whose inbox or current exchange may have changed.
         """
         self._spawn_marked = spawn
         self._journal = journal
         self._limits = limits
         self._spawned = 0
-        self._slots: Slots[object] = Slots(limits.max_agents, on_line_moved=self._line_moved)
+        self._slots: Slots[object] = Slots(limits.max_agents, on_line_moved=self._look_soon)
         self._conversations: dict[int, Conversation] = {}
         self._tasks = asyncio.TaskGroup()
         self._running: dict[Conversation, asyncio.Task[None]] = {}
         self._pace = Pace(limits.per_minute)
-        self._line = WaitingLine(self._slots, tell=self._tell_place, asking=self._asking)
+        self._positions = QueuePositions(self._slots, tell=self._tell_place, asking=self._asking)
         self._looking: asyncio.Handle | None = None
         self._preempted_at = -YIELD_SECONDS
         self._stack = AsyncExitStack()
@@ -85,7 +85,7 @@ class Pool:
         self.listing = SessionListing(
             slots=self._slots, spawn=self._spawn, running=self._running_agents, create_task=self._create_task
         )
-        """Which sessions the agents have kept."""
+        """The sessions that the agents have kept."""
         self._context = ConversationContext(
             settings=settings,
             journal=journal,
@@ -109,7 +109,7 @@ class Pool:
         return f"<Pool {' '.join(parts)}>"
 
     async def __aenter__(self) -> Self:
-        """Be ready for `submit`."""
+        """Start the keeper, the maintenance of the journal, and the spares."""
         await self._stack.enter_async_context(self._tasks)
         keeper = self._tasks.create_task(self._keep(), name="keeper")
         upkeep = self._tasks.create_task(Maintenance(self._journal).run(), name="upkeep of the journal")
@@ -118,13 +118,13 @@ class Pool:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        """Let running turns end within `TURN_SECONDS`, then stop every conversation and its agent."""
+        """Give running turns `TURN_SECONDS` to end, then stop every conversation and its agent."""
         await self._stack.aclose()
 
     # ---- messages
 
     def bound(self, thread_id: int, author_id: int) -> Bound | None:
-        """Say whether a message would be too much now; those that were submitted count."""
+        """Return the bound that another message of this author would exceed; None when it is acceptable."""
         if self._pace.is_too_fast(author_id):
             return Bound.MINUTE
         conversation = self._conversations.get(thread_id)
@@ -137,9 +137,9 @@ class Pool:
         return None
 
     def submit(self, thread_id: int, exchange: Exchange) -> None:
-        """Accept an exchange for a thread. The order of the calls is the order in which the agent sees them.
+        """Accept an exchange for a thread. The agent gets exchanges in the order of these calls.
 
-        While the pool stops this does nothing: the message's row stays received, for the next start.
+        While the pool stops, this is ignored: the message's row stays received, for the next start.
         """
         if not self._stopping:
             self._pace.accepted(exchange.author_id)
@@ -148,17 +148,17 @@ class Pool:
     def restore(
         self, thread_id: int, exchanges: Sequence[Exchange], *, held: bool, seconds: float | None = None
     ) -> None:
-        """Take up what an earlier run had accepted; `held` until a person, or the `seconds`, let it go on."""
+        """Accept again what an earlier run accepted; `held` holds it for a person, or for at most `seconds`."""
         if not self._stopping:
             self._obtain(thread_id).restore(exchanges, held=held, seconds=seconds)
 
     def wait(self, thread_id: int, exchange: Exchange, seconds: float) -> None:
-        """Accept an exchange that comes behind a choice: it waits for a person, or for so many seconds."""
+        """Accept an exchange behind a question to a person; it waits for the answer, or for at most `seconds`."""
         if not self._stopping:
             self._obtain(thread_id).wait(exchange, seconds)
 
     def go_first(self, thread_id: int, exchange: Exchange) -> None:
-        """Accept an exchange that goes before everything that waits in its thread."""
+        """Accept an exchange before all that wait in its thread."""
         if not self._stopping:
             self._obtain(thread_id).go_first(exchange)
 
@@ -172,40 +172,40 @@ class Pool:
     async def _run(self, conversation: Conversation) -> None:
         try:
             await conversation.run()
-        except Exception:  # the isolation boundary of a conversation: its end touches no other
+        except Exception:  # the isolation boundary of a conversation, for its end
             log.exception("a conversation could not be ended", thread_id=conversation.thread_id)
         finally:
-            # In the same step of the loop as the conversation's last look into its inbox: no message falls between.
+            # In the same step of the loop as the conversation's last check of its inbox, so that no message is lost.
             del self._running[conversation]
             del self._conversations[conversation.thread_id]
 
     def _create_task(self, work: Coroutine[Any, Any, None], name: str = "agent without a thread") -> asyncio.Task[None]:
         return self._tasks.create_task(work, name=name)
 
-    # ---- what is asked of it
+    # ---- status
 
     def conversation(self, thread_id: int) -> Conversation | None:
-        """Return the thread's conversation, unless it is asleep with nothing to do."""
+        """Return the thread's conversation; None while it is asleep with an empty inbox."""
         return self._conversations.get(thread_id)
 
     def place(self, conversation: Conversation) -> int:
-        """Return the place in line, from 1; 0 when not in line."""
+        """Return a conversation's place in line, from 1; 0 when it is not in line."""
         line = self._slots.line
         return line.index(conversation.lease) + 1 if conversation.lease in line else 0
 
     @property
     def conversations(self) -> Iterable[Conversation]:
-        """All conversations that are not asleep."""
+        """All conversations that are awake or have waiting exchanges."""
         return self._conversations.values()
 
     @property
     def agents(self) -> list[Agent]:
-        """All agents that run, spares included."""
+        """All running agents, spares and probes included."""
         used = [each.lease.agent for each in self._conversations.values() if each.lease.agent is not None]
-        return [*used, *self._spares.agents, *self.listing.guests]
+        return [*used, *self._spares.agents, *self.listing.probes]
 
     def _running_agents(self, settings: AgentSettings) -> list[Agent]:
-        """Return the living agents of the kind, whatever their directory."""
+        """Return the living agents of the same name, in any directory."""
         of_threads = [
             each.lease.agent
             for each in self._conversations.values()
@@ -216,11 +216,11 @@ class Pool:
 
     @property
     def load(self) -> Load:
-        """How many slots there are, held and waited for."""
+        """The number of slots, of held ones, and of those who wait for one."""
         return self._slots.load
 
     def _leases(self) -> list[AgentLease]:
-        """Return the leases that hold a slot: only they may have an agent."""
+        """Return the leases that hold a slot. The others have no agent."""
         return [holder for holder in self._slots.holders if isinstance(holder, AgentLease)]
 
     def _asking(self) -> list[int]:
@@ -234,26 +234,22 @@ class Pool:
         self._spawned += 1
         return await self._spawn_marked(settings, f"{self._journal.journal_id}/{self._spawned}")
 
-    def _line_moved(self) -> None:
-        self._line.welcome()
-        self._look_soon()
-
     def _look_soon(self) -> None:
-        """Look at the line and the slots once for all that happens in this round of the loop."""
+        """Check the line and the slots once, after all that happens in this round of the loop."""
         if self._looking is None:
             self._looking = asyncio.get_running_loop().call_soon(self._look_at_line)
 
     def _look_at_line(self) -> None:
         self._looking = None
-        self._line.tell_nearest()
+        self._positions.tell_moved()
         self._make_room()
 
     def _tell_place(self, holder: object, place: int, asking: Sequence[int]) -> None:
-        lease = cast(AgentLease, holder)  # Spares and guests take what is free, and never stand in line.
+        lease = cast(AgentLease, holder)  # Spares and probes take what is free, and are never in line.
         self._conversations[lease.thread_id].placed(place, asking)
 
     def _make_room(self) -> None:
-        """Make room for those in line that nothing makes room for yet: by a spare, else by the longest idle."""
+        """Free slots for those in line: stop spares first, then the agents that are idle longest."""
         stopping = sum(lease.state is ConversationState.STOPPING for lease in self._leases())
         wanted = self._slots.load.in_line - stopping - self._spares.leaving
         if wanted > 0:
@@ -267,9 +263,9 @@ class Pool:
     # ---- the keeper
 
     async def _keep(self) -> None:
-        """Look after what nobody else wakes for: each thing in its own time."""
+        """Run the periodic duties, each at its own interval."""
         loop = asyncio.get_running_loop()
-        duties = {self._tick: 0.0, self._line.tell_others: LINE_SECONDS}
+        duties = {self._tick: 0.0, self._positions.tell_others: LINE_SECONDS}
         if self._limits.max_memory:
             duties[self._relieve_memory] = MEMORY_SECONDS
         last = dict.fromkeys(duties, loop.time())
@@ -280,7 +276,7 @@ class Pool:
                     last[duty] = loop.time()
                     try:
                         await duty()
-                    except Exception:  # an isolation boundary: a disk that is full must not end the bot
+                    except Exception:  # an isolation boundary: a full disk must not end the bot
                         log.exception("the keeper failed", duty=duty.__name__)
 
     async def _tick(self) -> None:
@@ -291,7 +287,7 @@ class Pool:
         self._spares.fill()
 
     def _preempt(self) -> None:
-        """Let the oldest question end whose thread holds a slot that others have long been waiting for."""
+        """Preempt the agent with the oldest question when the line has waited for long."""
         now = asyncio.get_running_loop().time()
         if self._slots.longest_wait < PREEMPT_SECONDS or now - self._preempted_at < YIELD_SECONDS:
             return
@@ -303,7 +299,7 @@ class Pool:
             conversation.preempt()
 
     async def _relieve_memory(self) -> None:
-        """Put the longest idle to sleep while the agents use more memory than they may."""
+        """Stop the agents that are idle longest while all use too much memory together."""
         staying = [lease for lease in self._leases() if lease.state is not ConversationState.STOPPING]
         pids = {lease: lease.agent.pid for lease in staying if lease.agent is not None}
         sizes = await asyncio.to_thread(resident, [*pids.values(), *(spare.pid for spare in self._spares.agents)])
@@ -316,7 +312,7 @@ class Pool:
     # ---- the end
 
     def kill(self) -> None:
-        """Kill every agent at once: a person is in a hurry. `__aexit__` still does the rest."""
+        """Kill every agent without waiting. `__aexit__` must still follow."""
         for agent in self.agents:
             agent.kill()
 
@@ -328,15 +324,12 @@ class Pool:
         self.listing.close()
         for conversation, task in self._running.items():
             conversation.finish_and_stop()
-            if conversation.lease.state in {
-                ConversationState.IN_LINE,
-                ConversationState.STARTING,
-            }:  # Nothing was prompted; nothing will be.
-                task.cancel()
+            if conversation.lease.state in {ConversationState.IN_LINE, ConversationState.STARTING}:
+                task.cancel()  # Its prompt is not sent.
         if self._running:
             await asyncio.wait(self._running.values(), timeout=TURN_SECONDS)
         for conversation, task in self._running.items():
-            # A stop in progress must not be cut short, nor one that a start, cancelled above, has come to.
+            # A stop in progress must not be interrupted, nor the stop after a start that was cancelled above.
             if conversation.lease.state is not ConversationState.STOPPING and not task.cancelling():
                 conversation.disconnect()
                 task.cancel()

@@ -11,7 +11,7 @@ __all__ = ["QuestionDeadlines"]
 
 
 class QuestionDeadlines:
-    """The clocks of what is open in `questions`, in the name of one exchange. Everything here is synchronous."""
+    """The deadlines of the open `questions`, on behalf of one exchange. Synchronous."""
 
     def __init__(self, questions: OpenQuestions, exchange: Exchange, bounds: TurnLimits) -> None:
         """Start with no open question."""
@@ -27,19 +27,19 @@ class QuestionDeadlines:
         return min(self._asked.values(), default=None)
 
     def begin(self, request_id: RequestId) -> None:
-        """Learn that a question is new, also where its id was used before."""
+        """Start a new question's time, also when an earlier question had its id."""
         self._asked.pop(request_id, None)
         self._reminded.discard(request_id)
         self.note()
 
     def note(self) -> None:
-        """Learn which questions are open now."""
+        """Note which questions are open now."""
         now = asyncio.get_running_loop().time()
         self._asked = {each.request_id: self._asked.get(each.request_id, now) for each in self._questions.unanswered}
         self._reminded &= self._asked.keys()
 
     def tick(self) -> None:
-        """Do what time calls for."""
+        """Remind of, or reject, each question whose time has come."""
         self.note()
         now = asyncio.get_running_loop().time()
         for question in self._questions.unanswered:
@@ -54,7 +54,7 @@ class QuestionDeadlines:
             self.exchange.remind(question.request_id, bounds.question - age)
 
     def preempt(self) -> bool:
-        """End what is open before its time is over, for others wait. False: nothing was."""
+        """Reject the open questions before their deadline. Return whether there were any."""
         questions = self._questions.unanswered
         for question in questions:
             self._reject(question, Unanswered.OTHERS)
@@ -62,7 +62,7 @@ class QuestionDeadlines:
         return bool(questions)
 
     def _reject(self, question: Question | Elicitation, why: Unanswered) -> None:
-        """Answer for the person who did not: by the agent's own reject option, else by `cancelled`."""
+        """Answer in place of a person: by the agent's own reject option, else by `cancelled`."""
         option_id = question.rejection if isinstance(question, Question) else None
         if option_id is None:
             self._questions.withdraw(question.request_id)

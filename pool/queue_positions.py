@@ -2,27 +2,27 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from itertools import islice
+from itertools import count, islice
 
 from pool.slots import Slots, Wait
 
-__all__ = ["LINE_SECONDS", "NEAR", "WaitingLine"]
+__all__ = ["LINE_SECONDS", "NEAR", "QueuePositions"]
 
 LINE_SECONDS = 15.0
-"""How often those behind the fifth place may learn where they stand."""
+"""How often the places behind the first `NEAR` are looked at."""
 
 NEAR = 5
-"""Places in line whose every change is told at once."""
+"""The first places in line, whose every change is told immediately."""
 
 NEWS = 10
-"""Further back a place is told again when it is smaller by one part in so many: each telling is a call to Discord."""
+"""Further back a place is told again when it has shrunk by this fraction: each telling is a call to Discord."""
 
 SLICE = 100
-"""Of those further back so many are told before others have their turn."""
+"""How many places further back are looked at in one step of the loop."""
 
 
-class WaitingLine:
-    """The line before the slots, for those who stand in it."""
+class QueuePositions:
+    """Tells those in line their places."""
 
     def __init__(
         self,
@@ -31,26 +31,24 @@ class WaitingLine:
         tell: Callable[[object, int, Sequence[int]], None],
         asking: Callable[[], Sequence[int]],
     ) -> None:
-        """`tell` brings a holder its place, from 1, and the threads that wait for a person's answer: `asking`."""
+        """`tell` takes a holder, its place from 1, and the threads that wait for a person's answer (`asking`)."""
         self._slots = slots
         self._tell = tell
         self._asking = asking
 
-    def welcome(self) -> None:
-        """Tell the last in line the place, if it has just come."""
-        for wait in islice(self._slots.from_last(), 1):
-            if wait.told is None:
-                self._say(wait, self._slots.load.in_line, self._asking())
-
-    def tell_nearest(self) -> None:
-        """Tell the first few what has changed for them."""
+    def tell_moved(self) -> None:
+        """Tell newcomers their place, and the first few each change."""
         asking = self._asking()
+        for place, wait in zip(count(self._slots.load.in_line, -1), self._slots.from_last(), strict=False):
+            if wait.told is not None:
+                break
+            self._say(wait, place, asking)
         for place, wait in enumerate(islice(self._slots.from_first(), NEAR), start=1):
             if wait.told != (place, asking):
                 self._say(wait, place, asking)
 
     async def tell_others(self) -> None:
-        """Tell those further back what is news for them, some at a time."""
+        """Tell those further back whose place has shrunk enough, some in each step of the loop."""
         start = NEAR
         while start < self._slots.load.in_line:
             asking = self._asking()

@@ -1,4 +1,4 @@
-"""Lists the sessions that an agent has kept: by a running agent, or by one started for the purpose."""
+"""Lists the sessions that an agent has kept, by a running agent or by a probe: one started for the list."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
@@ -16,7 +16,7 @@ from pool.slots import Slots
 __all__ = ["NoSlot", "SessionListing"]
 
 FRESH_SECONDS = 30.0
-"""How long an answer is good for: somebody who types asks at every key."""
+"""How long a list is reused: the completion of a command asks at every key."""
 
 log = structlog.stdlib.get_logger("pool")
 
@@ -24,11 +24,11 @@ Answer = asyncio.Future[list[SessionInfo]]
 
 
 class NoSlot(Exception):
-    """No agent of the kind runs, and there is no room for one."""
+    """No suitable agent runs, and there is no free slot for a probe."""
 
 
 class SessionListing:
-    """Asks once for all who want to know at about the same time. Each asking is a task, made by `create_task`."""
+    """Asks an agent once for all requests at about the same time."""
 
     def __init__(
         self,
@@ -38,18 +38,18 @@ class SessionListing:
         running: Callable[[AgentSettings], Sequence[Agent]],
         create_task: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
     ) -> None:
-        """`running` returns the living agents that may be asked."""
+        """`running` returns the living agents that may be asked; each request is a task of `create_task`."""
         self._slots = slots
         self._spawn = spawn
         self._running = running
         self._create_task = create_task
         self._asked: dict[tuple[str, Path], tuple[float, Answer]] = {}
         self._starting: set[asyncio.Task[None]] = set()
-        self.guests: list[Agent] = []
-        """Agents that were started for a list."""
+        self.probes: list[Agent] = []
+        """The agents that were started for a list."""
 
     async def sessions(self, settings: AgentSettings) -> list[SessionInfo]:
-        """Return the sessions of an agent in its directory, as it orders them. Raises `AcpError`, `NoSlot`."""
+        """Return an agent's sessions in its directory, in the agent's order. Raises `AcpError`, `NoSlot`."""
         loop, key = asyncio.get_running_loop(), (settings.agent, settings.cwd)
         since, answer = self._asked.get(key, (0.0, None))
         if answer is None or (answer.done() and loop.time() - since >= FRESH_SECONDS):
@@ -61,52 +61,52 @@ class SessionListing:
         return await asyncio.shield(answer)
 
     def close(self) -> None:
-        """Let the guests go; nobody is to ask any more."""
+        """Stop all probes."""
         for task in self._starting:
             task.cancel()
-        for agent in self.guests:
+        for agent in self.probes:
             agent.connection.close(AgentClosed("Threadline is shutting down"))
 
     async def _ask(self, settings: AgentSettings, answer: Answer) -> None:
         try:
             async with self._agent(settings) as agent:
-                # Before a guest is stopped: some take their time, and nobody need wait for that.
+                # Before a probe is stopped: that may take long.
                 answer.set_result(await agent.list_sessions(settings.cwd))
         except Exception as error:
             if answer.done():
                 log.exception("an agent that was started for a list could not be stopped")
             else:
                 answer.set_exception(error)
-                answer.exception()  # Nobody may wait any longer.
+                answer.exception()  # Marks it as retrieved: all who asked may have left.
         finally:
             answer.cancel()
 
     @asynccontextmanager
     async def _agent(self, settings: AgentSettings) -> AsyncIterator[Agent]:
-        """Find an agent to ask, or start one in a free slot. Raises `AcpError`, `NoSlot`."""
-        running, guest = self._running(settings), object()
-        # One that works may be stuck; but a turn need not end before a list is given.
+        """Find an agent to ask, or start a probe in a free slot. Raises `AcpError`, `NoSlot`."""
+        running, holder = self._running(settings), object()
+        # An agent lists sessions during a turn too, but it may be stuck.
         free = next((agent for agent in running if not agent.connection.lock.locked()), None)
-        if free is None and self._slots.take_free(guest):
+        if free is None and self._slots.take_free(holder):
             try:
-                async with self._guest(settings) as agent:
+                async with self._probe(settings) as agent:
                     yield agent
             finally:
-                self._slots.release(guest)
+                self._slots.release(holder)
         elif free is None and not running:
             raise NoSlot("all agents are busy with other things")
         else:
             yield free or running[0]
 
     @asynccontextmanager
-    async def _guest(self, settings: AgentSettings) -> AsyncIterator[Agent]:
+    async def _probe(self, settings: AgentSettings) -> AsyncIterator[Agent]:
         agent = await self._spawn(settings)
-        self.guests.append(agent)
-        self._starting.discard(asyncio.current_task())  # From here on its stop must not be cut short.
+        self.probes.append(agent)
+        self._starting.discard(asyncio.current_task())  # Its stop must not be cancelled.
         try:
             yield agent
         finally:
             try:
                 await agent.stop()
             finally:
-                self.guests.remove(agent)
+                self.probes.remove(agent)

@@ -15,22 +15,21 @@ from pool.turn_watchdog import TurnLimits
 __all__ = ["MODE", "AgentSettings", "Opened", "apply_settings", "open_session", "written"]
 
 MODE = "threadline:mode"
-"""The name under which a thread's chosen mode is remembered; other choices have their option's id, which may be `mode`
-for something else."""
+"""The name of a thread's chosen mode in the journal. Other choices have their option's id, which may be `mode` too."""
 
 log = structlog.stdlib.get_logger("pool")
 
 
 @dataclass(frozen=True, slots=True)
 class AgentSettings:
-    """A thread's agent: its name, how it is started and bounded, and its mode (empty: its asking mode)."""
+    """A thread's agent: its name, start, limits, and mode (empty for its asking mode)."""
 
     launch: Launch
     agent: str = "default"
     mode: str = ""
     bounds: TurnLimits = field(default_factory=TurnLimits)
     also: tuple[Path, ...] = ()
-    """Directories of this thread's session alone; they are made when it is opened."""
+    """Additional directories of this thread's session; they are created when it is opened."""
 
     @property
     def cwd(self) -> Path:
@@ -38,13 +37,13 @@ class AgentSettings:
         return self.launch.cwd
 
     def same_process(self, other: "AgentSettings") -> bool:
-        """Whether a process that was started for `other` does for this: the same agent, started in the same way."""
+        """Whether a process started for `other` is the same agent, started in the same way."""
         return (self.agent, self.launch) == (other.agent, other.launch)
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A session, whether it is another one than the thread had, and what the thread must know of that."""
+    """A session, whether it is new, and the notices for the thread."""
 
     session: Session
     new: bool
@@ -52,9 +51,10 @@ class Opened:
 
 
 async def open_session(agent: Agent, thread_id: int, settings: AgentSettings, journal: Journal) -> Opened:
-    """Take up the thread's session, or open a new one. Raises `AcpError`.
+    """Load the thread's session, or open a new one. Raises `AcpError`.
 
-    A load that times out is no refusal, nor is the wish for a login: it fails here, and the id stays in the journal.
+    A load that times out or needs a login raises too, and the session's id stays in the journal: only a refusal of the
+    session leads to a new one.
     """
     for directory in settings.also:
         try:
@@ -78,9 +78,9 @@ def _make(directory: Path) -> None:
 
 
 async def apply_settings(session: Session, settings: AgentSettings, choices: dict[str, str]) -> list[Notice]:
-    """Set what people chose, and the mode: theirs, else the asking mode. Returns what the thread must know.
+    """Set the options and the mode that people chose, or the asking mode. Return the notices for the thread.
 
-    The mode comes last, for what else is set may change it.
+    The mode comes last, because an option may change it.
     """
     notices = [] if await _all_set(session, choices) else [Notice.UNSET]
     if await session.ask_first(choices.get(MODE, settings.mode)):
@@ -104,7 +104,7 @@ async def _all_set(session: Session, choices: dict[str, str]) -> bool:
 
 
 def written(value: Value) -> str:
-    """Write an option's value as a choice is remembered."""
+    """Return an option's value as the journal has it."""
     return str(value).lower() if isinstance(value, bool) else value
 
 

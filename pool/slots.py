@@ -1,4 +1,4 @@
-"""The slots, each the right to run one agent, and the line of those who wait. Synchronous but for the wait itself."""
+"""The slots, each the right to run one agent, and the line for them. Synchronous except for the wait itself."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
@@ -12,7 +12,7 @@ Holder = TypeVar("Holder")
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """How many slots there are, how many are held, and how many wait for one."""
+    """The number of slots, of held ones, and of those who wait for one."""
 
     size: int
     held: int
@@ -21,7 +21,7 @@ class Load:
 
 @dataclass(eq=False, slots=True)
 class Wait(Generic[Holder]):
-    """One who stands in line, since when, and what it was told last: its place, and whose answers are waited for."""
+    """A place in line: who waits since when, and the last told place and asking threads (see `QueuePositions`)."""
 
     holder: Holder
     since: float
@@ -30,10 +30,10 @@ class Wait(Generic[Holder]):
 
 
 class Slots(Generic[Holder]):
-    """At most `size` holders at any time; the others stand in line, first come first served.
+    """At most `size` holders at any time. The others wait in line, first come first served.
 
-    A freed slot goes straight to the first in line, so that nobody can slip in between. `on_line_moved` is called
-    after each change of the line.
+    A freed slot goes straight to the first in line, so that a newcomer cannot take it. `on_line_moved` is called after
+    each change of the line.
     """
 
     def __init__(self, size: int, *, on_line_moved: Callable[[], None]) -> None:
@@ -49,17 +49,17 @@ class Slots(Generic[Holder]):
 
     @property
     def load(self) -> Load:
-        """What `repr` says, as numbers."""
+        """The number of slots, of held ones, and of those in line."""
         return Load(self._size, len(self._held), len(self._line))
 
     @property
     def line(self) -> tuple[Holder, ...]:
-        """Who waits, the next one first."""
+        """Those in line, the first one first."""
         return tuple(self._line)
 
     @property
     def holders(self) -> tuple[Holder, ...]:
-        """Who has a slot."""
+        """Those with a slot."""
         return tuple(self._held)
 
     def from_first(self) -> Iterable[Wait[Holder]]:
@@ -72,33 +72,30 @@ class Slots(Generic[Holder]):
 
     @property
     def longest_wait(self) -> float:
-        """Seconds that the first in line has waited; 0 where nobody waits."""
+        """Seconds that the first in line has waited; 0 when the line is empty."""
         now = asyncio.get_running_loop().time()
         return next((now - wait.since for wait in self._line.values()), 0.0)
 
     def held_for(self, holder: Holder) -> float:
-        """Seconds since `holder` got its slot; 0 where it has none."""
+        """Return the seconds since `holder` got its slot; 0 when it has none."""
         now = asyncio.get_running_loop().time()
         return now - self._held.get(holder, now)
 
     def take_free(self, holder: Holder) -> bool:
-        """Take a slot if one is free: then nobody waits for it."""
+        """Take a slot without waiting. Return whether one was free."""
         if len(self._held) >= self._size:
             return False
         self._grant(holder)
         return True
 
     def pass_on(self, holder: Holder, to: Holder) -> None:
-        """Give a holder's slot to somebody else."""
+        """Give a holder's slot to another one, past the line."""
         del self._held[holder]
         self._grant(to)
 
     async def acquire(self, holder: Holder) -> bool:
-        """Take a slot, waiting in line if none is free. Returns False when `leave` ended the wait."""
-        if holder in self._held:
-            return True
-        if len(self._held) < self._size:
-            self._grant(holder)
+        """Take a slot, and wait in line for it if necessary. Return False when `leave` ended the wait."""
+        if holder in self._held or self.take_free(holder):
             return True
         loop = asyncio.get_running_loop()
         wait = self._line[holder] = Wait(holder, loop.time(), loop.create_future())
@@ -111,7 +108,7 @@ class Slots(Generic[Holder]):
             raise
 
     def leave(self, holder: Holder) -> None:
-        """Step out of the line, if in it."""
+        """Leave the line, if in it."""
         wait = self._line.pop(holder, None)
         if wait is not None:
             if not wait.granted.done():
@@ -119,10 +116,10 @@ class Slots(Generic[Holder]):
             self._on_line_moved()
 
     def release(self, holder: Holder) -> None:
-        """Give the slot back, if one is held: only when the process group is gone."""
+        """Return the slot, if one is held. The holder's process group must be gone."""
         if self._held.pop(holder, None) is None:
             return
-        # A wait that was cut off is still in line until its task runs, and must not get what nobody would give back.
+        # A cancelled wait stays in line until its task runs. It would never return a slot.
         first = next((waiter for waiter, wait in self._line.items() if not wait.granted.done()), None)
         if first is None:
             return

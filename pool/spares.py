@@ -1,7 +1,7 @@
 """Warm spares: agents that are started and initialized, and not yet leased to a thread.
 
-A spare holds a slot like any other process. It is claimed by the next conversation that needs an agent of its kind, and
-is the first thing stopped when somebody needs its slot and cannot use it.
+A spare holds a slot like any other process. The next conversation that needs an agent of its kind claims it. When a
+conversation that cannot use it needs a slot, a spare is stopped first.
 """
 
 import asyncio
@@ -17,13 +17,13 @@ from pool.slots import Slots
 __all__ = ["Spares"]
 
 AGAIN_SECONDS = 60.0
-"""After a spare could not be started, or died before anybody needed it, how long until the next is tried."""
+"""How long until the next start, after a spare failed to start or died before it was claimed."""
 
 log = structlog.stdlib.get_logger("pool")
 
 
 class _Spare:
-    """One spare. `claimed` and `dismissed` say what becomes of it; its task does it."""
+    """One spare. Its task acts on `claimed` and `dismissed`."""
 
     def __init__(self, settings: AgentSettings) -> None:
         self.settings = settings
@@ -35,15 +35,12 @@ class _Spare:
 
     @property
     def ready(self) -> bool:
-        """Whether it can be claimed: initialized, and alive as far as anybody knows."""
+        """Whether it can be claimed: initialized, and not known to be dead."""
         return self.agent is not None and self.agent.connection.error is None and not self.dismissed
 
 
 class Spares:
-    """Keeps so many spares of each kind as `wanted` says.
-
-    Each has a task, made by `create_task`, that starts and stops it.
-    """
+    """Keeps as many spares of each kind as `wanted` says. Each has a task that starts and stops it."""
 
     def __init__(
         self,
@@ -53,7 +50,7 @@ class Spares:
         spawn: Callable[[AgentSettings], Awaitable[Agent]],
         create_task: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
     ) -> None:
-        """Begin with none; `fill` starts them."""
+        """Begin without spares; `fill` starts them in tasks of `create_task`."""
         self._wanted = wanted
         self._slots = slots
         self._spawn = spawn
@@ -67,7 +64,7 @@ class Spares:
         return f"<Spares {ready} of {sum(count for _, count in self._wanted)} ready>"
 
     def fill(self) -> None:
-        """Start what is missing, as far as slots are free and nobody waits for them."""
+        """Start the missing spares, as far as slots are free."""
         now = asyncio.get_running_loop().time()
         for settings, count in self._wanted if now >= self._not_before else ():
             for _ in range(count - sum(spare.settings is settings for spare in self._spares)):
@@ -78,7 +75,7 @@ class Spares:
                 spare.task = self._create_task(self._live(spare))
 
     def claim(self, claimant: object, settings: AgentSettings) -> Agent | None:
-        """Give a ready spare that does for `settings`, and its slot, to `claimant`; None where there is none."""
+        """Give a ready spare that suits `settings`, and its slot, to `claimant`; return None without one."""
         for spare in self._spares:
             if spare.ready and settings.same_process(spare.settings):
                 spare.claimed = True
@@ -89,7 +86,7 @@ class Spares:
         return None
 
     def dismiss(self, most: int) -> int:
-        """Stop up to `most` spares, for their slots are needed; return how many. They are not replaced meanwhile."""
+        """Stop up to `most` spares for their slots. Return how many."""
         leaving = [spare for spare in self._spares if not spare.dismissed][:most]
         for spare in leaving:
             spare.dismissed = True
@@ -98,11 +95,11 @@ class Spares:
 
     @property
     def leaving(self) -> int:
-        """How many are being stopped now."""
+        """How many spares are being stopped now."""
         return sum(spare.dismissed for spare in self._spares)
 
     def close(self) -> None:
-        """Stop all; one that is just starting at once. Nothing may be filled up afterwards."""
+        """Stop all spares, and cancel those that start. `fill` must not follow."""
         self.dismiss(len(self._spares))
         for spare in self._spares:
             if spare.agent is None and spare.task is not None:
@@ -110,7 +107,7 @@ class Spares:
 
     @property
     def agents(self) -> list[Agent]:
-        """The agents that run, claimed ones excepted."""
+        """The running agents, without claimed ones."""
         return [spare.agent for spare in self._spares if spare.agent is not None]
 
     def of(self, agent: str) -> list[Agent]:
@@ -125,7 +122,7 @@ class Spares:
                 await spare.changed.wait()
             if spare.agent.connection.error is not None and not spare.claimed:
                 self._fail(spare.agent.connection.error)
-        except Exception as error:  # noqa: BLE001 - an isolation boundary: without a spare nothing but time is lost
+        except Exception as error:  # noqa: BLE001 - an isolation boundary: a spare only saves time
             self._fail(error)
         finally:
             if not spare.claimed:

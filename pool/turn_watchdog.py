@@ -1,7 +1,7 @@
-"""The watchdog of a turn: how long it is silent, and how long it lasts. Pure: it is given the time.
+"""The watchdog of a turn: how long the agent is silent, and how long the turn lasts. Pure: callers pass the time.
 
-Time with an open question is the person's: it counts neither as silence nor towards the ceiling. A running tool counts
-as activity, for a longer bound.
+Time with an open question counts neither as silence nor towards the ceiling. While a tool runs, the agent may be
+silent for longer.
 """
 
 from dataclasses import dataclass
@@ -16,32 +16,32 @@ TOOL_SECONDS = 600.0
 """Silence that is normal while a tool runs: a test suite, a build."""
 
 LONG_SECONDS = 1800.0
-"""A turn that goes on for so long is worth a word."""
+"""After this long, the thread is asked whether the turn should continue."""
 
 MOST_TOOLS = 1000
-"""Running tools that are told apart. While so many run, one more changes nothing."""
+"""How many running tools are remembered; further ones are ignored."""
 
 _RUNNING = {"pending", "in_progress"}
 
 
 class WatchdogAlert(Enum):
-    """What a turn's length calls for."""
+    """What is due for a turn."""
 
     SILENT = auto()
-    """The agent has been silent for a while: the thread is told, with a way to stop."""
+    """The agent has been silent for long: the thread learns it, and can stop the turn."""
 
     LONG = auto()
-    """It has gone on for long: the thread is asked whether to go on."""
+    """The turn is long: the thread is asked whether it should continue."""
 
     CEILING = auto()
-    """It must end now."""
+    """The turn must end."""
 
 
 @dataclass(frozen=True, slots=True)
 class TurnLimits:
-    """Seconds after which something is due.
+    """When an alert is due, in seconds.
 
-    `question` is how long a question may stay open, `reminder` when people are reminded of it; 0: never.
+    `question` is how long a question may stay open, `reminder` when people are reminded of it; 0 means never.
     """
 
     silence: float = 120.0
@@ -51,10 +51,10 @@ class TurnLimits:
 
 
 class Watchdog:
-    """The clock of one turn."""
+    """The deadlines of one turn."""
 
     def __init__(self, bounds: TurnLimits, now: float) -> None:
-        """Start it."""
+        """Start at the time `now`, in seconds."""
         self._bounds = bounds
         self._started = self._active = now
         self._asked: float | None = None
@@ -62,14 +62,14 @@ class Watchdog:
         self._told_silent = self._told_long = False
 
     def event(self, event: Event, now: float) -> None:
-        """Take note of an event of the turn."""
+        """Note an event of the turn."""
         match event:
             case Question() | Elicitation() | Withdrawn():
-                pass  # The turn knows which questions are open; see `questions`.
+                pass  # `questions` notes which are open.
             case ToolCall(tool_call_id=tool_call_id, status=None):
                 self._run(tool_call_id)
             case ToolCallUpdate(status=None):
-                pass  # Unchanged; it may have ended before.
+                pass  # The status is unchanged; the tool may have ended before.
             case ToolCallUpdate(tool_call_id=tool_call_id, status=status) if status in _RUNNING:
                 self._run(tool_call_id)
             case ToolCallUpdate(tool_call_id=tool_call_id):
@@ -82,7 +82,7 @@ class Watchdog:
             self._tools.add(tool_call_id)
 
     def questions(self, *, waiting: bool, now: float) -> None:
-        """Take note of whether a question is open. The time it was is taken out of the reckoning."""
+        """Note whether a question is open. The time it was open is not counted."""
         if waiting and self._asked is None:
             self._asked = now
         elif not waiting and self._asked is not None:
@@ -91,7 +91,7 @@ class Watchdog:
             self._asked = None
 
     def due(self, now: float) -> WatchdogAlert | None:
-        """Return what is due, each thing once; silence again after each sign of life."""
+        """Return the next alert. Each comes once, but `SILENT` again after each event."""
         if self._asked is not None:
             return None
         if now - self._started >= self._bounds.ceiling:
@@ -106,5 +106,5 @@ class Watchdog:
         return None
 
     def silent_for(self, now: float) -> float:
-        """Seconds since the last sign of life."""
+        """Return the seconds since the last event."""
         return now - self._active

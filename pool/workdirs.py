@@ -1,4 +1,4 @@
-"""The conversations in each working directory, in the order in which they came."""
+"""The conversations in each working directory, in order of arrival."""
 
 from collections.abc import Iterator, Sequence
 from itertools import takewhile
@@ -10,13 +10,13 @@ from acp.paths import look
 __all__ = ["Occupant", "Workdirs"]
 
 NEAR = 5
-"""Of those who wait for a place so many learn of each who leaves it; the others when their way is free."""
+"""The first waiters for a directory, which learn of each departure; the others learn when they may enter."""
 
 Worker = TypeVar("Worker")
 
 
 class Occupant(Protocol):
-    """A conversation, as those see it who work in the same directory."""
+    """A conversation, as others in the same directory see it."""
 
     @property
     def thread_id(self) -> int:
@@ -24,17 +24,17 @@ class Occupant(Protocol):
 
     @property
     def is_working(self) -> bool:
-        """Whether a turn of it runs."""
+        """Whether its turn runs."""
 
     def look_again(self) -> None:
-        """Learn that the way may be free now."""
+        """Check again whether the directory is free."""
 
 
 class Workdirs(Generic[Worker]):
-    """Workers by directory, first come first. Directories of which one holds the other are one and the same."""
+    """Workers by directory, in order of arrival. A directory and one inside it count as the same."""
 
     def __init__(self) -> None:
-        """Start with empty directories."""
+        """Begin without workers."""
         self._places: dict[Worker, Path] = {}
 
     def __repr__(self) -> str:
@@ -42,18 +42,18 @@ class Workdirs(Generic[Worker]):
         return f"<Directories {len(self._places)} at work>"
 
     async def enter(self, worker: Worker, directory: Path) -> None:
-        """Come to a directory, behind those who are there. Follows links; raises `SpawnFailed`, see `acp.paths`."""
+        """Enter a directory, behind those who are there. Follow links. Raises `SpawnFailed`; see `acp.paths`."""
         self._places[worker] = await look(Path.resolve, directory)
 
     def ahead(self, worker: Worker) -> Sequence[Worker]:
-        """Return those who came to the same place before, first come first."""
+        """Return those who came to the same directory earlier, in order."""
         own = self._places[worker]
         same = _Same(own)
         before = takewhile(lambda other: other is not worker, self._places)
         return [other for other in before if same[self._places[other]]]
 
     def leave(self, worker: Worker) -> Iterator[Worker]:
-        """Go away at once; looks, when it is asked, for those who can come in now and the first of those who wait."""
+        """Leave. Return those who may enter now and the first who wait, found as the iterator is used."""
         own = self._places.pop(worker, None)
         return iter(()) if own is None else self._near(own)
 
@@ -70,7 +70,7 @@ class Workdirs(Generic[Worker]):
 
 
 class _Same(dict[Path, bool]):
-    """Whether a directory holds another one, or is in it, or is it; looked at once for each."""
+    """Whether another directory is the same as ours, inside it or around it; computed once for each."""
 
     def __init__(self, own: Path) -> None:
         super().__init__()

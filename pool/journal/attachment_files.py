@@ -1,7 +1,7 @@
-"""The files of replies that are still to be posted, beside the journal; its rows hold their names.
+"""The files of replies that are not posted yet, in a folder next to the journal; its rows have their names.
 
-A file is written before the row that names it, and is removed after that row is gone: a crash leaves at most a file
-that no row names, which is removed at the next start. Names are never used twice.
+A file is written before the row that names it, and removed after that row. A crash therefore leaves at most files
+without a row, which the next start removes. Names are never reused.
 """
 
 import os
@@ -13,24 +13,24 @@ __all__ = ["AttachmentFiles", "folder_of"]
 
 
 def folder_of(journal: Path) -> Path:
-    """Return where the files of a journal are."""
+    """Return the folder of a journal's files."""
     return journal.with_name(f"{journal.name}-files")
 
 
 class AttachmentFiles:
-    """The folder, which is made with mode 0700 for the first file; files have mode 0600."""
+    """The folder, created with mode 0700 for the first file; files have mode 0600."""
 
     def __init__(self, folder: Path) -> None:
-        """Read and write nothing yet."""
+        """`folder` need not exist."""
         self._folder = folder
         self._unsynced: list[str] = []
 
     def path(self, name: str) -> Path:
-        """Return where a file is."""
+        """Return the path of a file."""
         return self._folder / name
 
     def write(self, data: bytes) -> str:
-        """Write a file; return its name. A kill leaves it whole, a power cut only after `sync`. Raises OSError."""
+        """Write a file; return its name. It survives a kill, and after `sync` a power cut. Raises OSError."""
         self._folder.mkdir(mode=0o700, exist_ok=True)
         name = secrets.token_hex(16)
         descriptor = os.open(self.path(name), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
@@ -47,7 +47,7 @@ class AttachmentFiles:
         return name
 
     def sync(self) -> None:
-        """Bring all that was written to the disk; what is gone was needed no longer. For another thread: it waits."""
+        """Flush the new files to the disk; removed ones are skipped. Call it in a thread: it blocks."""
         names = [*self._unsynced]
         for name in names:
             try:
@@ -55,10 +55,10 @@ class AttachmentFiles:
                     os.fsync(file.fileno())
             except FileNotFoundError:
                 continue
-        del self._unsynced[: len(names)]  # What came meanwhile stands behind them.
+        del self._unsynced[: len(names)]  # Files written during the loop come after these.
 
     def names(self) -> set[str]:
-        """Return the names of all files that are there."""
+        """Return the names of all files in the folder."""
         try:
             return {file.name for file in self._folder.iterdir()}
         except FileNotFoundError:

@@ -21,16 +21,16 @@ __all__ = [
 ]
 
 CHECKED_AT_START = 128 * 1024 * 1024
-"""Bytes of a file that is looked through before anything else, in about a second; a larger one while the bot works."""
+"""A file of up to this many bytes is checked for damage at the start, in about a second; a larger one later."""
 
 LARGEST_WAL = 16 * 1024
-"""Pages, of 4 KiB: then the WAL is brought into the file on the event loop after all. `Upkeep` does so long before."""
+"""WAL pages, of 4 KiB, after which SQLite checkpoints on the event loop. `Maintenance` checkpoints long before that."""
 
 PATIENCE_SECONDS = 2.0
-"""How long another program's lock on the file is waited for at the start."""
+"""How long the start waits for another program's lock on the file."""
 
 BUSY_MILLISECONDS = 100
-"""The same afterwards: the event loop stands still meanwhile."""
+"""The same later, when the wait blocks the event loop."""
 
 _OF_THE_MACHINE = {
     sqlite3.SQLITE_READONLY,
@@ -41,7 +41,7 @@ _OF_THE_MACHINE = {
     sqlite3.SQLITE_AUTH,
     sqlite3.SQLITE_NOMEM,
 }
-"""Errors that say nothing against the file: another try may succeed, and it must not be put aside."""
+"""Errors of the machine, not of the file: another try may succeed, and the file must stay."""
 
 _MIGRATIONS = (
     """
@@ -201,20 +201,20 @@ _MIGRATIONS = (
     ALTER TABLE asks DROP COLUMN about;
     """,
 )
-"""Schema steps; `user_version` counts those that a file has had. `file_of(data)` writes a file beside the journal, and
-returns its name."""
+"""Schema steps; `user_version` counts those that are applied. `file_of(data)` writes an attachment file and returns its
+name."""
 
 
 class JournalError(Exception):
-    """The journal cannot be used, or was asked for a transition that does not exist. The text says which."""
+    """The journal cannot be used, or a requested transition does not exist. The text says which."""
 
 
 class JournalBusy(JournalError):
-    """Another program has the file locked. Later it can be opened."""
+    """Another program has locked the file; it can be opened later."""
 
 
 class JournalUnusable(JournalError):
-    """The file is there and cannot be used: damaged, or written by a newer Threadline. It can be put aside."""
+    """The file is damaged, or written by a newer Threadline. It can be put aside."""
 
 
 def open_database(path: Path) -> sqlite3.Connection:
@@ -239,19 +239,19 @@ def open_database(path: Path) -> sqlite3.Connection:
 
 
 def connect(path: Path, *, lent: bool = False) -> sqlite3.Connection:
-    """Open the file as it is; `lent` to another thread, or for this one alone. Raises `sqlite3.Error`."""
+    """Open the file without changes; `lent` allows another thread to use it. Raises `sqlite3.Error`."""
     return sqlite3.connect(path, isolation_level=None, timeout=PATIENCE_SECONDS, check_same_thread=not lent)
 
 
 def damage_of(connection: sqlite3.Connection) -> str:
-    """Look through the whole file; say what is wrong with it, nothing if it is whole. 4 s for each GB in memory."""
+    """Check the whole file; return what is wrong with it, or an empty string. Takes 4 s for each GB in memory."""
     (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     return "" if verdict == "ok" else str(verdict)
 
 
 def unusable(path: Path, error: sqlite3.Error) -> JournalError:
-    """Return the error that says of an error of SQLite's what it means for the file."""
-    match getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF:  # Above these bits is which of its kind.
+    """Return the `JournalError` that says what an SQLite error means for the file."""
+    match getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF:  # The low byte is the kind of error.
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return JournalBusy(f"the journal {path} is locked by another program; end that one first")
         case code if code in _OF_THE_MACHINE:
@@ -261,7 +261,7 @@ def unusable(path: Path, error: sqlite3.Error) -> JournalError:
 
 
 def put_aside(path: Path) -> Path:
-    """Rename a journal, with what SQLite keeps beside it, so that a new one can begin. Returns its new name.
+    """Rename a journal and the files that belong to it, so that a new one can begin. Return its new path.
 
     Raises `JournalError`.
     """

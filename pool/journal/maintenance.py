@@ -1,7 +1,7 @@
-"""The journal's upkeep, in steps that never hold the event loop for long.
+"""The journal's maintenance, in steps that never block the event loop for long.
 
-Old rows are dropped in small batches. What waits for the disk is done in a thread, on a connection of its own: the WAL
-is brought into the file, a large file is looked through for damage, and files that no row names are removed.
+Old rows are deleted in small batches. A thread with its own connection does what waits for the disk: the checkpoint of
+the WAL, the check of a large file for damage, and the removal of unneeded attachment files.
 """
 
 import asyncio
@@ -19,10 +19,10 @@ from .journal import Journal
 __all__ = ["UPKEEP_SECONDS", "Maintenance"]
 
 UPKEEP_SECONDS = 10.0
-"""How often the journal is looked after: 430,000 old rows a day, and a WAL of what is written in so long."""
+"""How often maintenance runs: it deletes up to 430,000 rows a day, and the WAL grows for this long."""
 
 INTERRUPT_SECONDS = 0.1
-"""Until work that is to end is interrupted once more: its statement may not have begun the first time."""
+"""How long until the next interrupt of cancelled work, whose statement may not have begun at the first one."""
 
 T = TypeVar("T")
 
@@ -30,21 +30,21 @@ log = structlog.stdlib.get_logger("pool")
 
 
 class Maintenance:
-    """Looks after an open journal for as long as `run` does."""
+    """Maintains an open journal."""
 
     def __init__(self, journal: Journal) -> None:
-        """Prepare; `run` does the work."""
+        """`run` does the work."""
         self._journal = journal
         self._changes = -1
         self._looked_through = journal.path.stat().st_size <= CHECKED_AT_START
 
     async def run(self) -> None:
-        """Do what is to be done, again and again. What fails is logged, and tried again the next time."""
+        """Maintain the journal until cancelled. A failed step is logged, and repeated the next time."""
         while True:
             await asyncio.sleep(UPKEEP_SECONDS)
             try:
                 await self._look_after()
-            except Exception:  # an isolation boundary: a disk that is full must not end the bot
+            except Exception:  # an isolation boundary: a full disk must not end the bot
                 log.exception("the journal could not be looked after")
 
     async def _look_after(self) -> None:
@@ -61,11 +61,11 @@ class Maintenance:
 
     def _tidy(self, unneeded: Iterable[str], db: sqlite3.Connection) -> None:
         self._journal.files.remove(unneeded)
-        self._journal.files.sync()  # Before the rows that name them reach the disk for good.
+        self._journal.files.sync()  # Before the checkpoint of the rows that name them.
         db.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     async def _aside(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Do work in a thread, with a connection of its own to the file. When this is cut off, so is the work."""
+        """Do work in a thread, with its own connection to the file. A cancel interrupts the work."""
         with closing(connect(self._journal.path, lent=True)) as db:
             working = asyncio.ensure_future(asyncio.to_thread(work, db))
             try:
@@ -74,6 +74,6 @@ class Maintenance:
                 while not working.done():
                     db.interrupt()
                     await asyncio.wait([working], timeout=INTERRUPT_SECONDS)
-                working.exception()  # Marks it as seen, whether it was cut off or done after all.
+                working.exception()  # Marks a possible error as retrieved.
                 raise
             return working.result()

@@ -1,4 +1,4 @@
-"""The high-water marks of channels."""
+"""The high-water marks of channels: all messages up to a mark are recorded or ignored."""
 
 from .transactions import Rows, retried
 
@@ -6,7 +6,7 @@ __all__ = ["MarkRows"]
 
 
 class MarkRows(Rows):
-    """The last message of each channel that was recorded or ignored; `Journal.marks`."""
+    """The rows of marks, by channel; `Journal.marks`."""
 
     def seen(self, channel_id: int) -> int | None:
         """Return a channel's mark; None where it has none."""

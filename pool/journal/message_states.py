@@ -1,8 +1,8 @@
-"""The row of a message: its states, and the transitions between them. Pure.
+"""The states of a message's row, and the transitions between them. Pure.
 
-A row goes from `received` over `prompted` and `finished` to `answered`. It may be `held` before it is prompted: it
-waits for a person, and a restart does not run it. And it may be `closed(reason)` from any state but the last. `BEFORE`
-has all transitions, docs/how-it-works.md draws them.
+A row goes from `received` over `prompted` and `finished` to `answered`. Before it is prompted it may be `held`: it
+waits for a person, and a restart does not run it. It may be `closed` for a reason from every state but `answered`.
+`BEFORE` has all transitions; docs/how-it-works.md draws them.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from enum import StrEnum
 __all__ = ["BEFORE", "NEW", "MessageRow", "MessageState"]
 
 NEW = "new"
-"""Why a row that nobody has seen before is received; others are received again."""
+"""The reason of a row that is received for the first time."""
 
 
 class MessageState(StrEnum):
@@ -27,10 +27,10 @@ class MessageState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MessageRow:
-    """A message that is open, or closed and owed a word about it: what is needed to take it up again.
+    """A message's row, with what a restart needs to continue it.
 
-    `prompt` is what was sent, once it was; `reason` why it ended, once it has: a stop reason, or a word or two.
-    `exchange_id` is the last of the messages that were sent together with it, and its own id where none were.
+    `prompt` is the sent prompt, `reason` why the row ended: a stop reason, or a word or two. Both are None before that.
+    `exchange_id` is the last message of the exchange, which is the row itself if it is alone.
     """
 
     message_id: int

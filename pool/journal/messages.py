@@ -1,6 +1,7 @@
-"""The rows of accepted messages: state, request, prompt, and the pages that are owed to Discord.
+"""The rows of accepted messages: state, request, prompt, and the pages of the reply.
 
-A state (see `message_states`) is written before its effect. The messages of an exchange change together.
+Each state (see `message_states`) is written before its effect. The messages of an exchange change together, and its
+last message has the prompt and the pages.
 """
 
 import time
@@ -54,10 +55,10 @@ class MessageRows(Rows):
         request: str = "",
         assignment: Assignment = UNASSIGNED,
     ) -> bool:
-        """Accept a message, and its conversation with it; it is seen then. False: it was accepted before.
+        """Accept a message, begin its conversation if it has none, and advance the thread's mark.
 
-        `request` is whatever the bot needs to take it up again after a restart; `assignment` the agent and directory
-        of a conversation that begins.
+        `request` is what the bot needs to continue it after a restart; `assignment` is for a conversation that begins.
+        Return False when the message was accepted before.
         """
         now = time.time()
         with self._transaction():
@@ -78,7 +79,7 @@ class MessageRows(Rows):
 
     @retried
     def hold(self, message_ids: Sequence[int], *, held: bool) -> None:
-        """Let rows that wait be held, or received again; all others stay as they are. For thousands one transaction."""
+        """Hold the received rows among these, or receive the held ones again, in one transaction."""
         before, state = (
             (MessageState.RECEIVED, MessageState.HELD) if held else (MessageState.HELD, MessageState.RECEIVED)
         )
@@ -86,10 +87,7 @@ class MessageRows(Rows):
             self._move([each for each in message_ids if self.state(each) is before], state)
 
     def prompted(self, message_ids: Sequence[int], prompt: str) -> str | None:
-        """Write down that the prompt is about to be sent, and what it is: a person may want it sent again.
-
-        Returns what an earlier try had sent, if there was one.
-        """
+        """Write down the prompt that is about to be sent. Return that of an earlier try, or None."""
         with self._transaction():
             before = self.row(message_ids[-1])
             self._move(message_ids, MessageState.PROMPTED)
@@ -99,22 +97,22 @@ class MessageRows(Rows):
 
     @retried
     def unsent(self, message_ids: Sequence[int], earlier: str | None) -> None:
-        """Write down that nothing was sent after all; `earlier` is what `prompted` returned."""
+        """Undo `prompted`, because the prompt was not sent; `earlier` is what it returned."""
         with self._transaction():
             self._move(message_ids, MessageState.RECEIVED)
             self._db.execute("UPDATE messages SET prompt = ? WHERE message_id = ?", (earlier, message_ids[-1]))
 
     @retried
     def interrupt(self, message_ids: Sequence[int], pages: Sequence[str]) -> None:
-        """Write down what the reply of a turn says that the bot's stop cut off; the rows stay prompted.
+        """Write down the reply of a turn that the bot's shutdown ended; the rows stay prompted.
 
-        The pages are owed until the reply has settled, or the prompt is to be sent `again`.
+        The pages are owed until `settle` or `requeue`.
         """
         with self._transaction():
             self._keep_pages(message_ids, pages)
 
     def requeue(self, message_ids: Sequence[int]) -> None:
-        """Let rows that were prompted be received once more; the pages that were owed are no longer."""
+        """Receive prompted rows once more. Their pages are no longer owed."""
         with self._transaction():
             self._move(message_ids, MessageState.RECEIVED)
             self._drop_pages(message_ids)
@@ -122,7 +120,7 @@ class MessageRows(Rows):
 
     @retried
     def amend(self, message_id: int, request: str) -> None:
-        """Replace the request of a message that waits. Of one that does not wait any more it stays what it was."""
+        """Replace the request of a message that is received or held; ignore others."""
         with self._transaction():
             self._db.execute(
                 "UPDATE messages SET request = ? WHERE message_id = ? AND state IN ('received', 'held')",
@@ -131,10 +129,10 @@ class MessageRows(Rows):
 
     @retried
     def move(self, message_id: int, thread_id: int, request: str) -> None:
-        """Give a message that waits to the conversation of another place in its channel.
+        """Give a received or held message to the conversation of another place in its channel.
 
-        One that begins with it has the agent and the directory that the message was to have. The request, which says
-        where the answer goes, is replaced.
+        A conversation that begins with it gets the agent and directory of the message's. The request, which says where
+        the answer goes, is replaced.
         """
         with self._transaction():
             self._db.execute(
@@ -151,7 +149,7 @@ class MessageRows(Rows):
 
     @retried
     def close(self, message_ids: Sequence[int], reason: str, pages: Sequence[str] = ()) -> None:
-        """End rows without an answer, for `reason`, a word or two. `pages` say so, and are owed until `told`."""
+        """End rows without an answer, for a `reason` of a word or two. `pages` are owed until `clear_owed`."""
         with self._transaction():
             self._move(message_ids, MessageState.CLOSED, reason)
             self._join(message_ids)
@@ -163,7 +161,7 @@ class MessageRows(Rows):
 
     @retried
     def clear_owed(self, message_ids: Sequence[int]) -> None:
-        """Write down that nothing is owed any more about rows that were closed."""
+        """Write down that the pages of rows that were closed, or interrupted, are no longer owed."""
         with self._transaction():
             self._drop_pages(message_ids)
             self._owe(message_ids, owed=False)
@@ -171,24 +169,21 @@ class MessageRows(Rows):
 
     @retried
     def finish(self, message_ids: Sequence[int], stop_reason: str, pages: Sequence[str]) -> None:
-        """Write down that the turn has ended, and everything that must be posted, in one transaction."""
+        """Write down that the turn has ended, and the pages that must be posted."""
         with self._transaction():
             self._move(message_ids, MessageState.FINISHED, stop_reason)
             self._keep_pages(message_ids, pages)
 
     @retried
     def answer(self, message_ids: Sequence[int]) -> None:
-        """Write down that Discord has confirmed the last page."""
+        """Write down that Discord has confirmed all pages."""
         with self._transaction():
             self._move(message_ids, MessageState.ANSWERED)
             self._trailers.drop(message_ids[-1])
 
     @retried
     def settle(self, message_ids: Sequence[int], *, confirmed: bool) -> None:
-        """Write down that a reply has come to its end: Discord has confirmed all of it, or it was given up.
-
-        Rows that are prompted still were interrupted.
-        """
+        """Write down that Discord has confirmed a reply, or that it was given up. Prompted rows were interrupted."""
         match self.state(message_ids[-1]):
             case MessageState.FINISHED if confirmed:
                 self.answer(message_ids)
@@ -198,12 +193,12 @@ class MessageRows(Rows):
                 self.clear_owed(message_ids)
 
     def state(self, message_id: int) -> MessageState | None:
-        """Return the state of a message; None where it was never accepted."""
+        """Return the state of a message; None for one that was never accepted."""
         row = self._db.execute("SELECT state FROM messages WHERE message_id = ?", (message_id,)).fetchone()
         return None if row is None else MessageState(row[0])
 
     def exchange(self, message_id: int) -> list[MessageRow]:
-        """Return the rows of the exchange that a message is a request of, or a page of the reply; oldest first."""
+        """Return the rows of the exchange to which a message belongs, as a request or a page; oldest first."""
         query = (
             "SELECT coalesce(exchange_id, message_id) FROM messages WHERE message_id ="
             " coalesce((SELECT exchange_id FROM posts WHERE message_id = ?), ?)"
@@ -216,13 +211,13 @@ class MessageRows(Rows):
         return [] if last is None else [_row(fields) for fields in self._db.execute(query, {"last": last[0]})]
 
     def pages(self, message_id: int) -> list[str]:
-        """Return the pages of a finished exchange, by its last message."""
+        """Return the pages of an exchange, by its last message."""
         rows = self._db.execute("SELECT content FROM pages WHERE exchange_id = ? ORDER BY number", (message_id,))
         return [content for (content,) in rows]
 
     def open_rows(self) -> list[MessageRow]:
-        """Return every row that has not ended, and those closed ones of which pages are owed, oldest message first."""
-        # Two queries, each by an index of its own: no index gives both in order.
+        """Return the rows that have not ended, and the closed ones with owed pages; oldest message first."""
+        # Two queries, each by its own index: no index gives both in order.
         found: list[MessageRow] = []
         for condition in ("state NOT IN ('answered', 'closed')", "owed"):
             query = f"SELECT {_ROW} FROM messages WHERE {condition}"  # noqa: S608 - names from above
@@ -230,13 +225,13 @@ class MessageRows(Rows):
         return sorted(found, key=lambda row: row.message_id)
 
     def row(self, message_id: int) -> MessageRow | None:
-        """Return the row of a message; None where it was never accepted."""
+        """Return the row of a message; None for one that was never accepted."""
         query = f"SELECT {_ROW} FROM messages WHERE message_id = ?"  # noqa: S608 - names from above
         fields = self._db.execute(query, (message_id,)).fetchone()
         return None if fields is None else _row(fields)
 
     def earlier(self, thread_id: int, before: int, *, most: int) -> list[tuple[str, str]]:
-        """Return a thread's last answered exchanges before a message, oldest first: the request and the answer."""
+        """Return up to `most` answered exchanges before a message, oldest first: the request and the answer."""
         query = (
             "SELECT request, (SELECT group_concat(content, char(10)) FROM"
             " (SELECT content FROM pages WHERE exchange_id = message_id ORDER BY number)) FROM messages"
@@ -246,7 +241,7 @@ class MessageRows(Rows):
         return [(request, answer or "") for request, answer in reversed(rows)]
 
     def prune(self) -> int:
-        """Drop some rows that ended long ago, at most `PRUNE_BATCH`; return how many."""
+        """Delete up to `PRUNE_BATCH` rows that ended `KEPT_SECONDS` ago. Return how many."""
         query = (
             "SELECT message_id FROM messages WHERE state IN ('answered', 'closed') AND received < ?"
             " ORDER BY received LIMIT ?"
@@ -260,11 +255,9 @@ class MessageRows(Rows):
                 self._db.executemany(f"DELETE FROM {table} WHERE {key} = ?", ids)  # noqa: S608 - names from the line above
         return len(ids)
 
-    # ----
-
     def drop_forgotten(self) -> None:
-        """Close what has been on hold for `KEPT_SECONDS`. To be called before any row is recovered."""
-        query = (  # Its first condition is that of the index by which the open rows are found.
+        """Close the rows that were received `KEPT_SECONDS` ago and are held. Call it before rows are recovered."""
+        query = (  # The first condition makes SQLite use the index of open rows.
             "SELECT message_id FROM messages WHERE state NOT IN ('answered', 'closed') AND state = ? AND received < ?"
         )
         rows = self._db.execute(query, (MessageState.HELD, time.time() - KEPT_SECONDS)).fetchall()
@@ -284,13 +277,13 @@ class MessageRows(Rows):
         self._db.execute("DELETE FROM pages WHERE exchange_id = ?", (message_ids[-1],))
 
     def _owe(self, message_ids: Sequence[int], *, owed: bool) -> None:
-        """Note whether pages are owed about rows that were closed."""
+        """Note whether closed rows have owed pages."""
         self._db.execute("UPDATE messages SET owed = ? WHERE message_id = ?", (owed, message_ids[-1]))
 
     def _move(self, message_ids: Sequence[int], state: MessageState, reason: str | None = None) -> None:
         before = BEFORE[state]
         marks = ", ".join("?" * len(before))
-        # Why a turn ended is still true when its answer is confirmed.
+        # The reason of a finished row stays when it is answered.
         change = (
             f"UPDATE messages SET state = ?, reason = coalesce(?, reason) WHERE message_id = ? AND state IN ({marks})"  # noqa: S608 - only question marks are put in
         )

@@ -1,4 +1,4 @@
-"""The rows of notices: the bot's own messages in threads, which end with their cause."""
+"""The rows of notices: messages of the bot in threads, which are deleted when their cause ends."""
 
 from dataclasses import astuple, dataclass
 
@@ -9,10 +9,10 @@ __all__ = ["NoticeRow", "NoticeRows"]
 
 @dataclass(frozen=True, slots=True)
 class NoticeRow:
-    """A notice that stands, or may stand: without `message_id` it is not known whether it was posted.
+    """A notice that is posted, or may be: without `message_id` that is unknown.
 
     `about` is the message that it is about, 0 for none; `since` is when it was first to be posted, in Unix time;
-    `content` is what it said then.
+    `content` is its text then.
     """
 
     nonce: str
@@ -29,29 +29,29 @@ class NoticeRows(Rows):
 
     @retried
     def begin(self, notice: NoticeRow) -> None:
-        """Write down that a notice is about to be posted, also where that has been refused before."""
+        """Write down that a notice is about to be posted, for the first time or again."""
         with self._writer.transaction():
             self._db.execute("INSERT OR REPLACE INTO notices VALUES (?, ?, ?, ?, ?, ?, ?)", astuple(notice))
 
     @retried
     def posted(self, nonce: str, message_id: int) -> None:
-        """Write down which message a notice has become."""
+        """Write down the message of a notice."""
         with self._writer.transaction():
             self._db.execute("UPDATE notices SET message_id = ? WHERE nonce = ?", (message_id, nonce))
 
     @retried
     def gone(self, nonce: str) -> None:
-        """Write down that a notice is gone, or says how its matter ended and has no buttons any more."""
+        """Write down that a notice is deleted, or has ended with a final text."""
         with self._writer.transaction():
             self._db.execute("DELETE FROM notices WHERE nonce = ?", (nonce,))
 
     @retried
     def forget(self, thread_id: int) -> None:
-        """Write down that all notices of a thread are gone, for the thread is."""
+        """Write down that a thread and its notices are deleted."""
         with self._writer.transaction():
             self._db.execute("DELETE FROM notices WHERE thread_id = ?", (thread_id,))
 
     def all(self) -> list[NoticeRow]:
-        """Return the notices that have to go some day, oldest first."""
+        """Return the notices that have not ended, oldest first."""
         query = "SELECT nonce, thread_id, kind, about, since, content, message_id FROM notices ORDER BY since"
         return [NoticeRow(*fields) for fields in self._db.execute(query)]

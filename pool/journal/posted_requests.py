@@ -1,4 +1,4 @@
-"""The rows of requests that the bot posts for people, until their message is accepted."""
+"""The rows of requests that the bot posts on behalf of people, until their message is accepted."""
 
 from dataclasses import dataclass
 
@@ -9,10 +9,10 @@ __all__ = ["PostedRequest", "PostedRequestRows"]
 
 @dataclass(frozen=True, slots=True)
 class PostedRequest:
-    """A request that was to be posted in a channel, and may have been.
+    """A request that is posted in a channel, or may be.
 
-    `ask_id` is the id of the interaction by which it was made, `content` what the message was to say, `request` and
-    `agent` what is to be accepted then. `parent_id` is the channel above, where the channel is a thread.
+    `ask_id` is the id of its interaction, `content` the text of the message; `request` and `agent` are accepted with
+    the message. `parent_id` is the parent channel of a thread.
     """
 
     ask_id: int
@@ -24,21 +24,21 @@ class PostedRequest:
 
 
 class PostedRequestRows(Rows):
-    """The rows of such requests; `Journal.posted_requests`."""
+    """The rows of posted requests; `Journal.posted_requests`."""
 
     def begin(self, ask: PostedRequest) -> None:
-        """Write down that a request is about to be posted. Raises `Unwritable`."""
+        """Write down that a request is about to be posted. Raises `JournalUnwritable`."""
         with self._writer.transaction():
             fields = (ask.ask_id, ask.channel_id, ask.content, ask.request, ask.agent, ask.parent_id)
             self._db.execute("INSERT INTO asks VALUES (?, ?, ?, ?, ?, ?)", fields)
 
     @retried
     def end(self, ask_id: int) -> None:
-        """Write down that a request is accepted, or was refused, or not posted."""
+        """Write down that a request is accepted or refused, or could not be posted."""
         with self._writer.transaction():
             self._db.execute("DELETE FROM asks WHERE ask_id = ?", (ask_id,))
 
     def all(self) -> list[PostedRequest]:
-        """Return the requests of which it is not known what became of them, oldest first."""
+        """Return the requests that have not ended, oldest first."""
         query = "SELECT ask_id, channel_id, content, request, agent, parent_id FROM asks ORDER BY ask_id"
         return [PostedRequest(*fields) for fields in self._db.execute(query)]

@@ -9,7 +9,7 @@ __all__ = ["OpenQuestion", "QuestionRows"]
 
 @dataclass(frozen=True, slots=True)
 class OpenQuestion:
-    """A question whose message still has buttons. Without `message_id` nobody knows whether it was posted."""
+    """A question whose message still has buttons. Without `message_id` it may not be posted."""
 
     token: str
     thread_id: int
@@ -23,7 +23,7 @@ class QuestionRows(Rows):
 
     @retried
     def asked(self, token: str, *, thread_id: int, exchange_id: int, content: str) -> None:
-        """Write down that a question is about to be posted, and what its message says; again where it was refused."""
+        """Write down that a question with this text is about to be posted, for the first time or again."""
         with self._writer.transaction():
             self._db.execute(
                 "INSERT OR REPLACE INTO questions VALUES (?, ?, ?, ?, NULL)", (token, thread_id, exchange_id, content)
@@ -31,7 +31,7 @@ class QuestionRows(Rows):
 
     @retried
     def posted(self, token: str, message_id: int) -> None:
-        """Write down which message a question has become."""
+        """Write down the message of a question."""
         with self._writer.transaction():
             self._db.execute("UPDATE questions SET message_id = ? WHERE token = ?", (message_id, token))
 
@@ -42,6 +42,6 @@ class QuestionRows(Rows):
             self._db.execute("DELETE FROM questions WHERE token = ?", (token,))
 
     def all(self) -> list[OpenQuestion]:
-        """Return the questions that stand open in messages."""
+        """Return the open questions."""
         rows = self._db.execute("SELECT token, thread_id, exchange_id, content, message_id FROM questions")
         return [OpenQuestion(*fields) for fields in rows]

@@ -1,4 +1,4 @@
-"""The rows of reply pages that were sent, or may have been."""
+"""The rows of reply pages that are sent, or may be."""
 
 from dataclasses import dataclass
 
@@ -9,9 +9,9 @@ __all__ = ["SentPage", "SentPages"]
 
 @dataclass(frozen=True, slots=True)
 class SentPage:
-    """A page that was to be sent. Without `message_id` nobody knows whether it was, unless it has no `content` either.
+    """A page that is sent, or may be. Without `message_id` that is unknown; without `content` too, it is not sent.
 
-    `shown` is what of the page other messages have shown: those that were left for their age, or are deleted.
+    `shown` is the part of the page that earlier messages showed, which are deleted or too old to edit.
     """
 
     number: int
@@ -24,7 +24,7 @@ class SentPages(Rows):
     """The rows of sent pages; `Journal.sent_pages`."""
 
     def intend(self, exchange_id: int, number: int, content: str, shown: str = "") -> None:
-        """Write down that a page, or what of it was not `shown` before, is about to be sent for the first time."""
+        """Write down that a page, without the part that was `shown` before, is about to be sent."""
         with self._writer.transaction():
             self._db.execute(
                 "INSERT OR REPLACE INTO posts VALUES (?, ?, ?, NULL, ?)", (exchange_id, number, content, shown)
@@ -32,7 +32,7 @@ class SentPages(Rows):
 
     @retried
     def posted(self, exchange_id: int, number: int, message_id: int) -> None:
-        """Write down which message an intended page has become."""
+        """Write down the message of a page."""
         with self._writer.transaction():
             self._db.execute(
                 "UPDATE posts SET message_id = ? WHERE exchange_id = ? AND number = ?",
@@ -41,7 +41,7 @@ class SentPages(Rows):
 
     @retried
     def left(self, exchange_id: int, number: int, shown: str) -> None:
-        """Write down that a page's message was left, or is deleted, when so much of the page was `shown`."""
+        """Write down that a page's message is deleted, or no longer edited, after it showed `shown`."""
         with self._writer.transaction():
             self._db.execute(
                 "UPDATE posts SET content = '', message_id = NULL, shown = ? WHERE exchange_id = ? AND number = ?",
@@ -50,11 +50,11 @@ class SentPages(Rows):
 
     @retried
     def drop(self, exchange_id: int) -> None:
-        """Forget the pages of an exchange: its next try has messages of its own."""
+        """Forget the pages of an exchange: its next try gets new messages."""
         with self._writer.transaction():
             self._db.execute("DELETE FROM posts WHERE exchange_id = ?", (exchange_id,))
 
     def of(self, exchange_id: int) -> list[SentPage]:
-        """Return the pages of an exchange that were sent, or may have been, by number."""
+        """Return the pages of an exchange, by number."""
         query = "SELECT number, content, message_id, shown FROM posts WHERE exchange_id = ? ORDER BY number"
         return [SentPage(*fields) for fields in self._db.execute(query, (exchange_id,))]

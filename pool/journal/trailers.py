@@ -1,7 +1,7 @@
-"""The messages that follow the pages of a reply, its files and its end, kept until they are posted.
+"""The rows of trailers: messages after the pages of a reply, with its files and its end, until they are posted.
 
-A crash between the end of a turn and the last message may lose none of it, so the files' bytes are beside the journal,
-up to a bound; see `files`.
+The files' bytes are kept next to the journal up to a bound (see `attachment_files`), so that a crash before the last
+message loses none of them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,24 +17,24 @@ from .transactions import Rows, Writer, retried
 __all__ = ["FIRST_TRAILER", "MOST_BYTES", "Enclosure", "FileLost", "KeptFile", "Trailer", "Trailers"]
 
 FIRST_TRAILER: Final = 500
-"""Postscripts are numbered from here on, pages from 0: late text may still add pages. A nonce has room for no more."""
+"""The number of the first trailer; pages count from 0, and late text may add some. A nonce has three digits for it."""
 
 MOST_BYTES: Final = 25 * 1024 * 1024
-"""Bytes of a reply's files that are kept, in their order: as many as Discord takes with one message."""
+"""How many bytes of a reply's files are kept, the first files first: as many as Discord takes in one message."""
 
 log = structlog.stdlib.get_logger("pool")
 
 
 class FileLost(OSError):
-    """The file was not kept, or what was kept of it is gone, and so is its source."""
+    """The file was not kept, or is lost."""
 
 
 class Enclosure(Protocol):
-    """A file that is to be attached."""
+    """A file to attach."""
 
     @property
     def name(self) -> str:
-        """What it is called, without a path."""
+        """The file's name, without a path."""
 
     def read(self) -> bytes:
         """Return its bytes. Raises OSError."""
@@ -42,7 +42,7 @@ class Enclosure(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Trailer:
-    """A message behind the pages. It may ping the user `mention`, if there is one."""
+    """A message after the pages. It may ping the user `mention`."""
 
     content: str = ""
     files: tuple[Enclosure, ...] = ()
@@ -51,7 +51,7 @@ class Trailer:
 
 @dataclass(frozen=True, slots=True)
 class KeptFile:
-    """A file beside the journal, at `path`; None where there was no room for it."""
+    """A file next to the journal, at `path`; None if it was too large to keep."""
 
     name: str
     size: int
@@ -74,21 +74,21 @@ class Trailers(Rows):
     """The rows of trailers, by exchange (its last message) and number; `Journal.trailers`."""
 
     def __init__(self, writer: Writer, files: AttachmentFiles) -> None:
-        """`writer` is the journal's, `files` are beside it."""
+        """`writer` and `files` are the journal's."""
         super().__init__(writer)
         self._files = files
         self._unnamed: set[str] = set()
-        """Files whose rows are still to be written."""
+        """Files whose rows are not written yet."""
 
-    def keep(self, exchange_id: int, postscripts: Mapping[int, Trailer]) -> None:
-        """Write down all that is to follow the pages, in one transaction, instead of what was to before."""
+    def keep(self, exchange_id: int, trailers: Mapping[int, Trailer]) -> None:
+        """Write down the trailers of an exchange, by number, in place of earlier ones."""
         left, files = MOST_BYTES, []
-        for number, postscript in postscripts.items():
-            for file in postscript.files:
+        for number, trailer in trailers.items():
+            for file in trailer.files:
                 size, stored = self._store(file, left)
                 left -= size
                 files.append((exchange_id, number, file.name, stored, size))
-        rows = [(exchange_id, number, each.content, each.mention) for number, each in postscripts.items()]
+        rows = [(exchange_id, number, each.content, each.mention) for number, each in trailers.items()]
         names = {stored for *_, stored, _ in files if stored is not None}
         self._unnamed |= names
         try:
@@ -98,7 +98,7 @@ class Trailers(Rows):
             raise
 
     def _store(self, file: Enclosure, most: int) -> tuple[int, str | None]:
-        """Keep the bytes of a file beside the journal. Of one for which there is no room only the name is kept."""
+        """Store a file next to the journal; return its size and stored name, or 0 and None if it has no room."""
         try:
             data = file.read()
             return (len(data), self._files.write(data)) if len(data) <= most else (0, None)
@@ -117,7 +117,7 @@ class Trailers(Rows):
         self._unnamed -= {stored for *_, stored, _ in files}
 
     def of(self, exchange_id: int) -> dict[int, Trailer]:
-        """Return what was to follow the pages of an exchange."""
+        """Return the trailers of an exchange, by number."""
         query = "SELECT number, content, mention FROM postscripts WHERE exchange_id = ? ORDER BY number"
         return {
             number: Trailer(content, self._files_of(exchange_id, number), mention)
@@ -132,10 +132,10 @@ class Trailers(Rows):
         )
 
     def drop(self, exchange_id: int) -> None:
-        """Let go of what was kept; part of a transaction of the journal's. Its files become `unneeded`."""
+        """Delete an exchange's trailers as part of another transaction. Their files become `unneeded`."""
         self._db.execute("DELETE FROM postscripts WHERE exchange_id = ?", (exchange_id,))
 
     def unneeded(self) -> set[str]:
-        """Return the files that no row names, nor one that is owed to the journal."""
+        """Return the files that no row names, neither a written nor an owed one."""
         named = {stored for (stored,) in self._db.execute("SELECT stored FROM files")}
         return self._files.names() - named - self._unnamed

@@ -1,8 +1,8 @@
-"""Writes the journal in short transactions, and repeats what a full disk refused as soon as there is room.
+"""Writes the journal in short transactions, and repeats writes that a full disk refused.
 
-A write that must come before its effect (a message is accepted, a prompt is sent, a page is posted) fails where it
-cannot be made, and with it what it was for. One whose effect has come already must not fail: it is kept in memory, and
-made before any later one. A crash meanwhile leaves an earlier state, from which a restart finds its way.
+A write that must come before its effect (a message is accepted, a prompt is sent, a page is posted) raises when it
+cannot be made, and its effect does not happen. A write whose effect has happened already must not fail: it is kept in
+memory, and made before any later one. A crash before that leaves an earlier state, from which a restart recovers.
 """
 
 import sqlite3
@@ -20,33 +20,33 @@ from .database import JournalError
 __all__ = ["JournalUnwritable", "Rows", "Writer", "retried"]
 
 GONE = "its file was moved or deleted; put it back, or start Threadline anew"
-"""What keeps it from being written where that is no error of SQLite's."""
+"""The reason when the file is no longer at its path, which SQLite does not notice."""
 
 log = structlog.stdlib.get_logger("pool")
 
 
 class JournalUnwritable(JournalError):
-    """The file cannot be written now: the disk is full, or fails. The text says what SQLite says."""
+    """The file cannot be written now: the disk is full, or fails. The text has SQLite's reason."""
 
 
 class Writer:
     """The transactions of one open database."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
-        """Start with no owed write."""
+        """Begin without owed writes."""
         self.db = db
         (_, _, file) = db.execute("PRAGMA database_list").fetchone()
         self.file = Path(file)
         self._inode = self.file.stat().st_ino
         self.trouble = ""
-        """Why the last transaction failed; empty where it did not."""
+        """Why the last transaction failed; empty if it succeeded."""
         self._damage = ""
         self._owed: deque[Callable[[], None]] = deque()
         self._paying = False
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Write what the block does, all of it or nothing, after what is owed. Raises `JournalUnwritable`."""
+        """Commit the block's changes together, after owed writes, or none of them. Raises `JournalUnwritable`."""
         self._pay()
         unusable = self._damage or (GONE if self._is_gone() else "")
         if unusable:
@@ -57,7 +57,7 @@ class Writer:
             yield
             self.db.execute("COMMIT")
         except BaseException as error:
-            if self.db.in_transaction:  # On some errors SQLite has rolled back by itself.
+            if self.db.in_transaction:  # SQLite has rolled back by itself on some errors.
                 self.db.execute("ROLLBACK")
             if isinstance(error, sqlite3.OperationalError):
                 self._note(str(error))
@@ -66,12 +66,12 @@ class Writer:
         self._note("")
 
     def damaged(self, how: str) -> None:
-        """Write nothing more: what stands in the file is not what was written."""
+        """Refuse all further writes: the file is damaged."""
         self._damage = f"its file is damaged: {how}"
         self._note(self._damage)
 
     def _is_gone(self) -> bool:
-        """Whether the file is not there any more: SQLite goes on writing into what nobody will find again."""
+        """Whether the file was moved or deleted; SQLite would still write into it."""
         try:
             return self.file.stat().st_ino != self._inode
         except OSError:
@@ -85,9 +85,9 @@ class Writer:
         self.trouble = trouble
 
     def retried(self, write: Callable[[], None]) -> None:
-        """Make a write now, or where that cannot be, later, in the order of the calls."""
+        """Make a write now, or if that fails, later; in the order of the calls."""
         if self._paying:
-            write()  # A part of what is owed.
+            write()  # It belongs to an owed write.
             return
         try:
             self._pay()
@@ -96,9 +96,9 @@ class Writer:
             self._owed.append(write)
 
     def retry(self) -> None:
-        """After a failure, see whether there is room again, and make what is owed."""
+        """After a failure, try to write again, and make the owed writes."""
         if self.trouble:
-            # Also where nothing is owed: by a write that takes room.
+            # Without owed writes too, by a write that needs room.
             with suppress(JournalUnwritable), self.transaction():
                 self.db.execute("INSERT OR REPLACE INTO facts VALUES ('written', datetime())")
 
@@ -112,7 +112,7 @@ class Writer:
                     self._owed[0]()
                 except JournalUnwritable:
                     raise
-                except Exception:  # whoever asked for it has gone on; the others must not wait for ever
+                except Exception:  # its caller has returned; the other owed writes must not wait forever
                     log.exception("what was owed to the journal could not be written")
                 self._owed.popleft()
         finally:

@@ -167,7 +167,7 @@ class RunningPool:
         agent = await self.factory.agent(1)
         return exchange, agent, await agent.expect("session/prompt")
 
-    def talk(self, thread_id: int) -> Conversation:
+    def conversation(self, thread_id: int) -> Conversation:
         """The conversation of a thread that is not asleep."""
         conversation = self.pool.conversation(thread_id)
         assert conversation is not None

@@ -92,7 +92,7 @@ async def test_the_ceiling_cancels_a_turn_and_says_so(tmp_path: Path) -> None:
         began = now()
         await agent.expect("session/cancel")
         assert now() - began == pytest.approx(900, abs=LOOK)
-        assert it.talk(1).cancel(A_PERSON) == CancelResult(stopped=True, held=0)
+        assert it.conversation(1).cancel(A_PERSON) == CancelResult(stopped=True, held=0)
         await elapse(5)
         agent.end_turn(prompt, "cancelled")
         assert await exchange.end() == TimedOut("cancelled")
@@ -125,9 +125,9 @@ async def test_a_turn_that_ends_at_its_ceiling_by_itself_has_ended_by_itself(tmp
         looks: list[bool] = []
 
         def look() -> None:
-            talk = it.talk(1)
-            looks.append(talk.running is not None and talk.running.turn.ended)
-            talk.tick()
+            conversation = it.conversation(1)
+            looks.append(conversation.running is not None and conversation.running.turn.ended)
+            conversation.tick()
 
         def end() -> None:
             agent.end_turn(prompt)
@@ -259,7 +259,7 @@ async def test_each_question_has_its_own_time(tmp_path: Path) -> None:
         exchange, agent, _ = await it.prompted(10)
         first = agent.ask(SESSION)
         await exchange.until("Question")
-        running = it.talk(1).running
+        running = it.conversation(1).running
         assert running is not None
         assert running.asked_since == now()
         await elapse(600)
@@ -283,9 +283,9 @@ async def test_making_way_ends_every_open_question(tmp_path: Path) -> None:
         asked = [agent.ask(SESSION), agent.ask(SESSION)]
         await quiet()
         began = now()
-        it.talk(1).preempt()
+        it.conversation(1).preempt()
         for request_id in asked:
             assert (await agent.answer_to(request_id))["result"]["outcome"]["optionId"] == "no"
         assert now() == began
-        assert it.talk(1).asked_since is None
+        assert it.conversation(1).asked_since is None
         assert exchange.told[-2:] == ["unanswered 0 OTHERS", "unanswered 1 OTHERS"]

@@ -14,9 +14,10 @@ from acp.agent import CLOSE_SECONDS
 from acp.connection import LAST_WORDS_SECONDS
 from acp.schema import ImageBlock, PromptCapabilities
 from acp.turn import CANCEL_SECONDS
-from pool.conversation import FAILED_STARTS, SLICE
+from pool.conversation import FAILED_STARTS
 from pool.conversation_context import CancelResult, ConversationState
 from pool.exchange import Cancelled, Completed, Dropped, ExchangeFailed, ExchangeRefused, Failed, ShutDown
+from pool.inbox import SLICE
 from pool.journal.journal import MessageState as Row
 from pool.session_setup import MODE
 from tests.pool.disk import LARGE, no_room
@@ -36,25 +37,25 @@ async def test_a_message_goes_from_sleep_to_work_and_back_to_idle(tmp_path: Path
     """Every state on the way of one message, as the status line has it, and all that the exchange is told."""
     async with running_pool(tmp_path, every(manual={"session/new"})) as it:
         exchange = it.say(1, 10)
-        talk = it.talk(1)
-        assert repr(talk) == "<1 asleep, 1 waiting>"
+        conversation = it.conversation(1)
+        assert repr(conversation) == "<1 asleep, 1 waiting>"
         agent = await it.factory.agent(1)
         request = await agent.expect("session/new")
-        assert repr(talk) == "<1 starting>"
+        assert repr(conversation) == "<1 starting>"
         agent.reply(request, {"sessionId": "s", "modes": MODES})
         prompt = await agent.expect("session/prompt")
-        assert repr(talk) == "<1 working>"
+        assert repr(conversation) == "<1 working>"
         assert it.row(10) is Row.PROMPTED
         it.say(1, 11)
-        assert repr(talk) == "<1 working, 1 waiting>"
-        assert talk.waiting == 1
-        talk.drop()
+        assert repr(conversation) == "<1 working, 1 waiting>"
+        assert conversation.waiting == 1
+        conversation.drop()
         agent.text("s", "good ")
         agent.text("s", "morning")
         agent.end_turn(prompt)
         assert await exchange.end() == Completed("end_turn")
         await quiet()
-        assert repr(talk) == "<1 idle>"
+        assert repr(conversation) == "<1 idle>"
         assert exchange.told == ["starting", "waiting 0", "blocks", "prompted", "good ", "morning", "ended"]
         assert it.row(10) is Row.FINISHED
         assert it.journal.messages.pages(10) == ["good morning"]
@@ -65,7 +66,7 @@ async def test_an_idle_thread_hands_a_message_over_without_a_wait(tmp_path: Path
     async with running_pool(tmp_path, obedient=True) as it:
         await it.answered(1, 10)
         await quiet()
-        assert it.talk(1).lease.state is ConversationState.IDLE
+        assert it.conversation(1).lease.state is ConversationState.IDLE
         now = asyncio.get_running_loop().time()
         await it.answered(1, 11)
         assert asyncio.get_running_loop().time() == now
@@ -114,9 +115,9 @@ async def test_an_exchange_of_several_messages_moves_all_its_rows(tmp_path: Path
         dropped = it.say(1, 12, Recorder(12, 13))
         prompt = await (await it.factory.agent(1)).expect("session/prompt")
         assert [it.row(10), it.row(11)] == [Row.PROMPTED, Row.PROMPTED]
-        assert it.talk(1).cancel(A_PERSON).held == 1
+        assert it.conversation(1).cancel(A_PERSON).held == 1
         assert [it.row(12), it.row(13)] == [Row.HELD, Row.HELD]
-        it.talk(1).drop()
+        it.conversation(1).drop()
         assert [it.row(12), it.row(13)] == [Row.CLOSED, Row.CLOSED]
         assert dropped.ending == Dropped()
         it.factory.agents[0].end_turn(prompt, "cancelled")
@@ -132,7 +133,7 @@ async def test_an_idle_agent_goes_to_sleep_and_the_next_message_loads_its_sessio
     async with running_pool(tmp_path, idle_seconds=AN_HOUR, obedient=True) as it:
         await it.answered(1, 10)
         await elapse(AN_HOUR - 1)
-        assert it.talk(1).lease.state is ConversationState.IDLE
+        assert it.conversation(1).lease.state is ConversationState.IDLE
         await elapse(2)
         assert it.pool.conversation(1) is None
         assert it.factory.alive == 0
@@ -148,15 +149,15 @@ async def test_a_message_while_the_agent_stops_waits_for_the_stop_and_then_wakes
     async with running_pool(tmp_path, only(1, stops=stops), slots=1, idle_seconds=60, obedient=True) as it:
         await it.answered(1, 10)
         await elapse(61)
-        talk = it.talk(1)
-        assert repr(talk) == "<1 stopping>"
+        conversation = it.conversation(1)
+        assert repr(conversation) == "<1 stopping>"
         exchange = it.say(1, 11)
         await quiet()
-        assert repr(talk) == "<1 stopping, 1 waiting>"
+        assert repr(conversation) == "<1 stopping, 1 waiting>"
         assert len(it.factory.agents) == 1
         stops.set()
         assert await exchange.end() == Completed("end_turn")
-        assert it.talk(1) is talk
+        assert it.conversation(1) is conversation
         assert it.factory.most == 1
 
 
@@ -167,7 +168,7 @@ async def test_a_message_in_the_same_step_as_the_end_of_the_idle_time_keeps_the_
         await quiet()
         loop = asyncio.get_running_loop()
         exchange = Recorder(11)
-        loop.call_at(it.talk(1).lease.idle_since + 60, lambda: it.say(1, 11, exchange))
+        loop.call_at(it.conversation(1).lease.idle_since + 60, lambda: it.say(1, 11, exchange))
         await exchange.end()
         assert len(it.factory.agents) == 1
 
@@ -177,7 +178,7 @@ async def test_an_agent_that_cannot_load_sleeps_only_after_its_idle_time_and_the
     async with running_pool(tmp_path, every(capabilities={}), slots=1, idle_seconds=60, obedient=True) as it:
         await it.answered(1, 10)
         await quiet()
-        assert not it.talk(1).lease.evictable
+        assert not it.conversation(1).lease.evictable
         newcomer = it.say(2, 20)
         await elapse(59)
         assert newcomer.told == ["starting", "waiting 1"]
@@ -260,12 +261,12 @@ async def test_a_cancel_while_a_dead_agent_is_replaced_holds_the_message(tmp_pat
         it.factory.agents[0].die(1)
         fetched.set()
         await quiet()
-        assert it.talk(1).cancel(A_PERSON) == CancelResult(stopped=False, held=1)
+        assert it.conversation(1).cancel(A_PERSON) == CancelResult(stopped=False, held=1)
         stops.set()
         await quiet()
-        assert repr(it.talk(1)) == "<1 asleep, 1 held>"
+        assert repr(it.conversation(1)) == "<1 asleep, 1 held>"
         assert len(it.factory.agents) == 1
-        it.talk(1).resume()
+        it.conversation(1).resume()
         assert await exchange.end() == Completed("end_turn")
 
 
@@ -282,7 +283,7 @@ async def test_a_cancel_while_a_dead_agents_last_words_are_waited_for_is_the_end
         await quiet()
         assert it.row(10) is Row.PROMPTED
         with capture_logs() as logs:
-            assert it.talk(1).cancel(A_PERSON) == CancelResult(stopped=True, held=0)
+            assert it.conversation(1).cancel(A_PERSON) == CancelResult(stopped=True, held=0)
             await elapse(LAST_WORDS_SECONDS)
             await quiet()
         assert exchange.ending == Cancelled(A_PERSON)
@@ -392,7 +393,7 @@ async def test_what_waits_for_a_verdict_is_cancelled_at_once(tmp_path: Path) -> 
         it.say(1, 10, asked)
         await asked.until("starting")
         await quiet()
-        assert it.talk(1).cancel(A_PERSON) == CancelResult(stopped=True, held=0)
+        assert it.conversation(1).cancel(A_PERSON) == CancelResult(stopped=True, held=0)
         assert asked.ending == Cancelled(A_PERSON)
         assert (await it.answered(1, 11)).ending == Completed("end_turn")
 
@@ -406,7 +407,7 @@ async def test_an_agent_is_not_let_go_for_others_while_a_verdict_is_waited_for(t
         it.say(1, 11, asked)
         other = it.say(2, 20)
         await quiet()
-        assert repr(it.talk(1)) == "<1 starting>"
+        assert repr(it.conversation(1)) == "<1 starting>"
         assert len(it.factory.agents) == 1
         asked.asked.set()
         assert await asked.end() == Completed("end_turn")
@@ -422,13 +423,13 @@ async def test_a_cancel_ends_the_running_turn_and_holds_what_waits(tmp_path: Pat
         exchange = it.say(1, 10, text="hang")
         held = [it.say(1, number, text=f"message {number}") for number in (11, 12)]
         await exchange.until("prompted")
-        assert it.talk(1).cancel(A_PERSON) == CancelResult(stopped=True, held=2)
+        assert it.conversation(1).cancel(A_PERSON) == CancelResult(stopped=True, held=2)
         assert await exchange.end() == Cancelled(A_PERSON, "cancelled")
         await quiet()
-        assert repr(it.talk(1)) == "<1 idle, 2 held>"
+        assert repr(it.conversation(1)) == "<1 idle, 2 held>"
         assert [it.row(11), it.row(12)] == [Row.HELD, Row.HELD]
         assert all(recorder.told == [] for recorder in held)
-        it.talk(1).resume()
+        it.conversation(1).resume()
         assert it.row(12) is Row.RECEIVED
         for recorder in held:
             assert await recorder.end() == Completed("end_turn")
@@ -442,7 +443,7 @@ async def test_the_next_message_lets_what_is_held_go_first(tmp_path: Path) -> No
         it.say(1, 11, text="held")
         agent = await it.factory.agent(1)
         prompt = await agent.expect("session/prompt")
-        it.talk(1).cancel(A_PERSON)
+        it.conversation(1).cancel(A_PERSON)
         agent.end_turn(prompt, "cancelled")
         await exchange.end()
         it.say(1, 12, text="new")
@@ -462,11 +463,11 @@ async def test_very_many_are_closed_a_few_at_a_time(tmp_path: Path, way: str, re
         broken = Recorder(2, breaks=RuntimeError("broken"))
         it.say(1, 2, broken)
         held = [it.say(1, message_id) for message_id in range(3, 3 + 3 * SLICE)]
-        it.talk(1).cancel(A_PERSON)
+        it.conversation(1).cancel(A_PERSON)
         await first.end()
         with pytest.raises(RuntimeError, match="broken"):
-            getattr(it.talk(1), way)()
-        assert (it.talk(1).waiting, it.row(2)) == (0, "closed")
+            getattr(it.conversation(1), way)()
+        assert (it.conversation(1).waiting, it.row(2)) == (0, "closed")
         assert not any(each.endings for each in held)
         await step()
         assert sum(bool(each.endings) for each in held) == SLICE
@@ -483,9 +484,9 @@ async def test_what_is_being_closed_is_closed_before_the_end(tmp_path: Path) -> 
         first = it.say(1, 1, text="hang")
         await first.until("prompted")
         held = [it.say(1, message_id) for message_id in range(2, 2 + 20 * SLICE)]
-        it.talk(1).cancel(A_PERSON)
+        it.conversation(1).cancel(A_PERSON)
         await first.end()
-        it.talk(1).drop()
+        it.conversation(1).drop()
         await it.pool.__aexit__()
         assert [each.endings for each in held] == [[Dropped()]] * len(held)
         assert {it.row(message_id) for message_id in range(2, 2 + len(held))} == {"closed"}
@@ -497,7 +498,7 @@ async def test_an_agent_that_goes_while_much_is_being_closed_leaves_it_to_its_th
         held = [it.receive(1, Recorder(message_id)) for message_id in range(1, 1 + 20 * SLICE)]
         it.pool.restore(1, held, held=True)
         await quiet()
-        it.talk(1).drop()
+        it.conversation(1).drop()
         await step()
         assert it.pool.conversation(1) is not None
         await quiet()
@@ -511,13 +512,13 @@ async def test_dropping_what_is_held_closes_it(tmp_path: Path) -> None:
         exchange = it.say(1, 10, text="hang")
         held = [it.say(1, 11), it.say(1, 12)]
         await exchange.until("prompted")
-        it.talk(1).cancel(A_PERSON)
+        it.conversation(1).cancel(A_PERSON)
         await exchange.end()
-        assert it.talk(1).drop() == 2
+        assert it.conversation(1).drop() == 2
         assert [recorder.ending for recorder in held] == [Dropped(), Dropped()]
         assert [it.row(11), it.row(12)] == [Row.CLOSED, Row.CLOSED]
-        assert it.talk(1).drop() == 0
-        assert repr(it.talk(1)) == "<1 idle>"
+        assert it.conversation(1).drop() == 0
+        assert repr(it.conversation(1)) == "<1 idle>"
         await it.answered(1, 13)
 
 
@@ -525,12 +526,12 @@ async def test_a_second_cancel_changes_nothing(tmp_path: Path) -> None:
     """One session/cancel is sent, and who was first has stopped it."""
     async with running_pool(tmp_path) as it:
         exchange, agent, prompt = await it.prompted(10)
-        assert it.talk(1).cancel(A_PERSON) == CancelResult(stopped=True, held=0)
-        assert it.talk(1).cancel(43) == CancelResult(stopped=True, held=0)
+        assert it.conversation(1).cancel(A_PERSON) == CancelResult(stopped=True, held=0)
+        assert it.conversation(1).cancel(43) == CancelResult(stopped=True, held=0)
         agent.end_turn(prompt, "cancelled")
         assert await exchange.end() == Cancelled(A_PERSON, "cancelled")
         assert agent.methods().count("session/cancel") == 1
-        assert it.talk(1).cancel(A_PERSON) == CancelResult(stopped=False, held=0)
+        assert it.conversation(1).cancel(A_PERSON) == CancelResult(stopped=False, held=0)
 
 
 async def test_a_cancel_at_the_moment_of_the_response_stops_nothing(tmp_path: Path) -> None:
@@ -543,8 +544,8 @@ async def test_a_cancel_at_the_moment_of_the_response_stops_nothing(tmp_path: Pa
         done: list[tuple[bool, CancelResult]] = []
 
         def cancel() -> None:
-            running = it.talk(1).running
-            done.append((running is not None and running.turn.ended, it.talk(1).cancel(A_PERSON)))
+            running = it.conversation(1).running
+            done.append((running is not None and running.turn.ended, it.conversation(1).cancel(A_PERSON)))
 
         agent.end_turn(prompt)
         # After the response is dispatched, before the conversation's task wakes up.
@@ -552,7 +553,7 @@ async def test_a_cancel_at_the_moment_of_the_response_stops_nothing(tmp_path: Pa
         assert await exchange.end() == Completed("end_turn")
         assert done == [(True, CancelResult(stopped=False, held=1))]
         await quiet()
-        assert repr(it.talk(1)) == "<1 idle, 1 held>"
+        assert repr(it.conversation(1)) == "<1 idle, 1 held>"
         assert "session/cancel" not in agent.methods()
 
 
@@ -560,7 +561,7 @@ async def test_a_cancel_right_after_a_turn_has_nothing_to_stop(tmp_path: Path) -
     """In the step in which the exchange ends the thread is free already."""
     async with running_pool(tmp_path, obedient=True) as it:
         await it.answered(1, 10)
-        assert it.talk(1).cancel(A_PERSON) == CancelResult(stopped=False, held=0)
+        assert it.conversation(1).cancel(A_PERSON) == CancelResult(stopped=False, held=0)
 
 
 async def test_an_agent_deaf_to_a_cancel_loses_its_connection_and_the_thread_goes_on(tmp_path: Path) -> None:
@@ -569,7 +570,7 @@ async def test_an_agent_deaf_to_a_cancel_loses_its_connection_and_the_thread_goe
         exchange = it.say(1, 10)
         await exchange.until("prompted")
         began = asyncio.get_running_loop().time()
-        it.talk(1).cancel(A_PERSON)
+        it.conversation(1).cancel(A_PERSON)
         ending = await exchange.end()
         assert asyncio.get_running_loop().time() - began == pytest.approx(CANCEL_SECONDS)
         assert isinstance(ending, Failed)
@@ -589,18 +590,18 @@ async def test_a_cancel_in_line_takes_the_message_out_of_the_line(tmp_path: Path
         await busy.until("prompted")
         exchange, behind, other = it.say(2, 20), it.say(2, 21), it.say(3, 30)
         await other.until("waiting 2")
-        assert repr(it.talk(2)) == "<2 in line, 1 waiting>"
-        assert it.talk(2).cancel(A_PERSON) == CancelResult(stopped=True, held=1)
+        assert repr(it.conversation(2)) == "<2 in line, 1 waiting>"
+        assert it.conversation(2).cancel(A_PERSON) == CancelResult(stopped=True, held=1)
         assert exchange.ending == Cancelled(A_PERSON)
         assert it.row(20) is Row.CLOSED
         await quiet()
-        assert repr(it.talk(2)) == "<2 asleep, 1 held>"
+        assert repr(it.conversation(2)) == "<2 asleep, 1 held>"
         assert other.told == ["starting", "waiting 2", "waiting 1"]
         assert behind.told == []
-        it.talk(1).cancel(A_PERSON)
+        it.conversation(1).cancel(A_PERSON)
         await other.end()
         assert it.journal.threads.session_id(2) is None
-        it.talk(2).resume()
+        it.conversation(2).resume()
         assert await behind.end() == Completed("end_turn")
 
 
@@ -613,15 +614,16 @@ async def test_a_cancel_in_the_step_in_which_a_slot_is_granted_gives_it_on(tmp_p
 
         def moved() -> None:
             told()
-            if slots.line == (it.talk(3).lease,):  # The other has just been granted the slot; its task has not run yet.
-                done.append(it.talk(2).cancel(A_PERSON))
+            # Thread 2 has just been granted the slot; its task has not run yet.
+            if slots.line == (it.conversation(3).lease,):
+                done.append(it.conversation(2).cancel(A_PERSON))
 
         busy = it.say(1, 10, text="hang")
         await busy.until("prompted")
         cancelled, next_one = it.say(2, 20), it.say(3, 30)
         await next_one.until("waiting 2")
         slots._on_line_moved = moved
-        it.talk(1).cancel(A_PERSON)
+        it.conversation(1).cancel(A_PERSON)
         assert await next_one.end() == Completed("end_turn")
         assert done == [CancelResult(stopped=True, held=0)]
         assert cancelled.told == ["starting", "waiting 1", "ended"]
@@ -635,12 +637,12 @@ async def test_a_cancel_while_the_agent_starts_sends_nothing(tmp_path: Path) -> 
         exchange = it.say(1, 10)
         agent = await it.factory.agent(1)
         request = await agent.expect("session/new")
-        assert it.talk(1).cancel(A_PERSON) == CancelResult(stopped=True, held=0)
+        assert it.conversation(1).cancel(A_PERSON) == CancelResult(stopped=True, held=0)
         assert exchange.ending == Cancelled(A_PERSON)
         assert it.row(10) is Row.CLOSED
         agent.reply(request, {"sessionId": "s", "modes": MODES})
         await quiet()
-        assert repr(it.talk(1)) == "<1 idle>"
+        assert repr(it.conversation(1)) == "<1 idle>"
         assert "session/prompt" not in agent.methods()
         assert exchange.told == ["starting", "waiting 0", "ended"]
         second = it.say(1, 11, text="second")
@@ -657,7 +659,7 @@ async def test_a_start_that_fails_after_a_cancel_is_told_to_nobody(tmp_path: Pat
         exchange = it.say(1, 10)
         agent = await it.factory.agent(1)
         request = await agent.expect("session/new")
-        it.talk(1).cancel(A_PERSON)
+        it.conversation(1).cancel(A_PERSON)
         agent.fail(request, -32603, "Internal error")
         await quiet()
         assert exchange.ending == Cancelled(A_PERSON)
@@ -670,7 +672,7 @@ async def test_a_cancel_while_fetching_ends_the_fetching_and_the_next_goes_on_at
         exchange = it.say(1, 10, Recorder(10, fetched=asyncio.Event()))
         await exchange.until("blocks")
         with capture_logs() as logs:
-            assert it.talk(1).cancel(A_PERSON) == CancelResult(stopped=True, held=0)
+            assert it.conversation(1).cancel(A_PERSON) == CancelResult(stopped=True, held=0)
             assert it.row(10) is Row.CLOSED
             async with asyncio.timeout(1):
                 assert (await it.answered(1, 11, "next")).text == "next"
@@ -687,7 +689,7 @@ async def test_a_cancel_that_meets_files_that_have_just_come_sends_nothing(tmp_p
         exchange = it.say(1, 10, Recorder(10, fetched=fetched))
         await exchange.until("blocks")
         fetched.set()
-        it.talk(1).cancel(A_PERSON)
+        it.conversation(1).cancel(A_PERSON)
         await quiet()
         assert exchange.ending == Cancelled(A_PERSON)
         assert "session/prompt" not in it.factory.agents[0].methods()
@@ -708,7 +710,7 @@ async def test_who_cancelled_an_earlier_turn_is_not_named_in_a_later_one(tmp_pat
     async with running_pool(tmp_path, obedient=True) as it:
         exchange = it.say(1, 10, text="hang")
         await exchange.until("prompted")
-        it.talk(1).cancel(A_PERSON)
+        it.conversation(1).cancel(A_PERSON)
         await exchange.end()
         assert (await it.answered(1, 11)).ending == Completed("end_turn")
         waiting = it.say(1, 12, Recorder(12, fetched=asyncio.Event()))
@@ -802,7 +804,7 @@ async def test_what_a_cancelled_exchange_was_not_told_is_told_to_the_next(tmp_pa
         exchange = it.say(1, 11)
         agent = await it.factory.agent(2)
         request = await agent.expect("session/load")
-        it.talk(1).cancel(A_PERSON)
+        it.conversation(1).cancel(A_PERSON)
         agent.fail(request, -32002, "Resource not found")
         await quiet()
         assert "FORGOTTEN" not in exchange.told
@@ -838,11 +840,11 @@ async def test_a_reset_ends_the_turn_and_the_next_message_gets_a_new_session(tmp
         exchange = it.say(1, 10, text="hang")
         held = it.say(1, 11)
         await exchange.until("prompted")
-        assert it.talk(1).reset(A_PERSON) == CancelResult(stopped=True, held=1)
+        assert it.conversation(1).reset(A_PERSON) == CancelResult(stopped=True, held=1)
         assert it.journal.threads.session_id(1) is None
         assert await exchange.end() == Cancelled(A_PERSON, "cancelled")
         assert it.row(11) is Row.HELD
-        it.talk(1).resume()
+        it.conversation(1).resume()
         await held.end()
         assert "FORGOTTEN" not in held.told
         assert it.journal.threads.session_id(1) == "agent1-2"
@@ -856,12 +858,12 @@ async def test_a_reset_during_a_start_forgets_the_session_that_comes(tmp_path: P
         exchange = it.say(1, 10)
         agent = await it.factory.agent(1)
         request = await agent.expect(method)
-        it.talk(1).reset(A_PERSON)
+        it.conversation(1).reset(A_PERSON)
         assert exchange.ending == Cancelled(A_PERSON)
         agent.reply(request, {"sessionId": "s-0", "modes": MODES})
         await quiet()
         assert it.journal.threads.session_id(1) is None
-        assert it.talk(1).lease.session is None
+        assert it.conversation(1).lease.session is None
         second = it.say(1, 11)
         agent.reply(await agent.expect(method), {"sessionId": "s-2", "modes": MODES})
         await second.until("prompted")
@@ -877,7 +879,7 @@ async def test_a_reset_during_a_load_forgets_the_session(tmp_path: Path) -> None
         it.say(1, 11)
         agent = await it.factory.agent(2)
         request = await agent.expect("session/load")
-        it.talk(1).reset(A_PERSON)
+        it.conversation(1).reset(A_PERSON)
         agent.reply(request, {"modes": MODES})
         exchange = await it.answered(1, 12)
         assert exchange.told == ["starting", "waiting 0", "blocks", "prompted", "hello", "ended"]
@@ -897,18 +899,18 @@ async def test_what_a_reset_forgets_the_agent_forgets_too(tmp_path: Path) -> Non
     async with running_pool(tmp_path, every(capabilities=CLOSES), obedient=True) as it:
         for number in range(1, 4):
             await it.answered(1, 10 * number)
-            it.talk(1).reset(A_PERSON)
+            it.conversation(1).reset(A_PERSON)
             await quiet()
             assert closed(it.factory.agents[0]) == [f"agent1-{each}" for each in range(1, number + 1)]
         exchange = it.say(1, 50, text="hang")
         await exchange.until("prompted")
-        it.talk(1).reset(A_PERSON)
+        it.conversation(1).reset(A_PERSON)
         await exchange.end()
         await it.answered(1, 51)
         methods = it.factory.agents[0].methods()
         assert methods.index("session/cancel") < len(methods) - 1 - methods[::-1].index("session/close")
         assert closed(it.factory.agents[0])[-1] == "agent1-4"
-        agent = it.talk(1).lease.agent
+        agent = it.conversation(1).lease.agent
         assert agent is not None
         assert [*agent._dispatch.sessions] == ["agent1-5"]
         assert len(it.factory.agents) == 1
@@ -920,7 +922,7 @@ async def test_a_session_that_comes_after_a_reset_is_closed(tmp_path: Path) -> N
         it.say(1, 10)
         agent = await it.factory.agent(1)
         request = await agent.expect("session/new")
-        it.talk(1).reset(A_PERSON)
+        it.conversation(1).reset(A_PERSON)
         agent.reply(request, {"sessionId": "s-0", "modes": MODES})
         await quiet()
         assert closed(agent) == ["s-0"]
@@ -930,7 +932,7 @@ async def test_an_agent_that_does_not_close_a_session_holds_nobody_up(tmp_path: 
     """Not for long: what comes meanwhile is answered."""
     async with running_pool(tmp_path, every(capabilities=CLOSES, manual={"session/close"}), obedient=True) as it:
         await it.answered(1, 10)
-        it.talk(1).reset(A_PERSON)
+        it.conversation(1).reset(A_PERSON)
         await it.factory.agents[0].expect("session/close")
         began = asyncio.get_running_loop().time()
         assert (await it.answered(1, 11)).ending == Completed("end_turn")
@@ -941,10 +943,10 @@ async def test_an_agent_is_let_go_also_while_it_closes_a_session(tmp_path: Path)
     """As soon as that is done."""
     async with running_pool(tmp_path, every(capabilities=CLOSES, manual={"session/close"}), obedient=True) as it:
         await it.answered(1, 10)
-        it.talk(1).reset(A_PERSON)
+        it.conversation(1).reset(A_PERSON)
         agent = it.factory.agents[0]
         request = await agent.expect("session/close")
-        it.talk(1).close(A_PERSON)
+        it.conversation(1).close(A_PERSON)
         agent.reply(request, {})
         await quiet()
         assert agent.stopped
@@ -971,9 +973,9 @@ async def test_three_failed_starts_hold_what_waits(tmp_path: Path) -> None:
                 assert str(await exchange.failure()) == "the command 'agent' was not found"
             await quiet()
             waiting = range(10 + first + FAILED_STARTS, 18)
-            assert repr(it.talk(1)) == f"<1 asleep, {len(waiting)} held>"
+            assert repr(it.conversation(1)) == f"<1 asleep, {len(waiting)} held>"
             assert {it.row(number) for number in waiting} == {Row.HELD}
-            it.talk(1).resume()
+            it.conversation(1).resume()
             assert {it.row(number) for number in waiting} == {Row.RECEIVED}
         broken = False
         for exchange in exchanges[2 * FAILED_STARTS :]:
@@ -993,7 +995,7 @@ async def test_a_start_that_succeeds_is_a_fresh_count(tmp_path: Path) -> None:
         for exchange in exchanges[:6]:
             await exchange.end()
         await quiet()
-        assert repr(it.talk(1)) == "<1 asleep, 1 held>"
+        assert repr(it.conversation(1)) == "<1 asleep, 1 held>"
 
 
 async def test_a_start_that_breaks_is_shown_and_leaves_nothing(tmp_path: Path) -> None:
@@ -1037,7 +1039,7 @@ async def test_a_cancel_while_replies_are_unfinished_sends_nothing(tmp_path: Pat
         exchange = it.say(1, 13)
         await exchange.until("waiting 0")
         await quiet()
-        it.talk(1).cancel(A_PERSON)
+        it.conversation(1).cancel(A_PERSON)
         confirmed.set()
         await quiet()
         assert exchange.ending == Cancelled(A_PERSON)
@@ -1099,7 +1101,7 @@ async def test_an_exchange_that_cannot_even_be_ended_harms_no_other(tmp_path: Pa
         assert await second.end() == Completed("end_turn")
         assert broken.endings[0] == Completed("end_turn")
         assert it.row(10) is Row.CLOSED
-        assert it.talk(2).lease.state is ConversationState.WORKING
+        assert it.conversation(2).lease.state is ConversationState.WORKING
 
 
 async def test_a_prompt_waits_until_it_can_be_written_down(tmp_path: Path) -> None:
@@ -1110,10 +1112,10 @@ async def test_a_prompt_waits_until_it_can_be_written_down(tmp_path: Path) -> No
         with no_room(it.journal):
             await elapse(5)
             assert it.row(11) is Row.RECEIVED
-            it.talk(1).cancel(7)
+            it.conversation(1).cancel(7)
             assert first.ending == Cancelled(7)
             await elapse(5)
-        it.talk(1).resume()
+        it.conversation(1).resume()
         assert await second.end() == Completed("end_turn")
         assert [it.row(message_id) for message_id in (11, 12)] == [Row.CLOSED, Row.FINISHED]
         assert sum(message.get("method") == "session/prompt" for message in it.factory.agents[0].received) == 2
@@ -1129,7 +1131,7 @@ async def test_a_turn_that_ends_while_the_disk_is_full_is_written_down_later(tmp
             assert await exchange.end() == Completed("end_turn")
             await elapse(5)
             assert it.row(10) is Row.PROMPTED
-            assert it.talk(1).lease.state is ConversationState.IDLE
+            assert it.conversation(1).lease.state is ConversationState.IDLE
         await elapse(2)
         assert it.row(10) is Row.FINISHED
         assert it.journal.messages.pages(10) == [LARGE]
@@ -1203,17 +1205,17 @@ async def test_a_conversation_without_an_agent_has_nothing_to_cut_off(tmp_path: 
         exchange = it.say(1, 10, text="hang")
         it.say(1, 11)
         await exchange.until("prompted")
-        it.talk(1).cancel(A_PERSON)
+        it.conversation(1).cancel(A_PERSON)
         await exchange.end()
         await elapse(61)
-        it.talk(1).disconnect()
+        it.conversation(1).disconnect()
         await quiet()
-        assert repr(it.talk(1)) == "<1 asleep, 1 held>"
+        assert repr(it.conversation(1)) == "<1 asleep, 1 held>"
 
 
 async def test_a_conversation_that_has_nothing_in_line_is_told_of_no_place(tmp_path: Path) -> None:
     """A place is the exchange's that waits; without one it is nobody's."""
     async with running_pool(tmp_path, obedient=True) as it:
         exchange = await it.answered(1, 10)
-        it.talk(1).placed(1, ())
+        it.conversation(1).placed(1, ())
         assert not any(re.fullmatch("waiting [1-9]", word) for word in exchange.told)

@@ -47,7 +47,7 @@ async def test_what_an_earlier_run_had_received_is_answered_first_and_in_order(t
         it.say(1, 20, text="new")
         restored(it, 10, 11, held=False)
         assert await prompts(await it.factory.agent(1), 3) == ["10", "11", "new"]
-        assert not it.talk(1).held
+        assert not it.conversation(1).held
 
 
 async def test_what_waits_behind_an_interrupted_turn_goes_on_by_itself_after_its_time(tmp_path: Path) -> None:
@@ -55,7 +55,7 @@ async def test_what_waits_behind_an_interrupted_turn_goes_on_by_itself_after_its
     async with running_pool(tmp_path, obedient=True) as it:
         exchanges = restored(it, 10, 11, held=True, seconds=TEN_MINUTES)
         await elapse(TEN_MINUTES - 1)
-        assert repr(it.talk(1)) == "<1 asleep, 2 held>"
+        assert repr(it.conversation(1)) == "<1 asleep, 2 held>"
         assert it.factory.agents == []
         assert it.row(10) is Row.RECEIVED
         for exchange in exchanges:
@@ -69,9 +69,9 @@ async def test_what_a_person_held_is_held_after_a_restart_for_as_long_as_it_take
         it.journal.messages.hold((10,), held=True)
         it.pool.restore(1, [exchange], held=True)
         await elapse(3600)
-        assert repr(it.talk(1)) == "<1 asleep, 1 held>"
+        assert repr(it.conversation(1)) == "<1 asleep, 1 held>"
         assert it.row(10) is Row.HELD
-        it.talk(1).resume()
+        it.conversation(1).resume()
         assert it.row(10) is Row.RECEIVED
         assert await exchange.end() == Completed("end_turn")
 
@@ -97,13 +97,13 @@ async def test_the_time_of_what_was_dropped_lets_nothing_go_on_that_is_held_late
     """A later cancel holds for good, whatever an earlier hold was for."""
     async with running_pool(tmp_path) as it:
         exchanges = restored(it, 10, 11, held=True, seconds=TEN_MINUTES)
-        assert it.talk(1).drop() == 2
+        assert it.conversation(1).drop() == 2
         assert [exchange.ending for exchange in exchanges] == [Dropped(), Dropped()]
         assert [it.row(10), it.row(11)] == [Row.CLOSED, Row.CLOSED]
         exchange = it.say(1, 12, text="hang")
         await exchange.until("prompted")
         it.say(1, 13)
-        it.talk(1).cancel(A_PERSON)
+        it.conversation(1).cancel(A_PERSON)
         await elapse(TEN_MINUTES + 1)
         assert it.row(13) is Row.HELD
 
@@ -112,11 +112,11 @@ async def test_a_cancel_holds_for_good_what_was_held_for_a_time(tmp_path: Path) 
     """A person has said stop; only a person lets it go on, also after the next restart (P28)."""
     async with running_pool(tmp_path, obedient=True) as it:
         (exchange,) = restored(it, 10, held=True, seconds=TEN_MINUTES)
-        assert it.talk(1).cancel(A_PERSON) == CancelResult(stopped=False, held=1)
+        assert it.conversation(1).cancel(A_PERSON) == CancelResult(stopped=False, held=1)
         assert it.row(10) is Row.HELD
         await elapse(TEN_MINUTES + 1)
-        assert repr(it.talk(1)) == "<1 asleep, 1 held>"
-        it.talk(1).resume()
+        assert repr(it.conversation(1)) == "<1 asleep, 1 held>"
+        it.conversation(1).resume()
         assert await exchange.end() == Completed("end_turn")
 
 
@@ -126,14 +126,14 @@ async def test_what_comes_behind_a_choice_waits_for_it(tmp_path: Path) -> None:
         restored(it, 10, held=True, seconds=1)
         behind = it.receive(1, Recorder(11))
         it.pool.wait(1, behind, TEN_MINUTES)
-        assert repr(it.talk(1)) == "<1 asleep, 2 held>"
+        assert repr(it.conversation(1)) == "<1 asleep, 2 held>"
         assert it.row(11) is Row.RECEIVED
         assert await behind.end() == Completed("end_turn")
         assert it.row(10) is Row.FINISHED
         alone = it.receive(2, Recorder(20))
         it.pool.wait(2, alone, TEN_MINUTES)
         await elapse(TEN_MINUTES - 1)
-        assert repr(it.talk(2)) == "<2 asleep, 1 held>"
+        assert repr(it.conversation(2)) == "<2 asleep, 1 held>"
         last = it.say(2, 21)
         assert await last.end() == Completed("end_turn")
         assert it.row(20) is Row.FINISHED
@@ -145,7 +145,7 @@ async def test_what_comes_behind_a_choice_and_what_a_person_held_waits_for_that_
         restored(it, 10, held=True, seconds=None)
         it.pool.wait(1, it.receive(1, Recorder(11)), TEN_MINUTES)
         await elapse(TEN_MINUTES + 1)
-        assert repr(it.talk(1)) == "<1 asleep, 2 held>"
+        assert repr(it.conversation(1)) == "<1 asleep, 2 held>"
         assert it.factory.agents == []
 
 
@@ -160,7 +160,7 @@ async def test_a_request_that_is_sent_again_goes_before_all_that_waits(tmp_path:
 async def test_a_request_that_goes_first_does_not_overtake_what_runs(tmp_path: Path) -> None:
     """It is the next one, and who shows what waits learns of it."""
     seen: list[int] = []
-    async with running_pool(tmp_path, on_queue=lambda talk: seen.append(talk.waiting)) as it:
+    async with running_pool(tmp_path, on_queue=lambda conversation: seen.append(conversation.waiting)) as it:
         it.say(1, 10, text="running")
         it.say(1, 11, text="waiting")
         agent = await it.factory.agent(1)
@@ -190,10 +190,10 @@ async def test_what_failed_starts_hold_is_tried_as_often_again(tmp_path: Path) -
         for number in range(10, 10 + FAILED_STARTS + 1):
             it.say(1, number)
         for number in range(1, FAILED_STARTS + 1):
-            it.talk(1).resume()  # Nothing is held: this is no new count.
+            it.conversation(1).resume()  # Nothing is held: this is no new count.
             (await it.factory.agent(number)).die(1)
             await quiet()
-        assert it.talk(1).held
+        assert it.conversation(1).held
 
 
 # ---- close
@@ -204,7 +204,7 @@ async def test_closing_an_idle_thread_stops_its_agent_and_keeps_its_session(tmp_
     async with running_pool(tmp_path, obedient=True) as it:
         await it.answered(1, 10)
         await quiet()
-        assert it.talk(1).close(A_PERSON) == CancelResult(stopped=False, held=0)
+        assert it.conversation(1).close(A_PERSON) == CancelResult(stopped=False, held=0)
         await quiet()
         assert it.pool.conversation(1) is None
         assert it.factory.alive == 0
@@ -212,7 +212,7 @@ async def test_closing_an_idle_thread_stops_its_agent_and_keeps_its_session(tmp_
         assert "FORGOTTEN" not in exchange.told
         assert it.journal.threads.session_id(1) == "agent1-1"
         await quiet()
-        assert it.talk(1).lease.state is ConversationState.IDLE
+        assert it.conversation(1).lease.state is ConversationState.IDLE
 
 
 @pytest.mark.parametrize("capabilities", [{"loadSession": True}, {}], ids=["can load", "cannot load"])
@@ -223,15 +223,15 @@ async def test_closing_a_working_thread_ends_its_turn_and_stops_its_agent(
     async with running_pool(tmp_path, every(capabilities=capabilities), obedient=True) as it:
         exchange, behind = it.say(1, 10, text="hang"), it.say(1, 11)
         await exchange.until("prompted")
-        assert it.talk(1).close(A_PERSON) == CancelResult(stopped=True, held=1)
+        assert it.conversation(1).close(A_PERSON) == CancelResult(stopped=True, held=1)
         assert await exchange.end() == Cancelled(A_PERSON, "cancelled")
         await quiet()
-        assert repr(it.talk(1)) == "<1 asleep, 1 held>"
+        assert repr(it.conversation(1)) == "<1 asleep, 1 held>"
         assert it.factory.alive == 0
-        it.talk(1).resume()
+        it.conversation(1).resume()
         assert await behind.end() == Completed("end_turn")
         await quiet()
-        assert repr(it.talk(1)) == "<1 idle>"
+        assert repr(it.conversation(1)) == "<1 idle>"
 
 
 async def test_closing_a_thread_in_line_takes_it_out_of_the_line(tmp_path: Path) -> None:
@@ -240,16 +240,16 @@ async def test_closing_a_thread_in_line_takes_it_out_of_the_line(tmp_path: Path)
         await it.say(1, 10, text="hang").until("prompted")
         exchange, behind = it.say(2, 20), it.say(2, 21)
         await exchange.until("waiting 1")
-        assert it.talk(2).close(A_PERSON) == CancelResult(stopped=True, held=1)
+        assert it.conversation(2).close(A_PERSON) == CancelResult(stopped=True, held=1)
         await quiet()
         assert exchange.ending == Cancelled(A_PERSON)
-        assert repr(it.talk(2)) == "<2 asleep, 1 held>"
+        assert repr(it.conversation(2)) == "<2 asleep, 1 held>"
         assert len(it.factory.agents) == 1
-        it.talk(1).close(A_PERSON)
-        it.talk(2).resume()
+        it.conversation(1).close(A_PERSON)
+        it.conversation(2).resume()
         assert await behind.end() == Completed("end_turn")
         await quiet()
-        assert it.talk(2).lease.state is ConversationState.IDLE
+        assert it.conversation(2).lease.state is ConversationState.IDLE
 
 
 async def test_closing_a_thread_that_starts_stops_the_agent_when_it_is_there(tmp_path: Path) -> None:
@@ -258,13 +258,13 @@ async def test_closing_a_thread_that_starts_stops_the_agent_when_it_is_there(tmp
         it.say(1, 10)
         agent = await it.factory.agent(1)
         request = await agent.expect("session/new")
-        it.talk(1).close(A_PERSON)
+        it.conversation(1).close(A_PERSON)
         agent.reply(request, {"sessionId": "s"})
         await quiet()
         assert agent.stopped
         await it.answered(1, 11)
         await quiet()
-        assert it.talk(1).lease.state is ConversationState.IDLE
+        assert it.conversation(1).lease.state is ConversationState.IDLE
 
 
 async def test_a_message_in_the_step_of_a_close_wakes_the_thread_again(tmp_path: Path) -> None:
@@ -273,14 +273,14 @@ async def test_a_message_in_the_step_of_a_close_wakes_the_thread_again(tmp_path:
     async with running_pool(tmp_path, only(1, stops=stops), slots=1, obedient=True) as it:
         await it.answered(1, 10)
         await quiet()
-        it.talk(1).close(A_PERSON)
+        it.conversation(1).close(A_PERSON)
         exchange = it.say(1, 11)
         await quiet()
-        assert repr(it.talk(1)) == "<1 stopping, 1 waiting>"
+        assert repr(it.conversation(1)) == "<1 stopping, 1 waiting>"
         stops.set()
         assert await exchange.end() == Completed("end_turn")
         await quiet()
-        assert it.talk(1).lease.state is ConversationState.IDLE
+        assert it.conversation(1).lease.state is ConversationState.IDLE
         assert it.factory.most == 1
 
 
@@ -295,7 +295,7 @@ async def test_a_conversation_that_makes_way_sleeps_after_its_turn_and_rejoins_t
         prompt = await agent.expect("session/prompt")
         other = it.say(2, 20)
         await other.until("waiting 1")
-        it.talk(1).preempt()
+        it.conversation(1).preempt()
         agent.end_turn(prompt)
         await first.end()
         agent = await it.factory.agent(2)
@@ -308,7 +308,7 @@ async def test_a_conversation_that_makes_way_sleeps_after_its_turn_and_rejoins_t
         assert "session/load" in agent.methods()
         assert await second.end() == Completed("end_turn")
         await quiet()
-        assert it.talk(1).lease.state is ConversationState.IDLE
+        assert it.conversation(1).lease.state is ConversationState.IDLE
 
 
 async def test_a_conversation_whose_session_would_be_lost_keeps_its_slot(tmp_path: Path) -> None:
@@ -318,17 +318,17 @@ async def test_a_conversation_whose_session_would_be_lost_keeps_its_slot(tmp_pat
         it.say(2, 20)
         request_id = agent.ask("agent1-1")
         await exchange.until("Question")
-        it.talk(1).preempt()
+        it.conversation(1).preempt()
         await agent.answer_to(request_id)
         await elapse(FAIR_SECONDS + 1)
         agent.end_turn(prompt)
         await exchange.end()
         await quiet()
-        assert it.talk(1).lease.state is ConversationState.IDLE
+        assert it.conversation(1).lease.state is ConversationState.IDLE
 
 
 @pytest.mark.parametrize(
-    "release", [Conversation.preempt, lambda talk: talk.close(A_PERSON)], ids=["preempted", "closed"]
+    "release", [Conversation.preempt, lambda conversation: conversation.close(A_PERSON)], ids=["preempted", "closed"]
 )
 async def test_a_thread_that_sleeps_over_what_is_held_lets_no_later_agent_go(
     tmp_path: Path, release: Callable[[Conversation], object]
@@ -336,11 +336,11 @@ async def test_a_thread_that_sleeps_over_what_is_held_lets_no_later_agent_go(
     """Asked to while there is none, it keeps the agent of its next turn."""
     async with running_pool(tmp_path, obedient=True) as it:
         (exchange,) = restored(it, 10, held=True)
-        release(it.talk(1))
-        it.talk(1).resume()
+        release(it.conversation(1))
+        it.conversation(1).resume()
         await exchange.end()
         await quiet()
-        assert it.talk(1).lease.state is ConversationState.IDLE
+        assert it.conversation(1).lease.state is ConversationState.IDLE
 
 
 # ---- taken together, sent now, taken back
@@ -356,7 +356,7 @@ async def test_what_waits_is_taken_together_where_it_belongs_together(tmp_path: 
             it.say(1, number, Recorder(number, text=str(number), joins=True))
         it.say(1, 13, text="other")
         last = it.say(1, 14, Recorder(14, text="14", joins=True))
-        assert it.talk(1).waiting == 4
+        assert it.conversation(1).waiting == 4
         agent.end_turn(prompt)
         together = await agent.expect("session/prompt")
         assert prompt_text(together) == "11+12"
@@ -377,8 +377,8 @@ async def test_what_is_sent_now_ends_the_turn_and_goes_alone_before_the_rest(tmp
         prompt = await agent.expect("session/prompt")
         for number in (11, 12, 13):
             it.say(1, number, Recorder(number, text=str(number), joins=True))
-        talk = it.talk(1)
-        talk.send_now(talk.queue[1], A_PERSON)
+        conversation = it.conversation(1)
+        conversation.send_now(conversation.queue[1], A_PERSON)
         await agent.expect("session/cancel")
         await quiet()
         assert agent.methods().count("session/prompt") == 1
@@ -395,13 +395,13 @@ async def test_what_steers_goes_before_what_waited_and_together_where_it_belongs
         prompt = await agent.expect("session/prompt")
         for number in (11, 12):
             it.say(1, number, text=str(number))
-        talk = it.talk(1)
+        conversation = it.conversation(1)
         for number in (13, 14):
             it.say(1, number, Recorder(number, text=str(number), joins=True))
-            talk.steer(talk.queue[-1], A_PERSON)
-        talk.send_now(talk.queue[3], A_PERSON)
+            conversation.steer(conversation.queue[-1], A_PERSON)
+        conversation.send_now(conversation.queue[3], A_PERSON)
         it.say(1, 15, text="15")
-        talk.steer(talk.queue[-1], A_PERSON)
+        conversation.steer(conversation.queue[-1], A_PERSON)
         agent.end_turn(prompt, "cancelled")
         assert await prompts(agent, 4) == ["12", "13+14", "15", "11"]
         assert agent.methods().count("session/cancel") == 1
@@ -411,8 +411,8 @@ async def test_what_is_sent_now_before_anything_runs_is_the_next(tmp_path: Path)
     """Held or not; nothing is cancelled, for there is nothing."""
     async with running_pool(tmp_path) as it:
         restored(it, 10, 11, held=True)
-        talk = it.talk(1)
-        talk.send_now(talk.queue[1], A_PERSON)
+        conversation = it.conversation(1)
+        conversation.send_now(conversation.queue[1], A_PERSON)
         assert await prompts(await it.factory.agent(1), 2) == ["11", "10"]
 
 
@@ -421,8 +421,8 @@ async def test_what_steers_where_nothing_runs_yet_goes_first_and_cancels_nothing
     async with running_pool(tmp_path) as it:
         for number in (10, 11):
             it.say(1, number, text=str(number))
-        talk = it.talk(1)
-        talk.steer(talk.queue[-1], A_PERSON)
+        conversation = it.conversation(1)
+        conversation.steer(conversation.queue[-1], A_PERSON)
         agent = await it.factory.agent(1)
         assert await prompts(agent, 2) == ["11", "10"]
         assert agent.methods().count("session/cancel") == 0
@@ -432,10 +432,10 @@ async def test_what_waits_can_be_taken_back(tmp_path: Path) -> None:
     """Its row says why, and the others go on; the time of those that were held ends with the last of them."""
     async with running_pool(tmp_path, obedient=True) as it:
         first, second = restored(it, 10, 11, held=True, seconds=TEN_MINUTES)
-        assert it.talk(1).find_unsent(12) is None
-        it.talk(1).withdraw(first, "deleted")
-        assert repr(it.talk(1)) == "<1 asleep, 1 held>"
-        it.talk(1).withdraw(second, "deleted")
+        assert it.conversation(1).find_unsent(12) is None
+        it.conversation(1).withdraw(first, "deleted")
+        assert repr(it.conversation(1)) == "<1 asleep, 1 held>"
+        it.conversation(1).withdraw(second, "deleted")
         assert [each.ending for each in (first, second)] == [Dropped(), Dropped()]
         assert [it.row(10), it.row(11)] == [Row.CLOSED, Row.CLOSED]
         await elapse(TEN_MINUTES + 1)
@@ -443,9 +443,9 @@ async def test_what_waits_can_be_taken_back(tmp_path: Path) -> None:
 
 
 TAKEN_BACK: dict[str, Callable[[Conversation, Recorder], object]] = {
-    "withdrawn": lambda talk, exchange: talk.withdraw(exchange, "dropped"),
-    "given away": lambda talk, exchange: talk.release(exchange),
-    "dropped": lambda talk, _: talk.drop(),
+    "withdrawn": lambda conversation, exchange: conversation.withdraw(exchange, "dropped"),
+    "given away": lambda conversation, exchange: conversation.release(exchange),
+    "dropped": lambda conversation, _: conversation.drop(),
 }
 
 
@@ -457,9 +457,9 @@ async def test_an_inbox_that_was_emptied_holds_nothing_that_comes_later(
     async with running_pool(tmp_path, obedient=True) as it:
         await it.answered(1, 9)
         (exchange,) = restored(it, 10, held=True)
-        assert it.talk(1).held
-        take_back(it.talk(1), exchange)
-        assert not it.talk(1).held
+        assert it.conversation(1).held
+        take_back(it.conversation(1), exchange)
+        assert not it.conversation(1).held
         (later,) = restored(it, 11, held=False)
         assert await later.end() == Completed("end_turn")
 
@@ -472,16 +472,16 @@ async def test_a_message_can_be_taken_back_until_the_agent_has_it(tmp_path: Path
         behind = it.say(1, 11, text="next")
         agent = await it.factory.agent(1)
         await exchange.until("blocks")
-        assert it.talk(1).current is exchange
-        assert it.talk(1).find_unsent(10) is exchange
-        assert it.talk(1).find_unsent(11) is behind
-        it.talk(1).withdraw(exchange, "deleted")
+        assert it.conversation(1).current is exchange
+        assert it.conversation(1).find_unsent(10) is exchange
+        assert it.conversation(1).find_unsent(11) is behind
+        it.conversation(1).withdraw(exchange, "deleted")
         fetched.set()
         prompt = await agent.expect("session/prompt")
         assert prompt_text(prompt) == "next"
         assert exchange.ending == TakenBack()
         assert it.row(10) is Row.CLOSED
-        assert it.talk(1).find_unsent(11) is None
+        assert it.conversation(1).find_unsent(11) is None
         agent.end_turn(prompt)
         await behind.end()
 
@@ -496,7 +496,7 @@ async def test_a_message_that_gets_no_thread_goes_on_in_another_conversation(tmp
         await exchange.until("blocks")
         for each in (waiting, exchange):
             it.journal.messages.move(each.message_ids[0], 1, "in the channel")
-            it.talk(10).release(each)
+            it.conversation(10).release(each)
             it.pool.submit(1, each)
         assert it.row(10) is Row.RECEIVED
         fetched.set()
@@ -525,9 +525,9 @@ async def test_whoever_shows_what_waits_learns_of_every_change(tmp_path: Path) -
     """Of what comes, begins, is held, goes on, is dropped."""
     seen: list[tuple[int, bool]] = []
 
-    def look(talk: Conversation) -> None:
-        if not seen or seen[-1] != (talk.waiting, talk.held):
-            seen.append((talk.waiting, talk.held))
+    def look(conversation: Conversation) -> None:
+        if not seen or seen[-1] != (conversation.waiting, conversation.held):
+            seen.append((conversation.waiting, conversation.held))
 
     async with running_pool(tmp_path, on_queue=look) as it:
         it.say(1, 10, text="running")
@@ -535,9 +535,9 @@ async def test_whoever_shows_what_waits_learns_of_every_change(tmp_path: Path) -
         prompt = await agent.expect("session/prompt")
         it.say(1, 11)
         it.say(1, 12)
-        it.talk(1).cancel(A_PERSON)
-        it.talk(1).resume()
-        it.talk(1).drop()
+        it.conversation(1).cancel(A_PERSON)
+        it.conversation(1).resume()
+        it.conversation(1).drop()
         agent.end_turn(prompt, "cancelled")
         await quiet()
         assert seen == [(1, False), (0, False), (1, False), (2, False), (2, True), (2, False), (0, False)]

@@ -125,7 +125,7 @@ class Play:
 
     def _act(self, it: RunningPool) -> None:
         thread_id = self.dice.randrange(THREADS)
-        talk = it.pool.conversation(thread_id)
+        conversation = it.pool.conversation(thread_id)
         match self.dice.choice(ACTS):
             case "say":
                 message_id = len(self.exchanges) + 1
@@ -133,14 +133,14 @@ class Play:
                 self.exchanges[message_id] = exchange
                 self.said[thread_id].append(message_id)
                 it.say(thread_id, message_id, exchange)
-            case "cancel" if talk is not None:
-                talk.cancel(A_PERSON)
-            case "resume" if talk is not None:
-                talk.resume()
-            case "drop" if talk is not None:
-                talk.drop()
-            case "reset" if talk is not None:
-                talk.reset(A_PERSON)
+            case "cancel" if conversation is not None:
+                conversation.cancel(A_PERSON)
+            case "resume" if conversation is not None:
+                conversation.resume()
+            case "drop" if conversation is not None:
+                conversation.drop()
+            case "reset" if conversation is not None:
+                conversation.reset(A_PERSON)
             case "kill" if it.factory.agents:
                 self.dice.choice(it.factory.agents).die(-9)
             case "idle death":
@@ -149,12 +149,11 @@ class Play:
 
     async def end(self, it: RunningPool) -> None:
         """Cancel what runs until nothing does: what waits behind it is held."""
-        while any(
-            talk.lease.state not in {ConversationState.IDLE, ConversationState.ASLEEP} for talk in it.pool.conversations
-        ):
-            for talk in it.pool.conversations:
-                if talk.lease.state is ConversationState.WORKING:
-                    talk.cancel(A_PERSON)
+        at_rest = {ConversationState.IDLE, ConversationState.ASLEEP}
+        while any(each.lease.state not in at_rest for each in it.pool.conversations):
+            for conversation in it.pool.conversations:
+                if conversation.lease.state is ConversationState.WORKING:
+                    conversation.cancel(A_PERSON)
             await elapse(5)
 
     def check(self, it: RunningPool) -> None:
@@ -182,7 +181,7 @@ async def test_every_message_ends_or_is_held_whatever_happens(tmp_path: Path, se
         assert set(rows.values()) <= {Row.FINISHED, Row.CLOSED, Row.HELD}
         for message_id, row in rows.items():
             assert bool(play.exchanges[message_id].endings) is (row is not Row.HELD)
-        waiting = sum(talk.waiting for talk in it.pool.conversations)
+        waiting = sum(conversation.waiting for conversation in it.pool.conversations)
         assert waiting == sum(row is Row.HELD for row in rows.values())
     assert len(it.factory.agents) > SLOTS
 

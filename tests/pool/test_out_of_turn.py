@@ -44,10 +44,10 @@ async def test_what_is_asked_between_turns_is_asked_in_the_name_of_the_last_exch
         agent = await it.factory.agent(1)
         agent.end_turn(await agent.expect("session/prompt"))
         await first.end()
-        assert it.talk(1).asked_since is None
+        assert it.conversation(1).asked_since is None
         elicit(agent, 0)
         await first.until("out-of-turn Elicitation")
-        assert it.talk(1).asked_since is not None
+        assert it.conversation(1).asked_since is not None
         second = it.say(1, 11)
         agent.end_turn(await agent.expect("session/prompt"))
         await second.end()
@@ -57,13 +57,13 @@ async def test_what_is_asked_between_turns_is_asked_in_the_name_of_the_last_exch
         assert first.questions is not None
         assert first.questions.answer(1, Accept({"name": "Ann"}))
         assert [await action(agent, number) for number in (0, 1)] == ["cancel", "accept"]
-        assert it.talk(1).asked_since is None
+        assert it.conversation(1).asked_since is None
         elicit(agent, 2)
         await second.until("out-of-turn Elicitation")
         agent.notify("elicitation/complete", {"elicitationId": "e"})
         await second.until("out-of-turn ElicitationCompleted")
         assert out_of_turn(first) == ["out-of-turn Elicitation", "out-of-turn Elicitation", "out-of-turn Withdrawn"]
-        it.talk(1).close(7)
+        it.conversation(1).close(7)
         await second.until("out-of-turn Withdrawn")
 
 
@@ -79,7 +79,7 @@ async def test_it_is_reminded_of_and_ended_like_a_question_of_a_turn(tmp_path: P
         assert await action(agent, 0) == "cancel"
         elicit(agent, 1, requestId=asked["id"])
         await quiet()
-        it.talk(1).preempt()
+        it.conversation(1).preempt()
         assert await action(agent, 1) == "cancel"
         assert [word.rsplit(" ", 1)[0] if "remind" in word else word for word in out_of_turn(exchange)] == [
             *("out-of-turn Elicitation", "remind 0", "unanswered 0 TIME"),
@@ -98,11 +98,11 @@ async def test_a_person_who_cancels_the_start_ends_what_was_asked_for_it(tmp_pat
         asked = await agent.expect("session/new")
         elicit(agent, 0, requestId=asked["id"])
         await exchange.until("out-of-turn Elicitation")
-        assert it.talk(1).cancel(7).stopped
+        assert it.conversation(1).cancel(7).stopped
         assert await action(agent, 0) == "cancel"
         assert await exchange.end() == Cancelled(7)
         await exchange.until("out-of-turn Withdrawn")
-        assert it.talk(1).asked_since is None
+        assert it.conversation(1).asked_since is None
 
 
 async def test_an_exchange_that_cannot_ask_harms_no_reader(tmp_path: Path) -> None:

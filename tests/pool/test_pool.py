@@ -31,7 +31,7 @@ async def test_a_hung_turn_delays_no_other_thread(tmp_path: Path) -> None:
         await it.answered(2, 21)
         await it.answered(3, 30)
         assert asyncio.get_running_loop().time() == now
-        assert it.talk(1).lease.state is ConversationState.WORKING
+        assert it.conversation(1).lease.state is ConversationState.WORKING
         assert hung.told[-1] == "prompted"
 
 
@@ -44,7 +44,7 @@ async def test_two_messages_to_a_hung_thread_delay_no_other(tmp_path: Path) -> N
         it.say(1, 12)
         await it.answered(2, 20)
         await it.answered(2, 21)
-        assert repr(it.talk(1)) == "<1 working, 2 waiting>"
+        assert repr(it.conversation(1)) == "<1 working, 2 waiting>"
 
 
 async def test_a_start_that_hangs_delays_no_other_thread(tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ async def test_a_start_that_hangs_delays_no_other_thread(tmp_path: Path) -> None
         slow = it.say(1, 10)
         await it.factory.agent(1)
         await it.answered(2, 20)
-        assert it.talk(1).lease.state is ConversationState.STARTING
+        assert it.conversation(1).lease.state is ConversationState.STARTING
         assert isinstance(await slow.end(), Failed)
         assert (await it.answered(1, 11)).ending == Completed("end_turn")
 
@@ -64,11 +64,11 @@ async def test_an_agent_that_will_not_stop_delays_no_other_thread(tmp_path: Path
     async with running_pool(tmp_path, only(1, stops=stops), slots=2, idle_seconds=60, obedient=True) as it:
         await it.answered(1, 10)
         await elapse(61)
-        assert it.talk(1).lease.state is ConversationState.STOPPING
+        assert it.conversation(1).lease.state is ConversationState.STOPPING
         await it.answered(2, 20)
         await it.answered(3, 30)
         assert it.factory.most == 2
-        assert it.talk(1).lease.state is ConversationState.STOPPING
+        assert it.conversation(1).lease.state is ConversationState.STOPPING
         stops.set()
 
 
@@ -116,7 +116,7 @@ async def test_the_longest_idle_conversation_makes_room(tmp_path: Path) -> None:
         assert newcomer.told[:3] == ["starting", "waiting 1", "waiting 0"]
         await quiet()
         assert it.pool.conversation(2) is None
-        assert {talk.thread_id for talk in it.pool.conversations} == {1, 3}
+        assert {conversation.thread_id for conversation in it.pool.conversations} == {1, 3}
         assert it.journal.threads.session_id(2) == "agent2-1"
         await it.answered(2, 21)
         assert "session/load" in it.factory.agents[-1].methods()
@@ -143,10 +143,10 @@ async def test_a_conversation_with_something_in_its_inbox_is_not_evicted(tmp_pat
     async with running_pool(tmp_path, slots=1, obedient=True) as it:
         await it.answered(1, 10)
         await quiet()
-        assert it.talk(1).lease.evictable
+        assert it.conversation(1).lease.evictable
         exchange = it.say(1, 11)
-        assert repr(it.talk(1)) == "<1 idle, 1 waiting>"
-        assert not it.talk(1).lease.evictable
+        assert repr(it.conversation(1)) == "<1 idle, 1 waiting>"
+        assert not it.conversation(1).lease.evictable
         newcomer = it.say(2, 20)
         await exchange.end()
         await newcomer.end()
@@ -159,11 +159,11 @@ async def test_a_conversation_whose_prompt_is_in_flight_is_not_evicted(tmp_path:
     async with running_pool(tmp_path, obedient=True) as it:
         await it.answered(1, 10)
         await quiet()
-        agent = it.talk(1).lease.agent
+        agent = it.conversation(1).lease.agent
         assert agent is not None
         async with agent.connection.lock:
-            assert not it.talk(1).lease.evictable
-        assert it.talk(1).lease.evictable
+            assert not it.conversation(1).lease.evictable
+        assert it.conversation(1).lease.evictable
 
 
 async def test_a_conversation_whose_inbox_is_held_makes_room(tmp_path: Path) -> None:
@@ -171,14 +171,14 @@ async def test_a_conversation_whose_inbox_is_held_makes_room(tmp_path: Path) -> 
     async with running_pool(tmp_path, slots=1, obedient=True) as it:
         exchange, held = it.say(1, 10, text="hang"), it.say(1, 11)
         await exchange.until("prompted")
-        it.talk(1).cancel(A_PERSON)
+        it.conversation(1).cancel(A_PERSON)
         await exchange.end()
         now = asyncio.get_running_loop().time()
         await it.answered(2, 20)
         assert asyncio.get_running_loop().time() == now
-        assert repr(it.talk(1)) == "<1 asleep, 1 held>"
+        assert repr(it.conversation(1)) == "<1 asleep, 1 held>"
         assert it.row(11) is Row.HELD
-        it.talk(1).resume()
+        it.conversation(1).resume()
         assert await held.end() == Completed("end_turn")
 
 
@@ -188,10 +188,10 @@ async def test_a_conversation_whose_inbox_is_held_goes_to_sleep_in_time(tmp_path
         exchange = it.say(1, 10, text="hang")
         it.say(1, 11)
         await exchange.until("prompted")
-        it.talk(1).cancel(A_PERSON)
+        it.conversation(1).cancel(A_PERSON)
         await exchange.end()
         await elapse(61)
-        assert repr(it.talk(1)) == "<1 asleep, 1 held>"
+        assert repr(it.conversation(1)) == "<1 asleep, 1 held>"
         assert it.factory.alive == 0
 
 
@@ -204,10 +204,10 @@ async def test_a_message_while_being_evicted_waits_and_wakes_behind_the_newcomer
         newcomer = it.say(2, 20)
         await quiet()
         assert newcomer.told == ["starting", "waiting 1"]
-        assert repr(it.talk(1)) == "<1 stopping>"
+        assert repr(it.conversation(1)) == "<1 stopping>"
         late = it.say(1, 11)
         await quiet()
-        assert repr(it.talk(1)) == "<1 stopping, 1 waiting>"
+        assert repr(it.conversation(1)) == "<1 stopping, 1 waiting>"
         assert late.told == []
         stops.set()
         await newcomer.end()
@@ -223,10 +223,10 @@ async def test_those_in_line_are_served_in_the_order_in_which_they_came(tmp_path
         await busy.until("prompted")
         line = [it.say(thread_id, thread_id * 10) for thread_id in (2, 3, 4)]
         await line[2].until("waiting 3")
-        assert [it.pool.place(it.talk(thread_id)) for thread_id in (1, 2, 3, 4)] == [0, 1, 2, 3]
-        assert repr(it.talk(4)) == "<4 in line>"
+        assert [it.pool.place(it.conversation(thread_id)) for thread_id in (1, 2, 3, 4)] == [0, 1, 2, 3]
+        assert repr(it.conversation(4)) == "<4 in line>"
         assert repr(it.pool) == "<Pool <Slots 1/1 held, 3 in line> <1 working> <2 in line> <3 in line> <4 in line>>"
-        it.talk(1).cancel(A_PERSON)
+        it.conversation(1).cancel(A_PERSON)
         for index, exchange in enumerate(line):
             await exchange.end()
             assert not any(later.endings for later in line[index + 1 :])
@@ -250,8 +250,8 @@ async def test_a_pool_says_in_numbers_how_full_it_is(tmp_path: Path) -> None:
         await elapse(30)
         assert it.pool.load == Load(size=1, held=1, in_line=1)
         assert [agent.pid for agent in it.pool.agents] == [it.factory.agents[0].pid]
-        assert it.talk(1).lease.held_seconds == pytest.approx(30)
-        assert it.talk(2).lease.held_seconds == 0
+        assert it.conversation(1).lease.held_seconds == pytest.approx(30)
+        assert it.conversation(2).lease.held_seconds == 0
 
 
 # ---- fairness
@@ -314,8 +314,8 @@ async def test_a_dead_agent_is_no_other_threads_concern(tmp_path: Path) -> None:
         hung = it.say(2, 20, text="hang")
         await hung.until("prompted")
         assert isinstance(await it.say(1, 10, text="die").end(), Failed)
-        assert it.talk(2).lease.state is ConversationState.WORKING
-        it.talk(2).cancel(A_PERSON)
+        assert it.conversation(2).lease.state is ConversationState.WORKING
+        it.conversation(2).cancel(A_PERSON)
         assert await hung.end() == Cancelled(A_PERSON, "cancelled")
 
 
@@ -323,12 +323,12 @@ async def test_a_thread_is_forgotten_when_it_sleeps_and_a_new_conversation_takes
     """Nothing is kept for a thread without work and without an agent; the journal knows its session."""
     async with running_pool(tmp_path, idle_seconds=AN_HOUR, obedient=True) as it:
         await it.answered(1, 10)
-        talk = it.talk(1)
+        conversation = it.conversation(1)
         await elapse(AN_HOUR + 1)
         assert list(it.pool.conversations) == []
-        assert repr(talk) == "<1 asleep>"
+        assert repr(conversation) == "<1 asleep>"
         await it.answered(1, 11)
-        assert it.talk(1) is not talk
+        assert it.conversation(1) is not conversation
 
 
 async def test_a_message_in_the_step_in_which_a_conversation_ends_is_not_lost(tmp_path: Path) -> None:
@@ -340,7 +340,7 @@ async def test_a_message_in_the_step_in_which_a_conversation_ends_is_not_lost(tm
             stops.clear()
             await it.answered(1, 10)
             await elapse(61)
-            assert it.talk(1).lease.state is ConversationState.STOPPING
+            assert it.conversation(1).lease.state is ConversationState.STOPPING
             stops.set()
             for _ in range(steps):
                 await step()

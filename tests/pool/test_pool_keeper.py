@@ -68,7 +68,7 @@ async def test_the_oldest_question_is_ended_for_those_who_have_waited_long(tmp_p
         assert await waiting.end() == Completed("end_turn")
         assert it.pool.conversation(1) is None
         assert it.journal.threads.session_id(1) == "agent1-1"
-        assert it.talk(2).lease.state is ConversationState.WORKING
+        assert it.conversation(2).lease.state is ConversationState.WORKING
         assert it.factory.most == 2
         assert it.preempted == [1]
 
@@ -78,8 +78,8 @@ async def test_a_turn_that_a_person_ends_needs_no_way_to_go_on(tmp_path: Path) -
     async with running_pool(tmp_path, slots=2) as it:
         asked = [await asking(it, thread_id, thread_id) for thread_id in (1, 2)]
         for thread_id in (1, 2):
-            it.talk(thread_id).preempt()
-        it.talk(1).cancel(by=7)
+            it.conversation(thread_id).preempt()
+        it.conversation(1).cancel(by=7)
         asked[0].agent.end_turn(asked[0].prompt, "cancelled")
         await asked[0].exchange.end()
     assert it.preempted == []
@@ -166,7 +166,7 @@ async def test_the_longest_idle_sleep_until_the_memory_is_enough(
         await it.say(4, 4, text="hang").until("prompted")
         sizes.update(zip([agent.pid for agent in it.factory.agents], (300, 300, 300, 700), strict=True))
         await elapse(MEMORY_SECONDS + LOOK)
-        assert [talk.thread_id for talk in it.pool.conversations] == [3, 4]
+        assert [conversation.thread_id for conversation in it.pool.conversations] == [3, 4]
         assert it.journal.threads.session_id(1) == "agent1-1"
         await elapse(MEMORY_SECONDS * 3)
         assert repr(it.pool) == "<Pool <Slots 2/5 held, 0 in line> <3 idle> <4 working>>"
@@ -195,10 +195,10 @@ async def test_memory_that_is_already_being_given_back_is_not_asked_for_twice(
         sizes.update(zip(pids, (600, 600, 100), strict=True))
         await elapse(MEMORY_SECONDS)
         assert asked[-1] == sorted(pids)  # Spares count too.
-        assert [repr(talk) for talk in it.pool.conversations] == ["<1 stopping>", "<2 idle>"]
+        assert [repr(conversation) for conversation in it.pool.conversations] == ["<1 stopping>", "<2 idle>"]
         await elapse(MEMORY_SECONDS * 2)
         assert asked[-1] == sorted(pids[1:])
-        assert [repr(talk) for talk in it.pool.conversations] == ["<1 stopping>", "<2 idle>"]
+        assert [repr(conversation) for conversation in it.pool.conversations] == ["<1 stopping>", "<2 idle>"]
         stops.set()
 
 

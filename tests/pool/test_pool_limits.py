@@ -34,9 +34,9 @@ async def test_a_thread_takes_so_many_messages_behind_the_one_that_runs(tmp_path
         assert wrote(it, 1, 14, BEN) is Bound.THREAD
         assert isinstance(wrote(it, 2, 20), Recorder)
         assert it.row(13) is None
-        it.talk(1).cancel(A_PERSON)
+        it.conversation(1).cancel(A_PERSON)
         assert wrote(it, 1, 15) is Bound.THREAD
-        it.talk(1).resume()
+        it.conversation(1).resume()
         await quiet()
         assert isinstance(wrote(it, 1, 16), Recorder)
 
@@ -54,11 +54,11 @@ async def test_a_person_has_something_to_do_in_so_many_threads(tmp_path: Path) -
         assert isinstance(wrote(it, 3, 31), Recorder)  # A thread that is one of the three already.
         assert isinstance(wrote(it, 4, 41, BEN), Recorder)
         assert wrote(it, 4, 42) is Bound.USER
-        it.talk(1).cancel(A_PERSON)
+        it.conversation(1).cancel(A_PERSON)
         await quiet()
-        assert it.talk(1).held
+        assert it.conversation(1).held
         assert wrote(it, 5, 50) is Bound.USER
-        it.talk(1).drop()
+        it.conversation(1).drop()
         await quiet()
         assert isinstance(wrote(it, 5, 51), Recorder)
 
@@ -109,7 +109,7 @@ async def test_everybody_learns_their_place_on_entry_and_the_first_five_every_mo
         assert [places(exchange)[0] for exchange in line] == list(range(1, 10))
         assert [len(places(exchange)) for exchange in line[NEAR:]] == [1, 1, 1, 1]
         served = 1
-        it.talk(served).cancel(A_PERSON)
+        it.conversation(served).cancel(A_PERSON)
         await quiet()
         assert places(line[4])[-1] == 4
         assert places(line[5])[-1] == 5
@@ -124,10 +124,10 @@ async def test_somebody_at_the_end_who_leaves_is_no_news_to_those_far_back(tmp_p
         await it.say(1, 10, text="hang").until("prompted")
         line = [it.say(thread_id, thread_id * 10) for thread_id in range(2, 10)]
         await quiet()
-        it.talk(9).cancel(A_PERSON)
+        it.conversation(9).cancel(A_PERSON)
         await quiet()
         assert places(line[6]) == [7]
-        assert it.pool.place(it.talk(8)) == 7
+        assert it.pool.place(it.conversation(8)) == 7
 
 
 async def test_those_in_line_learn_whose_answer_would_let_it_move(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ async def calls_of_leaving(folder: Path, count: int) -> int:
         await lined_up(it, count)
         with counting() as calls:
             for thread_id in range(2, count + 2):
-                it.talk(thread_id).cancel(A_PERSON)
+                it.conversation(thread_id).cancel(A_PERSON)
             await quiet()
     return calls.count
 
@@ -68,7 +68,7 @@ async def calls_of_a_move(folder: Path, count: int) -> int:
     async with running_pool(folder, slots=1, obedient=True) as it:
         await lined_up(it, count)
         with counting() as calls:
-            it.talk(2).cancel(A_PERSON)
+            it.conversation(2).cancel(A_PERSON)
             await quiet()
     return calls.count
 
@@ -85,7 +85,7 @@ async def calls_of_a_turns_end(folder: Path, count: int, *, exclusive: bool) -> 
     async with running_pool(folder, slots=2 if exclusive else 1, obedient=True, exclusive=exclusive) as it:
         line = await lined_up(it, count)
         with counting() as calls:
-            it.talk(BUSY).cancel(A_PERSON)
+            it.conversation(BUSY).cancel(A_PERSON)
             await line[0].until("prompted")
     return calls.count
 
@@ -109,7 +109,7 @@ async def test_a_step_in_which_the_line_moves_often_tells_each_place_once(tmp_pa
     async with running_pool(tmp_path, slots=1, obedient=True) as it:
         line = await lined_up(it, 12)
         for thread_id in range(2, 9):
-            it.talk(thread_id).cancel(A_PERSON)
+            it.conversation(thread_id).cancel(A_PERSON)
         await quiet()
         assert [places(exchange) for exchange in line[7:]] == [[8, 1], [9, 2], [10, 3], [11, 4], [12, 5]]
 
@@ -118,13 +118,13 @@ async def test_far_back_only_a_place_that_is_smaller_by_a_tenth_is_news(tmp_path
     """A thousand in line would spend all calls to Discord on their places."""
     async with running_pool(tmp_path, slots=1, obedient=True) as it:
         line = await lined_up(it, 40)
-        it.talk(2).cancel(A_PERSON)
+        it.conversation(2).cancel(A_PERSON)
         await elapse(LINE_SECONDS + 1)
         assert places(line[NEWS * 2]) == [NEWS * 2 + 1]
         assert places(line[NEWS]) == [NEWS + 1, NEWS]
         assert places(line[NEAR]) == [NEAR + 1, NEAR]
         for thread_id in (3, 4, 5):
-            it.talk(thread_id).cancel(A_PERSON)
+            it.conversation(thread_id).cancel(A_PERSON)
         await elapse(LINE_SECONDS)
         assert places(line[-1]) == [40, 36]
 
@@ -135,7 +135,7 @@ async def test_a_long_line_is_told_in_parts(tmp_path: Path, monkeypatch: pytest.
     assert SLICE > 3
     async with running_pool(tmp_path, slots=1, obedient=True) as it:
         line = await lined_up(it, 15)
-        it.talk(2).cancel(A_PERSON)
+        it.conversation(2).cancel(A_PERSON)
         await elapse(LINE_SECONDS + 1)
         assert [places(exchange)[-1] for exchange in line[1:]] == list(range(1, 15))
 
@@ -145,6 +145,6 @@ async def test_a_line_that_is_left_before_it_is_told_further_back_needs_no_telli
     async with running_pool(tmp_path, slots=1, obedient=True) as it:
         line = await lined_up(it, 3)
         for thread_id in (2, 3, 4):
-            it.talk(thread_id).cancel(A_PERSON)
+            it.conversation(thread_id).cancel(A_PERSON)
         await elapse(LINE_SECONDS + 1)
         assert [places(exchange) for exchange in line] == [[1], [2], [3]]

@@ -128,7 +128,7 @@ async def test_a_turn_that_ends_just_as_its_time_is_over_is_finished_with_all_of
         exchange, _, prompt = await it.prompted(10)
         await exchange.until("prompted")
         await quiet()
-        connection = it.talk(1).lease.agent.connection  # type: ignore[union-attr]
+        connection = it.conversation(1).lease.agent.connection  # type: ignore[union-attr]
         if unread:
             update = {"sessionUpdate": "agent_message_chunk", "content": {"type": "text", "text": "last words"}}
             params = {"sessionId": "agent1-1", "update": update}
@@ -164,12 +164,12 @@ async def test_what_was_never_prompted_stays_received_for_the_next_start(tmp_pat
         it.say(5, 50)
         await it.factory.agent(4)
         await quiet()
-        assert it.talk(5).lease.state is ConversationState.IN_LINE
+        assert it.conversation(5).lease.state is ConversationState.IN_LINE
         in_line = it.say(6, 60)
         await in_line.until("waiting 2")
         unread = it.say(4, 41)
         loop = asyncio.get_running_loop()
-        it.talk(4).cancel(A_PERSON)
+        it.conversation(4).cancel(A_PERSON)
         agent = it.factory.agents[3]
         agent.end_turn(await agent.expect("session/prompt"), "cancelled")
         began = loop.time()
@@ -205,7 +205,7 @@ async def test_a_stop_in_progress_is_not_cut_short(tmp_path: Path) -> None:
     async with running_pool(tmp_path, every(stops=stops), idle_seconds=60, obedient=True) as it:
         await it.answered(1, 10)
         await elapse(61)
-        assert it.talk(1).lease.state is ConversationState.STOPPING
+        assert it.conversation(1).lease.state is ConversationState.STOPPING
         asyncio.get_running_loop().call_later(TURN_SECONDS + 5, stops.set)
         await it.pool.__aexit__()
         assert it.factory.agents[0].stopped
@@ -233,7 +233,7 @@ async def test_idle_agents_are_stopped_at_once_and_together(tmp_path: Path) -> N
         await quiet()
         stopping = asyncio.create_task(it.pool.__aexit__())
         await quiet()
-        assert [talk.lease.state for talk in it.pool.conversations] == [ConversationState.STOPPING] * 3
+        assert [conversation.lease.state for conversation in it.pool.conversations] == [ConversationState.STOPPING] * 3
         stops.set()
         await stopping
         assert it.factory.alive == 0
@@ -244,7 +244,7 @@ async def test_a_turn_being_cancelled_by_a_person_is_cancelled_when_it_is_cut_of
     async with running_pool(tmp_path) as it:
         exchange = it.say(1, 10)
         await exchange.until("prompted")
-        it.talk(1).cancel(A_PERSON)
+        it.conversation(1).cancel(A_PERSON)
         await it.pool.__aexit__()
         assert exchange.ending == Cancelled(A_PERSON)
         assert it.row(10) is Row.CLOSED
@@ -299,10 +299,10 @@ async def test_what_is_held_asleep_does_not_keep_the_pool_from_stopping(tmp_path
         exchange = it.say(1, 10, text="hang")
         held = it.say(1, 11)
         await exchange.until("prompted")
-        it.talk(1).cancel(A_PERSON)
+        it.conversation(1).cancel(A_PERSON)
         await exchange.end()
         await elapse(61)
-        assert repr(it.talk(1)) == "<1 asleep, 1 held>"
+        assert repr(it.conversation(1)) == "<1 asleep, 1 held>"
         await it.pool.__aexit__()
         assert it.row(11) is Row.HELD
         assert held.told == []
@@ -337,7 +337,7 @@ async def test_kill_ends_every_agent_at_once(tmp_path: Path) -> None:
         await working.until("prompted")
         in_line = it.say(4, 40)
         await in_line.until("waiting 1")
-        states = [talk.lease.state for talk in it.pool.conversations]
+        states = [conversation.lease.state for conversation in it.pool.conversations]
         assert states == [
             ConversationState.STOPPING,
             ConversationState.IDLE,

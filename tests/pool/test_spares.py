@@ -96,7 +96,7 @@ async def test_a_spare_is_the_first_to_go_when_its_slot_is_needed(tmp_path: Path
         newcomer = it.say(3, 30)
         await newcomer.end()
         assert it.factory.agents[1].stopped
-        assert it.talk(1).lease.state is ConversationState.IDLE
+        assert it.conversation(1).lease.state is ConversationState.IDLE
         await elapse(FILL)
         assert repr(it.pool) == "<Pool <Slots 3/3 held, 0 in line> <Spares 0 of 2 ready> <1 idle> <2 working> <3 idle>>"
         assert it.factory.most == 3
@@ -122,7 +122,7 @@ async def test_one_spare_goes_for_one_newcomer(tmp_path: Path) -> None:
         assert repr(it.pool) == "<Pool <Slots 3/3 held, 1 in line> <Spares 0 of 2 ready> <1 idle> <2 in line>>"
         it.say(3, 30)
         await quiet()
-        assert repr(it.talk(1)) == "<1 idle>"
+        assert repr(it.conversation(1)) == "<1 idle>"
         stops.set()
         await quiet()
         assert it.factory.agents[1].stopped
@@ -251,10 +251,10 @@ async def test_a_thread_gets_a_spare_of_its_own_agent_only(tmp_path: Path) -> No
         assert [settings.agent for settings in it.factory.settings] == ["default", "other", "default"]
         await it.answered(2, 20)
         assert len(it.factory.agents) == 3
-        assert it.talk(2).lease.agent is not None
+        assert it.conversation(2).lease.agent is not None
         assert it.factory.agents[1].methods()[1] == "session/new"
         assert it.factory.agents[1].received[1]["params"]["cwd"] == str(project)
         await it.answered(3, 30)
         assert it.factory.agents[2].received[1]["params"]["cwd"] == str(project)
         assert "session/new" not in it.factory.agents[0].methods()
-        assert it.talk(3).lease.settings == elsewhere
+        assert it.conversation(3).lease.settings == elsewhere

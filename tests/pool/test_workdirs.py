@@ -62,7 +62,7 @@ async def test_a_thread_that_starts_where_another_works_is_told(tmp_path: Path) 
         second = await it.answered(2, 20)
         assert second.told.count("beside 1") == 1
         assert "beside 1" not in (await it.answered(2, 21)).told
-        it.talk(1).cancel(A_PERSON)
+        it.conversation(1).cancel(A_PERSON)
         await first.end()
 
 
@@ -74,7 +74,7 @@ async def test_a_thread_elsewhere_is_told_nothing_and_waits_for_nobody(tmp_path:
         first = it.say(1, 10, text="hang")
         await first.until("prompted")
         assert not [word for word in (await it.answered(2, 20)).told if word.startswith(("beside", "waits"))]
-        it.talk(1).cancel(A_PERSON)
+        it.conversation(1).cancel(A_PERSON)
         await first.end()
 
 
@@ -87,12 +87,12 @@ async def test_with_exclusive_directories_turns_follow_each_other_in_order(tmp_p
         await quiet()
         assert second.told == ["starting", "waits for 1"]
         assert third.told == ["starting", "waits for 1, 2"]
-        assert [it.talk(thread_id).lease.ahead for thread_id in (1, 2, 3)] == [[], [1], [1, 2]]
-        it.talk(1).cancel(A_PERSON)
+        assert [it.conversation(thread_id).lease.ahead for thread_id in (1, 2, 3)] == [[], [1], [1, 2]]
+        it.conversation(1).cancel(A_PERSON)
         await second.until("prompted")
-        assert it.talk(1).lease.state is ConversationState.IDLE
+        assert it.conversation(1).lease.state is ConversationState.IDLE
         assert third.told[-1] == "waits for 2"
-        it.talk(2).cancel(A_PERSON)
+        it.conversation(2).cancel(A_PERSON)
         assert await third.end() == Completed("end_turn")
 
 
@@ -105,10 +105,10 @@ async def test_who_waits_for_a_directory_holds_up_no_slot(tmp_path: Path) -> Non
         await first.until("prompted")
         second = it.say(2, 21)
         await second.until("waits for 1")
-        assert it.talk(2).lease.agent is not None
+        assert it.conversation(2).lease.agent is not None
         assert (await it.answered(3, 30)).ending == Completed("end_turn")
         assert second.told == ["starting", "waits for 1", "waits for 1", "waits for 1"]
-        it.talk(1).cancel(A_PERSON)
+        it.conversation(1).cancel(A_PERSON)
         assert await second.end() == Completed("end_turn")
 
 
@@ -121,10 +121,10 @@ async def test_an_agent_that_cannot_load_sleeps_only_after_its_idle_time(tmp_pat
         second = it.say(2, 21)
         await second.until("waits for 1")
         await elapse(50)
-        assert it.talk(2).lease.agent is not None
+        assert it.conversation(2).lease.agent is not None
         await elapse(15)
-        assert it.talk(2).lease.agent is None
-        it.talk(1).cancel(A_PERSON)
+        assert it.conversation(2).lease.agent is None
+        it.conversation(1).cancel(A_PERSON)
         await second.end()
         assert "FORGOTTEN" in second.told
 
@@ -136,11 +136,11 @@ async def test_a_message_that_waits_for_a_directory_can_be_cancelled(tmp_path: P
         await first.until("prompted")
         second = it.say(2, 20)
         await second.until("waits for 1")
-        assert it.talk(2).cancel(A_PERSON).stopped
+        assert it.conversation(2).cancel(A_PERSON).stopped
         assert await second.end() == Cancelled(A_PERSON)
         await quiet()
         assert it.pool.conversation(2) is None
-        it.talk(1).cancel(A_PERSON)
+        it.conversation(1).cancel(A_PERSON)
         await first.end()
 
 
@@ -153,11 +153,11 @@ async def test_a_message_that_is_cancelled_before_it_waits_for_a_directory_is_to
         second.asked = asyncio.Event()
         it.say(2, 20, second)
         await second.until("starting")
-        it.talk(2).cancel(A_PERSON)
+        it.conversation(2).cancel(A_PERSON)
         await quiet()
         assert second.told == ["starting", "ended"]
         assert it.pool.conversation(2) is None
-        it.talk(1).cancel(A_PERSON)
+        it.conversation(1).cancel(A_PERSON)
         await first.end()
 
 
@@ -173,7 +173,7 @@ async def test_a_stop_of_the_bot_leaves_what_waited_for_a_directory_received(tmp
         await second.until("waits for 1")
         it.say(3, 30)
         await quiet()
-        assert it.talk(2).lease.state is ConversationState.STOPPING
+        assert it.conversation(2).lease.state is ConversationState.STOPPING
         asyncio.get_running_loop().call_later(1, stops.set)
         await it.pool.__aexit__()
         assert it.row(21) == "received"
@@ -186,7 +186,7 @@ async def test_a_thread_that_is_gone_ends_everything_and_lets_its_agent_go(tmp_p
         first = it.say(1, 10, text="hang")
         await first.until("prompted")
         second = it.say(1, 11)
-        it.talk(1).thread_deleted()
+        it.conversation(1).thread_deleted()
         assert await first.end() == Completed("cancelled")
         assert second.ending == Dropped()
         assert it.row(11) == "closed"
@@ -202,14 +202,14 @@ async def test_a_thread_that_is_gone_before_its_turn_leaves_the_line(tmp_path: P
         waiting = Recorder(20)
         it.say(2, 20, waiting)
         await waiting.until("waiting 1")
-        it.talk(2).thread_deleted()
+        it.conversation(2).thread_deleted()
         await waiting.end()
         await quiet()
         assert (it.row(20), it.pool.conversation(2)) == ("closed", None)
-        it.talk(1).cancel(A_PERSON)
+        it.conversation(1).cancel(A_PERSON)
         await first.end()
         await quiet()
-        it.talk(1).thread_deleted()
+        it.conversation(1).thread_deleted()
         await quiet()
         assert it.pool.conversation(1) is None
 
@@ -229,7 +229,7 @@ async def test_a_directory_that_does_not_answer_holds_up_its_own_threads_alone(
     async with running_pool(tmp_path, every(), threads=apart(tmp_path), obedient=True) as it:
         waiting = it.say(1, 10)
         assert (await it.answered(3, 30)).ending == Completed("end_turn")
-        it.talk(1).cancel(A_PERSON)
+        it.conversation(1).cancel(A_PERSON)
         assert waiting.ending == Cancelled(A_PERSON)
         answers.set()
         await quiet()
