@@ -14,11 +14,12 @@ from bot.access.admission import Admission
 from bot.access.audit import Audit
 from bot.access.summary import describe_rules
 from bot.agents.registry import Agents
+from bot.commands.command_client import ClientServices
 from bot.config.reload import Reloaded, reload
 from bot.config.schema import Config
 from bot.config.secrets import secrets_of
 from bot.conversation.exchange_context import ExchangeContext
-from bot.gateway.client import ThreadlineClient
+from bot.gateway.client import ClientCallbacks, ThreadlineClient
 from bot.gateway.identify_limit import IdentifyLimit
 from bot.gateway.supervisor import SupervisedClient
 from bot.intake.deleted_places import DeletedPlaces
@@ -218,31 +219,33 @@ class App:
     def _supervise(
         self, admission: Admission, context: ExchangeContext, pool: Pool, recovery: Recovery, metrics: Metrics
     ) -> SupervisedClient:
-        journal, rest = context.journal, context.rest
-        places = DeletedPlaces(journal=journal, pool=pool, rest=rest, on_gone=recovery.thread_deleted)
+        places = DeletedPlaces(journal=context.journal, pool=pool, rest=context.rest, on_gone=recovery.thread_deleted)
         intake = self._intake = Intake(
-            pool=pool, journal=journal, admission=admission, context=context, recovery=recovery, places=places
+            pool=pool, admission=admission, context=context, recovery=recovery, places=places
         )
+        services = ClientServices(
+            pool=pool,
+            context=context,
+            admission=admission,
+            intake=intake,
+            interruptions=recovery.interruptions,
+            reload=lambda: self._reload(context),
+        )
+        callbacks = ClientCallbacks(on_login=self._lock_user, on_missed=metrics.missed, on_ready=self._on_ready)
 
         def build() -> ThreadlineClient:
             metrics.client_built()
             return ThreadlineClient(
                 config=self._config,
-                pool=pool,
-                context=context,
-                admission=admission,
+                services=services,
                 recovery=recovery,
                 places=places,
-                intake=intake,
-                on_login=self._lock_user,
-                on_missed=metrics.missed,
-                on_ready=self._on_ready,
-                on_reload=lambda: self._reload(context),
+                callbacks=callbacks,
                 http_trace=metrics.count(trace(context.pacer)),
             )
 
-        has_connected = IdentifyLimit(journal).allowance.last > 0
-        return SupervisedClient(self._config.discord, rest=rest, build=build, has_connected=has_connected)
+        has_connected = IdentifyLimit(context.journal).allowance.last > 0
+        return SupervisedClient(self._config.discord, rest=context.rest, build=build, has_connected=has_connected)
 
     def _on_ready(self) -> None:
         self.ready.set()

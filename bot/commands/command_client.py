@@ -1,11 +1,13 @@
 """The Discord client as slash commands see it: the services of buttons, and those of commands alone."""
 
 from collections.abc import Callable
-from typing import TypeAlias
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import discord
 import structlog
 
+from bot.access.admission import Admission
 from bot.agents.agent_options import AgentOptions, read_options
 from bot.config.reload import Reloaded
 from bot.conversation.exchange_context import ExchangeContext
@@ -14,10 +16,11 @@ from bot.intake.interrupted_turns import Interruptions
 from bot.interactions.bot_client import BotClient
 from bot.rest.api import RestError
 from bot.rest.pacer import Urgency
+from pool.pool import Pool
 
 from .diff_queue import DiffQueue
 
-__all__ = ["CommandClient", "Interaction"]
+__all__ = ["ClientServices", "CommandClient", "Interaction"]
 
 ARCHIVE_SECONDS = 15.0
 """How long a thread's last reply may take before the thread is archived all the same."""
@@ -25,16 +28,43 @@ ARCHIVE_SECONDS = 15.0
 log = structlog.stdlib.get_logger("bot")
 
 
+@dataclass(frozen=True, slots=True)
+class ClientServices:
+    """What every client of a run of the bot works with."""
+
+    pool: Pool
+    context: ExchangeContext
+    admission: Admission
+    intake: Intake
+    interruptions: Interruptions
+    reload: Callable[[], Reloaded]
+    """Reads the configuration again."""
+
+
 class CommandClient(BotClient):
-    """What commands may use beside the services of `BotClient`."""
+    """What commands use besides the services of `BotClient`."""
 
     intake: Intake
     interruptions: Interruptions
-    context: ExchangeContext
-    diff_queue: DiffQueue
-    reload: Callable[[], Reloaded]
     is_behind: Callable[[int], bool]
     """Whether the messages of a place wait for those that were missed there."""
+
+    def __init__(self, services: ClientServices, **options: Any) -> None:
+        """Take the services; `options` are those of `discord.Client`."""
+        super().__init__(**options)
+        self.pool = services.pool
+        self.admission = services.admission
+        self.intake = services.intake
+        self.interruptions = services.interruptions
+        self.reload = services.reload
+        self.diff_queue = DiffQueue()
+        self.context = context = services.context
+        self.journal = context.journal
+        self.agents = context.agents
+        self.audit = context.audit
+        self.cards = context.cards
+        self.notices = context.notices
+        self.redact = context.redact
 
     def offers(self, thread_id: int) -> AgentOptions:
         """Return what a thread's agent can be set to and told now, or could when it went to sleep; for people."""

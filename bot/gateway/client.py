@@ -7,6 +7,7 @@ awaited here, so that messages keep the order in which Discord gave them.
 import asyncio
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
@@ -14,24 +15,16 @@ import discord
 import structlog
 
 from bot import user_messages as words
-from bot.access.admission import Admission
-from bot.access.gate import Refuse
 from bot.access.summary import describe_rules
-from bot.commands.command_client import CommandClient
-from bot.commands.diff_queue import DiffQueue
+from bot.commands.command_client import ClientServices, CommandClient
 from bot.commands.tree import CommandTree
-from bot.config.reload import Reloaded
 from bot.config.schema import Config
-from bot.conversation.exchange import Exchange
-from bot.conversation.exchange_context import ExchangeContext
 from bot.intake.catch_up import CatchUp, CatchUpLimits
 from bot.intake.deleted_places import DeletedPlaces
 from bot.intake.edits import Edits
-from bot.intake.intake import Intake
 from bot.intake.recovery import Recovery
 from bot.rest.pacer import Urgency
 from pool.journal.posted_requests import PostedRequest
-from pool.pool import Pool
 
 from .component_registry import COMPONENTS, FORMS
 from .connection import intents
@@ -48,32 +41,34 @@ MOST_NAMED = 10
 log = structlog.stdlib.get_logger("bot")
 
 
-class ThreadlineClient(CommandClient):
-    """One connection to Discord; a new client takes its place when it has died."""
+@dataclass(frozen=True, slots=True)
+class ClientCallbacks:
+    """What the application learns from a client."""
 
-    def __init__(  # noqa: PLR0913 - what a client is made of
+    on_login: Callable[[int], None]
+    """Gets the bot's user id. May raise to end the start."""
+    on_missed: Callable[[int], None]
+    """Gets the number of messages that a place has missed."""
+    on_ready: Callable[[], None]
+    """Called after each READY, when all missed messages are accepted."""
+
+
+class ThreadlineClient(CommandClient):
+    """One connection to Discord. A new client replaces it when it dies."""
+
+    def __init__(
         self,
         *,
         config: Config,
-        pool: Pool,
-        context: ExchangeContext,
-        admission: Admission,
+        services: ClientServices,
         recovery: Recovery,
         places: DeletedPlaces,
-        intake: Intake,
-        on_login: Callable[[int], None],
-        on_missed: Callable[[int], None],
-        on_ready: Callable[[], None],
-        on_reload: Callable[[], Reloaded],
+        callbacks: ClientCallbacks,
         http_trace: aiohttp.TraceConfig,
     ) -> None:
-        """`on_login` learns the bot's user id, and may raise to end the start.
-
-        `on_missed` learns how many messages of a place were missed.
-        `on_ready` is called each time the gateway has said READY and all that was missed is taken up.
-        `on_reload` reads the configuration again.
-        """
+        """Connect the events of the gateway with `services`. `http_trace` watches each HTTP call."""
         super().__init__(
+            services,
             intents=intents(direct=config.access.dm),
             allowed_mentions=discord.AllowedMentions.none(),
             http_trace=http_trace,
@@ -81,49 +76,40 @@ class ThreadlineClient(CommandClient):
             guild_ready_timeout=GUILD_SECONDS,
             max_messages=None,
         )
-        self.pool = pool
-        self.context = context
-        self.journal = context.journal
-        self.agents = context.agents
-        self.audit = context.audit
-        self.cards = context.cards
-        self.notices = context.notices
-        self.redact = context.redact
-        self.admission = admission
-        self.intake = intake
-        self.interruptions = recovery.interruptions
-        self.diff_queue = DiffQueue()
-        self.reload = on_reload
         self.tree = CommandTree(self, dm=config.access.dm)
         self._places = places
         self._recovery = recovery
-        self._edits = Edits(pool=pool, journal=self.journal, admission=admission, context=context)
-        self._on_login = on_login
-        self._on_ready = on_ready
-        self._catch_up = CatchUp(
-            journal=self.journal,
-            rest=context.rest,
-            pacer=context.pacer,
-            reach=CatchUpLimits(config.catch_up.hours, config.catch_up.messages),
-            accept=self._accept_missed,
-            open_thread=intake.open_thread,
-            stale=context.stale_messages,
-            refresh_stale=self._edits.refresh,
-            on_too_old=lambda channel_id: context.tell(channel_id, words.BEYOND),
-            on_missed=on_missed,
-        )
+        self._callbacks = callbacks
+        self._edits = Edits(pool=self.pool, admission=self.admission, context=self.context)
+        limits = CatchUpLimits(config.catch_up.hours, config.catch_up.messages)
+        self._catch_up = self._new_catch_up(limits)
         self.is_behind = self._catch_up.is_behind
         self._identifies = IdentifyLimit(self.journal)
         self._gateway_left = False
         self.has_connected = False
         """Whether the gateway has ever said READY."""
         self.events: set[asyncio.Task[None]] = set()
-        """What is being done about events. It outlasts the client: what it began goes on by the next one."""
+        """The tasks that handle events. They outlast the client: the next one completes their calls."""
+
+    def _new_catch_up(self, limits: CatchUpLimits) -> CatchUp:
+        context = self.context
+        return CatchUp(
+            journal=self.journal,
+            rest=context.rest,
+            pacer=context.pacer,
+            limits=limits,
+            accept=self.intake.handle_missed,
+            open_thread=self.intake.open_thread,
+            stale=context.stale_messages,
+            refresh_stale=self._edits.refresh,
+            on_too_old=lambda channel_id: context.tell(channel_id, words.BEYOND),
+            on_missed=self._callbacks.on_missed,
+        )
 
     async def setup_hook(self) -> None:
         """Take the lock, learn whose the bot is, register buttons and commands."""
         if self.user is not None:
-            self._on_login(self.user.id)
+            self._callbacks.on_login(self.user.id)
         self.admission.logged_in(self)
         self.add_dynamic_items(*COMPONENTS)
         await self.context.pacer.admit(None, Urgency.NOTICE)
@@ -164,7 +150,7 @@ class ThreadlineClient(CommandClient):
             tasks.create_task(self._recovery.accept_posted_requests(self._accept_left_over), name="asks")
         where = _describe_places(self.guilds, self.admission.works_in, direct=self.admission.rules.dm)
         log.info("ready", user=str(self.user), where=where)
-        self._on_ready()
+        self._callbacks.on_ready()
 
     def _known_places(self, guilds: Iterable[discord.Guild]) -> list[tuple[int, int | None]]:
         """List what is to be caught up with: allowed channels and known threads, each with its newest message."""
@@ -216,17 +202,10 @@ class ThreadlineClient(CommandClient):
     # ---- messages
 
     async def on_message(self, message: discord.Message) -> None:
-        """Judge a message, and pass it on."""
+        """Pass a message to the intake, unless its place is not caught up."""
         self._places.mark_reachable(message.channel.id)
-        if not self.intake.is_open or self._catch_up.hold_back(message):
-            return
-        verdict = self.admission.judge(message)
-        exchange = self.intake.message(verdict, message)
-        if self.admission.covers(message):
-            self.journal.marks.advance(message.channel.id, message.id)
-        if isinstance(verdict, Refuse):
-            await self.admission.show_refusal(message, verdict)
-        await self.intake.open_thread(exchange)
+        if self.intake.is_open and not self._catch_up.hold_back(message):
+            await self.intake.handle(message)
 
     async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
         """Let what still waits be what it says now."""
@@ -255,14 +234,6 @@ class ThreadlineClient(CommandClient):
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         """End what went on there: the bot was removed."""
         self._places.guild_removed(guild.id)
-
-    async def _accept_missed(self, message: discord.Message) -> Exchange | None:
-        """Judge a message that was missed; return its exchange if a thread is to be opened for it."""
-        verdict = await self.admission.judge_missed(message)
-        exchange = self.intake.message(verdict, message, missed=True)
-        if isinstance(verdict, Refuse):
-            await self.admission.show_refusal(message, verdict)
-        return exchange if exchange is not None and not exchange.is_open else None
 
     async def _accept_left_over(self, ask: PostedRequest) -> None:
         """Accept a request that an earlier run was to post."""

@@ -63,7 +63,7 @@ class CatchUp:
         journal: Journal,
         rest: DiscordApi,
         pacer: Pacer,
-        reach: CatchUpLimits,
+        limits: CatchUpLimits,
         accept: AcceptMissed,
         open_thread: Callable[[Exchange], Awaitable[None]],
         stale: StaleMessages,
@@ -80,7 +80,7 @@ class CatchUp:
         self._journal = journal
         self._rest = rest
         self._pacer = pacer
-        self._reach = reach
+        self._limits = limits
         self._accept = accept
         self._open_thread = open_thread
         self._stale = stale
@@ -176,7 +176,7 @@ class CatchUp:
         None: it may not be read.
         """
         known = self._journal.threads.place(channel_id)
-        guild_id, most = None if known is None else known[0], self._reach.messages + 1
+        guild_id, most = None if known is None else known[0], self._limits.messages + 1
         try:
             return await persist(
                 lambda: self._rest.history(channel_id, after=after, most=most, guild_id=guild_id),
@@ -193,8 +193,8 @@ class CatchUp:
 
     async def _catch_up(self, gap: "_Gap", channel_id: int, mark: int, tasks: asyncio.TaskGroup) -> None:
         missed = await self._read(channel_id, mark, tasks)
-        oldest = datetime.now(UTC) - timedelta(hours=self._reach.hours)
-        kept = [message for message in missed[-self._reach.messages :] if message.created_at >= oldest]
+        oldest = datetime.now(UTC) - timedelta(hours=self._limits.hours)
+        kept = [message for message in missed[-self._limits.messages :] if message.created_at >= oldest]
         self._on_missed(len(kept))
         passed = missed[: len(missed) - len(kept)]
         if passed:

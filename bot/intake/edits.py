@@ -21,7 +21,7 @@ from bot.rest.api import Gone, RestError
 from bot.rest.backoff import Backoff, persist
 from bot.rest.pacer import Urgency
 from pool.conversation import Conversation
-from pool.journal.journal import Journal, MessageState
+from pool.journal.journal import MessageState
 from pool.pool import Pool
 
 __all__ = ["Edits"]
@@ -37,10 +37,10 @@ log = structlog.stdlib.get_logger("bot")
 class Edits:
     """Lets what waits follow its message."""
 
-    def __init__(self, *, pool: Pool, journal: Journal, admission: Admission, context: ExchangeContext) -> None:
+    def __init__(self, *, pool: Pool, admission: Admission, context: ExchangeContext) -> None:
         """`context` knows the stale messages."""
         self._pool = pool
-        self._journal = journal
+        self._journal = context.journal
         self._admission = admission
         self._context = context
 

@@ -1,7 +1,6 @@
-"""The one entrance: how a request becomes an exchange in its conversation's inbox, wherever it comes from.
+"""The intake: every request becomes an exchange in its conversation's inbox here, wherever it comes from.
 
-From the first look at a message to its place in the inbox nothing is awaited, so that messages keep the order in which
-Discord gave them.
+No step from the first look at a message to its place in the inbox awaits, so that messages keep Discord's order.
 """
 
 import discord
@@ -17,7 +16,7 @@ from bot.prompt.request import Request, write_request
 from bot.reply.notices import OFFER
 from bot.rest.api import Gone
 from pool.conversation import Conversation
-from pool.journal.journal import Journal, JournalUnwritable
+from pool.journal.journal import JournalUnwritable
 from pool.pool import Pool
 
 from .deleted_places import DeletedPlaces
@@ -39,28 +38,45 @@ class Intake:
         self,
         *,
         pool: Pool,
-        journal: Journal,
         admission: Admission,
         context: ExchangeContext,
         recovery: Recovery,
         places: DeletedPlaces,
     ) -> None:
-        """`recovery` knows the turns about which nobody has decided yet, `places` learns of a message that is gone."""
+        """`recovery` knows the interrupted turns without a decision, `places` learns of a message that is gone."""
         self._pool = pool
-        self._journal = journal
+        self._journal = context.journal
         self._admission = admission
         self._context = context
         self._interruptions = recovery.interruptions
         self._places = places
         self._rejections = RejectionNotices(pacer=context.pacer, rest=context.rest)
         self.posted_requests = PostedRequests(
-            journal=journal, rest=context.rest, drafts=recovery.drafts, accept=self.accept
+            journal=self._journal, rest=context.rest, drafts=recovery.drafts, accept=self.accept
         )
         self.is_open = True
-        """Whether messages are accepted; not while the bot stops."""
+        """Whether messages are accepted; the application closes it when the bot stops."""
 
-    def message(self, verdict: Verdict, message: discord.Message, *, missed: bool = False) -> Exchange | None:
-        """Carry out the gate's verdict about a message. Returns the exchange that it has become, if it has."""
+    async def handle(self, message: discord.Message) -> None:
+        """Judge a live message: accept it and open its thread, or show the refusal."""
+        verdict = self._admission.judge(message)
+        exchange = self._carry_out(verdict, message)
+        if self._admission.covers(message):
+            self._journal.marks.advance(message.channel.id, message.id)
+        if isinstance(verdict, Refuse):
+            await self._admission.show_refusal(message, verdict)
+        await self.open_thread(exchange)
+
+    async def handle_missed(self, message: discord.Message) -> Exchange | None:
+        """Judge a message that was missed; return its exchange if that needs `open_thread`."""
+        verdict = await self._admission.judge_missed(message)
+        exchange = self._carry_out(verdict, message, missed=True)
+        if isinstance(verdict, Refuse):
+            await self._admission.show_refusal(message, verdict)
+        return exchange if exchange is not None and not exchange.is_open else None
+
+    def _carry_out(self, verdict: Verdict, message: discord.Message, *, missed: bool = False) -> Exchange | None:
+        """Return the exchange that a message becomes by the gate's verdict."""
         match verdict:
             case Ignore(reason):
                 own = self._admission.user is not None and message.author.id == self._admission.user.id
@@ -72,13 +88,11 @@ class Intake:
             case OpenThread():
                 # A thread opened on a message has the message's id (Discord, Start Thread from Message).
                 return self._accept_message(message, message.id, missed=missed)
-            case Refuse():
-                pass
         return None
 
     def _accept_message(self, message: discord.Message, thread_id: int, *, missed: bool) -> Exchange | None:
         place = self._admission.place(message.guild, message.channel)
-        # Before a post's first message, which has its id, nothing was said.
+        # A post's first message has the id of the post, and joins no earlier conversation.
         joined = place.parent_id is not None and message.id != thread_id and not self._journal.threads.knows(thread_id)
         request = request_of(
             message, self._admission.user, thread_id=thread_id, joined=joined, no_thread=place.no_thread or ""
@@ -94,12 +108,11 @@ class Intake:
     def accept(
         self, request: Request, author: discord.abc.User | None, place: Place, *, agent: str = "", missed: bool = False
     ) -> Exchange | None:
-        """Put a request into its thread's inbox, where `agent` has been chosen for a conversation that begins.
+        """Put a request into its thread's inbox; `agent` is the one chosen for a new conversation.
 
-        One that was `missed` was written before anybody could see the question about an interrupted turn, and waits
-        for the choice. Without its `author` at hand it stops nothing.
-
-        None: it was accepted before, or cannot be accepted now. One whose thread is not open yet needs `open_thread`.
+        A `missed` request was written before the question about an interrupted turn, so it waits for that decision.
+        Without its `author` it cannot steer. Returns None if it was accepted before, or is rejected. An exchange whose
+        thread is not open yet needs `open_thread`.
         """
         thread_id, author_id = request.thread_id, request.author_id
         if (bound := self._pool.bound(thread_id, author_id)) is not None:
@@ -125,7 +138,7 @@ class Intake:
         return exchange
 
     def enqueue(self, request: Request, place: Place, *, agent: str = "", missed: bool = False) -> Exchange | None:
-        """Write a request down, and put it into its thread's inbox; None where it was taken before.
+        """Record a request and put it into its thread's inbox; return None if it was accepted before.
 
         Raises `JournalUnwritable`.
         """
@@ -153,7 +166,7 @@ class Intake:
         return exchange
 
     def _steer(self, conversation: Conversation, exchange: Exchange, author: discord.abc.User, place: Place) -> None:
-        """Let a message that has just come stop the running turn, and go before what waited, if it may."""
+        """Stop the running turn for a message that has just come and send it next, if its author may."""
         current = conversation.current
         if self._context.agents.config.threads.busy != "steer" or conversation.running is None:
             return
@@ -162,22 +175,22 @@ class Intake:
             thread_id = exchange.request.thread_id
             self._context.audit.record("stopped", "a message that steers", user_id=author.id, thread_id=thread_id)
 
-    def _reject(self, request: Request, reason: str, said: str) -> None:
-        """Say that a message was not accepted; the log has not each of thousands."""
-        if self._rejections.show(request, said):
+    def _reject(self, request: Request, reason: str, text: str) -> None:
+        """Tell the author that a message is not accepted. Only a new notice is logged, as there may be thousands."""
+        if self._rejections.show(request, text):
             ids = {"message_id": request.message_id, "author_id": request.author_id}
             log.warning("message is turned away", reason=reason, **ids)
 
     async def open_thread(self, exchange: Exchange | None) -> None:
-        """Open the thread that an exchange needs, if it does; without one it goes on in its channel."""
+        """Open the thread that an exchange needs, if any; if that fails, it continues in its channel."""
         if exchange is None or exchange.is_open:
             return
         try:
             await open_thread_for(exchange, context=self._context, pool=self._pool)
         except Gone:
-            self._places.thread_deleted(exchange.request.thread_id)  # Whoever asked has taken it back.
+            self._places.thread_deleted(exchange.request.thread_id)  # Its author has deleted it.
             exchange.message_deleted()
-        except Exception:  # without an end of this its conversation would wait for ever, and its reply never settle
+        except Exception:  # otherwise its conversation would wait for ever, and its reply never settle
             log.exception("a thread could not be opened", message_id=exchange.request.message_id)
             if not exchange.is_open:
                 exchange.not_opened("something went wrong, and the reason is in the log.")

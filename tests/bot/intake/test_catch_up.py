@@ -52,7 +52,7 @@ class Archive(Board):
 class Stage:
     """A catch-up, and what it does: what it took, opened, and said."""
 
-    def __init__(self, journal: Journal, pacer: Pacer, reach: CatchUpLimits) -> None:
+    def __init__(self, journal: Journal, pacer: Pacer, limits: CatchUpLimits) -> None:
         self.journal = journal
         self.rest = Archive()
         self.taken: list[tuple[int, int]] = []
@@ -76,7 +76,7 @@ class Stage:
             journal=journal,
             rest=self.rest,
             pacer=pacer,
-            reach=reach,
+            limits=limits,
             accept=self._accept,
             open_thread=self._open,
             stale=self.stale,
@@ -157,11 +157,11 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(*, seen: dict[int, int] | None = None, reach: CatchUpLimits | None = None) -> AsyncIterator[Stage]:
+async def stage(*, seen: dict[int, int] | None = None, limits: CatchUpLimits | None = None) -> AsyncIterator[Stage]:
     """A catch-up after READY, over a journal with these marks."""
     with scratch_journal() as journal:
         async with pacing(Pacer()) as pacer:
-            it = Stage(journal, pacer, reach or CatchUpLimits())
+            it = Stage(journal, pacer, limits or CatchUpLimits())
             for channel_id, number in (seen or {}).items():
                 journal.marks.advance(channel_id, NOW + number)
             it.catch_up.begin()
@@ -224,7 +224,7 @@ async def test_a_known_thread_without_a_mark_is_read_from_its_beginning() -> Non
 
 async def test_more_than_the_bound_is_named_and_not_taken_up() -> None:
     """The newest are; the place learns that there were older ones, and the mark is past all of them."""
-    async with stage(seen={HERE: 0, THERE: 0}, reach=CatchUpLimits(messages=3)) as it:
+    async with stage(seen={HERE: 0, THERE: 0}, limits=CatchUpLimits(messages=3)) as it:
         it.past(HERE, range(1, 10))
         it.past(THERE, range(1, 4))
         await it.run(HERE, THERE)
@@ -238,7 +238,7 @@ async def test_more_than_the_bound_is_named_and_not_taken_up() -> None:
 async def test_what_is_too_long_ago_is_named_and_not_taken_up() -> None:
     """By the time in the id, which nobody can forge."""
     hours = discord.utils.time_snowflake(datetime.now(UTC) - timedelta(hours=2)) - NOW
-    async with stage(seen={HERE: hours - 10}, reach=CatchUpLimits(hours=1)) as it:
+    async with stage(seen={HERE: hours - 10}, limits=CatchUpLimits(hours=1)) as it:
         it.past(HERE, (hours - 1, hours, 5))
         await it.run(HERE)
         assert it.taken == [(HERE, 5)]
@@ -248,7 +248,7 @@ async def test_what_is_too_long_ago_is_named_and_not_taken_up() -> None:
 async def test_a_place_in_which_all_is_too_long_ago_is_named_once() -> None:
     """The mark is past what was named, also where nothing is taken up and no word of the bot's comes behind it."""
     hours = discord.utils.time_snowflake(datetime.now(UTC) - timedelta(hours=2)) - NOW
-    async with stage(seen={HERE: hours - 10}, reach=CatchUpLimits(hours=1)) as it:
+    async with stage(seen={HERE: hours - 10}, limits=CatchUpLimits(hours=1)) as it:
         it.past(HERE, (hours - 1, hours))
         await it.run(HERE)
         it.catch_up.begin()
