@@ -38,7 +38,6 @@ from bot.prompt.attachments import Attachments
 from bot.reply.order import ReplyOrder
 from bot.rest.api import DiscordApi
 from bot.rest.http_trace import trace
-from bot.rest.pacer import Pacer
 from bot.text.redaction import Redactor
 from pool.journal.database import JournalUnusable, put_aside
 from pool.journal.journal import Journal
@@ -104,16 +103,14 @@ class App:
             return Journal.open(file, on_moved=metrics.moved)
 
     async def _work(self, journal: Journal, metrics: Metrics) -> None:
-        config, rest, pacer = self._config, DiscordApi(), Pacer()
-        pacer.find_servers(rest.server_of)
+        config, api = self._config, DiscordApi()
         agents, redact = Agents(config, journal), Redactor(secrets_of(config))
         audit = self._audit(redact)
-        admission = Admission(rules=lambda: agents.config.rules, journal=journal, pacer=pacer, rest=rest, audit=audit)
+        admission = Admission(rules=lambda: agents.config.rules, journal=journal, api=api, audit=audit)
         replies = ReplyOrder()
         cards = Cards(
             journal=journal,
-            pacer=pacer,
-            rest=rest,
+            api=api,
             permission=lambda thread_id: agents.of(thread_id).permission,
             recipients=admission.approver_mentions,
             in_turn=replies.in_turn,
@@ -122,8 +119,7 @@ class App:
         attachments = Attachments(config.journal.attachments)
         context = ExchangeContext(
             journal=journal,
-            pacer=pacer,
-            rest=rest,
+            api=api,
             cards=cards,
             replies=replies,
             attachments=attachments,
@@ -140,19 +136,18 @@ class App:
         )
         context.on_turn_started = recovery.interruptions.thread_continued
         supervised = self._supervised = self._supervise(admission, context, pool, recovery, metrics)
-        pacer.on_restored = supervised.wake
-        pulse = Health(lambda: supervised.connected, trouble=lambda: journal.trouble, away=lambda: pacer.trouble)
+        pulse = Health(lambda: supervised.connected, trouble=lambda: journal.trouble, away=lambda: api.pacer.trouble)
         metrics.watch(pool, cards, pulse)
         async with attachments, self._endpoint(metrics, pulse), asyncio.TaskGroup() as tasks:
             beating = tasks.create_task(pulse.run(), name="pulse")
-            pacing = tasks.create_task(pacer.run(), name="pacer")
+            pacing = tasks.create_task(api.pacer.run(), name="pacer")
             cleaning = tasks.create_task(attachments.keep_clean(), name="attachments")
             with self._signals(pool, context), closing(audit):
                 async with pool:
                     client = tasks.create_task(supervised.run(), name="client")
                     failed = await self._until_stopped(client)
                 await context.replies.settled(REPLY_SECONDS)
-                await pacer.drain(SIGN_SECONDS)
+                await api.pacer.drain(SIGN_SECONDS)
             for task in (client, pacing, beating, cleaning):
                 task.cancel()
         if failed is not None:
@@ -219,7 +214,7 @@ class App:
     def _supervise(
         self, admission: Admission, context: ExchangeContext, pool: Pool, recovery: Recovery, metrics: Metrics
     ) -> SupervisedClient:
-        places = DeletedPlaces(journal=context.journal, pool=pool, rest=context.rest, on_gone=recovery.thread_deleted)
+        places = DeletedPlaces(journal=context.journal, pool=pool, api=context.api, on_gone=recovery.thread_deleted)
         intake = self._intake = Intake(
             pool=pool, admission=admission, context=context, recovery=recovery, places=places
         )
@@ -241,11 +236,13 @@ class App:
                 recovery=recovery,
                 places=places,
                 callbacks=callbacks,
-                http_trace=metrics.count(trace(context.pacer)),
+                http_trace=metrics.count(trace(context.api.pacer)),
             )
 
         has_connected = IdentifyLimit(context.journal).allowance.last > 0
-        return SupervisedClient(self._config.discord, rest=context.rest, build=build, has_connected=has_connected)
+        supervised = SupervisedClient(self._config.discord, api=context.api, build=build, has_connected=has_connected)
+        context.api.listen(on_lost=places.thread_deleted, on_locked=places.thread_locked, on_restored=supervised.wake)
+        return supervised
 
     def _on_ready(self) -> None:
         self.ready.set()

@@ -11,8 +11,8 @@ import discord
 import structlog
 
 from bot.rest.api import DiscordApi, RestError
+from bot.rest.calls import Urgency
 from bot.rest.live_message import LiveMessage
-from bot.rest.pacer import Bucket, Pacer, Urgency
 from bot.rest.pings import Mentions
 from pool.journal.journal import Journal
 
@@ -48,15 +48,12 @@ log = structlog.stdlib.get_logger("bot")
 class Admission:
     """The way to the gate, for all that the bot hears."""
 
-    def __init__(
-        self, *, rules: Callable[[], Rules], journal: Journal, pacer: Pacer, rest: DiscordApi, audit: Audit
-    ) -> None:
+    def __init__(self, *, rules: Callable[[], Rules], journal: Journal, api: DiscordApi, audit: Audit) -> None:
         """Know nobody yet. `rules` are those of now."""
         self._rules = rules
-        self.membership = Membership(rules=rules, journal=journal, pacer=pacer, rest=rest)
+        self.membership = Membership(rules=rules, journal=journal, api=api)
         self._journal = journal
-        self._pacer = pacer
-        self._rest = rest
+        self._api = api
         self._audit = audit
         self.begun = asyncio.Event()
         """Set when what an earlier run left is taken up."""
@@ -243,21 +240,19 @@ class Admission:
     async def show_refusal(self, message: discord.Message, refusal: Refuse) -> None:
         """Show a refusal, at most one to a person in ten minutes, but each other line to the owner; the log has all."""
         log.info("message refused", author_id=message.author.id, reason=refusal.reason, to_allow=refusal.line)
-        rest, pacer = self._rest, self._pacer
+        api = self._api
         channel_id, message_id = message.channel.id, message.id
         if message.author.bot:
             # Said once, by the gate's count, and mentions nobody: another bot has nothing to answer.
-            LiveMessage(channel_id, pacer=pacer, rest=rest, nonce=secrets.token_hex(8)).show(f"-# {refusal.reason}")
+            LiveMessage(channel_id, api=api, nonce=secrets.token_hex(8)).show(f"-# {refusal.reason}")
             return
         owner = self.person(message.author).is_owner
         if not self._refusals.allows((message.author.id, refusal.line if owner else "")):
             return
         try:
-            await pacer.admit(channel_id, Urgency.SIGN, Bucket.REACTION)
-            await rest.react(channel_id, message_id, "🚫")
+            await api.react(channel_id, message_id, "🚫", urgency=Urgency.SIGN)
             if owner:
-                await pacer.admit(channel_id, Urgency.NOTICE)
-                await rest.send(channel_id, owner_message(refusal), reply_to=message_id)
+                await api.send(channel_id, owner_message(refusal), urgency=Urgency.NOTICE, reply_to=message_id)
         except RestError as error:
             log.info("a refusal could not be shown", message_id=message_id, reason=str(error))
 

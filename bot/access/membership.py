@@ -14,8 +14,7 @@ from typing import Final
 import structlog
 
 from bot.rest.api import DiscordApi, RestError
-from bot.rest.backoff import Backoff, persist
-from bot.rest.pacer import Pacer, Urgency
+from bot.rest.calls import Urgency
 from pool.journal.journal import Journal
 
 from .gate import Person, Place, Refuse, Rules, permits_turn
@@ -34,12 +33,11 @@ log = structlog.stdlib.get_logger("bot")
 class Membership:
     """Who has which roles, and who owns the bot; it outlasts the client that learned it."""
 
-    def __init__(self, *, rules: Callable[[], Rules], journal: Journal, pacer: Pacer, rest: DiscordApi) -> None:
+    def __init__(self, *, rules: Callable[[], Rules], journal: Journal, api: DiscordApi) -> None:
         """Start without members. `rules` are those of now."""
         self._rules = rules
         self._journal = journal
-        self._pacer = pacer
-        self._rest = rest
+        self._api = api
         self._roles: OrderedDict[tuple[int | None, int], tuple[float, frozenset[int]]] = OrderedDict()
         self.owner_ids: frozenset[int] = frozenset()
         """The owner of the bot's application, or its team."""
@@ -75,15 +73,13 @@ class Membership:
             return known
 
         async def ask() -> frozenset[int]:
-            known = self.recent_roles(guild_id, user_id)  # Another caller may have asked while this one waited.
-            return await self._rest.role_ids(guild_id, user_id) if known is None else known
+            async with self._api.pacer.turn(Urgency.EDIT):
+                known = self.recent_roles(guild_id, user_id)  # Another caller may have asked while this one waited.
+                return await self._api.role_ids(guild_id, user_id, urgency=None) if known is None else known
 
         try:
-            role_ids = await persist(
+            role_ids = await self._api.retrying(
                 ask,
-                pacer=self._pacer,
-                urgency=Urgency.EDIT,
-                patience=Backoff(),
                 on_failure=lambda error, _: log.info(
                     "a member's roles cannot be read yet", user_id=user_id, reason=str(error)
                 ),

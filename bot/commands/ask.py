@@ -5,6 +5,7 @@ import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from io import BytesIO
 from typing import Any
 
@@ -22,8 +23,7 @@ from bot.prompt.request import Attachment, Quote, Request, read_request, sent_at
 from bot.questions.form_schema import Field
 from bot.questions.modal import FormModal
 from bot.rest.api import RestError
-from bot.rest.backoff import Backoff, persist
-from bot.rest.pacer import Urgency
+from bot.rest.calls import Urgency
 from bot.text.markdown import escape
 from bot.text.printable import visible
 from pool.journal.journal import JournalUnwritable, MessageState
@@ -222,15 +222,10 @@ async def _post_in(interaction: Interaction, thread_id: int, shown: str, files: 
     """
     await interaction.response.send_message(f"Asking again in <#{thread_id}> …", ephemeral=True)
     context, loop = interaction.client.context, asyncio.get_running_loop()
+    post = partial(context.api.send_once, thread_id, shown, urgency=Urgency.FIRST, files=files)
     nonce, began = secrets.token_hex(8), loop.time()
     try:
-        stored = await persist(
-            lambda: context.rest.send_once(thread_id, shown, tried=loop.time() - began, nonce=nonce, files=files),
-            pacer=context.pacer,
-            urgency=Urgency.FIRST,
-            channel_id=thread_id,
-            patience=Backoff(),
-        )
+        stored = await context.api.retrying(lambda: post(tried=loop.time() - began, nonce=nonce))
     except RestError as error:
         log.warning("a request cannot be posted", thread_id=thread_id, reason=str(error))
         told = f"That cannot be asked again: {escape(str(error))}. Ask anew with `/ask`."
@@ -291,7 +286,7 @@ async def _retry(interaction: Interaction, message: discord.Message) -> None:
     elif rows[-1].state not in {MessageState.ANSWERED, MessageState.CLOSED}:
         await interaction.response.send_message("This one waits or is being worked on.", ephemeral=True)
     else:
-        thread_id, gone = rows[-1].thread_id, client.context.rest.gone
+        thread_id, gone = rows[-1].thread_id, client.context.api.gone
         requests = [read_request(row.request) for row in rows]
         await ask(
             interaction,

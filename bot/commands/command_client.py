@@ -15,7 +15,7 @@ from bot.intake.intake import Intake
 from bot.intake.interrupted_turns import Interruptions
 from bot.interactions.bot_client import BotClient
 from bot.rest.api import RestError
-from bot.rest.pacer import Urgency
+from bot.rest.calls import Urgency
 from pool.pool import Pool
 
 from .diff_queue import DiffQueue
@@ -77,8 +77,7 @@ class CommandClient(BotClient):
         """Archive a thread, when its last reply is in; a message opens it again. Return why that cannot be, if so."""
         await self.context.replies.settled(ARCHIVE_SECONDS, thread_id)
         try:
-            await self.context.pacer.admit(None, Urgency.NOTICE)
-            await self.context.rest.archive(thread_id)
+            await self.context.api.archive(thread_id, urgency=Urgency.NOTICE)
         except RestError as error:
             log.warning("a thread could not be archived", thread_id=thread_id, reason=str(error))
             return str(error)

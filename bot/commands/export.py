@@ -14,7 +14,7 @@ from bot.prompt.discord_message import text_of
 from bot.prompt.request import sent_at
 from bot.render.code_blocks import balanced
 from bot.rest.api import RestError
-from bot.rest.pacer import Urgency
+from bot.rest.calls import Urgency
 from bot.text.markdown import code_block, escape
 from bot.text.redaction import Redactor
 
@@ -101,8 +101,7 @@ async def _thread_as_markdown(interaction: Interaction) -> tuple[str, bool]:
     messages: list[discord.Message] = []
     before = interaction.id
     while len(messages) < MESSAGES:
-        await context.pacer.admit(None, Urgency.SIGN)
-        batch = await context.rest.before(channel_id, before, most=BATCH)
+        batch = await context.api.before(channel_id, before, most=BATCH, urgency=Urgency.SIGN)
         messages = [*batch, *messages]
         if len(batch) < BATCH:
             break

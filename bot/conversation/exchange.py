@@ -92,16 +92,14 @@ class Exchange:
         self._prompt = PromptBuilder(
             (*before, request),
             journal=context.journal,
-            pacer=context.pacer,
-            rest=context.rest,
+            api=context.api,
             attachments=context.attachments,
             again=again,
         )
         self._style = context.agents.style(request.thread_id)
         self.reply = Reply(
             request.message_id,
-            pacer=context.pacer,
-            rest=context.rest,
+            api=context.api,
             journal=context.journal,
             generation=0 if again is None else 1 + secrets.randbelow(0xFFF),
             on_settled=self._reply_settled,
@@ -292,9 +290,7 @@ class Exchange:
         self.reply.placeholder("-# ⏳ working")
         self._questions.begin_turn(turn, where, directories=session.directories, add_line=self.reply.line)
         if self._typing is None:  # Another agent may follow one that died before it got a byte.
-            self._typing = TypingIndicator(
-                where.channel_id, pacer=context.pacer, rest=context.rest, wanted=self._is_working
-            )
+            self._typing = TypingIndicator(where.channel_id, api=context.api, wanted=self._is_working)
             self._typing.start()
 
     def on_event(self, event: Event) -> None:

@@ -20,7 +20,6 @@ from bot.reply.reply import Reply
 from bot.reply.status_reactions import StatusReaction, StatusReactions
 from bot.rest.api import DiscordApi
 from bot.rest.live_message import LiveMessage
-from bot.rest.pacer import Pacer
 from bot.text.redaction import Redactor
 from pool.journal.journal import Journal, MessageState
 
@@ -52,8 +51,7 @@ class ExchangeContext:
         self,
         *,
         journal: Journal,
-        pacer: Pacer,
-        rest: DiscordApi,
+        api: DiscordApi,
         cards: Cards,
         replies: ReplyOrder,
         agents: Agents,
@@ -69,8 +67,7 @@ class ExchangeContext:
         the replies of each thread.
         """
         self.journal = journal
-        self.pacer = pacer
-        self.rest = rest
+        self.api = api
         self.cards = cards
         self.replies = replies
         self.agents = agents
@@ -79,8 +76,8 @@ class ExchangeContext:
         self.reactions = reactions
         self.membership = membership
         self.audit = audit
-        self.thread_names = ThreadNames(threads=journal.threads, pacer=pacer, rest=rest, redact=redact)
-        self.notices = Notices(journal.notices, pacer=pacer, rest=rest)
+        self.thread_names = ThreadNames(threads=journal.threads, api=api, redact=redact)
+        self.notices = Notices(journal.notices, api=api)
         self.link_lanes = Lanes("links")
         self.stale_messages = StaleMessages()
         """The messages that waited while the gateway was away."""
@@ -92,9 +89,7 @@ class ExchangeContext:
     def status_reaction(self, channel_id: int, message_id: int) -> StatusReaction:
         """Make the status reaction of a message."""
         _, left = self._left_reactions.pop(message_id, (channel_id, ()))
-        return StatusReaction(
-            channel_id, message_id, pacer=self.pacer, rest=self.rest, kept=self.journal.reactions, left=left
-        )
+        return StatusReaction(channel_id, message_id, api=self.api, kept=self.journal.reactions, left=left)
 
     def end_reactions(self, message_ids: Collection[int]) -> None:
         """Show on messages that have ended without an exchange how, in place of what an earlier run left on them."""
@@ -132,12 +127,12 @@ class ExchangeContext:
         exchange.reactions.end("failed")
         thread_id = exchange.request.thread_id
         place = self.journal.threads.place(thread_id)
-        if place is not None and place[1] != thread_id and thread_id not in self.rest.gone:
+        if place is not None and place[1] != thread_id and thread_id not in self.api.gone:
             self.tell(place[1], words.undelivered(thread_id, exchange.reply.given_up))
 
     def tell(self, channel_id: int, text: str) -> None:
         """Post a notice."""
-        LiveMessage(channel_id, pacer=self.pacer, rest=self.rest, nonce=secrets.token_hex(8)).show(text)
+        LiveMessage(channel_id, api=self.api, nonce=secrets.token_hex(8)).show(text)
 
     def warn(self, kind: str, thread_id: int, message_id: int, text: str) -> None:
         """Post a notice about the running turn that answers a message, with a button that stops the turn.

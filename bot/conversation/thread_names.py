@@ -7,7 +7,7 @@ import structlog
 from bot.prompt.request import Request
 from bot.rest.api import DiscordApi, RestError, TryLater
 from bot.rest.backoff import ATTEMPTS, Backoff
-from bot.rest.pacer import ApiCall, Bucket, Pacer, Urgency
+from bot.rest.calls import ApiCall, Bucket, Urgency
 from bot.text.redaction import redact_tokens
 from pool.journal.threads import ThreadRows
 
@@ -38,11 +38,10 @@ log = structlog.stdlib.get_logger("bot")
 class ThreadNames:
     """Renames threads, each once, when nothing more urgent is to be written: Discord takes two in ten minutes."""
 
-    def __init__(self, *, threads: ThreadRows, pacer: Pacer, rest: DiscordApi, redact: Callable[[str], str]) -> None:
+    def __init__(self, *, threads: ThreadRows, api: DiscordApi, redact: Callable[[str], str]) -> None:
         """`threads` remembers the names that the bot has given; `redact` takes secrets out of what an agent says."""
         self._threads = threads
-        self._pacer = pacer
-        self._rest = rest
+        self._api = api
         self._redact = redact
 
     def opened(self, thread_id: int, name: str) -> None:
@@ -59,15 +58,15 @@ class ThreadNames:
         if name != given:
             patience = Backoff(ATTEMPTS)
             job = ApiCall(thread_id, lambda: self._rename(job, patience, given, name), Urgency.SIGN, Bucket.CHANNEL)
-            self._pacer.put(job)
+            self._api.pacer.put(job)
 
     async def _rename(self, job: ApiCall, patience: Backoff, given: str, name: str) -> None:
         try:
-            await self._rest.rename(job.channel_id or 0, given, name)
+            await self._api.rename(job.channel_id or 0, given, name)
         except TryLater as error:
             wait = patience.wait(error)
             if not patience.exhausted:
-                self._pacer.put(job, delay=wait)
+                self._api.pacer.put(job, delay=wait)
         except RestError as error:
             log.info("a thread could not be renamed", thread_id=job.channel_id, reason=str(error))
 

@@ -23,7 +23,7 @@ from bot.intake.catch_up import CatchUp, CatchUpLimits
 from bot.intake.deleted_places import DeletedPlaces
 from bot.intake.edits import Edits
 from bot.intake.recovery import Recovery
-from bot.rest.pacer import Urgency
+from bot.rest.calls import Urgency
 from pool.journal.posted_requests import PostedRequest
 
 from .component_registry import COMPONENTS, FORMS
@@ -95,8 +95,7 @@ class ThreadlineClient(CommandClient):
         context = self.context
         return CatchUp(
             journal=self.journal,
-            rest=context.rest,
-            pacer=context.pacer,
+            api=context.api,
             limits=limits,
             accept=self.intake.handle_missed,
             open_thread=self.intake.open_thread,
@@ -112,11 +111,11 @@ class ThreadlineClient(CommandClient):
             self._callbacks.on_login(self.user.id)
         self.admission.logged_in(self)
         self.add_dynamic_items(*COMPONENTS)
-        await self.context.pacer.admit(None, Urgency.NOTICE)
-        try:
-            await self.tree.sync_changes(self.journal)
-        except discord.HTTPException as error:
-            log.warning("the slash commands could not be registered", reason=str(error))
+        async with self.context.api.pacer.turn(Urgency.NOTICE):
+            try:
+                await self.tree.sync_changes(self.journal)
+            except discord.HTTPException as error:
+                log.warning("the slash commands could not be registered", reason=str(error))
 
     async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
         """Count each identify, also of a new session that the library begins. Raises `TooManyIdentifies`."""

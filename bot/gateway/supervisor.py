@@ -64,17 +64,17 @@ class ReconnectDelay:
 
 
 class SupervisedClient:
-    """Keeps a client alive while `run` runs, and puts it into `rest`."""
+    """Keeps a client alive while `run` runs, and gives it to `api`."""
 
     def __init__(
-        self, config: DiscordConfig, *, rest: DiscordApi, build: Callable[[], ThreadlineClient], has_connected: bool
+        self, config: DiscordConfig, *, api: DiscordApi, build: Callable[[], ThreadlineClient], has_connected: bool
     ) -> None:
         """`build` makes a client that was not started yet. A bot that `has_connected` by Discord waits for its return.
 
         The start of any other fails where Discord cannot be reached: its address or its network may be wrong.
         """
         self._config = config
-        self._rest = rest
+        self._api = api
         self._build = build
         self._has_connected = has_connected
         self._woken = asyncio.Event()
@@ -141,7 +141,7 @@ class SupervisedClient:
         """
         self._open.append(client)
         await client.login(self._config.token.get_secret_value())
-        self._rest.client = client
+        self._api.use(client)
         while len(self._open) > MOST_CLIENTS:
             await close_client(self._open.popleft())
         await client.connect(reconnect=False)
@@ -154,7 +154,7 @@ class SupervisedClient:
         finally:
             self._has_connected = self._has_connected or client.has_connected
             await end_client(client, working)
-            if self._rest.client is not client and client in self._open:
+            if self._api.client is not client and client in self._open:
                 self._open.remove(client)  # It has not even logged in.
                 await close_client(client)
         try:

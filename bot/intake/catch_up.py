@@ -21,8 +21,7 @@ import structlog
 from bot.conversation.exchange import Exchange
 from bot.conversation.stale_messages import StaleMessages
 from bot.rest.api import DiscordApi, RestError
-from bot.rest.backoff import Backoff, persist
-from bot.rest.pacer import Pacer, Urgency
+from bot.rest.calls import Urgency
 from pool.journal.journal import Journal
 
 __all__ = ["CatchUp", "CatchUpLimits"]
@@ -61,8 +60,7 @@ class CatchUp:
         self,
         *,
         journal: Journal,
-        rest: DiscordApi,
-        pacer: Pacer,
+        api: DiscordApi,
         limits: CatchUpLimits,
         accept: AcceptMissed,
         open_thread: Callable[[Exchange], Awaitable[None]],
@@ -78,8 +76,7 @@ class CatchUp:
         `on_missed` how many messages a place had.
         """
         self._journal = journal
-        self._rest = rest
-        self._pacer = pacer
+        self._api = api
         self._limits = limits
         self._accept = accept
         self._open_thread = open_thread
@@ -178,11 +175,8 @@ class CatchUp:
         known = self._journal.threads.place(channel_id)
         guild_id, most = None if known is None else known[0], self._limits.messages + 1
         try:
-            return await persist(
-                lambda: self._rest.history(channel_id, after=after, most=most, guild_id=guild_id),
-                pacer=self._pacer,
-                urgency=Urgency.EDIT,
-                patience=Backoff(),
+            return await self._api.retrying(
+                lambda: self._api.history(channel_id, after=after, most=most, urgency=Urgency.EDIT, guild_id=guild_id),
                 on_failure=lambda error, _: log.info(
                     "a channel cannot be read now", channel_id=channel_id, reason=str(error)
                 ),

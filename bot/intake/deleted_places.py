@@ -25,15 +25,13 @@ log = structlog.stdlib.get_logger("bot")
 class DeletedPlaces:
     """Ends what goes on in places that are gone. Synchronous, except that of many places some are ended at a time."""
 
-    def __init__(self, *, journal: Journal, pool: Pool, rest: DiscordApi, on_gone: Callable[[int], None]) -> None:
-        """Begin to listen to what Discord says of writes that it refuses. `on_gone` learns of each place that is."""
+    def __init__(self, *, journal: Journal, pool: Pool, api: DiscordApi, on_gone: Callable[[int], None]) -> None:
+        """`on_gone` gets each place that is gone."""
         self._journal = journal
         self._pool = pool
-        self._rest = rest
+        self._api = api
         self._on_gone = on_gone
         self._ending: deque[int] = deque()
-        rest.on_lost = self.thread_deleted
-        rest.on_locked = self.thread_locked
 
     def thread_deleted(self, thread_id: int) -> None:
         """Learn that a thread, or another place with a conversation, is gone or cannot be reached."""
@@ -56,10 +54,10 @@ class DeletedPlaces:
 
     def mark_reachable(self, channel_id: int) -> None:
         """Learn that something was heard from a place: it is there."""
-        self._rest.gone.discard(channel_id)
+        self._api.gone.discard(channel_id)
 
     def _end(self, thread_ids: Collection[int]) -> None:
-        self._rest.gone.update(thread_ids)
+        self._api.gone.update(thread_ids)
         waits = bool(self._ending)
         self._ending.extend(thread_ids)
         if not waits:
@@ -75,7 +73,7 @@ class DeletedPlaces:
                 asyncio.get_running_loop().call_soon(self._end_some)
 
     def _end_one(self, thread_id: int) -> None:
-        if thread_id not in self._rest.gone:
+        if thread_id not in self._api.gone:
             return  # Something was heard from there meanwhile.
         conversation = self._pool.conversation(thread_id)
         if conversation is not None:

@@ -7,6 +7,7 @@ What the agent has got already stays as it is.
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 import discord
 import structlog
@@ -18,8 +19,7 @@ from bot.conversation.exchange_context import ExchangeContext
 from bot.prompt.discord_message import request_of
 from bot.prompt.request import Request, read_request, write_request
 from bot.rest.api import Gone, RestError
-from bot.rest.backoff import Backoff, persist
-from bot.rest.pacer import Urgency
+from bot.rest.calls import Urgency
 from pool.conversation import Conversation
 from pool.journal.journal import MessageState
 from pool.pool import Pool
@@ -109,12 +109,8 @@ class Edits:
         """Read a message, as often as it takes within reason. Raises `RestError`."""
         place, context = self._journal.threads.place(channel_id), self._context
         guild_id = None if place is None else place[0]
-        return await persist(
-            lambda: context.rest.message(channel_id, message_id, guild_id=guild_id),
-            pacer=context.pacer,
-            urgency=Urgency.EDIT,
-            patience=Backoff(ATTEMPTS),
-        )
+        read = partial(context.api.message, channel_id, message_id, urgency=Urgency.EDIT, guild_id=guild_id)
+        return await context.api.retrying(read, attempts=ATTEMPTS)
 
     def _waiting(self, channel_id: int, message_id: int) -> tuple[Conversation, Exchange, Request] | None:
         """Find the conversation, the exchange and the request of a message that the agent has not got yet.

@@ -50,9 +50,9 @@ class Intake:
         self._context = context
         self._interruptions = recovery.interruptions
         self._places = places
-        self._rejections = RejectionNotices(pacer=context.pacer, rest=context.rest)
+        self._rejections = RejectionNotices(api=context.api)
         self.posted_requests = PostedRequests(
-            journal=self._journal, rest=context.rest, drafts=recovery.drafts, accept=self.accept
+            journal=self._journal, api=context.api, drafts=recovery.drafts, accept=self.accept
         )
         self.is_open = True
         """Whether messages are accepted; the application closes it when the bot stops."""

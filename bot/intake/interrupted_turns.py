@@ -105,7 +105,7 @@ class Interruptions:
             else:
                 journal.sent_pages.drop(row.message_id)  # The next try has messages of its own.
 
-        reply = Reply(row.message_id, pacer=context.pacer, rest=context.rest, journal=journal, on_settled=settled)
+        reply = Reply(row.message_id, api=context.api, journal=journal, on_settled=settled)
         guild_id, channel_id = journal.threads.place(row.thread_id) or (None, row.thread_id)
         if guild_id is not None and channel_id == row.thread_id:
             reply.name_request()  # In a channel, where others talk too.

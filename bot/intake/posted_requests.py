@@ -53,10 +53,10 @@ class Posting:
 class PostedRequests:
     """Those that are being posted, and those that an earlier run of the bot was to post."""
 
-    def __init__(self, *, journal: Journal, rest: DiscordApi, drafts: UnfinishedReplies, accept: Accept) -> None:
+    def __init__(self, *, journal: Journal, api: DiscordApi, drafts: UnfinishedReplies, accept: Accept) -> None:
         """`drafts` looks for messages that an earlier run has posted."""
         self._journal = journal
-        self._rest = rest
+        self._api = api
         self._drafts = drafts
         self._accept = accept
         self._postings: dict[int, Posting] = {}
@@ -110,7 +110,7 @@ class PostedRequests:
     def _accept_as(self, ask: PostedRequest, message_id: int, *, missed: bool) -> Exchange | None:
         """Accept a request that stands as a message now; return its exchange, whose thread may have to be opened."""
         draft, posting = read_request(ask.request), self._postings.get(ask.ask_id)
-        text = readable(draft.text, names_in(None if draft.guild_id is None else self._rest.guild(draft.guild_id), {}))
+        text = readable(draft.text, names_in(None if draft.guild_id is None else self._api.guild(draft.guild_id), {}))
         request = replace(
             draft,
             message_id=message_id,

@@ -20,8 +20,7 @@ from bot.conversation.exchange_context import ExchangeContext
 from bot.prompt.request import read_request
 from bot.reply.reply import Reply
 from bot.rest.api import RestError
-from bot.rest.backoff import Backoff, persist
-from bot.rest.pacer import Bucket, Urgency
+from bot.rest.calls import Urgency
 from pool.journal.journal import Journal, MessageRow, MessageState
 from pool.journal.notices import NoticeRow
 from pool.journal.posted_requests import PostedRequest
@@ -65,7 +64,7 @@ class Recovery:
         self._pool = pool
         self._context = context
         self._queue_notices = queue_notices
-        self.drafts = UnfinishedReplies(journal=journal, pacer=context.pacer, rest=context.rest)
+        self.drafts = UnfinishedReplies(journal=journal, api=context.api)
         self.interruptions = Interruptions(
             journal=journal, pool=pool, context=context, drafts=self.drafts, retry_exchange=self._retry_exchange
         )
@@ -242,13 +241,9 @@ class Recovery:
             if message_id is None:
                 message_id = await self.drafts.find_message(thread_id, question.exchange_id, question.content)
             if message_id is not None:
-                await persist(
-                    partial(self._context.rest.edit, thread_id, message_id, text, drop_view=True),
-                    pacer=self._context.pacer,
-                    urgency=Urgency.NOTICE,
-                    channel_id=thread_id,
-                    bucket=Bucket.EDIT,
-                    patience=Backoff(),
+                api = self._context.api
+                await api.retrying(
+                    partial(api.edit, thread_id, message_id, text, urgency=Urgency.NOTICE, drop_view=True)
                 )
         except RestError as error:
             log.info("an old question could not be closed", message_id=message_id, reason=str(error))

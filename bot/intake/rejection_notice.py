@@ -9,7 +9,6 @@ from bot import user_messages as words
 from bot.prompt.request import Request
 from bot.rest.api import DiscordApi
 from bot.rest.live_message import LiveMessage
-from bot.rest.pacer import Pacer
 
 __all__ = ["RejectionNotices"]
 
@@ -42,10 +41,9 @@ class _Notice:
 class RejectionNotices:
     """The notices. Nothing is turned away in silence, and thousands of messages make few notices."""
 
-    def __init__(self, *, pacer: Pacer, rest: DiscordApi) -> None:
+    def __init__(self, *, api: DiscordApi) -> None:
         """Start with no rejected message."""
-        self._pacer = pacer
-        self._rest = rest
+        self._api = api
         self._notices: OrderedDict[tuple[int, int, str], _Notice] = OrderedDict()
 
     def show(self, request: Request, reason: str) -> bool:
@@ -55,7 +53,7 @@ class RejectionNotices:
         notice = self._notices.get(key)
         new = notice is None or loop.time() - notice.since >= NOTICE_SECONDS
         if notice is None or new:
-            post = LiveMessage(request.channel_id, pacer=self._pacer, rest=self._rest, nonce=secrets.token_hex(8))
+            post = LiveMessage(request.channel_id, api=self._api, nonce=secrets.token_hex(8))
             notice = self._notices[key] = _Notice(post, reason, request, loop.time())
             self._notices.move_to_end(key)
             if len(self._notices) > REMEMBERED:

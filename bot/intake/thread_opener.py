@@ -2,8 +2,8 @@
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 import structlog
 
@@ -11,9 +11,9 @@ from bot.conversation.exchange import Exchange
 from bot.conversation.exchange_context import ExchangeContext
 from bot.conversation.thread_names import NEUTRAL, name_for
 from bot.prompt.request import Request, write_request
-from bot.rest.api import ContentRefused, DiscordApi, Gone, PermanentError, RestError, TryLater
-from bot.rest.backoff import ATTEMPTS, Backoff, persist
-from bot.rest.pacer import Bucket, Pacer, Urgency
+from bot.rest.api import ContentRefused, DiscordApi, Gone, RestError, TryLater
+from bot.rest.backoff import ATTEMPTS
+from bot.rest.calls import Urgency
 from pool.pool import Pool
 
 __all__ = ["OPEN_SECONDS", "NotOpened", "open_thread", "open_thread_for"]
@@ -36,14 +36,12 @@ async def open_thread_for(exchange: Exchange, *, context: ExchangeContext, pool:
     request = exchange.request
     await context.stale_messages.settled(exchange.message_ids)
     minutes = context.agents.config.threads.auto_archive_minutes
-    pacer, rest, redact = context.pacer, context.rest, context.redact
     try:
         await open_thread(
             exchange,
-            pacer=pacer,
-            rest=rest,
+            api=context.api,
             auto_archive_minutes=minutes,
-            redact=redact,
+            redact=context.redact,
             on_named=lambda name: context.thread_names.opened(request.thread_id, name),
         )
     except NotOpened as error:
@@ -70,8 +68,7 @@ def _answer_in_channel(exchange: Exchange, reason: str, *, context: ExchangeCont
 async def open_thread(
     exchange: Exchange,
     *,
-    pacer: Pacer,
-    rest: DiscordApi,
+    api: DiscordApi,
     auto_archive_minutes: int,
     redact: Callable[[str], str] = str,
     on_named: Callable[[str], None] = lambda _name: None,
@@ -83,7 +80,7 @@ async def open_thread(
     """
     request = exchange.request
     visible = asyncio.get_running_loop().call_later(VISIBLE_SECONDS, exchange.show_waiting)
-    opening = _ThreadOpening(request, pacer=pacer, rest=rest, auto_archive_minutes=auto_archive_minutes)
+    opening = _ThreadOpening(request, api=api, auto_archive_minutes=auto_archive_minutes)
     name = name_for(request, redact)
     try:
         try:
@@ -101,12 +98,8 @@ async def open_thread(
         visible.cancel()
     exchange.opened(request.thread_id)
     try:
-        await persist(
-            lambda: rest.add_member(request.thread_id, request.author_id),
-            pacer=pacer,
-            urgency=Urgency.NOTICE,
-            patience=Backoff(ATTEMPTS),
-        )
+        add = partial(api.add_member, request.thread_id, request.author_id, urgency=Urgency.NOTICE)
+        await api.retrying(add, attempts=ATTEMPTS)
     except RestError as error:
         log.warning("a person could not be added to their thread", thread_id=request.thread_id, reason=str(error))
 
@@ -114,47 +107,31 @@ async def open_thread(
 class _ThreadOpening:
     """The tries at opening one thread. An outage is waited out; a Discord that answers has so much time."""
 
-    def __init__(self, request: Request, *, pacer: Pacer, rest: DiscordApi, auto_archive_minutes: int) -> None:
+    def __init__(self, request: Request, *, api: DiscordApi, auto_archive_minutes: int) -> None:
         self._request = request
-        self._pacer = pacer
-        self._rest = rest
+        self._api = api
         self._minutes = auto_archive_minutes
         self._failed_at = asyncio.get_running_loop().time()
-        self._heard = pacer.heard
+        self._heard = api.pacer.heard
         self._refused = 0.0
         """Seconds in which Discord has answered, but has opened no thread."""
 
     async def open(self, name: str) -> None:
         """Open it. Raises `RestError` where that is refused, and `NotOpened` where it was put off for too long."""
-        await persist(
-            lambda: self._try(name),
-            pacer=self._pacer,
-            urgency=Urgency.FIRST,
-            channel_id=self._request.channel_id,
-            bucket=Bucket.THREAD,
-            patience=Backoff(),
-            on_failure=self._failed,
-        )
-
-    async def _try(self, name: str) -> None:
         request = self._request
-        try:
-            await self._rest.open_thread(
-                request.channel_id, request.message_id, name, auto_archive_minutes=self._minutes
-            )
-        except TryLater as error:
-            if not error.seconds:
-                await self._check_message()
-            raise
-
-    async def _check_message(self) -> None:
-        """Make another call: without one, a Discord that only opens no threads looks like an outage. Raises `Gone`."""
-        with suppress(TryLater, PermanentError):
-            await self._rest.message(self._request.channel_id, self._request.message_id)
+        open_it = partial(
+            self._api.open_thread,
+            request.channel_id,
+            request.message_id,
+            name,
+            auto_archive_minutes=self._minutes,
+            urgency=Urgency.FIRST,
+        )
+        await self._api.retrying(open_it, on_failure=self._failed)
 
     def _failed(self, error: TryLater, wait: float) -> None:
         log.info("a thread cannot be opened yet", message_id=self._request.message_id, reason=str(error))
-        now, heard = asyncio.get_running_loop().time(), self._pacer.heard
+        now, heard = asyncio.get_running_loop().time(), self._api.pacer.heard
         if error.seconds or heard > self._heard:
             self._refused += now - self._failed_at
         self._failed_at, self._heard = now, heard

@@ -1,6 +1,7 @@
 """Finishes replies that an earlier run of the bot began, without the agent."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import partial
 
 import structlog
 
@@ -8,8 +9,7 @@ from bot import user_messages as words
 from bot.reply.page_state import PageState
 from bot.reply.reply import Reply
 from bot.rest.api import DiscordApi, OwnMessage, RestError
-from bot.rest.backoff import Backoff, persist
-from bot.rest.pacer import Pacer, Urgency
+from bot.rest.calls import Urgency
 from pool.journal.journal import Journal, MessageRow, SentPage
 from pool.journal.trailers import FIRST_TRAILER, Trailer
 
@@ -21,11 +21,10 @@ log = structlog.stdlib.get_logger("bot")
 class UnfinishedReplies:
     """Finds again what stands of a reply, and lets the reply go on from there."""
 
-    def __init__(self, *, journal: Journal, pacer: Pacer, rest: DiscordApi) -> None:
+    def __init__(self, *, journal: Journal, api: DiscordApi) -> None:
         """Only keep what is given."""
         self._journal = journal
-        self._pacer = pacer
-        self._rest = rest
+        self._api = api
 
     async def finish(self, row: MessageRow, reply: Reply, channel_id: int) -> None:
         """Post all pages that the journal has of a reply, and what is owed behind them."""
@@ -83,12 +82,8 @@ class UnfinishedReplies:
 
     async def own_messages(self, channel_id: int, *, after: int) -> list[OwnMessage]:
         """Read the bot's own messages in a place, as often as it takes. Raises `RestError` where that is refused."""
-        return await persist(
-            lambda: self._rest.own_messages(channel_id, after=after),
-            pacer=self._pacer,
-            urgency=Urgency.FINAL,
-            patience=Backoff(),
-        )
+        read = partial(self._api.own_messages, channel_id, after=after, urgency=Urgency.FINAL)
+        return await self._api.retrying(read)
 
     async def _find_messages(
         self,

@@ -17,7 +17,6 @@ from bot.access.audit import Audit
 from bot.config.values import Permission
 from bot.rest.api import DiscordApi
 from bot.rest.live_message import LiveMessage
-from bot.rest.pacer import Pacer
 from bot.rest.pings import NOBODY, Mentions
 from pool.journal.journal import Journal
 
@@ -144,8 +143,7 @@ class Cards:
         self,
         *,
         journal: Journal,
-        pacer: Pacer,
-        rest: DiscordApi,
+        api: DiscordApi,
         permission: Callable[[int], Permission] = lambda _: "ask",
         recipients: Callable[[int], Mentions] = lambda asker_id: Mentions((asker_id,)),
         in_turn: Callable[[int, Callable[[], None]], None] = lambda _exchange_id, post: post(),
@@ -160,8 +158,7 @@ class Cards:
         self.permission = permission
         self.audit = audit or Audit()
         self._journal = journal
-        self._pacer = pacer
-        self._rest = rest
+        self._api = api
         self._recipients = recipients
         self._in_turn = in_turn
         self._open: dict[str, Card] = {}
@@ -251,7 +248,7 @@ class Cards:
 
     def _post(self, card: Card, **options: Any) -> LiveMessage:
         channel_id = card.origin.channel_id
-        return LiveMessage(channel_id, pacer=self._pacer, rest=self._rest, mention=card.mentions, **options)
+        return LiveMessage(channel_id, api=self._api, mention=card.mentions, **options)
 
     def _first(self, card: Card, content: str) -> None:
         where = card.origin

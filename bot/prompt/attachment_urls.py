@@ -4,8 +4,8 @@ import structlog
 from yarl import URL
 
 from bot.rest.api import DiscordApi, RestError
-from bot.rest.backoff import ATTEMPTS, Backoff, persist
-from bot.rest.pacer import Pacer, Urgency
+from bot.rest.backoff import ATTEMPTS
+from bot.rest.calls import Urgency
 
 from .discord_message import files_of
 from .request import Attachment
@@ -18,10 +18,9 @@ log = structlog.stdlib.get_logger("bot")
 class AttachmentUrls:
     """Looks up addresses for the files of one prompt; each message is read once at most."""
 
-    def __init__(self, *, pacer: Pacer, rest: DiscordApi) -> None:
+    def __init__(self, *, api: DiscordApi) -> None:
         """Start without an address."""
-        self._pacer = pacer
-        self._rest = rest
+        self._api = api
         self._read: dict[tuple[int, int], tuple[Attachment, ...]] = {}
 
     async def fresh(self, attachment: Attachment) -> str | None:
@@ -37,11 +36,8 @@ class AttachmentUrls:
         if not message_id:
             return ()
         try:
-            message = await persist(
-                lambda: self._rest.message(channel_id, message_id),
-                pacer=self._pacer,
-                urgency=Urgency.FIRST,
-                patience=Backoff(ATTEMPTS),
+            message = await self._api.retrying(
+                lambda: self._api.message(channel_id, message_id, urgency=Urgency.FIRST), attempts=ATTEMPTS
             )
             return files_of(message)
         except RestError as error:

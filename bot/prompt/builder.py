@@ -12,8 +12,7 @@ from pydantic_core import to_json
 from acp.schema import PromptCapabilities, ResourceLink, TextBlock
 from bot import user_messages as words
 from bot.rest.api import DiscordApi, RestError
-from bot.rest.backoff import Backoff, persist
-from bot.rest.pacer import Pacer, Urgency
+from bot.rest.calls import Urgency
 from pool.journal.journal import Journal
 
 from .attachment_urls import AttachmentUrls
@@ -48,8 +47,7 @@ class PromptBuilder:
         requests: Sequence[Request],
         *,
         journal: Journal,
-        pacer: Pacer,
-        rest: DiscordApi,
+        api: DiscordApi,
         attachments: Attachments,
         again: str | None = None,
     ) -> None:
@@ -64,8 +62,7 @@ class PromptBuilder:
         self._told: set[str] = set()
         """What people know that it is not in the prompt."""
         self._journal = journal
-        self._pacer = pacer
-        self._rest = rest
+        self._api = api
         self._attachments = attachments
         self._parts: list[Part] = []
         self._made_of: tuple[object, ...] = ()
@@ -98,7 +95,7 @@ class PromptBuilder:
             return []
         requests = [await self._read(request) for request in requests]
         unread = any(quote.missing and quote.message_id for request in requests for quote in request.quotes)
-        addresses = AttachmentUrls(pacer=self._pacer, rest=self._rest)
+        addresses = AttachmentUrls(api=self._api)
         fetched = await self._attachments.fetch(requests, addresses.fresh)
         recent: list[dict[str, Any]] = []
         if requests[0].joined:
@@ -127,7 +124,7 @@ class PromptBuilder:
             people: dict[int, str] = {}
             for user_id in mentioned_in(text)[:NAMED]:
                 try:
-                    people[user_id] = await self._ask(partial(self._rest.display_name, request.guild_id or 0, user_id))
+                    people[user_id] = await self._ask(self._api.display_name, request.guild_id or 0, user_id)
                 except RestError as error:
                     log.info("a person cannot be named", user_id=user_id, reason=str(error))
             text = readable(text, names_in(None, people))
@@ -138,25 +135,26 @@ class PromptBuilder:
         """Read a message that is quoted, with its files; it is missing where that cannot be."""
         try:
             # An outage is waited out: the answer would be another one without it.
-            message = await self._ask(partial(self._rest.message, quote.channel_id, quote.message_id), Backoff())
+            message = await self._api.retrying(
+                partial(self._api.message, quote.channel_id, quote.message_id, urgency=Urgency.FIRST)
+            )
         except RestError as error:
             log.info("a message cannot be read", message_id=quote.message_id, reason=str(error))
             return replace(quote, missing=True)
-        client = self._rest.client
-        return quote_of(message, None if client is None else client.user)
+        return quote_of(message, self._api.user)
 
-    async def _ask(self, call: Callable[[], Awaitable[T]], patience: Backoff | None = None) -> T:
+    async def _ask(self, call: Callable[..., Awaitable[T]], *arguments: int, **options: int) -> T:
         """Ask Discord for something that an agent is told. Raises `RestError`."""
-        return await persist(call, pacer=self._pacer, urgency=Urgency.FIRST, patience=patience or Backoff(ATTEMPTS))
+        return await self._api.retrying(partial(call, *arguments, urgency=Urgency.FIRST, **options), attempts=ATTEMPTS)
 
     async def _recent(self, request: Request) -> list[dict[str, Any]]:
         """Read what was said in the thread before the bot came into it, oldest first. Raises `RestError`.
 
         Its first message is among that however long ago it was: it says what the thread is about.
         """
-        messages = await self._ask(lambda: self._rest.before(request.thread_id, request.message_id, most=RECENT))
+        messages = await self._ask(self._api.before, request.thread_id, request.message_id, most=RECENT)
         if len(messages) == RECENT:
-            first = await self._ask(lambda: self._rest.first(request.thread_id))
+            first = await self._ask(self._api.first, request.thread_id)
             messages = [*(each for each in first if each.id < messages[0].id), *messages]
         return [said for message in messages if (said := said_in(message)) is not None]
 

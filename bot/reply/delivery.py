@@ -16,7 +16,7 @@ import structlog
 
 from bot.rest.api import Archived, ContentRefused, DiscordApi, Gone, PermanentError, TryLater
 from bot.rest.backoff import Backoff
-from bot.rest.pacer import ApiCall, Bucket, Pacer, Urgency
+from bot.rest.calls import ApiCall, Bucket, Urgency
 from pool.journal.journal import Journal, JournalUnwritable
 from pool.journal.trailers import Trailer
 
@@ -62,8 +62,7 @@ class Delivery:
         key: int,
         content: Content,
         *,
-        pacer: Pacer,
-        rest: DiscordApi,
+        api: DiscordApi,
         journal: Journal,
         generation: int,
         stop: Callable[[], discord.ui.View] | None,
@@ -71,10 +70,9 @@ class Delivery:
         """`key`, `generation` and `stop` are as for `Reply`."""
         self._key = key
         self._content = content
-        self._pacer = pacer
-        self._rest = rest
+        self._api = api
         self._journal = journal
-        self._sender = MessageSender(key, generation, rest=rest, journal=journal)
+        self._sender = MessageSender(key, generation, api=api, journal=journal)
         self._cadence = EditCadence()
         self._stop = stop
         self._channel_id: int | None = None
@@ -138,7 +136,7 @@ class Delivery:
         elif self._cadence.is_look_due(self._content.said, waiting=waiting):
             # Where a page has become full another one is sent, and need not wait as long as an edit.
             self._job.bucket = self._bucket(self._first_difference(self._look_at(waiting=waiting)))
-        self._pacer.put(self._job, delay=self._cadence.delay(now, delay, is_old=is_old), since=since)
+        self._api.pacer.put(self._job, delay=self._cadence.delay(now, delay, is_old=is_old), since=since)
 
     def _bucket(self, number: int | None) -> Bucket:
         """Return what writing a page, or with None a trailer, counts as."""
@@ -172,7 +170,7 @@ class Delivery:
         if channel_id is None or self._paused:
             return None
         pages = self._look_at()
-        count, scarce = len(pages), self._pacer.busy and self._cadence.started and not self._ended
+        count, scarce = len(pages), self._api.pacer.busy and self._cadence.started and not self._ended
         if scarce:
             pages = self._look_at(self._cadence.expected(self._content.said))
         number = self._first_difference(pages)
@@ -229,13 +227,13 @@ class Delivery:
         now = asyncio.get_running_loop().time()
         if posted.outgrown(page, now):
             if posted.stop:  # One edit too many is better than a button that can do nothing.
-                await self._rest.edit(channel_id, posted.message_id or 0, posted.content, drop_view=True)
+                await self._api.edit(channel_id, posted.message_id or 0, posted.content, drop_view=True)
             self._leave(number)
         content = posted.text(page)
         try:
             if posted.message_id is not None:
                 drop = posted.stop and not live
-                stored = await self._rest.edit(channel_id, posted.message_id, content, drop_view=drop)
+                stored = await self._api.edit(channel_id, posted.message_id, content, drop_view=drop)
             else:
                 view = self._stop() if live and self._stop is not None else None
                 content, page, provisional = posted.attempt(page, provisional=provisional)
@@ -283,7 +281,7 @@ class Delivery:
             posted.message_id = stored.message_id
         if posted.message_id is not None:
             try:
-                await self._rest.delete(channel_id, posted.message_id)
+                await self._api.delete(channel_id, posted.message_id)
             except PermanentError as error:  # It stays; what is still to be shown does not wait for it.
                 log.warning("a message too many could not be deleted", channel_id=channel_id, reason=str(error))
             posted.drop()
@@ -297,7 +295,7 @@ class Delivery:
             known, mention = self._message_ids, trailer.mention
             await self._sender.send(channel_id, number, trailer.content, known=known, files=files, mention=mention)
         except (PermanentError, OSError, TryLater) as error:
-            if not self._trailers.replace_first(error, self._pacer.taken):
+            if not self._trailers.replace_first(error, self._api.pacer.taken):
                 raise
             log.warning("a message behind a reply was refused", channel_id=channel_id, reason=str(error))
             self._sender.renew()
@@ -335,9 +333,8 @@ class Delivery:
 
     async def _reopen(self, channel_id: int, error: Archived) -> None:
         """Open the thread, and try again. One that is locked stays as it is, and so does the reply."""
-        await self._pacer.admit(channel_id, self._job.urgency, Bucket.CHANNEL)
         try:
-            await self._rest.reopen(channel_id)
+            await self._api.reopen(channel_id, urgency=self._job.urgency)
         except TryLater as later:
             self._ask(self._patience.wait(later))
         except (PermanentError, Gone, Archived) as refused:

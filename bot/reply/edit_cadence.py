@@ -9,7 +9,7 @@ only when the last page may have become full.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.rest.pacer import Urgency
+from bot.rest.calls import Urgency
 from bot.rest.rate_limits import EDIT_GAP
 from bot.text.markdown import LIMIT
 

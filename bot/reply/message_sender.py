@@ -22,11 +22,11 @@ class MessageSender:
     The nonce is made of `key`, the number of the message and a generation: another text needs another generation.
     """
 
-    def __init__(self, key: int, generation: int, *, rest: DiscordApi, journal: Journal) -> None:
+    def __init__(self, key: int, generation: int, *, api: DiscordApi, journal: Journal) -> None:
         """`key` and `generation` are as for `Reply`."""
         self._key = key
         self._generation = generation
-        self._rest = rest
+        self._api = api
         self._journal = journal
         self._first_tries: dict[tuple[int, int], float] = {}
         """When each message was first sent, by its number and generation."""
@@ -68,7 +68,7 @@ class MessageSender:
             # What the first try said: Discord may have taken it although its answer was lost.
             self._journal.sent_pages.intend(self._key, number, content, before)
             first = self._first_tries[number, self._generation] = now
-        stored = await self._rest.send_once(
+        stored = await self._api.send_once(
             channel_id,
             content,
             tried=now - first,

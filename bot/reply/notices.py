@@ -9,7 +9,6 @@ import discord
 
 from bot.rest.api import DiscordApi
 from bot.rest.live_message import LiveMessage
-from bot.rest.pacer import Pacer
 from pool.journal.notices import NoticeRow, NoticeRows
 
 __all__ = ["HELD", "INTERRUPTED", "MADE_WAY", "OFFER", "WAITING", "WARNING", "Notices"]
@@ -48,11 +47,10 @@ class _Standing:
 class Notices:
     """All notices: of each kind one for each matter of a thread. Synchronous; the messages follow."""
 
-    def __init__(self, kept: NoticeRows, *, pacer: Pacer, rest: DiscordApi) -> None:
+    def __init__(self, kept: NoticeRows, *, api: DiscordApi) -> None:
         """Take up those that an earlier run has left; `lost` are those whose messages must be looked for."""
         self._kept = kept
-        self._pacer = pacer
-        self._rest = rest
+        self._api = api
         self._standing: dict[tuple[int, str, int], _Standing] = {}
         self._doubled: list[_Standing] = []
         self.lost: list[NoticeRow] = []
@@ -166,8 +164,7 @@ class Notices:
 
         post = LiveMessage(
             notice.thread_id,
-            pacer=self._pacer,
-            rest=self._rest,
+            api=self._api,
             nonce=notice.nonce,
             silent=silent,
             message_id=notice.message_id,

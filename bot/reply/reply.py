@@ -18,7 +18,6 @@ from bot.render.transcript import Transcript
 from bot.render.turn_summary import Receipt
 from bot.render.uploads import File, Link, batches
 from bot.rest.api import DiscordApi
-from bot.rest.pacer import Pacer
 from bot.text.markdown import LIMIT
 from pool.journal.journal import Journal
 from pool.journal.trailers import FIRST_TRAILER, Trailer
@@ -40,12 +39,11 @@ class Reply:
     so, and settles like any other, for all replies behind it in its thread wait for that.
     """
 
-    def __init__(  # noqa: PLR0913 - what it is made of
+    def __init__(
         self,
         key: int,
         *,
-        pacer: Pacer,
-        rest: DiscordApi,
+        api: DiscordApi,
         journal: Journal,
         generation: int = 0,
         on_settled: Callable[[bool], None],
@@ -64,7 +62,7 @@ class Reply:
         self._on_settled = on_settled
         self._on_broken = on_broken
         self._transcript = Transcript(style)
-        self._delivery = Delivery(key, self, pacer=pacer, rest=rest, journal=journal, generation=generation, stop=stop)
+        self._delivery = Delivery(key, self, api=api, journal=journal, generation=generation, stop=stop)
         self._after: Reply | None = None
         self._followers: list[Reply] = []
         self._behind: list[Callable[[], None]] = []

@@ -8,7 +8,7 @@ from acp import Event
 from bot.config.appearance import DONE, EYE, FAILED, Reactions
 from bot.rest.api import DiscordApi, RestError, TryLater
 from bot.rest.backoff import ATTEMPTS, Backoff
-from bot.rest.pacer import ApiCall, Bucket, Pacer, Urgency
+from bot.rest.calls import ApiCall, Bucket, Urgency
 from pool.journal.reactions import ReactionRows
 
 from .activity import SILENT, Activity
@@ -32,16 +32,14 @@ class StatusReaction:
         channel_id: int,
         message_id: int,
         *,
-        pacer: Pacer,
-        rest: DiscordApi,
+        api: DiscordApi,
         kept: ReactionRows,
         left: Iterable[str] = (),
     ) -> None:
         """Start with what an earlier run of the bot may have `left`, which is taken away with the first wish."""
         self._channel_id = channel_id
         self._message_id = message_id
-        self._pacer = pacer
-        self._rest = rest
+        self._api = api
         self._wanted: str | None = None
         self._kept = kept
         self._standing = [*left]
@@ -54,7 +52,7 @@ class StatusReaction:
         self._wanted = emoji
         self._patience.renew()
         if self._change() is not None:
-            self._pacer.put(self._job)
+            self._api.pacer.put(self._job)
 
     def _change(self) -> tuple[str, bool] | None:
         """Return the next reaction to change, and whether it is put on. The new one comes before the old one goes."""
@@ -67,7 +65,7 @@ class StatusReaction:
         return None if change is None else self._write(*change)
 
     async def _write(self, emoji: str, on: bool) -> None:  # noqa: FBT001 - a private step
-        call = self._rest.react if on else self._rest.unreact
+        call = self._api.react if on else self._api.unreact
         if on and emoji not in self._standing:
             self._begins(emoji)
         try:
@@ -84,7 +82,7 @@ class StatusReaction:
         else:
             self._gone(emoji)
         if self._change() is not None:
-            self._pacer.put(self._job)
+            self._api.pacer.put(self._job)
 
     def _begins(self, emoji: str) -> None:
         """Take note that a reaction may be on from now on, whatever is heard of it."""
@@ -103,7 +101,7 @@ class StatusReaction:
         if self._patience.exhausted or not isinstance(error, TryLater):
             log.info("a reaction could not be changed", message_id=self._message_id, reason=str(error))
         else:
-            self._pacer.put(self._job, delay=wait)
+            self._api.pacer.put(self._job, delay=wait)
 
 
 class StatusReactions:

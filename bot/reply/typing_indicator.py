@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from bot.rest.api import DiscordApi, RestError
-from bot.rest.pacer import ApiCall, Bucket, Pacer, Urgency
+from bot.rest.calls import ApiCall, Bucket, Urgency
 
 __all__ = ["TypingIndicator"]
 
@@ -19,19 +19,18 @@ log = structlog.stdlib.get_logger("bot")
 class TypingIndicator:
     """Shows the bot typing for as long as it lasts, but not while there are more calls than Discord takes."""
 
-    def __init__(self, channel_id: int, *, pacer: Pacer, rest: DiscordApi, wanted: Callable[[], bool]) -> None:
+    def __init__(self, channel_id: int, *, api: DiscordApi, wanted: Callable[[], bool]) -> None:
         """`wanted` is asked each time: not while the agent waits for a person."""
         self._channel_id = channel_id
-        self._pacer = pacer
-        self._rest = rest
+        self._api = api
         self._wanted = wanted
         self._timer: asyncio.TimerHandle | None = None
         self._job = ApiCall(channel_id, self._next_call, Urgency.SIGN, Bucket.TYPING)
 
     def start(self) -> None:
         """Show it from now on."""
-        if self._wanted() and not self._pacer.busy:
-            self._pacer.put(self._job)
+        if self._wanted() and not self._api.pacer.busy:
+            self._api.pacer.put(self._job)
         self._timer = asyncio.get_running_loop().call_later(TYPING_SECONDS, self.start)
 
     def stop(self) -> None:
@@ -45,6 +44,6 @@ class TypingIndicator:
 
     async def _call(self) -> None:
         try:
-            await self._rest.typing(self._channel_id)
+            await self._api.typing(self._channel_id)
         except RestError as error:
             log.debug("typing could not be shown", channel_id=self._channel_id, reason=str(error))

@@ -1,4 +1,4 @@
-"""Every REST call the bot makes, by ids, through the client that is alive now; failures as types that say what to do.
+"""Makes every REST call of the bot, by ids, through the client that is alive now. Errors are types that say what to do.
 
 No object of discord.py is kept across an await: the client may be rebuilt at any time.
 """
@@ -6,12 +6,12 @@ No object of discord.py is kept across an await: the client may be rebuilt at an
 import asyncio
 import secrets
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 import discord
@@ -21,7 +21,8 @@ from discord.utils import time_snowflake
 
 from bot.text.file_names import is_kept_as
 
-from . import http_trace as wire
+from .backoff import Backoff
+from .calls import Bucket, Urgency
 from .errors import (
     LOST,
     MISSING_ACCESS,
@@ -38,6 +39,8 @@ from .errors import (
     code_of,
     translated,
 )
+from .http_trace import TooMany, Unreached, bounded
+from .pacer import Pacer
 from .pings import NOBODY, Mentions
 
 __all__ = [
@@ -69,6 +72,8 @@ DOUBTED = 120.0
 
 log = structlog.stdlib.get_logger("bot")
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, slots=True)
 class Stored:
@@ -98,35 +103,104 @@ class OwnMessage:
 
 
 class DiscordApi:
-    """The calls. `client` is put in by whoever builds clients."""
+    """Discord's REST calls: each waits for its turn, and is made by the client that is alive then.
+
+    A call with an `urgency` waits for a turn of its own. One without is made in the turn that its task has already, by
+    an `ApiCall` that was given to `pacer.put`, or by `pacer.turn`. All calls raise `RestError`.
+    """
 
     def __init__(self) -> None:
-        """Start without a client: every call then asks to be tried later."""
+        """Start without a client: until `use`, after each login, gives one, every call asks to be tried later.
+
+        `listen` is called once, when those who listen are built: they make calls themselves.
+        """
+        self.pacer = Pacer(server_of=self.server_of, on_restored=self._restored)
+        """The schedule of all calls."""
         self.client: discord.Client | None = None
         self.gone: set[int] = set()
         """Places to which nothing is written any more."""
-        self.on_lost: Callable[[int], None] = lambda _channel_id: None
-        """Learns of a place that cannot be reached any more: it is unknown, or the bot may not view or write there."""
-        self.on_locked: Callable[[int], None] = lambda _thread_id: None
-        """Learns of a thread that is locked, where something was to be written."""
+        self._on_lost: Callable[[int], None] = lambda _channel_id: None
+        self._on_locked: Callable[[int], None] = lambda _thread_id: None
+        self._on_restored: Callable[[], None] = lambda: None
         self._sent: deque[int] = deque(maxlen=SENT)
         """The last messages that are known to stand: a try that was lost is none of them."""
         self._doubted: dict[tuple[int, str], float] = {}
         """By place and kind of call since when Discord says that the place is lost."""
 
+    def listen(
+        self,
+        *,
+        on_lost: Callable[[int], None] = lambda _channel_id: None,
+        on_locked: Callable[[int], None] = lambda _thread_id: None,
+        on_restored: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Give what is called about places, and when Discord answers again after an outage.
+
+        `on_lost` gets a place that cannot be reached any more: it is unknown, or the bot may not view or write there.
+        `on_locked` gets a thread that is locked, where something was to be written.
+        """
+        self._on_lost, self._on_locked, self._on_restored = on_lost, on_locked, on_restored
+
+    def _restored(self) -> None:
+        self._on_restored()
+
+    def use(self, client: discord.Client) -> None:
+        """Make calls by this client, which has logged in, from now on."""
+        self.client = client
+
+    async def retrying(
+        self,
+        call: Callable[[], Awaitable[T]],
+        *,
+        attempts: int | None = None,
+        on_failure: Callable[[TryLater, float], None] = lambda _error, _wait: None,
+    ) -> T:
+        """Make a call, again for as long as it is to be tried later; return what it returns.
+
+        `on_failure` gets the error of a try and the seconds until the next one, and may raise. Raises `TryLater` after
+        the last of `attempts`, where they are bounded, and any other `RestError` immediately.
+        """
+        backoff = Backoff(attempts)
+        with self.pacer.tries(backoff):
+            while True:
+                try:
+                    return await call()
+                except TryLater as error:
+                    wait = backoff.wait(error)
+                    if backoff.exhausted:
+                        raise
+                    on_failure(error, wait)
+                    await asyncio.sleep(wait)
+
+    @asynccontextmanager
+    async def _turn(
+        self, urgency: Urgency | None, channel_id: int | None = None, bucket: Bucket = Bucket.MESSAGE
+    ) -> AsyncIterator[None]:
+        """Enter when a call's turn has come: without an `urgency` that is now."""
+        if urgency is None:
+            yield
+            return
+        async with self.pacer.turn(urgency, channel_id, bucket):
+            yield
+
+    @asynccontextmanager
+    async def _calling(self, urgency: Urgency | None) -> AsyncIterator[None]:
+        """Make a call that counts in no channel."""
+        async with self._turn(urgency), _translated():
+            yield
+
     @asynccontextmanager
     async def _writing(
         self, kind: str, channel_id: int, *, lost: frozenset[int] = LOST, size: int = 0
     ) -> AsyncIterator[None]:
-        """Call as `_calling`, and notice a place that is lost by what Discord says then, the second time.
+        """Make a call that writes, and notice by a second refusal that its place is lost.
 
         Calls of one `kind` need the same rights. Of the codes `LOST` only those in `lost` say it of the place; all are
-        asked about a second time.
+        asked about a second time. `size` is the number of bytes that it uploads.
         """
-        if channel_id in self.gone:
-            raise PermanentError("this place is gone")
         try:
-            async with _calling(size):
+            async with _translated(size):
+                self._must_exist(channel_id)
                 yield
         except PermanentError as error:
             if code_of(error) not in LOST:
@@ -134,20 +208,23 @@ class DiscordApi:
             if self._is_doubt(kind, channel_id):
                 raise TryLater(str(error), SECOND_LOOK) from error
             if code_of(error) in lost:
-                self.on_lost(channel_id)
+                self._on_lost(channel_id)
             raise
         else:
             self._doubted.pop((channel_id, kind), None)
 
     def _is_doubt(self, kind: str, channel_id: int) -> bool:
-        """Whether it is too soon to believe that a place is lost, since this is the first time that one hears it."""
+        """Whether this refusal is the first of its kind, or follows so soon that it may be the same mistake."""
         now = asyncio.get_running_loop().time()
         self._doubted = {key: since for key, since in self._doubted.items() if now - since < DOUBTED}
         return now - self._doubted.setdefault((channel_id, kind), now) < SECOND_LOOK
 
-    def _channel(self, channel_id: int, guild_id: int | None = None) -> discord.PartialMessageable:
+    def _must_exist(self, channel_id: int) -> None:
         if channel_id in self.gone:
             raise PermanentError("this place is gone")
+
+    def _channel(self, channel_id: int, guild_id: int | None = None) -> discord.PartialMessageable:
+        self._must_exist(channel_id)
         return self._live().get_partial_messageable(channel_id, guild_id=guild_id)
 
     def _readable(self, channel_id: int, guild_id: int | None = None) -> discord.abc.Messageable:
@@ -160,6 +237,11 @@ class DiscordApi:
             raise TryLater("not connected to Discord", 1.0)
         return self.client
 
+    @property
+    def user(self) -> discord.ClientUser | None:
+        """The bot's own account, once it has logged in."""
+        return None if self.client is None else self.client.user
+
     def guild(self, guild_id: int) -> discord.Guild | None:
         """Return a server, where the library knows it."""
         return None if self.client is None else self.client.get_guild(guild_id)
@@ -170,11 +252,12 @@ class DiscordApi:
         guild = getattr(channel, "guild", None)
         return None if guild is None else guild.id
 
-    async def send(
+    async def send(  # noqa: PLR0913 - what a message can have
         self,
         channel_id: int,
         content: str,
         *,
+        urgency: Urgency | None = None,
         nonce: str | None = None,
         mention: Mentions = NOBODY,
         reply_to: int | None = None,
@@ -182,41 +265,49 @@ class DiscordApi:
         view: discord.ui.View | None = None,
         files: Sequence[tuple[str, bytes]] = (),
     ) -> Stored:
-        """Post a message; return it as it stands. Nobody is pinged but those in `mention`; links are not unfurled.
+        """Post a message that pings only those in `mention`, with no link unfurled; return it as Discord stores it.
 
-        The same `nonce` (at most 25 characters) within minutes returns the message that exists already. Who may not
-        read the history of a place may not answer a message there: it is then posted without `reply_to`.
+        The same `nonce` (at most 25 characters) within minutes returns the message that exists already. Where the bot
+        may not read the history it may not answer a message either: then this one is posted without `reply_to`.
         """
-        channel = self._channel(channel_id)
-        mentions = discord.AllowedMentions.none()
-        mentions.users = [discord.Object(user_id) for user_id in mention.user_ids]
-        mentions.roles = [discord.Object(role_id) for role_id in mention.role_ids]
+        options: dict[str, Any] = {
+            "nonce": nonce or secrets.token_hex(8),  # Without, the library gives one only where it is None.
+            "allowed_mentions": _allowed(mention),
+            "silent": silent,
+            "view": view or discord.utils.MISSING,
+        }
+        async with self._turn(urgency, channel_id):
+            try:
+                message = await self._send(channel_id, content, files, reply_to, options)
+            except PermanentError as error:
+                if reply_to is None or code_of(error) != NO_REPLY:
+                    raise
+                message = await self._send(channel_id, content, files, None, options)
+        self._sent.append(message.id)
+        return Stored(message.id, message.content, bool(message.components))
+
+    async def _send(
+        self,
+        channel_id: int,
+        content: str,
+        files: Sequence[tuple[str, bytes]],
+        reply_to: int | None,
+        options: Mapping[str, Any],
+    ) -> discord.Message:
         reference = None
         if reply_to is not None:
             reference = discord.MessageReference(message_id=reply_to, channel_id=channel_id, fail_if_not_exists=False)
         # Files need a right of their own; where that is missing, words may still be sent.
         kind, lost = ("upload", LOST - {MISSING_PERMISSIONS}) if files else ("send", LOST)
-        try:
-            async with self._writing(kind, channel_id, lost=lost, size=sum(len(data) for _, data in files)):
-                message = await channel.send(
-                    content,
-                    nonce=nonce or secrets.token_hex(8),  # Without, the library gives one only where it is None.
-                    allowed_mentions=mentions,
-                    suppress_embeds=True,
-                    silent=silent,
-                    view=view or discord.utils.MISSING,
-                    files=[discord.File(BytesIO(data), name) for name, data in files],
-                    reference=reference,  # type: ignore[arg-type]
-                    mention_author=False,
-                )
-        except PermanentError as error:
-            if reply_to is None or code_of(error) != NO_REPLY:
-                raise
-            return await self.send(
-                channel_id, content, nonce=nonce, mention=mention, silent=silent, view=view, files=files
+        async with self._writing(kind, channel_id, lost=lost, size=sum(len(data) for _, data in files)):
+            return await self._channel(channel_id).send(
+                content,
+                files=[discord.File(BytesIO(data), name) for name, data in files],
+                reference=reference,  # type: ignore[arg-type]
+                mention_author=False,
+                suppress_embeds=True,
+                **options,
             )
-        self._sent.append(message.id)
-        return Stored(message.id, message.content, bool(message.components))
 
     async def send_once(
         self,
@@ -224,6 +315,7 @@ class DiscordApi:
         content: str,
         *,
         tried: float,
+        urgency: Urgency | None = None,
         after: int | None = None,
         known: Collection[int | None] = (),
         files: Sequence[tuple[str, bytes]] = (),
@@ -235,15 +327,16 @@ class DiscordApi:
         none is given in what stands there since, and not among those that are `known` to be others. With `after` an
         infinite `tried` stands for an earlier run's try.
         """
-        if tried > NONCE_SECONDS:
-            if after is None:
-                after = time_snowflake(datetime.now(UTC) - timedelta(seconds=tried + CLOCK_SECONDS))
-            own = await self.own_messages(channel_id, after=after)
-            others = {*known, *self._sent}
-            found = (each for each in own if each.message_id not in others and each.shows(content, files))
-            if (stands := next(found, None)) is not None:
-                return Stored(stands.message_id, stands.content, stands.has_buttons)
-        return await self.send(channel_id, content, files=files, **options)
+        async with self._turn(urgency, channel_id):
+            if tried > NONCE_SECONDS:
+                if after is None:
+                    after = time_snowflake(datetime.now(UTC) - timedelta(seconds=tried + CLOCK_SECONDS))
+                own = await self.own_messages(channel_id, after=after, urgency=None)
+                others = {*known, *self._sent}
+                found = (each for each in own if each.message_id not in others and each.shows(content, files))
+                if (stands := next(found, None)) is not None:
+                    return Stored(stands.message_id, stands.content, stands.has_buttons)
+            return await self.send(channel_id, content, files=files, **options)
 
     async def edit(
         self,
@@ -251,13 +344,14 @@ class DiscordApi:
         message_id: int,
         content: str,
         *,
+        urgency: Urgency | None = None,
         drop_view: bool = False,
         view: discord.ui.View | None = None,
     ) -> Stored:
         """Replace a message's text; return it as it stands. `view` replaces its buttons, `drop_view` takes them off."""
-        message = self._channel(channel_id).get_partial_message(message_id)
         changed: dict[str, Any] = {"view": view} if drop_view or view is not None else {}
-        async with self._writing("edit", channel_id):
+        async with self._turn(urgency, channel_id, Bucket.EDIT), self._writing("edit", channel_id):
+            message = self._channel(channel_id).get_partial_message(message_id)
             after = await message.edit(content=content, allowed_mentions=discord.AllowedMentions.none(), **changed)
         return Stored(after.id, after.content, bool(after.components))
 
@@ -268,149 +362,166 @@ class DiscordApi:
 
     async def typing(self, channel_id: int) -> None:
         """Show that the bot is typing, for ten seconds or until it posts."""
-        client = self._live()
         async with self._writing("typing", channel_id):
-            await client.http.send_typing(channel_id)
+            await self._live().http.send_typing(channel_id)
 
-    async def reopen(self, thread_id: int) -> None:
+    async def reopen(self, thread_id: int, *, urgency: Urgency) -> None:
         """Open a thread that was archived. One that is locked stays closed, also to a bot that could open it."""
-        client = self._live()
-        async with self._writing("reopen", thread_id, lost=LOST - {MISSING_PERMISSIONS}):
-            thread: Mapping[str, Any] = await client.http.get_channel(thread_id)
+        lost = LOST - {MISSING_PERMISSIONS}
+        async with self._turn(urgency, thread_id, Bucket.CHANNEL), self._writing("reopen", thread_id, lost=lost):
+            http = self._live().http
+            thread: Mapping[str, Any] = await http.get_channel(thread_id)
             if thread.get("thread_metadata", {}).get("locked"):
-                self.on_locked(thread_id)
+                self._on_locked(thread_id)
                 raise PermanentError("the thread is locked")
-            await client.http.edit_channel(thread_id, archived=False)
+            await http.edit_channel(thread_id, archived=False)
 
-    async def react(self, channel_id: int, message_id: int, emoji: str) -> None:
+    async def react(self, channel_id: int, message_id: int, emoji: str, *, urgency: Urgency | None = None) -> None:
         """Add the bot's reaction."""
-        async with _calling():
+        async with self._turn(urgency, channel_id, Bucket.REACTION), _translated():
             await self._channel(channel_id).get_partial_message(message_id).add_reaction(emoji)
 
     async def unreact(self, channel_id: int, message_id: int, emoji: str) -> None:
         """Take the bot's reaction away."""
-        client = self._live()
-        if client.user is not None:
-            async with _calling():
-                message = self._channel(channel_id).get_partial_message(message_id)
-                await message.remove_reaction(emoji, discord.Object(client.user.id))
+        async with _translated():
+            message = self._channel(channel_id).get_partial_message(message_id)
+            if self.user is not None:
+                await message.remove_reaction(emoji, discord.Object(self.user.id))
 
     async def history(
-        self, channel_id: int, *, after: int, most: int, guild_id: int | None = None
+        self, channel_id: int, *, after: int, most: int, urgency: Urgency | None, guild_id: int | None = None
     ) -> list[discord.Message]:
         """Return the newest `most` messages above the id `after`, oldest first.
 
         `guild_id` is needed where the library does not know the place, as an archived thread.
         """
-        place = self._readable(channel_id, guild_id)
-        async with _calling():
-            messages = [
-                message async for message in place.history(limit=most, after=discord.Object(after), oldest_first=False)
-            ]
+        async with self._calling(urgency):
+            past = self._readable(channel_id, guild_id).history(
+                limit=most, after=discord.Object(after), oldest_first=False
+            )
+            messages = [message async for message in past]
         return messages[::-1]
 
-    async def before(self, channel_id: int, message_id: int, *, most: int) -> list[discord.Message]:
+    async def before(self, channel_id: int, message_id: int, *, most: int, urgency: Urgency) -> list[discord.Message]:
         """Return the newest `most` messages below an id, oldest first."""
-        place = self._readable(channel_id)
-        async with _calling():
-            messages = [message async for message in place.history(limit=most, before=discord.Object(message_id))]
+        async with self._calling(urgency):
+            past = self._readable(channel_id).history(limit=most, before=discord.Object(message_id))
+            messages = [message async for message in past]
         return messages[::-1]
 
-    async def first(self, thread_id: int) -> list[discord.Message]:
+    async def first(self, thread_id: int, *, urgency: Urgency) -> list[discord.Message]:
         """Return the first message of a thread, if there is one: no other is older than the thread itself."""
-        place = self._readable(thread_id)
-        async with _calling():
-            return [each async for each in place.history(limit=1, after=discord.Object(thread_id - 1))]
+        async with self._calling(urgency):
+            past = self._readable(thread_id).history(limit=1, after=discord.Object(thread_id - 1))
+            return [message async for message in past]
 
-    async def message(self, channel_id: int, message_id: int, *, guild_id: int | None = None) -> discord.Message:
+    async def message(
+        self, channel_id: int, message_id: int, *, urgency: Urgency | None, guild_id: int | None = None
+    ) -> discord.Message:
         """Return a message as it is now. Raises `Gone` where there is none any more."""
-        place = self._readable(channel_id, guild_id)
-        async with _calling():
-            return await place.fetch_message(message_id)
+        async with self._calling(urgency):
+            return await self._readable(channel_id, guild_id).fetch_message(message_id)
 
-    async def role_ids(self, guild_id: int, user_id: int) -> frozenset[int]:
+    async def role_ids(self, guild_id: int, user_id: int, *, urgency: Urgency | None) -> frozenset[int]:
         """Return the roles that a member has."""
-        client = self._live()
-        async with _calling():
-            member = await client.http.get_member(guild_id, user_id)
+        async with self._calling(urgency):
+            member = await self._live().http.get_member(guild_id, user_id)
             return frozenset(int(role_id) for role_id in member["roles"])
 
-    async def display_name(self, guild_id: int, user_id: int) -> str:
+    async def display_name(self, guild_id: int, user_id: int, *, urgency: Urgency) -> str:
         """Return what a member is called in a server."""
-        client = self._live()
-        async with _calling():
-            member = await client.http.get_member(guild_id, user_id)
+        async with self._calling(urgency):
+            member = await self._live().http.get_member(guild_id, user_id)
             user = member["user"]
             return member.get("nick") or user.get("global_name") or user["username"]
 
-    async def own_messages(self, channel_id: int, *, after: int) -> list[OwnMessage]:
+    async def own_messages(self, channel_id: int, *, after: int, urgency: Urgency | None) -> list[OwnMessage]:
         """Return the bot's own messages above an id, oldest first, at most 100."""
-        client = self._live()
-        messages = await self.history(channel_id, after=after, most=100)
+        messages = await self.history(channel_id, after=after, most=100, urgency=urgency)
         return [
             OwnMessage(each.id, each.content, tuple(file.filename for file in each.attachments), bool(each.components))
             for each in messages
-            if client.user and each.author.id == client.user.id
+            if self.user is not None and each.author.id == self.user.id
         ]
 
-    async def open_thread(self, channel_id: int, message_id: int, name: str, *, auto_archive_minutes: int) -> None:
+    async def open_thread(
+        self, channel_id: int, message_id: int, name: str, *, auto_archive_minutes: int, urgency: Urgency
+    ) -> None:
         """Open a thread on a message; its id is the message's. One that exists already is just as good.
 
         Raises `Gone` where there is no such message any more.
         """
-        client = self._live()
-        try:
-            async with _calling():
-                # Not by the public method, which wants the guild in its cache; and counted by us alone (`metadata` sets
-                # it apart): of a window of minutes the library spends one call and refuses the others.
-                await client.http.request(
-                    Route(
-                        "POST",
-                        "/channels/{channel_id}/messages/{message_id}/threads",
-                        metadata=str(message_id),
-                        channel_id=channel_id,
-                        message_id=message_id,
-                    ),
-                    json={"name": name, "auto_archive_duration": auto_archive_minutes},
-                )
-        except PermanentError as error:
-            code = code_of(error)
-            if code in LOST and self._is_doubt("open", message_id):
-                raise TryLater(str(error), SECOND_LOOK) from error
-            if code in {UNKNOWN_CHANNEL, MISSING_ACCESS}:
-                self.on_lost(message_id)
-            if code != THREAD_EXISTS:
+        async with self._turn(urgency, channel_id, Bucket.THREAD):
+            try:
+                async with _translated():
+                    await self._live().http.request(
+                        _open_route(channel_id, message_id),
+                        json={"name": name, "auto_archive_duration": auto_archive_minutes},
+                    )
+            except TryLater as error:
+                if not error.seconds:
+                    # Without another call, a Discord that only opens no threads looks like an outage.
+                    with suppress(TryLater, PermanentError):
+                        await self.message(channel_id, message_id, urgency=None)
                 raise
+            except PermanentError as error:
+                code = code_of(error)
+                if code in LOST and self._is_doubt("open", message_id):
+                    raise TryLater(str(error), SECOND_LOOK) from error
+                if code in {UNKNOWN_CHANNEL, MISSING_ACCESS}:
+                    self._on_lost(message_id)
+                if code != THREAD_EXISTS:
+                    raise
 
     async def rename(self, thread_id: int, given: str, name: str) -> None:
         """Give a thread another name, if it still has the `given` one."""
-        client = self._live()
         async with self._writing("rename", thread_id, lost=LOST - {MISSING_PERMISSIONS}):
-            thread: Mapping[str, Any] = await client.http.get_channel(thread_id)
+            http = self._live().http
+            thread: Mapping[str, Any] = await http.get_channel(thread_id)
             if thread.get("name") == given:
-                await client.http.edit_channel(thread_id, name=name)
+                await http.edit_channel(thread_id, name=name)
 
-    async def archive(self, thread_id: int) -> None:
+    async def archive(self, thread_id: int, *, urgency: Urgency) -> None:
         """Archive a thread."""
-        client = self._live()
-        async with _calling():
-            await client.http.edit_channel(thread_id, archived=True)
+        async with self._calling(urgency):
+            await self._live().http.edit_channel(thread_id, archived=True)
 
-    async def add_member(self, thread_id: int, user_id: int) -> None:
+    async def add_member(self, thread_id: int, user_id: int, *, urgency: Urgency) -> None:
         """Put a person into a thread, so that it shows in their list."""
-        client = self._live()
-        async with _calling():
-            await client.http.add_user_to_thread(thread_id, user_id)
+        async with self._calling(urgency):
+            await self._live().http.add_user_to_thread(thread_id, user_id)
+
+
+def _allowed(mention: Mentions) -> discord.AllowedMentions:
+    allowed = discord.AllowedMentions.none()
+    allowed.users = [discord.Object(user_id) for user_id in mention.user_ids]
+    allowed.roles = [discord.Object(role_id) for role_id in mention.role_ids]
+    return allowed
+
+
+def _open_route(channel_id: int, message_id: int) -> Route:
+    """Return the route that opens a thread: the library's public method wants the guild in its cache.
+
+    `metadata` keeps the library's count of calls apart for each message: of a window of minutes it spends one call and
+    refuses the others. The schedule counts them.
+    """
+    return Route(
+        "POST",
+        "/channels/{channel_id}/messages/{message_id}/threads",
+        metadata=str(message_id),
+        channel_id=channel_id,
+        message_id=message_id,
+    )
 
 
 @asynccontextmanager
-async def _calling(size: int = 0) -> AsyncIterator[None]:
+async def _translated(size: int = 0) -> AsyncIterator[None]:
     """Bound the time on the wire of a call that uploads so many bytes; turn the library's exceptions into ours."""
     try:
         async with asyncio.timeout(None) as timeout:
-            with wire.bounded(timeout, size):
+            with bounded(timeout, size):
                 yield
-    except (wire.TooMany, wire.Unreached) as error:
+    except (TooMany, Unreached) as error:
         raise TryLater(str(error), error.seconds) from error
     except discord.RateLimited as error:
         raise TryLater(str(error), error.retry_after) from error

@@ -1,13 +1,10 @@
-"""Retries a call after growing waits: the one way for all of them."""
+"""The growing waits between the tries of one call. Pure."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Final, TypeVar
+from typing import Final
 
 from .errors import RestError, TryLater
-from .pacer import Bucket, Pacer, Urgency
 
-__all__ = ["ATTEMPTS", "LONGEST_WAIT", "Backoff", "persist"]
+__all__ = ["ATTEMPTS", "LONGEST_WAIT", "Backoff"]
 
 ATTEMPTS: Final = 12
 """Tries for what nobody would miss, a sign or a name; with the waits between them about two minutes."""
@@ -18,8 +15,6 @@ LONGEST_WAIT: Final = 15.0
 
 While Discord is away the pacer lets one call at a time through, so many that wait make no storm.
 """
-
-T = TypeVar("T")
 
 
 class Backoff:
@@ -44,30 +39,3 @@ class Backoff:
         self._spent += 1
         asked = error.seconds if isinstance(error, TryLater) else 0.0
         return max(asked, min(FIRST_WAIT * 2.0 ** min(self._spent - 1, 10), LONGEST_WAIT))
-
-
-async def persist(
-    call: Callable[[], Awaitable[T]],
-    *,
-    pacer: Pacer,
-    urgency: Urgency,
-    channel_id: int | None = None,
-    bucket: Bucket = Bucket.MESSAGE,
-    patience: Backoff,
-    on_failure: Callable[[TryLater, float], None] = lambda _error, _wait: None,
-) -> T:
-    """Make a call when its turn has come, and again as long as it is to be tried later; return what it returns.
-
-    `on_failure` learns why a try failed and how long the next one waits, and may raise. Raises `TryLater` after the
-    last try that `patience` allows, and any other `RestError` at once.
-    """
-    while True:
-        await pacer.admit(channel_id, urgency, bucket, cause=patience)
-        try:
-            return await call()
-        except TryLater as error:
-            wait = patience.wait(error)
-            if patience.exhausted:
-                raise
-            on_failure(error, wait)
-            await asyncio.sleep(wait)

@@ -10,7 +10,7 @@ import structlog
 
 from .api import Archived, DiscordApi, Gone, PermanentError, TryLater
 from .backoff import Backoff
-from .pacer import ApiCall, Bucket, Pacer, Urgency
+from .calls import ApiCall, Bucket, Urgency
 from .pings import NOBODY, Mentions
 
 __all__ = ["LiveMessage", "answer_press"]
@@ -37,8 +37,7 @@ class LiveMessage:
         self,
         channel_id: int,
         *,
-        pacer: Pacer,
-        rest: DiscordApi,
+        api: DiscordApi,
         nonce: str,
         mention: Mentions = NOBODY,
         silent: bool = False,
@@ -58,8 +57,7 @@ class LiveMessage:
         last wanted, or is gone.
         """
         self._channel_id = channel_id
-        self._pacer = pacer
-        self._rest = rest
+        self._api = api
         self._nonce = nonce
         self._mention = mention
         self._silent = silent
@@ -90,12 +88,12 @@ class LiveMessage:
     ) -> None:
         """Make the message show this. Buttons can be taken away later, not added; with another `about` come others."""
         self._wish = _Wish(content, about, buttons)
-        self._pacer.put(self._job)
+        self._api.pacer.put(self._job)
 
     def release(self) -> None:
         """Post it, if there is anything to show."""
         self._held = False
-        self._pacer.put(self._job)
+        self._api.pacer.put(self._job)
 
     def found(self, message_id: int | None) -> None:
         """Learn which message an earlier run has posted of a held one, None for none, and go on with that."""
@@ -105,7 +103,7 @@ class LiveMessage:
             self._job.bucket = Bucket.EDIT
             self._on_posted(message_id)
         if self.is_wanted:
-            self._pacer.put(self._job)
+            self._api.pacer.put(self._job)
 
     @property
     def is_wanted(self) -> bool:
@@ -115,12 +113,12 @@ class LiveMessage:
     def remove(self) -> None:
         """Take the message away, if there is one."""
         self._wish = _Wish()
-        self._pacer.put(self._job)
+        self._api.pacer.put(self._job)
 
     def pressed(self, content: str) -> None:
         """Make the message show this without buttons, by the answer to a press: an edit follows where that fails."""
         self._wish = _Wish(content)
-        self._pacer.put(self._job, delay=PRESS_SECONDS)
+        self._api.pacer.put(self._job, delay=PRESS_SECONDS)
 
     def answered(self, content: str) -> None:
         """Take note that the answer to a press has made the message show what `pressed` was told."""
@@ -150,21 +148,21 @@ class LiveMessage:
             self._patience.renew()
             self._shown = shown
             if self._wish != shown:
-                self._pacer.put(self._job)
+                self._api.pacer.put(self._job)
             else:
                 self._on_done()
 
     async def _put(self, wish: _Wish) -> _Wish | None:
         """Send or edit; return what the message shows then, None where that is not known."""
         if self._message_id is not None and not wish.content:
-            await self._rest.delete(self._channel_id, self._message_id)
+            await self._api.delete(self._channel_id, self._message_id)
             return wish
         if self._message_id is not None:
             drop = wish.buttons is None
             # Of a message of an earlier run a press may have taken them away.
             others = wish.about is not None or self._shown is None
             view = wish.buttons() if wish.buttons is not None and others else None
-            await self._rest.edit(self._channel_id, self._message_id, wish.content, drop_view=drop, view=view)
+            await self._api.edit(self._channel_id, self._message_id, wish.content, drop_view=drop, view=view)
             return wish
         # Discord may have taken a try whose answer was lost: with one nonce, every try says the same.
         now = asyncio.get_running_loop().time()
@@ -172,7 +170,7 @@ class LiveMessage:
             self._on_first(wish.content)
             self._first, self._tried_at = wish, now
         first = self._first
-        stored = await self._rest.send_once(
+        stored = await self._api.send_once(
             self._channel_id,
             first.content,
             tried=now - self._tried_at,
@@ -190,15 +188,14 @@ class LiveMessage:
 
     async def _try_again(self, error: TryLater | Archived) -> None:
         if isinstance(error, Archived):
-            await self._pacer.admit(self._channel_id, Urgency.NOTICE, Bucket.CHANNEL)
             try:
-                await self._rest.reopen(self._channel_id)
+                await self._api.reopen(self._channel_id, urgency=Urgency.NOTICE)
             except (Archived, Gone, PermanentError) as refused:
                 self._give_up(refused)
                 return
             except TryLater as later:
                 error = later
-        self._pacer.put(self._job, delay=self._patience.wait(error))
+        self._api.pacer.put(self._job, delay=self._patience.wait(error))
 
     def _give_up(self, error: Exception) -> None:
         log.warning("a notice could not be posted", channel_id=self._channel_id, reason=str(error))

@@ -6,8 +6,8 @@ when the write happens, not when it was asked for: however slow Discord is, the 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
 
 import structlog
@@ -16,20 +16,33 @@ from .calls import ApiCall, Bucket, Urgency
 from .rate_budget import RateLimitHeaders, Reservation
 from .rate_limits import Scheduler, Start
 
-__all__ = ["ApiCall", "Bucket", "Pacer", "Urgency"]
+__all__ = ["Pacer"]
 
 log = structlog.stdlib.get_logger("bot")
 
 _START: ContextVar[Start | None] = ContextVar("start", default=None)
 """What the call that the current task is about to make was counted as."""
 
+_CAUSE: ContextVar[object] = ContextVar("cause", default=None)
+"""What the current task tries again and again."""
+
 
 class Pacer:
     """The schedule; `run` performs it."""
 
-    def __init__(self) -> None:
-        """Start with nothing to do."""
-        self._schedule = Scheduler()
+    def __init__(
+        self,
+        *,
+        server_of: Callable[[int], int | None] = lambda _channel_id: None,
+        on_restored: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Start with nothing to do.
+
+        `server_of` returns the server of a channel: Discord limits what is written in one. `on_restored` is called when
+        Discord answers again after an outage.
+        """
+        self._schedule = Scheduler(server_of)
+        self._on_restored = on_restored
         self._wake = asyncio.Event()
         self._quiet = asyncio.Event()
         self.refused = 0
@@ -38,8 +51,6 @@ class Pacer:
         """Answers of Discord's own, in all."""
         self.taken = 0
         """Messages that Discord has taken, in all."""
-        self.on_restored: Callable[[], None] = lambda: None
-        """Learns that Discord answers again after it was away."""
 
     def __repr__(self) -> str:
         """Read like a status line."""
@@ -60,10 +71,6 @@ class Pacer:
         breaker = self._schedule.breaker
         return f"{breaker.reason}, for {breaker.open_seconds(_now()):.0f} s" if breaker.is_open else ""
 
-    def find_servers(self, server_of: Callable[[int], int | None]) -> None:
-        """Learn how to find the server of a channel: Discord limits what is written in one."""
-        self._schedule.server_of = server_of
-
     def put(self, job: ApiCall, *, delay: float = 0.0, since: float | None = None) -> None:
         """Ask for a call, at the earliest after `delay` seconds. One that waits already keeps its place.
 
@@ -80,13 +87,11 @@ class Pacer:
                 async with asyncio.timeout(seconds):
                     await self._quiet.wait()
 
-    async def admit(
-        self, channel_id: int | None, urgency: Urgency, bucket: Bucket = Bucket.MESSAGE, *, cause: object = None
-    ) -> None:
-        """Return when the caller's turn for one call has come; the call is to be made at once, by the same task.
-
-        Several tries of one thing have one `cause`.
-        """
+    @asynccontextmanager
+    async def turn(
+        self, urgency: Urgency, channel_id: int | None = None, bucket: Bucket = Bucket.MESSAGE
+    ) -> AsyncIterator[None]:
+        """Enter when the caller's turn has come. The same task is to make its call inside, without delay."""
         admitted: asyncio.Future[Start] = asyncio.get_running_loop().create_future()
 
         async def perform() -> None:
@@ -95,9 +100,22 @@ class Pacer:
                 start.lent = True
                 admitted.set_result(start)
 
+        cause = _CAUSE.get()
         self.put(ApiCall(channel_id, lambda: None if admitted.cancelled() else perform(), urgency, bucket, cause))
-        start = await admitted
-        _START.set(start)
+        token = _START.set(await admitted)
+        try:
+            yield
+        finally:
+            _START.reset(token)
+
+    @contextmanager
+    def tries(self, cause: object) -> Iterator[None]:
+        """Count all turns inside as tries of one thing: its failures alone are no outage."""
+        token = _CAUSE.set(cause)
+        try:
+            yield
+        finally:
+            _CAUSE.reset(token)
 
     async def run(self) -> None:
         """Perform the schedule until cancelled."""
@@ -152,7 +170,7 @@ class Pacer:
         self._wake.set()
         if was_open and not self._schedule.breaker.is_open:
             log.info("Discord answers again")
-            self.on_restored()
+            self._on_restored()
 
     def failed(
         self, call: Start | Reservation | None, reason: str, *, blocked: bool = False, seconds: float = 0.0

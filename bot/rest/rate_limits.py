@@ -87,12 +87,11 @@ _Place = tuple[int, float, int, ApiCall]
 class Scheduler:
     """The jobs that wait, and the budgets. Times are seconds of one clock that never goes back."""
 
-    def __init__(self) -> None:
-        """Start with nothing to do."""
+    def __init__(self, server_of: Callable[[int], int | None] = lambda _channel_id: None) -> None:
+        """Start with nothing to do. `server_of` returns the server of a channel, None where it is not known."""
         self.total = Budget(TOTAL_CALLS, TOTAL_SECONDS)
         self.breaker = CircuitBreaker()
-        self.server_of: Callable[[int], int | None] = lambda _channel_id: None
-        """Tells in which server a channel is."""
+        self.server_of = server_of
         self._servers: dict[int, float] = {}
         """Until when servers take no more writes."""
         self.waiting = 0

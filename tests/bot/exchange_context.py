@@ -12,7 +12,6 @@ from bot.conversation.exchange_context import ExchangeContext
 from bot.interactions.cards import Cards
 from bot.prompt.attachments import Attachments
 from bot.reply.order import ReplyOrder
-from bot.rest.pacer import Pacer
 from bot.text.redaction import Redactor
 from pool.journal.journal import Journal
 
@@ -37,20 +36,19 @@ def one_agent(folder: Path, journal: Journal, *, finish: str = "edit") -> Agents
 
 
 def context_of_one(
-    folder: Path, journal: Journal, *, pacer: Pacer, board: Board, reactions: Reactions, secrets: Iterable[str] = ()
+    folder: Path, journal: Journal, *, board: Board, reactions: Reactions, secrets: Iterable[str] = ()
 ) -> ExchangeContext:
     """Return a context in `folder` that has one agent, writes to `board`, and takes the `secrets` out."""
     agents, replies = one_agent(folder, journal), ReplyOrder()
     return ExchangeContext(
         journal=journal,
-        pacer=pacer,
-        rest=board,
-        cards=Cards(journal=journal, pacer=pacer, rest=board, in_turn=replies.in_turn),
+        api=board,
+        cards=Cards(journal=journal, api=board, in_turn=replies.in_turn),
         replies=replies,
         agents=agents,
         attachments=Attachments(folder / "attachments"),
         redact=Redactor([*secrets]),
         reactions=reactions,
-        membership=Membership(rules=lambda: agents.config.rules, journal=journal, pacer=pacer, rest=board),
+        membership=Membership(rules=lambda: agents.config.rules, journal=journal, api=board),
         audit=Audit(),
     )

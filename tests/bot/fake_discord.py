@@ -12,13 +12,14 @@ from tempfile import TemporaryDirectory
 import discord
 
 from bot.rest.api import Archived, ContentRefused, DiscordApi, Gone, OwnMessage, PermanentError, Stored, TryLater
+from bot.rest.calls import Bucket, Urgency
 from bot.rest.pacer import Pacer
 from bot.rest.pings import NOBODY, Mentions
 from loopback.payloads.filenames import cleansed
 from pool.journal.journal import Journal
 from tests.support.virtual_time import elapse
 
-__all__ = ["AnswerLost", "Board", "Call", "Message", "accepted", "pacing", "scratch_journal", "settle"]
+__all__ = ["AnswerLost", "Board", "Call", "Message", "accepted", "pacing", "performing", "scratch_journal", "settle"]
 
 
 class AnswerLost(TryLater):
@@ -89,6 +90,7 @@ class Board(DiscordApi):
         channel_id: int,
         content: str,
         *,
+        urgency: Urgency | None = None,
         nonce: str | None = None,
         mention: Mentions = NOBODY,
         reply_to: int | None = None,
@@ -99,7 +101,7 @@ class Board(DiscordApi):
         assert 0 < len(content) <= 2000 or (files and not content)
         assert nonce is None or len(nonce) <= 25
         new_id = next(self._ids)  # In the order of the calls, of which several may end at one time.
-        fault = await self._call("send", content)
+        fault = await self._call("send", content, urgency, channel_id)
         self._judge(content)
         if files and self.slow_files:
             raise TryLater("Discord did not answer in time")
@@ -122,11 +124,12 @@ class Board(DiscordApi):
         message_id: int,
         content: str,
         *,
+        urgency: Urgency | None = None,
         drop_view: bool = False,
         view: discord.ui.View | None = None,
     ) -> Stored:
         assert 0 < len(content) <= 2000
-        fault = await self._call("edit", content)
+        fault = await self._call("edit", content, urgency, channel_id, Bucket.EDIT)
         if message_id not in self.messages:
             raise Gone("Unknown Message")
         if self.archived:
@@ -150,8 +153,8 @@ class Board(DiscordApi):
         if fault is not None:
             raise fault
 
-    async def reopen(self, thread_id: int) -> None:
-        await self._call("reopen", str(thread_id))
+    async def reopen(self, thread_id: int, *, urgency: Urgency) -> None:
+        await self._call("reopen", str(thread_id), urgency, thread_id, Bucket.CHANNEL)
         if self.locked:
             raise PermanentError("Thread is locked")
         self.archived = False
@@ -159,8 +162,8 @@ class Board(DiscordApi):
     async def typing(self, channel_id: int) -> None:
         await self._call("typing", str(channel_id))
 
-    async def react(self, channel_id: int, message_id: int, emoji: str) -> None:
-        fault = await self._call("react", emoji)
+    async def react(self, channel_id: int, message_id: int, emoji: str, *, urgency: Urgency | None = None) -> None:
+        fault = await self._call("react", emoji, urgency, channel_id, Bucket.REACTION)
         self.reactions.add((message_id, emoji))
         if fault is not None:
             raise fault
@@ -171,8 +174,8 @@ class Board(DiscordApi):
         if fault is not None:
             raise fault
 
-    async def own_messages(self, channel_id: int, *, after: int) -> list[OwnMessage]:
-        await self._call("read", str(after))
+    async def own_messages(self, channel_id: int, *, after: int, urgency: Urgency | None) -> list[OwnMessage]:
+        await self._call("read", str(after), urgency)
         # Discord takes the white space around a message's text away, and keeps other names of files than it is given.
         return [
             OwnMessage(
@@ -188,7 +191,18 @@ class Board(DiscordApi):
         if self.refused is not None and self.refused[0] in content:
             raise ContentRefused(self.refused[1])
 
-    async def _call(self, what: str, content: str) -> AnswerLost | None:
+    async def _call(
+        self,
+        what: str,
+        content: str,
+        urgency: Urgency | None = None,
+        channel_id: int | None = None,
+        bucket: Bucket = Bucket.MESSAGE,
+    ) -> AnswerLost | None:
+        async with self._turn(urgency, channel_id, bucket):
+            return await self._made(what, content)
+
+    async def _made(self, what: str, content: str) -> AnswerLost | None:
         self.calls.append(Call(asyncio.get_running_loop().time(), what, content))
         fault = self.faults.popleft() if self.faults else None
         self.in_flight += 1
@@ -212,7 +226,15 @@ def _buttons(view: discord.ui.View | None) -> list[discord.ui.Button[discord.ui.
 
 
 @asynccontextmanager
-async def pacing(pacer: Pacer) -> AsyncIterator[Pacer]:
+async def pacing(board: Board) -> AsyncIterator[None]:
+    """Perform the calls of one run of the bot for as long as the block lasts; another run has a schedule of its own."""
+    board.pacer = Pacer()
+    async with performing(board.pacer):
+        yield
+
+
+@asynccontextmanager
+async def performing(pacer: Pacer) -> AsyncIterator[Pacer]:
     """Perform a schedule for as long as the block lasts; what ends it before fails the test."""
     task = asyncio.create_task(pacer.run(), name="pacer")
     try:

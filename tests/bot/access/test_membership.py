@@ -9,7 +9,7 @@ import pytest
 from bot.access.membership import KNOWN_SECONDS, REMEMBERED, Membership
 from bot.config.appearance import Reactions
 from bot.rest.api import Gone, TryLater
-from bot.rest.pacer import Pacer
+from bot.rest.calls import Urgency
 from tests.bot.exchange_context import context_of_one
 from tests.bot.fake_discord import Board, pacing, scratch_journal
 from tests.support.virtual_time import elapse
@@ -26,8 +26,8 @@ class Roles(Board):
         super().__init__()
         self.roles = frozenset({7})
 
-    async def role_ids(self, guild_id: int, user_id: int) -> frozenset[int]:
-        await self._call("roles", str(user_id))
+    async def role_ids(self, guild_id: int, user_id: int, *, urgency: Urgency | None) -> frozenset[int]:
+        await self._call("roles", str(user_id), urgency)
         return self.roles
 
 
@@ -36,8 +36,8 @@ async def membership(folder: Path) -> AsyncIterator[tuple[Membership, Roles]]:
     """Who is a member of what, and whom that is asked of."""
     board = Roles()
     with scratch_journal() as journal:
-        async with pacing(Pacer()) as pacer:
-            context = context_of_one(folder, journal, pacer=pacer, board=board, reactions=Reactions(enabled=False))
+        async with pacing(board):
+            context = context_of_one(folder, journal, board=board, reactions=Reactions(enabled=False))
             yield context.membership, board
 
 

@@ -21,7 +21,6 @@ from bot.conversation.session_lines import MODES
 from bot.prompt.attachments import Attachments, Fetched, Fresh
 from bot.prompt.request import Attachment, Request
 from bot.rest.api import PermanentError, TryLater
-from bot.rest.pacer import Pacer
 from pool.exchange import Cancelled, Completed, Dropped, ExchangeFailed, Failed, Notice, Outcome, ShutDown, TakenBack
 from pool.journal.journal import Journal, MessageState
 from pool.turn_watchdog import WatchdogAlert
@@ -72,9 +71,9 @@ async def stage(
     """Set everything up around a journal in `folder`."""
     board = Board()
     with Journal.open(folder / "journal.db") as journal:
-        async with pacing(Pacer()) as pacer:
+        async with pacing(board):
             signs = Reactions(enabled=reactions, keep=keep, progress=progress)
-            context = context_of_one(folder, journal, pacer=pacer, board=board, reactions=signs, secrets=[SECRET])
+            context = context_of_one(folder, journal, board=board, reactions=signs, secrets=[SECRET])
             yield Stage(context, journal, board)
 
 

@@ -17,7 +17,7 @@ from bot.conversation.stale_messages import StaleMessages
 from bot.intake.catch_up import SLICE, CatchUp, CatchUpLimits
 from bot.rest.api import PermanentError, TryLater
 from bot.rest.backoff import LONGEST_WAIT
-from bot.rest.pacer import Pacer
+from bot.rest.calls import Urgency
 from pool.journal.journal import Journal
 from tests.bot.fake_discord import Board, accepted, pacing, scratch_journal
 from tests.support.virtual_time import elapse, step
@@ -39,10 +39,10 @@ class Archive(Board):
         self.asked: list[tuple[int, int, int]] = []
 
     async def history(
-        self, channel_id: int, *, after: int, most: int, guild_id: int | None = None
+        self, channel_id: int, *, after: int, most: int, urgency: Urgency | None, guild_id: int | None = None
     ) -> list[discord.Message]:
         self.asked.append((channel_id, after - NOW, most))
-        await self._call("history", "")
+        await self._call("history", "", urgency)
         found = [message for message in self.past[channel_id] if message.id > after][-most:]
         if channel_id in self.slow:
             await self.slow[channel_id].wait()
@@ -52,9 +52,9 @@ class Archive(Board):
 class Stage:
     """A catch-up, and what it does: what it took, opened, and said."""
 
-    def __init__(self, journal: Journal, pacer: Pacer, limits: CatchUpLimits) -> None:
+    def __init__(self, journal: Journal, board: Archive, limits: CatchUpLimits) -> None:
         self.journal = journal
-        self.rest = Archive()
+        self.board = board
         self.taken: list[tuple[int, int]] = []
         """Place and message, in the order in which they were taken up; ids are counted from NOW."""
         self.read: list[str] = []
@@ -74,8 +74,7 @@ class Stage:
         self._client = discord.Client(intents=discord.Intents.none())
         self.catch_up = CatchUp(
             journal=journal,
-            rest=self.rest,
-            pacer=pacer,
+            api=board,
             limits=limits,
             accept=self._accept,
             open_thread=self._open,
@@ -130,12 +129,12 @@ class Stage:
 
     def past(self, channel_id: int, numbers: Iterable[int]) -> None:
         """Let messages have been written."""
-        self.rest.past[channel_id].extend(self.message(channel_id, number) for number in numbers)
+        self.board.past[channel_id].extend(self.message(channel_id, number) for number in numbers)
 
     def comes(self, channel_id: int, number: int) -> bool:
         """Let a live message come; it is in the history then too. Says whether it was held back."""
         message = self.message(channel_id, number)
-        self.rest.past[channel_id].append(message)
+        self.board.past[channel_id].append(message)
         held = self.catch_up.hold_back(message)
         if not held:
             self.taken.append((channel_id, number))
@@ -153,15 +152,16 @@ class Stage:
 
     def places(self, *channel_ids: int) -> list[tuple[int, int | None]]:
         """What the gateway knows of these places now."""
-        return [(each, self.rest.past[each][-1].id if self.rest.past[each] else None) for each in channel_ids]
+        return [(each, self.board.past[each][-1].id if self.board.past[each] else None) for each in channel_ids]
 
 
 @asynccontextmanager
 async def stage(*, seen: dict[int, int] | None = None, limits: CatchUpLimits | None = None) -> AsyncIterator[Stage]:
     """A catch-up after READY, over a journal with these marks."""
+    board = Archive()
     with scratch_journal() as journal:
-        async with pacing(Pacer()) as pacer:
-            it = Stage(journal, pacer, limits or CatchUpLimits())
+        async with pacing(board):
+            it = Stage(journal, board, limits or CatchUpLimits())
             for channel_id, number in (seen or {}).items():
                 journal.marks.advance(channel_id, NOW + number)
             it.catch_up.begin()
@@ -190,7 +190,7 @@ async def test_a_place_with_nothing_above_its_mark_costs_no_request() -> None:
         for channel_id in range(100, 299):
             it.past(channel_id, (4, 5))
         await it.run(*range(100, 300))
-        assert it.rest.calls == []
+        assert it.board.calls == []
         assert not it.comes(100, 6)
 
 
@@ -199,7 +199,7 @@ async def test_a_place_never_seen_begins_with_the_present() -> None:
     async with stage() as it:
         it.past(HERE, (1, 2, 3))
         await it.run(HERE, THERE)
-        assert (it.taken, it.rest.calls) == ([], [])
+        assert (it.taken, it.board.calls) == ([], [])
         assert it.seen(HERE) == 3
         assert it.journal.marks.seen(THERE) == 0
     async with stage() as it:
@@ -231,7 +231,7 @@ async def test_more_than_the_bound_is_named_and_not_taken_up() -> None:
         assert [number for place, number in it.taken if place == HERE] == [7, 8, 9]
         assert [number for place, number in it.taken if place == THERE] == [1, 2, 3]
         assert it.too_old == [HERE]
-        assert sorted(it.rest.asked) == [(HERE, 0, 4), (THERE, 0, 4)]
+        assert sorted(it.board.asked) == [(HERE, 0, 4), (THERE, 0, 4)]
         assert it.missed == [3, 3]
 
 
@@ -254,7 +254,7 @@ async def test_a_place_in_which_all_is_too_long_ago_is_named_once() -> None:
         it.catch_up.begin()
         await it.run(HERE)
         assert (it.taken, it.too_old, it.seen(HERE)) == ([], [HERE], hours)
-        assert len(it.rest.asked) == 1
+        assert len(it.board.asked) == 1
 
 
 # ---- messages that waited
@@ -269,7 +269,7 @@ async def test_what_waited_is_read_with_what_was_missed_and_costs_no_reading_of_
         it.past(ELSEWHERE, (4,))
         it.journal.marks.advance(ELSEWHERE, NOW + 4)
         await it.run(HERE, THERE, ELSEWHERE)
-        assert sorted(it.rest.asked) == [(HERE, 2, 201), (THERE, 5, 201), (ELSEWHERE, 3, 201)]
+        assert sorted(it.board.asked) == [(HERE, 2, 201), (THERE, 5, 201), (ELSEWHERE, 3, 201)]
         assert sorted(it.refreshed) == [(HERE, [3, 4, 5, 6, 7]), (ELSEWHERE, [4])]
         assert sorted(it.taken) == [(HERE, 6), (HERE, 7), (THERE, 6), (THERE, 7)]
 
@@ -278,7 +278,7 @@ async def test_of_what_waits_where_nothing_can_be_read_nothing_is_in_doubt() -> 
     """It stays as it was written, and its turn is not held up."""
     async with stage(seen={HERE: 5}) as it:
         it.stale.begin({NOW + 3: HERE})
-        it.rest.faults.append(PermanentError("Missing Access"))
+        it.board.faults.append(PermanentError("Missing Access"))
         await it.run()
         assert (it.refreshed, it.stale.at(HERE)) == ([], [])
 
@@ -320,13 +320,13 @@ async def test_live_messages_wait_until_what_was_missed_is_in_front_of_them() ->
     async with stage(seen={HERE: 0}) as it:
         it.past(HERE, (1, 2))
         assert it.comes(HERE, 3)
-        it.rest.slow[HERE] = asyncio.Event()
+        it.board.slow[HERE] = asyncio.Event()
         running = asyncio.create_task(it.run(HERE))
         await elapse(1)
         assert it.comes(HERE, 5)
         assert it.comes(HERE, 4)
         assert (it.taken, it.seen(HERE)) == ([], 0)
-        it.rest.slow[HERE].set()
+        it.board.slow[HERE].set()
         await running
         assert it.taken == [(HERE, number) for number in (1, 2, 3, 4, 5)]
         assert it.seen(HERE) == 5
@@ -339,7 +339,7 @@ async def test_a_message_that_is_held_back_is_taken_up_as_it_is_by_then() -> Non
         assert it.comes(HERE, 2)
         it.catch_up.amend(HERE, NOW + 1, it.message(HERE, 1, "corrected"))
         it.catch_up.amend(HERE, NOW + 2, None)
-        it.rest.past[HERE] = [it.message(HERE, 1)]  # As it was read before the edit.
+        it.board.past[HERE] = [it.message(HERE, 1)]  # As it was read before the edit.
         await it.run(HERE)
         assert it.read == ["corrected"]
 
@@ -367,14 +367,14 @@ async def test_a_place_that_is_slow_delays_no_other() -> None:
     async with stage(seen={HERE: 0, THERE: 0, 12: 0}) as it:
         for channel_id in (HERE, THERE):
             it.past(channel_id, (1,))
-        it.rest.slow[HERE] = asyncio.Event()
+        it.board.slow[HERE] = asyncio.Event()
         running = asyncio.create_task(it.run(HERE, THERE, 12))
         await elapse(1)
         assert it.taken == [(THERE, 1)]
         assert not it.comes(THERE, 2)
         assert not it.comes(12, 2)
         assert it.comes(HERE, 2)
-        it.rest.slow[HERE].set()
+        it.board.slow[HERE].set()
         await running
         assert it.taken[-2:] == [(HERE, 1), (HERE, 2)]
 
@@ -385,7 +385,7 @@ async def test_places_that_come_later_are_caught_up_with_beside_the_others() -> 
         assert not it.catch_up.begun
         for channel_id in (HERE, THERE):
             it.past(channel_id, (1,))
-        it.rest.slow[HERE], it.rest.slow[THERE] = asyncio.Event(), asyncio.Event()
+        it.board.slow[HERE], it.board.slow[THERE] = asyncio.Event(), asyncio.Event()
         first = asyncio.create_task(it.run(HERE))
         await elapse(1)
         assert it.catch_up.begun
@@ -393,11 +393,11 @@ async def test_places_that_come_later_are_caught_up_with_beside_the_others() -> 
         await elapse(1)
         assert it.comes(HERE, 2)
         assert it.comes(THERE, 2)
-        it.rest.slow[HERE].set()
-        it.rest.slow[THERE].set()
+        it.board.slow[HERE].set()
+        it.board.slow[THERE].set()
         await asyncio.gather(first, late)
         assert sorted(it.taken) == [(HERE, 1), (HERE, 2), (THERE, 1), (THERE, 2)]
-        assert len(it.rest.asked) == 2
+        assert len(it.board.asked) == 2
 
 
 async def test_the_mark_never_moves_past_what_was_not_looked_at() -> None:
@@ -418,14 +418,14 @@ async def test_a_second_outage_in_the_middle_of_a_catch_up_loses_nothing() -> No
     """What came before the second READY is no proof of what came between: it is read again, and in order (P3)."""
     async with stage(seen={HERE: 0}) as it:
         it.past(HERE, (1, 2))
-        it.rest.slow[HERE] = asyncio.Event()
+        it.board.slow[HERE] = asyncio.Event()
         first = asyncio.create_task(it.run(HERE))
         await elapse(1)
         assert it.comes(HERE, 3)
         it.past(HERE, (4, 5))  # While the gateway was gone.
         it.catch_up.begin()
         assert it.comes(HERE, 6)
-        it.rest.slow.pop(HERE).set()
+        it.board.slow.pop(HERE).set()
         await first
         assert (HERE, 6) not in it.taken
         assert it.comes(HERE, 7)
@@ -453,13 +453,13 @@ async def test_a_place_is_read_as_often_as_it_takes() -> None:
     """With longer and longer waits; live messages wait meanwhile, and nothing is passed over (P1, P16)."""
     async with stage(seen={HERE: 0}) as it:
         it.past(HERE, (1, 2))
-        it.rest.faults.extend([TryLater("503")] * 10 + [TryLater("429", 200.0)])
+        it.board.faults.extend([TryLater("503")] * 10 + [TryLater("429", 200.0)])
         running = asyncio.create_task(it.run(HERE))
         await elapse(3)
         assert it.comes(HERE, 3)
         await running
         assert it.taken == [(HERE, 1), (HERE, 2), (HERE, 3)]
-        times = [call.at for call in it.rest.calls]
+        times = [call.at for call in it.board.calls]
         waits = [round(later - earlier, 1) for earlier, later in pairwise(times)]
         assert waits[:3] == [0.6, 1.1, 2.1]
         assert max(waits[:10]) == pytest.approx(LONGEST_WAIT, abs=0.2)
@@ -470,7 +470,7 @@ async def test_a_place_that_may_not_be_read_is_live_from_now_on() -> None:
     """Refused is refused however often one asks; what comes is answered."""
     async with stage(seen={HERE: 0}) as it:
         it.past(HERE, (1,))
-        it.rest.faults.append(PermanentError("Missing Access"))
+        it.board.faults.append(PermanentError("Missing Access"))
         assert it.comes(HERE, 2)
         await it.run(HERE)
         assert it.taken == [(HERE, 2)]

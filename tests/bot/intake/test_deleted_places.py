@@ -24,10 +24,10 @@ async def test_a_server_with_many_threads_is_ended_some_at_a_time(tmp_path: Path
             it.journal.messages.receive(thread_id, thread_id=thread_id, channel_id=CHANNEL, guild_id=GUILD, author_id=7)
         waiting = Recorder(THREADS[-2])
         it.pool.submit(THREADS[-2], waiting)
-        rest, gone = DiscordApi(), list[int]()
-        vanishing = DeletedPlaces(journal=it.journal, pool=it.pool, rest=rest, on_gone=gone.append)
+        api, gone = DiscordApi(), list[int]()
+        vanishing = DeletedPlaces(journal=it.journal, pool=it.pool, api=api, on_gone=gone.append)
         vanishing.guild_removed(GUILD)
-        assert rest.gone == set(THREADS)
+        assert api.gone == set(THREADS)
         assert len(gone) == SLICE
         vanishing.mark_reachable(THREADS[-1])
         vanishing.thread_deleted(THREADS[-2])
@@ -49,7 +49,7 @@ async def test_what_fails_in_one_place_leaves_none_of_the_others(tmp_path: Path)
             if len(gone) == 1:
                 raise OSError("once")
 
-        vanishing = DeletedPlaces(journal=it.journal, pool=it.pool, rest=DiscordApi(), on_gone=on_gone)
+        vanishing = DeletedPlaces(journal=it.journal, pool=it.pool, api=DiscordApi(), on_gone=on_gone)
         with pytest.raises(OSError, match="once"):
             vanishing.channel_deleted(CHANNEL)
         await quiet()

@@ -24,7 +24,6 @@ from bot.intake.recovery import SLICE, Recovery
 from bot.prompt.request import Request, write_request
 from bot.reply.notices import HELD, INTERRUPTED
 from bot.rest.api import PermanentError, TryLater
-from bot.rest.pacer import Pacer
 from bot.rest.pings import NOBODY, Mentions
 from pool.journal.journal import KEPT_SECONDS, Journal, JournalUnwritable, MessageState
 from pool.journal.notices import NoticeRow
@@ -144,8 +143,8 @@ async def restarted(
         players.append(asyncio.create_task(obey(agent), name=repr(agent)))
 
     factory.after_start = play
-    async with pacing(Pacer()) as pacer:
-        context = context_of_one(folder, journal, pacer=pacer, board=board, reactions=Reactions(enabled=reactions))
+    async with pacing(board):
+        context = context_of_one(folder, journal, board=board, reactions=Reactions(enabled=reactions))
         waiting = QueueNotices(context.notices)
         pool = Pool(
             context.agents.settings,

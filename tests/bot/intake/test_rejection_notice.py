@@ -6,7 +6,6 @@ import pytest
 
 from bot.intake.rejection_notice import COUNT_SECONDS, NOTICE_SECONDS, REMEMBERED, RejectionNotices
 from bot.prompt.request import Request
-from bot.rest.pacer import Pacer
 from tests.bot.fake_discord import Board, pacing, settle
 from tests.support.virtual_time import elapse
 
@@ -23,8 +22,8 @@ def message(author_id: int = 5) -> Request:
 async def test_one_notice_counts_what_was_turned_away() -> None:
     """The first at once, what follows within seconds, in one edit; it links to the first."""
     board = Board()
-    async with pacing(Pacer()) as pacer:
-        away = RejectionNotices(pacer=pacer, rest=board)
+    async with pacing(board):
+        away = RejectionNotices(api=board)
         first = message()
         assert away.show(first, "Too many.")
         await settle()
@@ -40,8 +39,8 @@ async def test_one_notice_counts_what_was_turned_away() -> None:
 async def test_what_is_turned_away_later_gets_a_notice_of_its_own() -> None:
     """So does another person, and another reason."""
     board = Board()
-    async with pacing(Pacer()) as pacer:
-        away = RejectionNotices(pacer=pacer, rest=board)
+    async with pacing(board):
+        away = RejectionNotices(api=board)
         assert away.show(message(), "Too many.")
         await elapse(NOTICE_SECONDS)
         assert away.show(message(), "Too many.")
@@ -53,8 +52,9 @@ async def test_what_is_turned_away_later_gets_a_notice_of_its_own() -> None:
 
 async def test_of_very_many_people_the_last_are_remembered() -> None:
     """Who is forgotten gets another notice, not none."""
-    async with pacing(Pacer()) as pacer:
-        away = RejectionNotices(pacer=pacer, rest=Board())
+    board = Board()
+    async with pacing(board):
+        away = RejectionNotices(api=board)
         for author_id in range(REMEMBERED + 1):
             away.show(message(author_id), "Too many.")
         assert not away.show(message(REMEMBERED), "Too many.")

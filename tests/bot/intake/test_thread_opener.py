@@ -15,7 +15,7 @@ from bot.conversation.thread_names import LOOKED_AT, NEUTRAL, thread_name
 from bot.intake.thread_opener import OPEN_SECONDS, NotOpened, open_thread
 from bot.prompt.request import Request
 from bot.rest.api import ContentRefused, Gone, PermanentError, RestError, TryLater
-from bot.rest.pacer import Pacer
+from bot.rest.calls import Bucket, Urgency
 from pool.journal.journal import Journal
 from tests.bot.exchange_context import context_of_one
 from tests.bot.fake_discord import Board, pacing
@@ -29,27 +29,28 @@ CHANNEL, MESSAGE, ADA = 10, 20, 42
 class OpeningBoard(Board):
     """A board on which threads can be opened, or not."""
 
-    async def open_thread(self, channel_id: int, message_id: int, name: str, *, auto_archive_minutes: int) -> None:
-        fault = await self._call("open", name)
+    async def open_thread(
+        self, channel_id: int, message_id: int, name: str, *, auto_archive_minutes: int, urgency: Urgency
+    ) -> None:
+        fault = await self._call("open", name, urgency, channel_id, Bucket.THREAD)
         if fault is not None:
             raise fault
 
-    async def add_member(self, thread_id: int, user_id: int) -> None:
-        fault = await self._call("add", str(user_id))
+    async def add_member(self, thread_id: int, user_id: int, *, urgency: Urgency) -> None:
+        fault = await self._call("add", str(user_id), urgency)
         if fault is not None:
             raise fault
 
 
 @dataclass
 class Stage:
-    """A board, a schedule and one request."""
+    """A board and one request."""
 
     board: OpeningBoard
-    pacer: Pacer
     exchange: Exchange
 
     async def open(self) -> None:
-        await open_thread(self.exchange, pacer=self.pacer, rest=self.board, auto_archive_minutes=60)
+        await open_thread(self.exchange, api=self.board, auto_archive_minutes=60)
 
 
 @asynccontextmanager
@@ -57,11 +58,11 @@ async def stage(folder: Path) -> AsyncIterator[Stage]:
     """Reactions are on, and the request has been taken up."""
     board = OpeningBoard()
     with Journal.open(folder / "journal.db") as journal:
-        async with pacing(Pacer()) as pacer:
-            context = context_of_one(folder, journal, pacer=pacer, board=board, reactions=Reactions(enabled=True))
+        async with pacing(board):
+            context = context_of_one(folder, journal, board=board, reactions=Reactions(enabled=True))
             exchange = Exchange(Request(MESSAGE, CHANNEL, MESSAGE, ADA, "please do it"), context)
             exchange.show_accepted()
-            yield Stage(board, pacer, exchange)
+            yield Stage(board, exchange)
 
 
 async def test_a_thread_is_opened_at_once_and_its_author_is_added(tmp_path: Path) -> None:
@@ -124,7 +125,7 @@ async def test_a_discord_that_answers_others_and_opens_no_thread_is_given_up(tmp
 
         async def others() -> None:
             while True:
-                it.pacer.heard += 1
+                it.board.pacer.heard += 1
                 await elapse(1)
 
         answered = asyncio.create_task(others())
@@ -139,7 +140,7 @@ async def test_a_name_with_words_that_are_not_allowed_costs_no_thread(tmp_path: 
         await elapse(1)
         it.board.faults.append(ContentRefused("Thread name contains words that are not allowed"))
         named: list[str] = []
-        await open_thread(it.exchange, pacer=it.pacer, rest=it.board, auto_archive_minutes=60, on_named=named.append)
+        await open_thread(it.exchange, api=it.board, auto_archive_minutes=60, on_named=named.append)
         assert [call.content for call in it.board.calls if call.what == "open"] == ["please do it", NEUTRAL]
         assert named == ["please do it", NEUTRAL]
         assert it.exchange.is_open

@@ -189,7 +189,7 @@ async def test_the_pool_is_read_when_somebody_asks(tmp_path: Path) -> None:
     """Conversations by what they do, slots, the line; and the agents' memory, whose processes are not real here."""
     metrics = Metrics()
     async with running_pool(tmp_path, slots=1) as it:
-        cards = Cards(journal=it.journal, pacer=Pacer(), rest=Board())
+        cards = Cards(journal=it.journal, api=Board())
         metrics.watch(it.pool, cards, Health(lambda: True))
         it.say(1, 1)
         agent = await it.factory.agent(1)

@@ -19,7 +19,6 @@ from bot.questions.form_schema import MOST_FIELDS, UnusableForm
 from bot.questions.permission import PermissionCard
 from bot.questions.tool_description import CODED, describe
 from bot.rest.api import PermanentError
-from bot.rest.pacer import Pacer
 from bot.rest.pings import MOST, Mentions
 from bot.text.markdown import LIMIT, escape
 from bot.text.sizes import MAX_FILE_BYTES
@@ -94,9 +93,9 @@ async def asking(
     lines: list[str] = []
     with scratch_journal() as journal:
         accepted(journal, ASKED_BY)
-        async with pacing(Pacer()) as pacer, opened() as (peer, _, session), session.prompt(HELLO) as turn:
+        async with pacing(board), opened() as (peer, _, session), session.prompt(HELLO) as turn:
             await peer.expect("session/prompt")
-            cards = Cards(journal=journal, pacer=pacer, rest=board, permission=lambda _: permission, in_turn=in_turn)
+            cards = Cards(journal=journal, api=board, permission=lambda _: permission, in_turn=in_turn)
             questions = QuestionBroker(
                 cards, turn, QuestionOrigin(THREAD, ASKED_BY, ADA), directories=session.directories, tell=lines.append
             )
@@ -445,7 +444,7 @@ async def test_the_agent_says_that_a_page_was_visited() -> None:
 async def test_of_very_many_pages_the_oldest_are_forgotten() -> None:
     """Their cards keep what they say."""
     with scratch_journal() as journal:
-        cards, told = Cards(journal=journal, pacer=Pacer(), rest=Board()), list[int]()
+        cards, told = Cards(journal=journal, api=Board()), list[int]()
         for number in range(MOST_PAGES + 1):
             cards.remember_page(THREAD, str(number), lambda number=number: told.append(number))  # type: ignore[misc]
         for number in range(2):
@@ -516,7 +515,7 @@ def test_what_has_become_of_an_old_question_is_known_from_its_exchange() -> None
     with scratch_journal() as journal:
         accepted(journal, ASKED_BY)
         journal.questions.asked("0" * 16, thread_id=THREAD, exchange_id=ASKED_BY, content="May I?")
-        cards = Cards(journal=journal, pacer=Pacer(), rest=Board())
+        cards = Cards(journal=journal, api=Board())
         assert cards.closed_reason("0" * 16) == became(MessageState.RECEIVED)
         journal.messages.prompted((ASKED_BY,), "[]")
         journal.questions.settled("0" * 16)

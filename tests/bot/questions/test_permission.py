@@ -17,7 +17,6 @@ from bot.interactions.cards import Cards, QuestionOrigin
 from bot.questions.permission import BUTTONS, DENY, LABEL, MENU, MENUS, AnswerButton, AnswerMenu, PermissionCard
 from bot.questions.tool_description import TITLE, describe
 from bot.rest.api import TryLater
-from bot.rest.pacer import Pacer
 from bot.rest.pings import Mentions
 from pool.journal.journal import Journal
 from tests.acp.opened import HELLO, opened
@@ -59,12 +58,12 @@ async def asked(
     """Ask a question in a turn; the card is posted when its test lets time pass."""
     board = board or Board()
     with scratch_journal() as journal:
-        async with pacing(Pacer()) as pacer, opened() as (peer, _, session), session.prompt(HELLO) as turn:
+        async with pacing(board), opened() as (peer, _, session), session.prompt(HELLO) as turn:
             prompt = await peer.expect("session/prompt")
             peer.ask(session.session_id, tool_call, options)
             question = await anext(turn)
             assert isinstance(question, Question)
-            cards = Cards(journal=journal, pacer=pacer, rest=board)
+            cards = Cards(journal=journal, api=board)
             card = PermissionCard(question, turn, question.tool_call, QuestionOrigin(THREAD, ASKED_BY, ADA))
             cards.open(card)
             yield Asked(peer, prompt, turn, question, cards, card, board, journal)

@@ -14,7 +14,6 @@ from bot.config.appearance import Style
 from bot.reply.page_state import OLD_SECONDS
 from bot.reply.reply import Reply
 from bot.rest.api import PermanentError, Stored, TryLater
-from bot.rest.pacer import Pacer
 from pool.journal.journal import Journal, MessageState
 from pool.journal.trailers import Trailer
 from tests.bot.fake_discord import AnswerLost, Board, accepted, pacing, scratch_journal, settle
@@ -116,9 +115,9 @@ class Storm:
         }
         return [problem for problem, is_so in found.items() if is_so]
 
-    def reply(self, journal: Journal, pacer: Pacer, told: list[bool]) -> Reply:
+    def reply(self, journal: Journal, told: list[bool]) -> Reply:
         """Begin to answer."""
-        reply = Reply(KEY, pacer=pacer, rest=self.board, journal=journal, on_settled=told.append, style=self.style)
+        reply = Reply(KEY, api=self.board, journal=journal, on_settled=told.append, style=self.style)
         reply.placeholder("-# ⏳ working")
         reply.start(THREAD)
         return reply
@@ -140,9 +139,9 @@ async def test_whatever_happens_to_its_messages_a_reply_stands_once_and_in_order
     for seed in seeds:
         storm, told = Storm(seed), list[bool]()
         with scratch_journal() as journal:
-            async with pacing(Pacer()) as pacer:
+            async with pacing(storm.board):
                 accepted(journal, KEY, thread_id=THREAD)
-                reply = storm.reply(journal, pacer, told)
+                reply = storm.reply(journal, told)
                 await storm.answer(reply)
                 for _ in range(storm.chance.randrange(4)):
                     await storm.blow()
@@ -160,8 +159,8 @@ async def test_a_reply_whose_messages_were_left_is_brought_to_its_end_by_the_nex
         storm = Storm(seed)
         async with journaled(tmp_path / str(seed)) as journal:
             left(journal, KEY, MessageState.PROMPTED)
-            async with pacing(Pacer()) as pacer:
-                reply = storm.reply(journal, pacer, [])
+            async with pacing(storm.board):
+                reply = storm.reply(journal, [])
                 journal.messages.finish((KEY,), "end_turn", await storm.answer(reply))
                 await elapse(storm.chance.choice([0, 0.1, 0.3, 1, 3]))
             async with restarted(journal, tmp_path / str(seed), board=storm.board) as it:
@@ -174,10 +173,10 @@ async def test_a_message_of_which_no_answer_came_is_sent_again_as_it_was_written
     """The next run knows it by its text alone; what was said meanwhile follows by an edit."""
     storm, told = Storm(0), list[bool]()
     with scratch_journal() as journal:
-        async with pacing(Pacer()) as pacer:
+        async with pacing(storm.board):
             accepted(journal, KEY, thread_id=THREAD)
             storm.board.faults.extend([TryLater("503"), AnswerLost("reset")])
-            reply = storm.reply(journal, pacer, told)
+            reply = storm.reply(journal, told)
             reply.apply(Text("one"))
             await elapse(0.2)
             (post,) = journal.sent_pages.of(KEY)
@@ -194,9 +193,9 @@ async def test_what_has_moved_to_the_next_page_stands_there_alone() -> None:
     for is_deleted in (True, False):
         storm, told = Storm(0), list[bool]()
         with scratch_journal() as journal:
-            async with pacing(Pacer()) as pacer:
+            async with pacing(storm.board):
                 accepted(journal, KEY, thread_id=THREAD)
-                reply = storm.reply(journal, pacer, told)
+                reply = storm.reply(journal, told)
                 reply.apply(Text(storm.words(180, " ") + "\n\n" + storm.words(20, " ")))
                 await settle()
                 if is_deleted:

@@ -3,7 +3,7 @@
 import pytest
 
 from bot.reply.edit_cadence import LOOK_AGAIN, OLD_EDIT_SECONDS, EditCadence
-from bot.rest.pacer import Urgency
+from bot.rest.calls import Urgency
 from bot.rest.rate_limits import EDIT_GAP
 from bot.text.markdown import LIMIT
 

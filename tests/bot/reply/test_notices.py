@@ -9,7 +9,6 @@ import pytest
 from bot.interactions.thread_buttons import held_view
 from bot.reply.notices import HELD, INTERRUPTED, MADE_WAY, OFFER, WARNING, Notices
 from bot.rest.api import Gone, PermanentError
-from bot.rest.pacer import Pacer
 from pool.journal.journal import Journal
 from pool.journal.notices import NoticeRow
 from tests.bot.fake_discord import AnswerLost, Board, Message, pacing, settle
@@ -24,8 +23,8 @@ THREAD = 20
 async def run(folder: Path, board: Board) -> AsyncIterator[tuple[Notices, Journal]]:
     """Let one run of the bot write on the board."""
     with Journal.open(folder / "journal.db") as journal:
-        async with pacing(Pacer()) as pacer:
-            yield Notices(journal.notices, pacer=pacer, rest=board), journal
+        async with pacing(board):
+            yield Notices(journal.notices, api=board), journal
 
 
 def show(notices: Notices, content: str, kind: str = HELD, about: int = 0) -> None:

@@ -22,7 +22,7 @@ from bot.reply.refused_content import ENCLOSED
 from bot.reply.reply import Reply
 from bot.rest.api import ContentRefused, PermanentError, TryLater
 from bot.rest.backoff import ATTEMPTS, LONGEST_WAIT
-from bot.rest.pacer import ApiCall, Pacer, Urgency
+from bot.rest.calls import ApiCall, Urgency
 from bot.rest.pings import NOBODY, Mentions
 from bot.rest.rate_limits import EDIT_GAP
 from pool.journal.journal import Journal, SentPage
@@ -39,10 +39,9 @@ KEY = 1_234_567_890_123_456_789
 
 @dataclass
 class Stage:
-    """A board, a schedule, and replies on them."""
+    """A board, and replies on it."""
 
     board: Board
-    pacer: Pacer
     journal: Journal
 
     def reply(
@@ -55,8 +54,7 @@ class Stage:
         accepted(self.journal, key, thread_id=THREAD)
         reply = Reply(
             key,
-            pacer=self.pacer,
-            rest=self.board,
+            api=self.board,
             journal=self.journal,
             on_settled=told or (lambda _: None),
             stop=stop,
@@ -74,9 +72,10 @@ class Stage:
 @asynccontextmanager
 async def stage() -> AsyncIterator[Stage]:
     """An empty board, and a running schedule."""
+    board = Board()
     with scratch_journal() as journal:
-        async with pacing(Pacer()) as pacer:
-            yield Stage(Board(), pacer, journal)
+        async with pacing(board):
+            yield Stage(board, journal)
 
 
 def now() -> float:
@@ -120,7 +119,7 @@ async def test_where_calls_are_scarce_a_text_costs_no_placeholder() -> None:
     """Half of all calls is left to texts; the placeholder comes after a second, if nothing else has."""
     async with stage() as it:
         for number in range(30):
-            it.pacer.put(ApiCall(number, lambda: elapse(0.07), Urgency.NOTICE))
+            it.board.pacer.put(ApiCall(number, lambda: elapse(0.07), Urgency.NOTICE))
         await elapse(0.01)
         waiting = it.reply(KEY + 1)
         reply = it.reply()
@@ -251,7 +250,7 @@ async def test_where_calls_are_scarce_a_page_costs_no_call_more_than_an_edit() -
         reply = it.started()
         for number in range(1_400):
             if number % 3 == 0:  # More than half of all calls are others'.
-                it.pacer.put(ApiCall(number, lambda: elapse(0.07), Urgency.NOTICE))
+                it.board.pacer.put(ApiCall(number, lambda: elapse(0.07), Urgency.NOTICE))
             reply.apply(Text(f"{number} "))
             await elapse(0.01)
         pages = reply.end()
@@ -878,7 +877,7 @@ async def test_files_that_the_way_to_discord_is_too_slow_for_cost_nothing_else()
         await elapse(HOURS)
         assert not reply.settled.is_set()
         for _ in range(ATTEMPTS):
-            it.pacer.taken += 1
+            it.board.pacer.taken += 1
             await elapse(LONGEST_WAIT + 1)
         await reply.settled.wait()
     assert it.board.shown == [*pages, "-# 🚫 code.py could not be attached: Discord did not answer in time", "done"]
@@ -896,7 +895,7 @@ async def test_each_message_of_files_has_as_many_slow_tries_as_any_other() -> No
         for _ in range(2):
             it.board.slow_files = True
             for _ in range(ATTEMPTS - 1):
-                it.pacer.taken += 1
+                it.board.pacer.taken += 1
                 await elapse(LONGEST_WAIT + 1)
             it.board.slow_files = False
             sent = len(it.board.messages)

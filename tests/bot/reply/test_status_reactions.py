@@ -10,7 +10,6 @@ from bot.config.appearance import DONE, EYE, WAITING
 from bot.reply.status_reactions import StatusReaction
 from bot.rest.api import Gone, PermanentError, TryLater
 from bot.rest.backoff import ATTEMPTS
-from bot.rest.pacer import Pacer
 from pool.journal.journal import Journal
 from tests.bot.fake_discord import AnswerLost, Board, pacing, scratch_journal, settle
 from tests.support.virtual_time import elapse
@@ -21,11 +20,11 @@ CHANNEL, MESSAGE = 7, 8
 
 
 @asynccontextmanager
-async def signing(board: Board) -> AsyncIterator[tuple[StatusReaction, Pacer, Journal]]:
-    """Have a reaction on a message of the board, with a schedule that is performed and a journal."""
+async def signing(board: Board) -> AsyncIterator[tuple[StatusReaction, Journal]]:
+    """Have a reaction on a message of the board, and a journal."""
     with scratch_journal() as journal:
-        async with pacing(Pacer()) as pacer:
-            yield StatusReaction(CHANNEL, MESSAGE, pacer=pacer, rest=board, kept=journal.reactions), pacer, journal
+        async with pacing(board):
+            yield StatusReaction(CHANNEL, MESSAGE, api=board, kept=journal.reactions), journal
 
 
 async def test_a_new_sign_comes_before_the_old_one_goes() -> None:
@@ -100,7 +99,7 @@ async def test_a_sign_that_may_have_been_put_on_is_taken_away() -> None:
     """Nobody heard that the eye is there when it is no longer wanted."""
     board = Board()
     board.faults.append(AnswerLost("reset by peer"))
-    async with signing(board) as (sign, _, journal):
+    async with signing(board) as (sign, journal):
         sign.show(EYE)
         await elapse(0.15)
         assert board.reactions == {(MESSAGE, EYE)}
@@ -113,7 +112,7 @@ async def test_a_sign_that_may_have_been_put_on_is_taken_away() -> None:
 async def test_what_a_killed_bot_left_is_written_down_and_goes_with_the_next_sign() -> None:
     """Before it is put on, until it is gone: whichever signs stand when the next run begins. What stays is not kept."""
     board, late = Board(), Board()
-    async with signing(board) as (sign, pacer, journal):
+    async with pacing(late), signing(board) as (sign, journal):
         board.held = asyncio.Event()
         sign.show(EYE)
         await settle()
@@ -125,7 +124,7 @@ async def test_what_a_killed_bot_left_is_written_down_and_goes_with_the_next_sig
         await settle()
         late.reactions = {(MESSAGE, EYE), (MESSAGE, WAITING)}
         _, emoji = journal.reactions.all()[MESSAGE]
-        left = StatusReaction(CHANNEL, MESSAGE, pacer=pacer, rest=late, kept=journal.reactions, left=emoji)
+        left = StatusReaction(CHANNEL, MESSAGE, api=late, kept=journal.reactions, left=emoji)
         left.show(DONE)
         await settle()
         assert late.reactions == {(MESSAGE, DONE)}

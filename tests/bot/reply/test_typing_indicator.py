@@ -4,7 +4,7 @@ import pytest
 
 from bot.reply.typing_indicator import TYPING_SECONDS, TypingIndicator
 from bot.rest.api import PermanentError
-from bot.rest.pacer import ApiCall, Pacer, Urgency
+from bot.rest.calls import ApiCall, Urgency
 from tests.bot.fake_discord import Board, pacing
 from tests.support.virtual_time import elapse
 
@@ -16,8 +16,8 @@ CHANNEL = 7
 async def test_typing_lasts_until_it_is_stopped_and_rests_while_a_question_waits() -> None:
     """Discord shows it for ten seconds after each call."""
     board, asking = Board(), False
-    async with pacing(Pacer()) as pacer:
-        typing = TypingIndicator(CHANNEL, pacer=pacer, rest=board, wanted=lambda: not asking)
+    async with pacing(board):
+        typing = TypingIndicator(CHANNEL, api=board, wanted=lambda: not asking)
         typing.start()
         await elapse(3.5 * TYPING_SECONDS)
         assert board.whats == ["typing"] * 4
@@ -39,12 +39,12 @@ async def test_typing_gives_way_where_there_are_more_calls_than_discord_takes() 
         await elapse(0.1)
 
     board = Board()
-    async with pacing(Pacer()) as pacer:
+    async with pacing(board):
         for _ in range(100):
-            pacer.put(ApiCall(None, perform, Urgency.NOTICE))
+            board.pacer.put(ApiCall(None, perform, Urgency.NOTICE))
         await elapse(0.01)
-        assert pacer.busy
-        typing = TypingIndicator(CHANNEL, pacer=pacer, rest=board, wanted=lambda: True)
+        assert board.pacer.busy
+        typing = TypingIndicator(CHANNEL, api=board, wanted=lambda: True)
         typing.start()
         await elapse(TYPING_SECONDS / 2)
         assert board.calls == []
@@ -55,8 +55,8 @@ async def test_typing_that_is_refused_ends_nothing() -> None:
     """It is tried again when its time comes."""
     board = Board()
     board.faults.append(PermanentError("Missing Access"))
-    async with pacing(Pacer()) as pacer:
-        typing = TypingIndicator(CHANNEL, pacer=pacer, rest=board, wanted=lambda: True)
+    async with pacing(board):
+        typing = TypingIndicator(CHANNEL, api=board, wanted=lambda: True)
         typing.start()
         await elapse(1.5 * TYPING_SECONDS)
         assert board.whats == ["typing"] * 2

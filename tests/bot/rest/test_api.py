@@ -1,6 +1,7 @@
 """The calls over the unmodified library against loopback: failures become types that say what to do."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,12 +14,12 @@ import yarl
 
 from bot.rest import http_trace as wire
 from bot.rest.api import NONCE_SECONDS, Archived, ContentRefused, DiscordApi, Gone, PermanentError, RestError, TryLater
-from bot.rest.pacer import Bucket, Pacer, Urgency
+from bot.rest.calls import Bucket, Urgency
 from loopback import Loopback
 from loopback.harness import Lab
 from loopback.rest.rate_limits import Limit
 from loopback.state.permissions import Permission
-from tests.bot.fake_discord import pacing
+from tests.bot.fake_discord import performing
 from tests.loopback.openapi import strictly
 
 TOKEN = "token-of-the-test"
@@ -33,41 +34,43 @@ class Stage:
     discord: Loopback
     channel: Any
     ann: Any
-    rest: DiscordApi
-    pacer: Pacer
+    api: DiscordApi
 
     async def message(self, content: str = "text") -> int:
-        return (await self.rest.send(self.channel.id, content)).message_id
+        return (await self.api.send(self.channel.id, content)).message_id
+
+    async def open_thread(self, message_id: int) -> None:
+        await self.api.open_thread(self.channel.id, message_id, "name", auto_archive_minutes=60, urgency=Urgency.FIRST)
 
     async def thread(self) -> Any:
         """Open a thread on a message of Ann's."""
         message = await self.ann.say(self.channel, "hello")
-        await self.rest.open_thread(self.channel.id, message.id, "name", auto_archive_minutes=60)
-        await self.rest.add_member(message.id, self.ann.id)
+        await self.open_thread(message.id)
+        await self.api.add_member(message.id, self.ann.id, urgency=Urgency.NOTICE)
         return await self.ann.sees_thread(message)
 
 
 @asynccontextmanager
 async def stage(monkeypatch: pytest.MonkeyPatch, *, limits: bool = False) -> AsyncIterator[Stage]:
     """A channel, Ann, and the bot; rate limits as Discord has them, or none."""
-    async with Loopback(limits=limits, strict=strictly()) as place, pacing(Pacer()) as pacer:
+    api = DiscordApi()
+    async with Loopback(limits=limits, strict=strictly()) as place, performing(api.pacer):
         lab = Lab.furnish(place, "ann", token=TOKEN)
         monkeypatch.setattr(discord.http.Route, "BASE", f"{place.endpoint}/api/v10")
         monkeypatch.setattr(discord.gateway.DiscordWebSocket, "DEFAULT_GATEWAY", yarl.URL("ws://127.0.0.1:9/"))
-        trace = wire.trace(pacer)
+        trace = wire.trace(api.pacer)
         async with discord.Client(intents=discord.Intents.none(), http_trace=trace) as client:
             await client.login(TOKEN)
-            rest = DiscordApi()
-            rest.client = client
-            yield Stage(place, lab.channel, lab.ann, rest, pacer)
+            api.use(client)
+            yield Stage(place, lab.channel, lab.ann, api)
 
 
 async def test_a_call_says_how_the_message_stands(monkeypatch: pytest.MonkeyPatch) -> None:
     """As Discord has stored it, which is not always as it was meant."""
     async with stage(monkeypatch) as it:
-        sent = await it.rest.send(it.channel.id, "  text  ")
+        sent = await it.api.send(it.channel.id, "  text  ")
         assert sent.content == "text"
-        edited = await it.rest.edit(it.channel.id, sent.message_id, "other")
+        edited = await it.api.edit(it.channel.id, sent.message_id, "other")
         assert (edited.message_id, edited.content) == (sent.message_id, "other")
 
 
@@ -75,8 +78,8 @@ async def test_a_call_says_how_the_message_stands(monkeypatch: pytest.MonkeyPatc
 async def test_a_message_with_files_is_known_again(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """Also where Discord keeps another name than the one that was sent; another file is another."""
     async with stage(monkeypatch) as it:
-        sent = await it.rest.send(it.channel.id, "files", files=[(name, b"1")])
-        (own,) = await it.rest.own_messages(it.channel.id, after=0)
+        sent = await it.api.send(it.channel.id, "files", files=[(name, b"1")])
+        (own,) = await it.api.own_messages(it.channel.id, after=0, urgency=Urgency.FINAL)
         assert own.message_id == sent.message_id
         assert own.brings([name])
         assert own.shows("files", [(name, b"1")])
@@ -87,8 +90,8 @@ async def test_a_message_with_files_is_known_again(monkeypatch: pytest.MonkeyPat
 async def test_one_nonce_makes_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
     """The second try gets the message that exists, as it is."""
     async with stage(monkeypatch) as it:
-        first = await it.rest.send(it.channel.id, "one", nonce="n")
-        assert await it.rest.send(it.channel.id, "two", nonce="n") == first
+        first = await it.api.send(it.channel.id, "one", nonce="n")
+        assert await it.api.send(it.channel.id, "two", nonce="n") == first
 
 
 async def test_an_answer_points_at_its_request_only_where_the_history_may_be_read(
@@ -97,11 +100,11 @@ async def test_an_answer_points_at_its_request_only_where_the_history_may_be_rea
     """Discord refuses the pointing (160002); the words are posted without it, and the place is not lost."""
     async with stage(monkeypatch) as it:
         asked = await it.ann.say(it.channel, "hello")
-        pointing = await it.rest.send(it.channel.id, "one", reply_to=asked.id)
+        pointing = await it.api.send(it.channel.id, "one", reply_to=asked.id)
         it.discord.world.overwrite(it.channel, it.channel.guild_id, deny=int(Permission.READ_MESSAGE_HISTORY))
         lost: list[int] = []
-        it.rest.on_lost = lost.append
-        plain = await it.rest.send(it.channel.id, "two", reply_to=asked.id, nonce="n")
+        it.api.listen(on_lost=lost.append)
+        plain = await it.api.send(it.channel.id, "two", reply_to=asked.id, nonce="n")
         stands = {each.id: each.reference for each in it.discord.messages(it.channel)}
         assert (stands[pointing.message_id] is None, stands[plain.message_id] is None) == (False, True)
         it.discord.world.overwrite(
@@ -109,7 +112,7 @@ async def test_an_answer_points_at_its_request_only_where_the_history_may_be_rea
         )
         monkeypatch.setattr("bot.rest.api.SECOND_LOOK", 0.0)
         with pytest.raises(PermanentError):
-            await it.rest.send(it.channel.id, "three", reply_to=asked.id)
+            await it.api.send(it.channel.id, "three", reply_to=asked.id)
         assert lost == [it.channel.id]
 
 
@@ -135,10 +138,10 @@ async def test_what_may_pass_is_to_be_tried_later(
         message_id = await it.message()
         it.discord.fault(method="PATCH", **fault)
         with pytest.raises(TryLater) as caught:
-            await it.rest.edit(it.channel.id, message_id, "other")
+            await it.api.edit(it.channel.id, message_id, "other")
         assert caught.value.seconds == seconds
-        assert it.pacer.refused == (seconds > 0)
-        assert (await it.rest.edit(it.channel.id, message_id, "other")).content == "other"
+        assert it.api.pacer.refused == (seconds > 0)
+        assert (await it.api.edit(it.channel.id, message_id, "other")).content == "other"
 
 
 @pytest.mark.parametrize("edge", ["html 403", "html 429", "1015", "1020", "40333"])
@@ -148,24 +151,23 @@ async def test_under_a_block_by_the_edge_one_call_in_a_while_leaves(monkeypatch:
         message_id = await it.message()
         block = it.discord.fault(edge=edge, times=None)
         with pytest.raises(TryLater) as caught:
-            await it.rest.edit(it.channel.id, message_id, "other")
+            await it.api.edit(it.channel.id, message_id, "other")
         assert caught.value.seconds == wire.REFUSED_SECONDS
         assert len(str(caught.value)) < 100
         assert "<" not in str(caught.value)
-        assert "the network before Discord refuses the bot" in it.pacer.trouble
+        assert "the network before Discord refuses the bot" in it.api.pacer.trouble
         for _ in range(20):
             with pytest.raises(TryLater, match="Discord is away"):
-                await it.rest.typing(it.channel.id)
+                await it.api.typing(it.channel.id)
         assert block.hits == 1
         restored: list[bool] = []
-        it.pacer.on_restored = lambda: restored.append(True)
+        it.api.listen(on_restored=lambda: restored.append(True))
         block.remove()
-        it.pacer._schedule.breaker._probe_at = 0.0
-        await it.pacer.admit(it.channel.id, Urgency.FINAL, Bucket.EDIT)
-        await it.rest.edit(it.channel.id, message_id, "other")
-        await it.rest.typing(it.channel.id)
+        it.api.pacer._schedule.breaker._probe_at = 0.0
+        await it.api.edit(it.channel.id, message_id, "other", urgency=Urgency.FINAL)
+        await it.api.typing(it.channel.id)
         assert restored == [True]
-        assert it.pacer.trouble == ""
+        assert it.api.pacer.trouble == ""
 
 
 @pytest.mark.parametrize(
@@ -183,7 +185,7 @@ async def test_what_stands_before_discord_says_nothing_of_the_place(
     async with stage(monkeypatch) as it:
         it.discord.fault(status=status, body="<html>a page</html>", via=False)
         with pytest.raises(RestError) as caught:
-            await it.rest.send(it.channel.id, "text")
+            await it.api.send(it.channel.id, "text")
         assert (type(caught.value), str(caught.value)) == (kind, reason)
 
 
@@ -191,10 +193,10 @@ async def test_a_time_out_is_no_refusal_also_where_no_schedule_sees_the_calls(mo
     """As of a client that only looks whether all is well."""
     async with stage(monkeypatch) as it, discord.Client(intents=discord.Intents.none()) as client:
         await client.login(TOKEN)
-        it.rest.client = client
+        it.api.use(client)
         it.discord.fault(status=408)
         with pytest.raises(TryLater):
-            await it.rest.send(it.channel.id, "text")
+            await it.api.send(it.channel.id, "text")
 
 
 @pytest.mark.parametrize(
@@ -208,7 +210,7 @@ async def test_a_refusal_says_whether_another_text_would_be_taken(
     async with stage(monkeypatch) as it:
         it.discord.fault(code=code)
         with pytest.raises(RestError) as caught:
-            await it.rest.send(it.channel.id, "text")
+            await it.api.send(it.channel.id, "text")
         assert type(caught.value) is kind
 
 
@@ -216,12 +218,16 @@ async def test_what_is_written_in_a_full_server_waits_in_all_its_channels(monkey
     """Discord says so of one call (20029); another server is not concerned."""
     async with stage(monkeypatch) as it:
         servers = {it.channel.id: 1, it.channel.id + 1: 1, it.channel.id + 2: 2}
-        it.pacer.find_servers(servers.get)
+        it.api.pacer._schedule.server_of = servers.get
         it.discord.fault(code=20029, retry_after=PATIENCE)
-        await it.pacer.admit(it.channel.id, Urgency.FINAL)
         with pytest.raises(TryLater):
-            await it.message()
-        waits = [asyncio.create_task(it.pacer.admit(each, Urgency.FIRST, Bucket.EDIT)) for each in servers]
+            await it.api.send(it.channel.id, "text", urgency=Urgency.FINAL)
+
+        async def edit(channel_id: int) -> None:
+            async with it.api.pacer.turn(Urgency.FIRST, channel_id, Bucket.EDIT):
+                pass
+
+        waits = [asyncio.create_task(edit(each)) for each in servers]
         await waits[2]
         assert [wait.done() for wait in waits] == [False, False, True]
         for wait in waits:
@@ -235,8 +241,8 @@ async def test_an_upload_has_the_time_that_its_bytes_need(monkeypatch: pytest.Mo
         monkeypatch.setattr(wire, "SLOWEST_BYTES", 10.0)
         it.discord.fault(method="POST", slow=1.0, times=2)
         with pytest.raises(TryLater, match="did not answer"):
-            await it.rest.send(it.channel.id, "", files=[("a.txt", b"")])
-        await it.rest.send(it.channel.id, "", files=[("a.txt", b"x" * 1000)])
+            await it.api.send(it.channel.id, "", files=[("a.txt", b"")])
+        await it.api.send(it.channel.id, "", files=[("a.txt", b"x" * 1000)])
 
 
 async def test_a_server_error_is_not_tried_again_by_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -245,21 +251,21 @@ async def test_a_server_error_is_not_tried_again_by_the_library(monkeypatch: pyt
         message_id = await it.message()
         broken = it.discord.fault(method="PATCH", status=500, times=None)
         with pytest.raises(TryLater):
-            await it.rest.edit(it.channel.id, message_id, "other")
+            await it.api.edit(it.channel.id, message_id, "other")
         assert broken.hits == 1
 
 
 async def test_a_message_whose_answer_was_lost_long_ago_is_found_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not one that is known to be another, which says the same."""
     async with stage(monkeypatch) as it:
-        await it.rest.send_once(it.channel.id, "same", tried=0.0)
+        await it.api.send_once(it.channel.id, "same", tried=0.0)
         it.discord.fault(method="POST", answer_lost=True)
         with pytest.raises(TryLater):
-            await it.rest.send_once(it.channel.id, "same", tried=0.0, nonce="n")
+            await it.api.send_once(it.channel.id, "same", tried=0.0, nonce="n")
         long = 2 * NONCE_SECONDS
-        found = await it.rest.send_once(it.channel.id, "same", tried=long, nonce="m")
+        found = await it.api.send_once(it.channel.id, "same", tried=long, nonce="m")
         assert [each.id for each in it.discord.messages(it.channel)][1:] == [found.message_id]
-        new = await it.rest.send_once(it.channel.id, "other", tried=long)
+        new = await it.api.send_once(it.channel.id, "other", tried=long)
         assert [each.id for each in it.discord.messages(it.channel)][2:] == [new.message_id]
 
 
@@ -270,17 +276,17 @@ async def test_a_call_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.setattr(wire, "ANSWER_SECONDS", 0.2)
         it.discord.fault(method="PATCH", slow=PATIENCE)
         with pytest.raises(TryLater, match="did not answer"):
-            await it.rest.edit(it.channel.id, message_id, "other")
+            await it.api.edit(it.channel.id, message_id, "other")
 
 
 async def test_a_message_that_is_gone_is_told_apart_from_a_channel_that_is(monkeypatch: pytest.MonkeyPatch) -> None:
     """The one goes on in a new message; the other is the end."""
     async with stage(monkeypatch) as it:
         with pytest.raises(Gone):
-            await it.rest.edit(it.channel.id, 1, "other")
+            await it.api.edit(it.channel.id, 1, "other")
         monkeypatch.setattr("bot.rest.api.SECOND_LOOK", 0.0)
         with pytest.raises(PermanentError):
-            await it.rest.edit(1, 1, "other")
+            await it.api.edit(1, 1, "other")
 
 
 NO_ACCESS: dict[str, Any] = {"status": 403, "body": {"message": "Missing Access", "code": 50001}}
@@ -294,22 +300,22 @@ async def test_a_place_is_lost_when_discord_says_so_twice(
     """Not of two calls at the same time, nor if a call of the kind has worked meanwhile."""
     async with stage(monkeypatch) as it:
         told: list[int] = []
-        it.rest.on_lost = told.append
+        it.api.listen(on_lost=told.append)
         message_id = await it.message()
         monkeypatch.setattr("bot.rest.api.SECOND_LOOK", PATIENCE)
         it.discord.fault(method="PATCH", times=2, **fault)
         for _ in range(2):
             with pytest.raises(TryLater) as caught:
-                await it.rest.edit(it.channel.id, message_id, "other")
+                await it.api.edit(it.channel.id, message_id, "other")
             assert caught.value.seconds == PATIENCE
-        await it.rest.edit(it.channel.id, message_id, "other")
+        await it.api.edit(it.channel.id, message_id, "other")
         it.discord.fault(method="PATCH", times=2, **fault)
         with pytest.raises(TryLater):
-            await it.rest.edit(it.channel.id, message_id, "another")
+            await it.api.edit(it.channel.id, message_id, "another")
         assert told == []
         monkeypatch.setattr("bot.rest.api.SECOND_LOOK", 0.0)
         with pytest.raises(PermanentError):
-            await it.rest.edit(it.channel.id, message_id, "another")
+            await it.api.edit(it.channel.id, message_id, "another")
         assert told == [it.channel.id]
 
 
@@ -321,7 +327,7 @@ async def test_what_discord_said_once_long_ago_is_as_if_it_had_not_said_it(monke
         it.discord.fault(method="PATCH", times=2, **NO_ACCESS)
         for _ in range(2):
             with pytest.raises(TryLater):
-                await it.rest.edit(it.channel.id, message_id, "other")
+                await it.api.edit(it.channel.id, message_id, "other")
 
 
 @pytest.mark.parametrize("body", ["", "<html>", "{", "null", "[]", "{}", '"id"', '{"id": "x"}'])
@@ -334,10 +340,10 @@ async def test_an_answer_that_cannot_be_read_is_as_good_as_none(
         for method in ("POST", "PATCH"):
             it.discord.fault(method=method, answer_lost=True, body=body, content_type=kind)
         with pytest.raises(TryLater, match="could not be read"):
-            await it.rest.send(it.channel.id, "text", nonce="n")
-        sent = await it.rest.send(it.channel.id, "text", nonce="n")
+            await it.api.send(it.channel.id, "text", nonce="n")
+        sent = await it.api.send(it.channel.id, "text", nonce="n")
         with pytest.raises(TryLater, match="could not be read"):
-            await it.rest.edit(it.channel.id, sent.message_id, "other")
+            await it.api.edit(it.channel.id, sent.message_id, "other")
         assert [each.content for each in it.discord.messages(it.channel)] == ["other"]
 
 
@@ -345,12 +351,12 @@ async def test_an_archived_thread_can_be_opened_again(monkeypatch: pytest.Monkey
     """An edit does not open it by itself."""
     async with stage(monkeypatch) as it:
         thread = await it.thread()
-        sent = await it.rest.send(thread.id, "text")
+        sent = await it.api.send(thread.id, "text")
         thread.archived = True
         with pytest.raises(Archived):
-            await it.rest.edit(thread.id, sent.message_id, "other")
-        await it.rest.reopen(thread.id)
-        assert (await it.rest.edit(thread.id, sent.message_id, "other")).content == "other"
+            await it.api.edit(thread.id, sent.message_id, "other")
+        await it.api.reopen(thread.id, urgency=Urgency.NOTICE)
+        assert (await it.api.edit(thread.id, sent.message_id, "other")).content == "other"
 
 
 async def test_a_locked_thread_refuses_to_be_opened(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -359,9 +365,9 @@ async def test_a_locked_thread_refuses_to_be_opened(monkeypatch: pytest.MonkeyPa
         thread = await it.thread()
         thread.archived = thread.locked = True
         told: list[int] = []
-        it.rest.on_locked = told.append
+        it.api.listen(on_locked=told.append)
         with pytest.raises(PermanentError, match="locked"):
-            await it.rest.reopen(thread.id)
+            await it.api.reopen(thread.id, urgency=Urgency.NOTICE)
         assert thread.archived
         assert told == [thread.id]
 
@@ -375,15 +381,15 @@ async def test_a_thread_that_is_refused_is_no_place_where_its_channel_cannot_be_
     """In a channel that the bot sees there is another way to answer."""
     async with stage(monkeypatch) as it:
         told: list[int] = []
-        it.rest.on_lost = told.append
+        it.api.listen(on_lost=told.append)
         message = await it.ann.say(it.channel, "hello")
         it.discord.world.overwrite(it.channel, it.channel.guild_id, deny=int(denied))
         with pytest.raises(TryLater):
-            await it.rest.open_thread(it.channel.id, message.id, "name", auto_archive_minutes=60)
+            await it.open_thread(message.id)
         assert told == []
         monkeypatch.setattr("bot.rest.api.SECOND_LOOK", 0.0)
         with pytest.raises(PermanentError):
-            await it.rest.open_thread(it.channel.id, message.id, "name", auto_archive_minutes=60)
+            await it.open_thread(message.id)
         assert told == [message.id] * lost
 
 
@@ -391,16 +397,29 @@ async def test_a_thread_that_exists_is_as_good_as_a_new_one(monkeypatch: pytest.
     """Another bot may have been faster (P9)."""
     async with stage(monkeypatch) as it:
         thread = await it.thread()
-        await it.rest.open_thread(it.channel.id, thread.id, "name", auto_archive_minutes=60)
+        await it.open_thread(thread.id)
+
+
+async def test_a_discord_that_only_opens_no_threads_is_no_outage(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its other answers are heard; they also say when the message of a thread is gone."""
+    async with stage(monkeypatch) as it:
+        messages = [await it.ann.say(it.channel, "hello") for _ in range(3)]
+        it.discord.fault(method="POST", path=re.compile("/threads$"), status=503, times=None)
+        for message in messages:
+            with pytest.raises(TryLater):
+                await it.open_thread(message.id)
+        assert it.api.pacer.trouble == ""
+        await it.ann.delete(message)
+        with pytest.raises(Gone):
+            await it.open_thread(message.id)
 
 
 async def test_threads_are_opened_although_their_window_lasts_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
     """The library would refuse all but the first call of a window that is longer than it is ready to wait."""
     async with stage(monkeypatch, limits=True) as it, asyncio.timeout(PATIENCE):
         for _ in range(5):
-            await it.pacer.admit(it.channel.id, Urgency.FIRST, Bucket.THREAD)
             await it.thread()
-        assert it.pacer.refused == 0
+        assert it.api.pacer.refused == 0
 
 
 async def test_a_call_that_a_client_cannot_make_is_to_be_tried_later(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -408,8 +427,8 @@ async def test_a_call_that_a_client_cannot_make_is_to_be_tried_later(monkeypatch
     async with stage(monkeypatch) as it:
         with pytest.raises(TryLater):
             await DiscordApi().send(it.channel.id, "text")
-        assert it.rest.client is not None
-        await it.rest.client.close()
+        assert it.api.client is not None
+        await it.api.client.close()
         with pytest.raises(TryLater):
             await it.message()
 
@@ -419,6 +438,5 @@ async def test_what_headers_say_reaches_the_schedule(monkeypatch: pytest.MonkeyP
     async with stage(monkeypatch, limits=True) as it, asyncio.timeout(PATIENCE):
         it.discord.limits.change(Limit.MESSAGES, 3, 1.0)
         for _ in range(7):
-            await it.pacer.admit(it.channel.id, Urgency.NOTICE)
-            await it.message()
-        assert it.pacer.refused == 0
+            await it.api.send(it.channel.id, "text", urgency=Urgency.NOTICE)
+        assert it.api.pacer.refused == 0

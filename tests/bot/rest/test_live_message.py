@@ -8,7 +8,6 @@ import pytest
 from bot.rest.api import PermanentError, TryLater
 from bot.rest.backoff import LONGEST_WAIT
 from bot.rest.live_message import PRESS_SECONDS, LiveMessage
-from bot.rest.pacer import Pacer
 from bot.rest.pings import Mentions
 from tests.bot.fake_discord import AnswerLost, Board, Message, pacing, settle
 from tests.support.virtual_time import elapse
@@ -25,16 +24,16 @@ def buttons() -> discord.ui.View:
     return view
 
 
-def post_on(board: Board, pacer: Pacer) -> LiveMessage:
+def post_on(board: Board) -> LiveMessage:
     """A message that was not shown yet."""
-    return LiveMessage(THREAD, pacer=pacer, rest=board, nonce="nonce", mention=Mentions((5,)))
+    return LiveMessage(THREAD, api=board, nonce="nonce", mention=Mentions((5,)))
 
 
 async def test_a_message_is_sent_once_and_then_edited() -> None:
     """With its buttons, which go when they are no longer wanted."""
     board = Board()
-    async with pacing(Pacer()) as pacer:
-        post = post_on(board, pacer)
+    async with pacing(board):
+        post = post_on(board)
         post.show("question", buttons)
         await settle()
         (message,) = board.messages.values()
@@ -56,8 +55,8 @@ async def test_buttons_are_replaced_where_they_are_about_something_else() -> Non
         return view
 
     board = Board()
-    async with pacing(Pacer()) as pacer:
-        post = post_on(board, pacer)
+    async with pacing(board):
+        post = post_on(board)
         post.show("waiting", lambda: about(1), about=1)
         await settle()
         board.held = asyncio.Event()
@@ -79,8 +78,8 @@ async def test_buttons_are_replaced_where_they_are_about_something_else() -> Non
 async def test_the_newest_wish_wins_over_a_write_in_flight() -> None:
     """What was wished meanwhile follows at once, and only the last of it."""
     board = Board()
-    async with pacing(Pacer()) as pacer:
-        post = post_on(board, pacer)
+    async with pacing(board):
+        post = post_on(board)
         board.held = asyncio.Event()
         post.show("one")
         await settle()
@@ -95,8 +94,8 @@ async def test_the_newest_wish_wins_over_a_write_in_flight() -> None:
 async def test_what_an_interaction_has_shown_is_not_written_again() -> None:
     """Its answer has already changed the message."""
     board = Board()
-    async with pacing(Pacer()) as pacer:
-        post = post_on(board, pacer)
+    async with pacing(board):
+        post = post_on(board)
         post.show("question", buttons)
         await settle()
         post.pressed("answered")
@@ -109,11 +108,10 @@ async def test_what_an_interaction_has_shown_is_not_written_again() -> None:
 async def test_what_no_interaction_has_shown_is_written_like_all_else() -> None:
     """The answer to a press may fail; its buttons go all the same, and only then is the message done."""
     board, done = Board(), list[str]()
-    async with pacing(Pacer()) as pacer:
+    async with pacing(board):
         post = LiveMessage(
             THREAD,
-            pacer=pacer,
-            rest=board,
+            api=board,
             nonce="nonce",
             on_done=lambda: done.append(board.messages[1].content),
         )
@@ -131,8 +129,8 @@ async def test_a_failure_that_may_pass_is_tried_again(fault: Exception) -> None:
     """One message comes of it."""
     board = Board()
     board.faults.extend([fault, fault])
-    async with pacing(Pacer()) as pacer:
-        post = post_on(board, pacer)
+    async with pacing(board):
+        post = post_on(board)
         post.show("notice")
         await elapse(60)
     assert board.shown == ["notice"]
@@ -143,8 +141,8 @@ async def test_a_message_whose_answer_was_lost_shows_the_newer_wish_in_the_end()
     """Each try says what the first one said, for Discord knows its nonce; only then comes what is wished now."""
     board = Board()
     board.faults.append(AnswerLost("reset"))
-    async with pacing(Pacer()) as pacer:
-        post = post_on(board, pacer)
+    async with pacing(board):
+        post = post_on(board)
         post.show("one")
         await elapse(0.05)
         post.show("two")
@@ -155,8 +153,8 @@ async def test_a_message_whose_answer_was_lost_shows_the_newer_wish_in_the_end()
 async def test_an_edit_whose_answer_was_lost_is_undone_where_the_wish_goes_back() -> None:
     """It may have been made: that the wish is what was last confirmed is no proof that the message shows it."""
     board = Board()
-    async with pacing(Pacer()) as pacer:
-        post = post_on(board, pacer)
+    async with pacing(board):
+        post = post_on(board)
         post.show("one")
         await settle()
         board.faults.append(AnswerLost("reset"))
@@ -171,8 +169,8 @@ async def test_what_is_refused_is_given_up() -> None:
     """It is asked for once."""
     board = Board()
     board.faults.append(PermanentError("no"))
-    async with pacing(Pacer()) as pacer:
-        post_on(board, pacer).show("notice")
+    async with pacing(board):
+        post_on(board).show("notice")
         await elapse(1_000)
     assert len(board.calls) == 1
     assert board.shown == []
@@ -182,8 +180,8 @@ async def test_a_notice_whose_answer_was_lost_goes_when_it_is_taken_back() -> No
     """It stands, though the bot has not heard of it."""
     board = Board()
     board.faults.append(AnswerLost("reset"))
-    async with pacing(Pacer()) as pacer:
-        post = post_on(board, pacer)
+    async with pacing(board):
+        post = post_on(board)
         post.show("4 waiting")
         await elapse(0.05)
         post.remove()
@@ -196,8 +194,8 @@ async def test_an_outage_puts_off_a_notice_and_does_not_double_it() -> None:
     board = Board()
     board.nonce_seconds = 120.0
     board.faults.extend([AnswerLost("reset"), *[TryLater("503")] * 100])
-    async with pacing(Pacer()) as pacer:
-        post_on(board, pacer).show("notice")
+    async with pacing(board):
+        post_on(board).show("notice")
         await elapse(100 * (LONGEST_WAIT + 1))
     assert board.shown == ["notice"]
     assert board.whats[-1] == "read"
@@ -207,8 +205,8 @@ async def test_an_outage_puts_off_a_notice_and_does_not_double_it() -> None:
 async def test_an_archived_thread_is_opened_for_a_notice_unless_it_is_locked(*, locked: bool) -> None:
     """A question that is closed says so in its thread, even when that was put away meanwhile."""
     board = Board()
-    async with pacing(Pacer()) as pacer:
-        post = post_on(board, pacer)
+    async with pacing(board):
+        post = post_on(board)
         post.show("question", buttons)
         await settle()
         board.archived, board.locked = True, locked
@@ -221,10 +219,8 @@ async def test_an_archived_thread_is_opened_for_a_notice_unless_it_is_locked(*, 
 async def test_a_message_that_is_no_longer_wanted_goes() -> None:
     """Also one whose sending was in flight; one that was never sent is not."""
     board = Board()
-    async with pacing(Pacer()) as pacer:
-        standing, flying, unsent = (
-            LiveMessage(THREAD, pacer=pacer, rest=board, nonce=each, silent=True) for each in "abc"
-        )
+    async with pacing(board):
+        standing, flying, unsent = (LiveMessage(THREAD, api=board, nonce=each, silent=True) for each in "abc")
         standing.show("one")
         await settle()
         assert [message.silent for message in board.messages.values()] == [True]

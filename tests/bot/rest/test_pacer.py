@@ -10,13 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.rest.backoff import Backoff, persist
+from bot.rest.api import DiscordApi
+from bot.rest.backoff import Backoff
+from bot.rest.calls import ApiCall, Bucket, Urgency
 from bot.rest.circuit_breaker import PROBE_SECONDS
 from bot.rest.errors import TryLater
-from bot.rest.pacer import ApiCall, Bucket, Pacer, Urgency
+from bot.rest.pacer import Pacer
 from bot.rest.rate_budget import UNANSWERED_SECONDS, RateLimitHeaders
 from bot.rest.rate_limits import TOTAL_CALLS, Scheduler
-from tests.bot.fake_discord import pacing, settle
+from tests.bot.fake_discord import performing, settle
 from tests.support.virtual_time import elapse
 
 pytestmark = pytest.mark.virtual_time
@@ -104,7 +106,7 @@ async def test_no_budget_is_ever_exceeded_and_every_write_is_made(
     """Any jobs, urgencies, durations and delays: within the budgets, one in flight per job, nothing forgotten."""
     log: list[Write] = []
     writers = []
-    async with pacing(Pacer()) as pacer:
+    async with performing(Pacer()) as pacer:
         for channel_id, urgency, times, seconds, delay in wanted:
             writer = Writer(log, channel_id, urgency, times, seconds, pacer)
             writers.append(writer)
@@ -121,7 +123,7 @@ async def test_a_busy_channel_gets_five_writes_in_five_seconds() -> None:
     """All at once, then none until the first is five seconds old."""
     log: list[Write] = []
     writers = [Writer(log, CHANNEL, Urgency.NOTICE) for _ in range(12)]
-    async with pacing(Pacer()) as pacer:
+    async with performing(Pacer()) as pacer:
         start = asyncio.get_running_loop().time()
         for writer in writers:
             pacer.put(writer.job)
@@ -134,7 +136,7 @@ async def test_all_channels_together_get_fifty_writes_in_a_second() -> None:
     log: list[Write] = []
     channels = [None, *range(100)]
     writers = [Writer(log, channel_id, Urgency.NOTICE) for channel_id in channels]
-    async with pacing(Pacer()) as pacer:
+    async with performing(Pacer()) as pacer:
         start = asyncio.get_running_loop().time()
         for writer in writers:
             pacer.put(writer.job)
@@ -145,7 +147,7 @@ async def test_all_channels_together_get_fifty_writes_in_a_second() -> None:
 async def test_edits_keep_their_pace_and_leave_a_write_for_what_is_urgent() -> None:
     """A live reply never holds up its own final text, nor a question in its thread."""
     log: list[Write] = []
-    async with pacing(Pacer()) as pacer:
+    async with performing(Pacer()) as pacer:
         edits = Writer(log, CHANNEL, Urgency.EDIT, 100, 0.1)
         for _ in range(400):
             pacer.put(edits.job)
@@ -163,7 +165,7 @@ async def test_edits_keep_their_pace_and_leave_a_write_for_what_is_urgent() -> N
 async def test_writes_are_made_by_urgency_and_then_by_age() -> None:
     """Not in the order in which they were asked for."""
     log: list[Write] = []
-    async with pacing(Pacer()) as pacer:
+    async with performing(Pacer()) as pacer:
         for _ in range(5):
             pacer.put(Writer(log, CHANNEL, Urgency.NOTICE).job)
         await elapse(1)
@@ -193,7 +195,7 @@ async def test_a_write_takes_what_is_newest_when_it_is_made() -> None:
     async def perform() -> None:
         written.extend(text)
 
-    async with pacing(Pacer()) as pacer:
+    async with performing(Pacer()) as pacer:
         for _ in range(5):
             pacer.put(Writer([], CHANNEL, Urgency.NOTICE).job)
         await elapse(1)
@@ -217,7 +219,7 @@ async def test_a_job_asked_for_while_in_flight_runs_once_more_and_not_at_the_sam
         await leave.wait()
         runs.append("ends")
 
-    async with pacing(Pacer()) as pacer:
+    async with performing(Pacer()) as pacer:
         job = ApiCall(CHANNEL, perform, Urgency.FIRST)
         pacer.put(job)
         await entered.wait()
@@ -237,7 +239,7 @@ async def test_a_slow_write_holds_up_no_other() -> None:
         await never.wait()
 
     log: list[Write] = []
-    async with pacing(Pacer()) as pacer:
+    async with performing(Pacer()) as pacer:
         pacer.put(ApiCall(CHANNEL, hang, Urgency.FIRST))
         others = [Writer(log, channel_id, Urgency.NOTICE) for channel_id in (CHANNEL, 8, None)]
         for other in others:
@@ -257,7 +259,7 @@ async def test_a_write_that_fails_ends_nothing(error: BaseException) -> None:
         runs.append(1)
         raise error
 
-    async with pacing(Pacer()) as pacer:
+    async with performing(Pacer()) as pacer:
         job = ApiCall(CHANNEL, fail, Urgency.FIRST)
         for _ in range(2):
             pacer.put(job)
@@ -280,7 +282,7 @@ async def test_a_chunk_for_a_write_that_waits_wakes_nobody(monkeypatch: pytest.M
         return look_again(schedule, now)
 
     monkeypatch.setattr(Scheduler, "look_again", counted)
-    async with pacing(Pacer()) as pacer:
+    async with performing(Pacer()) as pacer:
         edits = Writer(log, CHANNEL, Urgency.EDIT, 1_000, 0.1)
         for _ in range(5_000):
             pacer.put(edits.job)
@@ -292,7 +294,7 @@ async def test_a_chunk_for_a_write_that_waits_wakes_nobody(monkeypatch: pytest.M
 async def test_a_job_with_nothing_to_write_leaves_its_budget_to_others() -> None:
     """It is asked what to write at the last moment, and says that there is nothing."""
     log: list[Write] = []
-    async with pacing(Pacer()) as pacer:
+    async with performing(Pacer()) as pacer:
         for _ in range(20):
             pacer.put(ApiCall(CHANNEL, lambda: None, Urgency.FIRST))
         writer = Writer(log, CHANNEL, Urgency.NOTICE)
@@ -304,27 +306,30 @@ async def test_a_job_with_nothing_to_write_leaves_its_budget_to_others() -> None
 
 async def test_who_asks_to_be_admitted_waits_for_the_budget() -> None:
     """Calls that are made elsewhere keep to the same schedule."""
-    async with pacing(Pacer()) as pacer:
+    async with performing(Pacer()) as pacer:
         start = asyncio.get_running_loop().time()
         for _ in range(6):
-            await pacer.admit(CHANNEL, Urgency.NOTICE)
+            async with pacer.turn(Urgency.NOTICE, CHANNEL):
+                pass
         # Nobody says when those calls were answered, so they are taken to be slow.
         assert round(asyncio.get_running_loop().time() - start) == 5 + UNANSWERED_SECONDS
 
 
 async def test_one_thing_that_is_tried_again_and_again_holds_up_nothing_else() -> None:
     """However it asks for its turn: by one job, or by a new one for each try."""
-    async with pacing(Pacer()) as pacer:
+    api = DiscordApi()
+    async with performing(api.pacer) as pacer:
 
         async def fail() -> None:
-            pacer.failed(pacer.sent(exempt=False), "503")
-            raise TryLater("503")
+            async with pacer.turn(Urgency.FIRST):
+                pacer.failed(pacer.sent(exempt=False), "503")
+                raise TryLater("503")
 
         with pytest.raises(TryLater):
-            await persist(fail, pacer=pacer, urgency=Urgency.FIRST, patience=Backoff(5))
+            await api.retrying(fail, attempts=5)
         assert pacer.trouble == ""
         with pytest.raises(TryLater):
-            await persist(fail, pacer=pacer, urgency=Urgency.FIRST, patience=Backoff(1))
+            await api.retrying(fail, attempts=1)
         assert pacer.trouble == "503, for 0 s"
 
 
@@ -333,7 +338,7 @@ async def test_a_hundred_threads_under_a_block_make_no_storm() -> None:
     calls: list[tuple[float, Urgency]] = []
     written: set[int] = set()
     blocked = True
-    async with pacing(Pacer()) as pacer:
+    async with performing(Pacer()) as pacer:
 
         async def call(job: ApiCall, patience: Backoff) -> None:
             sent = pacer.sent(exempt=False)
