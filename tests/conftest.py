@@ -6,6 +6,7 @@ closest to the test decides.
 """
 
 import asyncio
+import gc
 import itertools
 import os
 import select
@@ -13,7 +14,7 @@ import signal
 import sqlite3
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -52,6 +53,17 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.register_profile("quick", parent=hypothesis.settings.get_profile("threadline"), max_examples=10)
 hypothesis.settings.load_profile("threadline")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Keep the garbage collector away from the tests' code and names, which it would traverse again and again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
