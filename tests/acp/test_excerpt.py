@@ -6,7 +6,7 @@ import pytest
 
 from acp.errors import RemoteError
 from acp.excerpt import excerpt
-from tests.support.effort import calls
+from tests.support.call_count import calls
 
 
 @pytest.mark.parametrize("value", ["a", 5, None, [1, "b"], {"c": [{}]}], ids=repr)

@@ -11,7 +11,7 @@ from acp import Text
 from acp.jsonrpc import MAX_VALUES
 from acp.line_splitter import MAX_LINE
 from tests.acp.opened import HELLO, opened
-from tests.support.effort import calls
+from tests.support.call_count import calls
 from tests.support.virtual_time import quiet
 
 pytestmark = pytest.mark.bulk

@@ -37,7 +37,7 @@ from acp.schema import (
 from acp.schema.base import MAX_ITEMS, said_shortly
 from tests.acp.official import check
 from tests.acp.recorded import TRANSCRIPTS, Line, needs_recordings, read_transcript
-from tests.support.effort import calls
+from tests.support.call_count import calls
 from tests.support.memory_agent import MemoryAgent
 
 VALUES = st.recursive(

@@ -8,7 +8,7 @@ from acp.schema import AvailableCommand, AvailableCommandsUpdate, CurrentModeUpd
 from acp.session import UNCLAIMED_BYTES, UNCLAIMED_MAX, Session
 from tests.acp.official import by_the_schema
 from tests.acp.opened import CWD, HELLO, opened
-from tests.support.effort import calls
+from tests.support.call_count import calls
 from tests.support.memory_agent import Json, MemoryAgent
 from tests.support.virtual_time import quiet
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from pool.queue_positions import LINE_SECONDS, NEAR, NEWS, SLICE
+from tests.support.call_count import CallCounter
 from tests.support.virtual_time import elapse, quiet
-from tests.support.work import counting
 
 from .pool_harness import RunningPool, running_pool
 from .recording_exchange import Recorder
@@ -33,7 +33,7 @@ async def lined_up(it: RunningPool, count: int) -> list[Recorder]:
 async def calls_of_joining(folder: Path, count: int) -> int:
     """How many calls it takes until so many stand in line."""
     async with running_pool(folder, slots=1, obedient=True) as it:
-        with counting() as calls:
+        with CallCounter() as calls:
             await lined_up(it, count)
     return calls.count
 
@@ -49,7 +49,7 @@ async def calls_of_leaving(folder: Path, count: int) -> int:
     """How many calls it takes until all in such a line have left it, at once."""
     async with running_pool(folder, slots=1, obedient=True) as it:
         await lined_up(it, count)
-        with counting() as calls:
+        with CallCounter() as calls:
             for thread_id in range(2, count + 2):
                 it.conversation(thread_id).cancel(A_PERSON)
             await quiet()
@@ -67,7 +67,7 @@ async def calls_of_a_move(folder: Path, count: int) -> int:
     """How many calls it takes until the first in such a line has left it."""
     async with running_pool(folder, slots=1, obedient=True) as it:
         await lined_up(it, count)
-        with counting() as calls:
+        with CallCounter() as calls:
             it.conversation(2).cancel(A_PERSON)
             await quiet()
     return calls.count
@@ -84,7 +84,7 @@ async def calls_of_a_turns_end(folder: Path, count: int, *, exclusive: bool) -> 
     """How many calls it takes until a turn has ended, and the first of those who wait works."""
     async with running_pool(folder, slots=2 if exclusive else 1, obedient=True, exclusive=exclusive) as it:
         line = await lined_up(it, count)
-        with counting() as calls:
+        with CallCounter() as calls:
             it.conversation(BUSY).cancel(A_PERSON)
             await line[0].until("prompted")
     return calls.count

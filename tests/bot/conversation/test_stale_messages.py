@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from bot.conversation.stale_messages import DOUBT_SECONDS, StaleMessages
+from tests.support.call_count import CallCounter
 from tests.support.virtual_time import quiet
-from tests.support.work import counting
 
 pytestmark = pytest.mark.virtual_time
 
@@ -39,7 +39,7 @@ async def test_a_thousand_turns_wait_at_the_cost_of_their_own_messages() -> None
         doubts.begin(dict.fromkeys(range(count), HERE))
         turns = [asyncio.create_task(doubts.settled([number])) for number in range(count)]
         await quiet()
-        with counting() as calls:
+        with CallCounter() as calls:
             for number in range(count):
                 doubts.settle(number)
                 await quiet()

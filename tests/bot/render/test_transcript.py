@@ -26,7 +26,7 @@ from bot.render.transcript import Transcript
 from bot.text.markdown import LIMIT
 from tests.acp.recorded import TRANSCRIPTS, needs_recordings, read_transcript
 from tests.bot.page_checks import HARD_TEXTS, HOSTILE, TALK, assert_postable, joined, open_fence, texts, words_of
-from tests.support.effort import calls
+from tests.support.call_count import calls
 
 UNBOUND = Style(max_pages=0, long_code_lines=0)
 """Everything on pages."""

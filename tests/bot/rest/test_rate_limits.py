@@ -13,7 +13,7 @@ from bot.rest.calls import ApiCall, Bucket, Urgency
 from bot.rest.circuit_breaker import FIRST_PROBE_SECONDS
 from bot.rest.rate_budget import RateLimitHeaders, Scope
 from bot.rest.rate_limits import LANES_KEPT, MODEST, SIGN_PATIENCE, TOTAL_CALLS, TOTAL_GAP, Scheduler, Start
-from tests.support.effort import calls
+from tests.support.call_count import calls
 
 ROUNDING = 1e-6
 

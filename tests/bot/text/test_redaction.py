@@ -13,7 +13,7 @@ from bot.conversation.thread_names import thread_name
 from bot.questions.form_schema import fields_of
 from bot.questions.modal import describe_field
 from bot.text.redaction import MARK, Redactor, StreamRedactor, redact_tokens, redact_value
-from tests.support.effort import calls
+from tests.support.call_count import calls
 
 SECRET = "sk-1234567890abcdef"
 OTHER = "hunter2-hunter2"
