@@ -123,8 +123,8 @@ def _one_of(validator: Any, shapes: list[Any], instance: Any, schema: Any) -> It
 @cache
 def _validator(schema: str, *, closed: bool) -> Validator:
     """The validator of a schema, given as text, whose references lead into the description."""
-    whole = {**json.loads(schema), "components": description()["components"]}
-    whole = _closed(whole) if closed else whole
+    asked = json.loads(schema)
+    whole = {**(_closed(asked) if closed else asked), "components": _components(closed=closed)}
     named = whole["components"]["schemas"]
     right: set[tuple[str, str]] = set()
 
@@ -146,6 +146,12 @@ def _validator(schema: str, *, closed: bool) -> Validator:
         jsonschema.Draft202012Validator, keywords
     )
     return draft(whole)
+
+
+@cache
+def _components(*, closed: bool) -> Any:
+    components = description()["components"]
+    return _closed(components) if closed else components
 
 
 def _closed(node: Any) -> Any:
