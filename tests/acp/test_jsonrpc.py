@@ -47,12 +47,14 @@ def _line(**members: Any) -> bytes:
 # ---- lines to messages
 
 
+@pytest.mark.bulk
 @given(st.binary() | st.text().map(str.encode) | VALUES.map(json.dumps).map(str.encode))
 def test_no_line_raises(data: bytes) -> None:
     """Whatever an agent writes is a message, `Junk` or blank, never an exception (P41)."""
     parse(data)
 
 
+@pytest.mark.bulk
 @given(ALMOST_MESSAGES.map(json.dumps).map(str.encode))
 def test_no_object_that_is_almost_a_message_raises(data: bytes) -> None:
     """Members of the wrong kind are no exception either, and what comes out has an id that can be looked up."""
@@ -67,6 +69,7 @@ def test_no_object_that_is_almost_a_message_raises(data: bytes) -> None:
             pytest.fail("an object is not blank")
 
 
+@pytest.mark.bulk
 @given(IDS, st.text(), PARAMS)
 def test_a_request_survives_the_wire(request_id: RequestId, method: str, params: dict[str, Any]) -> None:
     """Writing and reading a request gives the same request, on one line (P34)."""
@@ -75,6 +78,7 @@ def test_a_request_survives_the_wire(request_id: RequestId, method: str, params:
     assert parse(data[:-1]) == Request(request_id, method, params)
 
 
+@pytest.mark.bulk
 @given(st.text(), PARAMS)
 def test_a_notification_survives_the_wire(method: str, params: dict[str, Any]) -> None:
     """The same for a notification, which also knows how long its line was."""
@@ -83,6 +87,7 @@ def test_a_notification_survives_the_wire(method: str, params: dict[str, Any]) -
     assert parse(data[:-1]) == Notification(method, params, len(data) - 1)
 
 
+@pytest.mark.bulk
 @given(IDS, VALUES)
 def test_a_result_survives_the_wire(request_id: RequestId, result: Any) -> None:
     """The same for an answer, null included."""
@@ -91,6 +96,7 @@ def test_a_result_survives_the_wire(request_id: RequestId, result: Any) -> None:
     assert parse(data[:-1]) == Result(request_id, result)
 
 
+@pytest.mark.bulk
 @given(IDS, st.integers(-40000, 40000), st.text())
 def test_a_failure_survives_the_wire(request_id: RequestId, code: int, message: str) -> None:
     """The same for a refusal."""
@@ -227,6 +233,7 @@ def test_marks_inside_of_a_text_are_no_values(text: str) -> None:
     assert parse(line) == Notification("session/update", params, len(line))
 
 
+@pytest.mark.bulk
 @given(
     st.recursive(
         st.text() | st.integers() | st.none(),
@@ -296,6 +303,7 @@ def test_bytes_that_are_not_utf_8_are_replaced() -> None:
 # ---- bytes to lines
 
 
+@pytest.mark.bulk
 @given(st.lists(st.binary(max_size=20).map(lambda data: data.replace(b"\n", b"")), max_size=10), st.data())
 def test_any_cut_of_the_bytes_gives_the_same_lines(lines: list[bytes], data: st.DataObject) -> None:
     """How the pipe cuts what the agent wrote changes nothing."""

@@ -1,4 +1,4 @@
-"""A hundred thousand lines that an agent might write: whatever they are, the client goes on."""
+"""Twenty thousand lines that an agent might write, most of them broken: the client survives each one."""
 
 import json
 import random
@@ -14,7 +14,7 @@ from tests.support.memory_agent import Json, MemoryAgent
 from tests.support.virtual_time import quiet
 
 LINES = 20_000
-SEEDS = range(20261124, 20261129)
+SEED = 20261124
 
 TOKENS: tuple[Any, ...] = (
     None, True, False, 0, -1, 7, 1.5, 1e300, 10**30, "", "session-1", "x", "\ud83d", "\0", [], {}, [[]], {"a": {}},
@@ -24,8 +24,8 @@ TOKENS: tuple[Any, ...] = (
 class Writer:
     """Writes lines: valid ones of every kind, and the same ones spoilt."""
 
-    def __init__(self, session_id: str, seed: int) -> None:
-        self._random = random.Random(seed)
+    def __init__(self, session_id: str) -> None:
+        self._random = random.Random(SEED)
         self._session_id = session_id
 
     def lines(self) -> Iterator[bytes]:
@@ -106,12 +106,8 @@ class Writer:
 
 
 @pytest.mark.bulk
-@pytest.mark.parametrize("seed", SEEDS)
-async def test_no_line_breaks_the_client(seed: int) -> None:
-    """Valid, cut, turned, noisy, doubled and of wrong types: all are passed over or taken, and the prompt is answered.
-
-    Each request is answered too, or it was no request (P22, P33, P34, P41).
-    """
+async def test_no_line_breaks_the_client() -> None:
+    """Valid, cut, rotated, noisy, doubled or of a wrong type: the client reads or skips it, and the turn completes."""
     peer = MemoryAgent()
     agent = await Agent.start(peer, Client(elicitation=frozenset({"form"})))
     session = await agent.new_session(CWD)
@@ -120,7 +116,7 @@ async def test_no_line_breaks_the_client(seed: int) -> None:
         prompt = await peer.expect("session/prompt")
         assert prompt["id"] == 3
         events = 0
-        for line in Writer(session.session_id, seed).lines():
+        for line in Writer(session.session_id).lines():
             connection.feed(line)
             while turn._events:
                 await anext(turn)

@@ -454,7 +454,7 @@ def test_what_is_swapped_all_the_time_never_leads_outside(
     thread = threading.Thread(target=swap_on)
     thread.start()
     try:
-        while min(seen["text"], seen.total() - seen["text"]) < 300:
+        while min(seen["text"], seen.total() - seen["text"]) < 100:
             try:
                 seen[files.read_text_now(f"{root}/way/file")] += 1
                 if writes:

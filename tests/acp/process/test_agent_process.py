@@ -533,7 +533,7 @@ else: hang()
             children: list[int] = await child.said("children")
             return children
 
-    for pid in [pid for pids in await asyncio.gather(*map(one, range(20))) for pid in pids]:
+    for pid in [pid for pids in await asyncio.gather(*map(one, range(10))) for pid in pids]:
         await gone(pid)
     assert await acp.end_survivors(f"{RUN}-many/", gently=False) == 0
 
