@@ -80,31 +80,31 @@ BOUNDS = {
     Bound.USER: "You have something running in too many threads. Write again when one of them is done.",
     Bound.MINUTE: "You write faster than I may take up. Write this again in a minute.",
 }
-"""Why a message was not taken up."""
+"""Why a message was rejected."""
 
 UNWRITABLE = "I cannot write anything down now, so I have not taken this up. Write it again in a while."
-"""Why a message was not taken up, where the journal cannot be written."""
+"""Why a message was rejected, where the journal cannot be written."""
 
 MODES = "-# ⚠ the agent keeps changing its mode; the one that it ends in is named at the end"
-"""Said once in a reply, instead of each further change."""
+"""Replaces further mode changes in a reply; appears once."""
 
 NOT_DONE = "I cannot write anything down now, so that was not done. Try again in a while."
-"""Why a button, a menu or a command did nothing, where the journal cannot be written."""
+"""Why a button, a menu or a command had no effect, where the journal cannot be written."""
 
 INTERRUPTED = (
     "This is the same request once more: the first try was interrupted by a restart, and may have been carried out in"
     " part. Look at what is there before you act."
 )
-"""Told to the agent above a prompt that is sent again."""
+"""Tells the agent that a prompt is repeated."""
 
 GO_ON = (
     "Your question was ended because others had long been waiting for an agent, not because somebody rejected it."
     " Somebody is there again: take up your work where you left it, and ask once more what you need to ask."
 )
-"""What an agent that has made way is told when a person wants it to go on."""
+"""Tells a preempted agent to continue."""
 
 EARLIER = 10
-"""How much of the past a new session is told: so many exchanges."""
+"""Exchanges of the past that a new session learns."""
 
 _STOPS = {
     "refusal": "⚠ The agent refused to go on.",
@@ -133,17 +133,17 @@ def rejection(author_id: int, said: str, count: int, first: str) -> str:
 
 
 def mode(name: str) -> str:
-    """Say in which mode the agent is from now on."""
+    """Report the agent's new mode."""
     return f"-# 🔀 the agent is now in the mode {escape(visible(name, 60))}"
 
 
 def skipped(reason: str) -> str:
-    """Say that something the agent has told is missing."""
+    """Report an omission from the agent's output."""
     return f"-# ⚠ part of what the agent sent is not shown: {escape(visible(reason, 200))}"
 
 
 def in_line(place: int, asking: Sequence[int]) -> str:
-    """Say where a thread stands in line, and which threads wait for a person meanwhile."""
+    """Report a thread's position in line, and which threads wait for a person's answer."""
     text = f"-# ⏳ all agents are busy; this thread is number {place} in line"
     if asking:
         text += ". Waiting for somebody's answer: " + ", ".join(f"<#{thread_id}>" for thread_id in asking[:5])
@@ -151,38 +151,38 @@ def in_line(place: int, asking: Sequence[int]) -> str:
 
 
 def no_thread(reason: str) -> str:
-    """Say why an answer stands in the channel."""
+    """Explain why an answer is in the channel."""
     return f"-# ⚠ I could not open a thread: {escape(reason)}"
 
 
 def not_archived(reason: str) -> str:
-    """Say why a thread that was closed stays in the list."""
+    """Explain why a closed thread stays in the list."""
     return f"-# ⚠ I can't archive this thread: {escape(reason)}"
 
 
 def undelivered(thread_id: int, reason: str) -> str:
-    """Say that an answer is lost to its thread, and why."""
+    """Report an answer that could not be posted."""
     return f"-# ❌ An answer in <#{thread_id}> could not be posted: {escape(reason)}"
 
 
 def outside(thread_ids: Sequence[int]) -> str:
-    """Say whose turns must end before a thread may work in its directory."""
+    """Name the threads that use the directory first."""
     return f"-# ⏳ one thread at a time works in this directory; before this one comes {links(thread_ids)}"
 
 
 def beside(thread_ids: Sequence[int]) -> str:
-    """Say who else works in the same directory."""
+    """Name the other threads that work in the same directory."""
     return f"-# ⚠ Another agent works in the same directory now: {links(thread_ids)}"
 
 
 def links(thread_ids: Sequence[int]) -> str:
-    """Name threads; of many the first ones."""
+    """Link threads; of many, the first ones."""
     named = ", ".join(f"<#{thread_id}>" for thread_id in thread_ids[:5])
     return named if len(thread_ids) <= 5 else f"{named} and others"
 
 
 def due(due: WatchdogAlert, silent_seconds: float) -> str:
-    """Say that a turn is silent or long."""
+    """Report a silent or long turn."""
     if due is WatchdogAlert.SILENT:
         return f"-# ⏳ Nothing has come from the agent for {silent_seconds:.0f} s. It may be thinking, or stuck."
     return f"-# ⏳ The agent has been at this for {LONG_SECONDS / 60:.0f} minutes."
@@ -194,7 +194,7 @@ def waiting(count: int) -> str:
 
 
 def cancelled(done: CancelResult) -> str:
-    """Say what a cancel has done."""
+    """Report the effect of a cancel."""
     words = "Stopping." if done.stopped else "Nothing is running."
     if done.held:
         words += f" {waiting(done.held)} held; your next message goes on with them."
@@ -202,7 +202,7 @@ def cancelled(done: CancelResult) -> str:
 
 
 def fitting(text: str, beyond: int = 0) -> str:
-    """Cut a list at a line, so that it fits into one message; `beyond` it there are so many lines more."""
+    """Cut a list at a line so that it fits into one message; `beyond` counts the lines that were left out before."""
     if len(text) <= LIMIT and not beyond:
         return text
     head = text if len(text) <= LIMIT - 20 else text[: LIMIT - 20].rsplit("\n", 1)[0]
@@ -210,17 +210,17 @@ def fitting(text: str, beyond: int = 0) -> str:
 
 
 def queued(count: int) -> str:
-    """Say that messages wait for the running turn."""
+    """Report messages that wait for the running turn."""
     return f"-# ⏳ {count} waiting"
 
 
 def held(count: int) -> str:
-    """Say that messages wait for a person."""
+    """Report messages that wait for a person."""
     return f"-# ⏸ {waiting(count)} on hold. Press Continue, or send a message, to resume."
 
 
 def interrupted(author_id: int, link: str) -> str:
-    """Ask what to do about a turn that a restart cut off; `link` leads to the message."""
+    """Ask what to do about a turn that a restart interrupted; `link` leads to the message."""
     return (
         f"⚠ <@{author_id}>, I restarted while the agent was working on {link}; part of it may be done."
         " **Retry** sends it again, **Skip** drops it. Queued messages continue after your choice, or in 10 minutes."
@@ -228,7 +228,7 @@ def interrupted(author_id: int, link: str) -> str:
 
 
 def undecided(link: str) -> str:
-    """Say that a thread went on before a choice was made about such a turn."""
+    """Report an interrupted turn whose thread continued without a choice."""
     return (
         f"-# ⏹ I restarted while the agent was working on {link}. No choice was made, and the thread went on."
         " To send that request again, use Apps → Retry on it."
@@ -236,26 +236,26 @@ def undecided(link: str) -> str:
 
 
 def cut_off(pages: Sequence[str]) -> list[str]:
-    """Say below what stands of a reply that it was cut off; once, however often."""
+    """Add the line that says that a reply was interrupted, once."""
     *before, last = pages
     if last.startswith(AT_WORK) or last == CUT:
         return [*before, CUT]
-    if not {CUT_OFF, CUT}.isdisjoint(last.splitlines()):  # A steady stop said so, above what the turn came to.
+    if not {CUT_OFF, CUT}.isdisjoint(last.splitlines()):  # An orderly stop has said so, above the result of the turn.
         return [*pages]
     whole = f"{last}\n{CUT_OFF}"
     return [*before, whole] if len(whole) <= LIMIT else [*pages, CUT_OFF]
 
 
 AT_WORK = "-# ⏳ "
-"""What a reply begins with as long as nothing of it is there."""
+"""The beginning of a reply that has no content yet."""
 
 DROPPED = "-# ⏹ This was dropped before the agent got it."
-"""Said where something of a reply stood in the thread already."""
+"""Follows a reply that had begun in the thread."""
 
 CUT_OFF = "-# ⏹ Threadline stopped before this was finished."
 
 CUT = "-# ⏹ Threadline stopped before there was any output."
-"""Where the agent had written no output."""
+"""Replaces CUT_OFF where the agent had written no output."""
 
 STOP_OFFERED = "-# This was not sent to the agent. Shall it stop?"
 
@@ -287,18 +287,18 @@ ANSWERED = "This question is no longer open: it has been answered."
 
 
 def became(state: MessageState | None) -> str:
-    """Say of a question that it is no longer open; `state` is that of its exchange, where that is known."""
+    """Say of a question that it is no longer open; `state` is that of its exchange, if known."""
     return f"This question is no longer open: {_BECAME[state] if state is not None else 'its turn is over'}."
 
 
 def with_line(content: str, line: str) -> str:
-    """Put a line below what a message says; where there is no room, in its place."""
+    """Append a line to a message, or replace the message where there is no room."""
     whole = f"{content}\n-# {line}"
     return whole if len(whole) <= LIMIT else f"-# {line}"
 
 
 def reminder(title: str, guild_id: int | None, channel_id: int, message_id: int, seconds_left: float) -> str:
-    """Say that a question is still open, with a link to it."""
+    """Report a question that is still open, with a link to it."""
     address = link(guild_id, channel_id, message_id)
     return f"still waiting for an answer, {_minutes(seconds_left)} more: [{escape(title)}](<{address}>)"
 
@@ -309,13 +309,13 @@ def _minutes(seconds: float) -> str:
 
 
 def missed(questions: Sequence[str]) -> str:
-    """Tell the agent, with the next prompt, which of its questions no person has answered, each with the reason."""
+    """Tell the agent, with the next prompt, which of its questions went unanswered, each with the reason."""
     lines = "".join(f"\n- {question}" for question in questions)
     return f"Threadline rejected what you asked. It was not a person's decision:{lines}"
 
 
 def closing(outcome: Outcome, *, said: bool, redact: Callable[[str], str]) -> list[str]:
-    """Say how an exchange ended; `said` is whether the agent has shown anything. Secrets are taken out by `redact`."""
+    """Report how an exchange ended; `said` is whether the agent has shown anything, `redact` removes secrets."""
     match outcome:
         case ShutDown():
             return [CUT_OFF if said else CUT]

@@ -1,4 +1,4 @@
-"""The options and commands of a thread's agent, as its session reports them or last did."""
+"""The options and commands of a thread's agent, as its session reports them now or last reported them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -26,7 +26,7 @@ WIDTH = 60
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command of the agent's own; `hint` says what it wants to be told."""
+    """One of the agent's own commands; `hint` describes its argument."""
 
     name: str
     description: str = ""
@@ -42,7 +42,7 @@ class AgentOptions:
 
     @classmethod
     def of(cls, session: Session) -> "AgentOptions":
-        """Read what a session offers now."""
+        """Read the current options of a session."""
         return cls(
             tuple(replace(each, choices=each.choices[:CHOICES]) for each in session.options[:OPTIONS]),
             tuple(
@@ -52,18 +52,18 @@ class AgentOptions:
         )
 
     def option(self, category: str) -> Option | None:
-        """Return the option of a category that has choices; the first where there are several."""
+        """Return the first option of a category that has choices."""
         return next((each for each in self.options if each.category == category and each.choices), None)
 
     def current(self, category: str) -> str:
-        """Return the name of what is set of a category; empty where there is no such option."""
+        """Return the name of a category's current value; empty where there is no such option."""
         option = self.option(category)
         if option is None:
             return ""
         return next((each.name for each in option.choices if each.value == option.current), str(option.current))
 
     def without(self, redact: Callable[[str], str]) -> "AgentOptions":
-        """Return the same with secrets taken out of what people read; not of ids, values and names of commands."""
+        """Return a copy whose texts for people are redacted; ids, values and command names stay as they are."""
         return AgentOptions(
             tuple(_shown(each, redact) for each in self.options),
             tuple(
@@ -72,7 +72,7 @@ class AgentOptions:
         )
 
     def with_value(self, option_id: str, value: Value) -> "AgentOptions":
-        """Return the same with an option set to another value: what it will be at wake."""
+        """Return a copy in which an option has another value."""
         options = (replace(each, current=value) if each.option_id == option_id else each for each in self.options)
         return replace(self, options=tuple(options))
 
@@ -94,12 +94,12 @@ _OFFERS = TypeAdapter(AgentOptions)
 
 
 def write_options(offers: AgentOptions) -> str:
-    """Write them down as the journal keeps them."""
+    """Serialize them for the journal."""
     return _OFFERS.dump_json(offers).decode()
 
 
 def read_options(text: str) -> AgentOptions:
-    """Read them from the journal; what cannot be read offers nothing."""
+    """Parse them from the journal; unreadable text gives no options."""
     try:
         return _OFFERS.validate_json(text)
     except ValueError:
@@ -107,10 +107,7 @@ def read_options(text: str) -> AgentOptions:
 
 
 def introduction(agent: str, offers: AgentOptions, directory: Path, *, redact: Callable[[str], str] = str) -> str:
-    """Return the line above a new session's first answer: which agent, which model, in what mode, where.
-
-    What the agent does not tell is left out. `redact` takes secrets out.
-    """
+    """Return the line above a new session's first answer: agent, model, mode and directory, as far as known."""
     mode = offers.current("mode")
     parts = [agent, offers.current("model"), mode and f"{mode} mode", _at_home(directory)]
     return "-# " + " · ".join(escape(_short(visible(redact(part)))) for part in parts if part)

@@ -1,4 +1,4 @@
-"""Captures what the ACP client logs of an agent, for a command to show."""
+"""Captures what the ACP client logs about an agent, for a command to show."""
 
 import logging
 from collections import Counter
@@ -8,18 +8,18 @@ from contextlib import contextmanager
 __all__ = ["LogRecorder", "StderrTap", "capture_log"]
 
 _OF_THE_LOG = {"event", "level", "logger", "timestamp"}
-"""Members of a log line that are not about the event."""
+"""Fields of a log line that are not about the event."""
 
 _STDERR = "agent stderr"
-"""The event whose `line` an agent wrote beside the protocol."""
+"""The event whose `line` is a line of the agent's stderr."""
 
 _NO_FAULT = {_STDERR, "agent is not given everything"}
-"""Events that are nothing wrong: an agent is free to write to its stderr, and to do without what it cannot use."""
+"""Events that are no faults: an agent may write to its stderr, and may lack a feature."""
 
 
 @contextmanager
 def capture_log(handler: logging.Handler) -> Iterator[None]:
-    """Give `handler` what the client logs at its level and above, and keep it from the log meanwhile."""
+    """Send what the client logs, at the handler's level and above, to `handler` instead of the log."""
     logger = logging.getLogger("acp")
     before = logger.level, logger.propagate
     logger.addHandler(handler)
@@ -34,31 +34,31 @@ def capture_log(handler: logging.Handler) -> Iterator[None]:
 
 
 class StderrTap(logging.Handler):
-    """Passes on what an agent writes to its stderr, a line at a time: the address of a page to visit, say."""
+    """Passes on each line of an agent's stderr, such as the address of a page to visit."""
 
     def __init__(self, tell: Callable[[str], None]) -> None:
         super().__init__(logging.DEBUG)
         self._tell = tell
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Pass it on."""
+        """Pass the line on."""
         match record.msg:
             case {"event": str(event), "line": str(line)} if event == _STDERR:
                 self._tell(line)
 
 
 class LogRecorder(logging.Handler):
-    """Keeps what the client logs of an agent at level info and above: nearly all of it the agent got wrong."""
+    """Records what the client logs about an agent at level info and above: almost all of it is a fault of the agent."""
 
     def __init__(self) -> None:
         super().__init__(logging.INFO)
         self._counts: Counter[str] = Counter()
         self._details: dict[str, str] = {}
         self.deaf = False
-        """Whether what is logged now is passed over."""
+        """Whether events are ignored now."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Count an event; the details of its first occurrence are kept."""
+        """Count an event, and keep the details of its first occurrence."""
         match record.msg:
             case {"event": str(event), **more} if event not in _NO_FAULT and not self.deaf:
                 details = [f"{name} {value}" for name, value in more.items() if name not in _OF_THE_LOG]
@@ -66,7 +66,7 @@ class LogRecorder(logging.Handler):
                 self._details.setdefault(event, ", ".join(details))
 
     def heard(self) -> Iterator[str]:
-        """Return each kind of event once, with how often it happened."""
+        """Return each kind of event once, with its count."""
         for event, count in self._counts.items():
             times = f", {count} times; the first" if count > 1 else ""
             yield f"{event}{times} ({self._details[event]})" if self._details[event] else f"{event}{times}"

@@ -1,8 +1,8 @@
 """Logs in to an agent in the operator's terminal, with the environment and directory that the bot uses.
 
-An agent is logged in to by its own means. Which command that is says its preset, or else the agent itself: its
-`authMethods` of type `terminal` name arguments for the same program; those without a type are done by the agent itself
-when it is sent `authenticate` (ACP, Authentication).
+Each agent has its own login. Its preset names the command, or else the agent does: its `authMethods` of type `terminal`
+name arguments for the same program, and the agent itself carries out those without a type when it gets `authenticate`
+(ACP, Authentication).
 """
 
 import os
@@ -24,25 +24,25 @@ __all__ = ["LoginFailed", "TerminalLogin", "agent_login", "login_advice", "prese
 
 
 class LoginFailed(Exception):
-    """There is no way to log in here; the text says why, and what can be done instead."""
+    """There is no way to log in here; the text says why, and what to do instead."""
 
 
 @dataclass(frozen=True, slots=True)
 class TerminalLogin:
-    """A command that asks its questions in a terminal. `env` is its whole environment."""
+    """An interactive command. `env` is its whole environment."""
 
     argv: tuple[str, ...]
     cwd: Path
     env: Mapping[str, str]
 
     def __str__(self) -> str:
-        """Return the command as one types it."""
+        """Return the command as a shell line."""
         return shlex.join(self.argv)
 
     def become(self) -> NoReturn:
-        """Replace this process by the command, which then has the terminal to itself. Raises `LoginFailed`.
+        """Replace this process with the command, which then has the terminal to itself. Raises `LoginFailed`.
 
-        One variable is added: TERM, for it describes the terminal, which an agent under the bot does not have.
+        TERM is added: it describes the terminal, which an agent under the bot does not have.
         """
         env = {**self.env, **{name: os.environ[name] for name in ("TERM",) if name in os.environ}}
         program = self.argv[0]
@@ -54,18 +54,18 @@ class TerminalLogin:
 
 
 def login_advice(agent: str) -> str:
-    """Say what to do about `AuthRequired`: the command, for the agent's name in the configuration."""
+    """Return the advice for `AuthRequired`: the command, with the agent's name in the configuration."""
     return f"Somebody must log in to the agent first. Where Threadline runs: threadline login {agent}"
 
 
 def preset_login(agent: AgentConfig) -> TerminalLogin | None:
-    """Return the command that the agent's preset knows, or None. Raises `LoginFailed` where it is not installed."""
+    """Return the login command of the agent's preset, or None. Raises `LoginFailed` where it is not installed."""
     if agent.known is None or not agent.known.login:
         return None
     program, *args = agent.known.login
     if program == agent.known.command:
         if Path(agent.command).name != program:
-            return None  # Started in another way, through a launcher say: its login is too, and only it knows how.
+            return None  # Through a launcher, say: only the agent knows its login then.
         program = agent.command
     env = agent.environment()
     where = str(agent.cwd / program) if os.sep in program else program
@@ -75,10 +75,10 @@ def preset_login(agent: AgentConfig) -> TerminalLogin | None:
 
 
 async def agent_login(agent: AgentConfig, method_id: str, tell: Callable[[str], None]) -> TerminalLogin | None:
-    """Start the agent and use the way to log in that it names: `method_id`, or the first, terminals before others.
+    """Start the agent and use a way to log in that it names: `method_id`, or the first, terminals before others.
 
-    Returns the command to run, or None where the agent has done it all by itself; `tell` then gets what the person must
-    know meanwhile, its stderr included. Raises `LoginFailed`, `AcpError`.
+    Returns the command to run, or None where the agent itself has logged in; `tell` then gets what the person must know
+    during that, including the agent's stderr. Raises `LoginFailed`, `AcpError`.
     """
     marker = f"login-{uuid4().hex}/1"
     running = await Agent.spawn(agent.launch(), marker=marker, client=agent.offer(marker, terminal_login=True))
@@ -116,6 +116,6 @@ def _nothing(methods: Sequence[AuthMethod], method_id: str) -> str:
 
 
 def _in_terminal(agent: AgentConfig, method: AuthMethod) -> TerminalLogin:
-    """Append the method's arguments to the agent's own and lay its variables over them (schema: AuthMethodTerminal)."""
+    """Append the method's arguments and variables to the agent's own (schema: AuthMethodTerminal)."""
     env = {**agent.environment(), **method.env}
     return TerminalLogin((agent.command, *agent.args, *method.args), agent.cwd, env)

@@ -1,7 +1,7 @@
 """The doctor: starts an agent as the bot would, exercises it, and reports what it can do.
 
-It asks for a harmless write in an empty directory and refuses it. So it sees what no handshake tells: whether the
-agent asks before it acts.
+It asks for a harmless write in an empty directory and refuses it. This shows what no handshake tells: whether the agent
+asks before it acts.
 """
 
 import asyncio
@@ -24,16 +24,16 @@ from .probe_result import ProbeResult, Verdict
 __all__ = ["probe_agent"]
 
 READY_SECONDS = 120.0
-"""Bound of the turn that answers one word. Agents that repeat a failed call to their model take a minute and more."""
+"""Bound of the turn that answers one word. Agents that repeat a failed model call take a minute and more."""
 
 WRITE_SECONDS = 180.0
-"""Bound of the turn that is to write a file: several calls to a model, each of which may be repeated."""
+"""Bound of the turn that should write a file: several model calls, each of which may be repeated."""
 
 READY_PROMPT = "Reply with the single word: ready"
 
 WRITE_NAME = "threadline-doctor.txt"
 
-# The line in the middle is also a directive of loopback's scripted agent.
+# The line in the middle is also a directive for loopback's scripted agent.
 WRITE_PROMPT = f"""\
 Use your tools to create one file, and do nothing else. Please
 write {WRITE_NAME}
@@ -48,8 +48,8 @@ UNKNOWN_MODE = "threadline-doctor-no-such-mode"
 async def probe_agent(name: str, agent: AgentConfig, *, prompts: bool = True) -> ProbeResult:
     """Examine the agent `name` of the configuration. Never raises `AcpError`: a failure is a finding.
 
-    Without `prompts` it ends after the handshake, a new session and the asking mode, and costs nothing. Each step has
-    a bound (`acp.agent`, and the two above); no process is left, also when this is cancelled.
+    Without `prompts` the probe ends after the handshake, a new session and the asking mode, at no cost. Each
+    step has a bound (`acp.agent`, and the two above). No process is left, even when the probe is cancelled.
     """
     found = ProbeResult(
         agent=name,
@@ -77,7 +77,7 @@ async def probe_agent(name: str, agent: AgentConfig, *, prompts: bool = True) ->
 
 @dataclass
 class _Heard:
-    """One turn, as far as the doctor cares."""
+    """What the doctor keeps of one turn."""
 
     text: str = ""
     first_text: float | None = None
@@ -86,7 +86,7 @@ class _Heard:
 
 
 class _Examination:
-    """One run of one agent; writes into `found` as it goes."""
+    """One examination of one agent; records its findings in `found`."""
 
     def __init__(self, agent: AgentConfig, found: ProbeResult, listener: LogRecorder) -> None:
         self._agent = agent
@@ -96,7 +96,7 @@ class _Examination:
         self._announced: set[str] = set()
 
     async def run(self, folder: Path | None) -> None:
-        """Start the agent, look at it, stop it. With an empty `folder` it is prompted too. Raises `AcpError`."""
+        """Start the agent, examine it, stop it; with an empty `folder`, prompt it too. Raises `AcpError`."""
         found, started = self._found, _now()
         marker = f"doctor-{uuid4().hex}/1"
         offer = self._agent.offer(marker, terminal_login=True)
@@ -156,10 +156,10 @@ class _Examination:
             self._fault(f"ended a turn {said} a word, for the reason {heard.stop_reason}")
 
     async def _try_unknown_mode(self, session: Session) -> None:
-        """See whether the agent's word on its mode is worth something. Nothing else is asked of it afterwards."""
+        """Check whether the agent's report of its mode can be trusted. This is the last request to it."""
         if not session.listed_modes:
             return
-        self._listener.deaf = True  # The refusal that is right here would be written down as a fault.
+        self._listener.deaf = True  # A refusal is correct here, and no fault.
         try:
             if await session.set_mode(UNKNOWN_MODE):
                 self._fault("accepts a mode that does not exist, so its word on its mode proves nothing")
@@ -232,7 +232,7 @@ class _Examination:
 
 
 def _refuse(turn: Turn, question: Question) -> None:
-    """Say no as gently as the agent allows: a cancel would end the whole turn."""
+    """Reject with the mildest option that the agent offers: a cancel would end the whole turn."""
     for kind in ("reject_once", "reject_always"):
         for option in question.options:
             if option.kind == kind and turn.answer(question.request_id, option.option_id):
@@ -246,7 +246,7 @@ def _in_words(question: Question) -> str:
 
 
 def _abilities(agent: AgentCapabilities) -> dict[str, bool]:
-    """Read what the agent says that it can do (ACP, Initialization)."""
+    """Return the capabilities that the agent declares (ACP, Initialization)."""
     prompt, sessions, mcp = agent.prompt_capabilities, agent.session_capabilities, agent.mcp_capabilities
     return {
         "load": agent.load_session,
@@ -261,7 +261,7 @@ def _abilities(agent: AgentCapabilities) -> dict[str, bool]:
 
 
 def _missing(agent: AgentConfig) -> Iterator[str]:
-    """Name the variables that are wanted and not set."""
+    """Return the variables that are wanted and not set, in words."""
     has = agent.environment()
     preset = agent.known
     for name in agent.inherit_env:

@@ -13,11 +13,11 @@ from rich.text import Text
 __all__ = ["ProbeResult", "Verdict", "as_json", "as_lines", "print_table"]
 
 LISTED = 12
-"""Names shown of a list that may be long; JSON has them all."""
+"""Names shown of a long list; JSON has them all."""
 
 
 class Verdict(StrEnum):
-    """What an agent did when it was asked for a harmless write."""
+    """What an agent did when the doctor asked for a harmless write."""
 
     ASKED = "asked"
     ACTED = "acted without asking"
@@ -28,7 +28,7 @@ class Verdict(StrEnum):
 
 @dataclass(slots=True, kw_only=True)
 class ProbeResult:
-    """The findings about one agent. What the examination did not come to keeps its default."""
+    """The findings about one agent. Fields that the examination did not reach keep their defaults."""
 
     agent: str
     """Its name in the configuration."""
@@ -36,7 +36,7 @@ class ProbeResult:
     command: tuple[str, ...]
     cwd: str
     name: str = ""
-    """What it calls itself, with its version."""
+    """Its own name, with its version."""
     protocol_version: int | None = None
     abilities: dict[str, bool] = field(default_factory=dict)
     auth_methods: tuple[str, ...] = ()
@@ -51,15 +51,15 @@ class ProbeResult:
     """The beginning of its answer to the one-line prompt."""
     write: Verdict = Verdict.UNTRIED
     question: str = ""
-    """What it asked, with the choices it offered."""
+    """Its question, with the choices."""
     left_out: list[str] = field(default_factory=list)
-    """Servers and directories of the configuration that it is not given, with the reason."""
+    """Servers and directories of the configuration that it does not get, with the reason."""
     missing: list[str] = field(default_factory=list)
     """Variables that are not set, in words."""
     faults: list[str] = field(default_factory=list)
-    """What it gets wrong, or does in a way one must know of."""
+    """Violations of the protocol, and surprising behaviour."""
     quirks: tuple[str, ...] = ()
-    """What its preset says of it."""
+    """The remarks of its preset."""
     failure: str = ""
     """Why the examination ended early; empty when it did not."""
     advice: list[str] = field(default_factory=list)
@@ -71,7 +71,7 @@ class ProbeResult:
 
 
 def as_json(found: Iterable[ProbeResult]) -> dict[str, Any]:
-    """Return everything, in the order of the fields."""
+    """Return all fields, in their order."""
     return {"agents": [{**asdict(each), "well": each.well} for each in found]}
 
 
@@ -97,7 +97,7 @@ _STYLES = {"failed": "red", "missing": "yellow", "not given": "yellow", "gets wr
 
 
 def _rows(found: ProbeResult) -> list[tuple[str, str]]:
-    """Return title and text of each finding; what is not known is left out."""
+    """Return title and text of each finding; unknown ones are left out."""
     version = f", protocol version {found.protocol_version}" if found.protocol_version is not None else ""
     rows = {
         "agent": f"{found.name or '(it gives no name)'}{version}" if version else "",
@@ -145,6 +145,6 @@ def _took(seconds: Mapping[str, float]) -> str:
 
 
 def _printable(text: str) -> str:
-    """Show what an agent wrote without letting it write to the terminal."""
+    """Escape control characters, so that an agent's text cannot control the terminal."""
     shown = (letter if letter.isprintable() or letter == "\n" else ascii(letter)[1:-1] for letter in text)
     return "".join(shown)

@@ -22,48 +22,48 @@ DEFAULT = "default"
 
 
 class Agents:
-    """The agents of the configuration, by thread. Each look-up reads `config` again, so `config` may be replaced."""
+    """The agents of the configuration, by thread. Each look-up reads `config`, which may be replaced."""
 
     def __init__(self, config: Config, journal: Journal) -> None:
-        """Take the configuration, and the journal that remembers each thread's agent and directory."""
+        """The journal remembers each thread's agent and directory."""
         self.config = config
         self._journal = journal
 
     def choices(self, channel_id: int) -> tuple[str, ...]:
-        """Return the names of the agents that may be chosen in a channel, its own first."""
+        """Return the names of the agents that a channel offers, its own first."""
         channel = self._channel(channel_id)
         others = channel.agents or tuple(self.config.agents.by_name)
         return (channel.agent, *(name for name in others if name != channel.agent))
 
     def begin(self, channel_id: int, name: str = "") -> Assignment:
-        """Return the agent and the directory that a conversation of a channel begins with; `name` if one was chosen."""
+        """Return the agent and the directory of a new conversation in a channel; `name` is the chosen agent, if any."""
         channel = self._channel(channel_id)
         name = name or channel.agent
         return Assignment(name, channel.cwd or str(self.config.agents.by_name[name].cwd))
 
     def assign(self, thread_id: int, name: str) -> None:
-        """Give a thread another agent, or its own anew: in today's directory, with a new session."""
+        """Give a thread another agent, or its own again: in the current directory, with a new session."""
         channel_id, _ = self._journal.threads.assignment(thread_id)
         self._journal.threads.assign(thread_id, self.begin(channel_id, name))
 
     def name(self, thread_id: int) -> str:
-        """Return the name of a thread's agent. One that is gone from the configuration is the channel's instead."""
+        """Return the name of a thread's agent; that of the channel's agent if its own left the configuration."""
         _, name, _ = self._assignment(thread_id)
         return name
 
     def title(self, thread_id: int) -> str:
-        """Return what a thread's agent is called: by its preset or its program, and by its name if it has one."""
+        """Return the display name of a thread's agent: that of its preset or program, behind its own if it has one."""
         channel, name, directory = self._assignment(thread_id)
         agent = self._of(channel, name, directory)
         program = agent.known.title if agent.known else Path(agent.command).name
         return program if name == DEFAULT else f"{name} · {program}"
 
     def of(self, thread_id: int) -> AgentConfig:
-        """Return a thread's agent, with what the channel and the thread have of their own put in."""
+        """Return the configuration of a thread's agent, with the channel's and the thread's settings applied."""
         return self._of(*self._assignment(thread_id))
 
     def _assignment(self, thread_id: int) -> tuple[ChannelConfig, str, str]:
-        """Return what is said of a thread's channel, and the agent and the directory that the thread has today."""
+        """Return a thread's channel configuration, and the thread's current agent and directory."""
         channel_id, (name, directory) = self._journal.threads.assignment(thread_id)
         channel = self._channel(channel_id)
         if name not in self.config.agents.by_name:
@@ -76,39 +76,39 @@ class Agents:
         update: dict[str, object] = {"cwd": Path(directory)}
         if channel.permission:
             update["permission"] = channel.permission
-        if channel.mode and name == channel.agent:  # Another agent does not know that mode.
+        if channel.mode and name == channel.agent:  # Another agent does not have that mode.
             update["mode"] = channel.mode
         return self.config.agents.by_name[name].model_copy(update=update)
 
     def settings(self, thread_id: int) -> AgentSettings:
-        """Return what the pool has to know of a thread's agent."""
+        """Return the pool's settings for a thread's agent."""
         channel, name, directory = self._assignment(thread_id)
         settings = self._settings(name, self._of(channel, name, directory))
         return replace(settings, also=(self._files(thread_id),))
 
     def offer(self, settings: AgentSettings, marker: str) -> Client:
-        """Say what the agent of that marker may ask of us, and what its sessions are given."""
+        """Return what an agent may ask of us, and what its sessions get."""
         agent = self.config.agents.by_name[settings.agent]
         offered = agent.model_copy(update={"cwd": settings.cwd}).offer(marker)
         return replace(offered, elicitation=frozenset({"form", "url"}), notices=True, compaction=True)
 
     @property
     def introduces(self) -> bool:
-        """Whether a new session's first answer says whose it is."""
+        """Whether a new session's first answer begins with an introduction."""
         return self.config.threads.introduction
 
     @property
     def warm(self) -> list[tuple[AgentSettings, int]]:
-        """Which agents are to be kept warm, and how many of each."""
+        """The agents to keep warm, and how many of each."""
         agents = self.config.agents.by_name
         return [(self._settings(name, agent), agent.warm) for name, agent in agents.items() if agent.warm]
 
     def style(self, thread_id: int) -> Style:
-        """Return how a thread's replies look."""
+        """Return the style of a thread's replies."""
         return self.config.reply.style(self.of(thread_id).cwd)
 
     def outbox(self, thread_id: int) -> Callable[[], WorkspaceFiles]:
-        """Return what makes an outbox for the files of a thread's agent. To make it blocks on the file system."""
+        """Return a function that opens the files a thread's agent may post. It blocks on the file system."""
         agent = self.of(thread_id)
         directories = (agent.cwd, *agent.additional_directories)
         return partial(_outbox, directories, self._files(thread_id), self.config.own_files)
@@ -124,7 +124,7 @@ class Agents:
         return AgentSettings(agent.launch(), name, agent.mode, bounds)
 
     def _files(self, thread_id: int) -> Path:
-        """Where the files are that people have attached in a thread."""
+        """Return the directory of the files that people attached in a thread."""
         return self.config.journal.attachments / str(thread_id)
 
     def _channel(self, channel_id: int) -> ChannelConfig:
@@ -132,7 +132,7 @@ class Agents:
 
 
 def _outbox(directories: Sequence[Path], files: Path, withheld: Sequence[Path]) -> WorkspaceFiles:
-    # An agent can write there: a link in place of the directory must not become one of the places.
+    # An agent can write there: a link in place of the directory must not widen its access.
     also = () if files.is_symlink() else (files,)
     return WorkspaceFiles((*directories, *also), withheld=withheld)
 

@@ -1,9 +1,8 @@
-"""Reads the files that an agent links to, if they lie within its session's directories.
+"""Reads the files that an agent links to, if they are within its session's directories.
 
-What a person can see in a thread many can see, and an agent says what the texts it reads make it say. So a file is
-read only where the agent works, never one whose name, or a directory's on the way, begins with a dot, nor one of the
-bot's own. Links in the file system are followed at the moment of reading, in steps that cannot be raced
-(`acp.client_side.roots`).
+Many people can see a thread, and the texts that an agent reads can steer what it writes. So a file is read only from
+the session's directories, never one with a path component that begins with a dot, and never one of the bot's own. Links
+are resolved at the moment of reading, in steps that cannot be raced (`acp.client_side.roots`).
 """
 
 import os
@@ -21,9 +20,9 @@ from bot.text.sizes import MAX_FILE_BYTES, format_size
 __all__ = ["LinkedFiles", "WorkspaceFiles"]
 
 _KERNEL: Final = ("proc", "sys", "dev")
-"""Directories below `/` whose regular files are no files: environments, keys, memory."""
+"""Directories below `/` whose files are interfaces of the kernel: environments, keys, memory."""
 
-# Opening must neither wait for the other end of a FIFO nor make a terminal ours, nor follow a link.
+# Opening must not wait for the other end of a FIFO, acquire a terminal, or follow a link.
 _CAREFULLY = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 _PIECE = 1024 * 1024
@@ -36,19 +35,19 @@ class _Withheld(Exception):
 
 
 class WorkspaceFiles:
-    """What of one session may be posted."""
+    """The files of one session that may be posted."""
 
     def __init__(self, directories: Sequence[Path], withheld: Sequence[Path] = ()) -> None:
         """`directories` are the session's, absolute, at least one; `withheld` are the bot's own files and directories.
 
-        Blocks on the file system, to follow the links that lead to the directories. Raises ValueError as `Roots`.
+        Blocks on the file system to resolve links to the directories. Raises ValueError as `Roots`.
         """
         self._roots = Roots(directories)
         self._places = [Path(os.path.realpath(directory)) for directory in directories]
         self._withheld = [Path(os.path.realpath(path)) for path in withheld]
 
     def read_now(self, uri: str) -> bytes | str:
-        """Return the bytes of the file that `uri` (`file:` or an absolute path) names, or words that say why not.
+        """Return the bytes of the file that `uri` (`file:` or an absolute path) names, or the reason for a refusal.
 
         Blocks on the file system.
         """
@@ -57,7 +56,7 @@ class WorkspaceFiles:
                 self._check(entry)
                 return self._content_of(entry)
         except RequestRefused as error:
-            return error.reason  # Without the path: where the session's directories are is not for the thread.
+            return error.reason  # Without the path, which the thread should not see.
         except _Withheld as error:
             return str(error)
 
@@ -71,7 +70,7 @@ class WorkspaceFiles:
             raise _Withheld("it belongs to the bot")
 
     def _content_of(self, entry: Entry) -> bytes:
-        # Looked at before, since opening a device can do something; and after, since that is what was opened.
+        # Checked before, since opening a device can have an effect, and after, since the entry may have been replaced.
         self._require_fit(os.stat(entry.name, dir_fd=entry.directory, follow_symlinks=False))
         descriptor = os.open(entry.name, _CAREFULLY, dir_fd=entry.directory)
         try:
@@ -99,7 +98,7 @@ class WorkspaceFiles:
 
 
 def _is_same(status: os.stat_result, own: Path) -> bool:
-    """Whether it is a file of the bot's under another name."""
+    """Return whether the file is one of the bot's under another name."""
     try:
         return os.path.samestat(status, own.stat())
     except OSError:
@@ -123,7 +122,7 @@ class LinkedFiles:
     """The linked files of one turn, read one after the other in the lane of its thread, off the event loop."""
 
     def __init__(self, lanes: paths.Lanes, thread_id: int, outbox: Callable[[], WorkspaceFiles]) -> None:
-        """`outbox` says what may be read; it is asked once, in the lane, for it follows links."""
+        """`outbox` opens the readable files; it is called once, in the lane, since it resolves links."""
         self._lanes = lanes
         self._thread_id = thread_id
         self._make = outbox
@@ -131,9 +130,9 @@ class LinkedFiles:
         self._silent = False
 
     async def read(self, uri: str) -> bytes | str:
-        """Return the bytes of the file that `uri` names, or words that say why not, within `paths.ANSWER_SECONDS`.
+        """Return the bytes of the file that `uri` names, or the reason for a refusal, within `paths.ANSWER_SECONDS`.
 
-        After a file that has not answered no other one of the turn is tried: a turn waits once, whatever it links to.
+        After a file that did not answer, no other file of the turn is tried: a turn waits once.
         """
         if self._silent:
             return NO_ANSWER

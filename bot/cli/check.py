@@ -33,7 +33,7 @@ def check(path: Path, *, offline: bool) -> None:
 
 
 def run_check(path: Path, *, offline: bool = False) -> bool:
-    """Check and print; return whether nothing has failed. A configuration that cannot be read ends the program."""
+    """Check and print; return whether every check passed. An unreadable configuration ends the program."""
     config = load_or_fail(path, read_config)
     logs.configure(secrets_of(config), level=logging.WARNING)
     found = [Finding("configuration", Level.WELL, f"{path} reads well")]
@@ -44,7 +44,7 @@ def run_check(path: Path, *, offline: bool = False) -> bool:
         if not offline:
             found.extend(await discord_findings(config))
         found.extend(problems)
-        # An agent that lacks something cannot be started, or would be given what it may not see.
+        # An agent with a problem cannot start, or would see files that it must not see.
         lacking = {finding.subject for finding in problems}
         for name, agent in config.agents.by_name.items():
             if f"agents.{name}" not in lacking:

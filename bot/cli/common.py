@@ -1,4 +1,4 @@
-"""The common parts of the commands: the configuration's option, its loading, and failing with one line."""
+"""The common parts of the commands: the configuration option, loading, and failing with one line."""
 
 import asyncio
 import signal
@@ -30,7 +30,7 @@ CONFIG = click.option(
 
 
 def load_or_fail(path: Path, read: Callable[[Path], Config] = load) -> Config:
-    """Read the configuration, with the variables beside it, or end with exit code 2."""
+    """Read the configuration, with the variables next to it, or end with exit code 2."""
     if not path.exists():
         fail(f"{path}: there is no such file; threadline init writes one", 2)
     try:
@@ -41,14 +41,14 @@ def load_or_fail(path: Path, read: Callable[[Path], Config] = load) -> Config:
 
 
 def fail(reason: str, code: int) -> NoReturn:
-    """End with that exit code, and say why on stderr."""
+    """End with that exit code, and print the reason on stderr."""
     for line in reason.splitlines():
         click.echo(f"threadline: {line}", err=True)
     raise SystemExit(code)
 
 
 def run_async(work: Coroutine[Any, Any, _T]) -> _T:
-    """Run work that may start agents. SIGTERM ends it as Ctrl-C does: in order, with no process left."""
+    """Run work that may start agents. SIGTERM cancels it as Ctrl-C does, so that no process is left."""
 
     async def until_told() -> _T:
         watch_children()

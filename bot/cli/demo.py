@@ -21,7 +21,7 @@ SCRIPTED = (sys.executable, "-m", "loopback.agent")
 
 
 class NoAgent(Exception):
-    """There is no agent to use: the text says which were looked for, or what is wrong with the command."""
+    """No usable agent: the text says which were tried, or what is wrong with the command."""
 
 
 @click.command()
@@ -29,7 +29,7 @@ class NoAgent(Exception):
 @click.option("--agent", default="", metavar="COMMAND", help="Use this ACP agent, or `auto`: the first one found.")
 def demo(*, once: bool, agent: str) -> None:
     """See it work on this machine: no token, no network."""
-    from loopback.demo import DemoLab, demo  # noqa: PLC0415 - to describe the command needs no server
+    from loopback.demo import DemoLab, demo  # noqa: PLC0415 - describing the command needs no server
     from loopback.harness import configuration, ids  # noqa: PLC0415 - the same
 
     try:
@@ -44,15 +44,15 @@ def demo(*, once: bool, agent: str) -> None:
         return [sys.executable, "-m", "bot", "run", "-c", str(path)]
 
     with tempfile.TemporaryDirectory(prefix="threadline-demo-") as folder:
-        os.environ["XDG_STATE_HOME"] = folder  # In every demo the bot is the same user: it would have the same lock.
+        os.environ["XDG_STATE_HOME"] = folder  # The bot is the same user in every demo, and would share one lock.
         work = demo(bot=bot, once=once, scripted=not agent, out=sys.stdout, workdir=Path(folder))
         raise SystemExit(asyncio.run(work))
 
 
 def agent_lines(choice: str) -> list[str]:
-    """Say in the configuration's words which agent to use. Raises `NoAgent`.
+    """Return the configuration's lines for an agent. Raises `NoAgent`.
 
-    `choice` is a command, "auto" for the first known agent found on PATH, or empty for the scripted agent.
+    `choice` is a command, "auto" for the first known agent on PATH, or empty for the scripted agent.
     """
     if choice == "auto":
         for name, preset in PRESETS.items():

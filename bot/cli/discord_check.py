@@ -1,4 +1,4 @@
-"""Checks the bot's standing on Discord: token, intent, servers, and the permissions of each listed channel."""
+"""Checks the bot's setup on Discord: token, intent, servers, and the permissions in each listed channel."""
 
 from collections.abc import AsyncIterator, Iterator
 
@@ -16,7 +16,7 @@ from .findings import Finding, Level
 __all__ = ["discord_findings", "portal_url"]
 
 LISTED = 20
-"""Channels that are told one by one where all of a server's are meant, and users that are looked up."""
+"""Channels that are listed one by one where all of a server's are allowed, and users that are looked up."""
 
 
 def portal_url(application_id: int) -> str:
@@ -25,7 +25,7 @@ def portal_url(application_id: int) -> str:
 
 
 async def discord_findings(config: Config) -> list[Finding]:
-    """Log in, connect, and look. Never raises for what Discord says; ends within the bounds of `discord_probe`."""
+    """Log in, connect, and check. Never raises for Discord's errors; ends within the bounds of `discord_probe`."""
     found: list[Finding] = []
     try:
         async with connect_probe(config.discord, intents(direct=config.access.dm)) as probe:
@@ -69,7 +69,7 @@ async def _places(config: Config, probe: DiscordProbe) -> AsyncIterator[Finding]
 
 
 def _all_of(guild: discord.Guild) -> Iterator[Finding]:
-    """Look at all channels of a server: how many are well, and those in which something is missing."""
+    """Check all channels of a server: count the good ones, and list those with missing permissions."""
     lacking = [(each, lacks) for each in guild.text_channels if (lacks := lacks_in(each)).names]
     count = len(guild.text_channels)
     level = Level.FAILED if all(lacks.mute for _, lacks in lacking) and len(lacking) == count else Level.WELL
@@ -116,7 +116,7 @@ async def _why_unseen(probe: DiscordProbe, channel_id: int) -> str:
 
 
 async def _people(config: Config, probe: DiscordProbe) -> AsyncIterator[Finding]:
-    """Name the roles and users by which people are named, and which there are not."""
+    """Find unknown roles and users in the lists of people."""
     lists: list[People] = [config.access.users, config.access.approvers, config.access.admins]
     roles = {role_id for people in lists for role_id in people.role_ids} | config.threads.mention_roles
     for role_id in sorted(roles - {role.id for guild in probe.guilds for role in guild.roles}):

@@ -1,6 +1,6 @@
 """A short connection to Discord that reads who the bot is, where it is a member, and what it may do there.
 
-It posts nothing and answers no event, so it may run while the bot works with the same token.
+It posts nothing and handles no event, so it may run while the bot works with the same token.
 """
 
 import asyncio
@@ -26,18 +26,18 @@ from bot.operations.start_failure import StartFailed
 __all__ = ["ChannelFacts", "DiscordProbe", "connect_probe", "lacks_in"]
 
 LOGIN_SECONDS = 30.0
-"""Bound of logging in: two calls, each of which the library repeats while Discord has trouble."""
+"""Bound of the login: two calls, each of which the library repeats while Discord has trouble."""
 
 READY_SECONDS = 60.0
-"""Bound of the gateway's greeting, and of each server that it then describes."""
+"""Bound of the gateway's greeting and the descriptions of all servers."""
 
 GUILD_SECONDS = 2.0
-"""The library waits so long for one more server before it takes the list to be complete."""
+"""The library's wait for one more server before it considers the list complete."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelFacts:
-    """A text channel or forum of a server that the bot is in."""
+    """A text channel or forum in one of the bot's servers."""
 
     channel_id: int
     name: str
@@ -45,7 +45,7 @@ class ChannelFacts:
     lacks: MissingPermissions
 
     def __str__(self) -> str:
-        """Name it as people do."""
+        """Return the channel's and the server's name."""
         return f"#{self.name} in {self.guild}"
 
 
@@ -53,7 +53,6 @@ class DiscordProbe(discord.Client):
     """A client that only reads. Use `connect_probe`."""
 
     def __init__(self, intents: discord.Intents) -> None:
-        """Prepare the client without connecting it."""
         super().__init__(intents=intents, max_messages=None, guild_ready_timeout=GUILD_SECONDS)
         self._moved = asyncio.Event()
 
@@ -66,12 +65,12 @@ class DiscordProbe(discord.Client):
 
     @property
     def hears_text(self) -> bool:
-        """Whether the application may use the Message Content intent, as its settings say."""
+        """Whether the application's settings allow the Message Content intent."""
         flags = self.myself.flags
         return flags.gateway_message_content or flags.gateway_message_content_limited
 
     async def allow_text(self) -> None:
-        """Turn the Message Content intent on. Raises `discord.HTTPException` where Discord wants a person to do it."""
+        """Turn the Message Content intent on. Raises `discord.HTTPException` where Discord requires a person."""
         before = self.myself.flags
         kept = discord.ApplicationFlags(
             gateway_message_content_limited=True,
@@ -84,9 +83,9 @@ class DiscordProbe(discord.Client):
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[None]:
-        """Be connected to the gateway, with all servers known; the probe ends with the block.
+        """Connect to the gateway and wait for all servers; the connection ends with the block.
 
-        Raises `StartFailed` in at most READY_SECONDS.
+        Raises `StartFailed` within READY_SECONDS.
         """
         link = asyncio.create_task(self.connect(reconnect=False), name="probe")
         ready = asyncio.create_task(self.wait_until_ready(), name="probe is ready")
@@ -102,15 +101,15 @@ class DiscordProbe(discord.Client):
             await end_client(self, link)
 
     async def on_guild_join(self, _guild: discord.Guild) -> None:
-        """Notice that a server was joined."""
+        """Wake `joined`."""
         self._moved.set()
 
     async def on_guild_channel_create(self, _channel: Any) -> None:
-        """Notice that there is one channel more."""
+        """Wake `joined`."""
         self._moved.set()
 
     async def joined(self, channel_ids: Collection[int], seconds: float) -> bool:
-        """Wait until the bot is shown these channels, or any where none is named. False after `seconds`."""
+        """Wait until the bot sees these channels, or any if none is named. False after `seconds`."""
         try:
             async with asyncio.timeout(seconds):
                 while not self._shown(channel_ids):
@@ -125,7 +124,7 @@ class DiscordProbe(discord.Client):
         return known.issuperset(channel_ids) if channel_ids else bool(known)
 
     def rooms(self, channel_ids: Collection[int] = ()) -> list[ChannelFacts]:
-        """Return all text channels and forums, in Discord's order; or those named, of any kind where people write."""
+        """Return all text channels and forums, in Discord's order; or the named channels, of any kind with messages."""
         return [
             ChannelFacts(channel.id, channel.name, guild.name, lacks_in(channel))
             for guild in self.guilds
@@ -134,7 +133,7 @@ class DiscordProbe(discord.Client):
         ]
 
     def known_as(self, some_id: int) -> str:
-        """Say what has this id in the bot's servers; nothing where that is not known."""
+        """Say what has this id in the bot's servers; empty where that is unknown."""
         if (guild := self.get_guild(some_id)) is not None:
             return f"the server {guild.name}"
         match self.get_channel(some_id):
@@ -148,7 +147,7 @@ class DiscordProbe(discord.Client):
         return next((f"the role {role.name} of {role.guild.name}" for role in roles if role is not None), "")
 
     async def identify(self, some_id: int) -> str:
-        """Say what has this id, persons and bots included; nothing where Discord does not tell."""
+        """Say what has this id, users included; empty where Discord does not tell."""
         if known := self.known_as(some_id):
             return known
         try:
@@ -165,9 +164,9 @@ def _written_in(guild: discord.Guild) -> Iterator[discord.abc.GuildChannel]:
 
 
 def lacks_in(channel: discord.abc.GuildChannel) -> MissingPermissions:
-    """Say what the bot lacks in a channel and its threads."""
-    # As it is written down: by the channel's own answer nobody may attach files who may not write there, but in its
-    # threads they may.
+    """Return the permissions that the bot lacks in a channel and its threads."""
+    # The base class's answer: a channel's own answer implies no Attach Files without Send Messages, which is wrong for
+    # its threads.
     granted = discord.abc.GuildChannel.permissions_for(channel, channel.guild.me)
     match channel:
         case discord.VoiceChannel() | discord.StageChannel():
@@ -180,7 +179,7 @@ def lacks_in(channel: discord.abc.GuildChannel) -> MissingPermissions:
 
 @asynccontextmanager
 async def connect_probe(settings: DiscordConfig, intents: discord.Intents) -> AsyncIterator[DiscordProbe]:
-    """Log in, and be gone at the end. Raises `StartFailed` in at most LOGIN_SECONDS."""
+    """Log in, and close the client at the end. Raises `StartFailed` within LOGIN_SECONDS."""
     configure_library(settings.endpoint)
     client = DiscordProbe(intents)
     try:

@@ -16,11 +16,11 @@ __all__ = ["Finding", "Level", "findings_table", "print_findings"]
 
 
 NARROW = 60
-"""Columns of a terminal below which lines are easier to read than a table."""
+"""Terminal columns below which lines are easier to read than a table."""
 
 
 class Level(StrEnum):
-    """How a thing stands. Only what has failed keeps the bot from working."""
+    """The result of one check. Only `FAILED` keeps the bot from working."""
 
     WELL = "well"
     WARNING = "warning"
@@ -29,7 +29,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One row: what was looked at, how it stands, and the words, which may have several lines."""
+    """One row: the subject, the result, and the words, which may have several lines."""
 
     subject: str
     level: Level
@@ -40,8 +40,8 @@ _STYLES = {Level.WELL: "green", Level.WARNING: "yellow", Level.FAILED: "bold red
 
 
 def print_findings(findings: Iterable[Finding], redact: Callable[[str], str]) -> None:
-    """Print a table on a terminal that is wide enough, else a line for each line of words: level, subject and words."""
-    # What others wrote, an agent for one, must not act upon the terminal.
+    """Print a table on a wide terminal, else one line for each line of words: level, subject and words."""
+    # Foreign text, such as an agent's, must not control the terminal.
     rows = [Finding(visible(row.subject), row.level, visible(redact(row.words))) for row in findings]
     console = Console()
     if sys.stdout.isatty() and console.width >= NARROW:
@@ -53,7 +53,7 @@ def print_findings(findings: Iterable[Finding], redact: Callable[[str], str]) ->
 
 
 def findings_table(rows: Iterable[Finding], width: int) -> Table:
-    """Draw the findings, at most `width` columns wide. However long a subject is, most of it is left to the words."""
+    """Draw the findings, at most `width` columns wide. A long subject gets at most a third of it."""
     drawn = Table(show_header=False)
     drawn.add_column(overflow="fold", max_width=width // 3)
     drawn.add_column(no_wrap=True)

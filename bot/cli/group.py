@@ -19,9 +19,9 @@ __all__ = ["main"]
 
 
 class Commands(click.Group):
-    """The commands, each of which is imported when it is needed.
+    """The commands; each is imported when it is needed.
 
-    The Discord library alone takes half of the time in which everything is imported, and few commands need it.
+    The Discord library alone takes half of the import time, and few commands need it.
     """
 
     MODULES: ClassVar = {
@@ -37,11 +37,11 @@ class Commands(click.Group):
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click asks so
-        """Name all of them."""
+        """Return all names."""
         return [*self.MODULES]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click asks so
-        """Return the one of that name."""
+        """Import and return the command of that name."""
         if cmd_name not in self.MODULES:
             return None
         command: click.Command = getattr(import_module(f".{self.MODULES[cmd_name]}", __package__), cmd_name)

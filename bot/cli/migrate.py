@@ -58,7 +58,7 @@ def migrate(file: Path, output: Path, *, force: bool) -> None:
 
 
 def config_text(done: Translation, source: str) -> str:
-    """Write the file."""
+    """Return the text of the converted configuration."""
     lines = [
         f"# Taken over from {source}. docs/configuration.md explains every key. To see whether it works:",
         "# threadline check",

@@ -1,7 +1,7 @@
 """Converts openab's configuration, and collects its settings without a counterpart. Pure.
 
-Source of the keys: openab's example configurations and its reference, of version 0.8 and later. A key that is not known
-here is named like those without a counterpart: nothing is left out in silence.
+Source of the keys: openab's example configurations and its reference, of version 0.8 and later. An unknown key is
+listed like those without a counterpart: every key is accounted for.
 """
 
 import math
@@ -27,7 +27,7 @@ _SAME = {
     "pool.max_sessions": "pool.max_agents",
     "reactions.enabled": "reactions.enabled",
 }
-"""Keys whose values mean the same here."""
+"""Keys whose values have the same meaning here."""
 
 _WITHOUT = {
     "discord.message_processing_mode": "messages of a thread go to the agent in order, one person's in a row together",
@@ -62,7 +62,7 @@ _WITHOUT = {
         "there is only Discord",
     ),
 }
-"""What has no counterpart, by the beginning of the key, and what to do or to know instead."""
+"""Keys without a counterpart, by the beginning of the key, and what to do or to know instead."""
 
 _WORDS = {
     "discord.allow_bot_messages": (
@@ -79,26 +79,26 @@ _WORDS = {
         {"full": "full", "compact": "compact", "none": "off", "off": "off", "hidden": "off"},
     ),
 }
-"""Keys that take one of some words, and which word is which here. openab tells neither capitals nor `_` from `-`."""
+"""Keys with a fixed set of words, and our word for each. openab ignores case, and takes `_` for `-`."""
 _SECRET = re.compile(r"\$\{secrets\.([^}]+)\}")
 MOST = 1000
-"""Of agents, and of bots' turns."""
+"""The largest allowed number of agents, and of bots' turns."""
 
 
 @dataclass
 class Translation:
-    """Our tables, by dotted name, and what is to be told: each key of the old file once, then what to look at."""
+    """Our tables, by dotted name, and the report: each key of the old file once, then advice."""
 
     tables: dict[str, dict[str, Any]] = field(default_factory=dict)
     taken: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
-    """What has no counterpart."""
+    """Keys without a counterpart."""
     advice: list[str] = field(default_factory=list)
     token: str = ""
-    """The bot's token, where the old file has it written down; it belongs into the file of variables."""
+    """The bot's token, if the old file contains it; it belongs into the file of variables."""
 
     def put(self, ours: str, value: Any, theirs: str = "") -> None:
-        """Set a key of ours; `theirs` is where the value is from."""
+        """Set a key of ours; `theirs` is the source of the value."""
         table, _, key = ours.rpartition(".")
         self.tables.setdefault(table, {})[key] = value
         if theirs:
@@ -106,7 +106,7 @@ class Translation:
 
 
 def translate(old: Mapping[str, Any]) -> Translation:
-    """Translate a parsed file. What openab allows to everybody by default is allowed here to the owner alone."""
+    """Translate a parsed file. Where openab's default is everybody, the result allows the owner alone."""
     done = Translation()
     given = {theirs: _with_variables(value) for theirs, value in _flat(old)}
     if any(theirs.startswith("secrets.refs.") for theirs in given):
@@ -137,7 +137,7 @@ def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
 
 
 def _with_variables(value: Any) -> Any:
-    """Let openab's secrets be variables."""
+    """Turn openab's secrets into variables."""
     match value:
         case str():
             return _SECRET.sub(lambda found: f"${{{re.sub(r'[^A-Za-z0-9_]', '_', found[1]).upper()}}}", value)
@@ -196,7 +196,7 @@ def _words(given: dict[str, Any], done: Translation) -> None:
 
 
 def _allowed(given: dict[str, Any], done: Translation, what: str, instead: list[str], advice: str) -> None:
-    """Take over who may, or where; `instead` where that was all, which openab means by an empty list too."""
+    """Convert a list of users or channels; `instead` replaces "all", which an empty list means in openab too."""
     every, some = f"discord.allow_all_{what}", f"discord.allowed_{what}"
     listed, allowed = given.get(some, []), given.get(every)
     if not listed if allowed is None else allowed:
@@ -247,7 +247,7 @@ def _pool(given: dict[str, Any], done: Translation) -> None:
 
 
 def _bounded(ours: str, value: float, most: float, done: Translation) -> float:
-    """Return a value that is allowed here, 1 at least, and tell if it is another one."""
+    """Return the nearest allowed value, at least 1, and advise where it differs."""
     allowed = type(value)(min(max(value, 1), most))
     if allowed != value:
         done.advice.append(f"{ours} was {value:g} and is {allowed:g} now, which is as far as it goes here.")

@@ -1,4 +1,4 @@
-"""`threadline report`: all that somebody who helps has to know, in one text without secrets."""
+"""`threadline report`: everything that a helper has to know, in one text without secrets."""
 
 import asyncio
 import logging
@@ -32,16 +32,16 @@ from .common import CONFIG, fail, run_async
 __all__ = ["redacted_lines", "report"]
 
 LINES = 200
-"""The last log lines that go into it."""
+"""The last log lines in the report."""
 
 LIBRARIES = ("discord.py", "aiohttp", "pydantic", "structlog", "click", "rich")
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _NAME = rf"[\w.-]*(?:{SECRET_NAME.pattern})[\w.-]*"
 _BEHIND = re.compile(rf"\A[^\s=]*?{_NAME}=(?P<rest>.+)", re.IGNORECASE | re.DOTALL)
-"""An argument that begins with a telling name and an equals sign: all the rest may be secret."""
+"""An argument that begins with a secret's name and an equals sign: all the rest may be secret."""
 _CALLER = re.compile(r"(?<=://)[^/@\s]+(?=@)")
-"""Who calls an address, written into it: name, colon and password."""
+"""The credentials in an address: name, colon and password."""
 _WITHIN = re.compile(
     rf"""
       (?P<caller>{_CALLER.pattern})
@@ -50,11 +50,11 @@ _WITHIN = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE,
 )
-"""A secret within a text: who calls an address, what stands behind a telling name, a key that is known by its looks."""
+"""A secret within a text: credentials in an address, a value behind a secret's name, a key of a known form."""
 _NAMES_NEXT = re.compile(
     rf"-[\w-]*(?:{SECRET_NAME.pattern})[\w-]*|(?-i:[A-Z0-9_]*(?:{SECRET_NAME.pattern})[A-Z0-9_]*)", re.IGNORECASE
 )
-"""An argument behind which a secret comes: an option like --api-key, or the name of a variable."""
+"""An argument that a secret follows: an option such as --api-key, or the name of a variable."""
 _CONCEALED = "[secret]"
 
 
@@ -121,7 +121,7 @@ def _versions() -> Iterator[str]:
 
 
 async def _examined(config: Config) -> list[str]:
-    """Start each agent and shake hands, as `check` does: no prompt."""
+    """Start each agent and shake hands, as `check` does, without a prompt."""
     agents = config.agents.by_name.items()
     found = await asyncio.gather(*(probe_agent(name, agent, prompts=False) for name, agent in agents))
     return [line for each in found for line in as_lines(each)]
@@ -142,10 +142,10 @@ def _last_lines(path: Path) -> list[str]:
 
 
 def redacted_lines(raw: dict[str, Any]) -> list[str]:
-    """Return a parsed configuration as dotted keys, with what is secret left out. Comments are not in it.
+    """Return a parsed configuration as dotted keys, with secrets redacted and without comments.
 
-    Secret are: the token, values of `env` and `headers`, and what stands under a key that says so. What is taken from
-    a variable, `${NAME}`, is shown as that.
+    Secrets are the token, values of `env` and `headers`, and values of keys whose name says so. A reference to a
+    variable, `${NAME}`, is shown.
     """
     return [
         f"{key} = {_shown(value, concealed=concealed)}" for key, value, concealed in _flat(raw, "", concealed=False)
@@ -177,7 +177,7 @@ def _shown(value: Any, *, concealed: bool) -> str:
 
 
 def _arguments(values: list[str]) -> Iterator[str]:
-    """Conceal what follows an argument like --api-key, and what is secret within one."""
+    """Redact the value behind an argument such as --api-key, and secrets within an argument."""
     before = ""
     for value in values:
         yield _CONCEALED if _NAMES_NEXT.fullmatch(before) and not _VARIABLE.fullmatch(value) else _argument(value)
@@ -194,7 +194,7 @@ def _without(found: re.Match[str]) -> str:
 
 
 def _spoken(secret: str) -> Iterator[str]:
-    """Return how a secret may be repeated: without quotes, and without the scheme before it (RFC 9110)."""
+    """Return the forms in which a secret may be repeated: without quotes, and without its scheme (RFC 9110)."""
     bare = secret.strip("\"'")
     yield bare
     scheme, _, rest = bare.partition(" ")
@@ -203,14 +203,14 @@ def _spoken(secret: str) -> Iterator[str]:
 
 
 def _given_to_agents(config: Config) -> Iterator[str]:
-    """Find what agents get beyond the base: they may have written it to stderr, and so into the log."""
+    """Return the values that agents get beyond the base: their stderr, and so the log, may contain them."""
     for agent in config.agents.by_name.values():
         yield from agent.env.values()
         yield from (os.environ[name] for name in agent.inherit_env if name in os.environ)
 
 
 def _secrets(raw: dict[str, Any]) -> Iterator[str]:
-    """Find the values that must not be seen anywhere: those written down, and those of the variables named."""
+    """Return the values that must not appear anywhere: literal ones, and those of the named variables."""
     for key, value, hidden in _flat(raw, "", concealed=False):
         texts = [each for each in (value if isinstance(value, list) else [value]) if isinstance(each, str)]
         for text in texts:

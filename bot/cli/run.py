@@ -1,4 +1,4 @@
-"""`threadline run`: the bot, until it is stopped."""
+"""`threadline run`: runs the bot until it is stopped."""
 
 import asyncio
 import faulthandler
@@ -41,17 +41,17 @@ __all__ = ["run"]
 )
 def run(path: Path, log_format: logs.Form, log_level: str, *, new_journal: bool) -> None:
     """Connect to Discord and work until stopped."""
-    from bot.app import App  # noqa: PLC0415 - to describe the command needs no Discord library
+    from bot.app import App  # noqa: PLC0415 - describing the command needs no Discord library
 
     config = load_or_fail(path)
     logs.configure(secrets_of(config), level=logging.getLevelNamesMapping()[log_level.upper()], form=log_format)
-    with suppress(OSError):  # A journal that cannot be there either is told of below.
+    with suppress(OSError):  # A journal in the same place fails below, with the reason.
         logs.keep_log_file(config.log_file, secrets_of(config))
     for warning in warnings(config):
         click.echo(f"threadline: warning: {warning}", err=True)
     protect_process()
     spare_collector()
-    faulthandler.enable()  # Before systemd gives up on a bot that does not answer it sends SIGABRT.
+    faulthandler.enable()  # systemd sends SIGABRT to a bot that does not answer.
 
     async def work() -> None:
         watch_children()

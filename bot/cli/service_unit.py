@@ -25,7 +25,7 @@ def service(path: Path) -> None:
 
 
 def _program() -> tuple[str, ...]:
-    """Return how this program is started, absolute: its script, or this Python where it has none."""
+    """Return the absolute command that starts this program: its script, or else this Python."""
     script = Path(sys.argv[0]).absolute()
     if script.name == "threadline" and shutil.which(script):
         return (str(script),)
@@ -33,7 +33,7 @@ def _program() -> tuple[str, ...]:
 
 
 def unit_text(program: tuple[str, ...], configuration: Path) -> str:
-    """Write the unit."""
+    """Return the text of the unit."""
     start = " ".join(map(_escaped, (*program, "run", "-c", str(configuration))))
     return f"""\
 # threadline service > ~/.config/systemd/user/threadline.service
@@ -81,6 +81,6 @@ WantedBy=default.target
 
 
 def _escaped(text: str) -> str:
-    """Quote a word for a unit (systemd.service, Command lines): `%` and `$` would be replaced."""
+    """Quote a word for a unit (systemd.service, Command lines): `%` and `$` have a meaning there."""
     plain = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
     return f'"{plain}"' if plain != text or " " in text else plain

@@ -1,4 +1,4 @@
-"""`/agent`: another agent for a thread."""
+"""`/agent`: gives a thread another agent."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ log = structlog.stdlib.get_logger("bot")
 
 
 def agent_command() -> app_commands.Command[Any, Any, Any]:
-    """Make the command."""
+    """Create the command."""
     command: app_commands.Command[Any, Any, Any] = app_commands.Command(
         name="agent", description="Give this thread another agent. It begins a new session.", callback=_agent
     )
@@ -39,11 +39,11 @@ async def _agent(interaction: Interaction, name: str) -> None:
     if name == agents.name(thread_id):
         await interaction.response.send_message("That is this thread's agent already.", ephemeral=True)
         return
-    agents.assign(thread_id, name)  # First: where that cannot be written down, nothing is done.
+    agents.assign(thread_id, name)  # First, since it raises when the journal cannot be written.
     conversation = client.pool.conversation(interaction.channel_id or 0)
     if conversation is not None:
         conversation.reset(by)
-        conversation.close(by)  # Its process is of the other agent.
+        conversation.close(by)  # The process belongs to the old agent.
     client.audit.record("changed", f"agent to {name}", user_id=by, thread_id=thread_id)
     log.info("agent changed by a person", thread_id=thread_id, user_id=by, agent=name)
     words = f"This thread's agent is **{escape(agents.title(thread_id))}** now. The next message begins a new session."

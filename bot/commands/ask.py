@@ -34,15 +34,15 @@ from .command_client import Interaction
 __all__ = ["ABOUT_FORM", "ask_commands", "offer_agents", "submit_question"]
 
 ABOUT_FORM = re.compile(r"threadline:about:(?P<message>[0-9]{1,20})")
-"""The id of the form in which one asks about a message."""
+"""The id of the form that asks about a message."""
 
 _ABOUT = (Field("question", "What do you want to know?", "text", required=True),)
 
 SHOWN = 1500
-"""Characters of a request that are shown; a longer one comes as a file too."""
+"""Characters of a request in its message; a longer request comes as a file too."""
 
 BARE = "(a message of somebody else's, and no word about it)"
-"""Shown of a request that only quotes."""
+"""Stands for the text of a request that only quotes."""
 
 OFFERED = 25
 CHOICE = 100
@@ -56,7 +56,7 @@ log = structlog.stdlib.get_logger("bot")
 
 
 def ask_commands() -> list[Command | app_commands.ContextMenu]:
-    """Make the commands."""
+    """Create the commands and the context menus."""
     ask: Command = app_commands.Command(
         name="ask", description="Ask an agent: in a channel this opens a thread, in a thread it goes on.", callback=_ask
     )
@@ -98,13 +98,13 @@ async def _offer_commands(interaction: Interaction, typed: str) -> Choices:
 
 
 def _shown(command: OwnCommand) -> str:
-    """Name a command, what it wants to be told, and what it does."""
+    """Describe a command: its name, the argument that it expects, its description."""
     hint, about = (" ".join(text.split()) for text in (command.hint, command.description))
     return visible(command.name + (f" [{hint}]" if hint else "") + (f" — {about}" if about else ""), CHOICE)
 
 
 async def offer_agents(interaction: Interaction, typed: str) -> Choices:
-    """Offer the agents that may be chosen here."""
+    """Offer the agents that a person may choose here."""
     names = interaction.client.agents.choices(_channel_id(interaction))
     found = [name for name in names if typed.casefold() in name.casefold()]
     return [app_commands.Choice(name=name, value=name) for name in found[:OFFERED]]
@@ -139,7 +139,7 @@ async def ask(
     if within is not None:
         place = Place(place.guild_id, within, place.channel_id)
     text = text.strip()
-    # The words of others are not shown as this person's.
+    # The message shows this person's words alone, and names the files.
     said = text or ", ".join(each.name for each in attachments) or (BARE if quotes else "")
     if refusal := _refusal(interaction, place, said, agent):
         await interaction.response.send_message(refusal, ephemeral=True)
@@ -205,7 +205,7 @@ def _refusal(interaction: Interaction, place: Place, said: str, agent: str) -> s
 
 
 async def _post(interaction: Interaction, shown: str, files: Files) -> int:
-    """Answer with the request, for all to see and pinging nobody; return the message's id."""
+    """Answer with the request, visible to all and without a ping; return the message's id."""
     answer = await interaction.response.send_message(
         shown,
         allowed_mentions=discord.AllowedMentions.none(),
@@ -216,9 +216,9 @@ async def _post(interaction: Interaction, shown: str, files: Files) -> int:
 
 
 async def _post_in(interaction: Interaction, thread_id: int, shown: str, files: Files) -> int | None:
-    """Post the request in another place, likewise, and say so; None where that is refused, which is said too.
+    """Post the request in another place and say so; return None, and say why, where Discord refuses.
 
-    An outage is waited out, as for a message that was accepted.
+    An outage is waited out, as for an accepted message.
     """
     await interaction.response.send_message(f"Asking again in <#{thread_id}> …", ephemeral=True)
     context, loop = interaction.client.context, asyncio.get_running_loop()
@@ -237,7 +237,7 @@ async def _post_in(interaction: Interaction, thread_id: int, shown: str, files: 
 
 
 async def _change_answer(interaction: Interaction, content: str) -> bool:
-    """Let the answer to a command say something else. False: Discord lets that be done for 15 minutes only."""
+    """Change the answer to a command. Return False where Discord refuses, as after 15 minutes."""
     try:
         await interaction.edit_original_response(content=content)
     except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
@@ -247,7 +247,7 @@ async def _change_answer(interaction: Interaction, content: str) -> bool:
 
 
 def _rendered(interaction: Interaction, text: str) -> tuple[str, Files]:
-    """Write a request as it is shown, and the file that has all of a long one."""
+    """Return a request as its message shows it, and a file with all of a long request."""
     shown = text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
     files = [("request.txt", text.encode())] if shown != text else []
     return f"<@{interaction.user.id}> asks:\n>>> {shown}", files
@@ -263,7 +263,7 @@ async def _ask_about(interaction: Interaction, message: discord.Message) -> None
 
 
 async def submit_question(interaction: Interaction, match: re.Match[str]) -> None:
-    """Take what was asked about a message, in a form whose id is all that is needed of it: the gate is asked again."""
+    """Accept the question about a message from its form, whose id names the message. The gate is asked again."""
     entered = FormModal.entered(_ABOUT, interaction.data or {}).get("question")
     message_id, channel_id = int(match["message"]), interaction.channel_id or 0
     about = Quote("reply", "", sent_at(message_id), channel_id=channel_id, message_id=message_id)

@@ -1,4 +1,4 @@
-"""The Discord client as slash commands see it: the services of buttons, and those of commands alone."""
+"""The Discord client as slash commands see it: the services for buttons, and those for commands alone."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from .diff_queue import DiffQueue
 __all__ = ["ClientServices", "CommandClient", "Interaction"]
 
 ARCHIVE_SECONDS = 15.0
-"""How long a thread's last reply may take before the thread is archived all the same."""
+"""How long a thread's last reply may take. The thread is archived after that in any case."""
 
 log = structlog.stdlib.get_logger("bot")
 
@@ -42,12 +42,12 @@ class ClientServices:
 
 
 class CommandClient(BotClient):
-    """What commands use besides the services of `BotClient`."""
+    """The services that commands use beyond those of `BotClient`."""
 
     intake: Intake
     interruptions: Interruptions
     is_behind: Callable[[int], bool]
-    """Whether the messages of a place wait for those that were missed there."""
+    """Whether a place's messages wait for its missed messages."""
 
     def __init__(self, services: ClientServices, **options: Any) -> None:
         """Take the services; `options` are those of `discord.Client`."""
@@ -67,14 +67,14 @@ class CommandClient(BotClient):
         self.redact = context.redact
 
     def offers(self, thread_id: int) -> AgentOptions:
-        """Return what a thread's agent can be set to and told now, or could when it went to sleep; for people."""
+        """Return the options and commands of a thread's agent: the current ones, or the last ones before its sleep."""
         conversation = self.pool.conversation(thread_id)
         session = None if conversation is None else conversation.lease.session
         offers = read_options(self.journal.threads.offers(thread_id)) if session is None else AgentOptions.of(session)
         return offers.without(self.redact)
 
     async def archive(self, thread_id: int) -> str:
-        """Archive a thread, when its last reply is in; a message opens it again. Return why that cannot be, if so."""
+        """Archive a thread when its last reply is posted. Return the reason where Discord refuses, else ""."""
         await self.context.replies.settled(ARCHIVE_SECONDS, thread_id)
         try:
             await self.context.api.archive(thread_id, urgency=Urgency.NOTICE)
@@ -85,4 +85,4 @@ class CommandClient(BotClient):
 
 
 Interaction: TypeAlias = discord.Interaction[CommandClient]
-"""A command that was given."""
+"""The interaction of a command."""

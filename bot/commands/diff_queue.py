@@ -1,4 +1,4 @@
-"""Queues `/diff`: two comparisons at a time, and one for all who ask about the same directory."""
+"""Queues `/diff`: two comparisons at a time, and one for all requests about the same directory."""
 
 import asyncio
 from collections.abc import Sequence
@@ -11,22 +11,21 @@ from .git_changes import Changes, GitFailed, read_changes
 __all__ = ["DiffQueue"]
 
 AT_ONCE: Final = 2
-"""Comparisons that run at the same time: each keeps a core and the disk busy, for up to some minutes."""
+"""Comparisons that run at the same time: each keeps a core and the disk busy, up to some minutes."""
 
 
 class DiffQueue:
-    """What runs, and what is to run next. A comparison serves all who asked for it before it began."""
+    """The running comparisons and the next ones. A comparison serves all requests that came before its start."""
 
     def __init__(self) -> None:
-        """Start empty."""
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._places: WeakValueDictionary[Path, asyncio.Lock] = WeakValueDictionary()
-        """What keeps others out of a directory, for as long as somebody is in there or waits."""
+        """One comparison at a time in each directory; an entry lives as long as a comparison runs or waits."""
         self._next: dict[tuple[Path, ...], asyncio.Future[Changes]] = {}
-        """By directory and `roots` what has not begun: it will see all that is there now."""
+        """Comparisons that have not begun, by directory and `roots`: they will see every present change."""
 
     async def changes(self, directory: Path, roots: Sequence[Path]) -> Changes:
-        """Look at a directory as `read_changes` does, when it is its turn. Raises `GitFailed`."""
+        """Call `read_changes` when a slot is free. Raises `GitFailed`."""
         key = (directory, *roots)
         if (coming := self._next.get(key)) is not None:
             return await asyncio.shield(coming)
@@ -42,7 +41,7 @@ class DiffQueue:
                     del self._next[key]
         except GitFailed as error:
             coming.set_exception(error)
-            coming.exception()  # Marks it as seen: there may be no other waiter.
+            coming.exception()  # Retrieved, since there may be no other waiter.
             raise
         except BaseException:
             coming.cancel()

@@ -24,17 +24,17 @@ from .git_changes import Changes, GitFailed
 __all__ = ["export_commands"]
 
 MESSAGES = 2000
-"""Messages of a thread that are exported, the newest."""
+"""The newest messages of a thread that are exported."""
 
 BATCH = 100
-"""Messages that Discord gives at once (Discord, Get Channel Messages)."""
+"""Messages in one answer (Discord, Get Channel Messages)."""
 
 LINES, WIDTH = 1500, 8 * 1024 * 1024
-"""Characters of the list of files that are shown, and bytes of an exported thread."""
+"""Characters of the file list that are shown, and bytes of an exported thread."""
 
 
 def export_commands() -> list[app_commands.Command[Any, Any, Any]]:
-    """Make the commands."""
+    """Create the commands."""
     return [
         app_commands.Command(
             name="diff", description="What has changed in the working directory, as a patch.", callback=_diff
@@ -65,7 +65,7 @@ async def _diff(interaction: Interaction) -> None:
 
 
 def _redacted(found: Changes, redact: Redactor) -> tuple[str, bytes]:
-    """Take secrets out of the list and the patch, which may be large; whatever a file's encoding is, it is to fit."""
+    """Redact the file list and the patch. Surrogate escapes keep any encoding of the files intact."""
     patch = redact(found.patch.decode(errors="surrogateescape"))
     return redact(found.status), patch.encode(errors="surrogateescape")
 
@@ -96,7 +96,7 @@ async def _export(interaction: Interaction) -> None:
 
 
 async def _thread_as_markdown(interaction: Interaction) -> tuple[str, bool]:
-    """Read the thread as whoever asks can view it; say whether older messages are left out. Raises `RestError`."""
+    """Read the thread as the asker can view it; return also whether older messages are left out. Raises `RestError`."""
     context, channel_id = interaction.client.context, interaction.channel_id or 0
     messages: list[discord.Message] = []
     before = interaction.id
@@ -107,13 +107,13 @@ async def _thread_as_markdown(interaction: Interaction) -> tuple[str, bool]:
             break
         before = batch[0].id
     name = getattr(interaction.channel, "name", None) or "Conversation"
-    # To write down one message of the worst kind takes a millisecond.
+    # Rendering the worst message takes a millisecond.
     text, cut = await asyncio.to_thread(_as_markdown, name, messages)
     return text, cut or len(messages) >= MESSAGES
 
 
 def _as_markdown(name: str, messages: Sequence[discord.Message]) -> tuple[str, bool]:
-    """Write the newest messages down, as many as fit; say whether older ones are left out."""
+    """Render the newest messages that fit; return also whether older ones are left out."""
     written = [_written(each) for each in messages]
     kept, left = 0, WIDTH
     while kept < len(written) and (left := left - len(written[-kept - 1].encode()) - 2) > 0:
@@ -124,7 +124,7 @@ def _as_markdown(name: str, messages: Sequence[discord.Message]) -> tuple[str, b
 
 
 def _written(message: discord.Message) -> str:
-    """Write a message down; of what Discord itself says only the message that a thread was opened on."""
+    """Render a message. Of system messages, only the one that a thread was opened on has content."""
     if message.type is discord.MessageType.thread_starter_message and message.reference is not None:
         first = message.reference.resolved
         return _written(first) if isinstance(first, discord.Message) else ""

@@ -1,7 +1,7 @@
 """Reads the changes in a working directory with git, although an agent may have written git's configuration.
 
-Git runs programs that a repository's configuration names: filters, hooks, pagers, external diffs. So git never sees
-that configuration: it is given a directory of its own with a copy of the index, and only the objects are shared.
+Git runs programs that a repository's configuration names: filters, hooks, pagers, external diffs. So the comparison
+never reads that configuration: git gets a directory of its own with a copy of the index, and shares only the objects.
 """
 
 import asyncio
@@ -23,25 +23,25 @@ from .git_safety import GitFailed, check_repository, read_regular
 __all__ = ["Changes", "GitFailed", "read_changes"]
 
 GIT_SECONDS = 15.0
-"""Bound of one call."""
+"""Bound of one git call."""
 
 LOOK_SECONDS = 15.0
-"""How long one look at the repository's own files may take: there may be `MOST_OBJECTS` of them."""
+"""Bound of one look at the repository's own files, of which there may be `MOST_OBJECTS`."""
 
 KILL_SECONDS = 5.0
-"""How long a git that was killed may take to end; one that waits for a file system that is gone never does."""
+"""How long a killed git may take to end; it never ends while it waits for an unreachable file system."""
 
 LARGEST = 8 * 1024 * 1024
-"""Bytes of output that are read; the smallest bound on attachments that Discord has is larger."""
+"""Bytes of output that are read, within Discord's smallest bound on attachments."""
 
 LISTED = 64 * 1024
-"""Bytes of the list of files that are written for people, who are shown its first lines."""
+"""Bytes of the file list that are formatted; people see its first lines."""
 
 LARGEST_INDEX = 64 * 1024 * 1024
-"""Bytes of the index, with those it refers to, that are copied."""
+"""Bytes of the index that are copied, including the shared indexes that it refers to."""
 
 LARGEST_EXCLUDES = 1024 * 1024
-"""Bytes of the repository's own list of what is never added."""
+"""Bytes of the repository's own exclude list."""
 
 _SETTINGS = ("core.fsmonitor=", "core.hooksPath=/dev/null", "core.untrackedCache=false", "core.quotePath=false")
 
@@ -54,16 +54,16 @@ log = structlog.stdlib.get_logger("bot")
 
 
 class Unsuccessful(GitFailed):
-    """A call of git ended with an error."""
+    """A git call ended with an error."""
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """`patch` is the whole diff to the last commit; `status` has a line for each of the first files that it changes.
+    """`patch` is the whole diff to the last commit; `status` has a line for each of the first changed files.
 
-    `cut`: the patch is longer than `LARGEST`, and ends early. `unread`: something new could not be looked at, a file
-    that may not be read or a repository without a commit. `nested`: there are repositories inside, submodules for one,
-    of which only the commits are compared, for each has a configuration of its own.
+    `cut`: the patch was longer than `LARGEST` and ends early. `unread`: git could not read something new, such as an
+    unreadable file or a repository without a commit. `nested`: the directory contains repositories, such as submodules.
+    Only their commits are compared, since each has a configuration of its own.
     """
 
     status: str
@@ -74,7 +74,7 @@ class Changes:
 
 
 async def read_changes(directory: Path, roots: Sequence[Path]) -> Changes:
-    """Look at what differs in `directory` from the last commit, new files included. Raises `GitFailed`.
+    """Compare `directory` with the last commit, new files included. Raises `GitFailed`.
 
     `roots` are the directories where an agent may have written, `directory` among them.
     """
@@ -82,7 +82,7 @@ async def read_changes(directory: Path, roots: Sequence[Path]) -> Changes:
     asked = ("--path-format=absolute", "--absolute-git-dir", "--git-common-dir", "--show-toplevel", *paths)
     try:
         written = [await look(Path.resolve, root) for root in roots]
-    except SpawnFailed as error:  # Nothing may be started in a directory that does not answer: that waits for it.
+    except SpawnFailed as error:  # Starting a process in that directory would block too.
         raise GitFailed(str(error)) from None
     git = _Git(written)
     try:
@@ -111,7 +111,7 @@ async def read_changes(directory: Path, roots: Sequence[Path]) -> Changes:
 
 
 async def _blocking(directory: Path, work: Callable[[], _T]) -> _T:
-    """Do what blocks on a repository's files; one thread waits for each directory. Raises `GitFailed`."""
+    """Run blocking work on a repository's files; one thread serves each directory. Raises `GitFailed`."""
     try:
         return await _lanes.do(directory, work, LOOK_SECONDS)
     except TimeoutError:
@@ -129,7 +129,7 @@ async def _succeeds(git: "_Git", directory: Path, *args: str) -> bool:
 def _objects(
     directory: Path, roots: Sequence[Path], git_directory: Path, common: Path, top: Path, worktree: str
 ) -> Path:
-    """Return where the objects are, if all that leads there can be followed. Raises `GitFailed`."""
+    """Return the object directory, after checking every step that leads there. Raises `GitFailed`."""
     here, own, common = directory.resolve(), git_directory.resolve(), common.resolve()
     if not here.is_relative_to(top.resolve()):
         raise GitFailed("the repository's working tree is elsewhere")
@@ -140,7 +140,7 @@ def _objects(
 
 
 async def _worktree(git: "_Git", git_directory: Path) -> str:
-    """Return the working tree that a git directory's own configuration names, without what that includes."""
+    """Return the working tree that a git directory's own configuration names; included files are ignored."""
     try:
         told = await git(git_directory, "config", "--no-includes", "--file", "config", "core.worktree")
     except Unsuccessful:
@@ -149,16 +149,16 @@ async def _worktree(git: "_Git", git_directory: Path) -> str:
 
 
 def _readable(status: bytes) -> str:
-    """Write what git says for programs, a letter with a figure and one or two names, for people; its beginning."""
+    """Format the beginning of git's `--name-status` output for people."""
     lines = (line.split("\t") for line in status[:LISTED].decode(errors="replace").splitlines())
     return "\n".join(f"{state[:1]} {' → '.join(names)}" for state, *names in lines)
 
 
 async def _head(git: "_Git", directory: Path, where: Sequence[str]) -> str:
-    """Return the last commit's tree; before the first commit, the empty one.
+    """Return the last commit's tree, or the empty tree before the first commit.
 
-    Under the repository's own configuration no object is looked at: of one that is missing a promisor remote is asked
-    there (gitrepository-layout(5), partial clones), and what is run for that the configuration says.
+    The repository's own configuration may only resolve the commit's name. Reading an object under it can contact a
+    promisor remote, which runs a program that the configuration names (gitrepository-layout(5), partial clones).
     """
     try:
         commit = (await git(directory, "rev-parse", "--verify", "--quiet", "HEAD")).decode().strip()
@@ -168,7 +168,7 @@ async def _head(git: "_Git", directory: Path, where: Sequence[str]) -> str:
 
 
 def _copy_indexes(index: Path, git_directory: Path, own: Path) -> None:
-    """Copy the index, and what a split one refers to. Raises `GitFailed`."""
+    """Copy the index, and the shared index that a split one refers to. Raises `GitFailed`."""
     left = LARGEST_INDEX
     for source in (index, *git_directory.glob("sharedindex.*")):
         data = read_regular(source, left, "index")
@@ -176,13 +176,13 @@ def _copy_indexes(index: Path, git_directory: Path, own: Path) -> None:
             left -= len(data)
             copy = own / ("index" if source is index else source.name)
             copy.write_bytes(data)
-            # Git looks into files that were changed no sooner than the index: their size and time may be the same.
+            # Git compares the content of files that are not older than the index ("racily clean").
             written = source.lstat().st_mtime
             os.utime(copy, (written, written))
 
 
 def _copy_excludes(exclude: Path, own: Path) -> None:
-    """Copy the patterns of what is never added: they name files, and run nothing. Raises `GitFailed`."""
+    """Copy the exclude patterns, which name files and run no program. Raises `GitFailed`."""
     data = read_regular(exclude, LARGEST_EXCLUDES, "list of excludes")
     if data is not None:
         (own / "info").mkdir(exist_ok=True)
@@ -190,14 +190,14 @@ def _copy_excludes(exclude: Path, own: Path) -> None:
 
 
 class _Git:
-    """Runs git, which is looked for where no agent writes, in an environment of its own."""
+    """Runs the git that is installed outside the agents' directories, in an environment of its own."""
 
     def __init__(self, roots: Sequence[Path]) -> None:
-        """Agents write in the `roots`, which are without links."""
+        """Agents write in the `roots`, which contain no links."""
         self._environment = _environment(roots)
 
     async def __call__(self, directory: Path, *args: str) -> bytes:
-        """Run it without a shell, for a bounded time; return at most a byte more than `LARGEST`. Raises `GitFailed`."""
+        """Run git without a shell, for a bounded time; return at most `LARGEST` + 1 bytes. Raises `GitFailed`."""
         settings = [part for setting in _SETTINGS for part in ("-c", setting)]
         try:
             process = await asyncio.create_subprocess_exec(
@@ -229,7 +229,7 @@ class _Git:
 
 
 async def _killed(process: asyncio.subprocess.Process) -> None:
-    """Wait for a process that was killed, for a while."""
+    """Wait for a killed process, for a bounded time."""
     try:
         async with asyncio.timeout(KILL_SECONDS):
             await process.wait()
@@ -245,9 +245,9 @@ async def _output(process: asyncio.subprocess.Process) -> bytes:
 
 
 def _environment(roots: Sequence[Path]) -> dict[str, str]:
-    """No variable of git's but these, and no configuration but the repository's, for the first look.
+    """Return git's environment: its only variables, and no configuration except the repository's.
 
-    No protocol is allowed: a git that does not know GIT_NO_LAZY_FETCH, which 2.45 brought, fetches nothing either.
+    It allows no protocol, so a git before 2.45, which ignores GIT_NO_LAZY_FETCH, fetches no objects either.
     """
     places = [Path(place) for place in os.environ.get("PATH", os.defpath).split(os.pathsep)]
     kept = [each for each in places if each.is_absolute() and not any(map(each.resolve().is_relative_to, roots))]

@@ -1,8 +1,8 @@
 """Decides whether git may follow the files that name a directory's repository: an agent may have written them.
 
-A `.git` file, a link, `commondir` and `alternates` can each name another repository of this machine, and what that
-holds would be shown. So what lies where an agent writes may lead out of there only to a git directory that names this
-working tree itself, as those of linked worktrees and of submodules do (gitrepository-layout(5)).
+A `.git` file, a link, `commondir` and `alternates` can each name another repository of this machine, whose content
+would then be shown. A path from an agent's directory may therefore lead out only to a git directory that names this
+working tree itself, as those of linked worktrees and submodules do (gitrepository-layout(5)).
 """
 
 import os
@@ -15,24 +15,24 @@ from typing import Final
 __all__ = ["GitFailed", "check_repository", "read_regular"]
 
 MOST_OBJECTS: Final = 500_000
-"""Files below `objects` that are looked at; git packs them long before there are so many."""
+"""Files below `objects` that are checked; git packs them long before this number."""
 
 SMALL: Final = 64 * 1024
-"""Bytes of a file that names paths."""
+"""Bytes of a file that contains paths."""
 
 ELSEWHERE: Final = "its .git leads to a repository that does not name this directory"
 BORROWED: Final = "the repository takes its objects from elsewhere"
 
 
 class GitFailed(Exception):
-    """There is nothing to show; the text says why."""
+    """The changes cannot be read; the text says why."""
 
 
 def check_repository(here: Path, roots: Sequence[Path], own: Path, common: Path, worktree: Path | None) -> None:
-    """Refuse what leads out of the `roots`, where an agent writes, and does not lead back. Raises `GitFailed`.
+    """Refuse a path that leads out of the `roots`, where an agent writes, and not back. Raises `GitFailed`.
 
-    `own` is the git directory of the working directory `here`, `common` the one that it shares with others, `worktree`
-    the working tree that its configuration names. All are absolute, without links.
+    `own` is the git directory of the working directory `here`, `common` the git directory that linked worktrees share,
+    `worktree` the working tree that its configuration names. All are absolute and without links.
     """
     entry = next((each / ".git" for each in (here, *here.parents) if os.path.lexists(each / ".git")), own)
     if _within(own, roots):
@@ -43,7 +43,7 @@ def check_repository(here: Path, roots: Sequence[Path], own: Path, common: Path,
         if not linked and not (own == common and worktree == entry.parent):
             raise GitFailed(ELSEWHERE)
     else:
-        return  # No agent has written any of it.
+        return  # All of it is outside the agent's directories.
     _check_objects(common / "objects", [*roots, common])
 
 
@@ -52,14 +52,14 @@ def _within(path: Path, roots: Sequence[Path]) -> bool:
 
 
 def _named(file: Path) -> Path | None:
-    """Return the `.git` that a linked worktree's git directory names; if that is a link, it is not followed."""
+    """Return the `.git` path that a linked worktree's git directory names, without following a link at its end."""
     name = os.fsdecode((read_regular(file, SMALL, "name of the worktree") or b"").strip())
     path = file.parent / name
     return path.parent.resolve() / path.name if name else None
 
 
 def _check_objects(objects: Path, roots: Sequence[Path]) -> None:
-    """Refuse objects that lie, or are borrowed, elsewhere. Git itself makes no links among them."""
+    """Refuse objects that are stored or borrowed elsewhere. Git itself creates no links among them."""
     waiting, seen, left = [objects], set[Path](), MOST_OBJECTS
     while waiting:
         directory = waiting.pop()
@@ -87,13 +87,13 @@ def _entries(directory: Path) -> Iterator[os.DirEntry[str]]:
 def _alternates(file: Path) -> Iterator[Path]:
     for line in os.fsdecode(read_regular(file, SMALL, "list of alternates") or b"").splitlines():
         if line.startswith('"'):
-            raise GitFailed(BORROWED)  # Quoted: it could name anything.
+            raise GitFailed(BORROWED)  # A quoted path may contain escapes.
         if line and not line.startswith("#"):
             yield (file.parent.parent / line).resolve()
 
 
 def read_regular(path: Path, most: int, what: str) -> bytes | None:
-    """Read a file that an agent may have put there: a device has no end, a pipe none to wait for. None: no file.
+    """Read a file that an agent may have placed: only a regular one, at most `most` bytes. None: no such file.
 
     `what` names it to people. Raises `GitFailed`.
     """

@@ -1,4 +1,4 @@
-"""`/queue` and "Send now": list a thread's waiting messages, drop some, send one at once. Each asks the gate."""
+"""`/queue` and "Send now": list a thread's waiting messages, drop some, send one immediately. Each asks the gate."""
 
 from typing import Any
 
@@ -17,11 +17,11 @@ SHOWN = 25
 """Messages that `/queue` lists (Discord, Select Menu Structure: 25 options)."""
 
 MORE = 30
-"""Characters kept for the count of those that are not listed."""
+"""Characters reserved for the count of the other messages."""
 
 
 def queue_commands() -> list[app_commands.Command[Any, Any, Any] | app_commands.ContextMenu]:
-    """Make the command, and the menu entry of a message."""
+    """Create the command and the context menu."""
     listing: app_commands.Command[Any, Any, Any] = app_commands.Command(
         name="queue", description="What waits in this thread, with a menu to drop some of it.", callback=_queue
     )
@@ -29,7 +29,7 @@ def queue_commands() -> list[app_commands.Command[Any, Any, Any] | app_commands.
 
 
 async def _queue(interaction: Interaction) -> None:
-    """List what waits in this thread, with a menu to drop some of it."""
+    """List a thread's waiting messages, with a menu to drop some."""
     client, thread_id = interaction.client, interaction.channel_id or 0
     conversation = client.pool.conversation(thread_id)
     waiting = conversation.queue if conversation is not None else ()
@@ -52,7 +52,7 @@ async def _queue(interaction: Interaction) -> None:
 
 
 async def _send_now(interaction: Interaction, message: discord.Message) -> None:
-    """Send a message that waits in this thread at once; what runs is stopped for it."""
+    """Send a waiting message immediately; the running turn is stopped for it."""
     client, thread_id = interaction.client, interaction.channel_id or 0
     if not await client.admission.admit(interaction, Right.STOP, asker_id=client.journal.threads.asker(thread_id)):
         return

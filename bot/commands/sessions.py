@@ -1,4 +1,4 @@
-"""`/sessions` and `/resume`: which threads have an agent, and the session with which a thread goes on."""
+"""`/sessions` and `/resume`: lists the running agents, and chooses the session that a thread continues."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -23,18 +23,18 @@ from .command_client import CommandClient, Interaction
 __all__ = ["session_commands"]
 
 OFFERED = 25
-"""Choices that Discord shows for an option; a choice's name and value have at most `CHOICE` characters."""
+"""Choices that Discord shows for an option."""
 
 CHOICE = 100
 
 LISTED = 60
-"""Conversations of which `/sessions` makes a line, by reading the journal: a message has room for fewer."""
+"""Conversations that `/sessions` lists; each takes a look into the journal, and a message has room for fewer."""
 
 SLICE = 50
-"""So many are looked at before others have their turn: a server may have a thousand, each with rights of its own."""
+"""Conversations between two turns of the event loop: a server may have a thousand, each with its own permissions."""
 
 LIST_SECONDS = 2.0
-"""How long those who type wait for the agent's list; Discord wants an answer in 3 (Discord, Interactions)."""
+"""How long a person who types waits for the agent's list; Discord allows 3 (Discord, Interactions)."""
 
 Command = app_commands.Command[Any, Any, Any]
 
@@ -42,7 +42,7 @@ log = structlog.stdlib.get_logger("bot")
 
 
 def session_commands() -> list[Command]:
-    """Make the commands."""
+    """Create the commands."""
     resume: Command = app_commands.Command(
         name="resume",
         description="Go on with what is held here, or with another session: an earlier one of this thread's, or any.",
@@ -77,7 +77,7 @@ async def _sessions(interaction: Interaction) -> None:
 
 
 def _can_view(interaction: Interaction, thread_id: int) -> bool:
-    """Whether whoever gave a command can view a thread. In doubt not: who is in a private one is told to nobody."""
+    """Return whether the caller can view a thread; False in doubt, since the members of a private thread are secret."""
     guild, user = interaction.guild, interaction.user
     place = guild.get_channel_or_thread(thread_id) if guild is not None else None
     if thread_id == interaction.channel_id:
@@ -145,7 +145,7 @@ def _take_up(interaction: Interaction, session_id: str) -> str:
 
 
 async def _offer_sessions(interaction: Interaction, typed: str) -> list[app_commands.Choice[str]]:
-    """Offer the thread's own earlier sessions, and to admins those that no thread has begun; by title, id or time."""
+    """Offer the thread's earlier sessions, and to admins also sessions from elsewhere; filter by title, id and time."""
     client, thread_id = interaction.client, interaction.channel_id or 0
     asker_id = client.journal.threads.asker(thread_id)
     refused = client.admission.refusal(interaction, Right.CONTINUE, asker_id=asker_id)

@@ -1,6 +1,6 @@
 """`/model`, `/mode` and `/config`: an agent's settings as menus. None of them waits for a turn.
 
-Menus are found by their ids, so they work after a restart. An id names its option by a hash: agents' own ids may be
+Menus are found by their ids, so they work after a restart. An id contains a hash of its option's id, which may be
 longer than Discord allows.
 """
 
@@ -34,10 +34,10 @@ WIDTH = 100
 """Characters of an entry's name and description."""
 
 FREE = frozenset({"model", "model_config", "thought_level"})
-"""Categories that every user may set; anything else may change what the agent does unasked."""
+"""Categories that every user may set; the others may change what the agent does without asking."""
 
 ALL = "list"
-"""In an id, in place of an option's hash: the menu of all options."""
+"""Stands in a menu's id for the list of all options."""
 
 NOTHING = "The agent has not said that this can be set. It says so once it has been written to."
 
@@ -45,7 +45,7 @@ log = structlog.stdlib.get_logger("bot")
 
 
 def setting_commands() -> list[app_commands.Command[Any, Any, Any]]:
-    """Make the commands."""
+    """Create the commands."""
     return [
         app_commands.Command(name="model", description="Choose the agent's model.", callback=_model),
         app_commands.Command(name="mode", description="Choose the agent's mode: what it asks before.", callback=_mode),
@@ -93,7 +93,7 @@ def _title(option: Option) -> str:
 
 
 def _name(named: Option | Choice) -> str:
-    """Return what to call it on one line; Discord refuses a name of nothing but space."""
+    """Return a name on one line; Discord refuses a blank one."""
     return _line(named.name) or "(no name)"
 
 
@@ -102,7 +102,7 @@ def _line(text: str) -> str:
 
 
 def _choices(option: Option) -> list[Choice]:
-    """List the values, the current one first; a switch has two."""
+    """Return the values, the current one first; a switch has two."""
     choices = option.choices or (Choice("true", "On"), Choice("false", "Off"))
     current = written(option.current)
     return sorted(choices, key=lambda choice: choice.value != current)
@@ -152,13 +152,13 @@ def _paged(entries: list[discord.SelectOption], key: str, page: int) -> discord.
 
 
 class OptionMenu(Menu, template=r"threadline:set:(?P<key>[0-9a-f]{8}|list)"):
-    """Choose an option, or a value of one."""
+    """Chooses an option, or a value of one."""
 
     key: str
-    """Names the option; `list` means all options."""
+    """The option's hash, or `ALL`."""
 
     async def handle(self, interaction: Interaction) -> None:
-        """Set it, or show the values of the option that was chosen."""
+        """Set the value, or show the values of the chosen option."""
         if not await interaction.client.admission.admit(interaction, Right.TALK, asker_id=None):
             return
         chosen = self.item.values[0]
@@ -175,14 +175,14 @@ class OptionMenu(Menu, template=r"threadline:set:(?P<key>[0-9a-f]{8}|list)"):
 
 
 class PageButton(Button, template=r"threadline:page:(?P<key>[0-9a-f]{8}|list):(?P<page>[0-9]{1,3})"):
-    """Turn to another page of a menu."""
+    """Turns to another page of a menu."""
 
     key: str
     page: int
-    """Counts from 0."""
+    """Counted from 0."""
 
     async def handle(self, interaction: Interaction) -> None:
-        """Show that page, of what there is now."""
+        """Show the page of the current options."""
         if not await interaction.client.admission.admit(interaction, Right.TALK, asker_id=None):
             return
         options = _offers(interaction).options
@@ -199,7 +199,7 @@ class PageButton(Button, template=r"threadline:page:(?P<key>[0-9a-f]{8}|list):(?
 
 
 async def _set(interaction: Interaction, option: Option, choice: Choice) -> None:
-    """Set it now where the agent is awake, and remember it for its next session in any case."""
+    """Set a value now if the agent is awake, and remember it for the thread's next session."""
     client, thread_id = interaction.client, interaction.channel_id or 0
     if option.category not in FREE and not await client.admission.admit(interaction, Right.CHANGE, asker_id=None):
         return
@@ -213,10 +213,10 @@ async def _set(interaction: Interaction, option: Option, choice: Choice) -> None
             return
         _record(interaction, option, choice)
         offers = client.offers(thread_id).with_value(option.option_id, value)
-        client.journal.threads.set_offers(thread_id, write_options(offers))  # What a menu shows from now on.
+        client.journal.threads.set_offers(thread_id, write_options(offers))  # For the next menu.
         await interaction.response.edit_message(content=f"{named}, as soon as the agent is awake.", view=None)
         return
-    # At once, for the agent may take its time.
+    # Answer before the agent does: it may be slow.
     await interaction.response.edit_message(content=f"{named} …", view=None)
     try:
         done = await session.set_option(option.option_id, value)
@@ -233,7 +233,7 @@ async def _set(interaction: Interaction, option: Option, choice: Choice) -> None
 
 
 def _remembered(interaction: Interaction, option: Option, choice: Choice) -> bool:
-    """Remember a choice for the thread's next session. False: it cannot be written down."""
+    """Remember a choice for the thread's next session; return False where the journal cannot be written."""
     name = MODE if option.category == "mode" else option.option_id
     try:
         interaction.client.journal.threads.choose(interaction.channel_id or 0, name, choice.value)

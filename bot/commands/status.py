@@ -1,4 +1,4 @@
-"""`/status`: what the agent of a thread is doing."""
+"""`/status`: what a thread's agent is doing."""
 
 import shlex
 from typing import Any
@@ -19,11 +19,11 @@ from .command_client import CommandClient, Interaction
 __all__ = ["status_command"]
 
 LONGEST = 100
-"""Characters shown of what an agent calls something."""
+"""Characters shown of an agent's own names."""
 
 
 def status_command() -> app_commands.Command[Any, Any, Any]:
-    """Make the command."""
+    """Create the command."""
     return app_commands.Command(name="status", description="What the agent of this thread is doing.", callback=_status)
 
 
@@ -71,7 +71,7 @@ def _state_line(client: CommandClient, conversation: Conversation | None) -> str
 
 
 def _terminal_line(client: CommandClient, thread_id: int, session_id: str) -> str:
-    """Return what continues a session in a terminal; empty where the agent's program cannot, or nobody knows how."""
+    """Return the shell line that continues a session; empty where the agent's preset has none."""
     agent = client.agents.of(thread_id)
     preset = PRESETS.get(agent.preset)
     line = preset.continuing(session_id) if preset is not None else ""
@@ -79,7 +79,7 @@ def _terminal_line(client: CommandClient, thread_id: int, session_id: str) -> st
 
 
 def _plain(text: str, most: int = LONGEST) -> str:
-    """Make a text fit between backticks."""
+    """Return a text that fits between backticks."""
     return text.replace("`", "")[:most]
 
 

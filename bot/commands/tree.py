@@ -37,14 +37,14 @@ the agent; what you write while it works waits its turn. It asks with buttons be
 
 
 class CommandTree(app_commands.CommandTree[CommandClient]):
-    """The commands of the bot."""
+    """The bot's commands."""
 
     def __init__(self, client: CommandClient, *, dm: bool) -> None:
-        """Define them; `sync` tells Discord. `dm` is whether they can be used in direct messages."""
+        """Define the commands; `sync_changes` registers them. `dm` allows them in direct messages."""
         super().__init__(
             client,
             allowed_contexts=app_commands.AppCommandContext(guild=True, dm_channel=dm),
-            # Not for an account that takes the commands along to servers which have not let the bot in.
+            # A user install would bring the commands to servers without the bot.
             allowed_installs=app_commands.AppInstallationType(guild=True, user=False),
         )
         for callback, description in (
@@ -60,7 +60,7 @@ class CommandTree(app_commands.CommandTree[CommandClient]):
             self.add_command(command)
 
     async def sync_changes(self, journal: Journal) -> None:
-        """Tell Discord the commands, unless it was told the same ones last."""
+        """Register the commands with Discord if they have changed since the last time."""
         known = [command.to_dict(self) for command in self._get_all_commands(guild=None)]
         told = sha256(json.dumps([self.client.application_id, discord.http.Route.BASE, known], sort_keys=True).encode())
         if journal.facts.value("commands") != told.hexdigest():
@@ -68,27 +68,27 @@ class CommandTree(app_commands.CommandTree[CommandClient]):
             journal.facts.note("commands", told.hexdigest())
 
     async def interaction_check(self, interaction: Interaction, /) -> bool:
-        """Ask the gate before any command, context menu or autocompletion; many need more, and ask again."""
+        """Ask the gate before any command, menu or autocompletion; many need another right and ask again."""
         try:
             return await self.client.admission.admit(interaction, Right.LOOK, asker_id=None)
         except Exception as error:
-            # As when Discord does not take the refusal any more. The library passes nothing else to `on_error`.
+            # For example, Discord takes no answer any more. `on_error` gets only this error type.
             raise app_commands.AppCommandError("the gate could not be asked") from error
 
     async def on_error(self, interaction: Interaction, error: app_commands.AppCommandError, /) -> None:
-        """Say that a command failed, and log why."""
+        """Report a failed command to its user, and log why."""
         unwritable = isinstance(error, app_commands.CommandInvokeError) and isinstance(
             error.original, JournalUnwritable
         )
-        if not unwritable:  # The journal has logged that itself.
+        if not unwritable:  # The journal has logged it.
             log.error("a command failed", command=getattr(interaction.command, "name", None), exc_info=error)
         told = words.NOT_DONE if unwritable else "That failed, and the reason is in the log."
         try:
-            if interaction.response.is_done():  # Discord shows "thinking" for a quarter of an hour otherwise.
+            if interaction.response.is_done():  # Else Discord shows "thinking" for 15 minutes.
                 await interaction.followup.send(told, ephemeral=True)
             else:
                 await interaction.response.send_message(told, ephemeral=True)
-        except Exception as lost:  # noqa: BLE001 - what failed may be the way to Discord, as when the bot stops
+        except Exception as lost:  # noqa: BLE001 - the connection itself may have failed, as at a stop
             log.warning("nobody could be told that a command failed", reason=str(lost))
 
 

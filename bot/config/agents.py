@@ -17,7 +17,7 @@ __all__ = ["AgentConfig", "AgentsConfig"]
 
 
 class AgentConfig(ConfigTable):
-    """`[agents.NAME]`. What is not given comes from the preset, if one is named."""
+    """`[agents.NAME]`. Missing keys come from the preset, if one is named."""
 
     preset: PresetName = ""
     command: Name
@@ -37,12 +37,12 @@ class AgentConfig(ConfigTable):
     @model_validator(mode="before")
     @classmethod
     def _filled_from_preset(cls, given: Any) -> Any:
-        """Fill what is not given. Variables are filled one by one: a key of one's own must not undo the others."""
+        """Fill missing keys. Variables are filled one by one, so that one key of `env` keeps the preset's others."""
         if not isinstance(given, dict) or not isinstance(name := given.get("preset"), str) or not name:
             return given
         preset = PRESETS.get(name)
         if preset is None:
-            return {"command": name, **given}  # The unknown name is the mistake; a missing command would be another.
+            return {"command": name, **given}  # Report the unknown name alone, not a missing command too.
         env = given.get("env", {})
         return {
             "command": preset.command,
@@ -55,15 +55,15 @@ class AgentConfig(ConfigTable):
 
     @property
     def known(self) -> Preset | None:
-        """What is known of this agent beyond its settings."""
+        """The preset of this agent, if any."""
         return PRESETS.get(self.preset)
 
     def environment(self) -> dict[str, str]:
-        """Return the whole environment that the agent gets from us, but for its marker."""
+        """Return the whole environment that the agent gets, except its marker."""
         return environment(os.environ, inherit=self.inherit_env, env=self.env)
 
     def launch(self) -> Launch:
-        """Say how the agent is started: inside the program that wraps it, if there is one."""
+        """Return how to start the agent: inside the program that wraps it, if there is one."""
         wrap = [part.replace("{cwd}", str(self.cwd)) for part in self.wrap]
         line = (*wrap, self.command, *self.args)
         return Launch(line[0], line[1:], self.cwd, self.environment())
@@ -76,13 +76,13 @@ class AgentConfig(ConfigTable):
 
     @property
     def search_path(self) -> str:
-        """Where the agent's commands are looked up."""
+        """The PATH on which the agent's commands are found."""
         return self.environment().get("PATH", os.defpath)
 
     def offer(self, marker: str, *, terminal_login: bool = False) -> Client:
-        """Say what the agent of that marker may ask of us, and what its sessions are given.
+        """Return what the agent of that marker may ask of us, and what its sessions get.
 
-        `terminal_login`: whether a person is there who can log in to it in a terminal.
+        `terminal_login`: whether a person can log in to it in a terminal.
         """
         env = self.environment()
         return Client(
@@ -95,7 +95,7 @@ class AgentConfig(ConfigTable):
 
 
 class AgentsConfig(ConfigTable):
-    """`[agents]`: the one that is used where nothing else is said, and others by their names."""
+    """`[agents]`: the default agent, and others by name."""
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, AgentConfig]

@@ -21,18 +21,18 @@ Problem = tuple[tuple[str, ...], str]
 """The parts of a dotted key, and what is wrong there."""
 
 Variable = tuple[tuple[str, ...], str]
-"""A value that stood for a `${NAME}`, with the parts of the dotted key it was for."""
+"""The parts of a dotted key, and the value that replaced a `${NAME}` there."""
 
 M = TypeVar("M", bound=BaseModel)
 
 
 class ConfigError(Exception):
-    """The configuration cannot be used. The text has a line for each thing that is wrong."""
+    """The configuration cannot be used. The text has a line for each problem."""
 
 
 @dataclass(frozen=True)
 class Document(Generic[M]):
-    """What a file says, and its text, by which lines are found. Two that say the same are equal."""
+    """A file's content, and its text, in which keys are located. Documents with equal content are equal."""
 
     path: Path
     text: str = field(compare=False)
@@ -40,12 +40,12 @@ class Document(Generic[M]):
     variables: tuple[Variable, ...] = ()
 
     def located(self, keys: tuple[str, ...], words: str) -> str:
-        """Say what is wrong with a key, in a line with the file, the line and the dotted key."""
+        """Return a problem as a line with the file, the line number and the dotted key."""
         return _located(self.path, self.text, keys, words)
 
 
 def read(path: Path, environ: Mapping[str, str], model: type[M]) -> Document[M]:
-    """Read the file as `model` describes it, `${NAME}` replaced from `environ`. Raises `ConfigError`."""
+    """Read the file as `model` describes it, with `${NAME}` replaced from `environ`. Raises `ConfigError`."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -70,7 +70,7 @@ def _raise(path: Path, text: str, problems: Sequence[Problem]) -> None:
 
 
 class _Variables:
-    """Puts variables into text values. Values, never syntax: a quote in one is harmless."""
+    """Replaces variables in text values, after parsing: a quote in a value is harmless."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
@@ -78,7 +78,7 @@ class _Variables:
         self.found: list[Variable] = []
 
     def expand(self, value: Any, keys: tuple[str, ...] = ()) -> Any:
-        """Replace `${NAME}` wherever it is; `$${` is a literal `${`."""
+        """Replace `${NAME}` in every text; `$${` is a literal `${`."""
         if isinstance(value, dict):
             return {key: self.expand(each, (*keys, key)) for key, each in value.items()}
         if isinstance(value, list):
@@ -97,7 +97,7 @@ class _Variables:
 
 
 def _words(error: Any) -> str:
-    """Say a pydantic error in the words of this file's reader."""
+    """Return a pydantic error in the words of the file's reader."""
     match error["type"]:
         case "extra_forbidden":
             return "unknown key"
@@ -124,7 +124,7 @@ def _located(path: Path, text: str, keys: tuple[str, ...], message: str) -> str:
 
 
 def _bare(key: str) -> str:
-    """Write a part of a dotted key; only what is no bare key in TOML needs quotes."""
+    """Return a part of a dotted key, quoted unless it is a bare key in TOML."""
     return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key)
 
 
@@ -133,7 +133,7 @@ def _one_line(text: str) -> str:
 
 
 def _line_of(text: str, keys: tuple[str, ...]) -> int | None:
-    """Return the line of the assignment, or table header, that comes closest to the dotted key; None if none does."""
+    """Return the line of the assignment or table header that is closest to the dotted key; None if there is none."""
     best, best_line = 0, None
     table: tuple[str, ...] = ()
     listed: dict[tuple[str, ...], int] = {}
@@ -151,7 +151,7 @@ def _line_of(text: str, keys: tuple[str, ...]) -> int | None:
 
 
 def _numbered(keys: tuple[str, ...], listed: dict[tuple[str, ...], int], *, begins: bool) -> tuple[str, ...]:
-    """Put the number of the element behind each key of a list of tables; `begins`: `[[keys]]` begins another."""
+    """Insert the element's index behind each key of a list of tables; `begins`: `[[keys]]` starts another element."""
     numbered: tuple[str, ...] = ()
     for count, key in enumerate(keys, start=1):
         numbered += (key,)

@@ -1,7 +1,7 @@
-"""The file of variables beside a configuration: `threadline.env` for `threadline.toml`.
+"""The file of variables next to a configuration: `threadline.env` for `threadline.toml`.
 
-It holds what is secret, so that the configuration need not: a line for each variable, `NAME=VALUE`, as systemd and
-Docker read such files. What the environment has already wins over it.
+It holds the secrets, so that the configuration need not: a line `NAME=VALUE` for each variable, in the format of
+systemd and Docker. Variables of the environment take precedence.
 """
 
 import os
@@ -17,7 +17,7 @@ _LINE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
 
 
 def variables_path(configuration: Path) -> Path:
-    """Return where the variables of a configuration are, if there are any."""
+    """Return the path of a configuration's file of variables."""
     return configuration.parent / f"{configuration.stem}.env"
 
 
@@ -30,7 +30,7 @@ def load_variables(configuration: Path) -> dict[str, str]:
 
 
 def read_variables(path: Path) -> dict[str, str]:
-    """Read the file; no file, no variables. Raises `ConfigError`, also where others may read what is secret."""
+    """Read the file; a missing file has no variables. Raises `ConfigError`, also where other accounts may read it."""
     try:
         with path.open(encoding="utf-8") as file:
             others = os.fstat(file.fileno()).st_mode & 0o077
@@ -57,7 +57,7 @@ def _unquoted(value: str) -> str:
 
 
 def write_variables(path: Path, lines: Iterable[str]) -> None:
-    """Write a file that only its owner can read. It is there with all of it, or as it was before. Raises OSError."""
+    """Write a file that only its owner can read, atomically. Raises OSError."""
     draft = path.with_name(f"{path.name}.new")
     draft.unlink(missing_ok=True)
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -10,12 +10,12 @@ __all__ = ["readable_by_others", "writable_by_others"]
 
 
 def readable_by_others(path: Path) -> bool:
-    """Whether an account other than its owner's, root aside, can read a file. Raises OSError."""
+    """Return whether an account other than its owner's, root aside, can read a file. Raises OSError."""
     return _open_to_others(path, stat.S_IRGRP, stat.S_IROTH)
 
 
 def writable_by_others(path: Path) -> bool:
-    """Whether an account other than its owner's, root aside, can write a file. Raises OSError."""
+    """Return whether an account other than its owner's, root aside, can write a file. Raises OSError."""
     return _open_to_others(path, stat.S_IWGRP, stat.S_IWOTH)
 
 
@@ -30,7 +30,7 @@ def _open_to_others(path: Path, group_bit: int, other_bit: int) -> bool:
 
 
 def _is_private(status: os.stat_result) -> bool:
-    """Whether the file's group is the one that many systems make for each account, and its owner is alone in it."""
+    """Return whether the file's group is its owner's private group, with no other member."""
     try:
         owner, group = pwd.getpwuid(status.st_uid), grp.getgrgid(status.st_gid)
     except KeyError:

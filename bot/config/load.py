@@ -17,7 +17,7 @@ __all__ = ["load", "read_config"]
 
 
 def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
-    """Read the file, and see that what it needs is there. Raises `ConfigError`."""
+    """Read the file, and check it against this machine. Raises `ConfigError`."""
     config = read_config(path, environ)
     if problems := unmet_requirements(config):
         raise ConfigError("\n".join(line for _, line in problems))
@@ -25,7 +25,7 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
 
 
 def read_config(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
-    """Read the file, whether or not what it needs is there. Raises `ConfigError`."""
+    """Read the file without checking it against this machine. Raises `ConfigError`."""
     document = read(path, environ, Config)
     _refuse_exposed(document)
     config = _resolved(document.content, path.resolve().parent)
@@ -34,7 +34,7 @@ def read_config(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
 
 
 def _refuse_exposed(document: Document[Config]) -> None:
-    """Raise `ConfigError` where other accounts may change the file, which names programs to run, or read a secret."""
+    """Raise `ConfigError` where other accounts may change the file, which names programs, or read the token in it."""
     path = document.path
     if writable_by_others(path):
         raise ConfigError(f"{path}: others may write it, and it names programs to run: chmod go-w {path}")
@@ -43,7 +43,7 @@ def _refuse_exposed(document: Document[Config]) -> None:
 
 
 def _resolved(config: Config, base: Path) -> Config:
-    """Make paths absolute; relative ones are meant from `base`, the directory of the configuration file."""
+    """Make paths absolute; relative ones start at `base`, the directory of the configuration file."""
     agents = {name: _placed(agent, base) for name, agent in config.agents.by_name.items()}
     channels = {
         channel_id: channel.model_copy(update={"cwd": channel.cwd and str(base / expand_home(Path(channel.cwd)))})

@@ -18,7 +18,7 @@ _ADDRESS = ("url", "headers")
 
 
 class ServerConfig(BaseModel):
-    """One of `mcp_servers`. It has a `command` or a `url`; `type` is told from that where it is not given."""
+    """One of `mcp_servers`, with a `command` or a `url`, which also determines a missing `type`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -46,16 +46,16 @@ class ServerConfig(BaseModel):
         return self
 
     def program(self, cwd: Path, path: str) -> str | None:
-        """Return where the command is, absolute, as the protocol wants it; None where it is nowhere.
+        """Return the absolute path of the command, as the protocol requires; None where there is no such program.
 
-        As an agent's own command it is looked up on `path`, or with a `/` in it seen from `cwd`.
+        It is found on `path`, or relative to `cwd` if it contains a `/`, like an agent's own command.
         """
         command = str(cwd / self.command) if os.sep in self.command else self.command
         found = shutil.which(command, path=path)
         return None if found is None else str(cwd / found)
 
     def entry(self, cwd: Path, path: str) -> McpServer:
-        """Return the server as sessions are given it."""
+        """Return the server in the form that sessions get."""
         headers = [HttpHeader(name=name, value=value) for name, value in self.headers.items()]
         match self.type:
             case "http":

@@ -1,7 +1,7 @@
 """The known agents, as one table: how each is started, made to ask, logged in to, installed and continued.
 
-The table is all there is: no other code knows an agent's name. A line in it is a fact with a source: `measured` in
-that version, or the agent's own documentation. An agent that is not in the table works all the same, by its command.
+No other code knows an agent's name. Each fact has a source: `measured` in that version, or the agent's own
+documentation. An agent that is not in the table works too, by its command.
 """
 
 import shlex
@@ -14,10 +14,10 @@ __all__ = ["PRESETS", "Preset"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preset:
-    """One agent. What `[agents.NAME]` gives is never replaced by any of this."""
+    """One agent. Keys in `[agents.NAME]` take precedence over all of this."""
 
     title: str
-    """What its makers call it."""
+    """Its makers' name for it."""
 
     command: str
     args: tuple[str, ...] = ()
@@ -26,34 +26,34 @@ class Preset:
     """The id of the mode in which it asks before it acts. Empty: the first of `default` and `ask` that it lists."""
 
     env: Mapping[str, str] = field(default_factory=dict)
-    """Variables that make it ask, where its mode does not do that or not from the first moment."""
+    """Variables that make it ask, where its mode does not, or not from the start."""
 
     inherit_env: tuple[str, ...] = ()
-    """Names of variables that it is given where they are set: keys, and where it keeps its files."""
+    """Names of variables that it inherits where they are set: keys, and where it keeps its files."""
 
     any_of: tuple[str, ...] = ()
-    """Names of which one at least must be set, unless somebody has logged in."""
+    """Names of variables, one of which at least must be set unless a person has logged in."""
 
     login: tuple[str, ...] = ()
-    """Its own command for logging in, to be run in a terminal. Empty: it takes keys from variables or files only."""
+    """Its own login command, for a terminal. Empty: it takes keys from variables or files only."""
 
     own_client: tuple[str, ...] = ()
-    """What of `client` it is better not given: it does that itself too, whatever the answer to our question was."""
+    """Parts of `client` that it should not get: it performs them itself too, even after a refusal."""
 
     resume: str = ""
-    """How its terminal program takes up a session; `{session_id}` stands for the id. Empty: it cannot."""
+    """The command that continues a session in a terminal; `{session_id}` stands for the id. Empty: there is none."""
 
     install: str
     """Where to get it, in words."""
 
     quirks: tuple[str, ...] = ()
-    """What differs from what one would expect, a sentence each."""
+    """Surprising behaviour, a sentence each."""
 
     source: str
-    """Where these facts are from."""
+    """The source of these facts."""
 
     def continuing(self, session_id: str) -> str:
-        """Return the shell line that takes up a session in a terminal, to be run in its directory; empty if none."""
+        """Return the shell line that continues a session in a terminal, in its directory; empty if there is none."""
         return self.resume.format(session_id=shlex.quote(session_id))
 
 
@@ -216,4 +216,4 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
         ),
     }
 )
-"""By the name that `preset` takes."""
+"""By the value of `preset`."""

@@ -18,21 +18,21 @@ RELOADABLE = {
         {"mention", "mention_roles", "bots", "trusted_bots", "bot_turns", "auto_archive_minutes"},
     ),
 }
-"""Keys of tables that are looked up whenever they are needed. `[channels.ID]` is so as a whole."""
+"""Keys, by table, that are read at each use. `[channels.ID]` is reloadable as a whole."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reloaded:
-    """What has come of it: the configuration to go on with, which keys were taken over, and which were not."""
+    """The result of a reload: the configuration from now on, the applied keys, and the keys that wait for a restart."""
 
     config: Config
     applied: tuple[str, ...] = ()
     waiting: tuple[str, ...] = ()
     mistake: str = ""
-    """Why the file cannot be used, with a line for each thing that is wrong. Then nothing has changed."""
+    """Why the file cannot be used, a line for each problem; the configuration is then unchanged."""
 
     def __str__(self) -> str:
-        """Say it to whoever wanted it."""
+        """Return the answer for the person who asked."""
         if self.mistake:
             return f"Nothing has changed, for the configuration is wrong:\n{self.mistake}"
         lines = [f"Taken over: {', '.join(self.applied)}."] if self.applied else []
@@ -50,7 +50,7 @@ def reload(running: Config) -> Reloaded:
 
 
 def apply_reloadable(running: Config, new: Config) -> Reloaded:
-    """Put what may change of a new configuration into the running one."""
+    """Return the running configuration with the reloadable keys of a new one."""
     update: dict[str, Any] = {"channels": dict(_channels(running, new))}
     for table, keys in RELOADABLE.items():
         fresh = {key: getattr(getattr(new, table), key) for key in keys}
@@ -60,7 +60,7 @@ def apply_reloadable(running: Config, new: Config) -> Reloaded:
 
 
 def _channels(running: Config, new: Config) -> Iterator[tuple[int, ChannelConfig]]:
-    """Take the new tables of channels, but for those that name an agent which only a restart brings."""
+    """Return the channel tables: the new ones, except those that name an agent only a restart brings."""
     for channel_id in running.channels.keys() | new.channels.keys():
         channel = new.channels.get(channel_id)
         if channel is not None and not {channel.agent, *channel.agents} <= running.agents.by_name.keys():
@@ -70,7 +70,7 @@ def _channels(running: Config, new: Config) -> Iterator[tuple[int, ChannelConfig
 
 
 def _differences(one: Config, other: Config) -> Iterator[str]:
-    """Name the dotted keys in which two configurations differ, in the order of the code."""
+    """Return the dotted keys in which two configurations differ, in the order of the code."""
     for table in Config.model_fields:
         yield from _differing(table, getattr(one, table), getattr(other, table))
 

@@ -19,17 +19,17 @@ __all__ = ["READABLE", "unmet_requirements", "warnings"]
 READABLE = "others may read what stands here; use a variable, or close the file"
 
 LONGEST_WAY = 1000
-"""Entries that are followed to a file; links that lead in a circle lead nowhere."""
+"""Path entries that are followed to a file; circular links lead nowhere."""
 
 
 def unmet_requirements(config: Config) -> list[Problem]:
-    """Return what does not hold on this machine: the parts of the key, and a line that names the file too."""
+    """Return the problems on this machine: the parts of the key, and a line that names the file too."""
     document = config.document
     return [(keys, document.located(keys, words)) for keys, words in _unmet(config)] if document else []
 
 
 def warnings(config: Config) -> list[str]:
-    """Return what is allowed, but hardly meant."""
+    """Return settings that are allowed, but hardly intended."""
     access, threads = config.access, config.threads
     empty = [name for name in ("users", "admins") if getattr(access, name) == People()]
     found = [f"access.{name} is empty: nobody is allowed" for name in empty]
@@ -61,7 +61,7 @@ def _unmet(config: Config) -> Iterator[Problem]:
 
 
 def _exposed(config: Config) -> Iterator[Problem]:
-    """Look for the bot's own files where an agent works: it would read secrets there, or give itself rights."""
+    """Find the bot's own files in agents' directories: an agent would read secrets there, or grant itself rights."""
     for keys, directory in _directories(config):
         within = Path(os.path.realpath(directory))
         inside = (file for file in config.own_files if any(within in each.parents for each in _way_to(file)))
@@ -70,7 +70,7 @@ def _exposed(config: Config) -> Iterator[Problem]:
 
 
 def _way_to(file: Path) -> Iterator[Path]:
-    """List every entry that leads to a file, the file itself last: who may replace a link decides where it leads."""
+    """Return every entry that leads to a file, the file last: a link's owner decides where it leads."""
     left, here = [*file.absolute().parts], Path()
     for _ in range(LONGEST_WAY):
         if not left:
@@ -79,13 +79,13 @@ def _way_to(file: Path) -> Iterator[Path]:
         entry = here.parent if part == ".." else here / part
         yield entry
         try:
-            left = [*entry.readlink().parts, *left]  # An absolute one begins anew: its first part is the root.
-        except OSError:  # No link, nothing, or nothing that this account may look at.
+            left = [*entry.readlink().parts, *left]  # An absolute target starts at its first part, the root.
+        except OSError:  # No link, missing, or inaccessible.
             here = entry
 
 
 def _directories(config: Config) -> Iterator[tuple[tuple[str, ...], Path]]:
-    """Name the directories in which agents work, each with its key."""
+    """Return the directories in which agents work, each with its key."""
     for name, agent in config.agents.by_name.items():
         yield ("agents", name, "cwd"), agent.cwd
         for directory in agent.additional_directories:
@@ -96,7 +96,7 @@ def _directories(config: Config) -> Iterator[tuple[tuple[str, ...], Path]]:
 
 
 def _missing(name: str, agent: AgentConfig) -> Iterator[Problem]:
-    """Look at what the agent needs on this machine."""
+    """Find what the agent lacks on this machine."""
     if unusable := _unusable(agent.cwd):
         yield ("agents", name, "cwd"), unusable
         return
@@ -117,15 +117,15 @@ def _missing(name: str, agent: AgentConfig) -> Iterator[Problem]:
 
 
 def _unusable(directory: Path) -> str:
-    """Say why nobody can work in a directory; empty where that can be."""
+    """Say why a directory is unusable; empty where it is fine."""
     try:
         return "" if is_directory(directory) else f"the directory {directory} does not exist"
-    except OSError as error:  # One above it may not be entered: another account's home, mostly.
+    except OSError as error:  # A parent may not be entered, such as another account's home.
         return f"the directory {directory} cannot be entered: {error.strerror}"
 
 
 def _wrong(table: tuple[str, ...], channel: ChannelConfig, agents: Mapping[str, AgentConfig]) -> Iterator[Problem]:
-    """Look at what a channel's table names."""
+    """Find what is wrong in a channel's table."""
     if channel.cwd and (unusable := _unusable(Path(channel.cwd))):
         yield (*table, "cwd"), unusable
     for key, names in (("agent", (channel.agent,)), ("agents", channel.agents)):

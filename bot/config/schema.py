@@ -55,7 +55,7 @@ class AccessConfig(ConfigTable):
 
 
 class ChannelConfig(ConfigTable):
-    """`[channels.ID]`: what is different in one channel and its threads."""
+    """`[channels.ID]`: the exceptions for one channel and its threads."""
 
     agent: str = "default"
     agents: tuple[str, ...] = ()
@@ -106,14 +106,14 @@ class JournalConfig(ConfigTable):
 
     @property
     def file(self) -> Path:
-        """Where the journal is."""
+        """The path of the journal."""
         if self.path:
             return expand_home(Path(self.path))
         return state_directory() / "threadline.db"
 
     @property
     def attachments(self) -> Path:
-        """Where people's files are kept, beside it."""
+        """The directory of people's files, next to the journal."""
         return self.file.with_suffix(".attachments").absolute()
 
 
@@ -124,7 +124,7 @@ class AuditConfig(ConfigTable):
 
     @property
     def file(self) -> Path | None:
-        """Where the audit log is, if one is wanted."""
+        """The path of the audit log, if there is one."""
         return expand_home(Path(self.path)) if self.path else None
 
 
@@ -135,7 +135,7 @@ class MetricsConfig(ConfigTable):
 
     @property
     def address(self) -> tuple[str, int] | None:
-        """Host and port, where something is to be served."""
+        """Host and port, if metrics are served."""
         host, _, port = self.listen.rpartition(":")
         return (host.strip("[]"), int(port)) if self.listen else None
 
@@ -158,7 +158,7 @@ class Config(ConfigTable):
 
     @property
     def rules(self) -> Rules:
-        """What the gate goes by."""
+        """The access rules for the gate."""
         access, threads = self.access, self.threads
         return Rules(
             guilds=access.guilds,
@@ -179,25 +179,25 @@ class Config(ConfigTable):
     _file: Path = PrivateAttr(default_factory=Path)
 
     _given: Path = PrivateAttr(default_factory=Path)
-    """The file as it was named: it may be a link."""
+    """The file as it was named, which may be a link."""
 
     def was_read_from(self, document: "Document[Config]") -> None:
-        """Keep the file that it was read from."""
+        """Remember the source file."""
         self._document, self._given, self._file = document, document.path.absolute(), document.path.resolve()
 
     @property
     def document(self) -> "Document[Config] | None":
-        """The file with its text, if it was read from one."""
+        """The file with its text, if the configuration came from one."""
         return self._document
 
     @property
     def log_file(self) -> Path:
-        """Where the last log lines are kept, beside the journal."""
+        """The file of the last log lines, next to the journal."""
         return self.journal.file.with_suffix(".log")
 
     @property
     def file(self) -> Path:
-        """Where it was read from, links followed."""
+        """The source file, with links resolved."""
         return self._file
 
     @property

@@ -1,4 +1,4 @@
-"""Collects the secret values of a configuration: they appear in no log, no error and no thread."""
+"""Collects the secret values of a configuration, which must not appear in a log, an error or a thread."""
 
 import os
 import re
@@ -10,7 +10,7 @@ from .schema import Config
 __all__ = ["SECRET_NAME", "TOKEN", "literal_secrets", "secrets_of"]
 
 SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASS|CREDENTIAL|AUTH|COOKIE|PRIVATE|SIGNATURE|\bSIG\b", re.IGNORECASE)
-"""Names of what is secret: of variables, and of headers."""
+"""Matches the names of secret variables and headers."""
 
 TOKEN = ("discord", "token")
 """The key of the bot's token."""
@@ -18,14 +18,14 @@ TOKEN = ("discord", "token")
 _TABLES = {"env", "headers"}
 
 _AUTHORIZATION = re.compile(r"(?:Bearer|Basic|Token)\s+(\S+)", re.IGNORECASE)
-"""A header's value; who repeats the secret may leave out the word before it (RFC 9110, Authorization)."""
+"""A header's value; an echo of the secret may omit the scheme before it (RFC 9110, Authorization)."""
 
 
 def secrets_of(config: Config, environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
-    """Return what must appear in no log and no message: the token, and the secrets of agents and their servers.
+    """Return the values that must appear in no log and no message: the token, and secrets of agents and MCP servers.
 
-    Those are what came from a variable into a table `env` or `headers`; what stands there under a telling name; and
-    what is inherited under such a name. Paths are none: an answer without them would be of no use.
+    These are the values of variables in tables `env` and `headers`, values there under a secret's name, and inherited
+    variables with a secret's name. Paths are excluded: answers without them would be useless.
     """
     variables = config.document.variables if config.document else ()
     given = [value for keys, value in variables if not _TABLES.isdisjoint(keys)]
@@ -38,7 +38,7 @@ def secrets_of(config: Config, environ: Mapping[str, str] = os.environ) -> tuple
 
 
 def literal_secrets(config: Config, variables: tuple[Variable, ...]) -> Iterator[tuple[str, ...]]:
-    """Name the keys of the secrets that stand in the file itself: no variable is in their values."""
+    """Return the keys of secrets that the file itself contains, without a variable in their values."""
     replaced = {keys for keys, _ in variables}
     yield from (keys for keys in _secret_keys(config) if keys not in replaced)
 
@@ -54,7 +54,7 @@ def _secret_keys(config: Config) -> Iterator[tuple[str, ...]]:
 
 
 def _is_path(value: str) -> bool:
-    """Whether it leads somewhere. A slash in front is not enough: keys in base64 may begin with one."""
+    """Return whether it is a path. A leading slash is not enough: base64 keys may begin with one."""
     if value.startswith("/"):
         return os.path.lexists(f"/{value.split('/')[1]}")
     return value.startswith(("~/", "./", "../"))

@@ -7,7 +7,7 @@ __all__ = ["toml_array", "toml_string", "toml_value"]
 
 
 def toml_string(value: object) -> str:
-    """Return a text as a TOML string, whatever is in it."""
+    """Return any text as a TOML string."""
     plain = str(value).replace("\\", "\\\\").replace('"', '\\"')
     return '"' + "".join(letter if letter.isprintable() else f"\\U{ord(letter):08x}" for letter in plain) + '"'
 
@@ -18,7 +18,7 @@ def toml_array(values: Iterable[object]) -> str:
 
 
 def toml_value(value: Any) -> str:
-    """Return a value as TOML has it. Raises TypeError for what TOML has no value for."""
+    """Return a value as TOML. Raises TypeError for a value that TOML does not have."""
     match value:
         case bool():
             return str(value).lower()

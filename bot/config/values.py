@@ -1,4 +1,4 @@
-"""The types of configuration values, such as ids, people and sizes, with mistakes in plain words."""
+"""The types of configuration values, such as ids, people and sizes, with errors in plain words."""
 
 import os
 import re
@@ -32,13 +32,13 @@ __all__ = [
 
 
 class ConfigTable(BaseModel):
-    """A table of the configuration: every key known, every value checked, nothing changed later."""
+    """A table of the configuration: unknown keys are refused, values are checked, and the result is frozen."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
 
 def expand_home(path: Path) -> Path:
-    """Replace a leading `~`; the home of nobody stays as it is written, and is then not found."""
+    """Replace a leading `~`; an unknown user's home stays as written, and is then not found."""
     try:
         return path.expanduser()
     except RuntimeError:
@@ -46,7 +46,7 @@ def expand_home(path: Path) -> Path:
 
 
 def state_directory() -> Path:
-    """Return where this account's Threadline keeps what outlasts a run (XDG Base Directory, `XDG_STATE_HOME`)."""
+    """Return this account's directory for persistent state (XDG Base Directory, `XDG_STATE_HOME`)."""
     return expand_home(Path(os.environ.get("XDG_STATE_HOME") or "~/.local/state")) / "threadline"
 
 
@@ -109,7 +109,7 @@ def _address(text: str) -> str:
 
 
 def _endpoint(text: str) -> str:
-    """Refuse an address to which the token would travel unencrypted."""
+    """Refuse an address that would receive the token unencrypted."""
     if re.fullmatch(r"(https?://[^/\s]+)?", text) is None:
         raise ValueError('must be an address like "http://127.0.0.1:8377"')
     host = urlsplit(text).hostname or ""
@@ -131,7 +131,7 @@ def _channels(value: object) -> object:
 
 
 def _bytes(value: object) -> object:
-    """Read a size: a number of bytes, or one with KiB, MiB or GiB behind it."""
+    """Parse a size: a number of bytes, or one followed by KiB, MiB or GiB."""
     match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([KMG]iB)?", str(value))
     if isinstance(value, bool) or match is None:
         raise ValueError('is not a size like "4GiB"; 0 is no bound')
@@ -147,7 +147,7 @@ Channels = Annotated[frozenset[Snowflake] | None, BeforeValidator(_channels)]
 Name = Annotated[str, Field(min_length=1)]
 PresetName = Annotated[str, AfterValidator(_preset)]
 Permission = Literal["ask", "allow_reads", "allow_all", "deny"]
-"""What an agent may do unasked; see `bot.questions.auto_approval`."""
+"""What an agent may do without asking; see `bot.questions.auto_approval`."""
 
 Token = Annotated[SecretStr, AfterValidator(_given)]
 Address = Annotated[str, AfterValidator(_address)]

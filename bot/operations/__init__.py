@@ -1,1 +1,1 @@
-"""Operations: logs, health, metrics, locks, systemd, and the watchdog."""
+"""Operations: logs, health, metrics, locks, systemd and the watchdog."""

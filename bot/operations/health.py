@@ -1,4 +1,4 @@
-"""Checks the bot's health: the event loop runs, the gateway is connected, the journal is writable."""
+"""Monitors the bot's health: whether the event loop runs, the gateway is connected, and the journal is writable."""
 
 import asyncio
 import time
@@ -7,13 +7,13 @@ from collections.abc import Callable
 __all__ = ["Health"]
 
 BEAT_SECONDS = 1.0
-"""How often the loop says that it goes round."""
+"""Seconds between two beats of the event loop."""
 
 STUCK_SECONDS = 10.0
-"""A loop that has not said so for this long is stuck: nothing in it may take more than milliseconds."""
+"""A loop without a beat for this long is stuck: every step in it takes milliseconds."""
 
 DOWN_SECONDS = 120.0
-"""How long the gateway may be gone; Discord's own restarts, and ours, take less."""
+"""How long the gateway may be gone; restarts, Discord's and ours, take less."""
 
 
 class Health:
@@ -26,9 +26,10 @@ class Health:
         trouble: Callable[[], str] = lambda: "",
         away: Callable[[], str] = lambda: "",
     ) -> None:
-        """`connected` says whether the gateway is there now; the time before it first is counts as gone.
+        """`connected` returns whether the gateway is connected; the time before the first connection counts as down.
 
-        `trouble` says why the journal cannot be written, if so, and `away` why calls to Discord wait.
+        `trouble` returns why the journal cannot be written, and `away` why Discord takes no calls; empty where all is
+        well.
         """
         self._connected = connected
         self._trouble = trouble
@@ -57,18 +58,18 @@ class Health:
 
     @property
     def connected(self) -> bool:
-        """Whether the gateway is there now."""
+        """Whether the gateway is connected."""
         return self._connected()
 
     @property
     def down_seconds(self) -> float:
-        """How long the gateway has been gone, to a second; 0 while it is there."""
+        """How long the gateway has been gone, to a second; 0 while it is connected."""
         if self._connected() or self._down_since is None:
             return 0.0
         return asyncio.get_running_loop().time() - self._down_since
 
     def complaints(self) -> list[str]:
-        """Say what is wrong; nothing is where the bot is well."""
+        """Return what is wrong; empty where the bot is well."""
         found = []
         if self.down_seconds >= DOWN_SECONDS:
             found.append(f"not connected to Discord for {self.down_seconds:.0f} s")
@@ -78,6 +79,6 @@ class Health:
             found.append(f"the journal cannot be written: {trouble}")
         stuck = time.monotonic() - self._beat
         if stuck >= STUCK_SECONDS:
-            # Seen only just after the loop got loose: while it is stuck nobody can ask.
+            # Reported just after the loop runs again: a stuck loop answers no request.
             found.append(f"the event loop was stuck for {stuck:.0f} s")
         return found

@@ -1,6 +1,6 @@
 """The HTTP endpoint for monitoring: `/metrics`, `/health` and `/live`.
 
-Served by the bot's own event loop: an answer is itself a sign that the loop goes round.
+The bot's own event loop serves it, so an answer is itself a sign that the loop runs.
 """
 
 from aiohttp import web
@@ -11,14 +11,14 @@ from .metrics import Metrics
 __all__ = ["MonitoringEndpoint"]
 
 CLOSE_SECONDS = 1.0
-"""What a request in progress gets when the bot stops."""
+"""How long a request in progress may take when the bot stops."""
 
 
 class MonitoringEndpoint:
-    """The server. Nothing it answers is secret, and it takes no orders."""
+    """The server. Its answers hold no secret, and it takes no commands."""
 
     def __init__(self, host: str, port: int, *, metrics: Metrics, pulse: Health) -> None:
-        """Prepare the endpoint; port 0 is any free one."""
+        """Prepare the endpoint; port 0 is any free port."""
         self._host = host
         self._port = port
         self._metrics = metrics
@@ -41,7 +41,7 @@ class MonitoringEndpoint:
         return f"http://{host}:{self._runner.addresses[0][1]}"
 
     async def close(self) -> None:
-        """Close everything."""
+        """Close the server and its connections."""
         await self._runner.cleanup()
 
     async def _on_metrics(self, request: web.Request) -> web.Response:
@@ -59,5 +59,5 @@ class MonitoringEndpoint:
         return web.json_response(report, status=503 if complaints else 200)
 
     async def _on_live(self, _: web.Request) -> web.Response:
-        """Answer, which is all that a new process could do better: neither Discord nor a full disk comes back by it."""
+        """Answer 200 always: a restart would mend neither Discord nor a full disk."""
         return web.json_response({"status": "ok"})

@@ -1,6 +1,6 @@
 """Locks the journal and the Discord user: two bots with one token would both half work.
 
-Locks are `flock`s on files: the kernel lets go of them when the process ends, however it ends.
+Locks are `flock`s on files: the kernel releases them when the process ends, in whatever way.
 """
 
 import fcntl
@@ -16,16 +16,16 @@ from .start_failure import NeedsPerson, StartFailed
 __all__ = ["LockHeld", "journal_lock", "user_lock"]
 
 HOLDER_BYTES = 4096
-"""What is read of the words about whoever holds a lock."""
+"""Bytes that are read about the holder of a lock."""
 
 
 class LockHeld(StartFailed):
-    """Another process has the lock; the text says which."""
+    """Another process holds the lock; the text says which."""
 
 
 @contextmanager
 def journal_lock(journal: Path, configuration: Path) -> Iterator[None]:
-    """Hold the lock beside a journal; whoever wants it meanwhile is told of our `configuration`.
+    """Hold the lock file next to a journal; others who try learn of our `configuration`.
 
     Raises `LockHeld`, and `NeedsPerson` where the lock's file cannot be opened.
     """
@@ -64,9 +64,9 @@ def _lock(path: Path, what: str, configuration: Path) -> Iterator[None]:
 
 
 def _own_directory() -> Path:
-    """Return a directory that is this account's alone. Raises `NeedsPerson`.
+    """Return a directory that belongs to this account alone. Raises `NeedsPerson`.
 
-    It is in no place that accounts share: another one could make it first, and so keep the bot from starting.
+    It is outside the directories that accounts share: another account could create it first and block every start.
     """
     path = state_directory() / "locks"
     try:

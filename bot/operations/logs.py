@@ -18,10 +18,10 @@ __all__ = ["Form", "configure", "keep_log_file"]
 
 
 KEPT_BYTES = 1_048_576
-"""Bytes of the file in which the last lines are kept; there is one older file of this size beside it."""
+"""Bytes of the log file; one older file of this size is kept too."""
 
 Form = Literal["auto", "pretty", "json"]
-"""How lines look; `auto` is pretty on a terminal and JSON elsewhere."""
+"""The format of lines; `auto` is pretty on a terminal and JSON elsewhere."""
 
 _SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
@@ -32,7 +32,7 @@ _SHARED: list[Any] = [
 
 
 def configure(secrets: Iterable[str] = (), *, level: int = logging.INFO, form: Form = "auto") -> None:
-    """Send all logging, the libraries' too, through structlog to stderr."""
+    """Send all logging, including that of libraries, through structlog to stderr."""
     pretty = sys.stderr.isatty() if form == "auto" else form == "pretty"
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_formatter(secrets, pretty=pretty))
@@ -53,7 +53,7 @@ def configure(secrets: Iterable[str] = (), *, level: int = logging.INFO, form: F
 
 
 def keep_log_file(path: Path, secrets: Iterable[str] = ()) -> None:
-    """Keep the last lines in a file too, as JSON, for `threadline report`. Raises OSError."""
+    """Write the last lines to a file too, as JSON, for `threadline report`. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     handler = _Kept(path, maxBytes=KEPT_BYTES, backupCount=1, encoding="utf-8")
     handler.setFormatter(_formatter(secrets, pretty=False))
@@ -61,14 +61,14 @@ def keep_log_file(path: Path, secrets: Iterable[str] = ()) -> None:
 
 
 class _Kept(RotatingFileHandler):
-    """A file that is its owner's alone, and that does not matter enough to say so when it cannot be written."""
+    """A file with mode 0600. A failed write is ignored, since stderr has the line."""
 
     def _open(self) -> TextIOWrapper:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
         return os.fdopen(os.open(self.baseFilename, flags, 0o600), "a", encoding="utf-8")
 
     def handleError(self, _record: logging.LogRecord) -> None:  # noqa: N802 - the library's name
-        """Lose the line; stderr has it."""
+        """Ignore the error; stderr has the line."""
 
 
 def _formatter(secrets: Iterable[str], *, pretty: bool) -> structlog.stdlib.ProcessorFormatter:
@@ -81,7 +81,7 @@ def _formatter(secrets: Iterable[str], *, pretty: bool) -> structlog.stdlib.Proc
     def without_secrets(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
         return {key: _redacted(value, harmless) for key, value in event.items()}
 
-    # Exceptions become text before secrets are taken out, and without local variables, which may hold some.
+    # Exceptions become text first, without local variables: both may hold secrets.
     last: list[Any] = [
         structlog.stdlib.ProcessorFormatter.remove_processors_meta,
         structlog.processors.format_exc_info,

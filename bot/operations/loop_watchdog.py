@@ -1,9 +1,8 @@
-"""Ends the process when the event loop hangs, and logs where it stands.
+"""Ends the process when the event loop hangs, and logs where it hangs.
 
-A thread asks the loop for a sign of life once a round. It counts its own rounds, not seconds: while the machine sleeps
-or the process is stopped it makes none, so time that passes then is not held against the loop. A thread cannot run
-while C code keeps the interpreter to itself, a regular expression for example; a timer of the kernel that counts the
-processor time of this process ends it then.
+A thread asks the loop for a sign of life once a round. It counts its own rounds, not seconds: a sleeping machine or a
+stopped process makes none, so that time does not count against the loop. The thread cannot run while C code holds the
+interpreter, such as a regular expression. A kernel timer that counts the processor time of this process ends it then.
 """
 
 import asyncio
@@ -23,25 +22,25 @@ from .systemd import notify
 __all__ = ["LoopWatchdog"]
 
 ROUND_SECONDS = 1.0
-"""How often the loop is asked for a sign of life."""
+"""Seconds between two requests for a sign of life."""
 
 WARNING_ROUNDS = 10
-"""Rounds without a sign after which the log says where the loop stands: nothing in it may take as long as one."""
+"""Rounds without a sign before the log says where the loop hangs. One round is more than any step takes."""
 
 LAST_ROUNDS = 60
-"""Rounds without a sign after which the process ends: every thread waits for the one that holds the loop."""
+"""Rounds without a sign before the process ends: every thread waits for the one that holds the loop."""
 
 WRITE_SECONDS = 5.0
-"""Bound on writing the last words: what holds the loop may be the very log."""
+"""Bound on the last log line: the log itself may hold the loop."""
 
 JOIN_SECONDS = 1.0
-"""Bound on waiting for the thread, which has nothing left to do then."""
+"""Bound on the end of the thread, which has no work left then."""
 
 log = structlog.stdlib.get_logger("bot")
 
 
 class LoopWatchdog:
-    """Watches the running loop for as long as the context lasts, and tells systemd that it goes round."""
+    """Watches the running loop while its context lasts, and reports each sign of life to systemd."""
 
     def __init__(self, end: Callable[[int], object] = os._exit) -> None:
         """`end` is called with exit code 1 from the watching thread, and must not return to the loop."""
@@ -52,17 +51,17 @@ class LoopWatchdog:
         self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
 
     def __enter__(self) -> Self:
-        """Begin, in the thread of the loop."""
+        """Start, in the thread of the loop."""
         self._loop = asyncio.get_running_loop()
         self._loop_thread_id = threading.get_ident()
-        # Writes all stacks without the interpreter's help, then does what the signal does by itself: ends the process.
+        # Writes all stacks without the interpreter's help; `chain` then lets the signal end the process.
         faulthandler.register(signal.SIGPROF, chain=True)
         _set_processor_timer()
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End, before the loop closes."""
+        """Stop, before the loop closes."""
         self._ended.set()
         self._thread.join(JOIN_SECONDS)
         signal.setitimer(signal.ITIMER_PROF, 0)
@@ -79,7 +78,7 @@ class LoopWatchdog:
             self.make_round()
 
     def make_round(self) -> None:
-        """See whether the loop has answered, and ask again."""
+        """Check the loop's answer, and ask again."""
         if self._answered:
             self._answered, self._silent_rounds = False, 0
             self._loop.call_soon_threadsafe(self._answer)
@@ -96,19 +95,19 @@ class LoopWatchdog:
             self._end(1)
 
     def _write(self, line: Callable[[], object]) -> None:
-        """Write a line from another thread: writing may block for ever, and the end must come all the same."""
+        """Write a line in another thread: a blocked write must not delay the end."""
         writing = threading.Thread(target=line, name="watchdog-log", daemon=True)
         writing.start()
         writing.join(WRITE_SECONDS)
 
 
 def _set_processor_timer() -> None:
-    """Have the kernel send SIGPROF once the process has used this much processor time without another round."""
+    """Let the kernel send SIGPROF after this much processor time without another round."""
     signal.setitimer(signal.ITIMER_PROF, LAST_ROUNDS * ROUND_SECONDS)
 
 
 def _all_stacks() -> str:
-    """Return the stack of every thread, each below its name."""
+    """Return the stack of every thread, below its name."""
     names = {thread.ident: thread.name for thread in threading.enumerate()}
     frames = sys._current_frames().items()  # noqa: SLF001 - as above
     return "\n".join(

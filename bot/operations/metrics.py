@@ -1,7 +1,7 @@
 """Metrics for Prometheus.
 
-What happens is counted where it is known anyway: the journal tells each move of a message, the HTTP client each call.
-What is, is read from the pool when somebody asks.
+Events are counted at their source: the journal reports each move of a message, the HTTP client each call. The current
+state is read from the pool on request.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ from .health import Health
 __all__ = ["Metrics"]
 
 STOP_REASONS = frozenset({"end_turn", "max_tokens", "max_turn_requests", "refusal", "cancelled", "failed"})
-"""The protocol's, and ours for a turn that has none. An agent's own inventions must not each become a series."""
+"""The stop reasons of the protocol, and ours for a turn without one; an agent cannot add a series by inventing more."""
 
 _PREFIX = re.compile(r"/api/v[0-9]+/")
 _KINDS = (
@@ -41,14 +41,13 @@ _KINDS = (
     ("interaction", None, re.compile(r"(interactions|webhooks)/")),
     ("read", "GET", re.compile(r"")),
 )
-"""The kinds of calls: the first that fits counts. Fixed words, for ids must not become series."""
+"""The kinds of calls; the first match counts. The words are fixed, since ids must not become series."""
 
 
 class Metrics:
-    """All figures, in a registry of their own. The methods that count take microseconds and do not raise."""
+    """All metrics, in a registry of their own. The methods that count take microseconds and do not raise."""
 
     def __init__(self) -> None:
-        """Start all counts at zero."""
         self._pool: Pool | None = None
         self._registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
@@ -91,7 +90,7 @@ class Metrics:
 
     @contextmanager
     def agent_start(self) -> Iterator[None]:
-        """Count the start of an agent, by whether the block ends well."""
+        """Count the start of an agent, by whether the block succeeds."""
         try:
             yield
         except AcpError:
@@ -108,8 +107,8 @@ class Metrics:
         self._clients.inc()
 
     def count(self, trace: aiohttp.TraceConfig) -> aiohttp.TraceConfig:
-        """Count the calls of the HTTP session that gets this trace, each try of the library's for itself."""
-        # Before whatever else listens, for that may end a call by an exception.
+        """Count the calls of the HTTP session that gets this trace; each of the library's tries counts."""
+        # First, since another listener may end the call with an exception.
         trace.on_request_end.insert(0, self._on_answer)
         trace.on_request_exception.insert(0, self._on_exception)
         return trace
@@ -127,12 +126,12 @@ class Metrics:
     # ---- what is
 
     def watch(self, pool: Pool, cards: Cards, pulse: Health) -> None:
-        """Read these whenever the figures are asked for."""
+        """Read these whenever metrics are requested."""
         self._pool = pool
         self._registry.register(_Present(pool, cards, pulse))
 
     async def text(self, accept: str) -> tuple[bytes, str]:
-        """Return all figures, and the type of the text, in the newest form of those that `accept` names."""
+        """Return all metrics and their content type, in the newest format that `accept` allows."""
         pids = [agent.pid for agent in self._pool.agents] if self._pool is not None else []
         sizes = await asyncio.to_thread(resident, pids)
         self._agents_memory.set(sum(sizes.values()))
@@ -141,7 +140,7 @@ class Metrics:
 
 
 class _Present(Collector):
-    """What is now; read in one go, without an await."""
+    """The current state, read without an await."""
 
     def __init__(self, pool: Pool, cards: Cards, pulse: Health) -> None:
         self._pool = pool

@@ -1,4 +1,4 @@
-"""The bot's own process: its protection, its limits, its children's ends, and its garbage collection."""
+"""The bot's own process: its protection, its limits, its child processes, and its garbage collection."""
 
 import asyncio
 import ctypes
@@ -15,13 +15,13 @@ FULL = 2
 """The generation whose collection looks at all objects that are not spared."""
 
 THRESHOLDS = (700, 10, 4)
-"""As Python's own, but for the last: a full collection after some 30,000 new objects takes no more than 20 ms."""
+"""Python's own but for the last: a full collection after some 30,000 new objects takes 20 ms at most."""
 
 MOST_SPARED = 400_000
-"""Objects spared since all were last looked at: twice what a thousand conversations take, some 50 MB."""
+"""Objects spared since the last look at all: twice those of a thousand conversations, some 50 MB."""
 
 UNCOUNTED = 8
-"""Full collections for each count of what is spared, which takes as long as one of them."""
+"""Full collections between two counts of the spared objects; a count takes as long as a collection."""
 
 
 def protect_process() -> None:
@@ -33,7 +33,7 @@ def protect_process() -> None:
 
 
 def watch_children() -> None:
-    """On Python 3.11, watch child processes without a thread for each; later Pythons do so by themselves."""
+    """On Python 3.11, watch child processes without a thread for each; later versions do so by themselves."""
     if sys.version_info < (3, 12) and hasattr(os, "pidfd_open"):
         watcher = asyncio.PidfdChildWatcher()
         watcher.attach_loop(asyncio.get_running_loop())
@@ -41,10 +41,10 @@ def watch_children() -> None:
 
 
 def spare_collector() -> None:
-    """Keep what is there now, and whatever survives a full garbage collection, out of all later ones.
+    """Keep the present objects, and the survivors of each full collection, out of later collections.
 
-    Each holds the event loop for as long as it takes to look at every object: 100 ms with a thousand conversations.
-    What is spared goes all the same as soon as nothing refers to it; only a cycle stays, until all is looked at again.
+    A collection holds the event loop while it looks at every object: 100 ms with a thousand conversations. A spared
+    object is freed as soon as its last reference goes; only a cycle stays until the next look at all objects.
     """
     gc.set_threshold(*THRESHOLDS)
     gc.collect()
@@ -53,16 +53,15 @@ def spare_collector() -> None:
 
 
 class _Sparing:
-    """Spares what has survived a full collection, and has all looked at where that has become much more."""
+    """Spares the survivors of a full collection, and has all objects looked at when they have become many more."""
 
     def __init__(self) -> None:
-        """Count from what is spared now."""
         self._most = gc.get_freeze_count() + MOST_SPARED
         self._left = UNCOUNTED
         self._at_all = False
 
     def __call__(self, phase: str, info: dict[str, int]) -> None:
-        """Learn that a collection begins or ends (`gc.callbacks`)."""
+        """Handle the start or end of a collection (`gc.callbacks`)."""
         if phase != "stop" or info["generation"] != FULL:
             return
         gc.freeze()
@@ -72,5 +71,5 @@ class _Sparing:
         elif self._left <= 0:
             self._left = UNCOUNTED
             if gc.get_freeze_count() > self._most:
-                gc.unfreeze()  # The next full collection looks at all.
+                gc.unfreeze()  # The next full collection looks at all objects.
                 self._at_all = True

@@ -1,4 +1,4 @@
-"""The reasons why the bot cannot start: some go away by themselves, some need a person."""
+"""The reasons why the bot cannot start: temporary ones, and those that need a person."""
 
 from typing import ClassVar
 
@@ -6,12 +6,12 @@ __all__ = ["NeedsPerson", "StartFailed"]
 
 
 class StartFailed(Exception):
-    """The bot cannot run now; the text says why. Another start may succeed."""
+    """The bot cannot run now; the text says why. A later start may succeed."""
 
     exit_code: ClassVar = 1
 
 
 class NeedsPerson(StartFailed):
-    """Every further start fails in the same way until a person changes something; the text says what."""
+    """Every further start fails until a person changes something; the text says what."""
 
     exit_code: ClassVar = 2

@@ -1,4 +1,4 @@
-"""Reports the state of the service to systemd (sd_notify), by a datagram to $NOTIFY_SOCKET."""
+"""Reports the service's state to systemd (sd_notify), by a datagram to $NOTIFY_SOCKET."""
 
 import os
 import socket
@@ -8,9 +8,9 @@ __all__ = ["notify"]
 
 
 def notify(*assignments: str) -> None:
-    """Send `READY=1` and the like; where no socket is named, do nothing.
+    """Send assignments such as `READY=1`; ignored where no socket is named.
 
-    Never waits and never raises: a word that is lost is repeated, or of no use any more.
+    Never waits and never raises: a lost message is repeated, or outdated.
     """
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:

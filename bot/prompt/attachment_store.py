@@ -1,7 +1,7 @@
 """Stores people's files on disk: each message has a directory of its own, `ROOT/<thread>/<message>/`, mode 0700.
 
-An agent may read its thread's directory and could put a link there, so no step here follows one that leads out
-(`acp.client_side.roots`), and names come from outside only through `safe_name`.
+An agent may read its thread's directory and could put a link there, so no step here follows a link that leads out
+(`acp.client_side.roots`), and names from outside pass through `safe_name`.
 """
 
 import os
@@ -20,14 +20,14 @@ __all__ = ["KEPT_BYTES", "KEPT_SECONDS", "AttachmentStore", "safe_name"]
 
 KEPT_SECONDS: Final = 7 * 24 * 3600.0
 KEPT_BYTES: Final = 2 * 1024 * 1024 * 1024
-"""How long files are kept, and how much of them; the oldest go first."""
+"""How long files are kept, and how many bytes of them; the oldest go first."""
 
 _LONGEST_NAME = 100
 _UNUSUAL = re.compile(r"[^\w.\-]+")
 
 
 class AttachmentStore:
-    """What lies below one directory, which is made here. Everything blocks on the file system and raises OSError."""
+    """The files below one directory, which is created here. All methods block on the file system and raise OSError."""
 
     def __init__(self, root: Path) -> None:
         """`root` is absolute."""
@@ -37,27 +37,27 @@ class AttachmentStore:
         self._outbox = WorkspaceFiles([root])
 
     def directory(self, thread_id: int) -> Path:
-        """Where a thread's files are; its session may read there."""
+        """Return the directory of a thread's files, which its session may read."""
         return self._root / str(thread_id)
 
     def path(self, thread_id: int, message_id: int, name: str) -> Path:
-        """Where a file of a message is, by its safe name."""
+        """Return the path of a message's file, by its safe name."""
         return self.directory(thread_id) / str(message_id) / name
 
     def create(self, path: Path) -> int:
-        """Open a file that is not whole yet; return its descriptor. Raises `RequestRefused` where the way leads out."""
+        """Create the draft of a file; return its descriptor. Raises `RequestRefused` where the path leads out."""
         draft = path.with_name(f".{path.name}")
         with self._roots.entry(str(draft), create=True) as entry:
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
             return os.open(entry.name, flags, 0o600, dir_fd=entry.directory)
 
     def publish(self, path: Path) -> None:
-        """Give a file that is whole its name."""
+        """Rename the complete draft to its final name."""
         with self._roots.entry(str(path.with_name(f".{path.name}"))) as entry:
             os.rename(entry.name, path.name, src_dir_fd=entry.directory, dst_dir_fd=entry.directory)
 
     def size(self, path: Path) -> int | None:
-        """Return the size of a file that is there, whole; None for any other."""
+        """Return the size of a complete file; None where there is none."""
         try:
             with self._roots.entry(str(path)) as entry:
                 return os.stat(entry.name, dir_fd=entry.directory, follow_symlinks=False).st_size
@@ -71,9 +71,9 @@ class AttachmentStore:
         return data if isinstance(data, bytes) else None
 
     def clean(self, now: float) -> None:
-        """Remove the files of messages that are older than `KEPT_SECONDS`, and the oldest beyond `KEPT_BYTES`.
+        """Remove files of messages older than `KEPT_SECONDS`, and the oldest beyond `KEPT_BYTES`.
 
-        A thread's directory goes when it has been empty for as long: each session is given one, with files or without.
+        A thread's directory goes when it has been empty as long: each session gets one, with files or without.
         """
         room = KEPT_BYTES
         for written, directory in sorted(self._messages(), reverse=True):
@@ -82,7 +82,7 @@ class AttachmentStore:
                 shutil.rmtree(directory, ignore_errors=True)
         for thread in self._threads():
             if now - thread.lstat().st_mtime > KEPT_SECONDS:
-                with suppress(OSError):  # Where something is in it, it stays.
+                with suppress(OSError):  # It is not empty.
                     thread.rmdir()
 
     def _messages(self) -> Iterator[tuple[float, Path]]:
@@ -96,7 +96,7 @@ class AttachmentStore:
 
 
 def safe_name(name: str, taken: set[str]) -> str:
-    """Make a plain file name of any text: no path, no dot in front, at most 100 bytes, and none of `taken` again."""
+    """Return a plain file name for any text: no path, no leading dot, at most 100 bytes, and not in `taken`."""
     plain = _UNUSUAL.sub("-", name.replace("\\", "/").rpartition("/")[2]).strip(".-") or "file"
     stem, dot, extension = plain.rpartition(".")
     if not stem or len(extension) > 16:

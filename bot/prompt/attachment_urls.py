@@ -1,4 +1,4 @@
-"""The current addresses of attachments: Discord's are good for about a day, and the message has the next ones."""
+"""The current addresses of attachments: Discord's expire after about a day, and the message has new ones."""
 
 import structlog
 from yarl import URL
@@ -16,19 +16,18 @@ log = structlog.stdlib.get_logger("bot")
 
 
 class AttachmentUrls:
-    """Looks up addresses for the files of one prompt; each message is read once at most."""
+    """Looks up addresses for the files of one prompt; each message is read at most once."""
 
     def __init__(self, *, api: DiscordApi) -> None:
-        """Start without an address."""
         self._api = api
         self._read: dict[tuple[int, int], tuple[Attachment, ...]] = {}
 
     async def fresh(self, attachment: Attachment) -> str | None:
-        """Return the present address of a file; None where its message does not have it, or cannot be read."""
+        """Return the current address of a file; None where its message is unreadable or lacks the file."""
         place = attachment.channel_id, attachment.message_id
         if place not in self._read:
             self._read[place] = await self._files(*place)
-        # The path names the file for good, the rest of the address says until when it is given.
+        # The path is permanent; the query has the expiry.
         same = (each.url for each in self._read[place] if URL(each.url).path == URL(attachment.url).path)
         return next(same, None)
 

@@ -1,6 +1,6 @@
 """Fetches people's attachments from Discord, stores them where the session may read, and shows them to the agent.
 
-An agent gets a link to each file; what it can take directly, it is given directly instead (`bot.prompt.inline`).
+An agent gets a link to each file, or its content where it accepts that directly (`bot.prompt.inline`).
 """
 
 import asyncio
@@ -32,17 +32,17 @@ __all__ = ["Attachments", "Fetched"]
 FILES: Final = 20
 FILE_BYTES: Final = 25 * 1024 * 1024
 ALL_BYTES: Final = 50 * 1024 * 1024
-"""What one prompt brings at most: so many files, so many bytes of one, so many of all."""
+"""The bounds of one prompt: files, bytes of one, bytes of all."""
 
 FETCH_SECONDS: Final = 60.0
-"""Bound on fetching all files of one prompt. Discord's CDN gives 25 MiB in a few seconds."""
+"""Bound on fetching all files of one prompt. Discord's CDN delivers 25 MiB in a few seconds."""
 
 SILENCE_SECONDS: Final = 20.0
-"""Without a byte for so long, a file is given up."""
+"""A file without a byte for this long is abandoned."""
 
 MESSAGE_FILE: Final = "message.txt"
 MESSAGE_BYTES: Final = 256 * 1024
-"""What Discord makes of a text that is too long for a message, and up to which size it is taken as that text."""
+"""The file that Discord makes of a text too long for a message, and its largest size to be read as that text."""
 
 CLEANING_SECONDS: Final = 3600.0
 
@@ -52,25 +52,25 @@ log = structlog.stdlib.get_logger("bot")
 
 
 Fresh = Callable[[Attachment], Awaitable[str | None]]
-"""Says where a file is now, if that is known."""
+"""Returns the current address of a file, if it is known."""
 
 _OVER = frozenset({403, 404})
-"""What Discord answers where an address is good no more."""
+"""Discord's answers for an expired address."""
 
 
 class _Skipped(Exception):
-    """A file is not there; the text says why."""
+    """A file is missing; the text says why."""
 
 
 class _Over(_Skipped):
-    """It may have another address by now."""
+    """The address may have expired."""
 
 
 @dataclass(slots=True)
 class Fetched:
-    """What has become of the files of one prompt: by message the parts for them, and words about what is missing.
+    """The fetched files of one prompt: the parts by message, and words about missing files.
 
-    `quoted` tells of each file that came with a quote where it is, or what it says.
+    `quoted` describes each file of a quote: its path, or its text.
     """
 
     parts: dict[int, list[Part]] = field(default_factory=dict)
@@ -84,16 +84,16 @@ class Attachments:
     """The files of all threads. An asynchronous context manager."""
 
     def __init__(self, root: Path) -> None:
-        """They are saved below `root`, which is absolute and no agent's working directory. Raises OSError."""
+        """Files are saved below `root`, which is absolute and outside the agents' directories. Raises OSError."""
         self._saved = AttachmentStore(root)
         self._http: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        """Be ready to fetch."""
+        """Open the HTTP session."""
         timeout = aiohttp.ClientTimeout(total=FETCH_SECONDS, sock_read=SILENCE_SECONDS)
-        # A thread fetches one file at a time, so the number of agents is the bound, and none waits for another's files.
+        # Unlimited: each thread fetches one file at a time, and must not wait for another thread's.
         connector = aiohttp.TCPConnector(limit=0)
-        # Discord compresses text for those who take it, and a small answer could then unfold without bound.
+        # Discord compresses text on request, and a small answer could then expand without bound.
         headers = {"Accept-Encoding": "identity"}
         self._http = aiohttp.ClientSession(timeout=timeout, auto_decompress=False, connector=connector, headers=headers)
         return self
@@ -108,9 +108,9 @@ class Attachments:
     # ---- fetching
 
     async def fetch(self, requests: Sequence[Request], fresh: Fresh) -> Fetched:
-        """Save the files of messages that are taken together, in order. What is not there in time is skipped.
+        """Save the files of one prompt's messages, in order, and skip those that are late.
 
-        A file whose address is over is looked for at the `fresh` one, once.
+        A file whose address has expired is tried once more at its `fresh` address.
         """
         fetched = Fetched()
         deadline = asyncio.get_running_loop().time() + FETCH_SECONDS
@@ -120,7 +120,7 @@ class Attachments:
             names: set[str] = set()
             own = [(file, False) for file in request.attachments]
             for attachment, quoted in (*own, *((file, True) for quote in request.quotes for file in quote.attachments)):
-                if attachment in fetched.quoted:  # Messages that are taken together may quote the same one.
+                if attachment in fetched.quoted:  # Two of the messages may quote the same one.
                     continue
                 path = self._saved.path(request.thread_id, request.message_id, safe_name(attachment.name, names))
                 try:
@@ -128,7 +128,7 @@ class Attachments:
                         part = await self._take(attachment, path, request.thread_id, fetched, fresh)
                     if quoted:
                         fetched.quoted[attachment] = _told(part)
-                    if not (quoted and isinstance(part, TextBlock)):  # The words of others are only ever in the quote.
+                    if not (quoted and isinstance(part, TextBlock)):  # The words of others stay in the quote.
                         parts.append(part)
                 except _Skipped as skipped:
                     fetched.skipped.append(f"{attachment.name}: {skipped}")
@@ -140,7 +140,7 @@ class Attachments:
         return fetched
 
     async def _take(self, attachment: Attachment, path: Path, thread_id: int, fetched: Fetched, fresh: Fresh) -> Part:
-        """Save a file, unless it is there already; make a link, or of Discord's own file for a long text that text."""
+        """Save a file unless it is stored; return a link, or the text where Discord made the file of a long text."""
         fetched.count += 1
         if fetched.count > FILES:
             raise _Skipped(f"one prompt takes {FILES} files")
@@ -148,13 +148,13 @@ class Attachments:
         if attachment.size > most:
             raise _Skipped(f"{format_size(attachment.size)} are more than {format_size(most)}")
         size = await asyncio.to_thread(self._saved.size, path)
-        if size != attachment.size:  # Not there, or by this name another one, which the message has lost since.
+        if size != attachment.size:  # Missing, or another file of that name, since removed.
             size = await self._fetch(attachment, path, most, fresh)
         fetched.size += size
         if attachment.name == MESSAGE_FILE and size <= MESSAGE_BYTES:
             data = await asyncio.to_thread(self._saved.read, thread_id, path.as_uri())
             text = None if data is None else decode_text(data)
-            if text is not None and text.strip():  # A block with nothing in it is refused by model services.
+            if text is not None and text.strip():  # Model services refuse an empty block.
                 return TextBlock(text=disarm(text))
         name = disarm(attachment.name)
         return ResourceLink(name=name, uri=path.as_uri(), mime_type=attachment.content_type, size=size)
@@ -183,7 +183,7 @@ class Attachments:
 
     async def _write(self, content: aiohttp.StreamReader, path: Path, most: int, packing: "_Unpacker | None") -> int:
         size = 0
-        # Written on the loop: a piece takes the kernel microseconds, and a thread could not be cancelled.
+        # Written on the event loop: a piece takes microseconds, and a thread could not be cancelled.
         with os.fdopen(await asyncio.to_thread(self._saved.create, path), "wb") as file:
             async for received in content.iter_chunked(_PIECE):
                 for piece in (received,) if packing is None else packing.pieces(received):
@@ -191,7 +191,7 @@ class Attachments:
                     if size > most:
                         raise _Skipped(f"it is larger than {format_size(most)}")
                     file.write(piece)
-                    await asyncio.sleep(0)  # Some bytes may unfold to megabytes: others have their turn in between.
+                    await asyncio.sleep(0)  # Some bytes may expand to megabytes.
         if packing is not None:
             packing.check_end()
         return size
@@ -199,7 +199,7 @@ class Attachments:
     # ---- showing
 
     async def show(self, parts: Sequence[Part], capabilities: PromptCapabilities, thread_id: int) -> list[BaseModel]:
-        """Replace links to a thread's files by what they hold, where the agent takes that and it is small."""
+        """Replace links to a thread's small files by their content, where the agent accepts that."""
         return await asyncio.to_thread(lambda: [*self._shown(parts, capabilities, thread_id)])
 
     def _shown(self, parts: Sequence[Part], capabilities: PromptCapabilities, thread_id: int) -> Iterator[BaseModel]:
@@ -212,10 +212,10 @@ class Attachments:
                 room -= len(data or b"") if block is not None else 0
             yield block or part
 
-    # ---- what is over
+    # ---- expiry
 
     async def keep_clean(self) -> None:
-        """Remove what is too old or too much, now and every hour."""
+        """Remove old and excess files, now and every hour."""
         while True:
             try:
                 await asyncio.to_thread(self._saved.clean, time.time())
@@ -225,13 +225,13 @@ class Attachments:
 
 
 class _Unpacker:
-    """Unfolds what came compressed although that was not asked for, a piece at a time: some bytes make megabytes."""
+    """Decompresses, piece by piece, content that arrived compressed without a request."""
 
     def __init__(self) -> None:
-        self._inflating = zlib.decompressobj(zlib.MAX_WBITS | 32)  # 32: whichever header is there, of gzip or zlib.
+        self._inflating = zlib.decompressobj(zlib.MAX_WBITS | 32)  # 32: detect the header, gzip or zlib.
 
     def pieces(self, received: bytes) -> Iterator[bytes]:
-        """Return what this makes. Raises ValueError where it makes nothing."""
+        """Return the decompressed pieces. Raises ValueError for invalid data."""
         while received:
             try:
                 yield self._inflating.decompress(received, _PIECE)
@@ -246,7 +246,7 @@ class _Unpacker:
 
 
 def _unpacker(encoding: str) -> _Unpacker | None:
-    """Return what unfolds a content encoding (RFC 9110, 8.4.1); None where there is nothing to unfold."""
+    """Return the decompressor for a content encoding (RFC 9110, 8.4.1); None where none is needed."""
     match encoding.strip().lower():
         case "" | "identity":
             return None
@@ -257,5 +257,5 @@ def _unpacker(encoding: str) -> _Unpacker | None:
 
 
 def _told(part: Part) -> dict[str, str]:
-    """Tell of a file that came with a quote: what it says, where Discord made it of a long text, else where it is."""
+    """Describe a quote's file: its text, where Discord made it of a long text, else its path."""
     return {"text": part.text} if isinstance(part, TextBlock) else {"uri": part.uri}

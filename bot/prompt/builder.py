@@ -1,4 +1,4 @@
-"""Builds the prompt of one exchange: the messages, their files, and what the agent cannot know otherwise."""
+"""Builds the prompt of one exchange: the messages, their files, and their context."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
@@ -24,13 +24,13 @@ from .request import Quote, Request, read_request
 __all__ = ["PromptBuilder"]
 
 RECENT: Final = 30
-"""Messages of a thread that are read when the bot comes into it late, beside its first one."""
+"""Messages that are read when the bot joins an existing thread, plus its first one."""
 
 NAMED: Final = 10
-"""People whose names are asked for, at most, where a request mentions them."""
+"""The most people whose names are looked up for one request."""
 
 ATTEMPTS: Final = 3
-"""Tries at reading any of that."""
+"""Tries for each of these calls."""
 
 _KEPT: TypeAdapter[list[TextBlock | ResourceLink]] = TypeAdapter(list[TextBlock | ResourceLink])
 
@@ -40,7 +40,7 @@ log = structlog.stdlib.get_logger("bot")
 
 
 class PromptBuilder:
-    """The prompt of one exchange, made when its turn has come. `requests` may change until then."""
+    """Builds the prompt of one exchange when its turn comes. `requests` may change until then."""
 
     def __init__(
         self,
@@ -51,27 +51,27 @@ class PromptBuilder:
         attachments: Attachments,
         again: str | None = None,
     ) -> None:
-        """`again` is a prompt that was sent before, as `kept` gave it, and is to be sent once more."""
+        """`again` is a prompt from an earlier run, as `stored_prompt` returned it, that is sent once more."""
         self.requests = tuple(requests)
         self.again = again
         self.forgotten = False
-        """Whether the agent has lost the session in which it knew what was said before."""
+        """Whether the agent has lost the session with the earlier conversation."""
         self.unanswered = ""
-        """Words about questions of the agent that nobody was there to answer."""
+        """Words about the agent's questions that went unanswered."""
         self._skipped: Sequence[str] = ()
         self._told: set[str] = set()
-        """What people know that it is not in the prompt."""
+        """Omissions that were already reported."""
         self._journal = journal
         self._api = api
         self._attachments = attachments
         self._parts: list[Part] = []
         self._made_of: tuple[object, ...] = ()
-        """What those parts were made of: as long as it is the same, nothing is fetched again."""
+        """The inputs of those parts: while they are unchanged, files are not fetched again."""
 
     async def blocks(self, capabilities: PromptCapabilities) -> list[BaseModel]:
-        """Return the prompt for an agent that can take this; fetches files, and what was said in the thread before.
+        """Return the prompt in the form that the agent accepts; fetches files, and the thread's earlier messages.
 
-        A prompt that is sent once more is what it was, with a word that this is so.
+        A repeated prompt is unchanged, behind a sentence that says so.
         """
         if self.again is not None:
             self._parts = _KEPT.validate_json(self.again)
@@ -84,7 +84,7 @@ class PromptBuilder:
                 self._parts = await self._made([request for request in asked if not request.is_empty])
                 self._made_of = made_of
             shown = await self._show(self._parts, capabilities)
-            if asked == self.requests:  # Else somebody has edited a message meanwhile.
+            if asked == self.requests:  # Else a message was edited during this.
                 return shown
 
     async def _show(self, parts: Sequence[Part], capabilities: PromptCapabilities) -> list[BaseModel]:
@@ -118,7 +118,7 @@ class PromptBuilder:
         )
 
     async def _read(self, request: Request) -> Request:
-        """Read what Discord does not say with a command: whom it mentions, and the message that it is about."""
+        """Look up what Discord omits from a command: the names of mentioned people, and the message it is about."""
         text = request.text
         if request.unnamed:
             people: dict[int, str] = {}
@@ -132,9 +132,9 @@ class PromptBuilder:
         return replace(request, text=text, quotes=quotes)
 
     async def _quoted(self, quote: Quote) -> Quote:
-        """Read a message that is quoted, with its files; it is missing where that cannot be."""
+        """Read a quoted message, with its files; mark the quote as missing where that fails."""
         try:
-            # An outage is waited out: the answer would be another one without it.
+            # Wait an outage out: without the message, the answer would be a different one.
             message = await self._api.retrying(
                 partial(self._api.message, quote.channel_id, quote.message_id, urgency=Urgency.FIRST)
             )
@@ -144,13 +144,13 @@ class PromptBuilder:
         return quote_of(message, self._api.user)
 
     async def _ask(self, call: Callable[..., Awaitable[T]], *arguments: int, **options: int) -> T:
-        """Ask Discord for something that an agent is told. Raises `RestError`."""
+        """Call Discord, with retries. Raises `RestError`."""
         return await self._api.retrying(partial(call, *arguments, urgency=Urgency.FIRST, **options), attempts=ATTEMPTS)
 
     async def _recent(self, request: Request) -> list[dict[str, Any]]:
-        """Read what was said in the thread before the bot came into it, oldest first. Raises `RestError`.
+        """Read the thread's messages before the bot joined, oldest first. Raises `RestError`.
 
-        Its first message is among that however long ago it was: it says what the thread is about.
+        The first message is included at any age: it says what the thread is about.
         """
         messages = await self._ask(self._api.before, request.thread_id, request.message_id, most=RECENT)
         if len(messages) == RECENT:
@@ -159,7 +159,7 @@ class PromptBuilder:
         return [said for message in messages if (said := said_in(message)) is not None]
 
     def _earlier(self) -> list[tuple[str, str]]:
-        """Return what was said in a session that is gone, as far as the journal has it."""
+        """Return the conversation of a lost session, as far as the journal has it."""
         if not self.forgotten:
             return []
         first = self.requests[0]
@@ -167,12 +167,12 @@ class PromptBuilder:
         return [(read_request(request).text, answer) for request, answer in earlier if request]
 
     def take_skipped(self) -> list[str]:
-        """Return, once, what is not in the prompt, for people."""
+        """Return, once, the omissions from the prompt, for people."""
         new = [skipped for skipped in self._skipped if skipped not in self._told]
         self._told.update(new)
         return new
 
     def stored_prompt(self) -> str:
-        """Return the prompt as it can be sent again: with links to the files, not what they hold."""
+        """Return the prompt in a form that can be sent again: with links to the files, not their content."""
         parts = (part.model_dump(mode="json", by_alias=True, exclude_none=True) for part in self._parts)
         return to_json([*parts]).decode()

@@ -31,18 +31,18 @@ _MARKUP = re.compile(
     r"|(/[^:<>]{1,100}):\d{1,20})>",
     re.DOTALL,
 )
-"""What Discord shows other than it is written (Discord, Message Formatting), and code, in which it does not."""
+"""Markup that Discord displays differently (Discord, Message Formatting), and code, where it does not."""
 
 _WORD = re.compile(r"[\w.\-]+")
 
 Name = Callable[[str, int], str | None]
-"""Knows what `@`, `@&` and `#` with an id stand for."""
+"""Returns the name behind `@`, `@&` or `#` with an id."""
 
 
 def request_of(
     message: discord.Message, me: discord.abc.User | None, *, thread_id: int, joined: bool, no_thread: str = ""
 ) -> Request:
-    """Read what a person asks of the bot, which is `me`; its name in front is left out."""
+    """Return a person's request to the bot, which is `me`; the bot's leading mention is removed."""
     guild, channel = message.guild, message.channel
     return Request(
         message_id=message.id,
@@ -63,20 +63,20 @@ def request_of(
 
 
 def tags_of(channel: object) -> tuple[str, ...]:
-    """Return the names of a forum post's tags; no other place has any."""
+    """Return the names of a forum post's tags; other places have none."""
     return tuple(tag.name for tag in channel.applied_tags) if isinstance(channel, discord.Thread) else ()
 
 
 def files_of(message: discord.Message) -> tuple[Attachment, ...]:
-    """Return the files that came with a message, and those of the messages that it passes on."""
+    """Return a message's files, and those of the messages that it forwards."""
     passed_on = (_files(message, snapshot.attachments) for snapshot in message.message_snapshots)
     return tuple(chain(_files(message, message.attachments), *passed_on))
 
 
 def said_in(message: discord.Message) -> dict[str, Any] | None:
-    """Describe a message of a thread's past to an agent; None where nobody says anything by it.
+    """Describe a message of a thread's past to an agent; None where it has no content.
 
-    Where a thread was opened on a message, its first one stands for that.
+    A thread's starter message stands for the message that the thread was opened on.
     """
     if message.type is discord.MessageType.thread_starter_message:
         opened_on = message.reference.resolved if message.reference is not None else None
@@ -90,14 +90,14 @@ def said_in(message: discord.Message) -> dict[str, Any] | None:
 
 
 def text_of(message: discord.Message) -> str:
-    """Return a message's text, with all that it shows beside it and what it passes on, as a person reads it."""
+    """Return a message's text as a person reads it, with all that it shows and forwards."""
     name = _names(message)
     passed_on = (_all_of(readable(each.content, name), each) for each in message.message_snapshots)
     return "\n".join(filter(None, (_own(message, message.content), *passed_on)))
 
 
 def readable(text: str, name: Name) -> str:
-    """Write mentions, emoji, commands and times as people see them; code stays as it is."""
+    """Return mentions, emoji, commands and times as people see them; code stays as it is."""
 
     def seen(match: re.Match[str]) -> str:
         sign, number, emoji, seconds, command = match.groups()
@@ -112,13 +112,13 @@ def readable(text: str, name: Name) -> str:
 
 
 def _one_word(name: str) -> str:
-    """Write a name so that it is seen where it ends: others choose it, and it stands among the author's words."""
+    """Delimit a name: other people choose it, and it stands among the author's words."""
     plain = " ".join(name.split())
     return plain if _WORD.fullmatch(plain) else '"{}"'.format(plain.replace('"', "'"))
 
 
 def mentioned_in(text: str) -> list[int]:
-    """Return the ids of the people whom a text mentions, each once."""
+    """Return the ids of the mentioned people, each once."""
     found = (match for match in _MARKUP.finditer(text) if match[1] in {"@", "@!"})
     return list(dict.fromkeys(int(match[2]) for match in found))
 
@@ -141,15 +141,15 @@ def _addressed(message: discord.Message, me: discord.abc.User | None) -> str:
 
 
 def _own(message: discord.Message, content: str) -> str:
-    """Return the author's words, of which `content` are those that were typed."""
+    """Return the author's words; `content` is what they typed."""
     said = readable(content, _names(message))
-    # A program says it in embeds and components; what a person's link shows is not their word.
+    # A program speaks through embeds and components; the preview of a person's link is not theirs.
     said = _all_of(said, message) if message.author.bot else said
     return "\n".join(filter(None, (said, *_beside(message))))
 
 
 def _beside(message: discord.Message) -> Iterator[str]:
-    """Say what people see beside the text that is neither a file nor an embed."""
+    """Describe a message's poll and stickers."""
     if message.poll is not None:
         yield "\n".join([f"[poll: {message.poll.question}]", *(f"- {answer.text}" for answer in message.poll.answers)])
     for sticker in message.stickers:
@@ -161,7 +161,7 @@ def _names(message: discord.Message) -> Name:
 
 
 def names_in(guild: discord.Guild | None, people: Mapping[int, str]) -> Name:
-    """Return what knows the names in a place, and those of `people`, who are not all remembered there."""
+    """Return a function that knows the names in a place, and those of `people`, whom the cache may lack."""
 
     def name(sign: str, number: int) -> str | None:
         found: Any = None
@@ -176,7 +176,7 @@ def names_in(guild: discord.Guild | None, people: Mapping[int, str]) -> Name:
 
 
 def _quotes(message: discord.Message, me: discord.abc.User | None) -> Iterator[Quote]:
-    """Return what the message passes on or answers."""
+    """Return the messages that a message forwards or answers."""
     for snapshot in message.message_snapshots:
         text = _all_of(readable(snapshot.content, _names(message)), snapshot)
         files = _files(message, snapshot.attachments)
@@ -191,7 +191,7 @@ def _quotes(message: discord.Message, me: discord.abc.User | None) -> Iterator[Q
 
 
 def quote_of(message: discord.Message, me: discord.abc.User | None) -> Quote:
-    """Quote a message with its files, but for those of the bot, which is `me`: its agent made them."""
+    """Quote a message with its files, except those of the bot, which is `me`: its agent made them."""
     author = message.author
     files = () if me is not None and author.id == me.id else files_of(message)
     return Quote("reply", text_of(message), sent_at(message.id), author.id, author.display_name, files)
@@ -207,7 +207,7 @@ def _files(message: discord.Message, attachments: Iterable[discord.Attachment]) 
 
 
 def _all_of(text: str, said: discord.Message | discord.MessageSnapshot) -> str:
-    """Add what embeds and components say: a message of a bot or a webhook often says nothing else."""
+    """Append the text of embeds and components, often the only text of a bot's or webhook's message."""
     more = [*_texts(said.components)]
     for embed in said.embeds:
         if embed.type == "rich":

@@ -14,18 +14,18 @@ __all__ = ["INLINE_BYTES", "LARGEST_INLINE", "decode_text", "inline"]
 IMAGE_BYTES: Final = 3_900_000
 AUDIO_BYTES: Final = 4 * 1024 * 1024
 TEXT_BYTES: Final = 64 * 1024
-"""Of one image (as base64 5 MB, which model services take), of one sound, of one text."""
+"""Bounds of one image (5 MB as base64, the limit of model services), one sound, one text."""
 
 LARGEST_INLINE: Final = max(IMAGE_BYTES, AUDIO_BYTES, TEXT_BYTES)
 
 INLINE_BYTES: Final = 10 * 1024 * 1024
-"""Of all files in one prompt."""
+"""Bound of all files in one prompt."""
 
 _IMAGES = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "image/gif"}
 
 
 def inline(link: ResourceLink, data: bytes, capabilities: PromptCapabilities) -> BaseModel | None:
-    """Put the contents of what is linked into a block that the agent takes; None where the link does better."""
+    """Return a block with the content of a linked file; None where the agent should get the link."""
     kind = (link.mime_type or "").partition(";")[0].strip().lower()
     image = _image_kind(data)
     if image is not None:
@@ -42,14 +42,14 @@ def inline(link: ResourceLink, data: bytes, capabilities: PromptCapabilities) ->
 
 
 def _image_kind(data: bytes) -> str | None:
-    """Tell an image by its first bytes: one of a wrong type would be refused, and again with every later prompt."""
+    """Detect an image by its first bytes: a wrong type would be refused, now and with every later prompt."""
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "image/webp"
     return next((kind for start, kind in _IMAGES.items() if data.startswith(start)), None)
 
 
 def decode_text(data: bytes) -> str | None:
-    """Return the text that a file holds; None where it holds something else."""
+    """Return the text of a file; None where the file is not text."""
     try:
         return None if b"\0" in data else data.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -20,17 +20,17 @@ __all__ = [
 
 TOGETHER = 10
 TOGETHER_CHARACTERS = 20_000
-"""Messages that are taken together at most, and the characters in them."""
+"""Bounds of the messages in one prompt: their number, and their characters."""
 
 _EPOCH = datetime(2015, 1, 1, tzinfo=UTC)
-"""Where Discord's ids begin to count (Discord, Snowflakes)."""
+"""The epoch of Discord's ids (Discord, Snowflakes)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file that came with a message, where Discord keeps it; `size` is what Discord says, in bytes.
+    """A file of a message, stored at Discord; `size` is in bytes, as Discord states it.
 
-    `url` is good for about a day; the message says the present one. Both ids are 0 where the message is not known.
+    `url` expires after about a day; the message has the current one. Both ids are 0 where the message is unknown.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """A message that a request answers or passes on. A forwarded one does not say who wrote it."""
+    """A message that a request answers or forwards. A forwarded message has no author."""
 
     kind: Literal["reply", "forward"]
     text: str
@@ -51,22 +51,21 @@ class Quote:
     author_id: int | None = None
     author_name: str = ""
     attachments: tuple[Attachment, ...] = ()
-    """The files that came with it: theirs who wrote it, as its text is."""
+    """The files that came with it, by its author."""
     missing: bool = False
-    """Discord does not have it any more."""
+    """Discord no longer has it."""
     channel_id: int = 0
     message_id: int = 0
-    """Where it is to be read when its turn comes; 0 where that was done."""
+    """Where to read it when its turn comes; 0 once that is done."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a person wrote, and where. `thread_id` is where the answer goes; it may have to be opened first.
+    """A person's words, and their place. `thread_id` is where the answer goes; the thread may not be open yet.
 
-    Names are as they were when it was written. `attachments` are the author's own, those of others come with their
-    quotes. `joined` says that the bot came into the thread with this message, so
-    that its agent knows nothing of what was said there before. `no_thread` is why it is answered in the channel, where
-    a thread was to be expected.
+    Names are those of its time. `attachments` are the author's own; those of others are in their quotes. `joined`: the
+    bot came into the thread with this message, so its agent does not know the thread's earlier messages. `no_thread`
+    says why it is answered in the channel, where a thread was to be expected.
     """
 
     message_id: int
@@ -80,7 +79,7 @@ class Request:
     guild_name: str = ""
     channel_name: str = ""
     tags: tuple[str, ...] = ()
-    """Those of the forum's post in which it was written."""
+    """The tags of its forum post."""
     quotes: tuple[Quote, ...] = ()
     joined: bool = False
     no_thread: str = ""
@@ -89,17 +88,17 @@ class Request:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing in it for an agent. Who calls it to what others have said need add no word."""
+        """Whether it has no content for an agent. A bare mention in an existing thread is a request."""
         return not (self.text or self.attachments or self.quotes or self.joined)
 
     @property
     def is_only_text(self) -> bool:
-        """Whether it brings nothing beside its words."""
+        """Whether it has only text."""
         return not (self.attachments or any(quote.kind == "forward" for quote in self.quotes))
 
 
 def belong_together(requests: Sequence[Request]) -> bool:
-    """Whether waiting messages make one prompt: one person's, in their order, not too many, no agent's command."""
+    """Return whether waiting messages make one prompt: one person's, in order, within bounds, no agent's command."""
     ids = [request.message_id for request in requests]
     return (
         len({request.author_id for request in requests}) == 1
@@ -114,20 +113,20 @@ _REQUEST = TypeAdapter(Request)
 
 
 def write_request(request: Request) -> str:
-    """Write a request down as the journal keeps it."""
+    """Serialize a request for the journal."""
     return _REQUEST.dump_json(request).decode()
 
 
 def read_request(text: str) -> Request:
-    """Read a request from the journal. Raises ValueError."""
+    """Parse a request from the journal. Raises ValueError."""
     return _REQUEST.validate_json(text)
 
 
 def sent_at(message_id: int) -> str:
-    """Return when a message was written, in UTC and to the second: its id says so (Discord, Snowflakes)."""
+    """Return when a message was sent, in UTC and to the second, by its id (Discord, Snowflakes)."""
     return format_time(_EPOCH + timedelta(milliseconds=message_id >> 22))
 
 
 def format_time(time: datetime) -> str:
-    """Write a time down."""
+    """Return a time in UTC, to the second."""
     return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

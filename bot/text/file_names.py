@@ -1,4 +1,4 @@
-"""File names, as people gave them and as Discord stores them, in ASCII. Pure."""
+"""File names, as people choose them and as Discord stores them, in ASCII. Pure."""
 
 import re
 import unicodedata
@@ -9,16 +9,16 @@ _LEFT_OUT = re.compile(r"[^A-Za-z0-9_.-]")
 
 
 def file_name(kept: str, title: str | None) -> str:
-    """Return what a file was called: `title` says that, without the extension, where Discord `kept` another name."""
+    """Return a file's original name: `title` has it, without the extension, where Discord stored the file as `kept`."""
     _, dot, extension = kept.rpartition(".")
     end = f"{dot}{extension}" if dot else ""
     return kept if not title else title if title.endswith(end) else f"{title}{end}"
 
 
 def is_kept_as(name: str, kept: str) -> bool:
-    """Whether a file that was sent as `name` may be the one that Discord has `kept`.
+    """Return whether Discord may have stored a file named `name` as `kept`.
 
-    Of a name without a letter that it keeps, Discord makes one that cannot be foreseen; only the extension stays.
+    For a name without any ASCII letter Discord makes up a name; only the extension stays.
     """
     if name == kept or _plain(name) == kept:
         return True
@@ -27,6 +27,6 @@ def is_kept_as(name: str, kept: str) -> bool:
 
 
 def _plain(name: str) -> str:
-    """Take accents off, make spaces underscores, and leave out what else an address cannot hold."""
+    """Remove accents, turn spaces into underscores, and drop other characters that an address cannot contain."""
     ascii_only = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     return _LEFT_OUT.sub("", "_".join(re.sub(r"[/\\]", " ", ascii_only).split())).strip("._")

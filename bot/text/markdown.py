@@ -1,8 +1,8 @@
 """Discord's Markdown: converts lines of CommonMark, and escapes foreign text. Pure.
 
-Discord opens a code block at three backticks wherever they stand, and closes it at the next three. So a text that is
-to be cut into pages has three backticks in a row only where a line begins, and only there a block begins or ends:
-every other run of three is broken up by zero-width spaces, and code spans of three become code spans of one.
+Discord opens a code block at any three backticks, and closes it at the next three. So in a text that is to be cut into
+pages, three backticks stand only at the start of a line, where a block begins or ends. Zero-width spaces break up every
+other run of three, and code spans with three backticks get one.
 """
 
 import re
@@ -23,12 +23,12 @@ __all__ = [
 ]
 
 LIMIT = 2000
-"""Characters that a bot may put into one message (Discord, Create Message)."""
+"""Characters of a bot's message (Discord, Create Message)."""
 
 FENCE = "```"
 
 QUOTE, SUBTEXT = "> ", "-# "
-"""What a line of a quote begins with, and one of small grey text."""
+"""The prefixes of a quoted line, and of a line in small grey text."""
 
 RULE = "─" * 12
 
@@ -44,44 +44,44 @@ _SPAN_OR_TAG = re.compile(_SPAN.pattern + r"|(?<!\\)<(?=[A-Za-z/!?])(?!/?[\w .+-
 
 
 def defused(text: str) -> str:
-    """Break up runs of three and more backticks; what shows stays the same."""
+    """Break up runs of three and more backticks without a visible change."""
     if FENCE not in text:
         return text
     return _TWO_OF_RUN.sub("``\u200b", text)
 
 
 def code_block(text: str, info: str = "") -> str:
-    """Wrap `text` so that nothing in it ends the block."""
+    """Wrap `text` in a code block that it cannot end."""
     return f"{FENCE}{info}\n{defused(text)}\n{FENCE}"
 
 
 def escape(text: str) -> str:
-    """Make one line of foreign text plain: no markup, no mention, no line feed."""
+    """Make foreign text plain, on one line: no markup, no mention, no line feed."""
     plain = " ".join(text.split())
     marked = plain.translate(_MARKUP).replace("://", "\\://")
     return f"\\{marked}" if plain.startswith(("-", "+")) else marked
 
 
 def shortened(text: str, most: int) -> str:
-    """Return at most `most` characters of a text, the last one a sign that there were more."""
+    """Return at most `most` characters of a text, with an ellipsis where it was longer."""
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def escape_html(line: str) -> str:
-    """Escape what CommonMark takes for HTML, and Discord for what it is; not addresses, mentions and the like."""
+    """Escape what CommonMark reads as HTML and Discord as text; addresses, mentions and the like stay."""
     return _SPAN_OR_TAG.sub(lambda found: "\\<" if found[0] == "<" else found[0], line)
 
 
 def quote_prefix(line: str) -> str:
-    """Return the quote marks at the beginning of a line as they were written; empty without any."""
+    """Return the quote marks at the beginning of a line as written; empty without any."""
     match = _QUOTE.match(line)
     return match[0] if match else ""
 
 
 def convert_line(line: str) -> str:
-    """Turn one line of CommonMark outside of code into what shows the same on Discord.
+    """Convert one line of CommonMark, outside of code, to Discord's Markdown.
 
-    Discord knows quotes of one level, headings of three, and neither rules, task lists nor inline images.
+    Discord has one level of quotes and three of headings, and neither rules, task lists nor inline images.
     """
     quote = quote_prefix(line)
     if quote:
@@ -100,7 +100,7 @@ def convert_line(line: str) -> str:
 
 
 def convert_inline(text: str) -> str:
-    """Turn words inside a line: images become links, code spans of three backticks have one."""
+    """Convert words inside a line: images become links, code spans with three backticks get one."""
     if "`" not in text:
         return _IMAGE.sub(_link, text)
     pieces, at = [], 0

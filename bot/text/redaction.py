@@ -1,4 +1,4 @@
-"""Redacts secrets in texts for people and in the agent's events, also a secret that is split over two of them."""
+"""Redacts secrets in texts for people and in the agent's events, even a secret that is split over two events."""
 
 import dataclasses
 import json
@@ -14,46 +14,46 @@ from acp.schema import AudioBlock, ImageBlock, PermissionOption
 __all__ = ["MARK", "SHORTEST", "Redactor", "StreamRedactor", "redact_tokens", "redact_value"]
 
 SHORTEST = 6
-"""A shorter secret is no secret, and taking it out would make lines unreadable."""
+"""A shorter secret is not redacted: that would make lines unreadable."""
 
 MARK = "[secret]"
 
 BEGINNING = 4
-"""Characters of a secret by which its beginning is known, at the end of a piece; fewer give nothing away."""
+"""Characters that identify the beginning of a secret at the end of a piece; fewer reveal too little."""
 
 
 SHORT = 1000
-"""Up to so many characters one pass for all secrets costs less than one for each."""
+"""Up to this length, one pass for all secrets is faster than one pass each."""
 
 
 class Redactor:
-    """A function that takes secrets out of a text, as they are and as code would write them."""
+    """A function that redacts secrets in a text, both literally and as code would write them."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        """Short ones are left out, see `SHORTEST`."""
+        """Secrets shorter than `SHORTEST` are ignored."""
         known = [secret for secret in secrets if len(secret) >= SHORTEST]
         forms = {form for secret in known for form in _forms(secret)}
-        # The longest first: one that another begins with would leave the other's end behind.
+        # Longest first, since a secret may be the beginning of a longer one.
         self._forms = sorted(forms, key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, self._forms)) or r"(?!)")
         self._encoded = sorted({_encode(form)[1:-1] for form in forms}, key=len, reverse=True)
         self._shortest = min(map(len, self._forms), default=SHORTEST)
 
     def __call__(self, text: str) -> str:
-        """Return the text without them; the same where it has none."""
+        """Return the text without secrets; the same object where it has none."""
         if len(text) < self._shortest:
             return text
         if len(text) < SHORT:
             return self._pattern.sub(MARK, text)
-        for form in self._forms:  # The pattern tries each of them at each character, which takes ten times as long.
+        for form in self._forms:  # The pattern tries each form at each character, ten times slower.
             text = text.replace(form, MARK)
         return text
 
     def in_json(self, value: Any) -> Any:
-        """Return a list or dict as JSON has them without secrets; the same where it has none.
+        """Return a list or dict of JSON values without secrets; the same object where it has none.
 
-        By way of its JSON, which costs a tenth of a look at each value. What is cut out of the middle of an escape, or
-        of a number, leaves no JSON: then this raises ValueError, as for what is not JSON.
+        It works on the serialized JSON, a tenth of the cost of visiting each value. Raises ValueError where the value
+        is no JSON, and where a redaction inside an escape or a number leaves no valid JSON.
         """
         try:
             text = _encode(value)
@@ -67,11 +67,11 @@ class Redactor:
         return json.loads(text)
 
     def places(self, text: str) -> list[tuple[int, int]]:
-        """Return where secrets begin and end in a text."""
+        """Return the start and end of each secret in a text."""
         return [match.span() for match in self._pattern.finditer(text)] if self._has(text) else []
 
     def _has(self, text: str) -> bool:
-        return any(form in text for form in self._forms)  # Mostly not, and this is much faster than the pattern.
+        return any(form in text for form in self._forms)  # Usually false, and much faster than the pattern.
 
     def begun(self, text: str) -> int:
         """Return how many characters at the end of a text may be the beginning of a secret."""
@@ -82,7 +82,7 @@ _encode = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=
 
 
 def _forms(secret: str) -> tuple[str, ...]:
-    """Return how a text stands in itself, in Python and in JSON."""
+    """Return how a text is written literally, in Python and in JSON."""
     quoted = (repr(secret), ascii(secret), json.dumps(secret), json.dumps(secret, ensure_ascii=False))
     return secret, *(form[1:-1] for form in quoted)
 
@@ -97,18 +97,17 @@ def _overlap(text: str, form: str) -> int:
 
 
 class StreamRedactor:
-    """The events of one turn without secrets. What may be the beginning of one is held back until more is known."""
+    """Redacts the events of one turn. Text that may be the beginning of a secret is held back until more is known."""
 
     def __init__(self, redact: Redactor) -> None:
-        """Start with no text held back."""
         self._redact = redact
         self._kind: type[Text | Thought] = Text
         self._held = ""
         self._shown = ""
-        """The end of what was shown of this kind: too short to be held back, a secret may have begun in it."""
+        """The end of the shown text of this kind, in which a secret may have begun: it was too short to hold back."""
 
     def take(self, event: Event) -> Iterator[Event]:
-        """Return what may be shown now."""
+        """Return the events that may be shown now."""
         if type(event) is not self._kind:
             yield from self.rest()
         match event:
@@ -121,13 +120,13 @@ class StreamRedactor:
                 yield redact_value(event, self._redact)
 
     def rest(self) -> Iterator[Event]:
-        """Return what was held back, when no more of it will come."""
+        """Return the text that was held back, when no more of it will come."""
         if self._held:
             yield self._kind(self._held)
         self._held = self._shown = ""
 
     def _next(self, text: str) -> str:
-        """Return what may be shown of the text that goes on here."""
+        """Return the part of a text's continuation that may be shown."""
         whole = self._shown + self._held + text
         at, shown = len(self._shown), ""
         for start, end in self._redact.places(whole):
@@ -141,8 +140,8 @@ class StreamRedactor:
 
 
 def redact_value(value: Any, redact: Redactor) -> Any:
-    """Take secrets out of a value and all that is in it. What has none is returned as it is."""
-    if type(value) in _PLAIN:  # To find that it is no model takes longer than all else.
+    """Redact secrets in a value and everything inside it. A value without any is returned as the same object."""
+    if type(value) in _PLAIN:  # Checking for a model takes longer than all else.
         return value
     match value:
         case str():
@@ -152,12 +151,12 @@ def redact_value(value: Any, redact: Redactor) -> Any:
                 return redact.in_json(value)
             except ValueError:
                 return _without(value, redact)
-        case PermissionOption():  # By its id the agent is answered.
+        case PermissionOption():  # Its id is the agent's answer.
             return value.model_copy(update={"name": redact(value.name)})
         case BaseModel():
             fields = {**vars(value), **(value.model_extra or {})}
             if isinstance(value, ImageBlock | AudioBlock):
-                del fields["data"]  # It is shown as what it is, and long.
+                del fields["data"]  # Long, and never shown as text.
             changed = {name: new for name, old in fields.items() if (new := redact_value(old, redact)) is not old}
             return value.model_copy(update=changed) if changed else value
         case Question():
@@ -173,7 +172,7 @@ def redact_value(value: Any, redact: Redactor) -> Any:
 
 
 def _without(value: Any, redact: Redactor) -> Any:
-    """Do so for a list or dict, which may hold tens of thousands of values: by their types, each looked at once."""
+    """Redact a list or dict of up to tens of thousands of values: each is dispatched by its exact type, once."""
     changed: Any = None
     for at, old in enumerate(value) if type(value) is list else value.items():
         kind = type(old)
@@ -199,9 +198,9 @@ _WORDS = frozenset({"title", "description", "enumNames"})
 
 
 def _without_in_words(schema: Any, redact: Redactor) -> Any:
-    """Take secrets out of what people read of a form; its names and values go back to the agent as they are."""
+    """Redact the texts of a form that people read; names and values go back to the agent unchanged."""
     match schema:
-        case dict():  # Not any mapping: to ask for that takes ten times as long, and a form may have thousands.
+        case dict():  # Matching any mapping takes ten times as long, and a form may have thousands.
             plain = schema.get("enum")
             named = {"enumNames": plain} if isinstance(plain, list) and "enumNames" not in schema else {}
             return {
@@ -229,9 +228,9 @@ _SHAPES = re.compile(
     r")",
     re.ASCII,
 )
-"""Secrets that nobody has told the bot of, known by their shape: what services call their keys."""
+"""Secrets outside the bot's configuration, recognized by the shape of services' keys."""
 
 
 def redact_tokens(text: str) -> str:
-    """Take out what looks like a key. For short texts that more people see than meant to: names, errors."""
+    """Redact what looks like a key, in short texts with a wide audience: names and errors."""
     return _SHAPES.sub(MARK, text)

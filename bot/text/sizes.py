@@ -1,4 +1,4 @@
-"""Sizes of files: Discord's limits, and how people read a size. Pure."""
+"""Sizes of files: Discord's limit, and sizes in words. Pure."""
 
 from typing import Final
 
@@ -9,7 +9,7 @@ MAX_FILE_BYTES: Final = 10 * 1024 * 1024
 
 
 def format_size(size: int) -> str:
-    """Write a number of bytes for people."""
+    """Return a number of bytes in words."""
     if size < 1024:
         return "1 byte" if size == 1 else f"{size} bytes"
     return f"{size / 1024:.0f} KiB" if size < 1024 * 1024 else f"{size / 1024 / 1024:.1f} MiB"

@@ -1,1 +1,1 @@
-"""`threadline init`: asks for what a first configuration needs, and writes it."""
+"""`threadline init`: asks for the contents of a first configuration, and writes it."""

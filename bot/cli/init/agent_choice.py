@@ -1,4 +1,4 @@
-"""`threadline init`: chooses among the installed agents, and says what the choice still needs."""
+"""`threadline init`: chooses among the installed agents, and says what the chosen one still needs."""
 
 import shutil
 
@@ -14,7 +14,7 @@ __all__ = ["choose_agent"]
 
 
 def choose_agent(given: str, ask: Prompter) -> list[str]:
-    """Return a preset's name, or a command with its arguments: `given`, else what is chosen or found."""
+    """Return a preset's name, or a command with its arguments: `given`, else the choice, or the first one found."""
     found = [name for name, preset in PRESETS.items() if shutil.which(preset.command)]
     if given:
         chosen = split_command(given)

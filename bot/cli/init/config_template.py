@@ -1,4 +1,4 @@
-"""The configuration that `threadline init` writes: the choices, and comments on likely changes."""
+"""The configuration that `threadline init` writes: the operator's choices, and comments on likely changes."""
 
 import os
 import shlex
@@ -18,7 +18,7 @@ TOKEN = "DISCORD_TOKEN"  # noqa: S105 - the variable's name
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choices:
-    """What the operator has chosen. `agent` is a preset's name, or a command with its arguments."""
+    """The operator's choices. `agent` is a preset's name, or a command with its arguments."""
 
     token: str
     endpoint: str
@@ -30,7 +30,7 @@ class Choices:
 
 
 def split_command(agent: str) -> list[str]:
-    """Split an agent's command as a shell does; a path is meant from here. Raises ValueError with what is wrong."""
+    """Split an agent's command as a shell does; a relative path becomes absolute. Raises ValueError with the reason."""
     command, *args = shlex.split(agent) or [""]
     if not command:
         raise ValueError("No command")
@@ -38,7 +38,7 @@ def split_command(agent: str) -> list[str]:
 
 
 def agent_lines(agent: Sequence[str]) -> list[str]:
-    """Say in the configuration's words which agent: a preset's name alone, or a command with its arguments."""
+    """Return the configuration's lines for an agent: a preset's name alone, or a command with its arguments."""
     command, *args = agent
     if command in PRESETS and not args:
         return [f"preset = {toml_string(command)}"]
@@ -46,7 +46,7 @@ def agent_lines(agent: Sequence[str]) -> list[str]:
 
 
 def config_text(choices: Choices) -> str:
-    """Write the whole file. It holds no secret."""
+    """Return the whole file, which contains no secret."""
     endpoint = [f"endpoint = {toml_string(choices.endpoint)}"] if choices.endpoint else []
     channels = [f"    {toml_string(channel_id)},  # {_plain(name)}" for channel_id, name in choices.rooms.items()]
     lines = [
@@ -88,7 +88,7 @@ def config_text(choices: Choices) -> str:
 
 
 def env_lines(choices: Choices) -> list[str]:
-    """Write the lines of the file of variables: the token, and comments on what the agent may need."""
+    """Return the lines of the file of variables: the token, and comments on what the agent may need."""
     preset = PRESETS.get(choices.agent[0])
     wanted = preset.any_of if preset is not None else ()
     return [

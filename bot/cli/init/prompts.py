@@ -1,4 +1,4 @@
-"""Asks the operator: in a terminal by questions, in a script by flags and defaults alone."""
+"""Asks the operator: by questions in a terminal, by flags and defaults alone in a script."""
 
 import sys
 from collections.abc import Sequence
@@ -11,10 +11,10 @@ __all__ = ["Prompter"]
 
 
 class Prompter:
-    """Asks where somebody is there to answer. An answer that a flag has given is not asked for."""
+    """Asks questions in a terminal. A flag's answer replaces its question."""
 
     def __init__(self, *, ask: bool) -> None:
-        """With `ask`, and only in a terminal, there are questions."""
+        """Ask only with `ask`, and only in a terminal."""
         self.asking = ask and sys.stdin.isatty()
 
     def text(self, words: str, *, given: str = "", flag: str, default: str = "", hidden: bool = False) -> str:
@@ -35,7 +35,7 @@ class Prompter:
         return click.confirm(words, default=default) if self.asking else default
 
     def choice(self, words: str, options: Sequence[str], *, default: str = "") -> list[int]:
-        """Return what was chosen of a numbered list: indices, one at least. Asks until the answer fits."""
+        """Return the chosen indices of a numbered list, at least one. Repeats the question after an invalid answer."""
         for number, option in enumerate(options, start=1):
             click.echo(f"  {number}. {option}")
         while True:

@@ -35,14 +35,14 @@ TRIES = 3
 """Tokens that are tried before the program ends."""
 
 JOIN_SECONDS = 600.0
-"""How long the bot is waited for: somebody has to open a link, choose a server and prove to be no robot."""
+"""How long to wait for the bot's invitation: a person has to open a link, choose a server and solve a captcha."""
 
 _TOKEN = re.compile(r"[!#-&(-~]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
-    """What the flags have answered."""
+    """The flags' answers."""
 
     path: Path
     token_file: Path | None
@@ -112,7 +112,7 @@ def init(**flags: object) -> None:
 
 
 def _look_before(answers: Answers) -> None:
-    """End the program where an answer cannot be used: before Discord is asked, and anything is written."""
+    """End the program where an answer is unusable, before any question to Discord and any written file."""
     for path in (answers.path, variables_path(answers.path)):
         if path.exists() and not answers.force:
             fail(f"{path} exists; --force writes it anew", 2)
@@ -137,9 +137,9 @@ def _look_before(answers: Answers) -> None:
 
 
 def log_in(answers: Answers, ask: Prompter) -> tuple[DiscordConfig, int]:
-    """Ask for the token until one is taken, and see to the intent; return where to connect, and the application's id.
+    """Ask for the token until one works, and enable the intent; return where to connect, and the application's id.
 
-    What cannot be ends the program. Runs event loops of its own, and asks outside of them.
+    A failure ends the program. This runs event loops of its own, and asks outside of them.
     """
     given, tries = _given_token(answers), TRIES
     while True:
@@ -161,7 +161,7 @@ def log_in(answers: Answers, ask: Prompter) -> tuple[DiscordConfig, int]:
 
 
 def _settings(token: str, endpoint: str) -> DiscordConfig:
-    """Return where and as whom to connect. Raises `LoginRefused` where that can be no token."""
+    """Return where and as whom to connect. Raises `LoginRefused` for an impossible token."""
     if not _TOKEN.fullmatch(token):
         raise LoginRefused("that is no token: a token is one word of ASCII letters, without quotes")
     try:
@@ -183,7 +183,7 @@ def _given_token(answers: Answers) -> str:
 
 
 async def _introduce(settings: DiscordConfig) -> tuple[int, bool]:
-    """Say whose token it is; return the application's id, and whether it may read messages. Raises `StartFailed`."""
+    """Print the token's bot; return the application's id, and whether it may read messages. Raises `StartFailed`."""
     async with connect_probe(settings, discord.Intents(guilds=True)) as probe:
         application = probe.myself
         click.echo(f"The token is that of {probe.user}.")
@@ -195,10 +195,10 @@ async def _introduce(settings: DiscordConfig) -> tuple[int, bool]:
 
 
 def _see_to_the_intent(settings: DiscordConfig, application_id: int, answers: Answers, ask: Prompter) -> None:
-    """Turn it on, or say where a person does it. Raises `StartFailed`."""
+    """Enable the intent, or say where a person can. Raises `StartFailed`."""
     by_hand = f"Turn on Message Content Intent by hand, without which the bot cannot run: {portal_url(application_id)}"
     words = "The bot may not read messages yet. Turn the Message Content intent on?"
-    # Not asked in an event loop, which would take Ctrl-C for itself until there is an answer.
+    # Asked outside an event loop, which would hold Ctrl-C back until the answer.
     if not ask.agrees(words, given=answers.intent, default=True):
         click.echo(by_hand)
         return
@@ -219,7 +219,7 @@ async def _allow_text(settings: DiscordConfig) -> None:
 
 
 def _join(settings: DiscordConfig, answers: Answers) -> list[ChannelFacts]:
-    """Wait until the bot is where it is to work; return the channels that it is shown."""
+    """Wait until the bot sees its channels; return them."""
     wanted = _ids(answers.channels)
 
     async def wait() -> list[ChannelFacts]:
@@ -239,7 +239,7 @@ def _join(settings: DiscordConfig, answers: Answers) -> list[ChannelFacts]:
 
 
 async def _refuse_others(probe: DiscordProbe, wanted: set[int]) -> None:
-    """Raise `NeedsPerson` for an id that is known, and is not that of a channel: no wait would make it one."""
+    """Raise `NeedsPerson` for an id that is known and not a channel's: waiting would not help."""
     for each in sorted(wanted - {room.channel_id for room in probe.rooms(wanted)}):
         if known := await probe.identify(each):
             raise NeedsPerson(f"--channel: {each} is {known}, not a channel")
@@ -262,7 +262,7 @@ def _ids(texts: Collection[str]) -> set[int]:
 
 
 def _channels(rooms: list[ChannelFacts], answers: Answers, ask: Prompter) -> dict[int, str]:
-    """Return the chosen channels, and say what the bot lacks in them."""
+    """Return the chosen channels, and print what the bot lacks in them."""
     if answers.channels:
         chosen = rooms
     elif ask.asking:
