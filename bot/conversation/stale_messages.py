@@ -1,4 +1,4 @@
-"""Messages that waited while the gateway was gone: each is read again before its turn, as it may have changed."""
+"""Messages that waited while the gateway was away: each is read again before its turn, as it may have changed."""
 
 import asyncio
 from collections.abc import Collection, Mapping
@@ -6,12 +6,12 @@ from typing import Final
 
 __all__ = ["StaleMessages"]
 
-DOUBT_SECONDS: Final = 30.0
-"""How long after a READY a turn waits for that. What could not be looked at by then is taken as it was written."""
+STALE_SECONDS: Final = 30.0
+"""How long after a READY a turn waits for its stale messages; then they are taken as they were accepted."""
 
 
 class StaleMessages:
-    """The messages that are still to be looked at, of all places. What is learned of one in another way settles it."""
+    """The messages of all places that are still to be read again. An event about one settles it too."""
 
     def __init__(self) -> None:
         """Start with no stale message."""
@@ -21,9 +21,9 @@ class StaleMessages:
         """The events of stale messages for which a turn waits, set when the message is settled."""
 
     def begin(self, places: Mapping[int, int]) -> None:
-        """Make these messages stale, each in its place, instead of those that were."""
+        """Make these messages stale, each in its place, in place of the earlier ones."""
         before, self._places = self._places, dict(places)
-        self._deadline = asyncio.get_running_loop().time() + DOUBT_SECONDS
+        self._deadline = asyncio.get_running_loop().time() + STALE_SECONDS
         for message_id in before.keys() - self._places.keys():
             self._tell(message_id)
 
@@ -43,7 +43,7 @@ class StaleMessages:
         return sorted(message_id for message_id, place in self._places.items() if place == channel_id)
 
     def settle(self, *message_ids: int) -> None:
-        """Learn that messages are as the bot knows them."""
+        """Note that the bot knows these messages as they are now."""
         for message_id in message_ids:
             if self._places.pop(message_id, None) is not None:
                 self._tell(message_id)

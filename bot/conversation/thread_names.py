@@ -1,4 +1,4 @@
-"""Names threads: first by the request, then at most once by the agent's title unless a person has renamed it."""
+"""Names threads: first by the request, then at most once by the agent's title, unless a person has renamed them."""
 
 from collections.abc import Callable
 
@@ -17,13 +17,13 @@ NAME = 60
 """Characters of a thread's name; Discord allows 100, lists show fewer."""
 
 LOOKED_AT = 10_000
-"""Characters of a text in which its first words are looked for; an agent may send megabytes as a title."""
+"""Characters of a text that are searched for its first words; an agent may send megabytes as a title."""
 
 NEUTRAL = "Conversation"
-"""The name of a thread whose request has no words, or words that the server does not allow in names."""
+"""The name of a thread whose request has no words, or words that the server refuses in names."""
 
 _JOINERS = "\u200c\u200d\ufe0e\ufe0f"
-"""They show as nothing, but emoji and some scripts are made with them."""
+"""Invisible characters that emoji and some scripts are made with."""
 
 _UNSEEN = dict.fromkeys(
     (
@@ -36,7 +36,7 @@ log = structlog.stdlib.get_logger("bot")
 
 
 class ThreadNames:
-    """Renames threads, each once, when nothing more urgent is to be written: Discord takes two in ten minutes."""
+    """Renames threads, each once, behind all that is more urgent: Discord takes two renames in ten minutes."""
 
     def __init__(self, *, threads: ThreadRows, api: DiscordApi, redact: Callable[[str], str]) -> None:
         """`threads` remembers the names that the bot has given; `redact` takes secrets out of what an agent says."""
@@ -45,11 +45,11 @@ class ThreadNames:
         self._redact = redact
 
     def opened(self, thread_id: int, name: str) -> None:
-        """Learn that the bot has opened a thread under a name."""
+        """Remember the name under which the bot has opened a thread."""
         self._threads.set_name(thread_id, name)
 
     def title(self, thread_id: int, title: str) -> None:
-        """Learn what an agent calls the conversation."""
+        """Name a thread by the agent's title of the conversation, unless it has another name by now."""
         given = self._threads.name(thread_id)
         name = thread_name(self._redact(title))
         if not given or not name:
@@ -72,19 +72,16 @@ class ThreadNames:
 
 
 def name_for(request: Request, redact: Callable[[str], str]) -> str:
-    """Name the thread of a request by its words, else by its first file, else by what it quotes.
-
-    `redact` takes secrets out.
-    """
+    """Name the thread of a request by its words, else by its first file, else by what it quotes, without secrets."""
     files = (*request.attachments, *(file for quote in request.quotes for file in quote.attachments))
     said = (request.text, *(file.name for file in files), *(quote.text for quote in request.quotes))
     return next(filter(None, (thread_name(redact(text)) for text in said)), NEUTRAL)
 
 
 def thread_name(text: str) -> str:
-    """Name a thread by the first words of a request: about 60 characters, cut at a word, without anybody's keys.
+    """Name a thread by the first words of a text: about 60 characters, cut at a word, without access tokens.
 
-    What turns text around, and what nobody sees but in an emoji, is left out.
+    Characters that change the direction of text are left out, and so are invisible ones outside of emoji.
     """
     words = " ".join(redact_tokens(text[:LOOKED_AT]).translate(_UNSEEN).split())
     if not words.strip(_JOINERS):

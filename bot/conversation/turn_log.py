@@ -1,4 +1,4 @@
-"""One line in the log for each turn: what it took, what the agent did, and how it ended."""
+"""Writes one log line for each turn: its times, what the agent did, and how it ended."""
 
 import asyncio
 
@@ -14,7 +14,7 @@ log = structlog.stdlib.get_logger("bot")
 
 
 class TurnLog:
-    """Counts while the turn runs. Times are in seconds from the prompt; what never came is None."""
+    """Counts while the turn runs. Times are in seconds from the prompt; None for what never came."""
 
     def __init__(self, thread_id: int, message_id: int, author_id: int) -> None:
         """Begin before the prompt, which may never be sent."""
@@ -26,7 +26,7 @@ class TurnLog:
         self._questions = 0
 
     def began(self) -> None:
-        """Learn that the prompt was sent."""
+        """Start the clock: the prompt is sent."""
         self._began = _now()
 
     def event(self, event: Event) -> None:

@@ -1,4 +1,4 @@
-"""Shows the agent's activity as a reaction: it thinks, reads, runs something, or is silent."""
+"""Shows the agent's activity as a reaction: it thinks, reads, runs a command, or is silent."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,10 +10,10 @@ from acp.schema import ToolCallUpdate
 __all__ = ["SETTLE_SECONDS", "SILENT", "Activity"]
 
 SETTLE_SECONDS: Final = 3.0
-"""From a change to its reaction, in which others may follow; the last one then shows, however fast they come."""
+"""Seconds from a change to its reaction. Of the changes in between the last one shows, however fast they come."""
 
 SILENT: Final = "💤"
-"""The agent has been silent for so long that it is worth a word."""
+"""The agent has been silent for long."""
 
 _THINKING, _WRITING, _OTHER = "🤔", "✍️", "🔧"
 _KINDS: Final = {
@@ -23,7 +23,7 @@ _KINDS: Final = {
 
 
 class Activity:
-    """Hears the events of one turn, and calls `show` with the reaction for what is done now."""
+    """Takes the events of one turn, and calls `show` with the reaction for the latest."""
 
     def __init__(self, show: Callable[[str], None]) -> None:
         """Start with no reaction."""
@@ -45,7 +45,7 @@ class Activity:
                 self.note(_KINDS.get(kind or "", _OTHER))
 
     def note(self, emoji: str) -> None:
-        """Show this unless another one follows soon. A timer that runs is not put off, so a busy agent has one too."""
+        """Show this unless another one follows soon. A running timer is kept: a busy agent has a reaction too."""
         self._wanted = emoji
         if self._timer is None and emoji != self._shown:
             self._timer = asyncio.get_running_loop().call_later(SETTLE_SECONDS, self._settle)

@@ -1,7 +1,7 @@
 """Announces the end of a turn: on the last page, in a message of its own, or with a ping of the asker. Pure.
 
-Discord marks a thread as unread when a message is posted in it, and not when one is edited: whoever has looked away
-learns of an answer by a new message alone. None of the agent's words is in it, for it is the one that makes a sound.
+Discord marks a thread as unread when a message is posted in it, but not when one is edited: a person who has looked
+away learns of an answer only by a new message. That message makes a sound, so it holds none of the agent's words.
 """
 
 from dataclasses import dataclass
@@ -16,32 +16,32 @@ from pool.journal.trailers import Trailer
 __all__ = ["FRESH_SECONDS", "PING_SECONDS", "Completion", "TurnTiming", "complete"]
 
 FRESH_SECONDS: Final = 20.0
-"""With `auto`, an asker who has waited for so long may have looked away."""
+"""With `auto`, an asker who has waited so long gets a new message: they may have looked away."""
 
 PING_SECONDS: Final = 60.0
-"""An asker who has waited for so long is called."""
+"""An asker who has waited so long is pinged."""
 
 _STOPPED: Final = "⏹ stopped"
 
 
 @dataclass(slots=True)
 class TurnTiming:
-    """Since when an answer is waited for, and what its turn began with. Times are in seconds of one clock."""
+    """When a request came, and what its turn began with. Times are in seconds of one clock."""
 
     asked: float
     prompted: float | None = None
     cost_before: float | None = None
-    """What the session had cost by then; None where nobody knows."""
+    """What the session had cost by then; None where that is unknown."""
 
     def begin(self, now: float, usage: UsageUpdate | None, *, fresh: bool) -> None:
-        """Take note that the prompt is sent. `usage` is the session's; a `fresh` one has cost nothing yet."""
+        """Note that the prompt is sent. `usage` is the session's; a `fresh` session has cost nothing yet."""
         self.prompted = now
         self.cost_before = cost_of(usage)[0] if usage is not None else 0.0 if fresh else None
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What is said at the end: a line on the last page, or a message of its own. Either may be nothing."""
+    """What is said at the end: a line on the last page, or a message of its own; either may be missing."""
 
     line: str = ""
     message: Trailer | None = None
@@ -50,17 +50,17 @@ class Completion:
 def complete(finish: Finish, outcome: Outcome, receipt: Receipt | None, *, waited: float, asker_id: int) -> Completion:
     """Say how a turn ended for an asker who has `waited` for so many seconds; without a `receipt` no turn began.
 
-    Whoever stopped it knows that it has ended, and a bot that is stopped calls for nobody.
+    A person who stopped the turn knows that it has ended, and a bot that is stopping pings nobody.
     """
     facts = "" if receipt is None else receipt.words()
     way = _way(finish, waited)
     if way == "edit" or _is_known(outcome, asker_id):
         return Completion(f"-# {facts}" if facts else "")
-    sign = _sign(outcome)
+    state = _state(outcome)
     if way == "fresh":
-        return Completion(message=Trailer(f"-# {sign} · {facts}" if facts else f"-# {sign}"))
+        return Completion(message=Trailer(f"-# {state} · {facts}" if facts else f"-# {state}"))
     below = f"\n-# {facts}" if facts else ""
-    return Completion(message=Trailer(f"<@{asker_id}> {sign}{below}", mention=asker_id))
+    return Completion(message=Trailer(f"<@{asker_id}> {state}{below}", mention=asker_id))
 
 
 def _way(finish: Finish, waited: float) -> Finish:
@@ -72,7 +72,7 @@ def _way(finish: Finish, waited: float) -> Finish:
 
 
 def _is_known(outcome: Outcome, asker_id: int) -> bool:
-    """Whether the asker knows the end already, or it calls for nobody."""
+    """Whether the asker knows the end already, or need not know it."""
     match outcome:
         case Cancelled(by=by) | Failed(cancelled_by=by):
             return by == asker_id
@@ -80,7 +80,7 @@ def _is_known(outcome: Outcome, asker_id: int) -> bool:
             return isinstance(outcome, ShutDown | Dropped)
 
 
-def _sign(outcome: Outcome) -> str:
+def _state(outcome: Outcome) -> str:
     match outcome:
         case Failed():
             return f"{FAILED} failed"

@@ -1,4 +1,4 @@
-"""The state of one page on Discord: the message that shows it, and what is still to be shown. Pure."""
+"""The state of a reply's pages on Discord: the messages that show them, and what is still to be shown. Pure."""
 
 import re
 from collections.abc import Sequence
@@ -10,16 +10,16 @@ from bot.text.markdown import FENCE
 __all__ = ["PageState", "Try", "first_difference", "first_unwritten", "rest_of"]
 
 OLD_SECONDS = 3300.0
-"""Edits of a message older than an hour are limited to three in six seconds, some of them (Discord error 30046)."""
+"""Seconds. Discord limits some edits of a message older than an hour to three in six seconds (error 30046)."""
 
 _RUN = re.compile(r"`{3}|~{3}")
 
 REPAIRS = 2
-"""Tries at making Discord store a text as it was meant; then what it made of it stands."""
+"""Tries at making Discord store a text as it was meant; then what Discord made of it is accepted."""
 
 
 class Try(NamedTuple):
-    """What is sent as a new message, of which page, and whether that page is provisional."""
+    """What is sent as a new message, the page that it is of, and whether that page is provisional."""
 
     content: str
     page: str
@@ -30,7 +30,7 @@ class Try(NamedTuple):
 class PageState:
     """A page. Without `message_id` no message shows it: not yet, or no longer.
 
-    `since` is when the message was posted; `stop` is whether it has the button.
+    `since` is when the message was posted; `stop` is whether it has the Stop button.
     """
 
     message_id: int | None = None
@@ -39,42 +39,42 @@ class PageState:
     content: str = ""
     """What the message was last confirmed to show."""
     before: str = ""
-    """What of the page other messages have shown."""
+    """The part of the page that other messages have shown."""
     tried: Try | None = None
-    """What was sent and may have become a message: no answer came. No other text is sent until one comes."""
+    """What was sent without an answer, and may have become a message. Until an answer comes no other text is sent."""
     enclosed: str = ""
-    """The line that stands for the page where Discord does not take it; a file brings the page then."""
+    """The line that replaces a page that Discord refuses; a file brings the page then."""
     _page: str = ""
     _earlier: list[tuple[int, float, str]] = field(default_factory=list)
-    """The messages that show `before`, but for those that are known to be gone: since when, and what stood before."""
+    """The messages that show `before`, except those known to be deleted: since when, and what was shown before each."""
     _returned: bool = False
-    """Whether it was taken up again."""
+    """Whether the message was left once, and is used again."""
     _repairs: int = 0
 
     @classmethod
     def of_earlier_run(cls, message_id: int | None, before: str, page: str) -> "PageState":
-        """Take up a page of which nobody knows what its message shows; if that is gone, `page` is what it showed."""
+        """Return the state of a page whose message shows an unknown text; if it is deleted, it had shown `page`."""
         return cls(message_id, stop=message_id is not None, before=before, _page=page)
 
     def text(self, page: str) -> str:
-        """Return what the message is to show for the page to be complete; nothing if that needs no message."""
+        """Return what the message is to show for the page to be complete; empty if that needs no message."""
         return self.enclosed or rest_of(self.before, page)
 
     def enclose(self, line: str) -> None:
-        """Let a line stand for the page: Discord has refused what it says."""
+        """Replace the page, which Discord has refused, by a line."""
         self.enclosed, self.tried = line, None
 
     def attempt(self, page: str, *, provisional: bool) -> Try:
-        """Return what to send as the page's message.
+        """Return what to send as the page's message: the same until an answer comes.
 
-        As long as no answer comes it is the same: the journal knows a message that it has not heard of by its text.
+        By that text the journal knows a message whose answer was lost.
         """
         if self.tried is None:
             self.tried = Try(self.text(page), page, provisional)
         return self.tried
 
     def differs(self, page: str) -> bool:
-        """Whether there are words to write."""
+        """Whether text is missing on Discord, or too much is there."""
         text = self.text(page)
         if self.message_id is not None:
             return not text.strip() or text != self.content
@@ -86,9 +86,9 @@ class PageState:
         return self.message_id is not None or self.tried is not None
 
     def becomes_spare(self, page: str) -> bool:
-        """Whether there is a message that has nothing to show any more: what it showed has moved to the next page.
+        """Whether the message has become empty: what it showed has moved to the next page.
 
-        Where none shows the rest of the page, but the one before shows more than the page now, that one is taken up.
+        Where no message shows the rest of the page, and the one before shows more than the page, it is used again.
         """
         if not self.stands and self._earlier and self._overshot(page):
             self._page, self._returned = self.before, True
@@ -96,9 +96,9 @@ class PageState:
         return self.stands and not self.text(page).strip()
 
     def confirm(self, page: str, meant: str, stored: str, *, provisional: bool = False) -> bool:
-        """Take note of what Discord has stored; return whether it is what was meant.
+        """Note what Discord has stored; return whether it is what was meant.
 
-        White space at both ends is Discord's to take away. A `provisional` page is no part of what is to be shown.
+        Discord strips white space at both ends. A `provisional` page is no part of what is to be shown in the end.
         """
         same = stored.strip() == meant.strip()
         self._repairs = 0 if same else self._repairs + 1
@@ -109,31 +109,31 @@ class PageState:
         return same
 
     def doubt(self) -> None:
-        """Take note that an edit may or may not have been made: what the message shows is not known any more."""
+        """Note that an edit may or may not have been made: what the message shows is unknown."""
         if self.message_id is not None:
             self.content = ""
 
     def is_old(self, now: float) -> bool:
-        """Whether Discord limits edits of the message more than those of others."""
+        """Whether Discord limits edits of the message more than usual."""
         return self.message_id is not None and now - self.since >= OLD_SECONDS
 
     def outgrown(self, page: str, now: float) -> bool:
-        """Whether the message is too old to be edited, and the page has only grown since: a new one can go on.
+        """Whether the message is too old to be edited, and the page has only grown since: a new message can continue.
 
-        Not where nobody knows what the message shows.
+        False where it is unknown what the message shows.
         """
         known = bool(self._page and self.content and not self.enclosed)
         grown = known and page.startswith(_without_closing_fence(self._page))
         return self.is_old(now) and grown and bool(rest_of(self._page, page))
 
     def leave(self) -> None:
-        """Leave the message as it is, or as gone: only what it has not shown is to be shown in another one."""
+        """Leave the message as it is, also if it is deleted: another one shows only what it has not shown."""
         if self.message_id is not None and not self._returned:
             self._earlier.append((self.message_id, self.since, self.before))
         self._forget()
 
     def drop(self) -> None:
-        """Take note that the message was deleted, since it was spare."""
+        """Note that the message was deleted because it was spare."""
         self._forget()
 
     def _forget(self) -> None:
@@ -146,7 +146,8 @@ class PageState:
 
 
 def first_difference(posted: Sequence[PageState], pages: Sequence[str], *, ended: bool) -> int | None:
-    """Return the first page whose message is not as it is to be: text that is missing comes before all else."""
+    """Return the number of the first page whose message is to change; None where all messages are as they must be."""
+    # A button too many harms nobody for a while; missing text does.
     if (unwritten := first_unwritten(posted, pages)) is not None:
         return unwritten
     for number, one in enumerate(posted[: len(pages)]):
@@ -158,16 +159,16 @@ def first_difference(posted: Sequence[PageState], pages: Sequence[str], *, ended
 
 
 def first_unwritten(posted: Sequence[PageState], pages: Sequence[str]) -> int | None:
-    """Return the first page of which text is missing."""
+    """Return the number of the first page that differs in its text."""
     states = [*posted, *(PageState() for _ in pages[len(posted) :])]
     pairs = zip(pages, states, strict=False)
     return next((number for number, (page, one) in enumerate(pairs) if one.differs(page)), None)
 
 
 def rest_of(shown: str, page: str) -> str:
-    """Return what of a page is left to show after `shown` was, as a page of its own.
+    """Return the part of a page that is left to show after `shown` was, as a page of its own.
 
-    What was changed in the shown part is shown anew, from the first line that differs.
+    Where the shown part has changed, it begins with the first line that differs.
     """
     if not shown:
         return page
@@ -201,13 +202,13 @@ def _line_start(text: str, place: int) -> int:
 
 
 def _common(one: str, other: str) -> int:
-    """Return with how many characters both begin."""
+    """Return how many characters the beginnings of both have in common."""
     pairs = enumerate(zip(one, other, strict=False))
     return next((place for place, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
 def _without_closing_fence(text: str) -> str:
-    """Take away the last line if it closes a fence: where a page grows, that line was only put in to end the page."""
+    """Remove the last line if it closes a fence: where a page grows, that line was only added to end the page."""
     body, _, last = text.rpartition("\n")
     closes = last.strip() == FENCE and _open_block(body) is not None
     return body if closes else text

@@ -1,4 +1,4 @@
-"""One reply, from the placeholder to the last page; `Delivery` brings it to Discord."""
+"""One reply, from the placeholder to the last page; `Delivery` sends it to Discord."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -33,10 +33,10 @@ T = TypeVar("T")
 
 
 class Reply:
-    """The messages that answer one exchange. `key` makes its nonces: the id of the message that is answered.
+    """The messages that answer one exchange. `key`, the id of the message that is answered, makes its nonces.
 
-    What fails while its text is rendered is not raised: the reply is `broken` then. It keeps what it has shown, says
-    so, and settles like any other, for all replies behind it in its thread wait for that.
+    An error in rendering is not raised: the reply is `broken` then. It keeps what it has shown, says so, and settles
+    like any other, because all later replies of its thread wait for that.
     """
 
     def __init__(
@@ -51,11 +51,11 @@ class Reply:
         stop: Callable[[], discord.ui.View] | None = None,
         style: Style = Style(),  # noqa: B008 - frozen
     ) -> None:
-        """`generation` tells the nonces of another try at the same message apart, for which new messages are wanted.
+        """`generation` gives another try at the same message nonces of its own, and so new messages.
 
         `on_settled` is called once: True when Discord has confirmed all pages, False when they were given up.
-        `on_broken` is called when nothing more of the turn will be shown. `stop` makes the button below the page that
-        grows; the button goes when the reply ends.
+        `on_broken` is called when the reply stops showing the turn. `stop` makes the button below the growing page; it
+        goes when the reply ends.
         """
         self._key = key
         self._journal = journal
@@ -64,15 +64,17 @@ class Reply:
         self._transcript = Transcript(style)
         self._delivery = Delivery(key, self, api=api, journal=journal, generation=generation, stop=stop)
         self._after: Reply | None = None
-        self._followers: list[Reply] = []
-        self._behind: list[Callable[[], None]] = []
-        """What else waits for the reply before this one."""
+        """The reply that this one waits for."""
+        self._followers: list[Callable[[], None]] = []
+        """Called when this reply has settled."""
+        self._waiting: list[Callable[[], None]] = []
+        """Called when the reply before this one has settled."""
         self._final: list[str] | None = None
         self._placeholder = ""
         self._shown: list[str] = []
         """The pages when they were last rendered."""
         self._said_since: list[str] = []
-        """The bot's own lines since it is broken."""
+        """The bot's own lines since the reply is broken."""
         self.broken = False
         self.ended = False
         self.settled = asyncio.Event()
@@ -82,25 +84,25 @@ class Reply:
         state = "settled" if self.settled.is_set() else "ended" if self.ended else "live"
         return f"<Reply {self._key} {state}, {self._delivery.posted} posted>"
 
-    # ---- where it stands
+    # ---- its place
 
     def follow(self, before: "Reply") -> None:
-        """Post nothing until the reply before it in its thread has settled. To be called before `start`."""
+        """Post only when the reply before it in its thread has settled. Call this before `start`."""
         if not before.settled.is_set():
             self._after = before
-            before._followers.append(self)  # noqa: SLF001 - the same class
+            before._followers.append(self._go)  # noqa: SLF001 - the same class
 
     def adopt(self, message_id: int | None) -> None:
-        """Go on with the message in which an earlier run of the bot had begun; None: by its nonce, if it is there."""
+        """Continue in the message that an earlier run of the bot had begun; None: find it by its nonce."""
         self._delivery.restore([PageState.of_earlier_run(message_id, "", "")])
 
     def name_request(self) -> None:
-        """Let the first message say which one it answers, by Discord's own line above it."""
+        """Let Discord show above the first message which message it answers."""
         self._delivery.name_request(self._key)
 
     @property
     def begun(self) -> bool:
-        """Whether anything of it stands in the thread."""
+        """Whether a message of it is in the thread."""
         return self._delivery.posted > 0
 
     @property
@@ -110,7 +112,7 @@ class Reply:
 
     @property
     def has_place(self) -> bool:
-        """Whether it is known where it is to be posted."""
+        """Whether its channel is known."""
         return self._delivery.has_place
 
     def start(self, channel_id: int) -> None:
@@ -130,34 +132,34 @@ class Reply:
         self._transcript.close()
         try:
             self._on_settled(confirmed)
-        finally:  # Whatever fails there, the replies behind this one go on.
-            for follower in self._followers:
-                follower._go()  # noqa: SLF001 - the same class
+        finally:  # Whatever fails there, the later replies continue.
+            for go in self._followers:
+                go()
 
     def _go(self) -> None:
-        """Learn that the reply before this one has settled."""
+        """Begin to post: the reply before this one has settled."""
         self._after = None
         self._changed()
-        behind, self._behind = self._behind, []
-        for call in behind:
+        waiting, self._waiting = self._waiting, []
+        for call in waiting:
             call()
 
     def in_turn(self, call: Callable[[], None]) -> None:
-        """Call it when the reply before this one has settled; at once where there is none."""
+        """Call it when the reply before this one has settled; immediately where there is none."""
         if self._after is None:
             call()
         else:
-            self._behind.append(call)
+            self._waiting.append(call)
 
     # ---- what it shows
 
     def placeholder(self, text: str) -> None:
-        """Show `text` as long as there is nothing else."""
+        """Show `text` while there is nothing else to show."""
         self._placeholder = text
         self._changed()
 
     def apply(self, event: Event) -> None:
-        """Take an event of the turn; also one that came late, after the end."""
+        """Show an event of the turn, or one that came after its end."""
         if self._rendered(lambda: self._transcript.apply(event), otherwise=False):
             self._changed()
 
@@ -166,7 +168,7 @@ class Reply:
         return self._rendered(lambda: self._transcript.tool_call(update), otherwise=update)
 
     def line(self, text: str) -> None:
-        """Add lines of the bot's own."""
+        """Add the bot's own lines."""
         self._rendered(lambda: self._transcript.line(text), otherwise=None)
         if self.broken:
             self._said_since.append(text)
@@ -177,12 +179,12 @@ class Reply:
         return self._rendered(self._transcript.wanted, otherwise=[])
 
     def supply(self, link: Link, found: bytes | str) -> None:
-        """Bring what a link leads to, see `Transcript.supply`."""
+        """Take what a link leads to, see `Transcript.supply`."""
         self._rendered(lambda: self._transcript.supply(link, found), otherwise=None)
         self._changed()
 
     def _rendered(self, step: Callable[[], T], *, otherwise: T) -> T:
-        """Do a step of rendering; where it fails, or an earlier one has, return `otherwise`."""
+        """Do a step of rendering; where it fails, or an earlier one has failed, return `otherwise`."""
         if not self.broken:
             try:
                 return step()
@@ -194,7 +196,7 @@ class Reply:
 
     @property
     def too_long(self) -> bool:
-        """Whether the agent has written more than is taken."""
+        """Whether the agent has written more than a reply takes."""
         return self._transcript.too_long
 
     @property
@@ -235,16 +237,16 @@ class Reply:
     # ---- its end
 
     def end(self, closing: Trailer | None = None) -> list[str]:
-        """Say that nothing more will come, but the files, and `closing` as a message of its own. Return the pages.
+        """End the reply: the files follow its pages, and `closing` as a message of its own. Return the pages.
 
-        What follows the pages is written down here; the pages are the caller's to write down.
+        The trailers are written down here; the caller writes the pages down.
         """
         self.ended = True
         self._placeholder = ""
         sent = [Trailer(files=tuple(batch)) for batch in batches(self._rendered(self._files, otherwise=[]))]
-        postscripts = dict(zip(count(FIRST_TRAILER), [*sent, *([] if closing is None else [closing])], strict=False))
-        self._journal.trailers.keep(self._key, postscripts)
-        self._delivery.end(postscripts)
+        trailers = dict(zip(count(FIRST_TRAILER), [*sent, *([] if closing is None else [closing])], strict=False))
+        self._journal.trailers.keep(self._key, trailers)
+        self._delivery.end(trailers)
         self._changed()
         return self.pages()
 
@@ -253,7 +255,7 @@ class Reply:
         return self._transcript.files()
 
     def give_up(self) -> None:
-        """Settle although nothing more can be posted: the place never was, or is gone."""
+        """Settle although the pages cannot be posted: their channel never was, or is gone."""
         self.ended = True
         self.delivered(confirmed=False)
 
@@ -262,15 +264,14 @@ class Reply:
         channel_id: int,
         pages: list[str],
         posted: Sequence[PageState],
-        postscripts: Mapping[int, Trailer],
+        trailers: Mapping[int, Trailer],
     ) -> None:
-        """Bring to the end what an earlier run of the bot had to post: `pages`, of which these are `posted` already.
+        """Finish what an earlier run of the bot had to post: `pages`, of which it had `posted` these.
 
-        What the messages say is not known, so each is edited; that is the same however often it is done. Of the
-        `postscripts` those that stand already are left out.
+        What those messages show is unknown, so each is edited. `trailers` are those that are not sent yet.
         """
         self._final = pages
         self.ended = True
         self._delivery.restore(posted)
-        self._delivery.end(postscripts)
+        self._delivery.end(trailers)
         self.start(channel_id)

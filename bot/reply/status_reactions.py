@@ -1,4 +1,4 @@
-"""The status of a message, as one reaction on it."""
+"""Shows the status of a message as one reaction on it."""
 
 from collections.abc import Awaitable, Iterable
 
@@ -21,10 +21,10 @@ log = structlog.stdlib.get_logger("bot")
 
 
 class StatusReaction:
-    """The one reaction of the bot's on a message. `show` may be called at any time; the newest wish wins.
+    """The bot's one reaction on a message. `show` may be called at any time; the last call wins.
 
-    What is not to stay is written down before it is put on, and until it is known to be gone: a bot that is killed
-    leaves nothing that the next one does not find.
+    The journal has a reaction that is not to stay from before it is added until it is known to be removed: what a
+    killed bot leaves, the next run finds.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class StatusReaction:
         kept: ReactionRows,
         left: Iterable[str] = (),
     ) -> None:
-        """Start with what an earlier run of the bot may have `left`, which is taken away with the first wish."""
+        """Start with what an earlier run of the bot may have `left`; the first `show` removes it."""
         self._channel_id = channel_id
         self._message_id = message_id
         self._api = api
@@ -48,14 +48,14 @@ class StatusReaction:
         self._job = ApiCall(channel_id, self._next_write, Urgency.SIGN, Bucket.REACTION)
 
     def show(self, emoji: str | None) -> None:
-        """Replace the reaction by this one; None takes it away."""
+        """Replace the reaction by this one; None removes it."""
         self._wanted = emoji
         self._patience.renew()
         if self._change() is not None:
             self._api.pacer.put(self._job)
 
     def _change(self) -> tuple[str, bool] | None:
-        """Return the next reaction to change, and whether it is put on. The new one comes before the old one goes."""
+        """Return the next reaction to change, and whether it is added: the new one comes before the old one goes."""
         if self._wanted is not None and self._wanted not in self._confirmed:
             return self._wanted, True
         return next(((emoji, False) for emoji in self._standing if emoji != self._wanted), None)
@@ -67,30 +67,30 @@ class StatusReaction:
     async def _write(self, emoji: str, on: bool) -> None:  # noqa: FBT001 - a private step
         call = self._api.react if on else self._api.unreact
         if on and emoji not in self._standing:
-            self._begins(emoji)
+            self._note_standing(emoji)
         try:
             await call(self._channel_id, self._message_id, emoji)
         except RestError as error:
             if not isinstance(error, TryLater):
-                self._gone(emoji)
-            if on or isinstance(error, TryLater):  # What is gone need not be taken away.
+                self._note_gone(emoji)
+            if on or isinstance(error, TryLater):  # What is gone need not be removed.
                 self._fail(error)
                 return
         self._patience.renew()
         if on:
             self._confirmed.add(emoji)
         else:
-            self._gone(emoji)
+            self._note_gone(emoji)
         if self._change() is not None:
             self._api.pacer.put(self._job)
 
-    def _begins(self, emoji: str) -> None:
-        """Take note that a reaction may be on from now on, whatever is heard of it."""
+    def _note_standing(self, emoji: str) -> None:
+        """Note that a reaction may be on the message from now on, whatever Discord answers."""
         self._standing.append(emoji)
         if emoji not in _STAYING:
             self._kept.put(self._channel_id, self._message_id, emoji)
 
-    def _gone(self, emoji: str) -> None:
+    def _note_gone(self, emoji: str) -> None:
         if emoji in self._standing:
             self._standing.remove(emoji)
             self._confirmed.discard(emoji)
@@ -107,42 +107,42 @@ class StatusReaction:
 class StatusReactions:
     """The status reactions of one exchange: all its messages show the same, and the activity while the agent works."""
 
-    def __init__(self, signs: Iterable[StatusReaction], reactions: Reactions) -> None:
-        """Start with none."""
-        self._signs = [*signs]
-        self._reactions = reactions
-        self._progress = Activity(self.show) if reactions.progress else None
+    def __init__(self, reactions: Iterable[StatusReaction], wanted: Reactions) -> None:
+        """Start with these, which show nothing yet."""
+        self._reactions = [*reactions]
+        self._wanted = wanted
+        self._activity = Activity(self.show) if wanted.progress else None
 
     def merge_earlier(self, earlier: "StatusReactions") -> None:
-        """Take those of messages that were taken together with these, and came before."""
-        self._signs = [*earlier._signs, *self._signs]  # noqa: SLF001 - one of its own kind
+        """Add the reactions of earlier messages, which are answered together with these."""
+        self._reactions = [*earlier._reactions, *self._reactions]  # noqa: SLF001 - the same class
 
     def show(self, emoji: str | None) -> None:
-        """Replace the reactions by this one; None takes them away."""
-        for sign in self._signs if self._reactions.enabled else ():
-            sign.show(emoji)
+        """Replace the reactions by this one; None removes them."""
+        for reaction in self._reactions if self._wanted.enabled else ():
+            reaction.show(emoji)
 
     def event(self, event: Event) -> None:
         """Show what the agent is doing."""
-        if self._progress is not None:
-            self._progress.event(event)
+        if self._activity is not None:
+            self._activity.event(event)
 
     def silent(self) -> None:
-        """Show that nothing comes from the agent."""
-        if self._progress is not None:
-            self._progress.note(SILENT)
+        """Show that the agent is silent."""
+        if self._activity is not None:
+            self._activity.note(SILENT)
 
     def stop_activity(self) -> None:
-        """Show no more of what the agent does: the turn has ended."""
-        if self._progress is not None:
-            self._progress.stop()
+        """Stop showing what the agent does: the turn has ended."""
+        if self._activity is not None:
+            self._activity.stop()
 
     def keep_eye(self) -> None:
-        """Show no more of what the agent does, but that the message is not done with."""
+        """Show that the message is still to be answered, and not what the agent does."""
         self.stop_activity()
         self.show(EYE)
 
     def end(self, reason: str | None) -> None:
-        """Show how it ended, where that is wanted; see `Reactions.end`."""
+        """Show how the exchange ended, as `Reactions.end` says."""
         self.stop_activity()
-        self.show(self._reactions.end(reason))
+        self.show(self._wanted.end(reason))

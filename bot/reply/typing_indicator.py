@@ -1,4 +1,4 @@
-"""The bot's typing, shown while its agent works."""
+"""Shows the bot typing while its agent works."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -11,16 +11,16 @@ from bot.rest.calls import ApiCall, Bucket, Urgency
 __all__ = ["TypingIndicator"]
 
 TYPING_SECONDS = 8.0
-"""Between two calls; Discord shows typing for ten seconds (Discord, Trigger Typing Indicator)."""
+"""Seconds between two calls; Discord shows typing for ten (Discord, Trigger Typing Indicator)."""
 
 log = structlog.stdlib.get_logger("bot")
 
 
 class TypingIndicator:
-    """Shows the bot typing for as long as it lasts, but not while there are more calls than Discord takes."""
+    """Shows the bot typing from `start` to `stop`, except while calls are scarce."""
 
     def __init__(self, channel_id: int, *, api: DiscordApi, wanted: Callable[[], bool]) -> None:
-        """`wanted` is asked each time: not while the agent waits for a person."""
+        """`wanted` is asked before each call: while the agent waits for a person it says no."""
         self._channel_id = channel_id
         self._api = api
         self._wanted = wanted
@@ -34,7 +34,7 @@ class TypingIndicator:
         self._timer = asyncio.get_running_loop().call_later(TYPING_SECONDS, self.start)
 
     def stop(self) -> None:
-        """Show it no more; what Discord shows already goes by itself, or with the next message."""
+        """Stop the calls. Discord ends what it shows by itself, or with the next message."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

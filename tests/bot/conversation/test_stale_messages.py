@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from bot.conversation.stale_messages import DOUBT_SECONDS, StaleMessages
+from bot.conversation.stale_messages import STALE_SECONDS, StaleMessages
 from tests.support.call_count import CallCounter
 from tests.support.virtual_time import quiet
 
@@ -15,33 +15,33 @@ HERE, THERE = 10, 11
 
 async def test_a_turn_waits_for_its_own_messages_and_no_others() -> None:
     """Nothing is in doubt at first; of what is, each message is settled by itself, in whatever order."""
-    doubts = StaleMessages()
-    await doubts.settled([1, 2])
-    doubts.begin({3: HERE, 1: HERE, 2: THERE})
-    assert doubts.places() == {HERE: 1, THERE: 2}
-    assert doubts.at(HERE) == [1, 3]
-    await doubts.settled([4])
-    turn = asyncio.create_task(doubts.settled([1, 2]))
+    stale = StaleMessages()
+    await stale.settled([1, 2])
+    stale.begin({3: HERE, 1: HERE, 2: THERE})
+    assert stale.places() == {HERE: 1, THERE: 2}
+    assert stale.at(HERE) == [1, 3]
+    await stale.settled([4])
+    turn = asyncio.create_task(stale.settled([1, 2]))
     for message_id in (2, 3):
-        doubts.settle(message_id)
+        stale.settle(message_id)
         await quiet()
         assert not turn.done()
-    doubts.settle(1)
+    stale.settle(1)
     await turn
-    assert doubts.places() == {}
+    assert stale.places() == {}
 
 
 async def test_a_thousand_turns_wait_at_the_cost_of_their_own_messages() -> None:
     """What is learned of one message wakes the turn that waits for it: each waking all of them took seconds."""
 
     async def effort(count: int) -> int:
-        doubts = StaleMessages()
-        doubts.begin(dict.fromkeys(range(count), HERE))
-        turns = [asyncio.create_task(doubts.settled([number])) for number in range(count)]
+        stale = StaleMessages()
+        stale.begin(dict.fromkeys(range(count), HERE))
+        turns = [asyncio.create_task(stale.settled([number])) for number in range(count)]
         await quiet()
         with CallCounter() as calls:
             for number in range(count):
-                doubts.settle(number)
+                stale.settle(number)
                 await quiet()
         await asyncio.gather(*turns)
         return calls.count
@@ -51,14 +51,14 @@ async def test_a_thousand_turns_wait_at_the_cost_of_their_own_messages() -> None
 
 async def test_the_turns_of_a_place_that_cannot_be_read_wait_for_one_time_together() -> None:
     """Counted from the READY; after another one it is counted anew, and what was in doubt before is not."""
-    doubts, loop = StaleMessages(), asyncio.get_running_loop()
+    stale, loop = StaleMessages(), asyncio.get_running_loop()
     began = loop.time()
-    doubts.begin({1: HERE, 2: HERE})
-    await doubts.settled([1])
-    await doubts.settled([2])
-    assert loop.time() - began == pytest.approx(DOUBT_SECONDS)
-    doubts.begin({2: HERE})
-    await doubts.settled([1])
-    assert 1 not in doubts
-    assert 2 in doubts
-    assert loop.time() - began == pytest.approx(DOUBT_SECONDS)
+    stale.begin({1: HERE, 2: HERE})
+    await stale.settled([1])
+    await stale.settled([2])
+    assert loop.time() - began == pytest.approx(STALE_SECONDS)
+    stale.begin({2: HERE})
+    await stale.settled([1])
+    assert 1 not in stale
+    assert 2 in stale
+    assert loop.time() - began == pytest.approx(STALE_SECONDS)
