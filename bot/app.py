@@ -188,7 +188,7 @@ class App:
         async def spawn(settings: AgentSettings, marker: str) -> Agent:
             # Bound for all that the agent's pipes and tasks log, for as long as it lives.
             with bound_contextvars(agent=settings.agent), metrics.agent_start():
-                return await Agent.spawn(settings.launch, marker=marker, client=agents.offer(settings, marker))
+                return await Agent.spawn(settings.launch, marker=marker, client=agents.client_offer(settings, marker))
 
         limits = Limits(
             max_agents=config.max_agents,

@@ -54,18 +54,18 @@ class LogRecorder(logging.Handler):
         super().__init__(logging.INFO)
         self._counts: Counter[str] = Counter()
         self._details: dict[str, str] = {}
-        self.deaf = False
+        self.muted = False
         """Whether events are ignored now."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Count an event, and keep the details of its first occurrence."""
         match record.msg:
-            case {"event": str(event), **more} if event not in _NO_FAULT and not self.deaf:
+            case {"event": str(event), **more} if event not in _NO_FAULT and not self.muted:
                 details = [f"{name} {value}" for name, value in more.items() if name not in _OF_THE_LOG]
                 self._counts[event] += 1
                 self._details.setdefault(event, ", ".join(details))
 
-    def heard(self) -> Iterator[str]:
+    def events(self) -> Iterator[str]:
         """Return each kind of event once, with its count."""
         for event, count in self._counts.items():
             times = f", {count} times; the first" if count > 1 else ""

@@ -60,17 +60,17 @@ def login_advice(agent: str) -> str:
 
 def preset_login(agent: AgentConfig) -> TerminalLogin | None:
     """Return the login command of the agent's preset, or None. Raises `LoginFailed` where it is not installed."""
-    if agent.known is None or not agent.known.login:
+    if agent.known_preset is None or not agent.known_preset.login:
         return None
-    program, *args = agent.known.login
-    if program == agent.known.command:
+    program, *args = agent.known_preset.login
+    if program == agent.known_preset.command:
         if Path(agent.command).name != program:
             return None  # Through a launcher, say: only the agent knows its login then.
         program = agent.command
     env = agent.environment()
     where = str(agent.cwd / program) if os.sep in program else program
     if shutil.which(where, path=env.get("PATH", os.defpath)) is None:
-        raise LoginFailed(f"the command {program!r} was not found. To install it: {agent.known.install}")
+        raise LoginFailed(f"the command {program!r} was not found. To install it: {agent.known_preset.install}")
     return TerminalLogin((program, *args), agent.cwd, env)
 
 
@@ -81,7 +81,7 @@ async def agent_login(agent: AgentConfig, method_id: str, tell: Callable[[str], 
     during that, including the agent's stderr. Raises `LoginFailed`, `AcpError`.
     """
     marker = f"login-{uuid4().hex}/1"
-    running = await Agent.spawn(agent.launch(), marker=marker, client=agent.offer(marker, terminal_login=True))
+    running = await Agent.spawn(agent.launch(), marker=marker, client=agent.client_offer(marker, terminal_login=True))
     try:
         method = _chosen(running.auth_methods, method_id)
         if method.type == "terminal":

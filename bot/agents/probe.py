@@ -57,26 +57,26 @@ async def probe_agent(name: str, agent: AgentConfig, *, prompts: bool = True) ->
         command=(agent.command, *agent.args),
         cwd=str(agent.cwd),
         missing=list(_missing(agent)),
-        quirks=agent.known.quirks if agent.known else (),
+        quirks=agent.known_preset.quirks if agent.known_preset else (),
     )
-    listener = LogRecorder()
+    recorder = LogRecorder()
     with (
-        capture_log(listener),
+        capture_log(recorder),
         tempfile.TemporaryDirectory(prefix="threadline-doctor-", ignore_cleanup_errors=True) as folder,
     ):
         try:
-            await _Examination(agent, found, listener).run(Path(folder) if prompts else None)
+            await _Examination(agent, found, recorder).run(Path(folder) if prompts else None)
         except AcpError as error:
             found.failure = str(error)
             if isinstance(error, AuthRequired):
                 found.advice += _login_advice(name, agent)
-        found.faults += listener.heard()
+        found.faults += recorder.events()
     found.advice += _advice(found)
     return found
 
 
 @dataclass
-class _Heard:
+class _TurnSummary:
     """What the doctor keeps of one turn."""
 
     text: str = ""
@@ -88,10 +88,10 @@ class _Heard:
 class _Examination:
     """One examination of one agent; records its findings in `found`."""
 
-    def __init__(self, agent: AgentConfig, found: ProbeResult, listener: LogRecorder) -> None:
+    def __init__(self, agent: AgentConfig, found: ProbeResult, recorder: LogRecorder) -> None:
         self._agent = agent
         self._found = found
-        self._listener = listener
+        self._recorder = recorder
         self._late = 0
         self._announced: set[str] = set()
 
@@ -99,7 +99,7 @@ class _Examination:
         """Start the agent, examine it, stop it; with an empty `folder`, prompt it too. Raises `AcpError`."""
         found, started = self._found, _now()
         marker = f"doctor-{uuid4().hex}/1"
-        offer = self._agent.offer(marker, terminal_login=True)
+        offer = self._agent.client_offer(marker, terminal_login=True)
         running = await Agent.spawn(self._agent.launch(), marker=marker, client=offer)
         try:
             found.seconds["start"] = _since(started)
@@ -159,7 +159,7 @@ class _Examination:
         """Check whether the agent's report of its mode can be trusted. This is the last request to it."""
         if not session.listed_modes:
             return
-        self._listener.deaf = True  # A refusal is correct here, and no fault.
+        self._recorder.muted = True  # A refusal is correct here, and no fault.
         try:
             if await session.set_mode(UNKNOWN_MODE):
                 self._fault("accepts a mode that does not exist, so its word on its mode proves nothing")
@@ -188,13 +188,13 @@ class _Examination:
             case _:
                 found.write = Verdict.IDLE
 
-    async def _converse(self, session: Session, prompt: str, seconds: float) -> _Heard:
-        heard, started = _Heard(), _now()
+    async def _converse(self, session: Session, prompt: str, seconds: float) -> _TurnSummary:
+        heard, started = _TurnSummary(), _now()
         session.on_late = self._count_late
         try:
             async with asyncio.timeout(seconds), session.prompt([TextBlock(text=prompt)]) as turn:
                 async for event in turn:
-                    self._hear(turn, event, heard, started)
+                    self._record_event(turn, event, heard, started)
         except TimeoutError:
             raise RequestTimeout("session/prompt", seconds) from None
         if turn.error is not None:
@@ -202,7 +202,7 @@ class _Examination:
         heard.stop_reason = turn.stop_reason
         return heard
 
-    def _hear(self, turn: Turn, event: Event, heard: _Heard, started: float) -> None:
+    def _record_event(self, turn: Turn, event: Event, heard: _TurnSummary, started: float) -> None:
         match event:
             case Text(text):
                 if heard.first_text is None:
@@ -211,11 +211,11 @@ class _Examination:
             case ToolCallUpdate(tool_call_id=tool_call_id):
                 self._announced.add(tool_call_id)
             case Question():
-                heard.questions.append(_in_words(event))
-                self._look_at(event)
+                heard.questions.append(_describe_question(event))
+                self._check_question(event)
                 _refuse(turn, event)
 
-    def _look_at(self, question: Question) -> None:
+    def _check_question(self, question: Question) -> None:
         if not isinstance(question.request_id, int):
             kind = "null" if question.request_id is None else "a text"
             self._fault(f"gives its requests {kind} for an id, where others count")
@@ -240,7 +240,7 @@ def _refuse(turn: Turn, question: Question) -> None:
     turn.cancel()
 
 
-def _in_words(question: Question) -> str:
+def _describe_question(question: Question) -> str:
     title = question.tool_call.title or question.tool_call.tool_call_id
     return f"{title} [{' | '.join(option.name for option in question.options)}]"
 
@@ -263,7 +263,7 @@ def _abilities(agent: AgentCapabilities) -> dict[str, bool]:
 def _missing(agent: AgentConfig) -> Iterator[str]:
     """Return the variables that are wanted and not set, in words."""
     has = agent.environment()
-    preset = agent.known
+    preset = agent.known_preset
     for name in agent.inherit_env:
         if name not in has and (preset is None or name not in preset.inherit_env):
             yield f"{name} is named in inherit_env and is not set"

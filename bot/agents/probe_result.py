@@ -112,7 +112,7 @@ def _rows(found: ProbeResult) -> list[tuple[str, str]]:
         "models": _listed(found.models),
         "commands": _listed(found.commands),
         "logs in by": _listed(found.auth_methods),
-        "took": _took(found.seconds),
+        "took": _durations(found.seconds),
         "failed": found.failure,
         "missing": "\n".join(found.missing),
         "not given": "\n".join(found.left_out),
@@ -140,7 +140,7 @@ def _listed(names: Iterable[str]) -> str:
     return ", ".join(known[:LISTED]) + more
 
 
-def _took(seconds: Mapping[str, float]) -> str:
+def _durations(seconds: Mapping[str, float]) -> str:
     return ", ".join(f"{step} {taken:.2f} s" for step, taken in seconds.items())
 
 

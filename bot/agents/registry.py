@@ -55,7 +55,7 @@ class Agents:
         """Return the display name of a thread's agent: that of its preset or program, behind its own if it has one."""
         channel, name, directory = self._assignment(thread_id)
         agent = self._of(channel, name, directory)
-        program = agent.known.title if agent.known else Path(agent.command).name
+        program = agent.known_preset.title if agent.known_preset else Path(agent.command).name
         return program if name == DEFAULT else f"{name} · {program}"
 
     def of(self, thread_id: int) -> AgentConfig:
@@ -86,10 +86,10 @@ class Agents:
         settings = self._settings(name, self._of(channel, name, directory))
         return replace(settings, also=(self._files(thread_id),))
 
-    def offer(self, settings: AgentSettings, marker: str) -> Client:
+    def client_offer(self, settings: AgentSettings, marker: str) -> Client:
         """Return what an agent may ask of us, and what its sessions get."""
         agent = self.config.agents.by_name[settings.agent]
-        offered = agent.model_copy(update={"cwd": settings.cwd}).offer(marker)
+        offered = agent.model_copy(update={"cwd": settings.cwd}).client_offer(marker)
         return replace(offered, elicitation=frozenset({"form", "url"}), notices=True, compaction=True)
 
     @property
@@ -107,7 +107,7 @@ class Agents:
         """Return the style of a thread's replies."""
         return self.config.reply.style(self.of(thread_id).cwd)
 
-    def outbox(self, thread_id: int) -> Callable[[], WorkspaceFiles]:
+    def workspace_files(self, thread_id: int) -> Callable[[], WorkspaceFiles]:
         """Return a function that opens the files a thread's agent may post. It blocks on the file system."""
         agent = self.of(thread_id)
         directories = (agent.cwd, *agent.additional_directories)

@@ -36,7 +36,7 @@ def run_check(path: Path, *, offline: bool = False) -> bool:
     """Check and print; return whether every check passed. An unreadable configuration ends the program."""
     config = load_or_fail(path, read_config)
     logs.configure(secrets_of(config), level=logging.WARNING)
-    found = [Finding("configuration", Level.WELL, f"{path} reads well")]
+    found = [Finding("configuration", Level.OK, f"{path} reads well")]
     found += [Finding("configuration", Level.WARNING, warning) for warning in warnings(config)]
     problems = [Finding(".".join(keys[:2]), Level.FAILED, line) for keys, line in unmet_requirements(config)]
 
@@ -71,5 +71,5 @@ def _agent(found: ProbeResult) -> Finding:
         f"asks before it acts: {f'yes, in mode {found.mode}' if found.asking_mode else 'its mode could not be set'}",
         *amiss,
     ]
-    level = Level.WELL if found.asking_mode and not (found.faults or found.left_out) else Level.WARNING
+    level = Level.OK if found.asking_mode and not (found.faults or found.left_out) else Level.WARNING
     return Finding(subject, level, "\n".join(lines))

@@ -29,26 +29,26 @@ async def discord_findings(config: Config) -> list[Finding]:
     found: list[Finding] = []
     try:
         async with connect_probe(config.discord, intents(direct=config.access.dm)) as probe:
-            found.extend(_application(probe))
+            found.extend(_check_application(probe))
             async with probe.connected():
-                found.append(Finding("gateway", Level.WELL, "connects, and may read what people write"))
-                found.extend([finding async for finding in _places(config, probe)])
+                found.append(Finding("gateway", Level.OK, "connects, and may read what people write"))
+                found.extend([finding async for finding in _check_places(config, probe)])
     except StartFailed as error:
         subject = "gateway" if found else "token"
         return [*found, Finding(subject, Level.FAILED, str(error))]
     return found
 
 
-def _application(probe: DiscordProbe) -> Iterator[Finding]:
+def _check_application(probe: DiscordProbe) -> Iterator[Finding]:
     application = probe.myself
     owner = application.team.name if application.team is not None else application.owner.name
-    yield Finding("token", Level.WELL, f"is that of {probe.user}, an application of {owner}")
+    yield Finding("token", Level.OK, f"is that of {probe.user}, an application of {owner}")
     if application.bot_public:
         words = f"everybody may invite it to their server; turn Public Bot off: {portal_url(application.id)}"
         yield Finding("bot_public", Level.WARNING, words)
 
 
-async def _places(config: Config, probe: DiscordProbe) -> AsyncIterator[Finding]:
+async def _check_places(config: Config, probe: DiscordProbe) -> AsyncIterator[Finding]:
     link = f"to invite it: {invite_link(probe.myself.id)}"
     if not probe.guilds:
         yield Finding("servers", Level.FAILED, f"the bot is in no server; {link}")
@@ -60,19 +60,19 @@ async def _places(config: Config, probe: DiscordProbe) -> AsyncIterator[Finding]
             words = f"is {known}, not a server" if known else f"the bot is no member, or the id is wrong; {link}"
             yield Finding(f"server {guild_id}", Level.FAILED, words)
         elif config.access.channels is None:
-            for finding in _all_of(guild):
+            for finding in _check_guild(guild):
                 yield finding
     for channel_id in sorted(config.access.channels or ()):
-        yield await _channel(probe, channel_id)
-    async for finding in _people(config, probe):
+        yield await _check_channel(probe, channel_id)
+    async for finding in _check_people(config, probe):
         yield finding
 
 
-def _all_of(guild: discord.Guild) -> Iterator[Finding]:
+def _check_guild(guild: discord.Guild) -> Iterator[Finding]:
     """Check all channels of a server: count the good ones, and list those with missing permissions."""
     lacking = [(each, lacks) for each in guild.text_channels if (lacks := lacks_in(each)).names]
     count = len(guild.text_channels)
-    level = Level.FAILED if all(lacks.mute for _, lacks in lacking) and len(lacking) == count else Level.WELL
+    level = Level.FAILED if all(lacks.mute for _, lacks in lacking) and len(lacking) == count else Level.OK
     yield Finding(f"server {guild.name}", level, f"all is there in {count - len(lacking)} of {count} channels")
     for channel, lacks in lacking[:LISTED]:
         yield Finding(f"#{channel.name}", Level.WARNING, _lines(lacks))
@@ -82,12 +82,12 @@ def _lines(lacks: MissingPermissions) -> str:
     return "\n".join(f"the bot lacks: {line}" for line in lacks.lines)
 
 
-async def _channel(probe: DiscordProbe, channel_id: int) -> Finding:
+async def _check_channel(probe: DiscordProbe, channel_id: int) -> Finding:
     channel = probe.get_channel(channel_id)
     match channel:
         case discord.TextChannel() | discord.ForumChannel() | discord.VoiceChannel() | discord.StageChannel():
             lacks = lacks_in(channel)
-            level = Level.FAILED if lacks.mute else Level.WARNING if lacks.names else Level.WELL
+            level = Level.FAILED if lacks.mute else Level.WARNING if lacks.names else Level.OK
             words = _lines(lacks) or "all permissions are there"
             return Finding(f"#{channel.name} in {channel.guild.name}", level, words)
         case None:
@@ -115,7 +115,7 @@ async def _why_unseen(probe: DiscordProbe, channel_id: int) -> str:
     return "is not a channel of a server"
 
 
-async def _people(config: Config, probe: DiscordProbe) -> AsyncIterator[Finding]:
+async def _check_people(config: Config, probe: DiscordProbe) -> AsyncIterator[Finding]:
     """Find unknown roles and users in the lists of people."""
     lists: list[People] = [config.access.users, config.access.approvers, config.access.admins]
     roles = {role_id for people in lists for role_id in people.role_ids} | config.threads.mention_roles

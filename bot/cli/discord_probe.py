@@ -54,7 +54,7 @@ class DiscordProbe(discord.Client):
 
     def __init__(self, intents: discord.Intents) -> None:
         super().__init__(intents=intents, max_messages=None, guild_ready_timeout=GUILD_SECONDS)
-        self._moved = asyncio.Event()
+        self._changed = asyncio.Event()
 
     @property
     def myself(self) -> discord.AppInfo:
@@ -64,12 +64,12 @@ class DiscordProbe(discord.Client):
         return self.application
 
     @property
-    def hears_text(self) -> bool:
+    def can_read_messages(self) -> bool:
         """Whether the application's settings allow the Message Content intent."""
         flags = self.myself.flags
         return flags.gateway_message_content or flags.gateway_message_content_limited
 
-    async def allow_text(self) -> None:
+    async def enable_message_content(self) -> None:
         """Turn the Message Content intent on. Raises `discord.HTTPException` where Discord requires a person."""
         before = self.myself.flags
         kept = discord.ApplicationFlags(
@@ -102,28 +102,28 @@ class DiscordProbe(discord.Client):
 
     async def on_guild_join(self, _guild: discord.Guild) -> None:
         """Wake `joined`."""
-        self._moved.set()
+        self._changed.set()
 
     async def on_guild_channel_create(self, _channel: Any) -> None:
         """Wake `joined`."""
-        self._moved.set()
+        self._changed.set()
 
     async def joined(self, channel_ids: Collection[int], seconds: float) -> bool:
         """Wait until the bot sees these channels, or any if none is named. False after `seconds`."""
         try:
             async with asyncio.timeout(seconds):
                 while not self._shown(channel_ids):
-                    self._moved.clear()
-                    await self._moved.wait()
+                    self._changed.clear()
+                    await self._changed.wait()
         except TimeoutError:
             return False
         return True
 
     def _shown(self, channel_ids: Collection[int]) -> bool:
-        known = {room.channel_id for room in self.rooms(channel_ids)}
+        known = {room.channel_id for room in self.channel_facts(channel_ids)}
         return known.issuperset(channel_ids) if channel_ids else bool(known)
 
-    def rooms(self, channel_ids: Collection[int] = ()) -> list[ChannelFacts]:
+    def channel_facts(self, channel_ids: Collection[int] = ()) -> list[ChannelFacts]:
         """Return all text channels and forums, in Discord's order; or the named channels, of any kind with messages."""
         return [
             ChannelFacts(channel.id, channel.name, guild.name, lacks_in(channel))

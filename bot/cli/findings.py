@@ -22,7 +22,7 @@ NARROW = 60
 class Level(StrEnum):
     """The result of one check. Only `FAILED` keeps the bot from working."""
 
-    WELL = "well"
+    OK = "well"
     WARNING = "warning"
     FAILED = "FAILED"
 
@@ -36,7 +36,7 @@ class Finding:
     words: str
 
 
-_STYLES = {Level.WELL: "green", Level.WARNING: "yellow", Level.FAILED: "bold red"}
+_STYLES = {Level.OK: "green", Level.WARNING: "yellow", Level.FAILED: "bold red"}
 
 
 def print_findings(findings: Iterable[Finding], redact: Callable[[str], str]) -> None:

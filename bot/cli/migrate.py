@@ -54,7 +54,7 @@ def migrate(file: Path, output: Path, *, force: bool) -> None:
             write_variables(variables_path(output), [f"{TOKEN}={done.token}"])
     except OSError as error:
         fail(f"{output} cannot be written: {error.strerror}", 1)
-    _tell(done, output)
+    _print_summary(done, output)
 
 
 def config_text(done: Translation, source: str) -> str:
@@ -68,8 +68,12 @@ def config_text(done: Translation, source: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _tell(done: Translation, output: Path) -> None:
-    for title, lines in (("Taken over", done.taken), ("Without a counterpart", done.left), ("To look at", done.advice)):
+def _print_summary(done: Translation, output: Path) -> None:
+    for title, lines in (
+        ("Taken over", done.converted),
+        ("Without a counterpart", done.unsupported),
+        ("To look at", done.advice),
+    ):
         if lines:
             click.echo(f"{title}:")
             for line in lines:

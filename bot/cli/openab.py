@@ -17,7 +17,7 @@ from bot.config.presets import PRESETS
 
 __all__ = ["Translation", "translate"]
 
-_SAME = {
+_SAME_MEANING = {
     "discord.allow_dm": "access.dm",
     "discord.allowed_role_ids": "threads.mention_roles",
     "discord.trusted_bot_ids": "threads.trusted_bots",
@@ -29,7 +29,7 @@ _SAME = {
 }
 """Keys whose values have the same meaning here."""
 
-_WITHOUT = {
+_UNSUPPORTED = {
     "discord.message_processing_mode": "messages of a thread go to the agent in order, one person's in a row together",
     "discord.max_buffered_messages": "see pool.per_thread for how many may wait",
     "discord.max_batch_tokens": "up to 10 messages of one person in a row go together, or 20,000 characters",
@@ -64,7 +64,7 @@ _WITHOUT = {
 }
 """Keys without a counterpart, by the beginning of the key, and what to do or to know instead."""
 
-_WORDS = {
+_CHOICES = {
     "discord.allow_bot_messages": (
         "threads.bots",
         {"off": "off", "none": "off", "false": "off", "mentions": "mentions", "all": "all", "true": "all"},
@@ -90,8 +90,8 @@ class Translation:
     """Our tables, by dotted name, and the report: each key of the old file once, then advice."""
 
     tables: dict[str, dict[str, Any]] = field(default_factory=dict)
-    taken: list[str] = field(default_factory=list)
-    left: list[str] = field(default_factory=list)
+    converted: list[str] = field(default_factory=list)
+    unsupported: list[str] = field(default_factory=list)
     """Keys without a counterpart."""
     advice: list[str] = field(default_factory=list)
     token: str = ""
@@ -102,7 +102,7 @@ class Translation:
         table, _, key = ours.rpartition(".")
         self.tables.setdefault(table, {})[key] = value
         if theirs:
-            self.taken.append(f"{theirs} -> {ours}")
+            self.converted.append(f"{theirs} -> {ours}")
 
 
 def translate(old: Mapping[str, Any]) -> Translation:
@@ -118,12 +118,14 @@ def translate(old: Mapping[str, Any]) -> Translation:
     _pool(given, done)
     if (removed := given.pop("reactions.remove_after_reply", None)) is not None:
         done.put("reactions.keep", not removed, "reactions.remove_after_reply")
-    for theirs, ours in _SAME.items():
+    for theirs, ours in _SAME_MEANING.items():
         if theirs in given:
             done.put(ours, given.pop(theirs), theirs)
     for theirs in given:
-        reason = next((_WITHOUT[prefix] for prefix in _prefixes(theirs) if prefix in _WITHOUT), "it is not known here")
-        done.left.append(f"{theirs}: {reason}")
+        reason = next(
+            (_UNSUPPORTED[prefix] for prefix in _prefixes(theirs) if prefix in _UNSUPPORTED), "it is not known here"
+        )
+        done.unsupported.append(f"{theirs}: {reason}")
     return done
 
 
@@ -171,7 +173,7 @@ def _discord(given: dict[str, Any], done: Translation) -> None:
         ["owner"],
         'Everybody could talk to the agent; now only you may. As before: users = ["*"].',
     )
-    _words(given, done)
+    _convert_choices(given, done)
     bots, trusted = done.tables.get("threads", {}).get("bots", "off"), given.get("discord.trusted_bot_ids")
     if bots != "off" and not trusted:
         done.advice.append(
@@ -185,14 +187,14 @@ def _discord(given: dict[str, Any], done: Translation) -> None:
         done.put("threads.bot_turns", _bounded("threads.bot_turns", int(turns), MOST, done), "discord.max_bot_turns")
 
 
-def _words(given: dict[str, Any], done: Translation) -> None:
-    for theirs, (ours, known) in _WORDS.items():
+def _convert_choices(given: dict[str, Any], done: Translation) -> None:
+    for theirs, (ours, known) in _CHOICES.items():
         if (word := given.pop(theirs, None)) is None:
             continue
         if (same := known.get(word.lower().replace("_", "-"))) is not None:
             done.put(ours, same, theirs)
         else:
-            done.left.append(f"{theirs}: {word!r} is not known here")
+            done.unsupported.append(f"{theirs}: {word!r} is not known here")
 
 
 def _allowed(given: dict[str, Any], done: Translation, what: str, instead: list[str], advice: str) -> None:
@@ -202,11 +204,11 @@ def _allowed(given: dict[str, Any], done: Translation, what: str, instead: list[
     if not listed if allowed is None else allowed:
         done.advice.append(advice)
         if listed:
-            done.left.append(f"{some}: openab did not look at it, for {every} was set")
+            done.unsupported.append(f"{some}: openab did not look at it, for {every} was set")
             del given[some]
         listed = instead
     done.put(f"access.{what}", listed)
-    done.taken += [f"{theirs} -> access.{what}" for theirs in (some, every) if given.pop(theirs, None) is not None]
+    done.converted += [f"{theirs} -> access.{what}" for theirs in (some, every) if given.pop(theirs, None) is not None]
 
 
 def _agent(given: dict[str, Any], done: Translation) -> None:

@@ -38,24 +38,24 @@ LIBRARIES = ("discord.py", "aiohttp", "pydantic", "structlog", "click", "rich")
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _NAME = rf"[\w.-]*(?:{SECRET_NAME.pattern})[\w.-]*"
-_BEHIND = re.compile(rf"\A[^\s=]*?{_NAME}=(?P<rest>.+)", re.IGNORECASE | re.DOTALL)
+_ASSIGNED_SECRET = re.compile(rf"\A[^\s=]*?{_NAME}=(?P<rest>.+)", re.IGNORECASE | re.DOTALL)
 """An argument that begins with a secret's name and an equals sign: all the rest may be secret."""
-_CALLER = re.compile(r"(?<=://)[^/@\s]+(?=@)")
+_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 """The credentials in an address: name, colon and password."""
-_WITHIN = re.compile(
+_INLINE_SECRET = re.compile(
     rf"""
-      (?P<caller>{_CALLER.pattern})
+      (?P<caller>{_CREDENTIALS.pattern})
     | {_NAME}["']?\s*[=:]\s*(?:(?:Bearer|Basic|Token)\s+)?(?P<value>"[^"]+"|'[^']+'|(?!\$\{{)[^\s"'&;,}}]+)
     | (?P<shape>\b(?:sk-|gh[a-z]_|github_pat_|glpat-|xox[a-z]-|AKIA|AIza)[\w-]{{8,}})
     """,
     re.IGNORECASE | re.VERBOSE,
 )
 """A secret within a text: credentials in an address, a value behind a secret's name, a key of a known form."""
-_NAMES_NEXT = re.compile(
+_ANNOUNCES_SECRET = re.compile(
     rf"-[\w-]*(?:{SECRET_NAME.pattern})[\w-]*|(?-i:[A-Z0-9_]*(?:{SECRET_NAME.pattern})[A-Z0-9_]*)", re.IGNORECASE
 )
 """An argument that a secret follows: an option such as --api-key, or the name of a variable."""
-_CONCEALED = "[secret]"
+_REDACTED = "[secret]"
 
 
 @click.command()
@@ -97,9 +97,9 @@ def _sections(path: Path, *, agents: bool) -> Iterator[str]:
     except ConfigError as error:
         yield from ("It cannot be used:", "", *_fenced(redact(str(error)).splitlines()))
         return
-    redact = Redactor({*secrets, *secrets_of(config), *_given_to_agents(config)})
+    redact = Redactor({*secrets, *secrets_of(config), *_values_of_agents(config)})
     if agents:
-        found = [redact(line) for line in run_async(_examined(config))]
+        found = [redact(line) for line in run_async(_probe_agents(config))]
         yield from ("## Agents", "", *_fenced(found))
     yield from ("## Last log lines", "", *_fenced(map(redact, _last_lines(config.log_file))))
 
@@ -120,7 +120,7 @@ def _versions() -> Iterator[str]:
         yield f"{library} {metadata.version(library)}"
 
 
-async def _examined(config: Config) -> list[str]:
+async def _probe_agents(config: Config) -> list[str]:
     """Start each agent and shake hands, as `check` does, without a prompt."""
     agents = config.agents.by_name.items()
     found = await asyncio.gather(*(probe_agent(name, agent, prompts=False) for name, agent in agents))
@@ -167,9 +167,9 @@ def _flat(table: dict[str, Any], prefix: str, *, concealed: bool) -> Iterator[tu
 def _shown(value: Any, *, concealed: bool) -> str:
     match value:
         case str():
-            return toml_string(_CONCEALED if concealed and not _VARIABLE.fullmatch(value) else _argument(value))
+            return toml_string(_REDACTED if concealed and not _VARIABLE.fullmatch(value) else _argument(value))
         case list():
-            return toml_array(_arguments([str(each) for each in value])) if not concealed else toml_string(_CONCEALED)
+            return toml_array(_arguments([str(each) for each in value])) if not concealed else toml_string(_REDACTED)
         case bool():
             return str(value).lower()
         case _:
@@ -180,20 +180,20 @@ def _arguments(values: list[str]) -> Iterator[str]:
     """Redact the value behind an argument such as --api-key, and secrets within an argument."""
     before = ""
     for value in values:
-        yield _CONCEALED if _NAMES_NEXT.fullmatch(before) and not _VARIABLE.fullmatch(value) else _argument(value)
+        yield _REDACTED if _ANNOUNCES_SECRET.fullmatch(before) and not _VARIABLE.fullmatch(value) else _argument(value)
         before = value
 
 
 def _argument(value: str) -> str:
-    return _WITHIN.sub(_without, _BEHIND.sub(_without, value))
+    return _INLINE_SECRET.sub(_redact_match, _ASSIGNED_SECRET.sub(_redact_match, value))
 
 
-def _without(found: re.Match[str]) -> str:
+def _redact_match(found: re.Match[str]) -> str:
     secret = found[found.lastgroup or 0]
-    return found[0] if _VARIABLE.fullmatch(secret) else found[0].replace(secret, _CONCEALED)
+    return found[0] if _VARIABLE.fullmatch(secret) else found[0].replace(secret, _REDACTED)
 
 
-def _spoken(secret: str) -> Iterator[str]:
+def _repeated_forms(secret: str) -> Iterator[str]:
     """Return the forms in which a secret may be repeated: without quotes, and without its scheme (RFC 9110)."""
     bare = secret.strip("\"'")
     yield bare
@@ -202,7 +202,7 @@ def _spoken(secret: str) -> Iterator[str]:
         yield rest
 
 
-def _given_to_agents(config: Config) -> Iterator[str]:
+def _values_of_agents(config: Config) -> Iterator[str]:
     """Return the values that agents get beyond the base: their stderr, and so the log, may contain them."""
     for agent in config.agents.by_name.values():
         yield from agent.env.values()
@@ -216,14 +216,14 @@ def _secrets(raw: dict[str, Any]) -> Iterator[str]:
         for text in texts:
             yield from (os.environ[name] for name in _VARIABLE.findall(text) if name in os.environ)
         if hidden:
-            yield from (spoken for text in texts if not _VARIABLE.fullmatch(text) for spoken in _spoken(text))
-        concealed = [text for text, shown in zip(texts, _arguments(texts), strict=True) if shown == _CONCEALED]
-        patterns = (_BEHIND, _WITHIN)
+            yield from (spoken for text in texts if not _VARIABLE.fullmatch(text) for spoken in _repeated_forms(text))
+        concealed = [text for text, shown in zip(texts, _arguments(texts), strict=True) if shown == _REDACTED]
+        patterns = (_ASSIGNED_SECRET, _INLINE_SECRET)
         matches = (match for text in texts for pattern in patterns for match in pattern.finditer(text))
         within = [match[match.lastgroup or 0] for match in matches]
-        within += [caller.partition(":")[2] for text in texts for caller in _CALLER.findall(text)]
+        within += [caller.partition(":")[2] for text in texts for caller in _CREDENTIALS.findall(text)]
         for secret in (*concealed, *within):
             if not _VARIABLE.fullmatch(secret):
-                yield from _spoken(secret)
+                yield from _repeated_forms(secret)
         if key.endswith("inherit_env"):
             yield from (os.environ[name] for name in texts if name in os.environ)

@@ -91,13 +91,13 @@ async def _offer_commands(interaction: Interaction, typed: str) -> Choices:
     typed, redact = typed.removeprefix("/").casefold(), interaction.client.redact
     found = sorted((each for each in commands if typed in each.name.casefold()), key=lambda each: each.name)
     return [
-        app_commands.Choice(name=_shown(replace(each, name=redact(each.name))), value=each.name)
+        app_commands.Choice(name=_describe_command(replace(each, name=redact(each.name))), value=each.name)
         for each in found[:OFFERED]
         if each.name.strip() and len(each.name) <= CHOICE
     ]
 
 
-def _shown(command: OwnCommand) -> str:
+def _describe_command(command: OwnCommand) -> str:
     """Describe a command: its name, the argument that it expects, its description."""
     hint, about = (" ".join(text.split()) for text in (command.hint, command.description))
     return visible(command.name + (f" [{hint}]" if hint else "") + (f" — {about}" if about else ""), CHOICE)

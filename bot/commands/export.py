@@ -114,7 +114,7 @@ async def _thread_as_markdown(interaction: Interaction) -> tuple[str, bool]:
 
 def _as_markdown(name: str, messages: Sequence[discord.Message]) -> tuple[str, bool]:
     """Render the newest messages that fit; return also whether older ones are left out."""
-    written = [_written(each) for each in messages]
+    written = [_message_as_markdown(each) for each in messages]
     kept, left = 0, WIDTH
     while kept < len(written) and (left := left - len(written[-kept - 1].encode()) - 2) > 0:
         kept += 1
@@ -123,11 +123,11 @@ def _as_markdown(name: str, messages: Sequence[discord.Message]) -> tuple[str, b
     return text, kept < len(written)
 
 
-def _written(message: discord.Message) -> str:
+def _message_as_markdown(message: discord.Message) -> str:
     """Render a message. Of system messages, only the one that a thread was opened on has content."""
     if message.type is discord.MessageType.thread_starter_message and message.reference is not None:
         first = message.reference.resolved
-        return _written(first) if isinstance(first, discord.Message) else ""
+        return _message_as_markdown(first) if isinstance(first, discord.Message) else ""
     if message.is_system():
         return ""
     files = "".join(f"\n\n[{each.filename}]({each.url})" for each in message.attachments)

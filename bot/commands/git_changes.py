@@ -91,14 +91,16 @@ async def read_changes(directory: Path, roots: Sequence[Path]) -> Changes:
         raise GitFailed("the working directory is in no git repository") from None
     git_directory, common, top, index, exclude = (Path(line) for line in os.fsdecode(told).splitlines())
     worktree = await _worktree(git, git_directory)
-    objects = await _blocking(directory, partial(_objects, directory, roots, git_directory, common, top, worktree))
+    objects = await _run_blocking(
+        directory, partial(_object_directory, directory, roots, git_directory, common, top, worktree)
+    )
     with tempfile.TemporaryDirectory(prefix="threadline-diff-") as folder:
         own = Path(folder) / "git"
         await git(Path(folder), "init", "--quiet", "--bare", "--template=", str(own))
         (own / "objects" / "info").mkdir(parents=True, exist_ok=True)
         (own / "objects" / "info" / "alternates").write_bytes(os.fsencode(objects) + b"\n")
-        await _blocking(directory, partial(_copy_indexes, index, git_directory, own))
-        await _blocking(directory, partial(_copy_excludes, exclude, own))
+        await _run_blocking(directory, partial(_copy_indexes, index, git_directory, own))
+        await _run_blocking(directory, partial(_copy_excludes, exclude, own))
         where = (f"--git-dir={own}", f"--work-tree={top}")
         head = await _head(git, directory, where)
         unread = not await _succeeds(git, directory, *where, "add", "--intent-to-add", "--ignore-errors", "--", ".")
@@ -107,10 +109,10 @@ async def read_changes(directory: Path, roots: Sequence[Path]) -> Changes:
         compared = ("diff", *plain, "--ignore-submodules=dirty", "--submodule=short", "--find-renames")
         status = await git(directory, *where, *compared, "--relative", "--name-status", head, "--", ".")
         patch = await git(directory, *where, *compared, "--relative", "--binary", head, "--", ".")
-    return Changes(_readable(status), patch[:LARGEST], cut=len(patch) > LARGEST, unread=unread, nested=nested)
+    return Changes(_format_status(status), patch[:LARGEST], cut=len(patch) > LARGEST, unread=unread, nested=nested)
 
 
-async def _blocking(directory: Path, work: Callable[[], _T]) -> _T:
+async def _run_blocking(directory: Path, work: Callable[[], _T]) -> _T:
     """Run blocking work on a repository's files; one thread serves each directory. Raises `GitFailed`."""
     try:
         return await _lanes.do(directory, work, LOOK_SECONDS)
@@ -126,7 +128,7 @@ async def _succeeds(git: "_Git", directory: Path, *args: str) -> bool:
     return True
 
 
-def _objects(
+def _object_directory(
     directory: Path, roots: Sequence[Path], git_directory: Path, common: Path, top: Path, worktree: str
 ) -> Path:
     """Return the object directory, after checking every step that leads there. Raises `GitFailed`."""
@@ -148,7 +150,7 @@ async def _worktree(git: "_Git", git_directory: Path) -> str:
     return os.fsdecode(told).strip()
 
 
-def _readable(status: bytes) -> str:
+def _format_status(status: bytes) -> str:
     """Format the beginning of git's `--name-status` output for people."""
     lines = (line.split("\t") for line in status[:LISTED].decode(errors="replace").splitlines())
     return "\n".join(f"{state[:1]} {' → '.join(names)}" for state, *names in lines)
@@ -216,7 +218,7 @@ class _Git:
             raise GitFailed(f"git cannot be run: {error.strerror}") from None
         try:
             async with asyncio.timeout(GIT_SECONDS):
-                output = await _output(process)
+                output = await _read_output(process)
                 if len(output) <= LARGEST and await process.wait() != 0:
                     raise Unsuccessful(f"git {next(each for each in args if not each.startswith('-'))} failed")
                 return output
@@ -225,10 +227,10 @@ class _Git:
         finally:
             if process.returncode is None:
                 process.kill()
-                await _killed(process)
+                await _wait_for_end(process)
 
 
-async def _killed(process: asyncio.subprocess.Process) -> None:
+async def _wait_for_end(process: asyncio.subprocess.Process) -> None:
     """Wait for a killed process, for a bounded time."""
     try:
         async with asyncio.timeout(KILL_SECONDS):
@@ -237,7 +239,7 @@ async def _killed(process: asyncio.subprocess.Process) -> None:
         log.warning("git was killed and does not end", pid=process.pid)
 
 
-async def _output(process: asyncio.subprocess.Process) -> bytes:
+async def _read_output(process: asyncio.subprocess.Process) -> bytes:
     output = bytearray()
     while process.stdout is not None and len(output) <= LARGEST and (piece := await process.stdout.read(65536)):
         output += piece

@@ -39,7 +39,7 @@ def check_repository(here: Path, roots: Sequence[Path], own: Path, common: Path,
         if not _within(common, roots):
             raise GitFailed(ELSEWHERE)
     elif _within(entry, roots):
-        linked = own.parent == common / "worktrees" and _named(own / "gitdir") == entry
+        linked = own.parent == common / "worktrees" and _named_git_file(own / "gitdir") == entry
         if not linked and not (own == common and worktree == entry.parent):
             raise GitFailed(ELSEWHERE)
     else:
@@ -51,7 +51,7 @@ def _within(path: Path, roots: Sequence[Path]) -> bool:
     return any(path.is_relative_to(root) for root in roots)
 
 
-def _named(file: Path) -> Path | None:
+def _named_git_file(file: Path) -> Path | None:
     """Return the `.git` path that a linked worktree's git directory names, without following a link at its end."""
     name = os.fsdecode((read_regular(file, SMALL, "name of the worktree") or b"").strip())
     path = file.parent / name

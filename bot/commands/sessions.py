@@ -113,15 +113,15 @@ async def _resume(interaction: Interaction, session: str = "") -> None:
     if not session:
         if await admit(interaction, Right.CONTINUE):
             await interaction.response.send_message(
-                _go_on(client.pool.conversation(interaction.channel_id or 0)), ephemeral=True
+                _resume_held(client.pool.conversation(interaction.channel_id or 0)), ephemeral=True
             )
         return
     own = client.journal.threads.session_thread(session) == thread_id
     if await admit(interaction, Right.CONTINUE if own else Right.ADMIN):
-        await interaction.response.send_message(_take_up(interaction, session), ephemeral=True)
+        await interaction.response.send_message(_resume_session(interaction, session), ephemeral=True)
 
 
-def _go_on(conversation: Conversation | None) -> str:
+def _resume_held(conversation: Conversation | None) -> str:
     if conversation is None or not conversation.held:
         return "Nothing is held here. A message goes on with this thread's session."
     told = f"{waiting(conversation.waiting)} next."
@@ -129,7 +129,7 @@ def _go_on(conversation: Conversation | None) -> str:
     return told
 
 
-def _take_up(interaction: Interaction, session_id: str) -> str:
+def _resume_session(interaction: Interaction, session_id: str) -> str:
     client, thread_id = interaction.client, interaction.channel_id or 0
     if client.journal.threads.session_id(thread_id) == session_id:
         return "This thread goes on with that session already."
@@ -151,15 +151,17 @@ async def _offer_sessions(interaction: Interaction, typed: str) -> list[app_comm
     refused = client.admission.refusal(interaction, Right.CONTINUE, asker_id=asker_id)
     if refused or not client.journal.threads.knows(thread_id):
         return []
-    listed = {each.session_id: each for each in await _listed(client, thread_id)}
+    listed = {each.session_id: each for each in await _list_sessions(client, thread_id)}
     names = {
-        session_id: _name(listed.get(session_id), datetime.fromtimestamp(began, UTC).isoformat(), "of this thread")
+        session_id: _choice_name(
+            listed.get(session_id), datetime.fromtimestamp(began, UTC).isoformat(), "of this thread"
+        )
         for session_id, began in client.journal.threads.past_sessions(thread_id).items()
     }
     if client.admission.refusal(interaction, Right.ADMIN, asker_id=None) is None:
         for session_id, info in listed.items():
             if client.journal.threads.session_thread(session_id) is None:
-                names[session_id] = _name(info, info.updated_at or "", session_id)
+                names[session_id] = _choice_name(info, info.updated_at or "", session_id)
     wanted = typed.casefold()
     return [
         app_commands.Choice(name=client.redact(name)[:CHOICE], value=session_id)
@@ -168,7 +170,7 @@ async def _offer_sessions(interaction: Interaction, typed: str) -> list[app_comm
     ][:OFFERED]
 
 
-async def _listed(client: CommandClient, thread_id: int) -> list[SessionInfo]:
+async def _list_sessions(client: CommandClient, thread_id: int) -> list[SessionInfo]:
     try:
         async with asyncio.timeout(LIST_SECONDS):
             return await client.pool.listing.sessions(client.agents.settings(thread_id))
@@ -177,6 +179,6 @@ async def _listed(client: CommandClient, thread_id: int) -> list[SessionInfo]:
         return []
 
 
-def _name(info: SessionInfo | None, when: str, remark: str) -> str:
+def _choice_name(info: SessionInfo | None, when: str, remark: str) -> str:
     title = info.title if info is not None and info.title else "untitled"
     return " · ".join(part for part in (title[:60], when[:16].replace("T", " "), remark) if part)

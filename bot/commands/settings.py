@@ -55,12 +55,12 @@ def setting_commands() -> list[app_commands.Command[Any, Any, Any]]:
 
 async def _model(interaction: Interaction) -> None:
     if await admit(interaction, Right.TALK):
-        await _show(interaction, _offers(interaction).option("model"))
+        await _send_menu(interaction, _offers(interaction).option("model"))
 
 
 async def _mode(interaction: Interaction) -> None:
     if await admit(interaction, Right.CHANGE):
-        await _show(interaction, _offers(interaction).option("mode"))
+        await _send_menu(interaction, _offers(interaction).option("mode"))
 
 
 async def _config(interaction: Interaction) -> None:
@@ -74,7 +74,7 @@ def _offers(interaction: Interaction) -> AgentOptions:
     return interaction.client.offers(interaction.channel_id or 0)
 
 
-async def _show(interaction: Interaction, option: Option | None) -> None:
+async def _send_menu(interaction: Interaction, option: Option | None) -> None:
     if option is None:
         await interaction.response.send_message(NOTHING, ephemeral=True)
     else:
@@ -124,12 +124,13 @@ def _option_view(option: Option, page: int) -> discord.ui.View:
 
 def _options_view(options: tuple[Option, ...], page: int) -> discord.ui.View:
     entries = [
-        discord.SelectOption(label=_name(each), value=_key(each.option_id), description=_now(each)) for each in options
+        discord.SelectOption(label=_name(each), value=_key(each.option_id), description=_current_value(each))
+        for each in options
     ]
     return _paged(entries, ALL, page)
 
 
-def _now(option: Option) -> str:
+def _current_value(option: Option) -> str:
     name = next((_name(each) for each in _choices(option) if each.value == written(option.current)), "?")
     return f"now: {name}"[:WIDTH]
 
@@ -171,7 +172,7 @@ class OptionMenu(Menu, template=r"threadline:set:(?P<key>[0-9a-f]{8}|list)"):
         elif choice is None or self.key == ALL:
             await interaction.response.edit_message(content=_title(option), view=_option_view(option, 0))
         else:
-            await _set(interaction, option, choice)
+            await _set_value(interaction, option, choice)
 
 
 class PageButton(Button, template=r"threadline:page:(?P<key>[0-9a-f]{8}|list):(?P<page>[0-9]{1,3})"):
@@ -198,7 +199,7 @@ class PageButton(Button, template=r"threadline:page:(?P<key>[0-9a-f]{8}|list):(?
 # ---- setting
 
 
-async def _set(interaction: Interaction, option: Option, choice: Choice) -> None:
+async def _set_value(interaction: Interaction, option: Option, choice: Choice) -> None:
     """Set a value now if the agent is awake, and remember it for the thread's next session."""
     client, thread_id = interaction.client, interaction.channel_id or 0
     if option.category not in FREE and not await client.admission.admit(interaction, Right.CHANGE, asker_id=None):
@@ -208,7 +209,7 @@ async def _set(interaction: Interaction, option: Option, choice: Choice) -> None
     conversation = client.pool.conversation(thread_id)
     session = None if conversation is None else conversation.lease.session
     if session is None:
-        if not _remembered(interaction, option, choice):
+        if not _remember(interaction, option, choice):
             await interaction.response.edit_message(content=words.NOT_DONE, view=None)
             return
         _record(interaction, option, choice)
@@ -227,12 +228,12 @@ async def _set(interaction: Interaction, option: Option, choice: Choice) -> None
     told = f"{named} was not taken by the agent; it says that it has another value."
     if done:
         _record(interaction, option, choice)
-        lasts = _remembered(interaction, option, choice)
+        lasts = _remember(interaction, option, choice)
         told = f"{named}." if lasts else f"{named}, until the agent sleeps: I cannot write anything down now."
     await interaction.edit_original_response(content=told)
 
 
-def _remembered(interaction: Interaction, option: Option, choice: Choice) -> bool:
+def _remember(interaction: Interaction, option: Option, choice: Choice) -> bool:
     """Remember a choice for the thread's next session; return False where the journal cannot be written."""
     name = MODE if option.category == "mode" else option.option_id
     try:

@@ -54,7 +54,7 @@ class AgentConfig(ConfigTable):
         }
 
     @property
-    def known(self) -> Preset | None:
+    def known_preset(self) -> Preset | None:
         """The preset of this agent, if any."""
         return PRESETS.get(self.preset)
 
@@ -79,7 +79,7 @@ class AgentConfig(ConfigTable):
         """The PATH on which the agent's commands are found."""
         return self.environment().get("PATH", os.defpath)
 
-    def offer(self, marker: str, *, terminal_login: bool = False) -> Client:
+    def client_offer(self, marker: str, *, terminal_login: bool = False) -> Client:
         """Return what the agent of that marker may ask of us, and what its sessions get.
 
         `terminal_login`: whether a person can log in to it in a terminal.

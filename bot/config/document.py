@@ -56,15 +56,15 @@ def read(path: Path, environ: Mapping[str, str], model: type[M]) -> Document[M]:
         raise ConfigError(f"{path}: is not TOML: {error}") from None
     variables = _Variables(environ)
     expanded = variables.expand(raw)
-    _raise(path, text, variables.problems)
+    _raise_problems(path, text, variables.problems)
     try:
         return Document(path, text, model.model_validate(expanded), tuple(variables.found))
     except ValidationError as error:
-        _raise(path, text, [(tuple(map(str, each["loc"])), _words(each)) for each in error.errors()])
+        _raise_problems(path, text, [(tuple(map(str, each["loc"])), _describe(each)) for each in error.errors()])
         raise
 
 
-def _raise(path: Path, text: str, problems: Sequence[Problem]) -> None:
+def _raise_problems(path: Path, text: str, problems: Sequence[Problem]) -> None:
     if problems:
         raise ConfigError("\n".join(_located(path, text, keys, message) for keys, message in problems))
 
@@ -96,7 +96,7 @@ class _Variables:
         return self._environ.get(name, "")
 
 
-def _words(error: Any) -> str:
+def _describe(error: Any) -> str:
     """Return a pydantic error in the words of the file's reader."""
     match error["type"]:
         case "extra_forbidden":

@@ -28,8 +28,8 @@ def read_config(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
     """Read the file without checking it against this machine. Raises `ConfigError`."""
     document = read(path, environ, Config)
     _refuse_exposed(document)
-    config = _resolved(document.content, path.resolve().parent)
-    config.was_read_from(document)
+    config = _resolve_paths(document.content, path.resolve().parent)
+    config.set_source(document)
     return config
 
 
@@ -42,9 +42,9 @@ def _refuse_exposed(document: Document[Config]) -> None:
         raise ConfigError(document.located(TOKEN, f"{READABLE}: chmod 600 {path}"))
 
 
-def _resolved(config: Config, base: Path) -> Config:
+def _resolve_paths(config: Config, base: Path) -> Config:
     """Make paths absolute; relative ones start at `base`, the directory of the configuration file."""
-    agents = {name: _placed(agent, base) for name, agent in config.agents.by_name.items()}
+    agents = {name: _resolve_agent(agent, base) for name, agent in config.agents.by_name.items()}
     channels = {
         channel_id: channel.model_copy(update={"cwd": channel.cwd and str(base / expand_home(Path(channel.cwd)))})
         for channel_id, channel in config.channels.items()
@@ -57,6 +57,6 @@ def _resolved(config: Config, base: Path) -> Config:
     return config.model_copy(update=update)
 
 
-def _placed(agent: AgentConfig, base: Path) -> AgentConfig:
+def _resolve_agent(agent: AgentConfig, base: Path) -> AgentConfig:
     others = tuple(base / expand_home(each) for each in agent.additional_directories)
     return agent.model_copy(update={"cwd": base / expand_home(agent.cwd), "additional_directories": others})

@@ -18,14 +18,14 @@ __all__ = ["READABLE", "unmet_requirements", "warnings"]
 
 READABLE = "others may read what stands here; use a variable, or close the file"
 
-LONGEST_WAY = 1000
+MAX_PATH_ENTRIES = 1000
 """Path entries that are followed to a file; circular links lead nowhere."""
 
 
 def unmet_requirements(config: Config) -> list[Problem]:
     """Return the problems on this machine: the parts of the key, and a line that names the file too."""
     document = config.document
-    return [(keys, document.located(keys, words)) for keys, words in _unmet(config)] if document else []
+    return [(keys, document.located(keys, words)) for keys, words in _problems(config)] if document else []
 
 
 def warnings(config: Config) -> list[str]:
@@ -43,7 +43,7 @@ def warnings(config: Config) -> list[str]:
         unlisted = sorted(config.channels.keys() - access.channels)
         found += [f"channels.{each} is about a channel that access.channels does not list" for each in unlisted]
     for name, agent in config.agents.by_name.items():
-        for each in sorted(agent.client.intersection(agent.known.own_client if agent.known else ())):
+        for each in sorted(agent.client.intersection(agent.known_preset.own_client if agent.known_preset else ())):
             found.append(f'agents.{name}.client: "{each}" protects nothing: the agent does it also when refused')
     document = config.document
     if document is not None and readable_by_others(document.path):
@@ -52,27 +52,27 @@ def warnings(config: Config) -> list[str]:
     return found
 
 
-def _unmet(config: Config) -> Iterator[Problem]:
+def _problems(config: Config) -> Iterator[Problem]:
     for name, agent in config.agents.by_name.items():
-        yield from _missing(name, agent)
+        yield from _agent_problems(name, agent)
     for channel_id, channel in config.channels.items():
-        yield from _wrong(("channels", str(channel_id)), channel, config.agents.by_name)
-    yield from _exposed(config)
+        yield from _channel_problems(("channels", str(channel_id)), channel, config.agents.by_name)
+    yield from _exposure_problems(config)
 
 
-def _exposed(config: Config) -> Iterator[Problem]:
+def _exposure_problems(config: Config) -> Iterator[Problem]:
     """Find the bot's own files in agents' directories: an agent would read secrets there, or grant itself rights."""
     for keys, directory in _directories(config):
         within = Path(os.path.realpath(directory))
-        inside = (file for file in config.own_files if any(within in each.parents for each in _way_to(file)))
+        inside = (file for file in config.own_files if any(within in each.parents for each in _entries_to(file)))
         if (file := next(inside, None)) is not None:
             yield keys, f"the agent could read and change {file} there; keep it and what agents work on apart"
 
 
-def _way_to(file: Path) -> Iterator[Path]:
+def _entries_to(file: Path) -> Iterator[Path]:
     """Return every entry that leads to a file, the file last: a link's owner decides where it leads."""
     left, here = [*file.absolute().parts], Path()
-    for _ in range(LONGEST_WAY):
+    for _ in range(MAX_PATH_ENTRIES):
         if not left:
             return
         part = left.pop(0)
@@ -95,7 +95,7 @@ def _directories(config: Config) -> Iterator[tuple[tuple[str, ...], Path]]:
             yield ("channels", str(channel_id), "cwd"), Path(channel.cwd)
 
 
-def _missing(name: str, agent: AgentConfig) -> Iterator[Problem]:
+def _agent_problems(name: str, agent: AgentConfig) -> Iterator[Problem]:
     """Find what the agent lacks on this machine."""
     if unusable := _unusable(agent.cwd):
         yield ("agents", name, "cwd"), unusable
@@ -104,7 +104,7 @@ def _missing(name: str, agent: AgentConfig) -> Iterator[Problem]:
     for key, command in wanted.items():
         program = str(agent.cwd / command) if os.sep in command else command
         if shutil.which(program, path=agent.search_path) is None:
-            advice = f" To install it: {agent.known.install}" if agent.known and key == "command" else ""
+            advice = f" To install it: {agent.known_preset.install}" if agent.known_preset and key == "command" else ""
             yield ("agents", name, key), f"the command {command!r} was not found; is it installed?{advice}"
             return
     for number, server in enumerate(agent.mcp_servers):
@@ -124,7 +124,9 @@ def _unusable(directory: Path) -> str:
         return f"the directory {directory} cannot be entered: {error.strerror}"
 
 
-def _wrong(table: tuple[str, ...], channel: ChannelConfig, agents: Mapping[str, AgentConfig]) -> Iterator[Problem]:
+def _channel_problems(
+    table: tuple[str, ...], channel: ChannelConfig, agents: Mapping[str, AgentConfig]
+) -> Iterator[Problem]:
     """Find what is wrong in a channel's table."""
     if channel.cwd and (unusable := _unusable(Path(channel.cwd))):
         yield (*table, "cwd"), unusable

@@ -178,12 +178,12 @@ class Config(ConfigTable):
 
     _file: Path = PrivateAttr(default_factory=Path)
 
-    _given: Path = PrivateAttr(default_factory=Path)
+    _named_file: Path = PrivateAttr(default_factory=Path)
     """The file as it was named, which may be a link."""
 
-    def was_read_from(self, document: "Document[Config]") -> None:
+    def set_source(self, document: "Document[Config]") -> None:
         """Remember the source file."""
-        self._document, self._given, self._file = document, document.path.absolute(), document.path.resolve()
+        self._document, self._named_file, self._file = document, document.path.absolute(), document.path.resolve()
 
     @property
     def document(self) -> "Document[Config] | None":
@@ -206,6 +206,6 @@ class Config(ConfigTable):
         journal = self.journal.file
         beside = (journal.with_name(journal.name + suffix) for suffix in ("-wal", "-shm", ".lock"))
         audit = () if self.audit.file is None else (self.audit.file,)
-        configuration = dict.fromkeys((self._file, self._given))
+        configuration = dict.fromkeys((self._file, self._named_file))
         secrets = map(variables.variables_path, configuration)
         return (*configuration, *secrets, journal, *beside, self.log_file, *audit)

@@ -89,7 +89,7 @@ def _approvers(value: object) -> People:
     return _people(value, asker=True)
 
 
-def _given(secret: SecretStr) -> SecretStr:
+def _not_blank(secret: SecretStr) -> SecretStr:
     if not secret.get_secret_value().strip():
         raise ValueError("is empty")
     return secret
@@ -149,7 +149,7 @@ PresetName = Annotated[str, AfterValidator(_preset)]
 Permission = Literal["ask", "allow_reads", "allow_all", "deny"]
 """What an agent may do without asking; see `bot.questions.auto_approval`."""
 
-Token = Annotated[SecretStr, AfterValidator(_given)]
+Token = Annotated[SecretStr, AfterValidator(_not_blank)]
 Address = Annotated[str, AfterValidator(_address)]
 Endpoint = Annotated[str, AfterValidator(_endpoint)]
 Size = Annotated[int, BeforeValidator(_bytes)]

@@ -68,7 +68,7 @@ class Health:
             return 0.0
         return asyncio.get_running_loop().time() - self._down_since
 
-    def complaints(self) -> list[str]:
+    def problems(self) -> list[str]:
         """Return what is wrong; empty where the bot is well."""
         found = []
         if self.down_seconds >= DOWN_SECONDS:

@@ -49,14 +49,14 @@ class MonitoringEndpoint:
         return web.Response(body=body, headers={"Content-Type": content_type})
 
     async def _on_health(self, _: web.Request) -> web.Response:
-        complaints = self._pulse.complaints()
+        problems = self._pulse.problems()
         report = {
-            "status": "failing" if complaints else "ok",
-            "reasons": complaints,
+            "status": "failing" if problems else "ok",
+            "reasons": problems,
             "gateway_connected": self._pulse.connected,
             "gateway_down_seconds": round(self._pulse.down_seconds),
         }
-        return web.json_response(report, status=503 if complaints else 200)
+        return web.json_response(report, status=503 if problems else 200)
 
     async def _on_live(self, _: web.Request) -> web.Response:
         """Answer 200 always: a restart would mend neither Discord nor a full disk."""

@@ -39,7 +39,7 @@ def user_lock(user_id: int, configuration: Path) -> Iterator[None]:
 
     Raises `LockHeld`, and `NeedsPerson` where the lock's file cannot be opened.
     """
-    with _lock(_own_directory() / f"{user_id}.lock", f"the bot with user id {user_id}", configuration):
+    with _lock(_lock_directory() / f"{user_id}.lock", f"the bot with user id {user_id}", configuration):
         yield
 
 
@@ -63,7 +63,7 @@ def _lock(path: Path, what: str, configuration: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _own_directory() -> Path:
+def _lock_directory() -> Path:
     """Return a directory that belongs to this account alone. Raises `NeedsPerson`.
 
     It is outside the directories that accounts share: another account could create it first and block every start.

@@ -55,12 +55,12 @@ def configure(secrets: Iterable[str] = (), *, level: int = logging.INFO, form: F
 def keep_log_file(path: Path, secrets: Iterable[str] = ()) -> None:
     """Write the last lines to a file too, as JSON, for `threadline report`. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handler = _Kept(path, maxBytes=KEPT_BYTES, backupCount=1, encoding="utf-8")
+    handler = _LogFile(path, maxBytes=KEPT_BYTES, backupCount=1, encoding="utf-8")
     handler.setFormatter(_formatter(secrets, pretty=False))
     logging.getLogger().addHandler(handler)
 
 
-class _Kept(RotatingFileHandler):
+class _LogFile(RotatingFileHandler):
     """A file with mode 0600. A failed write is ignored, since stderr has the line."""
 
     def _open(self) -> TextIOWrapper:

@@ -21,7 +21,7 @@ from prometheus_client.registry import Collector
 from acp import AcpError
 from acp.process.memory import resident
 from bot.interactions.cards import Cards
-from pool.conversation_context import ConversationState as Doing
+from pool.conversation_context import ConversationState
 from pool.journal.journal import NEW, MessageState
 from pool.pool import Pool
 
@@ -128,7 +128,7 @@ class Metrics:
     def watch(self, pool: Pool, cards: Cards, pulse: Health) -> None:
         """Read these whenever metrics are requested."""
         self._pool = pool
-        self._registry.register(_Present(pool, cards, pulse))
+        self._registry.register(_StateCollector(pool, cards, pulse))
 
     async def text(self, accept: str) -> tuple[bytes, str]:
         """Return all metrics and their content type, in the newest format that `accept` allows."""
@@ -139,7 +139,7 @@ class Metrics:
         return write(self._registry), content_type
 
 
-class _Present(Collector):
+class _StateCollector(Collector):
     """The current state, read without an await."""
 
     def __init__(self, pool: Pool, cards: Cards, pulse: Health) -> None:
@@ -151,7 +151,7 @@ class _Present(Collector):
         load, cards, pulse = self._pool.load, self._cards, self._pulse
         states = Tally(each.lease.state for each in self._pool.conversations)
         conversations = GaugeMetricFamily("threadline_conversations", "Conversations that are awake.", labels=["state"])
-        for state in Doing:
+        for state in ConversationState:
             conversations.add_metric([state], states[state])
         yield conversations
         yield GaugeMetricFamily("threadline_slots", "Agents that may run at a time.", load.size)

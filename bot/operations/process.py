@@ -49,10 +49,10 @@ def spare_collector() -> None:
     gc.set_threshold(*THRESHOLDS)
     gc.collect()
     gc.freeze()
-    gc.callbacks.append(_Sparing())
+    gc.callbacks.append(_SparingCallback())
 
 
-class _Sparing:
+class _SparingCallback:
     """Spares the survivors of a full collection, and has all objects looked at when they have become many more."""
 
     def __init__(self) -> None:

@@ -54,7 +54,7 @@ log = structlog.stdlib.get_logger("bot")
 Fresh = Callable[[Attachment], Awaitable[str | None]]
 """Returns the current address of a file, if it is known."""
 
-_OVER = frozenset({403, 404})
+_EXPIRED = frozenset({403, 404})
 """Discord's answers for an expired address."""
 
 
@@ -62,7 +62,7 @@ class _Skipped(Exception):
     """A file is missing; the text says why."""
 
 
-class _Over(_Skipped):
+class _Expired(_Skipped):
     """The address may have expired."""
 
 
@@ -85,7 +85,7 @@ class Attachments:
 
     def __init__(self, root: Path) -> None:
         """Files are saved below `root`, which is absolute and outside the agents' directories. Raises OSError."""
-        self._saved = AttachmentStore(root)
+        self._store = AttachmentStore(root)
         self._http: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -122,12 +122,12 @@ class Attachments:
             for attachment, quoted in (*own, *((file, True) for quote in request.quotes for file in quote.attachments)):
                 if attachment in fetched.quoted:  # Two of the messages may quote the same one.
                     continue
-                path = self._saved.path(request.thread_id, request.message_id, safe_name(attachment.name, names))
+                path = self._store.path(request.thread_id, request.message_id, safe_name(attachment.name, names))
                 try:
                     async with asyncio.timeout_at(deadline):
                         part = await self._take(attachment, path, request.thread_id, fetched, fresh)
                     if quoted:
-                        fetched.quoted[attachment] = _told(part)
+                        fetched.quoted[attachment] = _describe(part)
                     if not (quoted and isinstance(part, TextBlock)):  # The words of others stay in the quote.
                         parts.append(part)
                 except _Skipped as skipped:
@@ -147,12 +147,12 @@ class Attachments:
         most = min(FILE_BYTES, ALL_BYTES - fetched.size)
         if attachment.size > most:
             raise _Skipped(f"{format_size(attachment.size)} are more than {format_size(most)}")
-        size = await asyncio.to_thread(self._saved.size, path)
+        size = await asyncio.to_thread(self._store.size, path)
         if size != attachment.size:  # Missing, or another file of that name, since removed.
             size = await self._fetch(attachment, path, most, fresh)
         fetched.size += size
         if attachment.name == MESSAGE_FILE and size <= MESSAGE_BYTES:
-            data = await asyncio.to_thread(self._saved.read, thread_id, path.as_uri())
+            data = await asyncio.to_thread(self._store.read, thread_id, path.as_uri())
             text = None if data is None else decode_text(data)
             if text is not None and text.strip():  # Model services refuse an empty block.
                 return TextBlock(text=disarm(text))
@@ -162,7 +162,7 @@ class Attachments:
     async def _fetch(self, attachment: Attachment, path: Path, most: int, fresh: Fresh) -> int:
         try:
             return await self._save(attachment.url, path, most)
-        except _Over:
+        except _Expired:
             address = await fresh(attachment)
             if address is None or address == attachment.url:
                 raise
@@ -174,17 +174,17 @@ class Attachments:
             raise _Skipped("it has no address to fetch it from")
         async with self._http.get(url, allow_redirects=False) as response:
             if response.status != 200:
-                kind = _Over if response.status in _OVER else _Skipped
+                kind = _Expired if response.status in _EXPIRED else _Skipped
                 raise kind(f"Discord does not give it ({response.status})")
             packing = _unpacker(response.headers.get("Content-Encoding", ""))
             size = await self._write(response.content, path, most, packing)
-        await asyncio.to_thread(self._saved.publish, path)
+        await asyncio.to_thread(self._store.publish, path)
         return size
 
     async def _write(self, content: aiohttp.StreamReader, path: Path, most: int, packing: "_Unpacker | None") -> int:
         size = 0
         # Written on the event loop: a piece takes microseconds, and a thread could not be cancelled.
-        with os.fdopen(await asyncio.to_thread(self._saved.create, path), "wb") as file:
+        with os.fdopen(await asyncio.to_thread(self._store.create, path), "wb") as file:
             async for received in content.iter_chunked(_PIECE):
                 for piece in (received,) if packing is None else packing.pieces(received):
                     size += len(piece)
@@ -207,7 +207,7 @@ class Attachments:
         for part in parts:
             block: BaseModel | None = None
             if isinstance(part, ResourceLink) and (part.size or 0) <= min(room, LARGEST_INLINE):
-                data = self._saved.read(thread_id, part.uri)
+                data = self._store.read(thread_id, part.uri)
                 block = inline(part, data, capabilities) if data is not None else None
                 room -= len(data or b"") if block is not None else 0
             yield block or part
@@ -218,7 +218,7 @@ class Attachments:
         """Remove old and excess files, now and every hour."""
         while True:
             try:
-                await asyncio.to_thread(self._saved.clean, time.time())
+                await asyncio.to_thread(self._store.clean, time.time())
             except OSError as error:
                 log.warning("old attachments cannot be removed", reason=str(error))
             await asyncio.sleep(CLEANING_SECONDS)
@@ -256,6 +256,6 @@ def _unpacker(encoding: str) -> _Unpacker | None:
             raise ValueError(f"the content encoding {other!r} is not known")
 
 
-def _told(part: Part) -> dict[str, str]:
+def _describe(part: Part) -> dict[str, str]:
     """Describe a quote's file: its text, where Discord made it of a long text, else its path."""
     return {"text": part.text} if isinstance(part, TextBlock) else {"uri": part.uri}

@@ -8,18 +8,19 @@ from typing import Any, Final, TypeVar
 import structlog
 from pydantic import BaseModel, TypeAdapter
 from pydantic_core import to_json
+from yarl import URL
 
 from acp.schema import PromptCapabilities, ResourceLink, TextBlock
 from bot import user_messages as words
 from bot.rest.api import DiscordApi, RestError
+from bot.rest.backoff import ATTEMPTS
 from bot.rest.calls import Urgency
 from pool.journal.journal import Journal
 
-from .attachment_urls import AttachmentUrls
 from .attachments import Attachments
-from .discord_message import mentioned_in, names_in, quote_of, readable, said_in
+from .discord_message import files_of, mentioned_in, names_in, past_message, quote_of, readable
 from .formatting import Part, prompt
-from .request import Quote, Request, read_request
+from .request import Attachment, Quote, Request, read_request
 
 __all__ = ["PromptBuilder"]
 
@@ -29,8 +30,8 @@ RECENT: Final = 30
 NAMED: Final = 10
 """The most people whose names are looked up for one request."""
 
-ATTEMPTS: Final = 3
-"""Tries for each of these calls."""
+CONTEXT_ATTEMPTS: Final = 3
+"""Tries at reading names and earlier messages."""
 
 _KEPT: TypeAdapter[list[TextBlock | ResourceLink]] = TypeAdapter(list[TextBlock | ResourceLink])
 
@@ -64,8 +65,10 @@ class PromptBuilder:
         self._journal = journal
         self._api = api
         self._attachments = attachments
+        self._read_files: dict[tuple[int, int], tuple[Attachment, ...]] = {}
+        """The current files of messages, by channel and message: each is read at most once for a prompt."""
         self._parts: list[Part] = []
-        self._made_of: tuple[object, ...] = ()
+        self._inputs: tuple[object, ...] = ()
         """The inputs of those parts: while they are unchanged, files are not fetched again."""
 
     async def blocks(self, capabilities: PromptCapabilities) -> list[BaseModel]:
@@ -79,10 +82,10 @@ class PromptBuilder:
             return [TextBlock(text=words.INTERRUPTED), *shown]
         while True:
             asked = self.requests
-            if self._made_of != (asked, self.unanswered, self.forgotten):
-                made_of = asked, self.unanswered, self.forgotten
-                self._parts = await self._made([request for request in asked if not request.is_empty])
-                self._made_of = made_of
+            if self._inputs != (asked, self.unanswered, self.forgotten):
+                inputs = asked, self.unanswered, self.forgotten
+                self._parts = await self._build([request for request in asked if not request.is_empty])
+                self._inputs = inputs
             shown = await self._show(self._parts, capabilities)
             if asked == self.requests:  # Else a message was edited during this.
                 return shown
@@ -90,13 +93,13 @@ class PromptBuilder:
     async def _show(self, parts: Sequence[Part], capabilities: PromptCapabilities) -> list[BaseModel]:
         return await self._attachments.show(parts, capabilities, self.requests[-1].thread_id)
 
-    async def _made(self, requests: Sequence[Request]) -> list[Part]:
+    async def _build(self, requests: Sequence[Request]) -> list[Part]:
         if not requests:
             return []
         requests = [await self._read(request) for request in requests]
         unread = any(quote.missing and quote.message_id for request in requests for quote in request.quotes)
-        addresses = AttachmentUrls(api=self._api)
-        fetched = await self._attachments.fetch(requests, addresses.fresh)
+        self._read_files.clear()
+        fetched = await self._attachments.fetch(requests, self._fresh_url)
         recent: list[dict[str, Any]] = []
         if requests[0].joined:
             try:
@@ -143,9 +146,33 @@ class PromptBuilder:
             return replace(quote, missing=True)
         return quote_of(message, self._api.user)
 
+    async def _fresh_url(self, attachment: Attachment) -> str | None:
+        """Return the current address of a file; None where its message is unreadable or lacks the file.
+
+        Discord's addresses expire after about a day, and the message has new ones.
+        """
+        place = attachment.channel_id, attachment.message_id
+        if place not in self._read_files:
+            self._read_files[place] = await self._files_now(*place)
+        # The path is permanent; the query has the expiry.
+        same = (each.url for each in self._read_files[place] if URL(each.url).path == URL(attachment.url).path)
+        return next(same, None)
+
+    async def _files_now(self, channel_id: int, message_id: int) -> tuple[Attachment, ...]:
+        if not message_id:
+            return ()
+        try:
+            call = partial(self._api.message, channel_id, message_id, urgency=Urgency.FIRST)
+            return files_of(await self._api.retrying(call, attempts=ATTEMPTS))
+        except RestError as error:
+            log.info("a message's files cannot be looked up", message_id=message_id, reason=str(error))
+            return ()
+
     async def _ask(self, call: Callable[..., Awaitable[T]], *arguments: int, **options: int) -> T:
         """Call Discord, with retries. Raises `RestError`."""
-        return await self._api.retrying(partial(call, *arguments, urgency=Urgency.FIRST, **options), attempts=ATTEMPTS)
+        return await self._api.retrying(
+            partial(call, *arguments, urgency=Urgency.FIRST, **options), attempts=CONTEXT_ATTEMPTS
+        )
 
     async def _recent(self, request: Request) -> list[dict[str, Any]]:
         """Read the thread's messages before the bot joined, oldest first. Raises `RestError`.
@@ -156,7 +183,7 @@ class PromptBuilder:
         if len(messages) == RECENT:
             first = await self._ask(self._api.first, request.thread_id)
             messages = [*(each for each in first if each.id < messages[0].id), *messages]
-        return [said for message in messages if (said := said_in(message)) is not None]
+        return [said for message in messages if (said := past_message(message)) is not None]
 
     def _earlier(self) -> list[tuple[str, str]]:
         """Return the conversation of a lost session, as far as the journal has it."""

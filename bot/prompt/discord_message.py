@@ -17,10 +17,10 @@ __all__ = [
     "files_of",
     "mentioned_in",
     "names_in",
+    "past_message",
     "quote_of",
     "readable",
     "request_of",
-    "said_in",
     "tags_of",
     "text_of",
 ]
@@ -49,7 +49,7 @@ def request_of(
         channel_id=channel.id,
         thread_id=thread_id,
         author_id=message.author.id,
-        text=_addressed(message, me),
+        text=_without_mention(message, me),
         attachments=_files(message, message.attachments),
         author_name=message.author.display_name,
         guild_id=guild.id if guild is not None else None,
@@ -73,14 +73,14 @@ def files_of(message: discord.Message) -> tuple[Attachment, ...]:
     return tuple(chain(_files(message, message.attachments), *passed_on))
 
 
-def said_in(message: discord.Message) -> dict[str, Any] | None:
+def past_message(message: discord.Message) -> dict[str, Any] | None:
     """Describe a message of a thread's past to an agent; None where it has no content.
 
     A thread's starter message stands for the message that the thread was opened on.
     """
     if message.type is discord.MessageType.thread_starter_message:
         opened_on = message.reference.resolved if message.reference is not None else None
-        return said_in(opened_on) if isinstance(opened_on, discord.Message) else None
+        return past_message(opened_on) if isinstance(opened_on, discord.Message) else None
     text, files = text_of(message), [each.name for each in files_of(message)]
     if message.is_system() or not (text or files):
         return None
@@ -92,8 +92,8 @@ def said_in(message: discord.Message) -> dict[str, Any] | None:
 def text_of(message: discord.Message) -> str:
     """Return a message's text as a person reads it, with all that it shows and forwards."""
     name = _names(message)
-    passed_on = (_all_of(readable(each.content, name), each) for each in message.message_snapshots)
-    return "\n".join(filter(None, (_own(message, message.content), *passed_on)))
+    passed_on = (_with_embeds(readable(each.content, name), each) for each in message.message_snapshots)
+    return "\n".join(filter(None, (_authored_text(message, message.content), *passed_on)))
 
 
 def readable(text: str, name: Name) -> str:
@@ -130,25 +130,25 @@ def _time(seconds: int) -> str | None:
         return None
 
 
-def _addressed(message: discord.Message, me: discord.abc.User | None) -> str:
+def _without_mention(message: discord.Message, me: discord.abc.User | None) -> str:
     text = message.content
     if me is not None:
         own = [rf"<@!?{me.id}>"]
         if message.guild is not None and message.guild.self_role is not None:
             own.append(rf"<@&{message.guild.self_role.id}>")
         text = re.sub(rf"^\s*(?:{'|'.join(own)})[,:]?", "", text)
-    return _own(message, text).strip()
+    return _authored_text(message, text).strip()
 
 
-def _own(message: discord.Message, content: str) -> str:
+def _authored_text(message: discord.Message, content: str) -> str:
     """Return the author's words; `content` is what they typed."""
     said = readable(content, _names(message))
     # A program speaks through embeds and components; the preview of a person's link is not theirs.
-    said = _all_of(said, message) if message.author.bot else said
-    return "\n".join(filter(None, (said, *_beside(message))))
+    said = _with_embeds(said, message) if message.author.bot else said
+    return "\n".join(filter(None, (said, *_polls_and_stickers(message))))
 
 
-def _beside(message: discord.Message) -> Iterator[str]:
+def _polls_and_stickers(message: discord.Message) -> Iterator[str]:
     """Describe a message's poll and stickers."""
     if message.poll is not None:
         yield "\n".join([f"[poll: {message.poll.question}]", *(f"- {answer.text}" for answer in message.poll.answers)])
@@ -178,7 +178,7 @@ def names_in(guild: discord.Guild | None, people: Mapping[int, str]) -> Name:
 def _quotes(message: discord.Message, me: discord.abc.User | None) -> Iterator[Quote]:
     """Return the messages that a message forwards or answers."""
     for snapshot in message.message_snapshots:
-        text = _all_of(readable(snapshot.content, _names(message)), snapshot)
+        text = _with_embeds(readable(snapshot.content, _names(message)), snapshot)
         files = _files(message, snapshot.attachments)
         yield Quote("forward", text, format_time(snapshot.created_at), attachments=files)
     reference = message.reference
@@ -206,7 +206,7 @@ def _files(message: discord.Message, attachments: Iterable[discord.Attachment]) 
     )
 
 
-def _all_of(text: str, said: discord.Message | discord.MessageSnapshot) -> str:
+def _with_embeds(text: str, said: discord.Message | discord.MessageSnapshot) -> str:
     """Append the text of embeds and components, often the only text of a bot's or webhook's message."""
     more = [*_texts(said.components)]
     for embed in said.embeds:

@@ -7,7 +7,7 @@ end of a line of words and end at the end of a line of code. A block is always s
 import re
 from dataclasses import dataclass
 
-from bot.text.markdown import FENCE, code_block, defused, escape, escape_html, quote_prefix
+from bot.text.markdown import FENCE, break_fences, code_block, escape, escape_html, quote_prefix
 
 __all__ = ["Fence", "balanced", "closing", "opening"]
 
@@ -112,7 +112,7 @@ def _take(lines: list[str], block: Fence | None, line: str) -> Fence | None:
             lines.append(escape_html(line))
             return None
         words, block = found
-        words = escape_html(words if opening(words) is None else defused(words))
+        words = escape_html(words if opening(words) is None else break_fences(words))
         gap = " " if block.info.startswith("~") else ""
         lines += [each for each in (words, f"{_mark(block)}{block.marker}{gap}{block.info}") if each]
         return block

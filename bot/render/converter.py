@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, replace
 
 from bot.config.appearance import Style
-from bot.text.markdown import FENCE, convert_inline, convert_line, defused, quote_prefix
+from bot.text.markdown import FENCE, break_fences, convert_inline, convert_line, quote_prefix
 
 from .code_blocks import Fence, closing, opening
 from .page_breaks import whole_until
@@ -228,7 +228,7 @@ class MarkdownConverter:
             return Draft(f"{code.line} so far")
         rest = code.fence.content_of(self._line)
         if code.direct:
-            return Draft(f"\u200b{defused(rest)}" if self._ends_in_backtick else defused(rest))
+            return Draft(f"\u200b{break_fences(rest)}" if self._ends_in_backtick else break_fences(rest))
         if closing(self._line, code.fence) is not None or self._line.strip() in {"`", "``", "~", "~~"}:
             rest = ""
         shown = ("".join(code.text) + rest).removesuffix("\n")
@@ -339,7 +339,7 @@ class MarkdownConverter:
         if not code.opened:
             code.opened = True
             self._put(code.fence.opening)
-        self._put(defused("".join(code.text)))
+        self._put(break_fences("".join(code.text)))
         code.text.clear()
 
     def _grow(self, code: _Code) -> None:

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.text.markdown import FENCE, LIMIT, defused
+from bot.text.markdown import FENCE, LIMIT, break_fences
 
 from .converter import Draft
 from .page_breaks import Page, end_page, is_decided, pages_of, take_page
@@ -192,7 +192,7 @@ class Pager:
         room = LIMIT - len(head) - len(note) - 2 - len(f"\n{fence.opening}{FENCE}")
         lines = deque[str]()
         for line in reversed(draft.code.rstrip("\n")[-LIMIT:].split("\n")):
-            room -= len(defused(line)) + 1
+            room -= len(break_fences(line)) + 1
             if room < 0:
                 break
             lines.appendleft(line)

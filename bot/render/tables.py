@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 
 from bot.config.appearance import Tables
-from bot.text.markdown import FENCE, convert_inline, defused
+from bot.text.markdown import FENCE, break_fences, convert_inline
 
 __all__ = ["WIDEST", "Table", "cells_of", "columns_of_rule", "width_of"]
 
@@ -92,7 +92,7 @@ def _plain(cell: str) -> str:
     """Take emphasis off a cell: inside a code block its marks would show."""
     for _ in range(NESTED):
         cell = _EMPHASIS.sub(r"\2", cell)
-    return defused(cell.replace("\\|", "|"))
+    return break_fences(cell.replace("\\|", "|"))
 
 
 def _cell_line(cell: str) -> str:

@@ -12,10 +12,10 @@ __all__ = [
     "LIMIT",
     "QUOTE",
     "SUBTEXT",
+    "break_fences",
     "code_block",
     "convert_inline",
     "convert_line",
-    "defused",
     "escape",
     "escape_html",
     "quote_prefix",
@@ -43,7 +43,7 @@ _TWO_OF_RUN = re.compile(r"``(?=`)")
 _SPAN_OR_TAG = re.compile(_SPAN.pattern + r"|(?<!\\)<(?=[A-Za-z/!?])(?!/?[\w .+-]+:)")
 
 
-def defused(text: str) -> str:
+def break_fences(text: str) -> str:
     """Break up runs of three and more backticks without a visible change."""
     if FENCE not in text:
         return text
@@ -52,7 +52,7 @@ def defused(text: str) -> str:
 
 def code_block(text: str, info: str = "") -> str:
     """Wrap `text` in a code block that it cannot end."""
-    return f"{FENCE}{info}\n{defused(text)}\n{FENCE}"
+    return f"{FENCE}{info}\n{break_fences(text)}\n{FENCE}"
 
 
 def escape(text: str) -> str:
@@ -108,7 +108,7 @@ def convert_inline(text: str) -> str:
         pieces += [_IMAGE.sub(_link, text[at : span.start()]), _code_span(span[1], span[2])]
         at = span.end()
     pieces.append(_IMAGE.sub(_link, text[at:]))
-    return defused("".join(pieces))
+    return break_fences("".join(pieces))
 
 
 def _link(image: re.Match[str]) -> str:

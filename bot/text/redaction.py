@@ -150,7 +150,7 @@ def redact_value(value: Any, redact: Redactor) -> Any:
             try:
                 return redact.in_json(value)
             except ValueError:
-                return _without(value, redact)
+                return _redact_container(value, redact)
         case PermissionOption():  # Its id is the agent's answer.
             return value.model_copy(update={"name": redact(value.name)})
         case BaseModel():
@@ -163,7 +163,7 @@ def redact_value(value: Any, redact: Redactor) -> Any:
             options = tuple(redact_value(each, redact) for each in value.options)
             return dataclasses.replace(value, tool_call=redact_value(value.tool_call, redact), options=options)
         case Elicitation():
-            schema = _without_in_words(value.schema, redact)
+            schema = _redact_form(value.schema, redact)
             return dataclasses.replace(value, message=redact(value.message), schema=schema)
         case Unreadable() | Skipped():
             return dataclasses.replace(value, reason=redact(value.reason))
@@ -171,7 +171,7 @@ def redact_value(value: Any, redact: Redactor) -> Any:
             return value
 
 
-def _without(value: Any, redact: Redactor) -> Any:
+def _redact_container(value: Any, redact: Redactor) -> Any:
     """Redact a list or dict of up to tens of thousands of values: each is dispatched by its exact type, once."""
     changed: Any = None
     for at, old in enumerate(value) if type(value) is list else value.items():
@@ -181,7 +181,7 @@ def _without(value: Any, redact: Redactor) -> Any:
         elif kind in _PLAIN:
             continue
         else:
-            new = _without(old, redact) if kind is list or kind is dict else redact_value(old, redact)
+            new = _redact_container(old, redact) if kind is list or kind is dict else redact_value(old, redact)
         if new is not old:
             changed = value.copy() if changed is None else changed
             changed[at] = new
@@ -197,7 +197,7 @@ _PLAIN = frozenset({int, float, bool, type(None)})
 _WORDS = frozenset({"title", "description", "enumNames"})
 
 
-def _without_in_words(schema: Any, redact: Redactor) -> Any:
+def _redact_form(schema: Any, redact: Redactor) -> Any:
     """Redact the texts of a form that people read; names and values go back to the agent unchanged."""
     match schema:
         case dict():  # Matching any mapping takes ten times as long, and a form may have thousands.
@@ -206,13 +206,13 @@ def _without_in_words(schema: Any, redact: Redactor) -> Any:
             return {
                 key: redact_value(each, redact)
                 if key in _WORDS and not isinstance(each, dict)
-                else _without_in_words(each, redact)
+                else _redact_form(each, redact)
                 if isinstance(each, dict | list)
                 else each
                 for key, each in (schema | named if named else schema).items()
             }
         case list():
-            return [_without_in_words(each, redact) for each in schema]
+            return [_redact_form(each, redact) for each in schema]
         case _:
             return schema
 

@@ -64,11 +64,11 @@ async def test_each_channel_is_told_with_what_lacks_in_it_by_name(tmp_path: Path
         people = f'guilds = ["{guild.id}", "{elsewhere.id}"]\nusers = ["owner", "role:77"]'
         found = await discord_findings(config(tmp_path, server.endpoint, f"channels = [{listed}]\n{people}"))
     told = {each.subject: (each.level, each.words) for each in found}
-    assert told["token"][0] is Level.WELL
-    assert told["gateway"] == (Level.WELL, "connects, and may read what people write")
+    assert told["token"][0] is Level.OK
+    assert told["gateway"] == (Level.OK, "connects, and may read what people write")
     assert told[f"server {elsewhere.id}"][0] is Level.FAILED
     assert f"client_id={bot.application_id}" in told[f"server {elsewhere.id}"][1]
-    assert told["#well in Lab"] == (Level.WELL, "all permissions are there")
+    assert told["#well in Lab"] == (Level.OK, "all permissions are there")
     assert told["#mute in Lab"][0] is Level.WARNING
     assert told["#mute in Lab"][1].splitlines() == [
         "the bot lacks: Create Public Threads: no thread is opened: requests are answered in the channel",
@@ -76,8 +76,8 @@ async def test_each_channel_is_told_with_what_lacks_in_it_by_name(tmp_path: Path
     ]
     assert told[f"channel {hidden.id}"][0] is Level.FAILED
     assert "it lacks View Channels there" in told[f"channel {hidden.id}"][1]
-    assert told["#forum in Lab"] == (Level.WELL, "all permissions are there")
-    assert told["#lounge in Lab"] == (Level.WELL, "all permissions are there")
+    assert told["#forum in Lab"] == (Level.OK, "all permissions are there")
+    assert told["#lounge in Lab"] == (Level.OK, "all permissions are there")
     assert told["#closed in Lab"] == (Level.FAILED, "the bot lacks: Connect: it can answer nothing there")
     assert told[f"channel {category.id}"] == (Level.FAILED, "is a category; list the channels in it")
     assert told[f"channel {far.id}"][0] is Level.FAILED
@@ -96,7 +96,7 @@ async def test_where_all_channels_are_meant_only_those_that_lack_something_are_t
         found = await discord_findings(config(tmp_path, server.endpoint, access))
     (two,) = [each for each in found if each.subject == "#two"]
     assert (two.level, two.words.partition(": it cannot")[0]) == (Level.WARNING, "the bot lacks: Send Messages")
-    assert ("all is there in 2 of 3 channels", Level.WELL) in [(each.words, each.level) for each in found]
+    assert ("all is there in 2 of 3 channels", Level.OK) in [(each.words, each.level) for each in found]
     assert [each.level for each in found if each.subject == "bot_public"] == [Level.WARNING]
 
 

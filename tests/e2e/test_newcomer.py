@@ -124,7 +124,7 @@ class Willing(Prompter):
         super().__init__(ask=True)
         self.in_a_loop: list[bool] = []
 
-    def agrees(self, words: str, *, given: bool | None, default: bool) -> bool:
+    def confirm(self, words: str, *, given: bool | None, default: bool) -> bool:
         """Say yes."""
         try:
             asyncio.get_running_loop()

@@ -32,7 +32,7 @@ def choose_agent(given: str, ask: Prompter) -> list[str]:
         chosen = found[:1]
     else:
         fail(f"no agent was found on PATH; give --agent: one of {', '.join(PRESETS)}, or a command", 2)
-    _explain(chosen[0])
+    _print_needs(chosen[0])
     return chosen
 
 
@@ -44,7 +44,7 @@ def _command(ask: Prompter) -> list[str]:
             click.echo(f"{error}. Once more:")
 
 
-def _explain(agent: str) -> None:
+def _print_needs(agent: str) -> None:
     preset = PRESETS.get(agent)
     if preset is None:
         if not shutil.which(agent):

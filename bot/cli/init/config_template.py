@@ -22,7 +22,7 @@ class Choices:
 
     token: str
     endpoint: str
-    rooms: Mapping[int, str]
+    channels: Mapping[int, str]
     """The channels, with their names for the comment."""
     agent: Sequence[str]
     cwd: Path
@@ -48,7 +48,7 @@ def agent_lines(agent: Sequence[str]) -> list[str]:
 def config_text(choices: Choices) -> str:
     """Return the whole file, which contains no secret."""
     endpoint = [f"endpoint = {toml_string(choices.endpoint)}"] if choices.endpoint else []
-    channels = [f"    {toml_string(channel_id)},  # {_plain(name)}" for channel_id, name in choices.rooms.items()]
+    channels = [f"    {toml_string(channel_id)},  # {_plain(name)}" for channel_id, name in choices.channels.items()]
     lines = [
         "# Threadline's configuration. What is not here has its default; docs/configuration.md explains every key.",
         "# After a change: threadline check, then start the bot anew.",

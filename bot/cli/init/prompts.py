@@ -28,7 +28,7 @@ class Prompter:
             fail(f"{words}: nobody is there to answer; give {flag}", 2)
         return default
 
-    def agrees(self, words: str, *, given: bool | None, default: bool) -> bool:
+    def confirm(self, words: str, *, given: bool | None, default: bool) -> bool:
         """Return a yes or no."""
         if given is not None:
             return given

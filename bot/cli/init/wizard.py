@@ -90,20 +90,20 @@ def init(**flags: object) -> None:
     """
     answers = Answers(**flags)  # type: ignore[arg-type]
     ask = Prompter(ask=not answers.yes)
-    _look_before(answers)
+    _check_answers(answers)
     settings, application_id = log_in(answers, ask)
     click.echo(f"\nInvite the bot, if it is not in your server yet:\n  {invite_link(application_id)}\n")
-    rooms = _join(settings, answers)
+    channels = _wait_for_channels(settings, answers)
     choices = Choices(
         token=settings.token.get_secret_value(),
         endpoint=settings.endpoint,
-        rooms=_channels(rooms, answers, ask),
+        channels=_choose_channels(channels, answers, ask),
         users=answers.users or ("owner",),
         agent=choose_agent(answers.agent, ask),
-        cwd=_folder(answers, ask),
+        cwd=_choose_folder(answers, ask),
     )
     _write(answers.path, choices)
-    if ask.agrees("Check now whether it works?", given=answers.check, default=ask.asking):
+    if ask.confirm("Check now whether it works?", given=answers.check, default=ask.asking):
         if not run_check(answers.path):
             raise SystemExit(1)
         click.echo(f"Next: threadline run -c {answers.path}")
@@ -111,7 +111,7 @@ def init(**flags: object) -> None:
         click.echo(f"Next: threadline check -c {answers.path}, then threadline run -c {answers.path}")
 
 
-def _look_before(answers: Answers) -> None:
+def _check_answers(answers: Answers) -> None:
     """End the program where an answer is unusable, before any question to Discord and any written file."""
     for path in (answers.path, variables_path(answers.path)):
         if path.exists() and not answers.force:
@@ -121,7 +121,7 @@ def _look_before(answers: Answers) -> None:
         fail(f"{answers.path.parent}: there is no such folder", 2)
     if not os.access(folder, os.W_OK | os.X_OK):
         fail(f"{folder}: nothing can be written there; name another file with -c", 2)
-    _ids(answers.channels)
+    _channel_ids(answers.channels)
     try:
         AccessConfig.model_validate({"users": list(answers.users)})
         command = split_command(answers.agent)[0] if answers.agent else ""
@@ -147,9 +147,9 @@ def log_in(answers: Answers, ask: Prompter) -> tuple[DiscordConfig, int]:
         tries -= 1
         try:
             settings = _settings(token, answers.endpoint)
-            application_id, hears_text = asyncio.run(_introduce(settings))
-            if not hears_text:
-                _see_to_the_intent(settings, application_id, answers, ask)
+            application_id, can_read_messages = asyncio.run(_identify_bot(settings))
+            if not can_read_messages:
+                _enable_intent(settings, application_id, answers, ask)
         except LoginRefused as error:
             if given or not tries or not ask.asking:
                 fail(str(error), error.exit_code)
@@ -182,7 +182,7 @@ def _given_token(answers: Answers) -> str:
     return text.strip()
 
 
-async def _introduce(settings: DiscordConfig) -> tuple[int, bool]:
+async def _identify_bot(settings: DiscordConfig) -> tuple[int, bool]:
     """Print the token's bot; return the application's id, and whether it may read messages. Raises `StartFailed`."""
     async with connect_probe(settings, discord.Intents(guilds=True)) as probe:
         application = probe.myself
@@ -191,46 +191,46 @@ async def _introduce(settings: DiscordConfig) -> tuple[int, bool]:
             click.echo(
                 f"Everybody may invite this bot. To change that, turn Public Bot off: {portal_url(application.id)}"
             )
-        return application.id, probe.hears_text
+        return application.id, probe.can_read_messages
 
 
-def _see_to_the_intent(settings: DiscordConfig, application_id: int, answers: Answers, ask: Prompter) -> None:
+def _enable_intent(settings: DiscordConfig, application_id: int, answers: Answers, ask: Prompter) -> None:
     """Enable the intent, or say where a person can. Raises `StartFailed`."""
     by_hand = f"Turn on Message Content Intent by hand, without which the bot cannot run: {portal_url(application_id)}"
     words = "The bot may not read messages yet. Turn the Message Content intent on?"
     # Asked outside an event loop, which would hold Ctrl-C back until the answer.
-    if not ask.agrees(words, given=answers.intent, default=True):
+    if not ask.confirm(words, given=answers.intent, default=True):
         click.echo(by_hand)
         return
     try:
-        asyncio.run(_allow_text(settings))
+        asyncio.run(_enable_message_content(settings))
     except discord.HTTPException as error:
         click.echo(f"Discord did not allow that ({error.text or error.status}). {by_hand}")
     else:
         click.echo("The Message Content intent is on.")
 
 
-async def _allow_text(settings: DiscordConfig) -> None:
+async def _enable_message_content(settings: DiscordConfig) -> None:
     async with connect_probe(settings, discord.Intents(guilds=True)) as probe:
-        await probe.allow_text()
+        await probe.enable_message_content()
 
 
 # ---- the server and its channels
 
 
-def _join(settings: DiscordConfig, answers: Answers) -> list[ChannelFacts]:
+def _wait_for_channels(settings: DiscordConfig, answers: Answers) -> list[ChannelFacts]:
     """Wait until the bot sees its channels; return them."""
-    wanted = _ids(answers.channels)
+    wanted = _channel_ids(answers.channels)
 
     async def wait() -> list[ChannelFacts]:
         async with connect_probe(settings, discord.Intents(guilds=True)) as probe, probe.connected():
-            await _refuse_others(probe, wanted)
+            await _refuse_other_ids(probe, wanted)
             if not await probe.joined(wanted, 0):
                 what = "see a channel to work in" if probe.guilds else "join a server"
                 click.echo(f"Waiting for the bot to {what}, at most {answers.wait:g} s ...")
             if not await probe.joined(wanted, answers.wait):
-                raise StartFailed(_why_not(probe, wanted))
-            return probe.rooms(wanted)
+                raise StartFailed(_why_unseen(probe, wanted))
+            return probe.channel_facts(wanted)
 
     try:
         return asyncio.run(wait())
@@ -238,44 +238,44 @@ def _join(settings: DiscordConfig, answers: Answers) -> list[ChannelFacts]:
         fail(str(error), error.exit_code)
 
 
-async def _refuse_others(probe: DiscordProbe, wanted: set[int]) -> None:
+async def _refuse_other_ids(probe: DiscordProbe, wanted: set[int]) -> None:
     """Raise `NeedsPerson` for an id that is known and not a channel's: waiting would not help."""
-    for each in sorted(wanted - {room.channel_id for room in probe.rooms(wanted)}):
+    for each in sorted(wanted - {room.channel_id for room in probe.channel_facts(wanted)}):
         if known := await probe.identify(each):
             raise NeedsPerson(f"--channel: {each} is {known}, not a channel")
 
 
-def _why_not(probe: DiscordProbe, wanted: set[int]) -> str:
+def _why_unseen(probe: DiscordProbe, wanted: set[int]) -> str:
     if not probe.guilds:
         return "the bot has joined no server; invite it by the link above, and begin again"
-    lacks = sorted(wanted - {room.channel_id for room in probe.rooms(wanted)})
+    lacks = sorted(wanted - {room.channel_id for room in probe.channel_facts(wanted)})
     which = f"the channels {', '.join(map(str, lacks))}" if lacks else "any channel"
     where = ", ".join(guild.name for guild in probe.guilds)
     return f"the bot does not see {which} in {where}; are the ids right, and may its role view them? Then begin again"
 
 
-def _ids(texts: Collection[str]) -> set[int]:
+def _channel_ids(texts: Collection[str]) -> set[int]:
     for text in texts:
         if not re.fullmatch(r"[0-9]{1,20}", text):
             fail(f"--channel: {text!r} is no id", 2)
     return set(map(int, texts))
 
 
-def _channels(rooms: list[ChannelFacts], answers: Answers, ask: Prompter) -> dict[int, str]:
+def _choose_channels(channels: list[ChannelFacts], answers: Answers, ask: Prompter) -> dict[int, str]:
     """Return the chosen channels, and print what the bot lacks in them."""
     if answers.channels:
-        chosen = rooms
+        chosen = channels
     elif ask.asking:
-        rooms = sorted(rooms, key=lambda room: room.lacks.mute)
+        channels = sorted(channels, key=lambda room: room.lacks.mute)
         click.echo("Channels:")
         shown = [
-            str(room) + (f"  (lacks: {', '.join(room.lacks.names)})" if room.lacks.names else "") for room in rooms
+            str(room) + (f"  (lacks: {', '.join(room.lacks.names)})" if room.lacks.names else "") for room in channels
         ]
-        chosen = [rooms[each] for each in ask.choice("In which is it to work? Numbers", shown, default="1")]
-    elif len(rooms) == 1:
-        chosen = rooms
+        chosen = [channels[each] for each in ask.choice("In which is it to work? Numbers", shown, default="1")]
+    elif len(channels) == 1:
+        chosen = channels
     else:
-        fail(f"which channel? give --channel; there are: {', '.join(f'{r.channel_id} ({r})' for r in rooms)}", 2)
+        fail(f"which channel? give --channel; there are: {', '.join(f'{r.channel_id} ({r})' for r in channels)}", 2)
     for room in chosen:
         for line in room.lacks.lines:
             click.echo(f"In {room} the bot still lacks {line}")
@@ -285,7 +285,7 @@ def _channels(rooms: list[ChannelFacts], answers: Answers, ask: Prompter) -> dic
 # ---- the folder and the files
 
 
-def _folder(answers: Answers, ask: Prompter) -> Path:
+def _choose_folder(answers: Answers, ask: Prompter) -> Path:
     words = "The folder in which the agent works"
     folder = Path(
         ask.text(words, given=answers.cwd, flag="--cwd", default=str(answers.path.absolute().parent / "project"))

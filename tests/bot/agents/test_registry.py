@@ -117,10 +117,10 @@ def test_the_files_of_a_thread_can_be_posted_there_and_nowhere_else(tmp_path: Pa
         (directory,) = it.settings(10).also
         directory.mkdir(parents=True)
         (directory / "a.txt").write_text("a")
-        assert it.outbox(10)().read_now(str(directory / "a.txt")) == b"a"
-        assert isinstance(it.outbox(20)().read_now(str(directory / "a.txt")), str)
+        assert it.workspace_files(10)().read_now(str(directory / "a.txt")) == b"a"
+        assert isinstance(it.workspace_files(20)().read_now(str(directory / "a.txt")), str)
         (tmp_path / "outside").mkdir()
         (tmp_path / "outside" / "key").write_text("secret")
         directory.rename(directory.with_name("away"))
         directory.symlink_to(tmp_path / "outside")
-        assert isinstance(it.outbox(10)().read_now(str(directory / "key")), str)
+        assert isinstance(it.workspace_files(10)().read_now(str(directory / "key")), str)

@@ -137,15 +137,15 @@ def test_each_spelling_that_openab_takes_is_understood(table: str, line: str, ou
     done = translate(tomllib.loads(f"discord.bot_token = '${{T}}'\n{table}.{line}\n"))
     where, _, key = ours.rpartition(".")
     assert done.tables[where][key] == value
-    assert f"{table}.{line.split(maxsplit=1)[0]} -> {ours}" in done.taken
-    assert not [each for each in done.left if line.split(maxsplit=1)[0] in each]
+    assert f"{table}.{line.split(maxsplit=1)[0]} -> {ours}" in done.converted
+    assert not [each for each in done.unsupported if line.split(maxsplit=1)[0] in each]
 
 
 def test_a_word_that_is_not_known_is_named_and_not_guessed() -> None:
     """Its default holds then."""
     done = translate(tomllib.loads('[discord]\nbot_token = "${T}"\nallow_user_messages = "often"\n'))
     assert "threads" not in done.tables
-    assert "discord.allow_user_messages: 'often' is not known here" in done.left
+    assert "discord.allow_user_messages: 'often' is not known here" in done.unsupported
 
 
 @pytest.mark.parametrize("token", ["", "Bot ${DISCORD_BOT_TOKEN}"])
@@ -175,10 +175,10 @@ def test_every_key_is_taken_over_or_named(tmp_path: Path) -> None:
         "reply": {"tools": "off"},
         "reactions": {"keep": False},
     }
-    named = {line.partition(":")[0] for line in done.left} | {line.partition(" ")[0] for line in done.taken}
+    named = {line.partition(":")[0] for line in done.unsupported} | {line.partition(" ")[0] for line in done.converted}
     assert named >= {"discord.message_processing_mode", "pool.default_config_options.model", "cron.jobs"}
     assert named >= {"slack.bot_token", "something.new", "discord.max_bot_turns", "reactions.tool_display"}
-    assert "something.new: it is not known here" in done.left
+    assert "something.new: it is not known here" in done.unsupported
     assert done.token == "MTIz.written.down"
     assert len(done.advice) == 4
     assert "threads.bot_turns was 5000 and is 1000 now, which is as far as it goes here." in done.advice
@@ -226,7 +226,7 @@ def test_secrets_of_later_versions_are_variables_and_what_was_not_looked_at_is_n
     assert agent["args"] == ["--acp", "--key=${A_KEY}"]
     assert agent["env"] == {"KEY": "${A_KEY}", "PLAIN": "${PLAIN}"}
     assert done.tables["pool"] == {"idle_minutes": 1.0}
-    left = dict(line.split(": ", 1) for line in done.left)
+    left = dict(line.split(": ", 1) for line in done.unsupported)
     assert "allow_all_channels was set" in left.pop("discord.allowed_channels")
     assert left.pop("telegram.bot_token") == "there is only Discord"
     assert set(left) == {
@@ -234,7 +234,7 @@ def test_secrets_of_later_versions_are_variables_and_what_was_not_looked_at_is_n
         *("delivery.mode", "triage.enabled", "usage.runners"),
     }
     assert "it is not known here" not in left.values()
-    taken = [line.partition(" ")[0] for line in done.taken]
+    taken = [line.partition(" ")[0] for line in done.converted]
     assert {"discord.allow_all_channels", "discord.allow_all_users", "discord.allowed_users"} <= set(taken)
     assert "agent.working_dir" not in taken
     advice = "\n".join(done.advice)

@@ -32,7 +32,7 @@ def given(folder: Path, text: str) -> tuple[McpServer, ...]:
     """The servers that a session is given by a configuration with that text below the agent's own keys."""
     path = folder / "threadline.toml"
     path.write_text(AGENT + text)
-    return load(path, {"KEY": 'a "quoted" key'}).agents.default.offer("m/1").mcp_servers
+    return load(path, {"KEY": 'a "quoted" key'}).agents.default.client_offer("m/1").mcp_servers
 
 
 TABLES = """

@@ -43,7 +43,7 @@ def test_a_preset_is_enough_beside_the_directory(tmp_path: Path, name: str) -> N
     preset, loaded = PRESETS[name], agent(tmp_path, f'preset = "{name}"')
     assert (loaded.command, loaded.args, loaded.mode) == (preset.command, preset.args, preset.mode)
     assert (loaded.env, loaded.inherit_env) == (dict(preset.env), preset.inherit_env)
-    assert loaded.known is preset
+    assert loaded.known_preset is preset
 
 
 @pytest.mark.parametrize("name", PRESETS)

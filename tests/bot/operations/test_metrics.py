@@ -216,15 +216,15 @@ async def test_a_gateway_that_is_gone_for_two_minutes_is_ill_health() -> None:
     pulse = Health(lambda: there)
     beating = asyncio.create_task(pulse.run())
     await elapse(health.DOWN_SECONDS - 2)
-    assert pulse.complaints() == []
+    assert pulse.problems() == []
     await elapse(4)
-    assert pulse.complaints() == [f"not connected to Discord for {health.DOWN_SECONDS + 2:.0f} s"]
+    assert pulse.problems() == [f"not connected to Discord for {health.DOWN_SECONDS + 2:.0f} s"]
     there = True
-    assert pulse.complaints() == []
+    assert pulse.problems() == []
     await elapse(health.BEAT_SECONDS)
     there = False
     await elapse(health.DOWN_SECONDS - 2)
-    assert pulse.complaints() == []
+    assert pulse.problems() == []
     beating.cancel()
 
 
@@ -234,9 +234,9 @@ async def test_a_journal_that_cannot_be_written_is_ill_health(tmp_path: Path) ->
         pulse = Health(lambda: True, trouble=lambda: journal.trouble)
         with no_room(journal):
             journal.facts.note("name", LARGE)
-        assert pulse.complaints() == ["the journal cannot be written: database or disk is full"]
+        assert pulse.problems() == ["the journal cannot be written: database or disk is full"]
         journal.retry()
-        assert pulse.complaints() == []
+        assert pulse.problems() == []
 
 
 @pytest.mark.virtual_time
@@ -244,12 +244,12 @@ async def test_a_discord_that_takes_no_calls_is_ill_health() -> None:
     """The reason is said, and for how long that is so."""
     pacer = Pacer()
     pulse = Health(lambda: True, away=lambda: pacer.trouble)
-    assert pulse.complaints() == []
+    assert pulse.problems() == []
     pacer.failed(pacer.sent(exempt=False), "error code: 1015", blocked=True, seconds=5.0)
     await elapse(12)
-    assert pulse.complaints() == ["Discord takes no calls: error code: 1015, for 12 s"]
+    assert pulse.problems() == ["Discord takes no calls: error code: 1015, for 12 s"]
     pacer.answered(pacer.sent(exempt=False), RateLimitHeaders())
-    assert pulse.complaints() == []
+    assert pulse.problems() == []
 
 
 # ---- over HTTP
