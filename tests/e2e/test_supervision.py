@@ -16,13 +16,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from bot.access.admission import Admission
 from bot.app import App
 from bot.config.load import load
-from bot.conversation.exchange_context import ExchangeContext
 from bot.gateway import supervisor as supervision
 from bot.gateway.client import ThreadlineClient
 from bot.gateway.connection import close_client, configure_library
 from bot.gateway.identify_limit import IdentifyLimit
 from bot.intake.catch_up import CatchUp
 from bot.operations.start_failure import NeedsPerson
+from bot.reply.order import ReplyOrder
 from loopback.state.entities import Thread
 from pool.journal.journal import Journal
 from tests.e2e.test_processes import GENEROUS, bot_process, refused
@@ -288,11 +288,11 @@ async def test_a_bot_that_stops_at_the_moment_it_connects_does_stop(
         connects.set()
         await ends.wait()
 
-    async def finish(_context: ExchangeContext, _seconds: float) -> None:
+    async def finish(_order: ReplyOrder, _seconds: float) -> None:
         ends.set()  # Next the client is cancelled, in the same step of the loop.
 
     monkeypatch.setattr(ThreadlineClient, "before_identify_hook", connect)
-    monkeypatch.setattr(ExchangeContext, "finish", finish)
+    monkeypatch.setattr(ReplyOrder, "settled", finish)
     async with idle_lab(tmp_path) as place:
         app = App(load(place.config))
         work = asyncio.create_task(app.run(), name="app")
