@@ -48,10 +48,10 @@ from pool.session_setup import AgentSettings
 __all__ = ["App"]
 
 REPLY_SECONDS = 8.0
-"""What replies get to be posted when the bot stops."""
+"""Bound on posting replies when the bot stops."""
 
 SIGN_SECONDS = 1.0
-"""The time that the reactions of finished answers get to be put on."""
+"""Bound on adding the last reactions when the bot stops."""
 
 log = structlog.stdlib.get_logger("bot")
 
@@ -60,7 +60,7 @@ class App:
     """The bot. `run` works until `stop` is called or a signal comes."""
 
     def __init__(self, config: Config, *, new_journal: bool = False) -> None:
-        """Take the configuration; nothing is opened yet. `new_journal` puts a journal that is no use aside."""
+        """Take the configuration. `new_journal` replaces a journal that cannot be used, and keeps the old file."""
         self._config = config
         self._new_journal = new_journal
         self._locks = ExitStack()
@@ -70,17 +70,17 @@ class App:
         self._stopping = asyncio.Event()
         self._why_stopped = ""
         self.ready = asyncio.Event()
-        """Set when Discord has said READY for the first time."""
+        """Set at the first READY."""
         self.metrics_address = ""
-        """Where figures and health are served, `http://HOST:PORT`; empty where they are not."""
+        """The address of metrics and health, `http://HOST:PORT`; empty if they are not served."""
 
     def stop(self, why: str = "asked to") -> None:
-        """Begin to end; the log says why."""
+        """Begin to stop; the log says why."""
         self._why_stopped = self._why_stopped or why
         self._stopping.set()
 
     async def run(self) -> None:
-        """Open the journal, connect, work, and end in order. Raises `StartFailed`, `JournalError`."""
+        """Open the journal, connect, work, and shut down in order. Raises `StartFailed`, `JournalError`."""
         file = self._config.journal.file
         with ExitStack() as stack:
             self._locks = stack
@@ -131,9 +131,7 @@ class App:
         )
         queue_notices = QueueNotices(context.notices)
         pool = self._pool(context, metrics, queue_notices)
-        recovery = Recovery(
-            journal=journal, pool=pool, context=context, queue_notices=queue_notices, begun=admission.begun
-        )
+        recovery = Recovery(pool=pool, context=context, queue_notices=queue_notices, begun=admission.begun)
         context.on_turn_started = recovery.interruptions.thread_continued
         supervised = self._supervised = self._supervise(admission, context, pool, recovery, metrics)
         pulse = Health(lambda: supervised.connected, trouble=lambda: journal.trouble, away=lambda: api.pacer.trouble)
@@ -165,7 +163,7 @@ class App:
 
     @asynccontextmanager
     async def _endpoint(self, metrics: Metrics, pulse: Health) -> AsyncIterator[None]:
-        """Serve figures and health, where the configuration says so. Raises `StartFailed`."""
+        """Serve metrics and health, if configured. Raises `StartFailed`."""
         if self._config.metrics.address is None:
             yield
             return
@@ -186,7 +184,7 @@ class App:
         config, agents = self._config.pool, context.agents
 
         async def spawn(settings: AgentSettings, marker: str) -> Agent:
-            # Bound for all that the agent's pipes and tasks log, for as long as it lives.
+            # Bound in everything that the agent's pipes and tasks log.
             with bound_contextvars(agent=settings.agent), metrics.agent_start():
                 return await Agent.spawn(settings.launch, marker=marker, client=agents.client_offer(settings, marker))
 
@@ -249,7 +247,7 @@ class App:
         notify("READY=1", "STATUS=connected to Discord")
 
     def _reload(self, context: ExchangeContext) -> Reloaded:
-        """Read the configuration again, and go on with what may change while the bot runs."""
+        """Read the configuration again, and apply what may change while the bot runs."""
         reloaded = reload(self._config)
         self._config = context.agents.config = reloaded.config
         if reloaded.mistake:
@@ -265,7 +263,7 @@ class App:
         return reloaded
 
     def _lock_user(self, user_id: int) -> None:
-        """See to it that no other process works for the same bot. Raises `LockHeld`."""
+        """Lock the bot's user, so that no other process works for it. Raises `LockHeld`."""
         if self._locked_user is None:
             self._locks.enter_context(user_lock(user_id, self._config.file))
             self._locked_user = user_id
@@ -278,18 +276,18 @@ class App:
             stopping.cancel()
             ended = client.done() and not client.cancelled()
             self.stop(str(client.exception() or client.result()) if ended else "an error")
-            if self.ready.is_set() or not ended:  # A start that fails is told of in one line, by whoever called us.
+            if self.ready.is_set() or not ended:  # The caller reports a failed start.
                 log.info("stopping", reason=self._why_stopped)
             notify("STOPPING=1", f"STATUS=stopping: {self._why_stopped}")
             if self._intake is not None:
                 self._intake.is_open = False
         return client.result() if client.done() else None
 
-    # ---- the end
+    # ---- shutdown
 
     @contextmanager
     def _signals(self, pool: Pool, context: ExchangeContext) -> Iterator[None]:
-        """The first SIGTERM or SIGINT begins the end, a second one kills the agents at once; SIGHUP reloads."""
+        """The first SIGTERM or SIGINT stops the bot, a second one kills the agents; SIGHUP reloads."""
         loop = asyncio.get_running_loop()
 
         def on_signal(number: signal.Signals) -> None:

@@ -1,7 +1,7 @@
 """The Discord client: it turns events into calls of the gate, the intake and the other services.
 
-discord.py runs each event in a task of its own. From the first look at a message to the place in the inbox nothing is
-awaited here, so that messages keep the order in which Discord gave them.
+discord.py runs each event in its own task. No step before a message's place in the inbox awaits, so that messages keep
+Discord's order.
 """
 
 import asyncio
@@ -33,10 +33,10 @@ from .identify_limit import IdentifyLimit
 __all__ = ["ThreadlineClient"]
 
 GUILD_SECONDS = 0.5
-"""How long after one server's arrival the next may take; then the start is complete without it."""
+"""How long the next server's arrival may take; then the start is complete without it."""
 
 MOST_NAMED = 10
-"""Channels that are named; of a larger number the rest is only counted."""
+"""Channels that the log names; the others are only counted."""
 
 log = structlog.stdlib.get_logger("bot")
 
@@ -106,7 +106,7 @@ class ThreadlineClient(CommandClient):
         )
 
     async def setup_hook(self) -> None:
-        """Take the lock, learn whose the bot is, register buttons and commands."""
+        """Take the lock, learn the bot's owner, register buttons and commands."""
         if self.user is not None:
             self._callbacks.on_login(self.user.id)
         self.admission.logged_in(self)
@@ -118,23 +118,23 @@ class ThreadlineClient(CommandClient):
                 log.warning("the slash commands could not be registered", reason=str(error))
 
     async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
-        """Count each identify, also of a new session that the library begins. Raises `TooManyIdentifies`."""
+        """Count each identify, also those that the library begins itself. Raises `TooManyIdentifies`."""
         await self._identifies.acquire(self.http)
         await super().before_identify_hook(shard_id, initial=initial)
 
     async def on_connect(self) -> None:
-        """READY is there: live messages wait until what was missed is in front of them; what waits may have changed."""
+        """At READY, hold live messages back until the missed ones are read, and mark waiting ones as stale."""
         self.has_connected = True
         self._catch_up.begin()
         self._edits.mark_stale()
 
     async def on_guild_available(self, guild: discord.Guild) -> None:
-        """Take up what was missed in a server that came after the start was complete, or that was out of order."""
+        """Catch up with a server that arrived after the start was complete, or that had an outage."""
         if self._catch_up.begun:
             await self._catch_up.run(self._known_places([guild]))
 
     async def on_ready(self) -> None:
-        """The guilds are known: take up what an earlier run left, then what was missed."""
+        """When the guilds are known, recover what an earlier run left, then catch up."""
         log.info("connected to Discord", user=str(self.user), guilds=len(self.guilds))
         for sentence in describe_rules(self.admission.rules):
             log.info(sentence)
@@ -145,14 +145,14 @@ class ThreadlineClient(CommandClient):
                 tasks.create_task(self.intake.open_thread(exchange), name=name)
             tasks.create_task(self._recovery.finish(), name="recovery")
             await self._catch_up.run([*self._known_places(self.guilds), *self._known_direct_messages()])
-            # Not sooner: a request that was missed comes in its place among what else was.
+            # Later than the catch-up, which accepts a missed one in its order.
             tasks.create_task(self._recovery.accept_posted_requests(self._accept_left_over), name="asks")
         where = _describe_places(self.guilds, self.admission.works_in, direct=self.admission.rules.dm)
         log.info("ready", user=str(self.user), where=where)
         self._callbacks.on_ready()
 
     def _known_places(self, guilds: Iterable[discord.Guild]) -> list[tuple[int, int | None]]:
-        """List what is to be caught up with: allowed channels and known threads, each with its newest message."""
+        """List the places to catch up with: allowed channels and known threads, each with its newest message."""
         places: list[tuple[int, int | None]] = []
         for guild in guilds:
             for channels in (guild.text_channels, guild.voice_channels, guild.stage_channels):
@@ -165,34 +165,34 @@ class ThreadlineClient(CommandClient):
         return places
 
     def _known_direct_messages(self) -> list[tuple[int, int]]:
-        """List the direct messages that are known: Discord does not tell which there are, nor what is new in them."""
+        """List the known direct message channels; Discord does not say which exist, nor their newest messages."""
         known = self.journal.threads.direct() if self.admission.rules.dm else []
         return [(channel_id, sys.maxsize) for channel_id in known]
 
     async def close(self) -> None:
-        """Leave the gateway. Calls can be made until `http` is closed: answers do not wait for the next client."""
+        """Leave the gateway. Calls still work until `http` is closed, so answers need not wait for the next client."""
         self._gateway_left = True
         if self.ws is not None and self.ws.open:
             await self.ws.close(code=1000)
 
     def is_closed(self) -> bool:
-        """Whether it has left the gateway, so that nothing comes any more."""
+        """Whether it has left the gateway, so that no more events come."""
         return self._gateway_left or super().is_closed()
 
     async def on_error(self, event_method: str, /, *_args: Any, **_kwargs: Any) -> None:
-        """Log what went wrong in an event; the next one is not touched. Without its READY a client is no use."""
+        """Log an event's error. A client whose READY failed is closed."""
         log.error("an event failed", event_name=event_method, exc_info=sys.exc_info())
         if event_method in {"on_ready", "on_guild_available"}:
-            # What was missed is not taken up, and live messages wait for it: the next client does both anew.
+            # Live messages wait for the missed ones: the next client catches up again.
             await self.close()
 
     def dispatch(self, event: str, /, *args: Any, **kwargs: Any) -> None:
-        """Pass an event on, unless the client is closed: the wait for servers outlasts it, and would fail then."""
+        """Pass an event on, unless the client is closed: the library's wait for servers outlasts it, and would fail."""
         if not self.is_closed():
             super().dispatch(event, *args, **kwargs)
 
     def _schedule_event(self, *args: Any, **kwargs: Any) -> asyncio.Task[None]:
-        """Keep what is begun: the library does not, and whoever supervises must be able to end it."""
+        """Keep the event's task, which the library does not, so that the supervisor can end it."""
         task = super()._schedule_event(*args, **kwargs)
         self.events.add(task)
         task.add_done_callback(self.events.discard)
@@ -207,31 +207,31 @@ class ThreadlineClient(CommandClient):
             await self.intake.handle(message)
 
     async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
-        """Let what still waits be what it says now."""
+        """Apply an edit to a message that still waits."""
         self._catch_up.amend(payload.channel_id, payload.message_id, payload.message)
         self._edits.edited(payload.message)
 
     async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
-        """Take back what still waits."""
+        """Withdraw a message that still waits."""
         self._catch_up.amend(payload.channel_id, payload.message_id, None)
         self._edits.deleted(payload.channel_id, payload.message_id)
 
     async def on_raw_bulk_message_delete(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
-        """Take back what still waits."""
+        """Withdraw a message that still waits."""
         for message_id in payload.message_ids:
             self._catch_up.amend(payload.channel_id, message_id, None)
             self._edits.deleted(payload.channel_id, message_id)
 
     async def on_raw_thread_delete(self, payload: discord.RawThreadDeleteEvent) -> None:
-        """End what went on there."""
+        """End the work in a thread."""
         self._places.thread_deleted(payload.thread_id)
 
     async def on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:
-        """End what went on there and in its threads."""
+        """End the work in a channel and its threads."""
         self._places.channel_deleted(channel.id)
 
     async def on_guild_remove(self, guild: discord.Guild) -> None:
-        """End what went on there: the bot was removed."""
+        """End the work in a server that the bot was removed from."""
         self._places.guild_removed(guild.id)
 
     async def _accept_left_over(self, ask: PostedRequest) -> None:
@@ -241,24 +241,24 @@ class ThreadlineClient(CommandClient):
     # ---- commands, buttons and forms
 
     async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
-        """Take a form that was sent. Commands, buttons and menus find their own way.
+        """Handle a submitted form by its id; the library dispatches commands, buttons and menus.
 
-        A form's id says all that is needed. The library's own way knows only the forms that this process has opened,
-        each for the first who sends it; one that was open while the bot was restarted would be answered by nobody.
+        The library only knows the forms that this process has opened, each for its first sender. A form that was open
+        during a restart would get no answer.
         """
         if interaction.type is discord.InteractionType.modal_submit:
             sent: Any = interaction.data or {}
-            for pattern, take in FORMS.items():
+            for pattern, submit in FORMS.items():
                 if match := pattern.fullmatch(str(sent.get("custom_id"))):
-                    await take(interaction, match)
+                    await submit(interaction, match)
 
 
 def _describe_places(
-    guilds: Iterable[discord.Guild], lists: Callable[[discord.abc.GuildChannel], bool], *, direct: bool
+    guilds: Iterable[discord.Guild], works_in: Callable[[discord.abc.GuildChannel], bool], *, direct: bool
 ) -> str:
-    """Name the channels of these servers that `lists` holds for listed, and direct messages where they are allowed."""
+    """Name the channels of these servers where the bot works, and direct messages if allowed."""
     kinds = (discord.TextChannel, discord.ForumChannel, discord.VoiceChannel, discord.StageChannel)
     channels = (each for guild in guilds for each in guild.channels if isinstance(each, kinds))
-    names = [f"#{each.name} in {each.guild.name}" for each in channels if lists(each)]
+    names = [f"#{each.name} in {each.guild.name}" for each in channels if works_in(each)]
     more = [f"{len(names) - MOST_NAMED} more channels"] if len(names) > MOST_NAMED else []
     return ", ".join([*names[:MOST_NAMED], *more, *(["direct messages"] if direct else [])]) or "no channel"

@@ -1,4 +1,4 @@
-"""The registry of buttons, menus and forms, by their ids. Each asks the gate first."""
+"""The registry of buttons, menus and forms by their ids. Each asks the gate first."""
 
 from bot.commands.ask import ABOUT_FORM, submit_question
 from bot.commands.settings import OptionMenu, PageButton
@@ -18,4 +18,4 @@ COMPONENTS = (
 )
 
 FORMS = {FORM_ID: submit_form, ABOUT_FORM: submit_question}
-"""What takes a form that was sent, by the form's id."""
+"""The handler of each submitted form, by the form's id."""

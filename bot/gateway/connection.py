@@ -1,4 +1,4 @@
-"""The settings of a connection to Discord, its intents, and the errors that prevent one."""
+"""Sets up and closes connections to Discord: intents, the library's settings, and errors in words."""
 
 import asyncio
 import threading
@@ -33,11 +33,11 @@ REFUSED = {
     TOKEN_REFUSED: "Discord refused the token: reset it in the developer portal, Bot, and write the new one",
     INTENT_REFUSED: "Discord refused the Message Content intent: turn it on in the developer portal, Bot",
 }
-"""The gateway's close codes that no further try will change (Discord, Gateway Close Event Codes), and what to do."""
+"""The gateway's close codes that another try cannot change (Discord, Gateway Close Event Codes), and what to do."""
 
 MESSAGES_PER_STEP = 16
-"""Messages of the gateway that are taken in one step. With one alone, a press behind hundreds of messages would wait
-for as many rounds of a loop that has much to do."""
+"""Messages of the gateway to read in one step. With one, a press behind hundreds of messages would wait for as many
+rounds of a busy loop."""
 
 log = structlog.stdlib.get_logger("bot")
 
@@ -47,16 +47,16 @@ class LoginRefused(NeedsPerson):
 
 
 class Websocket(discord.gateway.DiscordWebSocket):
-    """Gives way after every few messages, so that the next ones wait until others on the event loop have had a turn.
+    """Yields to the event loop after every few messages.
 
-    The library's own takes as many messages in one step as have arrived: it waits only where there is none. A thousand
-    at once held the loop for 185 ms. The tasks that it makes for their events then ran one after another, too.
+    The library's own reads all messages that have arrived in one step. A thousand of them blocked the loop for 185 ms,
+    and the tasks of their events then ran one after another, too.
     """
 
     _taken = 0
 
     async def poll_event(self) -> None:
-        """Take the next message, as the library does, and then now and then let all that is ready run once."""
+        """Read the next message, and yield after every `MESSAGES_PER_STEP`."""
         await super().poll_event()
         self._taken += 1
         if self._taken % MESSAGES_PER_STEP == 0:
@@ -64,7 +64,7 @@ class Websocket(discord.gateway.DiscordWebSocket):
 
 
 def intents(*, direct: bool) -> discord.Intents:
-    """Return what the bot wants to hear: what needs no permission, the text of messages, and `direct` ones or not."""
+    """Return the bot's intents: the unprivileged ones and the text of messages, with or without `direct` messages."""
     wanted = discord.Intents.default()
     wanted.message_content = True
     wanted.dm_messages = direct
@@ -72,11 +72,8 @@ def intents(*, direct: bool) -> discord.Intents:
 
 
 def configure_library(endpoint: str) -> None:
-    """Prepare the library before a client is built: its websocket is ours, and its server `endpoint`, if one is named.
-
-    It says nothing about voice either.
-    """
-    discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # There is no voice here to warn about.
+    """Set the library up before a client is built: our websocket, and `endpoint` as its server unless empty."""
+    discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # The bot uses no voice.
     discord.client.DiscordWebSocket = Websocket  # type: ignore[misc]  # A client has no parameter for its class.
     if endpoint:
         discord.http.Route.BASE = f"{endpoint}/api/v10"
@@ -86,7 +83,7 @@ def configure_library(endpoint: str) -> None:
 
 
 async def close_client(client: discord.Client) -> None:
-    """Let go of everything a client has, also where the other side does not answer any more, or this is cancelled."""
+    """Close a client's gateway and HTTP session, also if Discord does not answer, or on cancellation."""
     try:
         await leave_gateway(client)
     finally:
@@ -94,7 +91,7 @@ async def close_client(client: discord.Client) -> None:
 
 
 async def leave_gateway(client: discord.Client) -> None:
-    """Close a client, and the connections that it has only begun; see `close_client`."""
+    """Close a client's connections to the gateway, half-open ones too."""
     try:
         async with asyncio.timeout(CLOSE_SECONDS):
             for socket in _half_open_sockets(client):
@@ -102,15 +99,15 @@ async def leave_gateway(client: discord.Client) -> None:
             await client.close()
     except TimeoutError:
         log.warning("Discord did not let go of the connection in time")
-    except Exception:  # a client that is broken must not keep the next one from being built
+    except Exception:  # a broken client must not block the next one
         log.exception("a client could not be closed")
 
 
 async def end_client(client: discord.Client, work: asyncio.Task[None]) -> None:
-    """Leave a client and return when its `work` has ended, however; that is cancelled, if leaving does not end it.
+    """Leave the gateway and wait until the client's `work` has ended, cancelling it if necessary.
 
-    A cancellation alone is not enough: `asyncio.wait_for`, by which the library connects, may lose one before Python
-    3.12, and one that arrives in the middle leaves the connection half made.
+    Cancellation alone is not enough: `asyncio.wait_for`, by which the library connects, may lose it before Python 3.12,
+    and in the middle it leaves a half-open connection.
     """
     try:
         await leave_gateway(client)
@@ -122,9 +119,9 @@ async def end_client(client: discord.Client, work: asyncio.Task[None]) -> None:
 
 
 def _half_open_sockets(client: discord.Client) -> list[discord.gateway.DiscordWebSocket]:
-    """Return the connections that the client itself does not know: those in whose beginning it was cut off.
+    """Return the connections that the client does not know, because it was cancelled while it opened them.
 
-    Their heartbeats have begun, in a thread that would outlast the client.
+    Their heartbeats already run, in threads that would outlast the client.
     """
     own = client._connection  # noqa: SLF001 - nothing public says whose a connection is
     beating = (each.ws for each in threading.enumerate() if isinstance(each, discord.gateway.KeepAliveHandler))
@@ -132,7 +129,7 @@ def _half_open_sockets(client: discord.Client) -> list[discord.gateway.DiscordWe
 
 
 def fatal_reason(error: Exception) -> str:
-    """Say what a person has to do first; nothing where another try may succeed."""
+    """Say what a person has to do before another try; empty if a try may succeed."""
     match error:
         case discord.LoginFailure():
             return REFUSED[TOKEN_REFUSED]

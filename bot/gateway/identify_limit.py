@@ -1,7 +1,7 @@
-"""Limits how often the bot identifies at the gateway: by Discord's own figure, counted over restarts.
+"""Limits how often the bot identifies at the gateway, by Discord's own figure and counted over restarts.
 
-Discord takes away the token of a bot that identifies too often: 1,000 times in a day (Discord, Gateway). It says how
-many are left (Get Gateway Bot). That is asked before each one, also where the library begins a new session by itself.
+Discord revokes the token of a bot that identifies more than 1,000 times a day (Discord, Gateway). It says how many are
+left (Get Gateway Bot), which is asked before each identify, also when the library begins a new session itself.
 """
 
 import asyncio
@@ -19,10 +19,10 @@ from pool.journal.journal import Journal
 __all__ = ["RESERVED", "Allowance", "IdentifyLimit", "TooManyIdentifies"]
 
 RESERVED: Final = 50
-"""Identifies that are never used: they are for a person, who can mend what makes the bot log in again and again."""
+"""Identifies that are kept for the person who repairs what makes the bot log in again and again."""
 
 ASK_SECONDS: Final = 5.0
-"""Bound on asking Discord. Without an answer our own count holds."""
+"""Bound on asking Discord. Without an answer our own count applies."""
 
 _FACT: Final = "identifies"
 
@@ -30,17 +30,17 @@ log = structlog.stdlib.get_logger("bot")
 
 
 class TooManyIdentifies(Exception):
-    """The bot must not identify now, but in so many `seconds`."""
+    """The bot may identify again in `seconds`, not now."""
 
     def __init__(self, seconds: float) -> None:
-        """Keep the wait."""
+        """Say when."""
         super().__init__(f"Discord allows a bot so many logins a day; the next one in {seconds / 60:.0f} minutes")
         self.seconds = seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What is left of `total` identifies until a time, and when the last one was; in seconds since 1970."""
+    """The identifies `left` of `total` until a time, and the time of the last one, in seconds since 1970."""
 
     total: int = 1000
     left: int = 1000
@@ -58,33 +58,33 @@ class Allowance:
             return self.until - now
         if 2 * self.left > self.total:
             return 0.0
-        # A clock that was put back must not make the wait longer than the time that is left.
+        # A clock that was set back must not make the wait longer than the time left.
         even = self.last + (self.until - self.last) / (self.left - RESERVED + 1) - now
         return min(max(0.0, even), self.until - now)
 
     def after_identify(self, now: float) -> "Allowance":
-        """Count one. Where the time is over, Discord begins to count again, for a day."""
+        """Return the allowance after one more identify. After `until` Discord counts from the start, for a day."""
         before = self if now < self.until else Allowance(self.total, self.total, now + 24 * 3600.0)
         return replace(before, left=before.left - 1, last=now)
 
 
 class IdentifyLimit:
-    """Asks before each identify, and counts it in the journal."""
+    """Asks Discord before each identify, and counts it in the journal."""
 
     def __init__(self, journal: Journal) -> None:
-        """Go on with what earlier clients, and earlier runs of the bot, have counted."""
+        """Continue the count of earlier clients and runs."""
         self._journal = journal
 
     @property
     def allowance(self) -> Allowance:
-        """What is left, as far as that is known."""
+        """The allowance as last known."""
         try:
             return Allowance(**json.loads(self._journal.facts.value(_FACT)))
         except (ValueError, TypeError):
             return Allowance()
 
     async def acquire(self, http: discord.http.HTTPClient) -> None:
-        """Count one that is made now. Raises `TooManyIdentifies` where it must not be made."""
+        """Count an identify that is about to be made. Raises `TooManyIdentifies` if it must wait."""
         now, allowance = time.time(), self.allowance
         try:
             async with asyncio.timeout(ASK_SECONDS):
@@ -92,7 +92,7 @@ class IdentifyLimit:
             left, seconds = int(said["remaining"]), said["reset_after"] / 1000
             allowance = Allowance(int(said["total"]), left, now + seconds, allowance.last)
         except (discord.DiscordException, aiohttp.ClientError, OSError, LookupError, TypeError, ValueError) as error:
-            # A server that only looks like Discord need not have this.
+            # A compatible server need not have this endpoint.
             log.debug("Discord does not say how many logins are left", reason=str(error))
         wait = allowance.wait(now)
         if wait <= 0:

@@ -1,8 +1,7 @@
 """The supervisor: runs one Discord client after another, as each may die at any time.
 
-What ends a client: a gateway that refuses the connection, a payload that the library cannot read, an HTTP session that
-is gone. The library's own reconnecting is not used beyond its first try, which resumes: its waits grow to 17 minutes,
-and of some deaths it does not know.
+A client ends when the gateway refuses the connection, the library cannot read a payload, or the HTTP session is lost.
+The library reconnects only for its first try, which resumes: its waits grow to 17 minutes, and it misses some deaths.
 """
 
 import asyncio
@@ -34,28 +33,28 @@ __all__ = ["ReconnectDelay", "SupervisedClient"]
 
 FIRST_SECONDS = 1.0
 LONGEST_SECONDS = 60.0
-"""Wait before a new client is built, doubling."""
+"""Wait before the next client is built; it doubles."""
 
 TRY_SECONDS = 90.0
-"""What systemd, which waits for a start, grants one try to connect; without a word its own bound is as long."""
+"""The time that systemd, while it waits for the start, grants one try to connect; its default is as long."""
 
 MOST_CLIENTS = 2
-"""Clients that are held: the one that lives and the one before it."""
+"""Clients to keep: the one that runs and the one before it."""
 
 log = structlog.stdlib.get_logger("bot")
 
 
 class ReconnectDelay:
-    """How long to wait before the next client."""
+    """The wait before the next client."""
 
     def __init__(self) -> None:
-        """Begin with the shortest."""
+        """Start with the shortest wait."""
         self._next = FIRST_SECONDS
 
     def after(self, *, lasted: float, identified: bool) -> float:
-        """Return the wait after a client that lived for `lasted` seconds, and had or had not reached the gateway.
+        """Return the wait after a client that lived for `lasted` seconds, and did or did not identify at the gateway.
 
-        One that has not is as good as a probe of whether Discord is there.
+        A client that did not is a mere probe of whether Discord answers, so its wait is shorter.
         """
         if lasted > LONGEST_SECONDS:
             self._next = FIRST_SECONDS
@@ -69,9 +68,9 @@ class SupervisedClient:
     def __init__(
         self, config: DiscordConfig, *, api: DiscordApi, build: Callable[[], ThreadlineClient], has_connected: bool
     ) -> None:
-        """`build` makes a client that was not started yet. A bot that `has_connected` by Discord waits for its return.
+        """`build` makes a client. If the bot `has_connected` before, it waits for Discord to return.
 
-        The start of any other fails where Discord cannot be reached: its address or its network may be wrong.
+        Otherwise an unreachable Discord fails the start: the address or the network may be wrong.
         """
         self._config = config
         self._api = api
@@ -79,23 +78,23 @@ class SupervisedClient:
         self._has_connected = has_connected
         self._woken = asyncio.Event()
         self._open: deque[ThreadlineClient] = deque()
-        """Clients by which calls can still be made, or have been begun."""
+        """Clients whose HTTP sessions are open."""
         self._events: set[asyncio.Task[None]] = set()
         self.client: ThreadlineClient | None = None
-        """The one that lives now, or the last."""
+        """The one that runs, or the last one."""
 
     @property
     def connected(self) -> bool:
-        """Whether the gateway is there, and has said what there is."""
+        """Whether the gateway is connected and the guilds are known."""
         client = self.client
         return client is not None and client.is_ready() and client.ws is not None and client.ws.open
 
     def wake(self) -> None:
-        """Learn that Discord answers again: the next client need not wait for longer."""
+        """End the wait for the next client: Discord answers again."""
         self._woken.set()
 
     async def run(self) -> StartFailed:
-        """Run until cancelled. Returns the reason why going on is pointless; the client is closed in any case."""
+        """Run until cancelled, or return an error that another try cannot change. Closes the clients in any case."""
         try:
             return await self._keep_alive()
         finally:
@@ -127,17 +126,17 @@ class SupervisedClient:
                 await asyncio.sleep(why.seconds)
 
     async def _pause(self, seconds: float) -> None:
-        """Wait for so long, or until Discord answers again."""
+        """Wait for `seconds`, or until Discord answers again."""
         self._woken.clear()
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._woken.wait()
 
     async def _work(self, client: ThreadlineClient) -> None:
-        """Log in, let calls be made by this client from now on, and listen.
+        """Log in, make calls by this client from now on, and listen.
 
-        The one before it is let go only now: while the gateway is away answers are posted all the same. And calls that
-        are on their way by that one come to their end, until there is another one.
+        The clients before it stay open until now, so that answers are posted while the gateway is away. The last of
+        them stays open for its calls in progress.
         """
         self._open.append(client)
         await client.login(self._config.token.get_secret_value())
@@ -147,7 +146,7 @@ class SupervisedClient:
         await client.connect(reconnect=False)
 
     async def _live(self, client: ThreadlineClient) -> Exception:
-        """Run one client to its end; return why it ended."""
+        """Run one client until it ends; return the reason."""
         working = asyncio.create_task(self._work(client), name="discord.py")
         try:
             await asyncio.wait((working,))
@@ -155,13 +154,13 @@ class SupervisedClient:
             self._has_connected = self._has_connected or client.has_connected
             await end_client(client, working)
             if self._api.client is not client and client in self._open:
-                self._open.remove(client)  # It has not even logged in.
+                self._open.remove(client)  # It has not logged in.
                 await close_client(client)
         try:
             working.result()
         except (StartFailed, TooManyIdentifies) as error:
             return error
-        except Exception as error:  # noqa: BLE001 - whatever ends a client is no reason to end the bot
+        except Exception as error:  # noqa: BLE001 - a client's end must not end the bot
             if pointless := fatal_reason(error):
                 return LoginRefused(pointless)
             if not self._has_connected:

@@ -1,1 +1,1 @@
-"""The intake: a message becomes work, whether it is live, missed, edited, deleted or recovered."""
+"""The intake: turns a message into work, whether it is live, missed, edited, deleted or recovered."""

@@ -1,10 +1,10 @@
 """Catches up with messages that were written while the bot was away or the gateway was gone.
 
 Each known thread and each allowed channel has a high-water mark. After every READY a place whose newest message lies
-above its mark is read from there. Until that is done the place's live messages wait here, so that all are taken up in
-the order of their ids, and no mark moves past anything that was not looked at.
+above its mark is read from there. Its live messages wait here until then, so that all are accepted in the order of
+their ids, and the mark never passes a message that was not judged.
 
-What came before and still waits may have been changed meanwhile: the same reading begins with the first of it.
+Waiting messages below the mark may have changed too, so the same reading begins with the first of them.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ from pool.journal.journal import Journal
 __all__ = ["CatchUp", "CatchUpLimits"]
 
 SLICE = 20
-"""So many places are begun before other tasks run: after a restart all threads in line have stale messages."""
+"""Places to start with before other tasks run: after a restart every waiting thread has stale messages."""
 
 log = structlog.stdlib.get_logger("bot")
 
@@ -36,7 +36,7 @@ AcceptMissed = Callable[[discord.Message], Awaitable[Exchange | None]]
 
 @dataclass(frozen=True, slots=True)
 class CatchUpLimits:
-    """How far back a catch-up goes: so many hours, and so many messages of a place."""
+    """How far back a catch-up goes, in hours and in messages of one place."""
 
     hours: float = 24.0
     messages: int = 200
@@ -44,19 +44,18 @@ class CatchUpLimits:
 
 @dataclass(slots=True)
 class _Gap:
-    """What one READY left to catch up with. After the next one, what was held here is no proof of what came between.
-
-    `waiting` are live messages by place; `behind` the places that are not caught up, None while nobody knows which.
-    """
+    """What one READY leaves to catch up with. The next READY begins a new one: messages between them may be missing."""
 
     waiting: dict[int, list[discord.Message]] = field(default_factory=dict)
+    """Live messages that are held back, by place."""
     behind: set[int] | None = None
+    """The places that are not caught up; None before `run`."""
 
 
 class CatchUp:
     """The state of one client's catch-up. `begin` at READY, `run` when the guilds are known."""
 
-    def __init__(  # noqa: PLR0913 - what it reads with, and whom it tells
+    def __init__(  # noqa: PLR0913 - what it reads with, and its callbacks
         self,
         *,
         journal: Journal,
@@ -96,21 +95,21 @@ class CatchUp:
         return behind is None or channel_id in behind
 
     def hold_back(self, message: discord.Message) -> bool:
-        """Keep a live message back if its place is not caught up. Synchronous, so that the order is kept."""
+        """Hold a live message back and return True, if its place is not caught up. Synchronous, to keep the order."""
         if not self.is_behind(message.channel.id):
             return False
         self._gap.waiting.setdefault(message.channel.id, []).append(message)
         return True
 
     def amend(self, channel_id: int, message_id: int, edited: discord.Message | None) -> None:
-        """Learn that a message was edited, or with None deleted; one that is held back here is what it is now."""
+        """Replace a message that is held back with its edited form, or with None remove it."""
         waiting = self._gap.waiting.get(channel_id, [])
         others = [each for each in waiting if each.id != message_id]
         if len(others) < len(waiting):
             self._gap.waiting[channel_id] = [*others, edited] if edited is not None else others
 
     def note_forum_posts(self, forum_id: int, post_ids: Iterable[int], newest: int | None) -> None:
-        """Learn which posts of a forum are active: those above its mark are new, and missed from their first word."""
+        """Mark the active posts of a forum that are above its mark as missed from their first message on."""
         mark = self._journal.marks.seen(forum_id)
         for post_id in post_ids:
             if mark is not None and post_id > mark and self._journal.marks.seen(post_id) is None:
@@ -123,9 +122,9 @@ class CatchUp:
         return self._gap.behind is not None
 
     async def run(self, places: Iterable[tuple[int, int | None]]) -> None:
-        """Catch up with `places`: ids, each with its newest message's. One that is slow delays no other.
+        """Catch up with `places`, given as pairs of an id and its newest message's id. A slow one delays no other.
 
-        Called again it does so with further places; those that it is at are left out.
+        Another call takes further places and leaves out those in progress.
         """
         gap, behind = self._gap, {}
         stale_places, busy = ({}, gap.behind) if gap.behind is not None else (self._stale.places(), set())
@@ -136,7 +135,7 @@ class CatchUp:
             if mark is None and self._journal.threads.knows(channel_id):
                 mark = channel_id  # A thread's own id is below all of its messages.
             if mark is None:
-                # Never seen before: it begins with the present, but for what came since READY.
+                # A new place begins with the messages since READY.
                 waiting = gap.waiting.get(channel_id, [])
                 first = min((message.id for message in waiting), default=(newest or 0) + 1)
                 self._journal.marks.advance(channel_id, first - 1)
@@ -158,20 +157,17 @@ class CatchUp:
                     await asyncio.sleep(0)
 
     async def _read(self, channel_id: int, mark: int, tasks: asyncio.TaskGroup) -> list[discord.Message]:
-        """Read a place once, from the first stale message if there is one; return what is above the mark."""
+        """Read a place once, from its first stale message or its mark; return the messages above the mark."""
         first = self._stale.places().get(channel_id, mark + 1)
         read = await self._history(channel_id, min(mark, first - 1))
         if read is None:
             self._stale.settle(*self._stale.at(channel_id))
             return []
-        tasks.create_task(self._refresh_stale(channel_id, read), name=f"look-again-{channel_id}")
+        tasks.create_task(self._refresh_stale(channel_id, read), name=f"refresh-{channel_id}")
         return [message for message in read if message.id > mark]
 
     async def _history(self, channel_id: int, after: int) -> list[discord.Message] | None:
-        """Read a place above an id, as often as Discord asks to try later: what is passed over now is lost.
-
-        None: it may not be read.
-        """
+        """Read the messages above an id, retrying for as long as Discord asks; None if reading is refused."""
         known = self._journal.threads.place(channel_id)
         guild_id, most = None if known is None else known[0], self._limits.messages + 1
         try:
@@ -200,19 +196,19 @@ class CatchUp:
     async def _deliver(
         self, gap: "_Gap", channel_id: int, missed: list[discord.Message], tasks: asyncio.TaskGroup
     ) -> None:
-        """AcceptMissed up what was missed and what came meanwhile, in the order of their ids, until nothing waits."""
+        """Accept the missed and the waiting messages in the order of their ids, until none is left."""
         while messages := {message.id: message for message in (*missed, *gap.waiting.pop(channel_id, []))}:
             missed = []
             for message_id in sorted(messages):
                 try:
                     exchange = await self._accept(messages[message_id])
-                except Exception:  # one message must not hold up its place for ever
+                except Exception:  # one message must not block its place
                     log.exception("a missed message failed", message_id=message_id)
                     exchange = None
                 if exchange is not None:
                     tasks.create_task(self._open(exchange), name=f"open-{message_id}")
                 self._journal.marks.advance(channel_id, message_id)
-                await asyncio.sleep(0)  # What waits here has no bound, and taking a message up may wait for nothing.
+                await asyncio.sleep(0)  # The waiting messages are unbounded, and accepting one may not yield.
         if gap.behind is not None:
             gap.behind.discard(channel_id)
 

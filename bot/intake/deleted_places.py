@@ -1,6 +1,6 @@
 """Ends the work in places that are gone: a deleted thread or channel, a server left, or lost access.
 
-A thread that is locked takes nothing either, not even an edit by which a button goes; it may be opened again.
+A locked thread refuses every write too, even the edit that removes a button, but it may be unlocked later.
 """
 
 import asyncio
@@ -17,13 +17,13 @@ from pool.pool import Pool
 __all__ = ["DeletedPlaces"]
 
 SLICE: Final = 50
-"""Places that are ended at a time: each writes into the journal. A server may have had thousands of threads."""
+"""Places to end in one step: each writes to the journal, and a server may have thousands of threads."""
 
 log = structlog.stdlib.get_logger("bot")
 
 
 class DeletedPlaces:
-    """Ends what goes on in places that are gone. Synchronous, except that of many places some are ended at a time."""
+    """Ends the work in places that are gone: synchronously, but of many places `SLICE` at a time."""
 
     def __init__(self, *, journal: Journal, pool: Pool, api: DiscordApi, on_gone: Callable[[int], None]) -> None:
         """`on_gone` gets each place that is gone."""
@@ -34,26 +34,26 @@ class DeletedPlaces:
         self._ending: deque[int] = deque()
 
     def thread_deleted(self, thread_id: int) -> None:
-        """Learn that a thread, or another place with a conversation, is gone or cannot be reached."""
+        """End the work in a thread, or another place with a conversation, that is gone or out of reach."""
         self._end([thread_id] if self._journal.threads.knows(thread_id) else ())
 
     def thread_locked(self, thread_id: int) -> None:
-        """Learn that a thread is locked: nobody sees what the agent does there, and nobody can stop it."""
+        """Stop the work in a locked thread, where people can neither see the agent's work nor stop it."""
         conversation = self._pool.conversation(thread_id)
         if conversation is not None:
             log.info("the thread of a conversation is locked", thread_id=thread_id)
             conversation.thread_deleted()
 
     def channel_deleted(self, channel_id: int) -> None:
-        """Learn that a channel is gone, and all its threads."""
+        """End the work in a channel and its threads."""
         self._end(self._journal.threads.in_channel(channel_id))
 
     def guild_removed(self, guild_id: int) -> None:
-        """Learn that the bot was removed from a server."""
+        """End the work in a server that has removed the bot."""
         self._end(self._journal.threads.in_guild(guild_id))
 
     def mark_reachable(self, channel_id: int) -> None:
-        """Learn that something was heard from a place: it is there."""
+        """Record that an event came from a place, so it exists."""
         self._api.gone.discard(channel_id)
 
     def _end(self, thread_ids: Collection[int]) -> None:
@@ -64,7 +64,7 @@ class DeletedPlaces:
             self._end_some()
 
     def _end_some(self) -> None:
-        """End what goes on in some places, and in the rest after others had their turn."""
+        """End some places, and schedule the rest."""
         try:
             for _ in range(min(SLICE, len(self._ending))):
                 self._end_one(self._ending.popleft())
@@ -74,7 +74,7 @@ class DeletedPlaces:
 
     def _end_one(self, thread_id: int) -> None:
         if thread_id not in self._api.gone:
-            return  # Something was heard from there meanwhile.
+            return  # An event has come from there since.
         conversation = self._pool.conversation(thread_id)
         if conversation is not None:
             log.info("the place of a conversation is gone", thread_id=thread_id)

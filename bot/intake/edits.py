@@ -1,7 +1,6 @@
-"""Applies edits and deletions to messages that still wait.
+"""Applies edits and deletions to messages that still wait; a message that the agent has received stays as it is.
 
-Taken from the raw events, for the library keeps no messages; and what waited while there were none is looked at again.
-What the agent has got already stays as it is.
+They come from raw events, as the library caches no messages. Messages that waited during an outage are read again.
 """
 
 from collections.abc import Sequence
@@ -35,24 +34,23 @@ log = structlog.stdlib.get_logger("bot")
 
 
 class Edits:
-    """Lets what waits follow its message."""
+    """Keeps waiting requests equal to their messages."""
 
     def __init__(self, *, pool: Pool, admission: Admission, context: ExchangeContext) -> None:
-        """`context` knows the stale messages."""
+        """Apply edits to the conversations of `pool`."""
         self._pool = pool
         self._journal = context.journal
         self._admission = admission
         self._context = context
 
     def edited(self, message: discord.Message, verdict: Verdict | None = None) -> None:
-        """Take up the new text and files of a message, if it still waits and its author may still talk.
+        """Apply the new text and files of a message, if it still waits and its author may still talk.
 
-        One that says nothing any more, as a bare mention, is taken back: its old words are not what anybody wants now.
-        `verdict` is that of the gate, where it was asked before.
+        A message that is empty now, such as a bare mention, is withdrawn. `verdict` is the gate's, if known already.
         """
         found = self._waiting(message.channel.id, message.id)
         if found is None:
-            return  # One that an earlier run left, and that is not taken up yet, stays stale.
+            return  # A message of an earlier run that is not recovered yet stays stale.
         self._context.stale_messages.settle(message.id)
         if not isinstance(verdict or self._admission.judge_edited(message), Answer | OpenThread):
             return
@@ -64,29 +62,29 @@ class Edits:
             self._amend(conversation, exchange, request)
 
     def deleted(self, channel_id: int, message_id: int) -> None:
-        """Take a message back, if it still waits."""
+        """Withdraw a message, if it still waits."""
         found = self._waiting(channel_id, message_id)
         if found is not None:
             self._context.stale_messages.settle(message_id)
             conversation, exchange, before = found
             log.info("message was deleted", message_id=message_id)
-            nothing = Request(message_id, before.channel_id, before.thread_id, before.author_id, "")
-            self._amend(conversation, exchange, nothing)
+            empty = Request(message_id, before.channel_id, before.thread_id, before.author_id, "")
+            self._amend(conversation, exchange, empty)
 
     def mark_stale(self) -> None:
-        """Make all waiting messages stale: their changes while the gateway was gone are unknown."""
+        """Make all waiting messages stale: they may have changed while the gateway was gone."""
         places: dict[int, int] = {}
         for row in self._journal.messages.open_rows():
             if row.state in WAITING_STATES:
-                with suppress(ValueError):  # One that cannot be read is told of where it is taken up.
+                with suppress(ValueError):  # The recovery reports an unreadable one.
                     places[row.message_id] = read_request(row.request).channel_id
         self._context.stale_messages.begin(places)
 
     async def refresh(self, channel_id: int, read: Sequence[discord.Message]) -> None:
         """Bring the stale messages of a place up to date; `read` is its history, from the first of them on.
 
-        One that is not in it is asked for alone, for a place whose history may not be read looks empty. Where nothing
-        can be learned of a message, it stays as it was written.
+        A message that is missing in it is fetched alone, as a history without permission is empty. A message that
+        cannot be fetched stays as it was.
         """
         found = {message.id: message for message in read}
         for message_id in self._context.stale_messages.at(channel_id):
@@ -100,24 +98,24 @@ class Edits:
             except Exception:  # one message must not hold up the others
                 log.exception("a message could not be looked at", message_id=message_id)
             else:
-                # An event that has come meanwhile knows better.
+                # A newer event has settled the others.
                 if verdict is not None and message_id in self._context.stale_messages:
                     self.edited(message, verdict)
             self._context.stale_messages.settle(message_id)
 
     async def _fetch(self, channel_id: int, message_id: int) -> discord.Message:
-        """Read a message, as often as it takes within reason. Raises `RestError`."""
+        """Read a message. Raises `RestError`."""
         place, context = self._journal.threads.place(channel_id), self._context
         guild_id = None if place is None else place[0]
         read = partial(context.api.message, channel_id, message_id, urgency=Urgency.EDIT, guild_id=guild_id)
         return await context.api.retrying(read, attempts=ATTEMPTS)
 
     def _waiting(self, channel_id: int, message_id: int) -> tuple[Conversation, Exchange, Request] | None:
-        """Find the conversation, the exchange and the request of a message that the agent has not got yet.
+        """Find the conversation, exchange and request of a message that the agent has not received.
 
-        The journal is asked last: nearly every edit is one of the bot's own, of a reply that grows.
+        The journal comes last: nearly every edit is the bot's own, of a reply that grows.
         """
-        for thread_id in (channel_id, message_id):  # A thread that is opened on a message has its id.
+        for thread_id in (channel_id, message_id):  # A thread opened on a message has its id.
             conversation = self._pool.conversation(thread_id)
             exchange = conversation.find_unsent(message_id) if conversation is not None else None
             if conversation is None or not isinstance(exchange, Exchange):
@@ -127,7 +125,7 @@ class Edits:
         return None
 
     def _amend(self, conversation: Conversation, exchange: Exchange, request: Request) -> None:
-        """Put another request in the place of one that waits; an exchange of which nothing is left is closed."""
+        """Replace a waiting request; close an exchange without any request left."""
         if exchange.amend(request):
             self._journal.messages.amend(request.message_id, write_request(request))
         else:

@@ -1,7 +1,7 @@
 """Asks about turns that were interrupted when the bot ended: a person chooses Retry or Skip.
 
-The question stands in the thread until somebody chooses, or the thread goes on without a choice. It is asked once,
-however often the bot is started meanwhile.
+The question stays in the thread until a person decides, or the thread continues without a decision. It is asked once,
+however often the bot restarts.
 """
 
 import time
@@ -14,7 +14,7 @@ from bot.conversation.exchange_context import ExchangeContext
 from bot.interactions.thread_buttons import interrupted_view
 from bot.reply.notices import INTERRUPTED
 from bot.reply.reply import Reply
-from pool.journal.journal import KEPT_SECONDS, Journal, MessageRow, MessageState
+from pool.journal.journal import KEPT_SECONDS, MessageRow, MessageState
 from pool.pool import Pool
 
 from .unfinished_replies import UnfinishedReplies
@@ -22,22 +22,21 @@ from .unfinished_replies import UnfinishedReplies
 __all__ = ["ALREADY_DECIDED", "CHOICE_SECONDS", "Interruption", "Interruptions"]
 
 CHOICE_SECONDS = 600.0
-"""How long what waits behind an interrupted turn waits for a person's choice, all runs of the bot together."""
-
+"""How long the messages behind an interrupted turn wait for a decision, over all runs of the bot."""
 
 ALREADY_DECIDED = "-# This was decided before."
 
 
 @dataclass(frozen=True, slots=True)
 class Interruption:
-    """A turn that was cut off: the rows of its messages, and what stands of its reply, if anything does."""
+    """An interrupted turn: the rows of its messages, and its unfinished reply, if it had a message."""
 
     rows: Sequence[MessageRow]
     draft: Reply | None
 
     @property
     def row(self) -> MessageRow:
-        """The row by whose message the exchange goes."""
+        """The row of the message that names the exchange."""
         return self.rows[-1]
 
     @property
@@ -47,28 +46,27 @@ class Interruption:
 
 
 class Interruptions:
-    """Those without a decision. `recover` and what people do is synchronous, `ask` takes time."""
+    """The interrupted turns without a decision."""
 
     def __init__(
         self,
         *,
-        journal: Journal,
         pool: Pool,
         context: ExchangeContext,
         drafts: UnfinishedReplies,
         retry_exchange: Callable[[Sequence[MessageRow]], Exchange | None],
     ) -> None:
         """`retry_exchange` makes the exchange of another try. None: its rows cannot be read, and are closed."""
-        self._journal = journal
+        self._journal = context.journal
         self._pool = pool
         self._context = context
         self._drafts = drafts
         self._retry_exchange = retry_exchange
         self._open: dict[int, dict[int, Interruption]] = {}
-        """By thread, and by the last message."""
+        """By thread, and by the last message of each."""
 
     def recover(self, rows: Sequence[MessageRow]) -> Interruption:
-        """Take note of an exchange that was prompted when the bot ended."""
+        """Add an exchange that was prompted when the bot ended; close it if it was asked about too long ago."""
         row = rows[-1]
         interruption = Interruption(rows, self.recover_draft(rows))
         self._open.setdefault(row.thread_id, {})[row.message_id] = interruption
@@ -78,7 +76,7 @@ class Interruptions:
         return interruption
 
     def end_old_notices(self) -> None:
-        """End the questions that an earlier run was about to end. To be called when all open ones are recovered."""
+        """End the questions that an earlier run left, after all undecided ones are recovered."""
         for thread_id, message_id in self._context.notices.of(INTERRUPTED):
             if message_id not in self._open.get(thread_id, {}):
                 self._context.notices.end(
@@ -86,13 +84,13 @@ class Interruptions:
                 )
 
     def _outcome(self, thread_id: int, message_id: int) -> str:
-        """Say what became of a question that is over."""
+        """Return the text for a question that is over."""
         row = self._journal.messages.row(message_id)
         left = row is not None and row.thread_id == thread_id and row.reason == "interrupted"
         return words.undecided(self._link(row)) if row is not None and left else ALREADY_DECIDED
 
     def recover_draft(self, rows: Sequence[MessageRow]) -> Reply | None:
-        """Make what stands of a try that was cut off; others of its thread come behind it. None: no message."""
+        """Return the unfinished reply of an interrupted try, first in its thread; None if it has no message."""
         row, journal, context = rows[-1], self._journal, self._context
         if not journal.sent_pages.of(row.message_id) and not journal.messages.pages(row.message_id):
             return None
@@ -103,17 +101,17 @@ class Interruptions:
                 journal.messages.settle([each.message_id for each in rows], confirmed=confirmed)
                 self._question(row)
             else:
-                journal.sent_pages.drop(row.message_id)  # The next try has messages of its own.
+                journal.sent_pages.drop(row.message_id)  # The retry has messages of its own.
 
         reply = Reply(row.message_id, api=context.api, journal=journal, on_settled=settled)
         guild_id, channel_id = journal.threads.place(row.thread_id) or (None, row.thread_id)
         if guild_id is not None and channel_id == row.thread_id:
-            reply.name_request()  # In a channel, where others talk too.
+            reply.name_request()  # In a channel others talk too.
         context.replies.append(row.thread_id, reply)
         return reply
 
     async def ask(self, interruption: Interruption) -> None:
-        """Bring what stands of the reply to its end; then ask what to do, unless that stands in the thread."""
+        """Finish the unfinished reply, then ask for a decision unless the thread has the question already."""
         row, draft = interruption.row, interruption.draft
         if draft is None:
             self._question(row)
@@ -131,27 +129,25 @@ class Interruptions:
         return self._context.notices.since(row.thread_id, INTERRUPTED, row.message_id)
 
     def _link(self, row: MessageRow) -> str:
-        """Return the address of a row's message. The one that a thread was opened on stands in the channel above."""
+        """Return the address of a row's message; the one that a thread was opened on is in the channel above."""
         guild_id, channel_id = self._journal.threads.place(row.thread_id) or (None, row.thread_id)
         place = channel_id if row.message_id == row.thread_id else row.thread_id
         return words.link(guild_id, place, row.message_id)
 
-    # ---- what is asked of it
-
     def is_undecided(self, row: MessageRow) -> bool:
-        """Whether the turn that answers the message of a row was interrupted, and no choice was made yet."""
+        """Whether the turn of a row was interrupted and is still without a decision."""
         here = self._open.get(row.thread_id, {})
         return row.message_id in here and self._journal.messages.state(row.message_id) is MessageState.PROMPTED
 
     def seconds_left(self, thread_id: int) -> float:
-        """Return how long what waits in a thread waits for a choice; 0.0 where it does not, or no longer."""
+        """Return the seconds for which a thread's messages still wait for a decision; 0.0 if they do not."""
         asked = [self._asked(each.row) or time.time() for each in self._undecided_in(thread_id)]
         return max((CHOICE_SECONDS - (time.time() - since) for since in asked), default=0.0)
 
-    # ---- how it ends
+    # ---- decisions
 
     def decide(self, thread_id: int, message_id: int, *, retry: bool, by: int) -> str:
-        """Carry out a person's choice; return what is to be said of it. Raises `Unwritable`: nothing was done."""
+        """Carry out a person's decision; return the text that replaces the question. Raises `JournalUnwritable`."""
         interruption = self._open.get(thread_id, {}).get(message_id)
         if interruption is None or not self.is_undecided(interruption.row):
             return self._outcome(thread_id, message_id)
@@ -172,20 +168,20 @@ class Interruptions:
         self._context.notices.end(thread_id, INTERRUPTED, message_id, content=outcome)
         if exchange is not None:
             if interruption.draft is None or interruption.draft.settled.is_set():
-                self._journal.sent_pages.drop(message_id)  # The next try has messages of its own.
+                self._journal.sent_pages.drop(message_id)  # The retry has messages of its own.
             self._pool.go_first(thread_id, exchange)
         return outcome
 
     def thread_continued(self, thread_id: int) -> None:
-        """Learn that another turn begins in a thread: no choice was made."""
+        """Close the interrupted turns of a thread in which another turn begins."""
         for interruption in self._undecided_in(thread_id):
             outcome = words.undecided(self._link(interruption.row))
-            if self._asked(interruption.row) is None:  # Somebody has let it go on before the question was posted.
+            if self._asked(interruption.row) is None:  # The thread was continued before the question was posted.
                 self._question(interruption.row)
             self._close(interruption, "interrupted", outcome)
 
     def thread_deleted(self, thread_id: int) -> None:
-        """Learn that a thread is gone."""
+        """Close the interrupted turns of a thread that is gone."""
         for interruption in self._undecided_in(thread_id):
             self._close(interruption, "gone", "")
 

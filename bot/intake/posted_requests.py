@@ -1,7 +1,7 @@
-"""Requests that the bot posts for a person: each is accepted once, in its place among other messages.
+"""Requests that the bot posts for a person: each is accepted once, in its order among other messages.
 
-That place is known when the message comes by the gateway, or is read in a history. A request of which no message comes
-is accepted all the same: when Discord has confirmed it, or at the next READY where the bot has been killed meanwhile.
+The order is known when the message comes by the gateway or from a history. If it does not come, the request is
+accepted after Discord has confirmed it, or at the next READY if the bot was killed before.
 """
 
 import asyncio
@@ -26,45 +26,45 @@ from .unfinished_replies import UnfinishedReplies
 __all__ = ["Accept", "PostedRequests", "Posting"]
 
 MESSAGE_SECONDS: Final = 5.0
-"""How long the message of a request may come after Discord has confirmed it; both come at about the same time."""
+"""How long the gateway's message may come after the confirmation; usually they come together."""
 
 log = structlog.stdlib.get_logger("bot")
 
 
 class Accept(Protocol):
-    """What puts a request into its thread's inbox, see `Intake.accept`."""
+    """Puts a request into its thread's inbox, see `Intake.accept`."""
 
     def __call__(
         self, request: Request, author: discord.abc.User | None, place: Place, *, agent: str, missed: bool
     ) -> Exchange | None:
-        """Return its exchange; None where it was accepted before, or cannot be accepted now."""
+        """Return its exchange; None if it was accepted before, or is rejected."""
 
 
 class Posting:
-    """A request that is being posted; its message may come before Discord has confirmed it."""
+    """A request that is being posted. Its message may come before the confirmation."""
 
     def __init__(self, ask: PostedRequest, author: discord.abc.User) -> None:
-        """Prepare a request of `author`, which is not posted yet."""
+        """Prepare a request of `author`."""
         self.ask = ask
         self.author = author
         self.accepted = asyncio.Event()
 
 
 class PostedRequests:
-    """Those that are being posted, and those that an earlier run of the bot was to post."""
+    """The requests that are being posted, and those that an earlier run left."""
 
     def __init__(self, *, journal: Journal, api: DiscordApi, drafts: UnfinishedReplies, accept: Accept) -> None:
-        """`drafts` looks for messages that an earlier run has posted."""
+        """`drafts` finds messages that an earlier run has posted."""
         self._journal = journal
         self._api = api
         self._drafts = drafts
         self._accept = accept
         self._postings: dict[int, Posting] = {}
-        """By the ids of their asks."""
+        """By `ask_id`."""
 
     @contextmanager
     def posting(self, ask: PostedRequest, author: discord.abc.User) -> Iterator[Posting]:
-        """Wait for the message of a request that is being posted."""
+        """Expect the message of a request that is being posted."""
         posting = self._postings[ask.ask_id] = Posting(ask, author)
         try:
             yield posting
@@ -74,7 +74,7 @@ class PostedRequests:
     async def accept_confirmed(
         self, posting: Posting, message_id: int, *, wanted: Callable[[], bool]
     ) -> Exchange | None:
-        """Learn that it stands: if its message does not come it is accepted now, if that is `wanted` then.
+        """Accept a request that Discord has confirmed, if its message does not come and it is still `wanted`.
 
         Returns its exchange if it was accepted here.
         """
@@ -85,14 +85,14 @@ class PostedRequests:
         return self._accept_as(posting.ask, message_id, missed=False) if wanted() else None
 
     def accept_posted(self, message: discord.Message, *, missed: bool) -> Exchange | None:
-        """Accept the request that a message of the bot's own is, if it is one; return its exchange. Synchronous."""
+        """Accept the posted request that one of the bot's own messages is, if any; return its exchange."""
         if self._journal.messages.state(message.id) is not None:
             return None
         ask = next((each for each in self._journal.posted_requests.all() if _matches(message, each)), None)
         return None if ask is None else self._accept_as(ask, message.id, missed=missed)
 
     async def recover(self, ask: PostedRequest) -> Exchange | None:
-        """Accept a request that an earlier run was to post, if it stands and was not accepted; return its exchange."""
+        """Accept a request of an earlier run, if it was posted and not accepted; return its exchange."""
         if ask.ask_id in self._postings or ask not in self._journal.posted_requests.all():
             return None
         try:
@@ -108,7 +108,7 @@ class PostedRequests:
         return self._accept_as(ask, message_id, missed=True)
 
     def _accept_as(self, ask: PostedRequest, message_id: int, *, missed: bool) -> Exchange | None:
-        """Accept a request that stands as a message now; return its exchange, whose thread may have to be opened."""
+        """Accept a request as the message that it has become; return its exchange."""
         draft, posting = read_request(ask.request), self._postings.get(ask.ask_id)
         text = readable(draft.text, names_in(None if draft.guild_id is None else self._api.guild(draft.guild_id), {}))
         request = replace(
@@ -128,7 +128,7 @@ class PostedRequests:
 
 
 def _matches(message: discord.Message, ask: PostedRequest) -> bool:
-    """Whether a message is the request. One that is no answer to a command is known by its words."""
+    """Whether a message is the request. A message that answers no command is recognized by its text."""
     by = message.interaction_metadata
     if by is not None:
         return by.id == ask.ask_id

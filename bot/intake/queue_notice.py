@@ -14,33 +14,33 @@ __all__ = ["QueueNotices"]
 
 
 SLICE = 20
-"""After a restart so many threads are brought up to date before others have their turn."""
+"""Threads to update in one step after a restart."""
 
 
 class QueueNotices:
-    """The notices of all threads: that messages wait for the running turn, or are held for a person; never both."""
+    """The notices that messages wait for the running turn, or are held for a person; a thread has one of them."""
 
     def __init__(self, notices: Notices) -> None:
-        """Give `show` to the pool as `on_queue`."""
+        """`update` is the pool's `on_queue`."""
         self._notices = notices
 
     async def update_all(self, pool: Pool) -> None:
-        """Bring threads with a notice of an earlier run up to date. To be called when what waits is recovered."""
+        """Update the threads that have a notice of an earlier run, after the waiting messages are recovered."""
         for number, (thread_id, _) in enumerate(self._notices.of(WAITING, HELD), start=1):
             self._show(thread_id, pool.conversation(thread_id))
             if number % SLICE == 0:
                 await asyncio.sleep(0)
 
     def update(self, conversation: Conversation) -> None:
-        """Bring a conversation's thread up to date."""
+        """Update the thread of a conversation."""
         self._show(conversation.thread_id, conversation)
 
     def _show(self, thread_id: int, conversation: Conversation | None) -> None:
         queue = () if conversation is None else conversation.queue
         held = conversation is not None and conversation.held
         if queue and not held and (conversation is None or conversation.current is None):
-            return  # What is there now is taken up at once.
-        # What is new stands at an end, and behind it all are marked: in a long line not each is looked at each time.
+            return  # The first one starts immediately.
+        # New ones are at either end, so a long queue is not looked through each time.
         for line in (queue, reversed(queue)):
             for exchange in line:
                 if not isinstance(exchange, Exchange) or exchange.behind:

@@ -1,7 +1,7 @@
 """Recovers after a restart: runs received messages, asks about interrupted turns, posts finished replies.
 
-The journal's open rows are read before the client connects, so that nothing new is among them, and taken up when the
-gateway says READY for the first time.
+The journal's open rows are read before the client connects, so that no new one is among them, and recovered at the
+first READY.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from bot.prompt.request import read_request
 from bot.reply.reply import Reply
 from bot.rest.api import RestError
 from bot.rest.calls import Urgency
-from pool.journal.journal import Journal, MessageRow, MessageState
+from pool.journal.journal import MessageRow, MessageState
 from pool.journal.notices import NoticeRow
 from pool.journal.posted_requests import PostedRequest
 from pool.journal.questions import OpenQuestion
@@ -34,10 +34,10 @@ from .unfinished_replies import UnfinishedReplies
 __all__ = ["Recovery"]
 
 SLICE = 10
-"""So many rows are taken up, or a few more, before others have their turn: a thousand threads may have been in line."""
+"""Rows to recover in one step, or a few more: a thousand threads may have been waiting."""
 
 LOST_SECONDS = 60.0
-"""From so long before it was to be posted a notice is looked for that may have been: clocks differ."""
+"""A lost notice is searched from so long before it was recorded: clocks differ."""
 
 T = TypeVar("T")
 
@@ -45,32 +45,31 @@ log = structlog.stdlib.get_logger("bot")
 
 
 class Recovery:
-    """Takes up what an earlier run of the bot left open. `begin` at each READY; only the first finds something.
+    """Recovers what an earlier run left open. `begin` and `finish` belong to each READY; the first does the work.
 
-    Until `begun` is set messages that come now have to wait, for they come behind what was left.
+    New messages wait until `begun` is set, so that they come after the recovered ones.
     """
 
     def __init__(
         self,
         *,
-        journal: Journal,
         pool: Pool,
         context: ExchangeContext,
         queue_notices: QueueNotices,
         begun: asyncio.Event,
     ) -> None:
-        """Read what is open now. `begun` is to be set when everything is in its thread's inbox."""
-        self._journal = journal
+        """Read what is open now. `begin` sets `begun` when every exchange is in its inbox."""
+        self._journal = journal = context.journal
         self._pool = pool
         self._context = context
         self._queue_notices = queue_notices
         self.drafts = UnfinishedReplies(journal=journal, api=context.api)
         self.interruptions = Interruptions(
-            journal=journal, pool=pool, context=context, drafts=self.drafts, retry_exchange=self._retry_exchange
+            pool=pool, context=context, drafts=self.drafts, retry_exchange=self._retry_exchange
         )
-        """The turns that were cut off, and about which no choice was made yet."""
+        """The interrupted turns without a decision."""
         self._rows: dict[int, dict[int, list[MessageRow]]] = {}
-        """By thread the open rows, those that were sent together under the id of their last one."""
+        """The open rows by thread and exchange."""
         self.begun = begun
         self._unopened: list[Exchange] = []
         self._finished: list[tuple[MessageRow, Exchange]] = []
@@ -79,19 +78,20 @@ class Recovery:
         self._questions = journal.questions.all()
         self._asks = journal.posted_requests.all()
         rows = journal.messages.open_rows()
-        self._stale_signs = set(journal.reactions.all()) - {row.message_id for row in rows}
-        """Messages that have ended, with reactions of an earlier run that say otherwise."""
+        self._stale_reactions = set(journal.reactions.all()) - {row.message_id for row in rows}
+        """Messages that have ended, with outdated reactions of an earlier run."""
         for row in rows:
             self._rows.setdefault(row.thread_id, {}).setdefault(row.exchange_id, []).append(row)
 
     async def begin(self) -> list[Exchange]:
-        """Put everything into its thread's inbox, some threads at a time.
+        """Put all open exchanges into their inboxes, some threads at a time; return those that need a thread.
 
-        Returns the exchanges whose threads may still have to be opened; `finish` does what takes time. What a
-        cancellation leaves, the next READY takes up; after that there is nothing left, and both do nothing.
+        `finish` does what takes time. After a cancellation the next READY continues.
         """
-        while self._stale_signs:
-            self._context.end_reactions([self._stale_signs.pop() for _ in range(min(SLICE, len(self._stale_signs)))])
+        while self._stale_reactions:
+            self._context.end_reactions(
+                [self._stale_reactions.pop() for _ in range(min(SLICE, len(self._stale_reactions)))]
+            )
             await asyncio.sleep(0)
         self._context.notices.begin()
         while self._rows:
@@ -104,7 +104,7 @@ class Recovery:
         return unopened
 
     def _restore_some(self) -> None:
-        """Take up the next threads, each as a whole."""
+        """Restore the next threads."""
         count = 0
         while self._rows and count < SLICE:
             thread_id = next(iter(self._rows))
@@ -112,14 +112,14 @@ class Recovery:
             count += sum(len(together) for together in exchanged.values())
             try:
                 self._unopened += self._restore_thread(thread_id, exchanged.values())
-            except Exception:  # one thread must not stop the recovery of others; its rows stay as they are
+            except Exception:  # one thread must not block the others; its rows stay for the next start
                 log.exception("a thread could not be recovered", thread_id=thread_id)
 
     def _restore_thread(self, thread_id: int, exchanged: Iterable[list[MessageRow]]) -> list[Exchange]:
         by_state: dict[MessageState, list[list[MessageRow]]] = defaultdict(list)
         for together in exchanged:
             by_state[together[-1].state].append(together)
-        # Before anything else begins here, for a reply waits for those that lined up before it.
+        # These come first, as a reply waits for the earlier ones in its thread.
         ended = self._ended_exchanges([*by_state[MessageState.FINISHED], *by_state[MessageState.CLOSED]])
         self._finished += ended
         self._interrupted += [self.interruptions.recover(together) for together in by_state[MessageState.PROMPTED]]
@@ -132,12 +132,12 @@ class Recovery:
         return [exchange for exchange in (*(each for _, each in ended), *exchanges) if not exchange.is_open]
 
     def thread_deleted(self, thread_id: int) -> None:
-        """Learn that a thread is gone, and with it what was asked and said there."""
+        """Forget the questions and notices of a thread that is gone."""
         self.interruptions.thread_deleted(thread_id)
         self._context.notices.forget(thread_id)
 
     async def finish(self) -> None:
-        """Post what was finished, ask about what was cut off, and end the questions that an earlier run left."""
+        """Post finished replies, ask about interrupted turns, and close the questions of an earlier run."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(_run_all(self._context.notices.lost, self._find_notice), name="lost notices")
             tasks.create_task(_run_all(self._questions, self._close_question), name="old questions")
@@ -145,36 +145,35 @@ class Recovery:
             tasks.create_task(_run_all(self._cut, self._cut_off), name="drafts")
             tasks.create_task(_run_all(self._finished, self._post), name="finished")
 
-    async def accept_posted_requests(self, take: Callable[[PostedRequest], Awaitable[None]]) -> None:
-        """Let requests be accepted that were to be posted: one by one, for two may say the same.
+    async def accept_posted_requests(self, accept: Callable[[PostedRequest], Awaitable[None]]) -> None:
+        """Call `accept` with each request that an earlier run was to post: one by one, as two may be equal.
 
-        What is cut off stays for the next READY.
+        After a cancellation the next READY continues.
         """
         while self._asks:
             ask = self._asks.pop(0)
             try:
-                await take(ask)
+                await accept(ask)
             except asyncio.CancelledError:
                 self._asks.insert(0, ask)
                 raise
-            except Exception:  # one of them must not keep a READY from all the others
+            except Exception:  # one of them must not block the others
                 log.exception("a request could not be accepted", channel_id=ask.channel_id)
 
     def _waiting_exchange(self, together: Sequence[MessageRow]) -> Exchange | None:
-        """Make the exchange of rows that wait; what says already in the thread that they wait is taken up."""
+        """Return the exchange of waiting rows; its reply continues the message that already says so."""
         row = together[-1]
-        if row.prompt is not None:  # Another try has messages of its own.
+        if row.prompt is not None:  # A retry has messages of its own.
             draft = self.interruptions.recover_draft(together)
             self._cut += [] if draft is None else [(row, draft)]
         exchange = self._exchange(together, again=row.prompt)
         if exchange is not None and row.prompt is None:
-            # What is begun from now on takes its place.
             for post in self._journal.sent_pages.of(row.message_id)[:1]:
                 exchange.reply.adopt(post.message_id)
         return exchange
 
     def _ended_exchanges(self, rows: Iterable[list[MessageRow]]) -> list[tuple[MessageRow, Exchange]]:
-        """Make the exchanges of rows that only have to be posted, and line them up, oldest first."""
+        """Return the exchanges of rows that only need posting, oldest first, and queue their replies."""
         ended: list[tuple[MessageRow, Exchange]] = []
         for together in sorted(rows, key=lambda together: together[-1].message_id):
             exchange = self._exchange(together)
@@ -187,7 +186,7 @@ class Recovery:
         return self._exchange(together, again=together[-1].prompt)
 
     def _exchange(self, together: Sequence[MessageRow], *, again: str | None = None) -> Exchange | None:
-        """Make the exchange of rows anew; one that cannot be read is closed, and the log says so."""
+        """Return the exchange of rows. Unreadable rows are closed and logged."""
         row = together[-1]
         message_ids = tuple(each.message_id for each in together)
         try:
@@ -201,29 +200,29 @@ class Recovery:
             else:
                 self._journal.messages.close(message_ids, "unreadable")
             return None
-        except Exception:  # one row must not stop the recovery of others; it stays for the next start
+        except Exception:  # one row must not block the others; it stays for the next start
             log.exception("a row could not be recovered", message_id=row.message_id)
             return None
-        # A prompt is sent only once its thread is open.
+        # A prompt is only sent when its thread is open.
         if request.thread_id == request.channel_id or row.state in {MessageState.PROMPTED, MessageState.FINISHED}:
             exchange.opened(request.thread_id)
         return exchange
 
-    # ---- what takes time
+    # ---- what `finish` does
 
     async def _post(self, finished: tuple[MessageRow, Exchange]) -> None:
-        """Bring a reply to its end without the agent."""
+        """Post a finished reply."""
         row, exchange = finished
         channel_id = await exchange.ended_before_restart(row.reason)
         await self.drafts.finish(row, exchange.reply, channel_id)
 
     async def _cut_off(self, cut: tuple[MessageRow, Reply]) -> None:
-        """See to the draft of a first try, where a second one waits."""
+        """Finish the reply of a first try, for which a retry waits."""
         row, draft = cut
         await self.drafts.cut_off(row, draft)
 
     async def _find_notice(self, lost: NoticeRow) -> None:
-        """Look for a notice that may have been posted."""
+        """Find the message of a notice whose sending was not confirmed."""
         after = discord.utils.time_snowflake(datetime.fromtimestamp(lost.since - LOST_SECONDS, UTC))
         try:
             message_id = await self.drafts.find_message(lost.thread_id, after, lost.content)
@@ -233,7 +232,7 @@ class Recovery:
         self._context.notices.find(lost, message_id)
 
     async def _close_question(self, question: OpenQuestion) -> None:
-        """Take the buttons off a question of an earlier run."""
+        """Remove the buttons of an earlier run's question."""
         thread_id, message_id = question.thread_id, question.message_id
         became = words.became(self._journal.messages.state(question.exchange_id))
         text = words.with_line(question.content, became)
@@ -251,17 +250,14 @@ class Recovery:
 
 
 async def _run_all(items: list[T], work: Callable[[T], Awaitable[None]]) -> None:
-    """Do `work` for all, and begin some at a time: one that takes long holds up no other.
-
-    Nothing is left to a READY that comes meanwhile; what is cut off stays for the next one.
-    """
+    """Run `work` for all items in parallel, started `SLICE` at a time. After a cancellation unfinished items remain."""
     left = dict(enumerate(items))
     items.clear()
 
     async def do(number: int) -> None:
         try:
             await work(left[number])
-        except Exception:  # one of them must not keep a READY from all the others
+        except Exception:  # one of them must not block the others
             log.exception("what an earlier run left could not be brought to its end")
         del left[number]
 

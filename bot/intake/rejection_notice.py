@@ -13,13 +13,13 @@ from bot.rest.live_message import LiveMessage
 __all__ = ["RejectionNotices"]
 
 NOTICE_SECONDS = 60.0
-"""How long one notice counts; what is turned away later gets a new one, which people see."""
+"""How long one notice counts; later rejections get a new notice, so that people see it."""
 
 COUNT_SECONDS = 3.0
-"""Between two changes of the count: whoever floods a thread must not use up what its reply needs."""
+"""Between two edits of the count: a flood must not use up the edits that the thread's reply needs."""
 
 REMEMBERED = 1000
-"""Notices that go on counting; of more the oldest are left as they are."""
+"""Notices that keep counting; the oldest beyond them stay as they are."""
 
 
 @dataclass(slots=True)
@@ -39,7 +39,7 @@ class _Notice:
 
 
 class RejectionNotices:
-    """The notices. Nothing is turned away in silence, and thousands of messages make few notices."""
+    """Tells authors of each rejection, with few notices for thousands of messages."""
 
     def __init__(self, *, api: DiscordApi) -> None:
         """Start with no rejected message."""
@@ -47,7 +47,7 @@ class RejectionNotices:
         self._notices: OrderedDict[tuple[int, int, str], _Notice] = OrderedDict()
 
     def show(self, request: Request, reason: str) -> bool:
-        """Say to whoever wrote it why a message was not taken up. Returns whether that is a new notice."""
+        """Tell the author why a message is not accepted. Returns whether that takes a new notice."""
         loop = asyncio.get_running_loop()
         key = (request.channel_id, request.author_id, reason)
         notice = self._notices.get(key)

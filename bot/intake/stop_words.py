@@ -10,13 +10,13 @@ _FILLERS = frozenset(
         *("it", "that", "this", "here", "there", "for", "a", "bit", "moment", "minute", "second", "sec"),
     )
 )
-"""What such a wish is made of, and what may stand around it."""
+"""Words that may surround a stop word."""
 
 _MOST_WORDS = 5
 
 
 def means_stop(text: str) -> bool:
-    """Whether a message is nothing but the wish that the agent stop or wait."""
+    """Whether a message only asks the agent to stop or wait."""
     said = " ".join("".join(each if each.isalnum() else " " for each in text.casefold()).split())
     for phrase in _PHRASES:
         said = said.replace(phrase, "wait")

@@ -1,4 +1,4 @@
-"""Opens the thread of a request, with retries for a bounded time; without one it goes on in its channel."""
+"""Opens the thread of a request, with retries for a bounded time; failing that, answers in the channel."""
 
 import asyncio
 from collections.abc import Callable
@@ -19,20 +19,20 @@ from pool.pool import Pool
 __all__ = ["OPEN_SECONDS", "NotOpened", "open_thread", "open_thread_for"]
 
 OPEN_SECONDS = 900.0
-"""How long a request waits for its thread: Discord has been seen to ask for almost five minutes, more than once."""
+"""How long a request waits for its thread: Discord has asked for waits of almost five minutes, several times."""
 
 VISIBLE_SECONDS = 3.0
-"""A request that waits longer shows it."""
+"""A longer wait is shown on the request."""
 
 log = structlog.stdlib.get_logger("bot")
 
 
 class NotOpened(Exception):
-    """There will be no thread for a request; the text says why, for people."""
+    """A request gets no thread; the text says why, for people."""
 
 
 async def open_thread_for(exchange: Exchange, *, context: ExchangeContext, pool: Pool) -> None:
-    """Open the thread that an exchange needs, or let it go on in its channel. Raises `Gone` as `open_thread`."""
+    """Open the thread of an exchange, or continue it in its channel. Raises `Gone` as `open_thread`."""
     request = exchange.request
     await context.stale_messages.settled(exchange.message_ids)
     minutes = context.agents.config.threads.auto_archive_minutes
@@ -50,15 +50,15 @@ async def open_thread_for(exchange: Exchange, *, context: ExchangeContext, pool:
 
 
 def _answer_in_channel(exchange: Exchange, reason: str, *, context: ExchangeContext, pool: Pool) -> None:
-    """Let a request that gets no thread wait for its turn in the conversation of its channel."""
+    """Move a request without a thread into the inbox of its channel's conversation."""
     agents, channel_id, thread_id = context.agents, exchange.request.channel_id, exchange.request.thread_id
     conversation = pool.conversation(thread_id)
     if conversation is None or conversation.find_unsent(exchange.request.message_id) is not exchange:
-        exchange.opened(channel_id)  # It has ended meanwhile; if there is a word to be said of that, then there.
+        exchange.opened(channel_id)  # It has ended; its last words, if any, go to the channel.
     elif context.journal.threads.knows(channel_id) and agents.name(channel_id) != agents.name(thread_id):
         exchange.not_opened(reason)
     else:
-        request = replace(exchange.requests[-1], thread_id=channel_id, no_thread=reason)  # As it was edited meanwhile.
+        request = replace(exchange.requests[-1], thread_id=channel_id, no_thread=reason)  # The last one is edited.
         context.journal.messages.move(request.message_id, channel_id, write_request(request))
         conversation.release(exchange)
         exchange.moved(request)
@@ -73,10 +73,10 @@ async def open_thread(
     redact: Callable[[str], str] = str,
     on_named: Callable[[str], None] = lambda _name: None,
 ) -> None:
-    """Open the thread of a request and put its author into it. `on_named` learns each name before it is tried.
+    """Open the thread of a request and add its author. `on_named` gets each name before it is tried.
 
-    `redact` takes secrets out of its name, which more people see than the request. Raises `NotOpened`, and `Gone` where
-    the request's message is no longer there.
+    `redact` takes secrets out of the name, which more people see than the request. Raises `NotOpened`, and `Gone` if
+    the request's message is gone.
     """
     request = exchange.request
     visible = asyncio.get_running_loop().call_later(VISIBLE_SECONDS, exchange.show_waiting)
@@ -105,7 +105,7 @@ async def open_thread(
 
 
 class _ThreadOpening:
-    """The tries at opening one thread. An outage is waited out; a Discord that answers has so much time."""
+    """The attempts at opening one thread. It waits out an outage, but gives a Discord that answers `OPEN_SECONDS`."""
 
     def __init__(self, request: Request, *, api: DiscordApi, auto_archive_minutes: int) -> None:
         self._request = request
@@ -114,10 +114,10 @@ class _ThreadOpening:
         self._failed_at = asyncio.get_running_loop().time()
         self._heard = api.pacer.heard
         self._refused = 0.0
-        """Seconds in which Discord has answered, but has opened no thread."""
+        """Seconds for which Discord has answered, but opened no thread."""
 
     async def open(self, name: str) -> None:
-        """Open it. Raises `RestError` where that is refused, and `NotOpened` where it was put off for too long."""
+        """Open it. Raises `RestError` on a refusal, and `NotOpened` after too many seconds of retries."""
         request = self._request
         open_it = partial(
             self._api.open_thread,

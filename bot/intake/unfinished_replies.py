@@ -19,30 +19,30 @@ log = structlog.stdlib.get_logger("bot")
 
 
 class UnfinishedReplies:
-    """Finds again what stands of a reply, and lets the reply go on from there."""
+    """Finds the messages of a reply that an earlier run has posted, and completes the reply from there."""
 
     def __init__(self, *, journal: Journal, api: DiscordApi) -> None:
-        """Only keep what is given."""
+        """Work with the replies of `journal`."""
         self._journal = journal
         self._api = api
 
     async def finish(self, row: MessageRow, reply: Reply, channel_id: int) -> None:
-        """Post all pages that the journal has of a reply, and what is owed behind them."""
+        """Post all pages that the journal has of a reply, and the trailers after them."""
         posts = self._journal.sent_pages.of(row.message_id)
-        postscripts = self._journal.trailers.of(row.message_id)
+        trailers = self._journal.trailers.of(row.message_id)
         try:
-            found = await self._find_messages(channel_id, row.message_id, posts, postscripts)
+            found = await self._find_messages(channel_id, row.message_id, posts, trailers)
         except RestError as error:
             log.warning("a thread cannot be read", thread_id=row.thread_id, reason=str(error))
             found = {post.number: post.message_id for post in posts}
-        owed = {number: each for number, each in postscripts.items() if found.get(number) is None}
+        owed = {number: each for number, each in trailers.items() if found.get(number) is None}
         pages = self._journal.messages.pages(row.message_id)
         reply.restore(channel_id, pages, _page_states(posts, found, pages), owed)
 
     async def cut_off(self, row: MessageRow, reply: Reply) -> None:
-        """Say below what stands of a reply that it was cut off, and take its Stop button away.
+        """Add to a reply that it was cut off, and remove its Stop button.
 
-        A reply without any message is given up: the question what to do says the same.
+        A reply without any message is given up: the question about the interrupted turn says the same.
         """
         posts = [post for post in self._journal.sent_pages.of(row.message_id) if post.number < FIRST_TRAILER]
         known = {post.message_id for post in posts if post.message_id is not None}
@@ -72,16 +72,13 @@ class UnfinishedReplies:
         files: tuple[str, ...] | None = None,
         known: Collection[int | None] = (),
     ) -> int | None:
-        """Return the bot's message that says `content`, and brings `files` where given, if there is one.
-
-        Raises `RestError`.
-        """
+        """Return the bot's message with this `content`, and these `files` if given. Raises `RestError`."""
         own = await self.own_messages(channel_id, after=after)
         alike = (each for each in own if each.content == content.strip() and (files is None or each.brings(files)))
         return next((each.message_id for each in alike if each.message_id not in known), None)
 
     async def own_messages(self, channel_id: int, *, after: int) -> list[OwnMessage]:
-        """Read the bot's own messages in a place, as often as it takes. Raises `RestError` where that is refused."""
+        """Read the bot's own messages in a place, with retries. Raises `RestError` on a refusal."""
         read = partial(self._api.own_messages, channel_id, after=after, urgency=Urgency.FINAL)
         return await self._api.retrying(read)
 
@@ -90,15 +87,15 @@ class UnfinishedReplies:
         channel_id: int,
         after: int,
         posts: Iterable[SentPage],
-        postscripts: Mapping[int, Trailer],
+        trailers: Mapping[int, Trailer],
     ) -> dict[int, int | None]:
-        """Return a reply's messages by number; one whose sending was not confirmed is looked for in the thread."""
+        """Return a reply's messages by number; an unconfirmed one is searched in the thread."""
         found: dict[int, int | None] = {}
         for post in posts:
             message_id = post.message_id
             if message_id is None and (post.content or post.number >= FIRST_TRAILER):
-                # Files have no words; those that were refused have been replaced by some.
-                owed = None if post.content else postscripts.get(post.number)
+                # A message with files has no text; refused files have been replaced by text.
+                owed = None if post.content else trailers.get(post.number)
                 files = None if owed is None else tuple(file.name for file in owed.files)
                 message_id = await self.find_message(channel_id, after, post.content, files, found.values())
             found[post.number] = message_id
@@ -106,7 +103,7 @@ class UnfinishedReplies:
 
 
 def _find_draft(post: SentPage, own: Iterable[OwnMessage], known: Collection[int]) -> OwnMessage | None:
-    """Return a page's message as it stands; one whose sending was not confirmed is known by its text."""
+    """Return a page's message as it is now; an unconfirmed one is recognized by its text."""
     if post.message_id is not None:
         return next((each for each in own if each.message_id == post.message_id), None)
     alike = (each for each in own if post.content and each.content == post.content.strip())
@@ -114,7 +111,7 @@ def _find_draft(post: SentPage, own: Iterable[OwnMessage], known: Collection[int
 
 
 def _page_states(posts: Iterable[SentPage], found: Mapping[int, int | None], pages: Sequence[str]) -> list[PageState]:
-    """Return what is known of the messages of pages. A page was shown to its end before anything behind it was sent."""
+    """Return what is known of the pages' messages. A page was complete before a later message was sent."""
     last = max(found, default=0)
     shown = [page if number < last else "" for number, page in enumerate(pages)]
     begun = [post for post in posts if post.number < FIRST_TRAILER]

@@ -153,7 +153,7 @@ async def restarted(
             limits=LIMITS,
             on_queue=waiting.update,
         )
-        recovery = Recovery(journal=journal, pool=pool, context=context, queue_notices=waiting, begun=asyncio.Event())
+        recovery = Recovery(pool=pool, context=context, queue_notices=waiting, begun=asyncio.Event())
         context.on_turn_started = recovery.interruptions.thread_continued
         async with pool:
             yield Stage(journal, board, pool, context, factory, recovery)

@@ -99,9 +99,7 @@ def talk(it: Stage) -> Conversation:
 async def taken_up(it: Stage) -> list[Exchange]:
     """Take up what stands in the journal."""
     waiting = QueueNotices(it.context.notices)
-    it.recovery = Recovery(
-        journal=it.journal, pool=it.pool, context=it.context, queue_notices=waiting, begun=asyncio.Event()
-    )
+    it.recovery = Recovery(pool=it.pool, context=it.context, queue_notices=waiting, begun=asyncio.Event())
     it.context.on_turn_started = it.recovery.interruptions.thread_continued
     return await it.recovered()
 
