@@ -65,7 +65,7 @@ class BotLab(Lab):
         return (visible - said) * 1e3
 
     def refused(self, since: float) -> int:
-        """The calls that were answered with 429 since then, in monotonic seconds."""
+        """Return the calls that were answered with 429 since then, in monotonic seconds."""
         return sum(call.status == 429 and call.started >= since for call in self.discord.record)
 
 

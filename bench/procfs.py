@@ -24,7 +24,7 @@ def rss(pid: int) -> int:
 
 
 def peak_rss(pid: int) -> int:
-    """The most resident bytes so far, of which psutil does not know on Linux."""
+    """Return the most resident bytes so far, of which psutil does not know on Linux."""
     found = re.search(r"^VmHWM:\s*(\d+)", Path(f"/proc/{pid}/status").read_text("utf-8", "replace"), re.MULTILINE)
     if found is None:
         raise LookupError(f"process {pid} has no VmHWM")
@@ -37,7 +37,7 @@ def written(pid: int) -> int:
 
 
 def children(pid: int) -> list[int]:
-    """The pids of the process's living children."""
+    """Return the pids of the process's living children."""
     return [each.pid for each in _living("ppid") if each.info["ppid"] == pid]
 
 

@@ -87,7 +87,7 @@ class Run:
     progress: Progress
 
     def choose(self, full: T, quick: T) -> T:
-        """The size of something: in a full run, in a quick one."""
+        """Return the size of something: in a full run, in a quick one."""
         return quick if self.quick else full
 
 

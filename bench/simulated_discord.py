@@ -55,7 +55,7 @@ class _Stream:
     sampled: int = 0
 
     def text(self, now: float) -> float:
-        """How much there is to show."""
+        """Return how much there is to show."""
         return TURN_SECONDS if now >= self.ended else now - self.begins
 
     @property

@@ -227,7 +227,7 @@ def _sample(app: App, folder: Path) -> Sample:
 
 
 def _of_the_bot(task: asyncio.Task[object]) -> bool:
-    """Whether a task runs a coroutine that is written in one of the bot's packages."""
+    """Return whether a task runs a coroutine that is written in one of the bot's packages."""
     code = getattr(task.get_coro(), "cr_code", None)
     return code is not None and any(f"/{name}/" in code.co_filename for name in COUNTED)
 

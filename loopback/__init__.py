@@ -1,8 +1,8 @@
-"""Loopback: a Discord-compatible server on 127.0.0.1, to try, test and measure bots without Discord.
+"""Loopback: a Discord-compatible server on 127.0.0.1 for trying, testing and measuring bots without Discord.
 
-`Loopback` is the server with its small world; `User` acts for a person in it; `Message` what the world stores.
-`Limit`s are enforced and `Fault`s injected where one asks for them.
-Any Discord library's bot can log in: REST is below `<endpoint>/api/v10`, the gateway at `ws://.../gateway/`.
+`Loopback` is the server with its world, `User` acts for a person in it, and `Message` is what the world stores.
+A caller can enforce `Limit`s and inject `Fault`s.
+A bot of any Discord library can log in: REST is below `<endpoint>/api/v10`, the gateway at `ws://.../gateway/`.
 """
 
 from importlib import import_module
@@ -50,7 +50,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    # Only when asked for: `loopback.agent` lives in this package too, starts often, and needs no aiohttp.
+    # Imports are lazy because `loopback.agent`, which starts often and needs no aiohttp, is in this package too.
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_HOMES.get(name, 'state.entities')}"), name)

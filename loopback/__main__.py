@@ -1,4 +1,4 @@
-"""`python -m loopback`: the server alone, until SIGINT or SIGTERM, with one guild, channel, bot and person."""
+"""`python -m loopback`: serves one guild, channel, bot and person until SIGINT or SIGTERM."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from loopback.harness import Lab
 from loopback.server import Loopback
 
 DEFAULT_PORT: Final = 8377
-DEFAULT_HANDS_PORT: Final = 8378
+DEFAULT_CONTROL_PORT: Final = 8378
 
 
-async def serve(port: int, hands_port: int, token: str, *, limits: bool) -> None:
+async def serve(port: int, control_port: int, token: str, *, limits: bool) -> None:
     """Serve until a signal. The first line on stdout is JSON: endpoint, page, hands, token and ids."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -27,7 +27,7 @@ async def serve(port: int, hands_port: int, token: str, *, limits: bool) -> None
         facts = {
             "endpoint": discord.endpoint,
             "page": discord.page,
-            "hands": await discord.listen(application(discord), hands_port),
+            "hands": await discord.listen(application(discord), control_port),
             "token": token,
             "guild": str(lab.guild.id),
             "channel": str(lab.channel.id),
@@ -47,7 +47,7 @@ def main() -> int:
     parser.add_argument(
         "--hands-port",
         type=int,
-        default=DEFAULT_HANDS_PORT,
+        default=DEFAULT_CONTROL_PORT,
         help="where scripts play the people; 0 takes a free one (default: %(default)s)",
     )
     parser.add_argument("--limits", action="store_true", help="enforce Discord's rate limits")

@@ -1,4 +1,4 @@
-"""The set-up that the tests, the benchmarks and the demo share: a small Discord, and a configuration for its bot."""
+"""The set-up that the tests, the benchmarks and the demo share: a Discord, and a configuration for its bot."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Lab:
         permissions: int = Permission.MANAGE_THREADS,
         **own: Any,
     ) -> Self:
-        """Let the guild, the people with these names and the bot exist. `own` are the fields of a subclass.
+        """Add the guild, the people with these names and the bot. `own` are the fields of a subclass.
 
         `permissions` is what the bot's role grants.
         """
@@ -68,7 +68,7 @@ class Lab:
         return await person.sees_thread(message, timeout=self.patience)
 
     def said_by_bot(self, place: Channel | int) -> list[Message]:
-        """What the bot wrote in a channel or thread, oldest first; not what Discord itself wrote for it."""
+        """Return the bot's own messages in a channel or thread, oldest first, without Discord's system messages."""
         written = {MessageType.DEFAULT, MessageType.REPLY}
         return [each for each in self.discord.messages(place) if each.author_id == self.bot.id and each.type in written]
 
@@ -76,8 +76,8 @@ class Lab:
 def configuration(lab: Lab, folder: Path, agent: Table, *, access: Table = "", more: str = "", **tables: Table) -> str:
     """Return the text of a configuration with which the lab's bot works in its channel.
 
-    `agent` is the default agent, which works in `folder`/project; the journal is in `folder` too. `access` adds to who
-    may do what, each keyword is a table of its own, and `more` is the rest of the file.
+    `agent` is the default agent, which works in `folder`/project. The journal is in `folder` too. `access` adds to the
+    access table, each keyword is a table of its own, and `more` is the rest of the file.
     """
     project = folder / "project"
     project.mkdir(exist_ok=True)
@@ -92,7 +92,7 @@ def configuration(lab: Lab, folder: Path, agent: Table, *, access: Table = "", m
 
 
 def ids(*named: Account | Channel | Guild) -> list[str]:
-    """Name people and places as a configuration does."""
+    """Return the ids as a configuration names people and places."""
     return [str(each.id) for each in named]
 
 

@@ -1,7 +1,7 @@
-"""Refuses requests that a foreign web page could have caused: only this machine is served.
+"""Refuses requests that a foreign web page could have caused. Only this machine is served.
 
-A browser sends the page's own name as Origin, and the name it resolved as Host; both give a stranger's page away, a
-rebound DNS name included. Programs send no Origin.
+A browser sends the page's origin as Origin and the name that it resolved as Host. Both expose a foreign page, also one
+with a rebound DNS name. Programs send no Origin.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _OWN_HOST: Final = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?", re
 async def refuse_foreigners(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """Answer 403 unless Host names this machine and Origin, where there is one, is this very server."""
+    """Answer 403 unless Host names this machine and Origin, if present, is this server."""
     host = request.headers.get("Host", "")
     origin = request.headers.get("Origin")
     if _OWN_HOST.fullmatch(host) is None or origin not in (None, f"http://{host}"):

@@ -1,4 +1,4 @@
-"""The server: one aiohttp application on 127.0.0.1 over one world, and the ways a test or a demo takes hold of it."""
+"""The server: one aiohttp application on 127.0.0.1 over one world, and the methods with which tests control it."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ SHUTDOWN_SECONDS: Final = 2.0
 VIOLATIONS_SHOWN: Final = 20
 
 ARCHIVING_SECONDS: Final = 60.0
-"""Where nobody jumps, a thread that nobody writes in is archived at most so long after its time."""
+"""The longest delay until an idle thread is archived, unless the clock jumps."""
 
 T = TypeVar("T")
 
 
 class Loopback:
-    """A Discord on 127.0.0.1. `async with` starts it, on `port` or a free one, and closes everything at the end.
+    """A Discord on 127.0.0.1. `async with` starts it on `port` (0 is a free one) and closes everything at the end.
 
-    `limits=True` enforces all of Discord's rate limits, a collection some of them. `clock` is the world's, in seconds
-    since the epoch; `jump` sets it ahead. `heartbeat` is the seconds between those that the gateway asks for. With
-    `strict`, the inspector sees every request, answer and event, and a violation raises AssertionError at the end.
+    `limits=True` enforces all of Discord's rate limits, a collection enforces some. `clock` gives seconds since the
+    epoch, and `jump` sets it ahead. `heartbeat` is the gateway's interval in seconds. With `strict`, the inspector sees
+    every request, answer and event, and a violation raises AssertionError at the end.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Loopback:
         self.violations = Violations(strict)
         self._port = port
         self._changes = ChangeSignal()
-        self.clock.told += [self._archive_idle, self._changes.tell]
+        self.clock.listeners += [self._archive_idle, self._changes.tell]
         self._sessions = GatewaySessions(self.world, self.faults, self.violations, self._changes.tell)
         self._gateway = Gateway(self.world, self._sessions, self.clock, self.faults, self.limits, heartbeat)
         conditions = Conditions(self.clock, self.limits, self.faults, self.violations)
@@ -73,7 +73,7 @@ class Loopback:
         self._pages = Pages(self.world, self.limits, self.record, self._changes, self._sessions.connected)
         self._runners: list[web.AppRunner] = []
         self._archivist: asyncio.Task[None] | None = None
-        # After the sessions: whoever is woken finds that the bots were told already.
+        # After the sessions, so that the bots have their events before a waiter wakes.
         self.world.listeners.append(lambda _: self._changes.tell())
 
     def __repr__(self) -> str:
@@ -86,11 +86,11 @@ class Loopback:
 
     @property
     def page(self) -> str:
-        """The address of the page, with the key that it wants."""
+        """The address of the page, with its key."""
         return f"{self.endpoint}/?key={self._pages.key.text}"
 
     def page_once(self) -> str:
-        """An address of the page that works once: for a browser's command line, which every account can read."""
+        """Return an address of the page that works once, for a browser's command line, which every account can read."""
         return f"{self.endpoint}/?key={self._pages.key.ticket()}"
 
     async def __aenter__(self) -> Self:
@@ -111,7 +111,7 @@ class Loopback:
         threads.archive_idle(self.world)
 
     async def listen(self, app: web.Application, port: int = 0) -> str:
-        """Serve another application until the end, on a port of its own; return its address. Raises OSError."""
+        """Serve another application on a port of its own until the end, and return its address. Raises OSError."""
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
         self._runners.append(runner)
         await runner.setup()
@@ -133,27 +133,27 @@ class Loopback:
             raise AssertionError("not as Discord describes it:\n" + "\n".join(self.violations[:VIOLATIONS_SHOWN]))
 
     def _application(self) -> web.Application:
-        """Everything that is served at the endpoint: each part attaches its own routes here."""
+        """Return everything that is served at the endpoint. Each part attaches its own routes."""
         app = web.Application(client_max_size=REQUEST_BYTES, middlewares=[refuse_foreigners])
         self._gateway.attach(app)
         self._rest.attach(app)
         self._pages.attach(app)
         return app
 
-    # The world's furniture
+    # Guilds, channels, accounts
 
     def add_guild(self, name: str) -> Guild:
-        """A new guild, owned by nobody who is named here."""
+        """Add a guild that belongs to the world's default owner."""
         return self.world.add_guild(name)
 
     def add_channel(
         self, guild: Guild, name: str, *, kind: int = ChannelType.TEXT, tags: Iterable[str] = ()
     ) -> Channel:
-        """A new channel, that every member sees; a forum's posts may have `tags`."""
+        """Add a channel that every member sees. The posts of a forum may have `tags`."""
         return self.world.add_channel(guild, name, kind=kind, tags=tags)
 
     def add_role(self, guild: Guild, name: str, *, permissions: int = 0) -> Role:
-        """A new role."""
+        """Add a role."""
         return self.world.add_role(guild, name, granted=permissions)
 
     def add_bot(
@@ -166,14 +166,14 @@ class Loopback:
         permissions: int = Permission.MANAGE_THREADS,
         intents: int = ALL_INTENTS,
     ) -> Bot:
-        """A bot and its application; `permissions` is what its role grants, `intents` what it may identify with."""
+        """Add a bot and its application. Its role grants `permissions`, and it may identify with `intents`."""
         owner_id = None if owner is None else owner.id
         return self.world.add_bot(
             name, token=token, owner=owner_id, guilds=guilds, granted=permissions, allowed_intents=intents
         )
 
     def invite(self, guild: Guild, bot: Bot, *, permissions: int = Permission.MANAGE_THREADS) -> None:
-        """Follow the bot's invite link: it joins the guild, with a role that grants `permissions`."""
+        """Let the bot join the guild by its invite link, with a role that grants `permissions`."""
         self.world.invite(guild, bot, granted=permissions)
 
     def add_person(self, name: str, *, guilds: Iterable[Guild] = (), roles: Iterable[Role] = ()) -> User:
@@ -181,7 +181,7 @@ class Loopback:
         return self.person(self.world.add_person(name, guilds=guilds, roles=roles))
 
     def person(self, account: Account) -> User:
-        """Return a `User` that acts for a person who is there already."""
+        """Return a `User` that acts for an existing person."""
         return User(account, self.world, self._changes)
 
     def give_role(self, guild: Guild, account: Account, role: Role) -> None:
@@ -191,30 +191,30 @@ class Loopback:
     # Looking and waiting
 
     def messages(self, channel: Channel | int) -> list[Message]:
-        """What everybody sees in a channel or thread, oldest first."""
+        """Return the messages of a channel or thread without the ephemeral ones, oldest first."""
         channel_id = channel if isinstance(channel, int) else channel.id
         found = self.world.channels[channel_id].messages.values()
         return [message for message in found if message.ephemeral_to is None]
 
     async def until(self, condition: Callable[[], T | None], *, timeout: float = WAIT) -> T:
-        """Wait until `condition()` is true, looking after every change and every REST call; raises TimeoutError."""
+        """Wait until `condition()` is true, which each change and REST call may make it. Raises TimeoutError."""
         return await self._changes.until(condition, timeout)
 
     async def connected(self, bot: Bot, *, timeout: float = WAIT) -> None:
-        """Wait until the bot's gateway session is ready; raises AssertionError on time-out."""
+        """Wait until the bot's gateway session is ready. Raises AssertionError on time-out."""
         try:
             await self._changes.until(lambda: self._sessions.connected(bot), timeout)
         except TimeoutError:
             raise AssertionError(f"{bot.name} did not connect within {timeout:g} s") from None
 
     def is_connected(self, bot: Bot) -> bool:
-        """Whether the bot's gateway session is ready and attached."""
+        """Return whether the bot's gateway session is ready and attached."""
         return self._sessions.connected(bot)
 
-    # What goes wrong in real life
+    # Faults
 
     def drop_gateway(self, bot: Bot, *, resume: bool = True) -> None:
-        """Close the bot's websocket; its events wait for a RESUME, which `resume=False` refuses with op 9."""
+        """Close the bot's websocket. Its events wait for a RESUME, which `resume=False` refuses with op 9."""
         for session in self._sessions.of(bot):
             session.resumable = session.resumable and resume
             if session.outlet is not None:
@@ -222,13 +222,13 @@ class Loopback:
                 self._sessions.leave(session, session.outlet, ended=False)
 
     def ask_reconnect(self, bot: Bot) -> None:
-        """Send op 7: the bot is to reconnect and resume."""
+        """Send op 7, which asks the bot to reconnect and resume."""
         for session in self._sessions.of(bot):
             if session.outlet is not None:
                 session.outlet.ask_reconnect()
 
     def freeze_gateway(self, bot: Bot) -> None:
-        """Say nothing more on the bot's websocket, heartbeats' answers included, as a connection that died silently."""
+        """Send the bot no more frames, heartbeat answers included, as if the connection had died silently."""
         for session in self._sessions.of(bot):
             if session.outlet is not None:
                 session.outlet.freeze()
@@ -236,29 +236,29 @@ class Loopback:
     def fault(self, **rule: Unpack[FaultOptions]) -> Fault:
         """Make REST calls go wrong.
 
-        `method`, `path` (its beginning, or a pattern), what the body `says` and `bot` choose them. `times` (1; None for
-        always), `after` so many, `probability` with a `seed` say how often. What happens: Discord's refusal with that
-        `code`, or one of the `edge` before Discord, or a `status` with a `body` (JSON, or text of a `content_type`) and
-        a `retry_after`, instead of the effect, and without a Via header if `via=False`; `reset` instead of the effect;
-        `answer_lost` after the effect, with a `body` as one that cannot be read; the answer `slow` seconds late. The
-        method "CONNECT" means gateway connects, with a status only. The rule can be removed, and counts its hits.
+        `method`, `path` (its beginning, or a pattern), `says` (a text of the body) and `bot` choose the calls.
+        `times` (1; None for always), `after` so many, and `probability` with a `seed` say how often the rule strikes.
+        Instead of the effect comes Discord's refusal with a `code`, an answer of the `edge` before Discord, a `reset`,
+        or a `status` with a `body` (JSON, or text of a `content_type`) and a `retry_after`, without a Via header if
+        `via=False`. After the effect, `answer_lost` ends the connection or sends the `body`, and `slow` delays the
+        answer by seconds. The method "CONNECT" means gateway connects, and takes a status only.
         """
         return self.faults.add(for_calls(**rule))
 
     def event_fault(self, event: str | None, effect: GatewayFault, **aim: Unpack[FaultTarget]) -> Fault:
-        """Lose, repeat or swap gateway events of that name, or any; the aim as with `fault`."""
+        """Lose, repeat or swap gateway events of that name, or of any name if it is None."""
         return self.faults.add(Fault(effect, event=event, **aim))
 
     def unfurl(self, message: Message, url: str, *, title: str) -> None:
-        """Show a link's preview below a message, as Discord does some time after it was posted."""
+        """Show a link's preview below a message, as Discord does some time after the post."""
         messages.unfurl(self.world, message, {"type": "link", "url": url, "title": title})
 
     def jump(self, seconds: float) -> None:
-        """Let so much time have passed for limits, interactions, slow answers and heartbeats."""
+        """Move the clock ahead for limits, interactions, slow answers and heartbeats."""
         self.clock.jump(seconds)
 
     def replay_last(self, bot: Bot, name: str) -> None:
-        """Send the bot's last event of that name once more, with a new number; raises LookupError if there is none."""
+        """Send the bot's last event of that name again with a new number. Raises LookupError without one."""
         repeated = [session.repeat_last(name) for session in self._sessions.of(bot) if session.connected]
         if not any(repeated):
             raise LookupError(f"{bot.name} got no {name} yet")

@@ -1,4 +1,4 @@
-"""A person of the small Discord: says, clicks, chooses, fills in, uses commands, and waits for the result."""
+"""A person of the world, who posts, clicks, chooses, fills in forms, uses commands, and waits for the result."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ File = tuple[str, bytes]
 
 
 class User(Account):
-    """A person. Everything they do takes effect before the call returns; what they cannot do raises DiscordError."""
+    """A person. Each action takes effect before the call returns. A forbidden one raises DiscordError."""
 
     def __init__(self, account: Account, world: World, changes: ChangeSignal) -> None:
         super().__init__(account.id, account.name)
@@ -72,7 +72,7 @@ class User(Account):
         poll: Sequence[str] = (),
         type: int = 0,  # noqa: A002 -- Discord's name for it
     ) -> Message:
-        """Post a message, with files as (name, content), stickers by name, and a poll: its question, then its answers.
+        """Post a message. Files are (name, content), stickers are names, a poll is its question and then its answers.
 
         `type` other than 0 makes it a system message.
         """
@@ -87,14 +87,14 @@ class User(Account):
         return messages.post(self._world, self._channel(channel), self.id, draft, origin)
 
     async def forward(self, message: Message, channel: Channel | int) -> Message:
-        """Pass a message on to another channel."""
+        """Forward a message to another channel."""
         place = self._channel(channel)
         reference = Reference(message.channel_id, message.id, message.guild_id)
         origin = Origin(type=MessageType.DEFAULT, forwarded=message, reference=reference)
         return messages.post(self._world, place, self.id, Draft(), origin)
 
     async def edit(self, message: Message, text: str) -> Message:
-        """Change the text of a message of one's own."""
+        """Edit the text of one's own message."""
         draft = Draft(given=frozenset({"content"}), content=text.strip())
         return messages.edit_as(self._world, self._channel(message.channel_id), self.id, message.id, draft)
 
@@ -119,7 +119,7 @@ class User(Account):
     async def open_thread(
         self, place: Message | Channel, name: str, text: str = "", *, tags: Collection[str] = ()
     ) -> Thread:
-        """Open a thread on a message or in a channel; in a forum, `text` is its first message; `tags` by name."""
+        """Open a thread on a message or in a channel. In a forum, `text` is the first message; `tags` are names."""
         body: Json = {"name": name}
         if isinstance(place, Message):
             return threads.open_on(self._world, place, self.id, body)
@@ -144,13 +144,13 @@ class User(Account):
         membership.dismiss(self._world, thread, self.id)
 
     def direct(self, other: Account) -> Channel:
-        """The DM with a bot."""
+        """Return the DM with a bot."""
         return self._world.direct(self.id, other.id)
 
     # Seeing
 
     async def sees_thread(self, message: Message, *, timeout: float = WAIT) -> Thread:
-        """Wait until the message's thread exists and one is in it; raises AssertionError on time-out."""
+        """Wait until the message's thread exists with this person in it. Raises AssertionError on time-out."""
 
         def opened() -> Thread | None:
             thread = self._world.channels.get(message.thread_id or 0)
@@ -176,8 +176,8 @@ class User(Account):
     ) -> Message:
         """Wait for a message whose current content has the text, matches the pattern or satisfies the predicate.
 
-        The newest such message is returned; `by` and `after` narrow the search. Ephemeral ones to this person count.
-        Raises AssertionError that lists what was there instead, after `timeout` seconds.
+        `by` and `after` narrow the search, which includes ephemeral messages to this person. Returns the newest match.
+        Raises AssertionError that lists the channel's messages, after `timeout` seconds.
         """
         place = self._channel(channel)
         author = by.id if isinstance(by, Account) else by
@@ -208,7 +208,7 @@ class User(Account):
     # Buttons, menus, forms
 
     async def click(self, message: Message, button: str | None = None, *, custom_id: str | None = None) -> Outcome:
-        """Press a button, by its label or custom_id, and wait for the acknowledgement, for as long as Discord would.
+        """Press a button, by its label or custom_id, and wait for the acknowledgement as long as Discord does.
 
         Raises AssertionError when the button is absent, disabled or a link.
         """
@@ -217,7 +217,7 @@ class User(Account):
         return await self._use(message, data)
 
     async def pick(self, message: Message, values: Iterable[Value], *, custom_id: str | None = None) -> Outcome:
-        """Choose in a menu: options by label or value, or users, channels and roles; the only menu unless named."""
+        """Choose in a menu, by default in the only one: options by label or value, or users, channels and roles."""
         found = self._component(message, components.SELECTS, None, custom_id)
         chosen = [modals.chosen(found, value) for value in values]
         if not found.get("min_values", 1) <= len(chosen) <= found.get("max_values", 1):
@@ -247,9 +247,9 @@ class User(Account):
         return await self._begin(bot, channel, InteractionType.COMPONENT, data, message=message)
 
     async def fill(self, form: Outcome, values: Mapping[str, Any]) -> Outcome:
-        """Send the form that answered `form`: values by label or custom_id, lists for menus; others stay as they are.
+        """Submit the form that answered `form`, with values by label or custom_id, and lists for menus.
 
-        Raises AssertionError when there is no form, no such field, or a required one is empty.
+        Other fields keep their values. Raises AssertionError without a form or field, and for an empty required one.
         """
         if form.response is None or form.response["type"] != CallbackType.MODAL:
             raise AssertionError(f"no form was opened: {form!r}")
@@ -266,9 +266,9 @@ class User(Account):
     # Commands
 
     async def slash(self, channel: Channel | int, command: str, /, **values: Value) -> Outcome:
-        """Use a slash command that a bot has registered ("config set" for a sub-command), options by name.
+        """Use a slash command of a bot ("config set" for a sub-command), with options by name.
 
-        Raises AssertionError when no bot here has the command, DiscordError when Discord's client would not send it.
+        Raises AssertionError if no bot here has the command, and DiscordError if Discord's client would not send it.
         """
         place = self._channel(channel)
         name, *path = command.split()
@@ -279,7 +279,7 @@ class User(Account):
     async def autocomplete(
         self, channel: Channel | int, command: str, focused: str, text: str, /, **values: Value
     ) -> Outcome:
-        """Type `text` into an option of a command; `.choices` are what the bot offers."""
+        """Type `text` into an option of a command. The outcome's `choices` are what the bot offers."""
         place = self._channel(channel)
         name, *path = command.split()
         found = self._command(place, name, commands.SLASH)
@@ -323,5 +323,5 @@ class User(Account):
         return self.outcome(interaction)
 
     def outcome(self, interaction: Interaction) -> Outcome:
-        """What became of an interaction that this person began."""
+        """Return the outcome of an interaction that this person began."""
         return Outcome(interaction, self._changes)

@@ -89,6 +89,6 @@ async def _posted(lab: ChaosLab, thread_id: int, before: set[int]) -> None:
 
 
 def _new_request(lab: ChaosLab, thread_id: int, before: set[int]) -> Message | None:
-    """The request that Retry has brought, in this thread; no other is made in it meanwhile."""
+    """Return the request that Retry has brought, in this thread; no other is made in it meanwhile."""
     there = lab.discord.messages(thread_id)
     return next((each for each in there if each.id not in before and is_request(each)), None)

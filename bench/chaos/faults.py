@@ -195,7 +195,7 @@ class FaultInjector:
                     gone.rename(place)
 
     def _refused(self) -> int:
-        """How many temporary files the bot has not got."""
+        """Return how many temporary files the bot has not got."""
         noted = self._lab.process.temporary.with_name(REFUSED)
         return noted.stat().st_size if noted.exists() else 0
 
@@ -212,7 +212,7 @@ class FaultInjector:
             await self._allow(lab.allowed)
 
     def _waiting(self) -> set[int]:
-        """The second person's messages that wait now."""
+        """Return the second person's messages that wait now."""
         rows = read_rows(self._lab.journal)
         said = (each for asked in self._lab.asked.values() for each in asked if each.line.by == SILENCED)
         return {each.message_id for each in said if rows.get(each.message_id, ("", None))[0] in ("received", "held")}

@@ -147,12 +147,12 @@ class ChaosLab(Lab):
         return any(self.bot.id in message.reactions.get(sign, ()) for sign in SIGNS)
 
     def agents(self) -> set[int]:
-        """The pids of all that runs for this lane's bot."""
+        """Return the pids of all that runs for this lane's bot."""
         return agents(journal_id(self.journal))
 
 
 def is_request(message: Message) -> bool:
-    """Whether the bot posted the message as what a person asks."""
+    """Return whether the bot posted the message as what a person asks."""
     return _REQUEST.match(message.content) is not None
 
 

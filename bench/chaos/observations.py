@@ -29,7 +29,7 @@ def journal_id(journal: Path) -> str | None:
 
 
 def knows_a_channel(journal: Path) -> bool:
-    """Whether the bot has ever taken note of a channel: messages of before that are none of its business."""
+    """Return whether the bot has ever taken note of a channel: messages of before that are none of its business."""
     return bool(_select(journal, "SELECT 1 FROM marks"))
 
 

@@ -51,7 +51,7 @@ def _open(lab: ChaosLab, thread_ids: set[int]) -> list[Message]:
 
 
 def _is_left(message: Message, luck: str) -> bool:
-    """Whether nobody wants to decide about an interrupted turn, which is the same after each restart."""
+    """Return whether nobody wants to decide about an interrupted turn, which is the same after each restart."""
     return "Retry" in buttons(message) and random.Random(f"{luck}/{message.content}/left").random() < LEFT
 
 

@@ -51,7 +51,7 @@ class ChaosResult:
         return sum((outcome.struck for outcome in self.outcomes), Counter[Trouble]())
 
     def count(self, fault: Violation) -> int:
-        """How many entries of a kind there are."""
+        """Return how many entries of a kind there are."""
         return sum(entry.fault is fault for entry in self.wrong)
 
     @property

@@ -1,5 +1,5 @@
-"""A scripted coding agent: it speaks the Agent Client Protocol, version 1, and the prompt says what it does.
+"""A scripted coding agent, which speaks the Agent Client Protocol, version 1, and does what the prompt says.
 
-`python -m loopback.agent --help` lists its flags and the directives that a prompt may hold. Only the standard library
-is used, on threads, because starting fast is part of the purpose: a test may start hundreds of agents.
+`python -m loopback.agent --help` lists its flags and directives. It uses only the standard library, with threads, in
+order to start fast: a test may start hundreds of agents.
 """

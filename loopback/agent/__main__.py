@@ -12,7 +12,7 @@ from loopback.agent.script import help_text
 from loopback.agent.sessions import MODES
 from loopback.agent.wire import JsonRpcLink
 
-_DEAF_SECONDS = 600  # an agent that ignores everything still ends, so that a forgotten one is not there for ever
+_DEAF_SECONDS = 600  # a forgotten deaf agent still ends
 
 
 def _parser() -> argparse.ArgumentParser:

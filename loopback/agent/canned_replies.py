@@ -80,6 +80,6 @@ _REPLIES: tuple[tuple[tuple[str, ...], tuple[Directive, ...]], ...] = (
 
 
 def find_reply(text: str) -> tuple[Directive, ...] | None:
-    """The directives for the first story all of whose keywords occur in `text`, or None."""
+    """Return the first reply all of whose keywords are in `text`, or None."""
     words = text.lower()
-    return next((story for keywords, story in _REPLIES if all(keyword in words for keyword in keywords)), None)
+    return next((reply for keywords, reply in _REPLIES if all(keyword in words for keyword in keywords)), None)

@@ -1,4 +1,4 @@
-"""The scripted agent's directives: one function each."""
+"""The scripted agent's directives, one function each."""
 
 import os
 import re
@@ -15,18 +15,18 @@ from loopback.agent.wire import Message, RpcError
 DirectiveFunction = Callable[[Turn, Directive], None]
 
 DIRECTIVES: dict[str, DirectiveFunction] = {}
-"""Every directive's act by its word."""
+"""The function of every directive by its word."""
 
 _OPTIONS = [
     {"optionId": "allow_once", "name": "Allow once", "kind": "allow_once"},
     {"optionId": "allow_always", "name": "Always allow", "kind": "allow_always"},
     {"optionId": "reject_once", "name": "Reject", "kind": "reject_once"},
 ]
-_CHILD_SECONDS = 600  # a child that a test forgot is gone by then
+_CHILD_SECONDS = 600  # a forgotten child ends
 
 
 def implements(word: str) -> Callable[[DirectiveFunction], DirectiveFunction]:
-    """Register the function as the act of this directive."""
+    """Register the function of this directive."""
 
     def register(function: DirectiveFunction) -> DirectiveFunction:
         DIRECTIVES[word] = function
@@ -36,7 +36,7 @@ def implements(word: str) -> Callable[[DirectiveFunction], DirectiveFunction]:
 
 
 def perform(turn: Turn, directive: Directive) -> None:
-    """Do one directive; what it says starts a new line. Raises `TurnEnded` or `RpcError` when it ends the turn."""
+    """Perform one directive, whose text starts a new line. Raises `TurnEnded` or `RpcError` to end the turn."""
     turn.begin_paragraph()
     DIRECTIVES[directive.word](turn, directive)
 
@@ -98,7 +98,7 @@ def _plan(turn: Turn, directive: Directive) -> None:
 
 
 def _allowed(turn: Turn, call: Message, kind: str, title: str) -> tuple[bool, str]:
-    """Ask for permission, move the tool call on, and give the verdict with the option's id."""
+    """Ask for permission, update the tool call, and return the verdict with the option's id."""
     tool_call = {**call, "title": title, "kind": kind, "status": "pending"}
     asked = {"sessionId": turn.session.session_id, "toolCall": tool_call, "options": _OPTIONS}
     response = turn.request("session/request_permission", asked)
@@ -196,7 +196,7 @@ def _junk(turn: Turn, directive: Directive) -> None:
 @implements("child")
 def _child(turn: Turn, directive: Directive) -> None:
     deaf = "trap '' TERM; " if directive.text("deaf") else ""
-    # The pipes are inherited, as with the tools of real agents: stdout stays open while the child lives.
+    # The child inherits the pipes like the tools of real agents, so stdout stays open while it lives.
     child = subprocess.Popen(
         ["/bin/sh", "-c", f"{deaf}exec sleep {_CHILD_SECONDS}"],
         stdin=subprocess.DEVNULL,
@@ -263,7 +263,7 @@ def _vendor(turn: Turn, directive: Directive) -> None:
 
 @implements("gate")
 def _gate(turn: Turn, directive: Directive) -> None:
-    # Without blocking and closed at the end: a reader left behind would take what is written for the next turn.
+    # Non-blocking, and closed at the end: a remaining reader would take the bytes for the next turn.
     gate = os.open(directive.text("path"), os.O_RDONLY | os.O_NONBLOCK)
     ended, end = os.pipe()
     opened = threading.Event()

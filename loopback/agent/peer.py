@@ -1,4 +1,4 @@
-"""The agent's side of the protocol: each of the client's requests to its answer."""
+"""The agent's side of the protocol, which answers the client's requests."""
 
 import json
 import threading
@@ -25,12 +25,12 @@ from .canned_replies import find_reply
 from .directives import perform
 
 REFUSABLE = ("initialize", "new", "load", "mode")
-"""What an agent can be told to refuse; load means resume too."""
+"""What an agent can refuse; load includes resume."""
 
 
 @dataclass(frozen=True, slots=True)
 class AgentFlags:
-    """How this agent behaves whatever the prompt says. Delays are in seconds; `refuse` is a part of `REFUSABLE`."""
+    """The agent's flags. Delays are in seconds, `refuse` is a subset of `REFUSABLE`."""
 
     name: str = "scripted-agent"
     protocol: int = 1
@@ -47,7 +47,7 @@ class AgentFlags:
 
 
 class ScriptedAgent:
-    """Reads one line at a time with `take`, on one thread; prompts and slow answers run on threads of their own."""
+    """Takes one line at a time on one thread. Prompts and slow answers run on threads of their own."""
 
     def __init__(self, wire: JsonRpcLink, settings: AgentFlags) -> None:
         self._wire = wire
@@ -57,7 +57,7 @@ class ScriptedAgent:
         self.initialized = threading.Event()
 
     def take(self, line: bytes) -> None:
-        """React to one line from the client. Never raises, never waits."""
+        """Handle one line from the client, without raising or waiting."""
         try:
             message = json.loads(line)
         except (ValueError, RecursionError):
@@ -160,7 +160,7 @@ class ScriptedAgent:
         session = self._sessions.reopen(params.get("sessionId"))
         if not isinstance(params.get("cwd"), str):
             raise RpcError(INVALID_PARAMS, "Invalid params", {"missing": "cwd"})
-        session.cwd, session.mode = params["cwd"], self._settings.initial_mode  # real agents forget the mode too
+        session.cwd, session.mode = params["cwd"], self._settings.initial_mode  # as real agents do
         return session
 
     def _opened(self, session: Session) -> Message:
@@ -245,13 +245,13 @@ class ScriptedAgent:
 
 
 def _script(text: str) -> Iterable[Directive]:
-    """The prompt's directives, else its story, else a friendly answer that quotes it."""
+    """Return the prompt's directives, or a canned reply, or a friendly answer that quotes it."""
     quoted = f'You said: "{text.strip()}". Say help to see what else I can do.'
     return read_script(text.splitlines()) or find_reply(text) or [Directive("type", {"text": quoted, "rate": "40"})]
 
 
 def _is_typed(block: Message) -> bool:
-    """Whether a person wrote a text; what is for the agent alone says so (schema: Annotations)."""
+    """Return whether a person wrote the text. The audience of other texts is the agent (schema: Annotations)."""
     annotations = block.get("annotations") or {}
     return annotations.get("audience") != ["assistant"]
 
@@ -262,7 +262,7 @@ def _listed(session: Session) -> Message:
 
 
 def _described(block: dict[str, Any]) -> str:
-    """A content block in words, its text unchanged."""
+    """Describe a content block, or return its text."""
     match block:
         case {"type": "text", "text": str(text)}:
             return text

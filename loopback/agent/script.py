@@ -11,32 +11,32 @@ STOP_REASONS = ("end_turn", "max_tokens", "max_turn_requests", "refusal", "cance
 """The stop reasons of the protocol (StopReason)."""
 
 COMMANDS = {"plan": "Lay out the steps before acting", "web": "Look something up"}
-"""The slash commands that the agent announces; a line `/plan A | B` means the directive `plan A | B`."""
+"""The agent's slash commands. A line `/plan A | B` means the directive `plan A | B`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Directive:
-    """One thing to do: a word of `GRAMMAR` and its arguments by name. An argument that was left out is absent."""
+    """A word of `GRAMMAR` and its arguments by name. Omitted arguments are absent."""
 
     word: str
     arguments: dict[str, str] = field(default_factory=dict)
 
     def text(self, name: str, default: str = "") -> str:
-        """The argument as it was written."""
+        """Return the argument as text."""
         return self.arguments.get(name, default)
 
     def whole(self, name: str, default: int = 0) -> int:
-        """The argument as an integer."""
+        """Return the argument as an integer."""
         return int(self.arguments.get(name, default))
 
     def number(self, name: str, default: float = 0.0) -> float:
-        """The argument as a number."""
+        """Return the argument as a number."""
         return float(self.arguments.get(name, default))
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A directive's grammar: how it is written, what it does, and the pattern that its arguments match entirely."""
+    """A directive's grammar: its usage, its meaning, and the pattern of its arguments."""
 
     usage: str
     meaning: str
@@ -98,11 +98,11 @@ GRAMMAR: dict[str, Word] = {
     "usage": Word("usage", "reports the context window's use and the cost", ""),
     "help": Word("help", "this list", ""),
 }
-"""Every directive by its word. A line whose arguments do not match is not a directive but plain words."""
+"""Every directive by its word. A line whose arguments do not match is plain text."""
 
 
 def read_line(line: str) -> Directive | None:
-    """The directive that this line is, or None if it is plain words. The first word's case does not matter."""
+    """Parse a line as a directive, whose first word may be in any case. Returns None for plain text."""
     word, _, rest = line.strip().partition(" ")
     if word.startswith("/") and word[1:] in COMMANDS:
         word = word[1:]
@@ -116,11 +116,11 @@ def read_line(line: str) -> Directive | None:
 
 
 def read_script(lines: Iterable[str]) -> list[Directive]:
-    """The directives among these lines, in order; lines that are none are passed over."""
+    """Return the directives among these lines, in order."""
     return [directive for line in lines if (directive := read_line(line)) is not None]
 
 
 def help_text() -> str:
-    """All directives, one a line, aligned for a fixed-width font."""
+    """List all directives, one a line, aligned for a fixed-width font."""
     width = max(len(word.usage) for word in GRAMMAR.values())
     return "\n".join(f"{word.usage:<{width}}  {word.meaning}" for word in GRAMMAR.values())

@@ -1,4 +1,4 @@
-"""The scripted agent's sessions and their storage, from which another process can go on."""
+"""The scripted agent's sessions and their storage, from which another process can continue."""
 
 import json
 import os
@@ -22,7 +22,7 @@ _TITLE = 60  # characters
 
 @dataclass(slots=True)
 class Session:
-    """One conversation. `history` holds the updates that session/load replays, oldest first, at most 2,000."""
+    """One conversation. `history` has the updates that session/load replays, oldest first, at most 2,000."""
 
     session_id: str
     cwd: str
@@ -41,7 +41,7 @@ class Session:
         self.remember({"sessionUpdate": "user_message_chunk", "content": {"type": "text", "text": text}})
 
     def remember(self, update: Message) -> None:
-        """Add an update to the history; text that goes on from the one before it is joined to it."""
+        """Add an update to the history. Consecutive texts of one kind are joined."""
         kind = update["sessionUpdate"]
         if kind.endswith("_chunk") and self.history and self.history[-1]["sessionUpdate"] == kind:
             joined = self.history[-1]["content"]["text"] + update["content"]["text"]
@@ -50,7 +50,7 @@ class Session:
             self.history.append(update)
 
     def settings(self, *, with_modes: bool) -> Message:
-        """`modes` and `configOptions` as session/new, load and resume give them."""
+        """Return `modes` and `configOptions` for session/new, load and resume."""
         if not with_modes:
             return {"configOptions": self.options(with_modes=False)}
         modes = [{"id": mode, "name": name, "description": about} for mode, (name, about) in MODES.items()]
@@ -60,7 +60,7 @@ class Session:
         }
 
     def options(self, *, with_modes: bool) -> list[Message]:
-        """The complete list of config options, as the protocol wants it at every change."""
+        """Return the complete list of config options, which the protocol wants at every change."""
         names = {mode: name for mode, (name, _) in MODES.items()}
         model = _select("model", "Model", self.model, MODELS)
         return [_select("mode", "Mode", self.mode, names), model] if with_modes else [model]
@@ -78,7 +78,7 @@ def _select(option: str, name: str, current: str, choices: dict[str, str]) -> Me
 
 
 class Sessions:
-    """All sessions of this process, and with a `directory` those of the processes before it."""
+    """All sessions of this process, and with a `directory` those of earlier processes."""
 
     def __init__(self, directory: Path | None) -> None:
         self._directory = directory
@@ -88,7 +88,7 @@ class Sessions:
             directory.mkdir(parents=True, exist_ok=True)
 
     def create(self, cwd: object, mode: str) -> Session:
-        """A new session. Raises `RpcError` if `cwd` is not an absolute path."""
+        """Create a session. Raises `RpcError` if `cwd` is not an absolute path."""
         if not isinstance(cwd, str) or not Path(cwd).is_absolute():
             raise RpcError(INVALID_PARAMS, "cwd must be an absolute path", {"cwd": cwd})
         session = Session(f"sess_{os.urandom(8).hex()}", cwd, mode)
@@ -96,14 +96,14 @@ class Sessions:
         return session
 
     def find(self, session_id: object) -> Session:
-        """The session with this id that is open in this process. Raises `RpcError` if there is none."""
+        """Return the session with this id that is open in this process. Raises `RpcError` if there is none."""
         session = self._open.get(session_id) if isinstance(session_id, str) else None
         if session is None:
             raise RpcError(NOT_FOUND, "Resource not found", {"sessionId": session_id})
         return session
 
     def reopen(self, session_id: object) -> Session:
-        """The session with this id, read from the directory if need be. Raises `RpcError` if it was never kept."""
+        """Return the session with this id, also from the directory. Raises `RpcError` for an unknown id."""
         path = self._path(session_id) if isinstance(session_id, str) else None
         if session_id not in self._open and path is not None and path.exists():
             kept = json.loads(path.read_text("utf-8"))
@@ -112,7 +112,7 @@ class Sessions:
         return self.find(session_id)
 
     def keep(self, session: Session) -> None:
-        """Write the session down, whole or not at all. Does nothing without a directory."""
+        """Write the session to the directory, if there is one, atomically."""
         path = self._path(session.session_id)
         if path is None:
             return
@@ -123,7 +123,7 @@ class Sessions:
             draft.replace(path)
 
     def listed(self, cwd: object = None) -> list[Session]:
-        """Every session that can be gone on with, oldest first; with `cwd` only those of that directory."""
+        """Return every session that can be continued, oldest first, or with `cwd` those of that directory."""
         if self._directory is not None:
             for path in self._directory.glob("sess_*.json"):
                 self.reopen(path.stem)

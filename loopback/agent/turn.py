@@ -1,4 +1,4 @@
-"""One prompt being worked on: what it sends, how it waits, and how it ends."""
+"""A turn of the scripted agent: its updates, its waits, and its end."""
 
 import threading
 import time
@@ -17,9 +17,9 @@ class TurnEnded(Exception):
 
 
 class Turn:
-    """Runs on a thread of its own. `cancel` and the answers to its requests come from the thread that reads.
+    """A turn, on a thread of its own. `cancel` and the answers to requests come from the reading thread.
 
-    Every method that sends or waits raises `TurnEnded("cancelled")` once the turn was cancelled, unless it is `deaf`.
+    Every method that sends or waits raises `TurnEnded("cancelled")` after a cancel, unless the turn is `deaf`.
     """
 
     def __init__(self, wire: JsonRpcLink, session: Session, everything: str) -> None:
@@ -35,29 +35,29 @@ class Turn:
         self._wrote_text = False
 
     def cancel(self) -> None:
-        """End the turn with the stop reason cancelled, whatever it is waiting for."""
+        """End the turn, and any wait of it, with the stop reason cancelled."""
         with self._changed:
             self._cancelled = True
             self._changed.notify_all()
 
     def update(self, update: Message) -> None:
-        """Send one session/update, and remember it."""
+        """Send one session/update, and add it to the history."""
         self._check()
         self.session.remember(update)
         self.wire.notify("session/update", {"sessionId": self.session.session_id, "update": update})
 
     def begin_paragraph(self) -> None:
-        """What is said next starts a new line."""
+        """Let the next text start a new line."""
         self._needs_newline = self._wrote_text
 
     def say(self, text: str) -> None:
-        """One chunk of the agent's message."""
+        """Send one chunk of the agent's message."""
         chunk = f"\n{text}" if self._needs_newline else text
         self._needs_newline, self._wrote_text = False, True
         self.update(text_update("agent_message_chunk", chunk))
 
     def say_each(self, chunks: list[str], rate: float) -> None:
-        """These chunks, `rate` a second on a fixed schedule; 0 is as fast as they can be written."""
+        """Send these chunks, `rate` a second on a fixed schedule, or without a pause if it is 0."""
         start = time.monotonic()
         for index, chunk in enumerate(chunks):
             if rate and index:
@@ -65,7 +65,7 @@ class Turn:
             self.say(chunk)
 
     def open_tool(self, kind: str, title: str, **more: object) -> Message:
-        """Announce a tool call as pending; what it returns names the call in later updates."""
+        """Announce a pending tool call, and return its id for later updates."""
         self._tools += 1
         call: Message = {"toolCallId": f"call_{len(self.session.prompts)}_{self._tools}"}
         described = {
@@ -78,14 +78,14 @@ class Turn:
         return call
 
     def move_tool(self, call: Message, status: str, output: str | None = None) -> None:
-        """Move a tool call on to this status, with its output if there is any."""
+        """Update a tool call's status, with its output if there is any."""
         update = {"sessionUpdate": "tool_call_update", **call, "status": status}
         if output is not None:
             update["content"] = [{"type": "content", "content": {"type": "text", "text": output}}]
         self.update(update)
 
     def request(self, method: str, params: Message) -> Message:
-        """Ask the client, and wait for the whole response."""
+        """Send the client a request, and return its response."""
         responses: list[Message] = []
 
         def settle(response: Message) -> None:
@@ -99,17 +99,17 @@ class Turn:
         return responses[0]
 
     def wait(self, seconds: float) -> None:
-        """Wait this long; zero or less only looks whether the turn was cancelled."""
+        """Wait this long. Zero or less only checks for a cancel."""
         self.wait_until(lambda: False, max(seconds, 0))
 
     def wait_until(self, condition: Callable[[], bool], seconds: float | None = None) -> None:
-        """Wait until the condition holds, which whoever makes it so must `wake`, or the seconds are over."""
+        """Wait until the condition, whose changes must `wake` the turn, or until the seconds are over."""
         with self._changed:
             self._changed.wait_for(lambda: (self._cancelled and not self.deaf) or condition(), seconds)
         self._check()
 
     def wake(self) -> None:
-        """Let a waiting turn look at its condition again."""
+        """Let a waiting turn check its condition."""
         with self._changed:
             self._changed.notify_all()
 
@@ -119,5 +119,5 @@ class Turn:
 
 
 def text_update(kind: str, text: str) -> Message:
-    """An update of one of the chunk kinds that carries text."""
+    """Return a chunk update of this kind with text."""
     return {"sessionUpdate": kind, "content": {"type": "text", "text": text}}

@@ -1,4 +1,4 @@
-"""The agent's end of the JSON-RPC link: one object a line, written whole, from any thread."""
+"""The agent's end of the JSON-RPC link: one object a line, from any thread."""
 
 import json
 import os
@@ -17,7 +17,7 @@ NOT_FOUND = -32002
 
 
 class RpcError(Exception):
-    """A request of the client that is answered by an error: `code`, `message` and `data` as JSON-RPC has them."""
+    """An error response to a request: `code`, `message` and `data` of JSON-RPC."""
 
     def __init__(self, code: int, message: str, data: object = None) -> None:
         super().__init__(message)
@@ -25,9 +25,9 @@ class RpcError(Exception):
 
 
 class JsonRpcLink:
-    """Writes messages to a file descriptor and remembers what awaits an answer, from any thread.
+    """Writes messages to a file descriptor, and matches responses to requests. Methods are thread-safe.
 
-    When the client no longer reads, `on_broken` is called once for each write that failed.
+    `on_broken` is called after each failed write.
     """
 
     def __init__(self, descriptor: int, on_broken: Callable[[], None]) -> None:
@@ -38,7 +38,7 @@ class JsonRpcLink:
         self._next_id = 0  # real agents start at 0 too
 
     def write_line(self, line: bytes) -> None:
-        """Write these bytes and a newline, never mixed with another line."""
+        """Write these bytes and a newline as one line."""
         left = memoryview(line + b"\n")
         with self._writing:
             try:
@@ -56,14 +56,14 @@ class JsonRpcLink:
         self._send({"method": method, "params": params})
 
     def request(self, method: str, params: Message, settle: Callable[[Message], None]) -> None:
-        """Send a request; `settle` is called with the whole response, on the thread that reads."""
+        """Send a request. `settle` is called with the whole response, on the reading thread."""
         with self._writing:
             request_id, self._next_id = self._next_id, self._next_id + 1
             self._waiting[request_id] = settle
         self._send({"id": request_id, "method": method, "params": params})
 
     def settle(self, response: Message) -> None:
-        """Hand a response to whoever asked; a response that nobody waits for is passed over."""
+        """Pass a response to its request. Unexpected responses are ignored."""
         match response.get("id"):
             case int(request_id) if request_id in self._waiting:
                 self._waiting.pop(request_id)(response)
@@ -73,6 +73,6 @@ class JsonRpcLink:
         self._send({"id": request_id, "result": result})
 
     def refuse(self, request_id: object, refused: RpcError) -> None:
-        """Answer a request with an error; the id is None where the request could not be read."""
+        """Answer a request with an error. The id is None for an unreadable request."""
         error = {"code": refused.code, "message": refused.message}
         self._send({"id": request_id, "error": error if refused.data is None else {**error, "data": refused.data}})

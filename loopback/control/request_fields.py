@@ -1,4 +1,4 @@
-"""Reads a request's JSON object field by field; a wrong one raises `BadRequest` with the field's name."""
+"""Reads the fields of a request's JSON object. A wrong one raises `BadRequest` with the field's name."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ E = TypeVar("E", Account, Channel, Guild)
 
 
 class BadRequest(Exception):
-    """The request cannot be understood; the text says which field and why."""
+    """The request cannot be understood. The text names the field and the reason."""
 
 
 class NotThere(Exception):
@@ -29,7 +29,7 @@ class NotThere(Exception):
 
 
 class RequestFields:
-    """The fields of one request. People, channels and guilds go by their id, or by their name if only one has it."""
+    """The fields of one request. People, channels and guilds are named by their id, or by a unique name."""
 
     def __init__(self, world: World, fields: Json, known: frozenset[str]) -> None:
         if unknown := fields.keys() - known:
@@ -41,35 +41,35 @@ class RequestFields:
         return self._fields.get(name) is not None
 
     def text(self, name: str, default: str | None = None) -> str:
-        """A string; required without a default."""
+        """Return a string, which is required without a default."""
         value = self._fields.get(name, default)
         if not isinstance(value, str):
             raise BadRequest(f"{name!r} is to be a string")
         return value
 
     def number(self, name: str, default: float | None = None) -> float:
-        """A number; required without a default."""
+        """Return a number, which is required without a default."""
         value = self._fields.get(name, default)
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise BadRequest(f"{name!r} is to be a number")
         return value
 
     def truth(self, name: str, *, default: bool) -> bool:
-        """True or false."""
+        """Return a boolean."""
         value = self._fields.get(name, default)
         if not isinstance(value, bool):
             raise BadRequest(f"{name!r} is to be true or false")
         return value
 
     def many(self, name: str) -> list[Any]:
-        """A list; empty when it is not there."""
+        """Return a list, empty if it is absent."""
         value = self._fields.get(name) or []
         if not isinstance(value, list):
             raise BadRequest(f"{name!r} is to be a list")
         return value
 
     def object(self, name: str) -> Json:
-        """An object; empty when it is not there."""
+        """Return an object, empty if it is absent."""
         value = self._fields.get(name) or {}
         if not isinstance(value, dict):
             raise BadRequest(f"{name!r} is to be an object")
@@ -77,12 +77,12 @@ class RequestFields:
 
     @property
     def timeout(self) -> float:
-        """How long to wait for a condition, in seconds: WAIT unless told, LONGEST_WAIT at most."""
+        """The bound on a wait in seconds: WAIT by default, LONGEST_WAIT at most."""
         return min(self.number("timeout", WAIT), LONGEST_WAIT)
 
     @property
     def wanted(self) -> Wanted:
-        """What a message is to say: the `text`, or a match of the `pattern`; without both, anything."""
+        """The content to wait for: the `text`, or a match of the `pattern`; by default any."""
         if "pattern" not in self:
             return self.text("text", "")
         try:
@@ -92,7 +92,7 @@ class RequestFields:
 
     @property
     def files(self) -> list[tuple[str, bytes]]:
-        """Files as objects with a `name` and either `text` or `base64`."""
+        """The files, which are objects with a `name` and either `text` or `base64`."""
         found = []
         for one in self.many("files"):
             if not isinstance(one, dict) or not isinstance(one.get("name"), str):
@@ -105,7 +105,7 @@ class RequestFields:
         return found
 
     def message(self, name: str) -> Message:
-        """A message by its id."""
+        """Return a message by its id. Raises NotThere."""
         named = str(self._fields.get(name))
         message = self.world.archive.find(id_in(named))
         if message is None:
@@ -113,30 +113,30 @@ class RequestFields:
         return message
 
     def channel(self, name: str) -> Channel:
-        """A channel, thread or DM."""
+        """Return a channel, thread or DM."""
         return _one("channel", self.world.channels, self._fields.get(name))
 
     def thread(self, name: str) -> Thread:
-        """A thread."""
+        """Return a thread."""
         channel = self.channel(name)
         if not isinstance(channel, Thread):
             raise BadRequest(f"{channel.name!r} is no thread")
         return channel
 
     def guild(self, name: str) -> Guild:
-        """A guild."""
+        """Return a guild."""
         return _one("guild", self.world.guilds, self._fields.get(name))
 
     def guilds(self, name: str) -> list[Guild]:
-        """Several guilds."""
+        """Return a list of guilds."""
         return [_one("guild", self.world.guilds, one) for one in self.many(name)]
 
     def account(self, name: str) -> Account:
-        """A person or a bot."""
+        """Return a person or a bot."""
         return account(self.world, self._fields.get(name))
 
     def bot(self, name: str) -> Bot:
-        """A bot."""
+        """Return a bot."""
         found = self.account(name)
         if not isinstance(found, Bot):
             raise BadRequest(f"{found.name!r} is no bot")
@@ -147,7 +147,7 @@ class RequestFields:
 class Action(Generic[T]):
     """Something that a request can ask for, and the fields that it takes.
 
-    `perform` gets what it acts on: the world's server, or a person with it.
+    `perform` gets what it acts on: the server, or a person with it.
     """
 
     perform: Callable[[T, RequestFields], Awaitable[Any]]
@@ -160,7 +160,7 @@ class Action(Generic[T]):
 
 
 def account(world: World, named: object) -> Account:
-    """A person or a bot, by id or name; raises NotThere, BadRequest for a name that several have."""
+    """Return a person or a bot by id or name. Raises NotThere, and BadRequest for an ambiguous name."""
     return _one("user", world.accounts, named)
 
 

@@ -14,7 +14,7 @@ from loopback.state.world import World
 
 
 def message(world: World, one: Message) -> Json:
-    """A message with every content it ever had."""
+    """Return a message with its history."""
     return {
         "id": str(one.id),
         "channel": str(one.channel_id),
@@ -40,7 +40,7 @@ def message(world: World, one: Message) -> Json:
 
 
 def channel(one: Channel) -> Json:
-    """A channel, thread or DM."""
+    """Return a channel, thread or DM."""
     about: Json = {
         "id": str(one.id),
         "type": int(one.type),
@@ -55,7 +55,7 @@ def channel(one: Channel) -> Json:
 
 
 def world(one: World) -> Json:
-    """Everything there is, without messages."""
+    """Return the whole world except messages."""
     accounts = one.accounts.values()
     return {
         "guilds": [
@@ -69,7 +69,7 @@ def world(one: World) -> Json:
 
 
 def outcome(world_: World, one: Outcome) -> Json:
-    """What came of a click, a choice, a form or a command."""
+    """Return the outcome of a click, a choice, a form or a command."""
     return {
         "interaction": str(one.interaction.id),
         "acknowledged": one.acknowledged,
@@ -81,7 +81,7 @@ def outcome(world_: World, one: Outcome) -> Json:
 
 
 def call(one: RestCall) -> Json:
-    """A REST call of a bot."""
+    """Return a REST call of a bot."""
     return {
         "method": one.method,
         "path": one.path,
@@ -98,12 +98,12 @@ def call(one: RestCall) -> Json:
 
 
 def fault(one: Fault) -> Json:
-    """A rule of what goes wrong."""
+    """Return a fault rule."""
     return {"fault": one.number, "rule": repr(one), "hits": one.hits, "left": one.times}
 
 
 def limits(one: Limits) -> Json:
-    """What is enforced, and the windows that run."""
+    """Return the enforced limits, and the running windows."""
     windows: list[dict[str, Any]] = [
         {
             "limit": each.limit,

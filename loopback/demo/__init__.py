@@ -1,6 +1,6 @@
-"""The demo: the small Discord, two people and a real bot process, drawn in a terminal; then yours to use.
+"""The demo: two people and a real bot process on loopback, drawn in a terminal, which the operator then uses.
 
-It knows nothing of the bot but its command line, which the caller makes from a `DemoLab`.
+It knows only the bot's command line, which the caller makes from a `DemoLab`.
 """
 
 from .runner import demo

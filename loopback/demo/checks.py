@@ -1,4 +1,4 @@
-"""Checks the played conversation against what the small Discord recorded. Pure."""
+"""Checks the conversation of the demo against the messages in loopback. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MESSAGE_LIMIT = 2_000  # characters
 
 @dataclass(frozen=True)
 class Check:
-    """What was looked at, and what was wrong with it; nothing was if `wrong` is empty."""
+    """What was checked, and what was wrong. An empty `wrong` means success."""
 
     what: str
     wrong: str = ""
@@ -22,7 +22,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Conversation:
-    """The bot's messages of a played conversation, oldest first: those in ann's and ben's thread, and three of them."""
+    """The bot's messages in ann's and ben's threads, oldest first, and three of them by their role."""
 
     ann: Sequence[Message]
     ben: Sequence[Message]
@@ -32,7 +32,7 @@ class Conversation:
 
 
 def check_scripted(played: Conversation) -> list[Check]:
-    """The checks for the conversation with the scripted agent."""
+    """Return the checks for the conversation with the scripted agent."""
     return [
         _complete("ann's first answer is complete", played.ann, canned_replies.RETRY),
         _complete("ben's answer is complete", played.ben, f"{canned_replies.CAUSE}\n{canned_replies.FIXED}"),
@@ -45,7 +45,7 @@ def check_scripted(played: Conversation) -> list[Check]:
 
 
 def check_plain(played: Conversation) -> list[Check]:
-    """The checks that hold for any agent."""
+    """Return the checks that hold for any agent."""
     return [
         _not_empty("ann has an answer", played.ann),
         _not_empty("ben has an answer", played.ben),
@@ -54,7 +54,7 @@ def check_plain(played: Conversation) -> list[Check]:
 
 
 def check_shape(played: Conversation) -> list[Check]:
-    """No placeholder is left, and nothing was ever too long."""
+    """Return the checks of placeholders and of message lengths."""
     everything = [*played.ann, *played.ben]
     placeholders = {message.history[0][1] for message in everything if len(message.history) > 1}
     left = [message.content for message in everything if message.content in placeholders]
@@ -83,7 +83,7 @@ def _overlap(played: Conversation) -> Check:
 
 
 def _span(messages: Iterable[Message]) -> tuple[float, float]:
-    """From the beginning of the first of these messages that was edited to its last edit."""
+    """Return the times of the first edited message: its beginning and its last edit."""
     edited = next((message.history for message in messages if len(message.history) > 1), [(0.0, "")])
     return edited[0][0], edited[-1][0]
 
@@ -104,5 +104,5 @@ def _cancelled(message: Message | None) -> Check:
     return Check(what, _if(f"**{canned_replies.MODULES[-1]}**" in message.content, "it was told to its end"))
 
 
-def _if(wrong: bool, how: str) -> str:  # noqa: FBT001 - reads as a sentence where it stands
+def _if(wrong: bool, how: str) -> str:  # noqa: FBT001 - a call reads as a sentence
     return how if wrong else ""

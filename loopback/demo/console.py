@@ -1,4 +1,4 @@
-"""The conversation at the terminal, once the operator takes over."""
+"""The operator's side of the conversation, at the terminal."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ Type to talk. In the channel the bot is mentioned for you, and opens a thread.
 Other commands go to the bot: /status, /queue, /cancel and the rest.
 The scripted agent can do more than talk: say help in a thread."""
 
-_PATIENCE: Final = 10.0  # seconds until a thread or a button that does not come is given up
+_PATIENCE: Final = 10.0  # seconds until a missing thread or button is an error
 
 
 class Console:
-    """Turns lines into what ann or ben does. `place` is where the next words go."""
+    """Turns lines into actions of ann or ben. `place` is the channel or thread of the next message."""
 
     def __init__(self, lab: DemoLab, terminal: Terminal) -> None:
         self._lab = lab
@@ -33,7 +33,7 @@ class Console:
         self.place: Channel = lab.channel
 
     async def run(self, lines: AsyncIterator[str]) -> None:
-        """Take lines, one after another, until they end or one says /quit."""
+        """Handle lines one after another until they end or one is /quit."""
         self.prompt("")
         async for line in lines:
             if line.strip() == "/quit":
@@ -45,12 +45,12 @@ class Console:
             self.prompt("")
 
     def prompt(self, typed: str) -> None:
-        """Show what stands on the input line, and who would say it where."""
+        """Show the input line with the person and the place."""
         where = self.place.name if isinstance(self.place, Thread) else f"#{self.place.name}"
         self._terminal.footer = f"{self._who.name} in {where} ❯ {typed}"
 
     def threads(self) -> list[Thread]:
-        """The channel's threads, oldest first."""
+        """Return the channel's threads, oldest first."""
         return self._lab.discord.world.threads_of(self._lab.channel)
 
     async def _take(self, line: str) -> None:
@@ -72,7 +72,7 @@ class Console:
             case (("/help" | "/thread" | "/as" | "/click"), _):
                 self._terminal.say(HELP, "dim")
             case _ if line.startswith("/"):
-                self._tell(await self._who.slash(self.place, line[1:]))
+                self._warn_if_unanswered(await self._who.slash(self.place, line[1:]))
             case _:
                 await self._say(line)
 
@@ -80,7 +80,7 @@ class Console:
         if isinstance(self.place, Thread):
             await self._who.say(self.place, text)
             return
-        # Whoever has watched the conversation above mentions the bot themselves.
+        # A person who imitates the conversation above types the mention.
         request = text.removeprefix(f"@{self._lab.bot.name} ")
         message = await self._who.say(self.place, f"{self._lab.bot.mention} {request}")
         self.place = await self._who.sees_thread(message, timeout=_PATIENCE)
@@ -91,8 +91,8 @@ class Console:
         except AssertionError:
             self._terminal.say(f"  there is no button {label!r} to press here", "red")
             return
-        self._tell(await self._who.click(message, label))
+        self._warn_if_unanswered(await self._who.click(message, label))
 
-    def _tell(self, outcome: Outcome) -> None:
+    def _warn_if_unanswered(self, outcome: Outcome) -> None:
         if not outcome.acknowledged:
             self._terminal.say("  the bot did not answer in time", "red")

@@ -1,4 +1,4 @@
-"""Renders events of the small Discord as terminal blocks: messages, presses, commands."""
+"""Renders world events as terminal blocks: messages, presses, commands."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ _SHOWN = frozenset(
     {MessageType.DEFAULT, MessageType.REPLY, MessageType.CHAT_INPUT_COMMAND, MessageType.CONTEXT_MENU_COMMAND}
 )
 
-_NAME = 40  # characters of a thread's name that are shown
+_NAME = 40  # shown characters of a thread's name
 
 
 class Feed:
-    """A listener of the world that keeps a terminal's blocks equal to what was said and done."""
+    """A listener of the world that shows its messages and actions as blocks of a terminal."""
 
     def __init__(self, world: World, terminal: Terminal) -> None:
         self._world = world
@@ -23,7 +23,7 @@ class Feed:
         self._colours: dict[int, str] = {}
 
     def __call__(self, event: world_events.Event) -> None:
-        """Show what the event changed."""
+        """Show the change of an event."""
         match event:
             case world_events.MessageCreated(message) | world_events.MessageEdited(message) if message.type in _SHOWN:
                 self._terminal.show(message.id, self._block(message))
@@ -81,7 +81,7 @@ class Feed:
 
 
 def name_in(world: World, some_id: int) -> str:
-    """What the person, bot, channel or thread with this id is called; the id where there is none."""
+    """Return the name of the person, bot, channel or thread with this id, or the id."""
     found = world.accounts.get(some_id) or world.channels.get(some_id)
     return found.name if found else str(some_id)
 

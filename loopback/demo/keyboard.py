@@ -1,4 +1,4 @@
-"""Reads what a person types, a line at a time, while the screen above is redrawn."""
+"""Reads typed lines while the screen above is redrawn."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _BACKSPACE, _KILL_LINE, _KILL_WORD, _END = "\x7f\x08", "\x15", "\x17", "\x04"
 
 
 class Editor:
-    """A line being typed: printable characters, backspace, Ctrl-U, Ctrl-W, Enter, Ctrl-D. Pure."""
+    """A line editor with backspace, Ctrl-U, Ctrl-W, Enter and Ctrl-D. Pure."""
 
     def __init__(self) -> None:
         self.buffer = ""
         self.ended = False
 
     def type(self, text: str) -> list[str]:
-        """Take what was typed; gives the lines that it completed. Ctrl-D on an empty line sets `ended`."""
+        """Handle typed text, and return the completed lines. Ctrl-D on an empty line sets `ended`."""
         lines: list[str] = []
         for character in _ESCAPES.sub("", text):
             if character in "\r\n":
@@ -49,9 +49,9 @@ class Editor:
 async def typed_lines(
     stream: TextIO, on_edit: Callable[[str], None], *, echo: bool = True
 ) -> AsyncIterator[AsyncIterator[str]]:
-    """The lines of a terminal, a pipe or a file as they come; `on_edit` is told what stands on the line so far.
+    """Yield the lines of a terminal, a pipe or a file as they come. `on_edit` gets the incomplete line.
 
-    Without `echo` a terminal does not show what is typed, so that whoever draws the screen can put it where it belongs.
+    Without `echo` a terminal does not show the typed text, so that the caller can draw it.
     """
     loop = asyncio.get_running_loop()
     pieces: asyncio.Queue[bytes] = asyncio.Queue()
@@ -97,7 +97,7 @@ async def _lines(pieces: asyncio.Queue[bytes], on_edit: Callable[[str], None]) -
 
 @contextlib.contextmanager
 def _silent(descriptor: int) -> Iterator[None]:
-    """A terminal hands over each key at once and does not show it; Ctrl-C still interrupts."""
+    """Let a terminal pass on each key immediately without showing it. Ctrl-C still interrupts."""
     if not os.isatty(descriptor):
         yield
         return

@@ -1,4 +1,4 @@
-"""Discord's Markdown as styled lines for a terminal: enough of it to read a conversation well. Pure."""
+"""Renders the common part of Discord's Markdown as styled lines for a terminal. Pure."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ _FENCE = "```"
 
 
 def styled(text: str, width: int, name_of: NameOf) -> list[Line]:
-    """The text's lines, none longer than `width` columns; `name_of` says who or which place a mention means.
+    """Return the text's lines in at most `width` columns. `name_of` gives the names for mentions.
 
-    Fences are not shown, what is inside them is code; in a diff, lines are added or removed.
+    Fences are not shown. Their content is code, or in a diff added and removed lines.
     """
     lines: list[Line] = []
     language: str | None = None
@@ -48,7 +48,7 @@ def styled(text: str, width: int, name_of: NameOf) -> list[Line]:
 
 
 def plain(line: Line) -> str:
-    """The line's text without its styles."""
+    """Return the line's text without its styles."""
     return "".join(span.text for span in line)
 
 
@@ -85,7 +85,7 @@ def _inline(text: str, name_of: NameOf) -> Iterator[Span]:
 
 
 def _folded(line: Line, width: int) -> Iterator[Line]:
-    """The line broken between words, and inside a word only where it is longer than a line."""
+    """Yield the line broken between words, or inside a word that is longer than a line."""
     row: list[Span] = []
     used = 0
     for style, text in line:

@@ -1,4 +1,4 @@
-"""One run of the demo: set up, play, check or hand over, and end."""
+"""One run of the demo: set-up, conversation, checks or the operator's turn, and the end."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ from .scenario import DemoLab, run_plain, run_scripted
 T = TypeVar("T")
 
 CONNECT_SECONDS: Final = 60.0
-"""Until then the bot must be connected, or the demo is given up."""
+"""Seconds within which the bot must be connected."""
 
 _FRAME: Final = 0.1  # seconds between two drawings
 _HEADLINE: Final = "Two people, two threads, an agent of its own behind each. No token, no network."
 
 
 class DemoFailed(Exception):
-    """The demo cannot go on; the text says why."""
+    """The demo cannot continue. The text says why."""
 
 
 async def demo(*, bot: Callable[[DemoLab], list[str]], once: bool, scripted: bool, out: TextIO, workdir: Path) -> int:
-    """Play a conversation, then hand it over to the terminal, or with `once` check that it went right.
+    """Run a conversation, then let the operator use the terminal, or with `once` check the conversation.
 
-    `bot` writes its configuration for the stage and returns the argv of the bot process, whose output goes to
-    `bot.log` in `workdir`. This directory exists. `scripted` says that the agent is `loopback.agent`, so that more can
-    be played and checked. Returns 0, or 1 if something went wrong. Ctrl-C, SIGTERM and SIGHUP end it: with 0, or with
-    1 if `once` is not done.
+    `bot` writes its configuration for the lab and returns the argv of the bot process, whose output goes to
+    `bot.log` in `workdir`. The directory must exist. With `scripted` the agent is `loopback.agent`, and the
+    conversation has more parts. Returns 0, or 1 after a failure. Ctrl-C, SIGTERM and SIGHUP end it with 0, or with 1
+    if `once` is not done.
     """
     async with Loopback(port=0) as discord, _interrupts() as interrupted:
         lab = DemoLab.furnish(discord, "ann", "ben", token=secrets.token_urlsafe(24), workdir=workdir)
@@ -54,9 +54,9 @@ async def demo(*, bot: Callable[[DemoLab], list[str]], once: bool, scripted: boo
         if not once and out.isatty():
             _open_page(discord.page_once())
         async with _drawn(terminal), running(bot(lab), workdir / "bot.log") as process:
-            show = _Show(lab, terminal, process, interrupted, scripted=scripted)
+            run = _Run(lab, terminal, process, interrupted, scripted=scripted)
             try:
-                return await (show.play_and_check() if once else show.play_and_hand_over())
+                return await (run.check() if once else run.hand_over())
             except (DemoFailed, AssertionError) as failed:
                 terminal.draw(everything=True)
                 terminal.say(f"The demo stopped: {failed}", "red")
@@ -65,13 +65,13 @@ async def demo(*, bot: Callable[[DemoLab], list[str]], once: bool, scripted: boo
 
 
 def _open_page(address: str) -> None:
-    """Show the page, where there is a screen to show it on; in a bare terminal a text browser would take its place."""
+    """Open the page if there is a screen. In a bare terminal a text browser would cover the demo."""
     if sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
         webbrowser.open(address)
 
 
-class _Show:
-    """One run of the demo with everything set up."""
+class _Run:
+    """A run of the demo after the set-up."""
 
     def __init__(
         self, lab: DemoLab, terminal: Terminal, process: BotProcess, interrupted: asyncio.Event, *, scripted: bool
@@ -82,9 +82,9 @@ class _Show:
         self._interrupted = interrupted
         self._scripted = scripted
 
-    async def play_and_check(self) -> int:
-        """Play, end the bot, and print a line for each check."""
-        played = await self._unless_ended(self._play())
+    async def check(self) -> int:
+        """Run the conversation, stop the bot, and print a line for each check."""
+        played = await self._unless_ended(self._converse())
         if played is None:
             raise DemoFailed("it was interrupted")
         family = self._process.family()
@@ -104,11 +104,11 @@ class _Show:
             raise DemoFailed(f"{wrong} of {len(checks)} checks failed")
         return 0
 
-    async def play_and_hand_over(self) -> int:
-        """Play, then take lines from stdin until they end."""
+    async def hand_over(self) -> int:
+        """Run the conversation, then handle lines from stdin until they end."""
         console = Console(self._lab, self._terminal)
         async with typed_lines(sys.stdin, console.prompt, echo=not self._terminal.live) as lines:
-            if await self._unless_ended(self._play()) is not None:
+            if await self._unless_ended(self._converse()) is not None:
                 self._terminal.draw(everything=True)
                 self._terminal.say(f"Your turn, here or at {self._lab.discord.page}", "bold")
                 self._terminal.say(f"{HELP}\n", "dim")
@@ -119,12 +119,12 @@ class _Show:
         await self._process.stop()
         return 0
 
-    async def _play(self) -> Conversation:
+    async def _converse(self) -> Conversation:
         await self._lab.discord.connected(self._lab.bot, timeout=CONNECT_SECONDS)
         return await (run_scripted(self._lab) if self._scripted else run_plain(self._lab))
 
     async def _unless_ended(self, work: Coroutine[Any, Any, T]) -> T | None:
-        """The work's result, or None if a person interrupts. Raises DemoFailed if the bot ends first."""
+        """Return the work's result, or None after an interrupt. Raises DemoFailed if the bot ends first."""
         result = await unless(work, self._process.ended(), self._interrupted.wait())
         if result is None and self._process.exit_code is not None:
             raise DemoFailed(f"the bot ended by itself, with exit code {self._process.exit_code}")
@@ -133,7 +133,7 @@ class _Show:
 
 @contextlib.asynccontextmanager
 async def _drawn(terminal: Terminal) -> AsyncIterator[None]:
-    """Draw at a steady pace meanwhile, and once more at the end."""
+    """Redraw the terminal at a steady pace, and once more at the end."""
 
     async def draw() -> None:
         while True:
@@ -151,7 +151,7 @@ async def _drawn(terminal: Terminal) -> AsyncIterator[None]:
 
 @contextlib.asynccontextmanager
 async def _interrupts() -> AsyncIterator[asyncio.Event]:
-    """Set by Ctrl-C, SIGTERM or a terminal that is closed, which end nothing by themselves meanwhile."""
+    """Yield an event that Ctrl-C, SIGTERM or SIGHUP sets instead of ending the process."""
     loop = asyncio.get_running_loop()
     interrupted = asyncio.Event()
     signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

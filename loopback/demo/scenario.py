@@ -1,4 +1,4 @@
-"""The conversation that the demo plays: two people, two threads at once."""
+"""The conversation of the demo: two people in two threads at the same time."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from loopback.state.entities import Message, Thread
 from loopback.user import User
 
 READING: Final = 1.2
-"""Seconds that a person takes before the next thing, so that a watcher can follow."""
+"""Seconds before a person's next action, so that a watcher can follow."""
 
 PATIENCE: Final = 60.0
-"""Seconds until an answer of the scripted agent that is not seen is given up."""
+"""Seconds until a missing answer of the scripted agent is an error."""
 
 REAL_PATIENCE: Final = 300.0
-"""The same for a real agent, which may have to think."""
+"""The same for a real agent, which may think."""
 
 SETTLED: Final = 8.0
-"""Seconds without a change after which a real agent's answer is taken for complete."""
+"""Seconds without a change after which a real agent's answer counts as complete."""
 
 
 @dataclass(kw_only=True)
 class DemoLab(Lab):
-    """Who and what is there: ann and ben. `workdir` exists, and is the demo's own."""
+    """The demo's lab, with ann and ben. `workdir` is the demo's own directory."""
 
     workdir: Path
 
 
 async def run_scripted(lab: DemoLab) -> Conversation:
-    """Play with the scripted agent, whose stories these are. Raises AssertionError if an answer never comes."""
+    """Converse with the scripted agent, by its canned replies. Raises AssertionError for a missing answer."""
     streaming = asyncio.Event()
     try:
         async with asyncio.TaskGroup() as people:
@@ -85,7 +85,7 @@ async def _ann_cancels(lab: DemoLab, thread: Thread) -> Message:
 
 
 async def run_plain(lab: DemoLab) -> Conversation:
-    """Play with a real agent: two plain requests at once. Raises AssertionError if an answer never comes."""
+    """Converse with a real agent: two plain requests. Raises AssertionError for a missing answer."""
     requests = (
         (lab.ann, "in two or three sentences, what is a race condition?"),
         (lab.ben, "in one sentence, what makes a request idempotent?"),
@@ -100,7 +100,7 @@ async def run_plain(lab: DemoLab) -> Conversation:
 
 
 async def _settled(lab: DemoLab, person: User, request: str) -> Thread:
-    """Ask, and wait until the answer is there and no longer changes."""
+    """Ask, and wait for an answer that no longer changes."""
     thread = await lab.thread(request, person)
     await _sees(lab, person, thread, lambda message: len(message.history) > 1, REAL_PATIENCE)
     while await _changes(lab, thread, [message.content for message in lab.said_by_bot(thread)]):
@@ -109,7 +109,7 @@ async def _settled(lab: DemoLab, person: User, request: str) -> Thread:
 
 
 async def _changes(lab: DemoLab, thread: Thread, before: list[str]) -> bool:
-    """Whether what the bot said there becomes other than `before` within `SETTLED` seconds."""
+    """Return whether the bot's messages change from `before` within `SETTLED` seconds."""
     try:
         await lab.discord.until(
             lambda: [message.content for message in lab.said_by_bot(thread)] != before, timeout=SETTLED
@@ -126,7 +126,7 @@ async def _sees(
 
 
 def offers(label: str) -> Callable[[Message], bool]:
-    """Whether a message has a button of this name that can be pressed."""
+    """Return a predicate for messages with an enabled button of this label."""
 
     def has_button(message: Message) -> bool:
         found = (one for _, one in components.walk(message.components))

@@ -1,4 +1,4 @@
-"""A conversation in a terminal: live and in colour on a TTY, otherwise plain lines that are only ever added."""
+"""Draws a conversation: live and in colour on a TTY, otherwise as appended plain lines."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Final, TextIO
 from loopback.demo.markup import Line, NameOf, Span, plain, styled
 
 QUIET: Final = 2.5
-"""Seconds without a change after which a block is taken for finished."""
+"""Seconds without a change after which a block counts as finished."""
 
 _MARGIN: Final = 4
 _LEAST_ROWS: Final = 4
@@ -35,12 +35,12 @@ _CODES: Final = {
     "cyan": "\x1b[1;36m",
 }
 COLOURS: Final = ("cyan", "magenta", "yellow", "green", "blue")
-"""The styles that tell places apart."""
+"""The styles that distinguish channels and threads."""
 
 
 @dataclass(frozen=True)
 class Button:
-    """A button of a message; one that is closed cannot be pressed any more."""
+    """A button of a message. A `closed` one cannot be pressed."""
 
     label: str
     closed: bool = False
@@ -48,9 +48,9 @@ class Button:
 
 @dataclass(frozen=True)
 class Block:
-    """One message, or a note about what somebody did when `author` is empty. `colour` tells its place from others.
+    """One message, or with an empty `author` a note about an action. `colour` is that of its channel or thread.
 
-    One that is `settled` is not expected to change soon, and may be written without waiting until it is quiet.
+    A `settled` block is not expected to change soon, so it is written immediately.
     """
 
     author: str
@@ -70,11 +70,11 @@ class _Entry:
 
 
 class Terminal:
-    """Blocks by key, in the order in which they first came.
+    """Blocks by key, in the order of their first appearance.
 
-    On a TTY the blocks that may still change are redrawn in place, above an input line if `footer` is set; finished
-    ones are left to the scrollback. Elsewhere, or with NO_COLOR set, a block is written once it is quiet, and what
-    changes in it later is added. `name_of` says who or which place a mention means. `clock` is in seconds.
+    On a TTY, blocks that may still change are redrawn in place, above an input line if `footer` is set. Finished ones
+    stay in the scrollback. Elsewhere, or with NO_COLOR set, a block is written when it is quiet, and later changes are
+    appended. `name_of` gives the names for mentions. `clock` is in seconds.
     """
 
     def __init__(self, out: TextIO, name_of: NameOf, clock: Callable[[], float] = time.monotonic) -> None:
@@ -89,7 +89,7 @@ class Terminal:
         self.footer: str | None = None
 
     def say(self, text: str, style: str = "plain") -> None:
-        """Lines of the demo's own, above what may still change."""
+        """Write the demo's own lines above the changing blocks."""
         self._write("".join(f"{self._paint((Span(style, line),))}\n" for line in text.split("\n")))
 
     def show(self, key: Hashable, block: Block) -> None:
@@ -101,11 +101,11 @@ class Terminal:
         entry.block, entry.changed = block, self._clock()
 
     def forget(self, key: Hashable) -> None:
-        """Take a block away, if it is still being drawn."""
+        """Remove a block that is still being drawn."""
         self._entries.pop(key, None)
 
     def draw(self, *, everything: bool = False) -> None:
-        """Bring the screen up to date; with `everything` all blocks are taken for finished."""
+        """Update the screen. With `everything` all blocks count as finished."""
         if self.live:
             self._redraw(everything=everything)
         else:
@@ -150,7 +150,7 @@ class Terminal:
             self._out.flush()
             return
         if not text and region == self._region:
-            return  # Whoever marks something on the screen keeps it marked.
+            return  # A redraw would clear a text selection.
         self._region = region
         up = f"\x1b[{self._drawn}F" if self._drawn else "\r"
         self._drawn = max(0, len(region or []) - 1)
@@ -187,7 +187,7 @@ def _buttons(buttons: tuple[Button, ...]) -> Line:
 
 
 def _fitted(blocks: list[list[str]], room: int) -> list[str]:
-    """The blocks one after another, the tallest ones cut to their last lines until all fit into `room`."""
+    """Join the blocks, and cut the tallest ones to their last lines until all fit into `room`."""
     tallest = max(map(len, blocks), default=0)
     while tallest > _LEAST_ROWS and sum(min(len(lines), tallest) for lines in blocks) > room:
         tallest -= 1
@@ -206,5 +206,5 @@ def _common(before: list[str], after: list[str]) -> int:
 
 
 def _printable(text: str) -> str:
-    """A text must not move the cursor or change the terminal."""
+    """Replace control characters, which would move the cursor or change the terminal."""
     return "".join(character if character.isprintable() else " " for character in text)

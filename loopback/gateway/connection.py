@@ -1,4 +1,4 @@
-"""One gateway connection: Discord's opcodes and close codes, and frames that leave in order through one outbox.
+"""One gateway connection: Discord's opcodes and close codes, and one ordered outbox.
 
 Source: Discord's developer documentation, "Gateway" and "Opcodes and Status Codes".
 """
@@ -56,7 +56,7 @@ class Close(IntEnum):
 
 
 class Closed(Exception):
-    """The connection is at its end, with this close code."""
+    """The connection ends with this close code."""
 
     def __init__(self, code: int) -> None:
         self.code = code
@@ -68,7 +68,7 @@ class _Farewell:
 
 
 class GatewayConnection:
-    """One websocket: frames leave through one outbox, in order, compressed if the client asked for zlib-stream."""
+    """One websocket. Its outbox sends frames in order, compressed if the client asked for zlib-stream."""
 
     def __init__(self, socket: web.WebSocketResponse, *, compress: bool) -> None:
         self._socket = socket
@@ -82,7 +82,7 @@ class GatewayConnection:
         self.ended = asyncio.Event()
 
     def send(self, frame: str) -> None:
-        """Queue a frame; a client that lets OUTBOX frames pile up is disconnected."""
+        """Queue a frame. With OUTBOX frames in the queue the client is disconnected."""
         if self.frozen:
             return
         if self._outbox.qsize() >= OUTBOX:
@@ -95,20 +95,20 @@ class GatewayConnection:
         self.send(json.dumps({"t": None, "s": None, "op": op, "d": data}))
 
     def ask_reconnect(self) -> None:
-        """Queue op 7: the client is to reconnect and resume."""
+        """Queue op 7, which asks the client to reconnect and resume."""
         self.tell(Op.RECONNECT)
 
     def freeze(self) -> None:
-        """Neither say nor hear anything more, and keep the connection open."""
+        """Stop sending and receiving, but keep the connection open."""
         self.frozen = True
 
     def close(self, code: int) -> None:
-        """Close after what is queued."""
+        """Close the connection after the queued frames."""
         self.code = self.code or code
         self._outbox.put_nowait(_Farewell(code))
 
     async def receive(self) -> str:
-        """The client's next frame; raises `Closed`."""
+        """Return the client's next frame. Raises `Closed`."""
         message = await self._socket.receive()
         match message.type:
             case WSMsgType.TEXT | WSMsgType.BINARY:
@@ -118,11 +118,11 @@ class GatewayConnection:
             case WSMsgType.CLOSE:
                 raise Closed(message.data or WSCloseCode.ABNORMAL_CLOSURE)
             case _:
-                # Ours, or a lost connection: a client may answer our close with a 1000 that means nothing.
+                # Our close or a lost connection. A client may answer our close with a meaningless 1000.
                 raise Closed(WSCloseCode.ABNORMAL_CLOSURE)
 
     async def write(self) -> None:
-        """Send what is queued until a close is."""
+        """Send the queued frames until a close is queued."""
         while True:
             match await self._outbox.get():
                 case _Farewell(code):

@@ -1,4 +1,4 @@
-"""Converts an event of the world into gateway events for one bot and its intents. Pure.
+"""Converts world events into gateway events for one bot and its intents. Pure.
 
 Source: Discord's developer documentation, "Gateway Events" and "Gateway Intents".
 """
@@ -29,12 +29,12 @@ Dispatch = tuple[str, Json]
 
 
 def shard_of(guild_id: int | None, shards: int) -> int:
-    """The shard that gets a guild's events; DMs go to the first."""
+    """Return the shard that gets a guild's events. DMs go to the first."""
     return 0 if guild_id is None else (guild_id >> 22) % shards
 
 
 def guild_of(event: world_events.Event) -> int | None:
-    """The guild that an event belongs to, None for a DM's."""
+    """Return the guild of an event, None for a DM's."""
     match event:
         case (
             world_events.MessageCreated(message)
@@ -68,7 +68,7 @@ def guild_of(event: world_events.Event) -> int | None:
 
 
 def translate(world: World, event: world_events.Event, bot: Bot, intents: int) -> Iterator[Dispatch]:
-    """The (name, payload) pairs that the bot gets for the event, none when it may not see it or did not ask for it."""
+    """Yield the (name, payload) pairs for the event, if the bot may see it and asked for it."""
     match event:
         case world_events.MessageCreated() | world_events.MessageEdited() | world_events.MessageDeleted():
             yield from _message(world, event, bot, intents)
@@ -209,7 +209,7 @@ def _thread(world: World, event: world_events.Event, thread: Thread, bot: Bot, i
             kept = ("id", "guild_id", "parent_id", "type")
             yield "THREAD_DELETE", {key: payloads.thread(thread, bot.id)[key] for key in kept}
         case world_events.ThreadMembersChanged(_, added, removed):
-            # Without the members intent a bot hears only of itself.
+            # Without the members intent a bot gets only its own changes.
             if not intents & GUILD_MEMBERS and bot.id not in added and bot.id not in removed:
                 return
             if bot.id in added and bot.id != thread.owner_id:
@@ -251,7 +251,7 @@ def _member(
         case world_events.MemberJoined() if own:
             if intents & GUILDS:
                 created = payloads.guild_create(world, guild, bot.id, members=bool(intents & GUILD_MEMBERS))
-                # What was never unavailable says nothing about it: so libraries tell a join from a start.
+                # Libraries tell a join from a start by the absence of this key.
                 del created["unavailable"]
                 yield "GUILD_CREATE", created
         case world_events.MemberLeft() if own:

@@ -1,4 +1,4 @@
-"""The gateway at /gateway/: identify, resume, and the client's requests.
+"""Serves the gateway at /gateway/: identify, resume, and the client's requests.
 
 Source: Discord's developer documentation, "Gateway" and "Opcodes and Status Codes".
 """
@@ -25,18 +25,18 @@ from .sessions import GatewaySession, GatewaySessions
 HEARTBEAT: Final = 41.25
 HEARTBEAT_GRACE: Final = 1.5
 ACK_SECONDS: Final = 0.02
-"""As long as over a network: discord.py notes the time of a beat when it was sent, and an answer that comes sooner
-counts as the answer to the one before, a whole interval late."""
+"""The delay of heartbeat answers, as over a network. discord.py notes a beat's time after sending it, so an earlier
+answer counts as the answer to the beat before, a whole interval late."""
 SENDS_SECONDS: Final = 60.0
 CLOSE_SECONDS: Final = 1.0
 MEMBERS_CHUNK: Final = 1000
 
-# After these a client must identify anew.
+# After these codes a client must identify again.
 _ENDS_SESSION: Final = frozenset({WSCloseCode.OK, WSCloseCode.GOING_AWAY, Close.SESSION_TIMED_OUT})
 
 
 class Gateway:
-    """Serves gateway connections of one world's bots; `heartbeat` is the seconds between theirs."""
+    """Serves the gateway connections of one world's bots. `heartbeat` is their interval in seconds."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class Gateway:
         app.on_shutdown.append(self._shut)
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
-        """One connection from HELLO to its end. Asked for another compression than zlib-stream, it sends plain text."""
+        """Serve one connection from HELLO to its end. Other compressions than zlib-stream get plain text."""
         trouble = self._faults.strike_call(CONNECT, "/gateway/", None)
         if trouble is not None and trouble.status is not None:
             content, kind = trouble.payload
@@ -84,7 +84,7 @@ class Gateway:
         return socket
 
     async def _watch(self, connection: GatewayConnection) -> None:
-        """Close a connection whose client stopped its heartbeats."""
+        """Close the connection when its client stops its heartbeats."""
         beats = -1
         while beats != connection.beats:
             beats = connection.beats
@@ -108,7 +108,7 @@ class Gateway:
                 self._sessions.leave(connection.session, connection, ended=ended)
 
     async def _shut(self, _: web.Application) -> None:
-        """Close every connection, as a server does that goes away; those that do not answer are left after a while."""
+        """Close all connections with 1001, and wait for a bounded time until they are closed."""
         open_ones = list(self._connections)
         for connection in open_ones:
             connection.close(WSCloseCode.GOING_AWAY)

@@ -1,7 +1,7 @@
-"""Gateway sessions: their bots, their sent events, and what a RESUME sends again. Pure.
+"""Gateway sessions: their bots, their sent events, and the replay after a RESUME. Pure.
 
-A session outlives its connection. It numbers its events, keeps the last EVENTS_KEPT of them, and hands each to the
-connection that is attached, if any.
+A session outlives its connection. It numbers its events, keeps the last EVENTS_KEPT of them, and sends each to the
+attached connection, if any.
 """
 
 from __future__ import annotations
@@ -28,24 +28,24 @@ API_VERSION: Final = 10
 
 
 class Outlet(Protocol):
-    """A connection, as a session sees it."""
+    """A connection, as sessions use it."""
 
     def send(self, frame: str) -> None:
-        """Send one frame, after those before it."""
+        """Send one frame after those before it."""
 
     def ask_reconnect(self) -> None:
         """Send op 7."""
 
     def freeze(self) -> None:
-        """Say nothing more, heartbeats included, and keep the connection."""
+        """Stop sending, heartbeat answers included, and keep the connection."""
 
     def close(self, code: int) -> None:
-        """Close the connection after what was sent before."""
+        """Close the connection after the frames before."""
 
 
 @dataclass(eq=False)
 class GatewaySession:
-    """One bot's session; `shard` is (number, of how many). `ready` from the end of READY on."""
+    """One bot's session. `shard` is (number, count). `ready` is true once READY and the guilds are sent."""
 
     bot: Bot
     intents: int
@@ -64,15 +64,15 @@ class GatewaySession:
         return self.ready and self.outlet is not None
 
     def dispatch(self, name: str, payload: Json) -> None:
-        """Number an event, keep it, and send it if someone is attached; then those that were held back for it."""
-        # Kept as text: the state behind a payload goes on changing.
+        """Number, keep and send an event, and then the events that were held back for it."""
+        # Events are kept as text because the state behind a payload changes.
         self._send(name, json.dumps(payload, separators=(",", ":")))
         held, self._held = self._held, []
         for other, text in held:
             self._send(other, text)
 
     def hold(self, name: str, payload: Json) -> None:
-        """Keep an event back until the next one was sent."""
+        """Hold an event back until the next one is sent."""
         self._held.append((name, json.dumps(payload, separators=(",", ":"))))
 
     def _send(self, name: str, text: str) -> None:
@@ -82,12 +82,12 @@ class GatewaySession:
             self.outlet.send(_frame(name, self.sequence, text))
 
     def covers(self, sequence: int) -> bool:
-        """Whether every event after `sequence` is still kept."""
+        """Return whether every event after `sequence` is still kept."""
         oldest = self._sent[0][0] if self._sent else self.sequence + 1
         return oldest - 1 <= sequence <= self.sequence
 
     def resume(self, outlet: Outlet, sequence: int) -> None:
-        """Attach a new connection and send what came after `sequence`, then RESUMED."""
+        """Attach a new connection, and send the events after `sequence` and RESUMED."""
         self.outlet = outlet
         for number, name, text in list(self._sent):
             if number > sequence:
@@ -95,7 +95,7 @@ class GatewaySession:
         self.dispatch("RESUMED", {})
 
     def repeat_last(self, name: str) -> bool:
-        """Send the last event of that name again under a new number; False if there was none."""
+        """Send the last event of that name again under a new number. Returns whether there was one."""
         for _, sent, text in reversed(self._sent):
             if sent == name:
                 self._send(name, text)
@@ -108,9 +108,9 @@ def _frame(name: str, sequence: int, text: str) -> str:
 
 
 class GatewaySessions:
-    """All sessions, fed by the world's events. `changed` is called when one becomes ready, resumes or is left.
+    """All sessions, which get the world's events. `changed` is called when one becomes ready, resumes or is left.
 
-    `faults` may lose, repeat or swap events; `violations` sees each before.
+    `faults` may lose, repeat or swap events, after `violations` has inspected them.
     """
 
     def __init__(self, world: World, faults: Faults, violations: Violations, changed: Callable[[], None]) -> None:
@@ -122,7 +122,7 @@ class GatewaySessions:
         world.listeners.append(self.hear)
 
     def hear(self, event: world_events.Event) -> None:
-        """Pass an event of the world to every session that may have it."""
+        """Pass an event of the world to every session that may see it."""
         guild_id = dispatch.guild_of(event)
         for session in self._sessions.values():
             number, shards = session.shard
@@ -145,15 +145,15 @@ class GatewaySessions:
                 session.dispatch(name, payload)
 
     def of(self, bot: Bot) -> list[GatewaySession]:
-        """The bot's sessions, oldest first, those left included."""
+        """Return the bot's sessions, oldest first, also those without a connection."""
         return [session for session in self._sessions.values() if session.bot is bot]
 
     def connected(self, bot: Bot) -> bool:
-        """Whether one of the bot's sessions is ready and attached."""
+        """Return whether one of the bot's sessions is ready and attached."""
         return any(session.connected for session in self.of(bot))
 
     def open(self, bot: Bot, intents: int, shard: tuple[int, int], outlet: Outlet) -> GatewaySession:
-        """A new session: READY, and each guild of its shard."""
+        """Open a session, and send READY and each guild of its shard."""
         session = GatewaySession(bot, intents, shard, outlet)
         bot.identifies += 1
         self._sessions[session.id] = session
@@ -188,7 +188,7 @@ class GatewaySessions:
         }
 
     def end(self, bot: Bot, code: int) -> None:
-        """Close and forget all sessions of a bot."""
+        """End all sessions of a bot with this close code."""
         for session in self.of(bot):
             if session.outlet is not None:
                 session.outlet.close(code)
@@ -196,7 +196,7 @@ class GatewaySessions:
             self._sessions.pop(session.id, None)
 
     def resume(self, bot: Bot, session_id: str, sequence: int, outlet: Outlet) -> GatewaySession | None:
-        """Attach to a session again; None when it cannot be resumed (it is gone, refused, another's, or too old)."""
+        """Resume a session. Returns None if it is gone, refused, another bot's, or too old."""
         session = self._sessions.get(session_id)
         if session is None or session.bot is not bot or not session.resumable or not session.covers(sequence):
             return None
@@ -207,7 +207,7 @@ class GatewaySessions:
         return session
 
     def leave(self, session: GatewaySession, outlet: Outlet, *, ended: bool) -> None:
-        """The connection is gone; `ended` forgets the session too."""
+        """Detach the connection from its session, and forget the session if it `ended`."""
         if session.outlet is outlet:
             session.outlet = None
         if ended:

@@ -1,11 +1,10 @@
 """Rewrites a file's name as Discord does: ASCII letters, digits and `_`, `.`, `-`. Pure.
 
-Accents are taken off, other letters are left out, spaces become underscores, and none of `_` and `.` is left at an end.
-A name of which nothing is left gets one that nobody can foretell. The name that was given stands in the attachment's
-`title`, without its extension.
+Discord removes accents, other letters, and `_` and `.` at the ends, and turns spaces into underscores. An empty result
+becomes an unpredictable name. The attachment's `title` has the original name without its extension.
 
-Source: Discord's developer documentation, "Attachment Object", and the maintainers' word in discord-api-docs that names
-are cleansed as werkzeug's `secure_filename` does it; the rest is what others observed.
+Source: Discord's developer documentation, "Attachment Object", and its maintainers' statement in discord-api-docs that
+names are cleansed as by werkzeug's `secure_filename`. The rest are observations.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ _OUTSIDE: Final = re.compile(r"[^A-Za-z0-9_.-]")
 
 
 def cleansed(name: str, otherwise: str) -> str:
-    """The name as Discord keeps it; `otherwise`, with the extension, where nothing of the stem is left."""
+    """Return the name as Discord keeps it, or `otherwise` with the extension if the stem is empty."""
     stem, _, extension = name.rpartition(".") if "." in name else (name, "", "")
     if stem.isascii() or _ascii(stem):
         return _ascii(name) or otherwise
@@ -32,6 +31,6 @@ def _ascii(text: str) -> str:
 
 
 def title(name: str) -> str:
-    """What the attachment's `title` says of a name that was changed."""
+    """Return the attachment's `title` for a changed name."""
     stem, dot, _ = name.rpartition(".")
     return stem if dot and stem else name

@@ -1,4 +1,4 @@
-"""Interactions in Discord's JSON: what the bot gets, and what its callback returns. Pure."""
+"""Interactions in Discord's JSON: the bot's event, and the response to its callback. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ATTACHMENT_LIMIT: Final = 10 * 1024 * 1024
 
 
 def created(world: World, one: Interaction) -> Json:
-    """The interaction as the bot gets it."""
+    """Return the interaction as the bot gets it."""
     place = world.channels[one.channel_id]
     resolved = _resolved(world, one)
     data = {**one.data, "resolved": resolved} if resolved else one.data
@@ -58,7 +58,7 @@ def created(world: World, one: Interaction) -> Json:
 
 
 def answered(world: World, one: Interaction) -> Json:
-    """What the callback returns when it is asked for a response."""
+    """Return the callback's response, which `with_response` asks for."""
     about: Json = {"id": str(one.id), "type": int(one.type), "channel_id": str(one.channel_id)}
     if one.guild_id is not None:
         about["guild_id"] = str(one.guild_id)
@@ -75,7 +75,7 @@ def answered(world: World, one: Interaction) -> Json:
 
 
 def _resolved(world: World, one: Interaction) -> Json:
-    """The objects behind the ids that the interaction's data names."""
+    """Return the objects of the ids in the interaction's data."""
     options = one.data.get("options") or []
     chosen = [int(value) for value in one.data.get("values") or () if value.isdigit()] if _chooses_ids(one) else []
     for _, field in walk(one.data.get("components") or []):

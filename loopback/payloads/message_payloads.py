@@ -1,4 +1,4 @@
-"""Messages in Discord's JSON, as one viewer gets them. Pure."""
+"""Messages in Discord's JSON for one viewer. Pure."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ _DEFAULTS: Final[dict[int, Json]] = {
 
 
 def emoji(name: str) -> Json:
-    """A partial emoji from a path's name: a Unicode emoji, or `name:id`."""
+    """Return a partial emoji for a Unicode emoji or `name:id`."""
     custom, _, emoji_id = name.partition(":")
     return {"id": emoji_id, "name": custom} if emoji_id else {"id": None, "name": name}
 
 
 def attachment(world: World, one: Attachment) -> Json:
-    """An attachment object, served by this server."""
+    """Return an attachment object with this server's address."""
     url = attachment_url(world, one)
     payload: Json = {"id": str(one.id), "filename": one.filename, "size": one.size, "url": url, "proxy_url": url}
     if one.content_type:
@@ -52,7 +52,7 @@ def attachment(world: World, one: Attachment) -> Json:
 
 
 def message(world: World, one: Message, viewer: int, *, content: bool = True, nested: bool = True) -> Json:
-    """A message object. Without `content` its text, embeds, files and components are empty, as without the intent."""
+    """Return a message object. Without `content`, as without the intent, texts, files and components are empty."""
     payload: Json = {
         "id": str(one.id),
         "channel_id": str(one.channel_id),
@@ -133,7 +133,7 @@ def _reference(world: World, one: Reference, viewer: int, *, content: bool, nest
 
 
 def _forward(world: World, one: Message, viewer: int, *, content: bool) -> Json:
-    """The pointer to a message that is passed on, and what it says: who wrote it is left out."""
+    """Return the reference to a forwarded message, and its snapshot, which leaves the author out."""
     pointer: Json = {"type": 1, "channel_id": str(one.channel_id), "message_id": str(one.id)}
     if one.guild_id is not None:
         pointer["guild_id"] = str(one.guild_id)
@@ -143,9 +143,9 @@ def _forward(world: World, one: Message, viewer: int, *, content: bool) -> Json:
 
 
 def event_message(world: World, one: Message, viewer: int, intents: int) -> Json:
-    """A message as the gateway sends it: with guild and member, and with its content only where the viewer may read it.
+    """Return a message as the gateway sends it: with guild and member, and with its content if the viewer may read it.
 
-    Without the message content intent that is: one's own, those that mention one, and DMs.
+    Without the message content intent a bot may read its own messages, those that mention it, and DMs.
     """
     readable = (
         bool(intents & MESSAGE_CONTENT) or one.guild_id is None or one.author_id == viewer or viewer in one.mentions
@@ -189,14 +189,14 @@ def _metadata(world: World, one: Interaction) -> Json:
 
 
 def attachment_url(world: World, one: Attachment) -> str:
-    """Where an attachment is served."""
+    """Return the address of an attachment."""
     return f"{world.cdn}{attachment_urls.path(world, one)}"
 
 
 def _components(world: World, message: Message) -> list[Json]:
-    """The message's components as its readers get them: with the defaults that a bot left out, and media found.
+    """Return the message's components with defaults and with the addresses of its files.
 
-    A bot names a file of its own message as `attachment://NAME`; readers get the address at which it is served.
+    A bot names a file of its own message as `attachment://NAME`. Readers get its address.
     """
     files = {one.filename: one for one in message.attachments}
 
@@ -234,7 +234,7 @@ def _component(one: Json, media: Callable[[Json], Json]) -> Json:
 
 
 def _given(one: Json) -> Json:
-    """What a bot gave: null is nothing, also in the emoji of a button and of a menu's options."""
+    """Return the fields that are not null, also in the emoji of a button and of a menu's options."""
     given = {key: value for key, value in one.items() if value is not None}
     if emoji := given.get("emoji"):
         given["emoji"] = _given(emoji)

@@ -1,7 +1,7 @@
-"""Users, guilds, channels and threads in Discord's JSON, as one viewer gets them. Pure.
+"""Users, guilds, channels and threads in Discord's JSON for one viewer. Pure.
 
-Ids are strings, times ISO 8601, permissions decimal strings. The shapes are checked against Discord's own OpenAPI
-description in the tests.
+Ids are strings, times are ISO 8601, permissions are decimal strings. Tests check the shapes against Discord's
+OpenAPI description.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ _PRIVILEGED_FLAGS: Final = ((1 << 8, 1 << 13), (1 << 1, 1 << 15), (1 << 15, 1 <<
 
 
 def moment(seconds: float) -> str:
-    """A time in Discord's form, with milliseconds and offset."""
+    """Return a time in Discord's form, with milliseconds and offset."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
 
 
 def user(account: Account) -> Json:
-    """A user object."""
+    """Return a user object."""
     payload: Json = {
         "id": str(account.id),
         "username": account.name,
@@ -43,19 +43,19 @@ def user(account: Account) -> Json:
 
 
 def own_user(account: Account) -> Json:
-    """The user object that one gets of oneself."""
+    """Return a bot's own user object."""
     return {**user(account), "mfa_enabled": True, "locale": "en-US", "verified": True, "email": None}
 
 
 def intents_allowed(before: int, flags: int) -> int:
-    """The intents that an application may use once its flags are these; those that need no flag stay."""
+    """Return the allowed intents of an application with these flags. Intents without a flag stay."""
     for intent, flag in _PRIVILEGED_FLAGS:
         before = before | intent if flags & flag else before & ~intent
     return before
 
 
 def application(world: World, bot: Bot) -> Json:
-    """The bot's application; its flags say which privileged intents are allowed."""
+    """Return the bot's application, whose flags are the allowed privileged intents."""
     flags = sum(flag for intent, flag in _PRIVILEGED_FLAGS if bot.allowed_intents & intent)
     return {
         "id": str(bot.application_id),
@@ -98,7 +98,7 @@ def _team(world: World, bot: Bot) -> Json:
 
 
 def role(one: Role) -> Json:
-    """A role object."""
+    """Return a role object."""
     payload: Json = {
         "id": str(one.id),
         "name": one.name,
@@ -119,7 +119,7 @@ def role(one: Role) -> Json:
 
 
 def partial_member(one: Member) -> Json:
-    """A member object without its user, as messages carry it."""
+    """Return a member object without its user, as in messages."""
     return {
         "roles": [str(role_id) for role_id in one.role_ids],
         "joined_at": moment(one.joined),
@@ -136,12 +136,12 @@ def partial_member(one: Member) -> Json:
 
 
 def member(world: World, one: Member) -> Json:
-    """A member object."""
+    """Return a member object."""
     return {**partial_member(one), "user": user(world.accounts[one.user_id])}
 
 
 def channel(world: World, one: Channel, viewer: int) -> Json:
-    """A channel, thread or DM object."""
+    """Return a channel, thread or DM object."""
     if isinstance(one, Thread):
         return thread(one, viewer)
     common: Json = {"id": str(one.id), "type": int(one.type), "flags": 0, "last_message_id": _id(one.last_message_id)}
@@ -190,7 +190,7 @@ def _forum(one: Channel) -> Json:
 
 
 def webhook(world: World, one: Webhook) -> Json:
-    """A webhook object, as its creator gets it."""
+    """Return a webhook object with its token, as for its creator."""
     return {
         "id": str(one.id),
         "type": 1,
@@ -206,7 +206,7 @@ def webhook(world: World, one: Webhook) -> Json:
 
 
 def thread(one: Thread, viewer: int) -> Json:
-    """A thread object; it says `member` when the viewer is in it."""
+    """Return a thread object, with `member` if the viewer is one."""
     payload: Json = {
         "id": str(one.id),
         "type": int(one.type),
@@ -238,13 +238,13 @@ def thread(one: Thread, viewer: int) -> Json:
 
 
 def thread_member(one: Thread, user_id: int) -> Json:
-    """A thread's member."""
+    """Return a thread member object."""
     joined = moment(one.members[user_id])
     return {"id": str(one.id), "user_id": str(user_id), "join_timestamp": joined, "flags": 1}
 
 
 def guild(one: Guild) -> Json:
-    """A guild object as REST gives it."""
+    """Return a guild object as REST gives it."""
     nothing = (
         "icon description home_header splash discovery_splash banner application_id afk_channel_id system_channel_id "
         "widget_channel_id vanity_url_code rules_channel_id safety_alerts_channel_id public_updates_channel_id "
@@ -280,9 +280,9 @@ def guild(one: Guild) -> Json:
 
 
 def guild_create(world: World, one: Guild, viewer: int, *, members: bool) -> Json:
-    """The guild as the gateway sends it: with the channels and active threads that the viewer sees.
+    """Return the guild as the gateway sends it, with the channels and active threads that the viewer sees.
 
-    Without the members intent only the viewer's own member is in it.
+    Without the members intent it has only the viewer's own member.
     """
     seen = [world.channels[channel_id] for channel_id in one.channel_ids]
     seen = [each for each in seen if world.permissions(each, viewer) & permissions.Permission.VIEW_CHANNEL]

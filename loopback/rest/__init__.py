@@ -1,1 +1,1 @@
-"""The REST API: routing, rate limits, the record of calls."""
+"""The REST API: routing, rate limits, the log of calls."""

@@ -14,14 +14,14 @@ from loopback.state.errors import DiscordError, Reason
 
 @dataclass(frozen=True)
 class Body:
-    """What a request brought: its JSON, and the files beside it."""
+    """The JSON and the files of a request."""
 
     json: Any = None
     uploads: tuple[Upload, ...] = ()
 
 
 async def read(request: web.Request) -> Body:
-    """The whole body; raises 50109 for JSON or a form that is none, 40005 for more than REQUEST_BYTES."""
+    """Read the whole body. Raises 50109 for invalid JSON or an invalid form, 40005 for more than REQUEST_BYTES."""
     if not request.can_read_body:
         return Body()
     if (request.content_length or 0) > REQUEST_BYTES:
@@ -46,7 +46,7 @@ def _parse(raw: bytes) -> Any:
 
 
 async def _read_form(request: web.Request) -> Body:
-    """The files are `files[n]`, in the order of n."""
+    """Read a form whose files are `files[n]`, in the order of n."""
     payload: Any = {}
     files: dict[str, Upload] = {}
     size = 0

@@ -13,10 +13,10 @@ CALLS_KEPT: Final = 20_000
 
 @dataclass(frozen=True)
 class RestCall:
-    """One answered request. `path` is below /api/v10; times are monotonic seconds; `files` are (name, bytes long).
+    """One answered request. `path` is below /api/v10, times are monotonic seconds, `files` are (name, size in bytes).
 
-    `fault` says what was made to go wrong with it; `status` is 0 where a reset came instead of the effect.
-    `bot` is None where the request named none that exists. `body` is the parsed JSON, for a form its `payload_json`.
+    `fault` describes an injected fault, and `status` is 0 where it reset the connection instead of the effect. `bot` is
+    None for an unknown token. `body` is the parsed JSON, of a form its `payload_json`.
     """
 
     method: str
@@ -33,7 +33,7 @@ class RestCall:
 
 
 class CallLog(list[RestCall]):
-    """The calls so far, oldest first; beyond CALLS_KEPT the older half is dropped."""
+    """The calls so far, oldest first. Beyond CALLS_KEPT the older half is dropped."""
 
     def note(self, call: RestCall) -> None:
         """Add a call."""

@@ -8,30 +8,30 @@ KEPT: Final = 1_000
 
 
 class Inspector(Protocol):
-    """Judges what is said; each method returns what is wrong in words, or None.
+    """Judges requests, answers and events. Each method describes what is wrong, or returns None.
 
-    Paths are below /api/v10, as they were asked for; bodies are parsed JSON, None where there was none.
+    Paths are below /api/v10, bodies are parsed JSON or None.
     """
 
     def request(self, method: str, path: str, body: Any) -> str | None:
-        """What is wrong with a bot's request."""
+        """Describe what is wrong with a bot's request."""
 
     def answer(self, method: str, path: str, status: int, body: Any) -> str | None:
-        """What is wrong with this server's answer."""
+        """Describe what is wrong with this server's answer."""
 
     def event(self, name: str, payload: Any) -> str | None:
-        """What is wrong with this server's event."""
+        """Describe what is wrong with this server's event."""
 
 
 class Violations(list[str]):
-    """What the inspector found, oldest first, KEPT at most; without an inspector it stays empty."""
+    """The inspector's findings, oldest first, at most KEPT. Without an inspector there are none."""
 
     def __init__(self, inspector: Inspector | None) -> None:
         super().__init__()
         self._inspector = inspector
 
     def see_call(self, method: str, path: str, body: Any, status: int, answer: Any) -> None:
-        """Look at a call and its answer. A request that was refused is allowed to be wrong."""
+        """Inspect a call and its answer. A refused request may be wrong."""
         if self._inspector is None:
             return
         if status < 400 and (wrong := self._inspector.request(method, path, body)):
@@ -40,7 +40,7 @@ class Violations(list[str]):
             self._note(f"{method} {path}: the answer {status}: {wrong}")
 
     def see_event(self, name: str, payload: Any) -> None:
-        """Look at an event."""
+        """Inspect an event."""
         if self._inspector is not None and (wrong := self._inspector.event(name, payload)):
             self._note(f"{name}: {wrong}")
 

@@ -1,9 +1,9 @@
-"""Discord's rate limits as fixed windows: counted always, enforced only where switched on. Pure.
+"""Discord's rate limits as fixed windows, which are always counted and enforced where switched on. Pure.
 
-Two layers decide about a request: the bot's 50 a second, and the windows of the limits that its route names. A
-refused request is charged to none of them. Refusals that are the bot's own fault lead to a ban when there are too many.
+Two layers decide about a request: the bot's 50 a second, and the windows of the limits that its route names. A refused
+request is charged to neither. Too many refusals that are the bot's own fault lead to a ban.
 
-Source: Discord's developer documentation, "Rate Limits"; the figures that it does not give are what others observed.
+Source: Discord's developer documentation, "Rate Limits". Figures that it does not give are observations.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ OLD_EDIT_CODE: Final = 30046
 
 
 class Limit(StrEnum):
-    """What can be limited; each can be switched by itself."""
+    """What can be limited. Each limit can be switched on by itself."""
 
     GLOBAL = "global"
     MESSAGES = "messages"
@@ -36,7 +36,7 @@ class Limit(StrEnum):
 
 
 class Scope(StrEnum):
-    """Whose limit it is, in Discord's words; a shared one is nobody's fault."""
+    """Whose limit it is, in Discord's words. A shared one is not the bot's fault."""
 
     USER = "user"
     GLOBAL = "global"
@@ -45,7 +45,7 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True)
 class Rule:
-    """At most `limit` requests in `seconds`; a `hidden` one shows no headers before it refuses."""
+    """At most `limit` requests in `seconds`. A `hidden` rule shows no headers before it refuses."""
 
     limit: int
     seconds: float
@@ -78,7 +78,7 @@ RULES: Final = MappingProxyType(
 
 
 class Start(Enum):
-    """What becomes of an IDENTIFY; after one `TOO_MANY` Discord ends all sessions and takes the token away."""
+    """The result of an IDENTIFY. After `TOO_MANY` Discord ends all sessions and revokes the token."""
 
     ALLOWED = auto()
     TOO_SOON = auto()
@@ -87,7 +87,7 @@ class Start(Enum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a request may go on, the headers of its answer, and for a refused one its rule and how long to wait."""
+    """Whether a request is admitted, the headers of its answer, and the rule and the wait of a refused one."""
 
     headers: dict[str, str] = field(default_factory=dict)
     broken: Rule | None = None
@@ -100,7 +100,7 @@ class Verdict:
 
     @property
     def shared(self) -> bool:
-        """Whether it is refused by a limit that is not the bot's own."""
+        """Whether a shared limit refuses it."""
         return self.broken is not None and self.broken.scope is Scope.SHARED
 
 
@@ -109,9 +109,9 @@ UNLIMITED: Final = Verdict()
 
 @dataclass
 class Window:
-    """What is `left` until `ends`, in seconds since the epoch; below 0 where nobody enforced it.
+    """What is `left` until `ends`, in seconds since the epoch. `left` is below 0 for an exceeded limit that is off.
 
-    `bot_id` is None for what all bots share; `method` and `major`, the id in the path, are what is counted apart.
+    `bot_id` is None for a shared limit. Each `method` and `major` (the id in the path) has its own window.
     """
 
     limit: Limit
@@ -126,7 +126,7 @@ _Key = tuple[Limit, int | None, str, str]
 
 
 class Limits:
-    """Counts requests per bot. `clock` gives seconds since the epoch; `active` is what is enforced."""
+    """Counts requests per bot. `clock` gives seconds since the epoch, `active` are the enforced limits."""
 
     def __init__(self, clock: Callable[[], float], active: bool | Collection[Limit] = False) -> None:  # noqa: FBT001, FBT002 -- all or nothing is the common wish
         chosen: Collection[Limit] = tuple(Limit) if active is True else active or ()
@@ -142,29 +142,29 @@ class Limits:
         return f"<Limits: {switched} enforced, {self.refusals} refused>"
 
     def rule(self, limit: Limit) -> Rule:
-        """What is enforced for a limit now."""
+        """Return the current rule of a limit."""
         return self._rules[limit]
 
     def change(self, limit: Limit, requests: int, seconds: float) -> None:
-        """Enforce another figure than Discord's, from the next window on, and switch the limit on."""
+        """Switch the limit on, with other figures than Discord's from the next window on."""
         self._rules[limit] = replace(self._rules[limit], limit=requests, seconds=seconds)
         self._windows = {key: window for key, window in self._windows.items() if window.limit is not limit}
         self.active.add(limit)
 
     def windows(self) -> list[Window]:
-        """The windows that are running now, oldest first."""
+        """Return the windows that are running now, oldest first."""
         now = self._clock()
         return [window for window in self._windows.values() if window.ends > now]
 
     @property
     def banned(self) -> bool:
-        """Whether too many invalid requests have closed the door for now."""
+        """Whether a ban for too many invalid requests is in force."""
         return Limit.INVALID in self.active and self._clock() < self._banned_until
 
     def admit(self, bot_id: int, method: str, major: str, limits: Iterable[Limit]) -> Verdict:
-        """Charge one request to the bot's global window and to `limits`; the first of those gives the headers.
+        """Charge one request to the bot's global window and to `limits`. The first of `limits` gives the headers.
 
-        Methods are counted apart although the headers name the same bucket, as Discord does.
+        Like Discord, it counts methods apart although the headers name the same bucket.
         """
         now = self._clock()
         charged = [self._window((Limit.GLOBAL, bot_id, "", ""), now)]
@@ -183,7 +183,7 @@ class Limits:
         return Verdict(self._headers(shown, now))
 
     def identify(self, bot_id: int) -> Start:
-        """Charge an IDENTIFY of a bot, whatever becomes of it; a RESUME costs nothing."""
+        """Charge an IDENTIFY of a bot, also a refused one. A RESUME costs nothing."""
         now = self._clock()
         day, rate = (self._window((one, bot_id, "", ""), now) for one in (Limit.IDENTIFIES, Limit.IDENTIFY_RATE))
         day.left -= 1
@@ -193,7 +193,7 @@ class Limits:
         return Start.TOO_SOON if rate.left < 0 and Limit.IDENTIFY_RATE in self.active else Start.ALLOWED
 
     def starts_left(self, bot_id: int) -> tuple[int, float]:
-        """How many more times a bot may identify, and in how many seconds it has all of them again."""
+        """Return how many identifies a bot has left, and the seconds until it has all of them again."""
         window, now = self._windows.get((Limit.IDENTIFIES, bot_id, "", "")), self._clock()
         if window is None or window.ends <= now:
             return self._rules[Limit.IDENTIFIES].limit, 0.0

@@ -1,7 +1,6 @@
-"""The REST interface: the caller, the body, faults and limits, the route, Discord's answer, and the record of it.
+"""Serves REST requests: the caller, the body, faults and limits, the route, Discord's answer, and the log entry.
 
-Everything that a route does happens without an await, so requests take effect in the order in which their bodies
-have arrived.
+Routes never await, so requests take effect in the order in which their bodies arrive.
 """
 
 from __future__ import annotations
@@ -38,13 +37,13 @@ _COMPRESSED: Final = frozenset(
 )
 _MAJOR: Final = ("channel_id", "guild_id", "application_id", "webhook_id")
 
-# Closing a socket so makes the other end see a reset instead of an end.
-_AT_ONCE: Final = struct.pack("ii", 1, 0)
+# SO_LINGER with these values makes close() send a reset.
+_RESET_AT_CLOSE: Final = struct.pack("ii", 1, 0)
 
 
 @dataclass(frozen=True)
 class Conditions:
-    """What stands between a request and its route."""
+    """What every request passes before its route."""
 
     clock: Clock
     limits: Limits
@@ -61,7 +60,7 @@ class _Answer:
 
 
 class Rest:
-    """Serves one world's REST routes. `recorded` is called after each call was noted in `record`."""
+    """Serves one world's REST routes, and calls `recorded` after each entry in `record`."""
 
     def __init__(self, world: World, conditions: Conditions, record: CallLog, recorded: Callable[[], None]) -> None:
         self._world = world
@@ -70,7 +69,7 @@ class Rest:
         self._recorded = recorded
 
     def attach(self, app: web.Application) -> None:
-        """Add the routes, the attachments, and an answer for everything else below /api."""
+        """Add the routes, the attachments, and an answer to all other paths below /api."""
         for route in ROUTES:
             app.router.add_route(route.method, PREFIX + route.path, self._serving(route))
         app.router.add_get("/attachments/{channel_id}/{attachment_id}/{filename:[^/]+}", self._attachment)
@@ -108,7 +107,7 @@ class Rest:
         return self._world.bots_by_token.get(token) if kind == "Bot" else None
 
     def _caller(self, request: web.Request) -> Bot | None:
-        """Who asks, also where no token says it: an interaction's bot, a webhook's application."""
+        """Find the caller by its token, or by the interaction or the webhook in the path."""
         names = request.match_info
         if interaction_id := names.get("interaction_id", ""):
             interaction = self._world.interactions.get(id_in(interaction_id))
@@ -175,7 +174,7 @@ class Rest:
                     if not attachment_urls.is_good(self._world, one.id, request.query):
                         return web.Response(status=404, text="This content is no longer available.")
                     kind = one.content_type or "application/octet-stream"
-                    # A browser must not run what somebody uploaded.
+                    # A browser must not run an uploaded file.
                     name = f"attachment; filename*=UTF-8''{quote(one.filename)}"
                     headers = {"Content-Disposition": name, "Content-Type": kind, "X-Content-Type-Options": "nosniff"}
                     content = one.content
@@ -186,7 +185,7 @@ class Rest:
 
 
 def _is_text(kind: str) -> bool:
-    """Whether Discord's servers of files compress this type for those who take it."""
+    """Return whether Discord's file servers compress this type for clients that accept it."""
     return kind.startswith("text/") or kind.partition(";")[0] in _COMPRESSED
 
 
@@ -207,7 +206,7 @@ def _respond(request: web.Request, answer: _Answer, trouble: RestFault | None) -
     if trouble is not None and trouble.cuts:
         _cut(request, with_reset=trouble.reset)
         return web.Response(status=500)
-    # The library takes a 429 without Via for one of Cloudflare's, and of those it is right.
+    # discord.py takes a 429 without Via for Cloudflare's.
     headers = {"Via": "1.1 loopback", **answer.verdict.headers}
     if trouble is not None and trouble.status is not None:
         content, kind = trouble.payload
@@ -229,5 +228,5 @@ def _cut(request: web.Request, *, with_reset: bool) -> None:
     if transport is None:
         return
     if with_reset:
-        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_AT_CLOSE)
     transport.abort()

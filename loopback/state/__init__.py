@@ -1,1 +1,1 @@
-"""The state of the server: guilds, channels, messages, people, and their changes."""
+"""The state of the server: guilds, channels, messages, people, and the events of their changes."""

@@ -1,4 +1,4 @@
-"""Keeps messages and files within bounds: the oldest goes first. Pure."""
+"""Keeps messages and files within bounds by dropping the oldest. Pure."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Archive:
         return len(self._messages)
 
     def find(self, message_id: int) -> Message | None:
-        """The message, if it is still kept; ephemeral ones too."""
+        """Return the message, ephemeral ones included, if it is still kept."""
         return self._messages.get(message_id)
 
     def keep(self, message: Message) -> None:
-        """Store a message in its channel, forgetting the oldest ones beyond the bound."""
+        """Store a message in its channel, and forget the oldest ones beyond the bound."""
         channel = self._channels[message.channel_id]
         channel.messages[message.id] = message
         if message.ephemeral_to is None:
@@ -39,7 +39,7 @@ class Archive:
             self.forget(next(iter(self._messages.values())))
 
     def keep_contents(self, message: Message, added: Iterable[Attachment]) -> None:
-        """Count the contents of a message's new files; those of the oldest messages beyond the bound are dropped."""
+        """Count the contents of a message's new files, and drop those of the oldest messages beyond the bound."""
         self._bytes += sum(len(attachment.content or b"") for attachment in added)
         if self._bytes <= ATTACHMENT_BYTES_KEPT:
             return
@@ -50,13 +50,13 @@ class Archive:
                 return
 
     def drop_contents(self, attachments: Iterable[Attachment]) -> None:
-        """Let go of the contents of files."""
+        """Drop the contents of files."""
         for attachment in attachments:
             self._bytes -= len(attachment.content or b"")
             attachment.content = None
 
     def forget(self, message: Message) -> None:
-        """Drop a message from what is kept, without an event."""
+        """Forget a message without an event."""
         self._messages.pop(message.id, None)
         self.drop_contents(message.attachments)
         if channel := self._channels.get(message.channel_id):

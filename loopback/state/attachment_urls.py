@@ -1,7 +1,7 @@
-"""Signed addresses of attachments, good for a day, with Discord's parameters. Pure.
+"""Signed addresses of attachments with Discord's parameters, valid for a day. Pure.
 
-`ex` and `is` are when it ends and when it was given, in hexadecimal seconds; `hm` is the signature (Discord, Signed
-Attachment CDN URLs). An address without them, or past its end, leads nowhere.
+`ex` and `is` are the times of expiry and of issue in hexadecimal seconds, and `hm` is the signature (Discord, Signed
+Attachment CDN URLs). An expired or unsigned address gets 404.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from .world import World
 GOOD_SECONDS: Final = 24 * 3600
 
 GIVEN_SECONDS: Final = 3600
-"""For so long one file has one address, so that a page need not fetch it again."""
+"""The time for which a file keeps one address, so that a page does not fetch it again."""
 
 _KEY: Final = b"loopback"
 
 
 def path(world: World, one: Attachment) -> str:
-    """The file's address as it is given now, without the server's own."""
+    """Return the file's current address below the server's own."""
     given = int(world.clock()) // GIVEN_SECONDS * GIVEN_SECONDS
     ends = f"{given + GIVEN_SECONDS + GOOD_SECONDS:x}"
     place = f"/attachments/{one.channel_id}/{one.id}/{quote(one.filename)}"
@@ -32,7 +32,7 @@ def path(world: World, one: Attachment) -> str:
 
 
 def is_good(world: World, attachment_id: int, query: Mapping[str, str]) -> bool:
-    """Whether an address was given by this server and is not past its end."""
+    """Return whether this server issued the address and it has not expired."""
     ends = query.get("ex", "")
     signed = hmac.compare_digest(query.get("hm", "").encode(), _signature(attachment_id, ends).encode())
     return signed and int(ends, 16) > world.clock()

@@ -1,4 +1,4 @@
-"""Application commands: their registration, and how a person's use reaches the bot. Pure."""
+"""Application commands: their registration, and the data of their use. Pure."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Value = str | int | float | bool | Account | Channel | Role
 
 
 def register(world: World, bot: Bot, guild_id: int | None, bodies: list[Json]) -> list[Json]:
-    """Replace the bot's commands, global or of one guild; an unchanged name keeps its id. Raises 50035."""
+    """Replace the bot's commands, global or of one guild. An unchanged name keeps its id. Raises 50035."""
     problems = FormErrors()
     field_types.check(bodies, ["command"], problems)
     problems.check()
@@ -90,7 +90,7 @@ def _command(world: World, bot: Bot, guild_id: int | None, body: Json, kind: int
         command["guild_id"] = str(guild_id)
     else:
         command["contexts"] = body.get("contexts")
-        # What the application is set to; one that is new can be installed to servers and to accounts.
+        # The application's setting. A new one can be installed to servers and to accounts.
         command["integration_types"] = body.get("integration_types") or [0, 1]
         command["dm_permission"] = body.get("dm_permission", True) is not False
     return command
@@ -124,10 +124,10 @@ def available(world: World, channel: Channel, kind: int) -> list[AvailableComman
 def slash_data(
     found: AvailableCommand, path: list[str], values: Mapping[str, Value], focused: str | None = None
 ) -> Json:
-    """The `data` of a slash command's interaction; `path` names its sub-commands, `focused` the option being typed.
+    """Return a slash command's interaction data. `path` names sub-commands, `focused` the option being typed.
 
-    Raises 50035 for an option that the command does not have, a required one that is missing, or a value of the wrong
-    kind or outside the choices; all as Discord's client would keep a person from doing.
+    Raises 50035 for an unknown or missing option and for a value of the wrong kind or outside the choices, all of which
+    Discord's client prevents.
     """
     options = found.command["options"]
     nesting = []
@@ -179,7 +179,7 @@ def _value(option: Json, value: Value, *, typing: bool) -> str | int | float | b
 
 
 def named_ids(options: list[Json], kind: int) -> list[int]:
-    """The ids that filled options of one kind (USER, CHANNEL, ROLE) hold, sub-commands included."""
+    """Return the ids in filled options of one kind (USER, CHANNEL, ROLE), sub-commands included."""
     found = []
     for option in options:
         if option["type"] == kind:

@@ -1,4 +1,4 @@
-"""Message components: their limits, their numbering, and how a person finds one. Pure.
+"""Message components: their limits and their numbering. Pure.
 
 Source: Discord's developer documentation, "Component Reference".
 """
@@ -43,7 +43,7 @@ Path = tuple[str | int, ...]
 
 
 def walk(components: list[Json], path: Path = ("components",)) -> Iterator[tuple[Path, Json]]:
-    """Every component with its path, parents first, in reading order."""
+    """Yield every component with its path, parents first, in reading order."""
     for index, component in enumerate(components):
         here = (*path, index)
         yield here, component
@@ -54,7 +54,7 @@ def walk(components: list[Json], path: Path = ("components",)) -> Iterator[tuple
 
 
 def numbered(components: list[Json]) -> list[Json]:
-    """The components as the server stores them: each has an `id`, counted from 1 where the bot gave none."""
+    """Return copies in which each component has an `id`, counted from 1 where the bot gave none."""
     copies = [_copy(component) for component in components]
     taken = {component["id"] for _, component in walk(copies) if component.get("id")}
     free = (number for number in range(1, 1_000) if number not in taken)
@@ -75,7 +75,7 @@ def _copy(component: Json) -> Json:
 
 
 def check(components: list[Json], problems: FormErrors, *, v2: bool) -> None:
-    """Note what Discord would refuse about a message's components."""
+    """Collect what Discord would refuse about a message's components."""
     found = list(walk(components))
     if v2 and len(found) > COMPONENTS_V2:
         problems.add(("components",), "BASE_TYPE_MAX_LENGTH", f"Must be {COMPONENTS_V2} or fewer in length.")
@@ -118,7 +118,7 @@ def _check_button(path: Path, button: Json, problems: FormErrors) -> None:
 
 
 def check_select(path: Path, menu: Json, problems: FormErrors) -> None:
-    """Note what Discord would refuse about a menu, in a message or in a form."""
+    """Collect what Discord would refuse about a menu in a message or in a modal."""
     problems.longest((*path, "placeholder"), menu.get("placeholder"), PLACEHOLDER_LENGTH)
     if not menu.get("custom_id"):
         problems.add((*path, "custom_id"), "BASE_TYPE_REQUIRED", "This field is required")
@@ -132,7 +132,7 @@ def check_select(path: Path, menu: Json, problems: FormErrors) -> None:
 
 
 def check_options(path: Path, component: Json, problems: FormErrors, fewest: int = 1, most: int = OPTIONS) -> None:
-    """Note what Discord would refuse about the options of a menu or a group."""
+    """Collect what Discord would refuse about the options of a menu or a group."""
     path, options = (*path, "options"), component.get("options") or []
     if not fewest <= len(options) <= most:
         problems.add(path, "BASE_TYPE_BAD_LENGTH", f"Must be between {fewest} and {most} in length.")

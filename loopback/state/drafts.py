@@ -1,4 +1,4 @@
-"""The body of a bot's message: read, checked against Discord's limits, and held as a `Draft`. Pure."""
+"""Reads a bot's message body into a `Draft`, and checks it against Discord's limits. Pure."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ EVERY_MENTION: Final = frozenset({"users", "roles", "everyone"})
 
 @dataclass(frozen=True)
 class Upload:
-    """A file on its way into a message."""
+    """A file for a message."""
 
     filename: str
     content: bytes
@@ -38,7 +38,7 @@ class Upload:
 
 @dataclass(frozen=True)
 class AllowedMentions:
-    """Whom a message may ping, of those whom its text names."""
+    """Which of the mentions in its text a message may ping."""
 
     parse: frozenset[str] = EVERY_MENTION
     users: frozenset[int] = frozenset()
@@ -48,7 +48,7 @@ class AllowedMentions:
 
 @dataclass(frozen=True)
 class Draft:
-    """A checked message body. `given` names the fields that the body had, which an edit needs to know.
+    """A checked message body. An edit changes only the fields in `given`, those of the body.
 
     `kept` are the ids of the attachments that an edit keeps, None for all.
     """
@@ -70,13 +70,13 @@ class Draft:
 
     @property
     def empty(self) -> bool:
-        """Whether it would say nothing at all."""
+        """Whether the message would have no content."""
         shows_components = bool(self.components) and bool(self.flags & MessageFlag.COMPONENTS_V2)
         return not (self.content or self.embeds or self.uploads or self.stickers or self.poll or shows_components)
 
 
 def read(body: Json, uploads: Sequence[Upload] = ()) -> Draft:
-    """The draft of a JSON body and its uploaded files; raises 50035 with every problem at its path, or 40005."""
+    """Read a JSON body with its files. Raises 50035 with every problem at its path, or 40005."""
     problems = FormErrors()
     field_types.check(body, "message", problems)
     problems.check()
@@ -158,9 +158,9 @@ def _allowed_mentions(value: Any, problems: FormErrors) -> AllowedMentions:
 def _attachments(
     body: Json, uploads: Sequence[Upload], problems: FormErrors
 ) -> tuple[tuple[Upload, ...], frozenset[int] | None]:
-    """Uploads with the descriptions that the body gives them, and the ids of the old attachments to keep.
+    """Return the uploads with their descriptions from the body, and the ids of the old attachments to keep.
 
-    An entry whose id is the number of an upload belongs to it; any other id is that of an attachment already there.
+    An entry whose id is the number of an upload belongs to it. Any other id is an existing attachment's.
     """
     listed = body.get("attachments") or []
     if len(uploads) > FILES or len(listed) > FILES:

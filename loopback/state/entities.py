@@ -1,4 +1,4 @@
-"""The entities of the small Discord: plain state, changed only by `world`, `messages`, `threads` and `interactions`."""
+"""The entities of the world: plain state, which the other modules of this package change."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ChannelType(IntEnum):
 
 
 class MessageType(IntEnum):
-    """Discord's message types that this server makes by itself."""
+    """Discord's message types that this server creates."""
 
     DEFAULT = 0
     RECIPIENT_ADD = 1
@@ -46,7 +46,7 @@ class MessageType(IntEnum):
 
 
 class MessageFlag(IntEnum):
-    """Discord's message flags that this server looks at."""
+    """Discord's message flags that this server uses."""
 
     SUPPRESS_EMBEDS = 1 << 2
     HAS_THREAD = 1 << 5
@@ -71,7 +71,7 @@ class Account:
 
 @dataclass(eq=False)
 class Webhook(Account):
-    """A webhook and the user that it posts as; `token` is the secret of its address."""
+    """A webhook and the user that it posts as. `token` is the secret of its address."""
 
     channel_id: int
     guild_id: int
@@ -83,9 +83,9 @@ class Webhook(Account):
 class Bot(Account):
     """A bot's user together with its application.
 
-    `allowed_intents` is what the application's settings allow; identifying with more is closed with 4014. `public`
-    is whether everybody may invite it. `team` are those who own it together, by id, and whether each has joined.
-    `commands` has the global ones under None, each guild's under its id. `identifies` counts its sessions so far.
+    Identifying with more than `allowed_intents` closes with 4014. `public` is whether everybody may invite it.
+    `team` are the ids of its owners, and whether each has joined. `commands` has the global ones under None, each
+    guild's under its id. `identifies` counts the sessions.
     """
 
     application_id: int
@@ -116,7 +116,7 @@ class Role:
 
 @dataclass(eq=False)
 class Member:
-    """A user's place in a guild. Times are in seconds since the epoch, here and where nothing else is said."""
+    """A user's membership of a guild. All times are in seconds since the epoch unless stated otherwise."""
 
     user_id: int
     joined: float
@@ -146,7 +146,7 @@ class Overwrite:
 
 @dataclass(eq=False)
 class Channel:
-    """A channel; `guild_id` is None for a DM, whose two ends are `recipient_ids`. `tags` are a forum's, by id."""
+    """A channel. A DM has no `guild_id`, and two `recipient_ids`. `tags` are a forum's, by id."""
 
     id: int
     type: int
@@ -169,20 +169,20 @@ class Channel:
 
     @property
     def holds_posts(self) -> bool:
-        """Whether it has nothing but threads, each with a first message: a forum, or one of media."""
+        """Whether it is a forum or media channel, which has only threads that begin with a message."""
         return self.type in (ChannelType.FORUM, ChannelType.MEDIA)
 
     @property
     def is_vocal(self) -> bool:
-        """Whether people meet there to speak; what they write stands in the same channel, which has no threads."""
+        """Whether it is a voice or stage channel, whose text chat has no threads."""
         return self.type in (ChannelType.VOICE, ChannelType.STAGE)
 
 
 @dataclass(eq=False)
 class Thread(Channel):
-    """A thread. `members` maps a user's id to the time of joining; `auto_archive` is in minutes.
+    """A thread. `members` maps user ids to times of joining, `auto_archive` is in minutes.
 
-    `applied_tags` are those of its forum that a post has.
+    `applied_tags` are the ids of a post's tags.
     """
 
     owner_id: int = 0
@@ -199,9 +199,9 @@ class Thread(Channel):
 
 @dataclass(eq=False)
 class Attachment:
-    """A file of a message. `content` is None once the world has dropped it to stay within its bound.
+    """A file of a message. `content` is None after the world has dropped it to stay within its bound.
 
-    `title` is the name without extension as it was given, where Discord changed it.
+    `title` is the original name without extension, where Discord changed the name.
     """
 
     id: int
@@ -221,7 +221,7 @@ class Attachment:
 
 @dataclass(frozen=True)
 class Reference:
-    """The message that another one answers or starts from; or, without `message_id`, a thread that was opened."""
+    """The message that another one answers or starts from, or without `message_id` an opened thread."""
 
     channel_id: int
     message_id: int | None
@@ -230,14 +230,13 @@ class Reference:
 
 @dataclass(eq=False)
 class Message:
-    """A message and all that it ever said.
+    """A message with its history.
 
-    `history` is every content so far as (monotonic seconds, content), comparable with the REST record's times.
-    `mentions` are the users it pings, after allowed_mentions. `reactions` maps an emoji to the users who gave it.
-    `forwarded` is the message that it passes on.
-    `stickers` are names, `poll` is a question with its answers behind it.
-    `ephemeral_to` is the only person who sees it, and None for an ordinary message. `pinned` is when it was pinned,
-    `author_name` what a webhook called itself for this message.
+    `history` has every content so far as (monotonic seconds, content), comparable with the times in the call log.
+    `mentions` are the users that it pings, after allowed_mentions. `reactions` maps an emoji to the users who gave it.
+    `forwarded` is the forwarded message. `stickers` are names, `poll` is a question and then its answers. Only the
+    person `ephemeral_to` sees an ephemeral message. `pinned` is the time of pinning, `author_name` a webhook's name for
+    this message.
     """
 
     id: int
@@ -284,7 +283,7 @@ class InteractionType(IntEnum):
 
 
 class CallbackType(IntEnum):
-    """Discord's interaction callback types that this server takes."""
+    """Discord's interaction callback types that this server accepts."""
 
     MESSAGE = 4
     DEFERRED_MESSAGE = 5
@@ -296,10 +295,10 @@ class CallbackType(IntEnum):
 
 @dataclass(eq=False)
 class Interaction:
-    """A command, a press, a choice or a filled form, on its way to an application and back.
+    """The use of a command, button, menu or modal, and the bot's answer.
 
-    `response` is the callback's body as the bot sent it, once there is one; `original` the message that
-    `@original` names; `followups` the others. `answered` and `created` are in seconds of the world's clock.
+    `response` is the body of the bot's callback, `original` the message that `@original` names, `followups` the other
+    answers by id.
     """
 
     id: int

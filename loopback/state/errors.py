@@ -1,7 +1,4 @@
-"""The server's errors, in Discord's own numbers and words.
-
-DiscordError
-    A request that Discord would refuse; `reason` says which way, `body` is the JSON a client receives.
+"""The server's errors, with Discord's own codes and messages.
 
 Source: Discord's developer documentation, "Opcodes and Status Codes: JSON Error Codes".
 """
@@ -13,7 +10,7 @@ from typing import Any
 
 
 class Reason(Enum):
-    """One way to be refused: HTTP status, JSON error code, message."""
+    """A reason for a refusal: HTTP status, JSON error code, message."""
 
     UNAUTHORIZED = (401, 0, "401: Unauthorized")
     NOT_FOUND = (404, 0, "404: Not Found")
@@ -91,35 +88,35 @@ class DiscordError(Exception):
 
 
 class FormErrors:
-    """Collects what is wrong with one request body, each at its path, in Discord's nested form."""
+    """Collects the problems of one request body, each at its path, in Discord's nested form."""
 
     def __init__(self) -> None:
         self._tree: dict[str, Any] = {}
 
     def add(self, path: tuple[str | int, ...], code: str, message: str) -> None:
-        """Note one problem at `path` ("embeds", 0, "title")."""
+        """Add one problem at `path` ("embeds", 0, "title")."""
         node = self._tree
         for step in path:
             node = node.setdefault(str(step), {})
         node.setdefault("_errors", []).append({"code": code, "message": message})
 
     def longest(self, path: tuple[str | int, ...], text: object, most: int) -> None:
-        """Note it when `text` is longer than `most` characters."""
+        """Add a problem if `text` is longer than `most` characters."""
         if isinstance(text, str) and len(text) > most:
             self.add(path, "BASE_TYPE_MAX_LENGTH", f"Must be {most} or fewer in length.")
 
     def error(self) -> DiscordError:
-        """What was noted, as a 50035."""
+        """Return the problems as a 50035."""
         return DiscordError(Reason.INVALID_FORM_BODY, self._tree)
 
     def check(self) -> None:
-        """Raise 50035 if anything was noted."""
+        """Raise 50035 if there are problems."""
         if self._tree:
             raise self.error()
 
 
 def invalid(path: tuple[str | int, ...], code: str, message: str) -> DiscordError:
-    """A 50035 with one problem, to be raised."""
+    """Return a 50035 with one problem."""
     problems = FormErrors()
     problems.add(path, code, message)
     return problems.error()

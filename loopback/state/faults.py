@@ -1,8 +1,7 @@
 """Injected faults: rules that strike REST calls, gateway connects and gateway events. Pure.
 
-A rule says whom it strikes (method, path, what the body says, bot, or an event's name), how often (`after`, `times`,
-`probability` with a `seed`), and what happens. The oldest rule that fits strikes; it is gone when its `times` are used
-up.
+A rule has a target (method, path, a text of the body, bot, or an event's name), a frequency (`after`, `times`,
+`probability` with a `seed`), and an effect. The oldest rule that fits strikes. It ends after its `times`.
 """
 
 from __future__ import annotations
@@ -22,18 +21,18 @@ from .refusals import EDGE, Answer, Edge, by_code
 
 JSON_TYPE: Final = "application/json"
 
-# The method under which a gateway connect is looked up, with the path /gateway/.
+# The method of a gateway connect, whose path is /gateway/.
 CONNECT: Final = "CONNECT"
 
 
 @dataclass(frozen=True)
 class RestFault:
-    """What becomes of a call.
+    """The fault of a REST call.
 
-    `reset` and a `status` come instead of the effect; `answer_lost` after it, with a connection that just ends, or with
-    a `body` given by that in the place of the answer. `slow` delays the answer by so many seconds, after the effect.
-    `body` is JSON, or text of any `content_type`. `retry_after` is told in the header and, where the body is an object,
-    in the body too. An answer without `via` comes from the edge before Discord.
+    `reset` and `status` replace the effect. After the effect, `answer_lost` ends the connection or sends the `body`
+    instead of the answer, and `slow` delays the answer by seconds. `body` is JSON, or text of any `content_type`.
+    `retry_after` is in the header and, if the body is an object, in the body. An answer without `via` comes from the
+    edge before Discord.
     """
 
     status: int | None = None
@@ -61,7 +60,7 @@ class RestFault:
 
     @property
     def spares_the_effect(self) -> bool:
-        """Whether the call has its effect all the same."""
+        """Whether the call has its effect."""
         return not self.reset and self.status is None
 
     @property
@@ -71,7 +70,7 @@ class RestFault:
 
     @property
     def payload(self) -> tuple[bytes, str]:
-        """The body of the answer and its type: what was given, or Discord's own form for the status."""
+        """The body of the answer and its type, by default Discord's form for the status."""
         if isinstance(self.body, str):
             return self.body.encode(), self.content_type or "text/html"
         body = self.body if self.body is not None else {"message": f"{self.status}: made up", "code": 0}
@@ -81,7 +80,7 @@ class RestFault:
 
     @property
     def headers(self) -> dict[str, str]:
-        """The headers that an answer in place of the effect has besides its type."""
+        """The headers, besides the type, of an answer that replaces the effect."""
         found = {"Via": "1.1 loopback"} if self.via else {"Server": "cloudflare"}
         if self.retry_after is not None:
             found["Retry-After"] = str(math.ceil(self.retry_after))
@@ -91,7 +90,7 @@ class RestFault:
 
 
 class GatewayFault(StrEnum):
-    """What becomes of a gateway event."""
+    """The fault of a gateway event."""
 
     LOST = "lost"
     TWICE = "twice"
@@ -100,9 +99,9 @@ class GatewayFault(StrEnum):
 
 @dataclass(eq=False, repr=False)
 class Fault:
-    """One rule. `hits` counts how often it struck; `times` are those that are left, None for no end.
+    """One rule. `hits` counts its strikes, `times` are the remaining ones, None for no end.
 
-    The first `after` that fit are spared, and of the others each is struck with `probability`.
+    It spares the first `after` that fit, and strikes each of the others with `probability`.
     """
 
     effect: RestFault | GatewayFault
@@ -135,18 +134,15 @@ class Fault:
 
     @property
     def spent(self) -> bool:
-        """Whether it strikes no more."""
+        """Whether its `times` are used up."""
         return self.times == 0
 
     def remove(self) -> None:
-        """Strike no more."""
+        """End the rule."""
         self.times = 0
 
     def fits_call(self, method: str, path: str, bot: Bot | None, body: Any) -> bool:
-        """Whether a call is meant: the path begins with the text, or holds a match of the pattern.
-
-        Where the rule `says` something, one of the texts of the body holds it, or a match of it.
-        """
+        """Return whether a call fits the method, the bot, the path's beginning or pattern, and what the body `says`."""
         match self.path:
             case None:
                 there = True
@@ -162,11 +158,11 @@ class Fault:
         return re.escape(self.says) if isinstance(self.says, str) else self.says or ""
 
     def fits_event(self, name: str, bot: Bot) -> bool:
-        """Whether an event is meant."""
+        """Return whether an event fits."""
         return self.event in (None, name) and self.bot in (None, bot)
 
     def takes(self) -> bool:
-        """Count one that fits, and say whether this one is struck."""
+        """Count a call or event that fits, and return whether the rule strikes it."""
         if self.spent:
             return False
         if self.after:
@@ -181,7 +177,7 @@ class Fault:
 
 
 class FaultTarget(TypedDict, total=False):
-    """Whom a rule strikes, and how often: the fields of `Fault` of these names."""
+    """The target and frequency of a rule: fields of `Fault`."""
 
     bot: Bot | None
     times: int | None
@@ -191,7 +187,7 @@ class FaultTarget(TypedDict, total=False):
 
 
 class FaultOptions(FaultTarget, total=False):
-    """A rule about REST calls: besides its aim, what becomes of them, as the fields of `RestFault`."""
+    """A rule for REST calls: its target, and fields of `RestFault`."""
 
     method: str | None
     path: str | re.Pattern[str] | None
@@ -210,10 +206,10 @@ class FaultOptions(FaultTarget, total=False):
 
 
 def for_calls(**rule: Unpack[FaultOptions]) -> Fault:
-    """A rule that strikes REST calls; raises TypeError for a word it does not know, ValueError for no sense.
+    """Return a rule for REST calls. Raises TypeError for unknown options, and ValueError for contradictory ones.
 
-    `code` is short for Discord's answer with that JSON error code, `edge` for one of the edge's; what else is given
-    about the answer goes before.
+    `code` stands for Discord's answer with that JSON error code, `edge` for one of the edge's. Explicit fields of the
+    answer override theirs.
     """
     aim: dict[str, Any] = dict(rule)
     if aim.get("method"):
@@ -224,7 +220,7 @@ def for_calls(**rule: Unpack[FaultOptions]) -> Fault:
 
 
 def _ready_made(code: int | None, edge: str | None) -> dict[str, Any]:
-    """The fields of `RestFault` for a code or an answer of the edge; none without both."""
+    """Return the fields of `RestFault` for a code or an answer of the edge."""
     if code is not None and edge is not None:
         raise ValueError("one of code and edge")
     if code is not None:
@@ -237,7 +233,7 @@ def _fields(answer: Answer) -> dict[str, Any]:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """Every text in parsed JSON, keys aside."""
+    """Yield every text in parsed JSON except keys."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict | list):
@@ -264,7 +260,7 @@ class Faults:
         return sum(1 for _ in self)
 
     def add(self, fault: Fault) -> Fault:
-        """Put a rule in force."""
+        """Add a rule."""
         self._rules = [*self, fault]
         return fault
 
@@ -275,14 +271,14 @@ class Faults:
         self._rules = []
 
     def strike_call(self, method: str, path: str, bot: Bot | None, body: Any = None) -> RestFault | None:
-        """What becomes of this call; None when it is left alone."""
+        """Return the fault of this call, if a rule strikes it."""
         for rule in self._rules:
             if isinstance(rule.effect, RestFault) and rule.fits_call(method, path, bot, body) and rule.takes():
                 return rule.effect
         return None
 
     def strike_event(self, name: str, bot: Bot) -> GatewayFault | None:
-        """What becomes of this event; None when it is left alone."""
+        """Return the fault of this event, if a rule strikes it."""
         for rule in self._rules:
             if isinstance(rule.effect, GatewayFault) and rule.fits_event(name, bot) and rule.takes():
                 return rule.effect

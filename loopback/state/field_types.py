@@ -1,7 +1,7 @@
-"""The types of body fields: a value of another type is refused before it is used. Pure.
+"""The types of body fields. Values of other types are refused before use. Pure.
 
-A shape is a `Kind`, a list of one shape, a mapping of fields, or the name of one in `NAMED`. Fields may be missing or
-null, and those that no shape names may hold anything.
+A shape is a `Kind`, a list of one shape, a mapping of fields, or a name in `NAMED`. Fields may be missing or null, and
+unnamed fields may hold anything.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from .errors import FormErrors
 
 
 class Kind(Enum):
-    """A plain value, with the error that Discord gives for another one."""
+    """A plain value, and Discord's error for another one."""
 
     TEXT = ("BASE_TYPE_STRING", "Could not interpret value as string.")
     NUMBER = ("NUMBER_TYPE_COERCE", "Value is not int.")
@@ -23,7 +23,7 @@ class Kind(Enum):
     NONCE = ("BASE_TYPE_STRING", "Could not interpret value as string or int.")
 
     def takes(self, value: object) -> bool:
-        """Whether the value is of this kind."""
+        """Return whether the value is of this kind."""
         match self:
             case Kind.TEXT:
                 return isinstance(value, str)
@@ -123,7 +123,7 @@ NAMED: Final[Mapping[str, Shape]] = {
 
 
 def check(value: object, shape: Shape, problems: FormErrors, path: Path = ()) -> None:
-    """Note each value that is of another kind than the shape says, at its path."""
+    """Collect each value that does not fit the shape, at its path."""
     match shape:
         case Kind():
             if not shape.takes(value):

@@ -1,7 +1,7 @@
 """Interactions: from a person's command or press to the bot's answer. Pure; times are the world's clock.
 
-Discord's rules that are kept here: the first answer within 3 seconds, later ones are refused with 10062; one answer
-only (40060); the token is good for 15 minutes (50027); the first follow-up to a deferred answer becomes that answer.
+Discord's rules: the first answer must come within 3 seconds (10062) and only once (40060), the token is valid for 15
+minutes (50027), and the first follow-up to a deferred answer becomes that answer.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def begin(
     message: Message | None = None,
     origin: Interaction | None = None,
 ) -> Interaction:
-    """A person did something that goes to `bot`: on `message` for a press or choice, after `origin` for a form."""
+    """Begin an interaction with `bot`, on `message` for a press or choice, after `origin` for a modal."""
     interaction = Interaction(
         id=world.snowflake(),
         type=kind,
@@ -66,7 +66,7 @@ def begin(
 
 
 def answer(world: World, interaction_id: int, token: str, body: Json, draft: Draft) -> Interaction:
-    """The bot's callback: `body` as it came, `draft` its `data` as a message. Raises 10062, 40060, 50035, 50006."""
+    """Take the bot's callback. `draft` is its `data` as a message. Raises 10062, 40060, 50035, 50006."""
     interaction = world.interactions.get(interaction_id)
     if interaction is None or not secrets.compare_digest(interaction.token, token):
         raise DiscordError(Reason.UNKNOWN_INTERACTION)
@@ -98,7 +98,7 @@ def answer(world: World, interaction_id: int, token: str, body: Json, draft: Dra
 
 
 def overdue(world: World, interaction: Interaction) -> bool:
-    """Whether it is too late for a first answer."""
+    """Return whether it is too late for a first answer."""
     return world.clock() - interaction.created > ACKNOWLEDGE_SECONDS
 
 
@@ -152,7 +152,7 @@ def _command_type(interaction: Interaction) -> MessageType | None:
 
 
 def by_token(world: World, application_id: int, token: str) -> Interaction:
-    """The interaction whose token the bot uses as a webhook; raises 10015, and 50027 for a wrong or old token."""
+    """Return the interaction with this token. Raises 10015, and 50027 for a wrong or expired token."""
     if application_id not in world.bots_by_application:
         raise DiscordError(Reason.UNKNOWN_WEBHOOK)
     for interaction in reversed(world.interactions.values()):
@@ -166,7 +166,7 @@ def by_token(world: World, application_id: int, token: str) -> Interaction:
 
 
 def follow_up(world: World, interaction: Interaction, draft: Draft) -> Message:
-    """One more message; after a deferred answer, the answer itself."""
+    """Post one more message, or after a deferral the answer itself."""
     if interaction.loading and interaction.original is not None:
         return edit(world, interaction, interaction.original, draft)
     message = _post(world, interaction, draft, loading=False, first=False)
@@ -176,7 +176,7 @@ def follow_up(world: World, interaction: Interaction, draft: Draft) -> Message:
 
 
 def message_of(interaction: Interaction, name: str) -> Message:
-    """The message named `@original` or by its id; raises 10008."""
+    """Return the message named `@original` or by its id. Raises 10008."""
     if name == "@original":
         message = interaction.original
     else:
@@ -189,7 +189,7 @@ def message_of(interaction: Interaction, name: str) -> Message:
 
 
 def edit(world: World, interaction: Interaction, message: Message, draft: Draft) -> Message:
-    """Edit an answer; a deferred one is answered by it."""
+    """Edit an answer. This completes a deferred one."""
     edited = messages.edit(world, message, draft)
     if message is interaction.original:
         interaction.loading = False

@@ -19,7 +19,7 @@ _EVERYONE: Final = re.compile(r"@(?:everyone|here)\b")
 
 @dataclass(frozen=True)
 class Mentions:
-    """Whom a message pings: ids in order of appearance."""
+    """The pings of a message: ids in order of appearance."""
 
     users: tuple[int, ...] = ()
     roles: tuple[int, ...] = ()
@@ -27,7 +27,7 @@ class Mentions:
 
 
 def find(content: str, allowed: AllowedMentions) -> Mentions:
-    """Whom `content` names outside code and `allowed` lets it ping."""
+    """Return the mentions in `content`, outside code, that `allowed` permits."""
     if "@" not in content:
         return Mentions()
     text = _CODE.sub("", content)

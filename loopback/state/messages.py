@@ -1,4 +1,4 @@
-"""Operations on messages: post, edit, delete, read back. Pure; every change tells the world's listeners."""
+"""Operations on messages: post, edit, delete, read back. Pure. Every change emits an event."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ _PLAIN: Final = frozenset(
 
 @dataclass(frozen=True)
 class Origin:
-    """What makes a message other than plain: a system type, an interaction, an only reader, an id that is due."""
+    """What makes a message special: a system type, an interaction, an only reader, a given id."""
 
     id: int | None = None
     type: int | None = None
@@ -67,11 +67,11 @@ class Origin:
 
 
 def post(world: World, channel: Channel, author_id: int, draft: Draft, origin: Origin | None = None) -> Message:
-    """Post a message as `author_id`; answers to interactions carry an `origin` and need no permission.
+    """Post a message as `author_id`. Answers to interactions have an `origin` and need no permission.
 
-    Raises 50006 for an empty one, 50001, 50013, 50007, 50008, 160002 for an answer by somebody who may not read the
-    history, and 160005 for a locked thread. A draft with `enforce_nonce` returns the author's message with that nonce
-    if there is one less than NONCE_SECONDS old.
+    Raises 50006 for an empty one, 50001, 50013, 50007, 50008, 160002 for a reply without the right to read the history,
+    and 160005 for a locked thread. With `enforce_nonce`, returns the author's message with that nonce if there is one
+    younger than NONCE_SECONDS.
     """
     origin = origin or Origin()
     if channel.type not in _TEXT_CHANNELS:
@@ -84,7 +84,7 @@ def post(world: World, channel: Channel, author_id: int, draft: Draft, origin: O
     if draft.enforce_nonce and (same := _same_nonce(world, channel, author_id, draft.nonce)):
         return same
     if isinstance(channel, Thread) and origin.ephemeral_to is None and not system:
-        membership.wake(world, channel, author_id)
+        membership.unarchive(world, channel, author_id)
     message = _build(world, channel, author_id, draft, origin)
     world.archive.keep(message)
     if isinstance(channel, Thread) and message.ephemeral_to is None:
@@ -206,7 +206,7 @@ def _into_thread(world: World, thread: Thread, message: Message, *, system: bool
 
 
 def edit(world: World, message: Message, draft: Draft) -> Message:
-    """Change what the draft's body gives, as its author; the caller has checked who that is.
+    """Change the given fields as the author, whom the caller has checked.
 
     Raises 50006, 50083, and 160005 for a locked thread.
     """
@@ -214,7 +214,7 @@ def edit(world: World, message: Message, draft: Draft) -> Message:
     if isinstance(channel, Thread) and message.ephemeral_to is None:
         if channel.archived:
             raise DiscordError(Reason.THREAD_ARCHIVED)
-        membership.unlocked(world, channel, message.author_id)
+        membership.check_unlocked(world, channel, message.author_id)
     after = _after_edit(message, draft)
     stays = any(draft.kept is None or attachment.id in draft.kept for attachment in message.attachments)
     if after.empty and not stays:
@@ -238,7 +238,7 @@ def edit(world: World, message: Message, draft: Draft) -> Message:
 
 
 def unfurl(world: World, message: Message, embed: Json) -> None:
-    """Add the preview of a link, which is a change and no edit; nothing happens where previews are suppressed."""
+    """Add the preview of a link, which is no edit, unless previews are suppressed."""
     if not message.flags & MessageFlag.SUPPRESS_EMBEDS:
         message.embeds.append(embed)
         world.emit(world_events.MessageEdited(message))
@@ -265,13 +265,13 @@ def _edit_attachments(world: World, channel: Channel, message: Message, draft: D
 
 
 def delete(world: World, message: Message) -> None:
-    """Delete a message; the caller has checked who may."""
+    """Delete a message. The caller has checked the permission."""
     _drop(world, message)
     world.emit(world_events.MessageDeleted(message))
 
 
 def delete_many(world: World, gone: tuple[Message, ...]) -> None:
-    """Delete messages of one channel, and tell so once; the caller has checked who may."""
+    """Delete messages of one channel with one event. The caller has checked the permission."""
     for message in gone:
         _drop(world, message)
     if gone:
@@ -287,7 +287,7 @@ def _drop(world: World, message: Message) -> None:
 
 
 def edit_as(world: World, channel: Channel, editor_id: int, message_id: int, draft: Draft) -> Message:
-    """Edit as a user who must be its author (50005) and not of the system (50021)."""
+    """Edit as a user. Raises 50005 for another's message, 50021 for a system message."""
     message = world.message(channel, message_id)
     if message.author_id != editor_id:
         raise DiscordError(Reason.NOT_THE_AUTHOR)
@@ -297,7 +297,7 @@ def edit_as(world: World, channel: Channel, editor_id: int, message_id: int, dra
 
 
 def delete_as(world: World, channel: Channel, deleter_id: int, message_id: int) -> None:
-    """Delete as its author or as one who may manage messages (50013, or 50003 in a DM)."""
+    """Delete as its author or with the right to manage messages. Raises 50013, or 50003 in a DM."""
     message = world.message(channel, message_id)
     if message.author_id != deleter_id:
         if channel.type == ChannelType.DM:
@@ -316,7 +316,7 @@ def history(
     around: int | None = None,
     limit: int = 50,
 ) -> list[Message]:
-    """At most `limit`, newest first: the newest, those just before or after an id, or half on each side of it."""
+    """Return at most `limit` messages, newest first: the newest, or those before, after or around an id."""
     kept = [message for message in channel.messages.values() if message.ephemeral_to is None]
     if around is not None:
         older = [message for message in kept if message.id < around]
@@ -334,5 +334,5 @@ def history(
 
 
 def announce(world: World, channel: Channel, author_id: int, origin: Origin, content: str = "") -> Message:
-    """Post a system message, as Discord does for a rename or a new member. `origin` says its type."""
+    """Post a system message of the type in `origin`, as Discord does for a rename or a new member."""
     return post(world, channel, author_id, Draft(content=content, allowed=AllowedMentions(parse=frozenset())), origin)

@@ -1,4 +1,4 @@
-"""Menus and modals: Discord's checks of a modal, and how a person fills one in. Pure."""
+"""Menus and modals: Discord's checks of a modal, and a person's answers. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ GROUP_OPTIONS: Final = 10
 
 
 def check(form: Json, problems: FormErrors) -> None:
-    """Note what Discord would refuse about a form, at its path below `data`; raises it for values of a wrong kind."""
+    """Collect what Discord would refuse about a modal, at paths below `data`. Raises 50035 for wrong types."""
     field_types.check(form, "form", problems, ("data",))
     problems.check()
     for key, most in (("title", TITLE_LENGTH), ("custom_id", components.CUSTOM_ID_LENGTH)):
@@ -52,7 +52,7 @@ def _check_field(path: components.Path, field: Json, problems: FormErrors) -> No
 
 
 def chosen(menu: Json, value: Value) -> str:
-    """A menu's value for an option's label or value, or for an entity; raises AssertionError for no option."""
+    """Return a menu's value for a label, a value or an entity. Raises AssertionError for an unknown option."""
     if isinstance(value, Account | Channel | Role):
         return str(value.id)
     options = menu.get("options") or ()
@@ -65,7 +65,7 @@ def chosen(menu: Json, value: Value) -> str:
 
 
 def filled(shown: list[Json], left: dict[str, Any]) -> list[Json]:
-    """The form's components as they are sent: rows or labels around fields with their values, taken out of `left`."""
+    """Return the modal's components with values, which are taken out of `left`, as the client sends them."""
     sent = []
     for one in shown:
         if one["type"] == components.ROW:

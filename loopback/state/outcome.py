@@ -1,4 +1,4 @@
-"""The outcome of a press or a command for a person, and the search in a message."""
+"""The outcome of a press or a command for a person, and the match of a message."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Wanted = str | re.Pattern[str] | Callable[[Message], object]
 
 
 def matches(wanted: Wanted, message: Message) -> bool:
-    """Whether the message's current content has the text or matches the pattern, or the predicate holds."""
+    """Return whether the message's current content has the text, matches the pattern or satisfies the predicate."""
     match wanted:
         case str():
             return wanted in message.content
@@ -26,7 +26,7 @@ def matches(wanted: Wanted, message: Message) -> bool:
 
 
 class Outcome:
-    """What came of a click, a choice, a form or a command: the interaction as its person sees it."""
+    """An interaction (a click, a choice, a form or a command) as its person sees it."""
 
     def __init__(self, interaction: Interaction, changes: ChangeSignal) -> None:
         self.interaction = interaction
@@ -43,12 +43,12 @@ class Outcome:
 
     @property
     def response(self) -> Json | None:
-        """The callback's body as the bot sent it: `type`, `data`."""
+        """The body of the bot's callback: `type`, `data`."""
         return self.interaction.response
 
     @property
     def message(self) -> Message | None:
-        """The message that answers, or that the press belongs to after an update; its content is the current one."""
+        """The answering message, or after an update the pressed one, with its current content."""
         return self.interaction.original
 
     @property
@@ -58,11 +58,11 @@ class Outcome:
 
     @property
     def choices(self) -> list[Json]:
-        """What an autocomplete offers."""
+        """The choices of an autocomplete."""
         return list(((self.response or {}).get("data") or {}).get("choices") or ())
 
     async def settled(self, wanted: Wanted = "", *, timeout: float = WAIT) -> Message:
-        """Wait until the answer is no longer "thinking" and satisfies `wanted`; raises AssertionError on time-out."""
+        """Wait until the answer is no longer "thinking" and matches `wanted`. Raises AssertionError on time-out."""
 
         def settled() -> Message | None:
             message = self.message

@@ -1,4 +1,4 @@
-"""Discord's permission bits, and the order in which roles and overwrites are applied.
+"""Discord's permission bits, and the order of roles and overwrites.
 
 Source: Discord's developer documentation, "Permissions".
 """
@@ -12,7 +12,7 @@ from .entities import Channel, Guild
 
 
 class Permission(IntEnum):
-    """The bits that this server looks at. Combine them with `|`; the result is a plain int."""
+    """The bits that this server checks. `|` combines them into a plain int."""
 
     ADMINISTRATOR = 1 << 3
     MANAGE_CHANNELS = 1 << 4
@@ -65,16 +65,16 @@ DIRECT: Final = (
 
 
 def reads(channel: Channel, granted: int) -> bool:
-    """Whether `granted` lets somebody at the messages of a channel.
+    """Return whether `granted` includes reading the messages of a channel.
 
-    Beside a voice or stage channel they must be able to connect to it too (Discord, Get Channel Messages).
+    In voice and stage channels this needs the right to connect too (Discord, Get Channel Messages).
     """
     needs = Permission.VIEW_CHANNEL | (Permission.CONNECT if channel.is_vocal else 0)
     return granted & needs == needs
 
 
 def in_guild(guild: Guild, user_id: int) -> int:
-    """What a member may do in the whole guild, before a channel's overwrites; 0 for others."""
+    """Return a member's permissions in the guild, without a channel's overwrites; 0 for others."""
     member = guild.members.get(user_id)
     if member is None:
         return 0
@@ -87,7 +87,7 @@ def in_guild(guild: Guild, user_id: int) -> int:
 
 
 def in_channel(guild: Guild, channel: Channel, user_id: int) -> int:
-    """What a member may do in one channel of the guild (for a thread: give its parent)."""
+    """Return a member's permissions in one channel of the guild, for a thread in its parent."""
     granted = in_guild(guild, user_id)
     if granted in (0, ALL) or not channel.overwrites:
         return granted

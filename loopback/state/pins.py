@@ -15,13 +15,13 @@ PINS: Final = 250
 
 
 def pinned(channel: Channel) -> list[Message]:
-    """The channel's pinned messages, the one pinned last first."""
+    """Return the channel's pinned messages, the last pinned first."""
     found = [message for message in channel.messages.values() if message.pinned is not None]
     return sorted(found, key=lambda message: message.pinned or 0.0, reverse=True)
 
 
 def pin(world: World, message: Message, user_id: int) -> None:
-    """Pin a message, and say so in its channel. Raises 50013, 50021 for a system message, 30003 for one too many."""
+    """Pin a message, and announce it. Raises 50013, 50021 for a system message, 30003 for one too many."""
     channel = _changeable(world, message, user_id)
     if message.pinned is not None:
         return
@@ -37,7 +37,7 @@ def pin(world: World, message: Message, user_id: int) -> None:
 
 
 def unpin(world: World, message: Message, user_id: int) -> None:
-    """Take a pin off; nothing happens if there is none. Raises 50013."""
+    """Unpin a message if it is pinned. Raises 50013."""
     channel = _changeable(world, message, user_id)
     if message.pinned is None:
         return

@@ -14,7 +14,7 @@ REACTIONS: Final = 20
 
 
 def react(world: World, message: Message, user_id: int, emoji: str) -> None:
-    """Add a user's reaction; a second one of the same changes nothing. Raises 50013, 50083."""
+    """Add a user's reaction, once. Raises 50013, 50083."""
     channel = world.channels[message.channel_id]
     if isinstance(channel, Thread) and channel.archived:
         raise DiscordError(Reason.THREAD_ARCHIVED)
@@ -29,7 +29,7 @@ def react(world: World, message: Message, user_id: int, emoji: str) -> None:
 
 
 def unreact(world: World, message: Message, user_id: int, emoji: str) -> None:
-    """Take back a user's reaction; nothing happens if there is none."""
+    """Remove a user's reaction, if there is one."""
     users = message.reactions.get(emoji, [])
     if user_id in users:
         users.remove(user_id)
@@ -39,7 +39,7 @@ def unreact(world: World, message: Message, user_id: int, emoji: str) -> None:
 
 
 def clear_reactions(world: World, message: Message, emoji: str | None = None) -> None:
-    """Take away all reactions, or all of one emoji."""
+    """Remove all reactions, or all of one emoji."""
     if emoji is None:
         message.reactions.clear()
     else:

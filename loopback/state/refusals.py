@@ -1,10 +1,10 @@
 """Ready-made answers for faults: Discord's refusals by their code, and those of the edge before Discord. Pure.
 
-The edge is Cloudflare. Its answers are not Discord's JSON, carry neither a Via header nor limits, and do not say how
-long to wait.
+The edge is Cloudflare. Its answers are not Discord's JSON, have neither a Via header nor rate limit headers, and give
+no waiting time.
 
-Source: Discord's developer documentation, "Opcodes and Status Codes: JSON Error Codes"; the statuses and what the edge
-says are what others observed.
+Source: Discord's developer documentation, "Opcodes and Status Codes: JSON Error Codes". The statuses and the edge's
+answers are observations.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, Final
 from .errors import Reason
 
 WRITE_RATE_SECONDS: Final = 10.0
-"""How long to wait after 20028 and 20029 where nothing else is said."""
+"""The default waiting time after 20028 and 20029."""
 
 
 class Edge(StrEnum):
@@ -32,9 +32,9 @@ class Edge(StrEnum):
 
 @dataclass(frozen=True)
 class Answer:
-    """A status and what comes with it; `body` is JSON, or text of the type `content_type`.
+    """A status with its body, which is JSON, or text of the type `content_type`.
 
-    `retry_after` is in seconds, None where the answer does not say. A `shared` limit is not the bot's own fault.
+    `retry_after` is in seconds, None where the answer has none. A `shared` limit is not the bot's own fault.
     """
 
     status: int
@@ -45,7 +45,7 @@ class Answer:
 
 
 def _page(title: str, text: str) -> str:
-    """A page of the edge, about as long as a real one: longer than a message of Discord's may be."""
+    """Return a page of the edge, longer than a Discord message like the real one."""
     filler = "\n".join(f'    <div class="cf-section" id="cf-{number}">{text}</div>' for number in range(60))
     return (
         f"<!DOCTYPE html>\n<html>\n  <head><title>{title} | discord.com | Cloudflare</title></head>\n"
@@ -65,7 +65,7 @@ EDGE: Final = MappingProxyType(
 
 
 def by_code(code: int) -> Answer:
-    """Discord's refusal with that JSON error code; raises ValueError for one that this server does not know."""
+    """Return Discord's refusal with that JSON error code. Raises ValueError for an unknown one."""
     reason = next((one for one in Reason if one.code == code), None) if code else None
     if reason is None:
         raise ValueError(f"no refusal has the code {code!r}")

@@ -21,7 +21,7 @@ APPLIED_TAGS: Final = 5
 
 
 def open_on(world: World, message: Message, opener_id: int, body: Json) -> Thread:
-    """Open the thread of a message; its id is the message's. Raises 160004 when there is one already."""
+    """Open the thread of a message, with the message's id. Raises 160004 if there is one already."""
     parent = world.channel(message.channel_id, opener_id, Permission.CREATE_PUBLIC_THREADS)
     if parent.type not in (ChannelType.TEXT, ChannelType.ANNOUNCEMENT):
         raise DiscordError(Reason.WRONG_CHANNEL_TYPE)
@@ -41,7 +41,7 @@ def open_on(world: World, message: Message, opener_id: int, body: Json) -> Threa
 
 
 def open_in(world: World, parent: Channel, opener_id: int, body: Json, first: Draft | None = None) -> Thread:
-    """Open a thread without a message; in a forum `first` is its first message."""
+    """Open a thread without a message. In a forum `first` is its first message."""
     if parent.holds_posts:
         world.channel(parent.id, opener_id, Permission.SEND_MESSAGES)
         if first is None or first.empty:
@@ -69,7 +69,7 @@ def open_in(world: World, parent: Channel, opener_id: int, body: Json, first: Dr
 def _new(
     world: World, parent: Channel, opener_id: int, body: Json, kind: ChannelType, thread_id: int | None = None
 ) -> Thread:
-    _check_room(world, parent, announcement=kind == ChannelType.ANNOUNCEMENT_THREAD)
+    _check_capacity(world, parent, announcement=kind == ChannelType.ANNOUNCEMENT_THREAD)
     problems = _read(body)
     _check_name(body.get("name"), problems)
     minutes = body.get("auto_archive_duration") or DEFAULT_AUTO_ARCHIVE
@@ -93,8 +93,8 @@ def _new(
     )
 
 
-def _check_room(world: World, parent: Channel, *, announcement: bool) -> None:
-    """Raise 160006 when the guild has ACTIVE_THREADS; those of announcements are counted apart (160007)."""
+def _check_capacity(world: World, parent: Channel, *, announcement: bool) -> None:
+    """Raise 160006 if the guild has ACTIVE_THREADS. Announcement threads count separately (160007)."""
     guild = world.guild_of(parent)
     places = [world.channels[channel_id] for channel_id in guild.channel_ids] if guild else []
     active = [place for place in places if isinstance(place, Thread) and not place.archived]
@@ -104,7 +104,7 @@ def _check_room(world: World, parent: Channel, *, announcement: bool) -> None:
 
 
 def _tags(forum: Channel, body: Json) -> list[int]:
-    """The forum's tags that the body names, each once; raises 10087, and 50035 for more than APPLIED_TAGS."""
+    """Return the forum's tags in the body, each once. Raises 10087, and 50035 for more than APPLIED_TAGS."""
     named = body.get("applied_tags") or []
     if len(named) > APPLIED_TAGS:
         raise invalid(("applied_tags",), "BASE_TYPE_MAX_LENGTH", f"Must be {APPLIED_TAGS} or fewer in length.")
@@ -121,7 +121,7 @@ def _open(world: World, thread: Thread) -> None:
 
 
 def name_of(body: Json) -> str:
-    """The name that a new channel's body gives it; raises 50035."""
+    """Return the name in a new channel's body. Raises 50035."""
     problems = _read(body)
     _check_name(body.get("name"), problems)
     problems.check()
@@ -129,7 +129,7 @@ def name_of(body: Json) -> str:
 
 
 def _read(body: Json) -> FormErrors:
-    """Refuse values of a wrong kind; what else is wrong can be noted in what is returned."""
+    """Raise 50035 for wrong types, and return a collector for other problems."""
     problems = FormErrors()
     field_types.check(body, "channel", problems)
     problems.check()
@@ -152,8 +152,8 @@ def _check_auto_archive(minutes: Any, problems: FormErrors) -> None:
 def change(world: World, channel: Channel, editor_id: int, body: Json) -> Channel:
     """Rename, archive, lock or describe a channel or thread.
 
-    A thread's owner may rename and archive it, and all who may send messages may open it again unless it is locked;
-    all else needs to manage threads or channels (50013). An archived thread takes no change but its own opening
+    A thread's owner may rename and archive it, and everyone who may send messages may unarchive it unless it is locked.
+    Other changes need the right to manage threads or channels (50013). An archived thread can only be unarchived
     (50083).
     """
     problems = _read(body)
@@ -203,7 +203,7 @@ def _change_thread(world: World, thread: Thread, editor_id: int, body: Json) -> 
 
 
 def archive_idle(world: World) -> None:
-    """Archive each thread that is without a message, and was not opened again, for its auto_archive time."""
+    """Archive each thread that had no message and was not unarchived for its auto_archive time."""
     now = world.clock()
     for channel in list(world.channels.values()):
         if not isinstance(channel, Thread) or channel.archived:
@@ -217,7 +217,7 @@ def archive_idle(world: World) -> None:
 
 
 def thread_of(world: World, channel_id: int, viewer: int) -> Thread:
-    """The thread, as `world.channel`; raises 50024 for a channel that is none."""
+    """Return the thread, as `World.channel` does. Raises 50024 for another channel."""
     channel = world.channel(channel_id, viewer)
     if not isinstance(channel, Thread):
         raise DiscordError(Reason.WRONG_CHANNEL_TYPE)
@@ -225,7 +225,7 @@ def thread_of(world: World, channel_id: int, viewer: int) -> Thread:
 
 
 def add(world: World, thread: Thread, adder_id: int, user_id: int) -> None:
-    """Make `user_id` a member; the thread is told, unless they join by themselves. Raises 50083, 10013, 50001."""
+    """Make `user_id` a member, and announce it unless they join by themselves. Raises 50083, 10013, 50001."""
     if thread.archived:
         raise DiscordError(Reason.THREAD_ARCHIVED)
     world.account(user_id)
@@ -242,7 +242,7 @@ def add(world: World, thread: Thread, adder_id: int, user_id: int) -> None:
 
 
 def remove(world: World, thread: Thread, remover_id: int, user_id: int) -> None:
-    """Take a member out: oneself, or another if one manages threads (50013)."""
+    """Remove a member. Another than oneself needs the right to manage threads (50013)."""
     if thread.archived:
         raise DiscordError(Reason.THREAD_ARCHIVED)
     if remover_id != user_id:

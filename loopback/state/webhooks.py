@@ -1,4 +1,4 @@
-"""Webhooks of a channel: users without an account that post with a secret address. Pure."""
+"""Webhooks of a channel: users without an account that post by a secret address. Pure."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _HOSTS: Final = frozenset(
 
 
 def create(world: World, channel: Channel, creator_id: int, name: Any) -> Webhook:
-    """A new webhook of a guild's channel; the caller has checked who may. Raises 50024, 30007, 50035."""
+    """Create a webhook of a guild's channel. The caller has checked the permission. Raises 50024, 30007, 50035."""
     if channel.type not in _HOSTS or channel.guild_id is None:
         raise DiscordError(Reason.WRONG_CHANNEL_TYPE)
     if not isinstance(name, str) or not 1 <= len(name.strip()) <= NAME_LENGTH:
@@ -50,12 +50,12 @@ def create(world: World, channel: Channel, creator_id: int, name: Any) -> Webhoo
 
 
 def of(world: World, channel: Channel) -> list[Webhook]:
-    """The channel's webhooks, oldest first."""
+    """Return the channel's webhooks, oldest first."""
     return [one for one in world.webhooks.values() if one.channel_id == channel.id]
 
 
 def by_token(world: World, webhook_id: int, token: str) -> Webhook:
-    """The webhook; raises 10015, and 50027 for a wrong token."""
+    """Return the webhook. Raises 10015, and 50027 for a wrong token."""
     webhook = world.webhooks.get(webhook_id)
     if webhook is None:
         raise DiscordError(Reason.UNKNOWN_WEBHOOK)
@@ -75,7 +75,7 @@ def post(
 
 
 def message_of(world: World, webhook: Webhook, message_id: int) -> Message:
-    """A message that the webhook posted; raises 10008."""
+    """Return a message of the webhook. Raises 10008."""
     message = world.archive.find(message_id)
     if message is None or message.author_id != webhook.id:
         raise DiscordError(Reason.UNKNOWN_MESSAGE)
@@ -83,6 +83,6 @@ def message_of(world: World, webhook: Webhook, message_id: int) -> Message:
 
 
 def delete(world: World, webhook: Webhook) -> None:
-    """Remove the webhook; what it posted stays."""
+    """Delete the webhook, but not its messages."""
     del world.webhooks[webhook.id]
     world.emit(world_events.WebhooksChanged(world.channels[webhook.channel_id]))

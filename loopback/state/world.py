@@ -1,7 +1,7 @@
-"""The state of the small Discord, its permissions, and the one place from which events leave.
+"""The state of the world, its permissions, and the one place that emits events.
 
-Pure: no clock of its own, no I/O, no asyncio. What changes messages, threads and interactions stands in the modules of
-these names; each change hands its events to `World.listeners`, in order, before the call returns.
+Pure: no clock of its own, no I/O, no asyncio. The modules `messages`, `threads` and `interactions` have the functions
+that change these. Each change gives its events to `World.listeners`, in order, before the call returns.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ Listener = Callable[[world_events.Event], None]
 class World:
     """Everything that exists. `clock` gives seconds since the epoch, `monotonic` seconds for measuring.
 
-    `cdn` is the address below which attachments are served. The oldest messages beyond `messages_kept` are forgotten.
+    `cdn` is the server's address, also of attachments. The oldest messages beyond `messages_kept` are forgotten.
     """
 
     def __init__(
@@ -78,13 +78,13 @@ class World:
         return self.cdn.replace("http", "ws", 1) + "/gateway/"
 
     def snowflake(self) -> int:
-        """A new id, larger than every one before it."""
+        """Return a new id, which is larger than all before."""
         now = (int(self.clock() * 1000) - DISCORD_EPOCH_MS) << 22
         self._last_id = max(now, self._last_id + 1)
         return self._last_id
 
     def emit(self, event: world_events.Event) -> None:
-        """Tell every listener."""
+        """Pass the event to every listener."""
         for listener in self.listeners:
             listener(event)
 
@@ -96,7 +96,7 @@ class World:
         return account
 
     def add_guild(self, name: str, *, owner: Account | None = None) -> Guild:
-        """A guild with its @everyone role; it belongs to the world's default owner unless an owner is named."""
+        """Add a guild with its @everyone role. It belongs to `owner`, or to the world's default owner."""
         owner = owner or self.default_owner
         guild = Guild(self.snowflake(), name, owner.id)
         guild.roles[guild.id] = Role(guild.id, "@everyone", permissions.EVERYONE, 0)
@@ -105,14 +105,14 @@ class World:
         return guild
 
     def add_role(self, guild: Guild, name: str, *, granted: int = 0, managed_by: int | None = None) -> Role:
-        """A new role of the guild, above the others."""
+        """Add a role of the guild above the others."""
         role = Role(self.snowflake(), name, granted, len(guild.roles), managed_by)
         guild.roles[role.id] = role
         self.emit(world_events.RoleCreated(guild, role))
         return role
 
     def add_person(self, name: str, *, guilds: Iterable[Guild] = (), roles: Iterable[Role] = ()) -> Account:
-        """A person, member of `guilds`; each role is given in the guild that has it."""
+        """Add a person, a member of `guilds`, with `roles` in the guilds that have them."""
         account = self._account(name)
         given = list(roles)
         for guild in guilds:
@@ -129,7 +129,7 @@ class World:
         granted: int = Permission.MANAGE_THREADS,
         allowed_intents: int = ALL_INTENTS,
     ) -> Bot:
-        """A bot and its application, invited to `guilds` with a managed role that has the permissions `granted`."""
+        """Add a bot and its application. In `guilds` its managed role has the permissions `granted`."""
         if token in self.bots_by_token:
             raise ValueError(f"another bot has the token {token!r}")
         bot = Bot(
@@ -148,7 +148,7 @@ class World:
         return bot
 
     def reset_token(self, bot: Bot) -> None:
-        """Give the bot a new token; its owner finds it on the bot, and the old one is refused from now on."""
+        """Give the bot a new token. The old one is refused."""
         del self.bots_by_token[bot.token]
         bot.token = secrets.token_urlsafe(48)
         self.bots_by_token[bot.token] = bot
@@ -165,7 +165,7 @@ class World:
         return member
 
     def leave(self, guild: Guild, account: Account) -> None:
-        """Take the user out of the guild and its threads."""
+        """Remove the user from the guild and its threads."""
         member = guild.members.pop(account.id)
         for channel_id in guild.channel_ids:
             channel = self.channels[channel_id]
@@ -191,7 +191,7 @@ class World:
         topic: str | None = None,
         tags: Iterable[str] = (),
     ) -> Channel:
-        """A channel at the end of the guild's list; `tags` are what a forum's posts may have."""
+        """Add a channel at the end of the guild's list. `tags` are those of a forum."""
         channel = Channel(self.snowflake(), kind, name, guild.id, topic=topic, position=len(guild.channel_ids))
         channel.tags = {self.snowflake(): tag for tag in tags}
         self.place(channel)
@@ -199,13 +199,13 @@ class World:
         return channel
 
     def place(self, channel: Channel) -> None:
-        """Put a channel or thread where look-ups find it, without an event."""
+        """Register a channel or thread without an event."""
         self.channels[channel.id] = channel
         if channel.guild_id is not None:
             self.guilds[channel.guild_id].channel_ids[channel.id] = None
 
     def direct(self, one: int, other: int) -> Channel:
-        """The DM between two users, made when it is first asked for."""
+        """Return the DM between two users, which the first call creates."""
         ends = frozenset((one, other))
         channel = self._direct.get(ends)
         if channel is None:
@@ -241,7 +241,7 @@ class World:
             del self.webhooks[webhook.id]
 
     def threads_of(self, channel: Channel) -> list[Thread]:
-        """The channel's threads, archived ones too, oldest first."""
+        """Return the channel's threads, archived ones too, oldest first."""
         if channel.guild_id is None or isinstance(channel, Thread):
             return []
         found = (self.channels[channel_id] for channel_id in self.guilds[channel.guild_id].channel_ids)
@@ -250,25 +250,25 @@ class World:
     # Look-ups, and who may
 
     def account(self, user_id: int) -> Account:
-        """The user; raises 10013."""
+        """Return the user. Raises 10013."""
         account = self.accounts.get(user_id)
         if account is None:
             raise DiscordError(Reason.UNKNOWN_USER)
         return account
 
     def guild(self, guild_id: int, viewer: int) -> Guild:
-        """The guild as a member finds it; raises 10004."""
+        """Return the guild, if the viewer is a member. Raises 10004."""
         guild = self.guilds.get(guild_id)
         if guild is None or viewer not in guild.members:
             raise DiscordError(Reason.UNKNOWN_GUILD)
         return guild
 
     def guild_of(self, channel: Channel) -> Guild | None:
-        """The channel's guild; None for a DM."""
+        """Return the channel's guild; None for a DM."""
         return None if channel.guild_id is None else self.guilds[channel.guild_id]
 
     def channel(self, channel_id: int, viewer: int, needs: int = 0) -> Channel:
-        """The channel, if the viewer may enter it (10003, 50001) and has all permissions in `needs` there (50013)."""
+        """Return the channel. Raises 10003, 50001 if the viewer may not read it, 50013 without all of `needs`."""
         channel = self.channels.get(channel_id)
         if channel is None:
             raise DiscordError(Reason.UNKNOWN_CHANNEL)
@@ -280,11 +280,11 @@ class World:
         return channel
 
     def reads(self, channel: Channel, user_id: int) -> bool:
-        """Whether a user gets to see what is written in the channel."""
+        """Return whether a user may read the channel's messages."""
         return permissions.reads(channel, self.permissions(channel, user_id))
 
     def permissions(self, channel: Channel, user_id: int) -> int:
-        """What a user may do in the channel; 0 for one who does not see it."""
+        """Return a user's permissions in the channel, 0 if they do not see it."""
         if channel.guild_id is None:
             return permissions.DIRECT if user_id in channel.recipient_ids else 0
         guild = self.guilds[channel.guild_id]
@@ -298,14 +298,14 @@ class World:
         return granted
 
     def message(self, channel: Channel, message_id: int) -> Message:
-        """The channel's message, ephemeral ones excepted; raises 10008."""
+        """Return the channel's message, unless it is ephemeral. Raises 10008."""
         message = channel.messages.get(message_id)
         if message is None or message.ephemeral_to is not None:
             raise DiscordError(Reason.UNKNOWN_MESSAGE)
         return message
 
     def keep_interaction(self, interaction: Interaction) -> None:
-        """Store an interaction, forgetting the oldest beyond the bound."""
+        """Store an interaction, and forget the oldest beyond the bound."""
         self.interactions[interaction.id] = interaction
         while len(self.interactions) > INTERACTIONS_KEPT:
             del self.interactions[next(iter(self.interactions))]

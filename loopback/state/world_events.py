@@ -1,4 +1,4 @@
-"""The events of the world: one closed set of frozen facts, handed to the world's listeners in order."""
+"""The events of the world: a closed set of frozen classes, which the world's listeners get in order."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class MessageEdited:
 
 @dataclass(frozen=True)
 class MessageDeleted:
-    """A message is gone."""
+    """A message was deleted."""
 
     message: Message
 
 
 @dataclass(frozen=True)
 class MessagesDeleted:
-    """Several messages of one channel are gone at once."""
+    """Several messages of one channel were deleted together."""
 
     messages: tuple[Message, ...]
 
@@ -55,7 +55,7 @@ class ReactionRemoved:
 
 @dataclass(frozen=True)
 class ReactionsCleared:
-    """`emoji` is None when all of them went."""
+    """All reactions were removed, or those of one `emoji`."""
 
     message: Message
     emoji: str | None
@@ -71,7 +71,7 @@ class TypingStarted:
 
 @dataclass(frozen=True)
 class ChannelCreated:
-    """A channel, or a DM, came to be."""
+    """A channel or a DM was created."""
 
     channel: Channel
 
@@ -85,21 +85,21 @@ class ChannelUpdated:
 
 @dataclass(frozen=True)
 class ChannelDeleted:
-    """A channel is gone, with its threads."""
+    """A channel was deleted with its threads."""
 
     channel: Channel
 
 
 @dataclass(frozen=True)
 class PinsChanged:
-    """A message of the channel was pinned, or no longer is."""
+    """A message of the channel was pinned or unpinned."""
 
     channel: Channel
 
 
 @dataclass(frozen=True)
 class WebhooksChanged:
-    """A channel has one webhook more or less."""
+    """A webhook of the channel was created or deleted."""
 
     channel: Channel
 
@@ -120,7 +120,7 @@ class ThreadUpdated:
 
 @dataclass(frozen=True)
 class ThreadDeleted:
-    """A thread is gone."""
+    """A thread was deleted."""
 
     thread: Thread
 
@@ -136,7 +136,7 @@ class ThreadMembersChanged:
 
 @dataclass(frozen=True)
 class MemberJoined:
-    """A user, or a bot, became a member of a guild."""
+    """A user or a bot became a member of a guild."""
 
     guild: Guild
     member: Member
@@ -152,7 +152,7 @@ class MemberChanged:
 
 @dataclass(frozen=True)
 class MemberLeft:
-    """A user, or a bot, is no longer a member of a guild."""
+    """A user or a bot left a guild."""
 
     guild: Guild
     member: Member
@@ -175,14 +175,14 @@ class InteractionCreated:
 
 @dataclass(frozen=True)
 class InteractionAnswered:
-    """The bot acknowledged, or changed what it had answered. Only the person sees this."""
+    """The bot answered an interaction, or changed its answer. Only the person sees this."""
 
     interaction: Interaction
 
 
 @dataclass(frozen=True)
 class CommandsChanged:
-    """A bot registered its commands. No bot is told."""
+    """A bot registered its commands. Bots get no event for it."""
 
     bot: Bot
 

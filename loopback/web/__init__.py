@@ -1,7 +1,7 @@
-"""The page: a small Discord in the browser, over the same world and the same user actions as every test.
+"""The page: Discord in the browser, over the same world and the same user actions as every test.
 
-`Pages` serves it. What a browser gets is JSON and, for what people wrote, HTML made here; what it sends are acts of the
-person in whose name it is open.
+`Pages` serves it. The browser gets JSON, in which texts of people and bots are HTML made here, and sends actions of the
+person for whom it is open.
 """
 
 from loopback.web.pages import Pages

@@ -24,11 +24,11 @@ FORMS_KEPT: Final = 20
 
 
 class ActionFields:
-    """One request of the page: its fields, each with the type that it must have. Raises ValueError for others."""
+    """The fields of one request of the page. Raises ValueError for a field of the wrong type."""
 
     def __init__(self, fields: Any) -> None:
         if not isinstance(fields, dict):
-            raise ValueError("a request is an object")  # noqa: TRY004 -- one type for all that is wrong with a request
+            raise ValueError("a request is an object")  # noqa: TRY004 -- one type for all wrong requests
         self._fields: Json = fields
 
     def _get(self, name: str, kind: type[Any], default: Any = None) -> Any:
@@ -38,34 +38,34 @@ class ActionFields:
         return value
 
     def text(self, name: str, default: str | None = None) -> str:
-        """A string."""
+        """Return a string."""
         return str(self._get(name, str, default))
 
     def id(self, name: str) -> int:
-        """A snowflake, which is sent as a string."""
+        """Return an id, which the page sends as a string."""
         text = self.text(name)
         if not is_snowflake(text):
             raise ValueError(f"{name} must be an id")
         return int(text)
 
     def has(self, name: str) -> bool:
-        """Whether the field is there and not null."""
+        """Return whether the field is there and not null."""
         return self._fields.get(name) is not None
 
     def flag(self, name: str) -> bool:
-        """A truth value."""
+        """Return a boolean."""
         return bool(self._get(name, bool))
 
     def texts(self, name: str) -> list[str]:
-        """A list of strings."""
+        """Return a list of strings."""
         return [str(one) for one in self._get(name, list)]
 
     def values(self, name: str) -> dict[str, Any]:
-        """An object of plain values."""
+        """Return an object of plain values."""
         return {str(key): value for key, value in self._get(name, dict).items()}
 
     def files(self, name: str) -> list[tuple[str, bytes]]:
-        """Files as objects of `name` and base64 `data`."""
+        """Return the files, which are objects of `name` and base64 `data`."""
         try:
             return [(str(one["name"]), base64.b64decode(one["data"], validate=True)) for one in self._get(name, list)]
         except (KeyError, TypeError, binascii.Error):
@@ -73,7 +73,7 @@ class ActionFields:
 
 
 class TabActions:
-    """The acts of one tab. `perform` returns what the page is told; it raises DiscordError and ValueError."""
+    """The actions of one tab."""
 
     def __init__(self, world: World, changes: ChangeSignal, tab: Tab) -> None:
         self._world = world
@@ -82,13 +82,13 @@ class TabActions:
         self._forms: dict[int, Outcome] = {}
 
     async def perform(self, name: str, asked: ActionFields) -> Json:
-        """Do one act."""
+        """Perform an action, and return its result for the page. Raises DiscordError and ValueError."""
         act = self._BY_NAME.get(name)
         if act is None:
             raise ValueError(f"there is no act {name!r}")
         try:
             return await act(self, asked) or {}
-        except AssertionError as error:  # `User` says so that a person could not have done that
+        except AssertionError as error:  # `User` refuses what a person cannot do
             raise ValueError(str(error)) from error
 
     # Looking
@@ -158,12 +158,12 @@ class TabActions:
 
     async def _press(self, asked: ActionFields) -> Json:
         message = self._tab.message(asked.id("channel"), asked.id("message"))
-        return self._told(await self._user.click(message, custom_id=asked.text("custom_id")))
+        return self._result(await self._user.click(message, custom_id=asked.text("custom_id")))
 
     async def _pick(self, asked: ActionFields) -> Json:
         message = self._tab.message(asked.id("channel"), asked.id("message"))
         picked = await self._user.pick(message, asked.texts("values"), custom_id=asked.text("custom_id"))
-        return self._told(picked)
+        return self._result(picked)
 
     async def _fill(self, asked: ActionFields) -> Json:
         form = self._forms.get(asked.id("form"))
@@ -171,10 +171,10 @@ class TabActions:
             raise ValueError("this form is no longer open")
         outcome = await self._user.fill(form, asked.values("values"))
         del self._forms[form.interaction.id]
-        return self._told(outcome)
+        return self._result(outcome)
 
-    def _told(self, outcome: Outcome) -> Json:
-        """What the page must know of an outcome; all else it sees as messages."""
+    def _result(self, outcome: Outcome) -> Json:
+        """Return the form that an outcome opens, if any. The page sees other results as messages."""
         response = outcome.response
         if response is None:
             raise ValueError(f"{outcome.interaction.bot.name} did not respond in time.")
@@ -195,13 +195,13 @@ class TabActions:
         slash = commands.available(self._world, channel, commands.SLASH)
         menus = commands.available(self._world, channel, commands.MESSAGE_MENU)
         return {
-            "slash": [one for found in slash for one in _ways(found.bot, found.command)],
+            "slash": [one for found in slash for one in _invocations(found.bot, found.command)],
             "menus": [{"bot": found.bot.name, "name": found.command["name"]} for found in menus],
         }
 
     async def _slash(self, asked: ActionFields) -> Json:
         channel, values = asked.id("channel"), asked.values("values")
-        return self._told(await self._user.slash(channel, asked.text("command"), **values))
+        return self._result(await self._user.slash(channel, asked.text("command"), **values))
 
     async def _complete(self, asked: ActionFields) -> Json:
         values = asked.values("values")
@@ -213,7 +213,7 @@ class TabActions:
 
     async def _menu(self, asked: ActionFields) -> Json:
         message = self._tab.message(asked.id("channel"), asked.id("message"))
-        return self._told(await self._user.menu(message, asked.text("command")))
+        return self._result(await self._user.menu(message, asked.text("command")))
 
     _BY_NAME: ClassVar[dict[str, Callable[[TabActions, ActionFields], Awaitable[Json | None]]]] = {
         "look": _look,
@@ -239,11 +239,11 @@ class TabActions:
     }
 
 
-def _ways(bot: Bot, command: Json, path: str = "") -> list[Json]:
-    """The command, or each of its sub-commands, as somebody would type it."""
+def _invocations(bot: Bot, command: Json, path: str = "") -> list[Json]:
+    """Return the command, or each of its sub-commands, as a person types it."""
     name = f"{path} {command['name']}".strip()
     options = command.get("options") or []
     inner = [one for one in options if one["type"] in commands.SUB_COMMANDS]
     if inner:
-        return [way for one in inner for way in _ways(bot, one, name)]
+        return [each for one in inner for each in _invocations(bot, one, name)]
     return [{"bot": bot.name, "name": name, "description": command.get("description", ""), "options": options}]

@@ -1,4 +1,4 @@
-"""The block rules of Discord's Markdown for markdown-it: what a line, or several, can be. Pure.
+"""The block rules of Discord's Markdown for markdown-it. Pure.
 
 Source: Discord's help centre, "Markdown Text 101", and what its clients show.
 """
@@ -17,7 +17,7 @@ from . import preprocess
 _HEADING: Final = re.compile(r"(#{1,3})[ \t]+(\S.*)")
 _SUBTEXT: Final = re.compile(r"-#[ \t]+(\S.*)")
 _ITEM: Final = re.compile(r"(?:[-*]|[0-9]{1,9}\.)[ \t]+\S")
-# A list in a list adds two levels; beyond these, Discord shows the line as it stands, and the parser must not drop it.
+# A list in a list adds two levels. Deeper lines are shown as text, and the parser must not drop them.
 _DEEPEST_LIST: Final = 22
 
 _ENDS_PARAGRAPH: Final[RuleOptionsType] = {"alt": ["paragraph", "list"]}
@@ -39,7 +39,7 @@ def _line(state: StateBlock, number: int) -> str:
 
 
 def _closing(state: StateBlock, first: int, mark: str) -> int:
-    """The line of the closing mark, which `dialect.marked` has always set."""
+    """Return the line of the closing mark, which `preprocess.marked` always sets."""
     return next(number for number in range(first + 1, state.lineMax) if _line(state, number) == mark)
 
 
@@ -76,7 +76,7 @@ def _quote(state: StateBlock, start: int, _end: int, silent: bool) -> bool:  # n
 def _heading(state: StateBlock, start: int, _end: int, silent: bool) -> bool:  # noqa: FBT001 -- a rule's signature
     found = _HEADING.fullmatch(_line(state, start))
     if found and not silent:
-        # One level for all three: a message is no place in the outline of the page.
+        # One level for all three, because a message is no part of the page's outline.
         state.push("heading_open", "h3", 1).attrSet("class", f"h{len(found[1])}")
         _inline(state, found[2])
         state.push("heading_close", "h3", -1)
@@ -101,8 +101,8 @@ def _list(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # noq
 
 
 def _paragraph(state: StateBlock, start: int, _end: int, silent: bool) -> bool:  # noqa: FBT001 -- a rule's signature
-    """Everything else, with its empty lines: Discord shows as many as were written."""
-    del silent  # a paragraph ends nothing, so nobody asks
+    """Parse all other text, with its empty lines, all of which Discord shows."""
+    del silent  # only asked of rules that end a paragraph
     rules = state.md.block.ruler.getRules("paragraph")
     outer, state.parentType = state.parentType, "paragraph"
     last, looking = start + 1, True
@@ -115,7 +115,7 @@ def _paragraph(state: StateBlock, start: int, _end: int, silent: bool) -> bool: 
     state.parentType = outer
     text = state.getLines(start, last, state.blkIndent, keepLastLF=False)
     state.push("paragraph_open", "p", 1)
-    # The last line break of a block shows as nothing, unless an empty line follows from it.
+    # The last line break of a block is invisible, unless it makes an empty line.
     _inline(state, text.rstrip() + "\n" * text[len(text.rstrip()) :].count("\n"))
     state.push("paragraph_close", "p", -1)
     state.line = last

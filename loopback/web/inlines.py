@@ -12,7 +12,7 @@ from markdown_it import MarkdownIt
 from markdown_it.helpers import parseLinkLabel
 from markdown_it.rules_inline import StateInline, link
 
-# Milliseconds are not given; beyond these seconds a JavaScript date does not exist, nor does a Python one.
+# The last second of both JavaScript's and Python's dates.
 LAST_SECOND: Final = 253_402_300_799
 
 _ANGLE: Final = re.compile(
@@ -34,7 +34,7 @@ _ESCAPE: Final = re.compile(r"\\([^0-9A-Za-z\s])")
 
 
 def install(parser: MarkdownIt) -> None:
-    """Add the rules, before those of CommonMark that are in use."""
+    """Add the rules before those of CommonMark."""
     parser.inline.add_terminator_char("|")
     ruler = parser.inline.ruler
     ruler.after("text", "discord_escape", _escape)
@@ -106,7 +106,7 @@ def _spoiler(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 -- a rul
 
 
 def _url(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 -- a rule's signature
-    """At the colon, for the letters before it are no rule's beginning."""
+    """Match at the colon, because letters begin no rule."""
     if state.src[state.pos] != ":" or state.linkLevel > 0:
         return False
     scheme = _SCHEME.search(state.pending)
@@ -117,7 +117,7 @@ def _url(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 -- a rule's 
     if found is None:
         return False
     url = found[0]
-    # A bracket that was opened in the address belongs to it.
+    # A closing bracket belongs to the address that opened it.
     if state.src.startswith(")", found.end()) and url.count("(") > url.count(")") and found.end() < state.posMax:
         url += ")"
     if not silent:
@@ -128,7 +128,7 @@ def _url(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 -- a rule's 
 
 
 def _masked(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 -- a rule's signature
-    """CommonMark's link, if it leads somewhere on the web."""
+    """Match CommonMark's link, if it leads to a web address."""
     if state.src[state.pos] != "[":
         return False
     end = parseLinkLabel(state, state.pos, disableNested=True)

@@ -1,7 +1,7 @@
 """Converts nested lists from Discord's indents to CommonMark's. Pure.
 
-Discord takes an item's own width off the lines below it, and of what is left it forgets the indent of the first item,
-but not that of the others: two items that stand four spaces deep below `- ` become one in the other.
+Discord removes an item's own width from the lines below it, and then the remaining indent of the first item, but not of
+the others. Two items with four spaces below `- ` become one in the other.
 
     - a                - a
         - b    is        - b
@@ -24,7 +24,7 @@ _ITEM: Final = re.compile(r"([-*]|[0-9]{1,9}\.)( +)(?=\S)")
 
 @dataclass(frozen=True)
 class _Line:
-    """A line in parts; `mark` is empty where it is no item. A `fixed` one, inside code, is never moved."""
+    """A line in parts. `mark` is empty unless it is an item. A `fixed` line, inside code, keeps its indent."""
 
     indent: int
     mark: str
@@ -38,18 +38,18 @@ class _Line:
 
     @property
     def width(self) -> int:
-        """What is taken off the lines below it."""
+        """The width that Discord removes from the lines below."""
         return self.indent + len(self.mark) + self.gap
 
     def at(self, column: int) -> str:
-        """The line as it is written with another indent."""
+        """Return the line with another indent."""
         if self.fixed:
             return self.text
         return " " * column + (f"{self.mark} " if self.mark else "") + self.text
 
 
 def nested(text: str) -> str:
-    """The text, of which code and quotes stand between their marks, with its lists indented as Discord nests them."""
+    """Return the text of `preprocess.marked` with its lists indented as Discord nests them."""
     return "\n".join(_moved(list(_lines(text))))
 
 
@@ -79,14 +79,14 @@ def _moved(lines: Sequence[_Line]) -> Iterator[str]:
 
 
 def _continues(line: _Line) -> bool:
-    """Whether a line below an item belongs to its list."""
+    """Return whether a line below an item belongs to its list."""
     if line.fixed or line.is_item:
         return True
     return line.indent > 0 and line.text not in ("", QUOTE, QUOTE_END)
 
 
 def _list(lines: Sequence[_Line], column: int) -> Iterator[str]:
-    """A list whose first line is an item, at this column: the items are those that stand where the first does."""
+    """Yield a list at this column. Its items are those with the indent of its first line."""
     starts = [n for n, line in enumerate(lines) if line.is_item and line.indent == lines[0].indent]
     for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
         item = lines[start]

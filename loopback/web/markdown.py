@@ -1,6 +1,6 @@
-"""Renders Discord's Markdown as HTML; people's text never becomes markup. Pure.
+"""Renders Discord's Markdown as HTML. Pure.
 
-Whatever goes in, only the renderer below writes tags and attributes; every text is escaped.
+Only this renderer writes tags and attributes. It escapes all text.
 """
 
 from __future__ import annotations
@@ -35,27 +35,27 @@ _Env = MutableMapping[str, Any]
 
 
 class Names(Protocol):
-    """Who is meant by the ids in a text; None for an id that nobody has."""
+    """The names for the ids in a text, None for an unknown id."""
 
     def user(self, user_id: int) -> str | None:
-        """A user's name."""
+        """Return a user's name."""
 
     def role(self, role_id: int) -> str | None:
-        """A role's name."""
+        """Return a role's name."""
 
     def channel(self, channel_id: int) -> str | None:
-        """A channel's or thread's name."""
+        """Return a channel's or thread's name."""
 
 
 def to_html(text: str, names: Names) -> str:
-    """The text as a client would show it, as HTML."""
+    """Return the text as HTML."""
     html: str = _PARSER.render(nested(marked(text)), {"names": names})
-    # The page shows line breaks as they are; those between blocks are the renderer's, not the writer's.
+    # The page shows all line breaks, so those that the renderer adds between blocks must go.
     return _BETWEEN_BLOCKS.sub(r"\1\2", html)
 
 
 def _parser() -> MarkdownIt:
-    # Deeper than lists go, for beyond it the parser drops text.
+    # Deeper than lists can be, because beyond it the parser drops text.
     parser = MarkdownIt("zero", {"maxNesting": 60})
     parser.enable(["emphasis", "strikethrough", "backticks", "link"])
     blocks.install(parser)
@@ -83,7 +83,7 @@ def _link(self: RendererHTML, tokens: Sequence[Token], at: int, options: Options
 
 
 def _strong(self: RendererHTML, tokens: Sequence[Token], at: int, options: OptionsDict, env: _Env) -> str:
-    """Two underscores underline."""
+    """Render two underscores as underline."""
     del self, options, env
     tag = "u" if tokens[at].markup == "__" else "strong"
     return f"<{tag}>" if tokens[at].nesting > 0 else f"</{tag}>"

@@ -1,4 +1,4 @@
-"""Names for ids, as one place's readers know them. Pure."""
+"""Names for ids, as the readers of a guild or DM see them. Pure."""
 
 from __future__ import annotations
 
@@ -10,35 +10,35 @@ from loopback.state.world import World
 
 @dataclass(frozen=True)
 class GuildNames:
-    """The names that a text in `guild` may use, or in a DM where it is None."""
+    """The names for a text in `guild`, or in a DM if it is None."""
 
     world: World
     guild: Guild | None
 
     def user(self, user_id: int) -> str | None:
-        """A user's name, or the nickname in the guild."""
+        """Return a user's nickname in the guild, or name."""
         account = self.world.accounts.get(user_id)
         member = self.guild.members.get(user_id) if self.guild else None
         nick = member.nick if member else None
         return nick or (account.name if account else None)
 
     def role(self, role_id: int) -> str | None:
-        """A role's name."""
+        """Return a role's name."""
         role = self.guild.roles.get(role_id) if self.guild else None
         return role.name.removeprefix("@") if role else None
 
     def channel(self, channel_id: int) -> str | None:
-        """A channel's or thread's name."""
+        """Return a channel's or thread's name."""
         channel = self.world.channels.get(channel_id)
         return channel.name if channel else None
 
 
 def persons(world: World) -> list[Account]:
-    """The people as whom a visitor can act: everybody but bots and the world's default owner."""
+    """Return the people for whom a visitor can act: all but bots and the world's default owner."""
     return [one for one in world.accounts.values() if not isinstance(one, Bot) and one is not world.default_owner]
 
 
 def chosen(world: World, person_id: str) -> Account | None:
-    """The person of this id, or the first one; None if there is nobody."""
+    """Return the person of this id, or the first one; None without people."""
     people = {str(one.id): one for one in persons(world)}
     return people.get(person_id) or next(iter(people.values()), None)

@@ -1,10 +1,9 @@
 """Serves the page: its files, and a websocket for each open tab.
 
-Whoever has the key that stands in the page's address may act as every person of the world. The files beside the page
-itself are open to all: they are this program's own text.
+The key in the page's address allows to act for every person of the world. Static files need no key.
 
-A tab sends `{"n": 1, "act": "say", ...}` and gets `{"n": 1, "done": {...}}` or `{"n": 1, "wrong": "..."}`. In between
-come frames of what changed, at most one in `socket.FRAME_SECONDS`, and once a second what the bots ask of the server.
+A tab sends `{"n": 1, "act": "say", ...}` and gets `{"n": 1, "done": {...}}` or `{"n": 1, "wrong": "..."}`. Between
+these come frames of changes, at most one in `socket.FRAME_SECONDS`, and once a second the bots' use of the limits.
 """
 
 from __future__ import annotations
@@ -37,10 +36,10 @@ from .socket import TabConnection
 FOLDER: Final = Path(__file__).parent.parent / "page"
 HEARTBEAT_SECONDS: Final = 30.0
 WRONG_KEY: Final = 4001
-"""The code with which a socket is closed whose tab has another server's key."""
+"""The close code for a tab with another server's key."""
 CLOSE_SECONDS: Final = 1.0
 MESSAGE_BYTES: Final = REQUEST_BYTES * 4 // 3 + 65_536
-"""The largest message of a tab: the files of one post in base64, and the rest."""
+"""The largest message of a tab: the files of one post in base64, and other fields."""
 
 HEADERS: Final = {
     "Content-Security-Policy": (
@@ -56,7 +55,7 @@ HEADERS: Final = {
 
 @cache
 def _files() -> dict[str, tuple[str, bytes]]:
-    """Every file of the page by its name, with its type: what is not here is not served."""
+    """Return the files of the page, with their types, by name."""
     found = {}
     for path in FOLDER.iterdir():
         kind = "text/javascript" if path.suffix == ".js" else mimetypes.guess_type(path.name)[0]
@@ -65,7 +64,7 @@ def _files() -> dict[str, tuple[str, bytes]]:
 
 
 class Pages:
-    """Serves the page of one world. `online` says which bots are connected."""
+    """Serves the page of one world. `online` tells whether a bot is connected."""
 
     def __init__(self, world: World, limits: Limits, record: CallLog, changes: ChangeSignal, online: Online) -> None:
         self._world = world
@@ -78,7 +77,7 @@ class Pages:
         world.listeners.append(self._hear)
 
     def attach(self, app: web.Application) -> None:
-        """Add the routes, and close the tabs' connections when the server goes away."""
+        """Add the routes, and close the tabs' connections at the end."""
         app.router.add_get("/", self._index)
         app.router.add_get("/page/socket", self._socket)
         app.router.add_get("/page/{name}", self._file)

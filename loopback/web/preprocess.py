@@ -1,7 +1,7 @@
 """Converts Discord's Markdown into a form that a line-based block parser can read. Pure.
 
-Discord finds code blocks anywhere, also in the middle of a line, and quotes before everything else. Here both are put
-on lines of their own between marks that no text can hold, because control characters are taken out first.
+Discord finds code blocks also in the middle of a line, and quotes before everything else. This module puts both on
+lines of their own, between marks that are control characters, which it removes from the text first.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _QUOTE_MARK: Final = re.compile(r"^[ ]*> ?", re.MULTILINE)
 
 
 def marked(text: str) -> str:
-    """The text with each quote and code block on lines of its own, between their marks; always in pairs."""
+    """Return the text with each quote and code block on lines of its own between a pair of marks."""
     return "".join(_pieces(_CONTROLS.sub("", text.replace("\r\n", "\n")), _OUTER))
 
 
@@ -58,7 +58,7 @@ def _pieces(text: str, pattern: re.Pattern[str]) -> Iterator[str]:
 
 
 def _code(before: str, found: re.Match[str]) -> Iterator[str]:
-    """The block, indented as its first line is if nothing else stands before it, so that it stays in its list item."""
+    """Yield the block with the indent of its first line, so that it stays in its list item."""
     head, newline, line = before.rpartition("\n")
     indent = "" if line.strip() else line
     yield head + newline + (f"{line}\n" if line.strip() else "")
@@ -66,5 +66,5 @@ def _code(before: str, found: re.Match[str]) -> Iterator[str]:
 
 
 def _after(text: str, end: int) -> int:
-    """Where to go on behind a block: its own line ends with it."""
+    """Return the position after a block and its line break."""
     return end + 1 if text.startswith("\n", end) else end

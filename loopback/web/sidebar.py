@@ -1,4 +1,4 @@
-"""The sidebar of a person: guilds with channels and threads, DMs, and who is there. Pure."""
+"""The sidebar of a person: guilds with channels, threads and members, and DMs. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Online = Callable[[Bot], bool]
 
 
 def overview(world: World, viewer: Account, online: Online) -> Json:
-    """Everything but messages that the person sees."""
+    """Return all that the person sees except messages."""
     return {
         "me": {"id": str(viewer.id), "name": viewer.name},
         "people": [{"id": str(one.id), "name": one.name} for one in persons(world)],
@@ -74,14 +74,14 @@ def _channel(world: World, channel: Channel, viewer: Account) -> Json:
 
 
 def _partners(world: World, viewer: Account) -> list[Bot]:
-    """The bots that the person can write to: those they share a guild with."""
+    """Return the bots that share a guild with the person, who can write to them."""
     guilds = [one for one in world.guilds.values() if viewer.id in one.members]
     met = {user_id for guild in guilds for user_id in guild.members}
     return [one for one in world.bots_by_application.values() if one.id in met]
 
 
 def _direct(world: World, bot: Bot, viewer: Account, online: Online) -> Json:
-    """A DM is made when it is first opened; until then it has no id."""
+    """Describe a DM, which has no id before it is first opened."""
     ends = {bot.id, viewer.id}
     found = next((one for one in world.channels.values() if one.guild_id is None and one.recipient_ids == ends), None)
     return {

@@ -17,17 +17,17 @@ from loopback.web.tab import Tab
 from .actions import ActionFields, TabActions
 
 FRAME_SECONDS: Final = 0.04
-"""Changes that come closer together than this are told together."""
+"""The shortest time between two frames of changes."""
 
 PULSE_SECONDS: Final = 1.0
-"""How often the bots' use of the limits is looked at."""
+"""The time between two checks of the bots' use of the limits."""
 
-ACTS_AT_ONCE: Final = 32
-"""Acts of one tab that may wait for a bot at the same time."""
+ACTS_RESET_AT_CLOSE: Final = 32
+"""Actions of one tab that may wait for a bot at the same time."""
 
 
 class TabConnection:
-    """Serves one tab over its websocket. `usage` says what the bots take of the limits."""
+    """Serves one tab over its websocket. `usage` returns the bots' use of the limits."""
 
     def __init__(self, socket: web.WebSocketResponse, tab: Tab, acts: TabActions, usage: Callable[[], Json]) -> None:
         self.socket = socket
@@ -38,7 +38,7 @@ class TabConnection:
         self._waiting: set[asyncio.Task[None]] = set()
 
     def hear(self, event: world_events.Event) -> None:
-        """Note an event of the world; it is told with the next frame."""
+        """Note an event of the world for the next frame."""
         self._tab.hear(event)
         if self._tab.stale:
             self._stale.set()
@@ -62,7 +62,7 @@ class TabConnection:
     async def _send(self, frame: Json) -> None:
         try:
             await self.socket.send_str(json.dumps(frame, separators=(",", ":")))
-        except ConnectionError:  # the reader sees the same, and ends the connection
+        except ConnectionError:  # the reader gets the same error, and ends the connection
             return
 
     async def _tell_changes(self) -> None:
@@ -86,7 +86,7 @@ class TabConnection:
             await asyncio.sleep(PULSE_SECONDS)
 
     def _begin(self, text: str, tasks: asyncio.TaskGroup) -> None:
-        """Start an act. Acts that need not wait for a bot take effect in the order in which they came."""
+        """Start an action. Actions that do not wait for a bot take effect in the order of their arrival."""
         task = tasks.create_task(self._perform(text), name="loopback page act")
         self._waiting.add(task)
         task.add_done_callback(self._waiting.discard)
@@ -97,8 +97,8 @@ class TabConnection:
             fields = json.loads(text)
             asked = ActionFields(fields)
             number = fields.get("n")
-            if len(self._waiting) > ACTS_AT_ONCE:
-                raise ValueError("too much at once")  # noqa: TRY301 -- told like all that is wrong
+            if len(self._waiting) > ACTS_RESET_AT_CLOSE:
+                raise ValueError("too much at once")  # noqa: TRY301 -- answered like all wrong requests
             done = await self._acts.perform(asked.text("act"), asked)
         except DiscordError as error:
             await self._send({"n": number, "wrong": _words(error)})
@@ -109,7 +109,7 @@ class TabConnection:
 
 
 def _words(error: DiscordError) -> str:
-    """Discord's words, and for a form the first of what is wrong with it."""
+    """Return Discord's message, with the first problem of a form."""
     node: Any = error.errors
     while isinstance(node, dict) and "_errors" not in node and node:
         node = next(iter(node.values()))

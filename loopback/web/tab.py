@@ -1,7 +1,7 @@
-"""One open tab: its person, its place, and the changes since its last frame. Pure.
+"""One open tab: its person, its channels, and the changes since its last frame. Pure.
 
-Changes are only noted when they happen; `frame` turns them into JSON once, however many there were. A message that is
-edited a hundred times between two frames is rendered once, one that nobody looks at never.
+The tab notes changes, and `frame` turns them into JSON. A message that is edited a hundred times between two frames is
+rendered once, and a message outside the open channels never.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from . import sidebar, view
 from .names import GuildNames
 
 WINDOW: Final = 50
-"""Messages in one step back through a channel."""
+"""Messages in one page of a channel's history."""
 
 
 class Tab:
-    """What one browser tab shows to the person `viewer`. `online` says which bots are connected."""
+    """What one browser tab shows to the person `viewer`. `online` tells whether a bot is connected."""
 
     def __init__(self, world: World, viewer: Account, online: sidebar.Online) -> None:
         self.viewer = viewer
@@ -35,23 +35,23 @@ class Tab:
 
     @property
     def stale(self) -> bool:
-        """Whether `frame` has something to tell."""
+        """Whether `frame` has changes."""
         return self._moved or bool(self._changed or self._posted or self._typing)
 
     def look(self, channel_id: int) -> Json:
-        """Show a channel from now on: its last messages. Raises DiscordError for one that the person does not see."""
+        """Open a channel, and return its last messages. Raises DiscordError if the person does not see it."""
         return self._page(self._world.channel(channel_id, self.viewer.id))
 
     def older(self, channel_id: int, before: int) -> Json:
-        """The messages just before the one with that id."""
+        """Return the page of messages before that id."""
         return self._page(self._world.channel(channel_id, self.viewer.id), before)
 
     def leave(self, channel_id: int) -> None:
-        """Show a channel no longer."""
+        """Close a channel."""
         self._oldest.pop(channel_id, None)
 
     def refresh(self) -> None:
-        """The places, or who is connected, changed."""
+        """Put the sidebar into the next frame."""
         self._moved = True
 
     def _page(self, channel: Channel, before: int | None = None) -> Json:
@@ -70,7 +70,7 @@ class Tab:
         }
 
     def hear(self, event: world_events.Event) -> None:
-        """Note what an event of the world changes here."""
+        """Note the changes of an event of the world."""
         match event:
             case world_events.MessageCreated(message):
                 if view.shows(message, self.viewer.id) and self._sees(message.channel_id):
@@ -104,7 +104,7 @@ class Tab:
             self._changed[message.id] = message
 
     def _note_opener(self, message: Message) -> None:
-        """The message that a thread was opened on tells how many there are in it."""
+        """Note the message on which the thread was opened, which shows the thread's message count."""
         channel = self._world.channels[message.channel_id]
         parent = self._world.channels.get(channel.parent_id or 0)
         if parent is not None and (opener := parent.messages.get(channel.id)):
@@ -115,7 +115,7 @@ class Tab:
         return channel is not None and self._world.reads(channel, self.viewer.id)
 
     def frame(self) -> Json:
-        """Everything since the last frame."""
+        """Return the changes since the last frame."""
         frame: Json = {}
         if self._moved:
             self._oldest = {one: oldest for one, oldest in self._oldest.items() if self._sees(one)}
@@ -146,7 +146,7 @@ class Tab:
         return GuildNames(self._world, guild).user(user_id) or "somebody"
 
     def message(self, channel_id: int, message_id: int) -> Message:
-        """A message that the person sees, ephemeral ones included; raises 10008, and what `World.channel` does."""
+        """Return a message that the person sees. Raises 10008, and the errors of `World.channel`."""
         message = self._world.channel(channel_id, self.viewer.id).messages.get(message_id)
         if message is None or not view.shows(message, self.viewer.id):
             raise DiscordError(Reason.UNKNOWN_MESSAGE)

@@ -1,6 +1,6 @@
 """The bots' use of Discord's limits, for the page's side panel. Pure.
 
-Counted whether or not the limits are enforced, so that one sees how near a bot comes to them.
+It includes limits that are not enforced, to show how near a bot comes to them.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from loopback.state.world import World
 
 SECONDS: Final = 30
 CALLS: Final = 12
-LOOKED_AT: Final = 3_000
-"""At most so many calls are looked at, so that a flood of them costs no more."""
+CALLS_INSPECTED: Final = 3_000
+"""The bound on inspected calls in a flood."""
 
 NAME: Final = 24
 _CHANNEL: Final = re.compile(r"(?<=/channels/)[0-9]{1,20}")
@@ -25,13 +25,13 @@ _LONG: Final = re.compile(r"(?<!/channels/)(?<=/)(?:[0-9]{15,20}|[\w-]{30,})")
 
 
 def usage(world: World, record: CallLog, limits: Limits) -> Json:
-    """The last seconds: calls in each second (the newest last), refusals, running windows, the last calls."""
+    """Return calls a second (the newest last), refusals, running windows and the last calls."""
     now = world.monotonic()
-    recent = [call for call in islice(reversed(record), LOOKED_AT) if now - call.finished < SECONDS]
+    recent = [call for call in islice(reversed(record), CALLS_INSPECTED) if now - call.finished < SECONDS]
     seconds = [0] * SECONDS
     for call in recent:
         seconds[SECONDS - 1 - max(0, int(now - call.finished))] += 1
-    # The second that is running would always look too small.
+    # The rate is of the last whole second, because the current one is incomplete.
     rate = sum(now - call.finished < 1 for call in recent)
     return {
         "rate": rate,
@@ -69,7 +69,7 @@ def _call(world: World, call: RestCall) -> Json:
 
 
 def readable(world: World, path: str) -> str:
-    """The path with channels by name, and without long ids and secrets."""
+    """Return the path with channel names, and without long ids and secrets."""
 
     def named(found: re.Match[str]) -> str:
         channel = world.channels.get(int(found[0]))

@@ -1,7 +1,7 @@
 """A message as the page shows it to one person. Pure.
 
-Texts that people or bots wrote are given as HTML by `markdown.to_html`; the page sets all other strings as text.
-Ids are strings, times milliseconds since the epoch.
+Texts of people and bots are HTML from `markdown.to_html`. The page shows all other strings as text. Ids are strings,
+times are milliseconds since the epoch.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ SNIPPET: Final = 120
 
 
 def shows(message: Message, viewer: int) -> bool:
-    """Whether the person gets the message at all: ephemeral ones are for one person only."""
+    """Return whether the person may see the message. Ephemeral ones are for one person only."""
     return message.ephemeral_to in (None, viewer)
 
 
 def message(world: World, one: Message, viewer: int) -> Json:
-    """The message for the person `viewer`. A thread begins with what it was opened on, as its author wrote it."""
+    """Return the message for `viewer`. A thread starter is shown as the message that it was opened on."""
     if (opener := _opener(world, one)) is not None:
         begin = {"id": str(one.id), "channel": str(one.channel_id), "own": False, "pings": False, "starter": True}
         return {**message(world, opener, viewer), **begin, "thread": None, "components": [], "reactions": []}
@@ -68,13 +68,13 @@ def message(world: World, one: Message, viewer: int) -> Json:
 
 
 def author(world: World, user_id: int, known: GuildNames) -> Json:
-    """Who wrote something."""
+    """Describe the author of a message."""
     account = world.accounts[user_id]
     return {"id": str(user_id), "name": known.user(user_id) or account.name, "bot": isinstance(account, Bot)}
 
 
 def pings(world: World, one: Message, viewer: int) -> bool:
-    """Whether the message calls the person, by name, by a role or with everybody."""
+    """Return whether the message pings the person, by name, by a role or with @everyone."""
     guild = world.guilds.get(one.guild_id or 0)
     member = guild.members.get(viewer) if guild else None
     roles = member.role_ids if member else []
@@ -99,7 +99,7 @@ def _system_words(one: Message, known: GuildNames) -> str:
 
 
 def _reply(world: World, one: Message, viewer: int, known: GuildNames) -> Json | None:
-    """What the message answers, in a line."""
+    """Return the first line of the answered message."""
     pointer = one.reference
     if pointer is None or pointer.message_id is None or _system(one):
         return None
@@ -115,7 +115,7 @@ def _reply(world: World, one: Message, viewer: int, known: GuildNames) -> Json |
 
 
 def snippet(one: Message) -> str:
-    """The first line of a message, cut to a length that fits a line."""
+    """Return the first line of a message, cut to a length that fits a line."""
     lines = [line for line in one.content.splitlines() if line.strip() and not line.startswith("```")]
     line = (lines or ["(a file)" if one.attachments else "(no text)"])[0].lstrip("#> ")
     return line if len(line) <= SNIPPET else line[: SNIPPET - 1] + "…"
@@ -130,7 +130,7 @@ def _used(interaction: Interaction | None, known: GuildNames) -> Json | None:
 
 
 def _thread(world: World, one: Message) -> Json | None:
-    """The thread that was opened on the message, or that it tells of."""
+    """Return the thread that was opened on the message, or that it announces."""
     pointer = one.reference
     opened = one.thread_id
     if one.type == MessageType.THREAD_CREATED and pointer is not None:
@@ -177,7 +177,7 @@ def _web_address(url: object) -> str | None:
 
 
 def component(one: Json, known: GuildNames) -> Json:
-    """The component with the HTML of its texts and without addresses that are not of the web."""
+    """Return the component with HTML for its texts, and without addresses that are not of the web."""
     copy = {**one, "components": [component(each, known) for each in one.get("components") or ()]}
     for key in ("accessory", "component"):
         if isinstance(inner := one.get(key), dict):

@@ -22,7 +22,7 @@ axe.run(document, { resultTypes: ["violations"] }).then(({ violations }) => viol
 
 
 async def source() -> str:
-    """The checker's script, installed as locked; skips the test where that cannot be."""
+    """Return the checker's script, installed as locked; skips the test where that cannot be."""
     lock, stamp = (FOLDER / "package-lock.json").read_text(), FOLDER / "node_modules" / ".installed"
     if not stamp.exists() or stamp.read_text() != lock:
         await _install()

@@ -27,7 +27,7 @@ async def silent_browser(chromium: str) -> AsyncIterator[Browser]:
 
 
 def address(server: Loopback, person: Account, *places: Channel | int) -> str:
-    """The page as somebody, with one or two places open."""
+    """Return the page as somebody, with one or two places open."""
     ids = [str(one if isinstance(one, int) else one.id) for one in places]
     return f"{server.page}#{'/'.join([str(person.id), *ids])}"
 

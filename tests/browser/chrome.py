@@ -84,7 +84,7 @@ STILL = """
 
 
 def find() -> str | None:
-    """The path of a Chromium or Chrome, None if there is none."""
+    """Return the path of a Chromium or Chrome, None if there is none."""
     names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
     return next((path for name in names if (path := shutil.which(name))), None)
 
@@ -118,7 +118,7 @@ class Page:
         await self.until("document.readyState === 'complete'")
 
     async def evaluate(self, script: str) -> Any:
-        """The value of a JavaScript expression, awaited; raises AssertionError when it throws."""
+        """Return the value of a JavaScript expression, awaited; raises AssertionError when it throws."""
         answer = await self.call("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
         if problem := answer.get("exceptionDetails"):
             raise AssertionError(problem.get("exception", {}).get("description") or problem["text"])

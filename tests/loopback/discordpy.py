@@ -28,7 +28,7 @@ def point_at(server: Loopback) -> None:
 
 
 def furnish(server: Loopback, *, permissions: int = Permission.MANAGE_THREADS) -> tuple[Channel, User, Bot]:
-    """The channel, ann and the bot, in one guild; `permissions` is what the bot's role grants."""
+    """Return the channel, ann and the bot, in one guild; `permissions` is what the bot's role grants."""
     lab = Lab.furnish(server, "ann", token=TOKEN, permissions=permissions)
     return lab.channel, lab.ann, lab.bot
 

@@ -82,7 +82,7 @@ BESIDE: Final[dict[str, str]] = {
 
 @cache
 def description() -> dict[str, Any]:
-    """The parsed file with the exceptions made in it; skips the test where it is missing."""
+    """Return the parsed file with the exceptions made in it; skips the test where it is missing."""
     if not OPENAPI.exists():
         pytest.skip("Discord's OpenAPI description is not beside this repository")
     found: dict[str, Any] = json.loads(OPENAPI.read_text())
@@ -122,7 +122,7 @@ def _one_of(validator: Any, shapes: list[Any], instance: Any, schema: Any) -> It
 
 @cache
 def _validator(schema: str, *, closed: bool) -> Validator:
-    """The validator of a schema, given as text, whose references lead into the description."""
+    """Return the validator of a schema, given as text, whose references lead into the description."""
     asked = json.loads(schema)
     whole = {**(_closed(asked) if closed else asked), "components": _components(closed=closed)}
     named = whole["components"]["schemas"]
@@ -155,7 +155,7 @@ def _components(*, closed: bool) -> Any:
 
 
 def _closed(node: Any) -> Any:
-    """The same schema, with which an object has no properties but those that it names, and BESIDE."""
+    """Return the same schema, with which an object has no properties but those that it names, and BESIDE."""
     if isinstance(node, list):
         return [_closed(each) for each in node]
     if not isinstance(node, dict):
@@ -212,7 +212,7 @@ class Description:
     """Looks at all that is said; see `loopback.rest.conformance.Inspector`."""
 
     def request(self, method: str, path: str, body: Any) -> str | None:
-        """Whether the body is one of those that are described, and says nothing else."""
+        """Return whether the body is one of those that are described, and says nothing else."""
         operation = _operation(method, path)
         if operation is None:
             return "no such operation"
@@ -223,7 +223,7 @@ class Description:
         return problem(described["schema"], body, closed=True)
 
     def answer(self, method: str, path: str, status: int, body: Any) -> str | None:
-        """Whether the answer's status and body are described."""
+        """Return whether the answer's status and body are described."""
         operation = _operation(method, path)
         if status >= 400:
             schema = "RatelimitedResponse" if status == 429 else "ErrorResponse"
@@ -237,7 +237,7 @@ class Description:
         return None if body is None or content is None else problem(content["schema"], body)
 
     def event(self, name: str, payload: Any) -> str | None:
-        """Whether an event whose payload is described somewhere is so."""
+        """Return whether an event whose payload is described somewhere is so."""
         if name not in EVENTS:
             return None
         schema, added = EVENTS[name]
@@ -245,5 +245,5 @@ class Description:
 
 
 def strictly() -> Description | None:
-    """The inspector for a strict server; None where the file is not, so that all else is tested all the same."""
+    """Return the inspector for a strict server; None where the file is not, so that all else is tested all the same."""
     return Description() if OPENAPI.exists() else None

@@ -37,7 +37,7 @@ PARAMS = {"session/update": "SessionNotification", "session/request_permission":
 
 @functools.cache
 def validator(definition: str) -> jsonschema.Draft202012Validator:
-    """The validator of one definition of the protocol."""
+    """Return the validator of one definition of the protocol."""
     schema = json.loads(SCHEMA.read_text("utf-8"))
     return jsonschema.Draft202012Validator({"$defs": schema["$defs"], "$ref": f"#/$defs/{definition}"})
 
@@ -133,14 +133,14 @@ class Client:
 
 
 def updates(messages: list[Json], kind: str) -> Iterator[Json]:
-    """The updates of this kind among these messages."""
+    """Yield the updates of this kind among these messages."""
     for message in messages:
         if message.get("method") == "session/update" and message["params"]["update"]["sessionUpdate"] == kind:
             yield message["params"]["update"]
 
 
 def chunks(messages: list[Json]) -> list[str]:
-    """The text of each chunk of the agent, in order."""
+    """Return the text of each chunk of the agent, in order."""
     return [update["content"]["text"] for update in updates(messages, "agent_message_chunk")]
 
 

@@ -45,7 +45,7 @@ def name_of(some_id: int) -> str:
 
 
 def words(text: str, width: int = 40) -> list[str]:
-    """The text's lines as a terminal without colours shows them."""
+    """Return the text's lines as a terminal without colours shows them."""
     return [plain(line) for line in styled(text, width, name_of)]
 
 
@@ -240,7 +240,7 @@ def test_each_check_finds_its_fault(change: dict[str, object], wrong: str) -> No
 
 
 def sample_bot(stage: DemoLab) -> list[str]:
-    """The argv of the small bot."""
+    """Return the argv of the small bot."""
     return [sys.executable, str(SAMPLE_BOT), stage.discord.endpoint, stage.bot.token]
 
 

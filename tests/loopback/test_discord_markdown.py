@@ -24,7 +24,7 @@ class Names:
 
 
 def shown(text: str) -> str:
-    """The HTML of a text."""
+    """Return the HTML of a text."""
     return to_html(text, Names())
 
 

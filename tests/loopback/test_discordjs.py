@@ -23,7 +23,7 @@ NPM_CI = ("ci", "--ignore-scripts", "--no-audit", "--no-fund", "--omit=optional"
 
 
 async def installed() -> str:
-    """The path of node, with discord.js installed as locked; skips the test where that cannot be."""
+    """Return the path of node, with discord.js installed as locked; skips the test where that cannot be."""
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
         pytest.skip("no node and npm on this machine: discord.js is not tried")
@@ -54,7 +54,7 @@ class Peer:
         self._lines = process.stdout
 
     async def tells(self, event: str) -> dict[str, Any]:
-        """The next line of that kind; an error line fails."""
+        """Return the next line of that kind; an error line fails."""
         async with asyncio.timeout(BOUND):
             while line := await self._lines.readline():
                 told: dict[str, Any] = json.loads(line)

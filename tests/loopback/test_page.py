@@ -36,7 +36,7 @@ class Tab:
             return json.loads(await self._socket.receive_str())
 
     async def frame(self, wanted: Callable[[Any], Any]) -> Any:
-        """The first frame from now on for which `wanted` is true."""
+        """Return the first frame from now on for which `wanted` is true."""
         while True:
             frame = await self._receive()
             self.frames.append(frame)
@@ -51,7 +51,7 @@ class Tab:
         return answer.get("done", answer.get("wrong"))
 
     async def message(self, wanted: Callable[[Any], Any]) -> Any:
-        """The first message in a frame from now on for which `wanted` is true."""
+        """Return the first message in a frame from now on for which `wanted` is true."""
         frame = await self.frame(lambda frame: any(wanted(one) for one in frame.get("messages", ())))
         return next(one for one in frame["messages"] if wanted(one))
 

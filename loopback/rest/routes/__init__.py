@@ -1,4 +1,4 @@
-"""The REST routes, one module per subject; `ROUTES` is all of them."""
+"""The REST routes, one module per subject. `ROUTES` has all of them."""
 
 from . import (
     channel_routes,

@@ -1,4 +1,4 @@
-"""A channel: read, change, delete, type in it."""
+"""Channels: read, change, delete, type."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The bot's answers to interactions: the _callback, the original answer, follow-ups."""
+"""The bot's answers to interactions: the callback, the original answer, follow-ups."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def _message(call: Call) -> tuple[Interaction, Message]:
 
 
 def follow_up(call: Call) -> Json:
-    """One more message, or the answer after a deferral."""
+    """Post one more message, or the answer after a deferral."""
     interaction = _interaction(call)
     message = interactions.follow_up(call.world, interaction, call.draft)
     return message_payloads.message(call.world, message, interaction.bot.id)
 
 
 def get_answer(call: Call) -> Json:
-    """One of the bot's answers."""
+    """Return one of the bot's answers."""
     interaction, message = _message(call)
     return message_payloads.message(call.world, message, interaction.bot.id)
 

@@ -31,7 +31,7 @@ def _get_messages(call: Call) -> list[Json]:
 
 
 def _readable(call: Call) -> bool:
-    """Without the intent in its settings an application reads no content over REST either."""
+    """Return whether the application's settings have the intent, without which REST gives no content either."""
     return bool(call.bot.allowed_intents & message_payloads.MESSAGE_CONTENT)
 
 

@@ -1,4 +1,4 @@
-"""A REST call as a route's function gets it, and the route itself."""
+"""A route, and the REST call that its function gets."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from loopback.state.world import World
 
 @dataclass(frozen=True)
 class Call:
-    """One request: who asks, the names in its path, its query, its parsed body and its files."""
+    """One request: the caller, the names in its path, its query, its parsed body and its files."""
 
     world: World
     limits: Limits
@@ -29,14 +29,14 @@ class Call:
 
     @property
     def bot(self) -> Bot:
-        """The bot that asks; only routes that need a token may want it."""
+        """The calling bot, on routes that need a token."""
         if self.caller is None:
             raise LookupError("a route without a token has no caller")
         return self.caller
 
     @property
     def fields(self) -> Json:
-        """The body as an object; raises 50035 for anything else."""
+        """The body as an object. Raises 50035 for any other."""
         if not isinstance(self.body, dict):
             raise invalid((), "MODEL_TYPE_CONVERT", "Only dictionaries may be used in a ModelType")
         return self.body
@@ -47,20 +47,20 @@ class Call:
         return drafts.read(self.fields, self.uploads)
 
     def id(self, name: str) -> int:
-        """An id from the path; `@me` is the caller, where there is one."""
+        """Return an id from the path. `@me` is the caller, if there is one."""
         text = self.names[name]
         return self.caller.id if text == "@me" and self.caller is not None else _snowflake(name, text)
 
     def given(self, name: str) -> int:
-        """An id from the body; raises 50035."""
+        """Return an id from the body. Raises 50035."""
         return _snowflake(name, str(self.fields.get(name)))
 
     def asked(self, name: str) -> int | None:
-        """An id or number from the query."""
+        """Return an id or number from the query."""
         return _snowflake(name, self.query[name]) if name in self.query else None
 
     def limit(self, default: int, most: int) -> int:
-        """The query's `limit`, from 1 to `most`; raises 50035."""
+        """Return the query's `limit`, from 1 to `most`. Raises 50035."""
         limit = self.asked("limit")
         if limit is None:
             return default
@@ -69,15 +69,15 @@ class Call:
         return limit
 
     def flag(self, name: str) -> bool:
-        """A truth value from the query."""
+        """Return a boolean from the query."""
         return self.query.get(name, "").lower() in ("1", "true")
 
     def channel(self, needs: int = 0) -> Channel:
-        """The path's channel, as the caller may use it."""
+        """Return the path's channel, if the caller has the permissions in `needs` there."""
         return self.world.channel(self.id("channel_id"), self.bot.id, needs)
 
     def message(self, needs: int = 0) -> Message:
-        """The path's message."""
+        """Return the path's message."""
         return self.world.message(self.channel(needs), self.id("message_id"))
 
 
@@ -89,10 +89,10 @@ def _snowflake(name: str, text: str) -> int:
 
 @dataclass(frozen=True)
 class Route:
-    """A method and path below /api/v10, and what answers it: JSON with `status`, or None for 204.
+    """A method and path below /api/v10, and its function, which returns JSON for `status` or None for 204.
 
-    `needs_token` is False where the path itself holds the secret, as with interactions and webhooks. `limit` is what
-    the answer's headers tell of; `also` finds, without raising, the hidden limit that some of the calls fall under.
+    `needs_token` is False where the path itself holds the secret, as with interactions and webhooks. `limit` is in the
+    answer's headers. `also` finds, without raising, the hidden limit of a call.
     """
 
     method: str
@@ -104,6 +104,6 @@ class Route:
     also: Callable[[Call], Limit | None] | None = None
 
     def limits_of(self, call: Call) -> tuple[Limit, ...]:
-        """What one call is charged to, the limit of the headers first."""
+        """Return the limits of one call, that of the headers first."""
         hidden = None if self.also is None else self.also(call)
         return tuple(one for one in (self.limit, hidden) if one is not None)

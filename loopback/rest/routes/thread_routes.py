@@ -1,4 +1,4 @@
-"""Threads: open them, list them, and who is in them."""
+"""Threads: open them, list them, and manage their members."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def _get_application(call: Call) -> Json:
 
 
 def _patch_application(call: Call) -> Json:
-    """Of an application's settings only the flags of the privileged intents are kept; the rest is forgotten."""
+    """Change the flags of the privileged intents. Other settings are ignored."""
     flags = call.fields.get("flags")
     if flags is not None:
         if not isinstance(flags, int) or isinstance(flags, bool):

@@ -1,4 +1,4 @@
-"""Webhooks: a channel's own, and the addresses at which an interaction's bot goes on answering."""
+"""Webhooks: a channel's own, and the addresses of an interaction's later answers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _get_webhooks(call: Call) -> list[Json]:
 
 
 def _own(call: Call) -> Webhook:
-    """The webhook of a bot that may manage those of its channel."""
+    """Return the webhook of a bot that may manage those of its channel."""
     webhook = call.world.webhooks.get(call.id("webhook_id"))
     if webhook is None:
         raise DiscordError(Reason.UNKNOWN_WEBHOOK)

@@ -46,11 +46,11 @@ class Socket:
         return frame
 
     async def answer(self) -> aiohttp.WSMessage:
-        """The next message as it comes, a close included."""
+        """Return the next message as it comes, a close included."""
         return await self._socket.receive(BOUND)
 
     async def until(self, name: str) -> dict[str, Any]:
-        """The next event of that name."""
+        """Return the next event of that name."""
         while (frame := await self.receive())["t"] != name:
             pass
         return frame
@@ -74,7 +74,7 @@ async def connect(server: Loopback, query: str = "?v=10&encoding=json") -> Async
 
 
 def identity(intents: int = GUILDS_AND_MESSAGES, *, token: str = TOKEN) -> dict[str, Any]:
-    """The data of an IDENTIFY."""
+    """Return the data of an IDENTIFY."""
     return {"token": token, "intents": intents, "properties": {}}
 
 
@@ -222,7 +222,7 @@ async def identified(server: Loopback, token: str = TOKEN) -> dict[str, Any] | i
 
 
 async def starts(server: Loopback, http: aiohttp.ClientSession) -> dict[str, int]:
-    """The session_start_limit that the bot is told of."""
+    """Return the session_start_limit that the bot is told of."""
     async with http.get(f"{server.endpoint}/api/v10/gateway/bot", headers={"Authorization": f"Bot {TOKEN}"}) as answer:
         found: dict[str, int] = (await answer.json())["session_start_limit"]
         return found
