@@ -22,7 +22,7 @@ from acp.schema import (
     ToolTerminal,
 )
 from bot.render.diffs import change_of
-from bot.render.line_diff import Effort
+from bot.render.line_diff import DiffBudget
 from bot.text.markdown import code_block, escape
 from bot.text.printable import is_visible, visible
 from bot.text.sizes import MAX_FILE_BYTES, format_size
@@ -92,8 +92,8 @@ def describe(call: ToolCallUpdate, more: Iterable[str] = ()) -> tuple[str, str]:
     for location in call.locations or ():
         line = f":{location.line}" if location.line else ""
         parts.append(f"{_on_one_line(location.path)}{line}")
-    effort = Effort()
-    parts += [_content(content, effort) for content in call.content or ()]
+    budget = DiffBudget()
+    parts += [_content(content, budget) for content in call.content or ()]
     if call.raw_input not in (None, {}, "", []):
         parts.append(_readable(call.raw_input))
     detail = "\n".join([*parts, *more])
@@ -102,11 +102,11 @@ def describe(call: ToolCallUpdate, more: Iterable[str] = ()) -> tuple[str, str]:
     return f"{escape(headline(call))}{kind}", visible(detail)
 
 
-def _content(content: ToolContent | Diff | ToolTerminal | OtherToolContent, effort: Effort) -> str:
+def _content(content: ToolContent | Diff | ToolTerminal | OtherToolContent, budget: DiffBudget) -> str:
     """Write a part of a call: what is text in full, of what is not that it is there."""
     match content:
         case Diff():
-            return _change(content, effort)
+            return _change(content, budget)
         case ToolTerminal(terminal_id=terminal_id):
             return f"[terminal {_on_one_line(terminal_id)}]"
         case ToolContent(content=block):
@@ -145,9 +145,9 @@ def excerpt(detail: str) -> str:
     return shown
 
 
-def _change(diff: Diff, effort: Effort) -> str:
+def _change(diff: Diff, budget: DiffBudget) -> str:
     """Show a change as a patch, below the path as the agent wrote it."""
-    path, change = _on_one_line(diff.path), change_of(diff, effort=effort)
+    path, change = _on_one_line(diff.path), change_of(diff, budget=budget)
     if change is None:
         return f"{path}: unchanged"
     if not (change.added or change.removed):

@@ -1,6 +1,6 @@
 """The blocks of a reply, in order: the agent's words, lines of other things, runs of tool calls. Pure.
 
-Together the blocks are one text, which is cut into pages; what is on a frozen page is dropped here.
+Joined, the blocks are the text that is cut into pages; what is on a frozen page is dropped here.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ class Prose:
     parts: list[str] = field(default_factory=list)
 
     def render(self) -> str:
-        """Join the parts once; later calls find one."""
+        """Return the words; the parts are joined once."""
         if len(self.parts) > 1:
             self.parts[:] = ["".join(self.parts)]
         return self.parts[0] if self.parts else ""
@@ -31,7 +31,7 @@ class Prose:
 class Line:
     """Lines that are not the agent's words.
 
-    `own`: the bot's, which belong on a page whatever happens. `live`: they change while their page is open.
+    `own` lines are the bot's, and always get a page. `live` lines change while their page is open.
     """
 
     text: str
@@ -53,15 +53,15 @@ class ToolRun:
     _fold_at: int = 4 * MOST
 
     def add(self, call: Call) -> None:
-        """Put a call behind the others. Of many those that are only counted go, so that to render it costs little."""
+        """Add a call. Calls that are only counted are dropped now and then: a long run costs little to render."""
         self.calls.append(call)
         call.listed = True
         if self.style.tools != "full" and len(self.calls) >= self._fold_at:
             fold(self.calls, self.folded)
-            self._fold_at = 2 * len(self.calls) + 2 * MOST  # Of those that run none goes.
+            self._fold_at = 2 * len(self.calls) + 2 * MOST  # Running calls stay.
 
     def render(self) -> str:
-        """Write the calls as they are now."""
+        """Return the lines of the calls as they are now."""
         return lines_of(self.calls, self.style, self.folded)
 
 
@@ -69,18 +69,18 @@ Block = Prose | Line | ToolRun
 
 
 class Blocks:
-    """The blocks that are not wholly on frozen pages. The last one takes what settles."""
+    """The blocks that are not wholly on frozen pages. What settles goes to the last one."""
 
     def __init__(self) -> None:
         """Start empty."""
         self._blocks: list[Block] = []
 
     def add(self, block: Block) -> None:
-        """Put a block behind the others."""
+        """Add a block."""
         self._blocks.append(block)
 
     def settle(self, text: str, *, apart: bool = False) -> None:
-        """Add words to the last block if it is of words and nothing sets them `apart`, else to a new one."""
+        """Add words to the last block if it is of words, unless they are set `apart`, else to a new one."""
         last = self._blocks[-1] if self._blocks else None
         if isinstance(last, Prose) and not apart:
             last.parts.append(text)
@@ -88,7 +88,7 @@ class Blocks:
             self._blocks.append(Prose([text]))
 
     def run(self, style: Style) -> ToolRun:
-        """Return the run that a new tool call belongs to: blank lines between two calls do not part them."""
+        """Return the run that a new tool call belongs to: blank lines do not separate two calls."""
         for at in range(len(self._blocks) - 1, -1, -1):
             block = self._blocks[at]
             if isinstance(block, ToolRun):
@@ -101,7 +101,7 @@ class Blocks:
         return run
 
     def holds(self, line: Line | None) -> bool:
-        """Whether a line may still change: it is here, and no part of it is on a frozen page."""
+        """Whether a line may still change: it is here as a whole."""
         return any(block is line for block in self._blocks)
 
     def pieces(self) -> list[str]:
@@ -132,17 +132,17 @@ class Blocks:
         return spans
 
     def take_own(self) -> list[str]:
-        """Take out the bot's own lines."""
+        """Remove and return the bot's own lines."""
         taken = [block.render() for block in self._blocks if _is_own(block)]
         self._blocks = [block for block in self._blocks if not _is_own(block)]
         return taken
 
     def clear(self) -> None:
-        """Drop everything."""
+        """Drop all blocks."""
         self._blocks.clear()
 
     def drop(self, pieces: Sequence[str], length: int) -> None:
-        """Drop the first `length` characters of the text. What is left of a block that is cut no longer changes."""
+        """Drop the first `length` characters of the text. The rest of a block that is cut no longer changes."""
         kept: list[Block] = []
         for block, piece in zip(self._blocks, pieces, strict=True):
             cut = min(length, len(piece))

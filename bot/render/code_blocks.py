@@ -18,18 +18,18 @@ _LANGUAGE = re.compile(r"[A-Za-z0-9_+\-.#]{1,30}$")
 
 @dataclass(frozen=True, slots=True)
 class Fence:
-    """The beginning of a code block: its run of marks, what stands behind it, how far and in what it stands."""
+    """The beginning of a code block: its run of marks, its info string, its indentation, and whether it is quoted."""
 
     marker: str
     info: str = ""
     indent: str = ""
     quoted: bool = False
     in_line: bool = False
-    """It began behind words, so that it ends at the next three backticks wherever they stand, as on Discord."""
+    """Whether it began behind words: then it ends at the next three backticks wherever they are, as on Discord."""
 
     @property
     def language(self) -> str:
-        """What Discord takes for a language; empty where the info string has none."""
+        """The language, as Discord understands it; empty where the info string has none."""
         word = self.info.split(maxsplit=1)[0] if self.info else ""
         word = word.strip("{}").removeprefix(".")
         return word if _LANGUAGE.match(word) else ""
@@ -42,7 +42,7 @@ class Fence:
 
     @property
     def title(self) -> str:
-        """What the info string says beyond a language, as a line above the block; empty where it says no more."""
+        """The info string as a line above the block; empty where it is just a language."""
         return "" if self.info == self.language else f"-# {escape(self.info)}\n"
 
     @property
@@ -51,7 +51,7 @@ class Fence:
         return f"{self.title}{FENCE}{self.language}\n"
 
     def shown(self, code: str) -> str:
-        """Return the whole block as it is shown; one without code shows nothing, for Discord knows none."""
+        """Return the whole block as it is shown; without code only its title: Discord has no empty blocks."""
         return self.title + code_block(code, self.language) if code.strip() else self.title.rstrip("\n")
 
 
@@ -70,9 +70,9 @@ def opening(line: str) -> tuple[str, Fence] | None:
 
 
 def closing(line: str, fence: Fence) -> tuple[str | None, str | None] | None:
-    """Return the last line of code and the words behind, if the block ends in this line; each None where there is none.
+    """Return the last line of code and the words behind the block, each None where there is none.
 
-    None alone: the block goes on.
+    None alone: the block does not end in this line.
     """
     if fence.quoted and not quote_prefix(line):
         return None, line
@@ -91,9 +91,9 @@ def closing(line: str, fence: Fence) -> tuple[str | None, str | None] | None:
 
 
 def balanced(text: str) -> str:
-    """Write a message of Discord's as CommonMark that keeps to itself: no code block and no HTML goes on behind it.
+    """Return a Discord message as CommonMark that is complete: no code block and no HTML continues behind it.
 
-    Each block begins and ends with a line of its own; what CommonMark alone takes for HTML is escaped.
+    Each block begins and ends with a line of its own; what only CommonMark takes for HTML is escaped.
     """
     lines: list[str] = []
     block: Fence | None = None
@@ -105,7 +105,7 @@ def balanced(text: str) -> str:
 
 
 def _take(lines: list[str], block: Fence | None, line: str) -> Fence | None:
-    """Add a line to the `lines` of a message; return the block that is open behind it."""
+    """Add a line to the `lines` of a message; return the code block that is open behind it."""
     if block is None:
         found = opening(line)
         if found is None:

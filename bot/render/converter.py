@@ -1,9 +1,7 @@
 """Converts the agent's streamed CommonMark to Discord's: settled text, which is final, and a draft. Pure.
 
-What is settled depends on nothing but the text before it: in whatever pieces the text arrives, it settles the same,
-unless `settle_words` is called on the way.
-Most lines settle when they are complete; a table when it ends; a code block when it ends, or when it is so long that it
-becomes a file.
+Most lines settle when they are complete, a table when it ends, and a code block when it ends or is so long that it
+becomes a file. Only the text decides that, not the pieces in which it arrives, unless `settle_words` is called.
 """
 
 import re
@@ -22,31 +20,31 @@ __all__ = ["Draft", "MarkdownConverter"]
 
 LONGEST_LINE = 600
 PIECE = 300
-"""A line of so many characters is taken in such pieces: nobody waits for the end of a long paragraph."""
+"""A line of `LONGEST_LINE` characters is taken in pieces of `PIECE`: a reader sees a long paragraph before it ends."""
 
 LONGEST_ROW = 4000
-"""The same for a line that begins like a table's."""
+"""The length of a line that begins like a table's from which it is taken in pieces."""
 
 MOST_ROWS, LONGEST_TABLE = 50, 8000
-"""Rows, and characters of them, after which a table is shown and goes on as another with the same head.
+"""Rows, and characters of them, after which a table settles and continues as another one with the same head.
 
-Until then it is laid out again each time somebody looks.
+Until it settles each look lays it out again.
 """
 
 MOST_BLANK, MOST_BLANK_CODE = 2, 100
-"""Lines without words, and pieces of a line, that are shown of any number; and the same in code that is shown."""
+"""Blank lines in a row, or blank pieces of a line, that are shown at most; and the same in code."""
 
 _BLANKS = re.compile(r"[^\S\n]*+")
 _BLANK_LINES = re.compile(r"(?:[ \t\r]*+\n)*+")
 _THREE_MARKS = re.compile(r"[`~]{3}")
 
 WIDE_LINE = 100
-"""Characters a line, on average, with which `long_code_lines` bounds a code block of few and very long lines."""
+"""Characters a line, on average, by which `long_code_lines` also limits a code block of few very long lines."""
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What stands behind the settled text for now: text, or the code block that is being written."""
+    """What follows the settled text for now: text, or the code block that is being written."""
 
     text: str = ""
     fence: Fence | None = None
@@ -76,7 +74,7 @@ class _Code:
             self.text.append(text)
 
     def add_lines(self, text: str) -> None:
-        """Add whole lines to the file, as they are in the text."""
+        """Add whole lines of the text to the file."""
         text = text.replace("\r\n", "\n")
         if self.fence.indent:
             text = re.sub(rf"^{self.fence.indent}", "", text, flags=re.MULTILINE)
@@ -84,7 +82,7 @@ class _Code:
         self.add(text)
 
     def spill(self, name: str) -> None:
-        """Go on as a file."""
+        """Move the code into a file, and continue there."""
         self.name = name
         self.spool = Spool("".join(self.text).encode())
         self.text.clear()
@@ -96,7 +94,7 @@ class _Code:
 
 
 class MarkdownConverter:
-    """One text on its way. `feed` and `close` return what has settled, in order."""
+    """Converts one text. `feed` and `close` return what has settled, in order."""
 
     def __init__(self, style: Style, shelf: UploadShelf) -> None:
         """Put long code blocks on `shelf`."""
@@ -111,16 +109,16 @@ class MarkdownConverter:
         self._interrupted = False
         self._ends_in_backtick = False
         self._blank = self._blank_pieces = 0
-        """Lines, and pieces of a line, without words that have just been taken."""
+        """How many blank lines, and blank pieces of a line, were taken last."""
 
     @property
     def in_file(self) -> bool:
-        """Whether what is being written is code that has become a file."""
+        """Whether a code block is open that has become a file."""
         return self._code is not None and self._code.spool is not None
 
     @property
     def reopening(self) -> str:
-        """The line with which the code block that is open goes on in a text that is not translated."""
+        """The line that opens the open code block again in unconverted text; empty where none is open."""
         if self._code is None:
             return ""
         fence = self._code.fence
@@ -128,11 +126,11 @@ class MarkdownConverter:
 
     @property
     def in_line(self) -> bool:
-        """Whether what has settled ends inside a line."""
+        """Whether the settled text ends inside a line."""
         return self._in_line
 
     def feed(self, text: str) -> str:
-        """Take text. It holds no lone surrogates."""
+        """Convert text, which has no lone surrogates; return what has settled."""
         if self._interrupted and text:
             self._interrupted = False
             text = text.removeprefix("\n")
@@ -152,7 +150,7 @@ class MarkdownConverter:
         return self._out()
 
     def _skip(self, text: str, at: int) -> int:
-        """Pass over many lines at once where each of them alone would change nothing; return where the next begins."""
+        """Skip many lines in one step where each alone would change nothing; return where the next one begins."""
         code = self._code
         if code is not None and code.spool is not None:
             return self._skip_file(code, text, at)
@@ -164,7 +162,7 @@ class MarkdownConverter:
         return at if blank is None else blank.end()
 
     def _skip_file(self, code: _Code, text: str, at: int) -> int:
-        """Put all into the file that cannot end its block."""
+        """Write into the file all lines that cannot end its block; return where the next one begins."""
         if self._in_line:
             end = text.find("\n", at)
             end = len(text) if end < 0 else end
@@ -179,9 +177,9 @@ class MarkdownConverter:
         return max(at, end)
 
     def settle_words(self) -> str:
-        """Settle the line that is being written up to its last word; return what has settled.
+        """Settle the unfinished line up to its last word; return what has settled.
 
-        Nothing, where only the rest of the line tells what it is.
+        A line stays as it is where only its end tells what it is.
         """
         line = self._line
         plain = line[:1].isalnum() and "|" not in line and FENCE not in line and "~~~" not in line
@@ -193,7 +191,7 @@ class MarkdownConverter:
         return self._out()
 
     def close(self) -> str:
-        """Settle everything: something else follows, or nothing. A code block that is open goes on in a new one."""
+        """Settle everything, for another block or the end follows. An open code block continues in a new one."""
         line, self._line, self._blank = self._line, "", 0
         if line or self._in_line:
             self._interrupted = True
@@ -207,7 +205,7 @@ class MarkdownConverter:
         return self._out().rstrip("\n") if self._interrupted else self._out()
 
     def draft(self) -> Draft:
-        """Return what is not settled, as well as it can be shown now."""
+        """Return what has not settled, as well as it can be shown now."""
         if self._code is not None:
             return self._draft_of_code(self._code)
         held = ""
@@ -237,7 +235,7 @@ class MarkdownConverter:
     # ---- lines
 
     def _take(self, line: str, *, ended: bool = True) -> None:
-        """Take a line to its end; not `ended`: it was cut short."""
+        """Take a line to its end; one that is not `ended` was cut short."""
         line = line.removesuffix("\r")
         self._blank = 0 if line.strip() else self._blank + 1
         in_line, self._in_line, self._blank_pieces = self._in_line, False, 0
@@ -249,7 +247,7 @@ class MarkdownConverter:
             self._take_words(line, ended=ended, in_line=in_line)
 
     def _take_piece(self, text: str, at: int) -> int:
-        """Take the beginning of a very long line; return where it goes on."""
+        """Take the beginning of a very long line; return where it continues."""
         end = text.rfind(" ", at + PIECE // 2, at + PIECE) + 1 or at + PIECE
         while end > at + PIECE // 2 and text[end - 1] == text[end] == "`":
             end -= 1
@@ -257,7 +255,7 @@ class MarkdownConverter:
         return end
 
     def _settle_piece(self, piece: str) -> None:
-        """Take a part of a line that goes on behind it."""
+        """Settle a part of a line that continues behind it."""
         self._blank_pieces = 0 if piece.strip() else self._blank_pieces + 1
         if self._code is not None:
             self._code.add(piece if self._in_line else self._code.fence.content_of(piece))
@@ -288,7 +286,7 @@ class MarkdownConverter:
         return self._style.tables != "off" and "|" in line and not quote_prefix(line)
 
     def _take_row(self, line: str) -> bool:
-        """Take a line behind a row. False: it is none, and the table has been settled."""
+        """Take a line that follows a row; return False where it is no row and the table has settled."""
         if len(self._rows) == 1:
             aligned = columns_of_rule(line)
             if aligned and len(cells_of(self._rows[0])) == len(aligned):
@@ -335,7 +333,7 @@ class MarkdownConverter:
         self._code = _Code(fence, direct=self._style.long_code_lines == 0 or self._shelf.full)
 
     def _settle_code(self, code: _Code) -> None:
-        """Settle what there is of a block that will not become a file."""
+        """Settle the lines so far of a block that will not become a file."""
         if not code.opened:
             code.opened = True
             self._put(code.fence.opening)
@@ -343,7 +341,7 @@ class MarkdownConverter:
         code.text.clear()
 
     def _grow(self, code: _Code) -> None:
-        """Settle what a block has grown by, or make a file of it when it is too long."""
+        """Settle what was added to a block, or make a file of it when it is too long."""
         most = self._style.long_code_lines
         code.direct = code.direct or (self._shelf.closed and code.spool is None)
         if code.direct:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from acp.schema import Diff
 from bot.text.markdown import shortened
 
-from .line_diff import Effort, Operation, operations
+from .line_diff import DiffBudget, Operation, operations
 
 __all__ = ["MOST", "Change", "change_of", "changes_of", "excerpt", "left_out", "place_of"]
 
@@ -17,10 +17,10 @@ CONTEXT = 3
 """Lines around a change, as `diff -u` has them."""
 
 LONGEST = 20_000
-"""Lines that are compared; of more it is not asked which of them are the same."""
+"""Lines that are compared; longer texts are shown as all out, all in."""
 
 MOST, MOST_CHARACTERS = 250, 8_000_000
-"""Changes that one tool call brings, and characters of both texts of all of them."""
+"""Changes of one tool call that are compared, and characters of both texts of all of them."""
 
 WIDEST = 100
 """Characters of a line in an excerpt."""
@@ -31,7 +31,7 @@ _NO_LINE_FEED = "\\ No newline at end of file\n"
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A file's change: the lines that came and went, and the patch that makes it."""
+    """A file's change: how many lines were added and removed, and the patch."""
 
     path: str
     added: int
@@ -39,14 +39,14 @@ class Change:
     patch: str
 
 
-def changes_of(diffs: Sequence[Diff], directory: str, effort: Effort) -> tuple[Change, ...]:
-    """Compare the texts of several changes, as `change_of` does. What is too much the patch only names."""
+def changes_of(diffs: Sequence[Diff], directory: str, budget: DiffBudget) -> tuple[Change, ...]:
+    """Compare the texts of several changes, as `change_of` does; the patch only names those that are too large."""
     changes, characters = [], 0
     for each in diffs[:MOST]:
         characters += len(each.old_text or "") + len(each.new_text)
         if characters > MOST_CHARACTERS:
             changes.append(left_out(place_of(each.path, directory)))
-        elif (change := change_of(each, directory, effort)) is not None:
+        elif (change := change_of(each, directory, budget)) is not None:
             changes.append(change)
     if len(diffs) > MOST:
         changes.append(left_out(f"{len(diffs) - MOST} more changes"))
@@ -54,31 +54,31 @@ def changes_of(diffs: Sequence[Diff], directory: str, effort: Effort) -> tuple[C
 
 
 def left_out(what: str) -> Change:
-    """Return a change of which nothing is kept but a word in the patch, which programs that read it pass over."""
+    """Return a change whose patch is only a comment, which programs that read patches skip."""
     return Change(what, 0, 0, f"# too large to be listed: {what}\n")
 
 
-def change_of(diff: Diff, directory: str = "", effort: Effort | None = None) -> Change | None:
-    """Compare the two texts; None where nothing changed. The path is written as seen from `directory`.
+def change_of(diff: Diff, directory: str = "", budget: DiffBudget | None = None) -> Change | None:
+    """Compare the two texts; None where they are equal. The path is relative to `directory`.
 
-    What would take more than `effort` is shown as all out, all in.
+    What would take more than `budget` is shown as all out, all in.
     """
     old, new = diff.old_text or "", diff.new_text
     if old == new and diff.old_text is not None:
         return None
     path = place_of(diff.path, directory)
     parts = _parts(old, new)
-    body, added, removed = _hunks(parts, effort or Effort())
+    body, added, removed = _hunks(parts, budget or DiffBudget())
     return Change(path, added, removed, _head(diff, _inside(diff.path, directory).lstrip("/")) + body)
 
 
 def place_of(path: str, directory: str) -> str:
-    """Write a path as seen from `directory`, if it is inside; on one line."""
+    """Return a path on one line, relative to `directory` if it is inside."""
     return " ".join(_inside(path, directory).split())
 
 
 def excerpt(change: Change, most: int) -> str:
-    """Return the first changed lines of a patch, at most `most`, with a word about the others."""
+    """Return the first changed lines of a patch, at most `most`, and the number of the others."""
     # A head of three lines, context, and no more than a mark for a missing line feed behind each line.
     lines = change.patch.split("\n", 3 + 2 * (CONTEXT + most + 1))[3:-1]
     lines = [line for line in lines if line and not line.startswith("\\")]
@@ -94,7 +94,7 @@ def excerpt(change: Change, most: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
-    """What differs, with a few lines on either side that do not; and how many lines stand before all of it."""
+    """The parts of two texts that differ, with a few equal lines around them; and how many lines come before."""
 
     before: int
     lead: str
@@ -104,7 +104,7 @@ class _Parts:
 
 
 def _parts(old: str, new: str) -> _Parts:
-    """Leave out the ends that are the same, without a look at each of their lines."""
+    """Leave out the equal ends, without looking at each of their lines."""
     head = old.rfind("\n", 0, _common_start(old, new)) + 1
     tail = _common_end(old, new, min(len(old), len(new)) - head)
     if not (_begins_line(old, len(old) - tail, head) and _begins_line(new, len(new) - tail, head)):
@@ -120,8 +120,8 @@ def _parts(old: str, new: str) -> _Parts:
     return _Parts(before, old[start:head], old[head:old_end], new[head : len(new) - tail], old[old_end:stop])
 
 
-def _hunks(parts: _Parts, effort: Effort) -> tuple[str, int, int]:
-    """Write what differs; return with it how many lines came, and how many went."""
+def _hunks(parts: _Parts, budget: DiffBudget) -> tuple[str, int, int]:
+    """Return the hunks, and how many lines were added and removed."""
     lead, trail, old, new = map(_count, (parts.lead, parts.trail, parts.old, parts.new))
     if old + new > LONGEST:
         whole = [("equal", 0, lead, 0, lead), ("replace", lead, lead + old, lead, lead + new)]
@@ -130,7 +130,7 @@ def _hunks(parts: _Parts, effort: Effort) -> tuple[str, int, int]:
         return _hunk_head([*whole, last], parts.before) + "".join(texts), new, old
     olds, news = _lines(parts.lead + parts.old + parts.trail), _lines(parts.lead + parts.new + parts.trail)
     hunks, added, removed = [], 0, 0
-    for group in _grouped(operations(olds, news, effort)):
+    for group in _grouped(operations(olds, news, budget)):
         hunks.append(_hunk_head(group, parts.before))
         for tag, a, b, c, d in group:
             if tag == "equal":
@@ -146,7 +146,7 @@ def _count(text: str) -> int:
 
 
 def _common_start(old: str, new: str) -> int:
-    """Return how many characters two texts begin with that are the same."""
+    """Return the length of the beginning that two texts have in common."""
     low, high = 0, min(len(old), len(new))
     while low < high:
         middle = (low + high + 1) // 2
@@ -158,7 +158,7 @@ def _common_start(old: str, new: str) -> int:
 
 
 def _common_end(old: str, new: str, most: int) -> int:
-    """Return how many characters two texts end with that are the same, at most `most`."""
+    """Return the length of the end that two texts have in common, at most `most`."""
     low, high = 0, most
     while low < high:
         middle = (low + high + 1) // 2
@@ -179,7 +179,7 @@ def _inside(path: str, directory: str) -> str:
 
 
 def _head(diff: Diff, path: str) -> str:
-    """Write the lines that say which file it is; those of Git where nothing else says that one is new."""
+    """Return the lines that name the file; Git's where only those can say that a file is new."""
     old, new = _quoted(f"a/{path}"), _quoted(f"b/{path}")
     if diff.old_text is None and not diff.new_text:
         return f"diff --git {old.rstrip()} {new.rstrip()}\nnew file mode 100644\n"
@@ -187,7 +187,7 @@ def _head(diff: Diff, path: str) -> str:
 
 
 def _quoted(path: str) -> str:
-    """Write a name so that it is read back as it is: a tab ends one with spaces, as Git and GNU patch have it."""
+    """Quote a name for a patch: a tab ends a name with spaces, as in Git and GNU patch."""
     if _ODD.search(path):
         return f'"{_ODD.sub(_octal, path)}"'
     return f"{path}\t" if " " in path else path
@@ -203,7 +203,7 @@ def _lines(text: str) -> list[str]:
 
 
 def _grouped(operations: Sequence[Operation]) -> Iterator[list[Operation]]:
-    """Make hunks: changes with `CONTEXT` lines around them; those that are near each other are one."""
+    """Group operations into hunks: changes with `CONTEXT` lines around them; near ones share a hunk."""
     group: list[Operation] = []
     for number, (tag, a, b, c, d) in enumerate(operations):
         if tag != "equal":
@@ -226,13 +226,13 @@ def _hunk_head(group: Sequence[Operation], before: int) -> str:
 
 
 def _range(start: int, stop: int) -> str:
-    """Write lines `start` to `stop` (from 0) as a hunk's head does (from 1; an empty range names the line before)."""
+    """Format lines `start` to `stop` (from 0) for a hunk's head (from 1; an empty range names the line before)."""
     length = stop - start
     return f"{start + 1}" if length == 1 else f"{start + 1 if length else start},{length}"
 
 
 def _marked(mark: str, text: str) -> str:
-    """Write lines with a mark before each."""
+    """Return the lines with a mark before each."""
     if not text:
         return ""
     body = text.removesuffix("\n").replace("\n", f"\n{mark}")

@@ -1,8 +1,8 @@
-"""Finds the common lines of two texts with a bounded effort. Pure.
+"""Finds the common lines of two texts within a budget of steps. Pure.
 
-Lines that both texts have once, in the same order in both, part the texts into small pieces ("patience diff"), which
-are compared in the same way, and at last line by line. That is what costs: the cube of a piece's length, where all of
-its lines are the same.
+Lines that occur once in each text, and in the same order in both, split the texts into small pieces ("patience diff").
+Those are split in the same way, and at last compared line by line, which costs the cube of a piece's length where all
+of its lines are equal.
 """
 
 import difflib
@@ -11,35 +11,35 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["PER_TURN", "PER_UPDATE", "Effort", "Operation", "operations"]
+__all__ = ["PER_TURN", "PER_UPDATE", "DiffBudget", "Operation", "operations"]
 
 PER_UPDATE: Final = 200_000
 PER_TURN: Final = 4_000_000
-"""Steps: about 20 ms for one update of an agent's, and less than half a second for all of a turn."""
+"""Steps: about 20 ms for one update of an agent, and less than half a second for a whole turn."""
 
 DEEPEST: Final = 8
-"""How often a piece is parted."""
+"""How often a piece is split."""
 
 Operation = tuple[str, int, int, int, int]
-"""As `difflib` has them: what is done, and the lines of the old and of the new text that it is done with."""
+"""As in `difflib`: what is done, and the lines of the old and of the new text."""
 
 _Piece = tuple[int, int, int, int, int]
-"""Lines of the old and of the new text, and how often they have been parted."""
+"""Lines of the old and of the new text, and how often they have been split."""
 
 
 @dataclass(slots=True)
-class Effort:
-    """Steps that may still be made, for what an agent has sent at one time and for its turn."""
+class DiffBudget:
+    """The steps that are left, for one update of an agent and for its turn."""
 
     now: int = PER_UPDATE
     turn: int = PER_TURN
 
     def renew(self) -> None:
-        """Begin with what the agent has sent next."""
+        """Begin with the agent's next update."""
         self.now = min(PER_UPDATE, self.turn)
 
     def take(self, steps: int) -> bool:
-        """Make so many steps. False: there are not so many left, and none is made."""
+        """Take so many steps; return False, and take none, where fewer are left."""
         if steps > self.now:
             return False
         self.now -= steps
@@ -47,11 +47,11 @@ class Effort:
         return True
 
 
-def operations(old: Sequence[str], new: Sequence[str], effort: Effort) -> list[Operation]:
-    """Return how the new lines come of the old ones. What takes too many steps is replaced as a whole."""
+def operations(old: Sequence[str], new: Sequence[str], budget: DiffBudget) -> list[Operation]:
+    """Return how the old lines become the new ones. What takes too many steps is replaced as a whole."""
     found: list[Operation] = []
     a = c = 0
-    for b, d, size in [*_same(old, new, effort), (len(old), len(new), 0)]:
+    for b, d, size in [*_same(old, new, budget), (len(old), len(new), 0)]:
         if a < b or c < d:
             tag = "replace" if a < b and c < d else "delete" if a < b else "insert"
             found.append((tag, a, b, c, d))
@@ -63,13 +63,13 @@ def operations(old: Sequence[str], new: Sequence[str], effort: Effort) -> list[O
     return found
 
 
-def _same(old: Sequence[str], new: Sequence[str], effort: Effort) -> list[tuple[int, int, int]]:
-    """Return the runs of lines that are the same, in order: where in each text, and how many."""
+def _same(old: Sequence[str], new: Sequence[str], budget: DiffBudget) -> list[tuple[int, int, int]]:
+    """Return the runs of equal lines in order: where each is in both texts, and how many lines it has."""
     found: list[tuple[int, int, int]] = []
     pieces: list[_Piece] = [(0, len(old), 0, len(new), 0)]
     while pieces:
         a, b, c, d, depth = pieces.pop()
-        if not effort.take(b - a + d - c):
+        if not budget.take(b - a + d - c):
             continue
         head = tail = 0
         least = min(b - a, d - c)
@@ -81,10 +81,10 @@ def _same(old: Sequence[str], new: Sequence[str], effort: Effort) -> list[tuple[
         a, b, c, d = a + head, b - tail, c + head, d - tail
         if a == b or c == d:
             continue
-        if anchors := _anchors(old[a:b], new[c:d], effort) if depth < DEEPEST else []:
+        if anchors := _anchors(old[a:b], new[c:d], budget) if depth < DEEPEST else []:
             pieces += _between([(a + one, c + other) for one, other in anchors], (a, b, c, d, depth))
             found += [(a + one, c + other, 1) for one, other in anchors]
-        elif effort.take((b - a) * (d - c) * min(b - a, d - c)):
+        elif budget.take((b - a) * (d - c) * min(b - a, d - c)):
             matcher = difflib.SequenceMatcher(None, old[a:b], new[c:d], autojunk=False)
             found += [(a + one, c + other, size) for one, other, size in matcher.get_matching_blocks() if size]
     return sorted(found)
@@ -97,9 +97,9 @@ def _between(anchors: Sequence[tuple[int, int]], piece: _Piece) -> list[_Piece]:
     return [(one, end, other, last, depth + 1) for (one, other), (end, last) in zip(starts, ends, strict=True)]
 
 
-def _anchors(old: Sequence[str], new: Sequence[str], effort: Effort) -> list[tuple[int, int]]:
-    """Return the lines that both have once, as many as stand in the same order in both."""
-    if not effort.take(4 * (len(old) + len(new))):
+def _anchors(old: Sequence[str], new: Sequence[str], budget: DiffBudget) -> list[tuple[int, int]]:
+    """Return the lines that occur once in both, as many as are in the same order."""
+    if not budget.take(4 * (len(old) + len(new))):
         return []
     places = _once(new)
     pairs = [(one, places[line]) for line, one in _once(old).items() if line in places]
@@ -107,7 +107,7 @@ def _anchors(old: Sequence[str], new: Sequence[str], effort: Effort) -> list[tup
 
 
 def _once(lines: Sequence[str]) -> dict[str, int]:
-    """Return where each line stands that there is only once, in order."""
+    """Return the place of each line that occurs once, in order."""
     found: dict[str, int] = {}
     twice: set[str] = set()
     for at, line in enumerate(lines):
@@ -119,7 +119,7 @@ def _once(lines: Sequence[str]) -> dict[str, int]:
 
 
 def _rising(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Return the longest part of pairs whose second numbers rise as the first do."""
+    """Return the longest subsequence of pairs whose second numbers rise as the first do."""
     lasts: list[int] = []
     ends: list[int] = []
     before: list[int] = []

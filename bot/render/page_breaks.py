@@ -1,6 +1,6 @@
 """Cuts Markdown into pages of at most 2,000 characters, at good places, with balanced code blocks. Pure.
 
-A code block begins and ends at a line that begins with three backticks, and nowhere else (see `bot.text.markdown`).
+A code block begins and ends only at lines that begin with three backticks (see `bot.text.markdown`).
 """
 
 import re
@@ -13,10 +13,10 @@ from bot.text.markdown import FENCE, LIMIT, QUOTE, SUBTEXT, quote_prefix
 __all__ = ["LOOKAHEAD", "Page", "end_page", "is_decided", "opening_after", "pages_of", "take_page", "whole_until"]
 
 LOOKAHEAD = 2000
-"""Characters behind a page's limit that decide where it is cut, unless the line ends sooner: no atom is longer."""
+"""Characters behind a page's limit that may decide where it is cut, unless the line ends sooner: atoms are shorter."""
 
 DEEPEST = 100
-"""Columns; what is indented farther is not told apart."""
+"""Columns of indentation that are compared; deeper lines count as equal."""
 
 LONGEST_INFO = 30
 """Characters behind the backticks that open a block again on the next page; Discord takes more for no language."""
@@ -26,9 +26,9 @@ CLOSING = f"\n{FENCE}"
 _FENCE_LINE = re.compile(r"^```([^\n]*)$", re.MULTILINE)
 _ENDING = re.compile(r"```$", re.MULTILINE)
 _ITEM = re.compile(r"([ \t]+)(?:[-*+]|\d{1,9}[.)])[ \t]")
-# Quantifiers that end in + give nothing back: what comes behind them is none of theirs, and to try costs the square.
+# Quantifiers that end in + are possessive: to give characters back never helps here, and costs the square.
 _ATOM = re.compile(
-    r"\\[!-/:-@\[-`{-~]"  # a mark that is escaped
+    r"\\[!-/:-@\[-`{-~]"  # an escaped mark
     r"|(?P<code>`+)(?!`)[^\n]{1,400}?(?<!`)(?P=code)(?!`)"  # a code span
     r"|!?\[[^\[\]\n]{0,400}+\]\([^()\s]{1,1400}+(?:\([^()\s]{0,90}+\)[^()\s]{0,90}+)?"  # a masked link
     r"(?: {1,9}+\"[^\"\n]{0,90}+\")?\)"  # and its title
@@ -39,8 +39,8 @@ _ATOM = re.compile(
 )
 
 _UNDECIDED = re.compile(
-    _ATOM.pattern  # goes on, perhaps, where it ends with the text
-    + r"|(?:"  # what an atom may still become
+    _ATOM.pattern  # one that ends with the text may continue
+    + r"|(?:"  # what may still become an atom
     r"\\|`+[^\n]{0,400}+"
     r"|!?\[[^\[\]\n]{0,400}+"
     r"(?:\](?:\([^()\s]{0,1400}+(?:\([^()\s]{0,90}+(?:\)[^()\s]{0,90}+)?)?(?: {1,9}+(?:\"[^\"\n]{0,90}+\"?)?)?)?)?"
@@ -54,7 +54,7 @@ _UNDECIDED = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of a text: what to post, where the next one begins, and what the next one opens with."""
+    """One page of a text: what to post, where the next page begins, and what that one opens with."""
 
     content: str
     end: int
@@ -62,13 +62,13 @@ class Page:
 
 
 def take_page(text: str, start: int = 0, opening: str = "", limit: int = LIMIT) -> Page:
-    """Cut off the page that begins at `start`; `opening` is what the page before left to be opened again.
+    """Return the page that begins at `start`; `opening` is what the page before left to be opened again.
 
-    The page takes at least one character, and what the next one opens with is a small part of a page, so that a text
-    of any kind comes to its end.
+    The page takes at least one character, and the next one's opening is a small part of a page, so that every text
+    comes to its end.
 
-    Where the page is cut depends on nothing more than `LOOKAHEAD` characters behind its limit, and on nothing behind
-    the line that holds its limit: a text that grows keeps its earlier cuts.
+    The cut depends on at most `LOOKAHEAD` characters behind the page's limit, and never on text behind the line that
+    holds the limit: a growing text keeps its earlier cuts.
     """
     room = limit - len(opening)
     if len(text) - start <= room:
@@ -88,7 +88,7 @@ def take_page(text: str, start: int = 0, opening: str = "", limit: int = LIMIT) 
 
 
 def pages_of(text: str, opening: str = "") -> list[str]:
-    """Cut all of a text; of what shows nothing there is no page."""
+    """Cut a whole text into pages. Text that shows nothing has no page."""
     found, at = [], 0
     while at < len(text):
         page = take_page(text, at, opening)
@@ -99,7 +99,7 @@ def pages_of(text: str, opening: str = "") -> list[str]:
 
 
 def end_page(text: str, end: int, opening: str = "") -> Page | None:
-    """End the page that `text` begins with at `end` at the latest, although it has room; None inside a code block."""
+    """Return the first page of `text`, ended at `end` or before although it has room; None inside a code block."""
     end = whole_until(text, 0, end)
     if end == 0 or opening_after(text, 0, end, opening).startswith(FENCE):
         return None
@@ -108,9 +108,9 @@ def end_page(text: str, end: int, opening: str = "") -> Page | None:
 
 
 def whole_until(text: str, start: int, end: int) -> int:
-    """Return the last place up to `end` at which nothing is cut that belongs together, or may yet when a line goes on.
+    """Return the last place up to `end` that cuts no atom, nor what may become one when the line continues.
 
-    Of the text nothing before `start` is looked at, nor anything behind the line that holds `end`.
+    Only the text from `start` to the end of the line that holds `end` is looked at.
     """
     line_start = max(start, text.rfind("\n", start, end) + 1)
     line_end = text.find("\n", end)
@@ -120,7 +120,7 @@ def whole_until(text: str, start: int, end: int) -> int:
 
 
 def is_decided(text: str, start: int) -> bool:
-    """Whether the page that begins at `start`, and is full, ends where it does however the text's last line goes on."""
+    """Whether the full page that begins at `start` ends at the same place however the text's last line continues."""
     limit = start + LIMIT
     if len(text) >= limit + LOOKAHEAD or text.find("\n", limit) >= 0:
         return True
@@ -130,7 +130,7 @@ def is_decided(text: str, start: int) -> bool:
 
 
 def opening_after(text: str, start: int, end: int, opening: str = "") -> str:
-    """Return the line that opens the code block again that is open at `end`; empty where none is."""
+    """Return the line that opens the code block again that is open at `end`; empty where none is open."""
     is_open = opening if opening.startswith(FENCE) else ""
     for match in _FENCE_LINE.finditer(text, start, end):
         info = match[1].strip()
@@ -139,7 +139,7 @@ def opening_after(text: str, start: int, end: int, opening: str = "") -> str:
 
 
 def _content(text: str, start: int, end: int, opening: str, after: str) -> str:
-    """Put together what is posted. Discord trims messages, so a page neither begins nor ends with white space."""
+    """Return what is posted. Discord trims messages, so a page neither begins nor ends with white space."""
     inside = opening.startswith(FENCE)
     body = text[start:end].rstrip("\n") if after.startswith(FENCE) else text[start:end].rstrip()
     body = body if inside else _flush(body)
@@ -150,7 +150,7 @@ def _content(text: str, start: int, end: int, opening: str, after: str) -> str:
 
 
 def _flush(text: str) -> str:
-    """Take off the white space that a page begins with; of a list, from the lines below too: siblings stay siblings."""
+    """Strip leading white space. Of a list item, strip it from the lines below too, so that siblings stay siblings."""
     shown = text.lstrip()
     item = _ITEM.match(text, text.rfind("\n", 0, len(text) - len(shown)) + 1)
     if item is None or not shown:
@@ -164,7 +164,7 @@ def _flush(text: str) -> str:
 def _cut(text: str, start: int, most: int, opening: str) -> int:
     """Choose where a page ends, at most at `most`: behind a paragraph, else a line, else a word, else a character.
 
-    They count only in the second half, so that pages are well filled.
+    Only ends in the second half count, so that pages are well filled.
     """
     half = start + (most - start) // 2
     window_end = min(len(text), most)
@@ -192,7 +192,7 @@ def _behind(text: str, line_feed: int, most: int) -> int:
 
 
 def _outer_line(text: str, least: int, most: int) -> int:
-    """Return the line feed before the least indented line, of several the last; -1 if there is none."""
+    """Return the line feed before the least indented line, the last of several; -1 if there is none."""
     found, indent, at = -1, DEEPEST, most
     while indent and (at := text.rfind("\n", least, at)) >= 0:
         line = text[at + 1 : at + 1 + indent]
@@ -203,7 +203,7 @@ def _outer_line(text: str, least: int, most: int) -> int:
 
 
 def _outside_atoms(text: str, start: int, cut: int, most: int) -> int:
-    """Move a cut in a line out of links, mentions, emojis and code spans, if a page is left before them."""
+    """Move a cut in a line out of links, mentions, emoji and code spans, if the page has text before them."""
     line_start = max(start, text.rfind("\n", start, cut) + 1)
     line_end = text.find("\n", cut, most + LOOKAHEAD)
     line_end = min(len(text), most + LOOKAHEAD) if line_end < 0 else line_end
@@ -219,7 +219,7 @@ def _outside_atoms(text: str, start: int, cut: int, most: int) -> int:
 
 
 def _beside_fence(text: str, start: int, end: int, after: str) -> tuple[int, str]:
-    """Leave no empty code block behind a cut or before it. Returns where to cut, and what is opened there."""
+    """Move a cut that would leave an empty code block; return where to cut, and what is opened there."""
     if _ENDING.match(text, end):  # The block ends here: its last line takes no more room than the repair.
         return min(len(text), end + len(FENCE) + 1), ""
     line_start = text.rfind("\n", start, end - 1) + 1
@@ -229,9 +229,9 @@ def _beside_fence(text: str, start: int, end: int, after: str) -> tuple[int, str
 
 
 def _line_mark(text: str, start: int, end: int, opening: str) -> str:
-    """Return the mark that the rest of a line that was cut needs on the next page: of a quote, or of subtext.
+    """Return the mark that the rest of a cut line needs on the next page: of a quote, or of subtext.
 
-    It is one mark however many the line has: Discord knows quotes of one level.
+    One mark is enough, however many the line has: Discord has quotes of one level only.
     """
     if text[end - 1] == "\n":
         return ""

@@ -1,4 +1,4 @@
-"""The pages of one reply as they fill: frozen ones, the last one with its draft, and what has no page. Pure."""
+"""The pages of one reply as they fill: frozen pages, the open one with the draft, and the rest without a page. Pure."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -25,17 +25,17 @@ LATE_NOTE = "\n-# ⋯ The rest came after the end of the turn, and is not shown.
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A part of a text, from its first character to behind its last, that may still change."""
+    """A part of a text that may still change, from `start` up to, not including, `end`."""
 
     start: int
     end: int
 
 
 class Pager:
-    """Cuts one text that grows. `over`: the pages are full, and the text goes on in `rest`."""
+    """Cuts one growing text. `over`: the pages are full, and the text continues in `rest`."""
 
     def __init__(self, most: int) -> None:
-        """Allow `most` pages for what the agent says; 0 is no bound."""
+        """Allow `most` pages for what the agent says; 0 is no limit."""
         self._most = most
         self._frozen: list[str] = []
         self._characters = 0
@@ -58,9 +58,9 @@ class Pager:
     def freeze(self, text: str, *, complete: bool, words_end: int, live: Sequence[Span] = ()) -> int:
         """Freeze the full pages that `text` begins with; return how many of its characters were taken.
 
-        Returns early at the page with which the pages are full. `complete`: the last line is. `words_end` is where
-        the last of the agent's words end: behind it are lines that are always shown. `live` are parts that change,
-        and are better kept whole on the page that is still open.
+        Returns early at the last page that is allowed. `complete` is whether the last line is. Behind `words_end`,
+        where the agent's words end, are lines that always get a page. `live` parts may change, and are better kept
+        whole on the open page.
         """
         if self.over:
             return self._drop_full(text)
@@ -76,27 +76,28 @@ class Pager:
         return at
 
     def _drop_full(self, text: str) -> int:
-        """Put all by but about a page, which may still change; at the end of a line, if there is one."""
+        """Move all into the rest but about a page, which may still change; cut at the end of a line if there is one."""
         most = len(text) - LIMIT
         if most <= 0:
             return 0
         end = text.rfind("\n", 0, most) + 1 or most
-        self._put_by(text[:end])
+        self._write_rest(text[:end])
         return end
 
     def is_short(self, text: str, draft: Draft, more: int) -> bool:
-        """Whether the open page is well filled, holds `text` and the draft, but not so many characters `more`.
+        """Whether the open page is well filled, and has room for `text` and the draft, but not for `more` characters.
 
-        Of the pages only the first half can be: room that is lost on all would send more into the file.
+        Only pages in the first half are: room that is lost on all of them would move more text into the file.
         """
         shown, room = len(text) + len(draft.text), LIMIT - len(self._opening)
         late = 0 < self._most < 2 * (len(self._frozen) + 1)
         return not (late or self.over or draft.fence) and LIMIT // 2 < shown <= room < shown + more
 
     def end_page(self, text: str, draft: Draft, live: Sequence[Span]) -> int:
-        """Freeze the open page although it has room; return how many of the characters of `text` were taken.
+        """Freeze the open page although it has room; return how many characters of `text` were taken.
 
-        None is, where too much would move to the next page, or nothing, or where a part that changes would be frozen.
+        The page stays open, and 0 is returned, where too much would move to the next page, where no text would, and
+        where a part that changes would be frozen.
         """
         page = end_page(text + draft.text, len(text), self._opening)
         if page is None or not page.content or any(not text[span.end : page.end].strip() for span in live):
@@ -114,11 +115,11 @@ class Pager:
         self._opening = page.opening
 
     def _is_full(self) -> bool:
-        """Whether the page that is now open is the last one."""
+        """Whether the open page is the last one."""
         return (0 < self._most <= len(self._frozen) + 1) or self._characters + 2 * LIMIT > MOST_CHARACTERS
 
     def fill(self, text: str) -> int:
-        """End the pages with the one that is open, although they have room; return how many characters were taken."""
+        """Make the open page the last one, although there is room; return how many characters were taken."""
         return self._overflow(text, 0)
 
     def _overflow(self, text: str, at: int) -> int:
@@ -126,12 +127,12 @@ class Pager:
         page = take_page(text, at, self._opening, LIMIT - len(note))
         self._frozen.append((page.content + note).lstrip("\n"))
         self._opening = page.opening if page.opening.startswith(FENCE) else ""
-        self._put_by(self._opening)
+        self._write_rest(self._opening)
         self.over = True
         return page.end
 
     def _whole(self, text: str, at: int, live: Sequence[Span]) -> Page:
-        """Take a page, and no part of what changes if at least a quarter of the page is left."""
+        """Take a page that ends before a part that changes, if a quarter of the page is filled before it."""
         page = take_page(text, at, self._opening)
         for span in live:
             if at + LIMIT // 4 < span.start < page.end < span.end:
@@ -140,30 +141,30 @@ class Pager:
         return page
 
     def finish(self, text: str) -> None:
-        """Put what has no page into the rest."""
-        self._put_by(text)
+        """Write what has no page into the rest."""
+        self._write_rest(text)
 
     def turn_late(self) -> None:
-        """Let go of the rest, which is being attached. What comes now has the pages that are left, at least one."""
+        """Stop writing the rest, which is being attached. Late text gets the pages that are left, at least one."""
         self._late = True
         if self.over:
             self._frozen += pages_of("\n".join(self._notices))
             self._notices.clear()
             self._most, self._opening, self.over = len(self._frozen) + 1, "", False
 
-    def _put_by(self, text: str) -> None:
+    def _write_rest(self, text: str) -> None:
         if not self._late:
             self.rest.write(text.encode())
 
     def notice(self, text: str) -> None:
-        """Show lines although the pages are full."""
+        """Add lines that are shown although the pages are full."""
         self._notices.append(text)
 
     def pages(self, text: str, draft: Draft) -> list[str]:
         """Return all pages: the frozen ones, and behind them `text` and the draft.
 
-        Where words fill more than a page before they settle, the next page is begun with what does not fit; where the
-        one ends may still change. Of code as much is shown as fits.
+        Words that fill more than a page before they settle begin the next one; where that is may still change. Of a
+        code block as much is shown as fits.
         """
         if self.over:
             return self._frozen + pages_of("\n".join(self._notices))
@@ -184,7 +185,7 @@ class Pager:
         return self._rolled(head.content, draft)
 
     def _rolled(self, head: str, draft: Draft) -> str:
-        """Show the latest lines of a code block that does not fit."""
+        """Return the open page with the last lines of a code block that does not fit."""
         fence = draft.fence
         note = f"-# ⋯ {draft.lines} lines so far"
         if fence is None:

@@ -1,27 +1,27 @@
-"""Renders what an agent says beside its answer: its plan, as one list that ticks off, and its remarks. Pure."""
+"""Renders the agent's plan, as one list that ticks off, and its notices, as lines. Pure."""
 
 from collections.abc import Sequence
 
 from acp.schema import CompactionUpdate, Notice, PlanEntry
 from bot.text.markdown import escape, shortened
 
-__all__ = ["plan_lines", "remark"]
+__all__ = ["notice_line", "plan_lines"]
 
 MOST = 10
-"""Steps shown at the same time; further ones are counted."""
+"""Steps that are shown; the others are counted."""
 
 STEP = 100
 """Characters of a step."""
 
 LONGEST = 500
-"""Characters of a remark, before what is no plain text is escaped."""
+"""Characters of a notice before it is escaped."""
 
 _MARKS = {"completed": "☑", "in_progress": "▸"}
-_SIGNS = {"warning": "⚠", "error": "❌"}
+_SEVERITIES = {"warning": "⚠", "error": "❌"}
 
 
 def plan_lines(entries: Sequence[PlanEntry]) -> str:
-    """Write a plan. Of a long one the steps around the first that is not completed are shown."""
+    """Return a plan's lines; of a long plan those around the first step that is not completed."""
     open_steps = [number for number, entry in enumerate(entries) if entry.status != "completed"]
     current = open_steps[0] if open_steps else len(entries)
     first = max(0, min(current - 2, len(entries) - MOST)) if len(entries) > MOST else 0
@@ -38,12 +38,12 @@ def _counted(entries: Sequence[PlanEntry], word: str) -> str:
     return f"-# ⋯ {len(entries)} {word}, {done} done"
 
 
-def remark(told: Notice | CompactionUpdate) -> str:
-    """Return the line that shows it; empty for what needs none: a compaction that has only begun, or was given up."""
-    match told:
+def notice_line(update: Notice | CompactionUpdate) -> str:
+    """Return the line of a notice; empty for a compaction that has only begun, or was cancelled."""
+    match update:
         case Notice(severity=severity, title=title, description=description):
             text = f"{title}: {description}" if description else title
-            return f"-# {_SIGNS.get(severity, 'ℹ')} {escape(text[:LONGEST])}"
+            return f"-# {_SEVERITIES.get(severity, 'ℹ')} {escape(text[:LONGEST])}"
         case CompactionUpdate(status="completed"):
             return "-# The agent has shortened its memory of this session."
         case CompactionUpdate(status="failed", error=error):

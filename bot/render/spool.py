@@ -1,4 +1,4 @@
-"""Holds bytes to attach: in memory while they are few, else in an unnamed temporary file."""
+"""Holds bytes to attach: a few in memory, more in an unnamed temporary file."""
 
 import tempfile
 import weakref
@@ -10,13 +10,13 @@ IN_MEMORY: Final = 64 * 1024
 """Bytes that one spool keeps in memory."""
 
 IN_TROUBLE: Final = 1024 * 1024
-"""The same where the temporary directory takes none: most files are smaller, and a reply has some twenty of them."""
+"""The same where the temporary directory cannot be written: most files are smaller, and a reply has about twenty."""
 
 
 class Spool:
-    """A growing text or file. Its temporary file goes when the spool does, or the process.
+    """A growing text or file. Its temporary file is deleted with the spool, or with the process.
 
-    Writing never raises: a reply must not fail for a disk that is full. What found no room is counted as `lost`.
+    Writing never raises: a full disk must not end a reply. Bytes without room are counted as `lost`.
     """
 
     def __init__(self, data: bytes = b"") -> None:
@@ -24,12 +24,12 @@ class Spool:
         self._file: IO[bytes] | None = None
         self._on_disk = 0
         self._memory = bytearray()
-        """What stands behind the bytes on the disk."""
+        """The bytes behind those on the disk."""
         self._closed = False
         self.lost = 0
-        """Bytes at the end that are missing, because they could not be written or came after `close`."""
+        """Bytes missing at the end: they could not be written, or came after `close`."""
         self.trouble = ""
-        """Why the temporary directory takes no more; empty while it does."""
+        """Why the temporary directory cannot be written; empty while it can."""
         self.write(data)
 
     def __repr__(self) -> str:
@@ -42,7 +42,7 @@ class Spool:
         return self._on_disk + len(self._memory)
 
     def write(self, data: bytes) -> None:
-        """Append, unless something is missing before it."""
+        """Append bytes, unless bytes before them are missing."""
         if self._closed or self.lost:
             self.lost += len(data)
             return
@@ -57,7 +57,7 @@ class Spool:
             del self._memory[IN_TROUBLE:]
 
     def read(self, start: int = 0, size: int = -1) -> bytes:
-        """Return what is there from `start` on, at most `size` bytes where it is not negative. Raises OSError."""
+        """Return the bytes from `start` on, at most `size` where that is not negative. Raises `OSError`."""
         if self._closed:
             raise OSError("the file is no longer kept")
         end = self.size if size < 0 else min(self.size, start + size)
@@ -65,14 +65,14 @@ class Spool:
         return self._from_disk(start, min(end, self._on_disk)) + bytes(behind)
 
     def close(self) -> None:
-        """Let go of what is kept."""
+        """Release memory and file."""
         self._closed = True
         self._memory.clear()
         if self._file is not None:
             self._file.close()
 
     def _spill(self) -> None:
-        """Move what is in memory to the disk; where that fails half-way it stays in memory."""
+        """Move the bytes from memory to the disk; where that fails half-way they stay in memory."""
         if self._file is None:
             # Without a buffer, so that an error comes with the write that it belongs to.
             self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed with the spool

@@ -18,24 +18,24 @@ _RULE = re.compile(r"\s*\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?\s*$")
 _CELL = re.compile(r"((?:\\.|`[^`\n]*`|[^|\\`]|[\\`])*)\|")
 _EMPHASIS = re.compile(r"(\*\*|__|~~|(?<!`)`{1,2}(?!`))(?=\S)(.{1,400}?)(?<=\S)\1")
 NESTED = 3
-"""How often emphasis is looked for inside of emphasis."""
+"""Levels of emphasis inside emphasis that are removed."""
 
 _JOINED_LETTERS = re.compile("\u200d(?=\\w)")
-"""`cell_len` takes whatever is joined for one emoji; letters that are joined keep a column each."""
+"""`cell_len` counts joined characters as one emoji; joined letters need a column each."""
 
 _LINK = re.compile(r"\[[^\[\]]*+\]\([^()]{0,1400}+\)|https?://")
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table: its head, how its columns are aligned (`<`, `^`, `>`), its rows as the agent wrote them."""
+    """A table: its head, the alignment of its columns (`<`, `^`, `>`), and its rows as the agent wrote them."""
 
     head: tuple[str, ...]
     aligned: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
 
     def render(self, tables: Tables) -> str:
-        """Return its lines, without a line feed at the end. Wider than a phone, or with links: bullets."""
+        """Return its lines, without a line feed at the end; as bullets where it has links or is wider than a phone."""
         if tables == "code" and not self._has_links():
             lines = self._aligned_lines()
             if max(map(width_of, lines)) <= WIDEST:
@@ -52,7 +52,7 @@ class Table:
         return [lines[0], "  ".join("─" * width for width in widths), *lines[1:]]
 
     def _bullets(self, row: Sequence[str]) -> list[str]:
-        """One bullet a row: the first cell, and below it every other cell with its column's name."""
+        """Return a row as a bullet: the first cell, and below it the other cells with their columns' names."""
         named = [
             f"{head}: {cell}" if head and cell else head or cell for head, cell in zip(self.head, row, strict=True)
         ]
@@ -61,7 +61,7 @@ class Table:
 
 
 def columns_of_rule(line: str) -> tuple[str, ...]:
-    """Return how the columns are aligned, if `line` is the line below a table's head; empty if it is not."""
+    """Return the alignment of the columns if `line` is the line below a table's head, else nothing."""
     if "-" not in line or not _RULE.match(line) or ("|" not in line and ":" not in line):
         return ()
     marks = {(True, True): "^", (False, True): ">"}
@@ -69,9 +69,9 @@ def columns_of_rule(line: str) -> tuple[str, ...]:
 
 
 def cells_of(line: str, count: int | None = None) -> tuple[str, ...]:
-    r"""Split a table's line at its bars (not at `\|`, nor inside a code span); filled up to `count` cells.
+    r"""Split a table's line at its bars, but not at `\|` or inside a code span; return exactly `count` cells if given.
 
-    What is too much stays in the last cell, so that nothing is lost.
+    Missing cells are empty; surplus ones are joined to the last.
     """
     line = line.strip().removeprefix("|")
     if line.endswith("|") and not line.endswith("\\|"):
@@ -84,12 +84,12 @@ def cells_of(line: str, count: int | None = None) -> tuple[str, ...]:
 
 
 def width_of(text: str) -> int:
-    """Return the columns of a text in a font of fixed width: two for wide characters and emoji, none for marks."""
+    """Return the columns of a text in a monospaced font: two for wide characters and emoji, none for marks."""
     return cell_len(_JOINED_LETTERS.sub("", text), "latest")
 
 
 def _plain(cell: str) -> str:
-    """Take emphasis off a cell: inside a code block its marks would show."""
+    """Remove the marks of emphasis from a cell: a code block would show them."""
     for _ in range(NESTED):
         cell = _EMPHASIS.sub(r"\2", cell)
     return break_fences(cell.replace("\\|", "|"))

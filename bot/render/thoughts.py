@@ -12,14 +12,14 @@ LONGEST = 300
 """Characters of a line of thought."""
 
 _BLANK_LINES = re.compile(r"\n(?:[ \t\r]*+\n)++")
-"""They show as nothing, and each takes its time."""
+"""Blank lines, which show nothing but take time one by one."""
 
 
 class Thoughts:
-    """A run of reasoning. What is settled never changes, however the text arrives."""
+    """A run of reasoning. Settled lines never change, in whatever pieces the text arrives."""
 
     def __init__(self, shown_as: Literal["spoiler", "subtext"]) -> None:
-        """Choose how it shows."""
+        """Show it behind spoilers or as subtext."""
         self._before, self._behind = ("||", "||") if shown_as == "spoiler" else ("-# ", "")
         self._line = ""
         self._as_written = False
@@ -41,17 +41,17 @@ class Thoughts:
         return self._shown(line) + ended
 
     def quote(self, text: str) -> str:
-        """Take text of which nothing will stand on a page; return it as a quote, otherwise as it is written."""
+        """Take text for the file, not for a page; return it as a quote, otherwise as it was written."""
         begun = "" if self._as_written else f"{self.close()}> "
         self._as_written = True
         return begun + text.replace("\n", "\n> ")
 
     def draft(self) -> str:
-        """Return the line that is not complete, as it is now."""
+        """Return the unfinished line as it is now."""
         return self._shown(self._line)
 
     def _pieces(self, line: str, settled: list[str]) -> str:
-        """Settle as much of a line as is too long for one; return the rest."""
+        """Settle the beginning of a line that is too long; return the rest."""
         at = 0
         while len(line) - at >= 2 * LONGEST:
             end = line.rfind(" ", at + LONGEST // 2, at + LONGEST) + 1 or boundary_before(line, at + LONGEST)

@@ -1,4 +1,4 @@
-"""The tool calls of one turn: the latest in full, the earlier ones as figures for the receipt. Pure."""
+"""The tool calls of one turn: the latest in full, the earlier ones as counts for the receipt. Pure."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -8,21 +8,21 @@ from acp.schema import ToolCallUpdate
 
 from .tool_calls import Call
 
-__all__ = ["MOST", "MOST_WEIGHT", "Calls", "Tally"]
+__all__ = ["MOST", "MOST_WEIGHT", "Tally", "ToolCallHistory"]
 
 MOST: Final = 1000
-"""Calls that are known by their ids; an id that comes again after so many others is a new one."""
+"""Calls that are remembered by their ids; an id that comes again after so many others is a new call."""
 
 MOST_WEIGHT: Final = 8 * 1024 * 1024
-"""Bytes, about, of what calls bring that have not ended."""
+"""About how many bytes the calls that have not ended may hold together."""
 
 MOST_PATHS: Final = 10_000
-"""Changed files that are told apart."""
+"""Changed files that are counted."""
 
 
 @dataclass(slots=True)
 class Tally:
-    """What calls came to."""
+    """The sums of tool calls."""
 
     tools: int = 0
     failed: int = 0
@@ -41,7 +41,7 @@ class Tally:
             self.paths |= set(map(hash, call.paths))
 
 
-class Calls:
+class ToolCallHistory:
     """Tool calls by their ids."""
 
     def __init__(self) -> None:
@@ -49,20 +49,16 @@ class Calls:
         self._calls: dict[str, Call] = {}
         self._forgotten = Tally()
         self._weights: dict[str, int] = {}
-        """What those bring that have not ended, by their ids, oldest first."""
+        """What the calls that have not ended hold, by their ids, oldest first."""
         self._weight = 0
-        """The sum."""
+        """The sum of `_weights`."""
 
     def __iter__(self) -> Iterator[Call]:
-        """Those that are known, oldest first."""
+        """Iterate over the calls that are remembered, oldest first."""
         return iter(self._calls.values())
 
-    def get(self, call_id: str) -> Call | None:
-        """Return the call of an id, if it is known."""
-        return self._calls.get(call_id)
-
     def of(self, call_id: str) -> Call:
-        """Return the call of an id, a new one where it is not known."""
+        """Return the call with an id, a new one where none is remembered."""
         call = self._calls.get(call_id)
         if call is None:
             if len(self._calls) == MOST:
@@ -71,7 +67,7 @@ class Calls:
         return call
 
     def _forget(self) -> None:
-        """Count the oldest call that has ended, or else the oldest, and let go of it."""
+        """Count and drop the oldest call that has ended, else the oldest."""
         ended = (call_id for call_id, call in self._calls.items() if call.ended)
         call_id = next(ended, next(iter(self._calls)))
         call = self._calls.pop(call_id)
@@ -80,7 +76,7 @@ class Calls:
         self._forgotten.add(call)
 
     def lighten(self, latest: Call) -> None:
-        """Where all that calls bring is too much, let the oldest go on without; not the `latest`."""
+        """Drop what the oldest calls hold where all hold too much; the `latest` keeps what it holds."""
         latest_id = latest.update.tool_call_id
         self._weigh(latest_id, latest.weight)
         while self._weight > MOST_WEIGHT:
@@ -96,7 +92,7 @@ class Calls:
             self._weights[call_id] = weight
 
     def tally(self) -> Tally:
-        """Return what all calls came to."""
+        """Return the sums of all calls."""
         found = Tally()
         past = self._forgotten
         found.tools, found.failed, found.added, found.removed = past.tools, past.failed, past.added, past.removed

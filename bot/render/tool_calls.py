@@ -10,7 +10,7 @@ from bot.config.appearance import Style
 from bot.text.markdown import LIMIT, code_block, escape, shortened
 
 from .diffs import Change, changes_of, excerpt, left_out, place_of
-from .line_diff import Effort
+from .line_diff import DiffBudget
 
 __all__ = ["FORGOTTEN", "MOST", "Call", "Folded", "Sent", "fold", "lines_of", "merged"]
 
@@ -18,15 +18,15 @@ TITLE = 150
 """Characters of a title, and of a place."""
 
 MOST = 6
-"""Lines of one run of calls; of a longer run the earlier ones are counted."""
+"""Lines of one run of calls; in a longer run the earlier calls are counted."""
 
 DIFF_LINES = {"compact": 8, "full": 16}
 
 MOST_PLACES = 1000
-"""Places of a call that count as files that it changed."""
+"""Locations of one call that are counted as changed files, at most."""
 
 VALUE = 16
-"""Bytes that a value in a structure takes beside its text, at least."""
+"""Bytes that a value in a structure takes in addition to its text, at least."""
 
 FORGOTTEN = "(no longer known here: the agent's tool calls held too much at one time)"
 
@@ -56,23 +56,23 @@ Sent = ImageBlock | AudioBlock | EmbeddedResource
 
 @dataclass(slots=True)
 class Call:
-    """One tool call, as far as it is known. Once it has ended, what is large is dropped."""
+    """One tool call, as far as it is known. When it has ended, what is large is dropped."""
 
     update: ToolCallUpdate
     changes: tuple[Change, ...] = ()
-    """What it changes: by its last content that held changes, or by a question about it."""
+    """What it changes, as its last content with changes says, or a question about it."""
     paths: frozenset[str] = frozenset()
     output: str = ""
     places: int = 0
-    """How many places it names."""
+    """How many locations it names."""
     is_known: bool = False
-    """The agent has told of it, and not only asked about it."""
+    """Whether the agent has reported it, and not only asked about it."""
     listed: bool = False
-    """It stands among the calls of a run."""
+    """Whether it is among the calls of a run."""
     over: bool = False
-    """The turn has ended, whatever the call's state says."""
+    """Whether the turn has ended, whatever the call's state is."""
     weight: int = 0
-    """Bytes that it holds, about, while it has not ended."""
+    """About how many bytes it holds while it has not ended."""
     _compared: object = field(default=None, repr=False)
     _excerpts: tuple[str, ...] = field(default=(), repr=False)
     _weights: dict[str, int] = field(default_factory=dict, repr=False)
@@ -82,16 +82,16 @@ class Call:
         """Whether the agent has said how it ended."""
         return self.update.status in ENDED
 
-    def take(self, update: ToolCallUpdate, style: Style, effort: Effort | None = None) -> tuple[Sent, ...]:
-        """Learn more. Returns the data that it brought, once: when it has ended."""
+    def take(self, update: ToolCallUpdate, style: Style, budget: DiffBudget | None = None) -> tuple[Sent, ...]:
+        """Take an update; return the data that the call brought, once it has ended."""
         self.is_known = True
-        # One that begins again is another call under the same id, and a question about it must show what that does.
+        # A call that begins again is another one with the same id: a question about it must show what that one does.
         if self.ended and (update.status is None or update.status in ENDED):
             self._merge(update.model_copy(update=_SMALL))
             self._shrink()
             return ()
         self._merge(update)
-        self.compare(self.update, style, effort)
+        self.compare(self.update, style, budget)
         if not self.ended:
             self._weigh(update)
             return ()
@@ -107,25 +107,25 @@ class Call:
         self._shrink()
         return sent
 
-    def compare(self, update: ToolCallUpdate, style: Style, effort: Effort | None = None) -> None:
-        """Compare texts only when the agent sent other ones. Content without changes leaves those that are known."""
+    def compare(self, update: ToolCallUpdate, style: Style, budget: DiffBudget | None = None) -> None:
+        """Compare the texts where the agent sent new ones. Content without changes leaves the known changes."""
         content = update.content
         if content is self._compared or content is None:
             return
         self._compared = content
         if diffs := [part for part in content if isinstance(part, Diff)]:
-            self.changes = changes_of(diffs, style.directory, effort or Effort())
+            self.changes = changes_of(diffs, style.directory, budget or DiffBudget())
             shown = (excerpt(change, DIFF_LINES.get(style.tools, 0)) for change in self.changes[:3])
             self._excerpts = tuple(each for each in shown if each)  # A new file may be empty.
 
     def take_patches(self) -> list[str]:
-        """Return the patches, once: what is shown of them is kept apart."""
+        """Return the patches, and drop them; excerpts of them are kept."""
         patches = [change.patch for change in self.changes]
         self.changes = tuple(replace(change, patch="") for change in self.changes)
         return patches
 
     def lighten(self) -> None:
-        """Let go of what is large before it has ended. A question about it says so, and so does the patch."""
+        """Drop what is large before the call has ended; a question about it and the patch say so."""
         self.update = self.update.model_copy(update=self._short | {"content": None, "raw_input": FORGOTTEN})
         self.changes = tuple(left_out(change.path) for change in self.changes)
         self._compared, self._weights, self.weight = None, {}, 0
@@ -137,7 +137,7 @@ class Call:
             self.places = len(update.locations)
 
     def _weigh(self, update: ToolCallUpdate) -> None:
-        """Weigh what has come; a change is there twice, as it came and as a patch."""
+        """Weigh an update; a change counts twice, as it came and as a patch."""
         for name in ("title", "content", "locations", "raw_input"):
             if (value := getattr(update, name)) is not None:
                 self._weights[name] = weight_of(value) * (2 if name == "content" else 1)
@@ -149,12 +149,12 @@ class Call:
         return {"title": title, "locations": (self.update.locations or [])[:1]}
 
     def _shrink(self) -> None:
-        """Keep what its line shows."""
+        """Keep only what the call's line shows."""
         self.update = self.update.model_copy(update=self._short | _SMALL)
         self._compared, self._weights, self.weight = None, {}, 0
 
     def line(self, style: Style) -> str:
-        """Write the call on one line of subtext."""
+        """Return the call as one line of subtext."""
         update = self.update
         state = _STATES.get(update.status or "", "■" if self.over else "▸")
         title = shortened(update.title or update.kind or "tool", TITLE)
@@ -175,7 +175,7 @@ class Call:
         return f"· {escape(shortened(path, TITLE))}{line}{more}"
 
     def details(self, *, output: bool) -> Iterator[str]:
-        """Write what goes below the line: the changes, and with `output` what the tool said."""
+        """Return what follows the line: the changes, and with `output` the tool's output."""
         for shown in self._excerpts:
             yield code_block(shown, "diff")
         if output and self.output:
@@ -186,26 +186,26 @@ _SMALL = {"content": None, "raw_output": None, "raw_input": None}
 
 
 def weight_of(value: object) -> int:
-    """Return about how many bytes it takes to keep a part of an update: as JSON, and something for each of its values.
+    """Return about how many bytes a part of an update takes: its length as JSON, and `VALUE` for each value.
 
-    Python's own code counts, whatever it is made of: a few milliseconds for a megabyte.
+    The count is made by compiled code: a few milliseconds for a megabyte.
     """
     try:
         data = to_json(value, fallback=str, inf_nan_mode="constants")
-    except ValueError:  # Half a character, which is no UTF-8: rare, and never weighed too light.
+    except ValueError:  # A lone surrogate, which is no UTF-8: rare, and never weighed too light.
         data = str(value).encode(errors="replace")
     return len(data) + VALUE * data.count(b",")
 
 
 def merged(earlier: ToolCallUpdate, update: ToolCallUpdate) -> ToolCallUpdate:
-    """Put a later update over an earlier one; what it leaves out stays (ACP, Tool Calls, Updating)."""
+    """Merge a later update into an earlier one: fields that it leaves out stay (ACP, Tool Calls, Updating)."""
     names = (name for name in type(update).model_fields if getattr(update, name) is not None)
     return earlier.model_copy(update={name: getattr(update, name) for name in names})
 
 
 @dataclass(slots=True)
 class Folded:
-    """How many calls of a run are only counted, and how many of them failed."""
+    """The calls of a run that are only counted."""
 
     calls: int = 0
     failed: int = 0
@@ -216,12 +216,12 @@ class Folded:
         self.failed += call.update.status == "failed"
 
     def line(self) -> str:
-        """Write the count."""
+        """Return the line with the count."""
         return f"-# ⋯ {self.calls} earlier" + (f", {self.failed} failed" if self.failed else "")
 
 
 def fold(run: list[Call], folded: Folded) -> None:
-    """Take out of a run what its lines do not show any more, for good, and count it."""
+    """Remove from a run the calls that its lines do not show any more, and count them."""
     for call in [call for call in run[:-MOST] if call.ended]:
         folded.add(call)
         call.listed = False
@@ -229,9 +229,9 @@ def fold(run: list[Call], folded: Folded) -> None:
 
 
 def lines_of(run: Sequence[Call], style: Style, before: Folded = Folded()) -> str:  # noqa: B008 - read only
-    """Write calls that follow each other: every one where `tools` is full, else the latest and those that run.
+    """Return the lines of a run: of each call where `tools` is full, else of the latest and the running ones.
 
-    `before` is what was folded out of the run.
+    `before` are the calls that were removed from the run.
     """
     if style.tools == "full":
         shown = ["\n".join([call.line(style), *call.details(output=True)]) for call in run]
@@ -261,7 +261,7 @@ def _sent(update: ToolCallUpdate) -> Iterator[Sent]:
 
 
 def _output(update: ToolCallUpdate) -> str:
-    """Return the last lines of the text that a tool gave."""
+    """Return the last lines of a tool's text."""
     texts = [
         part.content.text
         for part in update.content or ()

@@ -39,12 +39,12 @@ from bot.text.sizes import format_size
 
 from .blocks import Block, Blocks, Line, Prose
 from .converter import Draft, MarkdownConverter
-from .line_diff import Effort
+from .line_diff import DiffBudget
 from .pager import Pager
-from .plan import plan_lines, remark
+from .plan import notice_line, plan_lines
 from .spool import Spool
 from .thoughts import Thoughts
-from .tool_call_history import Calls
+from .tool_call_history import ToolCallHistory
 from .tool_calls import Sent, merged
 from .turn_summary import Receipt, cost_of
 from .uploads import File, Link, UploadShelf, decoded, is_web, parts
@@ -87,8 +87,8 @@ class Transcript:
         """Characters that have been shown or put into a file."""
         self.said = 0
         """Characters that the agent has said."""
-        self._calls = Calls()
-        self._effort = Effort()
+        self._calls = ToolCallHistory()
+        self._budget = DiffBudget()
         self._plan: Line | None = None
         self._links: dict[Link, Line] = {}
         self._links_seen = 0
@@ -133,7 +133,7 @@ class Transcript:
             case AgentMessageChunk(content=content):
                 self._add_content(content)
             case Notice() | CompactionUpdate():
-                if not (line := remark(event)):
+                if not (line := notice_line(event)):
                     return False
                 self._add_block(Line(line))
             case UsageUpdate():
@@ -189,8 +189,8 @@ class Transcript:
         """
         call = self._calls.of(update.tool_call_id)
         if not call.ended:
-            self._effort.renew()
-            call.compare(update, self._style, self._effort)
+            self._budget.renew()
+            call.compare(update, self._style, self._budget)
         return merged(call.update, update)
 
     def pages(self, coming: int = 0) -> list[str]:
@@ -384,8 +384,8 @@ class Transcript:
         """Show a tool call on one line. Its id decides which one it is: some are announced twice, some never."""
         call = self._calls.of(update.tool_call_id)
         had_ended = call.ended
-        self._effort.renew()
-        sent = call.take(update, self._style, self._effort)
+        self._budget.renew()
+        sent = call.take(update, self._style, self._budget)
         self._calls.lighten(call)
         if self._style.tools != "off" and not call.listed and not (had_ended and call.ended):
             size = len(call.line(self._style))

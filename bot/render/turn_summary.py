@@ -1,4 +1,4 @@
-"""Sums up a turn: time, tools, files, tokens and cost, as far as they are known. Pure."""
+"""Summarizes a turn: time, tools, files, tokens and cost, as far as they are known. Pure."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ _CURRENCY = 8
 """Letters of a currency's code: ISO 4217 has three, others a few more."""
 
 _MOST_COST = 10**12
-"""A larger sum is none: one of thousands of digits could not even be shown."""
+"""A larger amount is taken for unknown: one of thousands of digits cannot even be shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,18 +22,18 @@ class Receipt:
     tools: int = 0
     failed: int = 0
     files: int = 0
-    """Files that were changed, as the agent reported them."""
+    """Files that were changed, as the agent reports them."""
     added: int = 0
     removed: int = 0
     tokens: int | None = None
-    """Tokens of the context window in use, of `window`; without a window those that the turn took."""
+    """Tokens in the context window, out of `window`; without a window the tokens that the turn took."""
     window: int | None = None
     cost: float | None = None
     """What the turn cost, in `currency`; the agent reports the sum of the session."""
     currency: str = ""
 
     def words(self) -> str:
-        """Write the facts on one line; what is nothing or unknown is left out."""
+        """Return the facts on one line; those that are zero or unknown are left out."""
         found = [_time(self.seconds)]
         if self.tools:
             failed = f" ({self.failed} failed)" if self.failed else ""
@@ -50,7 +50,7 @@ class Receipt:
 
 
 def cost_of(usage: UsageUpdate) -> tuple[float | None, str]:
-    """Return the sum that a session has cost and its currency, as far as the agent says so."""
+    """Return what a session has cost, and the currency, as far as the agent reports them."""
     cost = usage.cost if isinstance(usage.cost, dict) else {}
     amount = cost.get("amount")
     currency = str(cost.get("currency") or "")

@@ -19,14 +19,14 @@ from .spool import Spool
 __all__ = ["MOST", "File", "Link", "UploadShelf", "batches", "code_name", "decoded", "is_web"]
 
 MOST: Final = 20
-"""Files that one reply brings, without the text's rest and the patch."""
+"""Files of one reply, in addition to the text's rest and the patch."""
 
 PER_MESSAGE: Final = 10
 PER_REQUEST: Final = 25 * 1024 * 1024
 
 LONGEST_NAME: Final = 80
 LOOKED_THROUGH: Final = 1000
-"""Characters of a file's name, and of what the agent calls it, which may be a megabyte."""
+"""Characters of a file's name; and of the name that an agent gives, which may be a megabyte, those that are read."""
 
 _FILE_NAME = r"[\w.\-/\\]*[\w\-]\.[A-Za-z0-9]{1,10}"
 _NAMED_IN_INFO = re.compile(rf"(?:^|[\s:=\"'{{])({_FILE_NAME})(?=$|[\s\"'}}])")
@@ -47,28 +47,28 @@ _EXTENSIONS = {
     "python3": "py", "ruby": "rb", "rust": "rs", "scheme": "scm", "shell": "sh", "solidity": "sol", "terraform": "tf",
     "text": "txt", "typescript": "ts", "typescriptreact": "tsx", "yaml": "yml", "zsh": "sh",
 }  # fmt: skip
-"""Languages that are not their own extension."""
+"""The extensions of languages where they differ from the language's name."""
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file to attach. `name` is unique in its reply; `page` is the index of the page that announces it."""
+    """A file to attach. `name` is unique in its reply; `page` is the index of the page that names it."""
 
     name: str
     page: int
     spool: Spool = field(repr=False, compare=False)
     start: int = 0
     size: int = 0
-    """Where it begins in the spool, and its bytes; at most `MAX_FILE_BYTES`."""
+    """Where it begins in the spool, and its bytes, at most `MAX_FILE_BYTES`."""
 
     def read(self) -> bytes:
-        """Return its bytes. Raises OSError."""
+        """Return its bytes. Raises `OSError`."""
         return self.spool.read(self.start, self.size)
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link to a file on the agent's machine, as the agent sent it; `number` tells equal ones apart."""
+    """A link to a file on the agent's machine, as the agent sent it; `number` distinguishes equal ones."""
 
     name: str
     uri: str
@@ -76,26 +76,26 @@ class Link:
 
 
 def is_web(uri: str) -> bool:
-    """Whether a link is for the reader's browser. The bot itself fetches nothing."""
+    """Whether a link is for the reader's browser; the bot does not fetch it."""
     return _WEB.match(uri) is not None
 
 
 @dataclass(slots=True)
 class UploadShelf:
-    """The files of one reply, in the order in which they were announced, each with the line that announces it."""
+    """The files of one reply in the order of their announcements, each with the line that announces it."""
 
     kept: list[tuple[str, Spool, str]] = field(default_factory=list)
     closed: bool = False
-    """The reply's files are being sent: none can follow."""
+    """Whether the reply's files are being sent, so that no other can follow."""
     _names: set[str] = field(default_factory=set)
 
     @property
     def full(self) -> bool:
-        """Whether no more are taken."""
+        """Whether the reply takes no further file."""
         return self.closed or len(self._names) >= MOST
 
     def name(self, wanted: str) -> str:
-        """Reserve a name like `wanted`: a plain one that no other file of the reply has."""
+        """Reserve a plain name like `wanted` that is unique in the reply."""
         last = wanted.replace("\\", "/").rpartition("/")[2][-LOOKED_THROUGH:]
         plain = _UNUSUAL.sub("-", last).lstrip(".-")[-LONGEST_NAME:] or "file"
         stem, dot, extension = plain.rpartition(".")
@@ -109,12 +109,12 @@ class UploadShelf:
         return name
 
     def keep(self, name: str, spool: Spool, line: str) -> None:
-        """Put a file with a reserved name on the shelf."""
+        """Add a file under a reserved name."""
         self.kept.append((name, spool, line))
 
 
 def parts(name: str, page: int, spool: Spool) -> Iterator[File]:
-    """Make one file of a spool, or several where Discord would refuse one."""
+    """Return the file of a spool, or several where one would be too large for Discord."""
     stem, _, extension = name.rpartition(".")
     for number, start in enumerate(range(0, spool.size, MAX_FILE_BYTES), 1):
         called = name if number == 1 else f"{stem}-{number}.{extension}"
@@ -133,7 +133,7 @@ def batches(files: Iterable[File]) -> list[list[File]]:
 
 
 def code_name(fence: Fence, first_line: str) -> str:
-    """Name a code block's file: from its info string, from a comment in its first line, else from its language."""
+    """Name a code block's file by its info string, by a comment in its first line, else by its language."""
     for match in (_NAMED_IN_INFO.search(fence.info), _NAMED_IN_COMMENT.match(first_line)):
         if match:
             return match[1]
@@ -143,7 +143,7 @@ def code_name(fence: Fence, first_line: str) -> str:
 
 
 def decoded(block: ImageBlock | AudioBlock | EmbeddedResource) -> tuple[str, bytes] | str:
-    """Return the name and the bytes of data that the agent sent; where they cannot be sent on, words that say why."""
+    """Return the name and the bytes of data that the agent sent, or the reason why they cannot be attached."""
     match block:
         case EmbeddedResource(resource=resource):
             uri, kind = str(resource.get("uri") or ""), str(resource.get("mimeType") or "")
@@ -178,11 +178,11 @@ def _too_large(name: str, size: int) -> str:
 
 
 _SOUNDS = {"audio/wav": ".wav", "audio/wave": ".wav", "audio/ogg": ".ogg", "audio/mp4": ".m4a", "audio/flac": ".flac"}
-"""What Python's own list does not know."""
+"""Extensions that Python's own list lacks."""
 
 
 def _name_of(uri: str, kind: str) -> str:
-    """Take the name from the address, if it has one with an extension, else make one from the MIME type."""
+    """Return the name in the address if it has an extension, else one made of the MIME type."""
     name = PurePosixPath(unquote(urlsplit(uri).path)).name if "\0" not in uri and "[" not in uri else ""
     if "." in name.strip("."):
         return name

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from acp.schema import Diff
 from bot.render import diffs
 from bot.render.diffs import LONGEST, MOST, MOST_CHARACTERS, change_of, changes_of, excerpt, place_of
-from bot.render.line_diff import PER_UPDATE, Effort
+from bot.render.line_diff import PER_UPDATE, DiffBudget
 
 PATCH_SECONDS = 30.0
 """Only a program that hangs takes as long."""
@@ -145,22 +145,22 @@ def test_a_small_change_in_each_of_many_blocks_is_shown_as_that() -> None:
 def test_the_changes_of_a_turn_share_one_effort() -> None:
     """When it is spent the rest is shown as all out, all in; and the changes beyond a number are only counted."""
     old, new = REPETITIVE["a key in each of many blocks"]
-    effort = Effort()
-    changes = changes_of([Diff(path="f", old_text=old, new_text=new)] * (MOST + 9), "", effort)
-    assert effort.now >= 0
+    budget = DiffBudget()
+    changes = changes_of([Diff(path="f", old_text=old, new_text=new)] * (MOST + 9), "", budget)
+    assert budget.now >= 0
     assert (changes[0].added, changes[0].removed) == (240, 0)
     assert (changes[MOST - 1].added, changes[MOST - 1].removed) == (960, 720)
     assert changes[MOST].patch == "# too large to be listed: 9 more changes\n"
-    while effort.turn:
-        effort.renew()
-        assert effort.take(effort.now)
-    assert not effort.take(1)
+    while budget.turn:
+        budget.renew()
+        assert budget.take(budget.now)
+    assert not budget.take(1)
 
 
 def test_of_texts_beyond_a_size_only_the_name_is_kept() -> None:
     """To write them takes long, and no file that is attached has room for them."""
     big = "x\n" * (MOST_CHARACTERS // 2)
-    small, large = changes_of([Diff(path="a", new_text="a"), Diff(path="b", new_text=big)], "", Effort())
+    small, large = changes_of([Diff(path="a", new_text="a"), Diff(path="b", new_text=big)], "", DiffBudget())
     assert small.added == 1
     assert (large.path, large.added, large.patch) == ("b", 0, "# too large to be listed: b\n")
 

@@ -8,13 +8,13 @@ from acp.schema import ToolCallUpdate, parse_update
 from bot.config.appearance import Style
 from bot.questions.tool_description import describe
 from bot.render import tool_call_history as tool_calls
-from bot.render.tool_call_history import MOST, MOST_WEIGHT, Calls
+from bot.render.tool_call_history import MOST, MOST_WEIGHT, ToolCallHistory
 from bot.render.tool_calls import FORGOTTEN, TITLE, Call, weight_of
 
 LARGE = "x" * 1_000_000
 
 
-def told(calls: Calls, number: int, **fields: Any) -> Call:
+def told(calls: ToolCallHistory, number: int, **fields: Any) -> Call:
     """Let the agent tell of a call."""
     update = parse_update({"sessionUpdate": "tool_call_update", "toolCallId": str(number), **fields})
     assert isinstance(update, ToolCallUpdate)
@@ -41,7 +41,7 @@ def diff(old: str, new: str) -> dict[str, str]:
 )
 def test_calls_that_do_not_end_hold_no_more_than_a_bound(fields: Any) -> None:
     """The latest are whole; a question about an earlier one says that not all of it is known any more."""
-    calls = Calls()
+    calls = ToolCallHistory()
     made = [told(calls, 0, **fields)]
     made += [told(calls, number, **fields) for number in range(1, 2 * MOST_WEIGHT // made[0].weight)]
     assert sum(call.weight for call in made) <= MOST_WEIGHT
@@ -55,7 +55,7 @@ def test_calls_that_do_not_end_hold_no_more_than_a_bound(fields: Any) -> None:
 
 def test_the_latest_call_is_whole_however_much_it_brings() -> None:
     """A question about it shows all of it."""
-    calls = Calls()
+    calls = ToolCallHistory()
     told(calls, 1, rawInput="small")
     made = told(calls, 2, rawInput="x" * (MOST_WEIGHT + 1))
     assert made.update.raw_input != FORGOTTEN
@@ -64,7 +64,7 @@ def test_the_latest_call_is_whole_however_much_it_brings() -> None:
 
 def test_a_change_that_had_to_go_before_its_call_ended_is_named_in_the_patch() -> None:
     """Nothing is left out without a word."""
-    calls = Calls()
+    calls = ToolCallHistory()
     first = told(calls, 1, content=[diff("a\n", "b\n")])
     told(calls, 2, rawInput="x" * (MOST_WEIGHT + 1))
     told(calls, 1, status="completed")
@@ -75,7 +75,7 @@ def test_a_change_that_had_to_go_before_its_call_ended_is_named_in_the_patch() -
 def test_a_call_that_has_ended_keeps_a_short_title_and_one_place() -> None:
     """Its line says no more."""
     places = [{"path": f"/p/{number}", "line": number} for number in range(900)]
-    made = told(Calls(), 1, title="Edit " * 9_000, kind="edit", locations=places, status="completed")
+    made = told(ToolCallHistory(), 1, title="Edit " * 9_000, kind="edit", locations=places, status="completed")
     before = made.line(Style())
     assert len(made.update.title or "") == TITLE
     assert len(made.update.locations or []) == 1
@@ -91,13 +91,14 @@ def test_half_a_character_is_weighed_too() -> None:
 def test_calls_that_are_not_known_any_more_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those that ended go first; the files that they changed count once."""
     monkeypatch.setattr(tool_calls, "MOST_PATHS", 3)
-    calls = Calls()
+    calls = ToolCallHistory()
     open_call = told(calls, 0, title="runs")
     for number in range(1, MOST + 50):
         told(calls, number, status="completed" if number % 2 else "failed", content=[diff("a\n", "b\nc\n")])
     assert len(list(calls)) == MOST
-    assert calls.get("0") is open_call
-    assert calls.get("1") is None
+    remembered = {call.update.tool_call_id: call for call in calls}
+    assert remembered["0"] is open_call
+    assert "1" not in remembered
     tally = calls.tally()
     assert (tally.tools, tally.failed) == (MOST + 50, (MOST + 49) // 2)
     assert (tally.added, tally.removed, len(tally.paths)) == (2 * (MOST + 50) // 2, (MOST + 50) // 2, 1)
@@ -105,7 +106,7 @@ def test_calls_that_are_not_known_any_more_are_counted(monkeypatch: pytest.Monke
 
 def test_where_none_has_ended_the_oldest_is_not_known_any_more() -> None:
     """It is shown as one that is over: no update will find it."""
-    calls = Calls()
+    calls = ToolCallHistory()
     first = told(calls, 0, title="runs")
     for number in range(1, MOST + 1):
         told(calls, number)
@@ -117,7 +118,7 @@ def test_what_a_forgotten_call_brought_weighs_no_more(monkeypatch: pytest.Monkey
     """Else those that come after it would have to go on without what they bring."""
     monkeypatch.setattr(tool_calls, "MOST", 1)
     monkeypatch.setattr(tool_calls, "MOST_WEIGHT", 1_500_000)
-    calls = Calls()
+    calls = ToolCallHistory()
     told(calls, 0, rawInput=LARGE)
     for number in range(1, 4):
         assert told(calls, number, rawInput=LARGE).weight > 0
@@ -127,7 +128,7 @@ def test_what_a_forgotten_call_brought_weighs_no_more(monkeypatch: pytest.Monkey
 def test_files_beyond_a_bound_are_counted_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     """A turn's receipt names their number; it must not hold each of a million."""
     monkeypatch.setattr(tool_calls, "MOST_PATHS", 10)
-    calls = Calls()
+    calls = ToolCallHistory()
     for number in range(30):
         told(calls, number, status="completed", content=[{**diff("", "x"), "path": f"/p/{number}"}])
     assert len(calls.tally().paths) == 10
