@@ -15,7 +15,7 @@ from typing import Final
 
 from bot.rest.calls import ApiCall, Bucket, Urgency
 from bot.rest.rate_budget import RateLimitHeaders, Scope
-from bot.rest.rate_limits import Scheduler, Start
+from bot.rest.rate_limits import Scheduler, StartedCall
 from loopback.rest.rate_limits import Limit, Limits, Verdict
 
 __all__ = ["ONE_WAY", "TURN_SECONDS", "Outcome", "Scheduled", "Timers"]
@@ -153,33 +153,33 @@ class Scheduled(_Simulation):
             job.urgency = Urgency.FINAL
         elif stream.shown >= 0:
             job.urgency = Urgency.EDIT
-        if stream.shown < TURN_SECONDS and self._schedule.ask(job, self.now, delay):
+        if stream.shown < TURN_SECONDS and self._schedule.put(job, self.now, delay):
             self._look()
 
     def _look(self) -> None:
-        while (start := self._schedule.take(self.now)) is not None:
-            self._write(start)
-        at = self._schedule.look_again(self.now)
+        while (started := self._schedule.take(self.now)) is not None:
+            self._write(started)
+        at = self._schedule.next_look(self.now)
         if at is not None and (at < self._looking or self._looking <= self.now):
             self._looking = at
             self.at(at, self._look)
 
-    def _write(self, start: Start) -> None:
-        stream = self._streams[start.job]
-        self.call(stream, stream.text(self.now), lambda verdict: self._answered(start, verdict))
+    def _write(self, started: StartedCall) -> None:
+        stream = self._streams[started.call]
+        self.call(stream, stream.text(self.now), lambda verdict: self._answered(started, verdict))
 
-    def _answered(self, start: Start, verdict: Verdict) -> None:
+    def _answered(self, started: StartedCall, verdict: Verdict) -> None:
         headers, wait = verdict.headers, verdict.retry_after if verdict.refused else None
-        told = RateLimitHeaders(
+        stated = RateLimitHeaders(
             retry_after=wait, scope=Scope.EVERYWHERE if "X-RateLimit-Global" in headers else Scope.BUCKET
         )
         if wait is None:
             names = ("Limit", "Remaining", "Reset-After")
             limit, remaining, reset_after = (float(headers[f"X-RateLimit-{name}"]) for name in names)
-            told = RateLimitHeaders(int(limit), int(remaining), reset_after)
-        self._schedule.answered(start, self.now, told)
-        self._schedule.finished(start, self.now)
-        self._ask(start.job, wait or 0.0)
+            stated = RateLimitHeaders(int(limit), int(remaining), reset_after)
+        self._schedule.answered(started, self.now, stated)
+        self._schedule.finished(started, self.now)
+        self._ask(started.call, wait or 0.0)
         self._look()
 
 

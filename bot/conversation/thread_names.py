@@ -56,17 +56,15 @@ class ThreadNames:
             return
         self._threads.set_name(thread_id, "")
         if name != given:
-            patience = Backoff(ATTEMPTS)
-            job = ApiCall(thread_id, lambda: self._rename(job, patience, given, name), Urgency.SIGN, Bucket.CHANNEL)
+            backoff = Backoff(ATTEMPTS)
+            job = ApiCall(thread_id, lambda: self._rename(job, given, name), Urgency.SIGN, Bucket.CHANNEL, backoff)
             self._api.pacer.put(job)
 
-    async def _rename(self, job: ApiCall, patience: Backoff, given: str, name: str) -> None:
+    async def _rename(self, job: ApiCall, given: str, name: str) -> None:
         try:
             await self._api.rename(job.channel_id or 0, given, name)
         except TryLater as error:
-            wait = patience.wait(error)
-            if not patience.exhausted:
-                self._api.pacer.put(job, delay=wait)
+            self._api.pacer.retry(job, error)
         except RestError as error:
             log.info("a thread could not be renamed", thread_id=job.channel_id, reason=str(error))
 

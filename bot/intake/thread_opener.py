@@ -112,7 +112,7 @@ class _ThreadOpening:
         self._api = api
         self._minutes = auto_archive_minutes
         self._failed_at = asyncio.get_running_loop().time()
-        self._heard = api.pacer.heard
+        self._answers = api.pacer.answers
         self._refused = 0.0
         """Seconds for which Discord has answered, but opened no thread."""
 
@@ -131,10 +131,10 @@ class _ThreadOpening:
 
     def _failed(self, error: TryLater, wait: float) -> None:
         log.info("a thread cannot be opened yet", message_id=self._request.message_id, reason=str(error))
-        now, heard = asyncio.get_running_loop().time(), self._api.pacer.heard
-        if error.seconds or heard > self._heard:
+        now, answers = asyncio.get_running_loop().time(), self._api.pacer.answers
+        if error.seconds or answers > self._answers:
             self._refused += now - self._failed_at
-        self._failed_at, self._heard = now, heard
+        self._failed_at, self._answers = now, answers
         if self._refused + wait > OPEN_SECONDS:
             minutes = self._refused / 60
             raise NotOpened(f"Discord has refused for {minutes:.0f} minutes: {error}" if minutes >= 1 else str(error))

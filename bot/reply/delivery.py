@@ -15,7 +15,6 @@ import discord
 import structlog
 
 from bot.rest.api import Archived, ContentRefused, DiscordApi, Gone, PermanentError, TryLater
-from bot.rest.backoff import Backoff
 from bot.rest.calls import ApiCall, Bucket, Urgency
 from pool.journal.journal import Journal, JournalUnwritable
 from pool.journal.trailers import Trailer
@@ -79,7 +78,6 @@ class Delivery:
         self._posted: list[PageState] = []
         self._trailers = PendingTrailers()
         self._job = ApiCall(None, lambda: self._isolated(self._next_write), Urgency.FIRST)
-        self._patience = Backoff()
         self._paused = False  # Writing failed for good; the end is a reason to try once more.
         self._ended = False
         self.given_up = ""
@@ -113,7 +111,7 @@ class Delivery:
         self._ended = True
         self._trailers = PendingTrailers(trailers)
         self._paused = False
-        self._patience.renew()
+        self._job.backoff.reset()
         # In the next round of the loop: the caller first writes down that the reply has ended.
         asyncio.get_running_loop().call_soon(self._isolated, self._settle_if_equal)
 
@@ -207,7 +205,7 @@ class Delivery:
         except TryLater as error:
             if number is not None:
                 self._posted[number].doubt()
-            self._ask(self._patience.wait(error))
+            self._ask(self._job.backoff.wait(error))
         except JournalUnwritable:
             self._ask(UNWRITABLE_SECONDS)  # It was not sent: that comes only after it is written down.
         except PermanentError as error:
@@ -216,7 +214,7 @@ class Delivery:
             log.exception("a reply failed", message_id=self._key)
             self._give_up(str(error))
         else:
-            self._patience.renew()
+            self._job.backoff.reset()
             self._continue()
 
     async def _put_page(self, channel_id: int, number: int, page: str, *, live: bool, provisional: bool) -> None:
@@ -295,7 +293,7 @@ class Delivery:
             known, mention = self._message_ids, trailer.mention
             await self._sender.send(channel_id, number, trailer.content, known=known, files=files, mention=mention)
         except (PermanentError, OSError, TryLater) as error:
-            if not self._trailers.replace_first(error, self._api.pacer.taken):
+            if not self._trailers.replace_first(error, self._api.pacer.messages_sent):
                 raise
             log.warning("a message behind a reply was refused", channel_id=channel_id, reason=str(error))
             self._sender.renew()
@@ -336,11 +334,11 @@ class Delivery:
         try:
             await self._api.reopen(channel_id, urgency=self._job.urgency)
         except TryLater as later:
-            self._ask(self._patience.wait(later))
+            self._ask(self._job.backoff.wait(later))
         except (PermanentError, Gone, Archived) as refused:
             self._give_up(f"{error}; {refused}")
         else:
-            self._ask(self._patience.wait(error))
+            self._ask(self._job.backoff.wait(error))
 
     def _give_up(self, reason: str) -> None:
         log.warning("a reply could not be posted", channel_id=self._channel_id, reason=reason, message_id=self._key)

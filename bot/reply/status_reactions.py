@@ -44,13 +44,12 @@ class StatusReaction:
         self._kept = kept
         self._standing = [*left]
         self._confirmed: set[str] = set()
-        self._patience = Backoff(ATTEMPTS)
-        self._job = ApiCall(channel_id, self._next_write, Urgency.SIGN, Bucket.REACTION)
+        self._job = ApiCall(channel_id, self._next_write, Urgency.SIGN, Bucket.REACTION, Backoff(ATTEMPTS))
 
     def show(self, emoji: str | None) -> None:
         """Replace the reaction by this one; None removes it."""
         self._wanted = emoji
-        self._patience.renew()
+        self._job.backoff.reset()
         if self._change() is not None:
             self._api.pacer.put(self._job)
 
@@ -76,7 +75,7 @@ class StatusReaction:
             if on or isinstance(error, TryLater):  # What is gone need not be removed.
                 self._fail(error)
                 return
-        self._patience.renew()
+        self._job.backoff.reset()
         if on:
             self._confirmed.add(emoji)
         else:
@@ -97,11 +96,8 @@ class StatusReaction:
             self._kept.gone(self._message_id, emoji)
 
     def _fail(self, error: RestError) -> None:
-        wait = self._patience.wait(error)
-        if self._patience.exhausted or not isinstance(error, TryLater):
+        if not isinstance(error, TryLater) or not self._api.pacer.retry(self._job, error):
             log.info("a reaction could not be changed", message_id=self._message_id, reason=str(error))
-        else:
-            self._api.pacer.put(self._job, delay=wait)
 
 
 class StatusReactions:

@@ -1,32 +1,45 @@
-"""A REST call that the bot wants to make: its urgency, and its rate limit bucket."""
+"""A REST call that the bot wants to make: its urgency, its rate limit bucket, its retries."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
+from .backoff import Backoff
+
 __all__ = ["ApiCall", "Bucket", "Urgency"]
 
 
 class Urgency(IntEnum):
-    """In this order calls are made; within one urgency the one that has waited longest first.
-
-    FIRST is what a person waits for at the start, FINAL the end of a turn, NOTICE a question or words of the bot's own,
-    PLACEHOLDER what stands for a first text that is not there yet, EDIT the growing text, SIGN reactions and names.
-    """
+    """The order in which calls are made; among equals the one that has waited longest comes first."""
 
     FIRST = 0
+    """The first response to a person."""
+
     FINAL = 1
+    """The end of a turn."""
+
     NOTICE = 2
+    """A question, or a message of the bot's own."""
+
     PLACEHOLDER = 3
+    """The placeholder of a text that has not begun."""
+
     EDIT = 4
+    """The text as it grows."""
+
     SIGN = 5
+    """Reactions and names."""
 
 
 class Bucket(StrEnum):
-    """What is counted apart in a channel. MESSAGE is sending one, EDIT is changing one."""
+    """The kinds of calls that Discord counts separately in each channel."""
 
     MESSAGE = "message"
+    """Sending a message."""
+
     EDIT = "edit"
+    """Editing a message."""
+
     REACTION = "reaction"
     TYPING = "typing"
     CHANNEL = "channel"
@@ -35,28 +48,24 @@ class Bucket(StrEnum):
 
 @dataclass(eq=False, slots=True)
 class ApiCall:
-    """A call that may be asked for again and again; at most one is in flight.
+    """A call that can be scheduled any number of times; at most one run of it is in flight.
 
-    `perform` decides what is written at the moment it is called and returns the writing of it; None means that there
-    is nothing to write, and costs nothing. `channel_id` is None for what counts in no channel. A job whose urgency or
-    bucket has been changed is to be asked for again. Until `due` it is not made as long as it is no more than an EDIT.
+    `perform` decides what to write when its turn comes, and returns that write; None means that there is nothing to
+    write, and costs nothing. `channel_id` is None for a call that counts in no channel. After a change of `urgency` or
+    `bucket` the call must be scheduled again.
     """
 
     channel_id: int | None
     perform: Callable[[], Awaitable[None] | None]
     urgency: Urgency
     bucket: Bucket = Bucket.MESSAGE
-    cause: object = None
-    """What it is made for, where several jobs are tries of one thing."""
+    backoff: Backoff = field(default_factory=Backoff)
+    """The waits before retries; calls that share one are tries of the same thing."""
     due: float = field(default=0.0, init=False)
+    """Until this time a call that is not more urgent than EDIT waits."""
     since: float = field(default=0.0, init=False)
     not_before: float = field(default=0.0, init=False)
     waiting: bool = field(default=False, init=False)
     in_flight: bool = field(default=False, init=False)
     queued: tuple[Urgency, Bucket, int] | None = field(default=None, init=False)
-    """As what it waits, and its number in the heaps; entries with another number are out of date."""
-
-    @property
-    def source(self) -> object:
-        """What its calls are made for."""
-        return self if self.cause is None else self.cause
+    """The urgency and bucket it waits with, and its number in the heaps; entries with another number are stale."""

@@ -9,7 +9,6 @@ import discord
 import structlog
 
 from .api import Archived, DiscordApi, Gone, PermanentError, TryLater
-from .backoff import Backoff
 from .calls import ApiCall, Bucket, Urgency
 from .pings import NOBODY, Mentions
 
@@ -76,7 +75,6 @@ class LiveMessage:
         self._held = held
         if message_id is not None:
             self._job.bucket = Bucket.EDIT
-        self._patience = Backoff()
 
     @property
     def message_id(self) -> int | None:
@@ -145,7 +143,7 @@ class LiveMessage:
         except (Gone, PermanentError) as error:
             self._give_up(error)
         else:
-            self._patience.renew()
+            self._job.backoff.reset()
             self._shown = shown
             if self._wish != shown:
                 self._api.pacer.put(self._job)
@@ -195,7 +193,7 @@ class LiveMessage:
                 return
             except TryLater as later:
                 error = later
-        self._api.pacer.put(self._job, delay=self._patience.wait(error))
+        self._api.pacer.retry(self._job, error)
 
     def _give_up(self, error: Exception) -> None:
         log.warning("a notice could not be posted", channel_id=self._channel_id, reason=str(error))

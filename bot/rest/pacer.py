@@ -1,8 +1,8 @@
-"""The pacer: performs one schedule of Discord calls for the whole bot.
+"""Performs one schedule of Discord calls for the whole bot.
 
-Discord counts per channel and in all; whoever calls faster waits inside the library, or is refused. So every call asks
-here first, but for the answers to interactions, which Discord exempts. Each names its urgency, and the text is read
-when the write happens, not when it was asked for: however slow Discord is, the newest text wins.
+Discord limits the calls in each channel and in total; calls beyond a limit are refused, or held back inside the
+library. So every call waits here for its turn, except the answers to interactions, which Discord exempts. A call reads
+what it writes when its turn comes, so a slow Discord gets the newest text.
 """
 
 import asyncio
@@ -12,19 +12,21 @@ from contextvars import ContextVar
 
 import structlog
 
+from .backoff import Backoff
 from .calls import ApiCall, Bucket, Urgency
+from .errors import RestError
 from .rate_budget import RateLimitHeaders, Reservation
-from .rate_limits import Scheduler, Start
+from .rate_limits import Scheduler, StartedCall
 
 __all__ = ["Pacer"]
 
 log = structlog.stdlib.get_logger("bot")
 
-_START: ContextVar[Start | None] = ContextVar("start", default=None)
-"""What the call that the current task is about to make was counted as."""
+_STARTED: ContextVar[StartedCall | None] = ContextVar("started", default=None)
+"""The turn of the current task."""
 
-_CAUSE: ContextVar[object] = ContextVar("cause", default=None)
-"""What the current task tries again and again."""
+_BACKOFF: ContextVar[Backoff | None] = ContextVar("backoff", default=None)
+"""What the current task retries."""
 
 
 class Pacer:
@@ -36,86 +38,91 @@ class Pacer:
         server_of: Callable[[int], int | None] = lambda _channel_id: None,
         on_restored: Callable[[], None] = lambda: None,
     ) -> None:
-        """Start with nothing to do.
+        """`server_of` returns the server of a channel: some limits are a server's.
 
-        `server_of` returns the server of a channel: Discord limits what is written in one. `on_restored` is called when
-        Discord answers again after an outage.
+        `on_restored` is called when Discord answers again after an outage.
         """
-        self._schedule = Scheduler(server_of)
+        self._scheduler = Scheduler(server_of)
         self._on_restored = on_restored
         self._wake = asyncio.Event()
-        self._quiet = asyncio.Event()
+        self._idle = asyncio.Event()
         self.refused = 0
-        """Calls that Discord refused for their rate."""
-        self.heard = 0
-        """Answers of Discord's own, in all."""
-        self.taken = 0
-        """Messages that Discord has taken, in all."""
+        """Calls refused for their rate."""
+        self.answers = 0
+        """Answers that came from Discord itself."""
+        self.messages_sent = 0
+        """Messages that Discord has accepted."""
 
     def __repr__(self) -> str:
         """Read like a status line."""
-        return f"<Pacer {self._schedule.waiting} waiting, {self._schedule.in_flight} in flight>"
+        return f"<Pacer {self._scheduler.waiting} waiting, {self._scheduler.in_flight} in flight>"
 
     @property
     def busy(self) -> bool:
-        """Whether half of the calls that Discord takes are being made, or Discord is away.
-
-        What nobody would miss is better left then.
-        """
-        total = self._schedule.total
-        return self._schedule.breaker.is_open or total.wait(_now(), keep=total.limit // 2) > 0
+        """Whether half of the total limit is in use, or Discord is away. What can be left out is left out then."""
+        total = self._scheduler.total
+        return self._scheduler.breaker.is_open or total.wait(_now(), keep=total.limit // 2) > 0
 
     @property
     def trouble(self) -> str:
-        """Why calls wait, and for how long, in a line; empty where Discord answers."""
-        breaker = self._schedule.breaker
+        """Why calls wait, and for how long, in a line; empty while Discord answers."""
+        breaker = self._scheduler.breaker
         return f"{breaker.reason}, for {breaker.open_seconds(_now()):.0f} s" if breaker.is_open else ""
 
-    def put(self, job: ApiCall, *, delay: float = 0.0, since: float | None = None) -> None:
-        """Ask for a call, at the earliest after `delay` seconds. One that waits already keeps its place.
+    def put(self, call: ApiCall, *, delay: float = 0.0, since: float | None = None) -> None:
+        """Schedule a call, after `delay` seconds at the earliest. A call that waits already keeps its place.
 
-        `since` (loop time) is when what it shows was there to be shown, if that is not now.
+        `since` (loop time) is when its content was first ready, if that is not now.
         """
-        if self._schedule.ask(job, _now(), delay, since=since):
-            self._quiet.clear()
+        if self._scheduler.put(call, _now(), delay, since=since):
+            self._idle.clear()
             self._wake.set()
 
+    def retry(self, call: ApiCall, error: RestError) -> bool:
+        """Schedule a call that has failed, after its next wait. Return False if it has no try left."""
+        wait = call.backoff.wait(error)
+        if call.backoff.exhausted:
+            return False
+        self.put(call, delay=wait)
+        return True
+
     async def drain(self, seconds: float) -> None:
-        """Return when nothing is left to be called, at the latest after so long; at once where Discord is away."""
-        if not self._schedule.breaker.is_open:
+        """Return when no call is left, after `seconds` at the latest; immediately during an outage."""
+        if not self._scheduler.breaker.is_open:
             with suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
-                    await self._quiet.wait()
+                    await self._idle.wait()
 
     @asynccontextmanager
     async def turn(
         self, urgency: Urgency, channel_id: int | None = None, bucket: Bucket = Bucket.MESSAGE
     ) -> AsyncIterator[None]:
-        """Enter when the caller's turn has come. The same task is to make its call inside, without delay."""
-        admitted: asyncio.Future[Start] = asyncio.get_running_loop().create_future()
+        """Enter when the turn of this task has come; it makes its call inside, without delay."""
+        turn: asyncio.Future[StartedCall] = asyncio.get_running_loop().create_future()
 
         async def perform() -> None:
-            start = _START.get()
-            if start is not None and not admitted.done():
-                start.lent = True
-                admitted.set_result(start)
+            started = _STARTED.get()
+            if started is not None and not turn.done():
+                started.lent = True
+                turn.set_result(started)
 
-        cause = _CAUSE.get()
-        self.put(ApiCall(channel_id, lambda: None if admitted.cancelled() else perform(), urgency, bucket, cause))
-        token = _START.set(await admitted)
+        call = ApiCall(channel_id, lambda: None if turn.cancelled() else perform(), urgency, bucket)
+        call.backoff = _BACKOFF.get() or call.backoff
+        self.put(call)
+        token = _STARTED.set(await turn)
         try:
             yield
         finally:
-            _START.reset(token)
+            _STARTED.reset(token)
 
     @contextmanager
-    def tries(self, cause: object) -> Iterator[None]:
+    def tries(self, backoff: Backoff) -> Iterator[None]:
         """Count all turns inside as tries of one thing: its failures alone are no outage."""
-        token = _CAUSE.set(cause)
+        token = _BACKOFF.set(backoff)
         try:
             yield
         finally:
-            _CAUSE.reset(token)
+            _BACKOFF.reset(token)
 
     async def run(self) -> None:
         """Perform the schedule until cancelled."""
@@ -123,11 +130,11 @@ class Pacer:
         async with asyncio.TaskGroup() as tasks:
             while True:
                 self._wake.clear()
-                while (start := self._schedule.take(loop.time())) is not None:
-                    self._begin(tasks, start)
-                if not (self._schedule.waiting or self._schedule.in_flight):
-                    self._quiet.set()
-                at = self._schedule.look_again(loop.time())
+                while (started := self._scheduler.take(loop.time())) is not None:
+                    self._begin(tasks, started)
+                if not (self._scheduler.waiting or self._scheduler.in_flight):
+                    self._idle.set()
+                at = self._scheduler.next_look(loop.time())
                 timer = None if at is None else loop.call_at(at, self._wake.set)
                 try:
                     await self._wake.wait()
@@ -135,87 +142,89 @@ class Pacer:
                     if timer is not None:
                         timer.cancel()
 
-    # ---- what is seen of the calls on the wire
+    # ---- called by the HTTP trace
 
-    def sent(self, *, exempt: bool) -> Start | Reservation | None:
-        """Learn that the current task has sent a call; return what it is counted as. Exempt ones do not count."""
-        start = _START.get()
+    def sent(self, *, exempt: bool) -> StartedCall | Reservation | None:
+        """Count a request that the current task sends; return what to report its answer with. Exempt ones are free."""
+        started = _STARTED.get()
         if exempt:
             return None
-        if start is None:
-            return self._schedule.counted(_now())
-        if start.hold.answered is not None:
-            self._schedule.again(start, _now())
-        return start
+        if started is None:
+            return self._scheduler.count(_now())
+        if started.reservation.answered is not None:
+            self._scheduler.count_again(started, _now())
+        return started
 
     def admits(self) -> bool:
-        """Whether a call of the current task may leave: while Discord is away only the probe's may."""
-        start = _START.get()
-        return self._schedule.breaker.admits(None if start is None else start.job.source)
+        """Whether a request of the current task may leave: during an outage only the probe's may."""
+        started = _STARTED.get()
+        return self._scheduler.breaker.admits(None if started is None else started.call.backoff)
 
-    def answered(self, call: Start | Reservation | None, told: RateLimitHeaders) -> None:
-        """Learn that Discord has answered a call; what it counts as is what `sent` returned."""
+    def answered(self, sent: StartedCall | Reservation | None, headers: RateLimitHeaders) -> None:
+        """Take the answer to a request; `sent` is what `sent` returned."""
         now = _now()
-        self.heard += 1
-        if told.retry_after is not None:
+        self.answers += 1
+        if headers.retry_after is not None:
             self.refused += 1
-        was_open = self._schedule.breaker.is_open
-        match call:
-            case Start():
-                self._schedule.answered(call, now, told)
-                self.taken += call.lane is not None and call.job.bucket is Bucket.MESSAGE and told.retry_after is None
+        was_open = self._scheduler.breaker.is_open
+        match sent:
+            case StartedCall(call, queue=queue):
+                self._scheduler.answered(sent, now, headers)
+                is_message = queue is not None and call.bucket is Bucket.MESSAGE
+                self.messages_sent += is_message and headers.retry_after is None
             case Reservation():
-                call.answered = now
-                self._schedule.breaker.answered(call.sent)
+                sent.answered = now
+                self._scheduler.breaker.answered(sent.sent)
         self._wake.set()
-        if was_open and not self._schedule.breaker.is_open:
+        if was_open and not self._scheduler.breaker.is_open:
             log.info("Discord answers again")
             self._on_restored()
 
     def failed(
-        self, call: Start | Reservation | None, reason: str, *, blocked: bool = False, seconds: float = 0.0
+        self, sent: StartedCall | Reservation | None, reason: str, *, blocked: bool = False, seconds: float = 0.0
     ) -> None:
-        """Learn that a call did not get as far as Discord; `blocked` and `seconds` are as for `Breaker.failed`."""
+        """Take note that a request did not reach Discord; `blocked` and `seconds` as for `CircuitBreaker.failed`."""
         now = _now()
-        match call:
-            case Start():
-                self._schedule.answered(call, now)
-                source = call.job.source
+        source: object
+        match sent:
+            case StartedCall():
+                self._scheduler.answered(sent, now)
+                source = sent.call.backoff
             case Reservation():
-                call.answered, source = now, call
+                sent.answered, source = now, sent
             case None:
                 return
-        if self._schedule.breaker.failed(source, now, reason, blocked=blocked, seconds=seconds):
+        if self._scheduler.breaker.failed(source, now, reason, blocked=blocked, seconds=seconds):
             log.warning("Discord is away; calls wait", reason=reason)
         self._wake.set()
 
-    def cancelled(self, call: Start | Reservation | None) -> None:
-        """Learn that whoever has made a call does not wait for its answer."""
-        if isinstance(call, Start):
-            self._schedule.answered(call, _now())
-        elif isinstance(call, Reservation):
-            call.answered = _now()
+    def cancelled(self, sent: StartedCall | Reservation | None) -> None:
+        """Take note that the task of a request was cancelled before the answer."""
+        if isinstance(sent, StartedCall):
+            self._scheduler.answered(sent, _now())
+        elif isinstance(sent, Reservation):
+            sent.answered = _now()
         self._wake.set()
 
-    def _begin(self, tasks: asyncio.TaskGroup, start: Start) -> None:
+    def _begin(self, tasks: asyncio.TaskGroup, started: StartedCall) -> None:
         try:
-            writing = start.job.perform()
+            write = started.call.perform()
         except Exception:  # one write must not end the schedule
-            log.exception("a write could not be begun", channel_id=start.job.channel_id)
-            writing = None
-        if writing is None:
-            self._schedule.dropped(start, _now())
+            log.exception("a write could not be begun", channel_id=started.call.channel_id)
+            write = None
+        if write is None:
+            self._scheduler.dropped(started, _now())
         else:
-            tasks.create_task(self._perform(start, writing), name=f"write-{start.job.channel_id}")
+            tasks.create_task(self._perform(started, write), name=f"write-{started.call.channel_id}")
 
-    async def _perform(self, start: Start, writing: Awaitable[None]) -> None:
-        _START.set(start)
+    async def _perform(self, started: StartedCall, write: Awaitable[None]) -> None:
+        _STARTED.set(started)
         try:
-            await writing
+            await write
         except Exception:  # one write must not end the schedule
-            log.exception("a write failed", channel_id=start.job.channel_id)
+            log.exception("a write failed", channel_id=started.call.channel_id)
         finally:
-            self._schedule.finished(start, _now())
+            self._scheduler.finished(started, _now())
             self._wake.set()
 
 

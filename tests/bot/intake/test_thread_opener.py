@@ -125,7 +125,7 @@ async def test_a_discord_that_answers_others_and_opens_no_thread_is_given_up(tmp
 
         async def others() -> None:
             while True:
-                it.board.pacer.heard += 1
+                it.board.pacer.answers += 1
                 await elapse(1)
 
         answered = asyncio.create_task(others())

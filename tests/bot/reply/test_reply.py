@@ -877,7 +877,7 @@ async def test_files_that_the_way_to_discord_is_too_slow_for_cost_nothing_else()
         await elapse(HOURS)
         assert not reply.settled.is_set()
         for _ in range(ATTEMPTS):
-            it.board.pacer.taken += 1
+            it.board.pacer.messages_sent += 1
             await elapse(LONGEST_WAIT + 1)
         await reply.settled.wait()
     assert it.board.shown == [*pages, "-# 🚫 code.py could not be attached: Discord did not answer in time", "done"]
@@ -895,7 +895,7 @@ async def test_each_message_of_files_has_as_many_slow_tries_as_any_other() -> No
         for _ in range(2):
             it.board.slow_files = True
             for _ in range(ATTEMPTS - 1):
-                it.board.pacer.taken += 1
+                it.board.pacer.messages_sent += 1
                 await elapse(LONGEST_WAIT + 1)
             it.board.slow_files = False
             sent = len(it.board.messages)

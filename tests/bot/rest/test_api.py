@@ -163,7 +163,7 @@ async def test_under_a_block_by_the_edge_one_call_in_a_while_leaves(monkeypatch:
         restored: list[bool] = []
         it.api.listen(on_restored=lambda: restored.append(True))
         block.remove()
-        it.api.pacer._schedule.breaker._probe_at = 0.0
+        it.api.pacer._scheduler.breaker._probe_at = 0.0
         await it.api.edit(it.channel.id, message_id, "other", urgency=Urgency.FINAL)
         await it.api.typing(it.channel.id)
         assert restored == [True]
@@ -218,7 +218,7 @@ async def test_what_is_written_in_a_full_server_waits_in_all_its_channels(monkey
     """Discord says so of one call (20029); another server is not concerned."""
     async with stage(monkeypatch) as it:
         servers = {it.channel.id: 1, it.channel.id + 1: 1, it.channel.id + 2: 2}
-        it.api.pacer._schedule.server_of = servers.get
+        it.api.pacer._scheduler._server_of = servers.get
         it.discord.fault(code=20029, retry_after=PATIENCE)
         with pytest.raises(TryLater):
             await it.api.send(it.channel.id, "text", urgency=Urgency.FINAL)

@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.rest.api import DiscordApi
-from bot.rest.backoff import Backoff
 from bot.rest.calls import ApiCall, Bucket, Urgency
 from bot.rest.circuit_breaker import PROBE_SECONDS
 from bot.rest.errors import TryLater
@@ -275,13 +274,13 @@ async def test_a_chunk_for_a_write_that_waits_wakes_nobody(monkeypatch: pytest.M
     """However many chunks come, the schedule is looked at a few times for each write."""
     log: list[Write] = []
     looks: list[float] = []
-    look_again = Scheduler.look_again
+    next_look = Scheduler.next_look
 
     def counted(schedule: Scheduler, now: float) -> float | None:
         looks.append(now)
-        return look_again(schedule, now)
+        return next_look(schedule, now)
 
-    monkeypatch.setattr(Scheduler, "look_again", counted)
+    monkeypatch.setattr(Scheduler, "next_look", counted)
     async with performing(Pacer()) as pacer:
         edits = Writer(log, CHANNEL, Urgency.EDIT, 1_000, 0.1)
         for _ in range(5_000):
@@ -340,20 +339,19 @@ async def test_a_hundred_threads_under_a_block_make_no_storm() -> None:
     blocked = True
     async with performing(Pacer()) as pacer:
 
-        async def call(job: ApiCall, patience: Backoff) -> None:
+        async def call(job: ApiCall) -> None:
             sent = pacer.sent(exempt=False)
             calls.append((asyncio.get_running_loop().time(), job.urgency))
             await elapse(0.07)
             if blocked:
                 pacer.failed(sent, "403", blocked=True, seconds=5.0)
-                pacer.put(job, delay=patience.wait(TryLater("403")))
+                pacer.retry(job, TryLater("403"))
             else:
                 pacer.answered(sent, RateLimitHeaders())
                 written.add(job.channel_id or 0)
 
         def ask(channel_id: int, urgency: Urgency, bucket: Bucket) -> None:
-            patience = Backoff()
-            job = ApiCall(channel_id, lambda: call(job, patience), urgency, bucket)
+            job = ApiCall(channel_id, lambda: call(job), urgency, bucket)
             pacer.put(job)
 
         for channel_id in range(1, 101):

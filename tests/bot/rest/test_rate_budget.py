@@ -41,25 +41,25 @@ def test_a_server_with_fixed_windows_never_refuses_whatever_the_delays(
     """
     seconds = 5.0
     budget, server = Budget(limit, seconds), Server(limit, seconds)
-    budget.sure = max(0.0, sum(ways) - 1e-6)  # Sums of fractions are not exact.
+    budget.round_trip = max(0.0, sum(ways) - 1e-6)  # Sums of fractions are not exact.
     calls = [(pause, ways[0] + there, ways[1] + back) for pause, there, back in calls]
     now = 0.0
-    holds: list[tuple[float, Reservation]] = []
+    reservations: list[tuple[float, Reservation]] = []
     arrivals: list[float] = []
     for pause, there, back in calls:
         now += pause
         while True:
-            for answered, hold in holds:
+            for answered, reservation in reservations:
                 if answered <= now:
-                    hold.answered = answered
+                    reservation.answered = answered
             wait = budget.wait(now)
             if not wait:
                 break
             # An answer may change the wait, so nothing is skipped.
-            now = min([now + wait, *(answered for answered, hold in holds if answered > now)])
-        hold = Reservation(now)
-        budget.spend(hold)
-        holds.append((now + there + back, hold))
+            now = min([now + wait, *(answered for answered, reservation in reservations if answered > now)])
+        reservation = Reservation(now)
+        budget.spend(reservation)
+        reservations.append((now + there + back, reservation))
         arrivals.append(now + there)
     assert all(server.takes(arrival) for arrival in sorted(arrivals))
 
@@ -67,9 +67,9 @@ def test_a_server_with_fixed_windows_never_refuses_whatever_the_delays(
 def test_a_call_counts_for_one_window_from_its_answer() -> None:
     """Not from its sending: it may have arrived as late as its answer."""
     budget = Budget(1, 5.0)
-    hold = Reservation(0.0)
-    budget.spend(hold)
-    hold.answered = 0.5
+    reservation = Reservation(0.0)
+    budget.spend(reservation)
+    reservation.answered = 0.5
     assert budget.wait(1.0) == 4.5
     assert budget.wait(5.5) == 0
 
@@ -77,7 +77,7 @@ def test_a_call_counts_for_one_window_from_its_answer() -> None:
 def test_what_every_call_takes_shortens_the_wait_for_the_window_that_an_answer_tells_of() -> None:
     """That was over so much sooner, and the next call arrives so much later."""
     budget = Budget(5, 5.0)
-    budget.sure = 0.25
+    budget.round_trip = 0.25
     budget.learn(RateLimitHeaders(5, 0, 2.0), 1.0)
     assert budget.wait(1.0) == 1.75
 
@@ -92,9 +92,9 @@ def test_a_call_that_hangs_does_not_keep_its_place_for_ever() -> None:
 def test_a_call_that_was_not_made_is_given_back() -> None:
     """Deciding that there is nothing to write costs nothing."""
     budget = Budget(1, 5.0)
-    hold = Reservation(0.0)
-    budget.spend(hold)
-    budget.give_back(hold)
+    reservation = Reservation(0.0)
+    budget.spend(reservation)
+    budget.give_back(reservation)
     assert budget.wait(0.0) == 0
     assert repr(budget) == "<Budget 0 of 1 in 5 s>"
 
@@ -132,8 +132,8 @@ def test_at_a_steady_pace_the_edits_come_at_even_distances() -> None:
 def test_a_stricter_limit_than_expected_is_believed() -> None:
     """Headers count for more than figures that others observed."""
     budget = Budget(5, 5.0)
-    hold = Reservation(0.0, answered=0.1)
-    budget.spend(hold)
+    reservation = Reservation(0.0, answered=0.1)
+    budget.spend(reservation)
     budget.learn(RateLimitHeaders(limit=2, remaining=1, reset_after=9.9), 0.1)
     assert (budget.limit, budget.seconds) == (2, 9.9)
     budget.spend(Reservation(0.2, answered=0.3))
@@ -156,5 +156,5 @@ def test_a_refusal_closes_it_for_as_long_as_it_says() -> None:
     budget = Budget(5, 5.0)
     budget.learn(RateLimitHeaders(retry_after=280.0), 0.0)
     assert budget.wait(0.0) == 280.0
-    assert not budget.quiet(100.0)
-    assert budget.quiet(281.0)
+    assert not budget.is_idle(100.0)
+    assert budget.is_idle(281.0)
