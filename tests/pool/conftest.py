@@ -1,4 +1,4 @@
-"""What is the same in all tests of the pool."""
+"""Fixtures for all tests of the pool."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,8 +11,8 @@ import pool.workdirs
 
 
 @pytest.fixture(autouse=True)
-def _directories_answer_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a thread, in which virtual time would be real: what happens does so in the order of the test."""
+def _directories_answer_immediately(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Resolve directories without a thread, so that everything happens in the order of the test."""
 
     async def look(work: Callable[[Path], Path], directory: Path) -> Path:
         return work(directory)

@@ -7,7 +7,7 @@ from pool.journal.journal import Journal, MessageState
 
 
 def receive(journal: Journal, *message_ids: int, thread_id: int = 1) -> None:
-    """Accept messages that nobody has seen before."""
+    """Accept new messages."""
     for message_id in message_ids:
         assert journal.messages.receive(message_id, thread_id=thread_id, channel_id=2, guild_id=3, author_id=4)
 
@@ -19,7 +19,7 @@ def move(journal: Journal, message_ids: tuple[int, ...], state: MessageState) ->
 
 
 def as_kill_leaves_it(path: Path, folder: Path) -> Path:
-    """Copy an open journal and what is beside it, as they stand at this moment, and return the copy."""
+    """Copy an open journal with its other files, as they are now; return the copy."""
     folder.mkdir()
     for file in path.parent.glob(f"{path.name}*"):
         copy = shutil.copytree if file.is_dir() else shutil.copy

@@ -1,4 +1,4 @@
-"""A pool with a real journal and agents in memory, and what a test wants to do with them."""
+"""A pool with a real journal and agents in memory, and the steps of a test."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -36,7 +36,7 @@ AN_HOUR = 3600.0
 LIMITS = Limits(
     max_agents=2, idle_seconds=AN_HOUR, max_memory=0, per_user=8, per_thread=50, per_minute=30, exclusive=False
 )
-"""What is not said otherwise."""
+"""The default limits."""
 
 MODES: Json = {"currentModeId": "default", "availableModes": [{"id": "default", "name": "Ask"}]}
 
@@ -50,12 +50,12 @@ def every(**how: Any) -> Callable[[int], MemoryAgent]:
 
 
 def only(which: int, **how: Any) -> Callable[[int], MemoryAgent]:
-    """Make agents of which only the one of this number, from 1, is as `how` says."""
+    """Make agents of which only number `which`, from 1, is as `how` says."""
     return lambda number: every(**how if number == which else {})(number)
 
 
 def prompt_text(prompt: Json) -> str:
-    """The words of a session/prompt."""
+    """Return the text of a session/prompt."""
     return str(prompt["params"]["prompt"][0]["text"])
 
 
@@ -76,15 +76,15 @@ async def obey(agent: MemoryAgent) -> None:
 
 
 class AgentFactory:
-    """Starts agents, counts those that live, and knows their markers. `make` builds the agent of a number, from 1."""
+    """Starts agents, counts the living ones, and knows their markers. `make` builds the agent of a number, from 1."""
 
     def __init__(self, make: Callable[[int], MemoryAgent]) -> None:
         self.agents: list[MemoryAgent] = []
         self.markers: list[str] = []
         self.settings: list[AgentSettings] = []
-        """What each was started for."""
+        """The settings with which each was started."""
         self.most = 0
-        """The largest number of agents that ever lived at once; one that is dead lives until its stop has ended."""
+        """The largest number of agents that lived at the same time; a dead one counts until its stop has ended."""
         self.after_start: Callable[[MemoryAgent], None] = lambda _: None
         self._make = make
         self._changed = asyncio.Event()
@@ -107,7 +107,7 @@ class AgentFactory:
         return agent
 
     async def agent(self, number: int) -> MemoryAgent:
-        """Return the agent that was started as the `number`th, from 1; wait for it."""
+        """Return the `number`th agent, from 1, when it is started."""
         while len(self.agents) < number:
             self._changed.clear()
             await self._changed.wait()
@@ -115,7 +115,7 @@ class AgentFactory:
 
 
 class RunningPool:
-    """A running pool and what a test does with it."""
+    """A running pool and the steps of a test."""
 
     def __init__(
         self,
@@ -142,7 +142,7 @@ class RunningPool:
         self.factory = factory
 
     def receive(self, thread_id: int, recorder: Recorder) -> Recorder:
-        """Put an exchange's messages into the journal, and nothing more."""
+        """Put an exchange's messages into the journal only."""
         for number in recorder.message_ids:
             assert self.journal.messages.receive(
                 number, thread_id=thread_id, channel_id=1, guild_id=None, author_id=recorder.author_id
@@ -168,13 +168,13 @@ class RunningPool:
         return exchange, agent, await agent.expect("session/prompt")
 
     def conversation(self, thread_id: int) -> Conversation:
-        """The conversation of a thread that is not asleep."""
+        """Return the conversation of a thread that is not asleep."""
         conversation = self.pool.conversation(thread_id)
         assert conversation is not None
         return conversation
 
     def row(self, message_id: int) -> MessageState | None:
-        """The state of a message in the journal."""
+        """Return the state of a message in the journal."""
         return self.journal.messages.state(message_id)
 
 
@@ -192,7 +192,7 @@ async def running_pool(
     on_queue: Callable[[Conversation], None] = lambda _conversation: None,
     **limits: Any,
 ) -> AsyncIterator[RunningPool]:
-    """Open a pool; `limits` are fields of `Limits`. `threads` have agents of their own, which are kept warm too.
+    """Open a pool; `limits` are fields of `Limits`. `threads` have their own agents, which are kept warm too.
 
     With `obedient`, every agent does what its prompts say; otherwise the test plays the agents.
     """

@@ -1,4 +1,4 @@
-"""An exchange that writes down everything it is told, and may be made to wait or to fail."""
+"""An exchange that records all calls, and may wait or fail."""
 
 import asyncio
 from collections.abc import Sequence
@@ -15,11 +15,10 @@ __all__ = ["Recorder"]
 
 
 class Recorder:
-    """Fulfils `pool.exchange.Exchange`. What it was told stands in `told`, a word or two each, oldest first.
+    """Implements `pool.exchange.Exchange`. `told` has a word or two for each call, oldest first.
 
-    With `fetched`, its blocks are there when that event is set; with `confirmed`, its reply is settled when that is.
-    Those that wait one behind the other and have `joins` are taken together.
-    `refuses` is raised instead of giving blocks, `chokes` by the first event, `breaks` by the end.
+    `blocks` waits for `fetched`, and `settled` for `confirmed`. Neighbours in the inbox with `joins` are merged.
+    `blocks` raises `refuses`, the first event raises `chokes`, and the end raises `breaks`.
     """
 
     def __init__(
@@ -42,15 +41,15 @@ class Recorder:
         self.events: list[Event] = []
         self.endings: list[Outcome] = []
         self.banned = False
-        """Whether its author may not have it carried out any more."""
+        """Whether its author has lost the right to it."""
         self.asked: asyncio.Event | None = None
-        """If there is one, whether that is so is known when it is set."""
+        """If there is one, `admitted` waits for it."""
         self.links: asyncio.Event | None = None
-        """If there is one, what the agent links to is read when it is set."""
+        """If there is one, `linked` waits for it."""
         self.new_session = False
-        """Whether it was told that its session is a new one."""
+        """Whether it got the notice that its session is new."""
         self.asking: list[int] = []
-        """The threads that it was last told wait for a person."""
+        """The threads with open questions, as last shown."""
         self.session: Session | None = None
         self.turn: Turn | None = None
         self.questions: OpenQuestions | None = None
@@ -65,13 +64,13 @@ class Recorder:
         return f"<Recorder {self.message_ids} {self.told}>"
 
     async def until(self, word: str) -> None:
-        """Return when it has been told `word`, now or before."""
+        """Return when `word` has been recorded, now or before."""
         while word not in self.told:
             self._changed.clear()
             await self._changed.wait()
 
     async def end(self) -> Outcome:
-        """Return how it ended, when it has; it is an error to be ended twice."""
+        """Return how it ended, when it has; two ends are an error."""
         while not self.endings:
             self._changed.clear()
             await self._changed.wait()
@@ -96,7 +95,7 @@ class Recorder:
 
     @property
     def text(self) -> str:
-        """The agent's words, in the order in which they came."""
+        """The agent's words, in order."""
         return "".join(event.text for event in self.events if isinstance(event, Text))
 
     def _hear(self, word: str) -> None:

@@ -1,4 +1,4 @@
-"""A prompt that is with the agent: its clock, its open questions, who or what ends it. In virtual time."""
+"""A sent prompt: its deadlines, its open questions, and the reasons of its end. In virtual time."""
 
 import asyncio
 from collections.abc import Sequence
@@ -29,20 +29,20 @@ LOOK = 1.1
 
 
 def told(exchange: Recorder, due: WatchdogAlert) -> int:
-    """How often the thread was told of this."""
+    """Count the alerts of this kind."""
     return sum(word.startswith(f"{due.name} ") for word in exchange.told)
 
 
 def now() -> float:
-    """The loop's time."""
+    """Return the loop's time."""
     return asyncio.get_running_loop().time()
 
 
 # ---- the clock
 
 
-async def test_a_silent_turn_is_told_and_told_again_after_a_sign_of_life(tmp_path: Path) -> None:
-    """With how long it has been; the turn itself goes on (P29)."""
+async def test_a_silent_turn_is_announced_and_announced_again_after_an_event(tmp_path: Path) -> None:
+    """With the length of the silence; the turn itself continues."""
     async with running_pool(tmp_path, bounds=BOUNDS) as it:
         exchange, agent, prompt = await it.prompted(10)
         await elapse(119)
@@ -61,7 +61,7 @@ async def test_a_silent_turn_is_told_and_told_again_after_a_sign_of_life(tmp_pat
 
 
 async def test_a_running_tool_is_no_silence_for_ten_minutes(tmp_path: Path) -> None:
-    """A test suite takes its time (P29)."""
+    """A test suite takes its time."""
     async with running_pool(tmp_path, bounds=BOUNDS) as it:
         exchange, agent, _ = await it.prompted(10)
         agent.update(SESSION, {"sessionUpdate": "tool_call", "toolCallId": "a", "title": "make test"})
@@ -71,8 +71,8 @@ async def test_a_running_tool_is_no_silence_for_ten_minutes(tmp_path: Path) -> N
         assert told(exchange, WatchdogAlert.SILENT) == 1
 
 
-async def test_a_long_turn_is_told_once_and_goes_on(tmp_path: Path) -> None:
-    """However lively it is (P29)."""
+async def test_a_long_turn_is_announced_once_and_continues(tmp_path: Path) -> None:
+    """Even if the agent is never silent."""
     async with running_pool(tmp_path, bounds=TurnLimits(silence=120, ceiling=LONG_SECONDS * 3)) as it:
         exchange, agent, prompt = await it.prompted(10)
         while now() < 1000 + LONG_SECONDS * 2:
@@ -86,7 +86,7 @@ async def test_a_long_turn_is_told_once_and_goes_on(tmp_path: Path) -> None:
 
 
 async def test_the_ceiling_cancels_a_turn_and_says_so(tmp_path: Path) -> None:
-    """Nobody's name is given, not even that of who cancels afterwards; the next message is answered (P29)."""
+    """The outcome names no person, even after a later cancel; the next message is answered."""
     async with running_pool(tmp_path, bounds=BOUNDS) as it:
         exchange, agent, prompt = await it.prompted(10)
         began = now()
@@ -102,8 +102,8 @@ async def test_the_ceiling_cancels_a_turn_and_says_so(tmp_path: Path) -> None:
         assert await second.end() == Completed("end_turn")
 
 
-async def test_an_agent_deaf_to_the_ceiling_is_stopped(tmp_path: Path) -> None:
-    """The cancel's grace is its last; the slot serves the next one (P25, P32)."""
+async def test_an_agent_that_ignores_the_ceiling_is_stopped(tmp_path: Path) -> None:
+    """After the grace period of the cancel; the slot goes to the next exchange."""
     async with running_pool(tmp_path, slots=1, bounds=BOUNDS) as it:
         exchange, other = it.say(1, 10), it.say(2, 20)
         await exchange.until("prompted")
@@ -117,7 +117,7 @@ async def test_an_agent_deaf_to_the_ceiling_is_stopped(tmp_path: Path) -> None:
 
 
 async def test_a_turn_that_ends_at_its_ceiling_by_itself_has_ended_by_itself(tmp_path: Path) -> None:
-    """The response is there before anybody looks at the clock, and is what counts."""
+    """The response comes before the check of the deadline, and counts."""
     async with running_pool(tmp_path, bounds=BOUNDS) as it:
         await elapse(0.5)  # The keeper's next look is half a second after the ceiling.
         exchange, agent, prompt = await it.prompted(10)
@@ -140,8 +140,8 @@ async def test_a_turn_that_ends_at_its_ceiling_by_itself_has_ended_by_itself(tmp
         assert logs == []
 
 
-async def test_time_with_an_open_question_is_the_persons(tmp_path: Path) -> None:
-    """It is no silence and does not count towards the ceiling; afterwards the clock goes on (P29)."""
+async def test_time_with_an_open_question_does_not_count(tmp_path: Path) -> None:
+    """Neither as silence nor towards the ceiling; the time runs on afterwards."""
     async with running_pool(tmp_path, bounds=BOUNDS) as it:
         exchange, agent, _ = await it.prompted(10)
         await elapse(100)
@@ -161,8 +161,8 @@ async def test_time_with_an_open_question_is_the_persons(tmp_path: Path) -> None
         assert now() - began == pytest.approx(800, abs=2 * LOOK)
 
 
-async def test_a_failed_check_of_deadlines_is_no_other_threads_concern(tmp_path: Path) -> None:
-    """Neither the pool nor the other conversations, nor the turn itself, notice (invariant 1)."""
+async def test_a_failed_check_of_deadlines_affects_no_other_thread(tmp_path: Path) -> None:
+    """Neither the pool nor other conversations, nor the turn itself."""
 
     class Speechless(Recorder):
         def on_alert(self, due: WatchdogAlert, silent_seconds: float) -> None:
@@ -198,10 +198,10 @@ CHOSEN: list[tuple[Sequence[Json], Json]] = [
 
 
 @pytest.mark.parametrize(("options", "outcome"), CHOSEN, ids=str)
-async def test_a_question_whose_time_is_over_is_rejected_and_the_turn_goes_on(
+async def test_an_expired_question_is_rejected_and_the_turn_continues(
     tmp_path: Path, options: Sequence[Json], outcome: Json
 ) -> None:
-    """By the agent's own option, this once rather than for ever; only without one by `cancelled` (P48, P50)."""
+    """By the agent's option to reject once rather than always; without one by `cancelled`."""
     async with running_pool(tmp_path, bounds=BOUNDS) as it:
         exchange, agent, prompt = await it.prompted(10)
         began = now()
@@ -220,7 +220,7 @@ async def test_a_question_whose_time_is_over_is_rejected_and_the_turn_goes_on(
 
 @pytest.mark.parametrize("reminder", [300, 0, 1200])
 async def test_an_open_question_is_reminded_of_once(tmp_path: Path, reminder: float) -> None:
-    """With the time that is left; never where that is configured, nor at its end (P48)."""
+    """With the remaining time; not if reminders are off, nor at its end."""
     async with running_pool(tmp_path, bounds=replace(BOUNDS, reminder=reminder)) as it:
         exchange, agent, _ = await it.prompted(10)
         first = agent.ask(SESSION)
@@ -239,7 +239,7 @@ async def test_an_open_question_is_reminded_of_once(tmp_path: Path, reminder: fl
 
 
 async def test_an_elicitation_is_reminded_of_and_cancelled_like_a_question(tmp_path: Path) -> None:
-    """It has nothing to reject by; its time is the person's too."""
+    """It has no option to reject; its time does not count either."""
     async with running_pool(tmp_path, bounds=replace(BOUNDS, reminder=1000)) as it:
         exchange, _, _ = await it.prompted(10)
         await exchange.until("prompted")
@@ -254,7 +254,7 @@ async def test_an_elicitation_is_reminded_of_and_cancelled_like_a_question(tmp_p
 
 
 async def test_each_question_has_its_own_time(tmp_path: Path) -> None:
-    """The second is open when the first is rejected, and one that was answered is not rejected."""
+    """The second is open when the first is rejected, and an answered one is not rejected."""
     async with running_pool(tmp_path, bounds=BOUNDS) as it:
         exchange, agent, _ = await it.prompted(10)
         first = agent.ask(SESSION)
@@ -276,8 +276,8 @@ async def test_each_question_has_its_own_time(tmp_path: Path) -> None:
         assert ended == ["unanswered 0 TIME", "unanswered 1 TIME"]
 
 
-async def test_making_way_ends_every_open_question(tmp_path: Path) -> None:
-    """At once, whatever time they have left."""
+async def test_preempting_rejects_every_open_question(tmp_path: Path) -> None:
+    """Immediately, whatever their remaining time."""
     async with running_pool(tmp_path, bounds=BOUNDS) as it:
         exchange, agent, _ = await it.prompted(10)
         asked = [agent.ask(SESSION), agent.ask(SESSION)]

@@ -1,4 +1,4 @@
-"""One conversation: its states, its order, its end, in virtual time over agents in memory."""
+"""One conversation: its states, its order and its end, in virtual time with agents in memory."""
 
 import asyncio
 import re
@@ -34,7 +34,7 @@ A_PERSON = 42
 
 
 async def test_a_message_goes_from_sleep_to_work_and_back_to_idle(tmp_path: Path) -> None:
-    """Every state on the way of one message, as the status line has it, and all that the exchange is told."""
+    """Every state of the status line on the way of one message, and all calls to the exchange."""
     async with running_pool(tmp_path, every(manual={"session/new"})) as it:
         exchange = it.say(1, 10)
         conversation = it.conversation(1)
@@ -61,8 +61,8 @@ async def test_a_message_goes_from_sleep_to_work_and_back_to_idle(tmp_path: Path
         assert it.journal.messages.pages(10) == ["good morning"]
 
 
-async def test_an_idle_thread_hands_a_message_over_without_a_wait(tmp_path: Path) -> None:
-    """Not a moment of time passes between the message and its prompt (invariant 3)."""
+async def test_an_idle_thread_sends_a_prompt_without_a_wait(tmp_path: Path) -> None:
+    """No time passes between the message and its prompt."""
     async with running_pool(tmp_path, obedient=True) as it:
         await it.answered(1, 10)
         await quiet()
@@ -72,8 +72,8 @@ async def test_an_idle_thread_hands_a_message_over_without_a_wait(tmp_path: Path
         assert asyncio.get_running_loop().time() == now
 
 
-async def test_what_an_agent_links_to_is_read_before_what_it_says_next(tmp_path: Path) -> None:
-    """Other threads do not wait for that, and the turn ends when all of it was taken."""
+async def test_a_linked_file_is_read_before_the_next_event(tmp_path: Path) -> None:
+    """Other threads do not wait for that, and the turn ends after all its events."""
     async with running_pool(tmp_path, obedient=True) as it:
         exchange = Recorder(10, text="first")
         exchange.links = asyncio.Event()
@@ -87,7 +87,7 @@ async def test_what_an_agent_links_to_is_read_before_what_it_says_next(tmp_path:
 
 
 async def test_messages_of_a_thread_reach_the_agent_in_order_and_one_at_a_time(tmp_path: Path) -> None:
-    """However long the first takes to fetch, and never two prompts in flight (invariant 2)."""
+    """However long the first one's files take, two prompts are never in flight."""
     async with running_pool(tmp_path) as it:
         fetched = asyncio.Event()
         exchanges = [it.say(1, 10, Recorder(10, text="first", fetched=fetched))]
@@ -129,7 +129,7 @@ async def test_an_exchange_of_several_messages_moves_all_its_rows(tmp_path: Path
 
 
 async def test_an_idle_agent_goes_to_sleep_and_the_next_message_loads_its_session(tmp_path: Path) -> None:
-    """The process is gone after the idle time, the session is not (P37)."""
+    """The process ends after the idle time; the session stays."""
     async with running_pool(tmp_path, idle_seconds=AN_HOUR, obedient=True) as it:
         await it.answered(1, 10)
         await elapse(AN_HOUR - 1)
@@ -144,7 +144,7 @@ async def test_an_idle_agent_goes_to_sleep_and_the_next_message_loads_its_sessio
 
 
 async def test_a_message_while_the_agent_stops_waits_for_the_stop_and_then_wakes_it(tmp_path: Path) -> None:
-    """It is neither lost nor given to the process that goes away, and two processes never overlap (P5)."""
+    """It is neither lost nor given to the stopping process, and two processes never overlap."""
     stops = asyncio.Event()
     async with running_pool(tmp_path, only(1, stops=stops), slots=1, idle_seconds=60, obedient=True) as it:
         await it.answered(1, 10)
@@ -162,7 +162,7 @@ async def test_a_message_while_the_agent_stops_waits_for_the_stop_and_then_wakes
 
 
 async def test_a_message_in_the_same_step_as_the_end_of_the_idle_time_keeps_the_agent(tmp_path: Path) -> None:
-    """The check and the change to stopping have no await between them (P5)."""
+    """The check and the change to stopping have no await between them."""
     async with running_pool(tmp_path, idle_seconds=60, obedient=True) as it:
         await it.answered(1, 10)
         await quiet()
@@ -174,7 +174,7 @@ async def test_a_message_in_the_same_step_as_the_end_of_the_idle_time_keeps_the_
 
 
 async def test_an_agent_that_cannot_load_sleeps_only_after_its_idle_time_and_the_thread_is_told(tmp_path: Path) -> None:
-    """Its slot is not taken for others; what was forgotten is said before the answer, and the new id kept (P43)."""
+    """Its slot is not taken from it; the loss is shown before the answer, and the new id is kept."""
     async with running_pool(tmp_path, every(capabilities={}), slots=1, idle_seconds=60, obedient=True) as it:
         await it.answered(1, 10)
         await quiet()
@@ -189,7 +189,7 @@ async def test_an_agent_that_cannot_load_sleeps_only_after_its_idle_time_and_the
 
 
 async def test_an_idle_agent_that_dies_is_replaced_on_the_next_message(tmp_path: Path) -> None:
-    """Nobody is bothered with its death; its session is loaded by the new one."""
+    """Its death is not shown; the new agent loads its session."""
     async with running_pool(tmp_path, slots=1, obedient=True) as it:
         await it.answered(1, 10)
         await quiet()
@@ -206,7 +206,7 @@ async def test_an_idle_agent_that_dies_is_replaced_on_the_next_message(tmp_path:
 
 
 async def test_an_agent_that_dies_before_it_got_a_byte_is_replaced_once(tmp_path: Path) -> None:
-    """The prompt goes to a new agent, before what waits behind it, and is answered once."""
+    """The prompt goes to a new agent, before the waiting ones, and is answered once."""
     fetched = asyncio.Event()
     async with running_pool(tmp_path, slots=1) as it:
         exchange = it.say(1, 10, Recorder(10, text="first", fetched=fetched))
@@ -217,7 +217,7 @@ async def test_an_agent_that_dies_before_it_got_a_byte_is_replaced_once(tmp_path
         agent = await it.factory.agent(2)
         row = it.journal.messages.row(10)
         assert row is not None
-        assert (row.state, row.prompt) == (Row.RECEIVED, None)  # A bot that is killed now has not interrupted it.
+        assert (row.state, row.prompt) == (Row.RECEIVED, None)  # A kill at this point does not interrupt it.
         for text, recorder in (("first", exchange), ("second", second)):
             prompt = await agent.expect("session/prompt")
             assert prompt_text(prompt) == text
@@ -228,7 +228,7 @@ async def test_an_agent_that_dies_before_it_got_a_byte_is_replaced_once(tmp_path
 
 
 async def test_a_prompt_that_two_agents_could_not_be_given_fails(tmp_path: Path) -> None:
-    """The second death is shown with its reason; the thread goes on with the next message."""
+    """The reason of the second death is shown; the next message is answered."""
     async with running_pool(tmp_path, slots=1) as it:
         gates = asyncio.Event(), asyncio.Event()
         exchange = it.say(1, 10, Recorder(10, fetched=gates[0]))
@@ -252,7 +252,7 @@ async def test_a_prompt_that_two_agents_could_not_be_given_fails(tmp_path: Path)
 
 
 async def test_a_cancel_while_a_dead_agent_is_replaced_holds_the_message(tmp_path: Path) -> None:
-    """Nothing is sent afterwards until a person says so."""
+    """It is sent only after a person resumes the inbox."""
     stops = asyncio.Event()
     fetched = asyncio.Event()
     async with running_pool(tmp_path, only(1, stops=stops), obedient=True) as it:
@@ -270,8 +270,8 @@ async def test_a_cancel_while_a_dead_agent_is_replaced_holds_the_message(tmp_pat
         assert await exchange.end() == Completed("end_turn")
 
 
-async def test_a_cancel_while_a_dead_agents_last_words_are_waited_for_is_the_end(tmp_path: Path) -> None:
-    """The message is not tried again, and nothing goes wrong."""
+async def test_a_cancel_while_a_dead_agents_stderr_is_read_ends_the_exchange(tmp_path: Path) -> None:
+    """The message is not retried, and no error is logged."""
     fetched = asyncio.Event()
     async with running_pool(tmp_path) as it:
         exchange = it.say(1, 10, Recorder(10, fetched=fetched))
@@ -294,7 +294,7 @@ async def test_a_cancel_while_a_dead_agents_last_words_are_waited_for_is_the_end
 
 
 async def test_an_agent_that_dies_in_a_turn_ends_that_exchange_only(tmp_path: Path) -> None:
-    """What it said stays, the reason is told, and the message behind it is answered by a new agent."""
+    """Its text stays, the reason is shown, and a new agent answers the message behind it."""
     async with running_pool(tmp_path, obedient=True) as it:
         exchange = it.say(1, 10, text="die")
         second = it.say(1, 11)
@@ -309,7 +309,7 @@ async def test_an_agent_that_dies_in_a_turn_ends_that_exchange_only(tmp_path: Pa
 
 
 async def test_an_agent_that_refuses_a_prompt_ends_that_exchange_only(tmp_path: Path) -> None:
-    """Its error is told in full, and the same agent takes the next message (P67)."""
+    """Its error is shown in full, and the same agent gets the next message."""
     async with running_pool(tmp_path) as it:
         exchange = it.say(1, 10)
         second = it.say(1, 11)
@@ -323,7 +323,7 @@ async def test_an_agent_that_refuses_a_prompt_ends_that_exchange_only(tmp_path: 
 
 
 async def test_a_prompt_that_the_agent_cannot_take_ends_that_exchange_only(tmp_path: Path) -> None:
-    """An image for an agent that has not said that it takes any: nothing is sent, and the thread goes on."""
+    """An image for an agent without that capability: the prompt is not sent, and the next message is answered."""
 
     class Picture(Recorder):
         async def blocks(self, capabilities: PromptCapabilities) -> Sequence[BaseModel]:
@@ -337,8 +337,8 @@ async def test_a_prompt_that_the_agent_cannot_take_ends_that_exchange_only(tmp_p
         assert len(it.factory.agents) == 1
 
 
-async def test_an_agent_that_wants_a_login_is_started_anew_for_the_next_message(tmp_path: Path) -> None:
-    """What somebody logs in to is read by a new process, not by the one that was refused; the session is loaded."""
+async def test_an_agent_that_needs_a_login_is_restarted_for_the_next_message(tmp_path: Path) -> None:
+    """Only a new process reads a new login; the session is loaded."""
     async with running_pool(tmp_path) as it:
         exchange = it.say(1, 10)
         agent = await it.factory.agent(1)
@@ -355,8 +355,8 @@ async def test_an_agent_that_wants_a_login_is_started_anew_for_the_next_message(
 # ---- rights that were lost while something waited
 
 
-async def test_nothing_is_done_for_an_author_who_may_no_longer_ask(tmp_path: Path) -> None:
-    """Asked before an agent is started; the row is closed as refused, and the thread goes on with the next message."""
+async def test_an_author_without_the_right_to_ask_is_refused_before_an_agent_starts(tmp_path: Path) -> None:
+    """The row is closed as refused, and the next message is answered."""
     async with running_pool(tmp_path, obedient=True) as it:
         banned = Recorder(10)
         banned.banned = True
@@ -371,8 +371,8 @@ async def test_nothing_is_done_for_an_author_who_may_no_longer_ask(tmp_path: Pat
         assert (await it.answered(1, 11)).ending == Completed("end_turn")
 
 
-async def test_the_right_to_ask_is_asked_for_last_before_the_prompt(tmp_path: Path) -> None:
-    """It may be lost while files are fetched: then the agent gets nothing, and is there for the next message."""
+async def test_the_right_to_ask_is_checked_last_before_the_prompt(tmp_path: Path) -> None:
+    """It may be lost while files are fetched. The agent then gets no prompt, and stays for the next message."""
     fetched = asyncio.Event()
     async with running_pool(tmp_path, obedient=True) as it:
         banned = it.say(1, 10, Recorder(10, fetched=fetched))
@@ -385,8 +385,8 @@ async def test_the_right_to_ask_is_asked_for_last_before_the_prompt(tmp_path: Pa
         assert it.factory.agents[0].methods().count("session/prompt") == 1
 
 
-async def test_what_waits_for_a_verdict_is_cancelled_at_once(tmp_path: Path) -> None:
-    """However long Discord takes to say which roles somebody has; and what comes next does not wait for it."""
+async def test_an_exchange_that_waits_for_the_check_of_its_right_is_cancelled_immediately(tmp_path: Path) -> None:
+    """However long Discord takes to return the roles; the next message does not wait for it."""
     async with running_pool(tmp_path, obedient=True) as it:
         asked = Recorder(10)
         asked.asked = asyncio.Event()
@@ -398,8 +398,8 @@ async def test_what_waits_for_a_verdict_is_cancelled_at_once(tmp_path: Path) -> 
         assert (await it.answered(1, 11)).ending == Completed("end_turn")
 
 
-async def test_an_agent_is_not_let_go_for_others_while_a_verdict_is_waited_for(tmp_path: Path) -> None:
-    """It does nothing, but its thread has something to do: the other thread waits until that is done."""
+async def test_an_agent_is_not_evicted_while_a_right_is_checked(tmp_path: Path) -> None:
+    """It is idle, but its thread has a current exchange: the other thread waits."""
     async with running_pool(tmp_path, slots=1, obedient=True) as it:
         await it.answered(1, 10)
         asked = Recorder(11)
@@ -417,8 +417,8 @@ async def test_an_agent_is_not_let_go_for_others_while_a_verdict_is_waited_for(t
 # ---- cancel
 
 
-async def test_a_cancel_ends_the_running_turn_and_holds_what_waits(tmp_path: Path) -> None:
-    """The queue does not run on by itself; a word of a person lets it go on, in order (P4, P27, P28)."""
+async def test_a_cancel_ends_the_running_turn_and_holds_the_inbox(tmp_path: Path) -> None:
+    """The held messages run in order after a person resumes them."""
     async with running_pool(tmp_path, obedient=True) as it:
         exchange = it.say(1, 10, text="hang")
         held = [it.say(1, number, text=f"message {number}") for number in (11, 12)]
@@ -436,8 +436,8 @@ async def test_a_cancel_ends_the_running_turn_and_holds_what_waits(tmp_path: Pat
         assert it.factory.agents[0].methods().count("session/prompt") == 3
 
 
-async def test_the_next_message_lets_what_is_held_go_first(tmp_path: Path) -> None:
-    """Nothing that was written before it is lost or overtaken (P4)."""
+async def test_the_next_message_resumes_the_held_ones_before_it(tmp_path: Path) -> None:
+    """Earlier messages are neither lost nor overtaken."""
     async with running_pool(tmp_path) as it:
         exchange = it.say(1, 10)
         it.say(1, 11, text="held")
@@ -456,7 +456,7 @@ async def test_the_next_message_lets_what_is_held_go_first(tmp_path: Path) -> No
 
 @pytest.mark.parametrize(("way", "reason"), [("drop", "dropped"), ("thread_deleted", "gone")])
 async def test_very_many_are_closed_a_few_at_a_time(tmp_path: Path, way: str, reason: str) -> None:
-    """Others have their turn meanwhile; what comes then goes on, and one whose end fails keeps no other."""
+    """Other threads get their turn; a new message runs, and a failing end keeps no other exchange open."""
     async with running_pool(tmp_path, obedient=True) as it:
         first = it.say(1, 1, text="hang")
         await first.until("prompted")
@@ -478,8 +478,8 @@ async def test_very_many_are_closed_a_few_at_a_time(tmp_path: Path, way: str, re
         assert {None if row is None else row.reason for row in rows} == {reason}
 
 
-async def test_what_is_being_closed_is_closed_before_the_end(tmp_path: Path) -> None:
-    """The bot stops while rows are still to be closed; none is left for the next start."""
+async def test_a_stop_closes_the_rest_of_a_dropped_inbox(tmp_path: Path) -> None:
+    """The next start finds none of these rows."""
     async with running_pool(tmp_path, obedient=True) as it:
         first = it.say(1, 1, text="hang")
         await first.until("prompted")
@@ -492,8 +492,8 @@ async def test_what_is_being_closed_is_closed_before_the_end(tmp_path: Path) -> 
         assert {it.row(message_id) for message_id in range(2, 2 + len(held))} == {"closed"}
 
 
-async def test_an_agent_that_goes_while_much_is_being_closed_leaves_it_to_its_thread(tmp_path: Path) -> None:
-    """The conversation is not forgotten before all its rows are closed."""
+async def test_a_conversation_lives_until_its_dropped_inbox_is_closed(tmp_path: Path) -> None:
+    """Also without an agent."""
     async with running_pool(tmp_path, obedient=True) as it:
         held = [it.receive(1, Recorder(message_id)) for message_id in range(1, 1 + 20 * SLICE)]
         it.pool.restore(1, held, held=True)
@@ -506,8 +506,8 @@ async def test_an_agent_that_goes_while_much_is_being_closed_leaves_it_to_its_th
         assert [each.endings for each in held] == [[Dropped()]] * len(held)
 
 
-async def test_dropping_what_is_held_closes_it(tmp_path: Path) -> None:
-    """Each row ends, each exchange is told, and the thread is free for the next message (P4)."""
+async def test_dropping_a_held_inbox_closes_it(tmp_path: Path) -> None:
+    """Each row and exchange ends, and the next message is answered."""
     async with running_pool(tmp_path, obedient=True) as it:
         exchange = it.say(1, 10, text="hang")
         held = [it.say(1, 11), it.say(1, 12)]
@@ -522,8 +522,8 @@ async def test_dropping_what_is_held_closes_it(tmp_path: Path) -> None:
         await it.answered(1, 13)
 
 
-async def test_a_second_cancel_changes_nothing(tmp_path: Path) -> None:
-    """One session/cancel is sent, and who was first has stopped it."""
+async def test_a_second_cancel_has_no_effect(tmp_path: Path) -> None:
+    """One session/cancel is sent, and the first person is named."""
     async with running_pool(tmp_path) as it:
         exchange, agent, prompt = await it.prompted(10)
         assert it.conversation(1).cancel(A_PERSON) == CancelResult(stopped=True, held=0)
@@ -534,8 +534,8 @@ async def test_a_second_cancel_changes_nothing(tmp_path: Path) -> None:
         assert it.conversation(1).cancel(A_PERSON) == CancelResult(stopped=False, held=0)
 
 
-async def test_a_cancel_at_the_moment_of_the_response_stops_nothing(tmp_path: Path) -> None:
-    """The turn that ended by itself is shown as that; what waits is held all the same."""
+async def test_a_cancel_at_the_moment_of_the_response_does_not_cancel_the_turn(tmp_path: Path) -> None:
+    """The turn has completed; the inbox is held all the same."""
     async with running_pool(tmp_path) as it:
         exchange = it.say(1, 10)
         it.say(1, 11)
@@ -557,15 +557,15 @@ async def test_a_cancel_at_the_moment_of_the_response_stops_nothing(tmp_path: Pa
         assert "session/cancel" not in agent.methods()
 
 
-async def test_a_cancel_right_after_a_turn_has_nothing_to_stop(tmp_path: Path) -> None:
-    """In the step in which the exchange ends the thread is free already."""
+async def test_a_cancel_right_after_a_turn_stops_no_exchange(tmp_path: Path) -> None:
+    """There is no current exchange in the step in which one ends."""
     async with running_pool(tmp_path, obedient=True) as it:
         await it.answered(1, 10)
         assert it.conversation(1).cancel(A_PERSON) == CancelResult(stopped=False, held=0)
 
 
-async def test_an_agent_deaf_to_a_cancel_loses_its_connection_and_the_thread_goes_on(tmp_path: Path) -> None:
-    """After the grace period the turn ends, the agent is stopped, and the next prompt cannot overlap it (P22, P30)."""
+async def test_an_agent_that_ignores_a_cancel_loses_its_connection(tmp_path: Path) -> None:
+    """After the grace period the turn ends and the agent is stopped, so that the next prompt cannot overlap it."""
     async with running_pool(tmp_path, slots=1) as it:
         exchange = it.say(1, 10)
         await exchange.until("prompted")
@@ -584,7 +584,7 @@ async def test_an_agent_deaf_to_a_cancel_loses_its_connection_and_the_thread_goe
 
 
 async def test_a_cancel_in_line_takes_the_message_out_of_the_line(tmp_path: Path) -> None:
-    """Its row is closed, no agent is ever started for it, and those behind it move up."""
+    """Its row is closed, no agent is started for it, and those behind it move up."""
     async with running_pool(tmp_path, slots=1, obedient=True) as it:
         busy = it.say(1, 10, text="hang")
         await busy.until("prompted")
@@ -605,8 +605,8 @@ async def test_a_cancel_in_line_takes_the_message_out_of_the_line(tmp_path: Path
         assert await behind.end() == Completed("end_turn")
 
 
-async def test_a_cancel_in_the_step_in_which_a_slot_is_granted_gives_it_on(tmp_path: Path) -> None:
-    """The slot of the cancelled one goes to the next in line."""
+async def test_a_cancel_in_the_step_in_which_a_slot_is_granted_passes_it_on(tmp_path: Path) -> None:
+    """The slot goes to the next in line."""
     async with running_pool(tmp_path, slots=1, obedient=True) as it:
         done: list[CancelResult] = []
         slots = it.pool._slots
@@ -631,8 +631,8 @@ async def test_a_cancel_in_the_step_in_which_a_slot_is_granted_gives_it_on(tmp_p
         assert len(it.factory.agents) == 2
 
 
-async def test_a_cancel_while_the_agent_starts_sends_nothing(tmp_path: Path) -> None:
-    """The start goes on, for the next message."""
+async def test_a_cancel_while_the_agent_starts_sends_no_prompt(tmp_path: Path) -> None:
+    """The start continues, for the next message."""
     async with running_pool(tmp_path, every(manual={"session/new"})) as it:
         exchange = it.say(1, 10)
         agent = await it.factory.agent(1)
@@ -653,8 +653,8 @@ async def test_a_cancel_while_the_agent_starts_sends_nothing(tmp_path: Path) -> 
         assert len(it.factory.agents) == 1
 
 
-async def test_a_start_that_fails_after_a_cancel_is_told_to_nobody(tmp_path: Path) -> None:
-    """The cancelled exchange has ended already, once."""
+async def test_a_start_that_fails_after_a_cancel_is_not_shown(tmp_path: Path) -> None:
+    """The cancelled exchange has ended once already."""
     async with running_pool(tmp_path, every(manual={"session/new"})) as it:
         exchange = it.say(1, 10)
         agent = await it.factory.agent(1)
@@ -666,8 +666,8 @@ async def test_a_start_that_fails_after_a_cancel_is_told_to_nobody(tmp_path: Pat
         assert it.pool.conversation(1) is None
 
 
-async def test_a_cancel_while_fetching_ends_the_fetching_and_the_next_goes_on_at_once(tmp_path: Path) -> None:
-    """Nothing is sent of a message whose files never come, and nothing of the thread waits for them."""
+async def test_a_cancel_while_fetching_ends_the_fetching_and_the_next_message_runs(tmp_path: Path) -> None:
+    """The files never come, and no other message of the thread waits for them."""
     async with running_pool(tmp_path, obedient=True) as it:
         exchange = it.say(1, 10, Recorder(10, fetched=asyncio.Event()))
         await exchange.until("blocks")
@@ -682,8 +682,8 @@ async def test_a_cancel_while_fetching_ends_the_fetching_and_the_next_goes_on_at
         assert it.factory.agents[0].methods().count("session/prompt") == 1
 
 
-async def test_a_cancel_that_meets_files_that_have_just_come_sends_nothing(tmp_path: Path) -> None:
-    """Attachments that are there in the same moment are dropped with their message."""
+async def test_a_cancel_as_the_files_arrive_sends_no_prompt(tmp_path: Path) -> None:
+    """The attachments are dropped with their message."""
     fetched = asyncio.Event()
     async with running_pool(tmp_path, obedient=True) as it:
         exchange = it.say(1, 10, Recorder(10, fetched=fetched))
@@ -695,8 +695,8 @@ async def test_a_cancel_that_meets_files_that_have_just_come_sends_nothing(tmp_p
         assert "session/prompt" not in it.factory.agents[0].methods()
 
 
-async def test_a_time_out_of_what_makes_the_prompt_is_a_failure_like_any_other(tmp_path: Path) -> None:
-    """It is told from a prompt that nobody wants any more."""
+async def test_a_timeout_of_the_prompts_own_work_is_a_failure(tmp_path: Path) -> None:
+    """It differs from the timeout that a cancel uses."""
     async with running_pool(tmp_path, obedient=True) as it:
         exchange = it.say(1, 10, Recorder(10, refuses=TimeoutError("too slow")))
         with capture_logs():
@@ -706,7 +706,7 @@ async def test_a_time_out_of_what_makes_the_prompt_is_a_failure_like_any_other(t
 
 
 async def test_who_cancelled_an_earlier_turn_is_not_named_in_a_later_one(tmp_path: Path) -> None:
-    """The next turn of the thread ends as its own."""
+    """The next turn has its own outcome."""
     async with running_pool(tmp_path, obedient=True) as it:
         exchange = it.say(1, 10, text="hang")
         await exchange.until("prompted")
@@ -722,7 +722,7 @@ async def test_who_cancelled_an_earlier_turn_is_not_named_in_a_later_one(tmp_pat
 
 
 async def test_a_mode_that_is_chosen_while_another_is_being_set_is_set_before_the_prompt(tmp_path: Path) -> None:
-    """Whoever chooses while the agent starts is not told that it counts, and then it does not."""
+    """A choice during a start must take effect in that session."""
     modes = {**MODES, "availableModes": [*MODES["availableModes"], {"id": "plan", "name": "Plan"}]}
     async with running_pool(tmp_path, every(modes=modes, manual={"session/set_mode"})) as it:
         it.say(1, 10)
@@ -738,7 +738,7 @@ async def test_a_mode_that_is_chosen_while_another_is_being_set_is_set_before_th
 
 
 async def test_the_session_is_stored_the_moment_it_exists(tmp_path: Path) -> None:
-    """A crash while the agent's mode is being set, long before the first answer, does not lose it (P45)."""
+    """A crash while the agent's mode is being set, long before the first answer, does not lose it."""
     async with running_pool(tmp_path, every(manual={"session/set_mode"})) as it:
         exchange = it.say(1, 10)
         agent = await it.factory.agent(1)
@@ -749,7 +749,7 @@ async def test_the_session_is_stored_the_moment_it_exists(tmp_path: Path) -> Non
 
 
 async def test_a_session_that_is_refused_is_replaced_and_the_thread_is_told_first(tmp_path: Path) -> None:
-    """The word that all was forgotten comes before the answer, once, and the new id is kept (P43)."""
+    """The notice comes before the answer, once, and the new id is kept."""
     async with running_pool(tmp_path, only(2, manual={"session/load"}), idle_seconds=60, obedient=True) as it:
         await it.answered(1, 10)
         await elapse(61)
@@ -765,7 +765,7 @@ async def test_a_session_that_is_refused_is_replaced_and_the_thread_is_told_firs
 
 
 async def test_a_session_slow_to_load_is_kept_and_the_exchange_fails(tmp_path: Path) -> None:
-    """A time-out is no refusal: no new session is opened, and the next message finds the old one (P44)."""
+    """A timeout is no refusal: no new session is opened, and the next message loads the old one."""
     async with running_pool(tmp_path, only(2, manual={"session/load"}), slots=1, idle_seconds=60, obedient=True) as it:
         await it.answered(1, 10)
         await elapse(61)
@@ -782,7 +782,7 @@ async def test_a_session_slow_to_load_is_kept_and_the_exchange_fails(tmp_path: P
 
 
 async def test_a_session_that_waits_for_a_login_is_kept(tmp_path: Path) -> None:
-    """An agent that wants a login before it loads has not forgotten anything (P44)."""
+    """An agent that needs a login before it loads has not forgotten the session."""
     async with running_pool(tmp_path, only(2, manual={"session/load"}), slots=1, idle_seconds=60, obedient=True) as it:
         await it.answered(1, 10)
         await elapse(61)
@@ -796,8 +796,8 @@ async def test_a_session_that_waits_for_a_login_is_kept(tmp_path: Path) -> None:
         assert it.journal.threads.session_id(1) == "agent1-1"
 
 
-async def test_what_a_cancelled_exchange_was_not_told_is_told_to_the_next(tmp_path: Path) -> None:
-    """A session lost during a start that was cancelled does not become a silent loss of memory (P43)."""
+async def test_a_notice_that_a_cancelled_exchange_missed_goes_to_the_next_one(tmp_path: Path) -> None:
+    """A session that is lost in a cancelled start must not be lost silently."""
     async with running_pool(tmp_path, only(2, manual={"session/load"}), idle_seconds=60, obedient=True) as it:
         await it.answered(1, 10)
         await elapse(61)
@@ -812,7 +812,7 @@ async def test_what_a_cancelled_exchange_was_not_told_is_told_to_the_next(tmp_pa
 
 
 async def test_a_session_lost_in_a_start_that_then_fails_is_told_to_that_exchange(tmp_path: Path) -> None:
-    """The new id is stored by then, so nobody else would say it (P43)."""
+    """The new id is stored by then, so no later exchange would say it."""
     async with running_pool(
         tmp_path, only(2, manual={"session/load", "session/set_mode"}), idle_seconds=60, obedient=True
     ) as it:
@@ -827,7 +827,7 @@ async def test_a_session_lost_in_a_start_that_then_fails_is_told_to_that_exchang
 
 
 async def test_an_agent_that_cannot_be_made_to_ask_is_announced(tmp_path: Path) -> None:
-    """The thread's first line says that this agent may act unasked (P47)."""
+    """The thread's first line says that this agent may act unasked."""
     async with running_pool(tmp_path, every(modes=None), obedient=True) as it:
         exchange = await it.answered(1, 10)
         assert exchange.told == ["starting", "waiting 0", "UNASKED", "blocks", "prompted", "hello", "ended"]
@@ -835,7 +835,7 @@ async def test_an_agent_that_cannot_be_made_to_ask_is_announced(tmp_path: Path) 
 
 
 async def test_a_reset_ends_the_turn_and_the_next_message_gets_a_new_session(tmp_path: Path) -> None:
-    """The same agent opens it, and nobody is told that something was forgotten: a person wanted it."""
+    """The same agent opens it, and no notice says that something was forgotten: a person wanted it."""
     async with running_pool(tmp_path, obedient=True) as it:
         exchange = it.say(1, 10, text="hang")
         held = it.say(1, 11)
@@ -852,8 +852,8 @@ async def test_a_reset_ends_the_turn_and_the_next_message_gets_a_new_session(tmp
 
 
 @pytest.mark.parametrize("method", ["session/new", "session/set_mode"])
-async def test_a_reset_during_a_start_forgets_the_session_that_comes(tmp_path: Path, method: str) -> None:
-    """What the start brings is not kept, neither here nor in the journal."""
+async def test_a_reset_during_a_start_forgets_the_new_session(tmp_path: Path, method: str) -> None:
+    """It is kept neither here nor in the journal."""
     async with running_pool(tmp_path, every(session_prefix="s", manual={method})) as it:
         exchange = it.say(1, 10)
         agent = await it.factory.agent(1)
@@ -872,7 +872,7 @@ async def test_a_reset_during_a_start_forgets_the_session_that_comes(tmp_path: P
 
 
 async def test_a_reset_during_a_load_forgets_the_session(tmp_path: Path) -> None:
-    """Also the one that could have been loaded."""
+    """Although it could have been loaded."""
     async with running_pool(tmp_path, only(2, manual={"session/load"}), idle_seconds=60, obedient=True) as it:
         await it.answered(1, 10)
         await elapse(61)
@@ -890,12 +890,12 @@ CLOSES: Json = {"loadSession": True, "sessionCapabilities": {"close": {}}}
 
 
 def closed(agent: MemoryAgent) -> list[str]:
-    """The sessions that the agent was told to close."""
+    """Return the sessions that the agent was asked to close."""
     return [each["params"]["sessionId"] for each in agent.received if each.get("method") == "session/close"]
 
 
-async def test_what_a_reset_forgets_the_agent_forgets_too(tmp_path: Path) -> None:
-    """At once where it does nothing, and when its turn has ended where one runs: some hold a process for a session."""
+async def test_the_agent_closes_the_sessions_that_a_reset_forgets(tmp_path: Path) -> None:
+    """Immediately if it is idle, else after its turn: some agents run a process for each session."""
     async with running_pool(tmp_path, every(capabilities=CLOSES), obedient=True) as it:
         for number in range(1, 4):
             await it.answered(1, 10 * number)
@@ -917,7 +917,7 @@ async def test_what_a_reset_forgets_the_agent_forgets_too(tmp_path: Path) -> Non
 
 
 async def test_a_session_that_comes_after_a_reset_is_closed(tmp_path: Path) -> None:
-    """Nobody would ever ask for it again."""
+    """It would never be used."""
     async with running_pool(tmp_path, every(capabilities=CLOSES, manual={"session/new"})) as it:
         it.say(1, 10)
         agent = await it.factory.agent(1)
@@ -928,8 +928,8 @@ async def test_a_session_that_comes_after_a_reset_is_closed(tmp_path: Path) -> N
         assert closed(agent) == ["s-0"]
 
 
-async def test_an_agent_that_does_not_close_a_session_holds_nobody_up(tmp_path: Path) -> None:
-    """Not for long: what comes meanwhile is answered."""
+async def test_an_agent_that_does_not_close_a_session_delays_the_next_message_little(tmp_path: Path) -> None:
+    """The wait for it is bounded."""
     async with running_pool(tmp_path, every(capabilities=CLOSES, manual={"session/close"}), obedient=True) as it:
         await it.answered(1, 10)
         it.conversation(1).reset(A_PERSON)
@@ -939,8 +939,8 @@ async def test_an_agent_that_does_not_close_a_session_holds_nobody_up(tmp_path: 
         assert asyncio.get_running_loop().time() - began < CLOSE_SECONDS + 1
 
 
-async def test_an_agent_is_let_go_also_while_it_closes_a_session(tmp_path: Path) -> None:
-    """As soon as that is done."""
+async def test_an_agent_that_is_closing_a_session_is_stopped_after_it(tmp_path: Path) -> None:
+    """As soon as the session is closed."""
     async with running_pool(tmp_path, every(capabilities=CLOSES, manual={"session/close"}), obedient=True) as it:
         await it.answered(1, 10)
         it.conversation(1).reset(A_PERSON)
@@ -956,8 +956,8 @@ async def test_an_agent_is_let_go_also_while_it_closes_a_session(tmp_path: Path)
 # ---- starts that fail
 
 
-async def test_three_failed_starts_hold_what_waits(tmp_path: Path) -> None:
-    """Each is told with its reason; the fourth message is not burned. A word of a person tries again, as often."""
+async def test_three_failed_starts_hold_the_inbox(tmp_path: Path) -> None:
+    """Each failure is shown with its reason, and the fourth message is kept. A resume allows as many tries again."""
     broken = True
 
     def make(number: int) -> MemoryAgent:
@@ -982,8 +982,8 @@ async def test_three_failed_starts_hold_what_waits(tmp_path: Path) -> None:
             assert await exchange.end() == Completed("end_turn")
 
 
-async def test_a_start_that_succeeds_is_a_fresh_count(tmp_path: Path) -> None:
-    """Failed starts hold the inbox only when they come in a row."""
+async def test_a_successful_start_resets_the_count(tmp_path: Path) -> None:
+    """Only failed starts in a row hold the inbox."""
 
     def make(number: int) -> MemoryAgent:
         if number != FAILED_STARTS:
@@ -998,8 +998,8 @@ async def test_a_start_that_succeeds_is_a_fresh_count(tmp_path: Path) -> None:
         assert repr(it.conversation(1)) == "<1 asleep, 1 held>"
 
 
-async def test_a_start_that_breaks_is_shown_and_leaves_nothing(tmp_path: Path) -> None:
-    """Any error, not only the expected ones, ends that exchange and gives the slot back."""
+async def test_a_start_with_an_unexpected_error_ends_that_exchange_and_returns_the_slot(tmp_path: Path) -> None:
+    """Any exception, not only the expected ones."""
 
     def make(number: int) -> MemoryAgent:
         if number == 1:
@@ -1018,7 +1018,7 @@ async def test_a_start_that_breaks_is_shown_and_leaves_nothing(tmp_path: Path) -
 
 
 async def test_more_than_two_unfinished_replies_hold_the_next_prompt(tmp_path: Path) -> None:
-    """While Discord is far behind the agent gets no more to do; one confirmed reply lets it go on."""
+    """While Discord is far behind the agent gets no more prompts; one confirmed reply releases the next one."""
     confirmed = asyncio.Event()
     async with running_pool(tmp_path, obedient=True) as it:
         exchanges = [it.say(1, number, Recorder(number, confirmed=confirmed)) for number in range(10, 15)]
@@ -1030,8 +1030,8 @@ async def test_more_than_two_unfinished_replies_hold_the_next_prompt(tmp_path: P
         assert await exchanges[4].end() == Completed("end_turn")
 
 
-async def test_a_cancel_while_replies_are_unfinished_sends_nothing(tmp_path: Path) -> None:
-    """The prompt that was held back for Discord's sake is never sent."""
+async def test_a_cancel_while_replies_are_unfinished_sends_no_prompt(tmp_path: Path) -> None:
+    """The delayed prompt is never sent."""
     confirmed = asyncio.Event()
     async with running_pool(tmp_path, obedient=True) as it:
         for number in (10, 11, 12):
@@ -1046,8 +1046,8 @@ async def test_a_cancel_while_replies_are_unfinished_sends_nothing(tmp_path: Pat
         assert it.factory.agents[0].methods().count("session/prompt") == 3
 
 
-async def test_a_reply_whose_confirmation_fails_holds_no_later_prompt(tmp_path: Path) -> None:
-    """The error costs one exchange, not every one after it."""
+async def test_a_reply_whose_confirmation_fails_delays_no_later_prompt(tmp_path: Path) -> None:
+    """The error costs one exchange, not every later one."""
 
     class Unconfirmed(Recorder):
         async def settled(self) -> None:
@@ -1062,7 +1062,7 @@ async def test_a_reply_whose_confirmation_fails_holds_no_later_prompt(tmp_path: 
 
 
 async def test_an_exchange_that_cannot_be_carried_out_fails_with_its_reason(tmp_path: Path) -> None:
-    """Nothing is sent, and the agent stays for the next message."""
+    """No prompt is sent, and the agent stays for the next message."""
     async with running_pool(tmp_path, obedient=True) as it:
         exchange = it.say(1, 10, Recorder(10, refuses=ExchangeFailed("the attachment is too large")))
         assert str(await exchange.failure()) == "the attachment is too large"
@@ -1072,8 +1072,8 @@ async def test_an_exchange_that_cannot_be_carried_out_fails_with_its_reason(tmp_
         assert it.factory.agents[0].methods().count("session/prompt") == 1
 
 
-async def test_an_error_in_an_event_is_shown_there_and_the_conversation_goes_on(tmp_path: Path) -> None:
-    """The turn is cancelled and awaited before the next prompt, so that they never overlap (P30)."""
+async def test_an_error_in_an_event_ends_that_exchange_only(tmp_path: Path) -> None:
+    """The turn is cancelled and awaited before the next prompt, so that they never overlap."""
     async with running_pool(tmp_path) as it:
         exchange = it.say(1, 10, Recorder(10, chokes=RuntimeError("no such emoji")))
         second = it.say(1, 11)
@@ -1091,8 +1091,8 @@ async def test_an_error_in_an_event_is_shown_there_and_the_conversation_goes_on(
         assert len(it.factory.agents) == 1
 
 
-async def test_an_exchange_that_cannot_even_be_ended_harms_no_other(tmp_path: Path) -> None:
-    """Neither its own thread's next message nor another thread notices (invariant 1)."""
+async def test_an_exchange_that_fails_at_its_end_affects_no_other(tmp_path: Path) -> None:
+    """Neither its own thread's next message nor another thread."""
     async with running_pool(tmp_path, obedient=True) as it:
         other = it.say(2, 20, text="hang")
         await other.until("prompted")
@@ -1105,7 +1105,7 @@ async def test_an_exchange_that_cannot_even_be_ended_harms_no_other(tmp_path: Pa
 
 
 async def test_a_prompt_waits_until_it_can_be_written_down(tmp_path: Path) -> None:
-    """Nothing is sent before; what is cancelled meanwhile is not sent, and what comes behind it is."""
+    """It is sent after that; a cancelled one is not sent, and the one behind it is."""
     async with running_pool(tmp_path, obedient=True) as it:
         await it.answered(1, 10)
         first, second = it.say(1, 11, text=LARGE), it.say(1, 12)
@@ -1122,7 +1122,7 @@ async def test_a_prompt_waits_until_it_can_be_written_down(tmp_path: Path) -> No
 
 
 async def test_a_turn_that_ends_while_the_disk_is_full_is_written_down_later(tmp_path: Path) -> None:
-    """Its thread and the others go on; the keeper finds out that there is room again."""
+    """All threads continue; the keeper notices that there is room again."""
     async with running_pool(tmp_path) as it:
         exchange, agent, prompt = await it.prompted(10)
         with no_room(it.journal):
@@ -1138,7 +1138,7 @@ async def test_a_turn_that_ends_while_the_disk_is_full_is_written_down_later(tmp
 
 
 async def test_a_journal_that_cannot_be_written_ends_the_exchange_once(tmp_path: Path) -> None:
-    """The reply that is already complete is not taken back, and the conversation goes on."""
+    """The complete reply stays, and the conversation continues."""
     async with running_pool(tmp_path) as it:
         exchange = it.say(1, 10)
         second = it.say(1, 11)
@@ -1152,8 +1152,8 @@ async def test_a_journal_that_cannot_be_written_ends_the_exchange_once(tmp_path:
         assert exchange.ending == Completed("end_turn")
 
 
-async def test_what_comes_after_the_end_of_a_turn_goes_to_the_last_exchange(tmp_path: Path) -> None:
-    """A late word is neither lost nor put into the next reply (P23)."""
+async def test_a_late_event_goes_to_the_last_exchange(tmp_path: Path) -> None:
+    """It is neither lost nor put into the next reply."""
     async with running_pool(tmp_path) as it:
         agent_name = "agent1-1"
         exchange = it.say(1, 10)
@@ -1173,8 +1173,8 @@ async def test_what_comes_after_the_end_of_a_turn_goes_to_the_last_exchange(tmp_
         assert exchange.text == "one more thing"
 
 
-async def test_an_exchange_that_chokes_on_a_late_event_harms_nobody(tmp_path: Path) -> None:
-    """The agent's reader goes on, and so does the thread."""
+async def test_an_exchange_that_fails_on_a_late_event_affects_no_other(tmp_path: Path) -> None:
+    """The agent's reader and the thread continue."""
 
     class Choking(Recorder):
         def on_event(self, event: Event) -> None:
@@ -1199,8 +1199,8 @@ async def test_an_exchange_that_chokes_on_a_late_event_harms_nobody(tmp_path: Pa
 # ---- what is asked of a conversation that has nothing to do with it
 
 
-async def test_a_conversation_without_an_agent_has_nothing_to_cut_off(tmp_path: Path) -> None:
-    """What it holds stays held."""
+async def test_disconnecting_a_conversation_without_an_agent_has_no_effect(tmp_path: Path) -> None:
+    """Its inbox stays held."""
     async with running_pool(tmp_path, idle_seconds=60, obedient=True) as it:
         exchange = it.say(1, 10, text="hang")
         it.say(1, 11)
@@ -1213,8 +1213,8 @@ async def test_a_conversation_without_an_agent_has_nothing_to_cut_off(tmp_path: 
         assert repr(it.conversation(1)) == "<1 asleep, 1 held>"
 
 
-async def test_a_conversation_that_has_nothing_in_line_is_told_of_no_place(tmp_path: Path) -> None:
-    """A place is the exchange's that waits; without one it is nobody's."""
+async def test_a_conversation_without_a_current_exchange_shows_no_place(tmp_path: Path) -> None:
+    """A place belongs to the exchange that waits."""
     async with running_pool(tmp_path, obedient=True) as it:
         exchange = await it.answered(1, 10)
         it.conversation(1).placed(1, ())

@@ -1,4 +1,4 @@
-"""What waits in a thread: taken up after a restart, held, released, put first. In virtual time."""
+"""The waiting exchanges of a thread: restored, held, resumed, put first. In virtual time."""
 
 import asyncio
 from collections.abc import Callable
@@ -22,14 +22,14 @@ TEN_MINUTES = 600.0
 
 
 def restored(it: RunningPool, *message_ids: int, held: bool, seconds: float | None = None) -> list[Recorder]:
-    """Take up exchanges of thread 1 that an earlier run had received; each says its number."""
+    """Restore exchanges of thread 1 that an earlier run received; each says its number."""
     exchanges = [it.receive(1, Recorder(number, text=str(number))) for number in message_ids]
     it.pool.restore(1, exchanges, held=held, seconds=seconds)
     return exchanges
 
 
 async def prompts(agent: MemoryAgent, count: int) -> list[str]:
-    """Answer so many prompts, one after the other, and return what they said."""
+    """Answer this many prompts, one after the other, and return their texts."""
     said = []
     for _ in range(count):
         prompt = await agent.expect("session/prompt")
@@ -41,8 +41,8 @@ async def prompts(agent: MemoryAgent, count: int) -> list[str]:
 # ---- after a restart
 
 
-async def test_what_an_earlier_run_had_received_is_answered_first_and_in_order(tmp_path: Path) -> None:
-    """Also where something new is in the inbox already (P1, invariant 7)."""
+async def test_restored_exchanges_are_answered_first_and_in_order(tmp_path: Path) -> None:
+    """Also if the inbox has a new one already."""
     async with running_pool(tmp_path) as it:
         it.say(1, 20, text="new")
         restored(it, 10, 11, held=False)
@@ -50,8 +50,8 @@ async def test_what_an_earlier_run_had_received_is_answered_first_and_in_order(t
         assert not it.conversation(1).held
 
 
-async def test_what_waits_behind_an_interrupted_turn_goes_on_by_itself_after_its_time(tmp_path: Path) -> None:
-    """No agent is started before (DESIGN 5)."""
+async def test_exchanges_behind_an_interrupted_turn_run_after_their_time(tmp_path: Path) -> None:
+    """No agent is started before."""
     async with running_pool(tmp_path, obedient=True) as it:
         exchanges = restored(it, 10, 11, held=True, seconds=TEN_MINUTES)
         await elapse(TEN_MINUTES - 1)
@@ -62,8 +62,8 @@ async def test_what_waits_behind_an_interrupted_turn_goes_on_by_itself_after_its
             assert await exchange.end() == Completed("end_turn")
 
 
-async def test_what_a_person_held_is_held_after_a_restart_for_as_long_as_it_takes(tmp_path: Path) -> None:
-    """An hour changes nothing; a word of a person does, and the rows say so (P28)."""
+async def test_a_persons_hold_outlasts_a_restart(tmp_path: Path) -> None:
+    """It ends when a person resumes it, and not by time; the rows say so."""
     async with running_pool(tmp_path, obedient=True) as it:
         exchange = it.receive(1, Recorder(10))
         it.journal.messages.hold((10,), held=True)
@@ -76,8 +76,8 @@ async def test_what_a_person_held_is_held_after_a_restart_for_as_long_as_it_take
         assert await exchange.end() == Completed("end_turn")
 
 
-async def test_nothing_to_take_up_holds_nothing(tmp_path: Path) -> None:
-    """An interrupted turn with nothing behind it does not keep the next message waiting."""
+async def test_restoring_no_exchange_holds_no_later_one(tmp_path: Path) -> None:
+    """An interrupted turn with an empty inbox does not delay the next message."""
     async with running_pool(tmp_path, obedient=True) as it:
         restored(it, held=True, seconds=TEN_MINUTES)
         await quiet()
@@ -85,16 +85,16 @@ async def test_nothing_to_take_up_holds_nothing(tmp_path: Path) -> None:
         await it.answered(1, 10)
 
 
-async def test_the_next_message_lets_what_was_restored_go_on_before_it(tmp_path: Path) -> None:
-    """At once (P4)."""
+async def test_the_next_message_resumes_the_restored_ones_before_it(tmp_path: Path) -> None:
+    """Immediately."""
     async with running_pool(tmp_path) as it:
         restored(it, 10, 11, held=True, seconds=TEN_MINUTES)
         it.say(1, 20, text="new")
         assert await prompts(await it.factory.agent(1), 3) == ["10", "11", "new"]
 
 
-async def test_the_time_of_what_was_dropped_lets_nothing_go_on_that_is_held_later(tmp_path: Path) -> None:
-    """A later cancel holds for good, whatever an earlier hold was for."""
+async def test_the_time_limit_of_a_dropped_hold_does_not_end_a_later_one(tmp_path: Path) -> None:
+    """A later cancel holds without a time limit."""
     async with running_pool(tmp_path) as it:
         exchanges = restored(it, 10, 11, held=True, seconds=TEN_MINUTES)
         assert it.conversation(1).drop() == 2
@@ -108,8 +108,8 @@ async def test_the_time_of_what_was_dropped_lets_nothing_go_on_that_is_held_late
         assert it.row(13) is Row.HELD
 
 
-async def test_a_cancel_holds_for_good_what_was_held_for_a_time(tmp_path: Path) -> None:
-    """A person has said stop; only a person lets it go on, also after the next restart (P28)."""
+async def test_a_cancel_makes_a_temporary_hold_permanent(tmp_path: Path) -> None:
+    """Only a person ends it, also after the next restart."""
     async with running_pool(tmp_path, obedient=True) as it:
         (exchange,) = restored(it, 10, held=True, seconds=TEN_MINUTES)
         assert it.conversation(1).cancel(A_PERSON) == CancelResult(stopped=False, held=1)
@@ -120,8 +120,8 @@ async def test_a_cancel_holds_for_good_what_was_held_for_a_time(tmp_path: Path) 
         assert await exchange.end() == Completed("end_turn")
 
 
-async def test_what_comes_behind_a_choice_waits_for_it(tmp_path: Path) -> None:
-    """Behind what waits already, as long as that does; alone for its own time, or until somebody writes."""
+async def test_an_exchange_behind_a_choice_waits_for_it(tmp_path: Path) -> None:
+    """As long as the others that wait; alone for its own time, or until the next message."""
     async with running_pool(tmp_path, obedient=True) as it:
         restored(it, 10, held=True, seconds=1)
         behind = it.receive(1, Recorder(11))
@@ -139,8 +139,8 @@ async def test_what_comes_behind_a_choice_waits_for_it(tmp_path: Path) -> None:
         assert it.row(20) is Row.FINISHED
 
 
-async def test_what_comes_behind_a_choice_and_what_a_person_held_waits_for_that_person(tmp_path: Path) -> None:
-    """Time lets go of nothing that somebody has held."""
+async def test_an_exchange_behind_a_choice_joins_a_persons_hold(tmp_path: Path) -> None:
+    """Time does not end a person's hold."""
     async with running_pool(tmp_path, obedient=True) as it:
         restored(it, 10, held=True, seconds=None)
         it.pool.wait(1, it.receive(1, Recorder(11)), TEN_MINUTES)
@@ -149,16 +149,16 @@ async def test_what_comes_behind_a_choice_and_what_a_person_held_waits_for_that_
         assert it.factory.agents == []
 
 
-async def test_a_request_that_is_sent_again_goes_before_all_that_waits(tmp_path: Path) -> None:
-    """A person chose Retry: what waited behind it the first time waits behind it now, and is no longer held."""
+async def test_a_request_that_is_sent_again_runs_before_all_others(tmp_path: Path) -> None:
+    """A person chose Retry: the exchanges behind it are no longer held."""
     async with running_pool(tmp_path) as it:
         restored(it, 10, 11, held=True, seconds=TEN_MINUTES)
         it.pool.go_first(1, it.receive(1, Recorder(9, text="again")))
         assert await prompts(await it.factory.agent(1), 3) == ["again", "10", "11"]
 
 
-async def test_a_request_that_goes_first_does_not_overtake_what_runs(tmp_path: Path) -> None:
-    """It is the next one, and who shows what waits learns of it."""
+async def test_a_request_that_goes_first_does_not_overtake_the_current_one(tmp_path: Path) -> None:
+    """It is the next one, and `on_queue` is called."""
     seen: list[int] = []
     async with running_pool(tmp_path, on_queue=lambda conversation: seen.append(conversation.waiting)) as it:
         it.say(1, 10, text="running")
@@ -172,7 +172,7 @@ async def test_a_request_that_goes_first_does_not_overtake_what_runs(tmp_path: P
         assert await prompts(agent, 2) == ["again", "waiting"]
 
 
-async def test_nothing_is_taken_up_while_the_pool_stops(tmp_path: Path) -> None:
+async def test_a_stopping_pool_accepts_no_exchange(tmp_path: Path) -> None:
     """The rows stay as they are, for the next start."""
     async with running_pool(tmp_path) as it:
         await it.pool.__aexit__()
@@ -184,13 +184,13 @@ async def test_nothing_is_taken_up_while_the_pool_stops(tmp_path: Path) -> None:
         assert it.factory.agents == []
 
 
-async def test_what_failed_starts_hold_is_tried_as_often_again(tmp_path: Path) -> None:
-    """A person's word begins a new count; a word where nothing is held does not."""
+async def test_an_inbox_that_failed_starts_hold_is_tried_as_often_again(tmp_path: Path) -> None:
+    """A resume begins a new count; a resume without a hold does not."""
     async with running_pool(tmp_path, every(manual={"initialize"})) as it:
         for number in range(10, 10 + FAILED_STARTS + 1):
             it.say(1, number)
         for number in range(1, FAILED_STARTS + 1):
-            it.conversation(1).resume()  # Nothing is held: this is no new count.
+            it.conversation(1).resume()  # Without a hold it begins no new count.
             (await it.factory.agent(number)).die(1)
             await quiet()
         assert it.conversation(1).held
@@ -200,7 +200,7 @@ async def test_what_failed_starts_hold_is_tried_as_often_again(tmp_path: Path) -
 
 
 async def test_closing_an_idle_thread_stops_its_agent_and_keeps_its_session(tmp_path: Path) -> None:
-    """The next message wakes it, and its agent then stays (P37)."""
+    """The next message wakes it, and its agent then stays."""
     async with running_pool(tmp_path, obedient=True) as it:
         await it.answered(1, 10)
         await quiet()
@@ -219,7 +219,7 @@ async def test_closing_an_idle_thread_stops_its_agent_and_keeps_its_session(tmp_
 async def test_closing_a_working_thread_ends_its_turn_and_stops_its_agent(
     tmp_path: Path, capabilities: dict[str, bool]
 ) -> None:
-    """Whether or not its session can be loaded: a person wanted it. What waits is held, and runs when they say so."""
+    """Whether or not its session can be loaded: a person wanted it. The inbox is held until they resume it."""
     async with running_pool(tmp_path, every(capabilities=capabilities), obedient=True) as it:
         exchange, behind = it.say(1, 10, text="hang"), it.say(1, 11)
         await exchange.until("prompted")
@@ -235,7 +235,7 @@ async def test_closing_a_working_thread_ends_its_turn_and_stops_its_agent(
 
 
 async def test_closing_a_thread_in_line_takes_it_out_of_the_line(tmp_path: Path) -> None:
-    """It has no agent to stop; when what was behind it goes on, the agent that it gets is not stopped for that."""
+    """It has no agent to stop, and its later agent is not stopped for that."""
     async with running_pool(tmp_path, slots=1, obedient=True) as it:
         await it.say(1, 10, text="hang").until("prompted")
         exchange, behind = it.say(2, 20), it.say(2, 21)
@@ -252,8 +252,8 @@ async def test_closing_a_thread_in_line_takes_it_out_of_the_line(tmp_path: Path)
         assert it.conversation(2).lease.state is ConversationState.IDLE
 
 
-async def test_closing_a_thread_that_starts_stops_the_agent_when_it_is_there(tmp_path: Path) -> None:
-    """And not the one of the next message."""
+async def test_closing_a_thread_that_starts_stops_the_agent_after_its_start(tmp_path: Path) -> None:
+    """But not the agent of the next message."""
     async with running_pool(tmp_path, only(1, manual={"session/new"}), obedient=True) as it:
         it.say(1, 10)
         agent = await it.factory.agent(1)
@@ -268,7 +268,7 @@ async def test_closing_a_thread_that_starts_stops_the_agent_when_it_is_there(tmp
 
 
 async def test_a_message_in_the_step_of_a_close_wakes_the_thread_again(tmp_path: Path) -> None:
-    """It waits for the stop to end, is answered, and its agent is not stopped for the close before it (P5)."""
+    """It waits for the stop, is answered, and its agent is not stopped for the earlier close."""
     stops = asyncio.Event()
     async with running_pool(tmp_path, only(1, stops=stops), slots=1, obedient=True) as it:
         await it.answered(1, 10)
@@ -287,8 +287,8 @@ async def test_a_message_in_the_step_of_a_close_wakes_the_thread_again(tmp_path:
 # ---- making way
 
 
-async def test_a_conversation_that_makes_way_sleeps_after_its_turn_and_rejoins_the_line(tmp_path: Path) -> None:
-    """Behind who waited; its session is kept, and what waits in it goes on later, in order."""
+async def test_a_preempted_conversation_sleeps_after_its_turn_and_rejoins_the_line(tmp_path: Path) -> None:
+    """At the end of the line; its session is kept, and its inbox runs later, in order."""
     async with running_pool(tmp_path, slots=1) as it:
         first, second = it.say(1, 10), it.say(1, 11)
         agent = await it.factory.agent(1)
@@ -312,7 +312,7 @@ async def test_a_conversation_that_makes_way_sleeps_after_its_turn_and_rejoins_t
 
 
 async def test_a_conversation_whose_session_would_be_lost_keeps_its_slot(tmp_path: Path) -> None:
-    """Its question is ended all the same; it sleeps only after its idle time (P43)."""
+    """Its question is rejected all the same; it sleeps only after its idle time."""
     async with running_pool(tmp_path, every(capabilities={}), slots=1) as it:
         exchange, agent, prompt = await it.prompted(10)
         it.say(2, 20)
@@ -330,10 +330,10 @@ async def test_a_conversation_whose_session_would_be_lost_keeps_its_slot(tmp_pat
 @pytest.mark.parametrize(
     "release", [Conversation.preempt, lambda conversation: conversation.close(A_PERSON)], ids=["preempted", "closed"]
 )
-async def test_a_thread_that_sleeps_over_what_is_held_lets_no_later_agent_go(
+async def test_a_release_without_an_agent_stops_no_later_one(
     tmp_path: Path, release: Callable[[Conversation], object]
 ) -> None:
-    """Asked to while there is none, it keeps the agent of its next turn."""
+    """The thread keeps the agent of its next turn."""
     async with running_pool(tmp_path, obedient=True) as it:
         (exchange,) = restored(it, 10, held=True)
         release(it.conversation(1))
@@ -346,8 +346,8 @@ async def test_a_thread_that_sleeps_over_what_is_held_lets_no_later_agent_go(
 # ---- taken together, sent now, taken back
 
 
-async def test_what_waits_is_taken_together_where_it_belongs_together(tmp_path: Path) -> None:
-    """In one prompt, and all rows move at once; what does not belong stays a prompt of its own."""
+async def test_exchanges_that_belong_together_are_merged(tmp_path: Path) -> None:
+    """They share a prompt, and their rows move together; others have their own prompt."""
     async with running_pool(tmp_path) as it:
         it.say(1, 10, text="running")
         agent = await it.factory.agent(1)
@@ -369,8 +369,8 @@ async def test_what_waits_is_taken_together_where_it_belongs_together(tmp_path: 
         assert [it.row(11), it.row(12)] == [Row.FINISHED, Row.FINISHED]
 
 
-async def test_what_is_sent_now_ends_the_turn_and_goes_alone_before_the_rest(tmp_path: Path) -> None:
-    """After the response, not before (P30); what was held goes on behind it."""
+async def test_send_now_ends_the_turn_and_runs_its_exchange_alone(tmp_path: Path) -> None:
+    """After the response, not before it; the held ones run behind it."""
     async with running_pool(tmp_path) as it:
         first = it.say(1, 10, text="running")
         agent = await it.factory.agent(1)
@@ -387,8 +387,8 @@ async def test_what_is_sent_now_ends_the_turn_and_goes_alone_before_the_rest(tmp
         assert await prompts(agent, 2) == ["12", "11+13"]
 
 
-async def test_what_steers_goes_before_what_waited_and_together_where_it_belongs_together(tmp_path: Path) -> None:
-    """In its own order, behind what a person has sent now; the turn is cancelled once."""
+async def test_steering_messages_run_before_the_waiting_ones_and_are_merged(tmp_path: Path) -> None:
+    """In their own order, behind an exchange that was sent now; the turn is cancelled once."""
     async with running_pool(tmp_path) as it:
         it.say(1, 10, text="running")
         agent = await it.factory.agent(1)
@@ -407,8 +407,8 @@ async def test_what_steers_goes_before_what_waited_and_together_where_it_belongs
         assert agent.methods().count("session/cancel") == 1
 
 
-async def test_what_is_sent_now_before_anything_runs_is_the_next(tmp_path: Path) -> None:
-    """Held or not; nothing is cancelled, for there is nothing."""
+async def test_send_now_without_a_running_turn_runs_its_exchange_next(tmp_path: Path) -> None:
+    """Held or not; no turn is cancelled."""
     async with running_pool(tmp_path) as it:
         restored(it, 10, 11, held=True)
         conversation = it.conversation(1)
@@ -416,8 +416,8 @@ async def test_what_is_sent_now_before_anything_runs_is_the_next(tmp_path: Path)
         assert await prompts(await it.factory.agent(1), 2) == ["11", "10"]
 
 
-async def test_what_steers_where_nothing_runs_yet_goes_first_and_cancels_nothing(tmp_path: Path) -> None:
-    """Before the agent is there, or while its turn has just ended."""
+async def test_steering_without_a_running_turn_cancels_none(tmp_path: Path) -> None:
+    """Before the agent is started, or when its turn has just ended."""
     async with running_pool(tmp_path) as it:
         for number in (10, 11):
             it.say(1, number, text=str(number))
@@ -428,8 +428,8 @@ async def test_what_steers_where_nothing_runs_yet_goes_first_and_cancels_nothing
         assert agent.methods().count("session/cancel") == 0
 
 
-async def test_what_waits_can_be_taken_back(tmp_path: Path) -> None:
-    """Its row says why, and the others go on; the time of those that were held ends with the last of them."""
+async def test_a_waiting_exchange_can_be_withdrawn(tmp_path: Path) -> None:
+    """Its row says why, and the others run; a temporary hold ends with its last exchange."""
     async with running_pool(tmp_path, obedient=True) as it:
         first, second = restored(it, 10, 11, held=True, seconds=TEN_MINUTES)
         assert it.conversation(1).find_unsent(12) is None
@@ -450,10 +450,10 @@ TAKEN_BACK: dict[str, Callable[[Conversation, Recorder], object]] = {
 
 
 @pytest.mark.parametrize("take_back", TAKEN_BACK.values(), ids=TAKEN_BACK)
-async def test_an_inbox_that_was_emptied_holds_nothing_that_comes_later(
+async def test_an_emptied_inbox_holds_no_later_exchange(
     tmp_path: Path, take_back: Callable[[Conversation, Recorder], object]
 ) -> None:
-    """What is held is held, not the thread: with the last of it the wait for a person is over."""
+    """The hold belongs to the exchanges, and ends with the last of them."""
     async with running_pool(tmp_path, obedient=True) as it:
         await it.answered(1, 9)
         (exchange,) = restored(it, 10, held=True)
@@ -464,8 +464,8 @@ async def test_an_inbox_that_was_emptied_holds_nothing_that_comes_later(
         assert await later.end() == Completed("end_turn")
 
 
-async def test_a_message_can_be_taken_back_until_the_agent_has_it(tmp_path: Path) -> None:
-    """In line, starting, fetching: nothing is sent. With the agent it is no longer to be found."""
+async def test_a_message_can_be_withdrawn_until_its_prompt_is_sent(tmp_path: Path) -> None:
+    """In line, starting or fetching. Later it is not found."""
     fetched = asyncio.Event()
     async with running_pool(tmp_path) as it:
         exchange = it.say(1, 10, Recorder(10, fetched=fetched))
@@ -486,8 +486,8 @@ async def test_a_message_can_be_taken_back_until_the_agent_has_it(tmp_path: Path
         await behind.end()
 
 
-async def test_a_message_that_gets_no_thread_goes_on_in_another_conversation(tmp_path: Path) -> None:
-    """The agent that was started for it is let go; the other conversation has its turn, and nothing is told twice."""
+async def test_a_message_that_gets_no_thread_moves_to_another_conversation(tmp_path: Path) -> None:
+    """Its agent is stopped; the other conversation runs it, and no call is made twice."""
     fetched = asyncio.Event()
     async with running_pool(tmp_path) as it:
         exchange = it.say(10, 10, Recorder(10, text="moved", fetched=fetched))
@@ -509,8 +509,8 @@ async def test_a_message_that_gets_no_thread_goes_on_in_another_conversation(tmp
         assert it.pool.conversation(10) is None
 
 
-async def test_an_exchange_that_is_tried_again_is_tried_alone(tmp_path: Path) -> None:
-    """The second try is the last: what came meanwhile is not taken together with it."""
+async def test_an_exchange_is_retried_alone(tmp_path: Path) -> None:
+    """The second try is the last, so newer messages are not merged into it."""
     fetched = asyncio.Event()
     async with running_pool(tmp_path) as it:
         exchange = it.say(1, 10, Recorder(10, text="10", fetched=fetched, joins=True))
@@ -521,8 +521,8 @@ async def test_an_exchange_that_is_tried_again_is_tried_alone(tmp_path: Path) ->
         assert await prompts(await it.factory.agent(2), 2) == ["10", "11"]
 
 
-async def test_whoever_shows_what_waits_learns_of_every_change(tmp_path: Path) -> None:
-    """Of what comes, begins, is held, goes on, is dropped."""
+async def test_every_change_of_the_inbox_is_announced(tmp_path: Path) -> None:
+    """New, current, held, resumed and dropped exchanges."""
     seen: list[tuple[int, bool]] = []
 
     def look(conversation: Conversation) -> None:
@@ -543,8 +543,8 @@ async def test_whoever_shows_what_waits_learns_of_every_change(tmp_path: Path) -
         assert seen == [(1, False), (0, False), (1, False), (2, False), (2, True), (2, False), (0, False)]
 
 
-async def test_the_directories_of_a_threads_session_are_there_when_it_is_opened(tmp_path: Path) -> None:
-    """For nobody else."""
+async def test_the_additional_directories_of_a_session_exist_when_it_is_opened(tmp_path: Path) -> None:
+    """With access for the bot's user only."""
     async with running_pool(tmp_path, every(capabilities={"sessionCapabilities": {"additionalDirectories": {}}})) as it:
         it.say(1, 10)
         opened = await (await it.factory.agent(1)).expect("session/new")

@@ -1,4 +1,4 @@
-"""Random schedules, each made by its seed: whatever people, agents and processes do, these properties hold."""
+"""Random schedules, each made from a seed. Their properties hold for all actions of people, agents and processes."""
 
 import asyncio
 import random
@@ -33,7 +33,7 @@ ANSWERS = ("at once",) * 6 + ("slowly",) * 4 + ("hang", "deaf", "die", "refuse")
 
 
 class Moody(MemoryAgent):
-    """An agent that answers each prompt as its dice say, and takes its time to stop."""
+    """An agent whose dice decide each answer, and which is slow to stop."""
 
     def __init__(self, dice: random.Random, prompted: list[str], number: int) -> None:
         super().__init__(
@@ -84,7 +84,7 @@ class Moody(MemoryAgent):
 
 
 class Slow(Recorder):
-    """An exchange whose attachments and whose reply take a while, or fail."""
+    """An exchange whose attachments and reply take a while, or fail."""
 
     def __init__(self, dice: random.Random, message_id: int, text: str) -> None:
         super().__init__(message_id, text=text)
@@ -102,7 +102,7 @@ class Slow(Recorder):
         await elapse(self._settling)
 
 
-class Play:
+class Schedule:
     """Twenty threads, three slots, and dice."""
 
     def __init__(self, seed: int) -> None:
@@ -118,7 +118,7 @@ class Play:
         return Moody(self.dice, self.prompted, number)
 
     async def run(self, it: RunningPool, steps: int) -> None:
-        """Let everybody act."""
+        """Let all people act."""
         for _ in range(steps):
             self._act(it)
             await elapse(self.dice.choice(PAUSES))
@@ -148,7 +148,7 @@ class Play:
                     agent.die(1)
 
     async def end(self, it: RunningPool) -> None:
-        """Cancel what runs until nothing does: what waits behind it is held."""
+        """Cancel the running turns until there are none; the exchanges behind them are held."""
         at_rest = {ConversationState.IDLE, ConversationState.ASLEEP}
         while any(each.lease.state not in at_rest for each in it.pool.conversations):
             for conversation in it.pool.conversations:
@@ -157,7 +157,7 @@ class Play:
             await elapse(5)
 
     def check(self, it: RunningPool) -> None:
-        """Say what must be true at any time."""
+        """Assert the invariants."""
         assert it.factory.most <= SLOTS
         assert not any(agent.overlaps for agent in it.factory.agents if isinstance(agent, Moody))
         for thread_id, message_ids in self.said.items():
@@ -170,9 +170,9 @@ class Play:
 
 
 @pytest.mark.parametrize("seed", range(12))
-async def test_every_message_ends_or_is_held_whatever_happens(tmp_path: Path, seed: int) -> None:
-    """No row is left open, the order of each thread is kept, and there are never more agents than slots."""
-    play = Play(seed)
+async def test_every_message_ends_or_is_held(tmp_path: Path, seed: int) -> None:
+    """No row is left open, each thread keeps its order, and there are never more agents than slots."""
+    play = Schedule(seed)
     async with running_pool(tmp_path, play.make, slots=SLOTS, idle_seconds=120) as it:
         await play.run(it, STEPS)
         await play.end(it)
@@ -187,9 +187,9 @@ async def test_every_message_ends_or_is_held_whatever_happens(tmp_path: Path, se
 
 
 @pytest.mark.parametrize("seed", range(100, 112))
-async def test_a_pool_stopped_at_any_moment_leaves_nothing_running(tmp_path: Path, seed: int) -> None:
-    """Each row is ended, or waits for the next start as received, held, or prompted: cut off; no agent is left."""
-    play = Play(seed)
+async def test_a_pool_that_stops_at_any_moment_leaves_no_agent(tmp_path: Path, seed: int) -> None:
+    """Each row has ended, or waits for the next start as received, held, or prompted (interrupted)."""
+    play = Schedule(seed)
     async with running_pool(tmp_path, play.make, slots=SLOTS, idle_seconds=120) as it:
         await play.run(it, play.dice.randrange(10, STEPS))
         await it.pool.__aexit__()

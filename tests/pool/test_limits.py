@@ -1,11 +1,11 @@
-"""How fast people write; the other bounds are those of a pool, see test_bounds. In virtual time."""
+"""The messages that a person may send in a minute; see test_pool_limits for other bounds. In virtual time."""
 
 from pool.limits import MINUTE, REMEMBERED, Pace
 from tests.support.virtual_time import elapse
 
 
-async def test_of_very_many_people_those_who_are_quiet_are_forgotten() -> None:
-    """Whoever has written in the last minute still counts (invariant 12)."""
+async def test_people_without_recent_messages_are_forgotten_when_there_are_many() -> None:
+    """Those who have written in the last minute still count."""
     pace = Pace(2)
     for author_id in range(REMEMBERED):
         pace.accepted(author_id)

@@ -1,4 +1,4 @@
-"""What an agent asks outside its turns: of whom, for how long, and what ends it."""
+"""The questions of an agent outside its turns: their exchange, their deadlines, and their ends."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -22,23 +22,23 @@ SCHEMA = {"type": "object", "properties": {"name": {"type": "string"}}}
 
 
 def elicit(agent: MemoryAgent, request_id: int, **about: Any) -> None:
-    """Ask for a form, about the session unless told otherwise."""
+    """Ask for a form, about the session by default."""
     asked = {"mode": "form", "message": "Who?", "requestedSchema": SCHEMA, **(about or {"sessionId": SESSION})}
     agent.say({"id": request_id, "method": "elicitation/create", "params": asked})
 
 
 async def action(agent: MemoryAgent, request_id: int) -> str:
-    """What the agent was answered."""
+    """Return the answer to the agent."""
     return str((await agent.answer_to(request_id))["result"]["action"])
 
 
 def out_of_turn(exchange: Recorder) -> list[str]:
-    """What an exchange was told of questions."""
+    """Return the recorded out-of-turn events."""
     return [word for word in exchange.told if word.startswith(("out-of-turn", "remind", "unanswered"))]
 
 
-async def test_what_is_asked_between_turns_is_asked_in_the_name_of_the_last_exchange(tmp_path: Path) -> None:
-    """As long as one is open all are that one's, also beside the next turn; then they are the next one's."""
+async def test_a_question_between_turns_belongs_to_the_last_exchange(tmp_path: Path) -> None:
+    """While one is open, all later ones belong to it too, also during the next turn."""
     async with running_pool(tmp_path, bounds=BOUNDS) as it:
         first = it.say(1, 10)
         agent = await it.factory.agent(1)
@@ -67,8 +67,8 @@ async def test_what_is_asked_between_turns_is_asked_in_the_name_of_the_last_exch
         await second.until("out-of-turn Withdrawn")
 
 
-async def test_it_is_reminded_of_and_ended_like_a_question_of_a_turn(tmp_path: Path) -> None:
-    """When its time is over (P48); and before that where others wait, with an agent that is being started for it."""
+async def test_an_out_of_turn_question_is_reminded_of_and_rejected_like_another(tmp_path: Path) -> None:
+    """At its deadline, or earlier when it is preempted, even while its agent starts."""
     async with running_pool(tmp_path, bounds=BOUNDS, make=every(manual=("session/new",))) as it:
         exchange = it.say(1, 10)
         agent = await it.factory.agent(1)
@@ -90,8 +90,8 @@ async def test_it_is_reminded_of_and_ended_like_a_question_of_a_turn(tmp_path: P
         assert await exchange.end() == Completed("end_turn")
 
 
-async def test_a_person_who_cancels_the_start_ends_what_was_asked_for_it(tmp_path: Path) -> None:
-    """Else the request would wait for an answer that nobody wants to give."""
+async def test_cancelling_a_start_ends_its_questions(tmp_path: Path) -> None:
+    """The agent would otherwise wait for an answer that is not coming."""
     async with running_pool(tmp_path, bounds=BOUNDS, make=every(manual=("session/new",))) as it:
         exchange = it.say(1, 10)
         agent = await it.factory.agent(1)
@@ -105,8 +105,8 @@ async def test_a_person_who_cancels_the_start_ends_what_was_asked_for_it(tmp_pat
         assert it.conversation(1).asked_since is None
 
 
-async def test_an_exchange_that_cannot_ask_harms_no_reader(tmp_path: Path) -> None:
-    """The agent is answered when the time is over, and works on."""
+async def test_an_exchange_that_fails_to_ask_does_not_stop_the_reader(tmp_path: Path) -> None:
+    """The agent gets its answer at the deadline, and works on."""
     async with running_pool(tmp_path, bounds=replace(BOUNDS, reminder=0)) as it:
         exchange = it.say(1, 10, Recorder(10, chokes=RuntimeError("no card")))
         agent = await it.factory.agent(1)
@@ -121,8 +121,8 @@ async def test_an_exchange_that_cannot_ask_harms_no_reader(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("number", [1, 2])
-async def test_going_to_sleep_ends_what_is_open(tmp_path: Path, number: int) -> None:
-    """Each is told (P54)."""
+async def test_going_to_sleep_ends_open_questions(tmp_path: Path, number: int) -> None:
+    """Each is reported as withdrawn."""
     async with running_pool(tmp_path, bounds=BOUNDS) as it:
         exchange = it.say(1, 10)
         agent = await it.factory.agent(1)

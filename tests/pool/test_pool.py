@@ -1,4 +1,4 @@
-"""Many threads, few agents: who gets a slot, who waits, and who notices whom. In virtual time."""
+"""Many threads and few agents: slots, waits, and isolation. In virtual time."""
 
 import asyncio
 from pathlib import Path
@@ -21,7 +21,7 @@ A_PERSON = 42
 
 
 async def test_a_hung_turn_delays_no_other_thread(tmp_path: Path) -> None:
-    """A thread that is known and one that is new are answered while the first hangs, in no time (P25, invariant 1)."""
+    """A known thread and a new one are answered while the first hangs, and no time passes."""
     async with running_pool(tmp_path, slots=3, obedient=True) as it:
         await it.answered(2, 20)
         await quiet()
@@ -36,7 +36,7 @@ async def test_a_hung_turn_delays_no_other_thread(tmp_path: Path) -> None:
 
 
 async def test_two_messages_to_a_hung_thread_delay_no_other(tmp_path: Path) -> None:
-    """What waits for one connection holds nothing that others need (P26)."""
+    """A wait for one connection holds no shared resource."""
     async with running_pool(tmp_path, slots=2, obedient=True) as it:
         hung = it.say(1, 10, text="hang")
         await hung.until("prompted")
@@ -48,7 +48,7 @@ async def test_two_messages_to_a_hung_thread_delay_no_other(tmp_path: Path) -> N
 
 
 async def test_a_start_that_hangs_delays_no_other_thread(tmp_path: Path) -> None:
-    """An agent that never finishes its handshake holds up its own thread only (P32)."""
+    """An agent that never finishes its handshake delays its own thread only."""
     async with running_pool(tmp_path, only(1, manual={"initialize"}), obedient=True) as it:
         slow = it.say(1, 10)
         await it.factory.agent(1)
@@ -59,7 +59,7 @@ async def test_a_start_that_hangs_delays_no_other_thread(tmp_path: Path) -> None
 
 
 async def test_an_agent_that_will_not_stop_delays_no_other_thread(tmp_path: Path) -> None:
-    """Its slot stays taken until its processes are gone, and only its slot."""
+    """Only its own slot stays taken until its processes are gone."""
     stops = asyncio.Event()
     async with running_pool(tmp_path, only(1, stops=stops), slots=2, idle_seconds=60, obedient=True) as it:
         await it.answered(1, 10)
@@ -76,7 +76,7 @@ async def test_an_agent_that_will_not_stop_delays_no_other_thread(tmp_path: Path
 
 
 async def test_a_hundred_messages_at_once_never_start_more_agents_than_slots(tmp_path: Path) -> None:
-    """All are answered, each thread started one agent, and no process was started and thrown away (P36, inv. 4)."""
+    """All are answered, each thread starts one agent, and no process is started in vain."""
     async with running_pool(tmp_path, slots=8, obedient=True) as it:
         exchanges = [it.say(thread_id, 1000 + thread_id) for thread_id in range(100)]
         for exchange in exchanges:
@@ -87,7 +87,7 @@ async def test_a_hundred_messages_at_once_never_start_more_agents_than_slots(tmp
 
 
 async def test_many_messages_at_once_to_one_thread_start_one_agent(tmp_path: Path) -> None:
-    """However many come before the agent is there."""
+    """However many come during the start."""
     async with running_pool(tmp_path, slots=8, obedient=True) as it:
         exchanges = [it.say(1, number) for number in range(100)]
         for exchange in exchanges:
@@ -96,16 +96,16 @@ async def test_many_messages_at_once_to_one_thread_start_one_agent(tmp_path: Pat
         assert it.factory.agents[0].methods().count("session/new") == 1
 
 
-async def test_every_agent_gets_a_marker_of_its_own(tmp_path: Path) -> None:
-    """The journal's id and a number that is never used twice: by it the processes are found again (P35)."""
+async def test_every_agent_gets_its_own_marker(tmp_path: Path) -> None:
+    """The journal's id and a number that is never reused identify its processes."""
     async with running_pool(tmp_path, obedient=True) as it:
         for thread_id in (1, 2, 3):
             await it.answered(thread_id, thread_id)
         assert it.factory.markers == [f"{it.journal.journal_id}/{number}" for number in (1, 2, 3)]
 
 
-async def test_the_longest_idle_conversation_makes_room(tmp_path: Path) -> None:
-    """It sleeps with its session kept; the one used last stays (P37)."""
+async def test_the_longest_idle_conversation_is_evicted(tmp_path: Path) -> None:
+    """Its session is kept; the conversation that was used last stays."""
     async with running_pool(tmp_path, slots=2, obedient=True) as it:
         await it.answered(1, 10)
         await it.answered(2, 20)
@@ -122,8 +122,8 @@ async def test_the_longest_idle_conversation_makes_room(tmp_path: Path) -> None:
         assert "session/load" in it.factory.agents[-1].methods()
 
 
-async def test_one_conversation_makes_room_for_one(tmp_path: Path) -> None:
-    """While it stops, no other idle one is sent to sleep for the same newcomer."""
+async def test_one_conversation_is_evicted_for_one_newcomer(tmp_path: Path) -> None:
+    """While it stops, no other idle one is stopped for the same newcomer."""
     stops = asyncio.Event()
     async with running_pool(tmp_path, only(1, stops=stops), slots=3, obedient=True) as it:
         for thread_id in (1, 2, 3):
@@ -138,8 +138,8 @@ async def test_one_conversation_makes_room_for_one(tmp_path: Path) -> None:
         stops.set()
 
 
-async def test_a_conversation_with_something_in_its_inbox_is_not_evicted(tmp_path: Path) -> None:
-    """A message and a newcomer in the same step: the message is answered by the agent that is there (P5)."""
+async def test_a_conversation_with_a_waiting_message_is_not_evicted(tmp_path: Path) -> None:
+    """When a message and a newcomer come in the same step, the living agent answers the message."""
     async with running_pool(tmp_path, slots=1, obedient=True) as it:
         await it.answered(1, 10)
         await quiet()
@@ -155,7 +155,7 @@ async def test_a_conversation_with_something_in_its_inbox_is_not_evicted(tmp_pat
 
 
 async def test_a_conversation_whose_prompt_is_in_flight_is_not_evicted(tmp_path: Path) -> None:
-    """Whatever its state says: the connection's lock decides, and nothing awaits between the look and the stop."""
+    """The connection's lock decides, whatever the state, without an await between check and stop."""
     async with running_pool(tmp_path, obedient=True) as it:
         await it.answered(1, 10)
         await quiet()
@@ -166,8 +166,8 @@ async def test_a_conversation_whose_prompt_is_in_flight_is_not_evicted(tmp_path:
         assert it.conversation(1).lease.evictable
 
 
-async def test_a_conversation_whose_inbox_is_held_makes_room(tmp_path: Path) -> None:
-    """What waits for a person needs no agent: it must not keep the others from theirs (P32, P37)."""
+async def test_a_conversation_whose_inbox_is_held_is_evicted(tmp_path: Path) -> None:
+    """A held inbox needs no agent, and must not keep a slot from others."""
     async with running_pool(tmp_path, slots=1, obedient=True) as it:
         exchange, held = it.say(1, 10, text="hang"), it.say(1, 11)
         await exchange.until("prompted")
@@ -183,7 +183,7 @@ async def test_a_conversation_whose_inbox_is_held_makes_room(tmp_path: Path) -> 
 
 
 async def test_a_conversation_whose_inbox_is_held_goes_to_sleep_in_time(tmp_path: Path) -> None:
-    """Its idle time is like any other's."""
+    """After the same idle time as others."""
     async with running_pool(tmp_path, idle_seconds=60, obedient=True) as it:
         exchange = it.say(1, 10, text="hang")
         it.say(1, 11)
@@ -196,7 +196,7 @@ async def test_a_conversation_whose_inbox_is_held_goes_to_sleep_in_time(tmp_path
 
 
 async def test_a_message_while_being_evicted_waits_and_wakes_behind_the_newcomer(tmp_path: Path) -> None:
-    """It is not lost, and the slot goes to who was first in line (P5)."""
+    """It is not lost, and the slot goes to the first in line."""
     stops = asyncio.Event()
     async with running_pool(tmp_path, only(1, stops=stops), slots=1, obedient=True) as it:
         await it.answered(1, 10)
@@ -216,8 +216,8 @@ async def test_a_message_while_being_evicted_waits_and_wakes_behind_the_newcomer
         assert it.factory.most == 1
 
 
-async def test_those_in_line_are_served_in_the_order_in_which_they_came(tmp_path: Path) -> None:
-    """Each learns its place, and every move of the line."""
+async def test_those_in_line_are_served_in_order(tmp_path: Path) -> None:
+    """Each learns its place and every move of the line."""
     async with running_pool(tmp_path, slots=1, obedient=True) as it:
         busy = it.say(1, 10, text="hang")
         await busy.until("prompted")
@@ -234,15 +234,15 @@ async def test_those_in_line_are_served_in_the_order_in_which_they_came(tmp_path
         assert places == ["waiting 3", "waiting 2", "waiting 1", "waiting 0"]
 
 
-async def test_an_empty_pool_says_so(tmp_path: Path) -> None:
-    """Its status line has the slots and nothing else."""
+async def test_the_status_line_of_an_empty_pool_has_only_the_slots(tmp_path: Path) -> None:
+    """Conversations and spares are added when there are some."""
     async with running_pool(tmp_path) as it:
         assert repr(it.pool) == "<Pool <Slots 0/2 held, 0 in line>>"
         assert it.pool.conversation(1) is None
 
 
-async def test_a_pool_says_in_numbers_how_full_it_is(tmp_path: Path) -> None:
-    """Slots, who holds one and since when, who waits, and which processes run."""
+async def test_a_pool_reports_its_load(tmp_path: Path) -> None:
+    """The slots, their holders and how long they hold them, the line, and the running processes."""
     async with running_pool(tmp_path, slots=1, obedient=True) as it:
         assert (it.pool.load, it.pool.agents) == (Load(size=1, held=0, in_line=0), [])
         await it.say(1, 10, text="hang").until("prompted")
@@ -257,8 +257,8 @@ async def test_a_pool_says_in_numbers_how_full_it_is(tmp_path: Path) -> None:
 # ---- fairness
 
 
-async def test_a_busy_conversation_gives_its_slot_up_when_it_has_had_it_for_long(tmp_path: Path) -> None:
-    """At the end of a turn, when others wait; it goes on behind them, with its session."""
+async def test_a_busy_conversation_gives_its_slot_up_after_a_while(tmp_path: Path) -> None:
+    """At the end of a turn, when others wait; it continues behind them, with its session."""
     async with running_pool(tmp_path, slots=1) as it:
         first, second = it.say(1, 10), it.say(1, 11)
         agent = await it.factory.agent(1)
@@ -290,7 +290,7 @@ async def test_a_busy_conversation_gives_its_slot_up_when_it_has_had_it_for_long
 async def test_a_busy_conversation_keeps_its_slot_otherwise(
     tmp_path: Path, seconds: float, newcomers: list[int], capabilities: dict[str, bool]
 ) -> None:
-    """The second message goes to the same agent at once."""
+    """The second message goes to the same agent immediately."""
     async with running_pool(tmp_path, every(capabilities=capabilities), slots=1) as it:
         first = it.say(1, 10)
         it.say(1, 11)
@@ -308,8 +308,8 @@ async def test_a_busy_conversation_keeps_its_slot_otherwise(
 # ---- isolation
 
 
-async def test_a_dead_agent_is_no_other_threads_concern(tmp_path: Path) -> None:
-    """A turn in another thread goes on over it (invariant 1)."""
+async def test_a_dead_agent_affects_no_other_thread(tmp_path: Path) -> None:
+    """A turn in another thread continues."""
     async with running_pool(tmp_path, obedient=True) as it:
         hung = it.say(2, 20, text="hang")
         await hung.until("prompted")
@@ -320,7 +320,7 @@ async def test_a_dead_agent_is_no_other_threads_concern(tmp_path: Path) -> None:
 
 
 async def test_a_thread_is_forgotten_when_it_sleeps_and_a_new_conversation_takes_over(tmp_path: Path) -> None:
-    """Nothing is kept for a thread without work and without an agent; the journal knows its session."""
+    """A thread without work and agent keeps no memory; the journal knows its session."""
     async with running_pool(tmp_path, idle_seconds=AN_HOUR, obedient=True) as it:
         await it.answered(1, 10)
         conversation = it.conversation(1)
@@ -332,7 +332,7 @@ async def test_a_thread_is_forgotten_when_it_sleeps_and_a_new_conversation_takes
 
 
 async def test_a_message_in_the_step_in_which_a_conversation_ends_is_not_lost(tmp_path: Path) -> None:
-    """Said the moment the agent is gone, it finds either the old conversation's inbox or a new one (P5)."""
+    """It goes to the old conversation's inbox or to a new conversation."""
     stops = asyncio.Event()
 
     for steps in range(6):

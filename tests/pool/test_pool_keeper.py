@@ -1,4 +1,4 @@
-"""What the pool's keeper does in its time: make way, relieve memory. In virtual time."""
+"""The periodic duties of the pool: preemption and memory. In virtual time."""
 
 import asyncio
 import sqlite3
@@ -22,7 +22,7 @@ LOOK = 1.1
 
 
 class Asking:
-    """A thread whose agent has asked, and waits for a person."""
+    """A thread whose agent waits for a person's answer."""
 
     def __init__(self, exchange: Recorder, agent: MemoryAgent, prompt: Json, request_id: int | str | None) -> None:
         self.exchange = exchange
@@ -32,12 +32,12 @@ class Asking:
 
     @property
     def rejected(self) -> bool:
-        """Whether the question was ended for want of an answer."""
+        """Whether the question was rejected."""
         return f"unanswered {self.request_id} OTHERS" in self.exchange.told
 
 
 async def asking(it: RunningPool, thread_id: int, number: int) -> Asking:
-    """Let the agent started as the `number`th ask in a thread."""
+    """Let the `number`th agent ask in a thread."""
     exchange = it.say(thread_id, thread_id * 100)
     agent = await it.factory.agent(number)
     prompt = await agent.expect("session/prompt")
@@ -46,8 +46,8 @@ async def asking(it: RunningPool, thread_id: int, number: int) -> Asking:
     return Asking(exchange, agent, prompt, request_id)
 
 
-async def test_the_oldest_question_is_ended_for_those_who_have_waited_long(tmp_path: Path) -> None:
-    """Only it; its turn goes on to its end, its thread sleeps with its session, and the line moves (P32, P48)."""
+async def test_the_oldest_question_is_rejected_for_a_line_that_has_waited_long(tmp_path: Path) -> None:
+    """Only it; its turn ends normally, its thread sleeps with its session, and the line moves."""
     async with running_pool(tmp_path, slots=2) as it:
         older = await asking(it, 1, 1)
         await elapse(60)
@@ -73,8 +73,8 @@ async def test_the_oldest_question_is_ended_for_those_who_have_waited_long(tmp_p
         assert it.preempted == [1]
 
 
-async def test_a_turn_that_a_person_ends_needs_no_way_to_go_on(tmp_path: Path) -> None:
-    """Neither after a cancel nor when the bot stops is there anything to continue."""
+async def test_a_preempted_turn_that_a_person_ends_is_not_announced(tmp_path: Path) -> None:
+    """Nor one that ends with the bot: there is no turn to continue."""
     async with running_pool(tmp_path, slots=2) as it:
         asked = [await asking(it, thread_id, thread_id) for thread_id in (1, 2)]
         for thread_id in (1, 2):
@@ -85,7 +85,7 @@ async def test_a_turn_that_a_person_ends_needs_no_way_to_go_on(tmp_path: Path) -
     assert it.preempted == []
 
 
-async def test_a_question_that_is_young_itself_is_left_open(tmp_path: Path) -> None:
+async def test_a_young_question_is_left_open(tmp_path: Path) -> None:
     """However long others wait: its person has had no time to see it."""
     async with running_pool(tmp_path, slots=1) as it:
         exchange, agent, _ = await it.prompted(100)
@@ -99,8 +99,8 @@ async def test_a_question_that_is_young_itself_is_left_open(tmp_path: Path) -> N
         assert "unanswered 0 OTHERS" in exchange.told
 
 
-async def test_a_question_is_left_open_when_nobody_waits_long_enough(tmp_path: Path) -> None:
-    """Its own bound is hours."""
+async def test_a_question_is_left_open_while_the_line_is_young(tmp_path: Path) -> None:
+    """Its own deadline is hours away."""
     async with running_pool(tmp_path, slots=1) as it:
         asked = await asking(it, 1, 1)
         await elapse(PREEMPT_SECONDS * 2)
@@ -109,8 +109,8 @@ async def test_a_question_is_left_open_when_nobody_waits_long_enough(tmp_path: P
         assert not asked.rejected
 
 
-async def test_one_question_at_a_time_is_ended_for_the_line(tmp_path: Path) -> None:
-    """An agent gets time to end its turn before the next person loses theirs; a hung one does not block the line."""
+async def test_one_question_at_a_time_is_rejected_for_the_line(tmp_path: Path) -> None:
+    """An agent gets time to end its turn before the next question is rejected; a hung one does not block the line."""
     async with running_pool(tmp_path, slots=3) as it:
         asked = [await asking(it, thread_id, thread_id) for thread_id in (1, 2, 3)]
         it.say(4, 400)
@@ -127,7 +127,7 @@ async def test_one_question_at_a_time_is_ended_for_the_line(tmp_path: Path) -> N
 
 
 async def test_a_hung_agent_and_open_questions_leave_the_last_slot_to_all_others(tmp_path: Path) -> None:
-    """A turn that hangs in a slot is nobody's question: it is not touched for the line (P25, invariant 1)."""
+    """A hung turn has no question and is not preempted."""
     async with running_pool(tmp_path, slots=3, obedient=True) as it:
         hung = [it.say(thread_id, thread_id * 100, text="hang") for thread_id in (1, 2)]
         for exchange in hung:
@@ -142,7 +142,7 @@ async def test_a_hung_agent_and_open_questions_leave_the_last_slot_to_all_others
 
 
 def weigh(monkeypatch: pytest.MonkeyPatch, sizes: dict[int, int]) -> list[list[int]]:
-    """Let agents weigh what `sizes` has for their process id; return whose weight was asked for, each time."""
+    """Give agents the `sizes` of their process ids; return the ids of each measurement."""
     asked: list[list[int]] = []
 
     def resident(leaders: list[int]) -> dict[int, int]:
@@ -156,7 +156,7 @@ def weigh(monkeypatch: pytest.MonkeyPatch, sizes: dict[int, int]) -> list[list[i
 async def test_the_longest_idle_sleep_until_the_memory_is_enough(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As few as it takes, the longest idle first; who works is left alone, and every session is kept (P37)."""
+    """As few as necessary, the longest idle first; working ones stay, and every session is kept."""
     sizes: dict[int, int] = {}
     weigh(monkeypatch, sizes)
     async with running_pool(tmp_path, slots=5, obedient=True, max_memory=1000) as it:
@@ -172,10 +172,8 @@ async def test_the_longest_idle_sleep_until_the_memory_is_enough(
         assert repr(it.pool) == "<Pool <Slots 2/5 held, 0 in line> <3 idle> <4 working>>"
 
 
-async def test_memory_that_is_already_being_given_back_is_not_asked_for_twice(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """An agent that takes its time to stop does not cost the next one its place."""
+async def test_memory_that_a_stopping_agent_frees_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow stop does not evict the next agent."""
     sizes: dict[int, int] = {}
     asked = weigh(monkeypatch, sizes)
     stops = asyncio.Event()
@@ -202,10 +200,10 @@ async def test_memory_that_is_already_being_given_back_is_not_asked_for_twice(
         stops.set()
 
 
-async def test_an_agent_that_came_while_memory_was_measured_sleeps_where_it_must(
+async def test_an_agent_that_started_during_a_measurement_can_be_evicted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody knows its weight yet: it counts as nothing, and keeps nobody else from giving room."""
+    """Its size is unknown and counts as 0, so that another one is evicted too."""
     loop, measuring, weighed = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
 
     def resident(leaders: list[int]) -> dict[int, int]:
@@ -227,7 +225,7 @@ async def test_an_agent_that_came_while_memory_was_measured_sleeps_where_it_must
 
 
 async def test_memory_without_a_bound_is_not_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reading all of /proc is not free."""
+    """Reading all of /proc has a cost."""
     asked = weigh(monkeypatch, {})
     async with running_pool(tmp_path, obedient=True) as it:
         await it.answered(1, 10)
@@ -238,8 +236,8 @@ async def test_memory_without_a_bound_is_not_measured(tmp_path: Path, monkeypatc
 # ---- what fails
 
 
-async def test_a_keeper_that_fails_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A disk that is full ends neither a turn nor the pool; the next time may be better."""
+async def test_a_failed_duty_is_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk ends neither a turn nor the pool."""
 
     def retry(_journal: Journal) -> None:
         raise sqlite3.OperationalError("database or disk is full")

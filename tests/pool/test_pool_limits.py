@@ -1,4 +1,4 @@
-"""How much the pool takes: of a thread, of a person, in a minute; and in a pool full of threads. In virtual time."""
+"""The bounds for a thread, for a person, and for a minute, and a pool full of threads. In virtual time."""
 
 from pathlib import Path
 
@@ -19,13 +19,13 @@ ANN, BEN, A_PERSON = 7, 8, 42
 def wrote(
     it: RunningPool, thread_id: int, message_id: int, author_id: int = ANN, text: str = "hello"
 ) -> Recorder | Bound:
-    """Write a message, if it is not too much, as the bot does."""
+    """Write a message if no bound forbids it, as the bot does."""
     bound = it.pool.bound(thread_id, author_id)
     return bound or it.say(thread_id, message_id, Recorder(message_id, text=text, author_id=author_id))
 
 
-async def test_a_thread_takes_so_many_messages_behind_the_one_that_runs(tmp_path: Path) -> None:
-    """And takes them again when some are answered; another thread has its own bound."""
+async def test_a_thread_accepts_a_bounded_number_of_waiting_messages(tmp_path: Path) -> None:
+    """It accepts more when some are answered; another thread has its own bound."""
     async with running_pool(tmp_path, obedient=True, per_thread=2) as it:
         wrote(it, 1, 10, text="hang")
         await quiet()
@@ -41,8 +41,8 @@ async def test_a_thread_takes_so_many_messages_behind_the_one_that_runs(tmp_path
         assert isinstance(wrote(it, 1, 16), Recorder)
 
 
-async def test_a_person_has_something_to_do_in_so_many_threads(tmp_path: Path) -> None:
-    """Running, waiting or held; those in which all is answered do not count, nor does anybody else."""
+async def test_a_person_has_messages_in_a_bounded_number_of_threads(tmp_path: Path) -> None:
+    """Running, waiting or held ones; answered ones do not count, nor do other people's."""
     async with running_pool(tmp_path, slots=2, obedient=True, per_user=3) as it:
         wrote(it, 1, 10, text="hang")
         wrote(it, 1, 11)
@@ -63,8 +63,8 @@ async def test_a_person_has_something_to_do_in_so_many_threads(tmp_path: Path) -
         assert isinstance(wrote(it, 5, 51), Recorder)
 
 
-async def test_a_person_writes_so_many_messages_in_a_minute(tmp_path: Path) -> None:
-    """In any sixty seconds; what was refused does not count, and nobody else is slowed (no silent drop)."""
+async def test_a_person_sends_a_bounded_number_of_messages_in_a_minute(tmp_path: Path) -> None:
+    """In any sixty seconds; refused ones do not count, and others are not slowed."""
     async with running_pool(tmp_path, obedient=True, per_minute=3) as it:
         for number in (10, 11, 12):
             assert isinstance(wrote(it, 1, number), Recorder)
@@ -81,8 +81,8 @@ async def test_a_person_writes_so_many_messages_in_a_minute(tmp_path: Path) -> N
         assert isinstance(wrote(it, 1, 18), Recorder)
 
 
-async def test_what_is_refused_for_another_reason_does_not_count_in_the_minute(tmp_path: Path) -> None:
-    """A person who is told to wait for their thread is not told to wait for a minute as well."""
+async def test_a_message_refused_for_another_reason_does_not_count_in_the_minute(tmp_path: Path) -> None:
+    """A person who must wait for their thread need not wait for a minute as well."""
     async with running_pool(tmp_path, obedient=True, per_thread=1, per_minute=3) as it:
         wrote(it, 1, 10, text="hang")
         await quiet()
@@ -96,12 +96,12 @@ async def test_what_is_refused_for_another_reason_does_not_count_in_the_minute(t
 
 
 def places(exchange: Recorder) -> list[int]:
-    """The places in line of which an exchange was told, in order."""
+    """Return the places that an exchange has shown, in order."""
     return [int(word.removeprefix("waiting ")) for word in exchange.told if word.startswith("waiting ")]
 
 
-async def test_everybody_learns_their_place_on_entry_and_the_first_five_every_move(tmp_path: Path) -> None:
-    """Those further back learn it at most every 15 s: each notice is an edit in a channel of its own."""
+async def test_all_learn_their_place_on_entry_and_the_first_five_every_move(tmp_path: Path) -> None:
+    """The others learn it at most every 15 s: each notice is an edit in its own channel."""
     async with running_pool(tmp_path, slots=1, obedient=True) as it:
         await it.say(1, 10, text="hang").until("prompted")
         line = [it.say(thread_id, thread_id * 10, text="hang") for thread_id in range(2, 11)]
@@ -118,8 +118,8 @@ async def test_everybody_learns_their_place_on_entry_and_the_first_five_every_mo
         assert [places(exchange) for exchange in line[6:]] == [[7, 6], [8, 7], [9, 8]]
 
 
-async def test_somebody_at_the_end_who_leaves_is_no_news_to_those_far_back(tmp_path: Path) -> None:
-    """A line that gets shorter has no newcomer."""
+async def test_a_departure_from_the_end_is_not_told_to_those_far_back(tmp_path: Path) -> None:
+    """Their places stay the same."""
     async with running_pool(tmp_path, slots=1, obedient=True) as it:
         await it.say(1, 10, text="hang").until("prompted")
         line = [it.say(thread_id, thread_id * 10) for thread_id in range(2, 10)]
@@ -130,8 +130,8 @@ async def test_somebody_at_the_end_who_leaves_is_no_news_to_those_far_back(tmp_p
         assert it.pool.place(it.conversation(8)) == 7
 
 
-async def test_those_in_line_learn_whose_answer_would_let_it_move(tmp_path: Path) -> None:
-    """The threads with an open question, which hold slots meanwhile; no longer when it is answered."""
+async def test_those_in_line_learn_which_threads_hold_slots_with_open_questions(tmp_path: Path) -> None:
+    """Until those questions are answered."""
     async with running_pool(tmp_path, slots=2) as it:
         asking, other = it.say(1, 10), it.say(2, 20)
         for number in (1, 2):
@@ -155,7 +155,7 @@ async def test_those_in_line_learn_whose_answer_would_let_it_move(tmp_path: Path
 
 @pytest.mark.parametrize("warm", [0, 2])
 async def test_two_hundred_threads_on_four_agents_are_all_answered(tmp_path: Path, warm: int) -> None:
-    """Each once and in its own order, with never more than four processes, and each learned where it stands (P36)."""
+    """Each once and in order, with never more than four processes, and each has shown its place."""
     async with running_pool(tmp_path, slots=4, obedient=True, warm=warm, per_user=200) as it:
         first = [it.say(thread_id, 1000 + thread_id, text="one") for thread_id in range(200)]
         second = [it.say(thread_id, 2000 + thread_id, text="two") for thread_id in range(200)]

@@ -1,4 +1,4 @@
-"""The line before the slots, where it is long: what its moves cost, and who is told of them. In virtual time."""
+"""A long line for the slots: the cost of its moves, and who learns of them. In virtual time."""
 
 from pathlib import Path
 
@@ -14,16 +14,16 @@ from .recording_exchange import Recorder
 A_PERSON = 7
 
 BUSY = 1
-"""The thread whose turn everybody else waits for."""
+"""The thread with the only slot."""
 
 
 def places(exchange: Recorder) -> list[int]:
-    """The places in line of which an exchange was told, in order."""
+    """Return the places that an exchange has shown, in order."""
     return [int(word.removeprefix("waiting ")) for word in exchange.told if word.startswith("waiting ")]
 
 
 async def lined_up(it: RunningPool, count: int) -> list[Recorder]:
-    """Let one thread work without end, and so many others wait for it."""
+    """Let one thread work without end, and this many others wait for it."""
     await it.say(BUSY, 10, text="hang").until("prompted")
     line = [it.say(thread_id, thread_id * 10, text="hang") for thread_id in range(2, count + 2)]
     await quiet()
@@ -31,22 +31,22 @@ async def lined_up(it: RunningPool, count: int) -> list[Recorder]:
 
 
 async def calls_of_joining(folder: Path, count: int) -> int:
-    """How many calls it takes until so many stand in line."""
+    """Count the calls until this many are in line."""
     async with running_pool(folder, slots=1, obedient=True) as it:
         with CallCounter() as calls:
             await lined_up(it, count)
     return calls.count
 
 
-async def test_those_who_come_cost_the_same_however_many_wait_before_them(tmp_path: Path) -> None:
-    """A thousand threads in line held everybody for nine seconds: each who came cost a look at all, twice."""
+async def test_joining_the_line_costs_the_same_at_any_length(tmp_path: Path) -> None:
+    """Once, a thousand threads held the loop for nine seconds, because each newcomer looked at all others twice."""
     few = await calls_of_joining(tmp_path / "few", 40)
     many = await calls_of_joining(tmp_path / "many", 80)
     assert many < 2.2 * few
 
 
 async def calls_of_leaving(folder: Path, count: int) -> int:
-    """How many calls it takes until all in such a line have left it, at once."""
+    """Count the calls until all in a line of this length have left it together."""
     async with running_pool(folder, slots=1, obedient=True) as it:
         await lined_up(it, count)
         with CallCounter() as calls:
@@ -56,15 +56,15 @@ async def calls_of_leaving(folder: Path, count: int) -> int:
     return calls.count
 
 
-async def test_those_who_leave_together_cost_the_same_each_however_many_they_are(tmp_path: Path) -> None:
-    """A server that the bot is removed from, or a channel that is deleted, empties the line at once."""
+async def test_leaving_the_line_together_costs_the_same_for_each(tmp_path: Path) -> None:
+    """A deleted channel, or a lost server, empties the line."""
     few = await calls_of_leaving(tmp_path / "few", 40)
     many = await calls_of_leaving(tmp_path / "many", 80)
     assert many < 2.2 * few
 
 
 async def calls_of_a_move(folder: Path, count: int) -> int:
-    """How many calls it takes until the first in such a line has left it."""
+    """Count the calls until the first in a line of this length has left it."""
     async with running_pool(folder, slots=1, obedient=True) as it:
         await lined_up(it, count)
         with CallCounter() as calls:
@@ -73,15 +73,15 @@ async def calls_of_a_move(folder: Path, count: int) -> int:
     return calls.count
 
 
-async def test_a_move_of_the_line_costs_the_same_however_long_it_is(tmp_path: Path) -> None:
-    """Only the first few are told of it at once."""
+async def test_a_move_of_the_line_costs_the_same_at_any_length(tmp_path: Path) -> None:
+    """Only the first few are told immediately."""
     few = await calls_of_a_move(tmp_path / "few", 40)
     many = await calls_of_a_move(tmp_path / "many", 80)
     assert many < 1.1 * few
 
 
 async def calls_of_a_turns_end(folder: Path, count: int, *, exclusive: bool) -> int:
-    """How many calls it takes until a turn has ended, and the first of those who wait works."""
+    """Count the calls until a turn has ended, and the first in line works."""
     async with running_pool(folder, slots=2 if exclusive else 1, obedient=True, exclusive=exclusive) as it:
         line = await lined_up(it, count)
         with CallCounter() as calls:
@@ -90,22 +90,22 @@ async def calls_of_a_turns_end(folder: Path, count: int, *, exclusive: bool) -> 
     return calls.count
 
 
-async def test_a_turn_that_ends_costs_the_same_however_many_wait_for_its_slot(tmp_path: Path) -> None:
-    """Nor does it matter that they wait to work in the same directory, where all may at once."""
+async def test_the_end_of_a_turn_costs_the_same_at_any_length_of_the_line(tmp_path: Path) -> None:
+    """Even if all wait to work in the same directory, where all may work together."""
     few = await calls_of_a_turns_end(tmp_path / "few", 40, exclusive=False)
     many = await calls_of_a_turns_end(tmp_path / "many", 80, exclusive=False)
     assert many < 1.1 * few
 
 
-async def test_a_turn_that_ends_does_not_wake_all_who_wait_for_its_directory(tmp_path: Path) -> None:
-    """One glance at each is enough: each woke, and looked at all before it."""
+async def test_the_end_of_a_turn_does_not_wake_all_who_wait_for_its_directory(tmp_path: Path) -> None:
+    """One look at each is enough; once, each woke and looked at all before it."""
     few = await calls_of_a_turns_end(tmp_path / "few", 40, exclusive=True)
     many = await calls_of_a_turns_end(tmp_path / "many", 80, exclusive=True)
     assert many < 2 * few
 
 
 async def test_a_step_in_which_the_line_moves_often_tells_each_place_once(tmp_path: Path) -> None:
-    """Where many leave at once, nobody learns a place that is past before it is told."""
+    """When many leave together, intermediate places are not told."""
     async with running_pool(tmp_path, slots=1, obedient=True) as it:
         line = await lined_up(it, 12)
         for thread_id in range(2, 9):
@@ -114,8 +114,8 @@ async def test_a_step_in_which_the_line_moves_often_tells_each_place_once(tmp_pa
         assert [places(exchange) for exchange in line[7:]] == [[8, 1], [9, 2], [10, 3], [11, 4], [12, 5]]
 
 
-async def test_far_back_only_a_place_that_is_smaller_by_a_tenth_is_news(tmp_path: Path) -> None:
-    """A thousand in line would spend all calls to Discord on their places."""
+async def test_far_back_a_place_is_told_when_it_has_shrunk_by_a_tenth(tmp_path: Path) -> None:
+    """A thousand in line would use up all calls to Discord."""
     async with running_pool(tmp_path, slots=1, obedient=True) as it:
         line = await lined_up(it, 40)
         it.conversation(2).cancel(A_PERSON)
@@ -130,7 +130,7 @@ async def test_far_back_only_a_place_that_is_smaller_by_a_tenth_is_news(tmp_path
 
 
 async def test_a_long_line_is_told_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Others have their turn in between, and all are told in the end."""
+    """Others get their turn in between, and all are told in the end."""
     monkeypatch.setattr("pool.queue_positions.SLICE", 3)
     assert SLICE > 3
     async with running_pool(tmp_path, slots=1, obedient=True) as it:
@@ -140,8 +140,8 @@ async def test_a_long_line_is_told_in_parts(tmp_path: Path, monkeypatch: pytest.
         assert [places(exchange)[-1] for exchange in line[1:]] == list(range(1, 15))
 
 
-async def test_a_line_that_is_left_before_it_is_told_further_back_needs_no_telling(tmp_path: Path) -> None:
-    """Nobody is there any more, and nothing fails."""
+async def test_an_emptied_line_is_not_told(tmp_path: Path) -> None:
+    """The look at those further back finds an empty line."""
     async with running_pool(tmp_path, slots=1, obedient=True) as it:
         line = await lined_up(it, 3)
         for thread_id in (2, 3, 4):

@@ -1,4 +1,4 @@
-"""Which sessions an agent has kept: whoever runs is asked, nobody waits for a turn, and a slot is a slot. Virtual."""
+"""The list of an agent's sessions: which agent is asked, and what a probe costs. In virtual time."""
 
 import asyncio
 from pathlib import Path
@@ -24,16 +24,16 @@ def lister(number: int) -> MemoryAgent:
 
 
 async def listed(it: RunningPool, settings: AgentSettings | None = None) -> list[str]:
-    """The ids of the sessions."""
+    """Return the ids of the sessions."""
     return [each.session_id for each in await it.pool.listing.sessions(settings or it.settings(1))]
 
 
 def asked(it: RunningPool) -> list[int]:
-    """How often each agent was asked, in the order of their starts."""
+    """Count how often each agent was asked, in the order of their starts."""
     return [agent.methods().count("session/list") for agent in it.factory.agents]
 
 
-async def test_an_agent_that_works_on_nothing_is_asked(tmp_path: Path) -> None:
+async def test_an_idle_agent_is_asked(tmp_path: Path) -> None:
     """Rather than one whose turn may be stuck; no process is started for it."""
     async with running_pool(tmp_path, lister, slots=3, obedient=True) as it:
         await it.say(1, 10, text="hang").until("prompted")
@@ -43,7 +43,7 @@ async def test_an_agent_that_works_on_nothing_is_asked(tmp_path: Path) -> None:
 
 
 async def test_a_spare_is_asked_and_stays_one(tmp_path: Path) -> None:
-    """It is there already, and initialized."""
+    """It is initialized already."""
     async with running_pool(tmp_path, lister, slots=2, warm=1) as it:
         await quiet()
         assert await listed(it) == ["one", "two"]
@@ -51,8 +51,8 @@ async def test_a_spare_is_asked_and_stays_one(tmp_path: Path) -> None:
         assert repr(it.pool) == "<Pool <Slots 1/2 held, 0 in line> <Spares 1 of 1 ready>>"
 
 
-async def test_where_none_is_free_one_is_started_for_the_list_alone(tmp_path: Path) -> None:
-    """In a free slot, which it gives back when its processes are gone (invariant 4)."""
+async def test_without_an_agent_a_probe_is_started(tmp_path: Path) -> None:
+    """In a free slot, which it returns when its processes are gone."""
     async with running_pool(tmp_path, lister, slots=2, obedient=True) as it:
         await it.say(1, 10, text="hang").until("prompted")
         assert await listed(it) == ["one", "two"]
@@ -62,8 +62,8 @@ async def test_where_none_is_free_one_is_started_for_the_list_alone(tmp_path: Pa
         assert repr(it.pool) == "<Pool <Slots 1/2 held, 0 in line> <1 working>>"
 
 
-async def test_a_working_agent_is_asked_where_there_is_no_room_for_another(tmp_path: Path) -> None:
-    """A turn need not end before a list is given (P68)."""
+async def test_a_working_agent_is_asked_without_a_slot_for_a_probe(tmp_path: Path) -> None:
+    """An agent lists its sessions during a turn too."""
     async with running_pool(tmp_path, lister, slots=1, obedient=True) as it:
         await it.say(1, 10, text="hang").until("prompted")
         assert await listed(it) == ["one", "two"]
@@ -71,7 +71,7 @@ async def test_a_working_agent_is_asked_where_there_is_no_room_for_another(tmp_p
 
 
 async def test_an_agent_of_another_kind_is_not_asked(tmp_path: Path) -> None:
-    """Where it has taken the last slot, that is said."""
+    """If it has the last slot, the list fails with that reason."""
     async with running_pool(tmp_path, lister, slots=1, obedient=True) as it:
         await it.answered(1, 10)
         other = AgentSettings(it.settings(1).launch, "other")
@@ -80,7 +80,7 @@ async def test_an_agent_of_another_kind_is_not_asked(tmp_path: Path) -> None:
         assert asked(it) == [0]
 
 
-async def test_an_agent_that_is_dead_is_not_asked(tmp_path: Path) -> None:
+async def test_a_dead_agent_is_not_asked(tmp_path: Path) -> None:
     """Another one is."""
     async with running_pool(tmp_path, lister, slots=2, idle_seconds=60) as it:
         exchange, agent, _ = await it.prompted(10)
@@ -93,8 +93,8 @@ async def test_an_agent_that_is_dead_is_not_asked(tmp_path: Path) -> None:
         stops.set()
 
 
-async def test_somebody_who_types_asks_once_in_a_while(tmp_path: Path) -> None:
-    """Also while the answer is on its way; later it is asked for anew."""
+async def test_a_list_is_reused_for_a_while(tmp_path: Path) -> None:
+    """Also while the answer is on its way; later the agent is asked again."""
     async with running_pool(tmp_path, lister, slots=1) as it:
         assert await asyncio.gather(*(listed(it) for _ in range(3))) == [["one", "two"]] * 3
         assert await listed(it) == ["one", "two"]
@@ -104,8 +104,8 @@ async def test_somebody_who_types_asks_once_in_a_while(tmp_path: Path) -> None:
         assert asked(it) == [1, 1]
 
 
-async def test_what_goes_wrong_is_told_to_those_who_asked_and_ends_nothing(tmp_path: Path) -> None:
-    """An agent that cannot list, and one that cannot be started."""
+async def test_an_error_is_raised_for_those_who_asked_only(tmp_path: Path) -> None:
+    """When an agent cannot list, and when none can be started."""
     async with running_pool(tmp_path, every(), slots=1, obedient=True) as it:
         with pytest.raises(Unsupported):
             await listed(it)
@@ -123,7 +123,7 @@ async def test_what_goes_wrong_is_told_to_those_who_asked_and_ends_nothing(tmp_p
 
 @pytest.mark.parametrize("method", ["session/list", "initialize"])
 async def test_a_pool_that_stops_waits_for_no_list(tmp_path: Path, method: str) -> None:
-    """A guest that is asked, and one that is still starting: both are gone at the end (invariant 8)."""
+    """A probe that is asked, and one that starts, are both gone at the end."""
     async with running_pool(tmp_path, lambda _: MemoryAgent(capabilities=LISTS, manual={method}), slots=1) as it:
         asking = asyncio.ensure_future(listed(it))
         await (await it.factory.agent(1)).expect(method)
@@ -135,8 +135,8 @@ async def test_a_pool_that_stops_waits_for_no_list(tmp_path: Path, method: str) 
     assert it.factory.alive == 0
 
 
-async def test_a_list_does_not_wait_for_the_stop_of_whom_was_started_for_it(tmp_path: Path) -> None:
-    """A wrapper takes seconds, and Discord waits for three; the slot is given back when it is gone (invariant 4)."""
+async def test_a_list_does_not_wait_for_the_stop_of_its_probe(tmp_path: Path) -> None:
+    """A wrapper takes seconds to stop, and Discord waits for three; the slot is returned later."""
     stops = asyncio.Event()
     async with running_pool(tmp_path, every(capabilities=LISTS, history=KEPT, stops=stops)) as it:
         loop = asyncio.get_running_loop()
@@ -151,8 +151,8 @@ async def test_a_list_does_not_wait_for_the_stop_of_whom_was_started_for_it(tmp_
         assert it.pool.agents == []
 
 
-async def test_an_agent_that_cannot_be_stopped_is_no_guest_for_ever(tmp_path: Path) -> None:
-    """Whoever asked has the list; nobody counts what is gone."""
+async def test_a_probe_that_cannot_be_stopped_is_forgotten(tmp_path: Path) -> None:
+    """The list is there, and a dead process is not counted."""
     unstoppable = OSError("Too many open files")
     async with running_pool(tmp_path, every(capabilities=LISTS, history=KEPT, unstoppable=unstoppable)) as it:
         with capture_logs() as logs:
@@ -163,7 +163,7 @@ async def test_an_agent_that_cannot_be_stopped_is_no_guest_for_ever(tmp_path: Pa
         assert repr(it.pool) == "<Pool <Slots 0/2 held, 0 in line>>"
 
 
-async def test_a_hurried_stop_kills_a_guest_too(tmp_path: Path) -> None:
+async def test_kill_reaches_a_probe(tmp_path: Path) -> None:
     """A second signal is for every process."""
     async with running_pool(
         tmp_path, lambda _: MemoryAgent(capabilities=LISTS, manual={"session/list"}), slots=1

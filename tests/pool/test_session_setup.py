@@ -1,4 +1,4 @@
-"""How a session is set up: what people chose is set again, the mode last, and what fails is told. In virtual time."""
+"""The setup of a session: choices are set again, the mode last, and failures are shown. In virtual time."""
 
 import asyncio
 from pathlib import Path
@@ -30,8 +30,8 @@ def sizable() -> MemoryAgent:
     return MemoryAgent(modes=MODES, config_options=[SIZE, LOUD])
 
 
-async def test_what_was_chosen_is_set_again_and_the_mode_last() -> None:
-    """Only what differs: a select by its value, a switch by on or off."""
+async def test_choices_are_set_again_and_the_mode_last() -> None:
+    """Only those that differ: a select by its value, a switch by on or off."""
     async with opened(sizable()) as it:
         assert await apply_settings(it.session, SETTINGS, {"loud": "true", "size": "large", MODE: "default"}) == []
         assert {each.option_id: written(each.current) for each in it.session.options} == {
@@ -46,8 +46,8 @@ async def test_what_was_chosen_is_set_again_and_the_mode_last() -> None:
         assert "session/set_config_option" not in it.peer.methods()[sent:]
 
 
-async def test_an_option_that_is_only_called_mode_is_not_the_mode() -> None:
-    """An agent may think in a mode and ask in another: what is chosen of the one keeps it from asking in no case."""
+async def test_an_option_named_mode_is_not_the_mode() -> None:
+    """A choice for that option never keeps the agent from its asking mode."""
     depth: Json = {**SIZE, "id": "mode", "category": "thought_level"}
     modes = {"currentModeId": "auto", "availableModes": [{"id": "auto", "name": "Auto"}, *MODES["availableModes"]]}
     async with opened(MemoryAgent(modes=modes, config_options=[depth])) as it:
@@ -62,7 +62,7 @@ async def test_an_option_that_is_only_called_mode_is_not_the_mode() -> None:
 
 
 async def test_a_choice_that_cannot_be_set_again_is_told() -> None:
-    """One that the agent no longer has, and one that it refuses; the rest is set."""
+    """An option that the agent no longer has, and one that it refuses; the rest is set."""
     async with opened(sizable()) as it:
         assert await apply_settings(it.session, SETTINGS, {"gone": "x", "loud": "true"}) == [Notice.UNSET]
         assert written(next(each for each in it.session.options if each.option_id == "loud").current) == "true"
@@ -77,7 +77,7 @@ async def test_a_choice_that_cannot_be_set_again_is_told() -> None:
 
 
 async def test_a_directory_that_cannot_be_made_is_a_failed_start(tmp_path: Path) -> None:
-    """So what waits is held after some, and not all of it used up; the reason is told."""
+    """Three of them hold the inbox, and the reason is shown."""
     (tmp_path / "file").touch()
     settings = AgentSettings(Launch("agent", (), CWD, {}), also=(tmp_path / "file" / "1",))
     async with opened(MemoryAgent()) as it:
@@ -86,8 +86,8 @@ async def test_a_directory_that_cannot_be_made_is_a_failed_start(tmp_path: Path)
             await open_session(it.agent, 1, settings, journal)
 
 
-async def test_the_other_directories_of_a_session_are_made(tmp_path: Path) -> None:
-    """An agent is given none that is not there; they are the bot's user's alone."""
+async def test_the_additional_directories_of_a_session_are_created(tmp_path: Path) -> None:
+    """For the bot's user only, before the agent gets them."""
     also = tmp_path / "attachments" / "1"
     settings = AgentSettings(Launch("agent", (), CWD, {}), also=(also,))
     capabilities = {"loadSession": True, "sessionCapabilities": {"additionalDirectories": {}}}

@@ -1,4 +1,4 @@
-"""How the pool stops: what gets time, what is cut off, what the next start finds. In virtual time."""
+"""The stop of a pool: which turns get time, which are interrupted, and what the next start finds. In virtual time."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ A_PERSON = 42
 
 
 async def test_a_turn_that_ends_in_time_is_finished(tmp_path: Path) -> None:
-    """Shutting down waits for it, and for nothing longer than it takes."""
+    """The shutdown waits for it, and no longer."""
     async with running_pool(tmp_path) as it:
         exchange, behind = it.say(1, 10), it.say(1, 11)
         agent = await it.factory.agent(1)
@@ -43,7 +43,7 @@ async def test_a_turn_that_ends_in_time_is_finished(tmp_path: Path) -> None:
 async def test_a_turn_that_has_ended_is_finished_although_a_linked_file_is_not_read_in_time(
     tmp_path: Path,
 ) -> None:
-    """All that it said is taken: the agent has answered, so there is nothing to ask about."""
+    """All its events count: the agent has answered, so there is no choice for a person."""
     async with running_pool(tmp_path) as it:
         exchange = Recorder(10)
         exchange.links = asyncio.Event()
@@ -60,8 +60,8 @@ async def test_a_turn_that_has_ended_is_finished_although_a_linked_file_is_not_r
         assert it.journal.messages.pages(10) == ["see the file"]
 
 
-async def test_a_turn_that_does_not_end_is_cut_off_and_left_for_the_next_start_to_ask_about(tmp_path: Path) -> None:
-    """After the time for turns its exchange is told why, once, and the agent is stopped (P65, invariant 17)."""
+async def test_a_turn_that_does_not_end_is_interrupted_for_the_next_start_to_ask_about(tmp_path: Path) -> None:
+    """After the time for turns its exchange learns why, once, and the agent is stopped."""
     async with running_pool(tmp_path) as it:
         exchange = it.say(1, 10)
         await exchange.until("prompted")
@@ -75,8 +75,8 @@ async def test_a_turn_that_does_not_end_is_cut_off_and_left_for_the_next_start_t
         assert it.factory.alive == 0
 
 
-async def test_a_turn_that_waits_for_an_answer_is_cancelled_at_once(tmp_path: Path) -> None:
-    """Nobody can press a button any more, so its time would only be lost; the agent gets to end the turn itself."""
+async def test_a_turn_that_waits_for_an_answer_is_cancelled_immediately(tmp_path: Path) -> None:
+    """The bot takes no answers any longer; the agent gets time to end the turn itself."""
     async with running_pool(tmp_path) as it:
         exchange, agent, prompt = await it.prompted(10)
         request_id = agent.ask("agent1-1")
@@ -93,8 +93,8 @@ async def test_a_turn_that_waits_for_an_answer_is_cancelled_at_once(tmp_path: Pa
         assert it.row(10) is Row.PROMPTED
 
 
-async def test_a_turn_that_loses_its_agent_while_the_bot_stops_is_asked_about(tmp_path: Path) -> None:
-    """A second signal kills the agents, or somebody has sent the first one to them too: no fault of theirs."""
+async def test_a_turn_that_loses_its_agent_while_the_bot_stops_is_interrupted(tmp_path: Path) -> None:
+    """A second signal kills the agents, or the first one reached them too: that is not their failure."""
     async with running_pool(tmp_path) as it:
         exchange = it.say(1, 10)
         await exchange.until("prompted")
@@ -107,7 +107,7 @@ async def test_a_turn_that_loses_its_agent_while_the_bot_stops_is_asked_about(tm
 
 
 async def test_a_turn_that_fails_while_the_bot_stops_has_failed(tmp_path: Path) -> None:
-    """The agent has answered: there is nothing to ask about."""
+    """The agent has answered, so there is no choice for a person."""
     async with running_pool(tmp_path) as it:
         exchange = it.say(1, 10)
         prompt = await (await it.factory.agent(1)).expect("session/prompt")
@@ -123,7 +123,7 @@ async def test_a_turn_that_fails_while_the_bot_stops_has_failed(tmp_path: Path) 
 async def test_a_turn_that_ends_just_as_its_time_is_over_is_finished_with_all_of_it(
     tmp_path: Path, *, unread: bool
 ) -> None:
-    """Also with what had not been read by then: there is nothing that the next start could ask about."""
+    """Including its unread events."""
     async with running_pool(tmp_path) as it:
         exchange, _, prompt = await it.prompted(10)
         await exchange.until("prompted")
@@ -143,12 +143,12 @@ async def test_a_turn_that_ends_just_as_its_time_is_over_is_finished_with_all_of
 
 
 def line(**fields: object) -> bytes:
-    """What an agent writes."""
+    """Return a line that an agent writes."""
     return json.dumps({"jsonrpc": "2.0", **fields}).encode() + b"\n"
 
 
-async def test_what_was_never_prompted_stays_received_for_the_next_start(tmp_path: Path) -> None:
-    """In an inbox, in line, starting or fetching: nothing is sent any more, nothing waits for the turns' time."""
+async def test_an_unsent_exchange_stays_received_for_the_next_start(tmp_path: Path) -> None:
+    """In the inbox, in line, starting or fetching: no prompt is sent, and the shutdown does not wait for it."""
     async with running_pool(tmp_path, only(2, manual={"initialize"}), slots=3) as it:
         fetching = it.say(1, 10, Recorder(10, fetched=asyncio.Event()))
         it.say(1, 11)
@@ -183,8 +183,8 @@ async def test_what_was_never_prompted_stays_received_for_the_next_start(tmp_pat
         assert all(agent.stopped for agent in it.factory.agents)
 
 
-async def test_what_was_never_prompted_owes_no_pages_after_a_stop(tmp_path: Path) -> None:
-    """Its reply speaks of the stop; the reply that the next start gives must not end with that page."""
+async def test_an_unsent_exchange_owes_no_pages_after_a_stop(tmp_path: Path) -> None:
+    """Its reply speaks of the stop; the reply after the next start must not end with that page."""
 
     class Wordy(Recorder):
         def on_ended(self, outcome: Outcome) -> Sequence[str]:
@@ -199,8 +199,8 @@ async def test_what_was_never_prompted_owes_no_pages_after_a_stop(tmp_path: Path
         assert it.journal.messages.pages(10) == []
 
 
-async def test_a_stop_in_progress_is_not_cut_short(tmp_path: Path) -> None:
-    """However long the ladder takes: leaving the pool means that the processes are gone (invariant 8)."""
+async def test_a_stop_in_progress_is_not_interrupted(tmp_path: Path) -> None:
+    """However long it takes: after the pool's end, the processes are gone."""
     stops = asyncio.Event()
     async with running_pool(tmp_path, every(stops=stops), idle_seconds=60, obedient=True) as it:
         await it.answered(1, 10)
@@ -211,8 +211,8 @@ async def test_a_stop_in_progress_is_not_cut_short(tmp_path: Path) -> None:
         assert it.factory.agents[0].stopped
 
 
-async def test_a_start_that_is_given_up_is_stopped_to_the_end(tmp_path: Path) -> None:
-    """Its process exists by then; its stop takes longer than the turns' time and is not cut short (invariant 8)."""
+async def test_a_cancelled_start_is_stopped_to_the_end(tmp_path: Path) -> None:
+    """Its process exists by then; the stop takes longer than the time for turns and is not interrupted."""
     stops = asyncio.Event()
     async with running_pool(tmp_path, every(stops=stops, manual={"initialize"})) as it:
         exchange = it.say(1, 10)
@@ -224,8 +224,8 @@ async def test_a_start_that_is_given_up_is_stopped_to_the_end(tmp_path: Path) ->
         assert it.row(10) is Row.RECEIVED
 
 
-async def test_idle_agents_are_stopped_at_once_and_together(tmp_path: Path) -> None:
-    """Nobody's stop waits for another's or for the turns' time."""
+async def test_idle_agents_are_stopped_immediately_and_together(tmp_path: Path) -> None:
+    """No stop waits for another one, or for the time for turns."""
     stops = asyncio.Event()
     async with running_pool(tmp_path, every(stops=stops), slots=3, obedient=True) as it:
         for thread_id in (1, 2, 3):
@@ -239,8 +239,8 @@ async def test_idle_agents_are_stopped_at_once_and_together(tmp_path: Path) -> N
         assert it.factory.alive == 0
 
 
-async def test_a_turn_being_cancelled_by_a_person_is_cancelled_when_it_is_cut_off(tmp_path: Path) -> None:
-    """Somebody has decided: nobody is asked again."""
+async def test_a_turn_that_a_person_is_cancelling_counts_as_cancelled(tmp_path: Path) -> None:
+    """The person has decided, so the next start does not ask."""
     async with running_pool(tmp_path) as it:
         exchange = it.say(1, 10)
         await exchange.until("prompted")
@@ -250,8 +250,8 @@ async def test_a_turn_being_cancelled_by_a_person_is_cancelled_when_it_is_cut_of
         assert it.row(10) is Row.CLOSED
 
 
-async def test_a_turn_that_is_over_its_time_is_not_asked_about_when_it_is_cut_off(tmp_path: Path) -> None:
-    """It had ended for a reason of its own before the bot's stop cut it off: sent again it would end so again."""
+async def test_a_turn_at_its_ceiling_counts_as_timed_out(tmp_path: Path) -> None:
+    """The same prompt would end the same way, so the next start does not ask."""
     async with running_pool(tmp_path, bounds=TurnLimits(ceiling=60)) as it:
         exchange = it.say(1, 10)
         await exchange.until("prompted")
@@ -263,8 +263,8 @@ async def test_a_turn_that_is_over_its_time_is_not_asked_about_when_it_is_cut_of
         assert it.row(10) in {Row.CLOSED, Row.FINISHED}
 
 
-async def test_a_turn_that_the_agent_ends_when_it_is_cancelled_for_the_stop_has_ended(tmp_path: Path) -> None:
-    """It says that it had finished: there is nothing to ask about."""
+async def test_a_turn_that_completes_when_it_is_cancelled_for_the_stop_is_finished(tmp_path: Path) -> None:
+    """The agent says that it had finished, so there is no choice for a person."""
     async with running_pool(tmp_path) as it:
         exchange, agent, prompt = await it.prompted(10)
         agent.ask("agent1-1")
@@ -278,7 +278,7 @@ async def test_a_turn_that_the_agent_ends_when_it_is_cancelled_for_the_stop_has_
 
 
 async def test_a_message_that_comes_while_the_pool_stops_stays_received(tmp_path: Path) -> None:
-    """It starts nothing and keeps nothing open, in a known thread and in a new one."""
+    """It starts no agent and delays no stop, in a known thread and in a new one."""
     async with running_pool(tmp_path) as it:
         exchange = it.say(1, 10)
         await exchange.until("prompted")
@@ -293,7 +293,7 @@ async def test_a_message_that_comes_while_the_pool_stops_stays_received(tmp_path
         assert len(it.factory.agents) == 1
 
 
-async def test_what_is_held_asleep_does_not_keep_the_pool_from_stopping(tmp_path: Path) -> None:
+async def test_a_held_inbox_of_a_sleeping_thread_does_not_delay_the_stop(tmp_path: Path) -> None:
     """Its rows stay held."""
     async with running_pool(tmp_path, idle_seconds=60, obedient=True) as it:
         exchange = it.say(1, 10, text="hang")
@@ -308,8 +308,8 @@ async def test_what_is_held_asleep_does_not_keep_the_pool_from_stopping(tmp_path
         assert held.told == []
 
 
-async def test_an_exchange_that_cannot_be_told_of_the_end_touches_no_other(tmp_path: Path) -> None:
-    """Its agent is stopped, and the others' turns have their time; the log says so."""
+async def test_an_exchange_that_fails_at_the_stop_affects_no_other(tmp_path: Path) -> None:
+    """Its agent is stopped, the others' turns have their time, and the error is logged."""
     fetched = asyncio.Event()
     async with running_pool(tmp_path) as it:
         await it.say(1, 10, Recorder(10, fetched=fetched, breaks=RuntimeError("no"))).until("blocks")
@@ -325,8 +325,8 @@ async def test_an_exchange_that_cannot_be_told_of_the_end_touches_no_other(tmp_p
         assert other.ending == Completed("end_turn")
 
 
-async def test_kill_ends_every_agent_at_once(tmp_path: Path) -> None:
-    """The working, the idle and the one that is being stopped; their turns end with it."""
+async def test_kill_ends_every_agent(tmp_path: Path) -> None:
+    """The working, the idle and the stopping one; their turns end with them."""
     stops = asyncio.Event()
     async with running_pool(tmp_path, every(stops=stops), slots=3, idle_seconds=60, obedient=True) as it:
         await it.answered(1, 10)

@@ -1,4 +1,4 @@
-"""Slots and the line before them, in virtual time."""
+"""The slots and the line for them, in virtual time."""
 
 import asyncio
 
@@ -9,7 +9,7 @@ from tests.support.virtual_time import elapse, step
 
 
 class Line:
-    """Slots for people, with every change of the line written down."""
+    """Slots for people, with a record of every change of the line."""
 
     def __init__(self, size: int) -> None:
         self.changes: list[tuple[str, ...]] = []
@@ -20,18 +20,18 @@ class Line:
         return repr(self.slots)
 
     async def joined(self, *names: str) -> None:
-        """Let people come, in this order, and return when each holds a slot or stands in line."""
+        """Let people come, in this order, and return when each holds a slot or is in line."""
         for name in names:
             self.tasks[name] = asyncio.create_task(self.slots.acquire(name), name=name)
             await step()
 
     async def got(self, name: str) -> bool:
-        """Return what waiting brought."""
+        """Return the result of a wait."""
         return await self.tasks[name]
 
 
 async def test_free_slots_are_given_without_a_wait() -> None:
-    """As many hold one as there are slots; the line stays empty and nobody is told of it."""
+    """As many as there are slots; the line stays empty and does not move."""
     line = Line(2)
     await line.joined("ann", "ben")
     assert await line.got("ann")
@@ -40,8 +40,8 @@ async def test_free_slots_are_given_without_a_wait() -> None:
     assert line.changes == []
 
 
-async def test_who_holds_a_slot_gets_no_second_one() -> None:
-    """Asking again is answered at once and takes nothing from the others."""
+async def test_a_holder_gets_no_second_slot() -> None:
+    """Another request is answered immediately and takes no slot."""
     line = Line(2)
     await line.joined("ann")
     assert await line.slots.acquire("ann")
@@ -49,7 +49,7 @@ async def test_who_holds_a_slot_gets_no_second_one() -> None:
 
 
 async def test_a_freed_slot_goes_to_the_first_in_line() -> None:
-    """First come, first served, and the line is told after every change."""
+    """First come, first served, with a call after every change."""
     line = Line(1)
     await line.joined("ann", "ben", "cleo", "dan")
     assert repr(line) == "<Slots 1/1 held, 3 in line>"
@@ -63,8 +63,8 @@ async def test_a_freed_slot_goes_to_the_first_in_line() -> None:
     assert not await line.got("dan")
 
 
-async def test_nobody_slips_in_between_a_release_and_the_one_who_waits() -> None:
-    """The slot is the waiter's from the release on, before the waiter's task has run."""
+async def test_a_newcomer_cannot_take_a_slot_that_is_released_to_the_line() -> None:
+    """The waiter has the slot from the release on, before its task has run."""
     line = Line(1)
     await line.joined("ann", "ben")
     line.slots.release("ann")
@@ -76,8 +76,8 @@ async def test_nobody_slips_in_between_a_release_and_the_one_who_waits() -> None
     assert await line.got("cleo")
 
 
-async def test_a_slot_given_back_with_nobody_in_line_is_free() -> None:
-    """The next one takes it at once."""
+async def test_a_slot_returned_to_an_empty_line_is_free() -> None:
+    """The next one takes it immediately."""
     line = Line(1)
     await line.joined("ann")
     line.slots.release("ann")
@@ -87,8 +87,8 @@ async def test_a_slot_given_back_with_nobody_in_line_is_free() -> None:
     assert line.changes == []
 
 
-async def test_giving_back_what_one_does_not_hold_changes_nothing() -> None:
-    """Not even when others wait: a slot is never invented."""
+async def test_releasing_a_slot_that_is_not_held_has_no_effect() -> None:
+    """Also when others wait: no slot is invented."""
     line = Line(1)
     await line.joined("ann", "ben")
     line.slots.release("cleo")
@@ -98,8 +98,8 @@ async def test_giving_back_what_one_does_not_hold_changes_nothing() -> None:
     assert await line.got("ben")
 
 
-async def test_who_leaves_the_line_gets_no_slot() -> None:
-    """Its wait ends with False, those behind it move up, and leaving again is nothing."""
+async def test_a_waiter_that_leaves_the_line_gets_no_slot() -> None:
+    """Its wait ends with False, those behind it move up, and leaving again has no effect."""
     line = Line(1)
     await line.joined("ann", "ben", "cleo")
     line.slots.leave("ben")
@@ -113,8 +113,8 @@ async def test_who_leaves_the_line_gets_no_slot() -> None:
     assert await line.got("cleo")
 
 
-async def test_a_wait_cut_off_leaves_the_line() -> None:
-    """A task cancelled in line takes nobody's slot."""
+async def test_a_cancelled_wait_leaves_the_line() -> None:
+    """A task cancelled in line takes no slot."""
     line = Line(1)
     await line.joined("ann", "ben", "cleo")
     line.tasks["ben"].cancel()
@@ -125,8 +125,8 @@ async def test_a_wait_cut_off_leaves_the_line() -> None:
     assert await line.got("cleo")
 
 
-async def test_a_slot_granted_to_a_task_that_is_being_cut_off_goes_on_to_the_next() -> None:
-    """Granted and cancelled in the same step: the slot is not lost."""
+async def test_a_slot_granted_to_a_task_that_is_being_cancelled_goes_to_the_next() -> None:
+    """When both happen in the same step, the slot is not lost."""
     line = Line(1)
     await line.joined("ann", "ben", "cleo")
     line.slots.release("ann")
@@ -137,8 +137,8 @@ async def test_a_slot_granted_to_a_task_that_is_being_cut_off_goes_on_to_the_nex
     assert repr(line) == "<Slots 1/1 held, 0 in line>"
 
 
-async def test_a_slot_that_is_freed_goes_past_a_wait_that_was_cut_off_in_the_same_step() -> None:
-    """Its task has not run yet, so it stands in line still; nobody would give back what it got."""
+async def test_a_freed_slot_skips_a_wait_that_was_cancelled_in_the_same_step() -> None:
+    """Its task has not run yet, so it is still in line; it would never return the slot."""
     line = Line(1)
     await line.joined("ann", "ben", "cleo")
     line.tasks["ben"].cancel()
@@ -151,7 +151,7 @@ async def test_a_slot_that_is_freed_goes_past_a_wait_that_was_cut_off_in_the_sam
 
 
 async def test_a_slot_is_held_since_it_was_granted() -> None:
-    """Time in line does not count, and who has none has held it for no time."""
+    """Time in line does not count; without a slot it is 0."""
     line = Line(1)
     await line.joined("ann", "ben")
     await elapse(30)
@@ -164,7 +164,7 @@ async def test_a_slot_is_held_since_it_was_granted() -> None:
 
 
 async def test_a_free_slot_can_be_taken_without_joining_the_line() -> None:
-    """Where none is free, nothing changes and nobody is told."""
+    """Without a free one, the line stays the same."""
     line = Line(1)
     assert line.slots.take_free("ann")
     assert not line.slots.take_free("ben")
@@ -173,7 +173,7 @@ async def test_a_free_slot_can_be_taken_without_joining_the_line() -> None:
 
 
 async def test_a_slot_can_be_passed_on_past_the_line() -> None:
-    """It is the other's from then on, and held since then."""
+    """It is the other holder's from then on, with a new start time."""
     line = Line(1)
     await line.joined("ann", "ben")
     await elapse(30)
@@ -187,7 +187,7 @@ async def test_a_slot_can_be_passed_on_past_the_line() -> None:
 
 
 async def test_the_longest_wait_is_that_of_the_first_in_line() -> None:
-    """Nothing where nobody waits."""
+    """It is 0 when the line is empty."""
     line = Line(1)
     await line.joined("ann")
     assert line.slots.longest_wait == 0

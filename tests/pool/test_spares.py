@@ -1,4 +1,4 @@
-"""Warm spares: started before anybody needs them, and in nobody's way. In virtual time."""
+"""Warm spares: ready before a thread needs them, and never in another thread's way. In virtual time."""
 
 import asyncio
 from pathlib import Path
@@ -21,8 +21,8 @@ FILL = 1.1
 """The keeper fills up spares every second."""
 
 
-async def test_spares_are_ready_before_anybody_asks(tmp_path: Path) -> None:
-    """Each holds a slot like any other process, and has a marker of its own."""
+async def test_spares_are_ready_before_the_first_message(tmp_path: Path) -> None:
+    """Each holds a slot like any other process, and has its own marker."""
     async with running_pool(tmp_path, slots=3, warm=2) as it:
         assert repr(it.pool) == "<Pool <Slots 2/3 held, 0 in line> <Spares 0 of 2 ready>>"
         await quiet()
@@ -40,7 +40,7 @@ async def test_no_spare_is_started_without_a_free_slot(tmp_path: Path) -> None:
 
 
 async def test_a_new_thread_gets_the_spare_with_its_slot_and_a_new_spare_follows(tmp_path: Path) -> None:
-    """No process is started for it; the place in the background is filled again."""
+    """No process is started for it, and a new spare starts in the background."""
     async with running_pool(tmp_path, slots=2, warm=1, obedient=True) as it:
         await quiet()
         began = asyncio.get_running_loop().time()
@@ -56,7 +56,7 @@ async def test_a_new_thread_gets_the_spare_with_its_slot_and_a_new_spare_follows
 
 
 async def test_a_waking_thread_gets_the_spare_too(tmp_path: Path) -> None:
-    """It loads its session there; the thread hears of nothing."""
+    """It loads its session there, without a notice."""
     async with running_pool(tmp_path, slots=2, warm=1, idle_seconds=60, obedient=True) as it:
         await quiet()
         await it.answered(1, 10)
@@ -70,7 +70,7 @@ async def test_a_waking_thread_gets_the_spare_too(tmp_path: Path) -> None:
 
 
 async def test_a_thread_that_has_an_agent_takes_no_spare(tmp_path: Path) -> None:
-    """Its own is there."""
+    """It uses its own agent."""
     async with running_pool(tmp_path, slots=2, warm=1, obedient=True) as it:
         await it.answered(1, 10)
         await elapse(FILL)
@@ -79,7 +79,7 @@ async def test_a_thread_that_has_an_agent_takes_no_spare(tmp_path: Path) -> None
 
 
 async def test_a_spare_that_is_not_ready_is_not_waited_for(tmp_path: Path) -> None:
-    """The thread starts an agent of its own where there is a slot."""
+    """The thread starts its own agent if there is a slot."""
     async with running_pool(tmp_path, only(1, manual={"initialize"}), slots=2, warm=1, obedient=True) as it:
         await it.factory.agent(1)
         await it.answered(1, 10)
@@ -87,10 +87,10 @@ async def test_a_spare_that_is_not_ready_is_not_waited_for(tmp_path: Path) -> No
         assert repr(it.pool).startswith("<Pool <Slots 2/2 held, 0 in line> <Spares 0 of 1 ready>")
 
 
-async def test_a_spare_is_the_first_to_go_when_its_slot_is_needed(tmp_path: Path) -> None:
-    """Before any idle thread, and only as many as there are newcomers; it is not replaced while they need the slot."""
+async def test_a_spare_is_stopped_first_when_its_slot_is_needed(tmp_path: Path) -> None:
+    """Before any idle thread, and only one for each newcomer; it is not replaced while they need the slot."""
     async with running_pool(tmp_path, only(2, manual={"initialize"}), slots=3, warm=2, obedient=True) as it:
-        await quiet()  # The second stays in its handshake: nobody can use it yet.
+        await quiet()  # The second is still in its handshake.
         await it.answered(1, 10)
         await it.say(2, 20, text="hang").until("prompted")
         newcomer = it.say(3, 30)
@@ -102,8 +102,8 @@ async def test_a_spare_is_the_first_to_go_when_its_slot_is_needed(tmp_path: Path
         assert it.factory.most == 3
 
 
-async def test_one_spare_goes_for_one_newcomer(tmp_path: Path) -> None:
-    """While it stops no other one, and no idle thread, is stopped for the same newcomer."""
+async def test_one_spare_is_stopped_for_one_newcomer(tmp_path: Path) -> None:
+    """While it stops, no other spare and no idle thread is stopped for the same newcomer."""
     stops = asyncio.Event()
 
     def make(number: int) -> MemoryAgent:
@@ -129,8 +129,8 @@ async def test_one_spare_goes_for_one_newcomer(tmp_path: Path) -> None:
         assert not it.factory.agents[0].stopped
 
 
-async def test_a_dead_spare_is_not_claimed_and_not_replaced_at_once(tmp_path: Path) -> None:
-    """The thread gets a living agent; one that dies by itself is not started every second."""
+async def test_a_dead_spare_is_not_claimed_and_not_replaced_immediately(tmp_path: Path) -> None:
+    """The thread gets a living agent; a spare that dies by itself is not restarted every second."""
     async with running_pool(tmp_path, slots=2, warm=1, obedient=True) as it:
         await quiet()
         with capture_logs() as logs:
@@ -147,7 +147,7 @@ async def test_a_dead_spare_is_not_claimed_and_not_replaced_at_once(tmp_path: Pa
 
 
 async def test_a_spare_that_dies_in_the_step_of_a_claim_is_not_claimed(tmp_path: Path) -> None:
-    """Its end is known before its task has run: the liveness check sees it."""
+    """The check sees its end before its task has run."""
     async with running_pool(tmp_path, slots=2, warm=1, obedient=True) as it:
         await quiet()
         exchange = it.say(1, 10)
@@ -158,7 +158,7 @@ async def test_a_spare_that_dies_in_the_step_of_a_claim_is_not_claimed(tmp_path:
 
 
 async def test_a_claimed_spare_that_dies_idle_is_noticed(tmp_path: Path) -> None:
-    """Its new owner learns of its end, as of any other agent's, and gives the slot back."""
+    """Its thread learns of its end, as of any other agent's, and returns the slot."""
     async with running_pool(tmp_path, slots=2, warm=1, obedient=True) as it:
         await quiet()
         await it.answered(1, 10)
@@ -171,7 +171,7 @@ async def test_a_claimed_spare_that_dies_idle_is_noticed(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("error", [SpawnFailed("not found"), RuntimeError("out of file descriptors")])
 async def test_a_spare_that_cannot_be_started_is_tried_again_after_a_while(tmp_path: Path, error: Exception) -> None:
-    """Whatever the reason, it ends nothing else, and says so once in the time between (P36)."""
+    """Any error affects no other agent, and is logged once in that time."""
     broken = True
 
     def make(number: int) -> MemoryAgent:
@@ -190,7 +190,7 @@ async def test_a_spare_that_cannot_be_started_is_tried_again_after_a_while(tmp_p
 
 
 async def test_a_pool_that_stops_stops_its_spares(tmp_path: Path) -> None:
-    """The ready ones and those that are starting, whose processes exist by then (invariant 8)."""
+    """The ready ones, and those that are starting, whose processes exist by then."""
     async with running_pool(tmp_path, only(2, manual={"initialize"}), slots=3, warm=2) as it:
         await it.factory.agent(2)
         await quiet()
@@ -201,8 +201,8 @@ async def test_a_pool_that_stops_stops_its_spares(tmp_path: Path) -> None:
         assert len(it.factory.agents) == 2
 
 
-async def test_a_stop_of_a_spare_in_progress_is_not_cut_short(tmp_path: Path) -> None:
-    """Leaving the pool means that its process is gone, however long that takes (invariant 8)."""
+async def test_a_stop_of_a_spare_in_progress_is_not_interrupted(tmp_path: Path) -> None:
+    """After the pool's end its process is gone, however long that takes."""
     stops = asyncio.Event()
     async with running_pool(tmp_path, every(stops=stops), warm=1) as it:
         await quiet()
@@ -211,8 +211,8 @@ async def test_a_stop_of_a_spare_in_progress_is_not_cut_short(tmp_path: Path) ->
         assert it.factory.agents[0].stopped
 
 
-async def test_a_spare_that_cannot_be_stopped_ends_nothing_else(tmp_path: Path) -> None:
-    """The newcomer that it made way for gets its slot, and the log says so."""
+async def test_a_spare_that_cannot_be_stopped_affects_no_other_agent(tmp_path: Path) -> None:
+    """The newcomer gets its slot, and the error is logged."""
     other = AgentSettings(Launch("other", (), tmp_path, {}), agent="other")
     make = only(1, unstoppable=OSError("Too many open files"))
     async with running_pool(tmp_path, make, slots=1, warm=1, threads={2: other}, obedient=True) as it:
@@ -222,8 +222,8 @@ async def test_a_spare_that_cannot_be_stopped_ends_nothing_else(tmp_path: Path) 
         assert [line["event"] for line in logs if line["log_level"] == "error"] == ["a warm spare could not be stopped"]
 
 
-async def test_kill_reaches_spares_too(tmp_path: Path) -> None:
-    """The ready one, and the one that is being stopped; one that has no process yet is nobody to kill."""
+async def test_kill_reaches_spares(tmp_path: Path) -> None:
+    """The ready one, and the stopping one; one without a process yet is skipped."""
     stops = asyncio.Event()
 
     def make(number: int) -> MemoryAgent:

@@ -1,4 +1,4 @@
-"""The clock of one turn: silence, length, and the time that is a person's. Pure."""
+"""The watchdog of one turn: silence, length, and time with open questions. Pure."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,17 +16,17 @@ HELLO = Text("hello")
 
 
 def tool(status: str | None, *, announced: bool = False) -> ToolCallUpdate:
-    """What an agent says of its tool call."""
+    """Return what an agent says of its tool call."""
     return (ToolCall if announced else ToolCallUpdate)(tool_call_id="a", status=status)
 
 
 def dues(watch: Watchdog, *times: float) -> list[WatchdogAlert | None]:
-    """What is due at these times, asked in this order."""
+    """Return what is due at these times, asked in this order."""
     return [watch.due(now) for now in times]
 
 
-def test_silence_is_told_once_and_again_after_a_sign_of_life() -> None:
-    """Never before the bound; each time with how long it has been (P29)."""
+def test_silence_is_due_once_and_again_after_an_event() -> None:
+    """Never before the limit; each time with its length."""
     watch = Watchdog(BOUNDS, 1000)
     assert dues(watch, 1000, 1119.9, 1120, 1121, 1500) == [None, None, WatchdogAlert.SILENT, None, None]
     assert watch.silent_for(1500) == 500
@@ -35,8 +35,8 @@ def test_silence_is_told_once_and_again_after_a_sign_of_life() -> None:
     assert dues(watch, 1719, 1720, 1721) == [None, WatchdogAlert.SILENT, None]
 
 
-def test_an_agent_that_never_ends_its_tools_makes_the_clock_remember_no_more_of_them() -> None:
-    """They are gone when as many have ended; until then a tool runs."""
+def test_the_watchdog_remembers_a_bounded_number_of_running_tools() -> None:
+    """A tool runs until as many have ended."""
     watch = Watchdog(BOUNDS, 0)
     for number in range(2 * MOST_TOOLS):
         watch.event(ToolCall(tool_call_id=f"{number}"), 0)
@@ -64,23 +64,23 @@ def test_an_agent_that_never_ends_its_tools_makes_the_clock_remember_no_more_of_
     ],
     ids=str,
 )
-def test_a_running_tool_is_activity_for_a_longer_bound(events: Sequence[Event], bound: float) -> None:
-    """As long as it runs: a word about one that has ended does not make it run again."""
+def test_a_running_tool_extends_the_limit_of_silence(events: Sequence[Event], bound: float) -> None:
+    """An update of a tool that has ended does not make it run again."""
     watch = Watchdog(BOUNDS, 0)
     for event in events:
         watch.event(event, 0)
     assert dues(watch, bound - 1, bound) == [None, WatchdogAlert.SILENT]
 
 
-def test_a_patient_silence_bound_is_not_shortened_by_a_tool() -> None:
-    """The longer of the two counts."""
+def test_a_long_limit_of_silence_is_not_shortened_by_a_tool() -> None:
+    """The longer limit counts."""
     watch = Watchdog(TurnLimits(silence=TOOL_SECONDS + 300), 0)
     watch.event(tool("in_progress"), 0)
     assert dues(watch, TOOL_SECONDS + 299, TOOL_SECONDS + 300) == [None, WatchdogAlert.SILENT]
 
 
-def test_a_long_turn_is_told_once_however_lively_it_is() -> None:
-    """At half an hour, and not again (P29)."""
+def test_a_long_turn_is_due_once_without_silence_too() -> None:
+    """At half an hour, and not again."""
     watch = Watchdog(BOUNDS, 0)
     found = []
     for now in range(0, 7100, 60):
@@ -91,15 +91,15 @@ def test_a_long_turn_is_told_once_however_lively_it_is() -> None:
     assert set(found) == {None, WatchdogAlert.LONG}
 
 
-def test_the_ceiling_is_due_from_its_time_on_however_lively_the_turn_is() -> None:
-    """A turn that talks for ever ends all the same (P29)."""
+def test_the_ceiling_is_due_from_its_time_on_without_silence_too() -> None:
+    """A turn that is never silent still ends."""
     watch = Watchdog(BOUNDS, 0)
     watch.event(HELLO, 7199)
     assert dues(watch, 7199, 7200, 7201) == [WatchdogAlert.LONG, WatchdogAlert.CEILING, WatchdogAlert.CEILING]
 
 
 def test_time_with_an_open_question_is_neither_silence_nor_length() -> None:
-    """However long a person thinks; the clock goes on where it stood when the answer comes (P29)."""
+    """However long a person thinks; the time runs on from the answer."""
     watch = Watchdog(BOUNDS, 0)
     watch.event(question(), 100)
     watch.questions(waiting=True, now=100)
@@ -112,24 +112,24 @@ def test_time_with_an_open_question_is_neither_silence_nor_length() -> None:
     assert dues(watch, 107_099, 107_100) == [None, WatchdogAlert.CEILING]
 
 
-def test_a_question_that_is_taken_back_is_a_sign_of_life() -> None:
-    """As anything is that the agent says."""
+def test_a_withdrawn_question_ends_a_silence() -> None:
+    """As every event of the agent does."""
     watch = Watchdog(BOUNDS, 0)
     watch.event(Withdrawn(0), 100)
     assert dues(watch, 219, 220) == [None, WatchdogAlert.SILENT]
 
 
 def question() -> Question:
-    """A question of an agent."""
+    """Return a question of an agent."""
     return Question(0, ToolCallUpdate(tool_call_id="a"), ())
 
 
-# A turn as steps of time, each followed by what happens then: a word, or a question that is open for so long.
+# A turn as steps of time, each followed by a text, or by a question that is open for this long.
 turns = st.lists(st.tuples(st.integers(1, 900), st.none() | st.integers(1, 100_000)), max_size=30)
 
 
 def played(turn: Sequence[tuple[int, int | None]], *, people_take_time: bool) -> list[WatchdogAlert | None]:
-    """What was due in the agent's time, looked at every 30 s."""
+    """Return what was due in the agent's time, checked every 30 s."""
     watch, now = Watchdog(BOUNDS, 0), 0
     found = []
     for pause, answered_after in turn:
@@ -148,14 +148,14 @@ def played(turn: Sequence[tuple[int, int | None]], *, people_take_time: bool) ->
 
 
 @given(turns)
-def test_how_long_people_take_changes_nothing(turn: Any) -> None:
-    """A turn whose questions are answered at once and one where each took a day have the same things due (P29)."""
+def test_the_time_that_people_take_does_not_matter(turn: Any) -> None:
+    """A turn with immediate answers and one with answers after a day have the same alerts."""
     assert played(turn, people_take_time=True) == played(turn, people_take_time=False)
 
 
 @given(turns)
-def test_nothing_is_told_twice(turn: Any) -> None:
-    """One word of length at most, one of silence between two signs of life, and only the ceiling once it is due."""
+def test_no_alert_comes_twice(turn: Any) -> None:
+    """`LONG` once, `SILENT` once between two events, and only `CEILING` from its time on."""
     found = played(turn, people_take_time=True)
     assert found.count(WatchdogAlert.LONG) <= 1
     assert found.count(WatchdogAlert.SILENT) <= len(turn)

@@ -1,4 +1,4 @@
-"""Who works where: pure, then through the pool in virtual time."""
+"""The conversations in a directory: as pure data, then in a pool in virtual time."""
 
 import asyncio
 from collections.abc import Callable
@@ -31,7 +31,7 @@ def apart(folder: Path) -> dict[int, AgentSettings]:
 
 
 async def test_those_who_came_before_are_ahead_and_leaving_makes_room(tmp_path: Path) -> None:
-    """A directory inside another, or a link to it, is the same place; elsewhere nobody is in the way."""
+    """A directory inside another, or a link to it, counts as the same; other directories do not matter."""
     (tmp_path / "a" / "b").mkdir(parents=True)
     (tmp_path / "link").symlink_to(tmp_path / "a")
     it: Workdirs[str] = Workdirs()
@@ -44,8 +44,8 @@ async def test_those_who_came_before_are_ahead_and_leaving_makes_room(tmp_path: 
     assert repr(it) == "<Directories 3 at work>"
 
 
-async def test_of_many_who_wait_for_a_place_those_learn_of_it_who_can_come_in_and_the_first_few(tmp_path: Path) -> None:
-    """Who is behind one that waits is not free, also where another who waits is in between."""
+async def test_a_departure_is_told_to_those_who_may_enter_and_the_first_few(tmp_path: Path) -> None:
+    """A directory behind another waiter is not free, also with an unrelated waiter in between."""
     it: Workdirs[str] = Workdirs()
     its = {"one": "a", **{f"in b {n}": "a/b" for n in range(1, 7)}, "all": "a", "in c": "a/c", "in d": "d"}
     for worker, place in its.items():
@@ -55,7 +55,7 @@ async def test_of_many_who_wait_for_a_place_those_learn_of_it_who_can_come_in_an
 
 
 async def test_a_thread_that_starts_where_another_works_is_told(tmp_path: Path) -> None:
-    """Once, before its answer; it works all the same. Later turns say nothing."""
+    """Once, before its answer; it works all the same. Later turns do not say it again."""
     async with running_pool(tmp_path, obedient=True) as it:
         first = it.say(1, 10, text="hang")
         await first.until("prompted")
@@ -66,8 +66,8 @@ async def test_a_thread_that_starts_where_another_works_is_told(tmp_path: Path) 
         await first.end()
 
 
-async def test_a_thread_elsewhere_is_told_nothing_and_waits_for_nobody(tmp_path: Path) -> None:
-    """Directories that have nothing to do with each other."""
+async def test_threads_in_other_directories_neither_wait_nor_get_a_notice(tmp_path: Path) -> None:
+    """The directories are unrelated."""
     other = tmp_path / "other"
     project = tmp_path / "project"
     async with running_pool(tmp_path, obedient=True, exclusive=True, threads={1: at(project), 2: at(other)}) as it:
@@ -79,7 +79,7 @@ async def test_a_thread_elsewhere_is_told_nothing_and_waits_for_nobody(tmp_path:
 
 
 async def test_with_exclusive_directories_turns_follow_each_other_in_order(tmp_path: Path) -> None:
-    """The next begins when the one before has ended its turn, though its agent lives on; nobody ever overlaps."""
+    """The next begins when the one before has ended its turn, while its agent lives on; turns never overlap."""
     async with running_pool(tmp_path, slots=3, obedient=True, exclusive=True) as it:
         first = it.say(1, 10, text="hang")
         await first.until("prompted")
@@ -96,8 +96,8 @@ async def test_with_exclusive_directories_turns_follow_each_other_in_order(tmp_p
         assert await third.end() == Completed("end_turn")
 
 
-async def test_who_waits_for_a_directory_holds_up_no_slot(tmp_path: Path) -> None:
-    """One slot: the thread that works elsewhere gets it, for the agent of the one that waits can be put to sleep."""
+async def test_a_thread_that_waits_for_a_directory_keeps_no_slot(tmp_path: Path) -> None:
+    """With one slot, a thread elsewhere gets it: the waiting thread's agent can be stopped."""
     places = apart(tmp_path)
     async with running_pool(tmp_path, slots=2, obedient=True, exclusive=True, threads=places) as it:
         await it.answered(2, 20)
@@ -113,7 +113,7 @@ async def test_who_waits_for_a_directory_holds_up_no_slot(tmp_path: Path) -> Non
 
 
 async def test_an_agent_that_cannot_load_sleeps_only_after_its_idle_time(tmp_path: Path) -> None:
-    """Then also while its thread waits for the directory, so that nobody waits for ever."""
+    """Then also while its thread waits for the directory, so that no wait is endless."""
     async with running_pool(tmp_path, every(capabilities={}), idle_seconds=60, obedient=True, exclusive=True) as it:
         await it.answered(2, 20)
         first = it.say(1, 10, text="hang")
@@ -130,7 +130,7 @@ async def test_an_agent_that_cannot_load_sleeps_only_after_its_idle_time(tmp_pat
 
 
 async def test_a_message_that_waits_for_a_directory_can_be_cancelled(tmp_path: Path) -> None:
-    """Its row is closed, and the next in order is not held up by it."""
+    """Its row is closed, and the next in order is not delayed by it."""
     async with running_pool(tmp_path, obedient=True, exclusive=True) as it:
         first = it.say(1, 10, text="hang")
         await first.until("prompted")
@@ -144,7 +144,7 @@ async def test_a_message_that_waits_for_a_directory_can_be_cancelled(tmp_path: P
         await first.end()
 
 
-async def test_a_message_that_is_cancelled_before_it_waits_for_a_directory_is_told_of_no_wait(tmp_path: Path) -> None:
+async def test_a_message_cancelled_before_its_wait_for_a_directory_shows_no_wait(tmp_path: Path) -> None:
     """Its end has been shown by then."""
     async with running_pool(tmp_path, obedient=True, exclusive=True) as it:
         first = it.say(1, 10, text="hang")
@@ -161,8 +161,8 @@ async def test_a_message_that_is_cancelled_before_it_waits_for_a_directory_is_to
         await first.end()
 
 
-async def test_a_stop_of_the_bot_leaves_what_waited_for_a_directory_received(tmp_path: Path) -> None:
-    """Also where the agent of the one that waits is just being put to sleep: nothing is prompted any more."""
+async def test_a_stop_of_the_bot_leaves_an_exchange_that_waits_for_a_directory_received(tmp_path: Path) -> None:
+    """Also while its agent is being stopped: no prompt is sent any longer."""
     stops = asyncio.Event()
     places = apart(tmp_path)
     async with running_pool(tmp_path, every(stops=stops), obedient=True, exclusive=True, threads=places) as it:
@@ -180,8 +180,8 @@ async def test_a_stop_of_the_bot_leaves_what_waited_for_a_directory_received(tmp
         assert "prompted" not in second.told
 
 
-async def test_a_thread_that_is_gone_ends_everything_and_lets_its_agent_go(tmp_path: Path) -> None:
-    """The turn is cancelled, what waits is closed, and nothing is held for anybody."""
+async def test_a_deleted_thread_ends_all_its_exchanges_and_its_agent(tmp_path: Path) -> None:
+    """The turn is cancelled, the inbox is closed, and no hold remains."""
     async with running_pool(tmp_path, obedient=True) as it:
         first = it.say(1, 10, text="hang")
         await first.until("prompted")
@@ -194,8 +194,8 @@ async def test_a_thread_that_is_gone_ends_everything_and_lets_its_agent_go(tmp_p
         assert (it.pool.conversation(1), it.factory.alive) == (None, 0)
 
 
-async def test_a_thread_that_is_gone_before_its_turn_leaves_the_line(tmp_path: Path) -> None:
-    """And so does one whose agent has nothing to do."""
+async def test_a_deleted_thread_leaves_the_line(tmp_path: Path) -> None:
+    """So does one whose agent is idle."""
     async with running_pool(tmp_path, slots=1, obedient=True) as it:
         first = it.say(1, 10, text="hang")
         await first.until("prompted")
@@ -214,10 +214,10 @@ async def test_a_thread_that_is_gone_before_its_turn_leaves_the_line(tmp_path: P
         assert it.pool.conversation(1) is None
 
 
-async def test_a_directory_that_does_not_answer_holds_up_its_own_threads_alone(
+async def test_a_directory_that_does_not_answer_delays_only_its_own_threads(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What waits for it can be cancelled, and then starts nothing; what is elsewhere is answered meanwhile."""
+    """An exchange that waits for it can be cancelled, and then starts no agent; other threads are answered."""
     answers = asyncio.Event()
 
     async def look(work: Callable[[Path], Path], directory: Path) -> Path:

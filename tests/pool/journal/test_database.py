@@ -1,4 +1,4 @@
-"""The journal's file: its modes, its schema, and what is no journal."""
+"""The journal's file: its modes, its schema, and files that are no journal."""
 
 import os
 import sqlite3
@@ -14,7 +14,7 @@ from tests.pool.journals import as_kill_leaves_it, receive
 
 
 def test_only_the_owner_can_read_the_journal(tmp_path: Path) -> None:
-    """The file and what SQLite puts beside it have mode 0600, the new directory 0700, whatever the umask allows."""
+    """The file and SQLite's other files have mode 0600, the new directory 0700, with any umask."""
     before = os.umask(0)
     try:
         with Journal.open(tmp_path / "state" / "journal.db") as journal:
@@ -57,7 +57,7 @@ def test_two_journals_have_different_ids(tmp_path: Path) -> None:
 
 
 def test_a_schema_is_brought_up_to_date_step_by_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`user_version` counts the steps a file has had; only those that are missing run, and the rows stay."""
+    """`user_version` counts the applied steps; only the missing ones run, and the rows stay."""
     path = tmp_path / "journal.db"
     with Journal.open(path) as journal:
         receive(journal, 10)
@@ -75,7 +75,7 @@ def test_a_schema_is_brought_up_to_date_step_by_step(tmp_path: Path, monkeypatch
 
 
 def test_a_schema_step_that_fails_leaves_the_file_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A half-made step is undone, the error is clear, and the version that wrote the file can go on with it."""
+    """The step is rolled back, the error is clear, and the older version can still use the file."""
     path = tmp_path / "journal.db"
     with Journal.open(path) as journal:
         receive(journal, 10)
@@ -97,8 +97,8 @@ STATES = tuple(MessageState)
 
 
 @pytest.mark.parametrize("version", range(1, len(_MIGRATIONS)))
-def test_a_journal_of_an_earlier_version_is_taken_over_with_a_row_in_every_state(tmp_path: Path, version: int) -> None:
-    """Its threads, sessions, choices, pages, marks and questions are what they were, and it works on."""
+def test_a_journal_of_an_earlier_version_is_migrated_with_a_row_in_every_state(tmp_path: Path, version: int) -> None:
+    """Its threads, sessions, choices, pages, marks and questions stay the same, and it can be written."""
     path = tmp_path / "journal.db"
     connection = sqlite3.connect(path)
     connection.create_function("file_of", 1, lambda _data: None)
@@ -139,7 +139,7 @@ def test_a_journal_of_an_earlier_version_is_taken_over_with_a_row_in_every_state
 
 
 def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
-    """An older Threadline does not touch what it does not understand."""
+    """An older Threadline leaves an unknown schema alone."""
     path = tmp_path / "journal.db"
     Journal.open(path).close()
     connection = sqlite3.connect(path)
@@ -150,7 +150,7 @@ def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
-    """It is named, and left as it was."""
+    """The error names the file, which stays the same."""
     path = tmp_path / "notes.txt"
     path.write_text("Milk, bread, and a present for the neighbour's birthday.\n" * 20)
     before = path.read_bytes()
@@ -169,7 +169,7 @@ def test_a_place_that_cannot_hold_a_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
-    """A page that is not what it was when it was written is found at the start, not in the middle of work."""
+    """A changed page is found at the start, before any work."""
     path = tmp_path / "journal.db"
     with Journal.open(path) as journal:
         receive(journal, *range(1000))
@@ -185,7 +185,7 @@ def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_journal_put_aside_is_whole_and_makes_room_for_a_new_one(tmp_path: Path) -> None:
-    """With what SQLite keeps beside it, which belongs to it and to no other."""
+    """It takes SQLite's other files with it, which belong to no other journal."""
     path = tmp_path / "journal.db"
     with Journal.open(path) as journal:
         receive(journal, 10)
@@ -201,8 +201,8 @@ def test_a_journal_put_aside_is_whole_and_makes_room_for_a_new_one(tmp_path: Pat
         assert journal.messages.state(10) is MessageState.RECEIVED
 
 
-def test_a_journal_without_company_is_put_aside_too(tmp_path: Path) -> None:
-    """One that was closed has nothing beside it."""
+def test_a_journal_without_other_files_is_put_aside_too(tmp_path: Path) -> None:
+    """A journal that was closed has only its own file."""
     path = tmp_path / "journal.db"
     Journal.open(path).close()
     assert put_aside(path).name.startswith("journal.db.broken-")
@@ -210,7 +210,7 @@ def test_a_journal_without_company_is_put_aside_too(tmp_path: Path) -> None:
 
 
 def test_a_journal_that_cannot_be_put_aside_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its folder is closed, or the name is taken; nothing has begun anew."""
+    """Its folder is read-only, or the name is used; the file stays in place."""
     path = tmp_path / "journal.db"
     path.write_text("no journal")
     monkeypatch.setattr("pool.journal.database.time.strftime", lambda _form: "now")
@@ -219,10 +219,10 @@ def test_a_journal_that_cannot_be_put_aside_says_why(tmp_path: Path, monkeypatch
         put_aside(path)
 
 
-def test_what_is_no_fault_of_the_files_does_not_make_it_unusable(
+def test_an_error_of_the_machine_does_not_make_the_file_unusable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who begins anew would lose a journal that is whole: another program has locked it, or a folder is in the way."""
+    """A file that is locked, or hidden by a folder, is intact: a new journal would lose it."""
     path = tmp_path / "journal.db"
     Journal.open(path).close()
     monkeypatch.setattr("pool.journal.database.PATIENCE_SECONDS", 0)

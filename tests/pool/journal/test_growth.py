@@ -1,4 +1,4 @@
-"""What the journal's statements cost: no more where there are twice as many rows, counted in SQLite's own steps."""
+"""The cost of the journal's statements: it stays the same with twice as many rows, counted in SQLite's own steps."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +15,7 @@ OPEN = 10_000
 
 
 def filled(path: Path, count: int) -> Journal:
-    """Open a journal with so many answered exchanges of one thread, and as many threads in other places."""
+    """Open a journal with this many answered exchanges of one thread, and as many threads in other places."""
     journal = Journal.open(path)
     for number in range(1, count + 1):
         receive(journal, number)
@@ -33,7 +33,7 @@ def filled(path: Path, count: int) -> Journal:
 
 
 def steps(journal: Journal, work: Callable[[Journal], object]) -> int:
-    """Count the instructions that SQLite carries out for some work."""
+    """Count the instructions that SQLite executes for some work."""
     count = 0
 
     def step() -> int:
@@ -48,7 +48,7 @@ def steps(journal: Journal, work: Callable[[Journal], object]) -> int:
 
 
 def exchange(journal: Journal) -> None:
-    """A message comes, is answered with a file, and nothing is owed of it."""
+    """Receive a message and answer it with a file."""
     journal.messages.receive(OPEN + 2, thread_id=1, channel_id=2, guild_id=3, author_id=4)
     journal.messages.prompted((OPEN + 2,), "prompt")
     journal.sent_pages.intend(OPEN + 2, 0, "page")
@@ -60,7 +60,7 @@ def exchange(journal: Journal) -> None:
 
 
 def prune(journal: Journal) -> None:
-    """One batch of what ended long ago."""
+    """Delete one batch of old rows."""
     assert journal.messages.prune() > 1
 
 
@@ -84,10 +84,10 @@ WORK: dict[str, Callable[[Journal], object]] = {
 
 
 @pytest.mark.parametrize("work", WORK.values(), ids=WORK)
-def test_twice_as_many_rows_make_no_statement_dearer(
+def test_no_statement_costs_more_with_twice_as_many_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, work: Callable[[Journal], object]
 ) -> None:
-    """At a million rows each step of the event loop costs what it costs at a hundred."""
+    """A step of the event loop costs the same at a million rows as at a hundred."""
     monkeypatch.setattr("pool.journal.messages.PRUNE_BATCH", 5)
     if work is prune:
         monkeypatch.setattr("pool.journal.messages.KEPT_SECONDS", -1.0)
@@ -96,12 +96,12 @@ def test_twice_as_many_rows_make_no_statement_dearer(
 
 
 def nothing_to_prune(journal: Journal) -> None:
-    """A batch where all rows are recent."""
+    """Look for old rows where all are recent."""
     assert journal.messages.prune() == 0
 
 
-def test_nothing_old_costs_no_look_at_what_is_new(tmp_path: Path) -> None:
-    """Most of the time there is nothing to drop."""
+def test_a_prune_without_old_rows_looks_at_no_recent_ones(tmp_path: Path) -> None:
+    """Most prunes find no old row."""
     with filled(tmp_path / "few.db", 20) as few, filled(tmp_path / "many.db", 40) as many:
         assert steps(few, nothing_to_prune) == steps(many, nothing_to_prune)
         assert few.messages.state(1) is MessageState.ANSWERED
@@ -118,9 +118,9 @@ def test_nothing_old_costs_no_look_at_what_is_new(tmp_path: Path) -> None:
         ("SELECT 1 FROM signs", []),
     ],
 )
-def test_a_statement_that_reads_all_of_a_table_that_grows_is_known_by_its_plan(
+def test_the_plan_of_a_statement_shows_that_it_reads_all_of_a_growing_table(
     tmp_path: Path, statement: str, found: list[str]
 ) -> None:
-    """What every test is checked for, see `tests.support.query_plans`."""
+    """Every test is checked for such statements; see `tests.support.query_plans`."""
     with Journal.open(tmp_path / "journal.db") as journal:
         assert scans(journal._db, statement)[: len(found) or None] == found

@@ -1,4 +1,4 @@
-"""The journal: every transition of a message's row, and what is still there after the end."""
+"""The rows of messages: each transition, a crash at each moment, and pruning."""
 
 import signal
 import sqlite3
@@ -18,7 +18,7 @@ from tests.pool.journals import as_kill_leaves_it, move, receive
 
 ROOT = Path(__file__).parents[3]
 
-# The whole life of a row, drawn once more: what is not here must be refused.
+# All transitions, listed once more: every other one must be refused.
 TRANSITIONS = {
     (MessageState.RECEIVED, MessageState.HELD),
     (MessageState.RECEIVED, MessageState.PROMPTED),
@@ -58,7 +58,7 @@ for message_id in count(1):
 
 
 def reason_of(path: Path, message_id: int) -> str | None:
-    """Why a message's row ended, as the file has it."""
+    """Return the reason of a message's row from the file."""
     connection = sqlite3.connect(path)
     query = "SELECT reason FROM messages WHERE message_id = ?"
     (reason,) = connection.execute(query, (message_id,)).fetchone()
@@ -70,8 +70,8 @@ def reason_of(path: Path, message_id: int) -> str | None:
 
 
 @pytest.mark.parametrize(("before", "after"), sorted(product(MessageState, MessageState)))
-def test_a_row_moves_along_the_drawn_lines_only(tmp_path: Path, before: MessageState, after: MessageState) -> None:
-    """Each transition of the drawing is taken; each other one is refused and changes nothing."""
+def test_a_row_makes_the_listed_transitions_only(tmp_path: Path, before: MessageState, after: MessageState) -> None:
+    """Every other transition is refused and changes no row."""
     with Journal.open(tmp_path / "journal.db") as journal:
         receive(journal, 10)
         for state in WAY_TO[before]:
@@ -95,7 +95,7 @@ MOVES: dict[str, Callable[[Journal, tuple[int, ...]], None]] = {
 
 @pytest.mark.parametrize("move", MOVES)
 def test_the_messages_of_an_exchange_change_together_or_not_at_all(tmp_path: Path, move: str) -> None:
-    """One row that cannot move keeps those before it from moving, and no page is stored."""
+    """One row that cannot move keeps the others from moving, and no page is stored."""
     with Journal.open(tmp_path / "journal.db") as journal:
         receive(journal, 10, 11, 12)
         journal.messages.prompted((10, 11), "")
@@ -113,7 +113,7 @@ def test_the_messages_of_an_exchange_change_together_or_not_at_all(tmp_path: Pat
 
 
 def test_a_message_that_was_never_accepted_cannot_move(tmp_path: Path) -> None:
-    """It has no state, and asking for one is an error rather than a new row."""
+    """It has no state, and a transition raises instead of adding a row."""
     with Journal.open(tmp_path / "journal.db") as journal:
         assert journal.messages.state(10) is None
         with pytest.raises(JournalError, match="message 10 is None and cannot become prompted"):
@@ -122,7 +122,7 @@ def test_a_message_that_was_never_accepted_cannot_move(tmp_path: Path) -> None:
 
 
 def test_an_exchange_is_found_by_each_of_its_requests_and_by_a_page_of_its_reply(tmp_path: Path) -> None:
-    """All that was sent together, in order; what was never accepted, or posted, belongs to none."""
+    """All its requests are found, in order; an unknown message belongs to no exchange."""
     with Journal.open(tmp_path / "journal.db") as journal:
         for message_id in (10, 11, 12):
             journal.messages.receive(
@@ -136,7 +136,7 @@ def test_an_exchange_is_found_by_each_of_its_requests_and_by_a_page_of_its_reply
 
 
 def test_a_replayed_message_is_stored_once(tmp_path: Path) -> None:
-    """The second event of the same message is refused and leaves its row as far as it had come (P2, P3)."""
+    """The second event is refused, and the row keeps its state."""
     with Journal.open(tmp_path / "journal.db") as journal:
         receive(journal, 10)
         journal.messages.prompted((10,), "")
@@ -144,8 +144,8 @@ def test_a_replayed_message_is_stored_once(tmp_path: Path) -> None:
         assert journal.messages.state(10) is MessageState.PROMPTED
 
 
-def test_a_row_that_ended_tells_why(tmp_path: Path) -> None:
-    """The reason of a close and the stop reason of a turn are in the file."""
+def test_a_row_that_ended_has_its_reason(tmp_path: Path) -> None:
+    """The file has the reason of a close and the stop reason of a turn."""
     path = tmp_path / "journal.db"
     with Journal.open(path) as journal:
         receive(journal, 10, 11)
@@ -156,8 +156,8 @@ def test_a_row_that_ended_tells_why(tmp_path: Path) -> None:
     assert reason_of(path, 11) == "max_tokens"
 
 
-def test_pages_are_kept_in_order_also_when_the_answer_is_confirmed(tmp_path: Path) -> None:
-    """They belong to the last message of the exchange; a session that is lost is told them later."""
+def test_pages_are_kept_in_order_after_the_answer_is_confirmed(tmp_path: Path) -> None:
+    """They belong to the last message of the exchange, for a later session that must learn them."""
     with Journal.open(tmp_path / "journal.db") as journal:
         receive(journal, 10, 11)
         journal.messages.prompted((10, 11), "")
@@ -170,8 +170,8 @@ def test_pages_are_kept_in_order_also_when_the_answer_is_confirmed(tmp_path: Pat
         assert journal.messages.state(10) is MessageState.ANSWERED
 
 
-def test_a_reply_that_has_come_to_its_end_ends_its_row(tmp_path: Path) -> None:
-    """Confirmed or given up; of a closed one nothing is owed any more, and one that runs again stays as it is."""
+def test_a_settled_reply_ends_its_row(tmp_path: Path) -> None:
+    """A confirmed reply is answered, one that was given up is closed, and a closed row owes no more pages."""
     with Journal.open(tmp_path / "journal.db") as journal:
         receive(journal, 10, 11, 12, 13)
         for message_id in (10, 11):
@@ -188,7 +188,7 @@ def test_a_reply_that_has_come_to_its_end_ends_its_row(tmp_path: Path) -> None:
 
 
 def test_pages_that_will_never_be_posted_are_not_kept(tmp_path: Path) -> None:
-    """A finished exchange that is closed instead of answered leaves nothing behind but its row."""
+    """A finished exchange that is closed keeps only its row."""
     with Journal.open(tmp_path / "journal.db") as journal:
         receive(journal, 10, 11)
         journal.messages.prompted((10, 11), "")
@@ -199,7 +199,7 @@ def test_pages_that_will_never_be_posted_are_not_kept(tmp_path: Path) -> None:
 
 
 def test_the_request_of_a_message_that_waits_can_be_replaced(tmp_path: Path) -> None:
-    """Received or held; what the agent has, and what never was, stays as it is."""
+    """It is replaced while the row is received or held, and not later."""
     with Journal.open(tmp_path / "journal.db") as journal:
         for message_id in (10, 11, 12):
             journal.messages.receive(message_id, thread_id=1, channel_id=2, guild_id=3, author_id=4, request="before")
@@ -212,8 +212,8 @@ def test_the_request_of_a_message_that_waits_can_be_replaced(tmp_path: Path) -> 
         assert journal.messages.row(13) is None
 
 
-def test_a_message_that_waits_can_go_to_the_conversation_of_its_channel(tmp_path: Path) -> None:
-    """Which begins with the agent that the message was to have, or keeps its own; what was prompted does not move."""
+def test_a_message_that_waits_can_move_to_the_conversation_of_its_channel(tmp_path: Path) -> None:
+    """A new conversation gets the message's agent, a known one keeps its own; a prompted message stays."""
     with Journal.open(tmp_path / "journal.db") as journal:
         for message_id, agent in ((10, "one"), (11, "two"), (12, "two")):
             where = {"thread_id": message_id, "channel_id": 5, "guild_id": 1, "author_id": 42}
@@ -230,7 +230,7 @@ def test_a_message_that_waits_can_go_to_the_conversation_of_its_channel(tmp_path
 
 
 def test_a_prompt_that_was_not_sent_leaves_the_row_as_it_was(tmp_path: Path) -> None:
-    """With what an earlier try had sent, if there was one: only that one may have been interrupted."""
+    """The prompt of an earlier try stays: only that one may have been interrupted."""
     with Journal.open(tmp_path / "journal.db") as journal:
         receive(journal, 10)
         assert journal.messages.prompted((10,), "first") is None
@@ -248,7 +248,7 @@ def test_a_prompt_that_was_not_sent_leaves_the_row_as_it_was(tmp_path: Path) -> 
 
 @contextmanager
 def crashes(journal: Journal, path: Path) -> Iterator[list[Path]]:
-    """Collect what a kill before each statement of the block would leave, the commit included, and at last after it."""
+    """Collect what a kill before each statement of the block leaves, and at last what a kill after it leaves."""
     found: list[Path] = []
 
     def crash(_statement: str = "") -> None:
@@ -275,7 +275,7 @@ STEPS: dict[MessageState, Callable[[Journal, tuple[int, ...]], object]] = {
 def test_a_crash_finds_the_state_before_a_transition_or_the_one_after_it(
     tmp_path: Path, before: MessageState, after: MessageState
 ) -> None:
-    """Killed at any statement of it: all rows of the exchange, its prompt and its pages, or none (invariant 7)."""
+    """A kill at any statement leaves all rows of the exchange, its prompt and its pages, or none of them."""
     path = tmp_path / "journal.db"
     with Journal.open(path) as journal:
         receive(journal, 10, 11)
@@ -296,8 +296,8 @@ def test_a_crash_finds_the_state_before_a_transition_or_the_one_after_it(
         assert (journal.messages.pages(11), journal.messages.open_rows()) == (pages_after, rows_after)
 
 
-def test_a_crash_while_a_message_is_received_finds_all_of_it_or_nothing(tmp_path: Path) -> None:
-    """Its row, its conversation and its mark; what was lost is accepted when it is found again (P1)."""
+def test_a_crash_while_a_message_is_received_leaves_all_of_it_or_none(tmp_path: Path) -> None:
+    """Its row, conversation and mark are lost together, and it is accepted when it is found again."""
     path = tmp_path / "journal.db"
     with Journal.open(path) as journal, crashes(journal, path) as found:
         receive(journal, 10)
@@ -331,7 +331,7 @@ NOTES: dict[str, Callable[[Journal], None]] = {
 
 
 def everything(journal: Journal) -> tuple[object, ...]:
-    """All that is remembered about thread 1 and its messages but for their states."""
+    """Return all that is remembered about thread 1 and its messages, except their states."""
     return (
         *(journal.threads.session_id(1), journal.threads.choices(1), journal.marks.seen(2), journal.sent_pages.of(10)),
         *(journal.questions.all(), journal.messages.pages(12)),
@@ -339,8 +339,8 @@ def everything(journal: Journal) -> tuple[object, ...]:
 
 
 @pytest.mark.parametrize("note", NOTES)
-def test_a_crash_finds_a_note_whole_or_not_at_all(tmp_path: Path, note: str) -> None:
-    """Whatever else is written down is there from its commit on, and nothing else changes with it."""
+def test_a_crash_leaves_a_single_write_whole_or_not_at_all(tmp_path: Path, note: str) -> None:
+    """Each other write is there after its commit, and changes only its own row."""
     path = tmp_path / "journal.db"
     with Journal.open(path) as journal:
         receive(journal, 10, 12)
@@ -364,7 +364,7 @@ def test_a_crash_finds_a_note_whole_or_not_at_all(tmp_path: Path, note: str) -> 
 
 
 def test_what_was_written_survives_kill_minus_nine(tmp_path: Path) -> None:
-    """Everything a writer called safe is there after SIGKILL, whole, and the file opens at once (invariant 7)."""
+    """Everything that a writer reported is complete after SIGKILL, and the file opens immediately."""
     path = tmp_path / "journal.db"
     command = [sys.executable, "-c", WRITER, str(path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as writer:
@@ -385,8 +385,8 @@ def test_what_was_written_survives_kill_minus_nine(tmp_path: Path) -> None:
 # ---- what is open
 
 
-def test_open_rows_have_what_is_needed_to_take_them_up_again(tmp_path: Path) -> None:
-    """Oldest message first, whatever order they came in: the request, and what was sent once it was."""
+def test_open_rows_have_what_is_needed_to_continue_them(tmp_path: Path) -> None:
+    """They come in the order of the messages, with the request and the sent prompt."""
     with Journal.open(tmp_path / "journal.db") as journal:
         for message_id in (13, 10, 11, 12, 14, 15):
             request = f"request {message_id}"
@@ -407,8 +407,8 @@ def test_open_rows_have_what_is_needed_to_take_them_up_again(tmp_path: Path) -> 
         assert [row.message_id for row in journal.messages.open_rows()] == [10, 11, 12, 13]
 
 
-def test_a_closed_row_is_open_as_long_as_a_word_about_it_is_owed(tmp_path: Path) -> None:
-    """The person learns of it also after a crash, and once."""
+def test_a_closed_row_is_open_while_its_page_is_owed(tmp_path: Path) -> None:
+    """The person reads it after a crash too, and once."""
     with Journal.open(tmp_path / "journal.db") as journal:
         receive(journal, 10, 11)
         journal.messages.close((10, 11), "failed", ["sorry"])
@@ -423,7 +423,7 @@ def test_a_closed_row_is_open_as_long_as_a_word_about_it_is_owed(tmp_path: Path)
 
 
 def test_a_mark_never_goes_back(tmp_path: Path) -> None:
-    """An older message that comes late moves nothing, here or in the file; channels have marks of their own (P2)."""
+    """An older message moves neither the mark in memory nor the one in the file; each channel has its own."""
     path = tmp_path / "journal.db"
     with Journal.open(path) as journal:
         assert journal.marks.seen(2) is None
@@ -441,7 +441,7 @@ def test_a_mark_never_goes_back(tmp_path: Path) -> None:
 
 
 def test_a_mark_that_does_not_move_is_not_written(tmp_path: Path) -> None:
-    """Every message moves one; most of what else is seen must cost nothing."""
+    """Most events move no mark and must be free."""
     path = tmp_path / "journal.db"
     with Journal.open(path) as journal:
         journal.marks.advance(2, 50)
@@ -454,7 +454,7 @@ def test_a_mark_that_does_not_move_is_not_written(tmp_path: Path) -> None:
 
 
 def test_a_new_session_can_be_told_the_last_exchanges(tmp_path: Path) -> None:
-    """Those of the thread that were answered before the message, oldest first, with all their pages (P43)."""
+    """The thread's answered exchanges before the message, oldest first, with all their pages."""
     with Journal.open(tmp_path / "journal.db") as journal:
         for message_id in (10, 11, 12, 13, 14, 15):
             request = f"request {message_id}"
@@ -475,7 +475,7 @@ def test_a_new_session_can_be_told_the_last_exchanges(tmp_path: Path) -> None:
 
 
 def test_rows_that_ended_long_ago_are_dropped_in_small_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With their pages and posts; what is open stays however old it is, and so does the thread's session."""
+    """Their pages go with them; open rows and the thread's session stay at any age."""
     monkeypatch.setattr("pool.journal.messages.PRUNE_BATCH", 3)
     path = tmp_path / "journal.db"
     with Journal.open(path) as journal:
@@ -510,8 +510,8 @@ def test_rows_that_ended_long_ago_are_dropped_in_small_batches(tmp_path: Path, m
     connection.close()
 
 
-def test_what_is_open_is_taken_up_in_the_order_of_the_messages(tmp_path: Path) -> None:
-    """Whenever each was recorded, and whatever has become of it."""
+def test_open_rows_come_in_the_order_of_the_messages(tmp_path: Path) -> None:
+    """The order in which they were recorded, and their states, do not matter."""
     with Journal.open(tmp_path / "journal.db") as journal:
         receive(journal, 40, 20, 10, 30)
         journal.messages.hold((20,), held=True)
@@ -520,15 +520,15 @@ def test_what_is_open_is_taken_up_in_the_order_of_the_messages(tmp_path: Path) -
 
 
 def test_an_older_message_that_is_recorded_later_moves_no_mark_back(tmp_path: Path) -> None:
-    """What lies between is read once."""
+    """The messages between are read once."""
     with Journal.open(tmp_path / "journal.db") as journal:
         for message_id in (20, 10):
             journal.messages.receive(message_id, thread_id=5, channel_id=1, guild_id=None, author_id=7)
             assert journal.marks.seen(5) == 20
 
 
-def test_what_a_turn_that_was_cut_off_says_is_owed_until_it_is_told_or_sent_again(tmp_path: Path) -> None:
-    """Its rows stay prompted, together; another try begins with nothing of the first one."""
+def test_the_pages_of_an_interrupted_turn_are_owed_until_they_settle_or_the_prompt_is_requeued(tmp_path: Path) -> None:
+    """Its rows stay prompted together; another try begins without the pages of the first one."""
     with Journal.open(tmp_path / "journal.db") as journal:
         receive(journal, 10, 11, 12)
         for message_ids in ((10, 11), (12,)):

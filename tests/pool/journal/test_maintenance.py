@@ -1,4 +1,4 @@
-"""What the journal needs now and then: old rows, the WAL, damage, files that are needed no longer. In virtual time."""
+"""The maintenance of the journal: old rows, the WAL, damage, unneeded files. In virtual time."""
 
 import asyncio
 import sqlite3
@@ -19,8 +19,8 @@ from tests.support.virtual_time import elapse
 
 
 @asynccontextmanager
-async def looked_after(journal: Journal) -> AsyncIterator[None]:
-    """Let a journal be looked after for as long as the block lasts."""
+async def maintained(journal: Journal) -> AsyncIterator[None]:
+    """Run the maintenance of a journal during the block."""
     task = asyncio.create_task(Maintenance(journal).run(), name="upkeep")
     try:
         yield
@@ -31,7 +31,7 @@ async def looked_after(journal: Journal) -> AsyncIterator[None]:
 
 
 async def test_old_rows_are_dropped_in_the_background(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A small batch, often."""
+    """In small batches, often."""
     monkeypatch.setattr("pool.journal.messages.KEPT_SECONDS", -1.0)
     async with running_pool(tmp_path, obedient=True) as it:
         await it.answered(1, 10)
@@ -40,12 +40,12 @@ async def test_old_rows_are_dropped_in_the_background(tmp_path: Path, monkeypatc
         assert it.row(10) is None
 
 
-async def test_what_is_written_comes_into_the_file_without_the_loop(tmp_path: Path) -> None:
-    """So no commit has to do so, and wait for the disk; and the WAL does not grow."""
+async def test_the_wal_is_checkpointed_outside_the_loop(tmp_path: Path) -> None:
+    """No commit must do it and wait for the disk, and the WAL does not grow."""
     path = tmp_path / "journal.db"
     with Journal.open(path) as journal:
         before = path.stat().st_size
-        async with looked_after(journal):
+        async with maintained(journal):
             receive(journal, *range(1000))
             assert path.stat().st_size == before
             await elapse(UPKEEP_SECONDS + 1)
@@ -57,10 +57,8 @@ async def test_what_is_written_comes_into_the_file_without_the_loop(tmp_path: Pa
             assert path.with_name("journal.db-wal").stat().st_size == grown
 
 
-async def test_a_journal_in_which_nothing_changes_is_left_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A bot that is idle wakes no disk."""
+async def test_an_unchanged_journal_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An idle bot wakes no disk."""
     opened: list[Path] = []
 
     def noted(path: Path, *, lent: bool) -> sqlite3.Connection:
@@ -69,7 +67,7 @@ async def test_a_journal_in_which_nothing_changes_is_left_alone(
 
     monkeypatch.setattr("pool.journal.maintenance.connect", noted)
     with Journal.open(tmp_path / "journal.db") as journal:
-        async with looked_after(journal):
+        async with maintained(journal):
             await elapse(UPKEEP_SECONDS * 10)
             assert len(opened) == 1
             receive(journal, 10)
@@ -78,16 +76,16 @@ async def test_a_journal_in_which_nothing_changes_is_left_alone(
 
 
 async def test_files_that_no_row_names_are_removed(tmp_path: Path) -> None:
-    """Those that a kill has left; what is needed stays."""
+    """A kill leaves such files; the needed ones stay."""
     with Journal.open(tmp_path / "journal.db") as journal:
         orphan = journal.files.write(b"left behind")
-        async with looked_after(journal):
+        async with maintained(journal):
             await elapse(UPKEEP_SECONDS + 1)
         assert orphan not in journal.files.names()
 
 
-async def test_files_are_brought_to_the_disk_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not by the loop: a disk takes its time. One that is needed no longer is left out."""
+async def test_files_are_synced_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread does it, because a disk is slow; a removed file is skipped."""
     synced: list[str] = []
     monkeypatch.setattr(
         "pool.journal.attachment_files.os.fsync", lambda _descriptor: synced.append(threading.current_thread().name)
@@ -96,7 +94,7 @@ async def test_files_are_brought_to_the_disk_once(tmp_path: Path, monkeypatch: p
         name, gone = journal.files.write(b"one"), journal.files.write(b"two")
         journal.trailers._unnamed.add(name)
         journal.files.remove([gone])
-        async with looked_after(journal):
+        async with maintained(journal):
             for number in range(3):
                 receive(journal, number)
                 await elapse(UPKEEP_SECONDS)
@@ -104,15 +102,15 @@ async def test_files_are_brought_to_the_disk_once(tmp_path: Path, monkeypatch: p
     assert synced != [threading.main_thread().name]
 
 
-async def test_what_fails_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A disk that is full ends nothing; the next time may be better."""
+async def test_a_failed_step_is_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk ends neither the bot nor the maintenance."""
 
     def fails(_path: Path, *, lent: bool) -> sqlite3.Connection:
         raise sqlite3.OperationalError("database or disk is full")
 
     with Journal.open(tmp_path / "journal.db") as journal, capture_logs() as logs:
         orphan = journal.files.write(b"left behind")
-        async with looked_after(journal):
+        async with maintained(journal):
             with monkeypatch.context() as patch:
                 patch.setattr("pool.journal.maintenance.connect", fails)
                 await elapse(UPKEEP_SECONDS * 2 + 1)
@@ -121,10 +119,8 @@ async def test_what_fails_is_tried_again(tmp_path: Path, monkeypatch: pytest.Mon
         assert orphan not in journal.files.names()
 
 
-async def test_a_large_journal_is_looked_through_while_the_bot_works(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """At a million rows that takes longer than anybody waits for a start. What is damaged is not written to."""
+async def test_a_large_journal_is_checked_while_the_bot_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The check takes too long for the start at a million rows. A damaged file is not written any further."""
     monkeypatch.setattr("pool.journal.database.CHECKED_AT_START", 0)
     monkeypatch.setattr("pool.journal.maintenance.CHECKED_AT_START", 0)
     path = tmp_path / "journal.db"
@@ -132,12 +128,12 @@ async def test_a_large_journal_is_looked_through_while_the_bot_works(
         receive(journal, *range(1000))
         for number in range(1000):
             journal.sent_pages.intend(number, 0, "page")
-        async with looked_after(journal):
+        async with maintained(journal):
             await elapse(UPKEEP_SECONDS * 2)
             assert not journal.trouble
     spoil(path, "posts")
     with Journal.open(path) as journal, capture_logs() as logs:
-        async with looked_after(journal):
+        async with maintained(journal):
             await elapse(UPKEEP_SECONDS + 1)
         assert journal.trouble.startswith("its file is damaged: ")
         with pytest.raises(JournalUnwritable, match="its file is damaged: "):
@@ -148,7 +144,7 @@ async def test_a_large_journal_is_looked_through_while_the_bot_works(
 async def test_a_large_journal_whose_damage_is_met_at_the_start_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As one that was looked through."""
+    """As is a small one, after its check."""
     monkeypatch.setattr("pool.journal.database.CHECKED_AT_START", 0)
     path = tmp_path / "journal.db"
     with Journal.open(path) as journal:
@@ -159,7 +155,7 @@ async def test_a_large_journal_whose_damage_is_met_at_the_start_is_refused(
 
 
 def spoil(path: Path, table: str) -> None:
-    """Overwrite a page of a table with what no page holds."""
+    """Overwrite a page of a table with bytes that no page has."""
     with closing(sqlite3.connect(path)) as db:
         (page_size,) = db.execute("PRAGMA page_size").fetchone()
         (page,) = db.execute("SELECT max(pageno) FROM dbstat WHERE name = ?", (table,)).fetchone()
@@ -168,8 +164,8 @@ def spoil(path: Path, table: str) -> None:
         file.write(b"\xff" * page_size)
 
 
-async def test_a_stop_cuts_short_what_is_being_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A look through a large file takes longer than the bot has for its end."""
+async def test_a_stop_interrupts_a_running_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The check of a large file takes longer than the shutdown may."""
     monkeypatch.setattr("pool.journal.maintenance.CHECKED_AT_START", 0)
     began = threading.Event()
     ended: list[str] = []
@@ -184,7 +180,7 @@ async def test_a_stop_cuts_short_what_is_being_done(tmp_path: Path, monkeypatch:
 
     monkeypatch.setattr("pool.journal.maintenance.damage_of", endless)
     with Journal.open(tmp_path / "journal.db") as journal:
-        async with looked_after(journal):
+        async with maintained(journal):
             await elapse(UPKEEP_SECONDS)
             await asyncio.to_thread(began.wait)
     assert ended == ["interrupted"]

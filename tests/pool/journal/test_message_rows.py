@@ -1,4 +1,4 @@
-"""Every row ends: from each state there is a way to an end, and a restart finds whatever has not got there."""
+"""Every row ends: each state has a way to an end, and a restart finds each row that has not ended."""
 
 from pathlib import Path
 
@@ -21,19 +21,19 @@ WAYS = {
 """How a new row comes into each state."""
 
 
-def test_every_state_is_one_that_rows_come_into() -> None:
-    """A new state is to be thought of here, and below."""
+def test_every_state_can_be_reached() -> None:
+    """A new state must be added here and to the tests below."""
     assert set(BEFORE) == set(WAYS) == set(MessageState)
 
 
-def test_nothing_leads_out_of_an_end() -> None:
-    """What has ended is neither run nor posted again."""
+def test_no_transition_leads_out_of_an_end() -> None:
+    """An ended message is neither run nor posted again."""
     assert all(ENDS.isdisjoint(before) for before in BEFORE.values())
 
 
 @pytest.mark.parametrize("state", sorted(set(MessageState) - ENDS))
-def test_every_open_state_can_be_closed_at_once(tmp_path: Path, state: MessageState) -> None:
-    """Whatever goes wrong on the way to an answer, the row need not stay where it is (invariant 14)."""
+def test_every_open_state_can_be_closed(tmp_path: Path, state: MessageState) -> None:
+    """Any failure on the way to an answer can end the row."""
     with Journal.open(tmp_path / "journal.db") as journal:
         receive(journal, 10)
         for step in WAYS[state]:
@@ -44,7 +44,7 @@ def test_every_open_state_can_be_closed_at_once(tmp_path: Path, state: MessageSt
 
 @pytest.mark.parametrize("state", sorted(MessageState))
 def test_a_restart_finds_a_row_in_every_state_but_the_ends(tmp_path: Path, state: MessageState) -> None:
-    """One that it did not find would stay for ever."""
+    """A row that it missed would stay forever."""
     path = tmp_path / "journal.db"
     with Journal.open(path) as journal:
         receive(journal, 10)
@@ -54,8 +54,8 @@ def test_a_restart_finds_a_row_in_every_state_but_the_ends(tmp_path: Path, state
         assert [row.state for row in journal.messages.open_rows()] == ([] if state in ENDS else [state])
 
 
-def test_a_restart_finds_a_closed_row_until_its_words_are_posted(tmp_path: Path) -> None:
-    """And not a day longer, however often it is told."""
+def test_a_restart_finds_a_closed_row_until_its_pages_are_posted(tmp_path: Path) -> None:
+    """After that, no restart finds it."""
     path = tmp_path / "journal.db"
     with Journal.open(path) as journal:
         receive(journal, 10, 11)
@@ -67,10 +67,10 @@ def test_a_restart_finds_a_closed_row_until_its_words_are_posted(tmp_path: Path)
         assert journal.messages.open_rows() == []
 
 
-def test_what_nobody_has_let_go_on_for_a_month_is_dropped_by_the_next_start(
+def test_a_row_that_is_held_for_a_month_is_closed_by_the_next_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A thread to which nobody comes back would be taken up at every start for ever. What else is open stays."""
+    """An abandoned thread would be recovered at every start. Other open rows stay."""
     path = tmp_path / "journal.db"
     with Journal.open(path) as journal:
         receive(journal, 10, 11, 12)

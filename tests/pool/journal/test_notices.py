@@ -1,4 +1,4 @@
-"""Notices in the journal: what stands in threads until its cause has ended, and it is known to be gone."""
+"""The rows of notices: they stay until the notice is known to be deleted."""
 
 import sqlite3
 from contextlib import closing
@@ -9,8 +9,8 @@ from pool.journal.journal import Journal
 from pool.journal.notices import NoticeRow
 
 
-def test_a_notice_stands_until_it_is_gone(tmp_path: Path) -> None:
-    """Whoever starts anew finds all of them, oldest first, with their messages where they are known."""
+def test_a_notice_is_known_until_it_is_gone(tmp_path: Path) -> None:
+    """The next start finds the others, oldest first, with their messages if those are known."""
     path = tmp_path / "journal.db"
     with Journal.open(path) as journal:
         for nonce, about in (("a", 0), ("b", 10), ("c", 11)):
@@ -32,7 +32,7 @@ def test_a_notice_stands_until_it_is_gone(tmp_path: Path) -> None:
 
 
 def test_the_notices_of_an_earlier_version_are_kept(tmp_path: Path) -> None:
-    """It remembered one of each thread: that messages wait."""
+    """It remembered one notice for each thread: that messages wait."""
     path = tmp_path / "journal.db"
     before = next(number for number, script in enumerate(_MIGRATIONS) if "CREATE TABLE notices" in script)
     with closing(sqlite3.connect(path)) as connection:

@@ -1,4 +1,4 @@
-"""Requests in the journal that were to be posted: until it is known what became of them."""
+"""The rows of posted requests: they stay until the request is accepted or refused."""
 
 from pathlib import Path
 
@@ -6,8 +6,8 @@ from pool.journal.journal import Journal
 from pool.journal.posted_requests import PostedRequest
 
 
-def test_a_request_stands_until_it_has_ended(tmp_path: Path) -> None:
-    """Whoever starts anew finds all others, oldest first, as they were written down."""
+def test_a_request_is_known_until_it_has_ended(tmp_path: Path) -> None:
+    """The next start finds the others, oldest first, as they were written."""
     path = tmp_path / "journal.db"
     asks = [
         PostedRequest(12, 1, "x asks", "{}"),

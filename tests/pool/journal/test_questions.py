@@ -1,4 +1,4 @@
-"""Questions in the journal: what stands in a message with buttons, until it is known that they are gone."""
+"""The rows of questions: they stay until the buttons are known to be gone."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from pool.journal.questions import OpenQuestion
 
 
 def test_a_question_is_open_until_it_is_settled(tmp_path: Path) -> None:
-    """After a crash its card is found by the id of its message, or by what it says (P52)."""
+    """After a crash its card is found by the id of its message, or by its text."""
     path = tmp_path / "journal.db"
     with Journal.open(path) as journal:
         assert journal.questions.all() == []

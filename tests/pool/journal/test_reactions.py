@@ -1,12 +1,12 @@
-"""Signs in the journal: what may be on a message, until it is known to be gone."""
+"""The rows of status reactions: they stay until the reaction is known to be gone."""
 
 from pathlib import Path
 
 from pool.journal.journal import Journal
 
 
-def test_a_sign_is_known_until_it_is_gone(tmp_path: Path) -> None:
-    """However often it was put on or taken away, and over a restart."""
+def test_a_reaction_is_known_until_it_is_gone(tmp_path: Path) -> None:
+    """Over a restart, and after repeated additions and removals."""
     with Journal.open(tmp_path / "journal.db") as journal:
         for emoji in ("👀", "⏳", "👀"):
             journal.reactions.put(1, 10, emoji)

@@ -1,4 +1,4 @@
-"""Posted pages in the journal: meant to be sent, and sent."""
+"""The rows of sent pages."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from tests.pool.journals import receive
 
 
 def test_a_page_is_intended_before_it_is_posted(tmp_path: Path) -> None:
-    """Its message's id comes with the answer; without one nobody knows whether it is there."""
+    """Its message's id comes with the answer; without one, the page may be there or not."""
     path = tmp_path / "journal.db"
     with Journal.open(path) as journal:
         receive(journal, 10, 11)
@@ -23,8 +23,8 @@ def test_a_page_is_intended_before_it_is_posted(tmp_path: Path) -> None:
         assert journal.sent_pages.of(10) == [SentPage(0, "once more", None), SentPage(1, "two", None)]
 
 
-def test_what_a_message_that_was_left_has_shown_is_kept_with_what_goes_on(tmp_path: Path) -> None:
-    """It was deleted, or had grown old: the rest of its page is another message, or none."""
+def test_the_part_that_an_abandoned_message_showed_is_kept(tmp_path: Path) -> None:
+    """It was deleted, or became too old: another message has the rest of the page, or none is needed."""
     path = tmp_path / "journal.db"
     with Journal.open(path) as journal:
         receive(journal, 10)

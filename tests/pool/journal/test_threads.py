@@ -1,4 +1,4 @@
-"""What the journal remembers of threads, besides their messages."""
+"""The rows of conversations."""
 
 from pathlib import Path
 
@@ -10,13 +10,13 @@ from tests.pool.journals import receive
 
 
 def begun(journal: Journal, thread_id: int, *, channel_id: int = 5, guild_id: int | None = 9) -> None:
-    """Let a conversation begin."""
+    """Begin a conversation."""
     place = {"thread_id": thread_id, "channel_id": channel_id, "guild_id": guild_id, "author_id": 7}
     assert journal.messages.receive(thread_id, **place, assignment=Assignment("a", "/srv"))  # type: ignore[arg-type]
 
 
 def test_a_thread_keeps_its_agent_and_directory_until_it_is_given_others(tmp_path: Path) -> None:
-    """Then what belonged to the former agent is forgotten: its session, what was chosen, what it offered."""
+    """The former agent's session, choices and options are then forgotten."""
     with Journal.open(tmp_path / "journal.db") as journal:
         assert journal.threads.assignment(1) == (1, ("", ""))
         begun(journal, 1)
@@ -31,8 +31,8 @@ def test_a_thread_keeps_its_agent_and_directory_until_it_is_given_others(tmp_pat
         assert journal.threads.offers(1) == ""
 
 
-def test_what_an_agent_offers_and_what_a_thread_is_called_are_remembered(tmp_path: Path) -> None:
-    """Over a restart; nothing is known of a thread that never was."""
+def test_the_options_of_an_agent_and_the_name_of_a_thread_are_remembered(tmp_path: Path) -> None:
+    """Over a restart; an unknown thread has neither."""
     with Journal.open(tmp_path / "journal.db") as journal:
         begun(journal, 1)
         assert (journal.threads.offers(1), journal.threads.name(1)) == ("", "")
@@ -46,7 +46,7 @@ def test_what_an_agent_offers_and_what_a_thread_is_called_are_remembered(tmp_pat
 
 
 def test_the_threads_of_a_place_are_found(tmp_path: Path) -> None:
-    """Of a channel, which may be a conversation itself; of a guild; not those of other places."""
+    """By channel, which may have a conversation itself, and by guild; other places' threads are not found."""
     with Journal.open(tmp_path / "journal.db") as journal:
         for thread_id, channel_id, guild_id in ((1, 5, 9), (2, 5, 9), (3, 6, 9), (4, 4, None)):
             begun(journal, thread_id, channel_id=channel_id, guild_id=guild_id)
@@ -58,8 +58,8 @@ def test_the_threads_of_a_place_are_found(tmp_path: Path) -> None:
         assert journal.threads.in_guild(8) == []
 
 
-def test_a_fact_is_what_was_noted_last(tmp_path: Path) -> None:
-    """And nothing before."""
+def test_a_fact_has_the_value_that_was_noted_last(tmp_path: Path) -> None:
+    """An unknown fact is empty."""
     with Journal.open(tmp_path / "journal.db") as journal:
         assert journal.facts.value("commands") == ""
         for value in ("one", "two"):
@@ -68,7 +68,7 @@ def test_a_fact_is_what_was_noted_last(tmp_path: Path) -> None:
 
 
 def test_a_thread_is_known_from_its_first_message_on(tmp_path: Path) -> None:
-    """Its place and its session are found by its id; other threads have neither (P8)."""
+    """Its place and session are found by its id; other threads have neither."""
     with Journal.open(tmp_path / "journal.db") as journal:
         assert not journal.threads.knows(1)
         assert journal.threads.place(1) is None
@@ -81,7 +81,7 @@ def test_a_thread_is_known_from_its_first_message_on(tmp_path: Path) -> None:
 
 
 def test_a_conversation_without_a_guild_has_a_place_too(tmp_path: Path) -> None:
-    """A direct message's thread is its channel."""
+    """The thread of a direct message is its channel."""
     with Journal.open(tmp_path / "journal.db") as journal:
         journal.messages.receive(10, thread_id=2, channel_id=2, guild_id=None, author_id=4)
         journal.messages.receive(11, thread_id=3, channel_id=2, guild_id=1, author_id=4)
@@ -89,8 +89,8 @@ def test_a_conversation_without_a_guild_has_a_place_too(tmp_path: Path) -> None:
         assert journal.threads.direct() == [2]
 
 
-def test_the_asker_of_a_thread_is_who_waits_longest(tmp_path: Path) -> None:
-    """The author of the oldest open message; with none open, who began the conversation."""
+def test_the_asker_of_a_thread_is_the_author_who_waits_longest(tmp_path: Path) -> None:
+    """Without an open message, it is the author of the first one."""
     with Journal.open(tmp_path / "journal.db") as journal:
         assert journal.threads.asker(1) is None
         for message_id, author_id in ((10, 100), (12, 120), (11, 110)):
@@ -108,8 +108,8 @@ def test_the_asker_of_a_thread_is_who_waits_longest(tmp_path: Path) -> None:
         assert journal.threads.asker(1) == 100
 
 
-def test_the_opener_of_a_thread_stays_who_wrote_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever writes later, and whatever has become of the first message: also when the journal has forgotten it."""
+def test_the_opener_of_a_thread_wrote_its_first_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That stays so when others write, and after the message's row is deleted."""
     with Journal.open(tmp_path / "journal.db") as journal:
         assert journal.threads.opener(1) is None
         for message_id, author_id in ((10, 100), (12, 120)):
@@ -123,7 +123,7 @@ def test_the_opener_of_a_thread_stays_who_wrote_first(tmp_path: Path, monkeypatc
 
 
 def test_the_sessions_that_a_thread_has_had_are_remembered(tmp_path: Path) -> None:
-    """With the agent and the directory they belong to; a session is known by the last thread that took it up."""
+    """With their agent and directory; a session belongs to the last thread that loaded it."""
     with Journal.open(tmp_path / "journal.db") as journal:
         for thread_id in (1, 2):
             journal.messages.receive(
@@ -152,7 +152,7 @@ def test_the_sessions_that_a_thread_has_had_are_remembered(tmp_path: Path) -> No
 
 
 def test_a_later_message_does_not_touch_the_session(tmp_path: Path) -> None:
-    """The session is set, kept while messages come, replaced, and forgotten when asked."""
+    """The session is set, stays while messages come, is replaced, and is forgotten on request."""
     with Journal.open(tmp_path / "journal.db") as journal:
         receive(journal, 10)
         journal.threads.set_session(1, "first")
@@ -165,8 +165,8 @@ def test_a_later_message_does_not_touch_the_session(tmp_path: Path) -> None:
         assert journal.threads.knows(1)
 
 
-def test_what_a_person_chose_is_kept_by_thread(tmp_path: Path) -> None:
-    """The last choice counts, and another thread's does not."""
+def test_choices_are_kept_by_thread(tmp_path: Path) -> None:
+    """The last choice counts, and other threads' choices do not."""
     path = tmp_path / "journal.db"
     with Journal.open(path) as journal:
         receive(journal, 10)

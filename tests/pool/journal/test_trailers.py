@@ -1,4 +1,4 @@
-"""What follows the pages: kept with its files until it has been posted, replaced by what a later try has, bounded."""
+"""The rows of trailers: kept with their files until they are posted, replaced by a later try, bounded."""
 
 import errno
 import os
@@ -20,7 +20,7 @@ from tests.pool.disk import LARGE, no_room
 
 @dataclass(frozen=True)
 class Sheet:
-    """A file, or with None one whose source is gone."""
+    """A file; with None its source is gone."""
 
     name: str
     data: bytes | None
@@ -44,8 +44,8 @@ FILES = Trailer(files=(Sheet("a.py", b"one"), Sheet("b.bin", b"\0two")))
 PING = Trailer("<@42> done", mention=42)
 
 
-def test_files_and_the_last_word_outlive_the_program(tmp_path: Path, journal: Journal) -> None:
-    """Bytes, order and whom it calls (invariant 7)."""
+def test_files_and_the_last_message_outlive_the_program(tmp_path: Path, journal: Journal) -> None:
+    """With their bytes, their order, and the mention."""
     journal.trailers.keep(10, {FIRST_TRAILER: FILES, FIRST_TRAILER + 1: PING})
     with Journal.open(tmp_path / "journal.db") as again:
         files, ping = again.trailers.of(10).values()
@@ -55,8 +55,8 @@ def test_files_and_the_last_word_outlive_the_program(tmp_path: Path, journal: Jo
     assert journal.trailers.of(11) == {}
 
 
-def test_what_another_try_has_replaces_what_was_there(journal: Journal) -> None:
-    """A turn that a crash cut off, and that was run once more, owes only what the second one brought."""
+def test_the_trailers_of_another_try_replace_earlier_ones(journal: Journal) -> None:
+    """An interrupted turn that ran again owes only the second turn's trailers."""
     journal.trailers.keep(10, {FIRST_TRAILER: FILES})
     journal.trailers.keep(10, {FIRST_TRAILER: PING})
     assert journal.trailers.of(10) == {FIRST_TRAILER: PING}
@@ -64,8 +64,8 @@ def test_what_another_try_has_replaces_what_was_there(journal: Journal) -> None:
     assert journal.trailers.of(10) == {}
 
 
-def test_what_is_too_large_or_cannot_be_read_is_known_by_its_name_only(journal: Journal) -> None:
-    """The bound is on all files of a reply together; a small one behind a large one is kept."""
+def test_a_file_that_is_too_large_or_unreadable_is_known_by_its_name_only(journal: Journal) -> None:
+    """The bound is on all files of a reply together; a small file after a large one is kept."""
     large = Sheet("large", bytes(MOST_BYTES - 2))
     journal.trailers.keep(
         10, {FIRST_TRAILER: Trailer(files=(Sheet("gone", None), Sheet("a", b"123"), large, Sheet("b", b"4")))}
@@ -77,8 +77,8 @@ def test_what_is_too_large_or_cannot_be_read_is_known_by_its_name_only(journal: 
             file.read()
 
 
-def test_files_are_the_owners_alone(tmp_path: Path, journal: Journal) -> None:
-    """Mode 0600 in a folder of mode 0700, whatever the umask allows."""
+def test_only_the_owner_can_read_the_files(tmp_path: Path, journal: Journal) -> None:
+    """Mode 0600 in a folder of mode 0700, with any umask."""
     before = os.umask(0)
     try:
         journal.trailers.keep(10, {FIRST_TRAILER: FILES})
@@ -90,7 +90,7 @@ def test_files_are_the_owners_alone(tmp_path: Path, journal: Journal) -> None:
 
 
 def test_the_bytes_of_files_do_not_go_through_the_database(tmp_path: Path, journal: Journal) -> None:
-    """24 MB through SQLite held the event loop for 200 ms, and made the file as much larger for good."""
+    """24 MB through SQLite held the event loop for 200 ms, and made the file permanently larger."""
     large = Sheet("large", bytes(2**20))
     journal.trailers.keep(10, {FIRST_TRAILER: Trailer(files=(large,))})
     assert sum(file.stat().st_size for file in tmp_path.iterdir() if file.is_file()) < 2**20
@@ -100,7 +100,7 @@ def test_the_bytes_of_files_do_not_go_through_the_database(tmp_path: Path, journ
 def test_a_disk_without_room_for_a_file_keeps_its_name(
     journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Half a file is not left behind, and the log has the system's reason."""
+    """No part of the file stays, and the log has the system's reason."""
 
     def full(_descriptor: int, _data: object) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -116,8 +116,8 @@ def test_a_disk_without_room_for_a_file_keeps_its_name(
 
 
 @pytest.mark.parametrize("spoil", [Path.unlink, lambda path: path.write_bytes(b"tw")], ids=["gone", "cut short"])
-def test_a_file_of_which_a_power_cut_left_less_is_lost(journal: Journal, spoil: Callable[[Path], object]) -> None:
-    """Half of a file is not sent as if it were the whole."""
+def test_a_file_that_a_power_cut_shortened_is_lost(journal: Journal, spoil: Callable[[Path], object]) -> None:
+    """Part of a file must not be sent as the whole."""
     journal.trailers.keep(10, {FIRST_TRAILER: Trailer(files=(Sheet("a.py", b"two"),))})
     (file,) = journal.trailers.of(10)[FIRST_TRAILER].files
     (path,) = (journal.files.path(name) for name in journal.files.names())
@@ -127,7 +127,7 @@ def test_a_file_of_which_a_power_cut_left_less_is_lost(journal: Journal, spoil: 
 
 
 def test_a_file_that_no_row_names_is_unneeded(tmp_path: Path, journal: Journal) -> None:
-    """What a kill left between a file and its row; not one whose row is owed, for a disk may have had room for it."""
+    """A kill between file and row leaves one. A file whose row is owed is needed."""
     journal.trailers.keep(10, {FIRST_TRAILER: FILES})
     named = journal.files.names()
     orphan = journal.files.write(b"left behind")
@@ -141,8 +141,8 @@ def test_a_file_that_no_row_names_is_unneeded(tmp_path: Path, journal: Journal) 
     assert owed.read() == b"3"
 
 
-def test_files_in_a_database_of_an_earlier_version_are_taken_out_of_it(tmp_path: Path) -> None:
-    """What was owed before the update is owed after it."""
+def test_files_in_a_database_of_an_earlier_version_are_moved_out_of_it(tmp_path: Path) -> None:
+    """They are owed after the update as before."""
     path = tmp_path / "old.db"
     with closing(sqlite3.connect(path)) as db, db:
         for number, script in enumerate(_MIGRATIONS[:9], start=1):
@@ -161,8 +161,8 @@ def test_files_in_a_database_of_an_earlier_version_are_taken_out_of_it(tmp_path:
         assert journal.trailers.unneeded() == set()
 
 
-def test_a_write_that_fails_leaves_what_was_there(journal: Journal) -> None:
-    """All or nothing, and the journal goes on."""
+def test_a_failed_write_leaves_the_earlier_trailers(journal: Journal) -> None:
+    """All or none are written, and later writes work."""
     journal.trailers.keep(10, {FIRST_TRAILER: PING})
     broken = Trailer(files=(Sheet(None, b""),))  # type: ignore[arg-type]
     with pytest.raises(Exception, match="NOT NULL"):
@@ -184,15 +184,15 @@ def closed(journal: Journal) -> None:
 
 
 def told(journal: Journal) -> None:
-    """There was none, and the word about it is posted."""
+    """There was no answer, and the page that says so is posted."""
     journal.messages.close((10,), "failed", ["sorry"])
     assert list(journal.trailers.of(10)) == [FIRST_TRAILER]
     journal.messages.clear_owed((10,))
 
 
 @pytest.mark.parametrize("end", [answered, closed, told])
-def test_it_goes_when_nothing_is_owed_any_more(journal: Journal, end: Callable[[Journal], None]) -> None:
-    """And with it its files, which are removed later."""
+def test_trailers_are_deleted_when_they_are_no_longer_owed(journal: Journal, end: Callable[[Journal], None]) -> None:
+    """Their files become unneeded and are removed later."""
     journal.trailers.keep(10, {FIRST_TRAILER: FILES})
     end(journal)
     assert journal.trailers.of(10) == {}

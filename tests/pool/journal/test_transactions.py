@@ -1,4 +1,4 @@
-"""A disk that is full for a while: what has happened is written in the end, and nothing happens unwritten."""
+"""A disk that is full for a while: effects that have happened are written later, and no effect happens unwritten."""
 
 import resource
 import sqlite3
@@ -22,14 +22,14 @@ def accept(journal: Journal, message_id: int, request: str = "", *, thread_id: i
 
 
 def begun(journal: Journal, *message_ids: int) -> None:
-    """Let prompts of thread 1 be with the agent."""
+    """Mark prompts of thread 1 as sent."""
     for message_id in message_ids:
         assert accept(journal, message_id, thread_id=1)
         journal.messages.prompted((message_id,), "[]")
 
 
-def test_what_has_happened_is_written_in_its_order_when_there_is_room(tmp_path: Path) -> None:
-    """The end of a turn and all that comes after it; also what would have had room by itself."""
+def test_owed_writes_are_made_in_order_when_there_is_room(tmp_path: Path) -> None:
+    """The end of a turn and all later writes, even those that would have had room by themselves."""
     with Journal.open(tmp_path / "journal.db") as journal:
         begun(journal, 10)
         journal.sent_pages.intend(10, 0, "page")
@@ -50,8 +50,8 @@ def test_what_has_happened_is_written_in_its_order_when_there_is_room(tmp_path: 
         assert journal.trouble == ""
 
 
-def test_nothing_is_accepted_or_sent_that_cannot_be_written(tmp_path: Path) -> None:
-    """It fails, and leaves no trace; with what is owed before it, also where it would have room."""
+def test_a_message_is_neither_accepted_nor_sent_without_being_written(tmp_path: Path) -> None:
+    """The write raises and leaves no trace, behind owed writes too."""
     with Journal.open(tmp_path / "journal.db") as journal:
         begun(journal, 10)
         with no_room(journal):
@@ -69,8 +69,8 @@ def test_nothing_is_accepted_or_sent_that_cannot_be_written(tmp_path: Path) -> N
         assert journal.messages.state(10) is MessageState.FINISHED
 
 
-def test_trouble_is_told_once_and_so_is_its_end(tmp_path: Path) -> None:
-    """However often it was tried; and the end is found out also where nothing is owed."""
+def test_trouble_is_logged_once_and_so_is_its_end(tmp_path: Path) -> None:
+    """After any number of tries; the end is noticed without owed writes too."""
     with Journal.open(tmp_path / "journal.db") as journal, capture_logs() as logs:
         with no_room(journal):
             for _ in range(3):
@@ -82,8 +82,8 @@ def test_trouble_is_told_once_and_so_is_its_end(tmp_path: Path) -> None:
     assert [log["event"] for log in logs] == ["the journal cannot be written", "the journal can be written again"]
 
 
-def test_what_is_owed_and_makes_no_sense_any_more_holds_up_nothing(tmp_path: Path) -> None:
-    """It is logged, and what comes after it is written."""
+def test_an_owed_write_that_is_no_longer_possible_delays_no_other(tmp_path: Path) -> None:
+    """It is logged, and the later ones are made."""
     with Journal.open(tmp_path / "journal.db") as journal:
         begun(journal, 10, 11)
         with no_room(journal):
@@ -96,8 +96,8 @@ def test_what_is_owed_and_makes_no_sense_any_more_holds_up_nothing(tmp_path: Pat
         assert "what was owed to the journal could not be written" in [log["event"] for log in logs]
 
 
-def test_what_waits_is_held_and_let_go_in_the_end_as_it_was_in_between(tmp_path: Path) -> None:
-    """Rows that are so already stay so."""
+def test_owed_holds_and_releases_are_made_in_order(tmp_path: Path) -> None:
+    """Rows that have the state already keep it."""
     with Journal.open(tmp_path / "journal.db") as journal:
         begun(journal, 10)
         assert accept(journal, 11, thread_id=1)
@@ -109,7 +109,7 @@ def test_what_waits_is_held_and_let_go_in_the_end_as_it_was_in_between(tmp_path:
         assert journal.messages.state(11) is MessageState.PROMPTED
 
 
-def test_what_is_owed_is_written_before_the_journal_is_closed(tmp_path: Path) -> None:
+def test_owed_writes_are_made_before_the_journal_is_closed(tmp_path: Path) -> None:
     """If there is room by then."""
     with Journal.open(tmp_path / "journal.db") as journal:
         begun(journal, 10)
@@ -120,7 +120,7 @@ def test_what_is_owed_is_written_before_the_journal_is_closed(tmp_path: Path) ->
 
 
 def test_a_commit_that_fails_leaves_no_transaction_open(tmp_path: Path) -> None:
-    """The file system itself takes no more: what is written at the end of a transaction is refused."""
+    """The file system itself is full, so the write at the end of a transaction fails."""
     path = tmp_path / "journal.db"
     with Journal.open(path) as journal:
         begun(journal, 10)
@@ -137,8 +137,8 @@ def test_a_commit_that_fails_leaves_no_transaction_open(tmp_path: Path) -> None:
         assert journal.messages.pages(10) == ["page"]
 
 
-def test_nothing_is_written_into_a_file_that_is_not_there_any_more(tmp_path: Path) -> None:
-    """SQLite would go on, and nobody would find it again; put back it is as it was, and another one is not taken."""
+def test_a_file_that_was_moved_is_not_written(tmp_path: Path) -> None:
+    """SQLite would still write. Once it is back it is used; a new file in its place is not."""
     path, elsewhere = tmp_path / "journal.db", tmp_path / "elsewhere.db"
     with Journal.open(path) as journal:
         begun(journal, 10)
@@ -158,7 +158,7 @@ def test_nothing_is_written_into_a_file_that_is_not_there_any_more(tmp_path: Pat
 
 
 def test_another_programs_lock_is_not_waited_for_while_the_bot_works(tmp_path: Path) -> None:
-    """Every thread would stand still for as long; what has happened is written when the lock is gone."""
+    """Every thread would wait with it; owed writes are made when the lock is gone."""
     path = tmp_path / "journal.db"
     with Journal.open(path) as journal:
         assert journal._db.execute("PRAGMA busy_timeout").fetchone() == (BUSY_MILLISECONDS,)

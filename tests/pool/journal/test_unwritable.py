@@ -1,4 +1,4 @@
-"""What the journal owes about messages that were closed: the word why, until Discord has it."""
+"""The owed pages of closed messages."""
 
 from pathlib import Path
 
@@ -10,8 +10,8 @@ def received(journal: Journal, message_id: int) -> None:
     journal.messages.receive(message_id, thread_id=1, channel_id=2, guild_id=3, author_id=4)
 
 
-def test_a_closed_message_is_open_business_until_its_word_is_posted(tmp_path: Path) -> None:
-    """A crash between the two must not leave the thread without a word; afterwards nothing is owed."""
+def test_a_closed_message_is_open_until_its_page_is_posted(tmp_path: Path) -> None:
+    """A crash between the two must not lose the page."""
     path = tmp_path / "threadline.db"
     with Journal.open(path) as journal:
         received(journal, 10)
@@ -25,8 +25,8 @@ def test_a_closed_message_is_open_business_until_its_word_is_posted(tmp_path: Pa
         assert journal.messages.state(10) is MessageState.CLOSED
 
 
-def test_a_message_that_is_closed_without_a_word_is_no_business_at_all(tmp_path: Path) -> None:
-    """Skipped and dropped messages need none: the person did it."""
+def test_a_message_that_is_closed_without_a_page_is_not_open(tmp_path: Path) -> None:
+    """Skipped and dropped messages owe none: a person did it."""
     with Journal.open(tmp_path / "threadline.db") as journal:
         received(journal, 10)
         journal.messages.close((10,), "dropped")
