@@ -5,11 +5,28 @@ from pathlib import Path
 
 from pool.journal.journal import Journal, MessageState
 
+WAYS: dict[MessageState, tuple[MessageState, ...]] = {
+    MessageState.RECEIVED: (),
+    MessageState.HELD: (MessageState.HELD,),
+    MessageState.PROMPTED: (MessageState.PROMPTED,),
+    MessageState.FINISHED: (MessageState.PROMPTED, MessageState.FINISHED),
+    MessageState.ANSWERED: (MessageState.PROMPTED, MessageState.FINISHED, MessageState.ANSWERED),
+    MessageState.CLOSED: (MessageState.CLOSED,),
+}
+"""The transitions from a new row to each state."""
 
-def receive(journal: Journal, *message_ids: int, thread_id: int = 1) -> None:
-    """Accept new messages."""
+
+def receive(journal: Journal, *message_ids: int, thread_id: int = 1, request: str = "") -> None:
+    """Accept new messages; `{}` in the request stands for the message's id."""
     for message_id in message_ids:
-        assert journal.messages.receive(message_id, thread_id=thread_id, channel_id=2, guild_id=3, author_id=4)
+        assert journal.messages.receive(
+            message_id,
+            thread_id=thread_id,
+            channel_id=2,
+            guild_id=3,
+            author_id=4,
+            request=request.format(message_id),
+        )
 
 
 def move(journal: Journal, message_ids: tuple[int, ...], state: MessageState) -> None:

@@ -161,9 +161,17 @@ class RunningPool:
         await recorder.end()
         return recorder
 
-    async def prompted(self, message_id: int, recorder: Recorder | None = None) -> tuple[Recorder, MemoryAgent, Json]:
+    async def hang(self, thread_id: int, message_id: int) -> Recorder:
+        """Write a message whose turn ends only when it is cancelled; return when its prompt is sent."""
+        recorder = self.say(thread_id, message_id, text="hang")
+        await recorder.until("prompted")
+        return recorder
+
+    async def prompted(
+        self, message_id: int, recorder: Recorder | None = None, text: str = "hello"
+    ) -> tuple[Recorder, MemoryAgent, Json]:
         """Write the first message in thread 1; return its exchange, the agent, and the prompt that the agent got."""
-        exchange = self.say(1, message_id, recorder)
+        exchange = self.say(1, message_id, recorder, text)
         agent = await self.factory.agent(1)
         return exchange, agent, await agent.expect("session/prompt")
 

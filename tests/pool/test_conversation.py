@@ -439,10 +439,8 @@ async def test_a_cancel_ends_the_running_turn_and_holds_the_inbox(tmp_path: Path
 async def test_the_next_message_resumes_the_held_ones_before_it(tmp_path: Path) -> None:
     """Earlier messages are neither lost nor overtaken."""
     async with running_pool(tmp_path) as it:
-        exchange = it.say(1, 10)
+        exchange, agent, prompt = await it.prompted(10)
         it.say(1, 11, text="held")
-        agent = await it.factory.agent(1)
-        prompt = await agent.expect("session/prompt")
         it.conversation(1).cancel(A_PERSON)
         agent.end_turn(prompt, "cancelled")
         await exchange.end()
@@ -458,8 +456,7 @@ async def test_the_next_message_resumes_the_held_ones_before_it(tmp_path: Path) 
 async def test_very_many_are_closed_a_few_at_a_time(tmp_path: Path, way: str, reason: str) -> None:
     """Other threads get their turn; a new message runs, and a failing end keeps no other exchange open."""
     async with running_pool(tmp_path, obedient=True) as it:
-        first = it.say(1, 1, text="hang")
-        await first.until("prompted")
+        first = await it.hang(1, 1)
         broken = Recorder(2, breaks=RuntimeError("broken"))
         it.say(1, 2, broken)
         held = [it.say(1, message_id) for message_id in range(3, 3 + 3 * SLICE)]
@@ -481,8 +478,7 @@ async def test_very_many_are_closed_a_few_at_a_time(tmp_path: Path, way: str, re
 async def test_a_stop_closes_the_rest_of_a_dropped_inbox(tmp_path: Path) -> None:
     """The next start finds none of these rows."""
     async with running_pool(tmp_path, obedient=True) as it:
-        first = it.say(1, 1, text="hang")
-        await first.until("prompted")
+        first = await it.hang(1, 1)
         held = [it.say(1, message_id) for message_id in range(2, 2 + 20 * SLICE)]
         it.conversation(1).cancel(A_PERSON)
         await first.end()
@@ -537,10 +533,8 @@ async def test_a_second_cancel_has_no_effect(tmp_path: Path) -> None:
 async def test_a_cancel_at_the_moment_of_the_response_does_not_cancel_the_turn(tmp_path: Path) -> None:
     """The turn has completed; the inbox is held all the same."""
     async with running_pool(tmp_path) as it:
-        exchange = it.say(1, 10)
+        exchange, agent, prompt = await it.prompted(10)
         it.say(1, 11)
-        agent = await it.factory.agent(1)
-        prompt = await agent.expect("session/prompt")
         done: list[tuple[bool, CancelResult]] = []
 
         def cancel() -> None:
@@ -586,8 +580,7 @@ async def test_an_agent_that_ignores_a_cancel_loses_its_connection(tmp_path: Pat
 async def test_a_cancel_in_line_takes_the_message_out_of_the_line(tmp_path: Path) -> None:
     """Its row is closed, no agent is started for it, and those behind it move up."""
     async with running_pool(tmp_path, slots=1, obedient=True) as it:
-        busy = it.say(1, 10, text="hang")
-        await busy.until("prompted")
+        await it.hang(1, 10)
         exchange, behind, other = it.say(2, 20), it.say(2, 21), it.say(3, 30)
         await other.until("waiting 2")
         assert repr(it.conversation(2)) == "<2 in line, 1 waiting>"
@@ -618,8 +611,7 @@ async def test_a_cancel_in_the_step_in_which_a_slot_is_granted_passes_it_on(tmp_
             if slots.line == (it.conversation(3).lease,):
                 done.append(it.conversation(2).cancel(A_PERSON))
 
-        busy = it.say(1, 10, text="hang")
-        await busy.until("prompted")
+        await it.hang(1, 10)
         cancelled, next_one = it.say(2, 20), it.say(3, 30)
         await next_one.until("waiting 2")
         slots._on_line_moved = moved
@@ -708,8 +700,7 @@ async def test_a_timeout_of_the_prompts_own_work_is_a_failure(tmp_path: Path) ->
 async def test_who_cancelled_an_earlier_turn_is_not_named_in_a_later_one(tmp_path: Path) -> None:
     """The next turn has its own outcome."""
     async with running_pool(tmp_path, obedient=True) as it:
-        exchange = it.say(1, 10, text="hang")
-        await exchange.until("prompted")
+        exchange = await it.hang(1, 10)
         it.conversation(1).cancel(A_PERSON)
         await exchange.end()
         assert (await it.answered(1, 11)).ending == Completed("end_turn")
@@ -902,8 +893,7 @@ async def test_the_agent_closes_the_sessions_that_a_reset_forgets(tmp_path: Path
             it.conversation(1).reset(A_PERSON)
             await quiet()
             assert closed(it.factory.agents[0]) == [f"agent1-{each}" for each in range(1, number + 1)]
-        exchange = it.say(1, 50, text="hang")
-        await exchange.until("prompted")
+        exchange = await it.hang(1, 50)
         it.conversation(1).reset(A_PERSON)
         await exchange.end()
         await it.answered(1, 51)
@@ -1075,10 +1065,8 @@ async def test_an_exchange_that_cannot_be_carried_out_fails_with_its_reason(tmp_
 async def test_an_error_in_an_event_ends_that_exchange_only(tmp_path: Path) -> None:
     """The turn is cancelled and awaited before the next prompt, so that they never overlap."""
     async with running_pool(tmp_path) as it:
-        exchange = it.say(1, 10, Recorder(10, chokes=RuntimeError("no such emoji")))
+        exchange, agent, prompt = await it.prompted(10, Recorder(10, chokes=RuntimeError("no such emoji")))
         second = it.say(1, 11)
-        agent = await it.factory.agent(1)
-        prompt = await agent.expect("session/prompt")
         agent.text("agent1-1", "a")
         await agent.expect("session/cancel")
         await quiet()
@@ -1094,8 +1082,7 @@ async def test_an_error_in_an_event_ends_that_exchange_only(tmp_path: Path) -> N
 async def test_an_exchange_that_fails_at_its_end_affects_no_other(tmp_path: Path) -> None:
     """Neither its own thread's next message nor another thread."""
     async with running_pool(tmp_path, obedient=True) as it:
-        other = it.say(2, 20, text="hang")
-        await other.until("prompted")
+        await it.hang(2, 20)
         broken = it.say(1, 10, Recorder(10, breaks=RuntimeError("no")))
         second = it.say(1, 11)
         assert await second.end() == Completed("end_turn")
@@ -1140,10 +1127,8 @@ async def test_a_turn_that_ends_while_the_disk_is_full_is_written_down_later(tmp
 async def test_a_journal_that_cannot_be_written_ends_the_exchange_once(tmp_path: Path) -> None:
     """The complete reply stays, and the conversation continues."""
     async with running_pool(tmp_path) as it:
-        exchange = it.say(1, 10)
+        exchange, agent, prompt = await it.prompted(10)
         second = it.say(1, 11)
-        agent = await it.factory.agent(1)
-        prompt = await agent.expect("session/prompt")
         it.journal.messages.close((10,), "by another hand")
         agent.end_turn(prompt)
         assert await exchange.end() == Completed("end_turn")

@@ -100,8 +100,7 @@ async def test_the_time_limit_of_a_dropped_hold_does_not_end_a_later_one(tmp_pat
         assert it.conversation(1).drop() == 2
         assert [exchange.ending for exchange in exchanges] == [Dropped(), Dropped()]
         assert [it.row(10), it.row(11)] == [Row.CLOSED, Row.CLOSED]
-        exchange = it.say(1, 12, text="hang")
-        await exchange.until("prompted")
+        await it.hang(1, 12)
         it.say(1, 13)
         it.conversation(1).cancel(A_PERSON)
         await elapse(TEN_MINUTES + 1)
@@ -161,10 +160,8 @@ async def test_a_request_that_goes_first_does_not_overtake_the_current_one(tmp_p
     """It is the next one, and `on_queue` is called."""
     seen: list[int] = []
     async with running_pool(tmp_path, on_queue=lambda conversation: seen.append(conversation.waiting)) as it:
-        it.say(1, 10, text="running")
+        _, agent, prompt = await it.prompted(10, text="running")
         it.say(1, 11, text="waiting")
-        agent = await it.factory.agent(1)
-        prompt = await agent.expect("session/prompt")
         seen.clear()
         it.pool.go_first(1, it.receive(1, Recorder(9, text="again")))
         assert seen == [2]
@@ -237,7 +234,7 @@ async def test_closing_a_working_thread_ends_its_turn_and_stops_its_agent(
 async def test_closing_a_thread_in_line_takes_it_out_of_the_line(tmp_path: Path) -> None:
     """It has no agent to stop, and its later agent is not stopped for that."""
     async with running_pool(tmp_path, slots=1, obedient=True) as it:
-        await it.say(1, 10, text="hang").until("prompted")
+        await it.hang(1, 10)
         exchange, behind = it.say(2, 20), it.say(2, 21)
         await exchange.until("waiting 1")
         assert it.conversation(2).close(A_PERSON) == CancelResult(stopped=True, held=1)
@@ -349,9 +346,7 @@ async def test_a_release_without_an_agent_stops_no_later_one(
 async def test_exchanges_that_belong_together_are_merged(tmp_path: Path) -> None:
     """They share a prompt, and their rows move together; others have their own prompt."""
     async with running_pool(tmp_path) as it:
-        it.say(1, 10, text="running")
-        agent = await it.factory.agent(1)
-        prompt = await agent.expect("session/prompt")
+        _, agent, prompt = await it.prompted(10, text="running")
         for number in (11, 12):
             it.say(1, number, Recorder(number, text=str(number), joins=True))
         it.say(1, 13, text="other")
@@ -372,9 +367,7 @@ async def test_exchanges_that_belong_together_are_merged(tmp_path: Path) -> None
 async def test_send_now_ends_the_turn_and_runs_its_exchange_alone(tmp_path: Path) -> None:
     """After the response, not before it; the held ones run behind it."""
     async with running_pool(tmp_path) as it:
-        first = it.say(1, 10, text="running")
-        agent = await it.factory.agent(1)
-        prompt = await agent.expect("session/prompt")
+        first, agent, prompt = await it.prompted(10, text="running")
         for number in (11, 12, 13):
             it.say(1, number, Recorder(number, text=str(number), joins=True))
         conversation = it.conversation(1)
@@ -390,9 +383,7 @@ async def test_send_now_ends_the_turn_and_runs_its_exchange_alone(tmp_path: Path
 async def test_steering_messages_run_before_the_waiting_ones_and_are_merged(tmp_path: Path) -> None:
     """In their own order, behind an exchange that was sent now; the turn is cancelled once."""
     async with running_pool(tmp_path) as it:
-        it.say(1, 10, text="running")
-        agent = await it.factory.agent(1)
-        prompt = await agent.expect("session/prompt")
+        _, agent, prompt = await it.prompted(10, text="running")
         for number in (11, 12):
             it.say(1, number, text=str(number))
         conversation = it.conversation(1)
@@ -530,9 +521,7 @@ async def test_every_change_of_the_inbox_is_announced(tmp_path: Path) -> None:
             seen.append((conversation.waiting, conversation.held))
 
     async with running_pool(tmp_path, on_queue=look) as it:
-        it.say(1, 10, text="running")
-        agent = await it.factory.agent(1)
-        prompt = await agent.expect("session/prompt")
+        _, agent, prompt = await it.prompted(10, text="running")
         it.say(1, 11)
         it.say(1, 12)
         it.conversation(1).cancel(A_PERSON)

@@ -25,8 +25,7 @@ async def test_a_hung_turn_delays_no_other_thread(tmp_path: Path) -> None:
     async with running_pool(tmp_path, slots=3, obedient=True) as it:
         await it.answered(2, 20)
         await quiet()
-        hung = it.say(1, 10, text="hang")
-        await hung.until("prompted")
+        hung = await it.hang(1, 10)
         now = asyncio.get_running_loop().time()
         await it.answered(2, 21)
         await it.answered(3, 30)
@@ -38,8 +37,7 @@ async def test_a_hung_turn_delays_no_other_thread(tmp_path: Path) -> None:
 async def test_two_messages_to_a_hung_thread_delay_no_other(tmp_path: Path) -> None:
     """A wait for one connection holds no shared resource."""
     async with running_pool(tmp_path, slots=2, obedient=True) as it:
-        hung = it.say(1, 10, text="hang")
-        await hung.until("prompted")
+        await it.hang(1, 10)
         it.say(1, 11)
         it.say(1, 12)
         await it.answered(2, 20)
@@ -219,8 +217,7 @@ async def test_a_message_while_being_evicted_waits_and_wakes_behind_the_newcomer
 async def test_those_in_line_are_served_in_order(tmp_path: Path) -> None:
     """Each learns its place and every move of the line."""
     async with running_pool(tmp_path, slots=1, obedient=True) as it:
-        busy = it.say(1, 10, text="hang")
-        await busy.until("prompted")
+        await it.hang(1, 10)
         line = [it.say(thread_id, thread_id * 10) for thread_id in (2, 3, 4)]
         await line[2].until("waiting 3")
         assert [it.pool.place(it.conversation(thread_id)) for thread_id in (1, 2, 3, 4)] == [0, 1, 2, 3]
@@ -245,7 +242,7 @@ async def test_a_pool_reports_its_load(tmp_path: Path) -> None:
     """The slots, their holders and how long they hold them, the line, and the running processes."""
     async with running_pool(tmp_path, slots=1, obedient=True) as it:
         assert (it.pool.load, it.pool.agents) == (Load(size=1, held=0, in_line=0), [])
-        await it.say(1, 10, text="hang").until("prompted")
+        await it.hang(1, 10)
         await it.say(2, 20).until("waiting 1")
         await elapse(30)
         assert it.pool.load == Load(size=1, held=1, in_line=1)
@@ -292,10 +289,8 @@ async def test_a_busy_conversation_keeps_its_slot_otherwise(
 ) -> None:
     """The second message goes to the same agent immediately."""
     async with running_pool(tmp_path, every(capabilities=capabilities), slots=1) as it:
-        first = it.say(1, 10)
+        first, agent, prompt = await it.prompted(10)
         it.say(1, 11)
-        agent = await it.factory.agent(1)
-        prompt = await agent.expect("session/prompt")
         for thread_id in newcomers:
             it.say(thread_id, thread_id * 10)
         await elapse(seconds)
@@ -311,8 +306,7 @@ async def test_a_busy_conversation_keeps_its_slot_otherwise(
 async def test_a_dead_agent_affects_no_other_thread(tmp_path: Path) -> None:
     """A turn in another thread continues."""
     async with running_pool(tmp_path, obedient=True) as it:
-        hung = it.say(2, 20, text="hang")
-        await hung.until("prompted")
+        hung = await it.hang(2, 20)
         assert isinstance(await it.say(1, 10, text="die").end(), Failed)
         assert it.conversation(2).lease.state is ConversationState.WORKING
         it.conversation(2).cancel(A_PERSON)

@@ -163,7 +163,7 @@ async def test_the_longest_idle_sleep_until_the_memory_is_enough(
         for thread_id in (1, 2, 3):
             await it.answered(thread_id, thread_id)
             await quiet()
-        await it.say(4, 4, text="hang").until("prompted")
+        await it.hang(4, 4)
         sizes.update(zip([agent.pid for agent in it.factory.agents], (300, 300, 300, 700), strict=True))
         await elapse(MEMORY_SECONDS + LOOK)
         assert [conversation.thread_id for conversation in it.pool.conversations] == [3, 4]
@@ -213,7 +213,7 @@ async def test_an_agent_that_started_during_a_measurement_can_be_evicted(
 
     monkeypatch.setattr("pool.pool.resident", resident)
     async with running_pool(tmp_path, slots=3, obedient=True, max_memory=500) as it:
-        await it.say(1, 10, text="hang").until("prompted")
+        await it.hang(1, 10)
         await it.answered(2, 20)
         await measuring.wait()
         await it.answered(3, 30)
@@ -243,8 +243,7 @@ async def test_a_failed_duty_is_repeated(tmp_path: Path, monkeypatch: pytest.Mon
         raise sqlite3.OperationalError("database or disk is full")
 
     async with running_pool(tmp_path, obedient=True) as it:
-        exchange = it.say(1, 10, text="hang")
-        await exchange.until("prompted")
+        exchange = await it.hang(1, 10)
         with capture_logs() as logs, monkeypatch.context() as patch:
             patch.setattr(Journal, "retry", retry)
             await elapse(2 * LOOK)

@@ -103,7 +103,7 @@ def places(exchange: Recorder) -> list[int]:
 async def test_all_learn_their_place_on_entry_and_the_first_five_every_move(tmp_path: Path) -> None:
     """The others learn it at most every 15 s: each notice is an edit in its own channel."""
     async with running_pool(tmp_path, slots=1, obedient=True) as it:
-        await it.say(1, 10, text="hang").until("prompted")
+        await it.hang(1, 10)
         line = [it.say(thread_id, thread_id * 10, text="hang") for thread_id in range(2, 11)]
         await quiet()
         assert [places(exchange)[0] for exchange in line] == list(range(1, 10))
@@ -121,7 +121,7 @@ async def test_all_learn_their_place_on_entry_and_the_first_five_every_move(tmp_
 async def test_a_departure_from_the_end_is_not_told_to_those_far_back(tmp_path: Path) -> None:
     """Their places stay the same."""
     async with running_pool(tmp_path, slots=1, obedient=True) as it:
-        await it.say(1, 10, text="hang").until("prompted")
+        await it.hang(1, 10)
         line = [it.say(thread_id, thread_id * 10) for thread_id in range(2, 10)]
         await quiet()
         it.conversation(9).cancel(A_PERSON)

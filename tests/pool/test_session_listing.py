@@ -36,7 +36,7 @@ def asked(it: RunningPool) -> list[int]:
 async def test_an_idle_agent_is_asked(tmp_path: Path) -> None:
     """Rather than one whose turn may be stuck; no process is started for it."""
     async with running_pool(tmp_path, lister, slots=3, obedient=True) as it:
-        await it.say(1, 10, text="hang").until("prompted")
+        await it.hang(1, 10)
         await it.answered(2, 20)
         assert await listed(it) == ["one", "two"]
         assert asked(it) == [0, 1]
@@ -54,7 +54,7 @@ async def test_a_spare_is_asked_and_stays_one(tmp_path: Path) -> None:
 async def test_without_an_agent_a_probe_is_started(tmp_path: Path) -> None:
     """In a free slot, which it returns when its processes are gone."""
     async with running_pool(tmp_path, lister, slots=2, obedient=True) as it:
-        await it.say(1, 10, text="hang").until("prompted")
+        await it.hang(1, 10)
         assert await listed(it) == ["one", "two"]
         await quiet()
         assert asked(it) == [0, 1]
@@ -65,7 +65,7 @@ async def test_without_an_agent_a_probe_is_started(tmp_path: Path) -> None:
 async def test_a_working_agent_is_asked_without_a_slot_for_a_probe(tmp_path: Path) -> None:
     """An agent lists its sessions during a turn too."""
     async with running_pool(tmp_path, lister, slots=1, obedient=True) as it:
-        await it.say(1, 10, text="hang").until("prompted")
+        await it.hang(1, 10)
         assert await listed(it) == ["one", "two"]
         assert asked(it) == [1]
 

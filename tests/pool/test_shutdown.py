@@ -333,8 +333,7 @@ async def test_kill_ends_every_agent(tmp_path: Path) -> None:
         await elapse(30)
         await it.answered(2, 20)
         await elapse(31)
-        working = it.say(3, 30, text="hang")
-        await working.until("prompted")
+        working = await it.hang(3, 30)
         in_line = it.say(4, 40)
         await in_line.until("waiting 1")
         states = [conversation.lease.state for conversation in it.pool.conversations]

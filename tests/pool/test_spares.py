@@ -92,7 +92,7 @@ async def test_a_spare_is_stopped_first_when_its_slot_is_needed(tmp_path: Path) 
     async with running_pool(tmp_path, only(2, manual={"initialize"}), slots=3, warm=2, obedient=True) as it:
         await quiet()  # The second is still in its handshake.
         await it.answered(1, 10)
-        await it.say(2, 20, text="hang").until("prompted")
+        await it.hang(2, 20)
         newcomer = it.say(3, 30)
         await newcomer.end()
         assert it.factory.agents[1].stopped

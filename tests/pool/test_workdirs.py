@@ -57,8 +57,7 @@ async def test_a_departure_is_told_to_those_who_may_enter_and_the_first_few(tmp_
 async def test_a_thread_that_starts_where_another_works_is_told(tmp_path: Path) -> None:
     """Once, before its answer; it works all the same. Later turns do not say it again."""
     async with running_pool(tmp_path, obedient=True) as it:
-        first = it.say(1, 10, text="hang")
-        await first.until("prompted")
+        first = await it.hang(1, 10)
         second = await it.answered(2, 20)
         assert second.told.count("beside 1") == 1
         assert "beside 1" not in (await it.answered(2, 21)).told
@@ -71,8 +70,7 @@ async def test_threads_in_other_directories_neither_wait_nor_get_a_notice(tmp_pa
     other = tmp_path / "other"
     project = tmp_path / "project"
     async with running_pool(tmp_path, obedient=True, exclusive=True, threads={1: at(project), 2: at(other)}) as it:
-        first = it.say(1, 10, text="hang")
-        await first.until("prompted")
+        first = await it.hang(1, 10)
         assert not [word for word in (await it.answered(2, 20)).told if word.startswith(("beside", "waits"))]
         it.conversation(1).cancel(A_PERSON)
         await first.end()
@@ -81,8 +79,7 @@ async def test_threads_in_other_directories_neither_wait_nor_get_a_notice(tmp_pa
 async def test_with_exclusive_directories_turns_follow_each_other_in_order(tmp_path: Path) -> None:
     """The next begins when the one before has ended its turn, while its agent lives on; turns never overlap."""
     async with running_pool(tmp_path, slots=3, obedient=True, exclusive=True) as it:
-        first = it.say(1, 10, text="hang")
-        await first.until("prompted")
+        await it.hang(1, 10)
         second, third = it.say(2, 20, text="hang"), it.say(3, 30)
         await quiet()
         assert second.told == ["starting", "waits for 1"]
@@ -101,8 +98,7 @@ async def test_a_thread_that_waits_for_a_directory_keeps_no_slot(tmp_path: Path)
     places = apart(tmp_path)
     async with running_pool(tmp_path, slots=2, obedient=True, exclusive=True, threads=places) as it:
         await it.answered(2, 20)
-        first = it.say(1, 10, text="hang")
-        await first.until("prompted")
+        await it.hang(1, 10)
         second = it.say(2, 21)
         await second.until("waits for 1")
         assert it.conversation(2).lease.agent is not None
@@ -116,8 +112,7 @@ async def test_an_agent_that_cannot_load_sleeps_only_after_its_idle_time(tmp_pat
     """Then also while its thread waits for the directory, so that no wait is endless."""
     async with running_pool(tmp_path, every(capabilities={}), idle_seconds=60, obedient=True, exclusive=True) as it:
         await it.answered(2, 20)
-        first = it.say(1, 10, text="hang")
-        await first.until("prompted")
+        await it.hang(1, 10)
         second = it.say(2, 21)
         await second.until("waits for 1")
         await elapse(50)
@@ -132,8 +127,7 @@ async def test_an_agent_that_cannot_load_sleeps_only_after_its_idle_time(tmp_pat
 async def test_a_message_that_waits_for_a_directory_can_be_cancelled(tmp_path: Path) -> None:
     """Its row is closed, and the next in order is not delayed by it."""
     async with running_pool(tmp_path, obedient=True, exclusive=True) as it:
-        first = it.say(1, 10, text="hang")
-        await first.until("prompted")
+        first = await it.hang(1, 10)
         second = it.say(2, 20)
         await second.until("waits for 1")
         assert it.conversation(2).cancel(A_PERSON).stopped
@@ -147,8 +141,7 @@ async def test_a_message_that_waits_for_a_directory_can_be_cancelled(tmp_path: P
 async def test_a_message_cancelled_before_its_wait_for_a_directory_shows_no_wait(tmp_path: Path) -> None:
     """Its end has been shown by then."""
     async with running_pool(tmp_path, obedient=True, exclusive=True) as it:
-        first = it.say(1, 10, text="hang")
-        await first.until("prompted")
+        first = await it.hang(1, 10)
         second = Recorder(20)
         second.asked = asyncio.Event()
         it.say(2, 20, second)
@@ -167,8 +160,7 @@ async def test_a_stop_of_the_bot_leaves_an_exchange_that_waits_for_a_directory_r
     places = apart(tmp_path)
     async with running_pool(tmp_path, every(stops=stops), obedient=True, exclusive=True, threads=places) as it:
         await it.answered(2, 20)
-        first = it.say(1, 10, text="hang")
-        await first.until("prompted")
+        await it.hang(1, 10)
         second = it.say(2, 21)
         await second.until("waits for 1")
         it.say(3, 30)
@@ -183,8 +175,7 @@ async def test_a_stop_of_the_bot_leaves_an_exchange_that_waits_for_a_directory_r
 async def test_a_deleted_thread_ends_all_its_exchanges_and_its_agent(tmp_path: Path) -> None:
     """The turn is cancelled, the inbox is closed, and no hold remains."""
     async with running_pool(tmp_path, obedient=True) as it:
-        first = it.say(1, 10, text="hang")
-        await first.until("prompted")
+        first = await it.hang(1, 10)
         second = it.say(1, 11)
         it.conversation(1).thread_deleted()
         assert await first.end() == Completed("cancelled")
@@ -197,8 +188,7 @@ async def test_a_deleted_thread_ends_all_its_exchanges_and_its_agent(tmp_path: P
 async def test_a_deleted_thread_leaves_the_line(tmp_path: Path) -> None:
     """So does one whose agent is idle."""
     async with running_pool(tmp_path, slots=1, obedient=True) as it:
-        first = it.say(1, 10, text="hang")
-        await first.until("prompted")
+        first = await it.hang(1, 10)
         waiting = Recorder(20)
         it.say(2, 20, waiting)
         await waiting.until("waiting 1")

@@ -119,8 +119,7 @@ def test_a_prune_without_old_rows_looks_at_no_recent_ones(tmp_path: Path) -> Non
     ],
 )
 def test_the_plan_of_a_statement_shows_that_it_reads_all_of_a_growing_table(
-    tmp_path: Path, statement: str, found: list[str]
+    journal: Journal, statement: str, found: list[str]
 ) -> None:
     """Every test is checked for such statements; see `tests.support.query_plans`."""
-    with Journal.open(tmp_path / "journal.db") as journal:
-        assert scans(journal._db, statement)[: len(found) or None] == found
+    assert scans(journal._db, statement)[: len(found) or None] == found

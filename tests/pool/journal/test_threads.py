@@ -15,20 +15,19 @@ def begun(journal: Journal, thread_id: int, *, channel_id: int = 5, guild_id: in
     assert journal.messages.receive(thread_id, **place, assignment=Assignment("a", "/srv"))  # type: ignore[arg-type]
 
 
-def test_a_thread_keeps_its_agent_and_directory_until_it_is_given_others(tmp_path: Path) -> None:
+def test_a_thread_keeps_its_agent_and_directory_until_it_is_given_others(journal: Journal) -> None:
     """The former agent's session, choices and options are then forgotten."""
-    with Journal.open(tmp_path / "journal.db") as journal:
-        assert journal.threads.assignment(1) == (1, ("", ""))
-        begun(journal, 1)
-        assert journal.threads.assignment(1) == (5, ("a", "/srv"))
-        journal.threads.set_session(1, "session")
-        journal.threads.choose(1, "mode", "plan")
-        journal.threads.set_offers(1, "a list")
-        journal.threads.assign(1, Assignment("b", "/home"))
-        assert journal.threads.assignment(1) == (5, ("b", "/home"))
-        assert journal.threads.session_id(1) is None
-        assert journal.threads.choices(1) == {}
-        assert journal.threads.offers(1) == ""
+    assert journal.threads.assignment(1) == (1, ("", ""))
+    begun(journal, 1)
+    assert journal.threads.assignment(1) == (5, ("a", "/srv"))
+    journal.threads.set_session(1, "session")
+    journal.threads.choose(1, "mode", "plan")
+    journal.threads.set_offers(1, "a list")
+    journal.threads.assign(1, Assignment("b", "/home"))
+    assert journal.threads.assignment(1) == (5, ("b", "/home"))
+    assert journal.threads.session_id(1) is None
+    assert journal.threads.choices(1) == {}
+    assert journal.threads.offers(1) == ""
 
 
 def test_the_options_of_an_agent_and_the_name_of_a_thread_are_remembered(tmp_path: Path) -> None:
@@ -45,124 +44,116 @@ def test_the_options_of_an_agent_and_the_name_of_a_thread_are_remembered(tmp_pat
         assert journal.threads.name(1) == ""
 
 
-def test_the_threads_of_a_place_are_found(tmp_path: Path) -> None:
+def test_the_threads_of_a_place_are_found(journal: Journal) -> None:
     """By channel, which may have a conversation itself, and by guild; other places' threads are not found."""
-    with Journal.open(tmp_path / "journal.db") as journal:
-        for thread_id, channel_id, guild_id in ((1, 5, 9), (2, 5, 9), (3, 6, 9), (4, 4, None)):
-            begun(journal, thread_id, channel_id=channel_id, guild_id=guild_id)
-        assert journal.threads.in_channel(5) == [1, 2]
-        assert journal.threads.in_channel(3) == [3]
-        assert journal.threads.in_channel(4) == [4]
-        assert journal.threads.in_channel(8) == []
-        assert journal.threads.in_guild(9) == [1, 2, 3]
-        assert journal.threads.in_guild(8) == []
+    for thread_id, channel_id, guild_id in ((1, 5, 9), (2, 5, 9), (3, 6, 9), (4, 4, None)):
+        begun(journal, thread_id, channel_id=channel_id, guild_id=guild_id)
+    assert journal.threads.in_channel(5) == [1, 2]
+    assert journal.threads.in_channel(3) == [3]
+    assert journal.threads.in_channel(4) == [4]
+    assert journal.threads.in_channel(8) == []
+    assert journal.threads.in_guild(9) == [1, 2, 3]
+    assert journal.threads.in_guild(8) == []
 
 
-def test_a_fact_has_the_value_that_was_noted_last(tmp_path: Path) -> None:
+def test_a_fact_has_the_value_that_was_noted_last(journal: Journal) -> None:
     """An unknown fact is empty."""
-    with Journal.open(tmp_path / "journal.db") as journal:
-        assert journal.facts.value("commands") == ""
-        for value in ("one", "two"):
-            journal.facts.note("commands", value)
-        assert journal.facts.value("commands") == "two"
+    assert journal.facts.value("commands") == ""
+    for value in ("one", "two"):
+        journal.facts.note("commands", value)
+    assert journal.facts.value("commands") == "two"
 
 
-def test_a_thread_is_known_from_its_first_message_on(tmp_path: Path) -> None:
+def test_a_thread_is_known_from_its_first_message_on(journal: Journal) -> None:
     """Its place and session are found by its id; other threads have neither."""
-    with Journal.open(tmp_path / "journal.db") as journal:
-        assert not journal.threads.knows(1)
-        assert journal.threads.place(1) is None
-        assert journal.threads.session_id(1) is None
-        receive(journal, 10, thread_id=1)
-        assert journal.threads.knows(1)
-        assert journal.threads.place(1) == (3, 2)
-        assert journal.threads.session_id(1) is None
-        assert not journal.threads.knows(5)
+    assert not journal.threads.knows(1)
+    assert journal.threads.place(1) is None
+    assert journal.threads.session_id(1) is None
+    receive(journal, 10, thread_id=1)
+    assert journal.threads.knows(1)
+    assert journal.threads.place(1) == (3, 2)
+    assert journal.threads.session_id(1) is None
+    assert not journal.threads.knows(5)
 
 
-def test_a_conversation_without_a_guild_has_a_place_too(tmp_path: Path) -> None:
+def test_a_conversation_without_a_guild_has_a_place_too(journal: Journal) -> None:
     """The thread of a direct message is its channel."""
-    with Journal.open(tmp_path / "journal.db") as journal:
-        journal.messages.receive(10, thread_id=2, channel_id=2, guild_id=None, author_id=4)
-        journal.messages.receive(11, thread_id=3, channel_id=2, guild_id=1, author_id=4)
-        assert journal.threads.place(2) == (None, 2)
-        assert journal.threads.direct() == [2]
+    journal.messages.receive(10, thread_id=2, channel_id=2, guild_id=None, author_id=4)
+    journal.messages.receive(11, thread_id=3, channel_id=2, guild_id=1, author_id=4)
+    assert journal.threads.place(2) == (None, 2)
+    assert journal.threads.direct() == [2]
 
 
-def test_the_asker_of_a_thread_is_the_author_who_waits_longest(tmp_path: Path) -> None:
+def test_the_asker_of_a_thread_is_the_author_who_waits_longest(journal: Journal) -> None:
     """Without an open message, it is the author of the first one."""
-    with Journal.open(tmp_path / "journal.db") as journal:
-        assert journal.threads.asker(1) is None
-        for message_id, author_id in ((10, 100), (12, 120), (11, 110)):
-            journal.messages.receive(message_id, thread_id=1, channel_id=2, guild_id=3, author_id=author_id)
-        journal.messages.receive(5, thread_id=2, channel_id=2, guild_id=3, author_id=50)
-        assert journal.threads.asker(1) == 100
-        journal.messages.close((10,), "dropped")
-        assert journal.threads.asker(1) == 110
-        journal.messages.prompted((11,), "")
-        assert journal.threads.asker(1) == 110
-        journal.messages.finish((11,), "end_turn", [])
-        journal.messages.answer((11,))
-        assert journal.threads.asker(1) == 120
-        journal.messages.close((12,), "dropped")
-        assert journal.threads.asker(1) == 100
+    assert journal.threads.asker(1) is None
+    for message_id, author_id in ((10, 100), (12, 120), (11, 110)):
+        journal.messages.receive(message_id, thread_id=1, channel_id=2, guild_id=3, author_id=author_id)
+    journal.messages.receive(5, thread_id=2, channel_id=2, guild_id=3, author_id=50)
+    assert journal.threads.asker(1) == 100
+    journal.messages.close((10,), "dropped")
+    assert journal.threads.asker(1) == 110
+    journal.messages.prompted((11,), "")
+    assert journal.threads.asker(1) == 110
+    journal.messages.finish((11,), "end_turn", [])
+    journal.messages.answer((11,))
+    assert journal.threads.asker(1) == 120
+    journal.messages.close((12,), "dropped")
+    assert journal.threads.asker(1) == 100
 
 
-def test_the_opener_of_a_thread_wrote_its_first_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_opener_of_a_thread_wrote_its_first_message(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     """That stays so when others write, and after the message's row is deleted."""
-    with Journal.open(tmp_path / "journal.db") as journal:
-        assert journal.threads.opener(1) is None
-        for message_id, author_id in ((10, 100), (12, 120)):
-            journal.messages.receive(message_id, thread_id=1, channel_id=2, guild_id=3, author_id=author_id)
-        journal.messages.close((10,), "dropped")
-        assert journal.threads.opener(1) == 100
-        monkeypatch.setattr("pool.journal.messages.KEPT_SECONDS", -1.0)
-        assert journal.messages.prune() == 1
-        assert journal.messages.row(10) is None
-        assert journal.threads.opener(1) == 100
+    assert journal.threads.opener(1) is None
+    for message_id, author_id in ((10, 100), (12, 120)):
+        journal.messages.receive(message_id, thread_id=1, channel_id=2, guild_id=3, author_id=author_id)
+    journal.messages.close((10,), "dropped")
+    assert journal.threads.opener(1) == 100
+    monkeypatch.setattr("pool.journal.messages.KEPT_SECONDS", -1.0)
+    assert journal.messages.prune() == 1
+    assert journal.messages.row(10) is None
+    assert journal.threads.opener(1) == 100
 
 
-def test_the_sessions_that_a_thread_has_had_are_remembered(tmp_path: Path) -> None:
+def test_the_sessions_that_a_thread_has_had_are_remembered(journal: Journal) -> None:
     """With their agent and directory; a session belongs to the last thread that loaded it."""
-    with Journal.open(tmp_path / "journal.db") as journal:
-        for thread_id in (1, 2):
-            journal.messages.receive(
-                thread_id,
-                thread_id=thread_id,
-                channel_id=5,
-                guild_id=None,
-                author_id=7,
-                assignment=Assignment("a", "/srv"),
-            )
-        assert journal.threads.past_sessions(1) == {}
-        assert journal.threads.session_thread("first") is None
-        for session_id in ("first", "second", "first", None):
-            journal.threads.set_session(1, session_id)
-        assert [*journal.threads.past_sessions(1)] == ["second", "first"]
-        journal.threads.set_session(1, "second")
-        assert [*journal.threads.past_sessions(1)] == ["first"]
-        assert journal.threads.past_sessions(2) == {}
-        assert journal.threads.session_thread("first") == 1
-        journal.threads.set_session(2, "first")
-        assert journal.threads.session_thread("first") == 2
-        journal.threads.assign(1, Assignment("b", "/srv"))
-        assert journal.threads.past_sessions(1) == {}
-        journal.threads.assign(1, Assignment("a", "/srv"))
-        assert [*journal.threads.past_sessions(1)] == ["second", "first"]
+    for thread_id in (1, 2):
+        journal.messages.receive(
+            thread_id,
+            thread_id=thread_id,
+            channel_id=5,
+            guild_id=None,
+            author_id=7,
+            assignment=Assignment("a", "/srv"),
+        )
+    assert journal.threads.past_sessions(1) == {}
+    assert journal.threads.session_thread("first") is None
+    for session_id in ("first", "second", "first", None):
+        journal.threads.set_session(1, session_id)
+    assert [*journal.threads.past_sessions(1)] == ["second", "first"]
+    journal.threads.set_session(1, "second")
+    assert [*journal.threads.past_sessions(1)] == ["first"]
+    assert journal.threads.past_sessions(2) == {}
+    assert journal.threads.session_thread("first") == 1
+    journal.threads.set_session(2, "first")
+    assert journal.threads.session_thread("first") == 2
+    journal.threads.assign(1, Assignment("b", "/srv"))
+    assert journal.threads.past_sessions(1) == {}
+    journal.threads.assign(1, Assignment("a", "/srv"))
+    assert [*journal.threads.past_sessions(1)] == ["second", "first"]
 
 
-def test_a_later_message_does_not_touch_the_session(tmp_path: Path) -> None:
+def test_a_later_message_does_not_touch_the_session(journal: Journal) -> None:
     """The session is set, stays while messages come, is replaced, and is forgotten on request."""
-    with Journal.open(tmp_path / "journal.db") as journal:
-        receive(journal, 10)
-        journal.threads.set_session(1, "first")
-        receive(journal, 11)
-        assert journal.threads.session_id(1) == "first"
-        journal.threads.set_session(1, "second")
-        assert journal.threads.session_id(1) == "second"
-        journal.threads.set_session(1, None)
-        assert journal.threads.session_id(1) is None
-        assert journal.threads.knows(1)
+    receive(journal, 10)
+    journal.threads.set_session(1, "first")
+    receive(journal, 11)
+    assert journal.threads.session_id(1) == "first"
+    journal.threads.set_session(1, "second")
+    assert journal.threads.session_id(1) == "second"
+    journal.threads.set_session(1, None)
+    assert journal.threads.session_id(1) is None
+    assert journal.threads.knows(1)
 
 
 def test_choices_are_kept_by_thread(tmp_path: Path) -> None:

@@ -28,45 +28,43 @@ def begun(journal: Journal, *message_ids: int) -> None:
         journal.messages.prompted((message_id,), "[]")
 
 
-def test_owed_writes_are_made_in_order_when_there_is_room(tmp_path: Path) -> None:
+def test_owed_writes_are_made_in_order_when_there_is_room(journal: Journal) -> None:
     """The end of a turn and all later writes, even those that would have had room by themselves."""
-    with Journal.open(tmp_path / "journal.db") as journal:
-        begun(journal, 10)
-        journal.sent_pages.intend(10, 0, "page")
-        with no_room(journal):
-            journal.trailers.keep(10, {500: Trailer("done")})
-            journal.messages.finish((10,), "end_turn", [LARGE])
-            journal.sent_pages.posted(10, 0, 700)
-            journal.messages.settle((10,), confirmed=True)
-            assert journal.messages.state(10) is MessageState.PROMPTED
-            assert journal.trouble == "database or disk is full"
-            journal.retry()
-            assert journal.messages.state(10) is MessageState.PROMPTED
+    begun(journal, 10)
+    journal.sent_pages.intend(10, 0, "page")
+    with no_room(journal):
+        journal.trailers.keep(10, {500: Trailer("done")})
+        journal.messages.finish((10,), "end_turn", [LARGE])
+        journal.sent_pages.posted(10, 0, 700)
+        journal.messages.settle((10,), confirmed=True)
+        assert journal.messages.state(10) is MessageState.PROMPTED
+        assert journal.trouble == "database or disk is full"
         journal.retry()
-        assert journal.messages.state(10) is MessageState.ANSWERED
-        assert journal.messages.pages(10) == [LARGE]
-        assert journal.sent_pages.of(10) == [SentPage(0, "page", 700)]
-        assert journal.trailers.of(10) == {}
-        assert journal.trouble == ""
+        assert journal.messages.state(10) is MessageState.PROMPTED
+    journal.retry()
+    assert journal.messages.state(10) is MessageState.ANSWERED
+    assert journal.messages.pages(10) == [LARGE]
+    assert journal.sent_pages.of(10) == [SentPage(0, "page", 700)]
+    assert journal.trailers.of(10) == {}
+    assert journal.trouble == ""
 
 
-def test_a_message_is_neither_accepted_nor_sent_without_being_written(tmp_path: Path) -> None:
+def test_a_message_is_neither_accepted_nor_sent_without_being_written(journal: Journal) -> None:
     """The write raises and leaves no trace, behind owed writes too."""
-    with Journal.open(tmp_path / "journal.db") as journal:
-        begun(journal, 10)
-        with no_room(journal):
-            with pytest.raises(JournalUnwritable, match="the journal cannot be written: database or disk is full"):
-                accept(journal, 20, LARGE)
-            assert not journal.threads.knows(2)
-            assert journal.marks.seen(2) is None
-            journal.messages.finish((10,), "end_turn", [LARGE])
-            with pytest.raises(JournalUnwritable):
-                accept(journal, 20)
-            with pytest.raises(JournalUnwritable):
-                journal.sent_pages.intend(10, 0, "page")
-            assert journal.messages.state(20) is None
-        assert accept(journal, 20)
-        assert journal.messages.state(10) is MessageState.FINISHED
+    begun(journal, 10)
+    with no_room(journal):
+        with pytest.raises(JournalUnwritable, match="the journal cannot be written: database or disk is full"):
+            accept(journal, 20, LARGE)
+        assert not journal.threads.knows(2)
+        assert journal.marks.seen(2) is None
+        journal.messages.finish((10,), "end_turn", [LARGE])
+        with pytest.raises(JournalUnwritable):
+            accept(journal, 20)
+        with pytest.raises(JournalUnwritable):
+            journal.sent_pages.intend(10, 0, "page")
+        assert journal.messages.state(20) is None
+    assert accept(journal, 20)
+    assert journal.messages.state(10) is MessageState.FINISHED
 
 
 def test_trouble_is_logged_once_and_so_is_its_end(tmp_path: Path) -> None:
@@ -82,31 +80,29 @@ def test_trouble_is_logged_once_and_so_is_its_end(tmp_path: Path) -> None:
     assert [log["event"] for log in logs] == ["the journal cannot be written", "the journal can be written again"]
 
 
-def test_an_owed_write_that_is_no_longer_possible_delays_no_other(tmp_path: Path) -> None:
+def test_an_owed_write_that_is_no_longer_possible_delays_no_other(journal: Journal) -> None:
     """It is logged, and the later ones are made."""
-    with Journal.open(tmp_path / "journal.db") as journal:
-        begun(journal, 10, 11)
-        with no_room(journal):
-            for _ in range(2):
-                journal.messages.finish((10,), "end_turn", [LARGE])
-            journal.messages.finish((11,), "end_turn", ["page"])
-        with capture_logs() as logs:
-            journal.retry()
-        assert [journal.messages.state(message_id) for message_id in (10, 11)] == [MessageState.FINISHED] * 2
-        assert "what was owed to the journal could not be written" in [log["event"] for log in logs]
-
-
-def test_owed_holds_and_releases_are_made_in_order(tmp_path: Path) -> None:
-    """Rows that have the state already keep it."""
-    with Journal.open(tmp_path / "journal.db") as journal:
-        begun(journal, 10)
-        assert accept(journal, 11, thread_id=1)
-        with no_room(journal):
+    begun(journal, 10, 11)
+    with no_room(journal):
+        for _ in range(2):
             journal.messages.finish((10,), "end_turn", [LARGE])
-            for held in (True, False, False):
-                journal.messages.hold((11,), held=held)
-        journal.messages.prompted((11,), "[]")
-        assert journal.messages.state(11) is MessageState.PROMPTED
+        journal.messages.finish((11,), "end_turn", ["page"])
+    with capture_logs() as logs:
+        journal.retry()
+    assert [journal.messages.state(message_id) for message_id in (10, 11)] == [MessageState.FINISHED] * 2
+    assert "what was owed to the journal could not be written" in [log["event"] for log in logs]
+
+
+def test_owed_holds_and_releases_are_made_in_order(journal: Journal) -> None:
+    """Rows that have the state already keep it."""
+    begun(journal, 10)
+    assert accept(journal, 11, thread_id=1)
+    with no_room(journal):
+        journal.messages.finish((10,), "end_turn", [LARGE])
+        for held in (True, False, False):
+            journal.messages.hold((11,), held=held)
+    journal.messages.prompted((11,), "[]")
+    assert journal.messages.state(11) is MessageState.PROMPTED
 
 
 def test_owed_writes_are_made_before_the_journal_is_closed(tmp_path: Path) -> None:

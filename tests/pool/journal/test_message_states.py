@@ -6,23 +6,13 @@ import pytest
 
 from pool.journal.journal import Journal, MessageState
 from pool.journal.message_states import BEFORE
-from tests.pool.journals import move, receive
+from tests.pool.journals import WAYS, move, receive
 
 ENDS = {MessageState.ANSWERED, MessageState.CLOSED}
 
-WAYS = {
-    MessageState.RECEIVED: (),
-    MessageState.HELD: (MessageState.HELD,),
-    MessageState.PROMPTED: (MessageState.PROMPTED,),
-    MessageState.FINISHED: (MessageState.PROMPTED, MessageState.FINISHED),
-    MessageState.ANSWERED: (MessageState.PROMPTED, MessageState.FINISHED, MessageState.ANSWERED),
-    MessageState.CLOSED: (MessageState.CLOSED,),
-}
-"""How a new row comes into each state."""
-
 
 def test_every_state_can_be_reached() -> None:
-    """A new state must be added here and to the tests below."""
+    """A new state needs its way in `WAYS`."""
     assert set(BEFORE) == set(WAYS) == set(MessageState)
 
 
@@ -32,14 +22,13 @@ def test_no_transition_leads_out_of_an_end() -> None:
 
 
 @pytest.mark.parametrize("state", sorted(set(MessageState) - ENDS))
-def test_every_open_state_can_be_closed(tmp_path: Path, state: MessageState) -> None:
+def test_every_open_state_can_be_closed(journal: Journal, state: MessageState) -> None:
     """Any failure on the way to an answer can end the row."""
-    with Journal.open(tmp_path / "journal.db") as journal:
-        receive(journal, 10)
-        for step in WAYS[state]:
-            move(journal, (10,), step)
-        journal.messages.close((10,), "failed")
-        assert journal.messages.open_rows() == []
+    receive(journal, 10)
+    for step in WAYS[state]:
+        move(journal, (10,), step)
+    journal.messages.close((10,), "failed")
+    assert journal.messages.open_rows() == []
 
 
 @pytest.mark.parametrize("state", sorted(MessageState))

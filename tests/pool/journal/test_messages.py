@@ -14,7 +14,7 @@ import pytest
 from pool.journal.journal import Journal, JournalError, MessageRow, MessageState, SentPage
 from pool.journal.threads import Assignment
 from pool.journal.trailers import FIRST_TRAILER, Trailer
-from tests.pool.journals import as_kill_leaves_it, move, receive
+from tests.pool.journals import WAYS, as_kill_leaves_it, move, receive
 
 ROOT = Path(__file__).parents[3]
 
@@ -30,15 +30,6 @@ TRANSITIONS = {
     (MessageState.PROMPTED, MessageState.CLOSED),
     (MessageState.FINISHED, MessageState.ANSWERED),
     (MessageState.FINISHED, MessageState.CLOSED),
-}
-
-WAY_TO: dict[MessageState, tuple[MessageState, ...]] = {
-    MessageState.RECEIVED: (),
-    MessageState.HELD: (MessageState.HELD,),
-    MessageState.PROMPTED: (MessageState.PROMPTED,),
-    MessageState.FINISHED: (MessageState.PROMPTED, MessageState.FINISHED),
-    MessageState.ANSWERED: (MessageState.PROMPTED, MessageState.FINISHED, MessageState.ANSWERED),
-    MessageState.CLOSED: (MessageState.CLOSED,),
 }
 
 # A writer that says which message is safe, only once it is.
@@ -70,19 +61,18 @@ def reason_of(path: Path, message_id: int) -> str | None:
 
 
 @pytest.mark.parametrize(("before", "after"), sorted(product(MessageState, MessageState)))
-def test_a_row_makes_the_listed_transitions_only(tmp_path: Path, before: MessageState, after: MessageState) -> None:
+def test_a_row_makes_the_listed_transitions_only(journal: Journal, before: MessageState, after: MessageState) -> None:
     """Every other transition is refused and changes no row."""
-    with Journal.open(tmp_path / "journal.db") as journal:
-        receive(journal, 10)
-        for state in WAY_TO[before]:
-            move(journal, (10,), state)
-        if (before, after) in TRANSITIONS:
+    receive(journal, 10)
+    for state in WAYS[before]:
+        move(journal, (10,), state)
+    if (before, after) in TRANSITIONS:
+        move(journal, (10,), after)
+        assert journal.messages.state(10) is after
+    else:
+        with pytest.raises(JournalError, match=f"message 10 is {before} and cannot become {after}"):
             move(journal, (10,), after)
-            assert journal.messages.state(10) is after
-        else:
-            with pytest.raises(JournalError, match=f"message 10 is {before} and cannot become {after}"):
-                move(journal, (10,), after)
-            assert journal.messages.state(10) is before
+        assert journal.messages.state(10) is before
 
 
 MOVES: dict[str, Callable[[Journal, tuple[int, ...]], None]] = {
@@ -94,54 +84,47 @@ MOVES: dict[str, Callable[[Journal, tuple[int, ...]], None]] = {
 
 
 @pytest.mark.parametrize("move", MOVES)
-def test_the_messages_of_an_exchange_change_together_or_not_at_all(tmp_path: Path, move: str) -> None:
+def test_the_messages_of_an_exchange_change_together_or_not_at_all(journal: Journal, move: str) -> None:
     """One row that cannot move keeps the others from moving, and no page is stored."""
-    with Journal.open(tmp_path / "journal.db") as journal:
-        receive(journal, 10, 11, 12)
-        journal.messages.prompted((10, 11), "")
-        if move == "answer":
-            journal.messages.finish((10, 11), "end_turn", ["page"])
-        else:
-            journal.messages.close((12,), "dropped")
-        before = [journal.messages.state(message_id) for message_id in (10, 11, 12)]
-        pages = journal.messages.pages(11)
-        with pytest.raises(JournalError, match="message 12 is"):
-            MOVES[move](journal, (10, 11, 12))
-        assert [journal.messages.state(message_id) for message_id in (10, 11, 12)] == before
-        assert journal.messages.pages(11) == pages
-        assert journal.messages.pages(12) == []
+    receive(journal, 10, 11, 12)
+    journal.messages.prompted((10, 11), "")
+    if move == "answer":
+        journal.messages.finish((10, 11), "end_turn", ["page"])
+    else:
+        journal.messages.close((12,), "dropped")
+    before = [journal.messages.state(message_id) for message_id in (10, 11, 12)]
+    pages = journal.messages.pages(11)
+    with pytest.raises(JournalError, match="message 12 is"):
+        MOVES[move](journal, (10, 11, 12))
+    assert [journal.messages.state(message_id) for message_id in (10, 11, 12)] == before
+    assert journal.messages.pages(11) == pages
+    assert journal.messages.pages(12) == []
 
 
-def test_a_message_that_was_never_accepted_cannot_move(tmp_path: Path) -> None:
+def test_a_message_that_was_never_accepted_cannot_move(journal: Journal) -> None:
     """It has no state, and a transition raises instead of adding a row."""
-    with Journal.open(tmp_path / "journal.db") as journal:
-        assert journal.messages.state(10) is None
-        with pytest.raises(JournalError, match="message 10 is None and cannot become prompted"):
-            journal.messages.prompted((10,), "")
-        assert journal.messages.state(10) is None
-
-
-def test_an_exchange_is_found_by_each_of_its_requests_and_by_a_page_of_its_reply(tmp_path: Path) -> None:
-    """All its requests are found, in order; an unknown message belongs to no exchange."""
-    with Journal.open(tmp_path / "journal.db") as journal:
-        for message_id in (10, 11, 12):
-            journal.messages.receive(
-                message_id, thread_id=1, channel_id=2, guild_id=3, author_id=4, request=str(message_id)
-            )
-        journal.messages.prompted((10, 11), "[]")
-        journal.sent_pages.intend(11, 0, "page")
-        journal.sent_pages.posted(11, 0, 77)
-        found = {each: [row.request for row in journal.messages.exchange(each)] for each in (10, 11, 77, 12, 13)}
-        assert found == {10: ["10", "11"], 11: ["10", "11"], 77: ["10", "11"], 12: ["12"], 13: []}
-
-
-def test_a_replayed_message_is_stored_once(tmp_path: Path) -> None:
-    """The second event is refused, and the row keeps its state."""
-    with Journal.open(tmp_path / "journal.db") as journal:
-        receive(journal, 10)
+    assert journal.messages.state(10) is None
+    with pytest.raises(JournalError, match="message 10 is None and cannot become prompted"):
         journal.messages.prompted((10,), "")
-        assert not journal.messages.receive(10, thread_id=1, channel_id=2, guild_id=3, author_id=4)
-        assert journal.messages.state(10) is MessageState.PROMPTED
+    assert journal.messages.state(10) is None
+
+
+def test_an_exchange_is_found_by_each_of_its_requests_and_by_a_page_of_its_reply(journal: Journal) -> None:
+    """All its requests are found, in order; an unknown message belongs to no exchange."""
+    receive(journal, 10, 11, 12, request="{}")
+    journal.messages.prompted((10, 11), "[]")
+    journal.sent_pages.intend(11, 0, "page")
+    journal.sent_pages.posted(11, 0, 77)
+    found = {each: [row.request for row in journal.messages.exchange(each)] for each in (10, 11, 77, 12, 13)}
+    assert found == {10: ["10", "11"], 11: ["10", "11"], 77: ["10", "11"], 12: ["12"], 13: []}
+
+
+def test_a_replayed_message_is_stored_once(journal: Journal) -> None:
+    """The second event is refused, and the row keeps its state."""
+    receive(journal, 10)
+    journal.messages.prompted((10,), "")
+    assert not journal.messages.receive(10, thread_id=1, channel_id=2, guild_id=3, author_id=4)
+    assert journal.messages.state(10) is MessageState.PROMPTED
 
 
 def test_a_row_that_ended_has_its_reason(tmp_path: Path) -> None:
@@ -156,18 +139,17 @@ def test_a_row_that_ended_has_its_reason(tmp_path: Path) -> None:
     assert reason_of(path, 11) == "max_tokens"
 
 
-def test_pages_are_kept_in_order_after_the_answer_is_confirmed(tmp_path: Path) -> None:
+def test_pages_are_kept_in_order_after_the_answer_is_confirmed(journal: Journal) -> None:
     """They belong to the last message of the exchange, for a later session that must learn them."""
-    with Journal.open(tmp_path / "journal.db") as journal:
-        receive(journal, 10, 11)
-        journal.messages.prompted((10, 11), "")
-        pages = [f"page {number}" for number in range(12)]
-        journal.messages.finish((10, 11), "end_turn", pages)
-        assert journal.messages.pages(11) == pages
-        assert journal.messages.pages(10) == []
-        journal.messages.answer((10, 11))
-        assert journal.messages.pages(11) == pages
-        assert journal.messages.state(10) is MessageState.ANSWERED
+    receive(journal, 10, 11)
+    journal.messages.prompted((10, 11), "")
+    pages = [f"page {number}" for number in range(12)]
+    journal.messages.finish((10, 11), "end_turn", pages)
+    assert journal.messages.pages(11) == pages
+    assert journal.messages.pages(10) == []
+    journal.messages.answer((10, 11))
+    assert journal.messages.pages(11) == pages
+    assert journal.messages.state(10) is MessageState.ANSWERED
 
 
 def test_a_settled_reply_ends_its_row(tmp_path: Path) -> None:
@@ -187,60 +169,55 @@ def test_a_settled_reply_ends_its_row(tmp_path: Path) -> None:
     assert reason_of(tmp_path / "journal.db", 11) == "undeliverable"
 
 
-def test_pages_that_will_never_be_posted_are_not_kept(tmp_path: Path) -> None:
+def test_pages_that_will_never_be_posted_are_not_kept(journal: Journal) -> None:
     """A finished exchange that is closed keeps only its row."""
-    with Journal.open(tmp_path / "journal.db") as journal:
-        receive(journal, 10, 11)
-        journal.messages.prompted((10, 11), "")
-        journal.messages.finish((10, 11), "end_turn", ["page"])
-        journal.messages.close((10, 11), "the thread was deleted")
-        assert journal.messages.pages(11) == []
-        assert journal.messages.state(11) is MessageState.CLOSED
+    receive(journal, 10, 11)
+    journal.messages.prompted((10, 11), "")
+    journal.messages.finish((10, 11), "end_turn", ["page"])
+    journal.messages.close((10, 11), "the thread was deleted")
+    assert journal.messages.pages(11) == []
+    assert journal.messages.state(11) is MessageState.CLOSED
 
 
-def test_the_request_of_a_message_that_waits_can_be_replaced(tmp_path: Path) -> None:
+def test_the_request_of_a_message_that_waits_can_be_replaced(journal: Journal) -> None:
     """It is replaced while the row is received or held, and not later."""
-    with Journal.open(tmp_path / "journal.db") as journal:
-        for message_id in (10, 11, 12):
-            journal.messages.receive(message_id, thread_id=1, channel_id=2, guild_id=3, author_id=4, request="before")
-        journal.messages.hold((11,), held=True)
-        journal.messages.prompted((12,), "the prompt")
-        for message_id in (10, 11, 12, 13):
-            journal.messages.amend(message_id, "after")
-        requests = [row.request for message_id in (10, 11, 12) if (row := journal.messages.row(message_id)) is not None]
-        assert requests == ["after", "after", "before"]
-        assert journal.messages.row(13) is None
+    receive(journal, 10, 11, 12, request="before")
+    journal.messages.hold((11,), held=True)
+    journal.messages.prompted((12,), "the prompt")
+    for message_id in (10, 11, 12, 13):
+        journal.messages.amend(message_id, "after")
+    requests = [row.request for message_id in (10, 11, 12) if (row := journal.messages.row(message_id)) is not None]
+    assert requests == ["after", "after", "before"]
+    assert journal.messages.row(13) is None
 
 
-def test_a_message_that_waits_can_move_to_the_conversation_of_its_channel(tmp_path: Path) -> None:
+def test_a_message_that_waits_can_move_to_the_conversation_of_its_channel(journal: Journal) -> None:
     """A new conversation gets the message's agent, a known one keeps its own; a prompted message stays."""
-    with Journal.open(tmp_path / "journal.db") as journal:
-        for message_id, agent in ((10, "one"), (11, "two"), (12, "two")):
-            where = {"thread_id": message_id, "channel_id": 5, "guild_id": 1, "author_id": 42}
-            journal.messages.receive(message_id, **where, request="before", assignment=Assignment(agent, "/srv"))
-        journal.messages.prompted((12,), "sent")
-        assert not journal.threads.knows(5)
-        for message_id in (10, 11, 12):
-            journal.messages.move(message_id, 5, "after")
-        assert journal.threads.knows(5)
-        assert journal.threads.place(5) == (1, 5)
-        assert journal.threads.assignment(5) == (5, ("one", "/srv"))
-        rows = [(row.thread_id, row.request) for row in journal.messages.open_rows()]
-        assert rows == [(5, "after"), (5, "after"), (12, "before")]
+    for message_id, agent in ((10, "one"), (11, "two"), (12, "two")):
+        where = {"thread_id": message_id, "channel_id": 5, "guild_id": 1, "author_id": 42}
+        journal.messages.receive(message_id, **where, request="before", assignment=Assignment(agent, "/srv"))
+    journal.messages.prompted((12,), "sent")
+    assert not journal.threads.knows(5)
+    for message_id in (10, 11, 12):
+        journal.messages.move(message_id, 5, "after")
+    assert journal.threads.knows(5)
+    assert journal.threads.place(5) == (1, 5)
+    assert journal.threads.assignment(5) == (5, ("one", "/srv"))
+    rows = [(row.thread_id, row.request) for row in journal.messages.open_rows()]
+    assert rows == [(5, "after"), (5, "after"), (12, "before")]
 
 
-def test_a_prompt_that_was_not_sent_leaves_the_row_as_it_was(tmp_path: Path) -> None:
+def test_a_prompt_that_was_not_sent_leaves_the_row_as_it_was(journal: Journal) -> None:
     """The prompt of an earlier try stays: only that one may have been interrupted."""
-    with Journal.open(tmp_path / "journal.db") as journal:
-        receive(journal, 10)
-        assert journal.messages.prompted((10,), "first") is None
-        journal.messages.unsent((10,), None)
-        assert [(row.state, row.prompt) for row in journal.messages.open_rows()] == [(MessageState.RECEIVED, None)]
-        journal.messages.prompted((10,), "first")
-        journal.messages.requeue((10,))
-        assert journal.messages.prompted((10,), "second") == "first"
-        journal.messages.unsent((10,), "first")
-        assert [(row.state, row.prompt) for row in journal.messages.open_rows()] == [(MessageState.RECEIVED, "first")]
+    receive(journal, 10)
+    assert journal.messages.prompted((10,), "first") is None
+    journal.messages.unsent((10,), None)
+    assert [(row.state, row.prompt) for row in journal.messages.open_rows()] == [(MessageState.RECEIVED, None)]
+    journal.messages.prompted((10,), "first")
+    journal.messages.requeue((10,))
+    assert journal.messages.prompted((10,), "second") == "first"
+    journal.messages.unsent((10,), "first")
+    assert [(row.state, row.prompt) for row in journal.messages.open_rows()] == [(MessageState.RECEIVED, "first")]
 
 
 # ---- a crash at any moment
@@ -279,7 +256,7 @@ def test_a_crash_finds_the_state_before_a_transition_or_the_one_after_it(
     path = tmp_path / "journal.db"
     with Journal.open(path) as journal:
         receive(journal, 10, 11)
-        for state in WAY_TO[before]:
+        for state in WAYS[before]:
             STEPS[state](journal, (10, 11))
         pages, rows = journal.messages.pages(11), journal.messages.open_rows()
         with crashes(journal, path) as found:
@@ -385,38 +362,35 @@ def test_what_was_written_survives_kill_minus_nine(tmp_path: Path) -> None:
 # ---- what is open
 
 
-def test_open_rows_have_what_is_needed_to_continue_them(tmp_path: Path) -> None:
+def test_open_rows_have_what_is_needed_to_continue_them(journal: Journal) -> None:
     """They come in the order of the messages, with the request and the sent prompt."""
-    with Journal.open(tmp_path / "journal.db") as journal:
-        for message_id in (13, 10, 11, 12, 14, 15):
-            request = f"request {message_id}"
-            journal.messages.receive(message_id, thread_id=1, channel_id=2, guild_id=3, author_id=4, request=request)
-        journal.messages.prompted((10, 11), "the prompt")
-        journal.messages.hold((12,), held=True)
-        journal.messages.close((14,), "dropped")
-        journal.messages.prompted((15,), "another")
-        journal.messages.finish((15,), "end_turn", [])
-        assert journal.messages.open_rows() == [
-            MessageRow(10, 1, 4, MessageState.PROMPTED, "request 10", None, None, 11),
-            MessageRow(11, 1, 4, MessageState.PROMPTED, "request 11", "the prompt", None, 11),
-            MessageRow(12, 1, 4, MessageState.HELD, "request 12", None, None, 12),
-            MessageRow(13, 1, 4, MessageState.RECEIVED, "request 13", None, None, 13),
-            MessageRow(15, 1, 4, MessageState.FINISHED, "request 15", "another", "end_turn", 15),
-        ]
-        journal.messages.answer((15,))
-        assert [row.message_id for row in journal.messages.open_rows()] == [10, 11, 12, 13]
+    receive(journal, 13, 10, 11, 12, 14, 15, request="request {}")
+    journal.messages.prompted((10, 11), "the prompt")
+    journal.messages.hold((12,), held=True)
+    journal.messages.close((14,), "dropped")
+    journal.messages.prompted((15,), "another")
+    journal.messages.finish((15,), "end_turn", [])
+    assert journal.messages.open_rows() == [
+        MessageRow(10, 1, 4, MessageState.PROMPTED, "request 10", None, None, 11),
+        MessageRow(11, 1, 4, MessageState.PROMPTED, "request 11", "the prompt", None, 11),
+        MessageRow(12, 1, 4, MessageState.HELD, "request 12", None, None, 12),
+        MessageRow(13, 1, 4, MessageState.RECEIVED, "request 13", None, None, 13),
+        MessageRow(15, 1, 4, MessageState.FINISHED, "request 15", "another", "end_turn", 15),
+    ]
+    journal.messages.answer((15,))
+    assert [row.message_id for row in journal.messages.open_rows()] == [10, 11, 12, 13]
 
 
-def test_a_closed_row_is_open_while_its_page_is_owed(tmp_path: Path) -> None:
+def test_a_closed_row_is_open_while_its_page_is_owed(journal: Journal) -> None:
     """The person reads it after a crash too, and once."""
-    with Journal.open(tmp_path / "journal.db") as journal:
-        receive(journal, 10, 11)
-        journal.messages.close((10, 11), "failed", ["sorry"])
-        assert [(row.message_id, row.state) for row in journal.messages.open_rows()] == [(11, MessageState.CLOSED)]
-        assert journal.messages.pages(11) == ["sorry"]
-        journal.messages.clear_owed((10, 11))
-        assert journal.messages.open_rows() == []
-        assert journal.messages.state(11) is MessageState.CLOSED
+    receive(journal, 10, 11)
+    journal.messages.close((10, 11), "failed", ["sorry"])
+    assert [(row.message_id, row.state) for row in journal.messages.open_rows()] == [(11, MessageState.CLOSED)]
+    assert journal.messages.pages(11) == ["sorry"]
+    journal.messages.clear_owed((10, 11))
+    assert journal.messages.open_rows() == []
+    assert journal.messages.pages(11) == []
+    assert journal.messages.state(11) is MessageState.CLOSED
 
 
 # ---- marks
@@ -453,25 +427,23 @@ def test_a_mark_that_does_not_move_is_not_written(tmp_path: Path) -> None:
 # ---- what is past
 
 
-def test_a_new_session_can_be_told_the_last_exchanges(tmp_path: Path) -> None:
+def test_a_new_session_can_be_told_the_last_exchanges(journal: Journal) -> None:
     """The thread's answered exchanges before the message, oldest first, with all their pages."""
-    with Journal.open(tmp_path / "journal.db") as journal:
-        for message_id in (10, 11, 12, 13, 14, 15):
-            request = f"request {message_id}"
-            journal.messages.receive(message_id, thread_id=1, channel_id=2, guild_id=3, author_id=4, request=request)
-            journal.messages.prompted((message_id,), "")
-        receive(journal, 9, thread_id=2)
-        journal.messages.prompted((9,), "")
-        for message_id, pages in ((9, ["other"]), (10, ["a"]), (11, ["one", "two"]), (12, []), (14, ["later"])):
-            journal.messages.finish((message_id,), "end_turn", pages)
-            journal.messages.answer((message_id,))
-        journal.messages.finish((13,), "end_turn", ["not confirmed"])
-        told = [("request 10", "a"), ("request 11", "one\ntwo"), ("request 12", "")]
-        assert journal.messages.earlier(1, 14, most=10) == told
-        assert journal.messages.earlier(1, 14, most=2) == told[1:]
-        assert journal.messages.earlier(1, 15, most=1) == [("request 14", "later")]
-        assert journal.messages.earlier(1, 10, most=10) == []
-        assert journal.messages.earlier(3, 14, most=10) == []
+    receive(journal, 10, 11, 12, 13, 14, 15, request="request {}")
+    for message_id in (10, 11, 12, 13, 14, 15):
+        journal.messages.prompted((message_id,), "")
+    receive(journal, 9, thread_id=2)
+    journal.messages.prompted((9,), "")
+    for message_id, pages in ((9, ["other"]), (10, ["a"]), (11, ["one", "two"]), (12, []), (14, ["later"])):
+        journal.messages.finish((message_id,), "end_turn", pages)
+        journal.messages.answer((message_id,))
+    journal.messages.finish((13,), "end_turn", ["not confirmed"])
+    told = [("request 10", "a"), ("request 11", "one\ntwo"), ("request 12", "")]
+    assert journal.messages.earlier(1, 14, most=10) == told
+    assert journal.messages.earlier(1, 14, most=2) == told[1:]
+    assert journal.messages.earlier(1, 15, most=1) == [("request 14", "later")]
+    assert journal.messages.earlier(1, 10, most=10) == []
+    assert journal.messages.earlier(3, 14, most=10) == []
 
 
 def test_rows_that_ended_long_ago_are_dropped_in_small_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -510,44 +482,43 @@ def test_rows_that_ended_long_ago_are_dropped_in_small_batches(tmp_path: Path, m
     connection.close()
 
 
-def test_open_rows_come_in_the_order_of_the_messages(tmp_path: Path) -> None:
+def test_open_rows_come_in_the_order_of_the_messages(journal: Journal) -> None:
     """The order in which they were recorded, and their states, do not matter."""
-    with Journal.open(tmp_path / "journal.db") as journal:
-        receive(journal, 40, 20, 10, 30)
-        journal.messages.hold((20,), held=True)
-        journal.messages.close((10,), "failed", ["a word"])
-        assert [row.message_id for row in journal.messages.open_rows()] == [10, 20, 30, 40]
+    receive(journal, 40, 20, 10, 30)
+    journal.messages.hold((20,), held=True)
+    journal.messages.close((10,), "failed", ["a word"])
+    assert [row.message_id for row in journal.messages.open_rows()] == [10, 20, 30, 40]
 
 
-def test_an_older_message_that_is_recorded_later_moves_no_mark_back(tmp_path: Path) -> None:
+def test_an_older_message_that_is_recorded_later_moves_no_mark_back(journal: Journal) -> None:
     """The messages between are read once."""
-    with Journal.open(tmp_path / "journal.db") as journal:
-        for message_id in (20, 10):
-            journal.messages.receive(message_id, thread_id=5, channel_id=1, guild_id=None, author_id=7)
-            assert journal.marks.seen(5) == 20
+    for message_id in (20, 10):
+        journal.messages.receive(message_id, thread_id=5, channel_id=1, guild_id=None, author_id=7)
+        assert journal.marks.seen(5) == 20
 
 
-def test_the_pages_of_an_interrupted_turn_are_owed_until_they_settle_or_the_prompt_is_requeued(tmp_path: Path) -> None:
+def test_the_pages_of_an_interrupted_turn_are_owed_until_they_settle_or_it_is_requeued(
+    journal: Journal,
+) -> None:
     """Its rows stay prompted together; another try begins without the pages of the first one."""
-    with Journal.open(tmp_path / "journal.db") as journal:
-        receive(journal, 10, 11, 12)
-        for message_ids in ((10, 11), (12,)):
-            journal.messages.prompted(message_ids, "prompt")
-            journal.sent_pages.intend(message_ids[-1], 0, "page")
-            journal.trailers.keep(message_ids[-1], {FIRST_TRAILER: Trailer("cut off")})
-            journal.messages.interrupt(message_ids, ["one", "two"])
-            assert journal.messages.pages(message_ids[-1]) == ["one", "two"]
-        journal.messages.settle((10, 11), confirmed=True)
+    receive(journal, 10, 11, 12)
+    for message_ids in ((10, 11), (12,)):
+        journal.messages.prompted(message_ids, "prompt")
+        journal.sent_pages.intend(message_ids[-1], 0, "page")
+        journal.trailers.keep(message_ids[-1], {FIRST_TRAILER: Trailer("cut off")})
+        journal.messages.interrupt(message_ids, ["one", "two"])
+        assert journal.messages.pages(message_ids[-1]) == ["one", "two"]
+    journal.messages.settle((10, 11), confirmed=True)
+    journal.messages.requeue((12,))
+    journal.sent_pages.drop(12)
+    assert (journal.messages.pages(11), journal.messages.pages(12), journal.sent_pages.of(12)) == ([], [], [])
+    assert (journal.trailers.of(11), journal.trailers.of(12)) == ({}, {})
+    rows = [(row.message_id, row.exchange_id, row.state) for row in journal.messages.open_rows()]
+    assert rows == [
+        (10, 11, MessageState.PROMPTED),
+        (11, 11, MessageState.PROMPTED),
+        (12, 12, MessageState.RECEIVED),
+    ]
+    assert len(journal.sent_pages.of(11)) == 1
+    with pytest.raises(JournalError):
         journal.messages.requeue((12,))
-        journal.sent_pages.drop(12)
-        assert (journal.messages.pages(11), journal.messages.pages(12), journal.sent_pages.of(12)) == ([], [], [])
-        assert (journal.trailers.of(11), journal.trailers.of(12)) == ({}, {})
-        rows = [(row.message_id, row.exchange_id, row.state) for row in journal.messages.open_rows()]
-        assert rows == [
-            (10, 11, MessageState.PROMPTED),
-            (11, 11, MessageState.PROMPTED),
-            (12, 12, MessageState.RECEIVED),
-        ]
-        assert len(journal.sent_pages.of(11)) == 1
-        with pytest.raises(JournalError):
-            journal.messages.requeue((12,))
