@@ -212,20 +212,20 @@ class AgentLease:
     async def _open(self, agent: Agent) -> None:
         """Load or open the thread's session, and apply its settings. A reset during that time discards the session."""
         resets = self._resets
-        opened = await open_session(agent, self.thread_id, self.settings, self._journal)
-        if opened.new and resets == self._resets:
-            self._journal.threads.set_session(self.thread_id, opened.session.session_id)
-            self._untold.extend(opened.notices)
+        session, opening_notices = await open_session(agent, self.thread_id, self.settings, self._journal)
+        if opening_notices and resets == self._resets:
+            self._journal.threads.set_session(self.thread_id, session.session_id)
+            self._untold.extend(opening_notices)
         choices: dict[str, str] | None = None
         # A person may change them at any time.
         while choices != (now := self._journal.threads.choices(self.thread_id)):
             choices = now
-            notices = await apply_settings(opened.session, self.settings, choices)
+            notices = await apply_settings(session, self.settings, choices)
         if resets == self._resets:
-            self.session = opened.session
+            self.session = session
             self._untold.extend(notices)
         else:
-            self._forgotten.append(opened.session)
+            self._forgotten.append(session)
 
     async def _close_forgotten(self, agent: Agent) -> None:
         """Close the forgotten sessions, for each of which the agent may run a process."""

@@ -12,7 +12,7 @@ from pool.exchange import Notice
 from pool.journal.journal import Journal
 from pool.turn_watchdog import TurnLimits
 
-__all__ = ["MODE", "AgentSettings", "Opened", "apply_settings", "open_session", "written"]
+__all__ = ["MODE", "AgentSettings", "apply_settings", "open_session", "written"]
 
 MODE = "threadline:mode"
 """The name of a thread's chosen mode in the journal. Other choices have their option's id, which may be `mode` too."""
@@ -41,17 +41,10 @@ class AgentSettings:
         return (self.agent, self.launch) == (other.agent, other.launch)
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """A session, whether it is new, and the notices for the thread."""
-
-    session: Session
-    new: bool
-    notices: tuple[Notice, ...] = ()
-
-
-async def open_session(agent: Agent, thread_id: int, settings: AgentSettings, journal: Journal) -> Opened:
-    """Load the thread's session, or open a new one. Raises `AcpError`.
+async def open_session(
+    agent: Agent, thread_id: int, settings: AgentSettings, journal: Journal
+) -> tuple[Session, tuple[Notice, ...]]:
+    """Load the thread's session, or open a new one; return it with the notices of a new one. Raises `AcpError`.
 
     A load that times out or needs a login raises too, and the session's id stays in the journal: only a refusal of the
     session leads to a new one.
@@ -64,13 +57,13 @@ async def open_session(agent: Agent, thread_id: int, settings: AgentSettings, jo
     session_id = journal.threads.session_id(thread_id)
     if session_id is not None and agent.can_load:
         try:
-            return Opened(await agent.load_session(session_id, settings.cwd, settings.also), new=False)
+            return await agent.load_session(session_id, settings.cwd, settings.also), ()
         except AuthRequired:
             raise
         except RemoteError as error:
             log.warning("agent cannot load a session", session_id=session_id, reason=str(error))
     session = await agent.new_session(settings.cwd, settings.also)
-    return Opened(session, new=True, notices=(Notice.NEW,) if session_id is None else (Notice.FORGOTTEN, Notice.NEW))
+    return session, (Notice.NEW,) if session_id is None else (Notice.FORGOTTEN, Notice.NEW)
 
 
 def _make(directory: Path) -> None:

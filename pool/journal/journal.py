@@ -5,7 +5,6 @@ mode with `synchronous=NORMAL` a commit takes microseconds and survives kill -9.
 """
 
 import sqlite3
-from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
@@ -14,7 +13,7 @@ from .database import JournalError, open_database, unusable
 from .facts import FactRows
 from .marks import MarkRows
 from .message_states import NEW, MessageRow, MessageState
-from .messages import KEPT_SECONDS, MessageRows
+from .messages import KEPT_SECONDS, MessageRows, OnMoved
 from .notices import NoticeRows
 from .posted_requests import PostedRequestRows
 from .questions import QuestionRows
@@ -36,18 +35,10 @@ __all__ = [
 ]
 
 
-def _ignore(_state: MessageState, _reason: str | None, _count: int) -> None:
-    """Take no note of a move."""
-
-
 class Journal:
     """The open database and its parts. Close it, or use it as a context manager."""
 
-    def __init__(
-        self,
-        connection: sqlite3.Connection,
-        on_moved: Callable[[MessageState, str | None, int], None] = _ignore,
-    ) -> None:
+    def __init__(self, connection: sqlite3.Connection, on_moved: OnMoved) -> None:
         """Use `open`."""
         self._db = connection
         self._writer = Writer(connection)
@@ -66,16 +57,10 @@ class Journal:
         self.posted_requests = PostedRequestRows(self._writer)
 
     @classmethod
-    def open(
-        cls,
-        path: Path,
-        *,
-        on_moved: Callable[[MessageState, str | None, int], None] = _ignore,
-    ) -> Self:
+    def open(cls, path: Path, *, on_moved: OnMoved = lambda _state, _reason, _count: None) -> Self:
         """Open or create the file at `path`; see `open_database`. Raises `JournalError`.
 
-        `on_moved` is called after each committed change of message rows with the new state, the reason (`NEW` for new
-        messages) and the number of rows.
+        `on_moved` is called after each committed change of message rows.
         """
         connection = open_database(path)
         try:

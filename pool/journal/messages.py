@@ -16,13 +16,16 @@ from .threads import UNASSIGNED, Assignment
 from .trailers import Trailers
 from .transactions import Rows, Writer, retried
 
-__all__ = ["KEPT_SECONDS", "MessageRows"]
+__all__ = ["KEPT_SECONDS", "MessageRows", "OnMoved"]
 
 KEPT_SECONDS = 30 * 24 * 3600.0
 """How long ended rows are kept: they identify a replayed message, and tell a new session what was said before."""
 
 PRUNE_BATCH = 50
 """Rows dropped in one step: some milliseconds, even on a slow disk, so that no turn waits for it."""
+
+OnMoved = Callable[[MessageState, str | None, int], None]
+"""Takes the new state of rows, the reason (`NEW` for new messages), and their number."""
 
 _ROW = "message_id, thread_id, author_id, state, request, prompt, reason, coalesce(exchange_id, message_id)"
 
@@ -35,7 +38,7 @@ class MessageRows(Rows):
         writer: Writer,
         marks: MarkRows,
         trailers: Trailers,
-        on_moved: Callable[[MessageState, str | None, int], None],
+        on_moved: OnMoved,
     ) -> None:
         """`writer`, `marks` and `trailers` are the journal's; for `on_moved` see `Journal.open`."""
         super().__init__(writer)

@@ -98,6 +98,11 @@ class Recorder:
         """The agent's words, in order."""
         return "".join(event.text for event in self.events if isinstance(event, Text))
 
+    @property
+    def places(self) -> list[int]:
+        """The places in line that were shown, in order; 0 for out of the line."""
+        return [int(word.removeprefix("waiting ")) for word in self.told if word.startswith("waiting ")]
+
     def _hear(self, word: str) -> None:
         self.told.append(word)
         self._changed.set()

@@ -7,7 +7,7 @@ import pytest
 from pool.exchange import Completed
 from pool.journal.journal import MessageState as Row
 from pool.limits import Bound
-from pool.queue_positions import LINE_SECONDS, NEAR
+from pool.queue_positions import NEAR
 from tests.support.virtual_time import elapse, quiet
 
 from .pool_harness import RunningPool, running_pool
@@ -92,64 +92,6 @@ async def test_a_message_refused_for_another_reason_does_not_count_in_the_minute
         assert wrote(it, 2, 21) is Bound.MINUTE
 
 
-# ---- the line
-
-
-def places(exchange: Recorder) -> list[int]:
-    """Return the places that an exchange has shown, in order."""
-    return [int(word.removeprefix("waiting ")) for word in exchange.told if word.startswith("waiting ")]
-
-
-async def test_all_learn_their_place_on_entry_and_the_first_five_every_move(tmp_path: Path) -> None:
-    """The others learn it at most every 15 s: each notice is an edit in its own channel."""
-    async with running_pool(tmp_path, slots=1, obedient=True) as it:
-        await it.hang(1, 10)
-        line = [it.say(thread_id, thread_id * 10, text="hang") for thread_id in range(2, 11)]
-        await quiet()
-        assert [places(exchange)[0] for exchange in line] == list(range(1, 10))
-        assert [len(places(exchange)) for exchange in line[NEAR:]] == [1, 1, 1, 1]
-        served = 1
-        it.conversation(served).cancel(A_PERSON)
-        await quiet()
-        assert places(line[4])[-1] == 4
-        assert places(line[5])[-1] == 5
-        assert [places(exchange) for exchange in line[6:]] == [[7], [8], [9]]
-        await elapse(LINE_SECONDS + 1)
-        assert [places(exchange) for exchange in line[6:]] == [[7, 6], [8, 7], [9, 8]]
-
-
-async def test_a_departure_from_the_end_is_not_told_to_those_far_back(tmp_path: Path) -> None:
-    """Their places stay the same."""
-    async with running_pool(tmp_path, slots=1, obedient=True) as it:
-        await it.hang(1, 10)
-        line = [it.say(thread_id, thread_id * 10) for thread_id in range(2, 10)]
-        await quiet()
-        it.conversation(9).cancel(A_PERSON)
-        await quiet()
-        assert places(line[6]) == [7]
-        assert it.pool.place(it.conversation(8)) == 7
-
-
-async def test_those_in_line_learn_which_threads_hold_slots_with_open_questions(tmp_path: Path) -> None:
-    """Until those questions are answered."""
-    async with running_pool(tmp_path, slots=2) as it:
-        asking, other = it.say(1, 10), it.say(2, 20)
-        for number in (1, 2):
-            await (await it.factory.agent(number)).expect("session/prompt")
-        request_id = it.factory.agents[0].ask("agent1-1")
-        await asking.until("Question")
-        waiting = it.say(3, 30)
-        await waiting.until("waiting 1")
-        assert waiting.asking == [1]
-        assert asking.turn is not None
-        asking.turn.answer(request_id, "yes")
-        await elapse(2)
-        it.say(4, 40)
-        await quiet()
-        assert waiting.asking == []
-        assert other.asking == []
-
-
 # ---- many threads, few agents
 
 
@@ -165,5 +107,5 @@ async def test_two_hundred_threads_on_four_agents_are_all_answered(tmp_path: Pat
         assert it.factory.most <= 4
         assert sum(agent.methods().count("session/prompt") for agent in it.factory.agents) == 400
         assert {it.row(number) for number in (*range(1000, 1200), *range(2000, 2200))} == {Row.FINISHED}
-        assert all(places(exchange) for exchange in first)
-        assert places(first[199])[0] > NEAR
+        assert all(exchange.places for exchange in first)
+        assert first[199].places[0] > NEAR

@@ -93,6 +93,6 @@ async def test_the_additional_directories_of_a_session_are_created(tmp_path: Pat
     capabilities = {"loadSession": True, "sessionCapabilities": {"additionalDirectories": {}}}
     async with opened(MemoryAgent(capabilities=capabilities)) as it:
         with Journal.open(tmp_path / "journal.db") as journal:
-            result = await open_session(it.agent, 1, settings, journal)
-        assert result.notices == (Notice.NEW,)
+            _, notices = await open_session(it.agent, 1, settings, journal)
+        assert notices == (Notice.NEW,)
         assert also.stat().st_mode & 0o777 == 0o700
