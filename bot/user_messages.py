@@ -36,10 +36,10 @@ __all__ = [
     "EARLIER",
     "GO_ON",
     "INTERRUPTED",
-    "MADE_WAY",
     "MODES",
     "NOTICES",
     "NOT_RENDERED",
+    "PREEMPTED",
     "STOP_OFFERED",
     "TOO_LONG",
     "UNANSWERED",
@@ -259,7 +259,7 @@ CUT = "-# ⏹ Threadline stopped before there was any output."
 
 STOP_OFFERED = "-# This was not sent to the agent. Shall it stop?"
 
-MADE_WAY = (
+PREEMPTED = (
     "-# ⏸ Others had waited for long, so the question above was ended and the agent let go. Continue wakes it, and it"
     " takes its work up again; so does a message."
 )

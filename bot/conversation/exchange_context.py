@@ -14,7 +14,7 @@ from bot.interactions.cards import Cards
 from bot.interactions.thread_buttons import warning_view
 from bot.prompt.attachments import Attachments
 from bot.prompt.request import Request
-from bot.reply.notices import MADE_WAY, OFFER, WARNING, Notices
+from bot.reply.notices import OFFER, PREEMPTED, WARNING, Notices
 from bot.reply.order import ReplyOrder
 from bot.reply.reply import Reply
 from bot.reply.status_reactions import StatusReaction, StatusReactions
@@ -101,7 +101,7 @@ class ExchangeContext:
     def started(self, exchange: Answering) -> None:
         """End what waited in its thread for the exchange's turn."""
         self.replies.begin_turn(exchange.request.message_id, exchange.reply)
-        self.notices.end(exchange.request.thread_id, MADE_WAY)
+        self.notices.end(exchange.request.thread_id, PREEMPTED)
         self.on_turn_started(exchange.request.thread_id)
 
     def ended(self, exchange: Answering) -> None:

@@ -10,7 +10,7 @@ import structlog
 from bot import user_messages as words
 from bot.access.gate import Right
 from bot.prompt.request import Request
-from bot.reply.notices import MADE_WAY, Notices
+from bot.reply.notices import PREEMPTED, Notices
 from bot.rest.live_message import answer_press
 from pool.journal.journal import JournalUnwritable
 
@@ -44,7 +44,7 @@ class ContinueButton(Button, template=r"threadline:go_on:(?P<thread_id>[0-9]{1,2
             await interaction.response.send_message(words.NOT_DONE, ephemeral=True)
             return
         told = f"-# Continued by <@{user.id}>."
-        post = client.notices.end_by_press(self.thread_id, MADE_WAY, told)
+        post = client.notices.end_by_press(self.thread_id, PREEMPTED, told)
         if new is not None:
             log.info("continued by a person", thread_id=self.thread_id, user_id=user.id)
         await answer_press(interaction, told, post)
@@ -57,4 +57,4 @@ def show_preempted(notices: Notices, thread_id: int) -> None:
         button = discord.ui.Button[discord.ui.View](label="Continue", style=discord.ButtonStyle.success)
         return view_of(ContinueButton(button, thread_id=thread_id))
 
-    notices.show(thread_id, MADE_WAY, words.MADE_WAY, view)
+    notices.show(thread_id, PREEMPTED, words.PREEMPTED, view)

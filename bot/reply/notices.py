@@ -11,7 +11,7 @@ from bot.rest.api import DiscordApi
 from bot.rest.live_message import LiveMessage
 from pool.journal.notices import NoticeRow, NoticeRows
 
-__all__ = ["HELD", "INTERRUPTED", "MADE_WAY", "OFFER", "WAITING", "WARNING", "Notices"]
+__all__ = ["HELD", "INTERRUPTED", "OFFER", "PREEMPTED", "WAITING", "WARNING", "Notices"]
 
 WAITING = "waiting"
 """Messages wait behind the running turn."""
@@ -25,7 +25,7 @@ WARNING = "warning"
 OFFER = "offer"
 """Somebody has written just "stop" while a turn runs."""
 
-MADE_WAY = "made way"
+PREEMPTED = "made way"
 """A question was ended because others wait for an agent; the thread's next turn ends the notice."""
 
 INTERRUPTED = "interrupted"

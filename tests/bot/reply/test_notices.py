@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.interactions.thread_buttons import held_view
-from bot.reply.notices import HELD, INTERRUPTED, MADE_WAY, OFFER, WARNING, Notices
+from bot.reply.notices import HELD, INTERRUPTED, OFFER, PREEMPTED, WARNING, Notices
 from bot.rest.api import Gone, PermanentError
 from pool.journal.journal import Journal
 from pool.journal.notices import NoticeRow
@@ -118,7 +118,7 @@ async def test_the_next_run_ends_what_an_earlier_one_left(tmp_path: Path) -> Non
     """What was said of a turn goes; what is still true stays, and can be ended; what stands twice stands once then."""
     board = Board()
     async with run(tmp_path, board) as (notices, journal):
-        for about, kind in enumerate((WARNING, OFFER, MADE_WAY, HELD), start=100):
+        for about, kind in enumerate((WARNING, OFFER, PREEMPTED, HELD), start=100):
             show(notices, kind, kind, about if kind in {WARNING, OFFER} else 0)
             await settle()
         board.messages[9] = Message("held before")
@@ -128,13 +128,13 @@ async def test_the_next_run_ends_what_an_earlier_one_left(tmp_path: Path) -> Non
         since = notices.since(THREAD, HELD)
         assert since is not None
         assert since > 1
-        assert sorted(notices.of(HELD, MADE_WAY)) == [(THREAD, 0), (THREAD, 0)]
+        assert sorted(notices.of(HELD, PREEMPTED)) == [(THREAD, 0), (THREAD, 0)]
         notices.begin()
         await settle()
-        assert sorted(board.shown) == [HELD, MADE_WAY]
+        assert sorted(board.shown) == [HELD, PREEMPTED]
         assert len(journal.notices.all()) == 2
         show(notices, "2 held")
-        notices.end(THREAD, MADE_WAY)
+        notices.end(THREAD, PREEMPTED)
         await settle()
         assert board.shown == ["2 held"]
 
@@ -207,13 +207,13 @@ async def test_what_stood_in_a_thread_that_is_gone_is_forgotten(tmp_path: Path) 
     """By the first write that is refused, or without one."""
     board = Board()
     async with run(tmp_path, board) as (notices, journal):
-        for kind in (HELD, MADE_WAY, WARNING):
+        for kind in (HELD, PREEMPTED, WARNING):
             show(notices, kind, kind)
         await settle()
         board.faults.append(Gone("Unknown Channel"))
         notices.end(THREAD, HELD)
         await settle()
-        assert [each.kind for each in journal.notices.all()] == [MADE_WAY, WARNING]
+        assert [each.kind for each in journal.notices.all()] == [PREEMPTED, WARNING]
         board.faults.append(PermanentError("this place is gone"))
         notices.end(THREAD, WARNING)  # It is on its way out.
         await settle()
