@@ -134,10 +134,10 @@ class App:
         recovery = Recovery(pool=pool, context=context, queue_notices=queue_notices, begun=admission.begun)
         context.on_turn_started = recovery.interruptions.thread_continued
         supervised = self._supervised = self._supervise(admission, context, pool, recovery, metrics)
-        pulse = Health(lambda: supervised.connected, trouble=lambda: journal.trouble, away=lambda: api.pacer.trouble)
-        metrics.watch(pool, cards, pulse)
-        async with attachments, self._endpoint(metrics, pulse), asyncio.TaskGroup() as tasks:
-            beating = tasks.create_task(pulse.run(), name="pulse")
+        health = Health(lambda: supervised.connected, trouble=lambda: journal.trouble, away=lambda: api.pacer.trouble)
+        metrics.watch(pool, cards, health)
+        async with attachments, self._endpoint(metrics, health), asyncio.TaskGroup() as tasks:
+            beating = tasks.create_task(health.run(), name="health")
             pacing = tasks.create_task(api.pacer.run(), name="pacer")
             cleaning = tasks.create_task(attachments.keep_clean(), name="attachments")
             with self._signals(pool, context), closing(audit):
@@ -162,13 +162,13 @@ class App:
         return audit
 
     @asynccontextmanager
-    async def _endpoint(self, metrics: Metrics, pulse: Health) -> AsyncIterator[None]:
+    async def _endpoint(self, metrics: Metrics, health: Health) -> AsyncIterator[None]:
         """Serve metrics and health, if configured. Raises `StartFailed`."""
         if self._config.metrics.address is None:
             yield
             return
         host, port = self._config.metrics.address
-        endpoint = MonitoringEndpoint(host, port, metrics=metrics, pulse=pulse)
+        endpoint = MonitoringEndpoint(host, port, metrics=metrics, health=health)
         try:
             self.metrics_address = await endpoint.open()
         except OSError as error:

@@ -17,12 +17,12 @@ CLOSE_SECONDS = 1.0
 class MonitoringEndpoint:
     """The server. Its answers hold no secret, and it takes no commands."""
 
-    def __init__(self, host: str, port: int, *, metrics: Metrics, pulse: Health) -> None:
+    def __init__(self, host: str, port: int, *, metrics: Metrics, health: Health) -> None:
         """Prepare the endpoint; port 0 is any free port."""
         self._host = host
         self._port = port
         self._metrics = metrics
-        self._pulse = pulse
+        self._health = health
         application = web.Application()
         application.router.add_get("/metrics", self._on_metrics)
         application.router.add_get("/health", self._on_health)
@@ -49,12 +49,12 @@ class MonitoringEndpoint:
         return web.Response(body=body, headers={"Content-Type": content_type})
 
     async def _on_health(self, _: web.Request) -> web.Response:
-        problems = self._pulse.problems()
+        problems = self._health.problems()
         report = {
             "status": "failing" if problems else "ok",
             "reasons": problems,
-            "gateway_connected": self._pulse.connected,
-            "gateway_down_seconds": round(self._pulse.down_seconds),
+            "gateway_connected": self._health.connected,
+            "gateway_down_seconds": round(self._health.down_seconds),
         }
         return web.json_response(report, status=503 if problems else 200)
 

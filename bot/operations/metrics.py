@@ -125,10 +125,10 @@ class Metrics:
 
     # ---- what is
 
-    def watch(self, pool: Pool, cards: Cards, pulse: Health) -> None:
+    def watch(self, pool: Pool, cards: Cards, health: Health) -> None:
         """Read these whenever metrics are requested."""
         self._pool = pool
-        self._registry.register(_StateCollector(pool, cards, pulse))
+        self._registry.register(_StateCollector(pool, cards, health))
 
     async def text(self, accept: str) -> tuple[bytes, str]:
         """Return all metrics and their content type, in the newest format that `accept` allows."""
@@ -142,13 +142,13 @@ class Metrics:
 class _StateCollector(Collector):
     """The current state, read without an await."""
 
-    def __init__(self, pool: Pool, cards: Cards, pulse: Health) -> None:
+    def __init__(self, pool: Pool, cards: Cards, health: Health) -> None:
         self._pool = pool
         self._cards = cards
-        self._pulse = pulse
+        self._health = health
 
     def collect(self) -> Iterator[Metric]:
-        load, cards, pulse = self._pool.load, self._cards, self._pulse
+        load, cards, health = self._pool.load, self._cards, self._health
         states = Tally(each.lease.state for each in self._pool.conversations)
         conversations = GaugeMetricFamily("threadline_conversations", "Conversations that are awake.", labels=["state"])
         for state in ConversationState:
@@ -159,8 +159,8 @@ class _StateCollector(Collector):
         yield GaugeMetricFamily("threadline_line_length", "Conversations that wait for a slot.", load.in_line)
         yield GaugeMetricFamily("threadline_questions_open", "Questions of agents that wait for a person.", len(cards))
         yield CounterMetricFamily("threadline_questions_answered", "Questions that people answered.", cards.answered)
-        yield GaugeMetricFamily("threadline_gateway_connected", "1 while the gateway is there.", int(pulse.connected))
-        yield GaugeMetricFamily("threadline_loop_lag_seconds", "How late the event loop's last beat was.", pulse.lag)
+        yield GaugeMetricFamily("threadline_gateway_connected", "1 while the gateway is there.", int(health.connected))
+        yield GaugeMetricFamily("threadline_loop_lag_seconds", "How late the event loop's last beat was.", health.lag)
 
 
 def _kind(method: str, path: str) -> str:

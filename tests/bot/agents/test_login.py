@@ -1,4 +1,4 @@
-"""Logging in as a command: whose command runs, with which environment, where, and who has the terminal."""
+"""The login command: which program runs, with which environment, where, and with the terminal."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from tests.support import fork_server as forked
 
 TOKEN = "MTIz.secret.value"
 BOUND = 60.0
-"""Seconds after which a command counts as hanging."""
+"""Seconds before a command counts as hanging."""
 
 ODD = Path(__file__).parents[2] / "peers/odd_agent.py"
 
@@ -26,11 +26,11 @@ print("TOLD", json.dumps(told), flush=True)
 print("HEARD", sys.stdin.readline().strip(), flush=True)
 sys.exit(5)
 """
-"""A login program that says what it was given, and hears one line."""
+"""A login program that prints its arguments and environment, and reads one line."""
 
 
 def program(folder: Path, name: str) -> Path:
-    """Install a login program under this name."""
+    """Install a login program with this name."""
     code = folder / f"{name}.py"
     code.write_text(TELLS)
     path = folder / name
@@ -48,17 +48,17 @@ def config(folder: Path, agent: str) -> Path:
 
 
 def odd(folder: Path, *words: str, more: str = "") -> Path:
-    """Write a configuration whose agent is the odd one, doing these words."""
+    """Write a configuration with the odd agent, which does what these words name."""
     return config(folder, f'command = "{sys.executable}"\nargs = {json.dumps([str(ODD), *words])}\n{more}')
 
 
 def command(path: Path, *args: str) -> list[str]:
-    """The command line of the login."""
+    """Return the command line of the login."""
     return [sys.executable, "-m", "bot", "login", "-c", str(path), *args]
 
 
 def environ(folder: Path) -> dict[str, str]:
-    """The operator's environment, in which the folder's programs are on PATH."""
+    """Return the operator's environment, with the folder's programs on PATH."""
     path = f"{folder}{os.pathsep}{os.environ['PATH']}"
     return {**os.environ, "DISCORD_TOKEN": TOKEN, "PATH": path, "TERM": "xterm", "SECRET": "1"}
 
@@ -70,7 +70,7 @@ def run(path: Path, *args: str, typed: str = "") -> subprocess.CompletedProcess[
 
 
 def told(output: str) -> dict[str, object]:
-    """What the login program said it was given."""
+    """Return what the login program printed about itself."""
     (line,) = [line for line in output.splitlines() if line.startswith("TOLD ")]
     found: dict[str, object] = json.loads(line.removeprefix("TOLD "))
     return found
@@ -80,7 +80,7 @@ def told(output: str) -> dict[str, object]:
 
 
 def test_the_presets_command_runs_with_the_bots_environment_in_its_directory(tmp_path: Path) -> None:
-    """Nothing of the operator's but what the agent gets, and TERM; its exit code is ours."""
+    """Of the operator's variables only the agent's and TERM; its exit code is ours."""
     program(tmp_path, "claude-agent-acp")
     path = config(tmp_path, 'preset = "claude"\nenv = { OWN = "1" }\ninherit_env = ["SECRET"]')
     done = run(path, typed="a code\n")
@@ -103,7 +103,7 @@ def test_the_operator_is_told_what_runs_and_how_to_try_it_afterwards(tmp_path: P
 
 
 def test_the_login_has_the_terminal_to_itself(tmp_path: Path) -> None:
-    """It may ask for a password, draw, and take keys."""
+    """It may ask for a password, draw, and read keys."""
     program(tmp_path, "vibe-acp")
     master, slave = pty.openpty()
     running = subprocess.Popen(
@@ -131,7 +131,7 @@ def test_the_login_has_the_terminal_to_itself(tmp_path: Path) -> None:
 
 
 def test_the_configured_path_of_the_program_is_used(tmp_path: Path) -> None:
-    """Not another one of the same name on PATH."""
+    """Not another program of that name on PATH."""
     (tmp_path / "project").mkdir()
     path = program(tmp_path / "project", "vibe-acp")
     done = run(config(tmp_path, f'preset = "vibe"\ncommand = "./{path.name}"'))
@@ -140,7 +140,7 @@ def test_the_configured_path_of_the_program_is_used(tmp_path: Path) -> None:
 
 
 def test_a_login_program_that_is_not_installed_is_one_line(tmp_path: Path) -> None:
-    """The adapter may be there without it; the preset says what to install."""
+    """The adapter may be installed without it; the preset has the install command."""
     program(tmp_path, "codex-acp")
     done = run(config(tmp_path, 'preset = "codex"'))
     assert (done.returncode, done.stdout) == (1, "")
@@ -152,7 +152,7 @@ def test_a_login_program_that_is_not_installed_is_one_line(tmp_path: Path) -> No
 
 
 def test_an_agents_terminal_login_is_the_same_program_with_its_arguments(tmp_path: Path) -> None:
-    """Appended to the configured ones, its variables laid over (schema: AuthMethodTerminal)."""
+    """Its arguments and variables are added to the configured ones (schema: AuthMethodTerminal)."""
     done = run(
         odd(tmp_path, "with-agent-login", "with-terminal-login", more='env = { HOW = "unknown" }'), typed="yes\n"
     )
@@ -162,13 +162,13 @@ def test_an_agents_terminal_login_is_the_same_program_with_its_arguments(tmp_pat
 
 
 def test_an_agent_that_is_started_by_another_program_is_asked(tmp_path: Path) -> None:
-    """The preset's command would not fit: its arguments are the launcher's."""
+    """The preset's command would not fit a launcher."""
     done = run(odd(tmp_path, "with-terminal-login", more='preset = "claude"'), typed="yes\n")
     assert done.stdout.splitlines()[-1].endswith(f"in a terminal, in {tmp_path}/project, told yes")
 
 
 def test_an_agent_that_logs_in_by_itself_is_told_to(tmp_path: Path) -> None:
-    """By `authenticate`; what it says meanwhile, which may be what to do, is shown; then it is stopped."""
+    """By `authenticate`; its output during that is shown; then it is stopped."""
     done = run(odd(tmp_path, "with-agent-login"))
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == [
@@ -179,7 +179,7 @@ def test_an_agent_that_logs_in_by_itself_is_told_to(tmp_path: Path) -> None:
 
 
 def test_the_way_can_be_chosen(tmp_path: Path) -> None:
-    """Otherwise the one in a terminal would be taken."""
+    """The default would be the one in a terminal."""
     path = odd(tmp_path, "with-terminal-login", "with-refused-login")
     done = run(path, "--method", "with-refused-login")
     assert done.returncode == 1
@@ -214,7 +214,7 @@ def test_an_agent_that_does_not_start_is_a_failure_with_its_reason(tmp_path: Pat
 
 
 def test_an_unknown_agent_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
-    """With the names that there are."""
+    """With the known names."""
     done = run(odd(tmp_path), "other")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "threadline: there is no agent 'other' in the configuration; there are: default\n"
@@ -224,5 +224,5 @@ def test_an_unknown_agent_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
 
 
 def test_the_words_for_a_thread_name_the_command() -> None:
-    """As one types it."""
+    """As a shell line."""
     assert login_advice("default").endswith(": threadline login default")

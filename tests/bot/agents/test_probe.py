@@ -1,4 +1,4 @@
-"""The doctor as a command, with real agents as processes: what it sees, what it says, and that nothing is left."""
+"""The doctor as a command, with real agents as processes: its findings, its output, and that no process is left."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ from tests.support import fork_server as forked
 
 TOKEN = "MTIz.secret.value"
 BOUND = 90.0
-"""Seconds after which the command counts as hanging."""
+"""Seconds before the command counts as hanging."""
 
 ODD = Path(__file__).parents[2] / "peers/odd_agent.py"
 ROOT = Path(__file__).parents[3]
@@ -44,27 +44,27 @@ def config(folder: Path, *args: object, command: object = sys.executable, more: 
 
 
 def odd(folder: Path, *words: str, more: str = "") -> Path:
-    """Write a configuration whose agent is the odd one, doing these words."""
+    """Write a configuration with the odd agent, which does what these words name."""
     return config(folder, ODD, *words, more=more)
 
 
 def command(path: Path, *args: str) -> list[str]:
-    """The doctor's command line."""
+    """Return the doctor's command line."""
     return [sys.executable, "-m", "bot", "doctor", "-c", str(path), *args]
 
 
 def environ(**more: str) -> dict[str, str]:
-    """The environment of the command; temporary folders are where this run's are looked for."""
+    """Return the command's environment."""
     return {**os.environ, "DISCORD_TOKEN": TOKEN, **more}
 
 
 def run(path: Path, *args: str, **more: str) -> subprocess.CompletedProcess[str]:
-    """Run the doctor, far from the checkout."""
+    """Run the doctor, outside the checkout."""
     return forked.run("doctor", "-c", path, *args, cwd=path.parent, env=environ(**more), timeout=BOUND)
 
 
 def examined(path: Path) -> tuple[dict[str, Any], int]:
-    """Run the doctor with --json; return what it found of the one agent, and the exit code."""
+    """Run the doctor with --json; return its findings about the one agent, and the exit code."""
     done = run(path, "--json")
     assert done.stderr == ""
     (found,) = json.loads(done.stdout)["agents"]
@@ -76,7 +76,7 @@ def examined(path: Path) -> tuple[dict[str, Any], int]:
 
 
 def test_an_agent_that_asks_is_well(tmp_path: Path) -> None:
-    """Put into its asking mode as the bot does it; the write is refused, and nothing is wrong with it."""
+    """Put into its asking mode as the bot does it; the refused write is no fault."""
     found, code = examined(config(tmp_path, "-m", "loopback.agent", "--initial-mode", "auto"))
     assert (code, found["write"], found["failure"], found["faults"]) == (0, "asked", "", [])
     assert found["question"] == f"Write {WRITE_NAME} [Allow once | Always allow | Reject]"
@@ -85,7 +85,7 @@ def test_an_agent_that_asks_is_well(tmp_path: Path) -> None:
 
 
 def test_an_agent_that_acts_without_asking_is_found_out(tmp_path: Path) -> None:
-    """It has no modes and begins in the one that acts: exit code 1, and what to do about it."""
+    """It has no modes and starts in the one that acts: exit code 1, with advice."""
     found, code = examined(config(tmp_path, "-m", "loopback.agent", "--no-modes"))
     assert (code, found["write"], found["question"]) == (1, "acted without asking", "")
     assert (found["asking_mode"], found["modes"]) == (False, [])
@@ -93,7 +93,7 @@ def test_an_agent_that_acts_without_asking_is_found_out(tmp_path: Path) -> None:
 
 
 def test_a_mode_that_cannot_be_set_is_said_and_the_deed_counts(tmp_path: Path) -> None:
-    """The agent refuses set_mode, stays in the mode it began in, and asks there."""
+    """The agent refuses set_mode, stays in its first mode, and asks there."""
     found, code = examined(config(tmp_path, "-m", "loopback.agent", "--refuse", "mode", "--initial-mode", "default"))
     assert (code, found["write"], found["asking_mode"]) == (0, "asked", False)
     assert any("mode could not be set" in fault for fault in found["faults"])
@@ -106,13 +106,13 @@ def test_an_agent_that_acts_on_a_refusal_is_found_out(tmp_path: Path) -> None:
 
 
 def test_where_nothing_can_be_rejected_the_turn_is_cancelled(tmp_path: Path) -> None:
-    """Never an option that allows, whatever its place in the list."""
+    """Never an option that allows, at any place in the list."""
     found, code = examined(odd(tmp_path, "no-reject"))
     assert (code, found["write"], found["question"]) == (0, "asked", "Write it? [Yes]")
 
 
 def test_a_file_beside_the_sessions_directory_is_found_and_removed(tmp_path: Path) -> None:
-    """The agent writes where it was started; the project is left as it was."""
+    """The agent writes where it was started; the project is restored."""
     found, code = examined(odd(tmp_path, "astray"))
     assert (code, found["write"]) == (1, "acted without asking")
     assert "wrote into the directory it was started in, not into that of its session" in found["faults"]
@@ -120,7 +120,7 @@ def test_a_file_beside_the_sessions_directory_is_found_and_removed(tmp_path: Pat
 
 
 def test_a_file_of_that_name_in_the_project_is_let_be(tmp_path: Path) -> None:
-    """It was there before."""
+    """It existed before."""
     path = odd(tmp_path, "asks", "announces")
     (tmp_path / "project" / WRITE_NAME).write_text("mine")
     assert examined(path)[0]["write"] == "asked"
@@ -140,7 +140,7 @@ def test_a_file_of_that_name_in_the_project_is_let_be(tmp_path: Path) -> None:
 def test_an_agent_that_is_in_no_table_is_examined_too(
     tmp_path: Path, word: str, code: int, verdict: str, question: str
 ) -> None:
-    """One on the official SDK, given by its command; also what it has its client do is asked."""
+    """One on the official SDK, by its command; requests to its client are questions too."""
     peer = ROOT / "tests/peers/sdk_agent.py"
     found, exit_code = examined(config(tmp_path, peer, word, command=SDK_PYTHON, more='client = ["fs"]'))
     assert (exit_code, found["write"], found["name"]) == (code, verdict, "sdk-peer 1.0.0")
@@ -168,26 +168,26 @@ def test_an_agent_that_is_in_no_table_is_examined_too(
     ],
 )
 def test_what_an_agent_gets_wrong_is_said_once(tmp_path: Path, words: list[str], fault: str) -> None:
-    """With how often, where it happens often; the rest of the examination goes on."""
+    """With a count; the examination continues."""
     found, _ = examined(odd(tmp_path, *words))
     assert [each.startswith(fault) for each in found["faults"]].count(True) == 1, found["faults"]
     assert found["failure"] == ""
 
 
 def test_another_protocol_version_is_said(tmp_path: Path) -> None:
-    """And tolerated."""
+    """It is tolerated."""
     found, code = examined(config(tmp_path, "-m", "loopback.agent", "--protocol", "2"))
     assert (code, found["protocol_version"]) == (0, 2)
     assert any("protocol version" in fault for fault in found["faults"])
 
 
 def test_an_agent_without_a_fault_has_none(tmp_path: Path) -> None:
-    """Nothing of the ordinary is called wrong: an agent may write what it likes to its stderr."""
+    """Output on stderr is no fault."""
     assert examined(odd(tmp_path, "asks", "announces", "logs"))[0]["faults"] == []
 
 
 def test_what_an_agent_is_not_given_is_said_and_is_no_fault(tmp_path: Path) -> None:
-    """A server that it cannot reach, a directory that it does not take; the log has no more to say."""
+    """A server that it cannot reach, a directory that it does not accept; the log adds no fault."""
     (tmp_path / "library").mkdir()
     more = 'additional_directories = ["library"]\nmcp_servers = [{ name = "wiki", url = "http://127.0.0.1:9/mcp" }]'
     path = odd(tmp_path, "asks", "announces", more=more)
@@ -212,14 +212,14 @@ def test_what_an_agent_is_not_given_is_said_and_is_no_fault(tmp_path: Path) -> N
     ],
 )
 def test_a_failure_is_a_finding_with_its_reason(tmp_path: Path, args: list[str], parts: list[str]) -> None:
-    """The agent's own words, its exit code, its last lines; exit code 1, no traceback (P67)."""
+    """The agent's own words, its exit code, its last lines; exit code 1, no traceback."""
     found, code = examined(config(tmp_path, *args))
     assert (code, found["write"]) == (1, "not examined")
     assert all(part in found["failure"] for part in parts), found["failure"]
 
 
 def test_an_agent_that_dies_between_two_requests_is_not_well(tmp_path: Path) -> None:
-    """Whether its end is noticed by reading or by writing."""
+    """A read or a write may notice its end."""
     found, code = examined(config(tmp_path, "-m", "loopback.agent", "--exit-after", "initialize"))
     assert (code, found["protocol_version"], found["write"]) == (1, 1, "not examined")
     assert found["failure"]
@@ -227,7 +227,7 @@ def test_an_agent_that_dies_between_two_requests_is_not_well(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("word", ["auth-new", "auth-prompt"])
 def test_an_agent_that_wants_a_login_is_given_the_command(tmp_path: Path, word: str) -> None:
-    """Wherever it says so (-32000)."""
+    """At any of its requests (-32000)."""
     found, code = examined(odd(tmp_path, word, "with-terminal-login"))
     assert (code, found["auth_methods"]) == (1, ["with-terminal-login"])
     assert "-32000 Authentication required" in found["failure"]
@@ -237,7 +237,7 @@ def test_an_agent_that_wants_a_login_is_given_the_command(tmp_path: Path, word: 
 def test_a_preset_names_what_the_login_runs_and_what_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its own command, the variables of which one would do, and what is known of it."""
+    """Its own command, the alternative variables, and its quirks."""
     for name in ("CODEX_API_KEY", "OPENAI_API_KEY"):
         monkeypatch.delenv(name, raising=False)
     shutil.copy(sys.executable, tmp_path / "codex")
@@ -249,13 +249,13 @@ def test_a_preset_names_what_the_login_runs_and_what_is_missing(
 
 
 def test_a_variable_that_is_named_and_not_set_is_said(tmp_path: Path) -> None:
-    """An agent would start without its key, and nobody would know why it fails."""
+    """Else an agent would start without its key, and fail for no visible reason."""
     found, _ = examined(odd(tmp_path, "asks", more='inherit_env = ["NOT_SET_ANYWHERE", "PATH"]'))
     assert found["missing"] == ["NOT_SET_ANYWHERE is named in inherit_env and is not set"]
 
 
 def test_the_agent_is_started_as_the_bot_starts_it(tmp_path: Path) -> None:
-    """The same few variables; no token of the bot among them (P59)."""
+    """With the same few variables, without the bot's token."""
     found, _ = examined(odd(tmp_path, "env", "asks", more='env = { OWN = "1" }'))
     names = set(found["name"].removesuffix(" 1").split())
     assert {"OWN", "PATH", "THREADLINE_AGENT"} <= names
@@ -264,7 +264,7 @@ def test_the_agent_is_started_as_the_bot_starts_it(tmp_path: Path) -> None:
 
 
 async def test_a_turn_that_does_not_end_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By a bound with a name; the agent is stopped."""
+    """After a named bound; the agent is stopped."""
     monkeypatch.setattr(doctor, "READY_SECONDS", 0.1)
     agent = AgentConfig(command=sys.executable, args=("-m", "loopback.agent", "--first-delay", "600"), cwd=tmp_path)
     async with asyncio.timeout(BOUND):
@@ -274,7 +274,7 @@ async def test_a_turn_that_does_not_end_is_given_up(tmp_path: Path, monkeypatch:
 
 
 async def test_the_doctor_that_is_told_to_stop_leaves_no_process(tmp_path: Path) -> None:
-    """SIGTERM, while the agent says nothing."""
+    """SIGTERM, while the agent is silent."""
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     path = odd(tmp_path, "hangs", str(fifo))
@@ -325,7 +325,7 @@ def test_on_a_terminal_it_draws_a_table(tmp_path: Path) -> None:
 
 
 def test_what_an_agent_wrote_cannot_write_to_the_terminal() -> None:
-    """Control characters are shown as codes; a line feed begins a line with its title."""
+    """Control characters are escaped; a line feed starts a line with its title."""
     found = ProbeResult(agent="a", preset="", command=("x",), cwd="/", failure="one\x1b[2J\ntwo")
     assert as_lines(found)[-2:] == ["  failed: one\\x1b[2J", "  failed: two"]
 
@@ -338,7 +338,7 @@ def test_a_long_list_is_cut_for_people() -> None:
 
 
 def test_one_agent_can_be_named_and_an_unknown_one_is_an_error(tmp_path: Path) -> None:
-    """Exit code 2, with the names that there are."""
+    """Exit code 2, with the known names."""
     path = odd(tmp_path, "asks")
     assert run(path, "default").returncode == 0
     done = run(path, "other")
@@ -347,7 +347,7 @@ def test_one_agent_can_be_named_and_an_unknown_one_is_an_error(tmp_path: Path) -
 
 
 def test_a_token_among_the_agents_arguments_is_not_printed(tmp_path: Path) -> None:
-    """What is printed may be pasted somewhere (P60)."""
+    """People paste this output elsewhere."""
     path = odd(tmp_path, "asks", "${DISCORD_TOKEN}")
     for args in ([], ["--json"]):
         done = run(path, *args)

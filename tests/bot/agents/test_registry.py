@@ -1,4 +1,4 @@
-"""Which agent a thread has: the configuration, the channel, and what the journal remembers."""
+"""The agent of a thread: the configuration, the channel, and the journal's memory."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ PROJECT, ELSEWHERE = 1, 2
 
 
 def config(folder: Path, **channel: Any) -> Config:
-    """Two agents, `default` and `other`, in directories of those names."""
+    """Configure two agents, `default` and `other`, in directories of those names."""
     return Config.model_validate(
         {
             "discord": {"token": "t"},
@@ -31,7 +31,7 @@ def config(folder: Path, **channel: Any) -> Config:
 
 @contextmanager
 def agents(folder: Path, **channel: Any) -> Iterator[tuple[Agents, Journal]]:
-    """The agents of that configuration."""
+    """Open the agents of that configuration."""
     for name in ("default", "other", "project"):
         (folder / name).mkdir(exist_ok=True)
     with Journal.open(folder / "journal.db") as journal:
@@ -39,7 +39,7 @@ def agents(folder: Path, **channel: Any) -> Iterator[tuple[Agents, Journal]]:
 
 
 def begin(it: Agents, journal: Journal, thread_id: int, channel_id: int, name: str = "") -> None:
-    """Let a conversation begin in a thread of a channel."""
+    """Start a conversation in a thread of a channel."""
     assignment = it.begin(channel_id, name)
     journal.messages.receive(
         thread_id, thread_id=thread_id, channel_id=channel_id, guild_id=9, author_id=7, assignment=assignment
@@ -47,7 +47,7 @@ def begin(it: Agents, journal: Journal, thread_id: int, channel_id: int, name: s
 
 
 def test_a_channel_decides_agent_directory_and_mode(tmp_path: Path) -> None:
-    """And where it says nothing the default agent's own hold."""
+    """Elsewhere the default agent's own settings apply."""
     with agents(tmp_path, agent="other", cwd=str(tmp_path / "project"), mode="careful") as (it, journal):
         begin(it, journal, 10, PROJECT)
         begin(it, journal, 20, ELSEWHERE)
@@ -62,7 +62,7 @@ def test_a_channel_decides_agent_directory_and_mode(tmp_path: Path) -> None:
 
 
 def test_a_thread_keeps_its_agent_and_directory_when_the_configuration_changes(tmp_path: Path) -> None:
-    """Its session lives there; how the agent is started and bounded is always today's."""
+    """Its session lives there; the agent's command and bounds are always the current ones."""
     with agents(tmp_path) as (it, journal):
         begin(it, journal, 10, PROJECT)
         it.config = config(tmp_path, agent="other", cwd=str(tmp_path / "project"))
@@ -72,7 +72,7 @@ def test_a_thread_keeps_its_agent_and_directory_when_the_configuration_changes(t
 
 
 def test_an_agent_that_is_gone_from_the_configuration_is_the_channels_instead(tmp_path: Path) -> None:
-    """With that one's directory; and so it is for a thread of which no agent was ever written down."""
+    """With that agent's directory; the same for a thread without a recorded agent."""
     with agents(tmp_path, agent="other") as (it, journal):
         journal.messages.receive(
             10, thread_id=10, channel_id=PROJECT, guild_id=9, author_id=7, assignment=Assignment("gone", "/gone")
@@ -83,7 +83,7 @@ def test_an_agent_that_is_gone_from_the_configuration_is_the_channels_instead(tm
 
 
 def test_another_agent_begins_anew_with_nothing_of_the_first(tmp_path: Path) -> None:
-    """The session, the mode and what was chosen belong to the agent that had them; the channel's mode too."""
+    """Session, mode and choices belong to the first agent; the channel's mode too."""
     with agents(tmp_path, mode="plan", permission="ask") as (it, journal):
         begin(it, journal, 10, PROJECT)
         assert it.of(10).mode == "plan"
@@ -95,7 +95,7 @@ def test_another_agent_begins_anew_with_nothing_of_the_first(tmp_path: Path) -> 
 
 
 def test_a_channel_may_offer_some_agents_only(tmp_path: Path) -> None:
-    """Its own stands first; without a list all are offered."""
+    """Its own comes first; without a list all are offered."""
     with agents(tmp_path, agent="other") as (it, _):
         assert it.choices(PROJECT) == ("other", "default")
         assert it.choices(ELSEWHERE) == ("default", "other")
@@ -104,13 +104,13 @@ def test_a_channel_may_offer_some_agents_only(tmp_path: Path) -> None:
 
 
 def test_a_thread_that_nobody_knows_has_the_default_agent(tmp_path: Path) -> None:
-    """Nothing is raised, for the pool asks before anything was written down."""
+    """The pool asks before the thread is recorded."""
     with agents(tmp_path) as (it, _):
         assert it.settings(99).agent == "default"
 
 
 def test_the_files_of_a_thread_can_be_posted_there_and_nowhere_else(tmp_path: Path) -> None:
-    """Also not through a link that its agent puts in the place of their directory."""
+    """Also not through a link that its agent puts in place of their directory."""
     with agents(tmp_path) as (it, journal):
         begin(it, journal, 10, PROJECT)
         begin(it, journal, 20, PROJECT)

@@ -1,6 +1,6 @@
-"""What an agent may have posted: files of its session's directories, and nothing that anybody can trick it into.
+"""What an agent may have posted: files of its session's directories, and no others, despite all tricks.
 
-They are read without holding anybody up, however little their file system answers.
+Reading them blocks no other turn, even on a file system that does not answer.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from tests.acp.child_processes import PATIENCE
 
 
 def refused(found: bytes | str) -> str:
-    """The words with which a file was refused."""
+    """Return the reason for the refusal."""
     assert isinstance(found, str)
     return found
 
@@ -65,7 +65,7 @@ def test_a_file_of_the_session_is_read(tmp_path: Path) -> None:
     ],
 )
 def test_everything_else_is_refused_with_words(uri: str, tmp_path: Path) -> None:
-    """Outside, hidden, no regular file, not there, or no file at all."""
+    """Outside, hidden, not regular, missing, or not a file's address."""
     home = tmp_path
     work = home / "work"
     (home / ".ssh").mkdir()
@@ -88,12 +88,12 @@ def test_everything_else_is_refused_with_words(uri: str, tmp_path: Path) -> None
 
 
 def test_the_kernels_files_are_refused_even_where_everything_is_the_session() -> None:
-    """A session may work in `/`; its own environment is still not for posting."""
+    """A session may work in `/`; the environment of its process stays private."""
     assert refused(WorkspaceFiles([Path("/")]).read_now("/proc/self/environ")) == "it is not a regular file"
 
 
 def test_nothing_of_the_bots_own_is_sent(tmp_path: Path) -> None:
-    """Its configuration, its journal, under whatever name; also where the session works in the same folder."""
+    """Its configuration and its journal, under any name; also where the session works in the same folder."""
     (tmp_path / "threadline.toml").write_text("token")
     (tmp_path / "state").mkdir()
     (tmp_path / "state/threadline.db").write_text("rows")
@@ -105,7 +105,7 @@ def test_nothing_of_the_bots_own_is_sent(tmp_path: Path) -> None:
 
 
 def test_a_link_that_is_swapped_after_the_check_leads_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Between looking at a file and opening it, the agent replaces it by a link to a secret."""
+    """Between the check and the opening, the agent replaces the file with a link to a secret."""
     work = tmp_path / "work"
     work.mkdir()
     (tmp_path / "secret").write_text("secret")
@@ -123,7 +123,7 @@ def test_a_link_that_is_swapped_after_the_check_leads_nowhere(tmp_path: Path, mo
 
 
 def test_a_directory_that_is_swapped_leads_nowhere(tmp_path: Path) -> None:
-    """The session's directory is the one that it was when the session began."""
+    """The session's directory stays the one from its start."""
     work = tmp_path / "work"
     work.mkdir()
     (work / "passwd").write_text("mine")
@@ -134,14 +134,14 @@ def test_a_directory_that_is_swapped_leads_nowhere(tmp_path: Path) -> None:
 
 
 def test_a_file_that_discord_would_not_take_is_not_read(tmp_path: Path) -> None:
-    """However large it says it is."""
+    """By its stated size."""
     with (tmp_path / "large").open("wb") as file:
         file.truncate(MAX_FILE_BYTES + 1)
     assert refused(WorkspaceFiles([tmp_path]).read_now(str(tmp_path / "large"))) == "10.0 MiB are more than 10.0 MiB"
 
 
 class Mount(WorkspaceFiles):
-    """An outbox whose files named `gone` lie on a file system that does not answer, until `answers` is set."""
+    """An outbox whose files named `gone` lie on a file system that does not answer until `answers` is set."""
 
     def __init__(self, directory: Path) -> None:
         super().__init__([directory])
@@ -186,7 +186,7 @@ async def test_a_file_that_does_not_answer_holds_its_own_turn_once_and_no_other(
 
 @pytest.mark.real_time
 async def test_directories_that_cannot_be_looked_at_are_a_refusal(tmp_path: Path) -> None:
-    """What the agent has done to them ends no turn."""
+    """An agent's own damage ends no turn."""
 
     def outbox() -> WorkspaceFiles:
         raise PermissionError(13, "Permission denied")

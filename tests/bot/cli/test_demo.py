@@ -12,7 +12,7 @@ from loopback.harness import Lab, configuration
 
 
 def written(folder: Path, agent: list[str]) -> Path:
-    """Write the file for a Discord that is not started."""
+    """Write the file for a Discord that is not running."""
     lab, path = Lab.furnish(Loopback(), "ann", token="token"), folder / "threadline.toml"
     path.write_text(configuration(lab, folder, "\n".join(agent), access={"users": ["3", "4"]}))
     return path
@@ -20,7 +20,7 @@ def written(folder: Path, agent: list[str]) -> Path:
 
 @pytest.mark.parametrize("choice", ["", 'python3 -c "print(1)"'])
 def test_the_demos_configuration_reads_well(tmp_path: Path, choice: str) -> None:
-    """Whatever agent was asked for, also one whose arguments need quotes."""
+    """For any agent, also one whose arguments need quotes."""
     config = load(written(tmp_path, agent_lines(choice)))
     assert config.agents.default.cwd == tmp_path / "project"
     assert config.rules.users.user_ids == {3, 4}
@@ -28,7 +28,7 @@ def test_the_demos_configuration_reads_well(tmp_path: Path, choice: str) -> None
 
 
 def test_auto_takes_the_first_known_agent_on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With its preset, so that it is put into the mode in which it asks."""
+    """With its preset, and so in its asking mode."""
     monkeypatch.setenv("PATH", str(tmp_path))
     name, preset = list(PRESETS.items())[2]
     (tmp_path / preset.command).write_text("#!/bin/sh\n")
@@ -41,7 +41,7 @@ def test_auto_takes_the_first_known_agent_on_path(tmp_path: Path, monkeypatch: p
 def test_an_agent_that_is_not_installed_is_told_before_anything_starts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, choice: str
 ) -> None:
-    """With the command that installs it, where it is a known one."""
+    """With the install command of a known agent."""
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(NoAgent, match="was not found") as caught:
         agent_lines(choice)
@@ -49,7 +49,7 @@ def test_an_agent_that_is_not_installed_is_told_before_anything_starts(
 
 
 def test_auto_says_which_agents_it_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A newcomer learns what could be installed."""
+    """A newcomer learns what to install."""
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(NoAgent, match="claude, codex"):
         agent_lines("auto")

@@ -1,4 +1,4 @@
-"""What a check prints."""
+"""The output of a check."""
 
 import io
 

@@ -17,16 +17,16 @@ from tests.support.fork_server import run
 
 TOKEN = "MTIz.secret.value"
 BOUND = 60.0
-"""Seconds after which a command counts as hanging."""
+"""Seconds before a command counts as hanging."""
 
 
 def threadline(*args: str | Path, cwd: Path, **environ: str) -> subprocess.CompletedProcess[str]:
-    """Run the command as a user does, far from the checkout."""
+    """Run the command as a user does, outside the checkout."""
     return run(*args, cwd=cwd, env=_environment(cwd, environ), timeout=BOUND)
 
 
 def interpreted(*args: str, cwd: Path, **environ: str) -> subprocess.CompletedProcess[str]:
-    """Run it in a new interpreter, where it matters what is imported."""
+    """Run it in a new interpreter, where imports matter."""
     return subprocess.run(
         [sys.executable, "-m", "bot", *args],
         cwd=cwd,
@@ -43,7 +43,7 @@ def _environment(home: Path, more: Mapping[str, str]) -> dict[str, str]:
 
 
 def config(folder: Path, *, agent: str = "", rest: str = "") -> Path:
-    """Write a configuration whose agent is the scripted one, or `agent`; `rest` is put behind it."""
+    """Write a configuration whose agent is the scripted one, or `agent`, followed by `rest`."""
     agent = agent or f'command = "{sys.executable}"\nargs = ["-m", "loopback.agent"]'
     path, project = folder / "threadline.toml", folder / "project"
     project.mkdir(exist_ok=True)
@@ -53,7 +53,7 @@ def config(folder: Path, *, agent: str = "", rest: str = "") -> Path:
 
 
 def assert_one_line(done: subprocess.CompletedProcess[str], code: int, *parts: str) -> None:
-    """One line on stderr that holds these parts, nothing on stdout, that exit code."""
+    """Assert one line on stderr with these parts, an empty stdout, and that exit code."""
     (line,) = done.stderr.splitlines()
     assert line.startswith("threadline: ")
     assert all(part in line for part in parts), line
@@ -78,7 +78,7 @@ BROKEN = {
 
 @pytest.mark.parametrize(("name", "command"), list(zip(BROKEN, cycle(("run", "check")), strict=False)))
 def test_a_broken_configuration_is_one_line_and_exit_code_2(tmp_path: Path, name: str, command: str) -> None:
-    """With the file in it (P56), whichever of the two commands reads it."""
+    """The line names the file, for either command."""
     rest, reason = BROKEN[name]
     path = config(tmp_path, rest=rest)
     assert_one_line(threadline(command, "-c", path, cwd=tmp_path), 2, str(path), reason)
@@ -95,7 +95,7 @@ def test_a_broken_configuration_is_one_line_and_exit_code_2(tmp_path: Path, name
 def test_a_missing_agent_or_folder_is_one_line_and_exit_code_2(
     tmp_path: Path, agent: str, reason: str, command: str
 ) -> None:
-    """Found before anything is connected (P46)."""
+    """Reported before any connection."""
     path = config(tmp_path, agent=agent)
     own = f'\ncwd = "{tmp_path}/project"'
     path.write_text(path.read_text().replace(own, "" if "cwd" in agent else own))
@@ -109,20 +109,20 @@ def test_an_empty_or_missing_token_is_one_line_and_exit_code_2(tmp_path: Path) -
 
 
 def test_a_missing_file_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
-    """Also the one that is looked for when none is named."""
+    """Also for the default name."""
     assert_one_line(threadline("run", "-c", "none.toml", cwd=tmp_path), 2, "none.toml: there is no such file")
     assert_one_line(threadline("check", cwd=tmp_path), 2, "threadline init writes one")
 
 
 def test_a_journal_that_cannot_be_opened_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
-    """The path is the configuration's; here a file stands where its folder should be."""
+    """A file stands in place of its directory here."""
     (tmp_path / "file").touch()
     path = config(tmp_path, rest='[access]\nchannels = ["1"]\n[journal]\npath = "file/journal.db"\n')
     assert_one_line(threadline("run", "-c", path, cwd=tmp_path), 2, "the journal", "file/journal.db")
 
 
 def test_a_bot_that_runs_collects_no_garbage_among_what_it_has_loaded(tmp_path: Path) -> None:
-    """A full collection holds all threads: it must look at what conversations have made, and not at the libraries."""
+    """A full collection blocks all threads: it must cover the conversations' objects, not the libraries'."""
     (tmp_path / "file").touch()
     path = config(tmp_path, rest='[access]\nchannels = ["1"]\n[journal]\npath = "file/journal.db"\n')
     lines = (
@@ -144,7 +144,7 @@ def test_a_bot_that_runs_collects_no_garbage_among_what_it_has_loaded(tmp_path: 
 
 
 def test_a_journal_that_cannot_be_used_names_the_command_that_begins_a_new_one(tmp_path: Path) -> None:
-    """One line, exit code 2, and the file is left as it was."""
+    """One line, exit code 2; the file is unchanged."""
     (tmp_path / "journal.db").write_text("no database\n" * 100)
     path = config(tmp_path, rest='[access]\nchannels = ["1"]\n[journal]\npath = "journal.db"\n')
     done = threadline("run", "-c", path, cwd=tmp_path)
@@ -156,7 +156,7 @@ def test_a_journal_that_cannot_be_used_names_the_command_that_begins_a_new_one(t
 
 
 def test_a_journal_that_another_program_has_locked_is_not_put_aside(tmp_path: Path) -> None:
-    """Exit code 1, for later it can be opened; the flag that begins a new one changes nothing."""
+    """Exit code 1, since a later start may succeed; `--new-journal` does not touch the file."""
     path = config(tmp_path, rest='[access]\nchannels = ["1"]\n[journal]\npath = "journal.db"\n')
     Journal.open(tmp_path / "journal.db").close()
     with closing(sqlite3.connect(tmp_path / "journal.db", isolation_level=None)) as other:
@@ -167,7 +167,7 @@ def test_a_journal_that_another_program_has_locked_is_not_put_aside(tmp_path: Pa
 
 
 def test_an_endpoint_where_nothing_listens_is_one_line_and_exit_code_1(tmp_path: Path) -> None:
-    """With the address in it."""
+    """The line has the address."""
     with socket.socket() as taken:  # bound, so that nobody else gets it, and not listening
         taken.bind(("127.0.0.1", 0))
         endpoint = f"http://127.0.0.1:{taken.getsockname()[1]}"
@@ -186,7 +186,7 @@ path = "journal.db"
 
 @pytest.mark.parametrize("command", [["run"], ["check"], ["--version"]], ids=str)
 def test_another_packages_acp_is_noticed_and_nothing_is_done(tmp_path: Path, command: list[str]) -> None:
-    """The official SDK has the same import name; the line says which file was found and what to do."""
+    """The official SDK has the same import name; the line names the file and the remedy."""
     package = tmp_path / "path" / "acp"
     package.mkdir(parents=True)
     (package / "__init__.py").write_text("class Agent: ...\n")
@@ -213,7 +213,7 @@ def test_check_starts_the_agent_and_says_what_it_found(tmp_path: Path) -> None:
 
 
 def test_check_names_all_that_is_wrong_in_one_run(tmp_path: Path) -> None:
-    """An agent that is not installed keeps neither Discord nor the other agents from being looked at."""
+    """Discord and the other agents are checked despite a missing agent."""
     with socket.socket() as taken:  # bound, so that nobody else gets it, and not listening
         taken.bind(("127.0.0.1", 0))
         endpoint = f"http://127.0.0.1:{taken.getsockname()[1]}"
@@ -243,7 +243,7 @@ endpoint = "{endpoint}"
 
 
 def test_variables_beside_the_configuration_are_used_and_must_be_ones_own(tmp_path: Path) -> None:
-    """The environment wins; a file that others may read is refused, and its secret not repeated."""
+    """The environment wins; a file that others may read is refused, without its secret in the message."""
     path = config(tmp_path, rest='[journal]\npath = "${NAMED_BESIDE}"\n')
     beside = tmp_path / "threadline.env"
     beside.touch(mode=0o600)
@@ -263,7 +263,7 @@ def test_variables_beside_the_configuration_are_used_and_must_be_ones_own(tmp_pa
     ],
 )
 def test_check_says_why_an_agent_does_not_start(tmp_path: Path, script: str, parts: list[str]) -> None:
-    """Its exit code and its last words; exit code 1 (P39, P67)."""
+    """Its exit code and last words; exit code 1."""
     path = config(tmp_path, agent=f"command = 'sh'\nargs = ['-c', '{script}']")
     done = threadline("check", "--offline", "-c", path, cwd=tmp_path)
     assert done.returncode == 1
@@ -274,7 +274,7 @@ def test_check_says_why_an_agent_does_not_start(tmp_path: Path, script: str, par
 
 
 def test_help_and_version_need_no_configuration(tmp_path: Path) -> None:
-    """Each command is described."""
+    """Help describes each command."""
     shown = threadline("--help", cwd=tmp_path, COLUMNS="80")
     assert all(f"\n  {command} " in shown.stdout for command in ("run", "check", "demo"))
     assert "..." not in shown.stdout.partition("Commands:")[2]
@@ -283,7 +283,7 @@ def test_help_and_version_need_no_configuration(tmp_path: Path) -> None:
 
 
 def test_a_command_that_needs_no_discord_does_not_wait_for_its_library(tmp_path: Path) -> None:
-    """It takes longer to import than all the rest."""
+    """Its import takes longer than all the others."""
     lines = (
         "import sys, click",
         "from bot.cli import main",

@@ -1,4 +1,4 @@
-"""openab's configuration taken over: what means the same, what has no counterpart, and a file that `check` accepts."""
+"""openab's configuration converted: what means the same, what has no counterpart, and a file that `check` accepts."""
 
 import os
 import subprocess
@@ -56,13 +56,13 @@ error_hold_ms = 2500
 
 
 def migrate(folder: Path, text: str, *args: str) -> subprocess.CompletedProcess[str]:
-    """Run the command on a file of that text."""
+    """Run the command on a file with that text."""
     (folder / "config.toml").write_text(text)
     return run("migrate", "config.toml", *args, cwd=folder, timeout=BOUND)
 
 
 def test_the_published_example_gives_a_file_that_check_accepts_once_the_token_is_set(tmp_path: Path) -> None:
-    """On the machine where its agent and folder are; every key is named, once."""
+    """On a machine with its agent and folder; the output names every key once."""
     agent = tmp_path / "kiro-cli"
     start = "sys.argv[1:] = []\nrunpy.run_module('loopback.agent', run_name='__main__')"
     agent.write_text(f"#!{sys.executable}\nimport runpy, sys\n{start}\n")
@@ -133,7 +133,7 @@ new = 1
     ],
 )
 def test_each_spelling_that_openab_takes_is_understood(table: str, line: str, ours: str, value: object) -> None:
-    """And the key is told once."""
+    """The output names the key once."""
     done = translate(tomllib.loads(f"discord.bot_token = '${{T}}'\n{table}.{line}\n"))
     where, _, key = ours.rpartition(".")
     assert done.tables[where][key] == value
@@ -142,7 +142,7 @@ def test_each_spelling_that_openab_takes_is_understood(table: str, line: str, ou
 
 
 def test_a_word_that_is_not_known_is_named_and_not_guessed() -> None:
-    """Its default holds then."""
+    """The default applies."""
     done = translate(tomllib.loads('[discord]\nbot_token = "${T}"\nallow_user_messages = "often"\n'))
     assert "threads" not in done.tables
     assert "discord.allow_user_messages: 'often' is not known here" in done.unsupported
@@ -150,14 +150,14 @@ def test_a_word_that_is_not_known_is_named_and_not_guessed() -> None:
 
 @pytest.mark.parametrize("token", ["", "Bot ${DISCORD_BOT_TOKEN}"])
 def test_a_token_that_cannot_be_taken_over_is_asked_for(token: str) -> None:
-    """By the variable in which it is looked for."""
+    """The advice names the variable."""
     done = translate({"discord": {"bot_token": token}, "agent": {"command": "kiro-cli"}})
     assert done.tables["discord"]["token"] == "${DISCORD_TOKEN}"
     assert "Put the token, and nothing else, into the variable DISCORD_TOKEN." in done.advice
 
 
 def test_every_key_is_taken_over_or_named(tmp_path: Path) -> None:
-    """With its value in our words; nothing is dropped in silence, and what is unknown says so."""
+    """With its value in our words; unknown keys are named as such."""
     done = translate(tomllib.loads(FULL))
     assert done.tables == {
         "discord": {"token": "${DISCORD_TOKEN}"},
@@ -218,7 +218,7 @@ name = "claude"
 
 
 def test_secrets_of_later_versions_are_variables_and_what_was_not_looked_at_is_named(tmp_path: Path) -> None:
-    """Each key has a reason of its own, and what would be meant otherwise here is said."""
+    """Each key has its own reason, and different meanings are explained."""
     done = translate(tomllib.loads(LATER))
     assert done.tables["discord"] == {"token": "${DISCORD_TOKEN}"}
     assert done.tables["access"] == {"channels": [], "users": ["2"]}
@@ -267,7 +267,7 @@ def test_a_token_that_is_written_down_goes_into_the_file_of_variables(tmp_path: 
     ],
 )
 def test_what_is_no_such_file_is_one_line(tmp_path: Path, text: str, words: str) -> None:
-    """Exit code 2, and nothing is written."""
+    """Exit code 2, without a written file."""
     done = migrate(tmp_path, text)
     assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
     assert words in done.stderr
@@ -276,7 +276,7 @@ def test_what_is_no_such_file_is_one_line(tmp_path: Path, text: str, words: str)
 
 
 def test_variables_that_are_there_are_not_written_over(tmp_path: Path) -> None:
-    """The file may hold an agent's key; without a token to be put there it is left alone."""
+    """The file may hold an agent's key; without a token to write it stays untouched."""
     (tmp_path / "threadline.env").write_text("KEY=value\n")
     done = migrate(tmp_path, '[discord]\nbot_token = "MTIz.written.down"\n')
     assert (done.returncode, "threadline.env exists; --force" in done.stderr) == (2, True)

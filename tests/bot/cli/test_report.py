@@ -1,4 +1,4 @@
-"""The support bundle: what somebody who helps has to know, and no secret in any part of it."""
+"""The support bundle: what a helper has to know, without a secret in any part."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from bot.cli.report import redacted_lines
 from tests.support.fork_server import run
 
 BOUND = 60.0
-"""Seconds after which the command counts as hanging."""
+"""Seconds before the command counts as hanging."""
 
 SECRETS = {
     "DISCORD_TOKEN": "MTIz.of-the-report",
@@ -71,11 +71,11 @@ env = {{ PLAIN = "{FOR_A_PROGRAM}" }}
 """
 
 TALKS = "import os, sys; print(*os.environ.values(), *sys.argv, file=sys.stderr); sys.exit(3)"
-"""An agent that says all that it knows, and ends."""
+"""An agent that prints all that it knows, and ends."""
 
 
 def make_report(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
-    """Run the command beside a configuration and a log that are full of secrets."""
+    """Run the command next to a configuration and a log that are full of secrets."""
     quote = "'{}'".format
     text = CONFIG.format(**SECRETS, python=quote(sys.executable), script=quote(TALKS), folder=folder)
     (folder / "project").mkdir()
@@ -94,7 +94,7 @@ def make_report(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_it_holds_what_is_needed_and_no_secret(tmp_path: Path) -> None:
-    """Versions, the configuration without comments, how each agent fares, the last lines of the log (P60)."""
+    """Versions, the configuration without comments, each agent's state, the last log lines."""
     done = make_report(tmp_path)
     assert done.returncode == 0, done.stderr
     for secret in SECRETS.values():
@@ -120,7 +120,7 @@ def test_it_holds_what_is_needed_and_no_secret(tmp_path: Path) -> None:
 
 
 def test_it_is_made_also_where_the_configuration_cannot_be_used(tmp_path: Path) -> None:
-    """That is when it is needed most; it goes into a file where one is named."""
+    """It is needed most then; `-o` names its file."""
     (tmp_path / "threadline.toml").write_text("[pool]\nmax_agent = 1\n")
     done = run("report", "--no-agents", "-o", "report.md", cwd=tmp_path, timeout=BOUND)
     assert (done.returncode, done.stdout.startswith("Written: report.md")) == (0, True)
@@ -130,7 +130,7 @@ def test_it_is_made_also_where_the_configuration_cannot_be_used(tmp_path: Path) 
 
 
 def test_values_keep_their_shape_where_they_are_no_secret() -> None:
-    """Numbers, truth values, lists and nested tables are shown as they are written."""
+    """Numbers, booleans, lists and nested tables are shown as written."""
     raw = tomllib.loads('a = 1\nb = true\nc = ["x", "y"]\n[d]\ne = "f"\nsecret_word = "g"\n[[h]]\ni = "j"\n')
     assert redacted_lines(raw) == [
         "a = 1",

@@ -1,4 +1,4 @@
-"""Many who want to see a diff at once: how many queue that takes, and what each is shown."""
+"""Concurrent `/diff` requests: how many comparisons they take, and what each request gets."""
 
 import asyncio
 import os
@@ -13,11 +13,11 @@ from bot.commands.git_changes import GitFailed
 from .test_git_safety import made
 
 ASKING = 40
-"""As many as press Enter while the first comparison runs."""
+"""Requests that come while the first comparison runs."""
 
 
 def counted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Put a git in front of the installed one that writes down where queue begin and end; return that file."""
+    """Wrap the installed git in a program that logs the start and end of comparisons; return the log."""
     log, installed = folder / "log", shutil.which("git")
     (folder / "bin").mkdir()
     (folder / "bin" / "git").write_text(
@@ -37,7 +37,7 @@ exit $told
 async def test_who_asks_while_a_comparison_runs_shares_the_next_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It began after all of them had asked, so it shows each what was there then."""
+    """It starts after all of these requests, so it shows the files as they were then."""
     here = made(tmp_path / "here", "one")
     log, queue = counted(tmp_path, monkeypatch), DiffQueue()
     (here / "a").write_text("two\n")
@@ -49,7 +49,7 @@ async def test_who_asks_while_a_comparison_runs_shares_the_next_one(
 
 
 async def test_at_most_two_queue_run_at_the_same_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of however many directories."""
+    """The bound holds across directories."""
     places = [made(tmp_path / f"place{number}", "one") for number in range(3 * AT_ONCE)]
     log, queue = counted(tmp_path, monkeypatch), DiffQueue()
     await asyncio.gather(*(queue.changes(each, (each,)) for each in places))
@@ -61,7 +61,7 @@ async def test_at_most_two_queue_run_at_the_same_time(tmp_path: Path, monkeypatc
 
 
 async def test_all_who_share_a_comparison_are_told_why_it_failed(tmp_path: Path) -> None:
-    """And the next who asks is not."""
+    """A later request is not affected."""
     here, queue = tmp_path / "here", DiffQueue()
     here.mkdir()
     asked = (queue.changes(here, (here,)) for _ in range(3))
@@ -74,7 +74,7 @@ async def test_all_who_share_a_comparison_are_told_why_it_failed(tmp_path: Path)
 
 
 async def test_a_comparison_that_is_cut_off_leaves_nobody_waiting(tmp_path: Path) -> None:
-    """As when the bot stops: who shares it ends with it, and the directory is free."""
+    """As at a stop of the bot: those who share it end with it, and the directory is free."""
     here, queue = made(tmp_path / "here", "one"), DiffQueue()
     asked = [asyncio.create_task(queue.changes(here, (here,)), name=f"asked {number}") for number in range(3)]
     _, running = await asyncio.wait(asked, timeout=0)

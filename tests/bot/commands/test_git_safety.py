@@ -1,4 +1,4 @@
-"""What `/diff` may look at: repositories, worktrees and submodules, and what an agent could write to see others."""
+"""The repositories that `/diff` may read, and what an agent could write to reach others."""
 
 import asyncio
 import os
@@ -21,7 +21,7 @@ SECRET = "what only the other repository holds"
 
 
 def git(*args: str, at: Path) -> str:
-    """Run git as a person who has configured nothing."""
+    """Run git without a user's configuration."""
     names = ("-c", "user.name=a", "-c", "user.email=a@b", "-c", "protocol.file.allow=always")
     environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "GIT_CONFIG_NOSYSTEM": "1"}
     told = subprocess.run(
@@ -36,7 +36,7 @@ def git(*args: str, at: Path) -> str:
 
 
 def made(directory: Path, text: str) -> Path:
-    """Make a repository with one commit, of the file `a`."""
+    """Create a repository with one commit, of the file `a`."""
     directory.mkdir()
     git("init", "--quiet", "--initial-branch=main", at=directory)
     (directory / "a").write_text(f"{text}\n")
@@ -46,12 +46,12 @@ def made(directory: Path, text: str) -> Path:
 
 
 async def shown(directory: Path, *roots: Path) -> str:
-    """The patch of an agent that writes to the directory, or to the `roots`."""
+    """Return the patch for an agent that writes to the directory, or to the `roots`."""
     return (await read_changes(directory, roots or (directory,))).patch.decode()
 
 
 async def test_repositories_worktrees_and_submodules_show_their_own_changes(tmp_path: Path) -> None:
-    """Also below the top of a tree, and with a main repository that lies elsewhere."""
+    """Also below the top of a tree, and with a main repository elsewhere."""
     main = made(tmp_path / "main", "one")
     (main / "sub").mkdir()
     (main / "sub" / "new").write_text("below\n")
@@ -67,7 +67,7 @@ async def test_repositories_worktrees_and_submodules_show_their_own_changes(tmp_
 
 
 async def test_a_directory_that_does_not_answer_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """To start git there would hold everybody."""
+    """Starting git there would block the event loop."""
     monkeypatch.setattr(acp.paths, "ANSWER_SECONDS", 0.05)
     answers, resolve = threading.Event(), Path.resolve
 
@@ -111,7 +111,7 @@ async def test_the_files_of_a_repository_that_do_not_answer_are_given_up(
 async def test_a_git_that_no_signal_ends_is_waited_for_no_longer_than_a_while(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A process that waits for a file system that is gone ends when that answers, if it ever does."""
+    """Such a process waits for an unreachable file system."""
     processes: list[asyncio.subprocess.Process] = []
     directory = tmp_path / "bin"
     directory.mkdir()
@@ -138,7 +138,7 @@ async def test_a_git_that_no_signal_ends_is_waited_for_no_longer_than_a_while(
 
 
 async def test_repositories_inside_are_compared_by_their_commits(tmp_path: Path) -> None:
-    """One without a commit, that an agent has just begun, hides nothing else; what each configures runs nothing."""
+    """A new repository without a commit hides no other change, and no configuration of theirs runs a program."""
     main = made(tmp_path / "main", "one")
     git("submodule", "--quiet", "add", str(made(tmp_path / "part", "part")), "part", at=main)
     git("commit", "--quiet", "--message", "part", at=main)
@@ -162,29 +162,29 @@ async def test_repositories_inside_are_compared_by_their_commits(tmp_path: Path)
 
 
 def gitdir(here: Path, other: Path) -> None:
-    """A `.git` file that names another repository."""
+    """Write a `.git` file that names another repository."""
     (here / ".git").write_text(f"gitdir: {other}/.git\n")
 
 
 def of_a_worktree(here: Path, other: Path) -> None:
-    """A `.git` file that names the git directory of another one's worktree."""
+    """Write a `.git` file that names the git directory of another repository's worktree."""
     git("worktree", "add", "--quiet", str(other.with_name("other-linked")), at=other)
     (here / ".git").write_text(f"gitdir: {other}/.git/worktrees/other-linked\n")
 
 
 def linked_to_a_worktree(here: Path, other: Path) -> None:
-    """A link to the `.git` file of another one's worktree, which names itself."""
+    """Link to the `.git` file of another repository's worktree, which names itself."""
     git("worktree", "add", "--quiet", str(other.with_name("other-linked")), at=other)
     (here / ".git").symlink_to(other.with_name("other-linked") / ".git")
 
 
 def linked(here: Path, other: Path) -> None:
-    """A link instead of a directory."""
+    """Link to another repository's git directory."""
     (here / ".git").symlink_to(other / ".git")
 
 
 def commondir(here: Path, other: Path) -> None:
-    """A git directory of one's own that shares everything with another."""
+    """Create a git directory that shares everything with another one."""
     own = here / ".git"
     own.mkdir()
     (own / "HEAD").write_text("ref: refs/heads/main\n")
@@ -193,7 +193,7 @@ def commondir(here: Path, other: Path) -> None:
 
 
 def forged_outside(here: Path, other: Path) -> None:
-    """The same, where the agent may write beside its directories."""
+    """The same, where the agent may write outside its directories."""
     beside = here.with_name("beside") / "worktrees" / "x"
     beside.mkdir(parents=True)
     (beside / "HEAD").write_text("ref: refs/heads/main\n")
@@ -206,7 +206,7 @@ def forged_outside(here: Path, other: Path) -> None:
 async def test_a_git_that_leads_to_another_repository_is_not_followed(
     tmp_path: Path, forge: Callable[[Path, Path], None]
 ) -> None:
-    """It does not name this directory; nothing of it is shown."""
+    """The other repository does not name this directory, and its content stays hidden."""
     here = tmp_path / "here"
     here.mkdir()
     forge(here, made(tmp_path / "other", SECRET))
@@ -216,7 +216,7 @@ async def test_a_git_that_leads_to_another_repository_is_not_followed(
 
 
 def alternates(objects: Path, others: Path) -> None:
-    """The file that names where more objects are."""
+    """Write the file that names further object directories."""
     (objects / "info").mkdir(exist_ok=True)
     (objects / "info" / "alternates").write_text(f"{others}\n")
 
@@ -228,13 +228,13 @@ def quoted(objects: Path, others: Path) -> None:
 
 
 def all_of_them(objects: Path, others: Path) -> None:
-    """A link in place of the directory."""
+    """Replace the directory with a link."""
     objects.rename(objects.with_name("away"))
     objects.symlink_to(others)
 
 
 def one_of_them(objects: Path, others: Path) -> None:
-    """Links to single objects."""
+    """Link to single objects."""
     for each in others.glob("??/*"):
         (objects / each.parent.name).mkdir(exist_ok=True)
         (objects / each.parent.name / each.name).symlink_to(each)
@@ -244,7 +244,7 @@ def one_of_them(objects: Path, others: Path) -> None:
 async def test_objects_of_another_repository_are_not_borrowed(
     tmp_path: Path, borrow: Callable[[Path, Path], None]
 ) -> None:
-    """Whatever the way: with its objects and the name of its commit, all that it holds would be a deletion."""
+    """With its objects and the name of its commit, all its content would appear as a deletion."""
     here, other = made(tmp_path / "here", "mine"), made(tmp_path / "other", SECRET)
     borrow(here / ".git" / "objects", other / ".git" / "objects")
     (here / ".git" / "refs" / "heads" / "main").write_text(git("rev-parse", "HEAD", at=other) + "\n")
@@ -254,7 +254,7 @@ async def test_objects_of_another_repository_are_not_borrowed(
 
 
 async def test_objects_may_be_borrowed_from_where_the_agent_writes_anyway(tmp_path: Path) -> None:
-    """As a clone in one of its directories does of one in another."""
+    """As a clone in one of its directories does from another."""
     other = made(tmp_path / "other", "one")
     git("clone", "--quiet", "--shared", str(other), str(tmp_path / "here"), at=tmp_path)
     (tmp_path / "here" / "a").write_text("two\n")
@@ -263,11 +263,11 @@ async def test_objects_may_be_borrowed_from_where_the_agent_writes_anyway(tmp_pa
 
 OLD = "unset GIT_NO_LAZY_FETCH"
 OLDER = "unset GIT_NO_LAZY_FETCH GIT_ALLOW_PROTOCOL"
-"""A git that does not know a variable, in the words of a shell."""
+"""Emulates a git that ignores a variable, in shell."""
 
 
 def other_git(folder: Path, monkeypatch: pytest.MonkeyPatch, lines: str) -> None:
-    """Put a git in front of the installed one that does `lines` first."""
+    """Wrap the installed git in a program that runs `lines` first."""
     installed = shutil.which("git")
     folder.mkdir()
     (folder / "git").write_text(f'#!/bin/sh\n{lines}\nexec {installed} "$@"\n')
@@ -279,7 +279,7 @@ def other_git(folder: Path, monkeypatch: pytest.MonkeyPatch, lines: str) -> None
 async def test_nothing_is_fetched_for_a_repository_that_lacks_objects(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lines: str
 ) -> None:
-    """Its configuration says of whom, and so which program runs; also by a git without the word against it."""
+    """Its configuration names the remote, and so the program; older gits ignore the variables against it."""
     here, trap = made(tmp_path / "here", "one"), tmp_path / "trap"
     for key, value in (
         ("core.repositoryFormatVersion", "1"),
@@ -298,7 +298,7 @@ async def test_nothing_is_fetched_for_a_repository_that_lacks_objects(
 
 
 async def test_nothing_that_an_agent_can_write_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither what configuration, attributes, hooks and variables name, nor a git in the agent's directory."""
+    """Configuration, attributes, hooks, variables, and a git in the agent's directory."""
     here, trap = made(tmp_path / "here", "one"), tmp_path / "trap"
     run = f"touch {trap}; false"
     keys = [
@@ -336,7 +336,7 @@ async def test_nothing_that_an_agent_can_write_is_run(tmp_path: Path, monkeypatc
 
 
 async def test_of_a_list_of_very_many_files_the_first_are_written(tmp_path: Path) -> None:
-    """People are shown its first lines, and an agent may have made hundreds of thousands of files (invariant 13)."""
+    """People see its first lines, and an agent may create hundreds of thousands of files."""
     git("init", "--quiet", at=tmp_path)
     for number in range(2_000):
         (tmp_path / f"{number:04}{'x' * 60}").touch()

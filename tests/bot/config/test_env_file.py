@@ -1,4 +1,4 @@
-"""The file of variables beside a configuration."""
+"""The file of variables next to a configuration."""
 
 from pathlib import Path
 
@@ -9,12 +9,12 @@ from bot.config.env_file import read_variables, variables_path, write_variables
 
 
 def test_the_file_stands_beside_its_configuration() -> None:
-    """Under the same name."""
+    """With the same stem."""
     assert variables_path(Path("/etc/threadline/team.toml")) == Path("/etc/threadline/team.env")
 
 
 def test_what_was_written_is_read_back_and_is_nobody_elses(tmp_path: Path) -> None:
-    """Mode 0600 from the first moment on, also over a file that others could read; comments are no variables."""
+    """Mode 0600 from the start, also over a file that others could read; comments are no variables."""
     path = tmp_path / "threadline.env"
     path.write_text("OLD=1\n")
     write_variables(path, ["# a note", "DISCORD_TOKEN=MTIz.a=b#c", "# OTHER=", "KEY=two words"])
@@ -24,7 +24,7 @@ def test_what_was_written_is_read_back_and_is_nobody_elses(tmp_path: Path) -> No
 
 
 def test_lines_are_read_as_service_managers_read_them(tmp_path: Path) -> None:
-    """Quotes around a value fall away, `export` does no harm, a value may be empty."""
+    """Quotes around a value are removed, `export` is allowed, a value may be empty."""
     path = tmp_path / "a.env"
     path.touch(mode=0o600)
     path.write_text("# note\n\nA=\"x y\"\n export B='z'\nC=\nD=it's\n")
@@ -32,7 +32,7 @@ def test_lines_are_read_as_service_managers_read_them(tmp_path: Path) -> None:
 
 
 def test_no_file_means_no_variables(tmp_path: Path) -> None:
-    """Not everybody has one."""
+    """The file is optional."""
     assert read_variables(tmp_path / "none.env") == {}
 
 
@@ -41,7 +41,7 @@ def test_no_file_means_no_variables(tmp_path: Path) -> None:
     [(0o640, "A=1\n", "others may read it"), (0o600, "A=1\nnonsense\n", "line 2: is not of the form NAME=VALUE")],
 )
 def test_a_file_that_cannot_be_meant_is_refused(tmp_path: Path, mode: int, text: str, words: str) -> None:
-    """A secret that others can read is said, not used; a mistyped line has its number."""
+    """A file that others can read is not used; a mistyped line has its number."""
     path = tmp_path / "a.env"
     path.write_text(text)
     path.chmod(mode)

@@ -1,4 +1,4 @@
-"""A configuration that other accounts may change, or that shows them the token, is refused as ssh refuses its files."""
+"""A configuration that others may change, or whose token they may read, is refused, as ssh refuses its files."""
 
 import os
 import tempfile
@@ -20,7 +20,7 @@ LITERAL = "MTIz.literal.value"
 
 @pytest.fixture
 def shared() -> Iterator[Path]:
-    """A folder that every account may enter. Into a test's own folder none may go."""
+    """Create a folder that every account may enter, unlike a test's own folder."""
     with tempfile.TemporaryDirectory(dir="/tmp", prefix="threadline-test-") as name:
         folder = Path(name)
         folder.chmod(0o755)
@@ -29,7 +29,7 @@ def shared() -> Iterator[Path]:
 
 
 def written(folder: Path, mode: int, *, token: str = VARIABLE, agent: str = "") -> Path:
-    """Write a configuration with that mode, in a group that is not its owner's alone."""
+    """Write a configuration with that mode, in a group with other members."""
     path = folder / "threadline.toml"
     path.write_text(f'[discord]\ntoken = "{token}"\n[agents.default]\ncommand = "sh"\ncwd = "project"\n{agent}')
     if os.geteuid() == 0:
@@ -40,7 +40,7 @@ def written(folder: Path, mode: int, *, token: str = VARIABLE, agent: str = "") 
 
 @pytest.mark.parametrize("mode", [0o666, 0o646, 0o662])
 def test_a_file_that_others_may_write_is_refused(shared: Path, mode: int) -> None:
-    """It names programs that run with the bot's rights. The line says what to type."""
+    """It names programs that run with the bot's rights. The line names the remedy."""
     path = written(shared, mode)
     with pytest.raises(ConfigError) as caught:
         load(path, ENVIRON)
@@ -48,7 +48,7 @@ def test_a_file_that_others_may_write_is_refused(shared: Path, mode: int) -> Non
 
 
 def test_of_a_link_what_it_leads_to_counts_and_the_way_there(shared: Path) -> None:
-    """A link in an open folder to a file in a closed one shows nothing; the other way round, it all."""
+    """A link in an open folder to a file in a closed one exposes no content; the reverse exposes all of it."""
     closed = shared / "closed"
     closed.mkdir(mode=0o700)
     for here, there in ((shared, closed), (closed, shared)):
@@ -61,7 +61,7 @@ def test_of_a_link_what_it_leads_to_counts_and_the_way_there(shared: Path) -> No
 
 @pytest.mark.parametrize("mode", [0o644, 0o604])
 def test_a_token_that_others_may_read_is_refused(shared: Path, mode: int) -> None:
-    """The line names the key and says what to type, and not the token."""
+    """The line names the key and the remedy, and not the token."""
     path = written(shared, mode, token=LITERAL)
     with pytest.raises(ConfigError) as caught:
         load(path, ENVIRON)
@@ -70,19 +70,19 @@ def test_a_token_that_others_may_read_is_refused(shared: Path, mode: int) -> Non
 
 
 def test_a_token_that_only_its_owner_may_read_is_taken_and_so_is_a_variable_that_all_may_read(shared: Path) -> None:
-    """As most files are written: a variable's name is no secret."""
+    """A variable's name is no secret."""
     assert secrets_of(load(written(shared, 0o600, token=LITERAL), ENVIRON)) == (LITERAL,)
     assert warnings(load(written(shared, 0o644), ENVIRON)) == ["access.channels is empty: the bot works nowhere"]
 
 
 def test_a_folder_that_nobody_else_may_enter_closes_all_files_in_it(shared: Path) -> None:
-    """Whatever their modes are."""
+    """Their own modes do not matter."""
     shared.chmod(0o700)
     assert secrets_of(load(written(shared, 0o666, token=LITERAL), ENVIRON)) == (LITERAL,)
 
 
 def test_other_secrets_that_others_may_read_are_warned_of(shared: Path) -> None:
-    """By their keys, and not what comes from a variable. Only warned of: a name alone may deceive."""
+    """By key, without those from variables. Only a warning: the name may deceive."""
     agent = 'env = { API_KEY = "sk-literal", OTHER_KEY = "${KEY}", COLOR = "red" }\n'
     path = written(shared, 0o644, agent=agent)
     found = warnings(load(path, ENVIRON))
@@ -93,7 +93,7 @@ def test_other_secrets_that_others_may_read_are_warned_of(shared: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a file to another group")
 def test_the_group_that_an_account_has_to_itself_is_nobody_else(shared: Path) -> None:
-    """Where each account has one, files are written for it by default (umask 002)."""
+    """Systems with such groups create files for them by default (umask 002)."""
     path = written(shared, 0o660)
     assert (readable_by_others(path), writable_by_others(path)) == (True, True)
     os.chown(path, 0, 0)

@@ -1,4 +1,4 @@
-"""MCP servers in the configuration: every shape, what an agent is given of it, and what can be wrong."""
+"""MCP servers in the configuration: every form, what an agent gets of it, and what can be wrong."""
 
 import os
 from pathlib import Path
@@ -20,7 +20,7 @@ cwd = "project"
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with a project in it, and one program, `mcp-files`, on PATH and one in the project."""
+    """Create a project, with one program, `mcp-files`, on PATH and one in the project."""
     (tmp_path / "project").mkdir()
     (tmp_path / "mcp-files").touch(mode=0o755)
     (tmp_path / "project" / "serve").touch(mode=0o755)
@@ -29,7 +29,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def given(folder: Path, text: str) -> tuple[McpServer, ...]:
-    """The servers that a session is given by a configuration with that text below the agent's own keys."""
+    """Return the servers that sessions get with that text below the agent's own keys."""
     path = folder / "threadline.toml"
     path.write_text(AGENT + text)
     return load(path, {"KEY": 'a "quoted" key'}).agents.default.client_offer("m/1").mcp_servers
@@ -56,7 +56,7 @@ url = "http://127.0.0.1:9000/sse?a=b"
 
 
 def test_each_kind_of_server_goes_into_sessions(folder: Path) -> None:
-    """Programs by their absolute path, as the protocol wants it; tables become lists; variables are replaced."""
+    """Programs by absolute path, as the protocol requires; tables become lists; variables are replaced."""
     assert given(folder, TABLES) == (
         McpServerStdio(
             name="files",
@@ -75,14 +75,14 @@ def test_each_kind_of_server_goes_into_sessions(folder: Path) -> None:
 
 
 def test_servers_may_stand_in_one_line(folder: Path) -> None:
-    """A list of tables is the same in either form."""
+    """TOML has two forms of a list of tables."""
     inline = 'mcp_servers = [{ name = "own", command = "./serve" }, { name = "w", url = "http://w" }]\n'
     assert [server.name for server in given(folder, inline)] == ["own", "w"]
 
 
 SERVER = "[[agents.default.mcp_servers]]\n"
 FIRST = f'{SERVER}name = "first"\ncommand = "mcp-files"\n'
-"""Takes the lines 6 to 8."""
+"""Lines 6 to 8."""
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The table of known agents: what a preset fills, what wins over it, and what the page about agents says of it."""
+"""The table of known agents: what a preset fills, what overrides it, and what the page about agents says."""
 
 import os
 import re
@@ -21,7 +21,7 @@ TOKEN = {"DISCORD_TOKEN": "a token that opens nothing"}
 
 
 def agent(tmp_path: Path, text: str) -> AgentConfig:
-    """Load a configuration whose agent's table is `text`, with a directory that exists."""
+    """Load a configuration with that text in the agent's table, and a directory that exists."""
     (tmp_path / "project").mkdir(exist_ok=True)
     path = tmp_path / "threadline.toml"
     path.write_text(f'[discord]\ntoken = "${{DISCORD_TOKEN}}"\n[agents.default]\ncwd = "project"\n{text}\n')
@@ -39,7 +39,7 @@ def _all_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("name", PRESETS)
 @pytest.mark.usefixtures("_all_installed")
 def test_a_preset_is_enough_beside_the_directory(tmp_path: Path, name: str) -> None:
-    """Command, arguments, mode, variables: all from the table."""
+    """Command, arguments, mode and variables come from the table."""
     preset, loaded = PRESETS[name], agent(tmp_path, f'preset = "{name}"')
     assert (loaded.command, loaded.args, loaded.mode) == (preset.command, preset.args, preset.mode)
     assert (loaded.env, loaded.inherit_env) == (dict(preset.env), preset.inherit_env)
@@ -48,14 +48,14 @@ def test_a_preset_is_enough_beside_the_directory(tmp_path: Path, name: str) -> N
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_what_is_given_wins_over_the_preset(tmp_path: Path, name: str) -> None:
-    """Every key, also where it is given as empty."""
+    """For every key, also with an empty value."""
     text = f'preset = "{name}"\ncommand = "{sys.executable}"\nargs = []\nmode = ""\ninherit_env = []\n'
     loaded = agent(tmp_path, text)
     assert (loaded.command, loaded.args, loaded.mode, loaded.inherit_env) == (sys.executable, (), "", ())
 
 
 def test_a_variable_of_ones_own_leaves_the_presets_others(tmp_path: Path) -> None:
-    """Giving a key must not undo what makes the agent ask; the same name given is replaced."""
+    """A key must not remove what makes the agent ask; a variable of the same name is replaced."""
     known = f'preset = "opencode"\ncommand = "{sys.executable}"\n'
     (name, value) = next(iter(PRESETS["opencode"].env.items()))
     assert agent(tmp_path, known + 'env = { KEY = "1" }').env == {name: value, "KEY": "1"}
@@ -63,7 +63,7 @@ def test_a_variable_of_ones_own_leaves_the_presets_others(tmp_path: Path) -> Non
 
 
 def test_a_presets_variables_reach_the_agent_and_no_others_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those it names, where they are set."""
+    """The named ones, where they are set."""
     monkeypatch.setenv("MISTRAL_API_KEY", "key")
     monkeypatch.setenv("OPENAI_API_KEY", "of no concern")
     monkeypatch.delenv("VIBE_HOME", raising=False)
@@ -73,7 +73,7 @@ def test_a_presets_variables_reach_the_agent_and_no_others_do(tmp_path: Path, mo
 
 
 def test_an_unknown_preset_is_one_error_that_lists_the_known_ones(tmp_path: Path) -> None:
-    """At its own line, and without a word on the command that is missing because of it."""
+    """On its own line, without a second error about the command."""
     with pytest.raises(ConfigError) as caught:
         agent(tmp_path, 'preset = "clod"')
     (line,) = str(caught.value).splitlines()
@@ -88,7 +88,7 @@ def test_a_preset_that_is_no_text_is_an_error_of_its_own(tmp_path: Path) -> None
 
 
 def test_without_a_preset_the_command_is_still_required(tmp_path: Path) -> None:
-    """There is nothing to guess it from."""
+    """There is no default."""
     with pytest.raises(ConfigError, match=r"agents\.default\.command: is missing"):
         agent(tmp_path, 'preset = ""')
 
@@ -96,7 +96,7 @@ def test_without_a_preset_the_command_is_still_required(tmp_path: Path) -> None:
 def test_an_agent_that_is_not_installed_is_an_error_that_says_how_to_install_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The preset knows."""
+    """The preset has the command."""
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ConfigError) as caught:
         agent(tmp_path, 'preset = "kimi"')
@@ -112,7 +112,7 @@ def test_a_session_id_is_quoted_for_the_shell() -> None:
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_line_of_the_table_makes_sense(name: str) -> None:
-    """No secret of the bot is passed on, what is wanted is passed on, and texts read as sentences."""
+    """No secret of the bot is inherited, required variables are, and texts read as sentences."""
     preset = PRESETS[name]
     assert not [variable for variable in preset.inherit_env if "DISCORD" in variable]
     assert set(preset.any_of) <= set(preset.inherit_env)
@@ -136,7 +136,7 @@ def test_what_an_agent_does_itself_also_when_refused_is_warned_of(tmp_path: Path
 
 
 def section(name: str, preset: Preset) -> str:
-    """What the page must say of a preset."""
+    """Return the section that the page must have for a preset."""
     lines = [f"**Starts** `{shlex.join((preset.command, *preset.args))}`.", f"**Install**: {preset.install}."]
     if preset.login:
         lines.append(f"**Log in**: `threadline login` runs `{shlex.join(preset.login)}`.")
@@ -161,7 +161,7 @@ def _code(names: Iterable[str]) -> str:
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_the_page_about_agents_says_what_the_table_says(name: str) -> None:
-    """Word for word: a fact that changes changes the page."""
+    """Word for word: a changed fact changes the page."""
     assert section(name, PRESETS[name]) in PAGE.read_text()
 
 

@@ -1,4 +1,4 @@
-"""What a running bot takes over from a changed configuration, and what it names instead."""
+"""What a running bot applies of a changed configuration, and what it lists instead."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ cwd = "project"
 
 
 def loaded(folder: Path, text: str = "", *, beginning: str = BEGINNING) -> Config:
-    """Load a configuration that says this."""
+    """Load a configuration with that text."""
     (folder / "project").mkdir(exist_ok=True)
     path = folder / "threadline.toml"
     path.write_text(beginning + text)
@@ -28,7 +28,7 @@ def loaded(folder: Path, text: str = "", *, beginning: str = BEGINNING) -> Confi
 
 
 def test_lists_of_people_and_places_are_taken_over(tmp_path: Path) -> None:
-    """And the answer names each key."""
+    """The answer names each key."""
     running = loaded(tmp_path, '[access]\nchannels = ["1"]\n[threads]\nmention = "mentions"\n')
     loaded(tmp_path, '[access]\nchannels = ["1", "2"]\nusers = ["*"]\n[threads]\nbots = "all"\n')
     done = reload(running)
@@ -42,7 +42,7 @@ def test_lists_of_people_and_places_are_taken_over(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("key", ["users", "approvers", "admins"])
 def test_a_person_who_is_struck_off_a_list_loses_the_right_at_once(tmp_path: Path, key: str) -> None:
-    """Whichever list it is."""
+    """For each of the lists."""
     running = loaded(tmp_path, f'[access]\n{key} = ["1", "2"]\n')
     loaded(tmp_path, f'[access]\n{key} = ["1"]\n')
     done = reload(running)
@@ -51,7 +51,7 @@ def test_a_person_who_is_struck_off_a_list_loses_the_right_at_once(tmp_path: Pat
 
 
 def test_what_needs_a_restart_is_named_and_left_as_it_was(tmp_path: Path) -> None:
-    """Also where it stands in a table of which other keys are taken over."""
+    """Also in a table with reloadable keys."""
     running = loaded(tmp_path)
     beginning = BEGINNING.replace('"sh"', '"env"').replace("t0ken", "another")
     loaded(tmp_path, "[access]\ndm = true\n[pool]\nmax_agents = 3\n", beginning=beginning)
@@ -64,7 +64,7 @@ def test_what_needs_a_restart_is_named_and_left_as_it_was(tmp_path: Path) -> Non
 
 
 def test_a_channels_table_is_taken_over_unless_it_names_an_agent_that_is_not_there_yet(tmp_path: Path) -> None:
-    """New, changed and gone ones; the new agent comes with a restart, and its channel with it."""
+    """New, changed and removed tables; a new agent needs a restart, and so does its channel."""
     running = loaded(tmp_path, '[channels.1]\nmode = "a"\n[channels.2]\nmode = "b"\n[channels.3]\nmode = "c"\n')
     new = '[agents.new]\ncommand = "sh"\ncwd = "project"\n'
     loaded(tmp_path, new + '[channels.1]\nmode = "x"\n[channels.2]\nagent = "new"\n[channels.4]\nagents = ["new"]\n')
@@ -87,7 +87,7 @@ def test_a_wrong_file_changes_nothing_and_says_why(tmp_path: Path, text: str) ->
 
 
 def test_a_file_that_says_the_same_changes_nothing(tmp_path: Path) -> None:
-    """Whatever was done to its comments."""
+    """Comments do not matter."""
     running = loaded(tmp_path, '[channels.1]\nmode = "a"\n')
     loaded(tmp_path, '# The same.\n[channels.1]\nmode = "a"\n')
     done = reload(running)
@@ -96,7 +96,7 @@ def test_a_file_that_says_the_same_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_every_key_that_is_taken_over_exists(tmp_path: Path) -> None:
-    """A key that is renamed is renamed here too."""
+    """A renamed key is renamed here too."""
     config = loaded(tmp_path)
     for table, keys in RELOADABLE.items():
         assert keys <= set(type(getattr(config, table)).model_fields)
@@ -152,7 +152,7 @@ def test_places_are_said_in_words(tmp_path: Path, access: str, said: str) -> Non
 
 
 def test_everybody_is_said_as_such(tmp_path: Path) -> None:
-    """A star outshines whoever else is named."""
+    """A star includes all other entries."""
     rules = loaded(tmp_path, '[access]\nusers = ["*", "5"]\n').rules
     assert rules.users == People(frozenset({5}), everyone=True, entries=("*", "5"))
     assert "their own turns: everybody." in list(describe_rules(rules))[1]

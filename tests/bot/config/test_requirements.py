@@ -1,4 +1,4 @@
-"""What must hold before the bot starts: its own files out of agents' reach, and the program around an agent."""
+"""The conditions of a start: the bot's own files out of agents' reach, and the program that wraps an agent."""
 
 import re
 import shutil
@@ -19,7 +19,7 @@ SECURITY = Path(__file__).parents[3] / "docs" / "security.md"
 
 
 def written(folder: Path, agent: str = "", rest: str = "") -> Path:
-    """Write a configuration whose agent works in `project`; there is a directory `other` too."""
+    """Write a configuration whose agent works in `project`; create a directory `other` too."""
     for name in ("project", "other"):
         (folder / name).mkdir(exist_ok=True)
     path = folder / "threadline.toml"
@@ -29,7 +29,7 @@ def written(folder: Path, agent: str = "", rest: str = "") -> Path:
 
 
 def complaint(path: Path) -> str:
-    """What is said about the file, in one line."""
+    """Return the one line of the error."""
     with pytest.raises(ConfigError) as caught:
         load(path)
     (line,) = str(caught.value).splitlines()
@@ -52,7 +52,7 @@ def complaint(path: Path) -> str:
 def test_the_bots_own_files_where_an_agent_works_are_refused_in_one_line(
     tmp_path: Path, agent: str, rest: str, key: str, file: str
 ) -> None:
-    """Configuration, journal, audit log; in any agent's directory, through links from either side."""
+    """Configuration, journal, audit log; in any agent's directory, through links on either side."""
     path = written(tmp_path, agent, rest)
     (tmp_path / "link").symlink_to(tmp_path / "project")
     (tmp_path / "back").symlink_to(tmp_path)
@@ -61,7 +61,7 @@ def test_the_bots_own_files_where_an_agent_works_are_refused_in_one_line(
 
 
 def test_the_file_of_variables_counts_also_before_it_is_there(tmp_path: Path) -> None:
-    """A configuration that is itself a link lies elsewhere; its variables are looked for beside the real one."""
+    """Variables are read next to a link's target."""
     path = written(tmp_path)
     (tmp_path / "project" / "real.toml").write_text(path.read_text())
     path.unlink()
@@ -70,7 +70,7 @@ def test_the_file_of_variables_counts_also_before_it_is_there(tmp_path: Path) ->
 
 
 def test_a_link_that_an_agent_could_turn_elsewhere_is_refused(tmp_path: Path) -> None:
-    """Wherever it leads now: on the way to the configuration, or to the journal by one link more."""
+    """Its present target does not matter: on the way to the configuration, or to the journal through a second link."""
     path = written(tmp_path)
     link = tmp_path / "project" / "threadline.toml"
     link.symlink_to(path)
@@ -82,19 +82,19 @@ def test_a_link_that_an_agent_could_turn_elsewhere_is_refused(tmp_path: Path) ->
 
 
 def test_links_in_a_circle_lead_nowhere(tmp_path: Path) -> None:
-    """The journal then cannot be opened, and says so itself."""
+    """Opening the journal reports that error."""
     (tmp_path / "circle").symlink_to("circle")
     load(written(tmp_path, rest='[journal]\npath = "circle/journal.db"'))
 
 
 def test_a_place_of_the_bots_own_that_may_not_be_looked_at_is_no_complaint_here(tmp_path: Path) -> None:
-    """Whoever opens the file says why that cannot be."""
+    """Opening the file reports the reason."""
     path = written(tmp_path, rest=f'[journal]\npath = "/{"x" * 300}/threadline.db"')
     assert load(path).journal.file.name == "threadline.db"
 
 
 def test_files_apart_from_the_project_are_well(tmp_path: Path) -> None:
-    """Also where one name begins with the other's."""
+    """Also where one name begins with the other."""
     config = load(written(tmp_path, rest='[journal]\npath = "project-state/journal.db"'))
     assert config.journal.file == tmp_path / "project-state" / "journal.db"
     (tmp_path / "link.toml").symlink_to("project-state/../project/../threadline.toml")
@@ -103,7 +103,7 @@ def test_files_apart_from_the_project_are_well(tmp_path: Path) -> None:
 
 
 def test_a_program_around_the_agent_gets_its_command_and_its_directory(tmp_path: Path) -> None:
-    """In front of command and arguments; `{cwd}` is the directory, a channel's own where it has one."""
+    """Before command and arguments; `{cwd}` is the directory, or the channel's own."""
     config = load(written(tmp_path, 'args = ["-c", "{cwd}"]\nwrap = ["env", "--chdir={cwd}", "--"]'))
     launch = config.agents.default.launch()
     assert (launch.command, launch.args) == ("env", (f"--chdir={tmp_path / 'project'}", "--", "sh", "-c", "{cwd}"))
@@ -121,13 +121,13 @@ def test_a_program_around_the_agent_gets_its_command_and_its_directory(tmp_path:
     ],
 )
 def test_a_program_that_cannot_be_put_around_the_agent_is_said(tmp_path: Path, agent: str, said: str) -> None:
-    """Nobody runs an agent outside because of a typing error."""
+    """A typing error must not run an agent outside its sandbox."""
     assert said in complaint(written(tmp_path, agent))
 
 
 @pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
 def test_the_documented_sandbox_shows_the_agent_its_directory_and_nothing_else(tmp_path: Path) -> None:
-    """The example of docs/security.md, run: the project can be written, the bot's configuration cannot be seen."""
+    """The example of docs/security.md: the project is writable, the bot's configuration invisible."""
     (example,) = re.findall(r"```toml\n(.*?wrap = .*?)```", SECURITY.read_text(), re.DOTALL)
     wrap = tomllib.loads(example)["agents"]["default"]["wrap"]
     path = written(tmp_path, f'args = ["-c", "cat ../threadline.toml; echo done > made"]\nwrap = {wrap!r}')
@@ -150,7 +150,7 @@ def test_the_documented_sandbox_shows_the_agent_its_directory_and_nothing_else(t
 
 
 def secrets(folder: Path, agent: str, environ: dict[str, str]) -> set[str]:
-    """Which values of the configuration are secrets."""
+    """Return the secret values of the configuration."""
     path = written(folder, agent)
     config: Config = load(path, environ)
     return set(secrets_of(config))
@@ -159,7 +159,7 @@ def secrets(folder: Path, agent: str, environ: dict[str, str]) -> set[str]:
 def test_secrets_are_the_token_and_what_agents_are_given_that_is_secret(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """From variables, under telling names, inherited; not paths, and not what is plainly set."""
+    """From variables, under secret names, inherited; not paths, and not plain settings."""
     monkeypatch.setenv("AN_API_KEY", "inherited-key")
     monkeypatch.setenv("EDITOR", "an-editor")
     agent = """\
@@ -180,5 +180,5 @@ mcp_servers = [
 
 @pytest.mark.parametrize("key", ["/wJalrXUtnFEMI/K7MDENG+bPxRfiCY=", "~Tr0ub4dor", ".hidden.1234"])
 def test_a_key_that_begins_like_a_path_is_a_secret_all_the_same(tmp_path: Path, key: str) -> None:
-    """Base64 knows the slash: such a key was shown in threads and logs (P60)."""
+    """Base64 contains slashes: such a key was shown in threads and logs."""
     assert key in secrets(tmp_path, f'env = {{ API_KEY = "{key}" }}', {})

@@ -1,4 +1,4 @@
-"""Values as TOML has them."""
+"""Values written as TOML."""
 
 import tomllib
 

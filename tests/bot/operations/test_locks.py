@@ -1,4 +1,4 @@
-"""One bot to a journal, one to a Discord user."""
+"""One bot for a journal, one for a Discord user."""
 
 import os
 import tempfile
@@ -13,7 +13,7 @@ CONFIGURATION = Path("/etc/threadline.toml")
 
 
 def test_a_second_process_learns_who_holds_the_journal(tmp_path: Path) -> None:
-    """P66: the line names the file, the process and its configuration; afterwards the lock is free."""
+    """The line names the file, the process and its configuration; afterwards the lock is free."""
     journal = tmp_path / "state" / "threadline.db"
     words = rf"threadline\.db is in use by another process \(pid {os.getpid()}, configuration {CONFIGURATION}\)"
     with journal_lock(journal, CONFIGURATION), pytest.raises(LockHeld, match=words):
@@ -23,7 +23,7 @@ def test_a_second_process_learns_who_holds_the_journal(tmp_path: Path) -> None:
 
 
 def test_a_bot_user_is_locked_whatever_the_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two configurations with one token meet here; another bot does not."""
+    """Two configurations with one token collide here; another bot does not."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     with (
         user_lock(1, CONFIGURATION),
@@ -36,7 +36,7 @@ def test_a_bot_user_is_locked_whatever_the_journal(tmp_path: Path, monkeypatch: 
 def test_a_directory_of_locks_that_others_can_write_to_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another account could hold the lock, or put a link there."""
+    """Another account could hold the lock, or place a link there."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     (tmp_path / "threadline" / "locks").mkdir(parents=True)
     (tmp_path / "threadline" / "locks").chmod(0o777)
@@ -45,7 +45,7 @@ def test_a_directory_of_locks_that_others_can_write_to_is_refused(
 
 
 def test_no_lock_is_where_another_account_can_be_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A folder below /tmp that belongs to somebody else would keep the bot from ever starting."""
+    """A directory below /tmp that belongs to another account would block every start."""
     shared = tmp_path / "tmp"
     shared.mkdir()
     for name in ("XDG_STATE_HOME", "XDG_RUNTIME_DIR"):
@@ -59,7 +59,7 @@ def test_no_lock_is_where_another_account_can_be_first(tmp_path: Path, monkeypat
 
 
 def test_a_link_in_place_of_the_lock_file_is_not_followed(tmp_path: Path) -> None:
-    """What it points to stays as it is."""
+    """Its target stays unchanged."""
     victim = tmp_path / "victim"
     victim.write_text("precious")
     (tmp_path / "threadline.db.lock").symlink_to(victim)

@@ -1,4 +1,4 @@
-"""Log lines: readable for people and machines, and no secret in any part of them (P60)."""
+"""Log lines: readable for people and machines, and without secrets in every part."""
 
 import io
 import json
@@ -23,7 +23,7 @@ SECRET = 'MTIz.se"cr\\et\n.value'
 
 
 class Terminal(io.StringIO):
-    """A stream that says it is a terminal."""
+    """A stream that claims to be a terminal."""
 
     def isatty(self) -> bool:
         return True
@@ -31,7 +31,7 @@ class Terminal(io.StringIO):
 
 @contextmanager
 def logging_to(stream: io.StringIO) -> Iterator[io.StringIO]:
-    """Configure logging as the command line does, and put back what was there."""
+    """Configure logging as the command line does, and restore it."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     levels = {name: logging.getLogger(name).level for name in ("discord", "asyncio")}
@@ -50,7 +50,7 @@ def logging_to(stream: io.StringIO) -> Iterator[io.StringIO]:
 
 
 class Talkative:
-    """Something whose text holds the secret."""
+    """An object whose text contains the secret."""
 
     def __repr__(self) -> str:
         return f"<Talkative {SECRET}>"
@@ -95,7 +95,7 @@ SAYINGS: dict[str, Callable[[], None]] = {
 @pytest.mark.parametrize("stream", [io.StringIO, Terminal])
 @pytest.mark.parametrize("place", SAYINGS)
 def test_a_secret_is_in_no_part_of_a_log_line(place: str, stream: type[io.StringIO]) -> None:
-    """On a terminal and elsewhere, in text, fields, exceptions and what libraries say (P60)."""
+    """On a terminal and elsewhere; in text, fields, exceptions and lines of libraries."""
     with logging_to(stream()) as written:
         SAYINGS[place]()
     text = written.getvalue()
@@ -107,7 +107,7 @@ def test_a_secret_is_in_no_part_of_a_log_line(place: str, stream: type[io.String
 @pytest.mark.parametrize("stream", [io.StringIO, Terminal])
 @pytest.mark.parametrize("get_logger", [structlog.stdlib.get_logger, logging.getLogger])
 def test_an_exception_is_logged_with_its_traceback(stream: type[io.StringIO], get_logger: Callable[..., Any]) -> None:
-    """Whoever reads the log learns where it failed, and sees no local variables."""
+    """The log shows where it failed, without local variables."""
     with logging_to(stream()) as written:
         log_failure(get_logger("x"))
     text = written.getvalue()
@@ -118,7 +118,7 @@ def test_an_exception_is_logged_with_its_traceback(stream: type[io.StringIO], ge
 
 
 def test_elsewhere_than_on_a_terminal_each_line_is_json() -> None:
-    """With time, level, logger, event and what was bound; numbers stay numbers."""
+    """With time, level, logger, event and bound values; numbers stay numbers."""
     with logging_to(io.StringIO()) as written, structlog.contextvars.bound_contextvars(thread_id=7):
         structlog.stdlib.get_logger("x").warning("something", count=2, flag=True, nothing=None, items=(1, "a"))
         logging.getLogger("library").error("it %s", "broke")
@@ -143,7 +143,7 @@ def test_elsewhere_than_on_a_terminal_each_line_is_json() -> None:
 
 
 def test_no_text_of_an_agents_steers_a_terminal() -> None:
-    """Its controls are shown as codes, in values, in keys, in what a library says; JSON escapes them by itself."""
+    """Control characters appear as codes, in values, in keys, in a library's lines; JSON escapes them itself."""
     for stream in (Terminal(), io.StringIO()):
         with logging_to(stream):
             structlog.stdlib.get_logger("bot").info("asked", method="\x1b]0;evil\x07", told={"k\x1b[2J": ["\u202e"]})
@@ -154,7 +154,7 @@ def test_no_text_of_an_agents_steers_a_terminal() -> None:
 
 
 def test_libraries_are_heard_when_it_matters() -> None:
-    """Their warnings, not what they do all day; of our own, no debugging."""
+    """Their warnings are logged, not their routine; our own debug lines are not."""
     with logging_to(io.StringIO()) as written:
         structlog.stdlib.get_logger("x").debug("detail")
         for name in ("discord.gateway", "asyncio"):
@@ -165,7 +165,7 @@ def test_libraries_are_heard_when_it_matters() -> None:
 
 @given(st.lists(st.text(min_size=SHORTEST, max_size=20), min_size=1, max_size=4), st.lists(st.integers(0, 9)))
 def test_whatever_the_secrets_are_none_is_left(secrets: list[str], order: list[int]) -> None:
-    """One that holds another is taken out whole."""
+    """A secret that contains another one is redacted whole."""
     text = " ".join(secrets[number % len(secrets)] for number in order)
     redacted = Redactor(secrets)(text)
     marks = redacted.replace("[secret]", "")
@@ -173,7 +173,7 @@ def test_whatever_the_secrets_are_none_is_left(secrets: list[str], order: list[i
 
 
 def test_a_longer_secret_is_taken_out_before_its_beginning() -> None:
-    """Nothing of it stays behind."""
+    """Its end does not remain."""
     assert Redactor(["secret", "secret-and-more"])("a secret-and-more, a secret") == "a [secret], a [secret]"
 
 
@@ -193,7 +193,7 @@ def test_the_form_can_be_chosen_whatever_the_stream_is(form: Form, is_json: bool
 
 
 def test_the_last_lines_are_kept_in_a_bounded_file_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """JSON without secrets, mode 0600, one older file beside it; a file that cannot be written disturbs nobody."""
+    """JSON without secrets, mode 0600, one older file; a failed write stays silent."""
     monkeypatch.setattr(logs, "KEPT_BYTES", 2000)
     path = tmp_path / "state" / "threadline.log"
     with logging_to(io.StringIO()) as stream:

@@ -1,4 +1,4 @@
-"""A loop that no longer goes round ends the process, with every stack in the log; time alone ends nothing."""
+"""A loop that hangs ends the process, with every stack in the log; passing time alone does not."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ from bot.operations.loop_watchdog import LAST_ROUNDS, WARNING_ROUNDS, LoopWatchd
 from tests.support.virtual_time import step
 
 BOUND = 60.0
-"""Bound that only catches hangs."""
+"""A bound that only catches hangs."""
 
 CHILD = '''
 import asyncio, os, re, signal, sys
@@ -61,7 +61,7 @@ asyncio.run(work())
 
 @contextmanager
 def child() -> Iterator[subprocess.Popen[str]]:
-    """A process that does what it is told on its stdin, under a watchdog in a hurry."""
+    """Start a process that obeys its stdin, under a watchdog with short rounds."""
     pipe = subprocess.PIPE
     with subprocess.Popen([sys.executable, "-c", CHILD], stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:
         try:
@@ -72,7 +72,7 @@ def child() -> Iterator[subprocess.Popen[str]]:
 
 
 def say(process: subprocess.Popen[str], word: str) -> str:
-    """Send a line, and return the line that comes back."""
+    """Send a line; return the line that comes back."""
     assert process.stdin is not None
     assert process.stdout is not None
     print(word, file=process.stdin, flush=True)
@@ -80,7 +80,7 @@ def say(process: subprocess.Popen[str], word: str) -> str:
 
 
 def test_a_held_loop_ends_the_process_with_every_stack_in_the_log() -> None:
-    """Exit code 1, so that a supervisor starts it again; the line says which function it was."""
+    """Exit code 1 lets a supervisor start it again; the line names the function."""
     with child() as process:
         _, stderr = process.communicate("hold_the_loop\n", timeout=BOUND)
         assert process.returncode == 1
@@ -91,7 +91,7 @@ def test_a_held_loop_ends_the_process_with_every_stack_in_the_log() -> None:
 
 
 def test_a_held_interpreter_ends_the_process_with_every_stack_on_stderr() -> None:
-    """No thread of ours can run then."""
+    """Python threads cannot run then."""
     with child() as process:
         _, stderr = process.communicate("hold_the_interpreter\n", timeout=BOUND)
         assert process.returncode == -signal.SIGPROF
@@ -99,7 +99,7 @@ def test_a_held_interpreter_ends_the_process_with_every_stack_on_stderr() -> Non
 
 
 def test_a_process_that_was_stopped_for_longer_goes_on() -> None:
-    """The proof that it was longer: another one, held from after the stop on, has come to its end meanwhile."""
+    """Another process, held since the stop, has ended in that time: so the stop was longer than the bound."""
     with child() as stopped, child() as held:
         assert stopped.stdin is not None
         print("stop_this_process", file=stopped.stdin, flush=True)
@@ -112,7 +112,7 @@ def test_a_process_that_was_stopped_for_longer_goes_on() -> None:
 
 
 async def test_rounds_without_a_sign_are_counted_from_the_last_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One warning, one end; a loop that answers in time begins anew."""
+    """One warning, one end; an answer in time resets the count."""
     monkeypatch.setattr(watchdog, "ROUND_SECONDS", BOUND)
     ends: list[int] = []
     with capture_logs() as lines, LoopWatchdog(ends.append) as watching:
@@ -132,7 +132,7 @@ async def test_rounds_without_a_sign_are_counted_from_the_last_one(monkeypatch: 
 
 
 async def test_a_log_that_cannot_be_written_does_not_keep_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It may be the log that holds the loop: a pipe that is not read any more."""
+    """The log itself may hold the loop, such as a pipe without a reader."""
     never, ends = threading.Event(), list[int]()
 
     def block(*_: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Figures and health."""
+"""Metrics and health."""
 
 import asyncio
 import sqlite3
@@ -11,13 +11,10 @@ import aiohttp
 import pytest
 from aiohttp import web
 from prometheus_client.parser import text_string_to_metric_families
-from pydantic import ValidationError
 
 from acp import SpawnFailed
-from bot.config.schema import MetricsConfig
 from bot.interactions.cards import Cards
-from bot.operations import health
-from bot.operations.health import Health
+from bot.operations.health import BEAT_SECONDS, DOWN_SECONDS, STUCK_SECONDS, Health
 from bot.operations.http_endpoint import MonitoringEndpoint
 from bot.operations.metrics import Metrics
 from bot.rest.pacer import Pacer
@@ -29,45 +26,21 @@ from tests.pool.pool_harness import running_pool
 from tests.support.virtual_time import elapse, quiet
 
 GENEROUS = 60.0
-"""Bound that only catches hangs."""
+"""A bound that only catches hangs."""
 
 
 async def figures(metrics: Metrics) -> dict[str, float]:
-    """All samples, by name and labels, as they are written."""
+    """Return all samples, by name and labels."""
     text, _ = await metrics.text("")
     samples = [sample for family in text_string_to_metric_families(text.decode()) for sample in family.samples]
     return {" ".join([sample.name, *sample.labels.values()]): sample.value for sample in samples}
-
-
-# ---- where
-
-
-@pytest.mark.parametrize(
-    ("listen", "address"),
-    [
-        ("", None),
-        ("127.0.0.1:9464", ("127.0.0.1", 9464)),
-        ("localhost:0", ("localhost", 0)),
-        ("[::1]:65535", ("::1", 65535)),
-    ],
-)
-def test_an_address_is_a_host_and_a_port(listen: str, address: tuple[str, int] | None) -> None:
-    """Empty is nowhere."""
-    assert MetricsConfig(listen=listen).address == address
-
-
-@pytest.mark.parametrize("listen", ["9464", ":9464", "localhost", "127.0.0.1:65536", "::1:80", "http://127.0.0.1:80"])
-def test_anything_else_is_refused(listen: str) -> None:
-    """An empty host would be every address of the machine."""
-    with pytest.raises(ValidationError, match="must be a host and a port"):
-        MetricsConfig(listen=listen)
 
 
 # ---- what happens
 
 
 async def test_the_journal_tells_what_becomes_of_messages(tmp_path: Path) -> None:
-    """Each message counts once, whatever it goes through; an exchange of two messages is one turn."""
+    """Each message counts once; an exchange of two messages is one turn."""
     metrics = Metrics()
     with Journal.open(tmp_path / "journal.db", on_moved=metrics.moved) as journal:
         for message_id in (1, 1, 2, 3, 4):
@@ -86,7 +59,7 @@ async def test_the_journal_tells_what_becomes_of_messages(tmp_path: Path) -> Non
 
 
 async def test_a_move_that_was_not_written_is_not_counted(tmp_path: Path) -> None:
-    """Whether it was refused, or failed half way; the next one counts only itself."""
+    """Whether it was refused or failed half way; the next move counts only itself."""
     metrics = Metrics()
     with Journal.open(tmp_path / "journal.db", on_moved=metrics.moved) as journal:
         for message_id in (1, 2):
@@ -104,7 +77,7 @@ async def test_a_move_that_was_not_written_is_not_counted(tmp_path: Path) -> Non
 
 
 async def test_an_agents_own_stop_reasons_are_one_figure() -> None:
-    """Otherwise an agent could fill the memory of whoever reads the figures."""
+    """Else an agent could fill the monitoring system's memory."""
     metrics = Metrics()
     for number in range(100):
         metrics.moved(MessageState.FINISHED, f"made up {number}", 1)
@@ -112,7 +85,7 @@ async def test_an_agents_own_stop_reasons_are_one_figure() -> None:
 
 
 async def test_agent_starts_are_counted_by_how_they_end() -> None:
-    """A start that fails is a failure, and fails as before."""
+    """A failed start is counted, and raises as before."""
     metrics = Metrics()
     with metrics.agent_start():
         pass
@@ -137,7 +110,7 @@ OUTCOMES = {200: "done", 204: "done", 404: "refused", 429: "rate_limited", 503: 
 
 
 async def test_discord_calls_are_counted_by_kind_and_outcome() -> None:
-    """By the HTTP client itself: every call, and no id in any name."""
+    """The HTTP client counts every call, without an id in any name."""
     metrics = Metrics()
 
     async def answer(request: web.Request) -> web.Response:
@@ -169,7 +142,7 @@ async def test_discord_calls_are_counted_by_kind_and_outcome() -> None:
 
 @asynccontextmanager
 async def serving(answer: Callable[[web.Request], Awaitable[web.Response]]) -> AsyncIterator[str]:
-    """A web server that gives every request to `answer`."""
+    """Run a web server that passes every request to `answer`."""
     application = web.Application()
     application.router.add_route("*", "/{path:.*}", answer)
     runner = web.AppRunner(application)
@@ -186,7 +159,7 @@ async def serving(answer: Callable[[web.Request], Awaitable[web.Response]]) -> A
 
 @pytest.mark.virtual_time
 async def test_the_pool_is_read_when_somebody_asks(tmp_path: Path) -> None:
-    """Conversations by what they do, slots, the line; and the agents' memory, whose processes are not real here."""
+    """Conversations by state, slots and the line; the agents have no real processes here."""
     metrics = Metrics()
     async with running_pool(tmp_path, slots=1) as it:
         cards = Cards(journal=it.journal, api=Board())
@@ -211,109 +184,111 @@ async def test_the_pool_is_read_when_somebody_asks(tmp_path: Path) -> None:
 
 @pytest.mark.virtual_time
 async def test_a_gateway_that_is_gone_for_two_minutes_is_ill_health() -> None:
-    """From the start, too; not before, and no longer when it is back."""
+    """Also from the start; not before, and no longer when it is back."""
     there = False
-    pulse = Health(lambda: there)
-    beating = asyncio.create_task(pulse.run())
-    await elapse(health.DOWN_SECONDS - 2)
-    assert pulse.problems() == []
+    health = Health(lambda: there)
+    beating = asyncio.create_task(health.run())
+    await elapse(DOWN_SECONDS - 2)
+    assert health.problems() == []
     await elapse(4)
-    assert pulse.problems() == [f"not connected to Discord for {health.DOWN_SECONDS + 2:.0f} s"]
+    assert health.problems() == [f"not connected to Discord for {DOWN_SECONDS + 2:.0f} s"]
     there = True
-    assert pulse.problems() == []
-    await elapse(health.BEAT_SECONDS)
+    assert health.problems() == []
+    await elapse(BEAT_SECONDS)
     there = False
-    await elapse(health.DOWN_SECONDS - 2)
-    assert pulse.problems() == []
+    await elapse(DOWN_SECONDS - 2)
+    assert health.problems() == []
     beating.cancel()
 
 
 async def test_a_journal_that_cannot_be_written_is_ill_health(tmp_path: Path) -> None:
-    """For as long as that is so."""
+    """While the disk is full."""
     with Journal.open(tmp_path / "journal.db") as journal:
-        pulse = Health(lambda: True, trouble=lambda: journal.trouble)
+        health = Health(lambda: True, trouble=lambda: journal.trouble)
         with no_room(journal):
             journal.facts.note("name", LARGE)
-        assert pulse.problems() == ["the journal cannot be written: database or disk is full"]
+        assert health.problems() == ["the journal cannot be written: database or disk is full"]
         journal.retry()
-        assert pulse.problems() == []
+        assert health.problems() == []
 
 
 @pytest.mark.virtual_time
 async def test_a_discord_that_takes_no_calls_is_ill_health() -> None:
-    """The reason is said, and for how long that is so."""
+    """The answer has the reason and the duration."""
     pacer = Pacer()
-    pulse = Health(lambda: True, away=lambda: pacer.trouble)
-    assert pulse.problems() == []
+    health = Health(lambda: True, away=lambda: pacer.trouble)
+    assert health.problems() == []
     pacer.failed(pacer.sent(exempt=False), "error code: 1015", blocked=True, seconds=5.0)
     await elapse(12)
-    assert pulse.problems() == ["Discord takes no calls: error code: 1015, for 12 s"]
+    assert health.problems() == ["Discord takes no calls: error code: 1015, for 12 s"]
     pacer.answered(pacer.sent(exempt=False), RateLimitHeaders())
-    assert pulse.problems() == []
+    assert health.problems() == []
 
 
 # ---- over HTTP
 
 
-async def test_figures_and_health_are_served() -> None:
-    """200 while the bot is well; 503, with the reason, when it is not. In the form that was asked for."""
-    pulse = Health(lambda: True)
-    endpoint = MonitoringEndpoint("127.0.0.1", 0, metrics=Metrics(), pulse=pulse)
+@asynccontextmanager
+async def monitored(health: Health) -> AsyncIterator[tuple[str, aiohttp.ClientSession]]:
+    """Serve metrics and health; yield the address and a client."""
+    endpoint = MonitoringEndpoint("127.0.0.1", 0, metrics=Metrics(), health=health)
     address = await endpoint.open()
     try:
         async with aiohttp.ClientSession() as session:
-            async with session.get(f"{address}/metrics") as answer:
-                assert answer.status == 200
-                assert answer.headers["Content-Type"].startswith("text/plain")
-                assert "threadline_messages_received_total 0.0" in await answer.text()
-            newest = {"Accept": "application/openmetrics-text; version=1.0.0"}
-            async with session.get(f"{address}/metrics", headers=newest) as answer:
-                assert answer.headers["Content-Type"].startswith("application/openmetrics-text")
-                assert (await answer.text()).endswith("# EOF\n")
-            async with session.get(f"{address}/health") as answer:
-                assert answer.status == 200
-                assert await answer.json() == {
-                    "status": "ok",
-                    "reasons": [],
-                    "gateway_connected": True,
-                    "gateway_down_seconds": 0,
-                }
-            async with session.get(f"{address}/live") as answer:
-                assert (answer.status, await answer.json()) == (200, {"status": "ok"})
-            pulse._beat -= health.STUCK_SECONDS
-            async with session.get(f"{address}/health") as answer:
-                assert answer.status == 503
-                report = await answer.json()
-                assert report["status"] == "failing"
-                assert report["reasons"] == ["the event loop was stuck for 10 s"]
+            yield address, session
     finally:
         await endpoint.close()
+
+
+async def test_figures_and_health_are_served() -> None:
+    """200 while the bot is well; 503, with the reason, when it is not. In the requested format."""
+    health = Health(lambda: True)
+    async with monitored(health) as (address, session):
+        async with session.get(f"{address}/metrics") as answer:
+            assert answer.status == 200
+            assert answer.headers["Content-Type"].startswith("text/plain")
+            assert "threadline_messages_received_total 0.0" in await answer.text()
+        newest = {"Accept": "application/openmetrics-text; version=1.0.0"}
+        async with session.get(f"{address}/metrics", headers=newest) as answer:
+            assert answer.headers["Content-Type"].startswith("application/openmetrics-text")
+            assert (await answer.text()).endswith("# EOF\n")
+        async with session.get(f"{address}/health") as answer:
+            assert answer.status == 200
+            assert await answer.json() == {
+                "status": "ok",
+                "reasons": [],
+                "gateway_connected": True,
+                "gateway_down_seconds": 0,
+            }
+        async with session.get(f"{address}/live") as answer:
+            assert (answer.status, await answer.json()) == (200, {"status": "ok"})
+        health._beat -= STUCK_SECONDS
+        async with session.get(f"{address}/health") as answer:
+            assert answer.status == 503
+            report = await answer.json()
+            assert report["status"] == "failing"
+            assert report["reasons"] == ["the event loop was stuck for 10 s"]
 
 
 async def test_a_bot_without_discord_or_journal_is_ill_and_lives() -> None:
-    """A supervisor that restarts on `/live` does not restart a bot for what no restart mends."""
-    pulse = Health(lambda: False, trouble=lambda: "disk I/O error")
-    endpoint = MonitoringEndpoint("127.0.0.1", 0, metrics=Metrics(), pulse=pulse)
-    address = await endpoint.open()
-    try:
-        async with aiohttp.ClientSession() as session:
-            async with session.get(f"{address}/health") as answer:
-                assert answer.status == 503
-            async with session.get(f"{address}/live") as answer:
-                assert answer.status == 200
-    finally:
-        await endpoint.close()
+    """A supervisor that restarts on `/live` leaves a bot alone that a restart cannot mend."""
+    health = Health(lambda: False, trouble=lambda: "disk I/O error")
+    async with monitored(health) as (address, session):
+        async with session.get(f"{address}/health") as answer:
+            assert answer.status == 503
+        async with session.get(f"{address}/live") as answer:
+            assert answer.status == 200
 
 
 async def test_an_address_that_is_taken_is_an_error_and_leaves_nothing_open() -> None:
-    """The second server can be opened as soon as the first is closed."""
-    first = MonitoringEndpoint("127.0.0.1", 0, metrics=Metrics(), pulse=Health(lambda: True))
+    """A later server can use the address as soon as the first is closed."""
+    first = MonitoringEndpoint("127.0.0.1", 0, metrics=Metrics(), health=Health(lambda: True))
     address = await first.open()
     port = int(address.rpartition(":")[2])
-    second = MonitoringEndpoint("127.0.0.1", port, metrics=Metrics(), pulse=Health(lambda: True))
+    second = MonitoringEndpoint("127.0.0.1", port, metrics=Metrics(), health=Health(lambda: True))
     with pytest.raises(OSError, match="in use"):
         await second.open()
     await first.close()
-    third = MonitoringEndpoint("127.0.0.1", port, metrics=Metrics(), pulse=Health(lambda: True))
+    third = MonitoringEndpoint("127.0.0.1", port, metrics=Metrics(), health=Health(lambda: True))
     assert await third.open() == address
     await third.close()

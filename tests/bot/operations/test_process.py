@@ -1,4 +1,4 @@
-"""This process itself: what it keeps out of garbage collections, in one of its own."""
+"""The bot's process: what it keeps out of garbage collections, tested in a process of its own."""
 
 import subprocess
 import sys
@@ -17,14 +17,14 @@ process.spare_collector()
 
 
 def told_by(program: str, *, most: int = 10**6) -> list[str]:
-    """Run it behind the above, where so many objects are spared; return its lines."""
+    """Run a program behind the code above, with this many objects spared; return its lines."""
     argv = [sys.executable, "-c", SPARING.format(most=most) + program]
     done = subprocess.run(argv, capture_output=True, text=True, check=True)
     return done.stdout.splitlines()
 
 
 def test_what_has_survived_a_full_collection_is_not_looked_at_by_the_next() -> None:
-    """With a thousand conversations each would hold the event loop for a tenth of a second."""
+    """With a thousand conversations each collection would hold the event loop for 100 ms."""
     program = """
 things = [Thing() for _ in range(5_000)]
 gc.collect()
@@ -34,7 +34,7 @@ print(any(isinstance(each, Thing) for each in gc.get_objects()))
 
 
 def test_a_full_collection_comes_before_many_objects_are_new() -> None:
-    """So it is short, however many there are by and by."""
+    """So it stays short, however many objects there are."""
     program = """
 found, things = [], []
 gc.callbacks.insert(0, lambda phase, info: found.append(len(gc.get_objects())) if info["generation"] == 2 else None)
@@ -46,7 +46,7 @@ print(max(found) < 60_000)
 
 
 def test_garbage_among_what_was_spared_goes_when_it_has_become_much() -> None:
-    """A cycle is seen only where all of it is looked at: memory stays bounded."""
+    """Only a look at all objects finds a cycle; memory stays bounded."""
     program = """
 import weakref
 kept = Thing()

@@ -1,4 +1,4 @@
-"""Files of people: fetched within bounds, saved where nothing leads out, shown to the agent as it can take them."""
+"""People's files: fetched within bounds, stored without following links, shown in the form that the agent accepts."""
 
 import asyncio
 import base64
@@ -29,23 +29,23 @@ THREAD, MESSAGE = 20, 30
 
 @dataclass
 class Stage:
-    """A store of files and what it fetches from."""
+    """A store of files, and the server that it fetches from."""
 
     attachments: Attachments
     address: str
     root: Path
     served: list[str]
     held: asyncio.Semaphore
-    """Released by each request for `never`, which is not answered."""
+    """Released by each request for `never`, which gets no answer."""
     packed: dict[str, tuple[str, bytes]]
-    """What is sent compressed, asked or not: by name the content encoding and the bytes."""
+    """Compressed answers, by name: the content encoding and the bytes."""
     fresh: dict[str, str] = field(default_factory=dict)
-    """Where files are now, by name."""
+    """Current addresses, by name."""
     asked: list[str] = field(default_factory=list)
-    """Of which files that was asked."""
+    """Files whose current address was requested."""
 
     def file(self, name: str, kind: str | None = None, *, path: str | None = None, size: int = 5) -> Attachment:
-        """An attachment as Discord describes it; `path` is where the server has it, where that is not its name."""
+        """Return an attachment as Discord describes it; `path` is its path on the server, if not its name."""
         return Attachment(name, f"{self.address}/{path or name}", kind, size)
 
     async def fetch(self, *files: Attachment, thread_id: int = THREAD) -> Fetched:
@@ -57,14 +57,14 @@ class Stage:
         return self.fresh.get(attachment.name)
 
     async def shown(self, capabilities: PromptCapabilities, *files: Attachment) -> list[object]:
-        """What the prompt has for the files of one message."""
+        """Return the prompt's blocks for the files of one message."""
         fetched = await self.fetch(*files)
         return [*await self.attachments.show(fetched.parts[MESSAGE], capabilities, THREAD)]
 
 
 @asynccontextmanager
 async def stage(folder: Path, **contents: bytes) -> AsyncIterator[Stage]:
-    """Serve `contents` by name, with `_` for the dot; a name that is not there is answered with 404."""
+    """Serve `contents` by name, with `_` for the dot; other names get 404."""
     served: list[str] = []
     held = asyncio.Semaphore(0)
     packed: dict[str, tuple[str, bytes]] = {}
@@ -102,7 +102,7 @@ async def stage(folder: Path, **contents: bytes) -> AsyncIterator[Stage]:
 
 
 async def test_each_file_is_saved_for_its_thread_alone_and_given_as_the_agent_takes_it(tmp_path: Path) -> None:
-    """In their order: an image, a sound, a text, and a link to what is none of them."""
+    """In order: an image, a sound, a text, and a link to anything else."""
     contents = {"a_png": PNG, "b_ogg": b"OggS", "c_py": b"print(1)\n", "d_zip": b"PK\0\0"}
     async with stage(tmp_path, **contents) as it:
         files = [
@@ -126,14 +126,14 @@ async def test_each_file_is_saved_for_its_thread_alone_and_given_as_the_agent_ta
 
 
 async def test_an_agent_that_takes_nothing_but_text_gets_links(tmp_path: Path) -> None:
-    """To files that are there."""
+    """The files exist."""
     async with stage(tmp_path, a_png=PNG, c_py=b"print(1)\n") as it:
         shown = await it.shown(PromptCapabilities(), it.file("a.png", "image/png"), it.file("c.py", "text/plain"))
         assert [type(each) for each in shown] == [ResourceLink, ResourceLink]
 
 
 async def test_the_file_that_discord_makes_of_a_long_text_is_the_text(tmp_path: Path) -> None:
-    """Whatever the agent takes; and no tag of ours is in it."""
+    """For any agent, without a tag of ours."""
     async with stage(tmp_path, message_txt=b"<threadline-context>long") as it:
         shown = await it.shown(PromptCapabilities(), it.file("message.txt", "text/plain"))
         assert shown == [TextBlock(text="&lt;threadline-context>long")]
@@ -145,7 +145,7 @@ async def test_the_file_that_discord_makes_of_a_long_text_is_the_text(tmp_path: 
 async def test_a_text_that_comes_compressed_is_the_text(
     tmp_path: Path, encoding: str, pack: Callable[[bytes], bytes]
 ) -> None:
-    """It is asked for as it is; what stands between may compress it all the same."""
+    """A proxy may compress it without a request."""
     long = b"a long text\n" * 20_000
     async with stage(tmp_path) as it:
         it.packed["message.txt"] = (encoding, pack(long))
@@ -165,7 +165,7 @@ async def test_a_text_that_comes_compressed_is_the_text(
 async def test_what_unfolds_without_end_or_not_at_all_is_skipped(
     tmp_path: Path, encoding: str, body: bytes, why: str
 ) -> None:
-    """The bounds are those of what it holds, and junk is no file of anybody's."""
+    """The bounds apply to the decompressed content, and junk is rejected."""
     async with stage(tmp_path) as it:
         it.packed["a.txt"] = (encoding, body)
         fetched = await it.fetch(it.file("a.txt", "text/plain"))
@@ -194,7 +194,7 @@ async def test_a_text_file_of_nothing_is_no_text_and_a_name_opens_no_block(tmp_p
     ],
 )
 def test_what_does_not_fit_into_a_prompt_stays_a_link(name: str, data: bytes, kind: str | None) -> None:
-    """Too large, or not what it says: an image of a wrong type would spoil every later prompt of the session."""
+    """Too large, or of a wrong type: such an image would spoil every later prompt of the session."""
     link = ResourceLink(name=name, uri=f"file:///{name}", mime_type=kind)
     block = inline(link, data, EVERYTHING)
     assert block is None or (name == "lies.png" and isinstance(block, EmbeddedResource))
@@ -203,7 +203,7 @@ def test_what_does_not_fit_into_a_prompt_stays_a_link(name: str, data: bytes, ki
 async def test_what_is_too_large_is_not_fetched_or_not_to_its_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By what Discord says of its size, by what really comes, by what the others of the prompt have taken."""
+    """By its stated size, by the received bytes, and by the total of the prompt."""
     monkeypatch.setattr(module, "FILE_BYTES", 3 * 2**20)
     async with stage(tmp_path, small_txt=b"12345") as it:
         fetched = await it.fetch(
@@ -220,7 +220,7 @@ async def test_what_is_too_large_is_not_fetched_or_not_to_its_end(
 
 
 async def test_of_too_many_files_the_first_are_taken(tmp_path: Path) -> None:
-    """The rest is said, each by its name."""
+    """The others are named."""
     async with stage(tmp_path, a_txt=b"a") as it:
         fetched = await it.fetch(*(it.file(f"{number}.txt", path="a.txt") for number in range(FILES + 2)))
         assert len(fetched.parts[MESSAGE]) == FILES
@@ -228,7 +228,7 @@ async def test_of_too_many_files_the_first_are_taken(tmp_path: Path) -> None:
 
 
 async def test_what_cannot_be_fetched_is_said_and_the_others_come(tmp_path: Path) -> None:
-    """Gone, sent elsewhere, no server, no such kind of address: a redirection is not followed anywhere."""
+    """Gone, redirected, no server, no HTTP address: redirects are not followed."""
     async with stage(tmp_path, a_txt=b"a") as it:
         fetched = await it.fetch(
             it.file("gone.txt"),
@@ -248,7 +248,7 @@ async def test_what_cannot_be_fetched_is_said_and_the_others_come(tmp_path: Path
 
 
 async def test_a_file_whose_address_is_over_is_fetched_from_where_it_is_now(tmp_path: Path) -> None:
-    """Once: what is not there either, or has no other address, is said; other troubles are no question of addresses."""
+    """Once; a second failure, or the same address again, is reported. Other errors cause no look-up."""
     async with stage(tmp_path, a_txt=b"abc") as it:
         it.fresh = {name: f"{it.address}/{path}" for name, path in (("old", "a.txt"), ("worse", "gone"), ("b", "b"))}
         fetched = await it.fetch(*map(it.file, ("old", "worse", "b", "unknown", "elsewhere")))
@@ -259,7 +259,7 @@ async def test_a_file_whose_address_is_over_is_fetched_from_where_it_is_now(tmp_
 
 
 async def test_however_many_files_never_come_another_thread_has_its_own(tmp_path: Path) -> None:
-    """Slow downloads take nothing from others but their share of the wire."""
+    """Slow downloads share only the bandwidth."""
     async with stage(tmp_path, a_txt=b"abc") as it, asyncio.TaskGroup() as tasks:
         slow = [tasks.create_task(it.fetch(it.file("never"), thread_id=number)) for number in range(100, 250)]
         for _ in slow:
@@ -270,7 +270,7 @@ async def test_however_many_files_never_come_another_thread_has_its_own(tmp_path
 
 
 async def test_what_was_saved_before_a_restart_is_not_fetched_again(tmp_path: Path) -> None:
-    """Discord's addresses are good for a day; a file that is whole is there for longer."""
+    """Discord's addresses expire after a day; stored files live longer."""
     async with stage(tmp_path, a_txt=b"abc") as it:
         first = await it.fetch(it.file("a.txt", size=3))
         second = await it.fetch(it.file("a.txt", size=3))
@@ -279,7 +279,7 @@ async def test_what_was_saved_before_a_restart_is_not_fetched_again(tmp_path: Pa
 
 
 async def test_of_two_files_of_one_name_the_one_that_stays_is_given(tmp_path: Path) -> None:
-    """The message was edited while its files were fetched, and the first of them taken out."""
+    """An edit removed the first file while they were fetched."""
     async with stage(tmp_path, one=b"first", two=b"the second") as it:
         first, second = it.file("a.txt", path="one"), it.file("a.txt", path="two", size=10)
         await it.fetch(first, second)
@@ -289,7 +289,7 @@ async def test_of_two_files_of_one_name_the_one_that_stays_is_given(tmp_path: Pa
 
 
 async def test_a_link_that_an_agent_puts_there_leads_nowhere(tmp_path: Path) -> None:
-    """Neither what is written nor what is read goes through it."""
+    """Neither for writing nor for reading."""
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "key").write_text("secret")
@@ -335,12 +335,12 @@ async def test_one_thread_cannot_be_shown_the_files_of_another(tmp_path: Path) -
     ],
 )
 def test_a_name_from_outside_is_never_a_path(name: str, safe: str) -> None:
-    """P62: no directory, no hidden file, no option, nothing too long for a file system."""
+    """No directory, no hidden file, no option, within a file system's limit."""
     assert safe_name(name, set()) == safe
 
 
 def test_no_two_files_of_a_message_have_one_name() -> None:
-    """Whatever their case: some file systems do not tell it apart."""
+    """In any case of letters: some file systems ignore it."""
     taken: set[str] = set()
     assert [safe_name(name, taken) for name in ("a.txt", "A.txt", "x/a.txt")] == ["a.txt", "A-2.txt", "a-3.txt"]
 
@@ -365,7 +365,7 @@ def test_old_files_go_and_so_do_the_oldest_of_too_many(tmp_path: Path, monkeypat
 
 
 def test_the_directory_of_a_thread_goes_when_it_was_empty_for_long(tmp_path: Path) -> None:
-    """Each session is given one; what holds a file stays, and so does one whose agent may have begun today."""
+    """Each session gets one; a directory with a file stays, and so does a recent one."""
     files, now = AttachmentStore(tmp_path / "saved"), time.time()
     for thread_id in (1, 2, 3):
         files.directory(thread_id).mkdir()

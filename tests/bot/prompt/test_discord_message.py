@@ -1,4 +1,4 @@
-"""What a message says, as a person reads it."""
+"""The text of a message, as a person reads it."""
 
 import pytest
 
@@ -25,5 +25,5 @@ NAMES = {("@", 1): "ann", ("@&", 2): "crew", ("#", 3): "general", ("#", 4): 'do 
     ],
 )
 def test_mentions_emoji_and_times_are_written_as_people_see_them(text: str, seen: str) -> None:
-    """What cannot be resolved stays, and nothing else is touched: code least of all."""
+    """Unknown ones and code stay as written."""
     assert readable(text, lambda sign, number: NAMES.get((sign, number))) == seen

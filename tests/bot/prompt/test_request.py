@@ -1,4 +1,4 @@
-"""Which messages that wait make one prompt."""
+"""Which waiting messages make one prompt."""
 
 from dataclasses import replace
 
@@ -23,5 +23,5 @@ ONE = Request(1, 10, 20, 42, "one")
     ],
 )
 def test_a_persons_messages_belong_together_within_bounds(requests: tuple[Request, ...], *, together: bool) -> None:
-    """In their order, one person's, ten at most, 20,000 characters at most, no command of the agent's."""
+    """In order, one person's, within both bounds, no agent's command."""
     assert belong_together(requests) == together

@@ -1,4 +1,4 @@
-"""What files are called, and what Discord makes of that."""
+"""File names, and what Discord makes of them."""
 
 import pytest
 from hypothesis import given
@@ -20,13 +20,13 @@ from loopback.payloads.filenames import cleansed
     ],
 )
 def test_a_file_has_the_name_that_it_was_given(kept: str, said: str | None, name: str) -> None:
-    """Discord keeps it apart from the one in the address."""
+    """Discord stores it apart from the name in the address."""
     assert file_name(kept, said) == name
 
 
 @given(name=st.text(min_size=1, max_size=30).map(lambda stem: f"{stem}.md") | st.text(min_size=1, max_size=9))
 def test_a_file_is_known_again_by_what_became_of_its_name(name: str) -> None:
-    """Whatever letters were in it."""
+    """For any letters."""
     assert is_kept_as(name, cleansed(name, "1300000000000000000"))
 
 
@@ -34,5 +34,5 @@ def test_a_file_is_known_again_by_what_became_of_its_name(name: str) -> None:
     ("name", "kept"), [("a.md", "b.md"), ("\xfc.md", "a.md"), ("\u6587.md", "1.txt"), ("a b.md", "ab.md")]
 )
 def test_another_file_is_another(name: str, kept: str) -> None:
-    """By its letters, or where none is left by its extension."""
+    """By its letters, or by its extension where none remain."""
     assert not is_kept_as(name, kept)

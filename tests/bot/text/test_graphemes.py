@@ -1,4 +1,4 @@
-"""Where a text may be cut: between what a reader sees as two characters."""
+"""Where a text may be cut: between two user-perceived characters."""
 
 import pytest
 from hypothesis import given
@@ -14,13 +14,13 @@ FLAG = "🇩🇪"
     ["e\u0301", "❤\ufe0f", "👍🏽", "👩\u200d👧\u200d👦", FLAG, "🏴\U000e0067\U000e0062\U000e007f", "각", "क्ष", "\r\n"],
 )
 def test_a_visible_character_stays_whole(character: str) -> None:
-    """Whatever stands around it: a cut inside moves before it."""
+    """A cut inside it moves before it."""
     text = f"x{character}y"
     assert [boundary_before(text, at) for at in range(1, len(text))] == [1] * len(character) + [len(text) - 1]
 
 
 def test_flags_are_told_apart_in_pairs() -> None:
-    """Two letters are a flag, and the next two another."""
+    """Two letters are one flag, the next two another."""
     assert [boundary_before(FLAG * 2, at) for at in range(5)] == [0, 1, 2, 2, 4]
 
 
@@ -30,7 +30,7 @@ def test_flags_are_told_apart_in_pairs() -> None:
     st.integers(0, 30),
 )
 def test_a_cut_moves_forward_never_and_not_to_the_start(text: str, at: int, start: int) -> None:
-    """Its end is a boundary; a mark is never parted from its letter, if the letter is behind the start."""
+    """A mark stays with its letter, if the letter is behind the start."""
     cut = boundary_before(text, at, start)
     assert cut == at or start < cut < at
     assert boundary_before(text, len(text)) == len(text)

@@ -1,4 +1,4 @@
-"""Discord's Markdown: what a line of CommonMark becomes, and how foreign text is made harmless."""
+"""Discord's Markdown: the conversion of CommonMark, and the escaping of foreign text."""
 
 import re
 
@@ -56,13 +56,13 @@ def test_a_line_becomes_what_shows_the_same_on_discord(line: str, shown: str) ->
 
 @given(st.text("`a ![](x)>#-", max_size=60))
 def test_no_line_of_words_opens_a_code_block(line: str) -> None:
-    """Whatever backticks it holds: Discord would take three for one, and swallow what follows."""
+    """Discord would read three backticks as one, and swallow the rest."""
     assert "```" not in convert_line(line)
 
 
 @given(st.text("`a\n", max_size=60))
 def test_defused_text_shows_the_same(text: str) -> None:
-    """Only zero-width spaces are added, and only where they are needed."""
+    """Only zero-width spaces are added, and only where needed."""
     assert break_fences(text).replace("\u200b", "") == text
     assert "```" not in break_fences(text)
     assert ("```" in text) or break_fences(text) == text
@@ -70,7 +70,7 @@ def test_defused_text_shows_the_same(text: str) -> None:
 
 @given(st.text("`a\n~", max_size=200), st.sampled_from(["", "diff"]))
 def test_nothing_in_a_code_block_ends_it(text: str, info: str) -> None:
-    """The block is one block: open until its own last line."""
+    """It stays open until its own last line."""
     block = code_block(text, info)
     assert block.startswith(f"```{info}\n")
     assert block.endswith("\n```")
@@ -81,7 +81,7 @@ def test_nothing_in_a_code_block_ends_it(text: str, info: str) -> None:
 
 @given(st.text(st.characters() | st.sampled_from("\\`*_~|>[]()#@<-+:/ \n"), max_size=80))
 def test_an_escaped_text_is_plain(text: str) -> None:
-    """No character that Discord reads as markup is left bare, and nothing else changes."""
+    """Every markup character is escaped, and the rest stays."""
     escaped = escape(text)
     assert re.sub(r"\\(.)", r"\1", escaped) == " ".join(text.split())
     bare = re.sub(r"\\.", "", escaped)
@@ -102,5 +102,5 @@ def test_an_escaped_text_is_plain(text: str) -> None:
     ],
 )
 def test_mentions_links_and_markup_are_escaped(text: str, plain: str) -> None:
-    """The cases that matter, as they are written."""
+    """The important cases, literally."""
     assert escape(text) == plain

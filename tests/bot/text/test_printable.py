@@ -1,4 +1,4 @@
-"""What nobody would see is shown, and of an endless text no more is looked at than is wanted."""
+"""Invisible characters become visible, and only the wanted part of a long text is read."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from bot.text.printable import visible
 
 
 class Watched(str):  # noqa: SLOT000 - one is made, and it needs a field
-    """A text that knows how far it was read."""
+    """A text that records how far it was read."""
 
     reach = 0
 
@@ -27,14 +27,14 @@ def test_the_beginning_is_what_all_of_it_begins_with(most: int) -> None:
 
 
 def test_for_the_beginning_of_an_endless_text_not_all_of_it_is_looked_at() -> None:
-    """A title of ten megabytes that show as nothing took a second each time it was cut to its first words."""
+    """An invisible title of ten megabytes took a second at each cut to its first words."""
     text = Watched("\u202e" * 1_000_000)
     assert visible(text, 100) == ("\\u{202e}" * 13)[:100]
     assert text.reach <= 10_000
 
 
 class Part(BaseModel, extra="allow"):
-    """A part of what an agent asks."""
+    """A part of an agent's question."""
 
     text: str
 
@@ -52,6 +52,6 @@ class Part(BaseModel, extra="allow"):
     ],
 )
 def test_what_takes_long_to_write_out_is_known_before(part: Any) -> None:
-    """Much text, very many lines or parts, however deep; what the protocol does not know counts too."""
+    """Much text, very many lines or parts, at any depth; unknown fields count too."""
     assert exceeds([part], 1_000)
     assert not exceeds([part], 3_000)

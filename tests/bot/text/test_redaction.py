@@ -1,4 +1,4 @@
-"""Secrets are taken out of what an agent says, wherever it says them and however it cuts them."""
+"""Secrets are redacted in an agent's output, in every field and across pieces."""
 
 import json
 from typing import Any
@@ -23,20 +23,20 @@ PIECES = [*ODD, *(f"\\{each}" for each in ODD), *(f"\n{each[1:]}" for each in OD
 
 
 def told(pieces: list[Event]) -> list[Event]:
-    """What comes out of one turn, to its end."""
+    """Return the redacted events of one turn."""
     redacting = StreamRedactor(Redactor([SECRET, OTHER]))
     shown = [each for piece in pieces for each in redacting.take(piece)]
     return [*shown, *redacting.rest()]
 
 
 def text(events: list[Event]) -> str:
-    """All of the answer's text."""
+    """Return the text of the answer."""
     return "".join(each.text for each in events if isinstance(each, Text))
 
 
 @given(st.lists(st.sampled_from([SECRET, OTHER, "sk-", "hunter2", "so it is ", "1"]), max_size=6), st.data())
 def test_a_secret_is_taken_out_wherever_its_pieces_are_cut(words: list[str], data: st.DataObject) -> None:
-    """Cut at any place, no secret is shown; where there is none, nothing is changed."""
+    """Cut at any place, no secret is shown; text without one stays unchanged."""
     whole = "".join(words)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(whole)), max_size=5)))
     pieces: list[Event] = [Text(whole[a:b]) for a, b in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
@@ -48,7 +48,7 @@ def test_a_secret_is_taken_out_wherever_its_pieces_are_cut(words: list[str], dat
 
 
 def test_a_secret_is_known_as_python_and_json_write_it() -> None:
-    """With quotes, backslashes and letters beyond ASCII in it."""
+    """With quotes, backslashes and non-ASCII letters."""
     secret = 'quotes" and \\ and é'
     redact = Redactor([secret])
     for form in (secret, repr(secret), ascii(secret), json.dumps(secret), json.dumps(secret, ensure_ascii=False)):
@@ -56,7 +56,7 @@ def test_a_secret_is_known_as_python_and_json_write_it() -> None:
 
 
 def test_a_long_text_is_searched_for_one_secret_after_the_other() -> None:
-    """To try all of them at each character takes ten times as long: 0.6 s for ten megabytes (invariant 13)."""
+    """Trying all of them at each character takes ten times as long: 0.6 s for ten megabytes."""
     redact = Redactor([SECRET, OTHER, f"{SECRET}-longer"])
     long = "s" * 5_000
     assert calls(lambda: redact(f"{long}{OTHER}{SECRET}-longer{long}{SECRET}")) < 10
@@ -65,7 +65,7 @@ def test_a_long_text_is_searched_for_one_secret_after_the_other() -> None:
 
 
 def test_the_beginning_of_a_secret_is_held_back_until_it_is_none() -> None:
-    """What has begun like one is shown as soon as it goes on otherwise, or ends."""
+    """It is shown as soon as the text continues otherwise, or ends."""
     redacting = StreamRedactor(Redactor([SECRET]))
     assert list(redacting.take(Text(f"the key {SECRET[:10]}"))) == [Text("the key ")]
     assert list(redacting.take(Text("!"))) == [Text(f"{SECRET[:10]}!")]
@@ -77,7 +77,7 @@ def test_the_beginning_of_a_secret_is_held_back_until_it_is_none() -> None:
 
 
 def test_other_events_keep_their_place_behind_what_was_held_back() -> None:
-    """Text, then a thought, then a tool call: in that order, also where a secret seems to begin."""
+    """Text, thought, tool call: in that order, also where a secret seems to begin."""
     call = ToolCall(tool_call_id="1", title="look")
     held = f"x {SECRET[:8]}"
     assert told([Text(held), Thought(held), call]) == [
@@ -86,7 +86,7 @@ def test_other_events_keep_their_place_behind_what_was_held_back() -> None:
 
 
 def test_letters_that_begin_many_words_are_not_held_back() -> None:
-    """Three characters give nothing away, and a reply that stops there would look cut off."""
+    """Three characters reveal little, and a reply that stops there would look cut off."""
     assert list(StreamRedactor(Redactor([SECRET])).take(Text("ask sk-"))) == [Text("ask sk-")]
 
 
@@ -110,14 +110,14 @@ def test_letters_that_begin_many_words_are_not_held_back() -> None:
     ids=["call", "diff", "extra", "plan", "question", "elicitation", "unreadable", "skipped", "long and deep"],
 )
 def test_every_kind_of_event_comes_without(event: Event) -> None:
-    """In titles, inputs, keys, diffs, fields that nobody knows, options and questions."""
+    """In titles, inputs, keys, diffs, unknown fields, options and questions."""
     (shown,) = told([event])
     assert SECRET not in repr(shown)
     assert MARK in repr(shown)
 
 
 def test_a_form_is_shown_without_and_answered_with_what_it_asked_for() -> None:
-    """Titles, descriptions and what stands for a choice; names and values of fields are the agent's own."""
+    """Titles, descriptions and labels are redacted; names and values of fields stay the agent's own."""
     plain = {"type": "string", "title": f"Use {SECRET}?", "enum": [SECRET, "none"]}
     titled = {"type": "array", "items": {"anyOf": [{"const": SECRET, "title": SECRET}]}}
     schema = {"description": SECRET, "properties": {"title": plain, "b": titled}, "required": ["title"]}
@@ -131,7 +131,7 @@ def test_a_form_is_shown_without_and_answered_with_what_it_asked_for() -> None:
 
 
 def test_what_an_agent_is_answered_with_stays_as_it_is() -> None:
-    """An option's id goes back to the agent, and must be its own."""
+    """An option's id returns to the agent unchanged."""
     option = PermissionOption(option_id=SECRET, name="Yes", kind="allow_once")
     (shown,) = told([Question(1, ToolCallUpdate(tool_call_id="1"), (option,))])
     assert isinstance(shown, Question)
@@ -139,14 +139,14 @@ def test_what_an_agent_is_answered_with_stays_as_it_is() -> None:
 
 
 def test_what_has_no_secret_is_the_same_object() -> None:
-    """Nothing is copied for nothing."""
+    """No needless copy."""
     call = ToolCall(tool_call_id="1", title="look", raw_input={"a": [1, None, True, b"x"]})
     assert redact_value(call, Redactor([SECRET])) is call
     assert told([Withdrawn(3)]) == [Withdrawn(3)]
 
 
 def test_each_value_is_looked_at_once_however_deep_it_is() -> None:
-    """An agent may write tens of thousands of them in a line, in each other or side by side."""
+    """An agent may send tens of thousands of them on a line, nested or in a row."""
 
     def looks(wide: int, deep: int, inner: Any) -> int:
         for _ in range(deep):
@@ -163,7 +163,7 @@ def test_each_value_is_looked_at_once_however_deep_it_is() -> None:
 
 
 def test_a_secret_costs_no_look_at_each_value() -> None:
-    """A line may have thousands of values, each deep in others: a copy of all that lead to a secret took too long."""
+    """A line may have thousands of nested values: copying every parent of a secret took too long."""
 
     def looks(deep: int) -> int:
         inner: Any = f"a {SECRET}"
@@ -184,7 +184,7 @@ def test_a_secret_costs_no_look_at_each_value() -> None:
     )
 )
 def test_values_come_without_secrets_as_if_each_was_looked_at(value: Any) -> None:
-    """Also where a secret's end is that of an escape, begins with its middle, or is a number."""
+    """Also where a secret ends like an escape, begins with its middle, or is a number."""
 
     def expected(value: Any) -> Any:
         match value:
@@ -203,14 +203,14 @@ def test_values_come_without_secrets_as_if_each_was_looked_at(value: Any) -> Non
 
 
 def test_what_is_no_text_is_not_looked_through() -> None:
-    """An image has megabytes, which people see and do not read."""
+    """The data of an image, which may be megabytes."""
     image = ImageBlock(data=SECRET, mime_type=f"image/{SECRET}")
     shown = redact_value(image, Redactor([SECRET]))
     assert (shown.data, shown.mime_type) == (SECRET, f"image/{MARK}")
 
 
 def test_without_secrets_nothing_changes() -> None:
-    """The pattern of none matches nothing."""
+    """The empty pattern never matches."""
     assert Redactor([])(f"a {SECRET}") == f"a {SECRET}"
     assert Redactor([]).begun(SECRET[:8]) == 0
 
@@ -229,7 +229,7 @@ def test_without_secrets_nothing_changes() -> None:
     ],
 )
 def test_a_token_is_taken_out_of_words(token: str) -> None:
-    """Wherever it stands; a thread's name is seen by more people than the request that it comes from."""
+    """In any place; a thread's name has a wider audience than its request."""
     assert redact_tokens(f"use {token}, please") == "use [secret], please"
     assert thread_name(f"key={token} is mine") == "key=[secret] is mine"
 
@@ -238,5 +238,5 @@ def test_a_token_is_taken_out_of_words(token: str) -> None:
     "text", ["task-force-one-and-the-other-one-too", "sk-learn", "the commit 0123456789abcdef0123456789abcdef01234567"]
 )
 def test_words_stay(text: str) -> None:
-    """What only begins like a token, or is as long as one."""
+    """Words that only begin like a token, or are as long as one."""
     assert redact_tokens(text) == text
