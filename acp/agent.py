@@ -37,20 +37,20 @@ AUTHENTICATE_SECONDS = 600.0
 """Bound of authenticate: a person may have to find a browser, a password and a second factor."""
 
 NEW_SECONDS = 60.0
-"""Bound of session/new. The slowest agent measured takes 2.5 s, and starts the MCP servers meanwhile."""
+"""Bound of session/new. The slowest agent measured takes 2.5 s, in which it also starts the MCP servers."""
 
 LOAD_SECONDS = 120.0
 """Bound of session/load and session/resume, which replay or read a whole conversation."""
 
 SESSIONS_SECONDS = 30.0
-"""Bound of logout, and of each session/list."""
+"""Bound of logout and of each session/list."""
 
 CLOSE_SECONDS = 5.0
 """Bound of session/close: nothing depends on the answer, and the thread's next message waits for it."""
 
 LIST_PAGES = 100
 LIST_SESSIONS = 10_000
-"""What is read of an agent's list of sessions, at most."""
+"""Most pages and sessions read of an agent's list."""
 
 NOTHING = Client()
 
@@ -58,57 +58,57 @@ log = structlog.stdlib.get_logger("acp")
 
 
 class AgentTransport(Transport, Protocol):
-    """What an agent lives in: a local process, or in tests two pipes in memory."""
+    """The streams and the process under an agent: a local process, or in tests two pipes in memory."""
 
     @property
     def pid(self) -> int:
         """The process id."""
 
     def attach(self, connection: Connection) -> None:
-        """Give what the agent writes to `connection`, from the first byte on."""
+        """Feed `connection` with what the agent writes, from the first byte on."""
 
     def describe(self, reason: str) -> AcpError:
-        """Make the error that says how the agent stands."""
+        """Build the error for a request that the agent did not answer, with its exit status and last stderr lines."""
 
     async def stop(self) -> None:
         """End the agent and all that it started, within a bound."""
 
     def kill(self) -> None:
-        """End the agent at once; `stop` still follows."""
+        """Kill the agent immediately; `stop` still follows."""
 
 
 class Agent:
-    """A started and initialized agent. It may end by itself (`connection.error`); call `stop` all the same.
+    """A started and initialized agent. Call `stop` even after it has ended by itself (`connection.error`).
 
-    All methods that ask it something raise `RemoteError` (`AuthRequired` when somebody must log in first),
-    `AgentClosed`, `RequestTimeout`, `ProtocolError`; and `Unsupported`, with nothing sent, where it has not said that
-    it can do this.
+    All methods that send a request raise `RemoteError` (`AuthRequired` when a person must log in first),
+    `AgentClosed`, `RequestTimeout` and `ProtocolError`. They raise `Unsupported`, and send nothing, where the agent
+    does not announce the capability.
     """
 
     def __init__(self, process: AgentTransport, client: Client) -> None:
-        """Use `spawn`, or `start` with another body."""
+        """Use `spawn`, or `start` with another transport."""
         self._process = process
         self._client = client
         self._dispatch = Dispatch(process, client)
         self.out_of_turn = self._dispatch.out_of_turn
-        """What it has asked while no turn runs, about a session or a request of ours, and waits for."""
+        """The open questions that the agent asked outside its turns, about a session or a request of ours."""
         self.connection = self._dispatch.connection
         self.info = InitializeResponse(protocol_version=PROTOCOL_VERSION)
         process.attach(self.connection)
 
     @classmethod
     async def spawn(cls, launch: Launch, *, marker: str, client: Client = NOTHING) -> Self:
-        """Start the process and initialize it. Raises `AcpError`; then no process is left.
+        """Start the process and initialize it. Raises `AcpError`, and leaves no process then.
 
-        `marker` is put into the environment and finds the agent's processes again: `<journal id>/<n>`. `client` says
-        what the agent may ask of us.
+        `marker` (`<journal id>/<n>`) goes into the environment, by which the agent's processes are found again.
+        `client` is what the agent may ask of us.
         """
         return await cls.start(await AgentProcess.spawn(launch, marker), client)
 
     @classmethod
-    async def start(cls, body: AgentTransport, client: Client = NOTHING) -> Self:
-        """Initialize the agent in `body`. Raises `AcpError`; then the body has been stopped."""
-        agent = cls(body, client)
+    async def start(cls, transport: AgentTransport, client: Client = NOTHING) -> Self:
+        """Initialize the agent behind `transport`. Raises `AcpError`, and has stopped the transport then."""
+        agent = cls(transport, client)
         try:
             await agent._initialize()
         except BaseException:
@@ -122,7 +122,7 @@ class Agent:
 
     @property
     def name(self) -> str:
-        """What the agent calls itself, with its version; empty where it does not say."""
+        """The agent's own name and version; empty where it gives none."""
         info = self.info.agent_info
         return f"{info.title or info.name} {info.version}".strip() if info else ""
 
@@ -133,13 +133,13 @@ class Agent:
 
     @property
     def can_load(self) -> bool:
-        """Whether a session survives this process: it can be loaded, or resumed."""
+        """Whether a session survives this process, because it can be loaded or resumed."""
         return self.info.agent_capabilities.load_session or self._can("resume")
 
     def listen_out_of_turn(self, on_out_of_turn: Callable[[OutOfTurnEvent], None]) -> None:
-        """Let `on_out_of_turn` have what is asked while no turn runs; without it that is cancelled at once.
+        """Pass what the agent asks outside its turns to `on_out_of_turn`; without it that is cancelled immediately.
 
-        It is called synchronously, in the agent's order, and must not raise. Answer through `out_of_turn`.
+        The call is synchronous, in the agent's order, and must not raise. Answer through `out_of_turn`.
         """
         self._dispatch.on_out_of_turn = on_out_of_turn
 
@@ -162,18 +162,18 @@ class Agent:
 
     @property
     def left_out(self) -> list[str]:
-        """What of the client's servers and directories its sessions are not given, a line each with the reason."""
+        """The client's servers and directories that its sessions do not get, a line each with the reason."""
         return self._client.left_out(self.info.agent_capabilities)
 
     # ---- logins
 
     @property
     def auth_methods(self) -> tuple[AuthMethod, ...]:
-        """The ways to log in that the agent has named."""
+        """The ways to log in that the agent offers."""
         return tuple(self.info.auth_methods)
 
     async def authenticate(self, method_id: str) -> None:
-        """Let the agent log in by one of its `auth_methods`; a person may have to act meanwhile (600 s at most).
+        """Have the agent log in by one of its `auth_methods`; a person may have to act (600 s at most).
 
         A method of type `terminal` must be run in a terminal instead (ACP, Authentication): `Unsupported`.
         """
@@ -182,7 +182,7 @@ class Agent:
         await self.connection.request("authenticate", {"methodId": method_id}, seconds=AUTHENTICATE_SECONDS)
 
     async def logout(self) -> None:
-        """Let the agent forget its login."""
+        """Have the agent forget its login."""
         if not supports(self.info.agent_capabilities.auth.logout):
             raise Unsupported("the agent cannot log out")
         await self.connection.request("logout", {}, seconds=SESSIONS_SECONDS)
@@ -192,11 +192,11 @@ class Agent:
     async def new_session(self, cwd: Path, also: Sequence[Path] = ()) -> Session:
         """Open a session in the directory `cwd` (absolute), with the client's servers and directories.
 
-        `also` are directories of this session alone: the agent is told of them where it takes more than one, and our
-        own files and terminals serve them in any case.
+        `also` are directories of this session alone. The agent learns of them where it takes more than one; our own
+        files and terminals serve them in any case.
         """
         directories = self._client.directories(cwd, self.info.agent_capabilities, also)
-        # Before the request: what the agent says behind its answer finds the session.
+        # Before the request, so that the session exists for what the agent says right behind its answer.
         client_methods = await self._client_methods(served := _served(directories, also))
         result = await self.connection.request("session/new", self._setup(directories), seconds=NEW_SECONDS)
         response = read(NewSessionResponse, "session/new", result)
@@ -209,8 +209,8 @@ class Agent:
     async def load_session(self, session_id: str, cwd: Path, also: Sequence[Path] = ()) -> Session:
         """Open the session `session_id` again: resumed where the agent can, else loaded. Needs `can_load`.
 
-        The history that an agent replays goes nowhere. `RemoteError` means that the agent refuses: the session is
-        gone. A time-out means nothing of that kind.
+        The replayed history is dropped. `RemoteError` means that the agent refuses, so the session is gone; a time-out
+        does not mean that.
         """
         if not self.can_load:
             raise Unsupported("the agent can neither load nor resume a session")
@@ -218,7 +218,7 @@ class Agent:
         served = _served(directories, also)
         session = self._add(session_id, served, await self._client_methods(served))
         session.loading = True
-        self._dispatch.early.take(session_id)  # Left by a load that took too long: history too.
+        self._dispatch.early.take(session_id)  # History too, left by a load that timed out.
         try:
             result = await self._load({"sessionId": session_id, **self._setup(directories)})
         except BaseException:
@@ -251,7 +251,7 @@ class Agent:
         return params | {"additionalDirectories": others} if others else params
 
     async def _client_methods(self, directories: tuple[Path, ...]) -> ClientMethods:
-        """Make what serves a session. Raises `SpawnFailed` where one of its directories does not answer."""
+        """Build the server of a session's requests. Raises `SpawnFailed` where a directory does not answer."""
         serves = self._client.file_system is not None or self._client.terminals is not None
         return ClientMethods(self._client, await Roots.find(directories) if serves else None)
 
@@ -267,7 +267,7 @@ class Agent:
         return session
 
     async def list_sessions(self, cwd: Path | None = None) -> list[SessionInfo]:
-        """Return the sessions that the agent has kept, of one directory or all, as it orders them; 10,000 at most."""
+        """Return the agent's stored sessions, of one directory or all, in its order; 10,000 at most."""
         if not self._can("list"):
             raise Unsupported("the agent cannot list its sessions")
         params: dict[str, Any] = {} if cwd is None else {"cwd": str(cwd)}
@@ -284,7 +284,7 @@ class Agent:
         return found[:LIST_SESSIONS]
 
     async def close_session(self, session: Session) -> None:
-        """End a session's turn, terminals and requests and forget it here; the agent is told where it can be."""
+        """End a session's turn, terminals and requests, forget it here, and close it at an agent that can."""
         self._dispatch.sessions.pop(session.session_id, None)
         if session.turn is not None:
             session.turn.cancel()
@@ -299,7 +299,7 @@ class Agent:
     async def stop(self) -> None:
         """End the agent and all that it started, its terminals too; bounded, see `AgentProcess.stop`.
 
-        Whatever fails cuts nothing else short, and comes out as an ExceptionGroup when all is done.
+        Every part runs to its end; failures come out as an ExceptionGroup afterwards.
         """
         self._dispatch.end_out_of_turn()
         await self._dispatch.request_tasks.end()
@@ -315,7 +315,7 @@ class Agent:
             raise ExceptionGroup("the agent's end failed in part", failures)
 
     def kill(self) -> None:
-        """Send SIGKILL to the agent's group, now; `stop` must still follow."""
+        """Send SIGKILL to the agent's group immediately; `stop` must still follow."""
         self._process.kill()
 
 

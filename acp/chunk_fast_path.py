@@ -1,9 +1,9 @@
 r"""A fast path for text chunks, which are nearly all that an agent sends.
 
-One agent writes all its pieces in one shape: the same bytes before the text and the same bytes behind it. So from a
-line that was read in full the two ends are kept. The next line that has both of them differs from a line that is
-known to be a valid piece of text in one JSON value only. If that value is a string, it is the text; anything else is
-read in full. This is exact, not a guess: what is taken here is what reading in full would have given.
+One agent writes all its chunks in one shape: the same bytes before the text and the same bytes behind it. The fast
+path keeps these two ends of a line that was parsed in full. A later line with both ends differs from a valid text
+chunk in one JSON value only. If that value is a string, it is the text; any other line is parsed in full. The result
+is exact: parsing in full would give the same.
 
 Pure, like `jsonrpc`.
 """
@@ -21,14 +21,14 @@ __all__ = ["TEXT_KINDS", "ChunkFastPath", "Kind"]
 Kind = Literal["agent_message_chunk", "agent_thought_chunk"]
 
 TEXT_KINDS: tuple[Kind, ...] = ("agent_message_chunk", "agent_thought_chunk")
-"""The updates whose text is taken straight."""
+"""The updates that the fast path reads."""
 
 TRIES = 16
-"""Patterns learnt in a row that fitted no line, after which no more are learnt: an agent may write another id into
-each piece, and gains nothing from them."""
+"""Patterns in a row that match no line before learning stops: an agent may write another id into each chunk, and then
+patterns gain nothing."""
 
 LONGEST_LEARNT = 64 * 1024
-"""Bytes of the longest line from which a pattern is learnt: an agent that writes longer lines writes few."""
+"""Longest line, in bytes, from which a pattern is learnt: an agent that writes longer lines writes few."""
 
 # A quote inside a JSON string has a backslash before it, so this is found at keys only.
 _TEXT_VALUE = re.compile(rb'"text"\s*:\s*("[^"\\]*(?:\\.[^"\\]*)*")', re.DOTALL)
@@ -48,7 +48,7 @@ class ChunkFastPath:
         self.kind: Kind = "agent_message_chunk"
 
     def texts(self, lines: Sequence[Line], start: int = 0) -> list[str]:
-        """Return the texts of the lines from `start` on, up to the first line that the pattern does not fit."""
+        """Return the texts of the lines from `start` on, up to the first line that the pattern does not match."""
         before, behind, found = self._before, self._behind, list[str]()
         if not before:
             return found
@@ -69,7 +69,7 @@ class ChunkFastPath:
         return found
 
     def learn(self, line: Line, params: Any) -> None:
-        """Take the ends of a session/update that was read in full as `params`, if it is a piece of text."""
+        """Keep the two ends of a session/update that was parsed to `params`, if it is a text chunk."""
         if self._tries >= TRIES or isinstance(line, LongLine) or len(line) > LONGEST_LEARNT:
             return
         match params:

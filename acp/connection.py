@@ -1,11 +1,11 @@
 """One JSON-RPC link to an agent: ids, pending requests, dispatch in order, one send method, and the lock.
 
-The reader calls `feed` with whatever bytes arrived. Every complete line is dispatched at once, synchronously and in
-order, so that an update which the agent wrote before a response is seen before it. Nothing here awaits a person,
-Discord or a turn.
+The reader calls `feed` with the bytes that arrived. Every complete line is dispatched immediately, synchronously and
+in order, so that an update that the agent wrote before a response is seen before it. This module never awaits a
+person, Discord or a turn.
 
-The lock: holding it means "this connection's prompt is in flight". Cancel, status, mode changes and closing never
-take it and never wait for it.
+Holding the lock means "this connection's prompt is in flight". Cancel, status, mode changes and closing neither take
+it nor wait for it.
 """
 
 import asyncio
@@ -43,66 +43,66 @@ from acp.jsonrpc import (
 )
 from acp.line_splitter import Line, LineSplitter
 from acp.pending import Pending, Reply
-from acp.protocol_violations import WIDTH, Oddities
+from acp.protocol_violations import WIDTH, ViolationLog
 
 __all__ = ["WRITE_SECONDS", "Connection", "Reply", "Transport"]
 
 WRITE_SECONDS = 30.0
-"""How long an agent may leave its input unread while we have something for it. Then it is taken for wedged."""
+"""How long an agent may leave its input unread while we have something for it, before it counts as wedged."""
 
 UNREAD_ANSWERS = 1000
-"""Requests of an agent that we answer while it does not read its input. One that goes on asking is cut off, for the
-answers wait in our memory."""
+"""Requests that we answer while an agent does not read its input. Our memory holds the answers, so an agent that asks
+more is cut off."""
 
 LAST_WORDS_SECONDS = 2.0
-"""How long an agent that has closed its input may take to end, and so to say why. It mostly has ended already."""
-
+"""How long an agent that has closed its input may take to end, and so to say why. Most have ended already."""
 
 SHORT_LINES = 100
-"""Lines of one read that are looked at, for the log, though they are too short for a message: it may bring 65,536."""
+"""Lines of one read that are parsed, for the log, though too short for a message: one read may bring 65,536."""
 
 
 class Transport(Protocol):
     """The two byte streams under a connection: a local process, or a pipe in memory."""
 
     def write(self, data: bytes) -> bool:
-        """Hand `data` over, never blocking. False means that the peer is gone and no byte of it was handed over."""
+        """Hand `data` over without blocking. False means that the peer is gone and that it got no byte of this."""
 
     def pause_reading(self) -> None:
         """Stop calling `Connection.feed`."""
 
     def resume_reading(self) -> None:
-        """Go on calling `Connection.feed`."""
+        """Call `Connection.feed` again."""
 
     def abort(self) -> None:
         """Cut both streams now."""
 
     @property
     def stderr(self) -> tuple[str, ...]:
-        """The last lines that the agent wrote beside the link, for its errors."""
+        """The last lines of the agent's stderr, for its errors."""
 
 
 class Connection:
     """The client's end of the link.
 
-    `on_request` answers an agent's request, now or later, through `answer` or `refuse`, and returns True; False means
-    that the method is not known here, and the connection refuses it. `on_unread` learns the method of a request or
-    notification that was not read, and why; the connection refuses it. `on_text` takes pieces of text, those that came
-    in one read and follow each other as one; `on_notification` takes all other notifications, and a piece of text
-    whenever the straight path (see `chunks`) does not fit it. All are synchronous and called in the agent's order.
+    All callbacks are synchronous, in the agent's order.
+    `on_request` answers an agent's request, now or later, through `answer` or `refuse`, and returns True. It returns
+    False for an unknown method, which the connection refuses.
+    `on_unread` gets the method of a request or notification that was not read, and the reason.
+    `on_text` gets the text chunks that the fast path reads, adjacent ones of one read as one.
+    `on_notification` gets all other notifications.
     """
 
     def __init__(
         self,
-        wire: Transport,
+        transport: Transport,
         *,
         on_request: Callable[[Request], bool],
         on_notification: Callable[[Notification], None],
         on_text: Callable[[str, Kind, str], None],
         on_unread: Callable[[str, str], None],
     ) -> None:
-        """Join `wire`, whose owner calls `feed`, `pause_writing`, `resume_writing` and, at the end, `closed`."""
-        self._wire = wire
+        """Use `transport`, whose owner calls `feed`, `pause_writing`, `resume_writing` and, at the end, `closed`."""
+        self._transport = transport
         self._on_request = on_request
         self._on_notification = on_notification
         self._on_text = on_text
@@ -113,13 +113,13 @@ class Connection:
         self._last_id = 0
         self._unread: asyncio.TimerHandle | None = None
         self._unread_answers = 0
-        self.oddities = Oddities()
+        self.violations = ViolationLog()
         self._gone = asyncio.Event()
         self.lock = asyncio.Lock()
         self.error: AcpError | None = None
-        """Why the connection is gone; None while it lives."""
+        """Why the connection is gone; None while it is open."""
         self.on_closed: Callable[[], None] | None = None
-        """Called, synchronously, when the connection goes away."""
+        """Called synchronously when the connection goes away."""
 
     def __repr__(self) -> str:
         """Read like a status line."""
@@ -157,14 +157,14 @@ class Connection:
             case Unread() as unread:
                 self._pass_over(unread)
             case Junk(excerpt, reason):
-                self.oddities.note("warning", "agent wrote a line that is no message", reason=reason, line=excerpt)
+                self.violations.note("warning", "agent wrote a line that is no message", reason=reason, line=excerpt)
 
     def _pass_over(self, unread: Unread) -> None:
-        """Lose no more than a message that was not read: tell whoever waits, here or at the agent, and go on."""
+        """Fail only the request that an unread message belongs to, ours or the agent's, and continue."""
         about, reason = unread.about, unread.reason
         method = about and about.method
-        self.oddities.note("warning", "agent wrote a message that is not read", reason=reason, method=method)
-        if about is None:  # It may be an answer that we wait for.
+        self.violations.note("warning", "agent wrote a message that is not read", reason=reason, method=method)
+        if about is None:  # It may be an answer to a pending request.
             self.close(ProtocolError(f"the agent wrote a message that cannot be read: {reason}"))
         elif about.method is None:
             self._settle(about.request_id, ProtocolError(f"the agent's answer cannot be read: {reason}"))
@@ -175,11 +175,11 @@ class Connection:
 
     def _take_request(self, request: Request) -> None:
         if self._may_be_answered() and not self._on_request(request):
-            self.oddities.note("info", "agent asked for an unknown method", method=request.method)
+            self.violations.note("info", "agent asked for an unknown method", method=request.method)
             self.refuse(request.request_id, METHOD_NOT_FOUND, f"Method not found: {request.method[:WIDTH]}")
 
     def _may_be_answered(self) -> bool:
-        """Whether the agent reads our answers. One that goes on asking and does not is cut off."""
+        """Whether the agent reads our answers. Cuts off one that asks on without reading them."""
         if self._unread is not None:
             self._unread_answers += 1
             if self._unread_answers > UNREAD_ANSWERS:
@@ -189,13 +189,13 @@ class Connection:
     def _settle(self, request_id: RequestId, reply: Result | Failure | AcpError) -> None:
         ours = next((each for each in self._pending if str(each) == request_id), request_id)
         if ours != request_id:
-            # Not the same value (JSON-RPC, Response), but it can mean no other request: ours are numbers.
+            # JSON-RPC (Response) wants the same value; as our ids are numbers, the text can mean no other request.
             event = "agent answered with the request's id as text; it is taken all the same"
-            self.oddities.note("warning", event, request_id=request_id)
+            self.violations.note("warning", event, request_id=request_id)
         pending = self._pending.pop(ours, None)
         if pending is None:
-            # A late answer to a request given up, or an error without an id: it belongs to nobody who still waits.
-            self.oddities.note(
+            # A late answer to a request given up, or an error without an id.
+            self.violations.note(
                 "info", "agent answered a request that nobody waits for", request_id=request_id, reply=_core(reply)
             )
         elif isinstance(reply, Failure):
@@ -205,21 +205,20 @@ class Connection:
 
     def _remote_error(self, method: str, failure: Failure) -> RemoteError:
         kind = AuthRequired if failure.code == AUTH_REQUIRED else RemoteError
-        return kind(method, failure.code, failure.message, failure.data, self._wire.stderr)
+        return kind(method, failure.code, failure.message, failure.data, self._transport.stderr)
 
     # ---- what we say
 
     async def start(self, method: str, params: Mapping[str, Any], on_reply: Callable[[Reply], None]) -> RequestId:
         """Send a request and return its id; `on_reply` is called once, in the order of the agent's lines.
 
-        Raises `AgentClosed` when the agent is gone: then no byte was sent, so the agent cannot have acted on it. Only
-        that is waited for, `LAST_WORDS_SECONDS` at most, so that the error has the exit status and the last stderr
-        lines.
+        Raises `AgentClosed` when the agent is gone. Then no byte was sent, so the agent cannot have acted on it. The
+        error has the exit status and the last stderr lines, for which this waits `LAST_WORDS_SECONDS` at most.
         """
         if self.error is None:
             self._last_id = request_id = self._last_id + 1
             self._pending[request_id] = Pending(method, on_reply)
-            if self._wire.write(encode_request(request_id, method, params)):
+            if self._transport.write(encode_request(request_id, method, params)):
                 return request_id
             del self._pending[request_id]
             await self._hear_last_words()
@@ -237,8 +236,8 @@ class Connection:
     async def request(self, method: str, params: Mapping[str, Any], *, seconds: float) -> Any:
         """Send a request and return its result.
 
-        Raises `RemoteError`, `AgentClosed`, or `RequestTimeout` after `seconds`. The agent is told of a request that
-        is given up ($/cancel_request), also when the task is cancelled; an answer that comes later is dropped.
+        Raises `RemoteError`, `AgentClosed`, or `RequestTimeout` after `seconds`. A time-out or a cancelled task sends
+        $/cancel_request; a later answer is dropped.
         """
         future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         request_id = await self.start(method, params, lambda reply: None if future.done() else future.set_result(reply))
@@ -247,7 +246,7 @@ class Connection:
                 self._pending[request_id].bound(bound, seconds)
                 reply = await future
         except TimeoutError:
-            raise RequestTimeout(method, seconds, self._wire.stderr) from None
+            raise RequestTimeout(method, seconds, self._transport.stderr) from None
         finally:
             if (given_up := self._pending.pop(request_id, None)) is not None:
                 given_up.end()
@@ -257,30 +256,30 @@ class Connection:
         return reply.result
 
     def pending(self, request_id: RequestId) -> Pending | None:
-        """Return a request of ours that waits for its reply."""
+        """Return the request of ours that waits for its reply, if any."""
         return self._pending.get(request_id)
 
     def notify(self, method: str, params: Mapping[str, Any]) -> None:
-        """Send a notification. On a connection that is gone this does nothing."""
+        """Send a notification; a no-op on a closed connection."""
         if self.error is None:
-            self._wire.write(encode_notification(method, params))
+            self._transport.write(encode_notification(method, params))
 
     def answer(self, request_id: RequestId, result: Any) -> None:
-        """Answer an agent's request. On a connection that is gone this does nothing."""
+        """Answer an agent's request; a no-op on a closed connection."""
         if self.error is None:
-            self._wire.write(encode_result(request_id, result))
+            self._transport.write(encode_result(request_id, result))
 
     def refuse(self, request_id: RequestId, code: int, message: str) -> None:
-        """Answer an agent's request with an error. On a connection that is gone this does nothing."""
+        """Answer an agent's request with an error; a no-op on a closed connection."""
         if self.error is None:
-            self._wire.write(encode_failure(request_id, code, message[:TOLD_LENGTH]))
+            self._transport.write(encode_failure(request_id, code, message[:TOLD_LENGTH]))
 
     def pause_writing(self) -> None:
-        """Take note that the agent does not read what we send; after `WRITE_SECONDS` of that it is cut off."""
+        """Note that the agent does not read what we send, and cut it off after `WRITE_SECONDS` of that."""
         self._unread = asyncio.get_running_loop().call_later(WRITE_SECONDS, self._cut_off)
 
     def resume_writing(self) -> None:
-        """Take note that the agent reads again."""
+        """Note that the agent reads again."""
         if self._unread is not None:
             self._unread.cancel()
             self._unread = None
@@ -290,27 +289,27 @@ class Connection:
         self.close(AgentClosed(f"the agent has not read its input for {WRITE_SECONDS:g} s"))
 
     def pause_reading(self) -> None:
-        """Let the agent's output wait in its pipe: somebody cannot keep up."""
-        self._wire.pause_reading()
+        """Leave the agent's output in its pipe, because its reader cannot keep up."""
+        self._transport.pause_reading()
 
     def resume_reading(self) -> None:
-        """Take the agent's output again."""
-        self._wire.resume_reading()
+        """Read the agent's output again."""
+        self._transport.resume_reading()
 
     # ---- the end
 
     def close(self, error: AcpError) -> None:
-        """Cut the connection from our side, for the reason `error`. The process is stopped by who owns it."""
+        """Cut the connection from our side, for the reason `error`. The owner of the process stops it."""
         if self.error is None:
-            self._wire.abort()
+            self._transport.abort()
             self.closed(error)
 
     def closed(self, error: AcpError) -> None:
-        """Take note that the streams have ended: every pending request ends with `error`, in order. Once."""
+        """Note that the streams have ended: every pending request ends with `error`, in order. Idempotent."""
         if self.error is not None:
             return
         self.error = error
-        self.oddities.end()
+        self.violations.end()
         self._gone.set()
         self.resume_writing()
         pending, self._pending = self._pending, {}

@@ -29,15 +29,15 @@ QUESTIONS = frozenset({"session/request_permission", "elicitation/create"})
 
 
 class Dispatch:
-    """One agent's connection and its sessions by id. Whatever is for no session that is known here goes nowhere."""
+    """One agent's connection and its sessions by id. Messages for unknown sessions are dropped."""
 
-    def __init__(self, wire: Transport, client: Client) -> None:
-        """Hear what comes through `wire`, and answer what `client` offers."""
+    def __init__(self, transport: Transport, client: Client) -> None:
+        """Read what comes through `transport`, and answer what `client` offers."""
         self._client = client
         self.sessions: dict[str, Session] = {}
         self.early = EarlyUpdates()
         self.connection = Connection(
-            wire,
+            transport,
             on_request=self._on_request,
             on_notification=self._on_notification,
             on_text=self._on_text,
@@ -46,7 +46,7 @@ class Dispatch:
         self.request_tasks = RequestTasks(self.connection)
         self.out_of_turn = OpenQuestions()
         self.on_out_of_turn: Callable[[OutOfTurnEvent], None] | None = None
-        """Whom to ask what is no turn's, and who learns what becomes of it."""
+        """Gets the questions outside turns, and what becomes of them."""
 
     # ---- what the agent says
 
@@ -72,7 +72,7 @@ class Dispatch:
             case "elicitation/complete", {"elicitationId": str(elicitation_id)}:
                 self._completed(ElicitationCompleted(elicitation_id))
             case method, _:
-                self.connection.oddities.note("debug", "agent sent a notification that is not for us", method=method)
+                self.connection.violations.note("debug", "agent sent a notification that is not for us", method=method)
 
     @property
     def _turns(self) -> list[Turn]:
@@ -90,7 +90,7 @@ class Dispatch:
             self.request_tasks.cancel(request_id)
 
     def _take_back(self, request_id: RequestId) -> bool:
-        """End a question that was asked outside a turn, because the agent waits no longer."""
+        """End a question outside a turn that the agent has withdrawn."""
         withdrawn = self.out_of_turn.withdraw(request_id)
         if withdrawn:
             self._tell(Withdrawn(request_id))
@@ -101,7 +101,7 @@ class Dispatch:
             self.on_out_of_turn(event)
 
     def end_out_of_turn(self) -> None:
-        """End what was asked outside a turn, because the agent ends."""
+        """End all questions outside turns, because the agent ends."""
         asked = self.out_of_turn.unanswered
         self.out_of_turn.close_questions()
         for each in asked:
@@ -124,17 +124,14 @@ class Dispatch:
         except (ValidationError, LookupError) as error:
             reason = said_shortly(error) if isinstance(error, ValidationError) else str(error)
             self.connection.refuse(request.request_id, INVALID_PARAMS, f"Invalid params: {reason}")
-            self.connection.oddities.note(
+            self.connection.violations.note(
                 "warning", "agent's request cannot be read", method=request.method, reason=reason
             )
             self._say_unread(request.method, reason)
         return True
 
     def _say_unread(self, method: str, reason: str) -> None:
-        """Let people see what they are not shown.
-
-        Where they were to be asked the agent goes on as if they had said no.
-        """
+        """Tell people that something is not shown; to the agent, an unread question counts as refused."""
         for turn in self._turns:
             if method in QUESTIONS:
                 turn.put(Unreadable(reason), len(reason))
@@ -161,7 +158,7 @@ class Dispatch:
         elicit(self.connection, asks, request.request_id, params)
 
     def _running(self, session_id: str) -> Turn | None:
-        if not self.sessions:  # An agent may ask right behind its answer to session/new, before that was read.
+        if not self.sessions:  # An agent may ask right behind its answer to session/new, before we have read that.
             return None
         turn = self._session(session_id).turn
         return None if turn is None or turn.ended else turn
@@ -169,7 +166,7 @@ class Dispatch:
     def _ask_out_of_turn(
         self, about: Pending | None, asked: Elicitation, on_answer: Callable[[Answer | None], None]
     ) -> None:
-        """Ask outside of all turns. A question about a request of ours ends with it, which waits for the answer."""
+        """Ask outside all turns. A question about our own request stops the request's clock and ends with it."""
 
         def on_end() -> None:
             self._take_back(asked.request_id)

@@ -1,7 +1,7 @@
 """Reads the kind and the id of an oversized line from its two ends.
 
-JSON-RPC puts a message's only large member (params, result, error) between small ones, so that the id and the method
-stand at the beginning or at the end. Pure, like `jsonrpc`.
+A message has one large member (params, result or error) between small ones, so its id and its method are at the
+beginning or at the end. Pure, like `jsonrpc`.
 """
 
 import re
@@ -14,22 +14,22 @@ from pydantic_core import from_json
 __all__ = ["BEGINNING", "END", "Envelope", "envelope"]
 
 BEGINNING = 4096
-"""Bytes of a line's beginning that are looked at; an id and a method have some dozens."""
+"""Bytes read of a line's beginning; an id and a method have some dozens."""
 
 END = 1024
-"""Bytes of its end: a search, which costs up to the square of this."""
+"""Bytes searched of a line's end; the search costs up to the square of this."""
 
 _SMALL = rb'"([^"\\]{1,20})"\s*:\s*("(?:[^"\\]|\\.)*"|-?\d{1,20}|null)\s*'
 _FIRST = re.compile(rb"(?:\xef\xbb\xbf)?\s*\{\s*")
 _MEMBER = re.compile(_SMALL + rb",\s*", re.DOTALL)
 _LARGE = re.compile(rb'"(params|result|error)"\s*:')
-# The last brace closes the message, so what stands right before it belongs to the message and to nothing inside it.
+# The last brace closes the message, so the members right before it are its own.
 _LAST = re.compile(rb"((?:,\s*" + _SMALL + rb")+)\}\s*$", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """A message without what it carries. `method` is None for an answer; `has_id` tells an id of null from none."""
+    """A message without its content. `method` is None for an answer; `has_id` tells a null id from a missing one."""
 
     method: str | None
     request_id: int | str | None
@@ -37,7 +37,7 @@ class Envelope:
 
 
 def envelope(beginning: bytes | bytearray, end: bytes | bytearray) -> Envelope | None:
-    """Read the two ends of a line. None: they do not tell what it is."""
+    """Read the two ends of a line. Returns None where they do not identify it."""
     members: dict[str, Any] = {}
     first = _FIRST.match(beginning)
     if first is None:
@@ -58,5 +58,5 @@ def envelope(beginning: bytes | bytearray, end: bytes | bytearray) -> Envelope |
 
 
 def _keep(members: dict[str, Any], name: bytes, value: bytes) -> None:
-    with suppress(ValueError):  # Not UTF-8, or half a surrogate pair: no id or method of anybody.
+    with suppress(ValueError):  # Not UTF-8, or half a surrogate pair.
         members.setdefault(name.decode(), from_json(value))

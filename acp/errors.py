@@ -2,15 +2,15 @@
 
     AcpError
     ├── SpawnFailed      the process could not be started: ours to configure
-    ├── AgentClosed      the process ended, or was ended, while we needed it
-    ├── ProtocolError    the agent said something that ACP does not allow: the agent's fault
+    ├── AgentClosed      the process ended, or was ended, while a request was open
+    ├── ProtocolError    the agent broke the protocol: the agent's fault
     ├── RemoteError      the agent answered a request with a JSON-RPC error
-    │   └── AuthRequired     ... because nobody has logged in
+    │   └── AuthRequired     ... because it needs a login
     ├── RequestTimeout   the agent did not answer within the bound of the request
-    ├── Unsupported      the agent has not said that it can do this; nothing was sent
-    └── Refused          we do not do what the agent asked of us (see `refusal`)
+    ├── Unsupported      the agent does not announce the capability; nothing was sent
+    └── RequestRefused   we refuse what the agent asked of us (see `client_side/refusal`)
 
-Callers catch these types; nobody reads their text but people.
+Callers catch these types; the text is for people only.
 """
 
 from dataclasses import dataclass, field
@@ -35,7 +35,7 @@ AUTH_REQUIRED = -32000
 """ACP's code for a request that needs a login first (schema: ErrorCode)."""
 
 TOLD_LENGTH = 4000
-"""Characters of an agent's error that its text shows: it goes into logs and messages."""
+"""Longest text of an agent's error, in characters: it goes into logs and messages."""
 
 
 class AcpError(Exception):
@@ -50,8 +50,8 @@ class SpawnFailed(AcpError):
 class AgentClosed(AcpError):
     """The connection to the agent is gone.
 
-    `exit_status` is the process's (negative: the signal that killed it), None where it is not known. `stderr` has the
-    last lines the agent wrote there. `method` is the request that was waiting, if any.
+    `exit_status` is the process's (negative: the signal that killed it), None where unknown. `stderr` has the last
+    lines that the agent wrote there. `method` is the open request, if any.
     """
 
     reason: str
@@ -60,20 +60,20 @@ class AgentClosed(AcpError):
     method: str = ""
 
     def __str__(self) -> str:
-        """Everything known, in one paragraph for a person."""
+        """Say all that is known, for a person."""
         status = "" if self.exit_status is None else f" ({describe_exit(self.exit_status)})"
         return f"{self.reason}{status}{_tail(self.stderr)}"
 
 
 class ProtocolError(AcpError):
-    """The agent broke the protocol in a way that cannot be passed over."""
+    """The agent broke the protocol in a way that cannot be ignored."""
 
 
 @dataclass(eq=False)
 class RemoteError(AcpError):
     """A JSON-RPC error answer. `code`, `message` and `data` are the agent's own (JSON-RPC 2.0, section 5.1).
 
-    `stderr` has the last lines the agent had written there by then; they are not in the text.
+    `stderr` has the agent's last lines by then; the text leaves them out.
     """
 
     method: str
@@ -83,30 +83,30 @@ class RemoteError(AcpError):
     stderr: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        """Everything the agent told, in one line for a person, as far as one may want to read it."""
+        """Say what the agent answered, for a person, in `TOLD_LENGTH` characters at most."""
         detail = "" if self.data in (None, {}, [], "") else f": {excerpt(self.data, TOLD_LENGTH)}"
         return f"{self.method} failed with {self.code} {self.message}{detail}"[:TOLD_LENGTH]
 
 
 class AuthRequired(RemoteError):
-    """The agent wants a login first (code -32000)."""
+    """The agent needs a login first (code -32000)."""
 
 
 @dataclass(eq=False)
 class RequestTimeout(AcpError):
-    """No answer to `method` within `seconds`. `stderr` has the last lines the agent had written there by then."""
+    """No answer to `method` within `seconds`. `stderr` has the agent's last lines by then."""
 
     method: str
     seconds: float
     stderr: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        """Say what was waited for, and how long."""
+        """Name the request and the bound."""
         return f"the agent did not answer {self.method} within {self.seconds:g} s{_tail(self.stderr)}"
 
 
 class Unsupported(AcpError):
-    """The agent has not said that it can do this, so nothing was sent; the text names what is missing."""
+    """The agent does not announce the capability, so nothing was sent; the text names what is missing."""
 
 
 def describe_exit(status: int) -> str:

@@ -42,8 +42,8 @@ class Thought:
 class Question:
     """The agent asks for permission and waits. Answer with `Turn.answer` and one of the options' ids.
 
-    Also what the agent asks of its client is one: a file to read or write, a command to run. Then `of_client` is set,
-    and `tool_call` and `options` are ours.
+    An agent's request to read or write a file or to run a command is a question too. Then `of_client` is set, and
+    `tool_call` and `options` are ours.
     """
 
     request_id: RequestId
@@ -53,7 +53,7 @@ class Question:
 
     @property
     def rejection(self) -> str | None:
-        """The option to deny it by: reject_once, else reject_always. None: only `cancelled`, which ends the turn."""
+        """The option that denies it: reject_once, else reject_always. None: only `cancelled`, which ends the turn."""
         kinds = {option.kind: option.option_id for option in reversed(self.options)}
         return kinds.get("reject_once", kinds.get("reject_always"))
 
@@ -63,8 +63,8 @@ class Elicitation:
     """The agent asks for values, or wants the person to visit a page. Answer with `Accept` or `Decline`.
 
     Comes only where `Client.elicitation` names its mode. `schema` describes the form's fields (JSON Schema, one level
-    deep); `url` is the page, and `ElicitationCompleted` may tell when the person has been there. Nothing here is
-    trusted: it is the agent's text.
+    deep). `url` is the page; `ElicitationCompleted` may tell when the person has been there. All of it is the agent's
+    text, and not to be trusted.
     """
 
     request_id: RequestId
@@ -85,34 +85,34 @@ class Withdrawn:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """The agent asked something of a person that nobody could make sense of. It was refused; `reason` is for people."""
+    """A question of the agent that could not be read and was refused; `reason` is for people."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """The agent told something that was not read, and that is therefore not shown; `reason` is for people."""
+    """An update of the agent that was not read and so is not shown; `reason` is for people."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class ElicitationCompleted:
-    """What the person did on the page of the elicitation `elicitation_id` has reached the agent."""
+    """The agent knows what the person did on the page of the elicitation `elicitation_id`."""
 
     elicitation_id: str
 
 
 OutOfTurnEvent = Elicitation | Withdrawn | ElicitationCompleted
-"""What an agent may ask, or take back, while no turn of its runs."""
+"""The events of questions that an agent asks outside its turns."""
 
 Event = Text | Thought | Update | Question | Elicitation | Withdrawn | Unreadable | Skipped | ElicitationCompleted
 
 
 @dataclass(frozen=True, slots=True)
 class Accept:
-    """The person did what an elicitation asks; `content` has a form's values by field."""
+    """The person did what an elicitation asks; `content` has the values of a form by field."""
 
     content: Mapping[str, Any] | None = None
 
@@ -123,4 +123,4 @@ class Decline:
 
 
 Answer = str | Accept | Decline
-"""A `Question` is answered by an option's id, an `Elicitation` by the other two."""
+"""The answer to a `Question` is an option's id; the other two answer an `Elicitation`."""

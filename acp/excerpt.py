@@ -5,11 +5,11 @@ import reprlib
 __all__ = ["excerpt"]
 
 _PARTS = 100
-"""Members and items written of each object or list; of what stands deeper than six in each other, none."""
+"""Most members or items of each object or list. reprlib leaves out levels deeper than six."""
 
 
 def excerpt(value: object, length: int) -> str:
-    """Return a text, or how anything else is written, up to `length` characters. The cost is bounded by `length`."""
+    """Return the first `length` characters of a text, or of another value's repr, at a cost bounded by `length`."""
     if isinstance(value, str):
         return value[:length]
     writer = reprlib.Repr()

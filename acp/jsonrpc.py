@@ -1,11 +1,11 @@
 """JSON-RPC 2.0 as ACP carries it: one object a line. Pure: bytes in, frozen messages out, and back.
 
-Nothing that an agent writes raises here. What is no message is `Junk`, so that the reader can say so and go on.
-ACP v1 knows no batches; an array is `Junk` too.
+Parsing never raises. A line that is no message becomes `Junk`, which the reader logs and skips. ACP v1 has no batches,
+so an array is `Junk` too.
 
-A message costs time by its bytes and by its values, each of which becomes an object that others look at later. Both
-are bounded before anything is parsed, so that no line holds the event loop. A message beyond the bounds is `Unread`,
-and so is one that is broken: the other side of it may wait for an answer, or we may.
+A message costs time by its bytes and by its values, because each value becomes an object that later code visits. Both
+are bounded before parsing, so that no line holds the event loop. A message that is broken or beyond the bounds is
+`Unread`: the agent may wait for an answer to it, or we may wait for it.
 """
 
 import json
@@ -45,11 +45,11 @@ __all__ = [
 ]
 
 MAX_VALUES = 30_000
-"""Most values (texts, numbers, objects, arrays and so on) in a line that is read: a megabyte of table cells. Each takes
-a microsecond or two until it is shown. The lines of real agents have some hundreds."""
+"""Most values (texts, numbers, objects, arrays and so on) of a line that is read: a megabyte of table cells. Each costs
+a microsecond or two until it is shown. Real agents write lines with some hundreds."""
 
 MAX_ID = 1000
-"""Longest id, in characters: each answer repeats it. Those of real agents have 36."""
+"""Longest id, in characters, because each answer repeats it. Real agents use 36."""
 
 INVALID_REQUEST = -32600
 METHOD_NOT_FOUND = -32601
@@ -60,25 +60,25 @@ REQUEST_CANCELLED = -32800
 _EXCERPT = 200
 
 _ERROR = 10_000
-"""Characters kept of an error's message, which is shown in part."""
+"""Characters kept of an error's message; people see fewer."""
 
 _DEPTH = 200
-"""Objects and arrays in each other, as many as the strict parser takes. What is deeper is left out."""
+"""Deepest nesting, as the strict parser has it. Deeper values are left out."""
 
 RequestId = int | str | None
 """An id as ACP v1 has it: integer, string or null. 0 and null are ids like any other."""
 
 SHORTEST = 13
-"""No line is a message that has fewer bytes than `{"method":""}`."""
+"""Bytes of the shortest message, `{"method":""}`."""
 
-# With more of them, half of the texts being keys, there are too many values anyway.
+# More quotes mean too many values in any case, as at most half of the texts are keys.
 _QUOTES = 4 * MAX_VALUES
 
 _OBJECT = re.compile(rb"(?:\xef\xbb\xbf)?\s*\{")
 
 _HALF = re.compile("[\ud800-\udfff]")
 
-# A union here would be built anew at each line.
+# A tuple, because isinstance() would build a union for each line.
 _ID_TYPES = (int, str, type(None))
 
 
@@ -94,7 +94,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """A call that is never answered. `size` is the length of its line in bytes, for whoever bounds what waits."""
+    """A call without an answer. `size` is the length of its line in bytes, for the bounds of queues."""
 
     method: str
     params: Any
@@ -103,7 +103,7 @@ class Notification:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A successful answer. `request_id` is None where the peer left it out."""
+    """A successful answer. `request_id` is None where the peer omits it."""
 
     request_id: RequestId
     result: Any
@@ -129,7 +129,7 @@ class Junk:
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """A message that was not read, for people's `reason`; `about` is what its ends tell, None where they do not."""
+    """A message that was not read; `reason` is for people. `about` is what its two ends identify, if anything."""
 
     about: Envelope | None
     reason: str
@@ -165,10 +165,10 @@ def _unread(beginning: bytes | bytearray, end: bytes | bytearray, reason: str) -
 
 
 def _values(line: bytes | bytearray) -> int:
-    """Return how many values a line has; at most, where that is few enough. Each follows a comma or an opening."""
+    """Count a line's values, which follow commas and opening brackets; an upper bound if that is low enough."""
     most = _marks(line)
     if most > MAX_VALUES:
-        # Those inside of texts are none. Without escapes each quote begins or ends a text, which is a key or a value.
+        # Those inside texts do not count. Without escapes, each quote begins or ends a key or a text value.
         bare = line.replace(b"\\\\", b"").replace(b'\\"', b"")
         quotes = bare.count(b'"')
         most = quotes // 4 if quotes > _QUOTES else _marks(b"".join(bare.split(b'"')[::2]))
@@ -180,17 +180,17 @@ def _marks(data: bytes | bytearray) -> int:
 
 
 def _parse_lenient(line: bytes | bytearray) -> Any:
-    """Take what the strict parser refuses and agents write: half a surrogate, what is not UTF-8, a byte order mark.
+    """Parse what the strict parser refuses and agents write: lone surrogates, invalid UTF-8, a byte order mark.
 
-    A JavaScript agent that cuts its text between two UTF-16 units writes each half as an escape of its own. A piece of
-    text may go on in the next update and keeps its half; everywhere else, as no file or database takes it, it is
-    replaced.
+    A JavaScript agent that cuts its text between two UTF-16 units writes each half as an escape of its own. A text
+    chunk keeps its half, for the next chunk may complete it. Everywhere else the half is replaced, because no file or
+    database accepts it.
     """
     return _mended(json.loads(line.decode("utf-8-sig", errors="replace")), _DEPTH)
 
 
 def _mended(value: Any, depth: int) -> Any:
-    """Return `value`, changed in place where it must be. It looks at every value, so each by its type."""
+    """Replace lone surrogates, in place where possible. Compares types for speed, as it visits every value."""
     kind = type(value)
     if kind is str:
         return _without_halves(value)
@@ -220,7 +220,7 @@ def _without_halves(text: str) -> str:
 def _classify(message: dict[str, Any], line: bytes | bytearray) -> Message:
     request_id = message.get("id")
     if isinstance(request_id, float) and request_id.is_integer():
-        request_id = int(request_id)  # JSON has one kind of number, and so have some languages.
+        request_id = int(request_id)  # JSON has one kind of number, as some languages do.
     if isinstance(request_id, bool) or not isinstance(request_id, _ID_TYPES):
         return _junk(line, "the id is neither integer, string nor null")
     if isinstance(request_id, str) and len(request_id) > MAX_ID:
@@ -254,22 +254,22 @@ def _junk(line: bytes | bytearray, reason: str) -> Junk:
 
 
 def encode_request(request_id: RequestId, method: str, params: Mapping[str, Any]) -> bytes:
-    """Write a call that wants an answer."""
+    """Encode a call that wants an answer."""
     return _encode({"jsonrpc": "2.0", "id": request_id, "method": method, "params": params})
 
 
 def encode_notification(method: str, params: Mapping[str, Any]) -> bytes:
-    """Write a call that wants none."""
+    """Encode a call without an answer."""
     return _encode({"jsonrpc": "2.0", "method": method, "params": params})
 
 
 def encode_result(request_id: RequestId, result: Any) -> bytes:
-    """Write the answer to `request_id`."""
+    """Encode the answer to `request_id`."""
     return _encode({"jsonrpc": "2.0", "id": request_id, "result": result})
 
 
 def encode_failure(request_id: RequestId, code: int, message: str) -> bytes:
-    """Write the refusal of `request_id`."""
+    """Encode an error answer to `request_id`."""
     return _encode({"jsonrpc": "2.0", "id": request_id, "error": {"code": code, "message": message}})
 
 
@@ -277,5 +277,5 @@ def _encode(message: dict[str, Any]) -> bytes:
     try:
         return to_json(message) + b"\n"
     except PydanticSerializationError:
-        # Half a surrogate pair is valid in a Python string and in a JSON escape, but in no UTF-8 text.
+        # A lone surrogate is valid in a Python string and in a JSON escape, but not in UTF-8.
         return json.dumps(message, separators=(",", ":")).encode() + b"\n"

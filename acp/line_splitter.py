@@ -1,19 +1,19 @@
-"""Cuts what an agent writes into lines, and keeps only the ends of one that is too long. Pure."""
+"""Cuts an agent's output into lines, and keeps only the two ends of an oversized one. Pure."""
 
 from acp.envelope import BEGINNING, END
 
 __all__ = ["MAX_LINE", "Line", "LineSplitter", "LongLine"]
 
 MAX_LINE = 16 * 1024 * 1024
-"""Longest line that is read, in bytes: an image or a file of 10 MB, as JSON writes it. To parse it takes 0.1 s; other
-lines of real agents have 0.6 MB."""
+"""Longest line that is read, in bytes: an image or a file of 10 MB, as JSON writes it. Parsing it takes 0.1 s. Other
+lines of real agents reach 0.6 MB."""
 
 
 class LongLine:
-    """The two ends of a line that is too long to be kept."""
+    """The two ends of an oversized line."""
 
     def __init__(self, beginning: bytes | bytearray) -> None:
-        """Keep what `beginning` has of the two ends."""
+        """Keep the two ends of `beginning`."""
         self._length = len(beginning)
         self.beginning = bytes(beginning[:BEGINNING])
         self.end = bytes(beginning[-END:])
@@ -23,7 +23,7 @@ class LongLine:
         return self._length
 
     def add(self, data: bytes | bytearray) -> None:
-        """Go on with `data`."""
+        """Append `data`."""
         self._length += len(data)
         self.end = (self.end + data[-END:])[-END:]
 
@@ -32,10 +32,9 @@ Line = bytes | bytearray | LongLine
 
 
 class LineSplitter:
-    """Cuts a byte stream into lines, whatever the sizes of the reads. Linear in the bytes fed.
+    """Cuts a byte stream into lines, independent of the sizes of the reads. Linear in the bytes fed.
 
-    An unfinished line is held once, and the line made of it is the same bytes, not a copy. Of one that grows beyond the
-    limit only the ends are kept.
+    An unfinished line is held once and returned without a copy. Beyond the limit only its two ends are kept.
     """
 
     def __init__(self, limit: int = MAX_LINE) -> None:

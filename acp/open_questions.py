@@ -11,14 +11,14 @@ __all__ = ["OpenQuestions"]
 
 @dataclass(frozen=True, slots=True)
 class _Open:
-    """A question and what takes its answer; None: there is none, and none will come."""
+    """A question, and the callback for its answer; None means that there will be none."""
 
     question: Question | Elicitation
     on_answer: Callable[[Answer | None], None]
 
 
 class OpenQuestions:
-    """The questions of a turn, or those that an agent asks outside its turns. Everything here is synchronous."""
+    """The questions of a turn, or those that an agent asks outside its turns. All methods are synchronous."""
 
     def __init__(self) -> None:
         """Start with no open question."""
@@ -27,25 +27,25 @@ class OpenQuestions:
 
     @property
     def unanswered(self) -> tuple[Question | Elicitation, ...]:
-        """All that the agent waits for, oldest first."""
+        """The questions that the agent waits for, oldest first."""
         return tuple(each.question for each in self._open.values())
 
     def open(self, question: Question | Elicitation, on_answer: Callable[[Answer | None], None]) -> bool:
-        """Take a question; `on_answer` is called once, with None if it ends without an answer.
+        """Add a question; `on_answer` is called once, with None if the question ends without an answer.
 
-        False: that was at once, for no more questions are taken.
+        Returns False after `close_questions`, which ends a further question immediately.
         """
         if self._closed:
             on_answer(None)
             return False
-        self.withdraw(question.request_id)  # The agent uses an id that is still open.
+        self.withdraw(question.request_id)  # The agent has reused an id that is still open.
         self._open[question.request_id] = _Open(question, on_answer)
         return True
 
     def answer(self, request_id: RequestId, answer: Answer) -> bool:
-        """Answer an open question. False: somebody was first, or it is no longer open.
+        """Answer an open question. Returns False if it is no longer open.
 
-        Raises TypeError for an answer that does not go with the question; it then stays open.
+        Raises TypeError for an answer of the wrong type; the question then stays open.
         """
         asked = self._open.get(request_id)
         if asked is None:
@@ -57,14 +57,14 @@ class OpenQuestions:
         return True
 
     def withdraw(self, request_id: RequestId) -> bool:
-        """End an open question without an answer. False: it is no longer open."""
+        """End an open question without an answer. Returns False if it is no longer open."""
         asked = self._open.pop(request_id, None)
         if asked is not None:
             asked.on_answer(None)
         return asked is not None
 
     def close_questions(self) -> None:
-        """End all that are open without an answer, and from now on every further one at once."""
+        """End all open questions without an answer, and every further one immediately."""
         self._closed = True
         for request_id in [*self._open]:
             self.withdraw(request_id)

@@ -12,13 +12,13 @@ from acp.errors import SpawnFailed
 __all__ = ["ANSWER_SECONDS", "Lanes", "look"]
 
 ANSWER_SECONDS = 10.0
-"""How long a directory may take to answer: a disk that has to wake up, a network that is slow."""
+"""How long a directory may take to answer: a disk may have to spin up, a network may be slow."""
 
 THREADS = 64
-"""Threads of one kind of work, more than there are agents on most machines: each may wait for ever."""
+"""Threads of one kind of work, more than most machines have agents: each may hang for ever."""
 
-# Their own: in the threads that all share, six directories that do not answer would keep everything else from being
-# done. One waits for each directory, however many ask.
+# A pool of its own, because six directories that hang would fill the loop's shared threads. All callers of one
+# directory share one thread.
 _threads = ThreadPoolExecutor(THREADS, thread_name_prefix="directories")
 _looks: dict[tuple[asyncio.AbstractEventLoop, str, Path], asyncio.Future[Any]] = {}
 
@@ -26,7 +26,7 @@ _T = TypeVar("_T")
 
 
 async def look(work: Callable[[Path], _T], directory: Path) -> _T:
-    """Return what `work` says of a directory. Raises what it raises, and `SpawnFailed` after `ANSWER_SECONDS`."""
+    """Run `work` on a directory in a thread. Raises what `work` raises, and `SpawnFailed` after `ANSWER_SECONDS`."""
     loop = asyncio.get_running_loop()
     key = (loop, work.__qualname__, directory)
     looking = _looks.get(key)
@@ -43,22 +43,22 @@ async def look(work: Callable[[Path], _T], directory: Path) -> _T:
 def _looked(key: tuple[asyncio.AbstractEventLoop, str, Path], looking: asyncio.Future[Any]) -> None:
     del _looks[key]
     if not looking.cancelled():
-        looking.exception()  # Marks it as seen: every waiter may have given up.
+        looking.exception()  # Marks it as retrieved: every waiter may have given up.
 
 
 class Lanes:
-    """Lanes of work in threads that no other work uses. What does not end holds one thread, and only its own lane."""
+    """Lanes of work in threads of their own. Work that hangs holds one thread, and blocks only its own lane."""
 
     def __init__(self, name: str) -> None:
-        """Start with no work; `name` is that of the threads."""
+        """Start with no work; `name` is the prefix of the threads' names."""
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix=name)
         self._working: dict[Hashable, asyncio.Future[Any]] = {}
         """The work at the head of each lane."""
 
     async def do(self, lane: Hashable, work: Callable[[], _T], seconds: float) -> _T:
-        """Return what `work` returns, once the earlier work of its lane is done. Raises what it raises.
+        """Run `work` in a thread once the earlier work of its lane is done. Raises what `work` raises.
 
-        Raises `TimeoutError` after `seconds`, also where the earlier work does not end. The work goes on then.
+        Raises `TimeoutError` after `seconds`, the wait for earlier work included. Work that has begun continues then.
         """
         async with asyncio.timeout(seconds):
             while (before := self._working.get(lane)) is not None:
@@ -71,4 +71,4 @@ class Lanes:
     def _done(self, lane: Hashable, working: asyncio.Future[Any]) -> None:
         del self._working[lane]
         if not working.cancelled():
-            working.exception()  # Marks it as seen: whoever waited may have given up.
+            working.exception()  # Marks it as retrieved: the waiter may have given up.

@@ -1,4 +1,4 @@
-"""A request of ours that waits, for a bounded time, for the agent's reply."""
+"""A request of ours that waits for the agent's reply, for a bounded time."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,14 +9,14 @@ from acp.jsonrpc import Result
 __all__ = ["Pending", "Reply"]
 
 Reply = Result | AcpError
-"""How a request ends: with its result, or with the reason why there is none."""
+"""The end of a request: its result, or the error in its place."""
 
 
 class Pending:
-    """One request. While a person is asked about it its clock stands still: they need longer than agents do."""
+    """One request. Its clock stops while a person is asked about it, since people need longer than agents."""
 
     def __init__(self, method: str, on_reply: Callable[[Reply], None]) -> None:
-        """It has no bound until `bound` gives it one."""
+        """Start without a bound, until `bound` sets one."""
         self.method = method
         self._on_reply = on_reply
         self._tied: list[Callable[[], None]] = []
@@ -24,7 +24,7 @@ class Pending:
         self._seconds = 0.0
 
     def bound(self, bound: asyncio.Timeout, seconds: float) -> None:
-        """Let `bound`, of so many seconds, end the wait."""
+        """Let `bound`, of `seconds`, end the wait."""
         self._bound, self._seconds = bound, seconds
 
     def tie(self, on_end: Callable[[], None]) -> None:
@@ -33,7 +33,7 @@ class Pending:
         self._set(None)
 
     def untie(self, on_end: Callable[[], None]) -> None:
-        """Take back one `tie`; after the last one the whole time is there again."""
+        """Undo one `tie`; after the last one the clock starts again from zero."""
         if on_end in self._tied:
             self._tied.remove(on_end)
             if not self._tied:
@@ -44,12 +44,12 @@ class Pending:
             self._bound.reschedule(when)
 
     def end(self) -> None:
-        """Learn that no reply is waited for any more."""
+        """End the wait and call every tied `on_end`."""
         tied, self._tied = self._tied, []
         for on_end in tied:
             on_end()
 
     def reply(self, reply: Reply) -> None:
-        """End with that reply."""
+        """End the wait with `reply`."""
         self.end()
         self._on_reply(reply)

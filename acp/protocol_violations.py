@@ -7,34 +7,34 @@ import structlog
 
 from acp.excerpt import excerpt
 
-__all__ = ["LOGGED", "WIDTH", "Oddities"]
+__all__ = ["LOGGED", "WIDTH", "ViolationLog"]
 
 LOGGED = 20
-"""Lines of one kind that a connection may bring into the log. Its further ones are only counted."""
+"""Log lines of one kind for each connection. Further ones are only counted."""
 
 WIDTH = 200
-"""Characters of an agent's own that a line of the log shows of each thing."""
+"""Characters of each value that a log line shows."""
 
 Level = Literal["debug", "info", "warning"]
 
 log = structlog.stdlib.get_logger("acp")
 
 
-class Oddities:
-    """The oddities of one connection."""
+class ViolationLog:
+    """The violations of one connection."""
 
     def __init__(self) -> None:
-        """Start with none."""
+        """Start without a violation."""
         self._counts: Counter[tuple[Level, str]] = Counter()
 
     def note(self, level: Level, event: str, **details: object) -> None:
-        """Log one, or count it. A warning is what may need a person's attention."""
+        """Log a violation, or count it. A warning may need a person's attention."""
         self._counts[level, event] += 1
         if self._counts[level, event] <= LOGGED:
             getattr(log, level)(event, **{name: excerpt(each, WIDTH) for name, each in details.items()})
 
     def end(self) -> None:
-        """Say how many were only counted."""
+        """Log how many were only counted."""
         for (level, event), count in self._counts.items():
             if count > LOGGED:
                 getattr(log, level)("further lines of the log were left out", kind=event, count=count - LOGGED)

@@ -1,6 +1,6 @@
 """Turns an agent's request into a question for a person: permission, form values, or a page to open.
 
-Each becomes a question of the running turn. What needs one is cancelled where there is none; values and a visit may be
+Each becomes a question of the running turn. Without a turn, permission is refused. Values and a page visit can be
 asked for outside a turn, because they belong to a session, or to a request of ours such as session/new (schema:
 CreateElicitationRequest).
 """
@@ -20,18 +20,18 @@ __all__ = ["ask", "elicit", "permit"]
 
 ALLOW = PermissionOption(option_id="allow", name="Allow", kind="allow_once")
 REJECT = PermissionOption(option_id="reject", name="Reject", kind="reject_once")
-"""The options of the questions that we ask ourselves, about what the agent wants of its client."""
+"""The options of our own questions, about what the agent wants of its client."""
 
 
 def ask(connection: Connection, turn: Turn | None, request: Request, params: RequestPermission) -> None:
-    """Take a session/request_permission and answer it when somebody has; `cancelled` at once without a turn."""
+    """Ask a session/request_permission and answer it when a person has; without a turn, `cancelled` immediately."""
 
     def reply(answer: Answer | None) -> None:
         connection.answer(request.request_id, _outcome(answer))
 
     if turn is None:
         tool_call_id = params.tool_call.tool_call_id
-        connection.oddities.note("warning", "agent asked for permission outside a turn", tool_call_id=tool_call_id)
+        connection.violations.note("warning", "agent asked for permission outside a turn", tool_call_id=tool_call_id)
         reply(None)
     else:
         turn.ask(Question(request.request_id, params.tool_call, tuple(params.options)), reply, request.size)
@@ -43,7 +43,7 @@ def elicit(
     request_id: RequestId,
     params: CreateElicitation,
 ) -> None:
-    """Take an elicitation/create and answer it when somebody has; `ask` brings it to whoever can."""
+    """Ask an elicitation/create by `ask`, and answer it when a person has."""
     elicitation = Elicitation(
         request_id,
         params.mode,
@@ -57,7 +57,7 @@ def elicit(
 
 
 async def permit(turn: Turn | None, request_id: RequestId, tool_call: ToolCallUpdate) -> None:
-    """Ask whether the agent may have what it wants of its client. Raises `RequestRefused`, at once without a turn."""
+    """Ask whether the agent may do this through its client. Raises `RequestRefused`, immediately without a turn."""
     if turn is None:
         raise RequestRefused(INTERNAL_ERROR, "No prompt is being answered, so nobody can allow this")
     answered: asyncio.Future[Answer | None] = asyncio.get_running_loop().create_future()
@@ -73,7 +73,7 @@ async def permit(turn: Turn | None, request_id: RequestId, tool_call: ToolCallUp
 
 
 def _outcome(answer: Answer | None) -> dict[str, Any]:
-    """Write the answer to session/request_permission; None means cancelled."""
+    """Encode the answer to session/request_permission; None means cancelled."""
     match answer:
         case str(option_id):
             return {"outcome": {"outcome": "selected", "optionId": option_id}}
@@ -82,7 +82,7 @@ def _outcome(answer: Answer | None) -> dict[str, Any]:
 
 
 def _action(answer: Answer | None) -> dict[str, Any]:
-    """Write the answer to elicitation/create; None means cancelled."""
+    """Encode the answer to elicitation/create; None means cancelled."""
     match answer:
         case Accept(None):
             return {"action": "accept"}

@@ -45,20 +45,20 @@ SETTING_SECONDS = 30.0
 """Bound of session/set_mode, session/set_config_option and session/set_model."""
 
 ASKING_MODES = ("default", "ask")
-"""Names that agents give to the mode in which they ask before they act, in the order they are looked for."""
+"""Usual ids of the mode in which an agent asks before it acts, in order of preference."""
 
 UNCLAIMED_MAX = 1000
 UNCLAIMED_BYTES = 1024 * 1024
-"""Events kept while nobody takes them, and the bytes after which no more are; more than real agents send."""
+"""Most events, and bytes, kept between turns without a listener; more than real agents send."""
 
 LONGEST_PIECE = 8 * 1024
-"""Characters of one event of text. To show so many takes 25 ms at the worst."""
+"""Most characters of one text event. Showing so many takes 25 ms at worst."""
 
 log = structlog.stdlib.get_logger("acp")
 
 
 class Session:
-    """A session of one agent. Updates that come while no turn runs go to `on_late`, or wait for the next turn."""
+    """A session of one agent. Updates between turns go to `on_late`, or wait for the next turn."""
 
     def __init__(
         self,
@@ -76,16 +76,16 @@ class Session:
         self._unclaimed_size = 0
         self._modes: ModeState | None = None
         self._models: ModelState | None = None
-        self._told_mode: str | None = None
+        self._reported_mode: str | None = None
         self._options: tuple[Option, ...] = ()
         self.session_id = session_id
         self.directories = directories
-        """Where it works: absolute, the working directory first."""
+        """Its absolute directories, the working directory first."""
         self.turn: Turn | None = None
-        """The running turn, until all of it was read."""
+        """The running turn, until all of its events were read."""
         self.client_methods = client_methods
         self.loading = False
-        """Whether a session/load or resume is pending: the conversation's content that arrives meanwhile is history."""
+        """Whether a session/load or resume is pending, whose updates are history."""
         self.on_late: Callable[[Event], None] | None = None
         self.mode: str | None = None
         self.config_options: tuple[ConfigOption, ...] = ()
@@ -98,7 +98,7 @@ class Session:
         return f"<Session {self.session_id} mode={self.mode} {self.turn or 'no turn'}>"
 
     def opened(self, response: SessionResponse) -> None:
-        """Take over what the answer to session/new, load or resume says."""
+        """Apply the answer to session/new, load or resume."""
         self._models = response.models or self._models
         self._modes = response.modes or self._modes
         if response.modes is not None:
@@ -114,7 +114,7 @@ class Session:
             self.mode = str(option.current)
 
     def _take_mode(self, mode_id: str) -> None:
-        """Learn the mode. An agent that offers it as an option too may tell of it in this way alone."""
+        """Apply the mode. An agent that also offers it as an option may report it in this way alone."""
         self.mode = mode_id
         if (option := self._mode_option) is None:
             return
@@ -123,7 +123,7 @@ class Session:
             self.config_options = tuple(
                 each.model_copy(update=changed) if each.id == option.option_id else each for each in self.config_options
             )
-        # Not all anew: an agent may offer thousands of choices, and change its mode hundreds of times in one read.
+        # Only this option: an agent may offer thousands of choices, and change its mode hundreds of times in one read.
         now = replace(option, current=mode_id)
         self._options = tuple(now if each is option else each for each in self._options)
 
@@ -133,7 +133,7 @@ class Session:
 
     @property
     def options(self) -> tuple[Option, ...]:
-        """Everything that can be set, whichever way the agent offers it, with its current values."""
+        """All settings with their current values, from each of the ways in which agents offer them."""
         return self._options
 
     @property
@@ -154,7 +154,7 @@ class Session:
 
         Leaving the block early cancels the turn and waits for its end, so that the next prompt never overlaps it.
         Raises `AgentClosed` when the prompt could not be sent, and `Unsupported` for a block that the agent does not
-        take (see `fit`).
+        accept (see `fit`).
         """
         prompt = fit(blocks, self.capabilities)
         async with self._connection.lock:
@@ -169,16 +169,16 @@ class Session:
                 yield turn
             finally:
                 await turn.settle()
-                # Only now: what comes behind the response stays in order behind what was not yet read.
+                # Not earlier, so that updates behind the response stay behind the unread events.
                 self.turn = None
 
     # ---- settings
 
     async def set_option(self, option_id: str, value: Value) -> bool:
-        """Set one of `options` and read it back where the agent tells. Returns whether it has the value now.
+        """Set one of `options` and read it back where the agent reports it. Returns whether it has the value now.
 
-        Raises `Unsupported` for an option that is not there, `RemoteError` when the agent refuses, `ProtocolError` when
-        its answer does not have the options, `AgentClosed`, `RequestTimeout`.
+        Raises `Unsupported` for a missing option, `RemoteError` when the agent refuses, `ProtocolError` when its answer
+        lacks the options, `AgentClosed`, `RequestTimeout`.
         """
         option = next((each for each in self.options if each.option_id == option_id), None)
         if option is None or isinstance(value, bool) != isinstance(option.current, bool):
@@ -198,17 +198,16 @@ class Session:
         return any(each.option_id == option_id and each.current == value for each in self.options)
 
     async def _set_mode(self, mode_id: str) -> None:
-        self._told_mode = None
+        # The agent may report another mode before its answer; its own report counts.
+        self._reported_mode = None
         await self._request(SettingMethod.MODE.value, {"modeId": mode_id})
-        if self._told_mode in (None, mode_id):
+        if self._reported_mode in (None, mode_id):
             self._take_mode(mode_id)
 
     async def set_mode(self, mode_id: str) -> bool:
-        """Set the mode, the way the agent offers it.
+        """Set the mode in the way that the agent offers it. Raises `AgentClosed`, `RequestTimeout`.
 
-        False when it has no modes, refuses, or says afterwards that it is in another one.
-
-        Raises `AgentClosed`, `RequestTimeout`.
+        Returns False when the agent has no modes, refuses, or then reports another one.
         """
         option = self._mode_option
         try:
@@ -218,9 +217,9 @@ class Session:
             return False
 
     async def ask_first(self, wanted: str) -> bool:
-        """Put the session into the mode in which the agent asks before it acts. Returns whether it is in it.
+        """Set the mode in which the agent asks before it acts. Returns whether the session is in it.
 
-        `wanted` is the mode's id; where it is empty, the first of `ASKING_MODES` that the agent lists is taken.
+        `wanted` is the mode's id; if empty, the first of `ASKING_MODES` that the agent lists.
         """
         listed = self.listed_modes
         mode_id = wanted or next((name for name in ASKING_MODES if name in listed), "")
@@ -233,19 +232,19 @@ class Session:
     # ---- what the agent says
 
     def text(self, kind: Kind, text: str) -> None:
-        """Take a piece of text: the straight path for nearly all of the traffic."""
+        """Handle a text chunk from the fast path."""
         if not self.loading:
             self._take(Text(text) if kind == "agent_message_chunk" else Thought(text), len(text))
 
     def update(self, raw: dict[str, Any], size: int) -> None:
-        """Take the `update` member of a session/update of this session, read from a line of `size` bytes."""
+        """Handle the `update` member of a session/update, from a line of `size` bytes."""
         event = _read(raw)
         self._apply(event)
         if not self.loading and not isinstance(event, UserMessageChunk | UnknownUpdate):
             self._take(event, size)
 
     def _take(self, event: Event, size: int) -> None:
-        """Pass an event on. Text of any length comes in pieces, so that whoever reads it has others in between."""
+        """Queue an event. Long text is split, so that its reader can serve others between two pieces."""
         if isinstance(event, Text | Thought) and len(event.text) > LONGEST_PIECE:
             for start in range(0, len(event.text), LONGEST_PIECE):
                 piece = event.text[start : start + LONGEST_PIECE]
@@ -265,7 +264,7 @@ class Session:
     def _apply(self, event: Event) -> None:
         match event:
             case CurrentModeUpdate(current_mode_id=mode_id):
-                self._told_mode = mode_id
+                self._reported_mode = mode_id
                 self._take_mode(mode_id)
             case ConfigOptionUpdate(config_options=options):
                 self._take_options(options)
@@ -278,7 +277,7 @@ class Session:
 
 
 def _read(raw: dict[str, Any]) -> Event:
-    """Read an update. Text is taken without validating the rest of its message."""
+    """Parse an update. Of a text chunk, only the text is validated."""
     kind, content = raw.get("sessionUpdate"), raw.get("content")
     if isinstance(content, dict) and content.get("type") == "text":
         text = content.get("text")
@@ -291,10 +290,10 @@ def _read(raw: dict[str, Any]) -> Event:
 
 
 def fit(blocks: Sequence[BaseModel], capabilities: PromptCapabilities) -> list[dict[str, Any]]:
-    """Write the blocks of a prompt as the agent can take them.
+    """Encode the blocks of a prompt within the agent's capabilities.
 
-    Text and links always go. An embedded resource becomes text, or for bytes a link, where the agent takes none: it
-    can then at least see what was meant. Raises `Unsupported` for an image or sound that it does not take.
+    Every agent accepts text and links. For one without embedded resources, a resource becomes text, or for bytes a
+    link. Raises `Unsupported` for an image or sound that the agent does not accept.
     """
     return [
         block.model_dump(mode="json", by_alias=True, exclude_none=True)

@@ -1,4 +1,4 @@
-"""The settings of a session as one type, in whichever way the agent offers them. Pure."""
+"""The settings of a session as one type, for each of the ways in which agents offer them. Pure."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -22,12 +22,12 @@ class SettingMethod(Enum):
 
 
 Value = str | bool
-"""What an option is set to: a choice's value, or on and off."""
+"""The value of an option: that of a choice, or on and off."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One value of a select. `group` is the heading it stands under; empty in a flat list."""
+    """One value of a select. `group` is its heading; empty in a flat list."""
 
     value: str
     name: str
@@ -37,7 +37,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """Something that can be set: a select with its choices, or with none a switch, whose `current` is a bool.
+    """A setting: a select with choices, or a switch, without choices and with a bool as `current`.
 
     `category` is mode, model, model_config, thought_level, the agent's own, or empty.
     """
@@ -56,9 +56,9 @@ def options_of(
 ) -> tuple[Option, ...]:
     """Return all options of a session, in the agent's order.
 
-    `modes` counts unless a config option chooses the mode (ACP, Config Options), and so does `models`, which the
-    protocol no longer has. An option of a type that is not known is left out, and so are a select without choices and
-    what comes a second time: an option's id, a value in its choices.
+    `modes` counts unless a config option sets the mode (ACP, Config Options). The same goes for `models`, which the
+    protocol no longer has. Options of an unknown type, selects without choices, and repeated ids and values are left
+    out.
     """
     read = [option for each in config if (option := _of_config(each)) is not None]
     options = list(_first(read, lambda option: option.option_id))
@@ -96,7 +96,7 @@ def options_of(
 
 
 def _free(option_id: str, way: SettingMethod, options: Iterable[Option]) -> str:
-    """Return an id for what has none of its own, where the agent may have given the usual one to something else."""
+    """Return `option_id`, or the method's name where the agent uses `option_id` for another option."""
     return way.value if any(each.option_id == option_id for each in options) else option_id
 
 
@@ -122,7 +122,7 @@ def _unique(choices: Iterable[Choice]) -> tuple[Choice, ...]:
 
 
 def _first(items: Iterable[T], key: Callable[[T], str]) -> tuple[T, ...]:
-    """Keep the first of those with one key."""
+    """Keep the first item of each key."""
     found: dict[str, T] = {}
     for item in items:
         found.setdefault(key(item), item)

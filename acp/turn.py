@@ -1,10 +1,10 @@
 """One prompt, from the request to its response: the ordered stream of the agent's events.
 
-How a turn ends is known only here. In protocol version 1 the response to session/prompt ends it; a connection that
-goes away ends it too.
+Only this module knows how a turn ends. In protocol version 1 the response to session/prompt ends it; the end of the
+connection does so too.
 
-A cancel is a request to the agent, not the end: `session/cancel` is sent, open questions are answered `cancelled`,
-and the stream goes on until the response (ACP, Prompt Turn, Cancellation). An agent that does not respond within
+A cancel is a request to the agent, not the end. It sends `session/cancel` and answers open questions `cancelled`; the
+stream continues until the response (ACP, Prompt Turn, Cancellation). An agent that does not respond within
 `CANCEL_SECONDS` loses its connection, which ends the turn.
 """
 
@@ -27,14 +27,14 @@ from acp.schema.base import said_shortly
 __all__ = ["CANCEL_SECONDS", "Turn"]
 
 CANCEL_SECONDS = 10.0
-"""How long an agent may take to end a cancelled turn. Real ones need 0.1 s; a tool being undone may need more."""
+"""How long an agent may take to end a cancelled turn. Real ones need 0.1 s; undoing a tool's work may take longer."""
 
 HIGH_WATER = 1024 * 1024
 LOW_WATER = HIGH_WATER // 4
-"""Characters waiting in a turn at which reading pauses, and goes on."""
+"""Unread characters of a turn at which reading pauses, and at which it resumes."""
 
 STOP_REASON_LENGTH = 100
-"""Characters kept of a stop reason; those of the protocol have at most 17."""
+"""Characters kept of a stop reason; the protocol's own have at most 17."""
 
 _EVENT_COST = 200
 
@@ -57,14 +57,14 @@ class Turn(OpenQuestions):
         self._grace: asyncio.TimerHandle | None = None
         self._skipped = False
         self.request_id: RequestId = None
-        """The id of the prompt's request; None before it was sent."""
+        """The id of the prompt's request; None until it is sent."""
         self.ended = False
-        """Whether the response is there, or will never come."""
+        """Whether the response has arrived, or never will."""
         self.cancelled = False
         """Whether `cancel` was called."""
         self.stop_reason: str | None = None
         self.usage: PromptUsage | None = None
-        """What the agent says that the turn took, where it does."""
+        """The tokens of the turn, where the agent reports them."""
         self.error: AcpError | None = None
 
     def __repr__(self) -> str:
@@ -74,24 +74,24 @@ class Turn(OpenQuestions):
 
     @property
     def exhausted(self) -> bool:
-        """Whether it has ended and all of it was read. What comes then has nothing to stay in order behind."""
+        """Whether it has ended and all events were read, so that later updates need no order behind it."""
         return self.ended and not self._events
 
     async def start(self, prompt: list[dict[str, Any]]) -> None:
-        """Send the prompt, as `Connection.start`. Raises `AgentClosed` when nothing was sent."""
+        """Send the prompt. Raises `AgentClosed` when nothing was sent."""
         params = {"sessionId": self._session_id, "prompt": prompt}
         self.request_id = await self._connection.start("session/prompt", params, self._replied)
 
     # ---- the stream
 
     def __aiter__(self) -> Self:
-        """Iterate over what has arrived and what will."""
+        """Iterate over the events."""
         return self
 
     async def __anext__(self) -> Event:
         """Return the next event; one consumer at a time.
 
-        Between two events that are there already the loop runs what else is ready: one read may bring hundreds.
+        Between two queued events the loop runs other ready callbacks, since one read may bring hundreds of events.
         """
         if self._events:
             await asyncio.sleep(0)
@@ -108,12 +108,12 @@ class Turn(OpenQuestions):
         return event
 
     def unread(self) -> Iterator[Event]:
-        """Return, without waiting, the events that have arrived and were not read."""
+        """Yield the queued events without waiting."""
         while self._events:
             yield self._events.popleft()[0]
 
     def put(self, event: Event, size: int = 0) -> None:
-        """Append an event; `size` is the characters it holds. Reading pauses when too much is waiting."""
+        """Queue an event of `size` characters. Reading pauses when the queue holds too much."""
         size += _EVENT_COST
         self._events.append((event, size))
         self._waiting += size
@@ -128,7 +128,7 @@ class Turn(OpenQuestions):
             self._wake.set_result(None)
 
     def skip(self, reason: str) -> None:
-        """Take note that an update was not read. The stream says so once, however many follow."""
+        """Note that an update was not read. The stream says so once, however many follow."""
         if not self._skipped:
             self._skipped = True
             self.put(Skipped(reason), len(reason))
@@ -136,15 +136,12 @@ class Turn(OpenQuestions):
     # ---- questions
 
     def ask(self, question: Question | Elicitation, on_answer: Callable[[Answer | None], None], size: int = 0) -> None:
-        """Take a question into the stream, see `open`. After a cancel it ends at once, as the protocol demands.
-
-        `size` as in `put`.
-        """
+        """Open a question and queue it; `size` as in `put`. After a cancel it ends immediately, as ACP demands."""
         if self.open(question, on_answer):
             self.put(question, size)
 
     def take_back(self, request_id: RequestId) -> bool:
-        """The agent no longer wants an answer ($/cancel_request). False: no such question is open."""
+        """Withdraw a question for the agent ($/cancel_request). Returns False if it is not open."""
         withdrawn = self.withdraw(request_id)
         if withdrawn:
             self.put(Withdrawn(request_id))
@@ -153,7 +150,7 @@ class Turn(OpenQuestions):
     # ---- the end
 
     def cancel(self) -> None:
-        """Ask the agent to stop. Needs no lock. The turn ends by its response, or when the grace is over."""
+        """Ask the agent to stop, without the lock. The turn ends by its response, or after `CANCEL_SECONDS`."""
         if self.cancelled or self.ended:
             return
         self.cancelled = True
@@ -183,7 +180,7 @@ class Turn(OpenQuestions):
         self._wake_consumer()
 
     async def settle(self) -> None:
-        """Return when the turn has ended; one that is still running is cancelled first. Drops what nobody read."""
+        """Cancel the turn if it runs, and wait for its end. Drops the unread events."""
         self.cancel()
         async for _ in self:
             pass

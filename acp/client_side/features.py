@@ -1,4 +1,4 @@
-"""The client as its agents see it: the features it offers, and what it gives each session."""
+"""The client as its agents see it: its capabilities, and what it gives each session."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,12 +24,12 @@ TERMINAL_METHODS = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Client:
-    """What the embedding program answers and shows. An agent is told of exactly that; the rest is refused (-32601).
+    """The capabilities of the embedding program. Requests beyond them are refused (-32601).
 
-    `file_system` and `terminals` make what serves one session, from its directories. Each file read or written and
-    each command run is a `Question` of the running turn first. `elicitation` names the modes, `form` and `url`, whose
-    `Elicitation` events are answered. `notices` and `compaction`: these updates are shown. `terminal_login`: a person
-    can run an agent's login in a terminal. The servers and directories (absolute) go into every session.
+    `file_system` and `terminals` build the services of one session from its directories. A `Question` of the running
+    turn precedes each file access and each command. `elicitation` has the modes, `form` and `url`, whose `Elicitation`
+    events are answered. `notices` and `compaction`: these updates are shown. `terminal_login`: a person can run an
+    agent's login in a terminal. The servers and the directories (absolute) go into every session.
     """
 
     file_system: Callable[[Roots], FileSystem] | None = None
@@ -42,7 +42,7 @@ class Client:
     additional_directories: tuple[Path, ...] = ()
 
     def capabilities(self) -> dict[str, Any]:
-        """Write what initialize tells the agent (schema: ClientCapabilities)."""
+        """Encode the capabilities for initialize (schema: ClientCapabilities)."""
         files = self.file_system is not None
         session: dict[str, Any] = {"configOptions": {"boolean": {}}}
         told: dict[str, Any] = {
@@ -57,20 +57,20 @@ class Client:
         return told
 
     def serves(self, method: str) -> bool:
-        """Whether an agent's request of that method is done for it."""
+        """Whether the client serves an agent's request of this method."""
         files = self.file_system is not None and method in FILE_METHODS
         return files or (self.terminals is not None and method in TERMINAL_METHODS)
 
     def directories(self, cwd: Path, agent: AgentCapabilities, also: Sequence[Path] = ()) -> tuple[Path, ...]:
-        """Return a session's directories, `cwd` first: those besides it only where the agent takes them."""
+        """Return a session's directories: `cwd`, and the others where the agent accepts them."""
         return (cwd, *self.additional_directories, *also) if _takes_directories(agent) else (cwd,)
 
     def servers(self, agent: AgentCapabilities) -> list[dict[str, Any]]:
-        """Write the MCP servers that the agent can reach (schema: McpServer)."""
+        """Encode the MCP servers that the agent can reach (schema: McpServer)."""
         return [each.model_dump(mode="json", by_alias=True) for each in self.mcp_servers if not _beyond(each, agent)]
 
     def left_out(self, agent: AgentCapabilities) -> list[str]:
-        """Say, a line each, which servers and directories its sessions are not given, and why."""
+        """Return a line for each server or directory that the agent's sessions do not get, with the reason."""
         reasons = ((server.name, _beyond(server, agent)) for server in self.mcp_servers)
         lines = [f"the MCP server {name!r}: {reason}" for name, reason in reasons if reason]
         if self.additional_directories and not _takes_directories(agent):
@@ -80,7 +80,7 @@ class Client:
 
 
 def _beyond(server: McpServer, agent: AgentCapabilities) -> str:
-    """Say why the agent cannot reach the server; empty: it can."""
+    """Return why the agent cannot reach the server; empty if it can."""
     match server:
         case McpServerHttp() if not agent.mcp_capabilities.http:
             return "the agent reaches none over HTTP"
@@ -94,5 +94,5 @@ def _takes_directories(agent: AgentCapabilities) -> bool:
 
 
 def supports(capability: Any) -> bool:
-    """Whether a capability that is marked by an object is there; an empty object is."""
+    """Whether a capability that an object announces is present; an empty object announces it."""
     return capability not in (None, False)

@@ -16,23 +16,23 @@ from .roots import Entry, Roots
 __all__ = ["READ_BYTES", "WRITE_BYTES", "FileSystem"]
 
 READ_BYTES = 10_000_000
-"""How far into a file we read for an agent. Of a longer file, lines that end before this can be had."""
+"""Bytes of a file that an agent can read. A longer file gives the lines that end before this."""
 
 WRITE_BYTES = 10_000_000
-"""Longest content that is written, in bytes of UTF-8."""
+"""Longest content written, in bytes of UTF-8."""
 
-# Opening must neither wait for the other end of a FIFO nor make a terminal ours.
+# Opening must neither block on a FIFO nor make a terminal our controlling one.
 _CAREFULLY = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 
 _PIECE = 1024 * 1024
 
 
 class FileSystem:
-    """What an agent may do to the text files inside `roots`; see `Roots` for what that means.
+    """Reads and writes the text files inside `roots` for an agent; see `Roots` for its guarantees.
 
     All methods raise `RequestRefused`: `INVALID_PARAMS` for a path or content that is never acceptable, `NOT_FOUND`,
-    and `INTERNAL_ERROR` for what this file is or what the operating system says. Only regular files are touched, and
-    none is ever waited for. The methods that end in `_now` block; the others run them in a thread.
+    and `INTERNAL_ERROR` for the kind of file or an error of the system. They touch regular files only, and never wait
+    for one. The methods that end in `_now` block; the others run them in a thread.
     """
 
     def __init__(self, roots: Roots) -> None:
@@ -40,19 +40,19 @@ class FileSystem:
         self._roots = roots
 
     async def read_text(self, path: str, line: int | None = None, limit: int | None = None) -> str:
-        """Return the text of a file, as `read_text_now`."""
+        """See `read_text_now`."""
         return await self._roots.in_thread(self.read_text_now, path, line, limit)
 
     async def write_text(self, path: str, content: str) -> None:
-        """Write the text of a file, as `write_text_now`. Cancelled, it may still happen, but never by half."""
+        """See `write_text_now`. After a cancellation the whole write may still happen."""
         await self._roots.in_thread(self.write_text_now, path, content)
 
     async def check_read(self, path: str, line: int | None = None, limit: int | None = None) -> None:
-        """Raise what `read_text` would, as far as that can be told without the content. Saves a needless question."""
+        """Raise what `read_text` would, as far as known without the content. Saves a needless question."""
         await self._roots.in_thread(self._check_read_now, path, line, limit)
 
     async def check_write(self, path: str, content: str) -> None:
-        """Raise what `write_text` would, as far as that can be told without writing. Saves a needless question."""
+        """Raise what `write_text` would, as far as known without writing. Saves a needless question."""
         await self._roots.in_thread(self._check_write_now, path, content)
 
     def _check_read_now(self, path: str, line: int | None, limit: int | None) -> None:
@@ -66,14 +66,14 @@ class FileSystem:
             with self._roots.entry(path) as entry:
                 _mode_of(entry)
         except RequestRefused as refused:
-            if refused.code != NOT_FOUND:  # A directory that is missing is made.
+            if refused.code != NOT_FOUND:  # The write makes missing directories.
                 raise
 
     def read_text_now(self, path: str, line: int | None = None, limit: int | None = None) -> str:
-        r"""Return the text of a file from line `line` on (the first is 1; 0 is taken for 1), at most `limit` lines.
+        r"""Return the text of a file from line `line` on (the first is 1; 0 counts as 1), at most `limit` lines.
 
-        Lines end with `\n`; they come as they are in the file, with their ends. Past the last line the text is empty.
-        What is not UTF-8 is refused, since an agent that writes back what it read would destroy it.
+        Lines end with `\n` and come as they are in the file, with their ends. Past the last line the text is empty.
+        Other bytes than UTF-8 are refused, since an agent that writes back what it has read would destroy them.
         """
         _require_lines(line, limit)
         with self._roots.entry(path) as entry, _regular(entry, os.O_RDONLY) as descriptor:
@@ -86,19 +86,19 @@ class FileSystem:
             raise RequestRefused(INTERNAL_ERROR, f"not UTF-8 text ({error.reason})", path) from None
 
     def write_text_now(self, path: str, content: str) -> None:
-        """Make `content` the text of a file, at once and whole: nobody ever sees a part of it.
+        """Make `content` the text of a file, atomically.
 
-        A missing file is made, missing directories too. An existing one is replaced by a new one with its mode, if we
-        could have written into it; other names of it (hard links) keep the old text. A link is written through.
+        Creates a missing file and missing directories. Replaces an existing file that we may write by a new one with
+        the same mode; its other hard links keep the old text. Follows symbolic links.
         """
         data = _encode(content)
         with self._roots.entry(path, create=True) as entry:
             mode = _mode_of(entry)
-            # Not made from the file's own name, which may have no room for more.
+            # Not derived from the file's own name, which may have the longest length already.
             draft = f".threadline-{secrets.token_hex(8)}"
             try:
                 _write_draft(entry.directory, draft, data, mode)
-                # A link that took the place of the file by now is replaced, not followed.
+                # This replaces a link that has taken the place of the file, and does not follow it.
                 os.rename(draft, entry.name, src_dir_fd=entry.directory, dst_dir_fd=entry.directory)
             except BaseException:
                 with suppress(OSError):
@@ -108,7 +108,7 @@ class FileSystem:
 
 @contextmanager
 def _regular(entry: Entry, flags: int) -> Iterator[int]:
-    # Looked at before, since opening a device can do something; and after, since that is what was opened.
+    # Checked before, since opening a device can have effects, and after, since that is the file that was opened.
     _require_regular(os.stat(entry.name, dir_fd=entry.directory, follow_symlinks=False), entry)
     descriptor = os.open(entry.name, flags | _CAREFULLY, dir_fd=entry.directory)
     try:
@@ -129,7 +129,7 @@ def _require_regular(status: os.stat_result, entry: Entry) -> None:
 
 
 def _mode_of(entry: Entry) -> int | None:
-    """The permissions of an existing file that we may write; None if there is none."""
+    """Return the mode of an existing file that we may write; None if it does not exist."""
     try:
         with _regular(entry, os.O_WRONLY) as descriptor:
             return os.fstat(descriptor).st_mode & 0o777
@@ -138,7 +138,7 @@ def _mode_of(entry: Entry) -> int | None:
 
 
 def _read(descriptor: int) -> bytes:
-    """Read one byte beyond the bound at most. The size that the file claims proves nothing."""
+    """Read at most one byte beyond the bound, since the size that a file claims proves nothing."""
     data = bytearray()
     while piece := os.read(descriptor, min(_PIECE, READ_BYTES + 1 - len(data))):
         data += piece

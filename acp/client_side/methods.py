@@ -1,6 +1,6 @@
 """Serves the requests of one session to its client: files and terminals, after a person has allowed them.
 
-What would be refused in any case is refused before anybody is asked: they would read that they had allowed it.
+A request that would fail anyway is refused before a person is asked, so that an allowed one is really done.
 """
 
 import shlex
@@ -23,16 +23,16 @@ from .terminals import ExitStatus, Terminals
 __all__ = ["ClientMethods", "Permit"]
 
 Permit = Callable[[ToolCallUpdate], Awaitable[None]]
-"""Asks a person about a tool call. Returns when it may be done; raises `RequestRefused` when not."""
+"""Asks a person about a tool call. Returns when they allow it, and raises `RequestRefused` when they do not."""
 
 Method = Callable[[Any, Permit], Awaitable[dict[str, Any]]]
 
 
 class ClientMethods:
-    """Serves one session with what its `Client` offers; close it at the end."""
+    """Serves one session with the features of its `Client`; close it at the end."""
 
     def __init__(self, client: Client, roots: Roots | None) -> None:
-        """`roots` are the session's directories; None where the client serves nothing in them."""
+        """`roots` are the session's directories; None where the client serves neither files nor terminals."""
         self._methods: dict[str, Method] = {}
         self._terminals: Terminals | None = None
         if client.file_system is not None and roots is not None:
@@ -50,14 +50,14 @@ class ClientMethods:
             }
 
     async def fulfil(self, method: str, params: Any, permit: Permit) -> dict[str, Any]:
-        """Do what the agent asks and return the result; for methods that `Client.serves`. Raises `RequestRefused`."""
+        """Fulfil a request of a method that `Client.serves` and return the result. Raises `RequestRefused`."""
         try:
             return await self._methods[method](params, permit)
         except ValidationError as error:
             raise RequestRefused(INVALID_PARAMS, f"Invalid params: {said_shortly(error)}") from None
 
     async def close(self) -> None:
-        """End the terminals; as long as `Terminals.close` takes."""
+        """End the terminals, see `Terminals.close`."""
         if self._terminals is not None:
             await self._terminals.close()
 
@@ -96,7 +96,7 @@ class _Files:
 
 
 class _Shells:
-    """Only `create` needs a person's word: the others are about what was permitted by it."""
+    """Only `create` asks a person: the others concern a command that they have allowed."""
 
     def __init__(self, terminals: Terminals) -> None:
         self._terminals = terminals
@@ -114,7 +114,7 @@ class _Shells:
 
     def _call(self, asked: CreateTerminal, env: dict[str, str]) -> ToolCallUpdate:
         command = shlex.join((asked.command, *asked.args)) if asked.args else asked.command
-        # All of it is shown: a command can hide in a variable as well.
+        # The variables are shown too, since a command can hide in one.
         raw_input = {"command": command, "env": env, "cwd": asked.cwd}
         return ToolCallUpdate(
             tool_call_id=f"command-{next(self._numbers)}",

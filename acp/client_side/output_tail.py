@@ -1,15 +1,15 @@
-"""Keeps the end of an output of any length."""
+"""Keeps the end of an output stream in bounded memory."""
 
 import codecs
 
 __all__ = ["OutputTail", "cut"]
 
-# Cutting at each piece would move the whole tail each time; a quarter more is kept, and then cut at once.
+# Cutting for each piece would move the whole tail each time, so a quarter more is kept before a cut.
 _SLACK_SHARE = 4
 
 
 class OutputTail:
-    """The last `limit` bytes of a stream of UTF-8. Holds at most 1.25 times that, whatever flows through."""
+    """The last `limit` bytes of a stream of UTF-8. Holds at most 1.25 times that."""
 
     def __init__(self, limit: int) -> None:
         """Keep `limit` bytes; 0 keeps none."""
@@ -23,26 +23,26 @@ class OutputTail:
         return self._length > self._limit
 
     def add(self, data: bytes) -> None:
-        """Take the next piece of the stream."""
+        """Append a piece of the stream."""
         self._length += len(data)
-        # One byte more than can be shown: whether a character was cut in two is seen only where something is cut.
+        # One byte more than is shown, so that `cut` sees whether the first character is whole.
         enough = self._limit + 1
         self._kept += data
         if len(self._kept) > enough + enough // _SLACK_SHARE:
             del self._kept[:-enough]
 
     def text(self, *, ended: bool) -> str:
-        """Return what is kept, as text of at most `limit` bytes. What is not UTF-8 is shown as U+FFFD.
+        """Return the kept end as text of at most `limit` bytes, with U+FFFD for bytes that are not UTF-8.
 
-        Until the stream has `ended`, a character whose rest is still to come is left out.
+        Until the stream has `ended`, this leaves out an incomplete last character.
         """
         return cut(bytes(self._kept), self._limit, ended=ended)
 
 
 def cut(data: bytes, limit: int, *, ended: bool = True) -> str:
-    """Return the end of `data` as text that takes `limit` bytes of UTF-8 at most, beginning with a whole character."""
+    """Return the end of `data` as text of at most `limit` bytes of UTF-8 that begins with a whole character."""
     text = _decode(_from_character(data, limit), ended=ended)
-    # A byte that is no UTF-8 becomes a character of three.
+    # U+FFFD takes three bytes in place of one.
     grown = text.encode()
     return text if len(grown) <= limit else _decode(_from_character(grown, limit), ended=True)
 
@@ -50,7 +50,7 @@ def cut(data: bytes, limit: int, *, ended: bool = True) -> str:
 def _from_character(data: bytes, limit: int) -> bytes:
     start = max(len(data) - limit, 0)
     if start:
-        # At most three bytes follow the first one of a character; they look like 0b10xxxxxx.
+        # At most three bytes follow the first one of a character, each 0b10xxxxxx.
         for _ in range(3):
             if start < len(data) and data[start] & 0xC0 == 0x80:
                 start += 1

@@ -10,16 +10,16 @@ from acp.jsonrpc import INTERNAL_ERROR, INVALID_PARAMS
 __all__ = ["NOT_FOUND", "RequestRefused"]
 
 NOT_FOUND = -32002
-"""ACP's code for a resource that is not there (schema: ErrorCode)."""
+"""ACP's code for a missing resource (schema: ErrorCode)."""
 
 _CODES = {errno.ENOENT: NOT_FOUND, errno.ENOTDIR: NOT_FOUND, errno.ENAMETOOLONG: INVALID_PARAMS}
 
 
 @dataclass(eq=False)
 class RequestRefused(AcpError):
-    """A request of the agent that we do not fulfil: `code` and `message` are what its error answer must carry.
+    """A request of the agent that we refuse, with the `code` and `message` of the error answer.
 
-    `subject` is what it asked for, a path mostly; the `reason` does not repeat it.
+    `subject` is the thing asked for, often a path; the `reason` does not repeat it.
     """
 
     code: int
@@ -28,15 +28,15 @@ class RequestRefused(AcpError):
 
     @classmethod
     def by_system(cls, subject: str, error: OSError) -> Self:
-        """Make the refusal for what the operating system said about `subject`."""
+        """Build the refusal for an error of the operating system about `subject`."""
         code = _CODES.get(error.errno or 0, INTERNAL_ERROR)
         return cls(code, error.strerror or str(error), subject)
 
     @property
     def message(self) -> str:
-        """The reason, behind what it is about."""
+        """The subject and the reason."""
         return f"{self.subject}: {self.reason}" if self.subject else self.reason
 
     def __str__(self) -> str:
-        """The message; the code is for the wire."""
+        """Return the message; the code is for the wire."""
         return self.message

@@ -1,7 +1,7 @@
 """Runs the agent's slow requests as tasks: a file, a command's exit, a person's answer.
 
-The reader never waits for them: each is a task, owned by the agent and bounded in number, that ends with its answer,
-with the session, when the agent takes it back ($/cancel_request), or with the agent.
+The reader never waits for them. Each is a task, owned by the agent and bounded in number, that ends with its answer,
+with the session, with the agent, or when the agent withdraws it ($/cancel_request).
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from .refusal import RequestRefused
 __all__ = ["MAX_REQUESTS", "RequestTasks"]
 
 MAX_REQUESTS = 64
-"""Requests of one agent that wait at the same time; one more is refused."""
+"""Requests of one agent that run at the same time; further ones are refused."""
 
 log = structlog.stdlib.get_logger("acp")
 
@@ -32,7 +32,7 @@ class _RequestTask:
 
 
 class RequestTasks:
-    """The requests of one agent that are being served."""
+    """The running requests of one agent."""
 
     def __init__(self, connection: Connection) -> None:
         """Answer on `connection`."""
@@ -40,7 +40,7 @@ class RequestTasks:
         self._running: dict[RequestId, _RequestTask] = {}
 
     def start(self, request: Request, session_id: str, work: Callable[[], Awaitable[dict[str, Any]]]) -> None:
-        """Do `work` and answer the request by what it returns, or by the `RequestRefused` that it raises."""
+        """Run `work` and answer the request with its result, or with the `RequestRefused` that it raises."""
         request_id = request.request_id
         if len(self._running) >= MAX_REQUESTS or request_id in self._running:
             self._connection.refuse(request_id, INTERNAL_ERROR, f"{len(self._running)} requests are being done already")
@@ -55,26 +55,26 @@ class RequestTasks:
         except RequestRefused as refusal:
             self._connection.refuse(request_id, refusal.code, refusal.message)
         except Exception:
-            # Whatever it is, the agent must not wait for ever, and its other requests go on.
+            # The agent must not wait for ever, and its other requests continue.
             log.exception("a request of the agent could not be done", request_id=request_id)
             self._connection.refuse(request_id, INTERNAL_ERROR, "Internal error")
         else:
             self._connection.answer(request_id, result)
 
     def _ended(self, request_id: RequestId, task: asyncio.Task[None]) -> None:
-        # Not in the task, which does not run at all when it is cancelled before its first step.
+        # Not in the task, which never runs when it is cancelled before its first step.
         del self._running[request_id]
         if task.cancelled():
             self._connection.refuse(request_id, REQUEST_CANCELLED, "Request cancelled")
 
     def cancel(self, request_id: RequestId) -> None:
-        """Cancel the task of that request, if it runs."""
+        """Cancel the task of a request, if it runs."""
         running = self._running.get(request_id)
         if running is not None:
             running.task.cancel()
 
     async def end(self, session_id: str | None = None) -> None:
-        """Cancel the tasks of a session, or all of them, and return when they have ended."""
+        """Cancel the tasks of a session, or all tasks, and wait for their end."""
         tasks = [each.task for each in self._running.values() if session_id in (None, each.session_id)]
         for task in tasks:
             task.cancel()

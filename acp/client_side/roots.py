@@ -1,13 +1,13 @@
 """Resolves paths within the directories of a session; a path cannot lead out of them.
 
-A path is walked from `/` in our own steps: each directory is opened through the one before it and never through a link
-(O_NOFOLLOW), and a link is read and its target walked anew, from the start, under the same rule. Whatever is swapped
-between two steps, no step is taken by the kernel through a link that was not looked at, so there is no gap between a
-check and the use of what was checked. `openat2` does the same in one call, but refuses links with absolute targets and
-links between two directories of a session, which people have.
+A path is walked from `/` in our own steps. Each directory is opened through the one before it, and never through a
+link (O_NOFOLLOW). A link is read, and its target walked from the start under the same rule. The kernel therefore
+follows no unchecked link, even if something is swapped between two steps, and there is no gap between a check and the
+use of what was checked. `openat2` does the same in one call, but refuses links with absolute targets and links between
+two directories of a session, which people have.
 
-Hard links cannot be told from other names of a file, and whoever may rename a directory that is being used can move
-what is written along with it. Both need rights outside the session's directories that an agent does not get from us.
+Hard links look like other names of a file, and a process that may rename a directory in use can move what is written
+along with it. Both need rights outside the session's directories that an agent does not get from us.
 """
 
 import asyncio
@@ -27,16 +27,15 @@ from .refusal import RequestRefused
 __all__ = ["MAX_LINKS", "Entry", "Roots"]
 
 THREADS = 4
-"""Threads for the files of one session. They are its own: a file system that hangs delays no other session, and nothing
-of the bot's."""
+"""Threads for the files of one session. A file system that hangs delays neither another session nor the bot."""
 
 MAX_PATH = 4096
-"""Longest path taken, in characters; the kernel's own number of bytes (PATH_MAX)."""
+"""Longest path, in characters; the kernel's own bound in bytes (PATH_MAX)."""
 
 MAX_LINKS = 40
-"""Links followed on the way to one file; the kernel's own number (path_resolution(7))."""
+"""Links followed on the way to one file; the kernel's own bound (path_resolution(7))."""
 
-# Linux opens a directory for passing through without the right to read it.
+# With O_PATH, Linux opens a directory without the right to read it.
 _DIRECTORY = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW
 
 Parts = tuple[str, ...]
@@ -47,9 +46,9 @@ _Result = TypeVar("_Result")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A name in a directory that is open: what is done to it is done there, wherever its path leads by now.
+    """A name in an open directory. Operations on it happen there, even if the path now leads elsewhere.
 
-    `path` is the way to it without links. The entry need not exist, and when last looked at it was no link.
+    `path` has no links. The entry need not exist, and was no link when last checked.
     """
 
     directory: int
@@ -60,12 +59,12 @@ class Entry:
 class Roots:
     """The directories within which an agent may use its client's files; at least one, all absolute.
 
-    Where one of them is reached through links, these are followed now and not again: it is the directory that it was
-    when the session began, under both names.
+    Links on the way to one of them are followed once, at the session's start. The directory of that moment stays the
+    root, under both names.
     """
 
     def __init__(self, directories: Sequence[Path], real: Sequence[str] = ()) -> None:
-        """`real` are the ways to the directories without links; where they are not given this blocks to find them.
+        """`real` are the paths of the directories without links; if missing, this blocks to find them.
 
         Raises ValueError for no directory or a relative one.
         """
@@ -79,20 +78,20 @@ class Roots:
 
     @classmethod
     async def find(cls, directories: Sequence[Path]) -> Self:
-        """Make the roots of a session. Raises `SpawnFailed` where a directory does not answer, see `paths`."""
+        """Build the roots of a session. Raises `SpawnFailed` where a directory does not answer, see `paths`."""
         return cls(directories, [await look(_real, directory) for directory in directories])
 
     async def in_thread(self, work: Callable[[Unpack[_Args]], _Result], *args: *_Args) -> _Result:
-        """Do in a thread of the session's own what blocks on its files. Cancelled, it may still happen."""
+        """Run blocking `work` in one of the session's own threads. It may still run after a cancellation."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, work, *args)
 
     @contextmanager
     def entry(self, path: str, *, create: bool = False) -> Iterator[Entry]:
-        """Lead to the file that `path` names, and keep its directory open for the block. Blocks on the file system.
+        """Resolve `path` and keep the directory of its last part open for the block. Blocks on the file system.
 
-        Links are followed, the last one too, as long as they stay inside. With `create`, directories that are missing
-        inside are made. Raises `RequestRefused` for a path that is not absolute, has `..` in it or leads outside, and
-        for each OSError, those of the block included.
+        Follows links inside the roots, the last part's too. With `create`, makes missing directories. Raises
+        `RequestRefused` for a path that is relative, has `..` in it or leads outside, and for each OSError, also of
+        the block.
         """
         try:
             reached = self._resolve(_checked(path), path, create=create)
@@ -104,9 +103,9 @@ class Roots:
             raise RequestRefused.by_system(path, error) from None
 
     def directory(self, path: str) -> Path:
-        """Return the way without links to a directory that exists inside. Blocks and raises as `entry`."""
+        """Return the path without links of an existing directory inside the roots. Blocks and raises as `entry`."""
         try:
-            # As the last part, the dot makes the directory itself the one that is opened.
+            # With the dot as the last part, `_resolve` opens the directory itself.
             reached = self._resolve((*_checked(path), "."), path, create=False)
         except OSError as error:
             raise RequestRefused.by_system(path, error) from None
@@ -132,7 +131,7 @@ class Roots:
         return parts
 
     def _root_of(self, parts: Parts) -> int | None:
-        """The number of parts that lead to the root which `parts` is inside of; None: of none."""
+        """Return how many parts lead to the root that contains `parts`; None if no root does."""
         depths = (len(real) for _, real in self._roots if parts[: len(real)] == real and len(parts) > len(real))
         return min(depths, default=None)
 
@@ -142,9 +141,9 @@ def _real(directory: Path) -> str:
 
 
 def _walk(parts: Parts, *, create_from: int) -> Entry | Parts:
-    """Go from `/` along `parts`. Returns what they lead to, or at the first link or `..` the parts to walk instead.
+    """Walk `parts` from `/`. Returns their entry, or at the first link or `..` the parts to walk in their place.
 
-    Directories that are missing are made from the part of number `create_from` on.
+    Makes missing directories from part number `create_from` on.
     """
     here = os.open("/", _DIRECTORY)
     index = 0
@@ -166,7 +165,7 @@ def _walk(parts: Parts, *, create_from: int) -> Entry | Parts:
 
 
 def _climb(way: Parts, rest: Parts) -> Parts:
-    """Take as many parts from `way`, which has no links, as `rest` begins with `..`."""
+    """Remove a part of `way`, which has no links, for each `..` at the start of `rest`."""
     while rest and rest[0] == "..":
         way, rest = way[:-1], rest[1:]
     return way + rest
@@ -176,7 +175,7 @@ def _link_target(directory: int, name: str) -> str | None:
     try:
         return os.readlink(name, dir_fd=directory)
     except OSError:
-        return None  # No link, or nothing: opening it will tell.
+        return None  # No link, or missing: opening it will tell.
 
 
 def _enter(directory: int, name: str, *, create: bool) -> int:

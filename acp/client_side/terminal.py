@@ -1,4 +1,4 @@
-"""One command that runs for an agent: its output, its exit, and its bounded end."""
+"""One command of an agent: its output, its exit, and its bounded end."""
 
 import asyncio
 import contextlib
@@ -20,30 +20,30 @@ from .refusal import RequestRefused
 __all__ = ["TERMINAL", "ExitStatus", "Output", "Terminal"]
 
 TERMINAL = "THREADLINE_TERMINAL"
-"""Name of the environment variable that holds a terminal's id: what runs in it is found by it, and ended alone. The
-agent's own marker, which everything here carries too, would end the agent along with its terminal."""
+"""Environment variable with a terminal's id, by which its processes are found and ended. The agent's own marker, which
+they carry too, would end the agent along with its terminal."""
 
 READ_SIZE = 64 * 1024
-"""Bytes taken a read, so that a flood does not starve what else the loop has to do."""
+"""Bytes of one read, so that a flood does not starve the loop's other work."""
 
 LINGER_SECONDS = 0.5
-"""How long to wait for the last output, once the process has exited. A grandchild may hold the pipe open for ever."""
+"""How long to wait for the last output after the exit. A grandchild may hold the pipe open for ever."""
 
 TERM_SECONDS = 1.0
-"""What the command's group gets between SIGTERM and SIGKILL."""
+"""Seconds of the command's group between SIGTERM and SIGKILL."""
 
 KILL_SECONDS = 1.0
 """How long the kernel may take after SIGKILL."""
 
 ROUNDS = 3
-"""How often to look for what is left, as something may have been started while we were ending the rest."""
+"""How often to look for remaining processes, since one may have started while we ended the rest."""
 
 _PROC = Path("/proc")
 
 
 @dataclass(frozen=True, slots=True)
 class ExitStatus:
-    """How a command ended: by its exit code, or by a signal, such as `SIGTERM`; neither is known of what never did."""
+    """A command's exit code, or the signal that ended it, such as `SIGTERM`; neither for one that never ended."""
 
     exit_code: int | None = None
     signal: str | None = None
@@ -100,39 +100,39 @@ class Terminal(Child):
 
     @property
     def exit_status(self) -> ExitStatus | None:
-        """How the process ended, once its last output is in too, or late; None before that."""
+        """How the process ended, once its last output has arrived or is overdue; None before that."""
         return _exit_status(self._process.get_returncode()) if self._finished.is_set() else None
 
     @property
     def output(self) -> Output:
-        """What there is now."""
+        """The output so far."""
         ended = self._finished.is_set()
         return Output(self._tail.text(ended=ended), self._tail.truncated, self.exit_status)
 
     async def wait(self) -> ExitStatus:
-        """Wait for the process itself to end, whatever it leaves running, or for `close`. Not bounded."""
+        """Wait, without a bound, for the process itself to end, or for `close`."""
         await self._finished.wait()
         return _exit_status(self._process.get_returncode())
 
-    # ---- what asyncio tells
+    # ---- asyncio's callbacks
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The pipe is connected."""
+        """Bound the size of a read."""
         super().connection_made(transport)
         pipe: Any = self._process.get_pipe_transport(1)
-        pipe.max_size = READ_SIZE  # What asyncio asks for at each read; not in the type stubs.
+        pipe.max_size = READ_SIZE  # The size of asyncio's reads; not in the type stubs.
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:  # noqa: ARG002 - asyncio's signature
-        """Take output. Reading never pauses, so that the command never waits for us."""
+        """Keep output. Reading never pauses, so that the command never waits for us."""
         self._tail.add(data)
 
     def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
-        """Take note that nobody can write any more."""
+        """Note the end of the output."""
         if self._exited.is_set():
             self._finish()
 
     def process_exited(self) -> None:
-        """Take note that the process has ended; others may still write."""
+        """Note the end of the process; its children may still write."""
         super().process_exited()
         if self._pipe_is_open:
             self._linger = asyncio.get_running_loop().call_later(LINGER_SECONDS, self._finish)
@@ -152,11 +152,11 @@ class Terminal(Child):
     # ---- the end
 
     async def kill(self) -> None:
-        """End the process and all that it started; the output stays. What obeys SIGTERM costs milliseconds.
+        """End the process and all that it started; the output stays.
 
-        SIGTERM to the group, wait; SIGKILL to the group; then whatever else is in the terminal's session or carries
-        its id is ended the same way, until none is found: 4 s for all that ignore SIGTERM. Only where the kernel does
-        not end at once what got SIGKILL does it take longer, up to 10 s.
+        SIGTERM to the group, wait, SIGKILL to the group. Then the same for all other processes of the terminal's
+        session or with its id, until none is found. Takes milliseconds where all obey SIGTERM, 4 s where they ignore
+        it, and up to 10 s where the kernel is slow after SIGKILL.
         """
         for number, seconds in ((signal.SIGTERM, TERM_SECONDS), (signal.SIGKILL, KILL_SECONDS)):
             self._signal_group(number)
@@ -169,7 +169,7 @@ class Terminal(Child):
             await self._finished.wait()
 
     async def close(self) -> None:
-        """Kill, and let go of the pipe. Whoever waits for the exit is told, even if the kernel could not end it."""
+        """Kill, close the pipe, and release all waiters, even if the kernel could not end the process."""
         try:
             await self.kill()
         finally:
@@ -177,11 +177,11 @@ class Terminal(Child):
             self._finish()
 
     async def _end_rest(self, *, gently: bool) -> bool:
-        """End the sessions in which something of this terminal runs. Returns whether anything was found."""
+        """End the sessions in which a process of this terminal runs. Returns whether there was one."""
         reaped = self._process.get_returncode() is not None
         numbers = await in_thread(partial(_sessions, self.terminal_id, self.pid, reaped=reaped))
         async with asyncio.TaskGroup() as group:
-            # No marker is like a terminal's id: what is ended is found by its session alone.
+            # No agent's marker equals a terminal's id, so only the session selects the processes.
             ends = [
                 group.create_task(end_survivors(self.terminal_id, leader=number, gently=gently), name=repr(self))
                 for number in numbers
@@ -190,11 +190,11 @@ class Terminal(Child):
 
 
 def _sessions(terminal_id: str, leader: int, *, reaped: bool) -> set[int]:
-    """The sessions with live processes that carry the terminal's id, and that of the leader, which need not carry it.
+    """Return the sessions of live processes with the terminal's id, and the leader's own, which may lack it.
 
-    Everything in them descends from the terminal: nobody can enter a session but by birth.
+    All their members descend from the terminal, since a process enters a session only by birth.
     """
-    # A session keeps its number as long as it has members. A process that has it now can only be a stranger.
+    # A session keeps its number while it has members, so another process with this pid is a stranger.
     found = set() if reaped and Path(_PROC, str(leader)).exists() else {leader}
     wanted = f"\0{TERMINAL}={terminal_id}\0".encode()
     for entry in os.scandir(_PROC) if _PROC.is_dir() else ():

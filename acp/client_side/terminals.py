@@ -1,6 +1,6 @@
 """The terminals of an agent: the commands that it runs through its client (`terminal/*`).
 
-This is no sandbox. A command starts in one of the session's directories and may then do whatever the user may.
+This is no sandbox: a command starts in one of the session's directories, with all rights of the user.
 """
 
 import asyncio
@@ -8,7 +8,6 @@ import os
 import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Self
 
 from acp.jsonrpc import INTERNAL_ERROR, INVALID_PARAMS
 from acp.process.orphans import MARKER
@@ -20,24 +19,24 @@ from .terminal import ExitStatus, Output, Terminal
 __all__ = ["DEFAULT_OUTPUT_BYTES", "MAX_OUTPUT_BYTES", "MAX_TERMINALS", "ExitStatus", "Output", "Terminals"]
 
 DEFAULT_OUTPUT_BYTES = 1024 * 1024
-"""What is kept of a command's output where the agent names no limit."""
+"""Bytes kept of a command's output where the agent names no limit."""
 
 MAX_OUTPUT_BYTES = 10 * 1024 * 1024
-"""What is kept at most, whatever limit the agent names."""
+"""Most bytes kept, also where the agent names a higher limit."""
 
 MAX_TERMINALS = 16
-"""Terminals of a session that are not released, whether their commands run or not."""
+"""Unreleased terminals of a session, whether their commands run or not."""
 
 SHELLS = frozenset({"ash", "bash", "dash", "ksh", "sh", "zsh"})
-"""Shells that understand what agents write. Other values of SHELL (fish, nologin) are passed over for /bin/sh."""
+"""Shells that understand the lines of agents. /bin/sh replaces other values of SHELL (fish, nologin)."""
 
 
 class Terminals:
-    """The terminals of one session; `async with` closes them.
+    """The terminals of one session. Call `close` at the end.
 
-    Each command gets `environment` (the agent's), what its request names, and `marker` (the agent's), by which the
-    agent's own stop ladder finds what it left. All methods raise `RequestRefused`, with `NOT_FOUND` for an id that
-    does not exist or was released.
+    Each command gets the agent's `environment`, the variables of its request, and the agent's `marker`, by which the
+    agent's own stop ladder finds its remains. All methods raise `RequestRefused`, with `NOT_FOUND` for an unknown or
+    released id.
     """
 
     def __init__(self, roots: Roots, environment: Mapping[str, str], marker: str) -> None:
@@ -54,14 +53,6 @@ class Terminals:
         running = sum(terminal.exit_status is None for terminal in self._terminals.values())
         return f"<Terminals {len(self._terminals)} of {MAX_TERMINALS}, {running} running>"
 
-    async def __aenter__(self) -> Self:
-        """Start without a running command."""
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        """Close."""
-        await self.close()
-
     async def create(
         self,
         command: str,
@@ -71,17 +62,16 @@ class Terminals:
         cwd: str | None = None,
         output_byte_limit: int | None = None,
     ) -> str:
-        """Start a command and return the id of its terminal at once.
+        """Start a command and return the id of its terminal.
 
-        With `args`, `command` is a program, looked for on the command's own PATH. Without, it is what agents send: a
-        line for a shell, which is SHELL where that is one of `SHELLS`, else /bin/sh; unless it is the absolute path
-        of a program. `cwd` must be an absolute directory inside the roots. `output_byte_limit` is cut to
-        `MAX_OUTPUT_BYTES`.
+        With `args`, `command` is a program, searched on the command's own PATH. Without `args` it is the absolute path
+        of a program, or a line for a shell: SHELL if it is one of `SHELLS`, else /bin/sh. `cwd` must be an absolute
+        directory inside the roots. `output_byte_limit` is cut to `MAX_OUTPUT_BYTES`.
         """
         directory = await self.check(command, cwd=cwd, output_byte_limit=output_byte_limit)
         limit = DEFAULT_OUTPUT_BYTES if output_byte_limit is None else output_byte_limit
         variables = {**self._environment, **(env or {}), MARKER: self._marker}
-        # One at a time, so that the count holds and `close` can wait for the one that is under way.
+        # One at a time, so that the count holds and `close` can wait for a start.
         async with self._starting:
             if self._closed:
                 raise RequestRefused(INTERNAL_ERROR, "the session is being closed")
@@ -97,7 +87,7 @@ class Terminals:
         return terminal.terminal_id
 
     async def check(self, command: str, *, cwd: str | None = None, output_byte_limit: int | None = None) -> Path:
-        """Raise what `create` would, as far as that can be told now; else return the directory of the command."""
+        """Raise what `create` would, as far as known now; else return the directory of the command."""
         if not command:
             raise RequestRefused(INVALID_PARAMS, "the command is empty")
         if output_byte_limit is not None and output_byte_limit < 0:
@@ -114,22 +104,22 @@ class Terminals:
         return self._find(terminal_id).output
 
     async def wait_for_exit(self, terminal_id: str) -> ExitStatus:
-        """Wait until the command has ended. Takes as long as the command does, or until the terminal is released."""
+        """Wait, without a bound, until the command has ended or the terminal is released."""
         return await self._find(terminal_id).wait()
 
     async def kill(self, terminal_id: str) -> None:
-        """End the command and all that it started, as `Terminal.kill`. Its output and exit can still be asked for."""
+        """End the command and all that it started, see `Terminal.kill`. Its output and exit stay."""
         await self._find(terminal_id).kill()
 
     async def release(self, terminal_id: str) -> None:
-        """Kill and forget. The place is free again when nothing of the command runs any more."""
+        """Kill and forget. The place is free again once all processes of the command have ended."""
         await self._find(terminal_id).close()
-        self._terminals.pop(terminal_id, None)  # Another release may have been as quick.
+        self._terminals.pop(terminal_id, None)  # A second release may run at the same time.
 
     async def close(self) -> None:
-        """Release all terminals, side by side, and start no more. Whoever waits for an exit is told.
+        """Release all terminals concurrently, and start no more. Releases all waiters.
 
-        Takes as long as the slowest `Terminal.kill`: 4 s, 10 s at the worst.
+        Takes as long as the slowest `Terminal.kill`: 4 s, 10 s at worst.
         """
         async with self._starting:
             self._closed = True

@@ -25,25 +25,25 @@ __all__ = ["BASE_NAMES", "AgentProcess", "Launch", "environment", "is_directory"
 
 STDERR_LINES = 20
 STDERR_WIDTH = 500
-"""What is kept of the agent's stderr, to say why it ended: its last lines, each cut to this many characters."""
+"""Lines, and characters of each, kept of the end of the agent's stderr, to say why it ended."""
 
 EOF_SECONDS = 3.0
-"""First step of the stop ladder: what an agent gets to end by itself after its stdin was closed."""
+"""First step of the stop ladder: an agent's time to end by itself after the close of its stdin."""
 
 TERM_SECONDS = 2.0
-"""Second step: what its group gets after SIGTERM."""
+"""Second step: its group's time after SIGTERM."""
 
 KILL_SECONDS = 1.0
 """Third step: how long the kernel may take after SIGKILL."""
 
 LINGER_SECONDS = 0.5
-"""How long to wait for the rest, once the process has exited or closed its stdout: the exit status, the last stderr
-lines. A grandchild may hold the pipes open for ever."""
+"""How long to wait for the exit status and the last stderr lines, once the process has exited or closed its stdout. A
+grandchild may hold the pipes open for ever."""
 
 BASE_NAMES = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "TZ", "TMPDIR")
-"""What every agent inherits from us. Everything else must be named in the configuration."""
+"""The variables that every agent inherits. The configuration must name all others."""
 
-# Held while a process is created, which blocks the loop for a moment: between two of them it does what else waits.
+# Held during a process's creation, which blocks the loop for a moment, so that other work runs between two of them.
 _starting: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
 
 log = structlog.stdlib.get_logger("acp")
@@ -51,7 +51,7 @@ log = structlog.stdlib.get_logger("acp")
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """How to start an agent. `env` is the whole environment but for the marker."""
+    """How to start an agent. `env` is the whole environment except the marker."""
 
     command: str
     args: tuple[str, ...]
@@ -66,9 +66,9 @@ def environment(source: Mapping[str, str], *, inherit: Iterable[str], env: Mappi
 
 
 def is_directory(path: Path) -> bool:
-    """Whether there is a directory. Raises OSError where that cannot be told: one above it may not be entered.
+    """Whether `path` is a directory. Raises OSError where a directory above it may not be entered.
 
-    `Path.is_dir` raises or says no, as the version of Python has it.
+    `Path.is_dir` raises or returns False then, depending on the version of Python.
     """
     try:
         return stat.S_ISDIR(path.stat().st_mode)
@@ -77,7 +77,7 @@ def is_directory(path: Path) -> bool:
 
 
 class AgentProcess(Child):
-    """The process and its three pipes; the wire under a `Connection`. Start with `spawn`, end with `stop`."""
+    """The process and its three pipes; the transport of a `Connection`. Start with `spawn`, end with `stop`."""
 
     def __init__(self, marker: str) -> None:
         """Use `spawn`."""
@@ -94,7 +94,7 @@ class AgentProcess(Child):
 
     @classmethod
     async def spawn(cls, launch: Launch, marker: str) -> Self:
-        """Start the process, leader of a new session. Raises `SpawnFailed`, saying what to correct."""
+        """Start the process as leader of a new session. Raises `SpawnFailed`, which says what to correct."""
         try:
             found = await look(is_directory, launch.cwd)
         except OSError as error:
@@ -151,7 +151,7 @@ class AgentProcess(Child):
         return (*self._stderr_lines, *map(_readable, rest))
 
     def attach(self, connection: Connection) -> None:
-        """Give what the process writes to `connection`, from its first byte on."""
+        """Feed `connection` with what the process writes, from its first byte on."""
         self._connection = connection
         self._stdout.on_data = connection.feed
         if self._early:
@@ -159,17 +159,17 @@ class AgentProcess(Child):
             self._early.clear()
         self._check_ended()
 
-    # ---- the wire
+    # ---- the transport
 
     def write(self, data: bytes) -> bool:
-        """Hand `data` to the pipe. False: the process has closed it, and got nothing of this."""
+        """Hand `data` to the pipe. Returns False if the process has closed it and got no byte of this."""
         stdin = self._stdin
         if stdin.is_closing():
             return False
         self._stdout.hurry()
         had_to_wait = stdin.get_write_buffer_size() > 0
         stdin.write(data)
-        # A broken pipe is noticed inside write(), which then closes the transport; unless older bytes were in front.
+        # write() notices a broken pipe and closes the transport, unless older bytes are ahead of these.
         return had_to_wait or not stdin.is_closing()
 
     def pause_reading(self) -> None:
@@ -177,13 +177,13 @@ class AgentProcess(Child):
         self._stdout.pause()
 
     def resume_reading(self) -> None:
-        """Read on."""
+        """Read again."""
         self._stdout.resume()
         self._check_ended()
 
     def abort(self) -> None:
         """Close stdin and read no more output. The process itself is ended by `stop`."""
-        if not self._stdin.is_closing():  # asyncio fails on a second end.
+        if not self._stdin.is_closing():  # asyncio fails on a second abort.
             self._stdin.abort()
         self._stdout.close()
 
@@ -204,30 +204,30 @@ class AgentProcess(Child):
                 self._stderr_lines.append(_readable(line))
                 log.debug("agent stderr", line=self._stderr_lines[-1])
 
-    # ---- what asyncio tells
+    # ---- asyncio's callbacks
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The process runs."""
+        """Note the start of the process."""
         super().connection_made(transport)
         self._started = start_time(self.pid)
 
     def process_exited(self) -> None:
-        """Take note that the process has ended."""
+        """Note the end of the process."""
         super().process_exited()
         self._check_ended()
 
     def pause_writing(self) -> None:
-        """Pass on that the process does not read."""
+        """Tell the connection that the process does not read."""
         if self._connection is not None:
             self._connection.pause_writing()
 
     def resume_writing(self) -> None:
-        """Pass on that the process reads again."""
+        """Tell the connection that the process reads again."""
         if self._connection is not None:
             self._connection.resume_writing()
 
     def _check_ended(self) -> None:
-        """Tell the connection that it is over, when the exit status and the last words are in, or late."""
+        """Close the connection once the exit status and the last lines have arrived or are overdue."""
         if self._connection is None or not (self._stdout.closed or self._exited.is_set()):
             return
         if self._exited.is_set() and self._stdout.closed and self._stderr.closed:
@@ -239,7 +239,7 @@ class AgentProcess(Child):
         self._linger = None
         if self._stdout.closed or self._stdout.reading:
             self._report_ended()
-        # Else somebody cannot keep up, and the pipe still holds what the process said: when reading goes on.
+        # Else reading is paused and the pipe still holds output: `resume_reading` checks again.
 
     def _report_ended(self) -> None:
         if self._linger is not None:
@@ -248,17 +248,17 @@ class AgentProcess(Child):
             self._connection.closed(self.describe("the agent's process has ended"))
 
     def describe(self, reason: str) -> AcpError:
-        """Make the error that tells how this process stands: `reason`, exit status, last stderr lines."""
+        """Build the error with `reason`, the exit status and the last stderr lines."""
         return AgentClosed(reason, self.exit_status, self.stderr)
 
     # ---- the stop ladder
 
     async def stop(self) -> None:
-        """End the process and all that it started. Each step is bounded; the whole takes 7 s at the worst.
+        """End the process and all that it started. Each step is bounded; the whole takes 7 s at worst.
 
-        Close stdin, wait; SIGTERM to the group, wait; SIGKILL to the group; then whatever still carries the marker or
-        belongs to the session is ended the same way. An agent that ends when its stdin closes costs no wait. Only
-        where the kernel does not end at once what got SIGKILL does it take longer, up to 13 s.
+        Close stdin, wait, SIGTERM to the group, wait, SIGKILL to the group. Then the same for all other processes with
+        the marker or of the session. An agent that ends when its stdin closes costs no wait. Takes up to 13 s where
+        the kernel is slow after SIGKILL.
         """
         try:
             self._stdin.close()
@@ -273,7 +273,7 @@ class AgentProcess(Child):
             self._close_pipes()
 
     def _own_session(self) -> int | None:
-        # A session keeps its number as long as it has members: a stranger with our pid means that none is left.
+        # A session keeps its number while it has members, so a stranger with this pid means that none is left.
         return self.pid if start_time(self.pid) in {None, self._started} else None
 
     def _close_pipes(self) -> None:
@@ -281,7 +281,7 @@ class AgentProcess(Child):
         self._stderr.close()
 
     def kill(self) -> None:
-        """Send SIGKILL to the group, now."""
+        """Send SIGKILL to the group."""
         self._signal_group(signal.SIGKILL)
 
 

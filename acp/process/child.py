@@ -10,10 +10,10 @@ __all__ = ["Child"]
 
 
 class Child(asyncio.SubprocessProtocol):
-    """A child process as asyncio tells of it, started with `start_new_session`."""
+    """A child process, started with `start_new_session`."""
 
     def __init__(self) -> None:
-        """Not started yet."""
+        """Prepare for the start."""
         self._exited = asyncio.Event()
         self._transport: asyncio.SubprocessTransport | None = None
 
@@ -29,11 +29,11 @@ class Child(asyncio.SubprocessProtocol):
         return self._transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The process runs."""
+        """Note the start of the process."""
         self._transport = cast("asyncio.SubprocessTransport", transport)
 
     def process_exited(self) -> None:
-        """Take note that the process itself has ended."""
+        """Note the end of the process itself."""
         self._exited.set()
 
     async def _exits_within(self, seconds: float) -> bool:
@@ -47,11 +47,11 @@ class Child(asyncio.SubprocessProtocol):
     def _signal_group(self, number: signal.Signals) -> None:
         # The group's id is the leader's pid: safe only while the leader has not been reaped.
         if self._process.get_returncode() is None:
-            # The second where sudo has made it another user's: it may end when its pipes are closed.
+            # PermissionError where sudo has made it another user's: it may end when its pipes are closed.
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, number)
 
     def _let_go(self) -> None:
-        """Close its pipes; if it still runs, asyncio kills it where it may."""
-        with contextlib.suppress(PermissionError):  # The same; from Python 3.13 on asyncio passes over it.
+        """Close its pipes; if it still runs, asyncio kills it where permitted."""
+        with contextlib.suppress(PermissionError):  # The same; from Python 3.13 on asyncio ignores it.
             self._process.close()

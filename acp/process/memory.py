@@ -12,8 +12,8 @@ __all__ = ["resident"]
 def resident(leaders: Iterable[int]) -> dict[int, int]:
     """Return the resident bytes of the sessions that these processes lead, by leader.
 
-    Pages that processes share are counted for each. Looks at every process, which blocks for milliseconds: call it in a
-    thread. A child that has left the session is not counted.
+    Shared pages count for each process. Children that have left the session do not count. Blocks for milliseconds on a
+    scan of all processes, so call it in a thread.
     """
     sums = dict.fromkeys(leaders, 0)
     try:
@@ -21,7 +21,7 @@ def resident(leaders: Iterable[int]) -> dict[int, int]:
     except OSError:  # A Linux without /proc.
         pids = []
     for pid in pids:
-        with suppress(OSError, psutil.Error):  # It ended while we looked, or is not ours to look at.
+        with suppress(OSError, psutil.Error):  # It ended during the scan, or belongs to another user.
             if (leader := os.getsid(pid)) in sums:
                 sums[leader] += psutil.Process(pid).memory_info().rss
     return sums

@@ -1,8 +1,8 @@
 """Finds and stops the processes that an agent left behind, by its marker or its session.
 
 Wrappers die before their children, and children leave the process group, so a signal to the group is not enough.
-Every agent is started with `THREADLINE_AGENT=<journal id>/<n>` in its environment, which its descendants inherit.
-Linux only: without /proc nothing is found, and the group's signals are all there is.
+Every agent has `THREADLINE_AGENT=<journal id>/<n>` in its environment, which its descendants inherit. Linux only:
+without /proc the signals to the group must do.
 """
 
 import asyncio
@@ -21,13 +21,13 @@ MARKER = "THREADLINE_AGENT"
 """Name of the environment variable that marks an agent and everything it starts."""
 
 TERM_SECONDS = 1.0
-"""What survivors get between SIGTERM and SIGKILL."""
+"""Seconds between SIGTERM and SIGKILL."""
 
 KILL_SECONDS = 0.5
-"""Bound on waiting for the kernel to remove what SIGKILL ended."""
+"""How long the kernel may take after SIGKILL."""
 
 ROUNDS = 4
-"""How often to look again for what was forked while we were killing."""
+"""How often to look for processes that were forked during the kills."""
 
 _PROC = Path("/proc")
 
@@ -40,10 +40,10 @@ log = structlog.stdlib.get_logger("acp")
 
 
 async def end_survivors(marker: str, *, leader: int | None = None, gently: bool = True) -> int:
-    """End all processes of this user whose marker is `marker`, and those of the session that `leader` led.
+    """End all processes of this user with this marker, and those of the session that `leader` led.
 
-    A marker that ends in `/` stands for all markers that begin with it. SIGTERM first if `gently`, then SIGKILL until
-    none is found. Returns how many were found at first. Bounded by `TERM_SECONDS + ROUNDS * KILL_SECONDS`.
+    A marker that ends in `/` matches all markers that begin with it. Sends SIGTERM first if `gently`, then SIGKILL
+    until none is found. Returns how many it found at first. Bounded by `TERM_SECONDS + ROUNDS * KILL_SECONDS`.
     """
     found = await in_thread(_open_all, marker, leader)
     count = len(found)
@@ -63,14 +63,14 @@ async def end_survivors(marker: str, *, leader: int | None = None, gently: bool 
 
 
 async def in_thread(work: Callable[[Unpack[_Args]], _Result], *args: *_Args) -> _Result:
-    """Do what ends processes in a thread of its own pool, which a file system that hangs cannot keep busy."""
+    """Run `work` in a thread of a pool of its own, which a hanging file system cannot fill."""
     return await asyncio.get_running_loop().run_in_executor(_threads, work, *args)
 
 
 def start_time(pid: int) -> int | None:
-    """When the process `pid` was started, in ticks since boot; tells it from a later one with its number.
+    """Return the start of process `pid`, in ticks since boot, which tells it from a later one with the same pid.
 
-    None where there is no such process, or no /proc.
+    Returns None without the process, or without /proc.
     """
     try:
         return int(stat_fields(f"{_PROC}/{pid}")[19])
@@ -84,7 +84,7 @@ def stat_fields(path: str) -> list[bytes]:
 
 
 async def _signal_and_wait(pidfds: list[int], number: signal.Signals, seconds: float) -> None:
-    """Signal the processes and wait until they are dead. Takes over the descriptors."""
+    """Signal the processes and wait until they are dead. Closes the descriptors."""
     loop = asyncio.get_running_loop()
     dead = asyncio.Event()
     waiting = set(pidfds)
@@ -100,7 +100,7 @@ async def _signal_and_wait(pidfds: list[int], number: signal.Signals, seconds: f
         try:
             signal.pidfd_send_signal(pidfd, number)
         except OSError:
-            died(pidfd)  # It ended, or became another user's, which the next look will tell.
+            died(pidfd)  # It ended, or became another user's: the next scan will tell.
     try:
         async with asyncio.timeout(seconds):
             await dead.wait()
@@ -113,7 +113,7 @@ async def _signal_and_wait(pidfds: list[int], number: signal.Signals, seconds: f
 
 
 def _open_all(marker: str, leader: int | None) -> list[int]:
-    """Open a pidfd for each match. The match is made after opening, so that a reused pid is never taken for it."""
+    """Open a pidfd for each match. Matches again after opening, so that a reused pid is never taken for it."""
     own = os.getuid()
     matches = _matcher(marker, leader)
     found: list[int] = []
@@ -127,7 +127,7 @@ def _open_all(marker: str, leader: int | None) -> list[int]:
                 continue
             pidfd = os.pidfd_open(int(entry.name))
         except OSError:
-            continue  # It ended while we looked at it.
+            continue  # It ended during the scan.
         try:
             if matches(entry.path):
                 found.append(pidfd)
@@ -139,7 +139,7 @@ def _open_all(marker: str, leader: int | None) -> list[int]:
 
 
 def _matcher(marker: str, leader: int | None) -> Callable[[str], bool]:
-    """Make the test for one process. Raises OSError when it is gone. Never matches ourselves, or the dead."""
+    """Build the test of one process, which raises OSError when it is gone. Never matches our own or a dead one."""
     wanted = f"\0{MARKER}={marker}".encode()
     if not marker.endswith("/"):
         wanted += b"\0"

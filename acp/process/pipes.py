@@ -1,13 +1,12 @@
 """Reads the pipes of all agents in rounds, so that none starves another.
 
-All pipes of an event loop stand behind two descriptors. Those that were quiet are watched: what one of them brings is
-read at once, so nobody waits for an agent's first word. Then it rests, with all others that are writing, and what they
-bring is taken in one round after a while: waking up costs ten times what a line does, and a hundred agents that write
-fifty lines a second each would wake us five thousand times. A pipe through which an answer is expected, or that has
-fallen quiet, is watched again.
+All pipes of an event loop are behind two descriptors. Quiet pipes are watched: their first data is read immediately.
+The pipe then rests, and one round after a pause reads all resting pipes. Waking up costs ten times as much as a line,
+and a hundred agents that write fifty lines a second each would wake the loop five thousand times. A pipe through which
+an answer is expected, or that has become quiet, is watched again.
 
-A round takes at most `READ_SIZE` of each pipe, so an agent that floods us delays the others by one read. While one
-does, the others must not wait for rests.
+A round reads at most `READ_SIZE` of each pipe, so an agent that floods us delays the others by one read. During a
+flood the pauses are short, so that the others do not wait for them.
 """
 
 import asyncio
@@ -21,48 +20,47 @@ from weakref import WeakKeyDictionary
 __all__ = ["READ_SIZE", "Pipe"]
 
 READ_SIZE = 64 * 1024
-"""Bytes taken of a pipe in a round; what a pipe of Linux holds."""
+"""Bytes read of a pipe in a round: the capacity of a pipe on Linux."""
 
 REST_SECONDS = 0.12
-"""The pause between rounds. What is read is shown by edits a second apart: nobody sees it."""
+"""The pause between rounds. Edits a second apart show the text, so people do not notice it."""
 
 SOME = range(32, 200)
-"""With so many pipes at rest a round takes enough at half the pause; with more, Discord makes text far older."""
+"""With so many resting pipes a round reads enough after half the pause; with more, Discord's delay is far longer."""
 
 QUIET_SECONDS = 1.0
-"""A pipe that has brought nothing for so long is watched again; all are, after a round in which none brought any."""
+"""A pipe without data for so long is watched again; after a round without data, all are."""
 
 FLOOD_SIZE = 16 * 1024
-"""Bytes from one pipe in one round that make a flood. The next round follows at once: a rest would save nothing."""
+"""Bytes from one pipe in one round that make a flood. The next round follows immediately, for a pause saves nothing."""
 
 FLOOD_REST_SECONDS = 0.002
 FLOOD_SECONDS = 0.5
-"""The pause in a lull, and how long a flood is taken to last: the system stops who writes it, and goes on with him."""
+"""The pause in a lull, and how long a flood counts as going on: the system interrupts its writer now and then."""
 
 
 class Pipe:
     """The reading end of a pipe."""
 
     def __init__(self, on_data: Callable[[bytes], None], on_end: Callable[[], None]) -> None:
-        """`open` makes the pipe."""
+        """`open` creates the pipe; `on_data` gets its data."""
         self.on_data = on_data
-        """Gets what arrives."""
         self._on_end = on_end
         self.descriptor = -1
         self.reading = False
-        """Whether what arrives is taken; False while paused and after the end."""
+        """Whether it is read; False while paused and after the end."""
         self.closed = True
         self.resting = False
-        """Whether it is read in rounds, not at once."""
+        """Whether it is read in rounds, and not immediately."""
         self.expected = False
-        """Whether an answer has been expected through it since it was last read."""
+        """Whether an answer is expected through it since its last read."""
         self.heard = 0.0
-        """When it last brought something, in the loop's time."""
+        """When it last had data, in the loop's time."""
         self.context = Context()
-        """That of whoever opened it, for what is logged while it is read: all pipes are read together."""
+        """The opener's, for log lines during a read, since all pipes are read together."""
 
     def open(self) -> int:
-        """Make the pipe and begin to read it. Returns the writing end, for a child; the caller closes it."""
+        """Create the pipe and begin to read it. Returns the write end, for a child; the caller closes it."""
         self.descriptor, writing_end = os.pipe()
         os.set_blocking(self.descriptor, False)
         self.context = copy_context()
@@ -72,19 +70,19 @@ class Pipe:
         return writing_end
 
     def pause(self) -> None:
-        """Leave what arrives in the pipe, so that the writer has to wait."""
+        """Leave data in the pipe, so that the writer has to wait."""
         if self.reading:
             self.reading = False
             self._rounds.pause(self)
 
     def resume(self) -> None:
-        """Read on."""
+        """Read again."""
         if not self.closed and not self.reading:
             self.reading = True
             self._rounds.resume(self)
 
     def close(self) -> None:
-        """Read no more, for good."""
+        """Stop reading for good."""
         if not self.closed:
             self.pause()
             self.closed = True
@@ -92,13 +90,13 @@ class Pipe:
             os.close(self.descriptor)
 
     def hurry(self) -> None:
-        """Take what comes next at once: an answer is expected."""
+        """Read the next data immediately, because an answer is expected."""
         self.expected = True
         if self.resting:
             self._rounds.move(self)
 
     def read(self) -> int:
-        """Take what is there, at most `READ_SIZE` bytes. Returns how many."""
+        """Read at most `READ_SIZE` bytes without blocking. Returns how many."""
         try:
             data = os.read(self.descriptor, READ_SIZE)
         except BlockingIOError:
@@ -114,7 +112,7 @@ class Pipe:
 
 
 class _Rounds:
-    """The pipes of one event loop; exists as long as it has any."""
+    """The pipes of one event loop; exists while there are any."""
 
     _all: ClassVar[WeakKeyDictionary[asyncio.AbstractEventLoop, "_Rounds"]] = WeakKeyDictionary()
 
@@ -147,7 +145,7 @@ class _Rounds:
         self._watched.register(pipe.descriptor, selectors.EVENT_READ, pipe)
 
     def move(self, pipe: Pipe) -> None:
-        """Let a watched pipe rest, or watch one that rests."""
+        """Swap a pipe between watched and resting."""
         before, after = (self._resting, self._watched) if pipe.resting else (self._watched, self._resting)
         before.unregister(pipe.descriptor)
         after.register(pipe.descriptor, selectors.EVENT_READ, pipe)
@@ -186,11 +184,11 @@ class _Rounds:
                 self.move(key.data)
 
     def _take(self, ready: list[tuple[selectors.SelectorKey, int]]) -> None:
-        """Read each of these pipes once, and let those rest that may."""
+        """Read each of these pipes once, and move it to rest if no answer is expected."""
         now, most = self._loop.time(), 0
         for key, _ in ready:
             pipe: Pipe = key.data
-            if pipe.reading:  # The one before it may have paused or closed it.
+            if pipe.reading:  # Reading an earlier one may have paused or closed it.
                 pipe.expected, pipe.heard = False, now
                 most = max(most, self._read(pipe))
                 if pipe.reading and pipe.resting == pipe.expected:
@@ -199,7 +197,7 @@ class _Rounds:
             self._plan(most)
 
     def _plan(self, most: int) -> None:
-        """See to the next round, after one pipe brought `most` bytes."""
+        """Schedule the next round, after a pipe with at most `most` bytes."""
         if self._next is not None and most >= FLOOD_SIZE:
             self._next.cancel()
             self._next = None
@@ -218,7 +216,7 @@ class _Rounds:
     def _read(self, pipe: Pipe) -> int:
         try:
             return pipe.context.run(pipe.read)
-        except Exception as error:  # noqa: BLE001 - what fails for one agent must not stop the reading of the others
+        except Exception as error:  # noqa: BLE001 - a failure for one agent must not stop reading the others
             context = {"message": "what an agent wrote could not be taken", "exception": error}
             self._loop.call_exception_handler(context)
             return 0

@@ -1,6 +1,6 @@
 """The parts of the ACP v1 schema that Threadline uses, named as the specification names them.
 
-Source: the protocol's `schema.json`, version 1, and what real agents send beside it.
+Source: the protocol's `schema.json`, version 1, and the additions of real agents.
 """
 
 from .content import AudioBlock, ContentBlock, EmbeddedResource, ImageBlock, OtherBlock, ResourceLink, TextBlock

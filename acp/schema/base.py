@@ -1,10 +1,10 @@
 """Reads messages leniently: unknown fields and wrong values of an agent do not fail the rest.
 
-Fields that are not listed survive as extras. Where the schema says so (`x-deserialize-default-on-error`,
+Unlisted fields survive as extras. Where the schema says so (`x-deserialize-default-on-error`,
 `x-deserialize-skip-invalid-items`) a malformed field counts as absent (`Lenient`), and a malformed item of a list is
-skipped (`Items`). Reading a message therefore never fails because of what an agent added, or of what nobody needs.
+skipped (`Items`). Reading a message therefore never fails because of an agent's additions or of unused fields.
 
-Nor does it take long: of a list the first `MAX_ITEMS` are read, and what is wrong is found out at the first fault.
+The cost is bounded: a list keeps its first `MAX_ITEMS`, and validation stops at the first fault.
 """
 
 from typing import Annotated, Any, TypeVar
@@ -18,12 +18,12 @@ from acp.errors import ProtocolError
 __all__ = ["MAX_ITEMS", "All", "Items", "Lenient", "SchemaModel", "Tokens", "read", "said_shortly"]
 
 MAX_ITEMS = 2000
-"""Items taken of a list; the others are left out. Each costs some microseconds, a wrong one ten; people are shown
-some hundreds at most."""
+"""Items read of a list; the others are left out. Each costs some microseconds, a wrong one ten; people see some
+hundreds at most."""
 
 
 class SchemaModel(BaseModel):
-    """Anything that the schema describes; immutable."""
+    """A type of the schema; immutable."""
 
     model_config = ConfigDict(frozen=True, extra="allow", alias_generator=to_camel, populate_by_name=True)
 
@@ -51,13 +51,13 @@ All = Annotated[list[_T], Field(fail_fast=True)]
 Items = Annotated[list[_T], Field(fail_fast=True), WrapValidator(_read_valid_items)]
 
 Tokens = Annotated[int, Field(ge=0, le=2**64 - 1)]
-"""A number of tokens (uint64 in the schema): one of thousands of digits could be neither divided nor shown."""
+"""A number of tokens (uint64 in the schema), since one of thousands of digits can be neither divided nor shown."""
 
 _P = TypeVar("_P", bound=SchemaModel)
 
 
 def read(kind: type[_P], method: str, result: Any) -> _P:
-    """Read the answer to `method`. Raises `ProtocolError` where what is needed of it is missing or wrong."""
+    """Read the answer to `method`. Raises `ProtocolError` where a required field is missing or wrong."""
     try:
         return kind.model_validate(result)
     except ValidationError as error:
@@ -66,6 +66,6 @@ def read(kind: type[_P], method: str, result: Any) -> _P:
 
 
 def said_shortly(error: ValidationError) -> str:
-    """Say on one line what is wrong first. The whole would quote what was read, once for each fault."""
+    """Describe the first fault on one line. The full text would quote the input once for each fault."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     return f"{'.'.join(map(str, first['loc'])) or 'params'}: {first['msg']}"

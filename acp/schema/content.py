@@ -42,7 +42,7 @@ class AudioBlock(SchemaModel):
 
 
 class ResourceLink(SchemaModel):
-    """A pointer to a resource that the agent can reach by itself. Every agent accepts it."""
+    """A link to a resource that the agent can reach. Every agent accepts it."""
 
     type: Literal["resource_link"] = "resource_link"
     name: str
@@ -61,7 +61,7 @@ class EmbeddedResource(SchemaModel):
 
 
 class OtherBlock(SchemaModel):
-    """A content block of a kind that is not known here."""
+    """A content block of an unknown kind."""
 
     type: str = ""
 

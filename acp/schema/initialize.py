@@ -30,7 +30,7 @@ class Implementation(SchemaModel):
 
 
 class PromptCapabilities(SchemaModel):
-    """Content an agent accepts beside text and resource links."""
+    """Content that an agent accepts in addition to text and resource links."""
 
     image: Lenient[bool] = False
     audio: Lenient[bool] = False
@@ -38,7 +38,7 @@ class PromptCapabilities(SchemaModel):
 
 
 class McpCapabilities(SchemaModel):
-    """Kinds of MCP servers that an agent can reach beside those it starts itself."""
+    """Kinds of MCP servers that an agent can reach in addition to those it starts."""
 
     http: Lenient[bool] = False
     sse: Lenient[bool] = False
@@ -61,7 +61,7 @@ class SessionCapabilities(SchemaModel):
 
 
 class AgentCapabilities(SchemaModel):
-    """What the agent can do."""
+    """The capabilities of the agent."""
 
     load_session: Lenient[bool] = False
     prompt_capabilities: Lenient[PromptCapabilities] = PromptCapabilities()
@@ -71,16 +71,16 @@ class AgentCapabilities(SchemaModel):
 
 
 class AuthVariable(SchemaModel):
-    """A variable of the environment that an agent would take for a login; not in the schema, but real."""
+    """An environment variable that an agent accepts as a login; not in the schema, but real."""
 
     name: str
 
 
 class AuthMethod(SchemaModel):
-    """A way to log in. `type`: agent (call authenticate), terminal, or what some vendors have invented.
+    """A way to log in. `type`: agent (call authenticate), terminal, or a vendor's own.
 
-    For terminal, the agent's own command is run in one, with `args` behind its own and `env` over its environment. Some
-    vendors' `env_var` names in `vars` what would do instead of a login.
+    For terminal, run the agent's own command in one, with `args` behind its own and `env` over its environment. Some
+    vendors have `env_var`, whose `vars` name the variables that replace a login.
     """
 
     id: str

@@ -50,7 +50,7 @@ class ModeState(SchemaModel):
 
 
 class Model(SchemaModel):
-    """A model of an agent that does not have it as a config option; no longer in the schema."""
+    """A model of an agent without a config option for it; no longer in the schema."""
 
     model_id: str
     name: str = ""
@@ -58,7 +58,7 @@ class Model(SchemaModel):
 
 
 class ModelState(SchemaModel):
-    """The models of a session and the current one; no longer in the schema, and still told by some agents."""
+    """The models of a session and the current one; no longer in the schema, but some agents still send it."""
 
     current_model_id: str
     available_models: Items[Model]

@@ -22,7 +22,7 @@ __all__ = [
 class PermissionOption(SchemaModel):
     """One way to answer a permission request.
 
-    `kind`: allow_once, allow_always, reject_once, reject_always, or new; empty where the agent tells none.
+    `kind`: allow_once, allow_always, reject_once, reject_always, or a new one; empty where the agent gives none.
     """
 
     option_id: str
@@ -31,7 +31,7 @@ class PermissionOption(SchemaModel):
 
 
 class RequestPermission(SchemaModel):
-    """The parameters of session/request_permission. An option without an id, by which nobody could answer, is none."""
+    """The parameters of session/request_permission. Options without an id, which no answer could name, are skipped."""
 
     session_id: str
     tool_call: ToolCallUpdate
@@ -41,7 +41,7 @@ class RequestPermission(SchemaModel):
 class CreateElicitation(SchemaModel):
     """The parameters of elicitation/create: the agent asks for values (`form`), or sends the person to a page (`url`).
 
-    It belongs to a session, or to the request of ours with the id `request_id`.
+    It belongs to a session, or to our request with the id `request_id`.
     """
 
     mode: Literal["form", "url"]

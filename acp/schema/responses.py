@@ -30,7 +30,7 @@ class NewSessionResponse(SessionResponse):
 
 
 class PromptUsage(SchemaModel):
-    """Tokens that a turn took, in all, as far as the agent says. Not yet in the schema of version 1."""
+    """Total tokens of a turn, as far as the agent reports them. Not yet in the schema of version 1."""
 
     total_tokens: Lenient[Tokens | None] = None
 
@@ -43,7 +43,7 @@ class PromptResponse(SchemaModel):
 
 
 class SessionInfo(SchemaModel):
-    """A session that the agent has kept. `updated_at` is as the agent writes it, with or without a time zone."""
+    """A stored session of the agent. `updated_at` is in the agent's own form, with or without a time zone."""
 
     session_id: str
     cwd: str = ""

@@ -1,6 +1,6 @@
 """The agent's updates about a turn or a session (schema: SessionUpdate).
 
-A kind that is not known has a type of its own, and so has a known kind whose needed fields are wrong.
+An unknown kind, or a known kind with wrong required fields, becomes `UnknownUpdate`.
 """
 
 from typing import Annotated, Any, Literal
@@ -78,14 +78,14 @@ class Diff(SchemaModel):
 
 
 class ToolTerminal(SchemaModel):
-    """The output of a terminal that the agent has made through us."""
+    """The output of a terminal that the agent created through its client."""
 
     type: Literal["terminal"] = "terminal"
     terminal_id: str
 
 
 class OtherToolContent(SchemaModel):
-    """Tool content of a kind that is not known here."""
+    """Tool content of an unknown kind."""
 
     type: str = ""
 
@@ -97,18 +97,18 @@ AnyToolContent = Annotated[
 
 
 class ToolCallLocation(SchemaModel):
-    """A file, and perhaps a line (from 1), that a tool touches."""
+    """A file, and optionally a line (from 1), that a tool touches."""
 
     path: str
     line: int | None = None
 
 
 MAX_TOOL_CALL_ID = 1000
-"""Longest id of a tool call, in characters; each is kept until its turn ends. Those of real agents have some dozens."""
+"""Longest id of a tool call, in characters; it is kept until its turn ends. Real agents use some dozens."""
 
 
 class ToolCallUpdate(SchemaModel):
-    """What has become known of a tool call. None: unchanged; lists replace (schema: ToolCallUpdate)."""
+    """A change of a tool call. None means unchanged; lists replace (schema: ToolCallUpdate)."""
 
     tool_call_id: Annotated[str, Field(max_length=MAX_TOOL_CALL_ID)]
     title: Lenient[str | None] = None
@@ -122,7 +122,7 @@ class ToolCallUpdate(SchemaModel):
 
 
 class ToolCall(ToolCallUpdate):
-    """The announcement of a tool call. Some agents repeat it, some leave it out: callers upsert by id."""
+    """The announcement of a tool call. Agents may repeat it or leave it out, so callers upsert by id."""
 
 
 class PlanEntry(SchemaModel):
@@ -134,13 +134,13 @@ class PlanEntry(SchemaModel):
 
 
 class Plan(SchemaModel):
-    """The whole plan; replaces the one before."""
+    """The whole plan; replaces the previous one."""
 
     entries: Items[PlanEntry]
 
 
 class AvailableCommand(SchemaModel):
-    """A command the agent offers, called by `/name` in a prompt."""
+    """A command of the agent, called by `/name` in a prompt."""
 
     name: str
     description: str = ""
@@ -148,19 +148,19 @@ class AvailableCommand(SchemaModel):
 
 
 class AvailableCommandsUpdate(SchemaModel):
-    """All commands the agent offers now."""
+    """All current commands of the agent."""
 
     available_commands: Items[AvailableCommand]
 
 
 class CurrentModeUpdate(SchemaModel):
-    """The mode the session is in now."""
+    """The current mode of the session."""
 
     current_mode_id: str
 
 
 class ConfigOptionUpdate(SchemaModel):
-    """All options of the session as they are now."""
+    """All current options of the session."""
 
     config_options: Items[ConfigOption]
 
@@ -181,7 +181,7 @@ class UsageUpdate(SchemaModel):
 
 
 class Notice(SchemaModel):
-    """Something the agent wants the person to know. `severity`: info, warning, error, or new."""
+    """A notice for the person. `severity`: info, warning, error, or a new one."""
 
     severity: str = "info"
     title: str
@@ -189,7 +189,7 @@ class Notice(SchemaModel):
 
 
 class CompactionUpdate(SchemaModel):
-    """The agent shortens its memory of the session. `status`: in_progress, completed, failed, cancelled, or new."""
+    """A compaction of the session's history. `status`: in_progress, completed, failed, cancelled, or a new one."""
 
     compaction_id: str
     status: str
@@ -198,14 +198,14 @@ class CompactionUpdate(SchemaModel):
 
 
 class CompactionSummaryChunk(SchemaModel):
-    """A piece of the summary that replaces what was compacted."""
+    """A piece of the summary that replaces the compacted history."""
 
     compaction_id: str
     content: ContentBlock
 
 
 class UnknownUpdate(SchemaModel):
-    """An update of a kind that is not known here, or whose fields are wrong."""
+    """An update of an unknown kind, or with wrong fields."""
 
     session_update: str = ""
 
@@ -244,11 +244,11 @@ UPDATES: dict[str, type[Update]] = {
     "compaction_update": CompactionUpdate,
     "compaction_summary_chunk": CompactionSummaryChunk,
 }
-"""Every kind of session/update that is known."""
+"""The known kinds of session/update."""
 
 
 def parse_update(raw: dict[str, Any]) -> Update:
-    """Read the `update` member of a session/update. Never raises: what does not fit becomes `UnknownUpdate`."""
+    """Read the `update` member of a session/update. Never raises: a malformed one becomes `UnknownUpdate`."""
     kind = str(raw.get("sessionUpdate"))
     try:
         return UPDATES.get(kind, UnknownUpdate).model_validate(raw)

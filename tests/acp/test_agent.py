@@ -155,7 +155,7 @@ async def test_updates_for_sessions_that_nobody_named_are_bounded() -> None:
         peer.text(f"other-{number}", "hello")
     peer.reply(request, {"sessionId": "s"})
     assert await _first_turn(peer, await opening) == [Text(f"{number} ") for number in range(EARLY_UPDATES)]
-    assert len(agent._dispatch.early) == EARLY_SESSIONS - 1
+    assert len(agent._dispatch.early._waiting) == EARLY_SESSIONS - 1
     await agent.stop()
 
 
@@ -238,7 +238,7 @@ async def test_a_load_may_be_tried_again_after_it_took_too_long() -> None:
         peer.text("old", "old answer")
         await quiet()
         assert not loading.done()
-        assert not len(agent._dispatch.early)
+        assert not agent._dispatch.early._waiting
         peer.reply(request, {})
         assert await _first_turn(peer, await loading) == []
 

@@ -35,8 +35,12 @@ async def serving(
 ) -> AsyncIterator[Terminals]:
     """The terminals of a session in `directory`; bounded, and closed at the end."""
     env = environment(os.environ, inherit=(), env={}) if env is None else env
-    async with asyncio.timeout(PATIENCE), Terminals(Roots([directory]), env, marker) as terminals:
-        yield terminals
+    terminals = Terminals(Roots([directory]), env, marker)
+    async with asyncio.timeout(PATIENCE):
+        try:
+            yield terminals
+        finally:
+            await terminals.close()
 
 
 async def ended(terminals: Terminals, command: str, *args: str, limit: int | None = None) -> Output:
