@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from acp.process.orphans import MARKER
 from bot.app import App
 from bot.config.load import load
+from bot.gateway.client import ThreadlineClient
 from loopback import Loopback, Message, Outcome, User
 from loopback.bot_process import unless
-from loopback.harness import Lab, command, configuration, ids, lines
+from loopback.harness import Lab, command, configuration, ids, in_toml, lines
 from loopback.rest.rate_limits import Limit
-from loopback.state.entities import Channel
+from loopback.state.entities import Channel, Thread
 from loopback.state.outcome import Wanted, matches
 from tests.loopback.openapi import strictly
 
@@ -28,7 +28,6 @@ __all__ = [
     "TOKEN",
     "BotLab",
     "bot_lab",
-    "marked",
     "numbers",
     "said",
     "spoken",
@@ -58,9 +57,30 @@ class BotLab(Lab):
         return self.people[2]
 
     @property
+    def client(self) -> ThreadlineClient:
+        """The bot's connection to Discord, in this process."""
+        assert self.app is not None
+        assert self.app._supervised is not None
+        assert self.app._supervised.client is not None
+        return self.app._supervised.client
+
+    @property
     def project(self) -> Path:
         """Where the agents work."""
         return self.config.with_name("project")
+
+    async def conversation(self, request: str, shows: Wanted) -> Thread:
+        """Have Ann open a thread by a request, and wait until the bot shows this in it."""
+        thread = await self.thread(request)
+        await self.ann.sees(thread, shows, by=self.bot)
+        return thread
+
+    async def asleep(self, thread: Thread | Message) -> None:
+        """Wait until the thread's conversation has ended, and its agent with it."""
+        conversations = self.client.pool._running.items()
+        tasks = [task for conversation, task in conversations if conversation.thread_id == thread.id]
+        async with asyncio.timeout(30):
+            await asyncio.gather(*tasks)
 
     async def answer(self, thread: Channel, wanted: Wanted, *, after: Message | None = None) -> Message:
         """Wait for the page of a reply that shows this and is the last: its turn has ended, for its Stop is gone."""
@@ -107,22 +127,22 @@ async def idle_lab(folder: Path, **options: Any) -> AsyncIterator[BotLab]:
         for limit in (Limit.MESSAGES, Limit.REACTIONS, Limit.CHANNELS):
             rule = discord.limits.rule(limit)
             discord.limits.change(limit, rule.limit, rule.seconds / HASTE)
-        place = BotLab.furnish(discord, "ann", "ben", "mallory", token=TOKEN, config=folder / "threadline.toml")
-        place.configure(**options)
-        yield place
+        lab = BotLab.furnish(discord, "ann", "ben", "mallory", token=TOKEN, config=folder / "threadline.toml")
+        lab.configure(**options)
+        yield lab
 
 
 @asynccontextmanager
 async def bot_lab(folder: Path, **options: Any) -> AsyncIterator[BotLab]:
     """The stage with the bot at work in this process; at the end it is stopped as by a signal."""
-    async with idle_lab(folder, **options) as place, running_bot(place):
-        yield place
+    async with idle_lab(folder, **options) as lab, running_bot(lab):
+        yield lab
 
 
 @asynccontextmanager
-async def running_bot(place: BotLab) -> AsyncIterator[App]:
+async def running_bot(lab: BotLab) -> AsyncIterator[App]:
     """Run the bot of a stage for as long as the block lasts."""
-    app = place.app = App(load(place.config))
+    app = lab.app = App(load(lab.config))
     with pytest.MonkeyPatch.context() as patch:
         for wait, seconds in IMPATIENCE.items():
             patch.setattr(wait, seconds)
@@ -159,19 +179,15 @@ def numbers(first: int, last: int) -> str:
     return " ".join(str(number) for number in range(first, last + 1))
 
 
-def marked(config: Path) -> list[int]:
-    """All living processes whose marker is of this configuration's journal, or whose working directory is its own."""
-    found = []
-    project = str(config.parent)
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdecimal():
-            continue
-        try:
-            environ = (entry / "environ").read_bytes()
-            state = (entry / "stat").read_bytes().rpartition(b")")[2].split()[0]
-            cwd = str((entry / "cwd").readlink())
-        except OSError:
-            continue
-        if state not in b"ZX" and MARKER.encode() + b"=" in environ and cwd.startswith(project):
-            found.append(int(entry.name))
-    return found
+OTHER = """
+[agents.other]
+command = {command}
+args = ["-m", "loopback.agent"]
+cwd = {cwd}
+"""
+
+
+def other_agent(folder: Path) -> str:
+    """A second agent, which works in another directory."""
+    (folder / "elsewhere").mkdir()
+    return OTHER.format(command=in_toml(SCRIPTED[0]), cwd=in_toml(str(folder / "elsewhere")))

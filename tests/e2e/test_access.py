@@ -30,163 +30,158 @@ def forget(folder: Path) -> None:
 
 async def test_an_outsider_gets_one_refusal_in_ten_minutes_and_no_thread(tmp_path: Path) -> None:
     """Invariant 10: people outside the lists start nothing."""
-    async with bot_lab(tmp_path) as place:
-        first = await place.mallory.say(place.channel, f"{place.bot.mention} say hello")
-        second = await place.mallory.say(place.channel, f"{place.bot.mention} say hello again")
-        thread = await place.thread("say served")
-        await place.ann.sees(thread, "served", by=place.bot)
-        await place.discord.until(lambda: list(first.reactions))
+    async with bot_lab(tmp_path) as lab:
+        first = await lab.mallory.say(lab.channel, f"{lab.bot.mention} say hello")
+        second = await lab.mallory.say(lab.channel, f"{lab.bot.mention} say hello again")
+        await lab.conversation("say served", "served")
+        await lab.discord.until(lambda: list(first.reactions))
         assert list(second.reactions) == []
-        assert place.said_by_bot(place.channel) == []
+        assert lab.said_by_bot(lab.channel) == []
 
 
 async def test_the_owner_is_told_each_line_that_would_let_a_message_in(tmp_path: Path) -> None:
     """As the configuration is each time, also twice within minutes in one channel."""
-    async with idle_lab(tmp_path) as place:
-        ben, mallory = (f'"{each.id}"' for each in (place.ben, place.mallory))
-        place.configure(access=f"users = [{ben}]")
-        async with running_bot(place):
+    async with idle_lab(tmp_path) as lab:
+        ben, mallory = (f'"{each.id}"' for each in (lab.ben, lab.mallory))
+        lab.configure(access=f"users = [{ben}]")
+        async with running_bot(lab):
             for users in (ben, f"{ben}, {mallory}"):
-                place.configure(access=f"users = [{users}]")
-                await place.ann.slash(place.channel, "reload")
-                await place.ann.say(place.channel, f"{place.bot.mention} say hello")
-                await place.ann.sees(place.channel, f'users = [{users}, "{place.ann.id}"]', by=place.bot)
+                lab.configure(access=f"users = [{users}]")
+                await lab.ann.slash(lab.channel, "reload")
+                await lab.ann.say(lab.channel, f"{lab.bot.mention} say hello")
+                await lab.ann.sees(lab.channel, f'users = [{users}, "{lab.ann.id}"]', by=lab.bot)
 
 
 async def test_the_bot_knows_its_own_threads_with_a_new_journal_too(tmp_path: Path) -> None:
     """P8: Discord says who has opened a thread. What was said there before is the new session's background."""
-    async with idle_lab(tmp_path) as place:
-        async with running_bot(place):
-            thread = await place.thread("say the first answer")
-            await place.ann.sees(thread, "the first answer", by=place.bot)
+    async with idle_lab(tmp_path) as lab:
+        async with running_bot(lab):
+            thread = await lab.conversation("say the first answer", "the first answer")
         forget(tmp_path)
-        foreign = await place.ann.open_thread(place.channel, "between people")
-        async with running_bot(place):
-            ignored = await place.ann.say(foreign, "say not for the bot")
-            await place.mallory.say(thread, "say not allowed")
-            await place.ann.say(thread, "echo")
-            answer = await place.ann.sees(thread, "threadline-context", by=place.bot)
+        foreign = await lab.ann.open_thread(lab.channel, "between people")
+        async with running_bot(lab):
+            ignored = await lab.ann.say(foreign, "say not for the bot")
+            await lab.mallory.say(thread, "say not allowed")
+            await lab.ann.say(thread, "echo")
+            answer = await lab.ann.sees(thread, "threadline-context", by=lab.bot)
             assert "the first answer" in answer.content
             assert list(ignored.reactions) == []
-            assert place.said_by_bot(foreign) == []
+            assert lab.said_by_bot(foreign) == []
 
 
 async def test_a_thread_that_a_new_journal_does_not_know_is_closed_too(tmp_path: Path) -> None:
     """By admins, if the bot has opened it; one between people is none of its business. A message opens it again."""
-    async with idle_lab(tmp_path) as place:
-        async with running_bot(place):
-            thread = await place.thread("say the first answer")
-            await place.answer(thread, "the first answer")
+    async with idle_lab(tmp_path) as lab:
+        async with running_bot(lab):
+            thread = await lab.thread("say the first answer")
+            await lab.answer(thread, "the first answer")
         forget(tmp_path)
-        foreign = await place.ann.open_thread(place.channel, "between people")
-        async with running_bot(place):
-            assert "no conversation here" in said(await place.ann.slash(foreign, "close"))
-            assert "may not end" in said(await place.ben.slash(thread, "close"))
+        foreign = await lab.ann.open_thread(lab.channel, "between people")
+        async with running_bot(lab):
+            assert "no conversation here" in said(await lab.ann.slash(foreign, "close"))
+            assert "may not end" in said(await lab.ben.slash(thread, "close"))
             assert not thread.archived
-            assert "Closed. A message here begins a new session." in said(await place.ann.slash(thread, "close"))
-            await place.discord.until(lambda: thread.archived)
-            await place.ben.say(thread, "say here again")
-            await place.answer(thread, "here again")
+            assert "Closed. A message here begins a new session." in said(await lab.ann.slash(thread, "close"))
+            await lab.discord.until(lambda: thread.archived)
+            await lab.ben.say(thread, "say here again")
+            await lab.answer(thread, "here again")
             assert not foreign.archived
-            assert "with its session" in said(await place.ann.slash(thread, "close"))
-            await place.discord.until(lambda: thread.archived)
+            assert "with its session" in said(await lab.ann.slash(thread, "close"))
+            await lab.discord.until(lambda: thread.archived)
 
 
 async def test_an_outsider_cannot_steer_a_thread_by_message_command_or_button(tmp_path: Path) -> None:
     """Invariant 10, P53, P57: messages, commands and buttons go through the same gate."""
-    async with bot_lab(tmp_path) as place:
-        thread = await place.thread("say mine\nask execute make install")
-        card = await place.ann.sees(thread, "May I", by=place.bot)
-        await place.mallory.say(thread, "say theirs")
-        pressed = await place.mallory.click(card, "Allow once")
+    async with bot_lab(tmp_path) as lab:
+        thread = await lab.thread("say mine\nask execute make install")
+        card = await lab.ann.sees(thread, "May I", by=lab.bot)
+        await lab.mallory.say(thread, "say theirs")
+        pressed = await lab.mallory.click(card, "Allow once")
         assert pressed.acknowledged
         assert "may not" in said(pressed)
         for command in ("cancel", "reset", "status"):
-            outcome = await place.mallory.slash(thread, command)
+            outcome = await lab.mallory.slash(thread, command)
             assert outcome.acknowledged
             assert "may not" in said(outcome)
-        await place.ann.click(card, "Allow once")
-        await place.ann.sees(thread, "allowed (allow_once)", by=place.bot)
-        await place.ann.say(thread, "recall")
-        recalled = await place.ann.sees(thread, re.compile("mine"), by=place.bot, after=card)
+        await lab.ann.click(card, "Allow once")
+        await lab.ann.sees(thread, "allowed (allow_once)", by=lab.bot)
+        await lab.ann.say(thread, "recall")
+        recalled = await lab.ann.sees(thread, re.compile("mine"), by=lab.bot, after=card)
         assert "theirs" not in recalled.content
 
 
 async def test_only_the_asker_and_admins_answer_the_agents_question(tmp_path: Path) -> None:
     """The default approver is the asker; another allowed person may look, not decide."""
-    async with bot_lab(tmp_path) as place:
-        thread = await place.thread("ask execute make install", place.ben)
-        card = await place.ben.sees(thread, "May I", by=place.bot)
-        pressed = await place.mallory.click(card, "Allow once")
+    async with bot_lab(tmp_path) as lab:
+        thread = await lab.thread("ask execute make install", lab.ben)
+        card = await lab.ben.sees(thread, "May I", by=lab.bot)
+        pressed = await lab.mallory.click(card, "Allow once")
         assert "may not" in said(pressed)
-        await place.ann.click(card, "Reject")
-        await place.ben.sees(thread, "rejected (reject_once)", by=place.bot)
+        await lab.ann.click(card, "Reject")
+        await lab.ben.sees(thread, "rejected (reject_once)", by=lab.bot)
 
 
 async def test_the_owner_is_told_the_line_to_change(tmp_path: Path) -> None:
     """In each channel that is not listed the owner gets the exact line, once."""
-    async with bot_lab(tmp_path) as place:
-        other = place.discord.add_channel(place.guild, "other")
-        await place.ann.say(other, f"{place.bot.mention} say hello")
-        told = await place.ann.sees(other, "channels = [", by=place.bot)
+    async with bot_lab(tmp_path) as lab:
+        other = lab.discord.add_channel(lab.guild, "other")
+        await lab.ann.say(other, f"{lab.bot.mention} say hello")
+        told = await lab.ann.sees(other, "channels = [", by=lab.bot)
         assert str(other.id) in told.content
-        assert str(place.channel.id) in told.content
-        await place.ann.say(other, f"{place.bot.mention} say hello again")
-        third = place.discord.add_channel(place.guild, "third")
-        await place.ann.say(third, f"{place.bot.mention} say hello")
-        told = await place.ann.sees(third, "channels = [", by=place.bot)
+        assert str(lab.channel.id) in told.content
+        await lab.ann.say(other, f"{lab.bot.mention} say hello again")
+        third = lab.discord.add_channel(lab.guild, "third")
+        await lab.ann.say(third, f"{lab.bot.mention} say hello")
+        told = await lab.ann.sees(third, "channels = [", by=lab.bot)
         assert str(third.id) in told.content
-        assert len(place.said_by_bot(other)) == 1
+        assert len(lab.said_by_bot(other)) == 1
 
 
 async def test_who_is_only_invited_to_the_owning_team_owns_nothing(tmp_path: Path) -> None:
     """Before they have accepted, they are nobody to Discord."""
-    async with idle_lab(tmp_path) as place:
-        place.bot.team = {place.ben.id: True, place.mallory.id: False}
-        place.configure(access='users = ["owner"]')
-        async with running_bot(place):
-            refused = await place.mallory.say(place.channel, f"{place.bot.mention} say hello")
-            thread = await place.thread("say served", place.ben)
-            await place.ben.sees(thread, "served", by=place.bot)
-            await place.discord.until(lambda: list(refused.reactions))
+    async with idle_lab(tmp_path) as lab:
+        lab.bot.team = {lab.ben.id: True, lab.mallory.id: False}
+        lab.configure(access='users = ["owner"]')
+        async with running_bot(lab):
+            refused = await lab.mallory.say(lab.channel, f"{lab.bot.mention} say hello")
+            thread = await lab.thread("say served", lab.ben)
+            await lab.ben.sees(thread, "served", by=lab.bot)
+            await lab.discord.until(lambda: list(refused.reactions))
             assert refused.thread_id is None
 
 
 async def test_empty_lists_allow_nobody(tmp_path: Path) -> None:
     """P55: not even the owner."""
-    async with bot_lab(tmp_path, access="users = []\nadmins = []") as place:
-        await place.ann.say(place.channel, f"{place.bot.mention} say hello")
-        told = await place.ann.sees(place.channel, "users = [", by=place.bot)
-        assert str(place.ann.id) in told.content
-        assert not any(call.path.endswith("/threads") for call in place.discord.record)
+    async with bot_lab(tmp_path, access="users = []\nadmins = []") as lab:
+        await lab.ann.say(lab.channel, f"{lab.bot.mention} say hello")
+        told = await lab.ann.sees(lab.channel, "users = [", by=lab.bot)
+        assert str(lab.ann.id) in told.content
+        assert not any(call.path.endswith("/threads") for call in lab.discord.record)
 
 
 async def test_system_messages_and_bots_start_nothing(tmp_path: Path) -> None:
     """P6, P61: a rename in a thread is no prompt, and another bot's mention opens nothing."""
-    async with bot_lab(tmp_path) as place:
-        thread = await place.thread("say one")
-        await place.ann.sees(thread, "one", by=place.bot)
-        moderators = place.discord.add_role(place.guild, "moderators", permissions=Permission.MANAGE_THREADS)
-        place.discord.give_role(place.guild, place.ben, moderators)
-        await place.ben.rename(thread, "another name")
-        await place.ann.say(thread, "recall")
-        recalled = await place.ann.sees(thread, re.compile("say one"), by=place.bot)
+    async with bot_lab(tmp_path) as lab:
+        thread = await lab.conversation("say one", "one")
+        moderators = lab.discord.add_role(lab.guild, "moderators", permissions=Permission.MANAGE_THREADS)
+        lab.discord.give_role(lab.guild, lab.ben, moderators)
+        await lab.ben.rename(thread, "another name")
+        await lab.ann.say(thread, "recall")
+        recalled = await lab.ann.sees(thread, re.compile("say one"), by=lab.bot)
         assert "2" in recalled.content
 
 
 async def test_the_agents_words_ping_nobody_and_unfurl_nothing(tmp_path: Path) -> None:
     """Invariant 11, P58: every message the bot writes says whom it may ping, and that is nobody."""
-    async with bot_lab(tmp_path) as place:
-        words = f"@everyone @here <@{place.ben.id}> <@&{place.guild.id}> https://example.invalid/"
-        thread = await place.thread(f"say {words}")
-        reply = await place.ann.sees(thread, "example.invalid", by=place.bot)
+    async with bot_lab(tmp_path) as lab:
+        words = f"@everyone @here <@{lab.ben.id}> <@&{lab.guild.id}> https://example.invalid/"
+        thread = await lab.thread(f"say {words}")
+        reply = await lab.ann.sees(thread, "example.invalid", by=lab.bot)
         assert not reply.mentions
-        for body in bodies(place.discord.record):
+        for body in bodies(lab.discord.record):
             assert body["allowed_mentions"]["parse"] == []
             assert not body["allowed_mentions"].get("users")
-        sends = [
-            call.body for call in place.discord.record if call.method == "POST" and call.path.endswith("/messages")
-        ]
+        sends = [call.body for call in lab.discord.record if call.method == "POST" and call.path.endswith("/messages")]
         assert sends
         assert all(body["flags"] & SUPPRESS_EMBEDS for body in sends)
         assert reply.flags & SUPPRESS_EMBEDS
@@ -194,10 +189,10 @@ async def test_the_agents_words_ping_nobody_and_unfurl_nothing(tmp_path: Path) -
 
 async def test_a_question_pings_the_asker_alone(tmp_path: Path) -> None:
     """Invariant 11: the bot's own notices reach only the person they are for, whatever the agent writes into them."""
-    async with bot_lab(tmp_path) as place:
-        thread = await place.thread(f"ask execute echo @everyone <@{place.mallory.id}>", place.ben)
-        card = await place.ben.sees(thread, "May I", by=place.bot)
-        assert {int(getattr(user, "id", user)) for user in card.mentions} == {place.ben.id}
+    async with bot_lab(tmp_path) as lab:
+        thread = await lab.thread(f"ask execute echo @everyone <@{lab.mallory.id}>", lab.ben)
+        card = await lab.ben.sees(thread, "May I", by=lab.bot)
+        assert {int(getattr(user, "id", user)) for user in card.mentions} == {lab.ben.id}
 
 
 async def test_the_agents_environment_is_the_base_and_what_is_configured(
@@ -208,28 +203,28 @@ async def test_the_agents_environment_is_the_base_and_what_is_configured(
     monkeypatch.setenv("SECRET_OF_THE_BOT", "do not pass on")
     monkeypatch.setenv("WANTED", "yes")
     extra = 'inherit_env = ["WANTED"]\nenv = { CHOSEN = "by the configuration" }'
-    async with bot_lab(tmp_path, agent_extra=extra) as place:
-        thread = await place.thread("env\nsay that is all")
-        reply = await place.ann.sees(thread, "that is all", by=place.bot)
+    async with bot_lab(tmp_path, agent_extra=extra) as lab:
+        thread = await lab.thread("env\nsay that is all")
+        reply = await lab.ann.sees(thread, "that is all", by=lab.bot)
         names = set(re.findall(r"^[A-Z_]+$", reply.content.replace("`", ""), re.MULTILINE))
         assert names - {"LC_CTYPE"} <= {*BASE_NAMES, MARKER, "WANTED", "CHOSEN"}
         assert {"PATH", MARKER, "WANTED", "CHOSEN"} <= names
-        await place.ann.say(thread, "env CHOSEN")
-        await place.ann.sees(thread, "by the configuration", by=place.bot)
+        await lab.ann.say(thread, "env CHOSEN")
+        await lab.ann.sees(thread, "by the configuration", by=lab.bot)
 
 
 async def test_an_agent_that_cannot_be_made_to_ask_is_announced(tmp_path: Path) -> None:
     """P47: the thread's first line says that this agent may act unasked."""
     agent = (sys.executable, "-m", "loopback.agent", "--no-modes")
-    async with bot_lab(tmp_path, agent=agent) as place:
-        thread = await place.thread("say hello there")
-        reply = await place.ann.sees(thread, "hello there", by=place.bot)
+    async with bot_lab(tmp_path, agent=agent) as lab:
+        thread = await lab.thread("say hello there")
+        reply = await lab.ann.sees(thread, "hello there", by=lab.bot)
         assert "may act unasked" in reply.content.splitlines()[0]
 
 
 async def test_an_agent_that_acts_unasked_by_default_is_put_into_its_asking_mode(tmp_path: Path) -> None:
     """The scripted agent starts in `auto`, like real ones; the first prompt already finds it in `default`."""
-    async with bot_lab(tmp_path) as place:
-        thread = await place.thread("mode")
-        reply = await place.ann.sees(thread, "default", by=place.bot)
+    async with bot_lab(tmp_path) as lab:
+        thread = await lab.thread("mode")
+        reply = await lab.ann.sees(thread, "default", by=lab.bot)
         assert "unasked" not in reply.content

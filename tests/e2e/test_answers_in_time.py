@@ -14,9 +14,8 @@ from selectors import BaseSelector, SelectorKey
 import pytest
 
 from loopback import Outcome
-from tests.e2e.test_processes import GENEROUS
-from tests.e2e.test_supervision import client_of
 
+from .bot_process import GENEROUS
 from .live_bot import bot_lab, idle_lab, running_bot, said
 
 THREADS = 100
@@ -34,20 +33,19 @@ def late(*outcomes: Outcome) -> list[Outcome]:
 
 async def test_commands_are_answered_while_the_agent_hangs_and_after_a_restart(tmp_path: Path) -> None:
     """Every command that changes nothing, buttons of the run before, and a cancel in the end."""
-    async with idle_lab(tmp_path) as place:
-        async with running_bot(place):
-            thread = await place.thread("say begun\nask execute make install")
-            card = await place.ann.sees(thread, "May I", by=place.bot)
-            other = await place.thread("say begun\nhang")
-            await place.ann.sees(other, "begun", by=place.bot)
-            looking = [await place.ann.slash(other, command) for command in ("status", "sessions", "reload", "resume")]
+    async with idle_lab(tmp_path) as lab:
+        async with running_bot(lab):
+            thread = await lab.thread("say begun\nask execute make install")
+            card = await lab.ann.sees(thread, "May I", by=lab.bot)
+            other = await lab.conversation("say begun\nhang", "begun")
+            looking = [await lab.ann.slash(other, command) for command in ("status", "sessions", "reload", "resume")]
             assert late(*looking) == []
             assert "working" in said(looking[0])
             for each in (thread, other):
-                assert late(await place.ann.slash(each, "cancel")) == []
-        async with running_bot(place):
-            pressed = await place.ann.click(card) if card.components else None
-            looking = [await place.ann.slash(thread, command) for command in ("status", "sessions")]
+                assert late(await lab.ann.slash(each, "cancel")) == []
+        async with running_bot(lab):
+            pressed = await lab.ann.click(card) if card.components else None
+            looking = [await lab.ann.slash(thread, command) for command in ("status", "sessions")]
             assert late(*looking, *([pressed] if pressed is not None else ())) == []
 
 
@@ -73,16 +71,16 @@ async def test_commands_are_answered_while_a_hundred_threads_stream(
     """The writes of a hundred replies wait for their turn; an answer to a person waits for none of them."""
     monkeypatch.setattr("loopback.state.interactions.ACKNOWLEDGE_SECONDS", GENEROUS)
     extra = f"[pool]\nmax_agents = {THREADS}\nper_user = {THREADS}\nper_minute = 1000"
-    async with bot_lab(tmp_path, extra=extra, agent=(sys.executable, "-I", "-S", str(STEADY))) as place:
-        threads = [await place.ann.open_thread(place.channel, f"thread {number}") for number in range(THREADS)]
+    async with bot_lab(tmp_path, extra=extra, agent=(sys.executable, "-I", "-S", str(STEADY))) as lab:
+        threads = [await lab.ann.open_thread(lab.channel, f"thread {number}") for number in range(THREADS)]
         for each in threads:
-            await place.ann.say(each, f"{place.bot.mention} go on")
-        pool = client_of(place).pool
+            await lab.ann.say(each, f"{lab.bot.mention} go on")
+        pool = lab.client.pool
 
         def streaming() -> bool:
-            return sum(any("steady" in m.content for m in place.said_by_bot(each)) for each in threads) == THREADS
+            return sum(any("steady" in m.content for m in lab.said_by_bot(each)) for each in threads) == THREADS
 
-        await place.discord.until(streaming, timeout=4 * GENEROUS)
+        await lab.discord.until(streaming, timeout=4 * GENEROUS)
         assert [str(each.lease.state) for each in pool.conversations] == ["working"] * THREADS
         for thread, command in [
             *((each, "status") for each in threads[:20]),
@@ -90,7 +88,7 @@ async def test_commands_are_answered_while_a_hundred_threads_stream(
             (threads[0], "cancel"),
         ]:
             with counted_rounds() as rounds:
-                assert late(await place.ann.slash(thread, command)) == []
+                assert late(await lab.ann.slash(thread, command)) == []
             assert len(rounds) < ROUNDS
         for conversation in pool.conversations:
-            conversation.cancel(place.ann.id)
+            conversation.cancel(lab.ann.id)

@@ -11,36 +11,13 @@ from pathlib import Path
 import pytest
 from markdown_it import MarkdownIt
 
-from bot.gateway.client import ThreadlineClient
 from loopback.harness import in_toml
 from loopback.state.entities import Message, Thread
 from loopback.state.permissions import Permission
 from pool.session_setup import MODE
-from tests.e2e.test_processes import GENEROUS
-from tests.e2e.test_supervision import client_of
 
-from .live_bot import SCRIPTED, bot_lab, idle_lab, nothing_written, running_bot, said
-
-OTHER = """
-[agents.other]
-command = {command}
-args = ["-m", "loopback.agent"]
-cwd = {cwd}
-"""
-
-
-def other(folder: Path) -> str:
-    """A second agent, which works in another directory."""
-    (folder / "elsewhere").mkdir()
-    return OTHER.format(command=in_toml(SCRIPTED[0]), cwd=in_toml(str(folder / "elsewhere")))
-
-
-async def asleep(client: ThreadlineClient, thread_id: int) -> None:
-    """Return when a thread's conversation has ended, and its agent with it."""
-    talks = client.pool._running.items()
-    tasks = [task for talk, task in talks if talk.thread_id == thread_id]
-    async with asyncio.timeout(30):
-        await asyncio.gather(*tasks)
+from .bot_process import GENEROUS
+from .live_bot import SCRIPTED, bot_lab, idle_lab, nothing_written, other_agent, running_bot, said
 
 
 def git(*args: str, at: Path) -> None:
@@ -50,80 +27,77 @@ def git(*args: str, at: Path) -> None:
 
 async def test_asking_by_a_command_opens_a_thread_on_the_posted_request(tmp_path: Path) -> None:
     """With the agent that was chosen; the thread's first answer says whose it is, and in the thread it goes on."""
-    async with bot_lab(tmp_path, extra=other(tmp_path) + "[threads]\nintroduction = true\n") as place:
-        offered = await place.ann.autocomplete(place.channel, "ask", "agent", "oth", request="cwd")
+    async with bot_lab(tmp_path, extra=other_agent(tmp_path) + "[threads]\nintroduction = true\n") as lab:
+        offered = await lab.ann.autocomplete(lab.channel, "ask", "agent", "oth", request="cwd")
         assert [choice["value"] for choice in offered.choices or ()] == ["other"]
-        refused = await place.ann.slash(place.channel, "ask", request="cwd", agent="nobody")
+        refused = await lab.ann.slash(lab.channel, "ask", request="cwd", agent="nobody")
         assert "no such agent" in said(refused)
-        await place.ann.slash(place.channel, "ask", request="cwd\n@everyone", agent="other")
-        posted = await place.ann.sees(place.channel, "asks:", by=place.bot)
-        assert f"<@{place.ann.id}> asks:\n>>> cwd" in posted.content
-        thread = await place.ann.sees_thread(posted)
-        answer = await place.ann.sees(thread, "elsewhere\n", by=place.bot)
+        await lab.ann.slash(lab.channel, "ask", request="cwd\n@everyone", agent="other")
+        posted = await lab.ann.sees(lab.channel, "asks:", by=lab.bot)
+        assert f"<@{lab.ann.id}> asks:\n>>> cwd" in posted.content
+        thread = await lab.ann.sees_thread(posted)
+        answer = await lab.ann.sees(thread, "elsewhere\n", by=lab.bot)
         first, second = answer.content.splitlines()[:2]
         assert first.startswith("-# other · python")
         assert "Small and quick · Default mode · " in first
         assert second == str(tmp_path / "elsewhere")
-        await place.ann.slash(thread, "ask", request="say once more")
-        again = await place.ann.sees(thread, re.compile("^once more"), by=place.bot)
+        await lab.ann.slash(thread, "ask", request="say once more")
+        again = await lab.ann.sees(thread, re.compile("^once more"), by=lab.bot)
         assert "python" not in again.content
-        assert "another agent" in said(await place.ann.slash(thread, "ask", request="cwd", agent="default"))
+        assert "another agent" in said(await lab.ann.slash(thread, "ask", request="cwd", agent="default"))
 
 
 async def test_a_thread_gets_another_agent_and_a_new_session(tmp_path: Path) -> None:
     """What runs is stopped, the new agent works in its own directory and knows nothing of what was said."""
-    async with bot_lab(tmp_path, extra=other(tmp_path)) as place:
-        thread = await place.thread("say first\nhang")
-        await place.ann.sees(thread, "first", by=place.bot)
-        assert "You may not" in said(await place.ben.slash(thread, "agent", name="other"))
-        assert "already" in said(await place.ann.slash(thread, "agent", name="default"))
-        assert "no such agent" in said(await place.ann.slash(thread, "agent", name="nobody"))
-        done = await place.ann.slash(thread, "agent", name="other")
+    async with bot_lab(tmp_path, extra=other_agent(tmp_path)) as lab:
+        thread = await lab.conversation("say first\nhang", "first")
+        assert "You may not" in said(await lab.ben.slash(thread, "agent", name="other"))
+        assert "already" in said(await lab.ann.slash(thread, "agent", name="default"))
+        assert "no such agent" in said(await lab.ann.slash(thread, "agent", name="nobody"))
+        done = await lab.ann.slash(thread, "agent", name="other")
         assert "other" in said(done)
         assert "knows nothing" in said(done)
-        await place.ann.say(thread, "recall\ncwd")
-        answer = await place.ann.sees(thread, "elsewhere", by=place.bot)
+        await lab.ann.say(thread, "recall\ncwd")
+        answer = await lab.ann.sees(thread, "elsewhere", by=lab.bot)
         assert answer.content.startswith("1 prompts")
-        await place.ann.say(place.channel, "hello")
-        assert "no conversation here" in said(await place.ann.slash(place.channel, "agent", name="other"))
+        await lab.ann.say(lab.channel, "hello")
+        assert "no conversation here" in said(await lab.ann.slash(lab.channel, "agent", name="other"))
 
 
 async def test_whoever_chooses_or_commands_while_nothing_can_be_written_is_told(tmp_path: Path) -> None:
     """What needs no journal is done, the rest is left as it was; nothing claims to last that does not."""
-    async with bot_lab(tmp_path, extra=other(tmp_path)) as place:
-        thread = await place.thread("say begun")
-        await place.ann.sees(thread, "begun", by=place.bot)
-        chosen = await place.ann.slash(thread, "model")
+    async with bot_lab(tmp_path, extra=other_agent(tmp_path)) as lab:
+        thread = await lab.conversation("say begun", "begun")
+        chosen = await lab.ann.slash(thread, "model")
         assert chosen.message is not None
         with nothing_written(tmp_path):
-            await place.ann.pick(chosen.message, ["Large and careful"])
+            await lab.ann.pick(chosen.message, ["Large and careful"])
             told = "Large and careful, until the agent sleeps: I cannot write anything down now."
-            await place.discord.until(lambda: told in said(chosen).replace("*", ""))
-            assert "was not done" in said(await place.ann.slash(thread, "agent", name="other"))
-            assert "its file was moved or deleted" in said(await place.ann.slash(thread, "status"))
-            await place.ann.slash(thread, "close")
-            await asleep(client_of(place), thread.id)
-            listed = await place.ann.slash(thread, "model")
+            await lab.discord.until(lambda: told in said(chosen).replace("*", ""))
+            assert "was not done" in said(await lab.ann.slash(thread, "agent", name="other"))
+            assert "its file was moved or deleted" in said(await lab.ann.slash(thread, "status"))
+            await lab.ann.slash(thread, "close")
+            await lab.asleep(thread)
+            listed = await lab.ann.slash(thread, "model")
             assert listed.message is not None
-            await place.ann.pick(listed.message, ["Large and careful"])
+            await lab.ann.pick(listed.message, ["Large and careful"])
             assert "was not done" in listed.message.content
-        assert client_of(place).journal.threads.choices(thread.id) == {}
-        await place.ann.say(thread, "say and so on\ncwd")
-        answer = await place.ann.sees(thread, "and so on", by=place.bot)
+        assert lab.client.journal.threads.choices(thread.id) == {}
+        await lab.ann.say(thread, "say and so on\ncwd")
+        answer = await lab.ann.sees(thread, "and so on", by=lab.bot)
         assert "elsewhere" not in answer.content
 
 
 async def test_the_agents_own_commands_are_offered_and_run(tmp_path: Path) -> None:
     """Typed without the slash, each with what it wants to be told; what the agent does not have is not sent to it."""
-    async with bot_lab(tmp_path) as place:
-        thread = await place.thread("say ready")
-        await place.ann.sees(thread, "ready", by=place.bot)
-        offered = await place.ann.autocomplete(thread, "run", "command", "/we")
+    async with bot_lab(tmp_path) as lab:
+        thread = await lab.conversation("say ready", "ready")
+        offered = await lab.ann.autocomplete(thread, "run", "command", "/we")
         (choice,) = [each for each in offered.choices or () if each["value"] == "web"]
         assert choice["name"] == "web [what] — Look something up"
-        assert "no such command" in said(await place.ann.slash(thread, "run", command="rm"))
-        await place.ann.slash(thread, "run", command="web", text="the weather")
-        await place.ann.sees(thread, "Looked up: the weather", by=place.bot)
+        assert "no such command" in said(await lab.ann.slash(thread, "run", command="rm"))
+        await lab.ann.slash(thread, "run", command="web", text="the weather")
+        await lab.ann.sees(thread, "Looked up: the weather", by=lab.bot)
 
 
 async def test_a_request_is_retried_and_a_message_asked_about(tmp_path: Path) -> None:
@@ -132,156 +106,154 @@ async def test_a_request_is_retried_and_a_message_asked_about(tmp_path: Path) ->
     What was taken together is sent again together, by whichever of its messages. A message that Discord cannot give at
     the moment is waited for; one that is gone by the time that the form is sent cannot be quoted.
     """
-    async with bot_lab(tmp_path) as place:
-        thread = await place.thread("hang")
-        first = await place.ann.say(thread, "say one")
-        await place.ann.say(thread, "say two\nstop refusal")
-        await place.ann.sees(thread, "2 waiting", by=place.bot)
-        assert "waits" in said(await place.ann.menu(first, "Retry"))
-        await place.ann.slash(thread, "cancel")
-        await place.ann.slash(thread, "resume")
-        answer = await place.ann.sees(thread, "refused to go on", by=place.bot)
+    async with bot_lab(tmp_path) as lab:
+        thread = await lab.thread("hang")
+        first = await lab.ann.say(thread, "say one")
+        await lab.ann.say(thread, "say two\nstop refusal")
+        await lab.ann.sees(thread, "2 waiting", by=lab.bot)
+        assert "waits" in said(await lab.ann.menu(first, "Retry"))
+        await lab.ann.slash(thread, "cancel")
+        await lab.ann.slash(thread, "resume")
+        answer = await lab.ann.sees(thread, "refused to go on", by=lab.bot)
         for message in (answer, first):
-            await client_of(place).context.replies.settled(GENEROUS, thread.id)  # Until then it is being worked on.
-            await place.ann.menu(message, "Retry")
-            posted = await place.ann.sees(thread, "asks:\n>>> say one\n\nsay two", by=place.bot, after=answer)
-            answer = await place.ann.sees(thread, "refused to go on", by=place.bot, after=posted)
+            await lab.client.context.replies.settled(GENEROUS, thread.id)  # Until then it is being worked on.
+            await lab.ann.menu(message, "Retry")
+            posted = await lab.ann.sees(thread, "asks:\n>>> say one\n\nsay two", by=lab.bot, after=answer)
+            answer = await lab.ann.sees(thread, "refused to go on", by=lab.bot, after=posted)
             assert "one" in answer.content
-        remark = await place.mallory.say(thread, "the build is red", files=[("log.txt", b"what went wrong")])
-        assert "no request" in said(await place.ann.menu(remark, "Retry"))
-        form, late = [await place.ann.menu(remark, "Ask about this") for _ in range(2)]
-        place.discord.fault(method="GET", path=re.compile(rf"/messages/{remark.id}$"), status=503)
-        await place.ann.fill(form, {"What do you want to know?": "echo"})
-        answer = await place.ann.sees(thread, "threadline-context", by=place.bot, after=answer)
+        remark = await lab.mallory.say(thread, "the build is red", files=[("log.txt", b"what went wrong")])
+        assert "no request" in said(await lab.ann.menu(remark, "Retry"))
+        form, late = [await lab.ann.menu(remark, "Ask about this") for _ in range(2)]
+        lab.discord.fault(method="GET", path=re.compile(rf"/messages/{remark.id}$"), status=503)
+        await lab.ann.fill(form, {"What do you want to know?": "echo"})
+        answer = await lab.ann.sees(thread, "threadline-context", by=lab.bot, after=answer)
         assert all(text in answer.content for text in ("the build is red", "what went wrong"))
-        await place.mallory.delete(remark)
-        await place.ann.fill(late, {"What do you want to know?": "echo"})
-        await place.ann.sees(thread, "can no longer be read", by=place.bot, after=answer)
-        unquoted = await place.ann.sees(thread, "threadline-context", by=place.bot, after=answer)
+        await lab.mallory.delete(remark)
+        await lab.ann.fill(late, {"What do you want to know?": "echo"})
+        await lab.ann.sees(thread, "can no longer be read", by=lab.bot, after=answer)
+        unquoted = await lab.ann.sees(thread, "threadline-context", by=lab.bot, after=answer)
         assert "the build is red" not in unquoted.content
 
 
 @pytest.mark.parametrize("slow", ["the message that it is about", "the answer to the interaction"])
 async def test_a_request_by_a_command_keeps_its_place_before_what_others_say_next(tmp_path: Path, slow: str) -> None:
     """Discord has put it before theirs, however long the bot has to read, or Discord to confirm it."""
-    async with bot_lab(tmp_path) as place:
-        thread = await place.thread("say begun")
-        await place.answer(thread, "begun")
-        remark = await place.mallory.say(thread, "the build is red")
-        form = await place.ann.menu(remark, "Ask about this")
+    async with bot_lab(tmp_path) as lab:
+        thread = await lab.thread("say begun")
+        await lab.answer(thread, "begun")
+        remark = await lab.mallory.say(thread, "the build is red")
+        form = await lab.ann.menu(remark, "Ask about this")
         path = f"/messages/{remark.id}" if slow == "the message that it is about" else "/interactions/"
-        place.discord.fault(path=re.compile(path), slow=1.0)
-        filled = asyncio.create_task(place.ann.fill(form, {"What do you want to know?": "say the first"}))
-        await place.ann.sees(thread, "asks:\n>>> say the first", by=place.bot)
-        await place.ben.say(thread, "say the second")
-        second = await place.ann.sees(thread, re.compile("^the second"), by=place.bot)
-        first = await place.ann.sees(thread, re.compile("^the first"), by=place.bot)
+        lab.discord.fault(path=re.compile(path), slow=1.0)
+        filled = asyncio.create_task(lab.ann.fill(form, {"What do you want to know?": "say the first"}))
+        await lab.ann.sees(thread, "asks:\n>>> say the first", by=lab.bot)
+        await lab.ben.say(thread, "say the second")
+        second = await lab.ann.sees(thread, re.compile("^the second"), by=lab.bot)
+        first = await lab.ann.sees(thread, re.compile("^the first"), by=lab.bot)
         assert first.id < second.id
         await filled
 
 
 async def test_a_request_that_opened_a_thread_is_retried_there(tmp_path: Path) -> None:
     """From the menu of its message in the channel, also when the thread is archived; where it is gone, in a new one."""
-    async with bot_lab(tmp_path) as place:
-        thread = await place.thread("say begun")
-        answer = await place.answer(thread, "begun")
-        (opening,) = [each for each in place.discord.messages(place.channel) if each.author_id == place.ann.id]
-        context = client_of(place).context
-        assert "may not" in said(await place.mallory.menu(opening, "Retry"))
+    async with bot_lab(tmp_path) as lab:
+        thread = await lab.thread("say begun")
+        answer = await lab.answer(thread, "begun")
+        (opening,) = [each for each in lab.discord.messages(lab.channel) if each.author_id == lab.ann.id]
+        context = lab.client.context
+        assert "may not" in said(await lab.mallory.menu(opening, "Retry"))
         for archived in (False, True):
             await context.replies.settled(GENEROUS, thread.id)  # Until then it is being worked on.
             if archived:
-                await place.ann.slash(thread, "close")
-                await place.discord.until(lambda: thread.archived)
-            retried = await place.ben.menu(opening, "Retry")
+                await lab.ann.slash(thread, "close")
+                await lab.discord.until(lambda: thread.archived)
+            retried = await lab.ben.menu(opening, "Retry")
             await retried.settled(f"Asked again in <#{thread.id}>")
-            posted = await place.ann.sees(thread, f"<@{place.ben.id}> asks:\n>>> say begun", by=place.bot, after=answer)
-            answer = await place.answer(thread, "begun", after=posted)
-        assert [each for each in place.said_by_bot(place.channel) if each.ephemeral_to is None] == []
+            posted = await lab.ann.sees(thread, f"<@{lab.ben.id}> asks:\n>>> say begun", by=lab.bot, after=answer)
+            answer = await lab.answer(thread, "begun", after=posted)
+        assert [each for each in lab.said_by_bot(lab.channel) if each.ephemeral_to is None] == []
         await context.replies.settled(GENEROUS, thread.id)
-        place.discord.fault(method="POST", path=re.compile(rf"/channels/{thread.id}/messages"), status=403)
-        refused = await place.ann.menu(opening, "Retry")
+        lab.discord.fault(method="POST", path=re.compile(rf"/channels/{thread.id}/messages"), status=403)
+        refused = await lab.ann.menu(opening, "Retry")
         await refused.settled("cannot be asked again")
-        place.discord.world.delete_channel(thread)
-        elsewhere = await place.ann.menu(opening, "Retry")
+        lab.discord.world.delete_channel(thread)
+        elsewhere = await lab.ann.menu(opening, "Retry")
         assert elsewhere.message is not None
-        await place.answer(await place.ann.sees_thread(elsewhere.message), "begun")
+        await lab.answer(await lab.ann.sees_thread(elsewhere.message), "begun")
 
 
 async def test_help_names_every_command(tmp_path: Path) -> None:
     """To those who may use them, wherever they are."""
-    async with bot_lab(tmp_path) as place:
-        told = said(await place.ben.slash(place.channel, "help"))
+    async with bot_lab(tmp_path) as lab:
+        told = said(await lab.ben.slash(lab.channel, "help"))
         assert all(f"`/{name}`" in told for name in ("ask", "agent", "cancel", "run", "status", "help"))
         assert "Ask about this, Retry" in told
-        assert isinstance(await place.thread("say hello"), Thread)
+        assert isinstance(await lab.thread("say hello"), Thread)
 
 
 async def test_model_and_mode_are_chosen_while_a_turn_runs_and_while_the_agent_sleeps(tmp_path: Path) -> None:
     """P68: at once in both cases, the current one first; asleep it is set at wake. A mode needs an approver."""
     state = in_toml(str(tmp_path / "agent"))
     agent = (*SCRIPTED, "--state", state.strip('"'))
-    async with bot_lab(tmp_path, agent=agent) as place:
-        thread = await place.thread("say begun\nhang")
-        await place.ann.sees(thread, "begun", by=place.bot)
-        assert "may not" in said(await place.ben.slash(thread, "mode"))
-        shown = await place.ann.slash(thread, "model")
+    async with bot_lab(tmp_path, agent=agent) as lab:
+        thread = await lab.conversation("say begun\nhang", "begun")
+        assert "may not" in said(await lab.ben.slash(thread, "mode"))
+        shown = await lab.ann.slash(thread, "model")
         assert shown.message is not None
         (menu,) = shown.message.components[0]["components"]
         assert [(each["label"], each.get("default", False)) for each in menu["options"]] == [
             ("Small and quick", True),
             ("Large and careful", False),
         ]
-        chosen = await place.ben.slash(thread, "model")
+        chosen = await lab.ben.slash(thread, "model")
         assert chosen.message is not None
-        await place.ben.pick(chosen.message, ["Large and careful"])
-        await place.discord.until(lambda: "Large and careful." in said(chosen))
-        await place.ann.slash(thread, "close")
-        await place.discord.until(lambda: thread.archived)
-        await place.ann.say(thread, "say awake")
-        await place.ann.sees(thread, "awake", by=place.bot)
-        await place.ann.slash(thread, "close")
-        client = client_of(place)
-        await asleep(client, thread.id)
-        listed = await place.ann.slash(thread, "config")
+        await lab.ben.pick(chosen.message, ["Large and careful"])
+        await lab.discord.until(lambda: "Large and careful." in said(chosen))
+        await lab.ann.slash(thread, "close")
+        await lab.discord.until(lambda: thread.archived)
+        await lab.ann.say(thread, "say awake")
+        await lab.ann.sees(thread, "awake", by=lab.bot)
+        await lab.ann.slash(thread, "close")
+        client = lab.client
+        await lab.asleep(thread)
+        listed = await lab.ann.slash(thread, "config")
         assert listed.message is not None
         assert "now: Large and careful" in str(listed.message.components)
-        await place.ann.pick(listed.message, ["Mode"])
-        await place.ann.pick(listed.message, ["Auto"])
+        await lab.ann.pick(listed.message, ["Mode"])
+        await lab.ann.pick(listed.message, ["Auto"])
         assert "as soon as the agent is awake" in listed.message.content
         assert client.journal.threads.choices(thread.id) == {"model": "large", MODE: "auto"}
-        again = await place.ann.slash(thread, "config")
+        again = await lab.ann.slash(thread, "config")
         assert again.message is not None
         assert "now: Auto" in str(again.message.components)
-        await place.ann.say(thread, "mode")
-        await place.ann.sees(thread, re.compile("^auto"), by=place.bot)
+        await lab.ann.say(thread, "mode")
+        await lab.ann.sees(thread, re.compile("^auto"), by=lab.bot)
 
 
 async def test_a_menu_of_more_than_twenty_five_has_pages_and_begins_with_the_current_entry(tmp_path: Path) -> None:
     """Discord's menus hold 25; every entry is on exactly one page, and one of the last page can be chosen."""
     agent = (sys.executable, "-I", "-S", str(Path(__file__).parents[1] / "peers/wide_agent.py"))
-    async with bot_lab(tmp_path, agent=agent) as place:
-        thread = await place.thread("hello")
-        await place.ann.sees(thread, "I am model 30", by=place.bot)
-        menu = (await place.ann.slash(thread, "model")).message
+    async with bot_lab(tmp_path, agent=agent) as lab:
+        thread = await lab.conversation("hello", "I am model 30")
+        menu = (await lab.ann.slash(thread, "model")).message
         assert menu is not None
         pages = [labels(menu)]
         for _ in range(2):
-            await place.ann.click(menu, "More")
+            await lab.ann.click(menu, "More")
             pages.append(labels(menu))
         assert [len(page) for page in pages] == [25, 25, 10]
         listed = [label for page in pages for label in page]
         assert listed[0] == "Model 30"
         assert sorted(listed) == [f"Model {number:02}" for number in range(1, 61)]
-        await place.ann.pick(menu, [pages[-1][-1]])
-        await place.ann.sees(thread, "Model 60.", by=place.bot)
-        odd = (await place.ann.slash(thread, "config")).message
+        await lab.ann.pick(menu, [pages[-1][-1]])
+        await lab.ann.sees(thread, "Model 60.", by=lab.bot)
+        odd = (await lab.ann.slash(thread, "config")).message
         assert odd is not None
         assert labels(odd) == ["Model", "(no name)"]
-        await place.ann.pick(odd, ["(no name)"])
+        await lab.ann.pick(odd, ["(no name)"])
         assert labels(odd) == [r"\u{202e}no"]
-        await place.ann.say(thread, "and now?")
-        await place.ann.sees(thread, "I am model 60", by=place.bot)
+        await lab.ann.say(thread, "and now?")
+        await lab.ann.sees(thread, "I am model 60", by=lab.bot)
 
 
 def labels(menu: Message) -> list[str]:
@@ -292,39 +264,37 @@ def labels(menu: Message) -> list[str]:
 
 async def test_the_diff_shows_new_and_changed_files_and_runs_nothing(tmp_path: Path) -> None:
     """What a repository's configuration names (filters, a file system monitor, an external diff) is never started."""
-    async with bot_lab(tmp_path) as place:
-        thread = await place.thread("say hello")
-        await place.ann.sees(thread, "hello", by=place.bot)
-        nothing = await place.ann.slash(thread, "diff")
-        await place.discord.until(lambda: "the working directory is in no git repository" in said(nothing))
+    async with bot_lab(tmp_path) as lab:
+        thread = await lab.conversation("say hello", "hello")
+        nothing = await lab.ann.slash(thread, "diff")
+        await lab.discord.until(lambda: "the working directory is in no git repository" in said(nothing))
         trap = tmp_path / "trap"
-        git("init", "--quiet", at=place.project)
-        (place.project / "a.txt").write_text("one\n")
-        git("add", ".", at=place.project)
-        git("-c", "user.name=a", "-c", "user.email=a@b", "commit", "--quiet", "-m", "first", at=place.project)
+        git("init", "--quiet", at=lab.project)
+        (lab.project / "a.txt").write_text("one\n")
+        git("add", ".", at=lab.project)
+        git("-c", "user.name=a", "-c", "user.email=a@b", "commit", "--quiet", "-m", "first", at=lab.project)
         for key in ("filter.x.clean", "filter.x.process", "core.fsmonitor", "diff.external", "core.pager"):
-            git("config", key, f"touch {trap}; cat", at=place.project)
-        (place.project / ".gitattributes").write_text("* filter=x diff=x\n")
-        (place.project / "a.txt").write_text("two\n")
-        (place.project / "new.txt").write_text("new\n")
-        shown = await place.ben.slash(thread, "diff")
-        await place.discord.until(lambda: shown.message is not None and "a.txt" in said(shown))
+            git("config", key, f"touch {trap}; cat", at=lab.project)
+        (lab.project / ".gitattributes").write_text("* filter=x diff=x\n")
+        (lab.project / "a.txt").write_text("two\n")
+        (lab.project / "new.txt").write_text("new\n")
+        shown = await lab.ben.slash(thread, "diff")
+        await lab.discord.until(lambda: shown.message is not None and "a.txt" in said(shown))
         assert shown.message is not None
         (patch,) = shown.message.attachments
         assert all(line in (patch.content or b"").decode() for line in ("-one", "+two", "+new"))
         assert not trap.exists()
-        (place.project / ".git" / "index").unlink()
-        (place.project / ".git" / "index").symlink_to("/dev/zero")
-        endless = await place.ben.slash(thread, "diff")
-        await place.discord.until(lambda: "the index is not a regular file" in said(endless))
+        (lab.project / ".git" / "index").unlink()
+        (lab.project / ".git" / "index").symlink_to("/dev/zero")
+        endless = await lab.ben.slash(thread, "diff")
+        await lab.discord.until(lambda: "the index is not a regular file" in said(endless))
 
 
 async def test_the_diff_can_be_applied_and_leaves_out_what_the_repository_excludes(tmp_path: Path) -> None:
     """Binary files, a text in another encoding, a file with another name; and the list that only git reads."""
-    async with bot_lab(tmp_path) as place:
-        thread = await place.thread("say hello")
-        await place.ann.sees(thread, "hello", by=place.bot)
-        work = place.project
+    async with bot_lab(tmp_path) as lab:
+        thread = await lab.conversation("say hello", "hello")
+        work = lab.project
         git("init", "--quiet", at=work)
         (work / "old.txt").write_text("the same\n" * 20)
         (work / "binary").write_bytes(bytes(range(256)))
@@ -336,8 +306,8 @@ async def test_the_diff_can_be_applied_and_leaves_out_what_the_repository_exclud
         (work / "latin.txt").write_bytes("né\n".encode("latin-1"))
         (work / "own.txt").write_text("nobody's business\n")
         (work / ".git" / "info" / "exclude").write_text("own.txt\n")
-        shown = await place.ann.slash(thread, "diff")
-        await place.discord.until(lambda: shown.message is not None and bool(shown.message.attachments))
+        shown = await lab.ann.slash(thread, "diff")
+        await lab.discord.until(lambda: shown.message is not None and bool(shown.message.attachments))
         assert said(shown) == "```\nM binary\nA latin.txt\nR old.txt → new.txt\n```"
         assert shown.message is not None
         (tmp_path / "changes.patch").write_bytes(shown.message.attachments[0].content or b"")
@@ -350,21 +320,20 @@ async def test_a_command_that_fails_while_discord_shows_it_thinking_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody waits for an answer that does not come."""
-    async with bot_lab(tmp_path) as place:
-        thread = await place.thread("say hello")
-        await place.ann.sees(thread, "hello", by=place.bot)
-        git("init", "--quiet", at=place.project)
+    async with bot_lab(tmp_path) as lab:
+        thread = await lab.conversation("say hello", "hello")
+        git("init", "--quiet", at=lab.project)
         monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
-        failed = await place.ann.slash(thread, "diff")
-        await place.discord.until(lambda: failed.message is not None and "That failed" in said(failed))
+        failed = await lab.ann.slash(thread, "diff")
+        await lab.discord.until(lambda: failed.message is not None and "That failed" in said(failed))
 
 
 async def test_a_command_whose_answer_is_on_its_way_when_the_bot_stops_does_no_harm(tmp_path: Path) -> None:
     """Its connection is gone, and so is the one over which its failure would be told; so it is with a refusal."""
-    async with bot_lab(tmp_path) as place:
-        place.discord.fault(method="POST", path=re.compile("/callback$"), slow=GENEROUS, times=2)
-        assert "`/ask`" in said(await place.ann.slash(place.channel, "help"))
-        assert "may not talk" in said(await place.mallory.slash(place.channel, "help"))
+    async with bot_lab(tmp_path) as lab:
+        lab.discord.fault(method="POST", path=re.compile("/callback$"), slow=GENEROUS, times=2)
+        assert "`/ask`" in said(await lab.ann.slash(lab.channel, "help"))
+        assert "may not talk" in said(await lab.mallory.slash(lab.channel, "help"))
         invoked = [task for task in asyncio.all_tasks() if task.get_name() == "CommandTree-invoker"]
     await asyncio.wait(invoked)
     assert [task.exception() for task in invoked] == [None, None]
@@ -372,13 +341,12 @@ async def test_a_command_whose_answer_is_on_its_way_when_the_bot_stops_does_no_h
 
 async def test_a_thread_is_exported_as_markdown_for_who_asks_alone(tmp_path: Path) -> None:
     """Who wrote what, oldest first."""
-    async with bot_lab(tmp_path) as place:
-        thread = await place.thread("say hello")
-        await place.ann.sees(thread, "hello", by=place.bot)
-        exported = await place.ben.slash(thread, "export")
-        await place.discord.until(lambda: exported.message is not None and bool(exported.message.attachments))
+    async with bot_lab(tmp_path) as lab:
+        thread = await lab.conversation("say hello", "hello")
+        exported = await lab.ben.slash(thread, "export")
+        await lab.discord.until(lambda: exported.message is not None and bool(exported.message.attachments))
         assert exported.message is not None
-        assert exported.message.ephemeral_to == place.ben.id
+        assert exported.message.ephemeral_to == lab.ben.id
         text = (exported.message.attachments[0].content or b"").decode()
         heads = re.findall(r"^## (\w+), [\d-]+T[\d:]+Z\n\n(.*)$", text, re.MULTILINE)
         assert text.startswith("# say hello\n")
@@ -395,24 +363,23 @@ async def test_an_export_is_written_beside_the_event_loop(tmp_path: Path, monkey
         return text
 
     monkeypatch.setattr("bot.commands.export.balanced", noted)
-    async with bot_lab(tmp_path) as place:
-        thread = await place.thread("say hello")
-        await place.ann.sees(thread, "hello", by=place.bot)
-        exported = await place.ben.slash(thread, "export")
-        await place.discord.until(lambda: exported.message is not None and bool(exported.message.attachments))
+    async with bot_lab(tmp_path) as lab:
+        thread = await lab.conversation("say hello", "hello")
+        exported = await lab.ben.slash(thread, "export")
+        await lab.discord.until(lambda: exported.message is not None and bool(exported.message.attachments))
     assert len(threads) == 1
     assert threading.get_ident() not in threads
 
 
 async def test_in_an_export_no_message_swallows_those_behind_it(tmp_path: Path) -> None:
     """A code block that is not closed ends with its message, one that begins behind words is one, HTML is no HTML."""
-    async with bot_lab(tmp_path) as place:
-        thread = await place.thread("say hello")
-        await place.answer(thread, "hello")
+    async with bot_lab(tmp_path) as lab:
+        thread = await lab.thread("say hello")
+        await lab.answer(thread, "hello")
         for text in ("```\nnever closed", "look: ```py\ncode\n```", "<!-- hidden", "seen"):
-            await place.mallory.say(thread, text)
-        exported = await place.ben.slash(thread, "export")
-        await place.discord.until(lambda: exported.message is not None and bool(exported.message.attachments))
+            await lab.mallory.say(thread, text)
+        exported = await lab.ben.slash(thread, "export")
+        await lab.discord.until(lambda: exported.message is not None and bool(exported.message.attachments))
         assert exported.message is not None
         tokens = MarkdownIt().parse((exported.message.attachments[0].content or b"").decode())
         heads = [inline.content for at, inline in enumerate(tokens) if at and tokens[at - 1].type == "heading_open"]
@@ -426,13 +393,12 @@ async def test_what_does_not_fit_into_an_export_is_left_out_from_the_beginning_a
 ) -> None:
     """Whole messages, by their bytes."""
     monkeypatch.setattr("bot.commands.export.WIDTH", 200)
-    async with bot_lab(tmp_path) as place:
-        thread = await place.thread("say hello")
-        await place.ann.sees(thread, "hello", by=place.bot)
+    async with bot_lab(tmp_path) as lab:
+        thread = await lab.conversation("say hello", "hello")
         for number in range(1, 4):
-            await place.mallory.say(thread, f"{number} " + "ü" * 30)
-        exported = await place.ben.slash(thread, "export")
-        await place.discord.until(lambda: exported.message is not None and bool(exported.message.attachments))
+            await lab.mallory.say(thread, f"{number} " + "ü" * 30)
+        exported = await lab.ben.slash(thread, "export")
+        await lab.discord.until(lambda: exported.message is not None and bool(exported.message.attachments))
         assert exported.message is not None
         text = (exported.message.attachments[0].content or b"").decode()
         assert re.findall(r"^(\d) ü{30}$", text, re.MULTILINE) == ["2", "3"]
@@ -441,65 +407,65 @@ async def test_what_does_not_fit_into_an_export_is_left_out_from_the_beginning_a
 
 async def test_commands_are_told_to_discord_only_when_they_have_changed(tmp_path: Path) -> None:
     """A second start finds them as they were, and they work."""
-    async with idle_lab(tmp_path) as place:
+    async with idle_lab(tmp_path) as lab:
         for _ in range(2):
-            async with running_bot(place):
-                assert "`/ask`" in said(await place.ann.slash(place.channel, "help"))
-        assert len([call for call in place.discord.record if call.path.endswith("/commands")]) == 1
+            async with running_bot(lab):
+                assert "`/ask`" in said(await lab.ann.slash(lab.channel, "help"))
+        assert len([call for call in lab.discord.record if call.path.endswith("/commands")]) == 1
 
 
 async def test_a_place_that_vanishes_ends_its_turn_and_nothing_more_is_written(tmp_path: Path) -> None:
     """A thread deleted, a channel deleted with its thread, and a right that was lost, seen by the first write."""
-    async with bot_lab(tmp_path) as place:
-        world, client = place.discord.world, client_of(place)
-        thread, other, third = [await place.thread(f"say begun\nhang {word}") for word in ("", "", "")]
+    async with bot_lab(tmp_path) as lab:
+        world, client = lab.discord.world, lab.client
+        thread, other, third = [await lab.thread(f"say begun\nhang {word}") for word in ("", "", "")]
         for each in (thread, other, third):
-            await place.ann.sees(each, "begun", by=place.bot)
-            await place.ann.say(each, "say behind")
-        await place.discord.until(lambda: all(talk.waiting for talk in client.pool.conversations))
+            await lab.ann.sees(each, "begun", by=lab.bot)
+            await lab.ann.say(each, "say behind")
+        await lab.discord.until(lambda: all(talk.waiting for talk in client.pool.conversations))
         world.delete_channel(thread)
-        await asleep(client, thread.id)
+        await lab.asleep(thread)
         assert client.journal.messages.open_rows() == [
             row for row in client.journal.messages.open_rows() if row.thread_id != thread.id
         ]
-        before = len(place.discord.record)
+        before = len(lab.discord.record)
         client.context.tell(thread.id, "nobody is to see this")
-        world.overwrite(place.channel, place.bot.id, deny=int(Permission.VIEW_CHANNEL))
+        world.overwrite(lab.channel, lab.bot.id, deny=int(Permission.VIEW_CHANNEL))
         client.context.tell(other.id, "nor this")
-        await asleep(client, other.id)
-        refused = [call for call in place.discord.record[before:] if f"/channels/{thread.id}/" in call.path]
+        await lab.asleep(other)
+        refused = [call for call in lab.discord.record[before:] if f"/channels/{thread.id}/" in call.path]
         assert refused == []
-        world.overwrite(place.channel, place.bot.id)
-        world.delete_channel(place.channel)
-        await asleep(client, third.id)
+        world.overwrite(lab.channel, lab.bot.id)
+        world.delete_channel(lab.channel)
+        await lab.asleep(third)
         assert client.pool.load.held == 0
 
 
 async def test_a_thread_takes_the_agents_title_once_unless_a_person_has_named_it(tmp_path: Path) -> None:
     """The scripted agent calls a conversation by the first 60 characters of its first prompt."""
-    async with bot_lab(tmp_path) as place:
+    async with bot_lab(tmp_path) as lab:
         text = "say " + "many words about it " * 5
-        thread = await place.thread(text)
+        thread = await lab.thread(text)
         assert thread.name.endswith("…")
-        await place.discord.until(lambda: thread.name == text[:60].strip())
-        place.discord.world.overwrite(place.channel, place.ann.id, allow=int(Permission.MANAGE_THREADS))
-        own = await place.thread(f"hang\n{text}")
-        await place.ann.rename(own, "mine")
-        await place.ann.slash(own, "cancel")
-        await place.ann.say(own, "say done")
-        await place.ann.sees(own, re.compile("^done"), by=place.bot)
+        await lab.discord.until(lambda: thread.name == text[:60].strip())
+        lab.discord.world.overwrite(lab.channel, lab.ann.id, allow=int(Permission.MANAGE_THREADS))
+        own = await lab.thread(f"hang\n{text}")
+        await lab.ann.rename(own, "mine")
+        await lab.ann.slash(own, "cancel")
+        await lab.ann.say(own, "say done")
+        await lab.ann.sees(own, re.compile("^done"), by=lab.bot)
         looked = re.compile(rf"/channels/{own.id}$")
-        await place.discord.until(lambda: [call for call in place.discord.record if looked.search(call.path)] != [])
-        await place.ann.rename(thread, "mine too")
-        await place.ann.say(thread, "say again")
-        await place.ann.sees(thread, re.compile("^again"), by=place.bot)
+        await lab.discord.until(lambda: [call for call in lab.discord.record if looked.search(call.path)] != [])
+        await lab.ann.rename(thread, "mine too")
+        await lab.ann.say(thread, "say again")
+        await lab.ann.sees(thread, re.compile("^again"), by=lab.bot)
         assert (own.name, thread.name) == ("mine", "mine too")
 
 
 async def test_the_commands_are_a_servers_and_no_account_takes_them_elsewhere(tmp_path: Path) -> None:
     """In servers and, where they are allowed, direct messages with the bot; never between others."""
-    async with bot_lab(tmp_path) as place:
-        told = place.bot.commands[None]
+    async with bot_lab(tmp_path) as lab:
+        told = lab.bot.commands[None]
         assert len(told) > 10
         assert {(tuple(each["integration_types"]), tuple(each["contexts"])) for each in told} == {((0,), (0,))}
 
@@ -507,18 +473,18 @@ async def test_the_commands_are_a_servers_and_no_account_takes_them_elsewhere(tm
 @pytest.mark.parametrize("granted", [True, False])
 async def test_closing_a_persons_thread_says_when_it_cannot_be_archived(tmp_path: Path, *, granted: bool) -> None:
     """Discord lets only its opener and moderators do that; the conversation is closed all the same."""
-    async with bot_lab(tmp_path) as place:
+    async with bot_lab(tmp_path) as lab:
         if not granted:
-            place.discord.world.overwrite(place.channel, place.bot.id, deny=int(Permission.MANAGE_THREADS))
-        thread = await place.ann.open_thread(place.channel, "mine")
-        await place.ann.say(thread, f"{place.bot.mention} say hello")
-        await place.answer(thread, re.compile("^hello"))
-        closed = await place.ann.slash(thread, "close")
-        await asleep(client_of(place), thread.id)
+            lab.discord.world.overwrite(lab.channel, lab.bot.id, deny=int(Permission.MANAGE_THREADS))
+        thread = await lab.ann.open_thread(lab.channel, "mine")
+        await lab.ann.say(thread, f"{lab.bot.mention} say hello")
+        await lab.answer(thread, re.compile("^hello"))
+        closed = await lab.ann.slash(thread, "close")
+        await lab.asleep(thread)
         if granted:
-            await place.discord.until(lambda: thread.archived)
+            await lab.discord.until(lambda: thread.archived)
             assert "can't" not in said(closed)
         else:
-            await place.discord.until(lambda: "can't archive this thread" in said(closed))
+            await lab.discord.until(lambda: "can't archive this thread" in said(closed))
             assert "I'm missing the permission Manage Threads." in said(closed)
             assert not thread.archived

@@ -158,25 +158,25 @@ async def test_what_is_said_of_a_permission_is_what_happens_without_it(
     tmp_path: Path, lacks: list[str], level: Level, answered: str
 ) -> None:
     """A warning where requests are answered all the same, in a thread or in the channel; else it has failed."""
-    async with bot_lab(tmp_path) as place:
-        channel, denied = place.channel, discord.Permissions(**dict.fromkeys(lacks, True)).value
-        place.discord.world.overwrite(channel, place.bot.id, deny=denied)
-        found = await discord_findings(load(place.config))
+    async with bot_lab(tmp_path) as lab:
+        channel, denied = lab.channel, discord.Permissions(**dict.fromkeys(lacks, True)).value
+        lab.discord.world.overwrite(channel, lab.bot.id, deny=denied)
+        found = await discord_findings(load(lab.config))
         (told,) = [each for each in found if each.subject == "#general in Lab"]
         assert told.level is level
         assert ("answer nothing" in told.words, "answered in the channel" in told.words) == (
             answered == "nowhere",
             answered == "channel",
         )
-        asked = await place.ann.say(channel, f"{place.bot.mention} say hello")
+        asked = await lab.ann.say(channel, f"{lab.bot.mention} say hello")
         match answered:
             case "thread":
-                await place.ann.sees(await place.ann.sees_thread(asked), "hello", by=place.bot)
+                await lab.ann.sees(await lab.ann.sees_thread(asked), "hello", by=lab.bot)
             case "channel":
-                await place.ann.sees(channel, "hello", by=place.bot)
+                await lab.ann.sees(channel, "hello", by=lab.bot)
             case _:
-                await place.discord.until(lambda: [call for call in place.discord.record if call.status == 403])
-                assert place.said_by_bot(channel) == []
+                await lab.discord.until(lambda: [call for call in lab.discord.record if call.status == 403])
+                assert lab.said_by_bot(channel) == []
 
 
 async def test_a_refused_token_and_a_refused_intent_are_one_clear_line(tmp_path: Path) -> None:

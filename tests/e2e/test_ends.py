@@ -11,77 +11,74 @@ import pytest
 
 from loopback.state.entities import Thread
 from pool.journal.journal import Journal, MessageState
-from tests.e2e.test_controls import asleep
-from tests.e2e.test_recovery import running
-from tests.e2e.test_supervision import client_of
 
-from .live_bot import BotLab, bot_lab, idle_lab, marked, running_bot
+from .bot_process import agent_pids, bot_run
+from .live_bot import BotLab, bot_lab, idle_lab, running_bot
 
 HELD = ["Continue", "Drop all"]
 
 
-def buttons(place: BotLab, thread: Thread) -> list[str]:
+def buttons(lab: BotLab, thread: Thread) -> list[str]:
     """What can be pressed in a thread, top to bottom."""
-    rows = [row for message in place.discord.messages(thread) for row in message.components]
+    rows = [row for message in lab.discord.messages(thread) for row in message.components]
     return [button["label"] for row in rows for button in row["components"]]
 
 
-async def controls(place: BotLab) -> Thread:
+async def controls(lab: BotLab) -> Thread:
     """Let every control of a running turn stand in a thread: Stop, a question, an offer to stop, what waits."""
-    thread = await place.thread("say begun\nask execute make install")
-    await place.ann.sees(thread, "May I", by=place.bot)
-    await place.ann.say(thread, "stop")
-    await place.ann.sees(thread, "Shall it stop?", by=place.bot)
-    await place.ben.say(thread, "say behind")
-    await place.ann.sees(thread, "1 waiting", by=place.bot)
-    await place.discord.until(lambda: len(buttons(place, thread)) >= 8)
-    assert {"Stop", "Allow once", "Keep going", "Send now", "Drop"} <= set(buttons(place, thread))
+    thread = await lab.conversation("say begun\nask execute make install", "May I")
+    await lab.ann.say(thread, "stop")
+    await lab.ann.sees(thread, "Shall it stop?", by=lab.bot)
+    await lab.ben.say(thread, "say behind")
+    await lab.ann.sees(thread, "1 waiting", by=lab.bot)
+    await lab.discord.until(lambda: len(buttons(lab, thread)) >= 8)
+    assert {"Stop", "Allow once", "Keep going", "Send now", "Drop"} <= set(buttons(lab, thread))
     return thread
 
 
 # ---- how it ends
 
 
-async def answer(place: BotLab, thread: Thread) -> None:
+async def answer(lab: BotLab, thread: Thread) -> None:
     """The question is answered, and the agent goes on to its end."""
-    await place.ann.click(await place.ann.sees(thread, "May I", by=place.bot), "Allow once")
+    await lab.ann.click(await lab.ann.sees(thread, "May I", by=lab.bot), "Allow once")
 
 
-async def cancel(place: BotLab, thread: Thread) -> None:
+async def cancel(lab: BotLab, thread: Thread) -> None:
     """A person stops it."""
-    await place.ann.slash(thread, "cancel")
+    await lab.ann.slash(thread, "cancel")
 
 
-async def stop(place: BotLab, thread: Thread) -> None:
+async def stop(lab: BotLab, thread: Thread) -> None:
     """A person presses Stop below the offer."""
-    await place.ann.click(await place.ann.sees(thread, "Shall it stop?", by=place.bot), "Stop")
+    await lab.ann.click(await lab.ann.sees(thread, "Shall it stop?", by=lab.bot), "Stop")
 
 
-async def send_now(place: BotLab, thread: Thread) -> None:
+async def send_now(lab: BotLab, thread: Thread) -> None:
     """A person lets go first what waits."""
-    await place.ann.click(await place.ann.sees(thread, "1 waiting", by=place.bot), "Send now")
+    await lab.ann.click(await lab.ann.sees(thread, "1 waiting", by=lab.bot), "Send now")
 
 
-async def reset(place: BotLab, thread: Thread) -> None:
+async def reset(lab: BotLab, thread: Thread) -> None:
     """The session is forgotten."""
-    await place.ann.slash(thread, "reset")
+    await lab.ann.slash(thread, "reset")
 
 
-async def close(place: BotLab, thread: Thread) -> None:
+async def close(lab: BotLab, thread: Thread) -> None:
     """The agent is let go."""
-    await place.ann.slash(thread, "close")
+    await lab.ann.slash(thread, "close")
 
 
-async def die(place: BotLab, _thread: Thread) -> None:
+async def die(lab: BotLab, _thread: Thread) -> None:
     """The agent's process dies."""
-    for pid in marked(place.config):
+    for pid in agent_pids(lab.config):
         os.kill(pid, signal.SIGKILL)
 
 
-async def preempt(place: BotLab, thread: Thread) -> None:
+async def preempt(lab: BotLab, thread: Thread) -> None:
     """Others wait in line; and what waits here goes on after them."""
-    await place.thread("say I was waiting", place.ben)
-    await place.ann.sees(thread, "Others had waited", by=place.bot)
+    await lab.thread("say I was waiting", lab.ben)
+    await lab.ann.sees(thread, "Others had waited", by=lab.bot)
 
 
 ENDS = [
@@ -96,16 +93,16 @@ ENDS = [
 ]
 
 
-async def all_is_over(place: BotLab, thread: Thread) -> None:
+async def all_is_over(lab: BotLab, thread: Thread) -> None:
     """Let a last message be answered: no button is left then, and nothing is open."""
-    await place.ann.say(thread, "say the end")
-    await place.answer(thread, re.compile(r"^the end\b", re.MULTILINE))
-    await place.discord.until(lambda: buttons(place, thread) == [])
+    await lab.ann.say(thread, "say the end")
+    await lab.answer(thread, re.compile(r"^the end\b", re.MULTILINE))
+    await lab.discord.until(lambda: buttons(lab, thread) == [])
 
 
-def journal_is_settled(place: BotLab) -> None:
+def journal_is_settled(lab: BotLab) -> None:
     """Nothing stands in the journal of a bot that has ended."""
-    with Journal.open(place.config.with_name("threadline.db")) as journal:
+    with Journal.open(lab.config.with_name("threadline.db")) as journal:
         assert (journal.messages.open_rows(), journal.notices.all(), journal.questions.all()) == ([], [], [])
 
 
@@ -117,24 +114,24 @@ async def test_when_a_turn_has_ended_only_what_can_still_be_done_has_a_button(
     if end is preempt:
         for wait in ("PREEMPT_SECONDS", "YIELD_SECONDS"):
             monkeypatch.setattr(f"pool.pool.{wait}", 0.5)
-    async with idle_lab(tmp_path, remembers=True, extra=f"[pool]\nmax_agents = {1 if end is preempt else 8}") as place:
-        async with running_bot(place):
-            thread = await controls(place)
-            await end(place, thread)
-            await place.discord.until(lambda: buttons(place, thread) == left)
-            await all_is_over(place, thread)
-        journal_is_settled(place)
+    async with idle_lab(tmp_path, remembers=True, extra=f"[pool]\nmax_agents = {1 if end is preempt else 8}") as lab:
+        async with running_bot(lab):
+            thread = await controls(lab)
+            await end(lab, thread)
+            await lab.discord.until(lambda: buttons(lab, thread) == left)
+            await all_is_over(lab, thread)
+        journal_is_settled(lab)
 
 
 @asynccontextmanager
-async def interrupted(place: BotLab, end: signal.Signals) -> AsyncIterator[Thread]:
+async def interrupted(lab: BotLab, end: signal.Signals) -> AsyncIterator[Thread]:
     """Run the bot anew after a signal has ended it in the middle of a turn."""
-    async with running(place, end):
-        thread = await controls(place)
-    async with running(place):
-        await place.ann.sees(thread, "I restarted", by=place.bot)
-        await place.discord.until(lambda: sorted(buttons(place, thread)) == sorted([*HELD, "Retry", "Skip"]))
-        begun = await place.ann.sees(thread, re.compile("^begun"), by=place.bot)
+    async with bot_run(lab, end):
+        thread = await controls(lab)
+    async with bot_run(lab):
+        await lab.ann.sees(thread, "I restarted", by=lab.bot)
+        await lab.discord.until(lambda: sorted(buttons(lab, thread)) == sorted([*HELD, "Retry", "Skip"]))
+        begun = await lab.ann.sees(thread, re.compile("^begun"), by=lab.bot)
         assert "Threadline stopped before this was finished" in begun.content
         yield thread
 
@@ -144,16 +141,16 @@ async def test_however_the_bot_ends_the_same_is_asked_and_nothing_else_is_left(
     tmp_path: Path, end: signal.Signals
 ) -> None:
     """Invariant 17: the reply says that it was cut off; one question, and what waits is held. A turn ends both."""
-    async with idle_lab(tmp_path, remembers=True) as place:
-        async with interrupted(place, end) as thread:
-            await place.ben.say(thread, "say of ben\nhang")
-            await place.ben.sees(thread, "of ben", by=place.bot)
-            await place.ann.sees(thread, "No choice was made", by=place.bot)
+    async with idle_lab(tmp_path, remembers=True) as lab:
+        async with interrupted(lab, end) as thread:
+            await lab.ben.say(thread, "say of ben\nhang")
+            await lab.ben.sees(thread, "of ben", by=lab.bot)
+            await lab.ann.sees(thread, "No choice was made", by=lab.bot)
             # Who was asked is not the asker any more: Ben may stop his own turn.
-            await place.ben.slash(thread, "cancel")
-            await place.ben.sees(thread, f"cancelled by <@{place.ben.id}>", by=place.bot)
-            await all_is_over(place, thread)
-        journal_is_settled(place)
+            await lab.ben.slash(thread, "cancel")
+            await lab.ben.sees(thread, f"cancelled by <@{lab.ben.id}>", by=lab.bot)
+            await all_is_over(lab, thread)
+        journal_is_settled(lab)
 
 
 @pytest.mark.parametrize("choice", ["Retry", "Skip", "Continue"])
@@ -162,28 +159,28 @@ async def test_each_choice_after_the_bots_end_does_what_it_says_and_ends_the_que
     tmp_path: Path, end: signal.Signals, choice: str
 ) -> None:
     """What waited goes on behind it."""
-    async with idle_lab(tmp_path, remembers=True) as place:
-        async with interrupted(place, end) as thread:
+    async with idle_lab(tmp_path, remembers=True) as lab:
+        async with interrupted(lab, end) as thread:
             asked = "on hold" if choice == "Continue" else "I restarted"
-            await place.ann.click(await place.ann.sees(thread, asked, by=place.bot), choice)
+            await lab.ann.click(await lab.ann.sees(thread, asked, by=lab.bot), choice)
             if choice == "Retry":
-                again = await place.ann.sees(thread, lambda each: "May I" in each.content and bool(each.components))
-                await place.ann.click(again, "Allow once")
-            await place.answer(thread, re.compile(r"^behind\b", re.MULTILINE))
-            assert sum("begun" in each.content for each in place.said_by_bot(thread)) == (2 if choice == "Retry" else 1)
-            await place.discord.until(lambda: buttons(place, thread) == [])
-        journal_is_settled(place)
+                again = await lab.ann.sees(thread, lambda each: "May I" in each.content and bool(each.components))
+                await lab.ann.click(again, "Allow once")
+            await lab.answer(thread, re.compile(r"^behind\b", re.MULTILINE))
+            assert sum("begun" in each.content for each in lab.said_by_bot(thread)) == (2 if choice == "Retry" else 1)
+            await lab.discord.until(lambda: buttons(lab, thread) == [])
+        journal_is_settled(lab)
 
 
 async def test_a_thread_that_is_deleted_while_the_bot_is_away_ends_the_question_about_it(tmp_path: Path) -> None:
     """Nothing stays open: what waited behind it neither."""
-    async with idle_lab(tmp_path, remembers=True) as place:
-        async with running(place, signal.SIGKILL):
-            thread = await controls(place)
-        place.discord.world.delete_channel(thread)
-        async with running_bot(place):
-            await asleep(client_of(place), thread.id)
-        with Journal.open(place.config.with_name("threadline.db")) as journal:
+    async with idle_lab(tmp_path, remembers=True) as lab:
+        async with bot_run(lab, signal.SIGKILL):
+            thread = await controls(lab)
+        lab.discord.world.delete_channel(thread)
+        async with running_bot(lab):
+            await lab.asleep(thread)
+        with Journal.open(lab.config.with_name("threadline.db")) as journal:
             assert journal.messages.state(thread.id) is MessageState.CLOSED
             assert (journal.messages.open_rows(), journal.notices.all()) == ([], [])
 
@@ -196,11 +193,11 @@ async def test_a_thread_that_cannot_be_opened_for_whatever_reason_ends_its_reque
     async def broken(*_: object) -> None:
         raise TypeError("odd")
 
-    async with bot_lab(tmp_path) as place:
+    async with bot_lab(tmp_path) as lab:
         monkeypatch.setattr("bot.intake.intake.open_thread_for", broken)
-        request = await place.ann.say(place.channel, f"{place.bot.mention} say hello")
-        await place.ann.sees(place.channel, "I could not open a thread: something went wrong", by=place.bot)
-        await place.discord.until(lambda: "❌" in map(str, request.reactions))
+        request = await lab.ann.say(lab.channel, f"{lab.bot.mention} say hello")
+        await lab.ann.sees(lab.channel, "I could not open a thread: something went wrong", by=lab.bot)
+        await lab.discord.until(lambda: "❌" in map(str, request.reactions))
 
 
 async def test_a_press_whose_answer_the_network_refuses_takes_the_buttons_away_all_the_same(
@@ -208,18 +205,18 @@ async def test_a_press_whose_answer_the_network_refuses_takes_the_buttons_away_a
 ) -> None:
     """What it says is done; the messages of a question and of held messages are edited like any other then."""
     monkeypatch.setattr("bot.rest.live_message.PRESS_SECONDS", 0.5)
-    async with bot_lab(tmp_path) as place:
-        refused = place.discord.fault(method="POST", path=re.compile("/callback$"), edge="1020", times=None)
-        thread = await place.thread("say begun\nask execute make install\nhang")
-        await place.ann.click(await place.ann.sees(thread, "May I", by=place.bot), "Allow once")
-        await place.ann.sees(thread, "chosen by", by=place.bot)
-        await place.ann.sees(thread, "allowed (allow_once)", by=place.bot)
-        await place.ann.say(thread, "say behind")
-        await place.ann.sees(thread, "1 waiting", by=place.bot)
-        await place.ann.slash(thread, "cancel")
-        held = await place.ann.sees(thread, "on hold", by=place.bot)
-        await place.ann.click(held, "Continue")
-        await place.ann.sees(thread, "continued by", by=place.bot)
-        await place.answer(thread, "behind")
-        await place.discord.until(lambda: not buttons(place, thread))
+    async with bot_lab(tmp_path) as lab:
+        refused = lab.discord.fault(method="POST", path=re.compile("/callback$"), edge="1020", times=None)
+        thread = await lab.thread("say begun\nask execute make install\nhang")
+        await lab.ann.click(await lab.ann.sees(thread, "May I", by=lab.bot), "Allow once")
+        await lab.ann.sees(thread, "chosen by", by=lab.bot)
+        await lab.ann.sees(thread, "allowed (allow_once)", by=lab.bot)
+        await lab.ann.say(thread, "say behind")
+        await lab.ann.sees(thread, "1 waiting", by=lab.bot)
+        await lab.ann.slash(thread, "cancel")
+        held = await lab.ann.sees(thread, "on hold", by=lab.bot)
+        await lab.ann.click(held, "Continue")
+        await lab.ann.sees(thread, "continued by", by=lab.bot)
+        await lab.answer(thread, "behind")
+        await lab.discord.until(lambda: not buttons(lab, thread))
         assert refused.hits >= 3

@@ -23,7 +23,6 @@ from bot.gateway.component_registry import FORMS
 from bot.interactions.components import Component
 from loopback import Message, Outcome, User
 from loopback.state.entities import Bot, InteractionType, Thread
-from tests.e2e.test_supervision import client_of
 
 from .live_bot import BotLab, bot_lab, said
 
@@ -102,7 +101,7 @@ def sample(pattern: str, thread: Thread, message: Message) -> str:
     return find(shape, lambda _: True, settings=settings(max_examples=1, phases=[Phase.generate], database=None))
 
 
-async def pressed(place: BotLab, person: User, thread: Thread, custom_id: str, kind: type[Any]) -> Outcome:
+async def pressed(lab: BotLab, person: User, thread: Thread, custom_id: str, kind: type[Any]) -> Outcome:
     """Use a button or menu that nobody would show: the bot is made to post it, so that its id can be a forged one."""
     view = discord.ui.View(timeout=None)
     menu = "Select" in str(getattr(kind, "__orig_bases__", ""))
@@ -113,9 +112,9 @@ async def pressed(place: BotLab, person: User, thread: Thread, custom_id: str, k
     )
     view.add_item(item)
     view.stop()
-    channel = client_of(place).get_partial_messageable(thread.id)
+    channel = lab.client.get_partial_messageable(thread.id)
     posted = await channel.send("forged", view=view)
-    message = next(each for each in place.discord.messages(thread) if each.id == posted.id)
+    message = next(each for each in lab.discord.messages(thread) if each.id == posted.id)
     return await (person.pick(message, ["one"]) if menu else person.click(message))
 
 
@@ -153,73 +152,72 @@ def test_nothing_but_the_client_and_its_templates_listens() -> None:
 
 async def test_an_outsider_finds_every_entrance_closed(tmp_path: Path) -> None:
     """Commands, context menus, autocompletion, buttons and menus: refused, and nothing is done but to say so."""
-    async with bot_lab(tmp_path) as place:
-        thread = await place.thread("say begun\nhang")
-        reply = await place.ann.sees(thread, "begun", by=place.bot)
-        (request,) = place.discord.messages(place.channel)
-        await place.discord.until(lambda: EYE in request.reactions)
-        client = client_of(place)
-        before = len(place.discord.record)
+    async with bot_lab(tmp_path) as lab:
+        thread = await lab.thread("say begun\nhang")
+        reply = await lab.ann.sees(thread, "begun", by=lab.bot)
+        (request,) = lab.discord.messages(lab.channel)
+        await lab.discord.until(lambda: EYE in request.reactions)
+        client = lab.client
+        before = len(lab.discord.record)
         for command in commands_of(client):
             given: dict[str, Any] = {each.name: "1" for each in command.parameters if each.required}
-            outcome = await place.mallory.slash(thread, command.qualified_name, **given)
+            outcome = await lab.mallory.slash(thread, command.qualified_name, **given)
             assert "may not talk to me" in said(outcome), command.qualified_name
             for option in command.parameters:
                 if option.autocomplete:
-                    typed = await place.mallory.autocomplete(thread, command.qualified_name, option.name, "a")
+                    typed = await lab.mallory.autocomplete(thread, command.qualified_name, option.name, "a")
                     assert typed.acknowledged
                     assert typed.choices == [], option.name
         for menu in client.tree.get_commands(type=discord.AppCommandType.message):
-            assert "may not talk to me" in said(await place.mallory.menu(reply, menu.name)), menu.name
+            assert "may not talk to me" in said(await lab.mallory.menu(reply, menu.name)), menu.name
         for menu in client.tree.get_commands(type=discord.AppCommandType.user):
-            outcome = await place.mallory.menu(place.discord.world.accounts[place.ann.id], menu.name, channel=thread)
+            outcome = await lab.mallory.menu(lab.discord.world.accounts[lab.ann.id], menu.name, channel=thread)
             assert "may not talk to me" in said(outcome), menu.name
-        done = {(call.method, call.path.rsplit("/", 1)[-1]) for call in place.discord.record[before:]}
+        done = {(call.method, call.path.rsplit("/", 1)[-1]) for call in lab.discord.record[before:]}
         assert done - {("POST", "typing")} == {("POST", "callback")}  # The agent is at work all the while.
         for button in BUTTONS:
             custom_id = sample(button.__discord_ui_compiled_template__.pattern, thread, reply)
-            outcome = await pressed(place, place.mallory, thread, custom_id, button)
+            outcome = await pressed(lab, lab.mallory, thread, custom_id, button)
             assert outcome.acknowledged, button.__qualname__
             assert "may not talk to me" in said(outcome), button.__qualname__
         opened = outcome.interaction
         for form in (pattern.pattern for pattern in FORMS):
             sent = {"custom_id": sample(form, thread, reply), "components": []}
-            bot = place.discord.world.accounts[place.bot.id]
+            bot = lab.discord.world.accounts[lab.bot.id]
             assert isinstance(bot, Bot)
-            outcome = await place.mallory._begin(bot, thread, InteractionType.MODAL, sent, message=reply, origin=opened)
+            outcome = await lab.mallory._begin(bot, thread, InteractionType.MODAL, sent, message=reply, origin=opened)
             assert "may not talk to me" in said(outcome), form
         assert "working" in repr(client.pool.conversation(thread.id))
-        assert "Stopping" in said(await place.ann.slash(thread, "cancel"))
+        assert "Stopping" in said(await lab.ann.slash(thread, "cancel"))
 
 
 async def test_a_user_has_no_more_than_a_users_rights_in_anothers_thread(tmp_path: Path) -> None:
     """Every command that needs more says what; looking is for every user."""
-    async with bot_lab(tmp_path) as place:
-        thread = await place.thread("say begun\nhang")
-        await place.ann.sees(thread, "begun", by=place.bot)
-        commands = {each.qualified_name: each for each in commands_of(client_of(place))}
+    async with bot_lab(tmp_path) as lab:
+        thread = await lab.conversation("say begun\nhang", "begun")
+        commands = {each.qualified_name: each for each in commands_of(lab.client)}
         assert set(commands) == set(RIGHTS)
         for name, right in RIGHTS.items():
             given: dict[str, Any] = {each.name: "1" for each in commands[name].parameters if each.required}
-            outcome = await place.ben.slash(thread, name, **given)
+            outcome = await lab.ben.slash(thread, name, **given)
             refused = f"may not {right.value}" in said(outcome)
             assert refused == (right not in EVERYBODYS), name
-        taken = await place.ben.slash(thread, "resume", session="another")
+        taken = await lab.ben.slash(thread, "resume", session="another")
         assert f"may not {Right.ADMIN.value}" in said(taken)
-        assert "working" in repr(client_of(place).pool.conversation(thread.id))
-        assert "Stopping" in said(await place.ann.slash(thread, "cancel"))
+        assert "working" in repr(lab.client.pool.conversation(thread.id))
+        assert "Stopping" in said(await lab.ann.slash(thread, "cancel"))
 
 
 async def test_who_began_a_conversation_may_forget_and_close_it(tmp_path: Path) -> None:
     """Whoever wrote in it later may not: it would be gone for the one who began it."""
-    async with bot_lab(tmp_path) as place:
-        thread = await place.thread("say one", place.ben)
-        await place.answer(thread, "one")
-        assert "Done" in said(await place.ben.slash(thread, "reset"))
-        assert "Closed" in said(await place.ben.slash(thread, "close"))
-        other = await place.thread("say two", place.ann)
-        two = await place.answer(other, "two")
-        await place.ben.say(other, "say three")
-        await place.answer(other, "three", after=two)
+    async with bot_lab(tmp_path) as lab:
+        thread = await lab.thread("say one", lab.ben)
+        await lab.answer(thread, "one")
+        assert "Done" in said(await lab.ben.slash(thread, "reset"))
+        assert "Closed" in said(await lab.ben.slash(thread, "close"))
+        other = await lab.thread("say two", lab.ann)
+        two = await lab.answer(other, "two")
+        await lab.ben.say(other, "say three")
+        await lab.answer(other, "three", after=two)
         for name in ("reset", "close"):
-            assert f"may not {Right.RESET.value}" in said(await place.ben.slash(other, name))
+            assert f"may not {Right.RESET.value}" in said(await lab.ben.slash(other, name))

@@ -36,21 +36,20 @@ async def test_a_disk_that_is_full_for_a_while_loses_nothing_and_holds_up_nothin
     monkeypatch.setattr(Writer, "_note", noted)
     gate = tmp_path / "gate"
     os.mkfifo(gate)
-    async with bot_lab(tmp_path) as place:
-        thread = await place.thread(f"gate {gate}\nstream 2000 0")
-        await place.ann.sees(thread, re.compile("working"), by=place.bot)
+    async with bot_lab(tmp_path) as lab:
+        thread = await lab.conversation(f"gate {gate}\nstream 2000 0", re.compile("working"))
         with no_room(opened[0]):
             await asyncio.to_thread(gate.write_text, "open")
             await troubled.wait()
-            await place.ann.say(thread, "say lost")
-            await place.ann.sees(thread, re.compile("I cannot write anything down now"), by=place.bot)
-            status = said(await place.ann.slash(thread, "status"))
+            await lab.ann.say(thread, "say lost")
+            await lab.ann.sees(thread, re.compile("I cannot write anything down now"), by=lab.bot)
+            status = said(await lab.ann.slash(thread, "status"))
             assert "the journal cannot be written: database or disk is full" in status
-        await place.ann.say(thread, "say and so on")
-        await place.answer(thread, "and so on")
-        shown = [spoken(message) for message in place.said_by_bot(thread)]
+        await lab.ann.say(thread, "say and so on")
+        await lab.answer(thread, "and so on")
+        shown = [spoken(message) for message in lab.said_by_bot(thread)]
         pages = [each for each in shown if not each.startswith("<@") and each != "and so on"]
         assert " ".join(" ".join(pages).split()) == numbers(1, 2000)
-        assert "journal" not in said(await place.ann.slash(thread, "status"))
+        assert "journal" not in said(await lab.ann.slash(thread, "status"))
     with closing(sqlite3.connect(tmp_path / "threadline.db")) as db:
         assert db.execute("SELECT state FROM messages").fetchall() == [("answered",), ("answered",)]

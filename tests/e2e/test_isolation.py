@@ -17,52 +17,50 @@ from .live_bot import bot_lab, numbers, said
 
 async def test_a_hung_turn_delays_no_other_thread_old_or_new_and_no_command(tmp_path: Path) -> None:
     """P7, P25, P26: while one agent says nothing for ever, everything else is answered."""
-    async with bot_lab(tmp_path) as place:
-        old = await place.thread("say I am the old one", place.ben)
-        await place.ben.sees(old, "I am the old one", by=place.bot)
-        hung = await place.thread("say now I hang\nhang deaf")
-        await place.ann.sees(hung, "now I hang", by=place.bot)
-        await place.ann.say(hung, "say I wait behind it")
-        await place.ann.say(hung, "say and I")
+    async with bot_lab(tmp_path) as lab:
+        old = await lab.thread("say I am the old one", lab.ben)
+        await lab.ben.sees(old, "I am the old one", by=lab.bot)
+        hung = await lab.conversation("say now I hang\nhang deaf", "now I hang")
+        await lab.ann.say(hung, "say I wait behind it")
+        await lab.ann.say(hung, "say and I")
 
-        await place.ben.say(old, "stream 20 0")
-        await place.answer(old, numbers(1, 20))
-        new = await place.thread("stream 30 0", place.ben)
-        await place.ben.sees(new, numbers(1, 30), by=place.bot)
+        await lab.ben.say(old, "stream 20 0")
+        await lab.answer(old, numbers(1, 20))
+        new = await lab.thread("stream 30 0", lab.ben)
+        await lab.ben.sees(new, numbers(1, 30), by=lab.bot)
         for thread, state in ((hung, "working"), (old, "idle")):
-            status = await place.ann.slash(thread, "status")
+            status = await lab.ann.slash(thread, "status")
             assert status.acknowledged
             assert state in said(status)
 
 
 async def test_a_full_house_of_hung_turns_still_answers_commands(tmp_path: Path) -> None:
     """With every slot hung, a newcomer waits in line and is told its place; a cancel frees a slot for it."""
-    async with bot_lab(tmp_path, extra="[pool]\nmax_agents = 2\n") as place:
-        first = await place.thread("say one\nhang")
-        second = await place.thread("say two\nhang", place.ben)
-        await place.ann.sees(first, "one", by=place.bot)
-        await place.ben.sees(second, "two", by=place.bot)
-        third = await place.thread("say three")
-        await place.ann.sees(third, "number 1 in line", by=place.bot)
-        status = await place.ann.slash(third, "status")
+    async with bot_lab(tmp_path, extra="[pool]\nmax_agents = 2\n") as lab:
+        first = await lab.thread("say one\nhang")
+        second = await lab.thread("say two\nhang", lab.ben)
+        await lab.ann.sees(first, "one", by=lab.bot)
+        await lab.ben.sees(second, "two", by=lab.bot)
+        third = await lab.conversation("say three", "number 1 in line")
+        status = await lab.ann.slash(third, "status")
         assert "in line, number 1" in said(status)
-        cancelled = await place.ann.slash(first, "cancel")
+        cancelled = await lab.ann.slash(first, "cancel")
         assert cancelled.acknowledged
-        await place.ann.sees(third, "three", by=place.bot)
+        await lab.ann.sees(third, "three", by=lab.bot)
 
 
 async def test_an_agent_that_crashes_ends_only_its_own_turn(tmp_path: Path) -> None:
     """P67: the thread is told the exit code and the last words; the next message gets a new agent."""
-    async with bot_lab(tmp_path) as place:
-        hung = await place.thread("say steady\nhang", place.ben)
-        await place.ben.sees(hung, "steady", by=place.bot)
-        thread = await place.thread("say so far\ncrash 7")
-        ended = await place.ann.sees(thread, "exit code 7", by=place.bot)
+    async with bot_lab(tmp_path) as lab:
+        hung = await lab.thread("say steady\nhang", lab.ben)
+        await lab.ben.sees(hung, "steady", by=lab.bot)
+        thread = await lab.thread("say so far\ncrash 7")
+        ended = await lab.ann.sees(thread, "exit code 7", by=lab.bot)
         assert f"works in the same directory now: <#{hung.id}>\nso far" in ended.content
         assert "```" in ended.content
-        await place.ann.say(thread, "say well again")
-        await place.ann.sees(thread, "well again", by=place.bot)
-        status = await place.ann.slash(hung, "status")
+        await lab.ann.say(thread, "say well again")
+        await lab.ann.sees(thread, "well again", by=lab.bot)
+        status = await lab.ann.slash(hung, "status")
         assert "working" in said(status)
 
 
@@ -70,12 +68,12 @@ async def test_a_temporary_directory_that_is_gone_costs_no_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A reply far too long for its pages is attached all the same, and the next message is answered."""
-    async with bot_lab(tmp_path) as place:
+    async with bot_lab(tmp_path) as lab:
         monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
-        thread = await place.thread("stream 30000 0")
-        await place.ann.sees(thread, lambda each: any(file.filename == "reply.md" for file in each.attachments))
-        await place.ann.say(thread, "say next")
-        await place.answer(thread, "next")
+        thread = await lab.thread("stream 30000 0")
+        await lab.ann.sees(thread, lambda each: any(file.filename == "reply.md" for file in each.attachments))
+        await lab.ann.say(thread, "say next")
+        await lab.answer(thread, "next")
 
 
 async def test_a_text_that_cannot_be_rendered_ends_its_turn_with_a_word_and_the_next_is_answered(
@@ -90,11 +88,11 @@ async def test_a_text_that_cannot_be_rendered_ends_its_turn_with_a_word_and_the_
         return feed(dialect, text)
 
     monkeypatch.setattr(MarkdownConverter, "feed", failing)
-    async with bot_lab(tmp_path) as place:
-        thread = await place.thread("say so far\nstream 20 0\nsay trap\nhang")
-        await place.answer(thread, lambda each: each.content.startswith("so far") and NOT_RENDERED in each.content)
-        await place.ann.say(thread, "say next")
-        await place.answer(thread, "next")
+    async with bot_lab(tmp_path) as lab:
+        thread = await lab.thread("say so far\nstream 20 0\nsay trap\nhang")
+        await lab.answer(thread, lambda each: each.content.startswith("so far") and NOT_RENDERED in each.content)
+        await lab.ann.say(thread, "say next")
+        await lab.answer(thread, "next")
 
 
 async def test_an_end_that_cannot_be_told_leaves_the_thread_to_the_next_message(
@@ -107,10 +105,10 @@ async def test_an_end_that_cannot_be_told_leaves_the_thread_to_the_next_message(
         raise ValueError("a mistake of ours")
 
     monkeypatch.setattr("bot.conversation.exchange.complete", failing)
-    async with bot_lab(tmp_path) as place:
-        thread = await place.thread("say first")
-        await place.answer(thread, "first")
-        await place.ann.say(thread, "say next")
-        await place.answer(thread, "next")
+    async with bot_lab(tmp_path) as lab:
+        thread = await lab.thread("say first")
+        await lab.answer(thread, "first")
+        await lab.ann.say(thread, "say next")
+        await lab.answer(thread, "next")
     with closing(sqlite3.connect(tmp_path / "threadline.db")) as db:
         assert db.execute("SELECT state FROM messages").fetchall() == [("answered",), ("answered",)]

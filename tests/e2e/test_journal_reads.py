@@ -26,12 +26,12 @@ async def test_a_message_asks_the_journal_little_and_its_stream_nothing(
         return connection
 
     monkeypatch.setattr("pool.journal.journal.open_database", opened)
-    async with bot_lab(tmp_path) as place:
-        thread = await place.thread("say first")
-        await place.answer(thread, "first")
+    async with bot_lab(tmp_path) as lab:
+        thread = await lab.thread("say first")
+        await lab.answer(thread, "first")
         queries.clear()
-        await place.ann.say(thread, "stream 100 30")
-        reply = await place.ann.sees(thread, numbers(1, 100), by=place.bot)
+        await lab.ann.say(thread, "stream 100 30")
+        reply = await lab.ann.sees(thread, numbers(1, 100), by=lab.bot)
         assert spoken(reply) == numbers(1, 100)
         assert len(reply.history) > 3
     of_the_second = [query for query in queries if f"message_id = {thread.id}" not in query]

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from loopback.state import world_events
-from tests.e2e.test_processes import GENEROUS, bot_process, started
 
+from .bot_process import GENEROUS, bot_process, started
 from .live_bot import BotLab, idle_lab, spoken
 
 THREADS = 100
@@ -25,21 +25,21 @@ SUBTEXT = re.compile(r"^-# ")
 IN_LINE = re.compile(r"number (\d+) in line")
 
 
-def configured(place: BotLab, census: Path) -> None:
+def configured(lab: BotLab, census: Path) -> None:
     """Write the configuration: few agents, bounds that nobody meets, and no reactions, which would take their time."""
     agent = (sys.executable, "-I", "-S", str(CENSUS), str(census))
     extra = f"[pool]\nmax_agents = {AGENTS}\n{PLENTY}\n[reactions]\nenabled = false"
-    place.configure(agent=agent, extra=extra)
+    lab.configure(agent=agent, extra=extra)
 
 
 class Watcher:
     """Sees what the bot writes where: the first place in line that a thread was told, and who has got an answer."""
 
-    def __init__(self, place: BotLab) -> None:
+    def __init__(self, lab: BotLab) -> None:
         self.places: dict[int, int] = {}
         self.answers: dict[int, str] = {}
-        self._bot_id = place.bot.id
-        place.discord.world.listeners.append(self._hear)
+        self._bot_id = lab.bot.id
+        lab.discord.world.listeners.append(self._hear)
 
     def _hear(self, happened: world_events.Event) -> None:
         match happened:
@@ -57,26 +57,26 @@ async def test_a_hundred_threads_share_four_agents_and_a_restart_is_silent(tmp_p
     """Invariant 4, P36, P37: all are answered, each sees its place in line meanwhile, and the restart posts nothing."""
     gate, census = tmp_path / "gate", tmp_path / "census"
     os.mkfifo(gate)
-    async with idle_lab(tmp_path) as place:
-        configured(place, census)
-        watcher = Watcher(place)
+    async with idle_lab(tmp_path) as lab:
+        configured(lab, census)
+        watcher = Watcher(lab)
         # Opened by people, for Discord lets a bot open but a few threads a minute.
-        threads = [await place.ann.open_thread(place.channel, f"thread {number}") for number in range(THREADS)]
+        threads = [await lab.ann.open_thread(lab.channel, f"thread {number}") for number in range(THREADS)]
         first, others = threads[:AGENTS], threads[AGENTS:]
-        async with bot_process(place) as process:
+        async with bot_process(lab) as process:
             for thread in first:
-                await place.ann.say(thread, f"{place.bot.mention} gate {gate}")
-                await place.ann.sees(thread, SUBTEXT, by=place.bot)
+                await lab.ann.say(thread, f"{lab.bot.mention} gate {gate}")
+                await lab.ann.sees(thread, SUBTEXT, by=lab.bot)
             for thread in others:
-                await place.ann.say(thread, f"{place.bot.mention} answer {thread.id}")
-            await place.discord.until(lambda: len(watcher.places) == len(others), timeout=4 * GENEROUS)
+                await lab.ann.say(thread, f"{lab.bot.mention} answer {thread.id}")
+            await lab.discord.until(lambda: len(watcher.places) == len(others), timeout=4 * GENEROUS)
             assert watcher.places == {thread.id: number for number, thread in enumerate(others, start=1)}
             # For reading too, for then it waits for no reader.
             os.close(os.open(gate, os.O_RDWR))
-            await place.discord.until(lambda: len(watcher.answers) == THREADS, timeout=4 * GENEROUS)
+            await lab.discord.until(lambda: len(watcher.answers) == THREADS, timeout=4 * GENEROUS)
             assert [watcher.answers[thread.id] for thread in others] == [f"answer {thread.id}" for thread in others]
             # An answer to what comes after them: it has heard of its own last messages, which would count as missed.
-            while not (await place.ann.slash(first[0], "status")).acknowledged:
+            while not (await lab.ann.slash(first[0], "status")).acknowledged:
                 pass
             process.send_signal(signal.SIGTERM)
             await process.communicate()
@@ -84,14 +84,14 @@ async def test_a_hundred_threads_share_four_agents_and_a_restart_is_silent(tmp_p
         assert len(counted) == THREADS
         assert max(counted) == AGENTS
 
-        before = {thread.id: [each.content for each in place.discord.messages(thread)] for thread in others}
-        calls = len(place.discord.record)
-        async with started(place) as process:
-            await place.ann.say(first[0], "are you there?")
+        before = {thread.id: [each.content for each in lab.discord.messages(thread)] for thread in others}
+        calls = len(lab.discord.record)
+        async with started(lab) as process:
+            await lab.ann.say(first[0], "are you there?")
             # It was missed, or waits for what was: when it is answered, the start has done all that it does.
-            await place.ann.sees(first[0], "are you there?", by=place.bot)
+            await lab.ann.sees(first[0], "are you there?", by=lab.bot)
             process.send_signal(signal.SIGTERM)
             await process.communicate()
-        assert {thread.id: [each.content for each in place.discord.messages(thread)] for thread in others} == before
-        made = [f"{call.method} {call.path}" for call in place.discord.record[calls:]]
+        assert {thread.id: [each.content for each in lab.discord.messages(thread)] for thread in others} == before
+        made = [f"{call.method} {call.path}" for call in lab.discord.record[calls:]]
         assert len(made) <= RESTART_CALLS, made

@@ -312,13 +312,12 @@ async def test_the_agents_path_is_meant_from_where_it_is_typed(tmp_path: Path) -
 
 async def test_the_log_tells_each_turn_in_a_line_and_the_agents_own_words_with_its_name(tmp_path: Path) -> None:
     """JSON for machines; thread, session and turn are bound to what is logged about them, stderr to the agent."""
-    async with idle_lab(tmp_path) as place:
+    async with idle_lab(tmp_path) as lab:
         options = ("--log-format", "json", "--log-level", "debug")
         process = await start("run", *options, cwd=tmp_path, env={**plain(), "XDG_STATE_HOME": str(tmp_path)})
         try:
-            await place.discord.connected(place.bot)
-            thread = await place.thread("stderr 100\nsay done")
-            await place.ann.sees(thread, "done", by=place.bot)
+            await lab.discord.connected(lab.bot)
+            thread = await lab.conversation("stderr 100\nsay done", "done")
         finally:
             process.send_signal(signal.SIGTERM)
             async with asyncio.timeout(BOUND):

@@ -13,30 +13,30 @@ from .live_bot import bot_lab, numbers, said
 
 async def test_a_request_waits_visibly_for_a_thread_that_discord_does_not_open_yet(tmp_path: Path) -> None:
     """It is not refused: a sign stands on the message, and the answer comes when Discord lets it."""
-    async with bot_lab(tmp_path) as place:
+    async with bot_lab(tmp_path) as lab:
         body = {"message": "slow down", "retry_after": 4.0, "global": False}
-        place.discord.fault(method="POST", path=re.compile("/threads$"), status=429, body=body, times=1)
-        message = await place.ann.say(place.channel, f"{place.bot.mention} say hello")
-        await place.discord.until(lambda: "⏳" in message.reactions)
-        thread = await place.ann.sees_thread(message)
-        await place.ann.sees(thread, "hello", by=place.bot)
-        await place.discord.until(lambda: list(message.reactions) == ["✅"])
+        lab.discord.fault(method="POST", path=re.compile("/threads$"), status=429, body=body, times=1)
+        message = await lab.ann.say(lab.channel, f"{lab.bot.mention} say hello")
+        await lab.discord.until(lambda: "⏳" in message.reactions)
+        thread = await lab.ann.sees_thread(message)
+        await lab.ann.sees(thread, "hello", by=lab.bot)
+        await lab.discord.until(lambda: list(message.reactions) == ["✅"])
 
 
 async def test_an_edit_that_is_refused_for_its_rate_is_not_repeated_but_the_newest_text_is_sent(tmp_path: Path) -> None:
     """What Discord says reaches the schedule; the library would wait and send the old text once more (P13, P16)."""
     gate = tmp_path / "gate"
     os.mkfifo(gate)
-    async with bot_lab(tmp_path) as place:
-        thread = await place.thread("say ready")
-        await place.answer(thread, "ready")
+    async with bot_lab(tmp_path) as lab:
+        thread = await lab.thread("say ready")
+        await lab.answer(thread, "ready")
         body = {"message": "slow down", "retry_after": 2.0, "global": False}
-        fault = place.discord.fault(method="PATCH", path=re.compile("/messages/"), status=429, body=body, times=1)
-        await place.ann.say(thread, f"stream 20 0\ngate {gate}\nstream 300 0")
-        await place.discord.until(lambda: fault.spent)
+        fault = lab.discord.fault(method="PATCH", path=re.compile("/messages/"), status=429, body=body, times=1)
+        await lab.ann.say(thread, f"stream 20 0\ngate {gate}\nstream 300 0")
+        await lab.discord.until(lambda: fault.spent)
         await asyncio.to_thread(gate.write_text, "open")
-        await place.answer(thread, re.compile(r"\b300\n-# \d+ s$"))
-        edits = [call for call in place.discord.record if call.method == "PATCH" and "/messages/" in call.path]
+        await lab.answer(thread, re.compile(r"\b300\n-# \d+ s$"))
+        edits = [call for call in lab.discord.record if call.method == "PATCH" and "/messages/" in call.path]
         refused = next(number for number, call in enumerate(edits) if call.status == 429)
         assert edits[refused].body["content"] != edits[refused + 1].body["content"]
 
@@ -45,14 +45,14 @@ async def test_the_stop_button_stops_the_turn_for_those_who_may_and_goes_with_it
     """The asker presses it; who may not is told so, and nothing stops (P53)."""
     gate = tmp_path / "gate"
     os.mkfifo(gate)
-    async with bot_lab(tmp_path) as place:
-        thread = await place.thread(f"say before\ngate {gate}\nsay after")
-        reply = await place.ann.sees(thread, "before", by=place.bot)
-        refused = await place.mallory.click(reply, "Stop")
+    async with bot_lab(tmp_path) as lab:
+        thread = await lab.thread(f"say before\ngate {gate}\nsay after")
+        reply = await lab.ann.sees(thread, "before", by=lab.bot)
+        refused = await lab.mallory.click(reply, "Stop")
         assert "may not" in said(refused).lower()
-        assert "Stopping" in said(await place.ann.click(reply, "Stop"))
-        done = await place.ann.sees(thread, "cancelled", by=place.bot)
-        await place.discord.until(lambda: not done.components)
+        assert "Stopping" in said(await lab.ann.click(reply, "Stop"))
+        done = await lab.ann.sees(thread, "cancelled", by=lab.bot)
+        await lab.discord.until(lambda: not done.components)
         assert "after" not in done.content
 
 
@@ -73,18 +73,18 @@ async def test_with_faults_on_every_kind_of_write_the_answer_is_complete_and_the
     tmp_path: Path, seed: int
 ) -> None:
     """Half of all sends, edits, files, reactions, typing and openings fail, in any order (P12, P16, P20)."""
-    async with bot_lab(tmp_path, extra='[reply]\nfinish = "ping"') as place, asyncio.timeout(110):
+    async with bot_lab(tmp_path, extra='[reply]\nfinish = "ping"') as lab, asyncio.timeout(110):
         for number, fault in enumerate(FAULTS):
             rule = {"times": None, **fault}
             path = re.compile("^/channels/")
-            place.discord.fault(path=path, probability=0.1, seed=10 * seed + number, bot=place.bot, **rule)
-        message = await place.ann.say(place.channel, f"{place.bot.mention} stream 600 400\ncode 300")
-        thread = await place.ann.sees_thread(message, timeout=90)
-        await place.ann.sees(thread, "✅ done", by=place.bot, timeout=90)
-        *pages, files, ping = place.said_by_bot(thread)
+            lab.discord.fault(path=path, probability=0.1, seed=10 * seed + number, bot=lab.bot, **rule)
+        message = await lab.ann.say(lab.channel, f"{lab.bot.mention} stream 600 400\ncode 300")
+        thread = await lab.ann.sees_thread(message, timeout=90)
+        await lab.ann.sees(thread, "✅ done", by=lab.bot, timeout=90)
+        *pages, files, ping = lab.said_by_bot(thread)
         text = " ".join(" ".join(page.content for page in pages).split())
         assert text.startswith(numbers(1, 600))
         assert text.removeprefix(numbers(1, 600)).split()[1:2] == ["`code.py`"]
         assert [each.filename for each in files.attachments] == ["code.py"]
-        assert ping.mentions == [place.ann.id]
-        await place.discord.until(lambda: list(message.reactions) == ["✅"], timeout=60)
+        assert ping.mentions == [lab.ann.id]
+        await lab.discord.until(lambda: list(message.reactions) == ["✅"], timeout=60)

@@ -15,10 +15,9 @@ from loopback.state import threads
 from loopback.state.entities import ChannelType, Message, Thread
 from loopback.state.faults import GatewayFault
 from loopback.state.permissions import Permission
-from tests.e2e.test_controls import asleep, other
-from tests.e2e.test_supervision import client_of
 
-from .live_bot import BotLab, bot_lab, idle_lab, marked, numbers, running_bot, said, spoken
+from .bot_process import agent_pids
+from .live_bot import BotLab, bot_lab, idle_lab, numbers, other_agent, running_bot, said, spoken
 
 BOUND = 30.0
 
@@ -31,58 +30,58 @@ def answered(message: Message) -> int | None:
 @asynccontextmanager
 async def beside(folder: Path, kind: ChannelType) -> AsyncIterator[BotLab]:
     """The stage with a voice or stage channel as its only place."""
-    async with idle_lab(folder) as place:
-        place.channel = place.discord.add_channel(place.guild, "lounge", kind=kind)
-        place.configure(remembers=True)
-        async with running_bot(place):
-            yield place
+    async with idle_lab(folder) as lab:
+        lab.channel = lab.discord.add_channel(lab.guild, "lounge", kind=kind)
+        lab.configure(remembers=True)
+        async with running_bot(lab):
+            yield lab
 
 
 @pytest.mark.parametrize("kind", [ChannelType.VOICE, ChannelType.STAGE])
 async def test_beside_a_voice_channel_a_mention_is_answered_in_the_channel(tmp_path: Path, kind: ChannelType) -> None:
     """One conversation for all who mention the bot there, each answer pointing at its request; other talk is left."""
-    async with beside(tmp_path, kind) as place:
-        lounge, hello = place.channel, place.bot.mention
-        asked = await place.ann.say(lounge, f"{hello} say hello, ann")
-        answer = await place.ann.sees(lounge, "hello, ann", by=place.bot)
+    async with beside(tmp_path, kind) as lab:
+        lounge, hello = lab.channel, lab.bot.mention
+        asked = await lab.ann.say(lounge, f"{hello} say hello, ann")
+        answer = await lab.ann.sees(lounge, "hello, ann", by=lab.bot)
         assert answered(answer) == asked.id
         assert spoken(answer) == "hello, ann"
-        await place.ben.say(lounge, "say nothing to me")
-        asked = await place.ben.say(lounge, f"{hello} say hello, ben")
-        answer = await place.ben.sees(lounge, re.compile("^hello, ben"), by=place.bot)
+        await lab.ben.say(lounge, "say nothing to me")
+        asked = await lab.ben.say(lounge, f"{hello} say hello, ben")
+        answer = await lab.ben.sees(lounge, re.compile("^hello, ben"), by=lab.bot)
         assert answered(answer) == asked.id
-        await place.ann.slash(lounge, "ask", request="recall")
-        recalled = await place.ann.sees(lounge, re.compile("^3 prompts"), by=place.bot, after=answer)
+        await lab.ann.slash(lounge, "ask", request="recall")
+        recalled = await lab.ann.sees(lounge, re.compile("^3 prompts"), by=lab.bot, after=answer)
         assert "hello, ann" in recalled.content
         assert "nothing to me" not in recalled.content
-        assert not [call for call in place.discord.record if call.path.endswith("/threads")]
+        assert not [call for call in lab.discord.record if call.path.endswith("/threads")]
 
 
 async def test_a_conversation_beside_a_voice_channel_is_steered_there(tmp_path: Path) -> None:
     """Stop, a question, its queue, `/cancel`, `/export` and `/close`; nothing is asked of Discord that it refuses."""
-    async with beside(tmp_path, ChannelType.VOICE) as place:
-        lounge, hello = place.channel, place.bot.mention
-        await place.ann.say(lounge, f"{hello} say begun\nhang")
-        live = await place.ann.sees(lounge, "begun", by=place.bot)
-        await place.ann.say(lounge, f"{hello} ask execute make install")
-        await place.ann.sees(lounge, "waiting", by=place.bot)
-        refused = await place.mallory.click(live, "Stop")
+    async with beside(tmp_path, ChannelType.VOICE) as lab:
+        lounge, hello = lab.channel, lab.bot.mention
+        await lab.ann.say(lounge, f"{hello} say begun\nhang")
+        live = await lab.ann.sees(lounge, "begun", by=lab.bot)
+        await lab.ann.say(lounge, f"{hello} ask execute make install")
+        await lab.ann.sees(lounge, "waiting", by=lab.bot)
+        refused = await lab.mallory.click(live, "Stop")
         assert "may not" in said(refused)
-        await place.ann.click(live, "Stop")
-        held = await place.ann.sees(lounge, "on hold", by=place.bot)
-        await place.ann.click(held, "Continue")
-        card = await place.ann.sees(lounge, "May I", by=place.bot)
-        await place.ann.click(card, "Allow once")
-        await place.ann.sees(lounge, "allowed (allow_once)", by=place.bot)
-        exported = await place.ben.slash(lounge, "export")
-        await place.discord.until(lambda: exported.message is not None and bool(exported.message.attachments))
-        await place.ann.slash(lounge, "close")
-        await place.ann.sees(lounge, "Closed.", by=place.bot)
-        await place.ben.say(lounge, f"{hello} recall")
-        await place.ben.sees(lounge, "3 prompts, the first: say begun", by=place.bot)
+        await lab.ann.click(live, "Stop")
+        held = await lab.ann.sees(lounge, "on hold", by=lab.bot)
+        await lab.ann.click(held, "Continue")
+        card = await lab.ann.sees(lounge, "May I", by=lab.bot)
+        await lab.ann.click(card, "Allow once")
+        await lab.ann.sees(lounge, "allowed (allow_once)", by=lab.bot)
+        exported = await lab.ben.slash(lounge, "export")
+        await lab.discord.until(lambda: exported.message is not None and bool(exported.message.attachments))
+        await lab.ann.slash(lounge, "close")
+        await lab.ann.sees(lounge, "Closed.", by=lab.bot)
+        await lab.ben.say(lounge, f"{hello} recall")
+        await lab.ben.sees(lounge, "3 prompts, the first: say begun", by=lab.bot)
         assert [
             call
-            for call in place.discord.record
+            for call in lab.discord.record
             if call.status >= 400 or (call.method == "PATCH" and call.path.endswith(str(lounge.id)))
         ] == []
 
@@ -92,23 +91,22 @@ async def test_a_conversation_beside_a_voice_channel_is_steered_there(tmp_path: 
 
 async def test_where_the_bot_may_open_no_thread_the_request_is_answered_in_the_channel(tmp_path: Path) -> None:
     """With the permission that is missing; in order, by one agent. Once it is there, a thread is opened again."""
-    async with bot_lab(tmp_path) as place:
-        world, channel, hello = place.discord.world, place.channel, place.bot.mention
-        world.overwrite(channel, place.bot.id, deny=int(Permission.CREATE_PUBLIC_THREADS))
-        first = await place.ann.say(channel, f"{hello} sleep 0.3\nsay to ann")
-        second = await place.ben.say(channel, f"{hello} recall")
-        told = await place.ben.sees(channel, "2 prompts", by=place.bot)
-        answers = [message for message in place.said_by_bot(channel) if answered(message)]
+    async with bot_lab(tmp_path) as lab:
+        world, channel, hello = lab.discord.world, lab.channel, lab.bot.mention
+        world.overwrite(channel, lab.bot.id, deny=int(Permission.CREATE_PUBLIC_THREADS))
+        first = await lab.ann.say(channel, f"{hello} sleep 0.3\nsay to ann")
+        second = await lab.ben.say(channel, f"{hello} recall")
+        told = await lab.ben.sees(channel, "2 prompts", by=lab.bot)
+        answers = [message for message in lab.said_by_bot(channel) if answered(message)]
         assert [answered(message) for message in answers] == [first.id, second.id]
         line = "-# ⚠ I could not open a thread: I lack Create Public Threads here.\n"
         assert [message.content.startswith(line) for message in answers] == [True, True]
-        assert not [call for call in place.discord.record if call.path.endswith("/threads")]
-        assert len(marked(place.config)) == 1
-        world.overwrite(channel, place.bot.id)
-        await place.ann.say(channel, "say this is for nobody")
-        thread = await place.thread("recall")
-        await place.ann.sees(thread, "1 prompts", by=place.bot)
-        assert place.said_by_bot(channel)[-1] is told
+        assert not [call for call in lab.discord.record if call.path.endswith("/threads")]
+        assert len(agent_pids(lab.config)) == 1
+        world.overwrite(channel, lab.bot.id)
+        await lab.ann.say(channel, "say this is for nobody")
+        await lab.conversation("recall", "1 prompts")
+        assert lab.said_by_bot(channel)[-1] is told
 
 
 async def test_a_guild_that_is_full_of_threads_is_answered_in_the_channel_also_after_a_restart(
@@ -116,29 +114,29 @@ async def test_a_guild_that_is_full_of_threads_is_answered_in_the_channel_also_a
 ) -> None:
     """Discord's reason is said; what waits behind a turn survives, and the turn is stopped by its button."""
     monkeypatch.setattr(threads, "ACTIVE_THREADS", 0)
-    async with idle_lab(tmp_path, remembers=True) as place:
-        channel, hello = place.channel, place.bot.mention
-        async with running_bot(place):
-            await place.ann.say(channel, f"{hello} say begun\nhang")
-            live = await place.ann.sees(channel, "begun", by=place.bot)
+    async with idle_lab(tmp_path, remembers=True) as lab:
+        channel, hello = lab.channel, lab.bot.mention
+        async with running_bot(lab):
+            await lab.ann.say(channel, f"{hello} say begun\nhang")
+            live = await lab.ann.sees(channel, "begun", by=lab.bot)
             assert live.content.startswith("-# ⚠ I could not open a thread: Maximum number of active threads reached")
-            await place.ann.say(channel, f"{hello} say second")
-            await place.ben.say(channel, f"{hello} say third")
-            await place.ben.sees(channel, "2 waiting", by=place.bot)
-        async with running_bot(place):
-            asked = await place.ann.sees(channel, "I restarted while the agent was working", by=place.bot)
+            await lab.ann.say(channel, f"{hello} say second")
+            await lab.ben.say(channel, f"{hello} say third")
+            await lab.ben.sees(channel, "2 waiting", by=lab.bot)
+        async with running_bot(lab):
+            asked = await lab.ann.sees(channel, "I restarted while the agent was working", by=lab.bot)
             assert live.content.count("Threadline stopped before this was finished") == 1
-            await place.ann.click(asked, "Skip")
-            third = await place.ben.sees(channel, re.compile("^.*third", re.DOTALL), by=place.bot, after=asked)
-            second = await place.ann.sees(channel, "second", by=place.bot, after=asked)
+            await lab.ann.click(asked, "Skip")
+            third = await lab.ben.sees(channel, re.compile("^.*third", re.DOTALL), by=lab.bot, after=asked)
+            second = await lab.ann.sees(channel, "second", by=lab.bot, after=asked)
             assert second.id < third.id
             assert "Maximum number of active threads" in second.content
-            await place.ann.say(channel, f"{hello} say again\nhang")
-            live = await place.ann.sees(channel, "again", by=place.bot)
-            await place.ann.click(live, "Stop")
-            await place.ann.sees(channel, "cancelled by", by=place.bot, after=third)
-            await client_of(place).context.replies.settled(BOUND, channel.id)
-            assert client_of(place).journal.messages.open_rows() == []
+            await lab.ann.say(channel, f"{hello} say again\nhang")
+            live = await lab.ann.sees(channel, "again", by=lab.bot)
+            await lab.ann.click(live, "Stop")
+            await lab.ann.sees(channel, "cancelled by", by=lab.bot, after=third)
+            await lab.client.context.replies.settled(BOUND, channel.id)
+            assert lab.client.journal.messages.open_rows() == []
 
 
 async def test_a_request_that_is_edited_while_it_waits_for_a_thread_goes_on_as_it_is_now(
@@ -146,60 +144,59 @@ async def test_a_request_that_is_edited_while_it_waits_for_a_thread_goes_on_as_i
 ) -> None:
     """Also where it gets none in the end."""
     monkeypatch.setattr(threads, "ACTIVE_THREADS", 0)
-    async with bot_lab(tmp_path) as place:
-        away = place.discord.fault(method="POST", path=re.compile("/threads$"), status=503, times=None)
-        asked = await place.ann.say(place.channel, f"{place.bot.mention} say before")
-        await place.discord.until(lambda: away.hits)
-        await place.ann.edit(asked, f"{place.bot.mention} say after")
-        row = client_of(place).journal.messages.row
-        await place.discord.until(lambda: (now := row(asked.id)) is not None and "say after" in now.request)
+    async with bot_lab(tmp_path) as lab:
+        away = lab.discord.fault(method="POST", path=re.compile("/threads$"), status=503, times=None)
+        asked = await lab.ann.say(lab.channel, f"{lab.bot.mention} say before")
+        await lab.discord.until(lambda: away.hits)
+        await lab.ann.edit(asked, f"{lab.bot.mention} say after")
+        row = lab.client.journal.messages.row
+        await lab.discord.until(lambda: (now := row(asked.id)) is not None and "say after" in now.request)
         away.remove()
-        await place.ann.sees(place.channel, re.compile("^after", re.MULTILINE), by=place.bot)
+        await lab.ann.sees(lab.channel, re.compile("^after", re.MULTILINE), by=lab.bot)
 
 
 async def test_a_thread_that_discord_cannot_open_at_once_is_opened_all_the_same(tmp_path: Path) -> None:
     """An error of the server and a lost answer are tried again, and the second finds the thread (160004)."""
-    async with bot_lab(tmp_path) as place:
+    async with bot_lab(tmp_path) as lab:
         opening = re.compile("/threads$")
-        place.discord.fault(method="POST", path=opening, status=503)
-        place.discord.fault(method="POST", path=opening, answer_lost=True)
-        thread = await place.thread("say here")
-        await place.ann.sees(thread, "here", by=place.bot)
-        assert [call.status for call in place.discord.record if opening.search(call.path)] == [503, 201, 400]
-        assert place.said_by_bot(place.channel) == []
+        lab.discord.fault(method="POST", path=opening, status=503)
+        lab.discord.fault(method="POST", path=opening, answer_lost=True)
+        await lab.conversation("say here", "here")
+        assert [call.status for call in lab.discord.record if opening.search(call.path)] == [503, 201, 400]
+        assert lab.said_by_bot(lab.channel) == []
 
 
 async def test_a_thread_that_could_not_be_opened_before_a_stop_is_opened_by_the_next_run(tmp_path: Path) -> None:
     """The stop ends the request for this run, not for good: its answer belongs into its thread all the same."""
-    async with idle_lab(tmp_path) as place:
-        async with running_bot(place):
-            away = place.discord.fault(method="POST", path=re.compile("/threads$"), status=503, times=None)
-            asked = await place.ann.say(place.channel, f"{place.bot.mention} say hello")
-            await place.discord.until(lambda: away.hits)
+    async with idle_lab(tmp_path) as lab:
+        async with running_bot(lab):
+            away = lab.discord.fault(method="POST", path=re.compile("/threads$"), status=503, times=None)
+            asked = await lab.ann.say(lab.channel, f"{lab.bot.mention} say hello")
+            await lab.discord.until(lambda: away.hits)
         away.remove()
-        async with running_bot(place):
-            thread = await place.ann.sees_thread(asked)
-            await place.answer(thread, "hello")
-            assert place.said_by_bot(place.channel) == []
+        async with running_bot(lab):
+            thread = await lab.ann.sees_thread(asked)
+            await lab.answer(thread, "hello")
+            assert lab.said_by_bot(lab.channel) == []
 
 
 async def test_a_request_that_was_deleted_before_its_thread_was_open_is_answered_with_nothing(tmp_path: Path) -> None:
     """Also where the event of the deletion is lost: the call that opens the thread tells of it."""
-    async with bot_lab(tmp_path) as place:
-        place.discord.fault(method="POST", path=re.compile("/threads$"), status=503)
-        place.discord.event_fault("MESSAGE_DELETE", GatewayFault.LOST)
-        asked = await place.ann.say(place.channel, f"{place.bot.mention} say nothing")
-        await place.discord.until(lambda: [call for call in place.discord.record if call.status == 503])
-        await place.ann.delete(asked)
-        await place.discord.until(lambda: [call for call in place.discord.record if call.status == 404])
-        client = client_of(place)
-        await asleep(client, asked.id)
+    async with bot_lab(tmp_path) as lab:
+        lab.discord.fault(method="POST", path=re.compile("/threads$"), status=503)
+        lab.discord.event_fault("MESSAGE_DELETE", GatewayFault.LOST)
+        asked = await lab.ann.say(lab.channel, f"{lab.bot.mention} say nothing")
+        await lab.discord.until(lambda: [call for call in lab.discord.record if call.status == 503])
+        await lab.ann.delete(asked)
+        await lab.discord.until(lambda: [call for call in lab.discord.record if call.status == 404])
+        client = lab.client
+        await lab.asleep(asked)
         row = client.journal.messages.row(asked.id)
         assert row is not None
         assert (row.state, row.reason) == ("closed", "gone")
         assert client.journal.messages.open_rows() == []
-        assert place.said_by_bot(place.channel) == []
-        assert marked(place.config) == []
+        assert lab.said_by_bot(lab.channel) == []
+        assert agent_pids(lab.config) == []
 
 
 async def test_an_agent_that_was_asked_for_is_not_replaced_by_that_of_the_channel(
@@ -207,44 +204,44 @@ async def test_an_agent_that_was_asked_for_is_not_replaced_by_that_of_the_channe
 ) -> None:
     """Without a thread there is one conversation in the channel, with one agent; who wants another is told so."""
     monkeypatch.setattr(threads, "ACTIVE_THREADS", 0)
-    async with bot_lab(tmp_path, extra=other(tmp_path)) as place:
-        await place.ann.slash(place.channel, "ask", request="say one", agent="default")
-        await place.ann.sees(place.channel, re.compile("^one$", re.MULTILINE), by=place.bot)
-        await place.ann.slash(place.channel, "ask", request="say two", agent="other")
-        told = await place.ann.sees(place.channel, "❌ I could not open a thread: Maximum", by=place.bot)
+    async with bot_lab(tmp_path, extra=other_agent(tmp_path)) as lab:
+        await lab.ann.slash(lab.channel, "ask", request="say one", agent="default")
+        await lab.ann.sees(lab.channel, re.compile("^one$", re.MULTILINE), by=lab.bot)
+        await lab.ann.slash(lab.channel, "ask", request="say two", agent="other")
+        told = await lab.ann.sees(lab.channel, "❌ I could not open a thread: Maximum", by=lab.bot)
         assert "two" not in told.content
         monkeypatch.setattr(threads, "ACTIVE_THREADS", 1)
-        await place.ann.slash(place.channel, "ask", request="say three", agent="other")
-        asked = await place.ann.sees(place.channel, re.compile("asks:\n>>> say three"), by=place.bot)
-        await place.ann.sees(await place.ann.sees_thread(asked), "three", by=place.bot)
+        await lab.ann.slash(lab.channel, "ask", request="say three", agent="other")
+        asked = await lab.ann.sees(lab.channel, re.compile("asks:\n>>> say three"), by=lab.bot)
+        await lab.ann.sees(await lab.ann.sees_thread(asked), "three", by=lab.bot)
 
 
 # ---- places that go away
 
 
-def take_view(place: BotLab, _: Thread) -> None:
+def take_view(lab: BotLab, _: Thread) -> None:
     """The bot does not see the channel any more."""
-    place.discord.world.overwrite(place.channel, place.bot.id, deny=int(Permission.VIEW_CHANNEL))
+    lab.discord.world.overwrite(lab.channel, lab.bot.id, deny=int(Permission.VIEW_CHANNEL))
 
 
-def take_voice(place: BotLab, _: Thread) -> None:
+def take_voice(lab: BotLab, _: Thread) -> None:
     """The bot may not write in threads any more."""
-    place.discord.world.overwrite(place.channel, place.bot.id, deny=int(Permission.SEND_MESSAGES_IN_THREADS))
+    lab.discord.world.overwrite(lab.channel, lab.bot.id, deny=int(Permission.SEND_MESSAGES_IN_THREADS))
 
 
-def delete_thread(place: BotLab, thread: Thread) -> None:
+def delete_thread(lab: BotLab, thread: Thread) -> None:
     """Somebody deletes the thread."""
-    place.discord.world.delete_channel(thread)
+    lab.discord.world.delete_channel(thread)
 
 
-def delete_channel(place: BotLab, _: Thread) -> None:
+def delete_channel(lab: BotLab, _: Thread) -> None:
     """Somebody deletes the channel, and the thread with it."""
-    place.discord.world.delete_channel(place.channel)
+    lab.discord.world.delete_channel(lab.channel)
 
 
-def kick(place: BotLab, _: Thread) -> None:
+def kick(lab: BotLab, _: Thread) -> None:
     """Somebody removes the bot from the server."""
-    place.discord.world.leave(place.guild, place.bot)
+    lab.discord.world.leave(lab.guild, lab.bot)
 
 
 @pytest.mark.parametrize("goes", [delete_thread, delete_channel, kick, take_view, take_voice])
@@ -252,20 +249,19 @@ async def test_a_turn_whose_place_goes_away_is_cancelled_and_leaves_nothing(
     tmp_path: Path, goes: Callable[[BotLab, Thread], None]
 ) -> None:
     """Its rows are closed, its agent is gone, and what Discord has refused twice is not tried again."""
-    async with idle_lab(tmp_path) as place:
-        async with running_bot(place):
-            client = client_of(place)
-            thread = await place.thread("stream 5000 50")
-            await place.ann.sees(thread, "1 2 3", by=place.bot)
-            await place.ben.say(thread, "say behind")
-            await place.ben.sees(thread, "1 waiting", by=place.bot)
-            since = len(place.discord.record)
-            goes(place, thread)
-            await asleep(client, thread.id)
+    async with idle_lab(tmp_path) as lab:
+        async with running_bot(lab):
+            client = lab.client
+            thread = await lab.conversation("stream 5000 50", "1 2 3")
+            await lab.ben.say(thread, "say behind")
+            await lab.ben.sees(thread, "1 waiting", by=lab.bot)
+            since = len(lab.discord.record)
+            goes(lab, thread)
+            await lab.asleep(thread)
             await client.context.replies.settled(BOUND)
             assert client.journal.messages.open_rows() == []
-            assert marked(place.config) == []
-        refused = [(call.method, call.path) for call in place.discord.record[since:] if call.status >= 400]
+            assert agent_pids(lab.config) == []
+        refused = [(call.method, call.path) for call in lab.discord.record[since:] if call.status >= 400]
         assert max(Counter(refused).values(), default=0) <= 2
 
 
@@ -275,7 +271,7 @@ MISTAKEN: dict[str, Any] = {"status": 403, "body": {"message": "Missing Permissi
 @pytest.mark.parametrize("finish", ["edit", "ping"])
 async def test_one_refusal_of_each_kind_of_write_ends_no_turn(tmp_path: Path, finish: str) -> None:
     """Discord says now and then by mistake that the bot may not; asked again, it takes what was written."""
-    async with bot_lab(tmp_path, extra=f'[reply]\nfinish = "{finish}"') as place:
+    async with bot_lab(tmp_path, extra=f'[reply]\nfinish = "{finish}"') as lab:
         writes = [
             ("POST", r"/threads$", 0),
             ("POST", r"/typing$", 0),
@@ -284,14 +280,14 @@ async def test_one_refusal_of_each_kind_of_write_ends_no_turn(tmp_path: Path, fi
             ("PATCH", r"/messages/\d+$", 0),
         ]
         rules = [
-            place.discord.fault(method=method, path=re.compile(path), after=after, bot=place.bot, **MISTAKEN)
+            lab.discord.fault(method=method, path=re.compile(path), after=after, bot=lab.bot, **MISTAKEN)
             for method, path, after in writes
         ]
-        message = await place.ann.say(place.channel, f"{place.bot.mention} stream 1500 500\ncode 300")
-        thread = await place.ann.sees_thread(message)
-        await place.discord.until(lambda: list(message.reactions) == ["✅"])
-        await client_of(place).context.replies.settled(BOUND)
-        *pages, files = place.said_by_bot(thread)[: -1 if finish == "ping" else None]
+        message = await lab.ann.say(lab.channel, f"{lab.bot.mention} stream 1500 500\ncode 300")
+        thread = await lab.ann.sees_thread(message)
+        await lab.discord.until(lambda: list(message.reactions) == ["✅"])
+        await lab.client.context.replies.settled(BOUND)
+        *pages, files = lab.said_by_bot(thread)[: -1 if finish == "ping" else None]
         assert " ".join(" ".join(page.content for page in pages).split()).startswith(numbers(1, 1500))
         assert [each.filename for each in files.attachments] == ["code.py"]
         assert [rule.hits for rule in rules] == [1] * len(rules)
@@ -302,20 +298,20 @@ async def test_a_word_about_the_end_that_discord_refuses_makes_no_failure_of_an_
     tmp_path: Path, fault: dict[str, Any]
 ) -> None:
     """The sign says that it is done; where nobody could be called but something can be said, that is said."""
-    async with bot_lab(tmp_path, extra='[reply]\nfinish = "ping"') as place:
+    async with bot_lab(tmp_path, extra='[reply]\nfinish = "ping"') as lab:
         gate = tmp_path / "gate"
         os.mkfifo(gate)
-        message = await place.ann.say(place.channel, f"{place.bot.mention} say all of it\ngate {gate}")
-        thread = await place.ann.sees_thread(message)
-        page = await place.ann.sees(thread, "all of it", by=place.bot)
+        message = await lab.ann.say(lab.channel, f"{lab.bot.mention} say all of it\ngate {gate}")
+        thread = await lab.ann.sees_thread(message)
+        page = await lab.ann.sees(thread, "all of it", by=lab.bot)
         times = 2 if fault is MISTAKEN else 1
-        rule = place.discord.fault(method="POST", path=re.compile("/messages$"), bot=place.bot, times=times, **fault)
+        rule = lab.discord.fault(method="POST", path=re.compile("/messages$"), bot=lab.bot, times=times, **fault)
         await asyncio.to_thread(gate.write_text, "go")
-        await place.discord.until(lambda: list(message.reactions) == ["✅"] and rule.spent)
-        await client_of(place).context.replies.settled(BOUND)
-        assert client_of(place).journal.messages.open_rows() == []
-        assert place.said_by_bot(place.channel) == []
-        first, *said = place.said_by_bot(thread)
+        await lab.discord.until(lambda: list(message.reactions) == ["✅"] and rule.spent)
+        await lab.client.context.replies.settled(BOUND)
+        assert lab.client.journal.messages.open_rows() == []
+        assert lab.said_by_bot(lab.channel) == []
+        first, *said = lab.said_by_bot(thread)
         assert first is page
         assert [not each.mentions and "you could not be called: Blocked" in each.content for each in said] == [True] * (
             fault is not MISTAKEN
@@ -324,30 +320,27 @@ async def test_a_word_about_the_end_that_discord_refuses_makes_no_failure_of_an_
 
 async def test_a_bot_that_was_removed_and_is_back_works_in_the_old_thread_and_in_new_ones(tmp_path: Path) -> None:
     """The session is kept; the first message that is heard from the thread makes it a place again."""
-    async with bot_lab(tmp_path, remembers=True) as place:
-        thread = await place.thread("say begun\nhang")
-        await place.ann.sees(thread, "begun", by=place.bot)
-        kick(place, thread)
-        await asleep(client_of(place), thread.id)
-        await place.ann.say(thread, "say nobody hears this")
-        place.discord.world.join(place.guild, place.bot)
-        new = await place.thread("say new")
-        await place.ann.sees(new, "new", by=place.bot)
-        await place.ann.say(thread, f"{place.bot.mention} recall")
-        await place.ann.sees(thread, "2 prompts, the first: say begun", by=place.bot)
+    async with bot_lab(tmp_path, remembers=True) as lab:
+        thread = await lab.conversation("say begun\nhang", "begun")
+        kick(lab, thread)
+        await lab.asleep(thread)
+        await lab.ann.say(thread, "say nobody hears this")
+        lab.discord.world.join(lab.guild, lab.bot)
+        await lab.conversation("say new", "new")
+        await lab.ann.say(thread, f"{lab.bot.mention} recall")
+        await lab.ann.sees(thread, "2 prompts, the first: say begun", by=lab.bot)
 
 
 async def test_a_thread_that_is_archived_during_a_turn_is_opened_for_what_the_agent_says(tmp_path: Path) -> None:
     """As by the next edit: the turn goes on."""
-    async with bot_lab(tmp_path) as place:
-        place.discord.world.overwrite(place.channel, place.ann.id, allow=int(Permission.MANAGE_THREADS))
+    async with bot_lab(tmp_path) as lab:
+        lab.discord.world.overwrite(lab.channel, lab.ann.id, allow=int(Permission.MANAGE_THREADS))
         gate = tmp_path / "gate"
         os.mkfifo(gate)
-        thread = await place.thread(f"say begun\ngate {gate}\nsay done")
-        await place.ann.sees(thread, "begun", by=place.bot)
-        await place.ann.archive(thread)
+        thread = await lab.conversation(f"say begun\ngate {gate}\nsay done", "begun")
+        await lab.ann.archive(thread)
         await asyncio.to_thread(gate.write_text, "go")
-        await place.ann.sees(thread, "done", by=place.bot)
+        await lab.ann.sees(thread, "done", by=lab.bot)
         assert not thread.archived
 
 
@@ -356,22 +349,22 @@ async def test_a_thread_that_is_locked_during_a_turn_ends_it_and_the_channel_is_
     tmp_path: Path, *, archived: bool
 ) -> None:
     """Nobody there could see it or stop it, and the button cannot be taken off; unlocked, it wakes with its session."""
-    async with bot_lab(tmp_path, remembers=True) as place:
-        client, world = client_of(place), place.discord.world
-        world.overwrite(place.channel, place.bot.id, deny=int(Permission.MANAGE_THREADS))
-        world.overwrite(place.channel, place.ann.id, allow=int(Permission.MANAGE_THREADS))
-        thread = await place.thread("stream 5000 50")
-        live = await place.ann.sees(thread, "1 2 3", by=place.bot)
-        await place.ben.say(thread, "say behind")
-        await place.ben.sees(thread, "1 waiting", by=place.bot)
-        threads.change(world, thread, place.ann.id, {"locked": True, "archived": archived})
-        await asleep(client, thread.id)
-        told = await place.ann.sees(place.channel, "could not be posted", by=place.bot)
+    async with bot_lab(tmp_path, remembers=True) as lab:
+        client, world = lab.client, lab.discord.world
+        world.overwrite(lab.channel, lab.bot.id, deny=int(Permission.MANAGE_THREADS))
+        world.overwrite(lab.channel, lab.ann.id, allow=int(Permission.MANAGE_THREADS))
+        thread = await lab.thread("stream 5000 50")
+        live = await lab.ann.sees(thread, "1 2 3", by=lab.bot)
+        await lab.ben.say(thread, "say behind")
+        await lab.ben.sees(thread, "1 waiting", by=lab.bot)
+        threads.change(world, thread, lab.ann.id, {"locked": True, "archived": archived})
+        await lab.asleep(thread)
+        told = await lab.ann.sees(lab.channel, "could not be posted", by=lab.bot)
         assert thread.mention in told.content
         await client.context.replies.settled(BOUND)
         assert client.journal.messages.open_rows() == []
-        assert marked(place.config) == []
+        assert agent_pids(lab.config) == []
         assert live.components
-        threads.change(world, thread, place.ann.id, {"locked": False, "archived": False})
-        await place.ann.say(thread, "recall")
-        await place.ann.sees(thread, "2 prompts, the first: stream", by=place.bot)
+        threads.change(world, thread, lab.ann.id, {"locked": False, "archived": False})
+        await lab.ann.say(thread, "recall")
+        await lab.ann.sees(thread, "2 prompts, the first: stream", by=lab.bot)

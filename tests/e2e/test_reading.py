@@ -18,15 +18,17 @@ async def test_an_agent_gets_no_file_posted_that_is_not_its_own(tmp_path: Path) 
     key = home / "id_ed25519"
     key.write_text(SECRET)
     root = Path(__file__).parents[2]
-    async with bot_lab(tmp_path, agent=AGENT, agent_extra=f'env = {{ PYTHONPATH = "{root}" }}') as place:
-        (place.project / "leads-out.txt").symlink_to(key)
-        (place.project / ".env").write_text(SECRET)
-        (place.project / "mine.txt").write_text("mine")
-        wanted = ["/etc/passwd", str(key), "/proc/self/environ", f"{place.project}/../home/.ssh/id_ed25519"]
-        wanted += [f"{place.project}/leads-out.txt", f"{place.project}/.env", f"file://{tmp_path}/threadline.db"]
-        thread = await place.thread("\n".join(f"link {uri}" for uri in [*wanted, f"{place.project}/mine.txt"]))
-        await place.ann.sees(thread, lambda each: bool(each.attachments), by=place.bot)
-        said, files = place.said_by_bot(thread)
+    async with bot_lab(tmp_path, agent=AGENT, agent_extra=f'env = {{ PYTHONPATH = "{root}" }}') as lab:
+        (lab.project / "leads-out.txt").symlink_to(key)
+        (lab.project / ".env").write_text(SECRET)
+        (lab.project / "mine.txt").write_text("mine")
+        wanted = ["/etc/passwd", str(key), "/proc/self/environ", f"{lab.project}/../home/.ssh/id_ed25519"]
+        wanted += [f"{lab.project}/leads-out.txt", f"{lab.project}/.env", f"file://{tmp_path}/threadline.db"]
+        thread = await lab.conversation(
+            "\n".join(f"link {uri}" for uri in [*wanted, f"{lab.project}/mine.txt"]),
+            lambda each: bool(each.attachments),
+        )
+        said, files = lab.said_by_bot(thread)
         assert said.content.count("was not sent") == len(wanted)
         assert str(tmp_path) not in said.content  # Where things are on the server is not for the thread.
         assert [(each.filename, each.content) for each in files.attachments] == [("mine.txt", b"mine")]
@@ -37,11 +39,12 @@ async def test_a_link_that_is_swapped_after_it_was_looked_at_gains_nothing(tmp_p
     key = tmp_path / "key"
     key.write_text(SECRET)
     root = Path(__file__).parents[2]
-    async with bot_lab(tmp_path, agent=AGENT, agent_extra=f'env = {{ PYTHONPATH = "{root}" }}') as place:
-        thread = await place.thread(f"swap {key} 60\nsay over")
-        await place.ann.sees(thread, lambda each: "over" in each.content and not each.components, by=place.bot)
-        files = [file for message in place.said_by_bot(thread) for file in message.attachments]
-        refused = sum(message.content.count("was not sent") for message in place.said_by_bot(thread))
+    async with bot_lab(tmp_path, agent=AGENT, agent_extra=f'env = {{ PYTHONPATH = "{root}" }}') as lab:
+        thread = await lab.conversation(
+            f"swap {key} 60\nsay over", lambda each: "over" in each.content and not each.components
+        )
+        files = [file for message in lab.said_by_bot(thread) for file in message.attachments]
+        refused = sum(message.content.count("was not sent") for message in lab.said_by_bot(thread))
         assert {file.content for file in files} <= {b"ours"}
         assert refused > 0
 
@@ -49,10 +52,10 @@ async def test_a_link_that_is_swapped_after_it_was_looked_at_gains_nothing(tmp_p
 async def test_a_bot_that_may_attach_nothing_says_so_and_the_thread_goes_on(tmp_path: Path) -> None:
     """Discord refuses the file with the words that it has for a place where nothing may be written."""
     root = Path(__file__).parents[2]
-    async with bot_lab(tmp_path, agent=AGENT, agent_extra=f'env = {{ PYTHONPATH = "{root}" }}') as place:
-        (place.project / "mine.txt").write_text("mine")
-        place.discord.world.overwrite(place.channel, place.bot.id, deny=int(Permission.ATTACH_FILES))
-        thread = await place.thread(f"link {place.project}/mine.txt")
-        told = await place.ann.sees(thread, "mine.txt could not be attached", by=place.bot)
-        await place.ann.say(thread, "say still here")
-        await place.ann.sees(thread, "still here", by=place.bot, after=told)
+    async with bot_lab(tmp_path, agent=AGENT, agent_extra=f'env = {{ PYTHONPATH = "{root}" }}') as lab:
+        (lab.project / "mine.txt").write_text("mine")
+        lab.discord.world.overwrite(lab.channel, lab.bot.id, deny=int(Permission.ATTACH_FILES))
+        thread = await lab.thread(f"link {lab.project}/mine.txt")
+        told = await lab.ann.sees(thread, "mine.txt could not be attached", by=lab.bot)
+        await lab.ann.say(thread, "say still here")
+        await lab.ann.sees(thread, "still here", by=lab.bot, after=told)

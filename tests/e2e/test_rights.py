@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from loopback import Message, Outcome
-from tests.e2e.test_questions import PUPPET, form, permission, strings
-from tests.e2e.test_recovery import running
-from tests.e2e.test_supervision import client_of
 
+from .bot_process import bot_run
 from .live_bot import BotLab, bot_lab, idle_lab, said
+from .puppet_script import PUPPET, form, permission, strings
 
 GONE = "You may not talk to me."
 
@@ -20,23 +19,23 @@ def shown(outcome: Outcome) -> Message:
     return outcome.message
 
 
-async def take_away(place: BotLab, access: str, **options: Any) -> None:
+async def take_away(lab: BotLab, access: str, **options: Any) -> None:
     """Let the owner write other rules and have them read."""
-    place.configure(access=access, **options)
-    assert "Taken over" in said(await place.ann.slash(place.channel, "reload"))
+    lab.configure(access=access, **options)
+    assert "Taken over" in said(await lab.ann.slash(lab.channel, "reload"))
 
 
 async def test_who_loses_the_right_to_talk_finds_all_that_is_open_closed(tmp_path: Path) -> None:
     """Cards, menus, half-filled forms, lists, the menu of a message; who keeps it goes on with the same ones."""
-    async with bot_lab(tmp_path, agent=PUPPET, access='users = ["*"]\napprovers = ["*"]') as place:
-        ben, fields = place.ben, {f"f{number}": {"type": "string"} for number in range(6)}
+    async with bot_lab(tmp_path, agent=PUPPET, access='users = ["*"]\napprovers = ["*"]') as lab:
+        ben, fields = lab.ben, {f"f{number}": {"type": "string"} for number in range(6)}
         options = [{"optionId": str(n), "name": f"Option {n}", "kind": "allow_once"} for n in range(30)]
         settings = [
             {"id": f"o{n}", "name": f"Setting {n}", "type": "select", "currentValue": "a"}
             | {"options": [{"value": "a", "name": "A"}, {"value": "b", "name": "B"}]}
             for n in range(30)
         ]
-        thread = await place.thread(
+        thread = await lab.thread(
             strings(
                 ["update", {"sessionUpdate": "config_option_update", "configOptions": settings}],
                 permission(1, "a", "Build", "allow_once", "reject_once"),
@@ -58,19 +57,19 @@ async def test_who_loses_the_right_to_talk_finds_all_that_is_open_closed(tmp_pat
             ben,
         )
         build, choose, fill, look = [
-            await ben.sees(thread, text, by=place.bot) for text in ("Build", "Choose", "fill this", "open a page")
+            await ben.sees(thread, text, by=lab.bot) for text in ("Build", "Choose", "fill this", "open a page")
         ]
-        live = await ben.sees(thread, lambda each: "Stop" in str(each.components), by=place.bot)
+        live = await ben.sees(thread, lambda each: "Stop" in str(each.components), by=lab.bot)
         waiting = await ben.say(thread, strings(["say", "waited"]))
-        notice = await ben.sees(thread, "1 waiting", by=place.bot)
+        notice = await ben.sees(thread, "1 waiting", by=lab.bot)
         listed, picker = shown(await ben.slash(thread, "queue")), shown(await ben.slash(thread, "config"))
         one = shown(await ben.slash(thread, "config"))
         await ben.pick(one, ["Setting 3"])
         begun = await ben.click(fill, "Fill in")
         second = await ben.fill(await ben.click(fill, "Fill in"), {"f0": "x"})
         about = await ben.menu(build, "Ask about this")
-        await take_away(place, f'users = ["{place.ann.id}"]\napprovers = ["*"]', agent=PUPPET)
-        before = len(place.said_by_bot(thread))
+        await take_away(lab, f'users = ["{lab.ann.id}"]\napprovers = ["*"]', agent=PUPPET)
+        before = len(lab.said_by_bot(thread))
         menus = [each["custom_id"] for row in choose.components for each in row["components"] if each["type"] == 3]
         tried = [
             await ben.click(build, "allow once"),
@@ -93,57 +92,57 @@ async def test_who_loses_the_right_to_talk_finds_all_that_is_open_closed(tmp_pat
         for outcome in tried:
             assert outcome.acknowledged
             assert GONE in said(outcome), outcome
-        assert len(place.said_by_bot(thread)) == before
-        assert repr(client_of(place).pool.conversation(thread.id)).endswith("working, 1 waiting>")
-        assert client_of(place).offers(thread.id).options[3].current == "a"
-        await place.ann.click(build, "allow once")
-        await place.ann.pick(choose, ["Option 1"], custom_id=menus[0])
-        await place.ann.click(fill, "Decline")
-        await place.ann.click(look, "Cancel")
-        done = await place.ann.sees(thread, '"decline"', by=place.bot)
+        assert len(lab.said_by_bot(thread)) == before
+        assert repr(lab.client.pool.conversation(thread.id)).endswith("working, 1 waiting>")
+        assert lab.client.offers(thread.id).options[3].current == "a"
+        await lab.ann.click(build, "allow once")
+        await lab.ann.pick(choose, ["Option 1"], custom_id=menus[0])
+        await lab.ann.click(fill, "Decline")
+        await lab.ann.click(look, "Cancel")
+        done = await lab.ann.sees(thread, '"decline"', by=lab.bot)
         assert '"optionId": "allow_once"' in done.content
 
 
 async def test_who_loses_the_right_to_answer_keeps_only_their_words(tmp_path: Path) -> None:
     """Approvers named anew: an open card obeys those who are now, also what is only held."""
-    async with bot_lab(tmp_path, agent=PUPPET) as place:
-        ben = place.ben
+    async with bot_lab(tmp_path, agent=PUPPET) as lab:
+        ben = lab.ben
         asked = permission(1, "a", "Build", "allow_once", "reject_once")
-        thread = await place.thread(strings(asked, form(2, {"f": {"type": "string"}}), ["await", 1], ["await", 2]), ben)
-        build, fill = [await ben.sees(thread, text, by=place.bot) for text in ("Build", "fill this")]
+        thread = await lab.thread(strings(asked, form(2, {"f": {"type": "string"}}), ["await", 1], ["await", 2]), ben)
+        build, fill = [await ben.sees(thread, text, by=lab.bot) for text in ("Build", "fill this")]
         begun = await ben.click(fill, "Fill in")
-        access = f'users = ["{place.ann.id}", "{ben.id}"]\napprovers = ["{place.ann.id}"]'
-        await take_away(place, access, agent=PUPPET)
+        access = f'users = ["{lab.ann.id}", "{ben.id}"]\napprovers = ["{lab.ann.id}"]'
+        await take_away(lab, access, agent=PUPPET)
         for outcome in (
             await ben.click(build, "allow once"),
             await ben.click(build, "reject once"),
             await ben.fill(begun, {"f": "x"}),
         ):
             assert "may not answer" in said(outcome)
-        await place.ann.click(build, "reject once")
-        await place.ann.click(fill, "Decline")
-        await ben.sees(thread, '"decline"', by=place.bot)
+        await lab.ann.click(build, "reject once")
+        await lab.ann.click(fill, "Decline")
+        await ben.sees(thread, '"decline"', by=lab.bot)
         await ben.say(thread, strings(["say", "still heard"]))
-        await place.answer(thread, "still heard")
+        await lab.answer(thread, "still heard")
 
 
 async def test_what_waits_is_not_sent_when_its_author_may_no_longer_talk(tmp_path: Path) -> None:
     """The gate is asked when its turn comes: messages taken together, one that is sent now, one that is tried again."""
-    async with bot_lab(tmp_path, extra="[audit]\npath = 'audit.jsonl'") as place:
-        ben, ann = place.ben, place.ann
-        thread = await place.thread("say begun\nhang")
-        await ann.sees(thread, "begun", by=place.bot)
+    async with bot_lab(tmp_path, extra="[audit]\npath = 'audit.jsonl'") as lab:
+        ben, ann = lab.ben, lab.ann
+        thread = await lab.thread("say begun\nhang")
+        await ann.sees(thread, "begun", by=lab.bot)
         waiting = [await ben.say(thread, f"say pwned {number}") for number in range(2)]
         await ann.say(thread, "say still heard\nhang")
         now = await ben.say(thread, "say pwned now")
-        await ann.sees(thread, "4 waiting", by=place.bot)
-        await take_away(place, f'users = ["{ann.id}"]', extra="[audit]\npath = 'audit.jsonl'")
+        await ann.sees(thread, "4 waiting", by=lab.bot)
+        await take_away(lab, f'users = ["{ann.id}"]', extra="[audit]\npath = 'audit.jsonl'")
         await ann.menu(now, "Send now")
-        await ann.sees(thread, "still heard", by=place.bot)
-        refused = [each for each in place.said_by_bot(thread) if f"not sent to the agent: {GONE}" in each.content]
+        await ann.sees(thread, "still heard", by=lab.bot)
+        refused = [each for each in lab.said_by_bot(thread) if f"not sent to the agent: {GONE}" in each.content]
         assert len(refused) == 2
-        assert not any(each.content.startswith("pwned") for each in place.said_by_bot(thread))
-        journal = client_of(place).journal
+        assert not any(each.content.startswith("pwned") for each in lab.said_by_bot(thread))
+        journal = lab.client.journal
         rows = [journal.messages.row(each.id) for each in (*waiting, now)]
         assert [(row.state, row.reason) for row in rows if row] == [("closed", "refused")] * 3
         assert "Stopping" in said(await ann.slash(thread, "cancel"))
@@ -153,24 +152,24 @@ async def test_what_waits_is_not_sent_when_its_author_may_no_longer_talk(tmp_pat
 
 async def test_what_waited_over_a_restart_is_judged_by_the_rules_of_the_new_run(tmp_path: Path) -> None:
     """Also what somebody else sends again; here a role was taken away while the bot was not there."""
-    async with idle_lab(tmp_path) as place:
-        ann, ben = place.ann, place.ben
-        crew = place.discord.add_role(place.guild, "crew")
+    async with idle_lab(tmp_path) as lab:
+        ann, ben = lab.ann, lab.ben
+        crew = lab.discord.add_role(lab.guild, "crew")
         for person in (ann, ben):
-            place.discord.give_role(place.guild, person, crew)
-        place.configure(remembers=True, access=f'users = ["role:{crew.id}"]')
-        async with running(place, signal.SIGKILL):
-            thread = await place.thread("say begun\nhang", ben)
-            await ben.sees(thread, "begun", by=place.bot)
+            lab.discord.give_role(lab.guild, person, crew)
+        lab.configure(remembers=True, access=f'users = ["role:{crew.id}"]')
+        async with bot_run(lab, signal.SIGKILL):
+            thread = await lab.thread("say begun\nhang", ben)
+            await ben.sees(thread, "begun", by=lab.bot)
             await ben.say(thread, "say pwned")
             await ann.say(thread, "say still heard")
-            await ben.sees(thread, "2 waiting", by=place.bot)
-        place.guild.members[ben.id].role_ids.remove(crew.id)
-        async with running(place):
-            restarted = await ann.sees(thread, "I restarted", by=place.bot)
+            await ben.sees(thread, "2 waiting", by=lab.bot)
+        lab.guild.members[ben.id].role_ids.remove(crew.id)
+        async with bot_run(lab):
+            restarted = await ann.sees(thread, "I restarted", by=lab.bot)
             await ann.click(restarted, "Retry")
-            await ann.sees(thread, "still heard", by=place.bot)
-        shown = place.said_by_bot(thread)
+            await ann.sees(thread, "still heard", by=lab.bot)
+        shown = lab.said_by_bot(thread)
         assert sum(f"not sent to the agent: {GONE}" in each.content for each in shown) == 2
         assert sum(each.content.startswith("begun") for each in shown) == 1
         assert not any(each.content.startswith("pwned") for each in shown)

@@ -16,19 +16,18 @@ pytestmark = pytest.mark.skipif(not PYTHON.exists(), reason="the SDK's environme
 
 async def test_an_agent_on_the_official_sdk_streams_asks_and_is_cancelled(tmp_path: Path) -> None:
     """A streamed answer, a permission by button, a cancel by command."""
-    async with bot_lab(tmp_path, agent=(str(PYTHON), str(AGENT))) as place:
-        thread = await place.thread("tell me something nice")
-        await place.ann.sees(thread, "tell me something nice", by=place.bot)
-        await place.ann.say(thread, "now with permission please")
-        card = await place.ann.sees(thread, "May I", by=place.bot)
+    async with bot_lab(tmp_path, agent=(str(PYTHON), str(AGENT))) as lab:
+        thread = await lab.conversation("tell me something nice", "tell me something nice")
+        await lab.ann.say(thread, "now with permission please")
+        card = await lab.ann.sees(thread, "May I", by=lab.bot)
         labels = [button["label"] for row in card.components for button in row["components"]]
         assert len(labels) == 3
-        await place.ann.click(card, labels[0])
-        await place.ann.sees(thread, "You chose once", by=place.bot)
-        await place.ann.say(thread, "wait for me")
-        await place.ann.sees(thread, "Waiting", by=place.bot)
-        await place.ann.slash(thread, "cancel")
-        await place.ann.sees(thread, "cancelled by", by=place.bot)
+        await lab.ann.click(card, labels[0])
+        await lab.ann.sees(thread, "You chose once", by=lab.bot)
+        await lab.ann.say(thread, "wait for me")
+        await lab.ann.sees(thread, "Waiting", by=lab.bot)
+        await lab.ann.slash(thread, "cancel")
+        await lab.ann.sees(thread, "cancelled by", by=lab.bot)
 
 
 OFFERED = """\
@@ -42,29 +41,27 @@ additional_directories = ["library"]
 async def test_an_agent_has_files_and_commands_done_for_it_after_a_question_each(tmp_path: Path) -> None:
     """By the same policy as what it asks itself: here reading needs none. What it cannot reach it is not given."""
     (tmp_path / "library").mkdir()
-    async with bot_lab(tmp_path, agent=(str(PYTHON), str(AGENT)), agent_extra=OFFERED) as place:
-        (place.project / "note.txt").write_text("a secret plan")
-        thread = await place.thread("what were you given?")
-        await place.ann.sees(thread, f"Servers ['shell'], besides ['{tmp_path}/library'", by=place.bot)
-        await place.ann.say(thread, "copy the note")
-        card = await place.ann.sees(thread, "May I", by=place.bot)
+    async with bot_lab(tmp_path, agent=(str(PYTHON), str(AGENT)), agent_extra=OFFERED) as lab:
+        (lab.project / "note.txt").write_text("a secret plan")
+        thread = await lab.conversation("what were you given?", f"Servers ['shell'], besides ['{tmp_path}/library'")
+        await lab.ann.say(thread, "copy the note")
+        card = await lab.ann.sees(thread, "May I", by=lab.bot)
         assert "+A SECRET PLAN" in card.content
-        assert not (place.project / "NOTE.txt").exists()
-        await place.ann.click(card, "Allow")
-        await place.ann.sees(thread, "Copied.", by=place.bot)
-        assert (place.project / "NOTE.txt").read_text() == "A SECRET PLAN"
+        assert not (lab.project / "NOTE.txt").exists()
+        await lab.ann.click(card, "Allow")
+        await lab.ann.sees(thread, "Copied.", by=lab.bot)
+        assert (lab.project / "NOTE.txt").read_text() == "A SECRET PLAN"
         for choice, answer in (("Allow", "Exit 3: from there."), ("Reject", "Refused with -32603.")):
-            await place.ann.say(thread, "use the shell")
-            card = await place.ann.sees(thread, "May I", by=place.bot)
+            await lab.ann.say(thread, "use the shell")
+            card = await lab.ann.sees(thread, "May I", by=lab.bot)
             assert "$ sh -c 'echo from; echo there >&2; exit 3'" in card.content
-            await place.ann.click(card, choice)
-            await place.ann.sees(thread, answer, by=place.bot)
+            await lab.ann.click(card, choice)
+            await lab.ann.sees(thread, answer, by=lab.bot)
 
 
 async def test_an_agent_that_is_offered_nothing_gets_nothing_done(tmp_path: Path) -> None:
     """Files and commands are off by default: no question, and the agent is told that the method is unknown."""
-    async with bot_lab(tmp_path, agent=(str(PYTHON), str(AGENT))) as place:
-        thread = await place.thread("copy the note")
-        await place.ann.sees(thread, "Refused with -32601.", by=place.bot)
-        await place.ann.say(thread, "use the shell")
-        await place.ann.sees(thread, "Refused with -32601.", by=place.bot)
+    async with bot_lab(tmp_path, agent=(str(PYTHON), str(AGENT))) as lab:
+        thread = await lab.conversation("copy the note", "Refused with -32601.")
+        await lab.ann.say(thread, "use the shell")
+        await lab.ann.sees(thread, "Refused with -32601.", by=lab.bot)

@@ -12,9 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.test_processes import GENEROUS, bot_process, refused, started
-
-from .live_bot import idle_lab, marked
+from .bot_process import GENEROUS, agent_pids, bot_process, run_to_exit, started
+from .live_bot import idle_lab
 
 STUCK_ON_SIGNAL = """
 import signal
@@ -60,11 +59,11 @@ def lines(stderr: bytes, event: str) -> list[dict[str, Any]]:
 async def test_systemd_learns_of_each_step(tmp_path: Path, address: str) -> None:
     """Ready only when Discord is there, alive from the loop before and after, and stopping, with the reason."""
     address = address.format(folder=tmp_path)
-    async with idle_lab(tmp_path) as place:
+    async with idle_lab(tmp_path) as lab:
         with manager(address) as listening:
-            async with started(place, NOTIFY_SOCKET=address) as process:
+            async with started(lab, NOTIFY_SOCKET=address) as process:
                 heard = await told(listening, "READY=1")
-                assert place.discord.is_connected(place.bot)
+                assert lab.discord.is_connected(lab.bot)
                 assert {*heard[:-1]} <= {"WATCHDOG=1"}
                 await told(listening, "WATCHDOG=1")
                 process.send_signal(signal.SIGTERM)
@@ -78,25 +77,23 @@ async def test_systemd_learns_of_each_step(tmp_path: Path, address: str) -> None
 async def test_a_manager_that_does_not_listen_holds_nothing_up(tmp_path: Path) -> None:
     """Its socket is full, or gone: the bot works."""
     address = str(tmp_path / "notify")
-    async with idle_lab(tmp_path) as place:
+    async with idle_lab(tmp_path) as lab:
         with manager(address), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
             other.setblocking(False)
             with suppress(BlockingIOError):
                 while True:
                     other.sendto(b"full", address)
-            async with bot_process(place, NOTIFY_SOCKET=address):
-                thread = await place.thread("say hello there")
-                await place.ann.sees(thread, "hello there", by=place.bot)
+            async with bot_process(lab, NOTIFY_SOCKET=address):
+                await lab.conversation("say hello there", "hello there")
 
 
 async def test_the_log_says_when_it_is_ready_as_whom_and_where_and_why_it_stops(tmp_path: Path) -> None:
     """One line each."""
-    async with idle_lab(tmp_path) as place:
-        place.discord.add_channel(place.guild, "elsewhere")
-        place.configure()
-        async with bot_process(place) as process:
-            thread = await place.thread("say hello there")
-            await place.ann.sees(thread, "hello there", by=place.bot)
+    async with idle_lab(tmp_path) as lab:
+        lab.discord.add_channel(lab.guild, "elsewhere")
+        lab.configure()
+        async with bot_process(lab) as process:
+            await lab.conversation("say hello there", "hello there")
             process.send_signal(signal.SIGTERM)
             async with asyncio.timeout(GENEROUS):
                 _, stderr = await process.communicate()
@@ -109,28 +106,27 @@ async def test_the_log_says_when_it_is_ready_as_whom_and_where_and_why_it_stops(
 
 async def test_a_stuck_bot_ends_itself_and_the_next_one_takes_its_place(tmp_path: Path) -> None:
     """Exit code 1, the stacks in both logs; then no agent is left, and what was accepted is asked about."""
-    async with idle_lab(tmp_path) as place:
-        async with bot_process(place, program=("-c", STUCK_ON_SIGNAL)) as process:
-            thread = await place.thread("child deaf setsid\nsay I work\nhang deaf")
-            await place.ann.sees(thread, "I work", by=place.bot)
+    async with idle_lab(tmp_path) as lab:
+        async with bot_process(lab, program=("-c", STUCK_ON_SIGNAL)) as process:
+            thread = await lab.conversation("child deaf setsid\nsay I work\nhang deaf", "I work")
             process.send_signal(signal.SIGUSR1)
             async with asyncio.timeout(GENEROUS):
                 _, stderr = await process.communicate()
         assert process.returncode == 1
         (line,) = lines(stderr, "the event loop is stuck, so the process ends")
         assert "in hold_the_loop" in line["stacks"]
-        assert "in hold_the_loop" in place.config.with_name("threadline.log").read_text()
-        left = marked(place.config)
-        await place.discord.until(lambda: not place.discord.is_connected(place.bot))
-        async with bot_process(place):
-            assert not set(left) & set(marked(place.config))
-            await place.ann.sees(thread, re.compile("Retry"), by=place.bot)
+        assert "in hold_the_loop" in lab.config.with_name("threadline.log").read_text()
+        left = agent_pids(lab.config)
+        await lab.discord.until(lambda: not lab.discord.is_connected(lab.bot))
+        async with bot_process(lab):
+            assert not set(left) & set(agent_pids(lab.config))
+            await lab.ann.sees(thread, re.compile("Retry"), by=lab.bot)
 
 
 async def test_an_audit_log_that_cannot_be_written_waits_for_a_person(tmp_path: Path) -> None:
     """Exit code 2, as for any mistake of the configuration."""
-    async with idle_lab(tmp_path, extra=f'[audit]\npath = "{tmp_path}/none/audit.log"\n') as place:
+    async with idle_lab(tmp_path, extra=f'[audit]\npath = "{tmp_path}/none/audit.log"\n') as lab:
         (tmp_path / "none").touch()
-        code, stderr = await refused(place)
+        code, stderr = await run_to_exit(lab)
         assert code == 2
         assert "audit.path: " in stderr

@@ -22,10 +22,9 @@ def offered(outcome: Outcome) -> Sequence[str]:
 async def test_status_tells_all_there_is_to_know_while_the_turn_hangs_and_when_it_sleeps(tmp_path: Path) -> None:
     """The state, the context used, the cost, and the line that goes on with the session in a terminal (P68)."""
     options = {"agent_extra": 'preset = "claude"', "extra": "[pool]\nmax_agents = 1\n"}
-    async with bot_lab(tmp_path, **options) as place:
-        thread = await place.thread("usage\nask execute make install")
-        await place.ann.sees(thread, "May I", by=place.bot)
-        status = said(await place.ann.slash(thread, "status"))
+    async with bot_lab(tmp_path, **options) as lab:
+        thread = await lab.conversation("usage\nask execute make install", "May I")
+        status = said(await lab.ann.slash(thread, "status"))
         assert status.startswith("**working, and waits for the answer to its question**\n")
         assert "agent: default" in status
         assert "mode: default" in status
@@ -33,108 +32,105 @@ async def test_status_tells_all_there_is_to_know_while_the_turn_hangs_and_when_i
         assert re.search(r"cost so far: \S+ USD", status)
         continuing = re.search(r"in a terminal: `cd (\S+) && claude --resume (\S+)`", status)
         assert continuing is not None
-        assert continuing[1] == str(place.project)
+        assert continuing[1] == str(lab.project)
         assert f"session: `{continuing[2]}`" in status
-        await place.ann.say(thread, "say I wait")
-        other = await place.thread("say me too", place.ben)
-        await place.ben.sees(other, "number 1 in line", by=place.bot)
-        assert said(await place.ben.slash(other, "status")).startswith("**in line, number 1**")
-        assert "1 message is waiting" in said(await place.ann.slash(thread, "status"))
-        await place.ann.slash(thread, "close")
-        await place.ben.sees(other, "me too", by=place.bot)
-        slept = said(await place.ann.slash(thread, "status"))
+        await lab.ann.say(thread, "say I wait")
+        other = await lab.thread("say me too", lab.ben)
+        await lab.ben.sees(other, "number 1 in line", by=lab.bot)
+        assert said(await lab.ben.slash(other, "status")).startswith("**in line, number 1**")
+        assert "1 message is waiting" in said(await lab.ann.slash(thread, "status"))
+        await lab.ann.slash(thread, "close")
+        await lab.ben.sees(other, "me too", by=lab.bot)
+        slept = said(await lab.ann.slash(thread, "status"))
         assert continuing[0] in slept
 
 
 async def test_status_names_the_thread_before_it_where_one_at_a_time_works_in_a_directory(tmp_path: Path) -> None:
     """It has no place in line: it waits for its directory, not for a slot."""
-    async with bot_lab(tmp_path, extra='[threads]\ndirectory = "exclusive"\n') as place:
-        thread = await place.thread("hang")
-        await place.ann.sees(thread, "working", by=place.bot)
-        other = await place.thread("say me too", place.ben)
-        await place.ben.sees(other, "before this one comes", by=place.bot)
-        assert said(await place.ben.slash(other, "status")).startswith(f"**in line, behind <#{thread.id}>**")
+    async with bot_lab(tmp_path, extra='[threads]\ndirectory = "exclusive"\n') as lab:
+        thread = await lab.conversation("hang", "working")
+        other = await lab.thread("say me too", lab.ben)
+        await lab.ben.sees(other, "before this one comes", by=lab.bot)
+        assert said(await lab.ben.slash(other, "status")).startswith(f"**in line, behind <#{thread.id}>**")
 
 
 async def test_sessions_lists_the_threads_that_a_person_can_see(tmp_path: Path) -> None:
     """Who, where, which agent, in which state, for how long, how large; a private thread only for its people."""
-    async with bot_lab(tmp_path, access='users = ["*"]') as place:
-        thread = await place.thread("say hello there", place.ben)
-        await place.answer(thread, "hello there")
-        secret = threads.open_in(place.discord.world, place.channel, place.ben.id, {"name": "secret", "type": 12}, None)
+    async with bot_lab(tmp_path, access='users = ["*"]') as lab:
+        thread = await lab.thread("say hello there", lab.ben)
+        await lab.answer(thread, "hello there")
+        secret = threads.open_in(lab.discord.world, lab.channel, lab.ben.id, {"name": "secret", "type": 12}, None)
         assert secret.type == ChannelType.PRIVATE_THREAD
-        threads.add(place.discord.world, secret, place.ben.id, place.bot.id)
-        await place.ben.say(secret, f"{place.bot.mention} say between us\nhang")
-        await place.ben.sees(secret, "between us", by=place.bot)
-        for person, sees in ((place.ann, True), (place.ben, True), (place.mallory, False)):
-            listed = said(await person.slash(place.channel, "sessions"))
-            assert re.search(
-                rf"<#{thread.id}> \*\*idle\*\* · <@{place.ben.id}> · default · 0 min · [1-9]\d* MiB", listed
-            )
+        threads.add(lab.discord.world, secret, lab.ben.id, lab.bot.id)
+        await lab.ben.say(secret, f"{lab.bot.mention} say between us\nhang")
+        await lab.ben.sees(secret, "between us", by=lab.bot)
+        for person, sees in ((lab.ann, True), (lab.ben, True), (lab.mallory, False)):
+            listed = said(await person.slash(lab.channel, "sessions"))
+            assert re.search(rf"<#{thread.id}> \*\*idle\*\* · <@{lab.ben.id}> · default · 0 min · [1-9]\d* MiB", listed)
             assert (f"<#{secret.id}> **working**" in listed) is sees
-        await place.ben.slash(secret, "cancel")
-        await place.ben.sees(secret, "cancelled by", by=place.bot)
+        await lab.ben.slash(secret, "cancel")
+        await lab.ben.sees(secret, "cancelled by", by=lab.bot)
 
 
 async def test_sessions_makes_no_line_that_has_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of very many threads the others are only counted."""
     monkeypatch.setattr("bot.commands.sessions.LISTED", 1)
     monkeypatch.setattr("bot.commands.sessions.SLICE", 1)
-    async with bot_lab(tmp_path) as place:
+    async with bot_lab(tmp_path) as lab:
         for number in range(3):
-            await place.answer(await place.thread(f"say {number}"), str(number))
-        listed = said(await place.ann.slash(place.channel, "sessions"))
+            await lab.answer(await lab.thread(f"say {number}"), str(number))
+        listed = said(await lab.ann.slash(lab.channel, "sessions"))
         assert listed.count("default") == 1
         assert listed.endswith("\n… and 2 more")
 
 
 async def test_a_thread_goes_back_to_an_earlier_session_of_its_own(tmp_path: Path) -> None:
     """A reset can be undone, by whoever may stop the agent; the list comes while the turn hangs."""
-    async with bot_lab(tmp_path, remembers=True) as place:
-        thread = await place.thread("say remember the milk", place.ben)
-        await place.answer(thread, "remember the milk")
-        assert offered(await place.ben.autocomplete(thread, "resume", "session", "")) == []
-        await place.ann.slash(thread, "reset")
-        await place.ben.say(thread, "say now I hang\nhang")
-        await place.ben.sees(thread, "now I hang", by=place.bot)
-        found = await place.ben.autocomplete(thread, "resume", "session", "MILK")
+    async with bot_lab(tmp_path, remembers=True) as lab:
+        thread = await lab.thread("say remember the milk", lab.ben)
+        await lab.answer(thread, "remember the milk")
+        assert offered(await lab.ben.autocomplete(thread, "resume", "session", "")) == []
+        await lab.ann.slash(thread, "reset")
+        await lab.ben.say(thread, "say now I hang\nhang")
+        await lab.ben.sees(thread, "now I hang", by=lab.bot)
+        found = await lab.ben.autocomplete(thread, "resume", "session", "MILK")
         (name,) = offered(found)
         assert name.startswith("say remember the milk")
         assert name.endswith("of this thread")
-        assert offered(await place.ben.autocomplete(thread, "resume", "session", "butter")) == []
-        refused = await place.mallory.autocomplete(thread, "resume", "session", "")
+        assert offered(await lab.ben.autocomplete(thread, "resume", "session", "butter")) == []
+        refused = await lab.mallory.autocomplete(thread, "resume", "session", "")
         assert offered(refused) == []
-        taken = await place.ben.slash(thread, "resume", session=found.choices[0]["value"])
+        taken = await lab.ben.slash(thread, "resume", session=found.choices[0]["value"])
         assert "goes on with that session" in said(taken)
-        await place.ben.say(thread, "recall")
-        recalled = await place.ben.sees(thread, "say remember the milk", by=place.bot)
+        await lab.ben.say(thread, "recall")
+        recalled = await lab.ben.sees(thread, "say remember the milk", by=lab.bot)
         assert "2" in recalled.content
-        again = await place.ben.slash(thread, "resume", session=found.choices[0]["value"])
+        again = await lab.ben.slash(thread, "resume", session=found.choices[0]["value"])
         assert "already" in said(again)
 
 
 async def test_a_session_that_no_thread_has_begun_is_for_admins(tmp_path: Path) -> None:
     """It may hold what others must not read; one of another thread is for nobody."""
-    async with idle_lab(tmp_path, remembers=True) as place:
-        kept = Sessions(place.config.with_name("sessions"))
-        foreign = kept.create(str(place.project), "default")
+    async with idle_lab(tmp_path, remembers=True) as lab:
+        kept = Sessions(lab.config.with_name("sessions"))
+        foreign = kept.create(str(lab.project), "default")
         foreign.remember_prompt("say from a terminal")
         kept.keep(foreign)
-        async with running_bot(place):
-            thread = await place.thread("say hello there", place.ben)
-            await place.answer(thread, "hello there")
-            other = await place.thread("say hello too", place.ben)
-            await place.answer(other, "hello too")
-            assert offered(await place.ben.autocomplete(thread, "resume", "session", "")) == []
-            found = await place.ann.autocomplete(thread, "resume", "session", "")
+        async with running_bot(lab):
+            thread = await lab.thread("say hello there", lab.ben)
+            await lab.answer(thread, "hello there")
+            other = await lab.thread("say hello too", lab.ben)
+            await lab.answer(other, "hello too")
+            assert offered(await lab.ben.autocomplete(thread, "resume", "session", "")) == []
+            found = await lab.ann.autocomplete(thread, "resume", "session", "")
             (name,) = offered(found)
             assert name.startswith("say from a terminal")
             assert foreign.session_id in name
-            refused = await place.ben.slash(thread, "resume", session=foreign.session_id)
+            refused = await lab.ben.slash(thread, "resume", session=foreign.session_id)
             assert "may not" in said(refused)
-            taken = await place.ann.slash(thread, "resume", session=foreign.session_id)
+            taken = await lab.ann.slash(thread, "resume", session=foreign.session_id)
             assert "goes on with that session" in said(taken)
-            await place.ben.say(thread, "recall")
-            await place.ben.sees(thread, "say from a terminal", by=place.bot)
-            beyond = await place.ann.slash(other, "resume", session=foreign.session_id)
+            await lab.ben.say(thread, "recall")
+            await lab.ben.sees(thread, "say from a terminal", by=lab.bot)
+            beyond = await lab.ann.slash(other, "resume", session=foreign.session_id)
             assert "another thread" in said(beyond)

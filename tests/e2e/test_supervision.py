@@ -25,8 +25,8 @@ from bot.operations.start_failure import NeedsPerson
 from bot.reply.order import ReplyOrder
 from loopback.state.entities import Thread
 from pool.journal.journal import Journal
-from tests.e2e.test_processes import GENEROUS, bot_process, refused
 
+from .bot_process import GENEROUS, bot_process, run_to_exit
 from .live_bot import IMPATIENCE, TOKEN, BotLab, bot_lab, idle_lab, numbers, running_bot, spoken
 
 METRICS = '[metrics]\nlisten = "127.0.0.1:0"\n'
@@ -39,46 +39,35 @@ def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervision, "FIRST_SECONDS", 0.05)
 
 
-def client_of(place: BotLab) -> ThreadlineClient:
-    """The client that lives now."""
-    assert place.app is not None
-    assert place.app._supervised is not None
-    assert place.app._supervised.client is not None
-    return place.app._supervised.client
-
-
-def answers(place: BotLab, thread: Thread, beginning: str) -> list[str]:
+def answers(lab: BotLab, thread: Thread, beginning: str) -> list[str]:
     """The lines of what the bot says in a thread, those that begin so: one reply may answer several messages."""
-    lines = [line for message in place.said_by_bot(thread) for line in spoken(message).split("\n")]
+    lines = [line for message in lab.said_by_bot(thread) for line in spoken(message).split("\n")]
     return [line for line in lines if line.startswith(beginning)]
 
 
-async def another_client(place: BotLab, before: ThreadlineClient) -> None:
+async def another_client(lab: BotLab, before: ThreadlineClient) -> None:
     """Wait until a client other than `before` is at work."""
-    await place.discord.until(
-        lambda: client_of(place) is not before and place.discord.is_connected(place.bot), timeout=GENEROUS
-    )
+    await lab.discord.until(lambda: lab.client is not before and lab.discord.is_connected(lab.bot), timeout=GENEROUS)
 
 
 async def test_a_gateway_that_refuses_for_a_while_costs_nothing(tmp_path: Path) -> None:
     """A turn goes on meanwhile, what was written meanwhile is answered, in order, and nothing twice."""
-    async with bot_lab(tmp_path, extra=METRICS) as place:
-        thread = await place.thread("say hello there")
-        await place.ann.sees(thread, "hello there", by=place.bot)
-        running = await place.thread("say begun\nstream 60 20", place.ben)
-        await place.ben.sees(running, "begun", by=place.bot)
-        before = client_of(place)
-        refused = place.discord.fault(method="CONNECT", status=503, times=4)
-        place.discord.drop_gateway(place.bot)
+    async with bot_lab(tmp_path, extra=METRICS) as lab:
+        thread = await lab.conversation("say hello there", "hello there")
+        running = await lab.thread("say begun\nstream 60 20", lab.ben)
+        await lab.ben.sees(running, "begun", by=lab.bot)
+        before = lab.client
+        refused = lab.discord.fault(method="CONNECT", status=503, times=4)
+        lab.discord.drop_gateway(lab.bot)
         for number in range(3):
-            await place.ann.say(thread, f"say meanwhile {number}")
-        await place.ann.sees(thread, "meanwhile 2", by=place.bot, timeout=GENEROUS)
+            await lab.ann.say(thread, f"say meanwhile {number}")
+        await lab.ann.sees(thread, "meanwhile 2", by=lab.bot, timeout=GENEROUS)
         assert refused.spent
-        assert client_of(place) is not before
-        assert answers(place, thread, "meanwhile") == [f"meanwhile {number}" for number in range(3)]
-        await place.ben.sees(running, numbers(1, 60), by=place.bot, timeout=GENEROUS)
-        assert len(place.said_by_bot(running)) == 1
-        found = await figures(place)
+        assert lab.client is not before
+        assert answers(lab, thread, "meanwhile") == [f"meanwhile {number}" for number in range(3)]
+        await lab.ben.sees(running, numbers(1, 60), by=lab.bot, timeout=GENEROUS)
+        assert len(lab.said_by_bot(running)) == 1
+        found = await figures(lab)
         assert found["threadline_catch_up_messages_total"] >= 3
         assert found["threadline_discord_clients_total"] >= 2
 
@@ -89,20 +78,19 @@ async def test_answers_are_posted_while_the_gateway_alone_is_away(
     """Discord's REST has often outlived it; the next client, which is long in coming here, is not waited for."""
     monkeypatch.setattr(supervision, "FIRST_SECONDS", GENEROUS)
     monkeypatch.setattr(supervision, "PROBE_SECONDS", GENEROUS)
-    async with bot_lab(tmp_path) as place:
-        thread = await place.thread("say begun\nstream 60 30\nsay end")
-        await place.ann.sees(thread, "begun", by=place.bot)
-        refused = place.discord.fault(method="CONNECT", status=503, times=None)
-        place.discord.drop_gateway(place.bot, resume=False)
-        await place.discord.until(lambda: refused.hits > 0)
-        await place.answer(thread, "end")
-        assert not place.discord.is_connected(place.bot)
+    async with bot_lab(tmp_path) as lab:
+        thread = await lab.conversation("say begun\nstream 60 30\nsay end", "begun")
+        refused = lab.discord.fault(method="CONNECT", status=503, times=None)
+        lab.discord.drop_gateway(lab.bot, resume=False)
+        await lab.discord.until(lambda: refused.hits > 0)
+        await lab.answer(thread, "end")
+        assert not lab.discord.is_connected(lab.bot)
 
 
-async def figures(place: BotLab) -> dict[str, float]:
+async def figures(lab: BotLab) -> dict[str, float]:
     """What `/metrics` says, by name and labels."""
-    assert place.app is not None
-    async with aiohttp.ClientSession() as session, session.get(f"{place.app.metrics_address}/metrics") as answer:
+    assert lab.app is not None
+    async with aiohttp.ClientSession() as session, session.get(f"{lab.app.metrics_address}/metrics") as answer:
         text = await answer.text()
     samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
     return {" ".join([sample.name, *sample.labels.values()]): sample.value for sample in samples}
@@ -110,14 +98,14 @@ async def figures(place: BotLab) -> dict[str, float]:
 
 async def test_the_figures_tell_what_the_bot_has_done(tmp_path: Path) -> None:
     """Two turns, one question that was answered and one that is open, and real memory."""
-    async with bot_lab(tmp_path, extra=METRICS) as place:
-        thread = await place.thread("say hello\nask execute make test")
-        card = await place.ann.sees(thread, "May I", by=place.bot)
-        await place.ann.click(card, "Allow once")
-        await place.answer(thread, re.compile("^hello"))
-        await place.ann.say(thread, "ask execute make install")
-        await place.ann.sees(thread, re.compile("May I.*make install", re.DOTALL), by=place.bot, after=card)
-        found = await figures(place)
+    async with bot_lab(tmp_path, extra=METRICS) as lab:
+        thread = await lab.thread("say hello\nask execute make test")
+        card = await lab.ann.sees(thread, "May I", by=lab.bot)
+        await lab.ann.click(card, "Allow once")
+        await lab.answer(thread, re.compile("^hello"))
+        await lab.ann.say(thread, "ask execute make install")
+        await lab.ann.sees(thread, re.compile("May I.*make install", re.DOTALL), by=lab.bot, after=card)
+        found = await figures(lab)
     assert found["threadline_messages_received_total"] == 2
     assert found["threadline_turns_total end_turn"] == 1
     assert (found["threadline_questions_answered_total"], found["threadline_questions_open"]) == (1, 1)
@@ -134,10 +122,10 @@ async def test_the_figures_tell_what_the_bot_has_done(tmp_path: Path) -> None:
 
 async def test_an_address_that_is_taken_ends_the_start_with_one_clear_line(tmp_path: Path) -> None:
     """Exit code 1; the key and the address are named, and nothing of the journal is in the way of the next start."""
-    async with idle_lab(tmp_path) as place:
-        taken = place.discord.endpoint.removeprefix("http://")
-        place.configure(extra=f'[metrics]\nlisten = "{taken}"\n')
-        code, stderr = await refused(place)
+    async with idle_lab(tmp_path) as lab:
+        taken = lab.discord.endpoint.removeprefix("http://")
+        lab.configure(extra=f'[metrics]\nlisten = "{taken}"\n')
+        code, stderr = await run_to_exit(lab)
         assert code == 1
         assert "metrics.listen: cannot listen on 127.0.0.1" in stderr
         assert len(stderr.strip().splitlines()) == 1
@@ -145,34 +133,32 @@ async def test_an_address_that_is_taken_ends_the_start_with_one_clear_line(tmp_p
 
 async def test_a_payload_that_the_library_cannot_read_costs_one_client(tmp_path: Path) -> None:
     """Its parser's exception ends `start()`, with a client that does not count as closed."""
-    async with bot_lab(tmp_path) as place:
-        thread = await place.thread("say hello there")
-        await place.ann.sees(thread, "hello there", by=place.bot)
-        before = client_of(place)
-        poison(place)
-        await another_client(place, before)
+    async with bot_lab(tmp_path) as lab:
+        thread = await lab.conversation("say hello there", "hello there")
+        before = lab.client
+        poison(lab)
+        await another_client(lab, before)
         assert before.is_closed()
-        await place.ann.say(thread, "say well again")
-        await place.ann.sees(thread, "well again", by=place.bot)
-        assert answers(place, thread, "hello") == ["hello there"]
+        await lab.ann.say(thread, "say well again")
+        await lab.ann.sees(thread, "well again", by=lab.bot)
+        assert answers(lab, thread, "hello") == ["hello there"]
 
 
-def poison(place: BotLab) -> None:
+def poison(lab: BotLab) -> None:
     """Send the bot an event without any of its fields."""
-    for session in place.discord._sessions.of(place.bot):
+    for session in lab.discord._sessions.of(lab.bot):
         session.dispatch("MESSAGE_CREATE", {})
 
 
 async def test_an_http_session_that_is_gone_costs_one_client(tmp_path: Path) -> None:
     """A reply that was being written is written to the end by the next one."""
-    async with bot_lab(tmp_path) as place:
-        thread = await place.thread("say begun\nstream 60 20")
-        await place.ann.sees(thread, "begun", by=place.bot)
-        before = client_of(place)
+    async with bot_lab(tmp_path) as lab:
+        thread = await lab.conversation("say begun\nstream 60 20", "begun")
+        before = lab.client
         await vars(before.http)["_HTTPClient__session"].close()
-        await another_client(place, before)
-        await place.ann.sees(thread, numbers(1, 60), by=place.bot, timeout=GENEROUS)
-        assert len(place.said_by_bot(thread)) == 1
+        await another_client(lab, before)
+        await lab.ann.sees(thread, numbers(1, 60), by=lab.bot, timeout=GENEROUS)
+        assert len(lab.said_by_bot(thread)) == 1
 
 
 async def test_an_event_that_fails_touches_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,15 +171,14 @@ async def test_an_event_that_fails_touches_nothing_else(tmp_path: Path, monkeypa
         return judge(admission, message)
 
     monkeypatch.setattr(Admission, "facts", judge_or_fail)
-    async with bot_lab(tmp_path) as place:
-        thread = await place.thread("say hello there")
-        await place.ann.sees(thread, "hello there", by=place.bot)
-        before = client_of(place)
-        await place.ann.say(thread, "say poisoned")
-        await place.ann.say(thread, "say well")
-        await place.ann.sees(thread, "well", by=place.bot)
-        assert client_of(place) is before
-        assert answers(place, thread, "poisoned") == []
+    async with bot_lab(tmp_path) as lab:
+        thread = await lab.conversation("say hello there", "hello there")
+        before = lab.client
+        await lab.ann.say(thread, "say poisoned")
+        await lab.ann.say(thread, "say well")
+        await lab.ann.sees(thread, "well", by=lab.bot)
+        assert lab.client is before
+        assert answers(lab, thread, "poisoned") == []
 
 
 async def test_a_start_that_fails_half_way_is_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,11 +192,10 @@ async def test_a_start_that_fails_half_way_is_done_again(tmp_path: Path, monkeyp
         await catch_up(self, places)
 
     monkeypatch.setattr(CatchUp, "run", fail_or_run)
-    async with bot_lab(tmp_path) as place:
-        thread = await place.thread("say hello there")
-        await place.ann.sees(thread, "hello there", by=place.bot)
+    async with bot_lab(tmp_path) as lab:
+        thread = await lab.conversation("say hello there", "hello there")
         assert failures == []
-        assert answers(place, thread, "hello") == ["hello there"]
+        assert answers(lab, thread, "hello") == ["hello there"]
 
 
 async def test_a_client_that_dies_while_the_bot_stops_does_not_hold_it_up(
@@ -219,20 +203,19 @@ async def test_a_client_that_dies_while_the_bot_stops_does_not_hold_it_up(
 ) -> None:
     """What is written then is answered after the next start, once."""
     monkeypatch.setitem(IMPATIENCE, "pool.pool.TURN_SECONDS", GENEROUS)
-    async with idle_lab(tmp_path) as place:
-        async with running_bot(place) as app:
-            thread = await place.thread("say begun\nhang")
-            await place.ann.sees(thread, "begun", by=place.bot)
-            before = client_of(place)
+    async with idle_lab(tmp_path) as lab:
+        async with running_bot(lab) as app:
+            thread = await lab.conversation("say begun\nhang", "begun")
+            before = lab.client
             app.stop()
-            poison(place)
-            await another_client(place, before)
-            await place.ann.say(thread, "say too late")
-            await place.ann.slash(thread, "cancel")
-        assert answers(place, thread, "too late") == []
-        async with running_bot(place):
-            await place.ann.sees(thread, "too late", by=place.bot)
-        assert answers(place, thread, "too late") == ["too late"]
+            poison(lab)
+            await another_client(lab, before)
+            await lab.ann.say(thread, "say too late")
+            await lab.ann.slash(thread, "cancel")
+        assert answers(lab, thread, "too late") == []
+        async with running_bot(lab):
+            await lab.ann.sees(thread, "too late", by=lab.bot)
+        assert answers(lab, thread, "too late") == ["too late"]
 
 
 async def test_a_client_that_dies_before_its_servers_are_known_leaves_nothing_that_fails(
@@ -240,16 +223,16 @@ async def test_a_client_that_dies_before_its_servers_are_known_leaves_nothing_th
 ) -> None:
     """Its wait for servers outlasts it, and is over before the next client, which waits as long, takes a message."""
     monkeypatch.setitem(IMPATIENCE, "bot.gateway.client.GUILD_SECONDS", 1.0)
-    async with idle_lab(tmp_path) as place:
+    async with idle_lab(tmp_path) as lab:
         failures: list[dict[str, Any]] = []
         asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
-        async with running_bot(place):
+        async with running_bot(lab):
             for _ in range(2):
-                before = client_of(place)
-                poison(place)
-                await another_client(place, before)
-            thread = await place.thread("say hello there")
-            await place.answer(thread, "hello there")
+                before = lab.client
+                poison(lab)
+                await another_client(lab, before)
+            thread = await lab.thread("say hello there")
+            await lab.answer(thread, "hello there")
         assert failures == []
 
 
@@ -265,9 +248,9 @@ async def test_a_bot_that_stops_between_two_connections_leaves_no_heartbeats_beh
             await asyncio.Event().wait()
 
     monkeypatch.setattr(ThreadlineClient, "before_identify_hook", wait)
-    async with bot_lab(tmp_path) as place:
+    async with bot_lab(tmp_path) as lab:
         before = {*threading.enumerate()}
-        place.discord.drop_gateway(place.bot, resume=False)
+        lab.discord.drop_gateway(lab.bot, resume=False)
         await waits.wait()
         begun = {*threading.enumerate()} - before
         beating = [thread for thread in begun if isinstance(thread, KeepAliveHandler)]
@@ -293,8 +276,8 @@ async def test_a_bot_that_stops_at_the_moment_it_connects_does_stop(
 
     monkeypatch.setattr(ThreadlineClient, "before_identify_hook", connect)
     monkeypatch.setattr(ReplyOrder, "settled", finish)
-    async with idle_lab(tmp_path) as place:
-        app = App(load(place.config))
+    async with idle_lab(tmp_path) as lab:
+        app = App(load(lab.config))
         work = asyncio.create_task(app.run(), name="app")
         await connects.wait()
         app.stop()
@@ -304,15 +287,15 @@ async def test_a_bot_that_stops_at_the_moment_it_connects_does_stop(
 
 async def test_a_bot_that_has_stopped_is_at_work_on_no_event(tmp_path: Path) -> None:
     """What reads a channel that cannot be read would wait for ever, and for a journal that is shut."""
-    async with idle_lab(tmp_path) as place:
-        async with running_bot(place):
-            thread = await place.thread("say hello there")
-            await place.answer(thread, "hello there")
-        await place.ann.say(thread, "say missed")
-        unread = place.discord.fault(method="GET", path=re.compile("/messages"), reset=True, times=None)
-        app = App(load(place.config))
+    async with idle_lab(tmp_path) as lab:
+        async with running_bot(lab):
+            thread = await lab.thread("say hello there")
+            await lab.answer(thread, "hello there")
+        await lab.ann.say(thread, "say missed")
+        unread = lab.discord.fault(method="GET", path=re.compile("/messages"), reset=True, times=None)
+        app = App(load(lab.config))
         work = asyncio.create_task(app.run(), name="app")
-        await place.discord.until(lambda: unread.hits > 0)
+        await lab.discord.until(lambda: unread.hits > 0)
         at_work = {task for task in asyncio.all_tasks() if task.get_name() == "discord.py: on_ready"}
         app.stop()
         await work
@@ -334,8 +317,8 @@ class Lingering(discord.Client):
 
 async def test_a_client_whose_closing_is_cut_short_lets_go_of_its_session_all_the_same(tmp_path: Path) -> None:
     """So it is when a client dies just as the bot stops."""
-    async with idle_lab(tmp_path) as place:
-        configure_library(place.discord.endpoint)
+    async with idle_lab(tmp_path) as lab:
+        configure_library(lab.discord.endpoint)
         client = Lingering()
         await client.login(TOKEN)
         closing = asyncio.create_task(close_client(client))
@@ -348,29 +331,28 @@ async def test_a_client_whose_closing_is_cut_short_lets_go_of_its_session_all_th
 
 async def test_a_bot_that_has_logged_in_too_often_waits_and_then_comes_by_itself(tmp_path: Path) -> None:
     """Discord resets the token of one that does not; a new session that the library begins counts, too."""
-    async with idle_lab(tmp_path) as place:
+    async with idle_lab(tmp_path) as lab:
         few = {"total": 1000, "remaining": 50, "reset_after": 300, "max_concurrency": 1}
         body = {"url": "ws://127.0.0.1:9/", "shards": 1, "session_start_limit": few}
-        asked = place.discord.fault(method="GET", path="/gateway/bot", status=200, body=body, times=3)
-        async with running_bot(place):
+        asked = lab.discord.fault(method="GET", path="/gateway/bot", status=200, body=body, times=3)
+        async with running_bot(lab):
             assert asked.spent
-            assert place.bot.identifies == 1
-            thread = await place.thread("say hello there")
-            await place.answer(thread, "hello there")
-            place.discord.drop_gateway(place.bot, resume=False)
-            await place.ann.say(thread, "say again")
-            await place.answer(thread, "again")
-        with Journal.open(place.config.with_name("threadline.db")) as journal:
-            assert IdentifyLimit(journal).allowance.left == 1000 - place.bot.identifies
+            assert lab.bot.identifies == 1
+            thread = await lab.thread("say hello there")
+            await lab.answer(thread, "hello there")
+            lab.discord.drop_gateway(lab.bot, resume=False)
+            await lab.ann.say(thread, "say again")
+            await lab.answer(thread, "again")
+        with Journal.open(lab.config.with_name("threadline.db")) as journal:
+            assert IdentifyLimit(journal).allowance.left == 1000 - lab.bot.identifies
 
 
 async def test_a_token_that_is_no_longer_good_ends_the_bot(tmp_path: Path) -> None:
     """P42: nobody knocks for ever at a door that was locked. One line, exit code 2, and no agent is left."""
-    async with idle_lab(tmp_path) as place, bot_process(place) as process:
-        thread = await place.thread("say hello there")
-        await place.ann.sees(thread, "hello there", by=place.bot)
-        del place.discord.world.bots_by_token[place.bot.token]
-        place.discord.drop_gateway(place.bot)
+    async with idle_lab(tmp_path) as lab, bot_process(lab) as process:
+        await lab.conversation("say hello there", "hello there")
+        del lab.discord.world.bots_by_token[lab.bot.token]
+        lab.discord.drop_gateway(lab.bot)
         async with asyncio.timeout(GENEROUS):
             _, stderr = await process.communicate()
         assert process.returncode == 2
@@ -380,12 +362,12 @@ async def test_a_token_that_is_no_longer_good_ends_the_bot(tmp_path: Path) -> No
 
 async def test_an_intent_that_is_taken_away_ends_the_bot(tmp_path: Path) -> None:
     """The reason says where to turn it on."""
-    async with idle_lab(tmp_path) as place:
-        app = App(load(place.config))
+    async with idle_lab(tmp_path) as lab:
+        app = App(load(lab.config))
         work = asyncio.create_task(app.run(), name="app")
-        await place.discord.connected(place.bot)
-        place.bot.allowed_intents = 0
-        place.discord.drop_gateway(place.bot, resume=False)
+        await lab.discord.connected(lab.bot)
+        lab.bot.allowed_intents = 0
+        lab.discord.drop_gateway(lab.bot, resume=False)
         with pytest.raises(NeedsPerson, match="Message Content intent: turn it on"):
             async with asyncio.timeout(GENEROUS):
                 await work
@@ -393,8 +375,8 @@ async def test_an_intent_that_is_taken_away_ends_the_bot(tmp_path: Path) -> None
 
 async def test_a_bot_without_the_intent_does_not_start(tmp_path: Path) -> None:
     """It is refused at the first try, too, before anything was ready."""
-    async with idle_lab(tmp_path) as place:
-        place.bot.allowed_intents = 0
+    async with idle_lab(tmp_path) as lab:
+        lab.bot.allowed_intents = 0
         with pytest.raises(NeedsPerson, match="Message Content intent: turn it on"):
-            async with running_bot(place):
+            async with running_bot(lab):
                 pass
