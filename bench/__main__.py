@@ -1,4 +1,4 @@
-"""`python -m bench [NAME ...]`: measure, print, write."""
+"""`python -m bench [NAME ...]`: measures, prints a table, and writes JSON."""
 
 import asyncio
 import sys
@@ -51,7 +51,7 @@ MEASUREMENTS: Final = {
 }
 
 PLAIN_WIDTH: Final = 160
-"""Columns where there is no terminal that has a width."""
+"""Columns without a terminal."""
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -77,7 +77,7 @@ def main(names: Sequence[str], path: Path | None, *, quick: bool) -> None:
 async def _measure_all(
     console: Console, chosen: Sequence[Measurement], *, quick: bool
 ) -> tuple[dict[Measurement, list[Figure]], bool]:
-    """Measure one after another; one that fails is named and does not stop the others."""
+    """Measure one after another, and continue after a failed one."""
     progress, results, failed = Progress(console), dict[Measurement, list[Figure]](), False
     for number, measurement in enumerate(chosen, 1):
         try:

@@ -1,4 +1,4 @@
-"""`python -m bench.agent`: loopback's scripted agent with three more words, `stamp`, `flood` and `hostile`."""
+"""`python -m bench.agent`: loopback's scripted agent with the directives `stamp`, `flood` and `hostile`."""
 
 import json
 import time
@@ -45,7 +45,7 @@ def _flood(turn: Turn, directive: Directive) -> None:
     left = directive.whole("count")
     while left:
         lines = min(left, _BLOCK)
-        turn.wait(0)  # Whether it was cancelled.
+        turn.wait(0)  # Raises after a cancel.
         turn.wire.write_line(b"\n".join([line] * lines))
         left -= lines
 

@@ -1,4 +1,4 @@
-"""Starts the agents of the benchmarks."""
+"""The command line and environment of the benchmarks' agents."""
 
 import os
 import sys
@@ -12,9 +12,9 @@ __all__ = ["AGENT", "ROOT", "agent_environment"]
 ROOT: Final = Path(__file__).parent.parent
 
 AGENT: Final = (sys.executable, "-m", "bench.agent")
-"""loopback's scripted agent with words for measuring."""
+"""Loopback's scripted agent with directives for measuring."""
 
 
 def agent_environment() -> dict[str, str]:
-    """Return the environment in which `AGENT` finds its code wherever it is started."""
+    """Return an environment in which `AGENT` finds its code in any working directory."""
     return environment(os.environ, inherit=(), env={"PYTHONPATH": str(ROOT)})

@@ -1,7 +1,4 @@
-"""The baseline: an ACP client as one writes it first.
-
-StreamReader.readline, json.loads, and for each agent a queue and a task.
-"""
+"""The baseline: a simple ACP client with StreamReader.readline, json.loads, and for each agent a queue and a task."""
 
 import asyncio
 import json
@@ -17,29 +14,29 @@ END_SECONDS: Final = 5.0
 
 
 class BaselineClient:
-    """One agent; one request at a time."""
+    """A client of one agent, with one request at a time."""
 
     def __init__(self, process: Process) -> None:
-        """Take a started agent; use `baseline_client`."""
+        """Wrap a started agent. Use `baseline_client`."""
         self._process = process
         self._queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._last_id = 0
         self._session_id = ""
 
     async def read(self) -> None:
-        """Read until the agent's output ends."""
+        """Read messages until the agent's output ends."""
         stream = self._process.stdout
         while stream is not None and (line := await stream.readline()):
             await self._queue.put(json.loads(line))
 
     async def open(self, cwd: Path) -> None:
-        """Shake hands and open a session."""
+        """Initialize the agent and open a session."""
         await self._request("initialize", {"protocolVersion": 1, "clientCapabilities": {}})
         opened = await self._request("session/new", {"cwd": str(cwd), "mcpServers": []})
         self._session_id = opened["sessionId"]
 
     async def prompt(self, text: str, on_text: Callable[[str], None]) -> None:
-        """Prompt, and give each chunk of the answer to `on_text`."""
+        """Send a prompt, and pass each chunk of the answer to `on_text`."""
         params = {"sessionId": self._session_id, "prompt": [{"type": "text", "text": text}]}
         await self._request("session/prompt", params, on_text)
 
@@ -63,7 +60,7 @@ class BaselineClient:
 
 @asynccontextmanager
 async def baseline_client(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> AsyncIterator[BaselineClient]:
-    """Start an agent, and end it on the way out."""
+    """Run an agent for the block."""
     process = await asyncio.create_subprocess_exec(*argv, stdin=PIPE, stdout=PIPE, cwd=cwd, env=env)
     client = BaselineClient(process)
     reading = asyncio.create_task(client.read(), name=f"naive-{process.pid}")

@@ -1,4 +1,4 @@
-"""Broker CPU: the cost of a chunk for the process that reads the agents."""
+"""Measures the CPU cost of a chunk for the process that reads the agents."""
 
 import asyncio
 from collections.abc import Mapping, Sequence

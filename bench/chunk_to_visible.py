@@ -1,4 +1,4 @@
-"""Chunk to visible: from an agent's write of a chunk until it stands in a Discord message."""
+"""Measures the time from an agent's write of a chunk until the chunk is in a Discord message."""
 
 import asyncio
 import time
@@ -15,16 +15,16 @@ from loopback import Message, Thread
 __all__ = ["MEASUREMENT"]
 
 RATE: Final = 12
-"""Chunks a second and thread. Each is as long as four tokens: about 50 tokens a second, as models give them."""
+"""Chunks a second and thread. Each has about four tokens, so a thread gets about 50 tokens a second."""
 
 ANSWER_SECONDS: Final = 0.07
-"""What every answer of Discord's takes."""
+"""Seconds for every answer of Discord."""
 
 AT_ONCE: Final = 5
-"""Threads that are opened at the same time."""
+"""Threads that open at the same time."""
 
 REQUESTS: Final = 50.0
-"""A second, for all of a bot (Discord, Rate Limits)."""
+"""Requests a second of one bot (Discord, Rate Limits)."""
 
 
 async def _measure(run: Run) -> list[Figure]:
@@ -64,19 +64,19 @@ async def _stream(run: Run, lab: BotLab, threads: Sequence[Thread], seconds: int
 
 @dataclass(frozen=True, slots=True)
 class _Sight:
-    """When a chunk was written and when it was seen first, in seconds."""
+    """The times of a chunk's writing and first sight, in seconds."""
 
     written: float
     seen: float
 
     @property
     def delay(self) -> float:
-        """In milliseconds."""
+        """The difference in milliseconds."""
         return (self.seen - self.written) * 1e3
 
 
 def _sights(lab: BotLab, thread: Thread, asked: Message) -> dict[int, _Sight]:
-    """Every chunk that was seen, by its number."""
+    """Return the visible chunks by their numbers."""
     found: dict[int, _Sight] = {}
     for reply in (each for each in lab.said_by_bot(thread) if each.id > asked.id):
         for number, written, seen in first_seen(reply.history):
@@ -91,7 +91,7 @@ def _figures(sights: Sequence[dict[int, _Sight]], chunks: int, refused: int) -> 
     firsts, lasts = ([found[number] for found in sights if number in found] for number in (0, chunks - 1))
     first_delays, last_delays = ([sight.delay for sight in each] for each in (firsts, lasts))
     chunks *= threads
-    # One write a thread every period; what arrives meanwhile waits for a time spread evenly over it.
+    # Each thread has one write a period, so the waits of chunks are spread evenly over the period.
     period = max(1.0, threads / REQUESTS) * 1e3
     queue = _queue([sight.written for sight in lasts]) * 1e3
     name = f"{threads} thread{'s' if threads > 1 else ''}"
@@ -109,9 +109,9 @@ def _figures(sights: Sequence[dict[int, _Sight]], chunks: int, refused: int) -> 
 
 
 def _queue(written: Sequence[float]) -> float:
-    """Seconds that the last of texts written at these times waits, if nothing else is sent and each leaves when it may.
+    """Return the seconds for which the last of texts written at these times waits in a queue of `REQUESTS` a second.
 
-    For N texts that come within a spread that is N / `REQUESTS` less the spread.
+    For N texts within a spread it is N / `REQUESTS` minus the spread.
     """
     left = wait = 0.0
     for each in sorted(written):

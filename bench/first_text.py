@@ -1,4 +1,4 @@
-"""First visible text: from a person's message to the first words of the agent that a reader sees."""
+"""Measures the time from a person's message until the agent's first text is visible."""
 
 import asyncio
 import tempfile
@@ -19,22 +19,22 @@ from loopback import Message, Thread
 __all__ = ["MEASUREMENT"]
 
 WORDS: Final = "stamp 1 1"
-"""The agent answers at once, with the time."""
+"""The agent answers immediately with the time."""
 
-NEW_SLOTS: Final = 2  # More than there are threads, so that no agent has to be put to sleep.
+NEW_SLOTS: Final = 2  # More agents than threads, so that all stay alive.
 
 
 @dataclass(frozen=True, slots=True)
 class _Round:
-    """One message and its answer; times in monotonic seconds."""
+    """One message and its answer. Times are monotonic seconds."""
 
     said: float
     accepted: float
-    """The bot's first request because of it arrived at Discord."""
+    """When the bot's first request about the message arrived at Discord."""
     placed: float
-    """The placeholder was there."""
+    """When the placeholder was posted."""
     written: float
-    """The agent had read the prompt and wrote its first text."""
+    """When the agent, having read the prompt, wrote its first text."""
     visible: float
 
 
@@ -89,7 +89,7 @@ async def _answered(lab: BotLab, thread: Thread, message: Message, said: float) 
 
 
 async def _measure_alone(run: Run, rounds: int) -> tuple[list[float], list[float]]:
-    """The same agent without a bot and without a Discord: milliseconds from its start, and from a further prompt."""
+    """Measure the agent without a bot and Discord. Returns milliseconds from its start, and from a second prompt."""
     new: list[float] = []
     known: list[float] = []
     with tempfile.TemporaryDirectory(prefix="threadline-bench-") as folder:
@@ -105,7 +105,7 @@ async def _measure_alone(run: Run, rounds: int) -> tuple[list[float], list[float
 
 
 def _stopwatch(times: list[float]) -> Callable[[str], None]:
-    """Start now; the text that comes ends it."""
+    """Start a stopwatch, which the returned function stops."""
     began = time.monotonic()
     return lambda _: times.append((time.monotonic() - began) * 1e3)
 

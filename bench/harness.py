@@ -1,4 +1,4 @@
-"""A loopback Discord with the real bot beside it, as a process of its own, and one person who talks to it."""
+"""Runs a loopback Discord with one person, and the real bot as a process."""
 
 import asyncio
 import os
@@ -24,23 +24,23 @@ from loopback.rest.rate_limits import Limit
 __all__ = ["PATIENCE", "BotLab", "bot_lab", "restarted"]
 
 PATIENCE: Final = 60.0
-"""Seconds until something that does not come is given up. Only a failure takes so long."""
+"""The bound on waits in seconds. Only a failure takes so long."""
 
 BOT: Final = ("bot",)
 
 LIMITS: Final = frozenset(Limit) - {Limit.THREADS}
-"""Discord's, but for the one on new threads: here they are opened faster than people do it."""
+"""All of Discord's limits but that on new threads, which benchmarks open faster than people."""
 
 PLENTY: Final = 100_000
-"""A bound that no measurement comes to."""
+"""A bound above all measurements."""
 
 CHANNEL_SECONDS: Final = 6.0
-"""After so long without a write, a channel's budget of messages is whole again."""
+"""Seconds without a write after which a channel's message budget is full again."""
 
 
 @dataclass(kw_only=True)
 class BotLab(Lab):
-    """Who and what is there: ann. The bot runs in `process`, as this command."""
+    """The lab, with ann. The bot runs in `process` with the command line `argv`."""
 
     argv: Sequence[str]
     process: BotProcess
@@ -51,13 +51,13 @@ class BotLab(Lab):
         return self.process.pid
 
     async def ready_thread(self) -> Thread:
-        """Open a thread whose agent is alive and has answered once."""
+        """Open a thread, and wait for its agent's first answer."""
         thread = await self.thread("say ready")
         await self.ann.sees(thread, "ready", by=self.bot, timeout=PATIENCE)
         return thread
 
     async def first_text(self, thread: Thread, words: str = "stamp 1 1") -> float:
-        """Say something in a thread; return the milliseconds until text of the agent's is visible."""
+        """Post in a thread, and return the milliseconds until the agent's text is visible."""
         said = time.monotonic()
         message = await self.ann.say(thread, words)
         reply = await self.ann.sees(thread, STAMP, by=self.bot, after=message, timeout=PATIENCE)
@@ -65,7 +65,7 @@ class BotLab(Lab):
         return (visible - said) * 1e3
 
     def refused(self, since: float) -> int:
-        """Return the calls that were answered with 429 since then, in monotonic seconds."""
+        """Count the calls with status 429 since then, in monotonic seconds."""
         return sum(call.status == 429 and call.started >= since for call in self.discord.record)
 
 
@@ -79,11 +79,11 @@ async def bot_lab(
     program: Sequence[str] = BOT,
     journal: Callable[[Path], None] = lambda _path: None,
 ) -> AsyncIterator[BotLab]:
-    """Set the stage for so many agents at once, with these rate limits; end every process at the end.
+    """Run a lab for `agents` agents with these rate limits, and end every process at the end.
 
-    `agent` is the agent's command line, and so many of it are kept warm. `program` is the bot's module with what
-    stands before the bot's own arguments; `journal` may fill the file that is to be the journal, and may block.
-    Raises `Failed` with the end of the bot's log when the bot does not do what was waited for.
+    `agent` is the agent's command line, and `warm` the number of spares. `program` is the bot's module and the
+    arguments before the bot's own. `journal` may fill the journal's file, and may block. Raises `Failed` with the end
+    of the bot's log if a wait for the bot fails.
     """
     with tempfile.TemporaryDirectory(prefix="threadline-bench-") as folder:
         workdir = Path(folder)
@@ -112,7 +112,7 @@ async def bot_lab(
 
 @asynccontextmanager
 async def restarted(lab: BotLab) -> AsyncIterator[BotLab]:
-    """Kill the bot, and start it once more as it was."""
+    """Kill the bot, and start it again."""
     lab.process.send_signal(signal.SIGKILL)
     await lab.process.ended()
     async with _running(lab.argv, lab.process.log) as process:
@@ -122,12 +122,12 @@ async def restarted(lab: BotLab) -> AsyncIterator[BotLab]:
 
 
 def _running(argv: Sequence[str], log: Path) -> AbstractAsyncContextManager[BotProcess]:
-    # Its lock is there: in every loopback Discord the bot is the same user.
+    # A state directory of its own for its lock, because the bot is the same user in every loopback Discord.
     return running(argv, log, cwd=ROOT, env={**os.environ, "XDG_STATE_HOME": str(log.parent)})
 
 
 async def _connected(lab: BotLab) -> None:
-    """Return when the bot is connected. Raises AssertionError as soon as it has ended instead, or after `PATIENCE`."""
+    """Wait until the bot is connected. Raises AssertionError if it ends, or after `PATIENCE`."""
     await unless(lab.discord.connected(lab.bot, timeout=PATIENCE), lab.process.ended())
     if lab.process.exit_code is not None:
         raise AssertionError(f"the bot ended with exit code {lab.process.exit_code}")

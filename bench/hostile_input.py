@@ -1,8 +1,7 @@
-"""The worst input of a hostile or broken agent: seeded, generated as it is written.
+"""The worst input of a hostile or broken agent: seeded, and generated while it is written.
 
-Pure, but for a file that one case links to, and what another writes beside the link.
-A shape is text; `SHAPES` has them by name, as the part that repeats. A case is what is written during one turn, line by
-line; `CASES` has them by name.
+Pure, except for the file of the case `links:large` and the output of the case `stderr`. `SHAPES` has repeating texts by
+name. A case is what an agent writes during one turn, line by line. `CASES` has them by name.
 """
 
 import json
@@ -16,10 +15,10 @@ from typing import Any, Final
 __all__ = ["CASES", "LARGE_BUDGET", "SHAPES", "SMALL_BUDGET", "Case"]
 
 SMALL_BUDGET: Final = 50.0
-"""Milliseconds for which one line, update or message of up to a megabyte may hold the event loop."""
+"""The milliseconds for which one line, update or message of up to a megabyte may hold the event loop."""
 
 LARGE_BUDGET: Final = 250.0
-"""The same for the largest that is accepted."""
+"""The same for the largest accepted input."""
 
 MB: Final = 1_000_000
 
@@ -83,12 +82,12 @@ SHAPES: Final = {
 }
 
 PIECES: Final = (*SHAPES.values(), "x", " ", "\n", "\n\n", "    ", "  - ", "1) ", "|", "||", "-# ")
-"""What a random text is made of."""
+"""The pieces of random texts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What an agent writes during one turn. `lines` takes the session's id; `budget` is in milliseconds."""
+    """What an agent writes during one turn. `lines` takes the session's id. `budget` is in milliseconds."""
 
     title: str
     budget: float
@@ -127,7 +126,7 @@ def _diff(old: str, new: str) -> dict[str, str]:
 
 
 def _text_cases() -> None:
-    """Each shape as small chunks of 200,000 characters in all, and then as one chunk of a megabyte."""
+    """Add a case for each shape: 10,000 chunks of 20 characters, and then one of a megabyte."""
     for name, part in SHAPES.items():
 
         def lines(session_id: str, part: str = part) -> Lines:
@@ -135,7 +134,7 @@ def _text_cases() -> None:
             yield from (piece for _ in range(10_000))
             yield _said(session_id, (part * (MB // len(part.encode()) + 1))[:MB])
 
-        # JSON writes a null character with six bytes: that line has 6 MB.
+        # JSON writes a null character with six bytes, so that line has 6 MB.
         budget = LARGE_BUDGET if part == "\0" else SMALL_BUDGET
         CASES[f"text:{name}"] = Case(f"{name}: 10,000 chunks, and one of 1 MB", budget, lines)
 
@@ -471,7 +470,7 @@ def _largest_question(session_id: str) -> Lines:
     yield _withdrawn("y")
 
 
-# ---- what else there is
+# ---- other updates
 
 
 @_case("modes", "5,000 changes of the mode")

@@ -1,4 +1,4 @@
-"""Others' first text while one thread hangs, against without: the same threads, in turns."""
+"""Compares other threads' first text while one thread hangs and while all work, in turns."""
 
 import asyncio
 from typing import Final
@@ -14,7 +14,7 @@ __all__ = ["MEASUREMENT"]
 async def _measure(run: Run) -> list[Figure]:
     count, rounds = run.choose((8, 6), (3, 2))
     free: list[float] = []
-    beside: list[float] = []
+    while_hung: list[float] = []
     async with bot_lab(agents=count + 2) as lab:
         stuck, *threads = [await lab.ready_thread() for _ in range(count + 1)]
         for number in range(rounds):
@@ -22,21 +22,25 @@ async def _measure(run: Run) -> list[Figure]:
             free += await _pass(lab, threads)
             await lab.ann.say(stuck, f"say stuck {number}\nhang")
             await lab.ann.sees(stuck, f"stuck {number}", by=lab.bot, timeout=PATIENCE)
-            beside += await _pass(lab, threads)
+            while_hung += await _pass(lab, threads)
             await lab.ann.slash(stuck, "cancel")
             await lab.ann.sees(stuck, "cancelled", by=lab.bot, timeout=PATIENCE)
-    how = f"said -> the agent's text is visible; {len(beside)} messages in {count} threads"
+    how = f"said -> the agent's text is visible; {len(while_hung)} messages in {count} threads"
     return [
         Figure(
-            "while one hangs: p50", percentile(beside, 50), "ms", how, Against("while none does", percentile(free, 50))
+            "while one hangs: p50",
+            percentile(while_hung, 50),
+            "ms",
+            how,
+            Against("while none does", percentile(free, 50)),
         ),
-        Figure("while one hangs: p95", percentile(beside, 95), "ms", "the same"),
+        Figure("while one hangs: p95", percentile(while_hung, 95), "ms", "the same"),
         Figure("while none does: p95", percentile(free, 95), "ms", "the same"),
     ]
 
 
 async def _pass(lab: BotLab, threads: list[Thread]) -> list[float]:
-    """Say something in each thread, one after the other, when its budget is whole again."""
+    """Post in each thread, one after another, with full message budgets. Returns milliseconds."""
     await asyncio.sleep(CHANNEL_SECONDS)
     return [await lab.first_text(thread) for thread in threads]
 

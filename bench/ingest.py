@@ -1,4 +1,4 @@
-"""Reading agents: the cost of a chunk with one to five hundred agents, and the effect of a flood."""
+"""Measures the cost of a chunk with one to five hundred agents, and the effect of a flood."""
 
 from collections.abc import Iterator
 from statistics import median
@@ -12,10 +12,10 @@ __all__ = ["MEASUREMENT"]
 
 PAIRS: Final = 3
 MANY: Final = 100
-"""How often a load is measured with either reader, unless its agents are so many that starting them takes minutes."""
+"""Loads with up to `MANY` agents are measured in `PAIRS` pairs. Starting more takes minutes."""
 
 FLOOD_MB: Final = 8.0
-"""What a flood may cost in memory, however long it lasts."""
+"""The bound on a flood's memory."""
 
 _MB: Final = 1e6
 

@@ -1,13 +1,13 @@
-"""`python -m bench.ingest_child WHAT KIND ...`: a broker alone, in a process of its own, that measures itself.
+"""`python -m bench.ingest_child WHAT KIND ...`: a process that reads agents and measures itself.
 
-KIND is acp or naive. Prints one line of JSON.
+KIND is acp or naive. The output is one line of JSON.
 
-* `cpu KIND AGENTS WORDS`: starts so many agents, gives each the prompt WORDS, reads everything. The chunks, the CPU
-  seconds (user and system, children excluded) and the seconds between the first prompt and the last answer.
-* `beside KIND COUNT RATE`: one agent writes COUNT stamps, RATE a second, beside one that floods. The milliseconds from
-  written to read, of each stamp.
-* `flood KIND SECONDS`: one agent floods for so long. The bytes by which the resident memory grew at most.
-* `line KIND CHARACTERS`: one agent writes a single chunk. The bytes of growth, and the seconds.
+* `cpu KIND AGENTS WORDS`: AGENTS agents get the prompt WORDS. The chunks, the CPU seconds (user and system, children
+  excluded) and the seconds between the first prompt and the last answer.
+* `beside KIND COUNT RATE`: one agent writes COUNT stamps, RATE a second, while another floods. The milliseconds from
+  writing to reading of each stamp.
+* `flood KIND SECONDS`: one agent floods for SECONDS. The largest growth of resident memory in bytes.
+* `line KIND CHARACTERS`: one agent writes a single chunk. The growth in bytes, and the seconds.
 """
 
 import asyncio
@@ -31,13 +31,13 @@ from bench.timestamps import STAMP
 __all__ = ["main"]
 
 AT_ONCE: Final = 8
-"""Agents that start at the same time: more make each start slower."""
+"""Agents that start at the same time. More make each start slower."""
 
 ENDLESS: Final = 10**9
 CHARACTERS: Final = 20
 
 Prompt = Callable[[str, Callable[[str], None]], Coroutine[Any, Any, None]]
-"""Prompt an agent with the words, give each piece of its answer to the function, return when it has ended."""
+"""Prompts an agent with the words, passes each piece of its answer to the function, and waits for its end."""
 
 
 @asynccontextmanager
@@ -86,7 +86,7 @@ async def _cpu(kind: str, agents: str, words: str) -> dict[str, Any]:
         spent, seconds = _cpu_seconds() - cpu, time.monotonic() - began
         if not all(texts):
             raise SystemExit("an agent was not heard")
-    # Chunks may arrive joined: what counts is what was written.
+    # Chunks may arrive joined, so this counts the written ones.
     return {"chunks": len(texts) * int(words.split()[1]), "cpu_seconds": spent, "seconds": seconds}
 
 
@@ -104,7 +104,7 @@ async def _beside(kind: str, count: str, rate: str) -> dict[str, Any]:
 
 async def _flood(kind: str, seconds: str) -> dict[str, Any]:
     async with _flooded(kind):
-        await asyncio.sleep(0.5)  # What the first of it costs is not growth.
+        await asyncio.sleep(0.5)  # The first part of a flood costs a fixed amount.
         before, most = rss(os.getpid()), 0
         end = time.monotonic() + float(seconds)
         while time.monotonic() < end:
@@ -115,7 +115,7 @@ async def _flood(kind: str, seconds: str) -> dict[str, Any]:
 
 @asynccontextmanager
 async def _flooded(kind: str) -> AsyncIterator[None]:
-    """An agent floods meanwhile, and what it says is dropped."""
+    """Let an agent flood during the block, and drop its output."""
     flowing = asyncio.Event()
     async with KINDS[kind]("bench/flood") as prompt:
         flood = asyncio.create_task(prompt(f"flood {ENDLESS} {CHARACTERS}", lambda _: flowing.set()), name="flood")
@@ -149,9 +149,9 @@ def _cpu_seconds() -> float:
 
 
 def main() -> None:
-    """Measure as the arguments say."""
+    """Measure what the arguments name."""
     if sys.version_info < (3, 12):
-        # As the bot does; later versions choose it by themselves.
+        # As the bot does. Later versions choose it by default.
         asyncio.set_child_watcher(asyncio.PidfdChildWatcher())
     what, *rest = sys.argv[1:]
     measures: dict[str, Callable[..., Coroutine[Any, Any, dict[str, Any]]]]

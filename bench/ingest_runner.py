@@ -1,4 +1,4 @@
-"""Runs `bench.ingest_child`: a broker that only reads, in a process of its own."""
+"""Runs `bench.ingest_child` as a process."""
 
 import asyncio
 import json

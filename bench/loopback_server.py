@@ -1,4 +1,4 @@
-"""Loopback itself, alone in a process: what a request costs it, and whether its memory stays flat."""
+"""Measures loopback as a process: the cost of a request, and the growth of its memory."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ __all__ = ["MEASUREMENT"]
 
 CONNECTIONS: Final = 8
 AIM: Final = 2_000
-"""Requests a second on one core, so that the server is not what a benchmark measures."""
+"""The aim in requests a second on one core, so that benchmarks do not measure the server."""
 
 BOUND: Final = 300.0
 CONTENT: Final = "word " * 40
@@ -36,7 +36,7 @@ class _Server:
     channel: str
 
     def request(self, method: str, path: str, body: Any) -> bytes:
-        """A whole HTTP request, so that sending it costs the client nothing."""
+        """Return a whole HTTP request, which costs the client little to send."""
         raw = json.dumps(body).encode()
         head = (
             f"{method} /api/v10/channels/{self.channel}{path} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
@@ -93,7 +93,7 @@ async def _serving() -> AsyncIterator[_Server]:
 
 @asynccontextmanager
 async def _listening(server: _Server) -> AsyncIterator[None]:
-    """A bot's gateway session that reads all its events."""
+    """Read all events of a bot's gateway session during the block."""
     url = server.endpoint.replace("http", "ws", 1) + "/gateway/?v=10&encoding=json"
     async with aiohttp.ClientSession() as http, http.ws_connect(url, max_msg_size=0) as socket:
         await socket.send_json({"op": 2, "d": {"token": server.token, "intents": _EVENTS, "properties": {}}})
@@ -144,7 +144,7 @@ async def _once(server: _Server, request: bytes) -> bytes:
 
 @asynccontextmanager
 async def _connected(server: _Server) -> AsyncIterator[Callable[[bytes], Awaitable[bytes]]]:
-    """A connection that is kept; what it yields sends one request and returns the answer's body, or raises Failed."""
+    """Keep a connection. The yielded function sends one request and returns the answer's body, or raises Failed."""
     reader, writer = await asyncio.open_connection("127.0.0.1", int(server.endpoint.rpartition(":")[2]))
 
     async def exchange(request: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""Memory: the bot idle, with agents, and while one of them floods it."""
+"""Measures the bot's memory when idle, with agents, and while one of them floods it."""
 
 import asyncio
 import time
@@ -13,14 +13,14 @@ __all__ = ["MEASUREMENT"]
 
 CHARACTERS: Final = 20
 ENDLESS: Final = 10**9
-"""Chunks; the agent is stopped long before."""
+"""Chunks of a flood, which is stopped long before."""
 
 CEILING: Final = 2 * 1024**3
-"""Bytes of growth at which the flood is ended early: the machine has other things to do."""
+"""The growth in bytes that ends the flood early, to spare the machine."""
 
 LOOK_SECONDS: Final = 0.2
 QUIET_SECONDS: Final = 2.0
-"""After the last answer, until the bot's work for it is done."""
+"""Seconds after the last answer until the bot's work for it is done."""
 
 _MB: Final = 1e6
 
@@ -57,7 +57,7 @@ MEASUREMENT: Final = Measurement("memory", "Memory", _measure)
 
 
 async def _flood(run: Run, lab: BotLab, seconds: float) -> tuple[int, int, float]:
-    """Let one agent write for so long; bytes of growth, bytes that it wrote, seconds that it took."""
+    """Let one agent flood for `seconds`. Returns the growth in bytes, the bytes written, and the seconds."""
     thread = await lab.ready_thread()
     agent = children(lab.pid)[-1]
     before, told, began = rss(lab.pid), written(agent), time.monotonic()

@@ -1,4 +1,4 @@
-"""Measures the memory of objects: their own size, and that of all that they reach."""
+"""Measures the memory of objects with all that they reach."""
 
 import gc
 import sys
@@ -10,13 +10,13 @@ from typing import Final
 __all__ = ["globals_of", "reachable_bytes"]
 
 _SHARED: Final = (AbstractEventLoop, BuiltinFunctionType, CodeType, ModuleType, type)
-"""What holds the whole program, or belongs to no object."""
+"""Types that reach the whole program, or belong to no object."""
 
 
 def reachable_bytes(roots: Iterable[object], *, strangers: tuple[str, ...]) -> int:
-    """Return the bytes of all that can be reached from the roots.
+    """Return the bytes of all objects that can be reached from the roots.
 
-    Classes, modules and event loops are passed over, and so are objects whose class is of a package in `strangers`.
+    This excludes classes, modules, event loops, and objects whose class is of a package in `strangers`.
     """
     total, seen, left = 0, set[int](), [*roots]
     while left:
@@ -25,7 +25,7 @@ def reachable_bytes(roots: Iterable[object], *, strangers: tuple[str, ...]) -> i
             continue
         seen.add(id(each))
         total += sys.getsizeof(each)
-        if isinstance(each, FunctionType):  # Its globals are its module's.
+        if isinstance(each, FunctionType):  # Its globals belong to its module.
             left += [each.__closure__, each.__defaults__, each.__kwdefaults__]
         else:
             left += gc.get_referents(each)
@@ -33,7 +33,7 @@ def reachable_bytes(roots: Iterable[object], *, strangers: tuple[str, ...]) -> i
 
 
 def globals_of(packages: Iterable[str]) -> Iterator[object]:
-    """Yield what the modules of packages have at their top: caches and tables among it."""
+    """Yield the module-level values of packages, caches and tables included."""
     wanted = {*packages}
     for name, module in tuple(sys.modules.items()):
         if name.partition(".")[0] in wanted:

@@ -1,4 +1,4 @@
-"""Pacing: how soon text is visible, and what Discord refuses, with many threads at once, in simulated time."""
+"""Measures the delay of text and the refused calls with many threads, in simulated time."""
 
 from bench.run import Measurement, Run
 from bench.simulated_discord import TURN_SECONDS, Outcome, Scheduled, Timers
@@ -7,7 +7,7 @@ from bench.statistics import Against, Figure, percentile
 __all__ = ["MEASUREMENT"]
 
 REQUESTS = 50.0
-"""A second, for all of a bot (Discord, Rate Limits)."""
+"""Requests a second of one bot (Discord, Rate Limits)."""
 
 BURST_SECONDS = 5.0
 

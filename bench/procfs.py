@@ -1,4 +1,4 @@
-"""Reads figures of a process from the kernel: CPU time, memory, bytes written, children. Linux only (proc(5))."""
+"""Reads a process's CPU time, memory, bytes written and children from the kernel. Linux only (proc(5))."""
 
 import re
 from collections.abc import Iterator
@@ -13,18 +13,18 @@ _KIB: Final = 1024
 
 
 def cpu_seconds(pid: int) -> float:
-    """User and system time of the process so far, its children's excluded; in steps of 10 ms."""
+    """Return the user and system time of the process without its children, in steps of 10 ms."""
     times = psutil.Process(pid).cpu_times()
     return times.user + times.system
 
 
 def rss(pid: int) -> int:
-    """Resident bytes now."""
+    """Return the resident bytes."""
     return psutil.Process(pid).memory_info().rss
 
 
 def peak_rss(pid: int) -> int:
-    """Return the most resident bytes so far, of which psutil does not know on Linux."""
+    """Return the peak of resident bytes, which psutil does not have on Linux."""
     found = re.search(r"^VmHWM:\s*(\d+)", Path(f"/proc/{pid}/status").read_text("utf-8", "replace"), re.MULTILINE)
     if found is None:
         raise LookupError(f"process {pid} has no VmHWM")
@@ -32,7 +32,7 @@ def peak_rss(pid: int) -> int:
 
 
 def written(pid: int) -> int:
-    """Bytes that the process has handed to write() and its like."""
+    """Return the bytes that the process has passed to write() and the like."""
     return psutil.Process(pid).io_counters().write_chars
 
 
@@ -42,12 +42,12 @@ def children(pid: int) -> list[int]:
 
 
 def having(variable: str) -> list[int]:
-    """The pids of the living processes in whose environment stands something that begins with `variable` (`A=b`)."""
+    """Return the pids of living processes with an environment variable that begins with `variable` (`A=b`)."""
     name, _, value = variable.partition("=")
     return [each.pid for each in _living("environ") if (each.info["environ"] or {}).get(name, "").startswith(value)]
 
 
 def _living(attribute: str) -> Iterator[psutil.Process]:
-    """All living processes by pid, with that in their `info`; None where it is another user's."""
+    """Yield the living processes with this attribute in their `info`, None for other users' processes."""
     dead = {psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD}
     return (each for each in psutil.process_iter([attribute, "status"]) if each.info["status"] not in dead)

@@ -1,4 +1,4 @@
-"""Rendering: what a long reply costs while it streams, against rendering all of it at each chunk."""
+"""Compares the cost of a streaming long reply with rendering all of it at each chunk."""
 
 import time
 from collections.abc import Sequence
@@ -15,19 +15,19 @@ from bot.render.transcript import Transcript
 __all__ = ["MEASUREMENT"]
 
 CHUNKS_PER_EDIT: Final = 65
-"""50 chunks a second, an edit every 1.3 s."""
+"""At 50 chunks a second, an edit every 1.3 s."""
 
 SAMPLES: Final = 20
-"""Chunks at which the whole is rendered anew; the cost of the others lies between."""
+"""Chunks at which everything is rendered. The costs at other chunks are interpolated."""
 
 WORD: Final = "word "
-"""What the agent's `flood` repeats."""
+"""The repeated text of the agent's `flood`."""
 
 SECONDS: Final = 12.0
-"""About what the pages of a long reply take to be posted."""
+"""The approximate time for posting the pages of a long reply."""
 
 STYLE: Final = Style(max_pages=0)
-"""Every page is made, whatever the configuration would put into a file."""
+"""A style that renders every page, and no file."""
 
 PARAGRAPH: Final = (
     "## A heading\n\nSome **words** about `code`, with [a link](https://example.org/page) and more words, as agents "
@@ -43,19 +43,21 @@ async def _measure(run: Run) -> list[Figure]:
     run.progress.step("as it streams", 0, 2)
     streamed = min(_stream(chunks) for _ in range(run.choose(5, 2)))
     run.progress.step("anew at each chunk", 1, 2)
-    anew = _anew(text, chunks)
+    from_scratch = _from_scratch(text, chunks)
     broker = await _broker(run, len(chunks))
     how = f"{len(chunks):,} chunks of {characters} characters, pages asked for at every {CHUNKS_PER_EDIT}th; CPU time"
     all_of_it = f"{len(chunks):,} chunks of {len(WORD)} characters as fast as they are read, to the last message"
     return [
-        Figure("CPU of a reply while it streams", streamed * 1000, "ms", how, Against("all anew", anew * 1000)),
+        Figure("CPU of a reply while it streams", streamed * 1000, "ms", how, Against("all anew", from_scratch * 1000)),
         Figure("the same for each chunk", streamed / len(chunks) * 1e6, "us", how),
-        Figure("CPU of the whole bot for a reply", broker * 1000, "ms", all_of_it, Against("all anew", anew * 1000)),
+        Figure(
+            "CPU of the whole bot for a reply", broker * 1000, "ms", all_of_it, Against("all anew", from_scratch * 1000)
+        ),
     ]
 
 
 async def _broker(run: Run, chunks: int) -> float:
-    """CPU seconds of the bot's process, from a question to the last message of its answer, Discord's calls and all."""
+    """Return the bot's CPU seconds from a question to the last message of its answer, with its Discord calls."""
     async with bot_lab(agents=1) as lab:
         thread = await lab.ready_thread()
         before = cpu_seconds(lab.pid)
@@ -68,7 +70,7 @@ async def _broker(run: Run, chunks: int) -> float:
 
 
 def _stream(chunks: Sequence[str]) -> float:
-    """CPU seconds of one reply from its first chunk to its last page."""
+    """Return the CPU seconds of one reply from its first chunk to its last page."""
     began = time.process_time()
     transcript = Transcript(STYLE)
     for number, chunk in enumerate(chunks):
@@ -80,8 +82,8 @@ def _stream(chunks: Sequence[str]) -> float:
     return time.process_time() - began
 
 
-def _anew(text: str, chunks: Sequence[str]) -> float:
-    """CPU seconds of rendering everything at every chunk, from samples at even distances (the trapezoidal rule)."""
+def _from_scratch(text: str, chunks: Sequence[str]) -> float:
+    """Estimate the CPU seconds of rendering everything at every chunk, from even samples (trapezoidal rule)."""
     costs = []
     for sample in range(1, SAMPLES + 1):
         began = time.process_time()

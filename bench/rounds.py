@@ -1,4 +1,4 @@
-"""Starting and ending agents: how long a start holds up everything else, and whether anything is ever left behind."""
+"""Measures how long agent starts hold the event loop, and whether ended agents leave processes behind."""
 
 import asyncio
 import os
@@ -20,7 +20,7 @@ from bench.statistics import Against, Figure, percentile
 __all__ = ["MEASUREMENT"]
 
 AT_ONCE: Final = 50
-"""Agents that live at the same time: each takes a second to end, which is what its children get after SIGTERM."""
+"""Agents that live at the same time. Each takes a second to end, the time of its children after SIGTERM."""
 
 STUBBORN: Final = """
 trap '' TERM
@@ -30,7 +30,7 @@ setsid sleep 1000 &
 echo '{"method": "ready"}'
 read -r line
 """
-"""An agent that ends with its input and leaves four children which ignore SIGTERM, three in sessions of their own."""
+"""An agent that ends with its input, and leaves four children that ignore SIGTERM, three in own sessions."""
 
 PLAIN: Final = """
 echo '{"method": "ready"}'
@@ -42,7 +42,7 @@ READY_SECONDS: Final = 60.0
 
 
 class _Shell:
-    """An agent that is a few lines of shell, heard only until it is ready."""
+    """An agent that is a shell script, whose output matters only until it is ready."""
 
     def __init__(self, process: AgentProcess) -> None:
         self.process = process
@@ -71,7 +71,7 @@ class _Shell:
 
 async def _measure(run: Run) -> list[Figure]:
     if sys.version_info < (3, 12):
-        # As the bot does; later versions choose it by themselves.
+        # As the bot does. Later versions choose it by default.
         watcher = asyncio.PidfdChildWatcher()
         watcher.attach_loop(asyncio.get_running_loop())
         asyncio.set_child_watcher(watcher)
@@ -121,7 +121,7 @@ async def _rounds(run: Run) -> list[Figure]:
         run.progress.step("rounds", done, count)
 
     await asyncio.gather(*map(one, range(count)))
-    left = len(having(f"{MARKER}={marker}/"))  # Found by other means than those that are measured.
+    left = len(having(f"{MARKER}={marker}/"))  # Not by the code under measurement.
     await end_survivors(f"{marker}/", gently=False)
     return [
         Figure(

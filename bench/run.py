@@ -1,4 +1,4 @@
-"""The context of a measurement, and its progress display."""
+"""The context of a measurement, and the display of its progress."""
 
 import asyncio
 import time
@@ -18,17 +18,17 @@ __all__ = ["Failed", "Measurement", "Progress", "Run"]
 T = TypeVar("T")
 
 LINE_SECONDS: Final = 5.0
-"""Where there is no terminal: the least time between two lines about the same step."""
+"""Without a terminal, the least time between two lines about the same step."""
 
 TICK_SECONDS: Final = 0.5
 
 
 class Failed(Exception):
-    """A measurement could not be made; the text says why."""
+    """A measurement failed. The text says why."""
 
 
 class Progress:
-    """Which measurement runs, and how far it is: a bar on a terminal, a line now and then elsewhere."""
+    """The progress of a measurement: a bar on a terminal, lines elsewhere."""
 
     def __init__(self, console: Console) -> None:
         """Show it on `console`."""
@@ -41,7 +41,7 @@ class Progress:
 
     @contextmanager
     def measuring(self, title: str) -> Iterator[None]:
-        """Name the measurement that runs meanwhile."""
+        """Name the measurement that runs in the block."""
         self._title = title
         self._bars.reset(self._bar)
         if not self._console.is_terminal:
@@ -51,7 +51,7 @@ class Progress:
             yield
 
     def step(self, what: str, done: float, of: float) -> None:
-        """Say how far a step is."""
+        """Show the progress of a step."""
         if self._console.is_terminal:
             self._bars.update(self._bar, description=f"{self._title}: {what}", completed=done, total=of)
             return
@@ -62,7 +62,7 @@ class Progress:
 
     @asynccontextmanager
     async def lasting(self, what: str, seconds: float) -> AsyncIterator[None]:
-        """Show a step that takes about `seconds`, as time goes by."""
+        """Show the block as a step of about `seconds`."""
 
         async def tick() -> None:
             start = time.monotonic()
@@ -87,13 +87,13 @@ class Run:
     progress: Progress
 
     def choose(self, full: T, quick: T) -> T:
-        """Return the size of something: in a full run, in a quick one."""
+        """Return the value for a full or for a quick run."""
         return quick if self.quick else full
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """A name for the command line, a title for the table, and what measures. `measure` raises `Failed`."""
+    """A name for the command line, a title for the table, and a function, which may raise `Failed`."""
 
     name: str
     title: str

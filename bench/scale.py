@@ -1,4 +1,4 @@
-"""Scale: a journal of a million rows, a thousand conversations in line; what a start and a step of the loop cost."""
+"""Measures a start and the loop's longest step with a million journal rows and a thousand queued conversations."""
 
 import asyncio
 import re
@@ -22,22 +22,22 @@ __all__ = ["MEASUREMENT"]
 
 AGENTS: Final = 8
 MOST_THREADS: Final = 1_000
-"""Threads of a server that may be active at a time (Discord)."""
+"""Discord's bound on active threads of a server."""
 
 OF_A_THREAD: Final = 50
-"""Exchanges of one thread."""
+"""Exchanges in one thread."""
 
 TEXT: Final = "A sentence of the kind that people write to agents, and agents write to people. " * 5
 
 FIRST: Final = 10**16
-"""Ids of what was long ago; loopback's are larger."""
+"""The first id of old messages. Loopback's ids are larger."""
 
 PATIENCE: Final = 300.0
-"""Seconds until a thousand threads say that they wait, at the pace that Discord allows."""
+"""Seconds until a thousand threads show that they wait, at the pace that Discord allows."""
 
 STEP_MS: Final = 50.0
 START_SECONDS: Final = 5.0
-"""The aims for a step of the loop, and for a start."""
+"""The aims for a step of the loop and for a start."""
 
 OTHERS: Final = "wall, with what else the machine does"
 
@@ -47,7 +47,7 @@ _MB: Final = 1e6
 
 
 def _fill(exchanges: int, path: Path) -> None:
-    """Make a journal of answered exchanges: the row of a message, a page and a posted message each."""
+    """Create a journal of answered exchanges, each with a message, a page and a posted message."""
     Journal.open(path).close()
     yesterday = time.time() - 86_400
 
@@ -80,7 +80,7 @@ async def _measure(run: Run) -> list[Figure]:
         program = ("bench.timed_bot", str(Path(folder) / "holds"))
         run.progress.step("filling the journal", 0, 1)
         async with bot_lab(agents=AGENTS, program=program, journal=partial(_fill, exchanges)) as lab:
-            await asyncio.sleep(2)  # Until it has taken up what there was.
+            await asyncio.sleep(2)  # Until it has read the journal.
             figures += _held(f"start, {rows:,} rows", holds.take())
             figures.append(Figure("memory, nothing to do", rss(lab.pid) / _MB, "MB", f"resident, {rows:,} rows"))
             await _line_up(run, lab, waiting)
@@ -100,7 +100,7 @@ async def _measure(run: Run) -> list[Figure]:
 
 
 def _held(what: str, hold: Hold) -> list[Figure]:
-    """Give the longest step of the loop in CPU time, and what it took on the clock."""
+    """Return the figures of the loop's longest step: its CPU time, and its time on the clock."""
     return [
         Figure(f"longest step: {what}", hold.cpu, "ms", f"CPU; {hold.where}", Against("the aim", STEP_MS)),
         Figure("the same on the clock", hold.wall, "ms", OTHERS),
@@ -108,7 +108,7 @@ def _held(what: str, hold: Hold) -> list[Figure]:
 
 
 async def _line_up(run: Run, lab: BotLab, waiting: int) -> None:
-    """Let all agents hang, and so many threads wait for one. People open them: Discord lets a bot do so slowly."""
+    """Let all agents hang and `waiting` threads queue. A person opens the threads, as Discord limits bots more."""
     threads = [await lab.ann.open_thread(lab.channel, f"thread {number}") for number in range(AGENTS + waiting)]
     for thread in threads:
         await lab.ann.say(thread, f"{lab.bot.mention} hang")

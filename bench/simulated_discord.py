@@ -1,7 +1,7 @@
-"""Many threads that stream at once, and a Discord with its limits, in simulated time: what becomes visible when. Pure.
+"""Simulates many streaming threads and a Discord with its limits, and when text becomes visible. Pure.
 
-Two writers are compared: the bot's own schedule, and a timer in each thread that writes the text if it has changed and
-tries again after a refusal.
+It compares two writers: the bot's own schedule, and a timer in each thread that writes changed text and retries after a
+refusal.
 """
 
 import random
@@ -21,22 +21,22 @@ from loopback.rest.rate_limits import Limit, Limits, Verdict
 __all__ = ["ONE_WAY", "TURN_SECONDS", "Outcome", "Scheduled", "Timers"]
 
 ONE_WAY: Final = 0.035
-"""Seconds on the way to Discord, and as many back; some calls take longer (`_delay`)."""
+"""Seconds from the bot to Discord or back. Some calls take longer (`_delay`)."""
 
 TURN_SECONDS: Final = 60.0
 
 SAMPLE_SECONDS: Final = 0.1
-"""Between two pieces of text whose way is measured: five tokens."""
+"""Seconds between two measured pieces of text, about five tokens."""
 
 TIMER_SECONDS: Final = 1.5
 
 GIVEN_UP: Final = 600.0
-"""A simulation that has not ended so long after the last turn has lost something."""
+"""Seconds after the last turn at which a running simulation has lost a text."""
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What was seen, in seconds, with the way of `ONE_WAY` taken off; and how many calls were refused."""
+    """The delays of visible text in seconds, without `ONE_WAY`, and the number of refused calls."""
 
     refused: int = 0
     calls: int = 0
@@ -47,7 +47,7 @@ class Outcome:
 
 @dataclass(eq=False, slots=True)
 class _Stream:
-    """One thread's turn. Text is counted in seconds of it."""
+    """One thread's turn. The length of text is in seconds of the turn."""
 
     channel_id: int
     begins: float
@@ -55,7 +55,7 @@ class _Stream:
     sampled: int = 0
 
     def text(self, now: float) -> float:
-        """Return how much there is to show."""
+        """Return the length of the text so far."""
         return TURN_SECONDS if now >= self.ended else now - self.begins
 
     @property
@@ -64,10 +64,10 @@ class _Stream:
 
 
 class _Simulation(ABC):
-    """Events in the order of their time, and the server between the writer and the readers."""
+    """A queue of events by time, and the server between the writer and the readers."""
 
     def __init__(self, threads: int, spread: float, seed: int = 1) -> None:
-        """So many turns begin within `spread` seconds."""
+        """Let the turns of `threads` begin within `spread` seconds."""
         self.now = 0.0
         self.outcome = Outcome()
         self._events: list[tuple[float, int, Callable[[], None]]] = []
@@ -80,7 +80,7 @@ class _Simulation(ABC):
             self.at(begins, partial(self.begin, _Stream(number + 1, begins)))
 
     def run(self) -> Outcome:
-        """Play it to the end."""
+        """Run the simulation to its end."""
         while self._left:
             self.now, _, act = heappop(self._events)
             if self.now > TURN_SECONDS * 2 + GIVEN_UP:
@@ -89,15 +89,15 @@ class _Simulation(ABC):
         return self.outcome
 
     def at(self, when: float, act: Callable[[], None]) -> None:
-        """Do something at a time."""
+        """Schedule an event."""
         heappush(self._events, (when, next(self._numbers), act))
 
     @abstractmethod
     def begin(self, stream: _Stream) -> None:
-        """A turn begins: its first text is there."""
+        """Handle the beginning of a turn, when its first text exists."""
 
     def call(self, stream: _Stream, text: float, answered: Callable[[Verdict], None]) -> None:
-        """Write a text of a thread."""
+        """Send a write of a thread's text."""
         self.outcome.calls += 1
         self.at(self.now + self._delay(), lambda: self._arrive(stream, text, answered))
 
@@ -123,23 +123,23 @@ class _Simulation(ABC):
             self._left -= 1
 
     def _delay(self) -> float:
-        """One way: a little jitter always, and one call in a hundred is held up."""
+        """Return the seconds of one way, with jitter, and a longer delay for one call in a hundred."""
         late = self._random.expovariate(10.0) if self._random.random() < 0.01 else 0.0
         return ONE_WAY + self._random.expovariate(200.0) + late
 
 
 class Scheduled(_Simulation):
-    """The bot's schedule."""
+    """The bot's own schedule as the writer."""
 
     def __init__(self, threads: int, spread: float, seed: int = 1) -> None:
-        """So many turns begin within `spread` seconds."""
+        """Let the turns of `threads` begin within `spread` seconds."""
         super().__init__(threads, spread, seed)
         self._schedule = Scheduler()
         self._streams: dict[ApiCall, _Stream] = {}
         self._looking = float("inf")
 
     def begin(self, stream: _Stream) -> None:
-        """Ask for the first write."""
+        """Request the first write."""
         job = ApiCall(stream.channel_id, lambda: None, Urgency.FIRST)
         self._streams[job] = stream
         self._ask(job)
@@ -184,10 +184,10 @@ class Scheduled(_Simulation):
 
 
 class Timers(_Simulation):
-    """A timer in each thread."""
+    """A timer in each thread as the writer."""
 
     def begin(self, stream: _Stream) -> None:
-        """Write the first text, and go on every time."""
+        """Write the first text, and continue with the timer."""
         self._write(stream)
 
     def _write(self, stream: _Stream) -> None:

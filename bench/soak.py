@@ -1,8 +1,8 @@
-"""Soak: a day of 200 threads with restarts, in virtual time: whether memory, journal, log and attachments stay bounded.
+"""Measures whether memory, journal, log and attachments stay bounded in a virtual day of 200 threads with restarts.
 
-The real bot and loopback share one process and one event loop whose clock jumps; agents are in memory. What is counted
-as the bot's memory is all that can be reached from the bot, from its tasks, and from what the modules of its packages
-and of discord.py have at their top. The process as a whole is read beside it: loopback and the agents are in that too.
+The real bot and loopback share one process and one event loop whose clock jumps. Agents are in memory. The bot's memory
+is that of all objects reachable from the bot, its tasks, and the module-level values of its packages and of discord.py.
+The memory of the process includes loopback and the agents.
 """
 
 import asyncio
@@ -48,22 +48,22 @@ RESTART_HOURS: Final = 4
 SAMPLE_HOURS: Final = 1
 
 TURN_SECONDS: Final = 20.0
-"""What an agent takes for an answer, in virtual time."""
+"""The duration of an answer in virtual time."""
 
 HEARTBEAT_SECONDS: Final = 10**7
-"""The gateway asks for none: discord.py sends them from a thread, by the real clock."""
+"""Practically no heartbeats, because discord.py sends them from a thread by the real clock."""
 
 COUNTED: Final = ("bot", "pool", "acp", "discord")
-"""Packages whose memory is the bot's."""
+"""Packages whose memory counts as the bot's."""
 
 STRANGERS: Final = ("loopback", "bench", "tests")
-"""Packages whose objects are not."""
+"""Packages whose objects do not count."""
 
 PARTS: Final = 4
-"""Pieces in which an answer comes: each is an edit, which takes most of the time that a day takes here."""
+"""Pieces of an answer. Each is an edit, and edits take most of the real time."""
 
 KEPT: Final = 10
-"""Messages of a place that loopback keeps: nothing here looks further back."""
+"""Messages that loopback keeps in each channel and thread."""
 
 ANSWER: Final = "Some **words** about `code`, a list:\n\n- one\n- two\n\n```python\nx = 1\n```\n\n" * 12
 
@@ -72,7 +72,7 @@ FILE: Final = ("notes.txt", b"some notes\n" * 2_000)
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What the bot holds at one moment, in bytes; tasks are a count."""
+    """The bot's memory and files at one moment in bytes, and its number of tasks."""
 
     memory: int
     process: int
@@ -115,7 +115,7 @@ MEASUREMENT: Final = Measurement("soak", "A day in virtual time", _measure)
 
 
 async def _child(run: Run, threads: int, hours: int) -> tuple[list[Sample], int]:
-    """Let a process of its own live the day, since its clock jumps; it prints a line for each sample."""
+    """Run the day in a process of its own, because its clock jumps. Returns its samples and message count."""
     argv = (sys.executable, "-m", "bench.soak", str(threads), str(hours))
     process = await asyncio.create_subprocess_exec(*argv, stdout=PIPE, cwd=ROOT)
     assert process.stdout is not None  # noqa: S101 - for the types
@@ -140,7 +140,7 @@ def _main(threads: int, hours: int) -> None:
 
 @contextmanager
 def _patched(loop: asyncio.AbstractEventLoop, began: float) -> Iterator[None]:
-    """Let the wall clock go with the loop's, and agents be in memory."""
+    """Let the wall clock follow the loop's, and put agents into memory."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(time, "time", lambda: began + loop.time())
         patch.setattr(acp.agent, "AgentProcess", _Worker)  # What `Agent.spawn` starts.
@@ -193,7 +193,7 @@ async def _day(folder: Path, count: int, hours: int) -> None:
 
 
 async def _hour(ann: User, threads: list[Thread], dice: random.Random) -> int:
-    """Let each thread be written to about once in `SAMPLE_HOURS`, now and then twice in a row, now and then a file."""
+    """Post in each thread once in `SAMPLE_HOURS`, sometimes twice or with a file. Returns the message count."""
     times = sorted((dice.uniform(0, SAMPLE_HOURS * HOUR - 300), thread) for thread in threads)
     said, began = 0, asyncio.get_running_loop().time()
     for when, thread in times:
@@ -206,7 +206,7 @@ async def _hour(ann: User, threads: list[Thread], dice: random.Random) -> int:
 
 
 def _forget(discord: Loopback, places: Iterable[Channel]) -> None:
-    """Let loopback keep the end of each place only, and no calls: its memory is a part of the process's."""
+    """Let loopback forget calls and old messages, because its memory is part of the process's."""
     discord.record.clear()
     for place in places:
         for message_id in [*place.messages][:-KEPT]:
@@ -227,7 +227,7 @@ def _sample(app: App, folder: Path) -> Sample:
 
 
 def _of_the_bot(task: asyncio.Task[object]) -> bool:
-    """Return whether a task runs a coroutine that is written in one of the bot's packages."""
+    """Return whether a task's coroutine is from one of the bot's packages."""
     code = getattr(task.get_coro(), "cr_code", None)
     return code is not None and any(f"/{name}/" in code.co_filename for name in COUNTED)
 
@@ -238,7 +238,7 @@ def _size(folder: Path, pattern: str) -> int:
 
 @contextmanager
 def _logged(folder: Path) -> Iterator[None]:
-    """Send the bot's log to its file alone."""
+    """Send the bot's log only to its file."""
     root = logging.getLogger()
     handlers = root.handlers[:]
     logs.configure()

@@ -1,4 +1,4 @@
-"""Stall: how long one input of the worst kind holds the bot's event loop, and what others notice of it."""
+"""Measures how long the worst inputs hold the bot's event loop, and their effect on other threads."""
 
 import asyncio
 import signal
@@ -19,13 +19,13 @@ from loopback import Thread
 __all__ = ["MEASUREMENT"]
 
 PATIENCE: Final = 120.0
-"""Seconds until a thread that was fed is given up. Only a failure takes so long."""
+"""The bound on a case in seconds. Only a failure takes so long."""
 
 STOP_BUDGET: Final = 25_000.0
-"""Milliseconds that a stop may take."""
+"""The bound on a stop in milliseconds."""
 
 SHORT: Final = 8
-"""Shapes of text that a quick run tries."""
+"""Shapes of text in a quick run."""
 
 
 async def _measure(run: Run) -> list[Figure]:
@@ -52,7 +52,7 @@ async def _measure(run: Run) -> list[Figure]:
 
 
 async def _held(lab: BotLab, other: Thread, holds: Holds, case: tuple[str, float], feed: Awaitable[None]) -> Figure:
-    """Feed the bot, and speak in another thread meanwhile."""
+    """Feed the bot, and post in another thread at the same time."""
     title, budget = case
     holds.take()
     feeding = asyncio.ensure_future(feed)
@@ -67,7 +67,7 @@ async def _held(lab: BotLab, other: Thread, holds: Holds, case: tuple[str, float
 
 
 async def _stopped(lab: BotLab, *threads: Thread) -> Figure:
-    """Stop the bot while agents write the worst of all."""
+    """Stop the bot while agents write the worst cases."""
     for thread, name in zip(threads, ("question:large", "diff:crafted"), strict=True):
         await lab.ann.say(thread, f"hostile {name}\nhostile line:15MB\nhostile text:quote marks\nhang deaf")
     await lab.ann.sees(threads[-1], ">", by=lab.bot, timeout=PATIENCE)
@@ -80,7 +80,7 @@ async def _stopped(lab: BotLab, *threads: Thread) -> Figure:
 
 
 async def _fed(lab: BotLab, thread: Thread, name: str, number: int) -> None:
-    """Let the thread's agent write a case; return when the thread has answered the next message."""
+    """Let the thread's agent write a case, and wait for the answer to the next message."""
     message = await lab.ann.say(thread, f"hostile {name}")
     await lab.discord.until(lambda: any(sign in message.reactions for sign in (DONE, FAILED)), timeout=PATIENCE)
     await _settled(lab, thread, f"after {number}")
@@ -116,7 +116,7 @@ async def _burst(lab: BotLab, thread: Thread) -> None:
 
 
 async def _edits(lab: BotLab, thread: Thread) -> None:
-    """Edit messages that wait, and have what waits and all that stands in the thread listed and exported."""
+    """Edit queued messages, list the queue, and export the thread."""
     await lab.ann.say(thread, "say begun\nsleep 2")
     waiting = [await lab.ann.say(thread, f"say {number}") for number in range(20)]
     for shape in ("> ", "```\n", "\u0301", "[a]("):

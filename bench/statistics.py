@@ -1,4 +1,4 @@
-"""The figures of a measurement, and the arithmetic of samples. Pure."""
+"""The figures of a measurement, and percentiles. Pure."""
 
 import math
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ __all__ = ["Against", "Figure", "percentile"]
 
 @dataclass(frozen=True, slots=True)
 class Against:
-    """What a figure is compared with: measured in the same run and the same unit, or a bound that theory gives."""
+    """The comparison of a figure: measured in the same run and unit, or a theoretical bound."""
 
     what: str
     value: float
@@ -17,7 +17,7 @@ class Against:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One measured value. `how` says in a few words what was timed or counted, and how often."""
+    """One measured value. `how` describes the measurement."""
 
     name: str
     value: float
@@ -27,12 +27,12 @@ class Figure:
 
     @property
     def ratio(self) -> float | None:
-        """The value divided by what it is compared with; None without one, or where that is 0."""
+        """The value divided by its comparison, None without one or if it is 0."""
         return self.value / self.against.value if self.against is not None and self.against.value else None
 
 
 def percentile(samples: Sequence[float], percent: float) -> float:
-    """The smallest sample that at least `percent` of all do not exceed (nearest rank). Raises ValueError on none."""
+    """Return the percentile of samples by nearest rank. Raises ValueError without samples."""
     if not samples:
         raise ValueError("a percentile of no samples")
     rank = max(1, math.ceil(len(samples) * percent / 100))

@@ -1,6 +1,6 @@
-"""`python -m bench.timed_bot HOLDS run -c ...`: the bot, which writes down how long its event loop was held.
+"""`python -m bench.timed_bot HOLDS run -c ...`: the bot, which records how long its event loop is held.
 
-HOLDS is a file, mapped into memory by `Holds` on both sides.
+HOLDS is a file that `Holds` maps into the memory of both processes.
 """
 
 import asyncio
@@ -17,20 +17,20 @@ from typing import Final
 __all__ = ["Hold", "Holds"]
 
 _FORMAT: Final = struct.Struct("<QQ240s")
-"""Nanoseconds on the clock, nanoseconds of CPU, and where it was."""
+"""Nanoseconds on the clock, nanoseconds of CPU, and the functions."""
 
 _WHERE_BYTES: Final = 240
 
 _SAMPLE_SECONDS: Final = 0.02
-"""Between two looks at what runs: often enough to see a hold that is over the budget."""
+"""Seconds between two samples, which is short enough for holds over the budget."""
 
 _FRAMES: Final = 3
-"""The innermost functions that are named."""
+"""The number of innermost functions in a report."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """One callback of the event loop: milliseconds on the clock and of CPU, and the functions it was seen in."""
+    """One callback of the event loop: milliseconds on the clock and of CPU, and its functions."""
 
     wall: float
     cpu: float
@@ -38,26 +38,26 @@ class Hold:
 
 
 class Holds:
-    """The longest hold since the last look, by the CPU time of its thread."""
+    """The longest hold since the last `take`, by the CPU time of its thread."""
 
     def __init__(self, path: Path) -> None:
-        """Map the file at `path`, which is made where there is none."""
+        """Map the file at `path`, and create it if it is missing."""
         with path.open("a+b") as file:
             file.truncate(_FORMAT.size)
             self._shared = mmap.mmap(file.fileno(), _FORMAT.size)
 
     def take(self) -> Hold:
-        """Return the longest hold, and begin again."""
+        """Return the longest hold, and reset it."""
         wall, cpu, where = _FORMAT.unpack(self._shared[:])
         self._shared[:] = bytes(_FORMAT.size)
         return Hold(wall / 1e6, cpu / 1e6, where.rstrip(b"\0").decode(errors="replace"))
 
     def watch(self) -> None:
-        """Time every callback of this thread's event loops from now on, but for the first.
+        """Time every callback of this thread's event loops except the first.
 
-        That opens the journal, before there is anything else on the loop that could be held up.
+        The first opens the journal, when the loop has no other work that it could hold up.
         """
-        run, shared, seen = asyncio.Handle._run, self._shared, _Sampler()  # noqa: SLF001 - all callbacks pass here
+        run, shared, seen = asyncio.Handle._run, self._shared, _Sampler()  # noqa: SLF001 - runs all callbacks
 
         def first(self: asyncio.Handle) -> None:
             asyncio.Handle._run = timed  # type: ignore[method-assign]  # noqa: SLF001 - see above
@@ -75,18 +75,18 @@ class Holds:
 
 
 class _Sampler:
-    """Looks now and then, from a thread of its own, where the callback is that has run for some time."""
+    """Samples the stack of long callbacks from a thread of its own."""
 
     def __init__(self) -> None:
-        """Look at the thread that makes this."""
+        """Sample the calling thread."""
         self._thread = threading.get_ident()
         self._number = 0
         self.where = ""
-        """The functions in which the callback was seen, innermost first; empty for a short one."""
+        """The functions of the callback, innermost first. Empty for a short one."""
         threading.Thread(target=self._look, name="sampler", daemon=True).start()
 
     def begin(self) -> None:
-        """Say that the next callback begins."""
+        """Note the beginning of the next callback."""
         self._number += 1
         self.where = ""
 
@@ -110,7 +110,7 @@ def _functions(frame: FrameType | None) -> str:
 def _main() -> None:
     holds = Holds(Path(sys.argv.pop(1)))
     holds.watch()
-    from bot.cli.group import main  # noqa: PLC0415 - what importing it takes is no hold
+    from bot.cli.group import main  # noqa: PLC0415 - the time of the import is no hold
 
     main()
 

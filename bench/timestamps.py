@@ -1,4 +1,4 @@
-"""Chunks with the time of their writing: `NUMBER:MICROSECONDS `, by the machine's monotonic clock. Pure."""
+"""Chunks with their time of writing: `NUMBER:MICROSECONDS `, by the machine's monotonic clock. Pure."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -7,22 +7,21 @@ from typing import Final
 __all__ = ["STAMP", "first_seen", "stamp"]
 
 STAMP: Final = re.compile(r"\b(\d+):(\d+)\b")
-"""A stamp in a text: its number, and the time in microseconds."""
+"""A stamp in a text: its number and its time in microseconds."""
 
 
 def stamp(number: int, seconds: float) -> str:
-    """Write a stamp; every process on the machine has the same monotonic clock. It ends with a space.
+    """Return a stamp. All processes of the machine share its monotonic clock.
 
-    A page is cut behind a word, so a stamp is never in two.
+    It ends with a space, because pages end after whole words.
     """
     return f"{number}:{int(seconds * 1e6)} "
 
 
 def first_seen(history: Iterable[tuple[float, str]]) -> Iterator[tuple[int, float, float]]:
-    """Yield number, written and seen (seconds) of each stamp, from a message's contents in the order they were shown.
+    """Yield number, time of writing and time of first sight (seconds) of each stamp in a message's history.
 
-    A stamp that the content before already held is passed over as long as the text only grows; after any other change
-    all of the text counts as new.
+    While the text only grows, this skips the stamps of the content before. After any other change all text is new.
     """
     before = ""
     for seen, content in history:

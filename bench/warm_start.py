@@ -1,4 +1,4 @@
-"""A warm spare against a live session: the first text of a new thread's first message, and of its second."""
+"""Compares a warm spare with a live session: the first text after a new thread's first and second message."""
 
 import asyncio
 from typing import Final
@@ -11,10 +11,10 @@ from bench.statistics import Against, Figure, percentile
 __all__ = ["MEASUREMENT"]
 
 SLOW: Final = (*AGENT, "--initialize-delay", "2", "--new-delay", "0.05", "--first-delay", "1")
-"""An agent that takes its time, as real ones do."""
+"""An agent that is as slow as real ones."""
 
 REFILL_SECONDS: Final = 4.0
-"""After a spare was claimed: the keeper looks once a second, and the next one needs two to be ready."""
+"""Seconds for the next spare: the pool checks once a second, and a start takes two."""
 
 
 async def _measure(run: Run) -> list[Figure]:
@@ -25,7 +25,7 @@ async def _measure(run: Run) -> list[Figure]:
         for number in range(rounds):
             run.progress.step("rounds", number, rounds)
             await asyncio.sleep(REFILL_SECONDS)
-            # A person opens it, so that opening threads is no part of this.
+            # A person opens the thread, to exclude the bot's time for it.
             thread = await lab.ann.open_thread(lab.channel, f"thread {number}")
             new.append(await lab.first_text(thread, f"{lab.bot.mention} stamp 1 1"))
             await asyncio.sleep(CHANNEL_SECONDS)

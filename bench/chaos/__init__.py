@@ -1,10 +1,9 @@
-"""Chaos: people talk to the real bot while it is killed, cut off and restarted; afterwards the invariants must hold.
+"""Chaos: people talk to the real bot while it is killed, cut off and restarted. Then the invariants must hold.
 
-A run is many rounds. A round is a plan, made from the seed alone (`plan`): what two people say and where, and what
-goes wrong and when. A lane (`stage`, `play`) is a loopback Discord, the bot as a process, and its agents; several lanes
-share the rounds of a run, for most of the time is spent waiting. After each round `books` judges every message of it,
-from what stands in Discord, in the journal and in the agents' own notes, never from what the bot says of itself.
+A run has many rounds. A round is a plan that depends only on the seed (`plan`): the messages of two people, and the
+faults with their triggers. A worker, or lane, has a loopback Discord, the bot as a process, and its agents (`harness`),
+and runs rounds (`scenario`). Several workers share the rounds of a run, because most of a round is waiting. After each
+round `invariants` checks every message against Discord, the journal and the agents' own notes.
 
-What takes the bot minutes, an outage or a choice that nobody makes, takes seconds here (`hurried`), and its agents may
-be hostile (`agent`).
+The bot's waits for an outage or a person's choice are shortened (`hurried`). Its agents may be hostile (`agent`).
 """

@@ -1,4 +1,4 @@
-"""`python -m bench.chaos --rounds N --seed S`: play, print, write."""
+"""`python -m bench.chaos --rounds N --seed S`: runs rounds, prints a table, and writes JSON."""
 
 import asyncio
 import logging
@@ -17,7 +17,7 @@ from . import report
 from .workers import ChaosRun, run
 
 PLAIN_WIDTH = 120
-"""Columns where there is no terminal that has a width."""
+"""Columns without a terminal."""
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -36,7 +36,7 @@ def main(rounds: int, seed: int, first: int, lanes: int, only: tuple[str, ...], 
     """Talk to the real bot while it is killed, cut off and restarted, and see whether the books balance."""
     if not Path("/proc/self/environ").exists():
         raise click.ClickException("agents are found by their environment in /proc, which only Linux has")
-    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)  # A bot that is killed leaves half a request.
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)  # A killed bot leaves half a request.
     console = Console()
     if not console.is_terminal:
         console = Console(width=PLAIN_WIDTH)

@@ -1,6 +1,6 @@
-"""The scripted agent with words for what no well-behaved agent says: `python -m bench.chaos.agent`.
+"""`python -m bench.chaos.agent`: the scripted agent with directives of a hostile agent.
 
-Each is small to ask for and dear to take: anybody in a thread can have an agent say it.
+Each is a short prompt, which any person in a thread can give, and expensive to handle.
 """
 
 import json
@@ -27,7 +27,7 @@ GRAMMAR["flood"] = Word(
 
 
 def _update(turn: Turn, **update: object) -> None:
-    """Send an update without remembering it: a session's notes are written down after each turn."""
+    """Send an update without adding it to the session's history, which is written after each turn."""
     turn.wire.notify("session/update", {"sessionId": turn.session.session_id, "update": update})
 
 

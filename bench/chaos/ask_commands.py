@@ -1,4 +1,4 @@
-"""Ways to ask other than by a message: `/ask`, "Ask about this", and Retry once there is an answer."""
+"""Requests by a command: `/ask`, "Ask about this", and Retry after the answer."""
 
 import asyncio
 import time
@@ -15,20 +15,20 @@ from .observations import read_rows
 __all__ = ["ask", "ask_again"]
 
 PATIENCE_SECONDS: Final = 30.0
-"""For so long a person tries to get a command through, and waits for an answer that is to be had again."""
+"""Seconds for which a person retries a command, and waits for the end of a message before Retry."""
 
 AGAIN_SECONDS: Final = 0.3
-"""How long after a command that failed a person tries it once more."""
+"""Seconds after a failed command until the next try."""
 
 PROMISE_SECONDS: Final = 10.0
-"""For so long a person waits for what the bot has said it does."""
+"""Seconds for which a person waits for a request that the bot has announced."""
 
 LATE_SECONDS: Final = 1.0
-"""How long after its return the bot may do what it was killed over."""
+"""Seconds after its restart in which the bot may complete an interrupted command."""
 
 
 async def ask(lab: ChaosLab, line: Line, round_number: int, place: Channel) -> int | None:
-    """Ask by a command until the request stands in the channel or thread; return its id, None if it never does."""
+    """Repeat a command until its request is in the channel or thread. Returns its id, or None after the bound."""
     until = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < until:
         if lab.discord.is_connected(lab.bot):
@@ -38,14 +38,14 @@ async def ask(lab: ChaosLab, line: Line, round_number: int, place: Channel) -> i
                     thread_id = posted.id if place.id == lab.channel.id else place.id
                     lab.note(thread_id, Request(line, round_number, posted.id))
                     return posted.id
-            # Its answer was cut off, perhaps after the bot had taken it.
-            lab.deeds.repeated[line.token] += 1
+            # The bot may have accepted the command although its answer was lost.
+            lab.actions.repeated[line.token] += 1
         await asyncio.sleep(AGAIN_SECONDS)
     return None
 
 
 async def _once(lab: ChaosLab, line: Line, place: Channel) -> Message | None:
-    """Give the command; the answer that stands in Discord is the request, also where nobody learns of it."""
+    """Use the command once. Returns its answer in Discord, which is the request."""
     person = lab.people[line.by]
     about = next((each for each in reversed(lab.discord.messages(place)) if each.author_id == person.id), None)
     if line.way is Way.ABOUT and about is not None:
@@ -55,14 +55,14 @@ async def _once(lab: ChaosLab, line: Line, place: Channel) -> Message | None:
 
 
 async def ask_again(lab: ChaosLab, line: Line, round_number: int, message_id: int, thread_id: int) -> None:
-    """Have a message that has ended answered once more, by Retry on it."""
+    """Use Retry on a message until a new request is in the thread."""
     until = time.monotonic() + PATIENCE_SECONDS
     before = {each.id for each in lab.discord.messages(thread_id)}
     while time.monotonic() < until:
         await asyncio.sleep(AGAIN_SECONDS)
         if (posted := _new_request(lab, thread_id, before)) is not None:
-            lab.deeds.retried[message_id] = lab.deeds.retried.get(message_id, 0) + 1
-            lab.deeds.retried[posted.id] = lab.deeds.retried[message_id]
+            lab.actions.retried[message_id] = lab.actions.retried.get(message_id, 0) + 1
+            lab.actions.retried[posted.id] = lab.actions.retried[message_id]
             lab.note(thread_id, Request(line, round_number, posted.id))
             return
         message = lab.discord.world.archive.find(message_id)
@@ -72,12 +72,12 @@ async def ask_again(lab: ChaosLab, line: Line, round_number: int, message_id: in
                 done = await lab.people[line.by].menu(message, "Retry")
                 if done.acknowledged:
                     await _posted(lab, thread_id, before)
-                    # In an outage the bot posts it later, perhaps when this person no longer waits for it.
-                    lab.deeds.repeated[line.token] += _new_request(lab, thread_id, before) is None
+                    # In an outage the bot may post it after the person's wait.
+                    lab.actions.repeated[line.token] += _new_request(lab, thread_id, before) is None
 
 
 async def _posted(lab: ChaosLab, thread_id: int, before: set[int]) -> None:
-    """Wait for the request that the bot has promised; one that it was killed over comes soon after, or never."""
+    """Wait for the announced request, or after a kill until the restarted bot had time for it."""
     starts = lab.process.starts
 
     def over() -> bool:
@@ -89,6 +89,6 @@ async def _posted(lab: ChaosLab, thread_id: int, before: set[int]) -> None:
 
 
 def _new_request(lab: ChaosLab, thread_id: int, before: set[int]) -> Message | None:
-    """Return the request that Retry has brought, in this thread; no other is made in it meanwhile."""
+    """Return the thread's new request. During a Retry there is no other."""
     there = lab.discord.messages(thread_id)
     return next((each for each in there if each.id not in before and is_request(each)), None)

@@ -1,4 +1,4 @@
-"""Triggers of faults: the n-th event of a kind on Discord, at once or a moment later."""
+"""Triggers faults at the n-th event of a kind on Discord, or a moment later."""
 
 import asyncio
 from collections import Counter
@@ -13,24 +13,24 @@ from .harness import ChaosLab, is_request
 __all__ = ["armed_faults"]
 
 LATEST_SECONDS = 0.8
-"""A fault whose event does not come happens all the same, so long after the round's beginning."""
+"""Seconds after the round's beginning at which a fault strikes without its event."""
 
 LATEST_REQUEST_SECONDS = 8.0
-"""Likewise, where it waits for a request that the bot posts: Retry comes only after an answer."""
+"""The same for a fault that waits for a request of the bot, as Retry comes after an answer."""
 
 
 @contextmanager
 def armed_faults(lab: ChaosLab, faults: Iterable[Fault], strike: Callable[[Fault], None]) -> Iterator[asyncio.Event]:
-    """Strike each fault once, at its time. The event that is given is set when all have struck.
+    """Call `strike` once for each fault, at its time. The yielded event is set after the last one.
 
-    A fault without a delay strikes before whoever caused the event learns of it.
+    A fault without a delay strikes before the cause of its event has an answer.
     """
     loop = asyncio.get_running_loop()
     waiting, left = list(faults), set(faults)
     counted: Counter[Event] = Counter()
     struck = asyncio.Event()
 
-    def blow(fault: Fault) -> None:
+    def trigger(fault: Fault) -> None:
         if fault in left:
             left.discard(fault)
             strike(fault)
@@ -45,11 +45,11 @@ def armed_faults(lab: ChaosLab, faults: Iterable[Fault], strike: Callable[[Fault
         for fault in [each for each in waiting if each.trigger.event is kind and each.trigger.count == counted[kind]]:
             waiting.remove(fault)
             if fault.trigger.delay:
-                timers.append(loop.call_later(fault.trigger.delay, blow, fault))
+                timers.append(loop.call_later(fault.trigger.delay, trigger, fault))
             else:
-                blow(fault)
+                trigger(fault)
 
-    timers = [loop.call_later(_latest(fault) + fault.trigger.delay, blow, fault) for fault in waiting]
+    timers = [loop.call_later(_latest(fault) + fault.trigger.delay, trigger, fault) for fault in waiting]
     if not waiting:
         struck.set()
     lab.discord.world.listeners.append(hear)

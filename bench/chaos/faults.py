@@ -1,4 +1,4 @@
-"""Injects each fault: signals to processes, gateway switches, rules for REST calls."""
+"""Injects each fault by signals to processes, gateway faults, and rules for REST calls."""
 
 import asyncio
 import os
@@ -25,16 +25,16 @@ from .observations import read_rows
 __all__ = ["FaultInjector"]
 
 PAUSE_SECONDS: Final = 0.4
-"""The longest time that the bot stays away after a kill."""
+"""The longest pause after a kill before the next start."""
 
 REST_CALLS: Final = 3
 REST_ODDS: Final = 0.4
-"""A fault of REST strikes so many of the next calls about messages, each with this probability."""
+"""A REST fault strikes at most `REST_CALLS` of the next writes, each with the probability `REST_ODDS`."""
 
 SLOW_SECONDS: Final = 0.5
 
 AWAY_SECONDS: Final = (60.0 / HURRY, 20 * 60.0 / HURRY)
-"""How long Discord is away, from and to: a minute to twenty, hurried as the bot's waits are."""
+"""The shortest and longest outage: a minute and twenty, hurried like the bot's waits."""
 
 AWAY: Final[tuple[FaultOptions, ...]] = (
     {"reset": True},
@@ -44,45 +44,45 @@ AWAY: Final[tuple[FaultOptions, ...]] = (
     {"edge": Edge.RATE_LIMITED},
     {"edge": Edge.ACCESS_DENIED},
 )
-"""What every call and every connect gets while Discord is away."""
+"""The possible answers to every call and connect during an outage."""
 
 FULL_SECONDS: Final = 2.0
-"""The longest time that there is no room for temporary files, once one was refused."""
+"""The longest time without room for temporary files after the first refused one."""
 
 UNUSED_SECONDS: Final = 10.0
-"""The same where none is."""
+"""The time without room if no file is refused."""
 
 LOOK_SECONDS: Final = 0.1
 
 RELOAD_SECONDS: Final = 180.0
-"""For so long somebody tries to have the configuration read again."""
+"""Seconds for which a person retries /reload."""
 
 SILENT_SECONDS: Final = 1.5
-"""The longest time that somebody may not talk."""
+"""The longest time without the right to talk."""
 
 HARSH: Final = {Trouble.KILL_BOT, Trouble.STOP_BOT, Trouble.KILL_AGENT, Trouble.CANCEL, Trouble.KILL_IN_COMMAND}
-"""Troubles that may leave a message without an answer, if that is said; after all others each is answered."""
+"""Troubles after which a message may be declared unanswered. After others each message has an answer."""
 
 WRITES: Final = re.compile(r"^/channels/\d+")
-"""Messages, their edits and files, reactions, typing, threads: all that the bot writes."""
+"""The paths of all the bot's writes: messages, edits, files, reactions, typing, threads."""
 
 MEMBERS: Final = re.compile(r"^/guilds/\d+/members/")
-"""Where the roles of somebody are read whose message was missed."""
+"""The path at which the bot reads the roles of a missed message's author."""
 
 CUT_ODDS: Final = 0.6
-"""The probability that the gateway is cut too where Discord is away, and that its session can be resumed."""
+"""The probability that an outage cuts the gateway, and that its session can then be resumed."""
 
 SLOW_DOWN: Final = {"message": "You are being rate limited.", "retry_after": 0.2, "global": False}
 
 
 class FaultInjector:
-    """Makes troubles in one round, and counts those that had an effect: a rule that no call came upon had none."""
+    """Injects the faults of one round, and counts those with an effect."""
 
     def __init__(self, lab: ChaosLab, number: int, thread_ids: set[int], tasks: asyncio.TaskGroup) -> None:
-        """Strike in round `number`; what is cancelled is something in these threads, which may become more."""
+        """Inject faults in round `number`. `thread_ids`, which may grow, are the threads for /cancel."""
         self.struck: Counter[Trouble] = Counter()
         self.left: set[int] = set()
-        """The pids of what ran for a bot that was killed."""
+        """The pids of the processes of killed bots."""
         self._lab = lab
         self._number = number
         self._thread_ids = thread_ids
@@ -92,14 +92,14 @@ class FaultInjector:
         self._rules: list[tuple[Trouble, Rule]] = []
 
     def strike(self, fault: Fault) -> None:
-        """Make the trouble now."""
+        """Inject the fault now."""
         if self._make(fault):
             self.struck[fault.trouble] += 1
             if fault.trouble in HARSH:
-                self._lab.deeds.harsh.add(self._number)
+                self._lab.actions.harsh.add(self._number)
 
     def _make(self, fault: Fault) -> bool:
-        """Return whether that is an effect at once; of rules and of what lasts `over` counts it."""
+        """Return whether the fault has an immediate effect. `over` counts other effects."""
         lab, discord, bot = self._lab, self._lab.discord, self._lab.bot
         chance = random.Random(fault.luck)
         match fault.trouble:
@@ -144,17 +144,17 @@ class FaultInjector:
         return True
 
     def _last(self, trouble: Coroutine[Any, Any, None]) -> None:
-        """Make a trouble that takes its time."""
+        """Start a lasting trouble."""
         self._lasting.add(self._tasks.create_task(trouble, name="lasting trouble"))
 
     async def over(self) -> None:
-        """Wait until every trouble that takes its time has ended; count what calls came upon."""
+        """Wait for the end of lasting troubles, and count the rules that struck calls."""
         if self._lasting:
             await asyncio.wait(self._lasting)
         self.struck.update({trouble for trouble, rule in self._rules if rule.hits})
 
     async def _be_away(self, chance: random.Random) -> None:
-        """Let Discord be away for a while, for calls and for the gateway."""
+        """Inject an outage of REST and of gateway connects."""
         discord, answer = self._lab.discord, chance.choice(AWAY)
         connect: FaultOptions = {"status": 503} if answer.get("reset") else answer
         gateway: FaultOptions = {**connect, "method": "CONNECT", "times": None}
@@ -172,10 +172,10 @@ class FaultInjector:
             self._lab.process.discord_away = False
 
     async def _fill(self, chance: random.Random, trouble: Trouble) -> None:
-        """Let there be no room for temporary files for a while, or no directory, until the bot has come upon that."""
+        """Leave no room or no directory for temporary files until the bot has been refused one."""
         place, full = self._lab.process.temporary, trouble is Trouble.FULL_TMP
         sign, gone = place / FULL, place.with_name("gone")
-        async with self._temporary:  # A directory that is gone cannot be full.
+        async with self._temporary:  # A missing directory cannot be full.
             before = self._refused()
             if full:
                 sign.touch()
@@ -195,30 +195,30 @@ class FaultInjector:
                     gone.rename(place)
 
     def _refused(self) -> int:
-        """Return how many temporary files the bot has not got."""
+        """Count the refused temporary files."""
         noted = self._lab.process.temporary.with_name(REFUSED)
         return noted.stat().st_size if noted.exists() else 0
 
     async def _silence(self, chance: random.Random) -> None:
-        """Take the right to talk away from the second person for a while; what waits for them is not to be done."""
+        """Remove the second person's right to talk for a while, during which the bot must drop their queue."""
         lab = self._lab
-        lab.deeds.silenced.add(self._number)
+        lab.actions.silenced.add(self._number)
         await self._allow(lab.allowed[:1])
         try:
-            lab.deeds.barred |= self._waiting()
+            lab.actions.barred |= self._waiting()
             await asyncio.sleep(chance.uniform(0, SILENT_SECONDS))
-            lab.deeds.barred -= self._waiting()
+            lab.actions.barred -= self._waiting()
         finally:
             await self._allow(lab.allowed)
 
     def _waiting(self) -> set[int]:
-        """Return the second person's messages that wait now."""
+        """Return the second person's queued messages."""
         rows = read_rows(self._lab.journal)
         said = (each for asked in self._lab.asked.values() for each in asked if each.line.by == SILENCED)
         return {each.message_id for each in said if rows.get(each.message_id, ("", None))[0] in ("received", "held")}
 
     async def _allow(self, users: Sequence[str]) -> None:
-        """Have others allowed, and wait until the bot goes by it: it says so, or it was started after the change."""
+        """Change the allowed users, and wait until the bot acknowledges a /reload."""
         self._lab.configure(users)
         until = time.monotonic() + RELOAD_SECONDS
         while time.monotonic() < until:
@@ -248,7 +248,7 @@ class FaultInjector:
             await self._lab.people[0].slash(thread_id, "cancel")
 
     def _trouble_rest(self, trouble: Trouble, chance: random.Random) -> None:
-        """Lay the rule of a trouble for the next calls."""
+        """Add the fault rule of a trouble for the next calls."""
         aim: FaultOptions = {
             "path": WRITES,
             "times": REST_CALLS,

@@ -1,4 +1,4 @@
-"""The harness of a worker: a Discord, two people, the bot as a process, and observations from outside."""
+"""The lab of a worker: a Discord, two people, the bot as a process, and outside observations."""
 
 import asyncio
 import re
@@ -22,61 +22,61 @@ from .observations import AgentNotes, journal_id, knows_a_channel, read_rows, re
 __all__ = ["ChaosLab", "NoBot", "buttons", "chaos_lab"]
 
 TMP: Final = "tmp"
-"""The directory of the bot's temporary files, in that of its lane."""
+"""The directory of the bot's temporary files in its worker's directory."""
 
 PAGES: Final = 4
-"""Messages of a reply; a very long answer goes into a file after them."""
+"""Messages of a reply, after which a long answer continues in a file."""
 
 AGENTS: Final = 3
-"""Fewer than there are threads, so that some wait in line and some are put to sleep."""
+"""Fewer agents than threads, so that some threads wait and some agents are put to sleep."""
 
 BEGIN_SECONDS: Final = 180.0
 
 CONNECT_SECONDS: Final = 180.0
-"""The longest time until a bot is connected: all lanes start theirs at once, on a machine that may be busy."""
+"""The bound on a bot's connect. All workers start theirs together, on a machine that may be busy."""
 LOOK_SECONDS: Final = 0.05
 
 SIGN_SECONDS: Final = 20.0
 SIGNS: Final = ("👀", "⏳")
 
 PLENTY: Final = 100_000
-"""A bound that no round comes to: a refusal would hide a loss."""
+"""A bound above all rounds, because a refusal would hide a loss."""
 
 _REQUEST: Final = re.compile(r"<@[0-9]+> asks:\n")
 
 
 class NoBot(Exception):
-    """The bot does not connect, however often it is started; the text is for people."""
+    """The bot does not connect. The text is for people."""
 
 
 @dataclass(kw_only=True)
 class ChaosLab(Lab):
-    """Who and what is there: ann and ben. `asked` is all that was ever said, by the thread where its answer belongs."""
+    """A worker's lab, with ann and ben. `asked` has all requests by the thread of their answers."""
 
     process: RestartedBot
     folder: Path
     journal: Path
     notes: AgentNotes
     role: Role
-    """By which the second person is allowed: a message that was missed does not say it."""
+    """The role that allows the second person, which a missed message does not contain."""
     warm: int
-    """How many agents the bot keeps ready."""
-    deeds: UserActions = field(default_factory=UserActions)
+    """The number of spare agents."""
+    actions: UserActions = field(default_factory=UserActions)
     asked: dict[int, list[Request]] = field(default_factory=dict)
     used: dict[int, int] = field(default_factory=dict)
-    """Threads, and the round in which each was last talked in."""
+    """Threads, with the last round of each."""
     wrong: set[Finding] = field(default_factory=set)
-    """What was found wrong after earlier rounds, and is not waited for again."""
+    """The findings of earlier rounds, which later rounds ignore."""
     sessions_killed: int = 0
-    """How many sessions the bot had begun when it was last killed."""
+    """The number of the bot's sessions at its last kill."""
 
     @property
     def allowed(self) -> list[str]:
-        """All who may talk to the bot, as the configuration names them."""
+        """The allowed users, as the configuration names them."""
         return [str(self.people[0].id), f"role:{self.role.id}"]
 
     def configure(self, users: Sequence[str]) -> None:
-        """Write the configuration, with those who may talk to the bot."""
+        """Write the configuration with these allowed users."""
         agent = command([sys.executable, "-m", "bench.chaos.agent", "--state", str(self.folder / "sessions")])
         text = configuration(
             self,
@@ -92,7 +92,7 @@ class ChaosLab(Lab):
         fresh.replace(fresh.with_suffix(""))
 
     async def connected(self) -> None:
-        """Wait until the bot is connected, and is none that was killed. Raises `NoBot`."""
+        """Wait until the bot, started after the last kill, is connected. Raises `NoBot`."""
 
         def connected() -> bool:
             return self.bot.identifies > self.sessions_killed and self.discord.is_connected(self.bot)
@@ -103,7 +103,7 @@ class ChaosLab(Lab):
             raise NoBot("the bot does not connect") from None
 
     async def begun(self) -> None:
-        """Wait until the bot has seen the channel for the first time. Raises `NoBot`."""
+        """Wait until the bot has first noted the channel. Raises `NoBot`."""
         await self.connected()
         for _ in range(round(BEGIN_SECONDS / LOOK_SECONDS)):
             if knows_a_channel(self.journal):
@@ -112,12 +112,12 @@ class ChaosLab(Lab):
         raise NoBot("the bot takes no note of its channel")
 
     def note(self, thread_id: int, asked: Request) -> None:
-        """Write down what was said."""
+        """Note a request."""
         self.asked.setdefault(thread_id, []).append(asked)
         self.used[thread_id] = asked.round
 
     def threads(self, thread_ids: Iterable[int]) -> list[Thread]:
-        """Return what is known of these threads now."""
+        """Observe these threads."""
         rows, together = read_rows(self.journal), read_together(self.journal)
         return [self._thread(each, rows, together) for each in thread_ids if each in self.asked]
 
@@ -129,17 +129,17 @@ class ChaosLab(Lab):
         return Thread(thread_id, asked, pages, rows, together)
 
     def said(self, thread_id: int) -> list[Message]:
-        """What the bot wrote in a thread, if there is such a thread; oldest first."""
+        """Return the bot's messages in a thread, oldest first, none if the thread does not exist."""
         thread = self.discord.world.channels.get(thread_id)
         return [] if thread is None else self.said_by_bot(thread)
 
     def eyes(self) -> int:
-        """Count the messages of people that the bot still has a reaction on: they wait or are worked on."""
+        """Count the messages with the bot's reaction for queued or running requests."""
         places = self.discord.world.channels.values()
         return sum(self._has_sign(message) for place in places for message in self.discord.messages(place))
 
     async def signs_settled(self) -> None:
-        """Wait until no such reaction is left, for `SIGN_SECONDS`: reactions are what the bot updates last."""
+        """Wait up to `SIGN_SECONDS` until these reactions are gone, which the bot updates last."""
         with suppress(TimeoutError):
             await self.discord.until(lambda: not self.eyes(), timeout=SIGN_SECONDS)
 
@@ -147,17 +147,17 @@ class ChaosLab(Lab):
         return any(self.bot.id in message.reactions.get(sign, ()) for sign in SIGNS)
 
     def agents(self) -> set[int]:
-        """Return the pids of all that runs for this lane's bot."""
+        """Return the pids of the bot's agents and their children."""
         return agents(journal_id(self.journal))
 
 
 def is_request(message: Message) -> bool:
-    """Return whether the bot posted the message as what a person asks."""
+    """Return whether the message is a request that the bot posted for a person."""
     return _REQUEST.match(message.content) is not None
 
 
 def buttons(message: Message) -> dict[str, str]:
-    """Return a message's buttons: custom ids by label."""
+    """Return the custom ids of a message's enabled buttons by label."""
     there = (one for _, one in walk(message.components) if one.get("type") == BUTTON and "custom_id" in one)
     return {one["label"]: one["custom_id"] for one in there if not one.get("disabled")}
 
@@ -170,7 +170,7 @@ def _page(message: Message) -> Page:
 
 
 def _answered(nonce: str | int | None) -> int | None:
-    """Read which message a page belongs to: a reply's nonce begins with it, in hexadecimal."""
+    """Return the message of a page, whose hexadecimal id begins the page's nonce."""
     key, dot, _ = str(nonce or "").partition(".")
     try:
         return int(key, 16) if dot else None
@@ -180,7 +180,7 @@ def _answered(nonce: str | int | None) -> int | None:
 
 @asynccontextmanager
 async def chaos_lab(folder: Path, *, warm: int) -> AsyncIterator[ChaosLab]:
-    """Set a stage whose bot keeps so many spares, and start it. At the end the bot is stopped in order."""
+    """Run a lab whose bot keeps `warm` spares, and stop the bot in order at the end."""
     (folder / TMP).mkdir(parents=True)
     async with Loopback() as discord:
         lab = Lab.furnish(discord, "ann", "ben", token=secrets.token_urlsafe(24))

@@ -1,11 +1,11 @@
-"""The bot with its long waits shortened: `python -m bench.chaos.hurried run -c FILE`.
+"""`python -m bench.chaos.hurried run -c FILE`: the bot with shortened waits.
 
-What takes it minutes takes seconds here, so that an outage of Discord of twenty minutes is one of a few seconds and a
-round stays short. Only waits for others are shortened, each a named constant of the bot; what it does, and in which
-order, is the same. A constant that is no longer there ends the program: a run would prove less than it says.
+An outage of twenty minutes takes seconds here, so that rounds are short. Only waits for others are shortened, each a
+named constant of the bot. Its actions and their order are the same. A missing constant ends the program, because a run
+would prove less than it claims.
 
-A file of the name FULL in the directory of temporary files makes each new one of these a file on a full disk. Each that
-finds no room, or no directory, is noted beside that directory.
+A file FULL in the directory of temporary files puts each new temporary file on a full disk. Each temporary file without
+room or directory is noted next to that directory.
 """
 
 import asyncio
@@ -20,11 +20,11 @@ import discord
 __all__ = ["FULL", "HURRY", "REFUSED"]
 
 HURRY: Final = 100.0
-"""How many times shorter the waits are in which Discord, or a person, is waited for."""
+"""The factor by which waits for Discord or a person are shorter."""
 
 FULL: Final = "no-space-left"
 REFUSED: Final = "temporary-files-refused"
-"""The file, beside the directory of temporary files, that is a byte longer for each that was refused."""
+"""The file next to the directory of temporary files, with a byte for each refused one."""
 
 WAITS: Final = {
     "bot.rest.circuit_breaker": ("FIRST_PROBE_SECONDS", "PROBE_SECONDS"),
@@ -36,21 +36,21 @@ WAITS: Final = {
 }
 """Constants by module, in seconds, that are divided by `HURRY`.
 
-Each module before those that take its constants over by name, which would keep the old value.
+A module comes before the modules that import its constants by name, which would keep the old value.
 """
 
 SHORTEST: Final = 0.05
-"""Seconds; below it a wait would be none."""
+"""The shortest wait in seconds."""
 
 IDENTIFY_SECONDS: Final = 5.0 / HURRY
 """Discord's own pause between two logins at the gateway."""
 
 GRACE: Final = ("pool.pool", "TURN_SECONDS", 0.5)
-"""How long turns go on at a steady stop: shorter than a slow turn of chaos, as eight seconds are than a real one."""
+"""The grace for turns at a shutdown, which is shorter than a slow turn of chaos."""
 
 
 def hurry() -> None:
-    """Shorten the waits, before the rest of the bot is imported. Raises AttributeError for one that is not there."""
+    """Shorten the waits before the rest of the bot is imported. Raises AttributeError for a missing one."""
     for name, constants in WAITS.items():
         module = import_module(name)
         for constant in constants:
@@ -62,7 +62,7 @@ def hurry() -> None:
 
 
 def identify_sooner() -> None:
-    """Shorten the library's own pause before a session that is begun anew."""
+    """Shorten the library's own pause before another session."""
 
     async def pause(_client: discord.Client, _shard: int | None, *, initial: bool = False) -> None:
         if not initial:
@@ -72,7 +72,7 @@ def identify_sooner() -> None:
 
 
 def fill_disks() -> None:
-    """Let temporary files be on a full disk where `FULL` says so."""
+    """Put temporary files on a full disk while the file `FULL` exists."""
     original, folder = tempfile.TemporaryFile, Path(tempfile.gettempdir())
 
     def temporary_file(*args: Any, **options: Any) -> IO[Any]:

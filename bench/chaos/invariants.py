@@ -35,19 +35,19 @@ DECLARED: Final = re.compile(
     r"|^-# ⏹",
     re.MULTILINE,
 )
-"""Words of a reply that say openly how it ended other than with an answer."""
+"""Texts of a reply that declare another end than an answer."""
 
 SILENCED: Final = 1
-"""The person whose rights are taken away."""
+"""The person who loses the right to talk."""
 
 OPEN: Final = ("received", "held", "prompted", "finished")
-"""States of a journal row that has not ended."""
+"""The states of a journal row that has not ended."""
 
 
 CONTROL: Final = re.compile(
     r"threadline:(?P<action>stop|keep|continue|drop|retry|skip|now|unqueue):(?P<about>[0-9]+)(?::(?P<message>[0-9]+))?$"
 )
-"""Buttons that steer a turn or what waits, by their custom ids."""
+"""The custom ids of buttons that control a turn or the queue."""
 
 USE: Final = {
     "stop": ("received", "prompted"),
@@ -59,14 +59,14 @@ USE: Final = {
     "retry": ("prompted",),
     "skip": ("prompted",),
 }
-"""What a row must be for such a button to do anything: that of the message which it names, or any of its thread."""
+"""The row states in which such a button works: of its message, or of any message in its thread."""
 
 Rows = Mapping[int, tuple[str, str | None]]
 """The journal's rows as (state, reason), by message."""
 
 
 class Violation(StrEnum):
-    """What can be wrong."""
+    """The kinds of violations."""
 
     LOST = "lost"
     DOUBLED = "doubled"
@@ -79,7 +79,7 @@ class Violation(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong. Found again after a later round, it is the same."""
+    """One violation. The same one found after a later round is equal."""
 
     fault: Violation
     round: int = field(compare=False)
@@ -89,7 +89,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A message that a person sent, and the line of the plan that it was."""
+    """A person's message, and its line of the plan."""
 
     line: Line
     round: int
@@ -98,9 +98,9 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A message of the bot. `answers` is the message that it belongs to the reply of; `asks` whether it has a card.
+    """A message of the bot. `answers` is the message that its reply answers, `asks` is whether it asks a question.
 
-    `attached` is what its files hold: long code is there. `controls` are the ids of its buttons that steer something.
+    `attached` is the content of its files, like long code. `controls` are the custom ids of its control buttons.
     """
 
     message_id: int
@@ -113,12 +113,11 @@ class Page:
 
 @dataclass(slots=True)
 class UserActions:
-    """What people pressed: messages that were to be retried (how often) or skipped, threads where all was dropped.
+    """What people and faults did: messages retried (with counts) or skipped, threads with a dropped queue.
 
-    `harsh` are the rounds in which something happened that may leave a message without an answer, if that is said.
-    `silenced` are the rounds in which the second person lost the right to talk for a while, and what that person may
-    say then need not be answered; `barred` are messages that waited when the right was gone. `repeated` are the tokens
-    of commands that failed before a person saw them taken, and how often each was given once more.
+    After `harsh` rounds a message may be declared unanswered. In `silenced` rounds the second person lost the right to
+    talk, so their messages need no answer. `barred` messages were queued at that time. `repeated` counts by token the
+    repetitions of commands that seemed to fail.
     """
 
     retried: dict[int, int] = field(default_factory=dict)
@@ -132,9 +131,9 @@ class UserActions:
 
 @dataclass(frozen=True, slots=True)
 class Thread:
-    """A thread: what was asked in it, what the bot wrote, and the journal's rows as (state, reason) by message.
+    """A thread: its requests, the bot's pages, and the journal's rows.
 
-    `together` has for a message that was taken together with later ones the last of them: theirs is one reply.
+    `together` maps messages that share one reply to the last of them.
     """
 
     thread_id: int
@@ -144,28 +143,28 @@ class Thread:
     together: Mapping[int, int] = field(default_factory=dict)
 
     def exchange(self, asked: Request) -> int:
-        """Return the message by which the reply to a message goes."""
+        """Return the message whose reply answers a request."""
         return self.together.get(asked.message_id, asked.message_id)
 
 
-def find_violations(thread: Thread, prompts: Mapping[str, int], deeds: UserActions) -> list[Finding]:
-    """Return all that is wrong in a thread. `prompts` is how often agents were asked for each token."""
+def find_violations(thread: Thread, prompts: Mapping[str, int], actions: UserActions) -> list[Finding]:
+    """Return all violations in a thread. `prompts` counts the prompts for each token."""
     found: list[Finding] = []
     for asked in thread.asked:
         token = asked.line.token
-        retries = deeds.retried.get(thread.exchange(asked), 0)
-        prompted, most = prompts.get(token, 0), 1 + retries + deeds.repeated[token]
+        retries = actions.retried.get(thread.exchange(asked), 0)
+        prompted, most = prompts.get(token, 0), 1 + retries + actions.repeated[token]
         entries = [
-            *((Violation.LOST, what) for what in _lost(thread, asked, deeds)),
+            *((Violation.LOST, what) for what in _lost(thread, asked, actions)),
             *((Violation.ROW, what) for what in _unended(thread, asked)),
-            *((Violation.RIGHT, what) for what in _unlawful(asked, prompted - most + 1, deeds)),
+            *((Violation.RIGHT, what) for what in _unlawful(asked, prompted - most + 1, actions)),
             *((Violation.DOUBLED, what) for what in _doubled(thread, token, prompted, most)),
         ]
         if not retries:
             entries += ((Violation.PAGE, what) for what in _incomplete(thread, asked))
         found += (Finding(fault, asked.round, thread.thread_id, what) for fault, what in entries)
     last = max((asked.round for asked in thread.asked), default=0)
-    found += (Finding(Violation.ORDER, last, thread.thread_id, what) for what in _disorder(thread, deeds))
+    found += (Finding(Violation.ORDER, last, thread.thread_id, what) for what in _disorder(thread, actions))
     for page in thread.pages:
         found += (Finding(Violation.PAGE, last, thread.thread_id, what) for what in _malformed(page))
         found += (Finding(Violation.CONTROL, last, thread.thread_id, what) for what in _dead(thread, page))
@@ -178,8 +177,8 @@ def _reply(thread: Thread, asked: Request) -> str:
 
 
 def _notices(thread: Thread, asked: Request) -> str:
-    """What the bot said of a message elsewhere, by a link to it."""
-    # At its end: a thread's id, which each link into it holds, is that of its first message.
+    """Return the bot's messages, outside replies, with a link to a request."""
+    # At a link's end, because a thread's id, which every link into it contains, is that of its first message.
     link = re.compile(rf"/(?:{asked.message_id}|{thread.exchange(asked)})(?![/\d])")
     return "\n".join(page.content for page in thread.pages if page.answers is None and link.search(page.content))
 
@@ -188,11 +187,11 @@ def _shown(thread: Thread, token: str) -> int:
     return sum(page.content.count(token) for page in thread.pages)
 
 
-def _lost(thread: Thread, asked: Request, deeds: UserActions) -> Iterable[str]:
-    """Find a message that has neither an answer nor a word about why not."""
+def _lost(thread: Thread, asked: Request, actions: UserActions) -> Iterable[str]:
+    """Find a request with neither an answer nor a declaration."""
     name = asked.line.token
     row = thread.rows.get(asked.message_id)
-    if asked.line.by == SILENCED and asked.round in deeds.silenced and (row is None or row[0] == "closed"):
+    if asked.line.by == SILENCED and asked.round in actions.silenced and (row is None or row[0] == "closed"):
         return
     if row is None:
         yield f"{name} was never accepted"
@@ -200,37 +199,37 @@ def _lost(thread: Thread, asked: Request, deeds: UserActions) -> Iterable[str]:
     state, reason = row
     if state in OPEN:
         return
-    if thread.exchange(asked) in deeds.skipped and reason == "skipped":
+    if thread.exchange(asked) in actions.skipped and reason == "skipped":
         return
-    if thread.thread_id in deeds.dropped and reason == "dropped":
+    if thread.thread_id in actions.dropped and reason == "dropped":
         return
     declared = DECLARED.search(_reply(thread, asked)) or DECLARED.search(_notices(thread, asked))
     if state == "closed" and not declared:
         yield f"{name} was closed ({reason}) without a word"
     elif state == "answered" and not declared and not _shown(thread, name) and name not in _reply(thread, asked):
         yield f"{name} counts as answered and is not"
-    elif declared and not (asked.round in deeds.harsh or any(each.line.lethal for each in thread.asked)):
+    elif declared and not (asked.round in actions.harsh or any(each.line.lethal for each in thread.asked)):
         yield f"{name} has no answer for no reason: {declared[0]}"
 
 
 def _unended(thread: Thread, asked: Request) -> Iterable[str]:
-    """Find a message whose row is still open."""
+    """Find a request whose row is still open."""
     state, _ = thread.rows.get(asked.message_id, ("", None))
     if state in OPEN:
         yield f"{asked.line.token} is left {state}"
 
 
-def _unlawful(asked: Request, prompts: int, deeds: UserActions) -> Iterable[str]:
-    """Find a message that an agent got although its author had lost the right to talk while it waited.
+def _unlawful(asked: Request, prompts: int, actions: UserActions) -> Iterable[str]:
+    """Find a request that was prompted after its author had lost the right to talk.
 
-    `prompts` leaves out those that the author asked for again: the right may be back by then.
+    `prompts` excludes the author's repetitions, because the right may be back by then.
     """
-    if prompts > 0 and asked.message_id in deeds.barred:
+    if prompts > 0 and asked.message_id in actions.barred:
         yield f"{asked.line.token} was prompted for somebody who may not talk any more"
 
 
 def _dead(thread: Thread, page: Page) -> Iterable[str]:
-    """Find buttons that can do nothing any more."""
+    """Find control buttons without an effect."""
     for control in page.controls:
         found = CONTROL.match(control)
         if found is None:
@@ -245,7 +244,7 @@ def _dead(thread: Thread, page: Page) -> Iterable[str]:
 
 
 def _doubled(thread: Thread, token: str, prompts: int, most: int) -> Iterable[str]:
-    """Find a message that an agent, or its person, got more often than it was asked for."""
+    """Find a request that was prompted or answered more often than requested."""
     if prompts > most:
         yield f"{token} was prompted {prompts} times, asked for {most} times"
     shown = _shown(thread, token)
@@ -254,9 +253,9 @@ def _doubled(thread: Thread, token: str, prompts: int, most: int) -> Iterable[st
 
 
 def _incomplete(thread: Thread, asked: Request) -> Iterable[str]:
-    """Find an answer whose text is there in part or in another order; of several together, by the last one.
+    """Find an answer that is incomplete or out of order; messages with one reply are judged at the last one.
 
-    Where there are several blocks, one of them may be in a file, and stands behind those that are not.
+    One of several code blocks may be in a file, which comes after the others.
     """
     same = [each for each in thread.asked if thread.exchange(each) == thread.exchange(asked)]
     shown = all(_shown(thread, each.line.token) for each in same)
@@ -271,13 +270,13 @@ def _incomplete(thread: Thread, asked: Request) -> Iterable[str]:
         yield f"{asked.line.token} shows {len(lines)} lines of {sum(blocks)}, or in another order"
 
 
-def _disorder(thread: Thread, deeds: UserActions) -> Iterable[str]:
-    """Find answers in another order than their questions, retried ones aside."""
+def _disorder(thread: Thread, actions: UserActions) -> Iterable[str]:
+    """Find answers in another order than their requests, except retried ones."""
     whole = "\n".join(page.content for page in sorted(thread.pages, key=lambda page: page.message_id))
     places = [
         (whole.index(asked.line.token), asked.line.token)
         for asked in sorted(thread.asked, key=lambda asked: asked.message_id)
-        if asked.line.token in whole and thread.exchange(asked) not in deeds.retried
+        if asked.line.token in whole and thread.exchange(asked) not in actions.retried
     ]
     for (one, before), (other, after) in pairwise(places):
         if other < one:
@@ -285,7 +284,7 @@ def _disorder(thread: Thread, deeds: UserActions) -> Iterable[str]:
 
 
 def _malformed(page: Page) -> Iterable[str]:
-    """Find what no message may look like once all is over."""
+    """Find malformed pages: too long, with a placeholder, an open fence, or an open question."""
     excerpt = page.content[:40]
     if len(page.content) > LIMIT:
         yield f"a page of {len(page.content)} characters: {excerpt!r}"

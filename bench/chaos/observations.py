@@ -1,4 +1,4 @@
-"""Observations from outside: the journal's rows, and the agents' own notes of what they were asked."""
+"""Observations from outside the bot: the journal's rows, and the prompts in the agents' own notes."""
 
 import json
 import re
@@ -13,23 +13,23 @@ __all__ = ["AgentNotes", "journal_id", "knows_a_channel", "read_rows", "read_tog
 
 
 def read_rows(journal: Path) -> dict[int, tuple[str, str | None]]:
-    """Return every message's state and reason. A journal that is not there yet has none."""
+    """Return every message's state and reason, none without a journal."""
     return {message_id: (state, reason) for message_id, state, reason in _select(journal, _ROWS)}
 
 
 def read_together(journal: Path) -> dict[int, int]:
-    """Return the messages that were taken together with later ones, each with the last of those."""
+    """Map the messages that share one reply to the last of them."""
     return dict(_select(journal, "SELECT message_id, exchange_id FROM messages WHERE exchange_id IS NOT NULL"))
 
 
 def journal_id(journal: Path) -> str | None:
-    """Return the id that marks this journal's agents; None before the journal is there."""
+    """Return the id that marks this journal's agents, None without a journal."""
     found = _select(journal, "SELECT value FROM facts WHERE name = 'journal_id'")
     return found[0][0] if found else None
 
 
 def knows_a_channel(journal: Path) -> bool:
-    """Return whether the bot has ever taken note of a channel: messages of before that are none of its business."""
+    """Return whether the bot has noted a channel. It ignores earlier messages."""
     return bool(_select(journal, "SELECT 1 FROM marks"))
 
 
@@ -42,22 +42,22 @@ def _select(journal: Path, query: str) -> list[tuple[Any, ...]]:
     with closing(sqlite3.connect(f"file:{journal}?mode=ro", uri=True)) as connection:
         try:
             found: list[tuple[Any, ...]] = connection.execute(query).fetchall()
-        except sqlite3.OperationalError:  # The bot is just making it.
+        except sqlite3.OperationalError:  # The bot is creating it.
             return []
         return found
 
 
 class AgentNotes:
-    """The sessions that scripted agents keep in a folder: which tokens they were asked for, and how often."""
+    """The sessions of scripted agents in a folder, which show how often each token was prompted."""
 
     def __init__(self, folder: Path) -> None:
-        """Read from `folder`, which may not exist yet."""
+        """Read `folder`, which may not exist yet."""
         self._folder = folder
         self._read: dict[Path, tuple[int, Counter[str]]] = {}
         self._total: Counter[str] = Counter()
 
     def prompts(self) -> Mapping[str, int]:
-        """Count the prompts for each token. What a prompt quotes of earlier ones does not count."""
+        """Count the prompts for each token, without quotes of earlier prompts."""
         for path in self._folder.glob("sess_*.json"):
             changed = path.stat().st_mtime_ns
             before, known = self._read.get(path, (0, Counter[str]()))

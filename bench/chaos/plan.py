@@ -1,4 +1,4 @@
-"""The plan of a round, made from the seed: who says what where, and which fault strikes when. Pure."""
+"""The plan of a round, which depends on the seed: messages, and faults with their triggers. Pure."""
 
 import random
 from collections.abc import Collection
@@ -9,37 +9,37 @@ from typing import Final
 __all__ = ["IN_LINES", "IN_TMP", "Event", "Fault", "Line", "Place", "Round", "Trigger", "Trouble", "Way", "plan"]
 
 PLACES: Final = (2, 4)
-"""How many threads a round talks in, from and to."""
+"""The fewest and the most threads of a round."""
 
 LINES: Final = (1, 3)
-"""Messages that a person sends to a thread in a round, without bursts."""
+"""The fewest and the most messages in a thread without a burst."""
 
 BURST: Final = (5, 9)
 
 CODE: Final = (20, 240)
-"""Lines of a long answer; a page holds about 120."""
+"""The fewest and the most lines of a long answer. A page has about 120."""
 
 PAUSE_SECONDS: Final = 0.25
 """The longest pause between two messages of a thread."""
 
 DELAY_SECONDS: Final = 0.15
-"""A fault comes at once after what triggers it, or at most so much later."""
+"""The longest delay of a fault after its trigger."""
 
 SOON_SECONDS: Final = 0.02
-"""Likewise, where it is to strike before the bot has done the next thing."""
+"""The same for a fault that must strike before the bot's next action."""
 
 COMMANDS: Final = 0.12
 """The probability that a round begins with a command."""
 
 HOSTILE: Final = ("quotes 2600", "rewrite 400", "bulk 15000000", "flood 3000")
-"""What a hostile agent says before its answer."""
+"""The directives of a hostile agent before its answer."""
 
 BULKY: Final = 100_000
-"""Characters of an answer that does not fit into memory, for the bot."""
+"""Characters of an answer that the bot puts into a temporary file."""
 
 
 class Trouble(StrEnum):
-    """What can go wrong in a round."""
+    """The kinds of faults in a round."""
 
     KILL_BOT = "bot killed"
     STOP_BOT = "bot stopped"
@@ -67,10 +67,10 @@ class Trouble(StrEnum):
 
 
 IN_LINES: Final = frozenset({Trouble.BURST, Trouble.HOSTILE})
-"""Troubles that lie in what is said, and do not strike."""
+"""Troubles that are part of messages, and have no trigger."""
 
 IN_TMP: Final = frozenset({Trouble.NO_TMP, Trouble.FULL_TMP})
-"""Troubles that begin with the round, so that an answer which needs room comes upon them."""
+"""Troubles that begin with the round, to affect its answer that needs room."""
 
 
 ODDS: Final = {
@@ -102,7 +102,7 @@ ODDS: Final = {
 
 
 class Event(StrEnum):
-    """What a fault can wait for."""
+    """The events that can trigger a fault."""
 
     SAID = "a person's message"
     OPENED = "a new thread"
@@ -114,7 +114,7 @@ class Event(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """The `count`-th event of a kind in the round, and so many seconds after it."""
+    """The `count`-th event of a kind in the round, and a delay in seconds after it."""
 
     event: Event
     count: int
@@ -123,7 +123,7 @@ class Trigger:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What goes wrong, and when. `luck` in [0, 1) decides what is left open: which thread, which agent."""
+    """A trouble and its trigger. `luck` in [0, 1) decides details, such as the thread or the agent."""
 
     trouble: Trouble
     trigger: Trigger
@@ -131,7 +131,7 @@ class Fault:
 
 
 class Way(StrEnum):
-    """How a person asks."""
+    """The way of a request."""
 
     SAY = "a message"
     ASK = "/ask"
@@ -141,9 +141,9 @@ class Way(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A message: the token that its answer must hold, the agent's script, and the seconds before the next one.
+    """A message: the token for its answer, the agent's script, and the seconds before the next one.
 
-    `code_lines` is how many numbered lines of code its answer shows; `lethal` is whether the agent dies of it.
+    `code_lines` counts the numbered lines of code in its answer. A `lethal` one ends the agent.
     """
 
     token: str
@@ -157,7 +157,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What is said in one thread: a new one, or with `old` in [0, 1) one of the earlier ones."""
+    """The messages of one thread: a new one, or with `old` in [0, 1) one of the earlier ones."""
 
     lines: tuple[Line, ...]
     old: float | None
@@ -165,9 +165,9 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """A plan. `luck` seeds what people do about the questions and notices that they come upon.
+    """A plan. `luck` seeds the users' reactions to questions and notices.
 
-    `said` are the troubles that lie in what is said.
+    `said` are the troubles that are part of messages.
     """
 
     number: int
@@ -178,7 +178,7 @@ class Round:
 
 
 def plan(seed: int, number: int, troubles: Collection[Trouble] = tuple(Trouble)) -> Round:
-    """Make the plan of a round. It depends on the arguments only; `troubles` are those that may happen."""
+    """Return the plan of a round, which depends only on the arguments. `troubles` are the possible ones."""
     luck = f"{seed}/{number}"
     chance = random.Random(luck)
     chosen = [trouble for trouble, odds in ODDS.items() if chance.random() < odds and trouble in troubles]
@@ -192,7 +192,7 @@ def plan(seed: int, number: int, troubles: Collection[Trouble] = tuple(Trouble))
         if index == 0:
             lines[0] = _commanded(chance, lines[0], chosen)
         elif index == 1:
-            lines[0] = _dear(chance, lines[0], chosen)
+            lines[0] = _expensive(chance, lines[0], chosen)
         places.append(Place(tuple(lines), old))
         said += length
     faults = tuple(
@@ -202,15 +202,15 @@ def plan(seed: int, number: int, troubles: Collection[Trouble] = tuple(Trouble))
 
 
 def _commanded(chance: random.Random, line: Line, chosen: Collection[Trouble]) -> Line:
-    """Ask a line by a command, if there is to be one."""
+    """Turn the line into a command in some rounds."""
     if Trouble.KILL_IN_COMMAND not in chosen and chance.random() >= COMMANDS:
         return line
     way = chance.choice([Way.ASK, Way.ABOUT, Way.AGAIN])
     return replace(line, way=way, script=f"say {line.token}", code_lines=0, lethal=False)
 
 
-def _dear(chance: random.Random, line: Line, chosen: Collection[Trouble]) -> Line:
-    """Let the agent say what is dear to take, where some troubles are about that."""
+def _expensive(chance: random.Random, line: Line, chosen: Collection[Trouble]) -> Line:
+    """Add output that is expensive to handle, if a trouble is about it."""
     hostile = [chance.choice(HOSTILE)] if Trouble.HOSTILE in chosen else []
     bulky = [f"huge {BULKY}"] if not IN_TMP.isdisjoint(chosen) else []
     if not hostile and not bulky:
@@ -220,7 +220,7 @@ def _dear(chance: random.Random, line: Line, chosen: Collection[Trouble]) -> Lin
 
 
 def _line(chance: random.Random, name: str, *, hurry: bool) -> Line:
-    """Write one message. In a hurry nothing takes long."""
+    """Return a message, in a hurry only one that is answered immediately."""
     token = f"answer-{name}"
     say = f"say {token}"
     by, pause = chance.randrange(2), 0.0 if hurry else chance.uniform(0, PAUSE_SECONDS)
@@ -245,7 +245,7 @@ def _line(chance: random.Random, name: str, *, hurry: bool) -> Line:
 
 
 _KINDS: Final = {"plain": 35, "slow": 30, "long": 10, "question": 10, "tool": 8, "crash": 3, "child": 4}
-"""Kinds of messages, and how often each is sent."""
+"""The kinds of messages, and their relative frequencies."""
 
 
 def _trigger(chance: random.Random, trouble: Trouble) -> Trigger:

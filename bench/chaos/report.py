@@ -1,4 +1,4 @@
-"""The report of a run: a line for each notable round, a table, and JSON."""
+"""Reports a run: a line for each round, a table, and JSON."""
 
 from pathlib import Path
 from statistics import fmean
@@ -18,7 +18,7 @@ __all__ = ["progress", "show", "write"]
 
 
 def progress(console: Console, outcome: Outcome) -> None:
-    """Say how a round went."""
+    """Print the outcome of a round."""
     troubles = ", ".join(f"{trouble} {count}" for trouble, count in outcome.struck.items()) or "nothing"
     line = f"round {outcome.number}: {outcome.messages} messages, {outcome.seconds:.1f} s; {troubles}"
     console.print(line, style="red" if outcome.wrong else None, markup=False, highlight=False)
@@ -27,7 +27,7 @@ def progress(console: Console, outcome: Outcome) -> None:
 
 
 def show(console: Console, asked: ChaosRun, result: ChaosResult, seconds: float) -> None:
-    """Print the evidence, if anything is wrong, and the table."""
+    """Print the evidence of violations, and the table."""
     for text in result.evidence:
         console.print(f"\n{text}", markup=False, highlight=False, soft_wrap=True)
     table = Table(title="Chaos", title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)

@@ -1,4 +1,4 @@
-"""One round: people talk, faults strike, people settle what is open, and the invariants are checked."""
+"""One round: people talk, faults strike, people answer open questions, and the invariants are checked."""
 
 import asyncio
 import time
@@ -23,20 +23,20 @@ from .users import press_buttons
 __all__ = ["Outcome", "new_findings", "run_round", "unended_rows"]
 
 SETTLE_SECONDS: Final = 180.0
-"""How long the books may take to balance, also on a machine that is busy. Only what is wrong takes so long."""
+"""Seconds until all invariants must hold, also on a busy machine. Only violations take so long."""
 
 OPEN_SECONDS: Final = 45.0
-"""How long the first message of a thread waits for it; whoever may not talk gets none."""
+"""Seconds to wait for a thread, which a person without the right to talk never gets."""
 
 LOOK_SECONDS: Final = 0.1
 
 REST_ROUNDS: Final = 2
-"""A thread is talked in again only after so many rounds of its lane: Discord grants five writes in five seconds."""
+"""Rounds before a thread is used again, because Discord allows five writes in five seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a round. `strays` are processes that outlived the bot which had started them."""
+    """The outcome of a round. `strays` are processes that outlived their bot."""
 
     number: int
     messages: int
@@ -47,7 +47,7 @@ class Outcome:
 
 
 async def run_round(lab: ChaosLab, planned: Round) -> Outcome:
-    """Play a round to its end; what is wrong is in the outcome. Raises `NoBot` where there is none to play with."""
+    """Run a round to its end, and return its outcome with all violations. Raises `NoBot`."""
     await lab.connected()
     began = time.monotonic()
     thread_ids: set[int] = set()
@@ -71,7 +71,7 @@ async def run_round(lab: ChaosLab, planned: Round) -> Outcome:
 
 
 def _choose(lab: ChaosLab, planned: Round) -> list[Thread | None]:
-    """Choose an earlier thread for each place that wants one; None is a new one."""
+    """Choose an earlier thread for each place that wants one. None is a new thread."""
     lately = sorted(set(lab.used.values()))[-REST_ROUNDS:]
     there = lab.discord.world.channels
     rested = [each for each in sorted(lab.used) if each in there and lab.used[each] not in lately]
@@ -86,7 +86,7 @@ def _choose(lab: ChaosLab, planned: Round) -> list[Thread | None]:
 
 
 async def _talk(lab: ChaosLab, planned: Round, place: Place, thread: Thread | None, thread_ids: set[int]) -> None:
-    """Say a place's lines, in a thread or in the channel, where the first one opens a thread."""
+    """Post a place's lines in a thread, or in the channel, where the first one opens a thread."""
     lines, said = list(place.lines), dict[int, Line]()
     if thread is None:
         thread = await _open(lab, planned, line := lines.pop(0), thread_ids)
@@ -116,13 +116,13 @@ async def _open(lab: ChaosLab, planned: Round, line: Line, thread_ids: set[int])
     try:
         return await lab.discord.until(opened, timeout=OPEN_SECONDS)
     except TimeoutError:
-        return None  # The books will tell.
+        return None  # The invariants show whether a thread is missing.
 
 
 async def _say(
     lab: ChaosLab, planned: Round, line: Line, place: Channel, text: str, thread_id: int | None
 ) -> int | None:
-    """Say a line, or give it as a command; return the id of the message that it is."""
+    """Post a line, or use it as a command. Returns the id of its message."""
     if line.way in (Way.ASK, Way.ABOUT):
         return await ask(lab, line, planned.number, place)
     message = await lab.people[line.by].say(place, text)
@@ -132,7 +132,7 @@ async def _say(
 
 
 async def _settle(lab: ChaosLab, thread_ids: Iterable[int]) -> list[Finding]:
-    """Wait until nothing is wrong, or time is up; return what is wrong then. It counts from when the bot is there."""
+    """Wait for a connected bot, and then until there are no violations or the time is up. Returns the violations."""
     with suppress(NoBot):
         await lab.connected()
     until = time.monotonic() + SETTLE_SECONDS
@@ -146,14 +146,14 @@ async def _settle(lab: ChaosLab, thread_ids: Iterable[int]) -> list[Finding]:
 
 
 def new_findings(lab: ChaosLab, thread_ids: Iterable[int]) -> list[Finding]:
-    """Judge these threads as they are now; what is known to be wrong is left out."""
+    """Return the new violations in these threads."""
     prompts = lab.notes.prompts()
-    found = (entry for thread in lab.threads(thread_ids) for entry in find_violations(thread, prompts, lab.deeds))
+    found = (entry for thread in lab.threads(thread_ids) for entry in find_violations(thread, prompts, lab.actions))
     return [entry for entry in found if entry not in lab.wrong]
 
 
 def unended_rows(lab: ChaosLab) -> list[Finding]:
-    """Find the journal's rows that have not ended, of messages that are no plan's."""
+    """Find open journal rows of messages outside the plans."""
     planned = {each.message_id for asked in lab.asked.values() for each in asked}
     rows = read_rows(lab.journal).items()
     left = [(message_id, state) for message_id, (state, _) in rows if state in OPEN and message_id not in planned]

@@ -1,4 +1,4 @@
-"""The users' reactions to the bot's questions and notices: they press a button that the round's seed chooses."""
+"""The users' reactions to the bot's questions and notices: presses that depend on the round's seed."""
 
 import asyncio
 import random
@@ -12,24 +12,24 @@ from .harness import ChaosLab, buttons
 __all__ = ["press_buttons"]
 
 LOOK_SECONDS: Final = 0.1
-"""How often somebody looks whether there is something to press."""
+"""Seconds between two looks for buttons."""
 
 AGAIN_SECONDS: Final = 1.0
-"""After a press without effect, how long until the next."""
+"""Seconds between two presses on one message."""
 
 CHOICES: Final = {"Retry": 3, "Skip": 2, "Continue": 4, "Drop all": 1, "Allow once": 3, "Reject": 1}
-"""What people press, and how much they like it. Other buttons they leave alone."""
+"""The labels of buttons that people press, with their weights."""
 
 
 LEFT: Final = 0.2
-"""The probability that nobody decides about an interrupted turn in time."""
+"""The probability that people do not decide about an interrupted turn in time."""
 
 LEFT_SECONDS: Final = 10.0
-"""For so long nobody does: longer than the bot lets what waits behind it wait. Where nothing does, it asks on."""
+"""Seconds without a decision. The bot lets queued messages wait for less; without a queue its question stays."""
 
 
 async def press_buttons(lab: ChaosLab, thread_ids: set[int], luck: str) -> None:
-    """Press what is to be pressed in these threads, until cancelled. The set may grow meanwhile."""
+    """Press buttons in these threads until cancelled. The set may grow."""
     pressed: dict[int, float] = {}
     seen: dict[int, float] = {}
     loop = asyncio.get_running_loop()
@@ -51,12 +51,12 @@ def _open(lab: ChaosLab, thread_ids: set[int]) -> list[Message]:
 
 
 def _is_left(message: Message, luck: str) -> bool:
-    """Return whether nobody wants to decide about an interrupted turn, which is the same after each restart."""
+    """Return whether people leave this interrupted turn, which is the same after each restart."""
     return "Retry" in buttons(message) and random.Random(f"{luck}/{message.content}/left").random() < LEFT
 
 
 async def _press(lab: ChaosLab, message: Message, luck: str) -> None:
-    """Press a button of a message, the same one each time. A bot that dies over it does not answer."""
+    """Press a button of a message, the same one each time. A killed bot does not answer."""
     there = buttons(message)
     if not CHOICES.keys() & there.keys():
         return
@@ -69,10 +69,10 @@ async def _press(lab: ChaosLab, message: Message, luck: str) -> None:
     _, action, about, *_ = there[label].split(":")
     match action:
         case "retry":
-            lab.deeds.retried[int(about)] = lab.deeds.retried.get(int(about), 0) + 1
+            lab.actions.retried[int(about)] = lab.actions.retried.get(int(about), 0) + 1
         case "skip":
-            lab.deeds.skipped.add(int(about))
+            lab.actions.skipped.add(int(about))
         case "drop":
-            lab.deeds.dropped.add(message.channel_id)
+            lab.actions.dropped.add(message.channel_id)
     with suppress(AssertionError, DiscordError):
         await lab.people[0].click(message, label)

@@ -1,4 +1,4 @@
-"""The workers of a run: each takes rounds with a bot of its own, and keeps the evidence of what is wrong."""
+"""The workers of a run. Each runs rounds with a bot of its own, and keeps the evidence of violations."""
 
 import asyncio
 from collections import Counter
@@ -16,15 +16,15 @@ from .scenario import Outcome, new_findings, run_round, unended_rows
 __all__ = ["ChaosResult", "ChaosRun", "run"]
 
 LOG_LINES: Final = 40
-"""Lines of the bot's log that are shown for a round with something wrong."""
+"""Lines of the bot's log in the evidence of a violation."""
 
 SHOWN: Final = 20
-"""Messages of a thread that are shown for it."""
+"""Messages of a thread in the evidence of a violation."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChaosRun:
-    """What is asked for: rounds `first` and so many more, on so many lanes, with these troubles."""
+    """The settings of a run: `rounds` from `first` on, on `lanes` workers, with these troubles."""
 
     seed: int
     first: int
@@ -35,33 +35,33 @@ class ChaosRun:
 
 @dataclass(slots=True)
 class ChaosResult:
-    """What came of it. `evidence` is text for people: transcripts, and ends of logs."""
+    """The result of a run. `evidence` is text for people: transcripts, and ends of logs."""
 
     outcomes: list[Outcome] = field(default_factory=list)
     wrong: list[Finding] = field(default_factory=list)
     orphans: int = 0
     eyes: int = 0
-    """Messages that still carry the reaction of being worked on."""
+    """The count of messages that still have the reaction for a running request."""
     ends: list[str] = field(default_factory=list)
     evidence: list[str] = field(default_factory=list)
 
     @property
     def struck(self) -> Counter[Trouble]:
-        """How often each trouble was made."""
+        """The number of effective faults by trouble."""
         return sum((outcome.struck for outcome in self.outcomes), Counter[Trouble]())
 
     def count(self, fault: Violation) -> int:
-        """Return how many entries of a kind there are."""
+        """Count the violations of a kind."""
         return sum(entry.fault is fault for entry in self.wrong)
 
     @property
     def is_wrong(self) -> bool:
-        """Whether anything is."""
+        """Whether the run found a problem."""
         return bool(self.wrong or self.orphans or self.ends)
 
 
 async def run(asked: ChaosRun, folder: Path, on_round: Callable[[Outcome], None]) -> ChaosResult:
-    """Play all rounds; `on_round` learns of each as it ends."""
+    """Run all rounds, and call `on_round` after each."""
     result = ChaosResult()
     async with asyncio.TaskGroup() as tasks:
         for lane in range(min(asked.lanes, asked.rounds)):
@@ -73,7 +73,7 @@ async def run(asked: ChaosRun, folder: Path, on_round: Callable[[Outcome], None]
 async def _lane(
     asked: ChaosRun, lane: int, folder: Path, result: ChaosResult, on_round: Callable[[Outcome], None]
 ) -> None:
-    """Play every round of a lane on one lab, and judge them all once more when its bot has ended."""
+    """Run every round of a worker in one lab, and check all again after its bot has ended."""
     async with chaos_lab(folder, warm=lane % 2) as lab:
         try:
             await lab.begun()
@@ -97,7 +97,7 @@ async def _lane(
 
 
 def _note(lab: ChaosLab, wrong: Sequence[Finding], result: ChaosResult) -> None:
-    """Keep what is wrong, with the thread and the log as they are now."""
+    """Keep violations, with the current thread and log."""
     lab.wrong.update(wrong)
     result.wrong += wrong
     for thread_id in dict.fromkeys(entry.thread_id for entry in wrong):
@@ -106,7 +106,7 @@ def _note(lab: ChaosLab, wrong: Sequence[Finding], result: ChaosResult) -> None:
 
 
 def _transcript(lab: ChaosLab, thread_id: int) -> list[str]:
-    """Show a thread: who wrote what, and each message's row."""
+    """Return a thread's messages with their authors and rows."""
     rows = lab.threads([thread_id])[0].rows
     opening = [lab.discord.world.channels[lab.channel.id].messages.get(thread_id)]
     inside = lab.discord.messages(thread_id) if thread_id in lab.discord.world.channels else []

@@ -17,9 +17,11 @@ PROMPTS = {"answer-0001-00": 1, "answer-0001-01": 1}
 WELL = Thread(THREAD_ID, (FIRST, SECOND), PAGES, ROWS)
 
 
-def faults(thread: Thread, prompts: dict[str, int] | None = None, deeds: UserActions | None = None) -> list[Violation]:
+def faults(
+    thread: Thread, prompts: dict[str, int] | None = None, actions: UserActions | None = None
+) -> list[Violation]:
     """Judge a thread, and leave the words out."""
-    return [entry.fault for entry in find_violations(thread, prompts or PROMPTS, deeds or UserActions())]
+    return [entry.fault for entry in find_violations(thread, prompts or PROMPTS, actions or UserActions())]
 
 
 def test_a_thread_where_all_is_answered_in_order_is_in_order() -> None:
@@ -47,7 +49,7 @@ def test_a_row_that_counts_as_answered_without_an_answer_is_lost() -> None:
 def test_a_message_that_is_openly_declared_is_not_lost(word: str) -> None:
     """An ending that the thread was told of is one, whatever the row says."""
     told = replace(WELL, pages=(PAGES[0], Page(103, word, 102)), rows={**ROWS, 102: ("closed", "failed")})
-    assert faults(told, deeds=UserActions(harsh={1})) == []
+    assert faults(told, actions=UserActions(harsh={1})) == []
 
 
 def test_a_message_without_an_answer_for_no_reason_is_lost() -> None:
@@ -61,17 +63,17 @@ def test_a_message_without_an_answer_for_no_reason_is_lost() -> None:
 def test_a_message_that_is_closed_without_a_word_is_lost() -> None:
     """A word about another message does not count."""
     silent = replace(WELL, pages=(PAGES[0], Page(103, "❌ gone", 100)), rows={**ROWS, 102: ("closed", "failed")})
-    assert faults(silent, deeds=UserActions(harsh={1})) == [Violation.LOST]
+    assert faults(silent, actions=UserActions(harsh={1})) == [Violation.LOST]
 
 
 def test_what_a_person_skipped_or_dropped_is_not_lost() -> None:
     """They know; but only of what they pressed."""
     skipped = replace(WELL, pages=PAGES[:1], rows={**ROWS, 102: ("closed", "skipped")})
     assert faults(skipped) == [Violation.LOST]
-    assert faults(skipped, deeds=UserActions(skipped={102})) == []
+    assert faults(skipped, actions=UserActions(skipped={102})) == []
     dropped = replace(skipped, rows={**ROWS, 102: ("closed", "dropped")})
     assert faults(dropped) == [Violation.LOST]
-    assert faults(dropped, deeds=UserActions(dropped={THREAD_ID})) == []
+    assert faults(dropped, actions=UserActions(dropped={THREAD_ID})) == []
 
 
 def test_an_answer_that_is_shown_twice_is_doubled() -> None:
@@ -91,7 +93,7 @@ def test_answers_in_another_order_than_their_questions_are_out_of_order() -> Non
     """But for one that was retried, which goes before what waits."""
     swapped = replace(WELL, pages=(Page(101, "answer-0001-01", 102), Page(103, "answer-0001-00", 100)))
     assert faults(swapped) == [Violation.ORDER]
-    assert faults(swapped, deeds=UserActions(retried={100: 1})) == []
+    assert faults(swapped, actions=UserActions(retried={100: 1})) == []
 
 
 @pytest.mark.parametrize(
@@ -152,16 +154,16 @@ def test_a_notice_that_links_to_a_message_declares_how_it_ended() -> None:
     """Where there is no reply to say it; a link to another message is none."""
     notice = Page(104, "-# ⏹ Nobody chose about https://discord.com/channels/1/100/102, so it was left.")
     left = replace(WELL, pages=(PAGES[0], notice), rows={**ROWS, 102: ("closed", "skipped")})
-    assert faults(left, deeds=UserActions(harsh={1})) == []
+    assert faults(left, actions=UserActions(harsh={1})) == []
     other = replace(notice, content=notice.content.replace("/102", "/1020"))
-    assert faults(replace(left, pages=(PAGES[0], other)), deeds=UserActions(harsh={1})) == [Violation.LOST]
+    assert faults(replace(left, pages=(PAGES[0], other)), actions=UserActions(harsh={1})) == [Violation.LOST]
 
 
 def test_a_link_into_a_thread_is_none_to_its_first_message() -> None:
     """Its id is the thread's, and so stands in each link."""
     notice = Page(104, "-# ⏹ I was restarted: https://discord.com/channels/1/100/102")
     later = replace(WELL, pages=(PAGES[0], notice), rows={**ROWS, 102: ("closed", "interrupted")})
-    assert faults(later, deeds=UserActions(harsh={1})) == []
+    assert faults(later, actions=UserActions(harsh={1})) == []
     assert faults(later) == [Violation.LOST]
 
 
@@ -187,7 +189,7 @@ def test_messages_that_were_taken_together_have_one_reply() -> None:
     assert faults(thread) == []
     assert faults(replace(thread, pages=(Page(103, reply.replace("line_2 = 2\n", ""), 102),))) == [Violation.PAGE]
     assert faults(thread, prompts=dict.fromkeys(PROMPTS, 2)) == [Violation.DOUBLED, Violation.DOUBLED]
-    assert faults(thread, prompts=dict.fromkeys(PROMPTS, 2), deeds=UserActions(retried={102: 1})) == []
+    assert faults(thread, prompts=dict.fromkeys(PROMPTS, 2), actions=UserActions(retried={102: 1})) == []
     shown = Page(103, "answer-0001-00\nline_1 = 1\nanswer-0001-01", 102)
     behind = (shown, Page(104, "", 102, attached="line_1 = 1\nline_2 = 2"))
     assert faults(replace(thread, pages=behind)) == []
@@ -195,7 +197,7 @@ def test_messages_that_were_taken_together_have_one_reply() -> None:
     assert faults(replace(thread, pages=(Page(103, swapped, 102),))) == [Violation.PAGE]
     cancelled = {100: ("closed", "cancelled"), 102: ("closed", "cancelled")}
     declared = replace(thread, pages=(Page(103, "-# ⏹ cancelled by <@5>", 102),), rows=cancelled)
-    assert faults(declared, deeds=UserActions(harsh={1})) == []
+    assert faults(declared, actions=UserActions(harsh={1})) == []
 
 
 def test_the_same_fault_found_again_after_a_later_round_is_the_same() -> None:
