@@ -1,9 +1,9 @@
-"""One reply: its messages equal the pages in the end, whatever Discord does, and never show an older text again."""
+"""One reply: whatever Discord does, its messages equal the pages in the end, and never show an older text again."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -35,6 +35,8 @@ pytestmark = pytest.mark.virtual_time
 THREAD = 7
 HOURS = 3 * 3600.0
 KEY = 1_234_567_890_123_456_789
+LONG_CODE = "```py\n" + "line\n" * 300 + "```\n"
+"""It becomes a file."""
 
 
 @dataclass
@@ -43,24 +45,30 @@ class Stage:
 
     board: Board
     journal: Journal
+    told: list[bool] = field(default_factory=list)
+    """Of each reply that has settled, whether it is confirmed."""
 
     def reply(
         self,
         key: int = KEY,
         *,
-        told: Callable[[bool], None] | None = None,
+        on_settled: Callable[[bool], None] | None = None,
         stop: Callable[[], discord.ui.View] | None = None,
     ) -> Reply:
         accepted(self.journal, key, thread_id=THREAD)
-        reply = Reply(
-            key,
-            api=self.board,
-            journal=self.journal,
-            on_settled=told or (lambda _: None),
-            stop=stop,
-        )
+        reply = Reply(key, api=self.board, journal=self.journal, on_settled=on_settled or self.told.append, stop=stop)
         reply.placeholder("⏳")
         return reply
+
+    async def two_replies(self, **given: Any) -> tuple[Reply, Reply]:
+        """A reply that shows "words", and one that waits for it."""
+        reply, after = self.reply(**given), self.reply(KEY + 1)
+        after.follow(reply)
+        for each in (reply, after):
+            each.start(THREAD)
+        reply.apply(Text("words"))
+        await settle()
+        return reply, after
 
     def started(self, key: int = KEY, **given: Any) -> Reply:
         """A reply that has its thread."""
@@ -76,6 +84,19 @@ async def stage() -> AsyncIterator[Stage]:
     with scratch_journal() as journal:
         async with pacing(board):
             yield Stage(board, journal)
+
+
+async def ended(reply: Reply, closing: Trailer | None = None) -> list[str]:
+    """End a reply, and wait until it has settled; return its pages."""
+    pages = reply.end(closing)
+    await reply.settled.wait()
+    return pages
+
+
+async def posted(reply: Reply) -> None:
+    """Begin to post a reply, and wait until it has settled."""
+    reply.start(THREAD)
+    await reply.settled.wait()
 
 
 def now() -> float:
@@ -97,8 +118,8 @@ def picture(number: int) -> Any:
 # ---- streaming
 
 
-async def test_the_placeholder_is_posted_at_once_and_the_first_text_right_behind_it() -> None:
-    """No pace holds up what a person waits for; what is left of the budget is then spread over its window."""
+async def test_the_placeholder_is_posted_immediately_and_the_first_text_right_behind_it() -> None:
+    """Pacing delays neither: a person waits for them. The rest of the budget is then spread over its window."""
     async with stage() as it:
         reply = it.reply()
         start = now()
@@ -116,7 +137,7 @@ async def test_the_placeholder_is_posted_at_once_and_the_first_text_right_behind
 
 
 async def test_where_calls_are_scarce_a_text_costs_no_placeholder() -> None:
-    """Half of all calls is left to texts; the placeholder comes after a second, if nothing else has."""
+    """Placeholders leave half of all calls to texts, and come after a second at the latest."""
     async with stage() as it:
         for number in range(30):
             it.board.pacer.put(ApiCall(number, lambda: elapse(0.07), Urgency.NOTICE))
@@ -141,8 +162,7 @@ async def test_a_stream_becomes_few_edits_and_the_last_shows_all() -> None:
         for number in range(1_000):
             reply.apply(Text(f"{number} "))
             await elapse(0.01)
-        pages = reply.end()
-        await reply.settled.wait()
+        pages = await ended(reply)
     assert it.board.shown == pages == [" ".join(map(str, range(1_000)))[:2000].rpartition(" ")[0], pages[1]]
     assert " ".join(pages).split() == list(map(str, range(1_000)))
     assert len(it.board.calls) <= 12
@@ -150,26 +170,24 @@ async def test_a_stream_becomes_few_edits_and_the_last_shows_all() -> None:
 
 
 async def test_a_text_of_many_pages_is_posted_page_by_page_in_order() -> None:
-    """Each page once, none edited after it was confirmed as it must be."""
+    """Each page is sent once."""
     async with stage() as it:
         reply = it.started()
         reply.apply(Text("".join(f"line {number} of a long answer\n" for number in range(500))))
-        pages = reply.end()
-        await reply.settled.wait()
+        pages = await ended(reply)
     assert len(pages) > 6
     assert it.board.shown == pages
     assert it.board.whats.count("send") == len(pages)
 
 
 async def test_only_the_message_that_pings_makes_a_sound_and_it_comes_last() -> None:
-    """Placeholder, pages and files are silent; what calls the asker stands below them, on its own (P19)."""
+    """Placeholder, pages and files are silent; the message that pings the asker follows them (P19)."""
     async with stage() as it:
         reply = it.started()
         await settle()
         reply.apply(Text("x" * 3_000))
         reply.apply(Text("\n```py\n" + "line\n" * 300 + "```\n"))
-        reply.end(Trailer("<@42> done", mention=42))
-        await reply.settled.wait()
+        await ended(reply, Trailer("<@42> done", mention=42))
         messages = [message for _, message in sorted(it.board.messages.items())]
         assert it.journal.trailers.of(KEY)
     assert [message.silent for message in messages] == [True, True, True, False]
@@ -178,18 +196,16 @@ async def test_only_the_message_that_pings_makes_a_sound_and_it_comes_last() -> 
     assert messages[-1].content == "<@42> done"
 
 
-async def test_files_that_discord_does_not_take_are_replaced_by_a_word_and_the_end_comes_all_the_same() -> None:
-    """No permission to attach files must cost neither the answer nor the news of its end (P20)."""
-    told: list[bool] = []
+async def test_files_that_discord_refuses_are_replaced_by_a_line_and_the_end_is_announced() -> None:
+    """A missing permission to attach files costs neither the answer nor the news of its end (P20)."""
     async with stage() as it:
-        reply = it.reply(told=told.append)
-        reply.apply(Text("```py\n" + "line\n" * 300 + "```\n"))
+        reply = it.reply()
+        reply.apply(Text(LONG_CODE))
         reply.end(Trailer("<@42> done", mention=42))
         it.board.faults.extend([None, PermanentError("Missing Permissions")])
-        reply.start(THREAD)
-        await reply.settled.wait()
+        await posted(reply)
     assert it.board.shown[1:] == ["-# 🚫 code.py could not be attached: Missing Permissions", "<@42> done"]
-    assert told == [True]
+    assert it.told == [True]
 
 
 @pytest.mark.parametrize(
@@ -200,20 +216,18 @@ async def test_files_that_discord_does_not_take_are_replaced_by_a_word_and_the_e
     ],
     ids=["the call", "the word too"],
 )
-async def test_a_word_about_the_end_that_is_not_taken_makes_no_failure_of_an_answer_that_stands(
+async def test_an_answer_that_is_posted_is_delivered_although_the_message_about_its_end_is_refused(
     faults: list[Exception], shown: list[str]
 ) -> None:
-    """All that the agent said is there (P20)."""
-    told: list[bool] = []
+    """All that the agent said is in the thread (P20)."""
     async with stage() as it:
-        reply = it.reply(told=told.append)
+        reply = it.reply()
         reply.apply(Text("text"))
         reply.end(Trailer("<@42> ✅ done\n-# 2 s", mention=42))
         it.board.faults.extend([None, *faults])
-        reply.start(THREAD)
-        await reply.settled.wait()
+        await posted(reply)
     assert it.board.shown == ["text", *shown]
-    assert told == [True]
+    assert it.told == [True]
 
 
 @pytest.mark.parametrize("lost", range(5))
@@ -221,16 +235,15 @@ async def test_what_follows_the_pages_is_sent_once_whatever_answer_is_lost(lost:
     """Each message has one nonce for all its tries (P12)."""
     async with stage() as it:
         reply = it.reply()
-        reply.apply(Text("```py\n" + "line\n" * 300 + "```\n"))
+        reply.apply(Text(LONG_CODE))
         reply.end(Trailer("done"))
         it.board.faults.extend([*[None] * lost, AnswerLost("reset"), TryLater("503"), AnswerLost("reset")])
-        reply.start(THREAD)
-        await reply.settled.wait()
+        await posted(reply)
     assert it.board.shown == ["📎 `code.py` · 300 lines", "", "done"]
 
 
-async def test_where_a_page_is_full_the_next_one_follows_at_once_also_if_text_came_meanwhile() -> None:
-    """It is sent, and a send need not keep the distance of an edit."""
+async def test_where_a_page_is_full_the_next_one_follows_immediately_although_text_keeps_coming() -> None:
+    """It is sent, and a send need not wait as long as an edit."""
     async with stage() as it:
         reply = it.started()
         reply.apply(Text("word " * 380))
@@ -245,7 +258,7 @@ async def test_where_a_page_is_full_the_next_one_follows_at_once_also_if_text_ca
 
 
 async def test_where_calls_are_scarce_a_page_costs_no_call_more_than_an_edit() -> None:
-    """It is ended before it is full, and the next one stands for the next edit; else it is two calls (P12)."""
+    """It ends before it is full, and the next one replaces the next edit; else there would be two calls (P12)."""
     async with stage() as it:
         reply = it.started()
         for number in range(1_400):
@@ -253,8 +266,7 @@ async def test_where_calls_are_scarce_a_page_costs_no_call_more_than_an_edit() -
                 it.board.pacer.put(ApiCall(number, lambda: elapse(0.07), Urgency.NOTICE))
             reply.apply(Text(f"{number} "))
             await elapse(0.01)
-        pages = reply.end()
-        await reply.settled.wait()
+        pages = await ended(reply)
     assert it.board.shown == pages
     assert " ".join(pages).split() == list(map(str, range(1_400)))
     assert len(pages) > 3
@@ -263,8 +275,8 @@ async def test_where_calls_are_scarce_a_page_costs_no_call_more_than_an_edit() -
     assert [call.what for call in writes].count("send") == len(pages)
 
 
-async def test_a_page_that_was_begun_too_early_is_gone_in_the_end() -> None:
-    """Words that do not settle yet may go over a page's end, and fit again once their markup is known."""
+async def test_a_page_that_was_begun_too_early_is_deleted_in_the_end() -> None:
+    """Words that have not settled may go over a page's end, and fit again once their markup is known."""
     async with stage() as it:
         reply = it.reply()
         reply.apply(Text("x" * 1_900 + "\n| wide" + " " * 200 + "| b |\n"))
@@ -273,8 +285,7 @@ async def test_a_page_that_was_begun_too_early_is_gone_in_the_end() -> None:
         assert len(it.board.shown) == 2
         reply.apply(Text("|---|---|\n"))
         await settle()
-        pages = reply.end()
-        await reply.settled.wait()
+        pages = await ended(reply)
         assert reply.settled.is_set()
     assert len(pages) == 1
     assert it.board.shown == pages
@@ -282,9 +293,8 @@ async def test_a_page_that_was_begun_too_early_is_gone_in_the_end() -> None:
 
 async def test_a_page_too_many_that_cannot_be_deleted_holds_up_nothing() -> None:
     """What follows the pages is sent; the answer is complete."""
-    told: list[bool] = []
     async with stage() as it:
-        reply = it.reply(told=told.append)
+        reply = it.reply()
         reply.apply(Text("x" * 1_900 + "\n| wide" + " " * 200 + "| b |\n"))
         reply.start(THREAD)
         await settle()
@@ -295,7 +305,7 @@ async def test_a_page_too_many_that_cannot_be_deleted_holds_up_nothing() -> None
         await reply.settled.wait()
     assert it.board.whats[-2:] == ["delete", "send"]
     assert [it.board.shown[0], it.board.shown[-1]] == [*pages, "done"]
-    assert told == [True]
+    assert it.told == [True]
 
 
 async def test_nothing_is_written_twice() -> None:
@@ -310,14 +320,13 @@ async def test_nothing_is_written_twice() -> None:
             reply.apply(Text("\n"))
             reply.placeholder("⏳ working")
             await settle()
-        reply.end()
-        await reply.settled.wait()
+        await ended(reply)
     assert len(it.board.calls) == made
     assert it.board.shown == ["text"]
 
 
 async def test_an_older_text_never_overwrites_a_newer_one() -> None:
-    """An edit in flight is waited for; the final text follows it, whatever came meanwhile (P13, invariant 6)."""
+    """The final text follows the edit in flight, whatever came during that (P13, invariant 6)."""
     async with stage() as it:
         reply = it.started()
         await settle()
@@ -338,7 +347,7 @@ async def test_an_older_text_never_overwrites_a_newer_one() -> None:
 
 
 async def test_an_end_that_changes_nothing_waits_for_the_edit_in_flight() -> None:
-    """A text that went back to what is confirmed is not confirmed while another one is under way."""
+    """A text that is the confirmed one again is not confirmed while another one is being written."""
     async with stage() as it:
         reply = it.started()
         reply.apply(plan("one"))
@@ -356,7 +365,7 @@ async def test_an_end_that_changes_nothing_waits_for_the_edit_in_flight() -> Non
 
 
 async def test_a_change_that_is_taken_back_before_its_edit_settles_all_the_same() -> None:
-    """There is nothing left to write, and the reply ends."""
+    """There is no difference left, and the reply settles."""
     async with stage() as it:
         reply = it.started()
         reply.apply(plan("one"))
@@ -370,16 +379,14 @@ async def test_a_change_that_is_taken_back_before_its_edit_settles_all_the_same(
 
 async def test_what_comes_after_the_end_is_shown_too() -> None:
     """Chunks behind the response belong to the answer (P23)."""
-    told: list[bool] = []
     async with stage() as it:
-        reply = it.started(told=told.append)
+        reply = it.started()
         reply.apply(Text("answer"))
-        reply.end()
-        await reply.settled.wait()
+        await ended(reply)
         reply.apply(Text(", late"))
         await settle()
     assert it.board.shown == ["answer\n, late"]
-    assert told == [True]
+    assert it.told == [True]
 
 
 # ---- what Discord does
@@ -387,15 +394,14 @@ async def test_what_comes_after_the_end_is_shown_too() -> None:
 
 @pytest.mark.parametrize("failing", [1, 2, 3])
 async def test_a_rate_limit_or_a_server_error_is_tried_again(failing: int) -> None:
-    """After the time that was asked for, and nothing is dropped (P16, P20)."""
+    """After the time that Discord asks for, and all text arrives (P16, P20)."""
     async with stage() as it:
         reply = it.reply()
         it.board.faults.extend([*[None] * (failing - 1), TryLater("429", 20.0), TryLater("503")])
         reply.start(THREAD)
         start = now()
         reply.apply(Text("text" * 1_200))
-        reply.end()
-        await reply.settled.wait()
+        await ended(reply)
         calls = it.board.calls
         assert calls[failing].at - calls[failing - 1].at >= 20.0
     assert it.board.shown == reply.pages()
@@ -403,7 +409,7 @@ async def test_a_rate_limit_or_a_server_error_is_tried_again(failing: int) -> No
 
 
 async def test_a_message_that_a_person_deleted_stays_deleted() -> None:
-    """Only what was not yet shown goes on in a new one; the other pages stay where they are (P14)."""
+    """A new one continues with what was not shown yet; the other pages stay where they are (P14)."""
     async with stage() as it:
         reply = it.started()
         reply.apply(Text("x" * 2_500))
@@ -414,24 +420,22 @@ async def test_a_message_that_a_person_deleted_stays_deleted() -> None:
         (last,) = it.board.messages
         del it.board.messages[last]
         reply.apply(Text(", and the end"))
-        reply.end()
-        await reply.settled.wait()
+        await ended(reply)
     assert it.board.shown == [", and the end"]
 
 
 async def test_a_deleted_placeholder_hides_no_text() -> None:
-    """What it showed was none of the answer."""
+    """It showed no part of the answer."""
     async with stage() as it:
         reply = it.started()
         await settle()
         it.board.messages.clear()
         reply.apply(Text("answer"))
-        reply.end()
-        await reply.settled.wait()
+        await ended(reply)
     assert it.board.shown == ["answer"]
 
 
-async def test_code_goes_on_as_code_in_a_new_message() -> None:
+async def test_code_continues_as_code_in_a_new_message() -> None:
     """The fence that was closed to end the deleted message is opened again."""
     async with stage() as it:
         reply = it.started()
@@ -439,13 +443,12 @@ async def test_code_goes_on_as_code_in_a_new_message() -> None:
         await settle()
         it.board.messages.clear()
         reply.apply(Text("b = 2\n```"))
-        reply.end()
-        await reply.settled.wait()
+        await ended(reply)
     assert it.board.shown == ["```py\nb = 2\n```"]
 
 
 async def test_a_message_older_than_an_hour_is_not_edited_but_followed() -> None:
-    """Discord limits edits of old messages far more (30046); nothing is shown twice."""
+    """Discord limits edits of old messages far more (30046); each word is shown once."""
     async with stage() as it:
         reply = it.started()
         reply.apply(Text("early"))
@@ -453,13 +456,12 @@ async def test_a_message_older_than_an_hour_is_not_edited_but_followed() -> None
         reply.apply(Text(" and late"))
         await settle()
         reply.apply(Text(", and later"))
-        reply.end()
-        await reply.settled.wait()
+        await ended(reply)
     assert it.board.shown == ["early", " and late, and later"]
 
 
 async def test_a_change_inside_an_old_message_is_edited_at_a_slow_pace() -> None:
-    """It cannot go on in a new one, and keeps to three edits in six seconds."""
+    """A new message cannot continue it; three edits in six seconds are allowed."""
     async with stage() as it:
         reply = it.started()
         reply.apply(plan("one"))
@@ -468,8 +470,7 @@ async def test_a_change_inside_an_old_message_is_edited_at_a_slow_pace() -> None
         for number in range(60):
             reply.apply(plan(str(number)))
             await elapse(0.5)
-        reply.end()
-        await reply.settled.wait()
+        await ended(reply)
         times = [call.at for call in it.board.calls[made:]]
     assert it.board.shown == ["☐ 59"]
     assert {call.what for call in it.board.calls[made:]} == {"edit"}
@@ -477,35 +478,32 @@ async def test_a_change_inside_an_old_message_is_edited_at_a_slow_pace() -> None
 
 
 async def test_a_thread_that_was_archived_is_opened_again() -> None:
-    """By the bot, because an edit does not open it as a new message does (50083)."""
+    """By the bot: an edit does not open it as a new message does (50083)."""
     async with stage() as it:
         reply = it.started()
         await settle()
         it.board.archived = True
         reply.apply(Text("answer"))
-        reply.end()
-        await reply.settled.wait()
+        await ended(reply)
     assert it.board.shown == ["answer"]
     assert it.board.whats == ["send", "edit", "reopen", "edit"]
 
 
 async def test_in_a_thread_that_is_locked_the_reply_is_given_up() -> None:
-    """Once, and the thread is not asked again and again."""
-    told: list[bool] = []
+    """After one try: the thread is not asked again and again."""
     async with stage() as it:
-        reply = it.started(told=told.append)
+        reply = it.started()
         await settle()
         it.board.archived = it.board.locked = True
         reply.apply(Text("answer"))
-        reply.end()
-        await reply.settled.wait()
+        await ended(reply)
         await elapse(1_000)
-    assert told == [False]
+    assert it.told == [False]
     assert it.board.whats == ["send", "edit", "reopen"]
 
 
 async def test_a_text_that_discord_stored_otherwise_is_written_again() -> None:
-    """What each answer says is stored is compared with what was meant."""
+    """The text that each answer returns is compared with the one that was meant."""
     async with stage() as it:
         reply = it.started()
         await settle()
@@ -514,41 +512,37 @@ async def test_a_text_that_discord_stored_otherwise_is_written_again() -> None:
         await elapse(1.0)
         assert it.board.shown == ["ans"]
         it.board.mangle = str
-        reply.end()
-        await reply.settled.wait()
+        await ended(reply)
     assert it.board.shown == ["answer"]
     assert [call.content for call in it.board.calls] == ["⏳", "answer", "answer"]
 
 
 async def test_a_text_that_discord_never_stores_as_meant_is_not_written_for_ever() -> None:
-    """After two repairs what it makes of it stands, and the reply settles."""
-    told: list[bool] = []
+    """After two repairs Discord's version is accepted, and the reply settles."""
     async with stage() as it:
         it.board.mangle = str.upper
-        reply = it.reply(told=told.append)
+        reply = it.reply()
         reply.apply(Text("answer"))
         reply.end()
-        reply.start(THREAD)
-        await reply.settled.wait()
-    assert told == [True]
+        await posted(reply)
+    assert it.told == [True]
     assert it.board.shown == ["ANSWER"]
     assert len(it.board.calls) == 3
 
 
-async def test_white_space_that_discord_takes_away_is_no_difference() -> None:
-    """It strips every text; nothing is repaired for that."""
+async def test_white_space_that_discord_strips_is_no_difference() -> None:
+    """It strips every text; that needs no repair."""
     async with stage() as it:
         it.board.mangle = str.strip
         reply = it.reply()
         reply.apply(Text("  answer  "))
         reply.end()
-        reply.start(THREAD)
-        await reply.settled.wait()
+        await posted(reply)
     assert len(it.board.calls) == 1
 
 
 async def test_a_wait_that_discord_asks_for_is_kept_although_more_text_comes() -> None:
-    """A 429 is answered by one try after its time, with the text of then."""
+    """One try follows a 429, after its time and with the newest text."""
     async with stage() as it:
         reply = it.reply()
         it.board.faults.extend([None, TryLater("429", 20.0)])
@@ -556,8 +550,7 @@ async def test_a_wait_that_discord_asks_for_is_kept_although_more_text_comes() -
         for number in range(40):
             reply.apply(Text(f"{number} "))
             await elapse(0.5)
-        reply.end()
-        await reply.settled.wait()
+        await ended(reply)
         refused, again = it.board.calls[1:3]
         assert again.at - refused.at >= 20.0
     assert it.board.shown == reply.pages()
@@ -565,7 +558,7 @@ async def test_a_wait_that_discord_asks_for_is_kept_although_more_text_comes() -
 
 @pytest.mark.parametrize("lost", [1, 2, 3])
 async def test_a_lost_answer_makes_no_second_message_and_hides_no_newer_text(lost: int) -> None:
-    """Discord answers the same nonce with the message that exists, as old as it is: its text is then edited (P12)."""
+    """Discord answers a known nonce with the old message, whose text is then edited (P12)."""
     async with stage() as it:
         reply = it.reply()
         it.board.faults.extend([AnswerLost("reset by peer")] * lost)
@@ -574,13 +567,12 @@ async def test_a_lost_answer_makes_no_second_message_and_hides_no_newer_text(los
         reply.apply(Text("newer"))
         await elapse(0.5)
         reply.apply(Text(" and newest"))
-        reply.end()
-        await reply.settled.wait()
+        await ended(reply)
     assert it.board.shown == ["newer and newest"]
 
 
 async def test_a_page_is_written_down_before_it_is_sent_and_with_its_message_after() -> None:
-    """Whoever is killed in between finds out what may stand there (DESIGN 5, invariant 7)."""
+    """After a kill in between the next run knows what may be there (invariant 7)."""
     async with stage() as it:
         reply = it.reply()
         it.board.held = asyncio.Event()
@@ -589,14 +581,13 @@ async def test_a_page_is_written_down_before_it_is_sent_and_with_its_message_aft
         assert it.journal.sent_pages.of(KEY) == [SentPage(0, "⏳", None)]
         it.board.held.set()
         reply.apply(Text("words"))
-        reply.end()
-        await reply.settled.wait()
+        await ended(reply)
         (message_id,) = it.board.messages
         assert it.journal.sent_pages.of(KEY) == [SentPage(0, "⏳", message_id)]
 
 
 async def test_an_edit_whose_answer_was_lost_is_undone_where_the_text_goes_back() -> None:
-    """It may have been made: that the text is what was last confirmed is no proof that the message shows it."""
+    """It may have been made, so the text that was last confirmed may not be the one that the message shows."""
     async with stage() as it:
         reply = it.started()
         await settle()
@@ -610,15 +601,14 @@ async def test_an_edit_whose_answer_was_lost_is_undone_where_the_text_goes_back(
 
 
 async def test_a_try_that_was_never_taken_ends_in_the_newest_text_too() -> None:
-    """Whether the first try arrived cannot be known; both ways end the same."""
+    """Whether the first try arrived is unknown; both cases end in the same way."""
     async with stage() as it:
         reply = it.reply()
         it.board.faults.extend([TryLater("503"), AnswerLost("reset"), TryLater("503")])
         reply.start(THREAD)
         await elapse(0.05)
         reply.apply(Text("newest"))
-        reply.end()
-        await reply.settled.wait()
+        await ended(reply)
     assert it.board.shown == ["newest"]
 
 
@@ -637,19 +627,17 @@ async def test_the_final_text_is_complete_and_there_once_whatever_fails(
     pieces: list[str], faults: list[Exception | None], pauses: list[float]
 ) -> None:
     """Any stream, any faults: in the end each page stands once, in order (invariants 5 and 6, P11, P12, P20)."""
-    told: list[bool] = []
     async with stage() as it:
         it.board.faults.extend(faults)
-        reply = it.started(told=told.append)
+        reply = it.started()
         for piece, pause in zip(pieces, pauses, strict=False):
             reply.apply(Text(piece))
             await elapse(pause)
         reply.line("-# the end")
-        pages = reply.end()
-        await reply.settled.wait()
+        pages = await ended(reply)
         await settle()
         assert it.board.shown == pages
-        assert told == [True]
+        assert it.told == [True]
         assert it.board.overlaps == 0
         assert repr(reply) == f"<Reply {KEY} settled, {len(pages)} posted>"
 
@@ -659,34 +647,26 @@ async def test_the_final_text_is_complete_and_there_once_whatever_fails(
 
 @pytest.mark.parametrize("fault", [PermanentError("Missing Permissions"), ValueError("a mistake of ours")], ids=repr)
 async def test_a_reply_that_is_refused_is_given_up_and_says_so(fault: Exception) -> None:
-    """It settles: nobody waits for it (P20)."""
-    told: list[bool] = []
+    """It settles, so that the next reply can be posted (P20)."""
     async with stage() as it:
-        reply = it.reply(told=told.append)
+        reply = it.reply()
         reply.apply(Text("text"))
         reply.end()
         it.board.faults.append(fault)
-        reply.start(THREAD)
-        await reply.settled.wait()
+        await posted(reply)
         reply.apply(Text("late"))
         await settle()
-    assert told == [False]
+    assert it.told == [False]
     assert it.board.whats == ["send"]
 
 
 @pytest.mark.parametrize("step", ["apply", "line", "pages", "receipt", "end", "files"])
-async def test_a_reply_that_cannot_be_rendered_says_so_and_the_next_one_goes_on(
+async def test_a_reply_that_cannot_be_rendered_says_so_and_the_next_one_is_posted(
     step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Wherever it fails: what was shown stays, the bot's own words come, it settles, and others are as ever."""
-    told: list[bool] = []
+    """Wherever it fails: what was shown stays, the bot's own lines follow, and the reply settles."""
     async with stage() as it:
-        reply, after = it.reply(told=told.append), it.reply(KEY + 1)
-        after.follow(reply)
-        for each in (reply, after):
-            each.start(THREAD)
-        reply.apply(Text("words"))
-        await settle()
+        reply, after = await it.two_replies()
         with monkeypatch.context() as broken:
             broken.setattr(Transcript, step, _fails)
             reply.apply(Text(" and more"))
@@ -696,12 +676,11 @@ async def test_a_reply_that_cannot_be_rendered_says_so_and_the_next_one_goes_on(
             reply.end()
         await settle()
         after.apply(Text("next"))
-        after.end()
-        await settle()
+        await ended(after)
         reply.apply(Text("late"))
         reply.line("-# late")
         await settle()
-    assert told == [True]
+    assert it.told == [True, True]
     assert reply.broken
     broken_page, next_page = it.board.shown
     assert broken_page.startswith("words")
@@ -715,62 +694,45 @@ def _fails(*_: object, **__: object) -> Any:
 
 
 @pytest.mark.parametrize("step", ["_next_write", "_first_difference", "_bucket"])
-async def test_a_write_that_cannot_be_begun_ends_its_reply_and_the_next_one_goes_on(
+async def test_a_write_that_cannot_be_begun_ends_its_reply_and_the_next_one_is_posted(
     step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A mistake there is no reason to wait for ever."""
-    told: list[bool] = []
+    """An error before the write must not hold the thread for ever."""
     async with stage() as it:
-        reply, after = it.reply(told=told.append), it.reply(KEY + 1)
-        after.follow(reply)
-        for each in (reply, after):
-            each.start(THREAD)
-        reply.apply(Text("words"))
-        await settle()
+        reply, after = await it.two_replies()
         with monkeypatch.context() as broken:
             broken.setattr(Delivery, step, _fails)
             reply.apply(Text(" and more"))
             reply.end()
             await settle()
         after.apply(Text("next"))
-        after.end()
-        await settle()
-    assert told == [False]
+        await ended(after)
+    assert it.told == [False, True]
     assert it.board.shown == ["words", "next"]
 
 
-async def test_the_next_reply_goes_on_although_the_end_of_one_could_not_be_told() -> None:
-    """What is done at the end of a reply touches no other."""
-
-    def told(confirmed: bool) -> None:  # noqa: FBT001 - a callback
-        raise ValueError(f"a mistake of ours: {confirmed}")
-
+async def test_an_error_at_the_end_of_a_reply_does_not_stop_the_next_one() -> None:
+    """Each reply settles by itself."""
     async with stage() as it:
-        reply, after = it.reply(told=told), it.reply(KEY + 1)
-        after.follow(reply)
-        for each, text in ((reply, "words"), (after, "next")):
-            each.start(THREAD)
-            each.apply(Text(text))
-            each.end()
-        await settle()
+        reply, after = await it.two_replies(on_settled=_fails)
+        after.apply(Text("next"))
+        reply.end()
+        await ended(after)
     assert it.board.shown == ["words", "next"]
-    assert after.settled.is_set()
 
 
 async def test_an_outage_of_any_length_gives_up_nothing() -> None:
     """Hours of it; a try in 15 s at most, and the first that succeeds posts the answer (P20)."""
-    told: list[bool] = []
     async with stage() as it:
-        reply = it.reply(told=told.append)
+        reply = it.reply()
         reply.apply(Text("text"))
         reply.end()
         tries = int(HOURS / LONGEST_WAIT)
         it.board.faults.extend([TryLater("503")] * tries)
         start = now()
-        reply.start(THREAD)
-        await reply.settled.wait()
+        await posted(reply)
         assert now() - start > HOURS - 60
-    assert told == [True]
+    assert it.told == [True]
     assert it.board.shown == ["text"]
     assert it.board.whats[tries:] == ["read", "send"]
 
@@ -781,27 +743,24 @@ async def test_a_send_whose_answer_an_outage_has_taken_stands_once(*, long: bool
     async with stage() as it:
         it.board.nonce_seconds = 120.0
         reply = it.reply()
-        reply.apply(Text("```py\n" + "line\n" * 300 + "```\n"))
+        reply.apply(Text(LONG_CODE))
         pages = reply.end(Trailer("done"))
         away = [TryLater("503")] * (60 if long else 3)
         it.board.faults.extend([AnswerLost("reset"), *away, None, None, AnswerLost("reset"), *away, None, None])
         it.board.faults.extend([AnswerLost("reset"), *away])
-        reply.start(THREAD)
-        await reply.settled.wait()
+        await posted(reply)
     assert it.board.shown == [*pages, "", "done"]
     assert [len(message.files) for message in it.board.messages.values()] == [0, 1, 0]
 
 
 async def test_a_text_that_discord_does_not_take_comes_as_a_file() -> None:
     """AutoMod, the filter of harmful links: a line says why, and the other pages stand as they are."""
-    told: list[bool] = []
     async with stage() as it:
-        reply = it.reply(told=told.append)
+        reply = it.reply()
         reply.apply(Text("fine " * 380 + "\n\n" + "bad " * 400))
         pages = reply.end(Trailer("done"))
         it.board.refused = ("bad", "Contains harmful links")
-        reply.start(THREAD)
-        await reply.settled.wait()
+        await posted(reply)
         said = {post.number: post.content for post in it.journal.sent_pages.of(KEY)}
     line = (
         "-# 🚫 Discord does not accept this part of the answer: Contains harmful links\n-# It is attached as part-2.md."
@@ -809,12 +768,12 @@ async def test_a_text_that_discord_does_not_take_comes_as_a_file() -> None:
     assert it.board.shown == [pages[0], line, "done", ""]
     assert [*it.board.messages.values()][-1].files == [("part-2.md", pages[1].encode())]
     assert said[1] == line  # By which another run of the bot would know the message.
-    assert told == [True]
+    assert it.told == [True]
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["its message is known", "its answer was lost"])
 async def test_a_file_with_a_refused_text_that_an_earlier_run_has_sent_is_not_sent_again(*, known: bool) -> None:
-    """The text is refused once more; what stands of it is enough."""
+    """The text is refused once more; the message that is there is enough."""
     async with stage() as it:
         page = (await it.board.send(THREAD, "⏳")).message_id
         file = (await it.board.send(THREAD, "", files=[("part-1.md", b"bad words")])).message_id
@@ -831,7 +790,7 @@ async def test_a_file_with_a_refused_text_that_an_earlier_run_has_sent_is_not_se
 
 
 async def test_a_text_that_is_refused_while_it_grows_comes_as_a_file_at_the_end() -> None:
-    """What was shown until then stays until the line takes its place; no chunk is a reason to ask again."""
+    """What was shown before stays until the line replaces it; further chunks cause no further try."""
     async with stage() as it:
         reply = it.started()
         reply.apply(Text("good"))
@@ -842,35 +801,31 @@ async def test_a_text_that_is_refused_while_it_grows_comes_as_a_file_at_the_end(
             await settle()
         assert it.board.shown == ["good"]
         tries = len(it.board.calls)
-        reply.end()
-        await reply.settled.wait()
+        await ended(reply)
     assert it.board.shown[0].startswith("-# 🚫 Discord does not accept this part of the answer: Blocked")
     assert [*it.board.messages.values()][-1].files == [("part-1.md", b"good" + b" bad" * 10)]
     assert tries == 2
     assert len(it.board.calls) == tries + 3
 
 
-async def test_a_place_that_does_not_even_take_the_line_is_given_up() -> None:
-    """Then it is not the content."""
-    told: list[bool] = []
+async def test_a_reply_is_given_up_where_even_the_line_is_refused() -> None:
+    """Then the content is not the reason."""
     async with stage() as it:
-        reply = it.reply(told=told.append)
+        reply = it.reply()
         reply.apply(Text("text"))
         reply.end()
         it.board.faults.extend([ContentRefused("Blocked")] * 2)
-        reply.start(THREAD)
-        await reply.settled.wait()
+        await posted(reply)
         await settle()
-    assert told == [False]
+    assert it.told == [False]
     assert it.board.shown == []
 
 
-async def test_files_that_the_way_to_discord_is_too_slow_for_cost_nothing_else() -> None:
-    """While Discord takes other messages, their tries are counted; a line says that they are missing."""
-    told: list[bool] = []
+async def test_files_that_the_connection_is_too_slow_for_are_replaced_by_a_line() -> None:
+    """Their tries count only while Discord takes other messages."""
     async with stage() as it:
-        reply = it.reply(told=told.append)
-        reply.apply(Text("```py\n" + "line\n" * 300 + "```\n"))
+        reply = it.reply()
+        reply.apply(Text(LONG_CODE))
         pages = reply.end(Trailer("done"))
         it.board.slow_files = True
         reply.start(THREAD)
@@ -881,11 +836,11 @@ async def test_files_that_the_way_to_discord_is_too_slow_for_cost_nothing_else()
             await elapse(LONGEST_WAIT + 1)
         await reply.settled.wait()
     assert it.board.shown == [*pages, "-# 🚫 code.py could not be attached: Discord did not answer in time", "done"]
-    assert told == [True]
+    assert it.told == [True]
 
 
 async def test_each_message_of_files_has_as_many_slow_tries_as_any_other() -> None:
-    """Those of the one before it do not count."""
+    """The tries of the message before it do not count."""
     async with stage() as it:
         reply = it.reply()
         for number in range(11):
@@ -906,25 +861,23 @@ async def test_each_message_of_files_has_as_many_slow_tries_as_any_other() -> No
 
 
 @pytest.mark.parametrize(("pictures", "refusals"), [(1, 2), (11, 2), (11, 3)])
-async def test_a_reply_whose_files_and_the_word_about_them_are_refused_was_not_delivered(
+async def test_a_reply_whose_files_and_the_line_about_them_are_refused_was_not_delivered(
     pictures: int, refusals: int
 ) -> None:
-    """All pages stand, but what they announce is missing, and nothing says so."""
-    told: list[bool] = []
+    """All pages are there, but what they announce is missing without a word."""
     async with stage() as it:
-        reply = it.reply(told=told.append)
+        reply = it.reply()
         for number in range(pictures):
             reply.apply(picture(number))
         pages = reply.end(Trailer("done"))
         it.board.faults.extend([None, *[PermanentError("no")] * refusals])
-        reply.start(THREAD)
-        await reply.settled.wait()
+        await posted(reply)
     assert it.board.shown == pages
-    assert told == [False]
+    assert it.told == [False]
 
 
-async def test_an_earlier_runs_message_is_not_taken_for_the_one_that_goes_on_behind_it() -> None:
-    """Its nonce may still be known: how many messages that run had left, and begun behind them, nobody knows."""
+async def test_an_earlier_runs_message_is_not_taken_for_the_one_that_continues_it() -> None:
+    """Its nonce may still be known, and it is unknown how many messages that run had begun."""
     async with stage() as it:
         await it.board.send(THREAD, "old", nonce=f"{KEY:x}.0.0")
         await it.board.send(THREAD, " and older", nonce=f"{KEY:x}.0.1")
@@ -935,10 +888,9 @@ async def test_an_earlier_runs_message_is_not_taken_for_the_one_that_goes_on_beh
 
 
 async def test_a_reply_that_was_refused_in_the_middle_is_tried_once_more_at_its_end() -> None:
-    """The turn goes on; it is not called settled before it has ended, and its final text is not given up unseen."""
-    told: list[bool] = []
+    """The turn continues, so the reply settles only at its end, and its final text is tried."""
     async with stage() as it:
-        reply = it.reply(told=told.append)
+        reply = it.reply()
         it.board.faults.append(PermanentError("Missing Access"))
         reply.start(THREAD)
         await elapse(1_000)
@@ -947,17 +899,16 @@ async def test_a_reply_that_was_refused_in_the_middle_is_tried_once_more_at_its_
         assert not reply.settled.is_set()
         assert it.board.shown == []
         reply.apply(Text(", all of it"))
-        reply.end()
-        await reply.settled.wait()
+        await ended(reply)
     assert it.board.shown == ["text, all of it"]
-    assert told == [True]
+    assert it.told == [True]
 
 
-# ---- one behind another
+# ---- one after another
 
 
 async def test_a_reply_waits_for_the_one_before_it() -> None:
-    """Its first post comes when the earlier one is confirmed, and the thread reads in order."""
+    """Its first message comes when the earlier reply is confirmed, and the thread reads in order."""
     async with stage() as it:
         first = it.reply(1)
         second = it.reply(2)
@@ -978,7 +929,7 @@ async def test_a_reply_waits_for_the_one_before_it() -> None:
     assert it.board.shown == ["one", "two", "three"]
 
 
-async def test_a_reply_that_is_given_up_lets_the_next_one_go() -> None:
+async def test_after_a_reply_that_is_given_up_the_next_one_is_posted() -> None:
     """One lost reply does not silence its thread."""
     async with stage() as it:
         first = it.reply(1)
@@ -993,20 +944,19 @@ async def test_a_reply_that_is_given_up_lets_the_next_one_go() -> None:
     assert it.board.shown == ["two"]
 
 
-async def test_a_reply_of_nothing_that_was_never_begun_settles() -> None:
-    """An exchange that is dropped from the inbox leaves nothing behind."""
-    told: list[bool] = []
+async def test_an_empty_reply_that_was_never_begun_settles() -> None:
+    """An exchange that is dropped from the inbox leaves no message."""
     async with stage() as it:
-        reply = it.reply(told=told.append)
+        reply = it.reply()
         assert reply.end() == []
-        assert told == []  # not at once: whoever says that it has ended first writes that down
+        assert it.told == []  # The caller first writes down that the reply has ended.
         await reply.settled.wait()
-    assert told == [True]
+    assert it.told == [True]
     assert it.board.calls == []
 
 
 async def test_white_space_is_no_text() -> None:
-    """Whoever asks whether the agent said anything is told the truth, so that the placeholder does not stay."""
+    """Whether the agent said anything is answered rightly, so that the placeholder does not stay."""
     async with stage() as it:
         reply = it.reply()
         reply.apply(Text("\n"))
@@ -1027,7 +977,7 @@ def stop_button() -> discord.ui.View:
 
 
 async def test_the_stop_button_is_on_the_page_that_grows_and_gone_at_the_end() -> None:
-    """From the placeholder on; a page that is full loses it to the next one."""
+    """From the placeholder on; from a full page it moves to the next one."""
     async with stage() as it:
         reply = it.started(stop=stop_button)
         await settle()
@@ -1035,8 +985,7 @@ async def test_the_stop_button_is_on_the_page_that_grows_and_gone_at_the_end() -
         reply.apply(Text("x" * 2_500))
         await settle()
         assert [len(message.buttons) for _, message in sorted(it.board.messages.items())] == [0, 1]
-        reply.end()
-        await reply.settled.wait()
+        await ended(reply)
         assert it.board.shown == reply.pages()
         assert not any(message.buttons for message in it.board.messages.values())
 
@@ -1044,36 +993,33 @@ async def test_the_stop_button_is_on_the_page_that_grows_and_gone_at_the_end() -
 @pytest.mark.parametrize("files", [False, True])
 async def test_a_reply_whose_button_stays_is_delivered_if_nothing_else_is_missing(*, files: bool) -> None:
     """Its files have not been sent then."""
-    told: list[bool] = []
     async with stage() as it:
-        reply = it.reply(told=told.append, stop=stop_button)
+        reply = it.reply(stop=stop_button)
         reply.apply(Text("all of it"))
         if files:
             reply.apply(picture(1))
         reply.start(THREAD)
         await settle()
         it.board.faults.append(PermanentError("no"))
-        reply.end()
-        await reply.settled.wait()
-    assert told == [not files]
+        await ended(reply)
+    assert it.told == [not files]
 
 
-async def test_a_button_that_only_a_lost_answer_tells_of_is_taken_away_too() -> None:
+async def test_a_button_of_a_message_whose_answer_was_lost_is_removed_too() -> None:
     """The message exists with its button although its first try seemed to fail."""
     async with stage() as it:
         it.board.faults.append(AnswerLost("reset by peer"))
         reply = it.started(stop=stop_button)
         await elapse(0.2)
         reply.apply(Text("answer"))
-        reply.end()
-        await reply.settled.wait()
+        await ended(reply)
     assert it.board.shown == ["answer"]
     assert not any(message.buttons for message in it.board.messages.values())
 
 
 @pytest.mark.parametrize("draft", ["", "answer"])
 async def test_a_message_of_an_earlier_run_that_its_nonce_finds_loses_its_button(draft: str) -> None:
-    """The reply has ended before it is posted, and what stands is the draft of the run before, whatever that says."""
+    """The reply has ended before it is posted; the message shows the draft of the earlier run, whatever that is."""
     async with stage() as it:
         before = it.reply(stop=stop_button)
         before.start(THREAD)
@@ -1090,8 +1036,8 @@ async def test_a_message_of_an_earlier_run_that_its_nonce_finds_loses_its_button
     assert not any(message.buttons for message in it.board.messages.values())
 
 
-async def test_a_message_too_old_to_be_edited_loses_its_button_to_the_one_that_follows() -> None:
-    """Its text stays as it is; at the end no message has one."""
+async def test_the_button_moves_from_a_message_too_old_to_be_edited_to_the_one_that_follows() -> None:
+    """The old text stays; at the end the button is gone."""
     async with stage() as it:
         reply = it.started(stop=stop_button)
         reply.apply(Text("early"))
@@ -1099,19 +1045,17 @@ async def test_a_message_too_old_to_be_edited_loses_its_button_to_the_one_that_f
         reply.apply(Text(" and late"))
         await settle()
         assert [len(message.buttons) for _, message in sorted(it.board.messages.items())] == [0, 1]
-        reply.end()
-        await reply.settled.wait()
+        await ended(reply)
     assert it.board.shown == ["early", " and late"]
     assert not any(message.buttons for message in it.board.messages.values())
 
 
 async def test_a_reply_that_is_posted_whole_has_no_button() -> None:
-    """There is nothing to stop."""
+    """Its turn has ended."""
     async with stage() as it:
         reply = it.reply(stop=stop_button)
         reply.apply(Text("answer"))
         reply.end()
-        reply.start(THREAD)
-        await reply.settled.wait()
+        await posted(reply)
         assert it.board.whats == ["send"]
         assert not any(message.buttons for message in it.board.messages.values())
