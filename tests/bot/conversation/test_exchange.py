@@ -1,4 +1,4 @@
-"""One message's exchange: what the thread is told at each step, and the words for every way it can end."""
+"""One message's exchange: what the thread shows at each step, and the words for every way it can end."""
 
 import asyncio
 import re
@@ -33,6 +33,7 @@ pytestmark = pytest.mark.virtual_time
 
 CHANNEL, THREAD, ADA = 10, 20, 42
 SECRET = "MTIz.secret.value"
+COMPLETED = Completed("end_turn")
 
 
 @dataclass
@@ -53,15 +54,25 @@ class Stage:
     def begun(self, message_id: int = THREAD, text: str = "hello", *files: Attachment) -> Exchange:
         """An exchange whose thread is open and whose turn has come."""
         exchange = self.exchange(message_id, text, *files)
-        exchange.opened(THREAD)
-        exchange.on_starting()
+        self.begin(exchange)
         return exchange
 
-    def finish(self, exchange: Exchange, ending: Outcome) -> None:
+    @staticmethod
+    def begin(exchange: Exchange) -> None:
+        """Open the thread of an exchange, and let its turn come."""
+        exchange.opened(THREAD)
+        exchange.on_starting()
+
+    def finish(self, exchange: Exchange, outcome: Outcome = COMPLETED) -> None:
         """End an exchange as the pool does: the words first, then the journal."""
-        pages = exchange.on_ended(ending)
+        pages = exchange.on_ended(outcome)
         self.journal.messages.prompted(exchange.message_ids, "")
         self.journal.messages.finish(exchange.message_ids, "ended", pages)
+
+    async def finished(self, exchange: Exchange, outcome: Outcome = COMPLETED) -> None:
+        """End an exchange, and wait until its reply has settled."""
+        self.finish(exchange, outcome)
+        await exchange.settled()
 
 
 @asynccontextmanager
@@ -72,8 +83,8 @@ async def stage(
     board = Board()
     with Journal.open(folder / "journal.db") as journal:
         async with pacing(board):
-            signs = Reactions(enabled=reactions, keep=keep, progress=progress)
-            context = context_of_one(folder, journal, board=board, reactions=signs, secrets=[SECRET])
+            wanted = Reactions(enabled=reactions, keep=keep, progress=progress)
+            context = context_of_one(folder, journal, board=board, reactions=wanted, secrets=[SECRET])
             yield Stage(context, journal, board)
 
 
@@ -100,14 +111,13 @@ async def test_the_thread_sees_every_step(tmp_path: Path) -> None:
         exchange.on_event(Text("answer"))
         peer.end_turn(prompt)
         assert [event async for event in turn] == []
-        it.finish(exchange, Completed("end_turn"))
-        await exchange.settled()
+        await it.finished(exchange)
         assert it.board.shown == ["answer\n-# 30 s"]
         assert it.journal.messages.state(THREAD) is MessageState.ANSWERED
 
 
-async def test_an_agent_that_keeps_changing_its_mode_fills_no_thread_with_that(tmp_path: Path) -> None:
-    """Each change is a line that is shown, also where the answer goes into a file; the last mode is named."""
+async def test_an_agent_that_keeps_changing_its_mode_does_not_fill_the_thread_with_that(tmp_path: Path) -> None:
+    """Each change is a line that a page shows, also where the answer goes into a file; the last mode is named."""
     async with stage(tmp_path) as it, opened() as (_, __, session), session.prompt(HELLO) as turn:
         exchange = it.begun()
         exchange.on_prompted(session, turn)
@@ -115,13 +125,13 @@ async def test_an_agent_that_keeps_changing_its_mode_fills_no_thread_with_that(t
             change = {"sessionUpdate": "current_mode_update", "currentModeId": f"m{number}"}
             session.update(change, 0)
             exchange.on_event(parse_update(change))
-        it.finish(exchange, Completed("end_turn"))
+        it.finish(exchange)
         told = re.findall("now in the mode (.*)|keeps changing", "\n".join(exchange.reply.pages()))
         assert told == [*(f"m{number}" for number in range(MODES - 1)), "", "m99"]
 
 
 async def test_replies_stand_in_the_order_in_which_their_turns_began(tmp_path: Path) -> None:
-    """Not in that in which the messages came; and who begins twice, as an agent died, keeps the first place."""
+    """Not in the order of the messages; a turn that begins twice because an agent died keeps its first place."""
     async with stage(tmp_path) as it:
         early, late = it.exchange(20), it.exchange(21)
         for exchange in (early, late):
@@ -130,13 +140,13 @@ async def test_replies_stand_in_the_order_in_which_their_turns_began(tmp_path: P
             exchange.on_starting()
         for exchange, text in ((early, "second"), (late, "first")):
             exchange.on_event(Text(text))
-            it.finish(exchange, Completed("end_turn"))
+            it.finish(exchange)
         await asyncio.gather(early.settled(), late.settled())
         assert it.board.shown == ["first", "second"]
 
 
-async def test_what_has_had_its_turn_once_is_taken_into_no_other(tmp_path: Path) -> None:
-    """Its agent died before it got anything: the next reply stands behind one of its own, which must come."""
+async def test_an_exchange_whose_turn_has_begun_is_not_merged_into_another(tmp_path: Path) -> None:
+    """Its agent died before it got a byte: the next reply waits for the exchange's own, which must come."""
     async with stage(tmp_path) as it:
         first, second = it.exchange(20), it.exchange(21)
         for exchange in (first, second):
@@ -146,20 +156,19 @@ async def test_what_has_had_its_turn_once_is_taken_into_no_other(tmp_path: Path)
         for exchange, text in ((first, "first"), (second, "second")):
             exchange.on_starting()
             exchange.on_event(Text(text))
-            it.finish(exchange, Completed("end_turn"))
+            it.finish(exchange)
         await second.settled()
         assert it.board.shown == ["first", "second"]
 
 
 async def test_notices_stand_above_the_answer(tmp_path: Path) -> None:
-    """A forgotten session and an agent that acts unasked are said before anything it says (P43)."""
+    """A forgotten session and an agent that acts unasked come before the agent's words (P43)."""
     async with stage(tmp_path) as it:
         exchange = it.begun()
         exchange.on_notice(Notice.FORGOTTEN)
         exchange.on_notice(Notice.UNASKED)
         exchange.on_event(Text("answer"))
-        it.finish(exchange, Completed("end_turn"))
-        await exchange.settled()
+        await it.finished(exchange)
         first, second, last = it.board.shown[0].splitlines()
         assert "knows nothing of it" in first
         assert "may act unasked" in second
@@ -169,8 +178,8 @@ async def test_notices_stand_above_the_answer(tmp_path: Path) -> None:
 # ---- the prompt
 
 
-async def test_a_file_that_cannot_be_passed_on_is_said_above_the_answer_and_to_the_agent(tmp_path: Path) -> None:
-    """P69: nothing is skipped in silence."""
+async def test_a_file_that_cannot_be_passed_on_is_named_above_the_answer_and_to_the_agent(tmp_path: Path) -> None:
+    """A skipped file is always named (P69)."""
     file = Attachment("a*b.bin", "http://127.0.0.1/a.bin", None, 10**9)
     async with stage(tmp_path) as it, opened() as (_, _, session), session.prompt(HELLO) as turn:
         exchange = it.begun(THREAD, "look", file)
@@ -179,13 +188,12 @@ async def test_a_file_that_cannot_be_passed_on_is_said_above_the_answer_and_to_t
         assert "a*b.bin: 953.7 MiB are more than 25.0 MiB" in str(context)
         exchange.on_prompted(session, turn)
         exchange.on_event(Text("answer"))
-        it.finish(exchange, Completed("end_turn"))
-        await exchange.settled()
+        await it.finished(exchange)
         assert it.board.shown == ["-# ⚠ not passed on: a\\*b.bin: 953.7 MiB are more than 25.0 MiB\nanswer\n-# 0 s"]
 
 
 async def test_a_prompt_that_cannot_be_sent_yet_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While the journal cannot be written it is tried again each second: nothing is fetched or said a second time."""
+    """While the journal cannot be written the pool asks each second: files are fetched and named once."""
     fetch, fetches = Attachments.fetch, []
 
     async def counted(self: Attachments, requests: Sequence[Request], fresh: Fresh) -> Fetched:
@@ -204,8 +212,7 @@ async def test_a_prompt_that_cannot_be_sent_yet_is_made_once(tmp_path: Path, mon
         assert fetches == [["look"], ["look again"]]
         exchange.on_prompted(session, turn)
         exchange.on_prompted(session, turn)  # An agent that died before it got a byte is followed by another.
-        it.finish(exchange, Completed("end_turn"))
-        await exchange.settled()
+        await it.finished(exchange)
         assert it.board.shown[0].count("not passed on") == 1
 
 
@@ -223,7 +230,7 @@ async def test_the_prompt_waits_for_the_thread(tmp_path: Path) -> None:
         assert asked == TextBlock(text="hello")
 
 
-async def test_a_thread_that_cannot_be_opened_is_said_in_the_channel(tmp_path: Path) -> None:
+async def test_a_thread_that_cannot_be_opened_is_reported_in_the_channel(tmp_path: Path) -> None:
     """The person learns why, where they wrote (P67)."""
     async with stage(tmp_path) as it:
         exchange = it.exchange()
@@ -231,13 +238,12 @@ async def test_a_thread_that_cannot_be_opened_is_said_in_the_channel(tmp_path: P
         exchange.not_opened("Missing Permissions")
         with pytest.raises(ExchangeFailed) as failed:
             await exchange.blocks(PromptCapabilities())
-        it.finish(exchange, Failed(failed.value))
-        await exchange.settled()
+        await it.finished(exchange, Failed(failed.value))
         assert it.board.shown == ["❌ I could not open a thread: Missing Permissions"]
 
 
-async def test_a_request_that_gets_no_thread_waits_anew_and_then_says_why(tmp_path: Path) -> None:
-    """What it had begun in the conversation of its thread counts for nothing: others may be before it."""
+async def test_a_request_without_a_thread_waits_again_and_then_says_why(tmp_path: Path) -> None:
+    """Its turn in the thread's conversation does not count: in the channel others may be before it."""
     async with stage(tmp_path) as it:
         exchange = it.exchange()
         exchange.on_starting()
@@ -245,24 +251,22 @@ async def test_a_request_that_gets_no_thread_waits_anew_and_then_says_why(tmp_pa
         exchange.moved(replace(exchange.request, thread_id=CHANNEL, no_thread="No room."))
         await settle()
         in_turn = list[int]()
-        it.context.replies.in_turn(THREAD, partial(in_turn.append, THREAD))  # At once, for it is not worked on.
+        it.context.replies.in_turn(THREAD, partial(in_turn.append, THREAD))  # It is called immediately: no turn runs.
         assert in_turn == [THREAD]
         assert it.board.shown == []
         exchange.on_starting()
         exchange.on_event(Text("answer"))
-        it.finish(exchange, Completed("end_turn"))
-        await exchange.settled()
+        await it.finished(exchange)
         assert it.board.shown == ["-# ⚠ I could not open a thread: No room.\nanswer"]
 
 
-async def test_what_is_taken_back_before_there_was_a_word_leaves_none(tmp_path: Path) -> None:
-    """The message is gone, and perhaps there is no thread either; what stands there says what became of it."""
+async def test_a_message_that_is_taken_back_before_the_reply_begins_leaves_no_word(tmp_path: Path) -> None:
+    """The message is gone, and perhaps there is no thread; a reply that has begun says what became of it."""
     async with stage(tmp_path) as it:
         first, second = it.exchange(THREAD), it.exchange(THREAD + 1)
         first.on_starting()
         assert first.on_ended(TakenBack()) == []
-        second.opened(THREAD)
-        second.on_starting()
+        it.begin(second)
         await settle()
         assert second.on_ended(TakenBack()) == ["-# ⏹ taken back before the agent got it."]
 
@@ -270,9 +274,9 @@ async def test_what_is_taken_back_before_there_was_a_word_leaves_none(tmp_path: 
 # ---- the end
 
 ENDINGS = [
-    (Completed("end_turn"), "said", "said"),
-    (Completed("end_turn"), "", "-# The agent ended its turn without a word."),
-    (Completed("end_turn"), "\n", "-# The agent ended its turn without a word."),
+    (COMPLETED, "said", "said"),
+    (COMPLETED, "", "-# The agent ended its turn without a word."),
+    (COMPLETED, "\n", "-# The agent ended its turn without a word."),
     (Completed("refusal"), "said", "said\n-# ⚠ The agent refused to go on."),
     (Completed("max_tokens"), "said", "said\n-# ⚠ The agent stopped: it ran out of tokens."),
     (
@@ -302,13 +306,12 @@ ENDINGS = [
 
 @pytest.mark.parametrize(("ending", "said", "shown"), ENDINGS, ids=lambda part: str(part)[:60])
 async def test_every_end_has_its_words(tmp_path: Path, ending: Outcome, said: str, shown: str) -> None:
-    """Stop reasons, errors with exit code and stderr, a cancel, a stop of the bot (P21, P39, P67), and no secret."""
+    """Stop reasons, errors with exit code and stderr, a cancel, a stop of the bot (P21, P39, P67), without secrets."""
     async with stage(tmp_path) as it:
         exchange = it.begun()
         await settle()
         exchange.on_event(Text(said))
-        it.finish(exchange, ending)
-        await exchange.settled()
+        await it.finished(exchange, ending)
         (page,) = it.board.shown
         assert plain(page).strip().startswith(plain(shown))
         extra = (
@@ -343,8 +346,7 @@ async def test_a_reply_that_cannot_be_delivered_is_closed_in_the_journal(tmp_pat
         exchange = it.begun()
         exchange.on_event(Text("answer"))
         it.board.faults.extend([PermanentError("Missing Access")] * 2)
-        it.finish(exchange, Completed("end_turn"))
-        await exchange.settled()
+        await it.finished(exchange)
         assert it.journal.messages.state(THREAD) is MessageState.CLOSED
 
 
@@ -353,37 +355,33 @@ async def test_a_late_word_of_the_agent_is_shown(tmp_path: Path) -> None:
     async with stage(tmp_path) as it:
         exchange = it.begun()
         exchange.on_event(Text("answer"))
-        it.finish(exchange, Completed("end_turn"))
-        await exchange.settled()
+        await it.finished(exchange)
         exchange.on_event(Text(", late"))
         await settle()
         assert it.board.shown == ["answer\n, late"]
 
 
 async def test_replies_of_one_thread_come_one_after_the_other(tmp_path: Path) -> None:
-    """The second waits for the first to be confirmed, and a third one after a pause for nobody."""
+    """The second waits until the first is confirmed; a third one after a pause does not wait."""
     async with stage(tmp_path) as it:
         first, second = it.exchange(20), it.exchange(21)
         for exchange, text in ((first, "one"), (second, "two")):
-            exchange.opened(THREAD)
-            exchange.on_starting()
+            it.begin(exchange)
             exchange.on_event(Text(text))
-        it.finish(second, Completed("end_turn"))
+        it.finish(second)
         await settle()
         assert it.board.shown == ["one"]
-        it.finish(first, Completed("end_turn"))
+        it.finish(first)
         await second.settled()
         third = it.exchange(22)
-        third.opened(THREAD)
-        third.on_starting()
+        it.begin(third)
         third.on_event(Text("three"))
-        it.finish(third, Completed("end_turn"))
-        await third.settled()
+        await it.finished(third)
         assert it.board.shown == ["one", "two", "three"]
 
 
-async def test_the_desk_waits_for_replies_that_have_ended_and_not_for_ever(tmp_path: Path) -> None:
-    """When the bot stops: what is ended is posted; what hangs is left; what lives is not waited for."""
+async def test_the_stop_waits_for_replies_that_have_ended_for_a_bounded_time(tmp_path: Path) -> None:
+    """A reply that has ended is posted; one that hangs is left; for a turn that runs nobody waits."""
     async with stage(tmp_path) as it:
         done, waiting = it.exchange(20), it.exchange(21)
         it.journal.messages.receive(99, thread_id=99, channel_id=CHANNEL, guild_id=1, author_id=ADA)
@@ -396,7 +394,7 @@ async def test_the_desk_waits_for_replies_that_have_ended_and_not_for_ever(tmp_p
             exchange.on_event(Text("answer"))
         await it.context.replies.settled(8.0)
         assert asyncio.get_running_loop().time() == start
-        it.finish(done, Completed("end_turn"))
+        it.finish(done)
         await it.context.replies.settled(8.0)
         assert asyncio.get_running_loop().time() - start == pytest.approx(8.0)
         assert not done.reply.settled.is_set()
@@ -407,9 +405,11 @@ async def test_the_desk_waits_for_replies_that_have_ended_and_not_for_ever(tmp_p
         assert not waiting.reply.ended
 
 
-@pytest.mark.parametrize(("reason", "sign"), [("end_turn", {DONE}), ("failed", {FAILED}), ("cancelled", set[str]())])
-async def test_a_reply_that_is_posted_after_a_restart_gets_the_sign_of_its_end(
-    tmp_path: Path, reason: str, sign: set[str]
+@pytest.mark.parametrize(
+    ("reason", "reaction"), [("end_turn", {DONE}), ("failed", {FAILED}), ("cancelled", set[str]())]
+)
+async def test_a_reply_that_is_posted_after_a_restart_gets_the_reaction_of_its_end(
+    tmp_path: Path, reason: str, reaction: set[str]
 ) -> None:
     """As it would have had before; the eye of the earlier run goes (P70)."""
     with Journal.open(tmp_path / "journal.db") as journal:
@@ -422,12 +422,12 @@ async def test_a_reply_that_is_posted_after_a_restart_gets_the_sign_of_its_end(
         exchange.reply.restore(THREAD, ["the end of it"], [], {})
         await exchange.settled()
         await settle()
-        assert it.board.reactions == {(THREAD, each) for each in sign}
+        assert it.board.reactions == {(THREAD, each) for each in reaction}
 
 
 @pytest.mark.parametrize("progress", [True, False])
 async def test_a_message_whose_turn_the_bots_stop_cuts_off_keeps_its_eye(tmp_path: Path, *, progress: bool) -> None:
-    """As after a kill: the next run of the bot answers it, or asks what to do; nothing of what the agent did shows."""
+    """As after a kill: the next run of the bot answers it, or asks what to do. The agent's activity does not show."""
     async with stage(tmp_path, reactions=True, progress=progress) as it:
         exchange = it.begun()
         exchange.reactions.silent()
@@ -439,7 +439,7 @@ async def test_a_message_whose_turn_the_bots_stop_cuts_off_keeps_its_eye(tmp_pat
 async def test_a_reply_whose_thread_is_not_open_is_not_waited_for_and_settles_when_there_will_be_none(
     tmp_path: Path,
 ) -> None:
-    """It was cancelled before; whoever waits for all replies, or for this one, does not wait in vain."""
+    """It was cancelled before; a wait for all replies, or for this one, ends."""
     async with stage(tmp_path) as it:
         exchange = it.exchange()
         exchange.on_starting()
@@ -449,7 +449,9 @@ async def test_a_reply_whose_thread_is_not_open_is_not_waited_for_and_settles_wh
         began = loop.time()
         await it.context.replies.settled(60)
         assert loop.time() == began
-        assert [row.message_id for row in it.journal.messages.open_rows()] == [THREAD]  # The word about it is owed.
+        assert [row.message_id for row in it.journal.messages.open_rows()] == [
+            THREAD
+        ]  # The line about it is still to be posted.
         exchange.message_deleted()
         await exchange.settled()
         assert await exchange.ended_before_restart("cancelled") == THREAD
@@ -465,7 +467,7 @@ async def test_a_reply_whose_thread_is_not_open_is_not_waited_for_and_settles_wh
 async def test_links_are_read_in_order_behind_the_event_and_never_by_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The event returns although the file system does not answer; what is not read when the turn ends is said."""
+    """The event returns although the file system does not answer; links that are unread at the end are named."""
     answers, asked = threading.Event(), list[str]()
 
     def read_now(_: WorkspaceFiles, uri: str) -> bytes | str:
@@ -487,7 +489,7 @@ async def test_links_are_read_in_order_behind_the_event_and_never_by_it(
         await reading
         assert asked == ["/p/a", "/p/b"]
         exchange.on_event(parse_update({"sessionUpdate": "agent_message_chunk", "content": link | {"name": "c"}}))
-        it.finish(exchange, Completed("end_turn"))
+        it.finish(exchange)
         exchange.on_event(parse_update({"sessionUpdate": "agent_message_chunk", "content": link | {"name": "d"}}))
         await exchange.settled()
         (shown,) = it.board.shown
@@ -503,7 +505,7 @@ async def test_links_are_read_in_order_behind_the_event_and_never_by_it(
 
 
 async def test_a_question_is_asked_with_all_that_is_known_and_closed_with_the_turn(tmp_path: Path) -> None:
-    """The request may bring only the id of a call that was announced; its end takes the buttons (P51, P54)."""
+    """The request may bring only the id of a call that was announced; the turn's end removes the buttons (P51, P54)."""
     async with stage(tmp_path) as it, opened() as (peer, _, session), session.prompt(HELLO) as turn:
         prompt = await peer.expect("session/prompt")
         exchange = it.begun()
@@ -522,37 +524,36 @@ async def test_a_question_is_asked_with_all_that_is_known_and_closed_with_the_tu
         assert it.board.shown[2].startswith(f"<@{ADA}>")
         peer.end_turn(prompt)
         assert [event async for event in turn] == []
-        it.finish(exchange, Completed("end_turn"))
+        it.finish(exchange)
         await settle()
         assert it.board.shown[2].endswith("-# no longer open: the turn has ended")
         assert all(not message.buttons for message in it.board.messages.values())
 
 
-# ---- the eye
+# ---- reactions
 
 
 async def test_an_accepted_message_has_an_eye_until_its_exchange_ends(tmp_path: Path) -> None:
-    """At once, not only when its turn begins; then it gives way to the sign that it is done (P70)."""
+    """Before its turn begins; at the end another reaction replaces it (P70)."""
     async with stage(tmp_path, reactions=True) as it:
         exchange = it.exchange()
         await settle()
         assert it.board.reactions == {(THREAD, EYE)}
-        exchange.opened(THREAD)
-        exchange.on_starting()
+        it.begin(exchange)
         exchange.on_event(Text("answer"))
-        it.finish(exchange, Completed("end_turn"))
+        it.finish(exchange)
         await settle()
         assert it.board.reactions == {(THREAD, DONE)}
 
 
-async def test_the_sign_of_the_end_waits_for_the_answer_to_stand(tmp_path: Path) -> None:
-    """Discord counts reactions apart, so it would come first."""
+async def test_the_reaction_of_the_end_waits_for_the_answer(tmp_path: Path) -> None:
+    """Discord counts reactions separately, so it would come first."""
     async with stage(tmp_path, reactions=True) as it:
         exchange = it.begun()
         await settle()
         it.board.held = asyncio.Event()
         exchange.on_event(Text("answer"))
-        it.finish(exchange, Completed("end_turn"))
+        it.finish(exchange)
         await settle()
         assert [call.content for call in it.board.calls if call.what == "react"] == [EYE]
         it.board.held.set()
@@ -560,8 +561,8 @@ async def test_the_sign_of_the_end_waits_for_the_answer_to_stand(tmp_path: Path)
         assert it.board.reactions == {(THREAD, DONE)}
 
 
-async def test_a_question_stands_below_the_answer_before_it(tmp_path: Path) -> None:
-    """Under real limits the last page of a turn may take seconds; the next turn's agent asks at once."""
+async def test_a_question_comes_below_the_answer_before_it(tmp_path: Path) -> None:
+    """The last page of a turn may take seconds under real limits; the next turn's agent asks immediately."""
     options = ({"optionId": "no", "name": "Reject", "kind": "reject_once"},)
     async with stage(tmp_path) as it, opened() as (peer, _, session), session.prompt(HELLO) as turn:
         await peer.expect("session/prompt")
@@ -571,9 +572,8 @@ async def test_a_question_stands_below_the_answer_before_it(tmp_path: Path) -> N
         first.on_starting()
         await elapse(0.05)
         first.on_event(Text("first"))
-        it.finish(first, Completed("end_turn"))
-        second.opened(THREAD)
-        second.on_starting()
+        it.finish(first)
+        it.begin(second)
         second.on_prompted(session, turn)
         peer.ask(session.session_id, {"toolCallId": "c", "title": "Run it"}, options, 7)
         second.on_event(await anext(turn))
@@ -584,42 +584,40 @@ async def test_a_question_stands_below_the_answer_before_it(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("ending", "sign"),
+    ("ending", "reactions"),
     [
-        (Completed("end_turn"), {(THREAD, DONE)}),
+        (COMPLETED, {(THREAD, DONE)}),
         (Failed(SpawnFailed("no such command")), {(THREAD, FAILED)}),
         (Cancelled(ADA, "cancelled"), set()),
     ],
     ids=["done", "failed", "cancelled"],
 )
-async def test_the_sign_at_the_end_says_how_it_went(
-    tmp_path: Path, ending: Outcome, sign: set[tuple[int, str]]
+async def test_the_reaction_at_the_end_says_how_it_went(
+    tmp_path: Path, ending: Outcome, reactions: set[tuple[int, str]]
 ) -> None:
     """What a person cancelled needs none."""
     async with stage(tmp_path, reactions=True) as it:
         exchange = it.exchange()
         await settle()
-        exchange.opened(THREAD)
-        exchange.on_starting()
+        it.begin(exchange)
         it.finish(exchange, ending)
         await settle()
-        assert it.board.reactions == sign
+        assert it.board.reactions == reactions
 
 
-async def test_no_sign_stays_where_none_is_to(tmp_path: Path) -> None:
-    """The eye goes, and nothing comes for it (P70)."""
+async def test_no_reaction_stays_where_the_configuration_says_so(tmp_path: Path) -> None:
+    """The eye goes, and no other reaction replaces it (P70)."""
     async with stage(tmp_path, reactions=True, keep=False) as it:
         exchange = it.exchange()
         await settle()
-        exchange.opened(THREAD)
-        exchange.on_starting()
-        it.finish(exchange, Completed("end_turn"))
+        it.begin(exchange)
+        it.finish(exchange)
         await settle()
         assert it.board.reactions == set()
 
 
-async def test_the_sign_says_what_the_agent_does_where_that_is_wanted(tmp_path: Path) -> None:
-    """While it works, and not afterwards; silence gives way to the next word (P70)."""
+async def test_the_reaction_shows_what_the_agent_does_where_that_is_wanted(tmp_path: Path) -> None:
+    """While it works, and not afterwards; the next text ends the silence (P70)."""
     async with (
         stage(tmp_path, reactions=True, progress=True) as it,
         opened() as (peer, _, session),
@@ -640,12 +638,12 @@ async def test_the_sign_says_what_the_agent_does_where_that_is_wanted(tmp_path: 
         exchange.on_event(Thought("more"))
         peer.end_turn(prompt)
         assert [event async for event in turn] == []
-        it.finish(exchange, Completed("end_turn"))
+        it.finish(exchange)
         await settle()
         assert it.board.reactions == {(THREAD, DONE)}
 
 
-async def test_an_eye_that_is_no_longer_wanted_while_it_is_put_on_is_taken_off(tmp_path: Path) -> None:
+async def test_an_eye_that_is_no_longer_wanted_while_it_is_added_is_removed(tmp_path: Path) -> None:
     """A turn may be over before Discord has the reaction (P70)."""
     async with stage(tmp_path, reactions=True) as it:
         it.board.held = asyncio.Event()
@@ -669,9 +667,7 @@ async def test_no_eye_where_reactions_are_off_or_refused(tmp_path: Path) -> None
         it.board.faults.append(PermanentError("Reaction blocked"))
         exchange = it.exchange()
         await settle()
-        exchange.opened(THREAD)
-        exchange.on_starting()
+        it.begin(exchange)
         exchange.on_event(Text("answer"))
-        it.finish(exchange, Completed("end_turn"))
-        await exchange.settled()
+        await it.finished(exchange)
         assert it.board.shown == ["answer"]

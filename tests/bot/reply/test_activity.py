@@ -1,4 +1,4 @@
-"""The sign of what an agent does: after a moment, the newest, and also for one that never rests."""
+"""The reaction for what an agent does: the newest after a moment, also for an agent that never rests."""
 
 import asyncio
 
@@ -13,10 +13,10 @@ from tests.support.virtual_time import elapse
 pytestmark = pytest.mark.virtual_time
 
 
-async def test_each_thing_that_is_done_has_its_sign() -> None:
-    """What ends, or is no doing, changes nothing."""
+async def test_each_activity_has_its_reaction() -> None:
+    """The end of a tool call, and events without activity, change nothing."""
     shown: list[str] = []
-    progress = Activity(shown.append)
+    activity = Activity(shown.append)
     for event in (
         Thought("hm"),
         ToolCall(tool_call_id="a", title="x", kind="read"),
@@ -26,22 +26,22 @@ async def test_each_thing_that_is_done_has_its_sign() -> None:
         Text("words"),
         Text("more"),
     ):
-        progress.event(event)
+        activity.event(event)
         await settle()
-    progress.note(SILENT)
+    activity.note(SILENT)
     await settle()
     assert shown == ["🤔", "📖", "🔧", "✍️", "💤"]
 
 
-async def test_of_many_changes_the_last_one_shows_and_an_agent_that_never_rests_has_its_sign_too() -> None:
-    """One change in `SETTLE_SECONDS`; no change puts off the sign of another (P70)."""
+async def test_of_many_changes_the_last_one_shows_also_for_an_agent_that_never_rests() -> None:
+    """One change in `SETTLE_SECONDS`; a change does not delay the reaction to an earlier one (P70)."""
     shown: list[tuple[int, str]] = []
     start = asyncio.get_running_loop().time()
-    progress = Activity(lambda emoji: shown.append((round(asyncio.get_running_loop().time() - start), emoji)))
+    activity = Activity(lambda emoji: shown.append((round(asyncio.get_running_loop().time() - start), emoji)))
     for number in range(100):
-        progress.event(Thought("hm") if number % 2 else Text("word"))
+        activity.event(Thought("hm") if number % 2 else Text("word"))
         await elapse(0.1)
-    progress.event(Text("word"))
+    activity.event(Text("word"))
     await settle()
     assert [emoji for _, emoji in shown][-1] == "✍️"
     assert 2 <= len(shown) <= 10 / SETTLE_SECONDS + 1
@@ -49,11 +49,11 @@ async def test_of_many_changes_the_last_one_shows_and_an_agent_that_never_rests_
 
 
 async def test_a_turn_that_has_ended_shows_nothing_more() -> None:
-    """Its last doing is not shown over the sign of its end; to stop twice is no harm."""
+    """Its last activity does not replace the reaction of its end; to stop twice does no harm."""
     shown: list[str] = []
-    progress = Activity(shown.append)
-    progress.event(Text("word"))
-    progress.stop()
-    progress.stop()
+    activity = Activity(shown.append)
+    activity.event(Text("word"))
+    activity.stop()
+    activity.stop()
     await settle()
     assert shown == []

@@ -1,7 +1,7 @@
 """A crash before and after every transition of a message's row, and what the next start makes of it. Virtual time.
 
-The journal's file is copied just before a move is committed and just after, with what stands in the thread then: that
-is what a kill at this moment leaves. `tests/e2e/test_recovery.py` and `make chaos` kill for real.
+The journal's file is copied just before a move is committed and just after, with the messages of the thread at that
+moment: a kill would leave the same. `tests/e2e/test_recovery.py` and `make chaos` kill for real.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ class Scene:
     nonces: dict[str, int]
 
     def set_up(self, board: Board) -> None:
-        """Let the thread be as it was."""
+        """Restore the thread."""
         board.messages, board._nonces = self.messages, self.nonces
         board._ids = count(max(self.messages, default=0) + 1)
 
@@ -96,8 +96,8 @@ def talk(it: Stage) -> Conversation:
     return conversation
 
 
-async def taken_up(it: Stage) -> list[Exchange]:
-    """Take up what stands in the journal."""
+async def recovered(it: Stage) -> list[Exchange]:
+    """Recover what the journal has."""
     waiting = QueueNotices(it.context.notices)
     it.recovery = Recovery(pool=it.pool, context=it.context, queue_notices=waiting, begun=asyncio.Event())
     it.context.on_turn_started = it.recovery.interruptions.thread_continued
@@ -105,16 +105,16 @@ async def taken_up(it: Stage) -> list[Exchange]:
 
 
 async def answered(it: Stage) -> None:
-    """Nothing goes wrong."""
+    """The agent answers."""
     left(it.journal, WATCHED, MessageState.RECEIVED)
-    await taken_up(it)
+    await recovered(it)
 
 
 async def behind(it: Stage) -> None:
     """It waits behind a turn that hangs, and the turn is cancelled: it is held."""
     left(it.journal, WATCHED - 1, MessageState.RECEIVED, "hang")
     left(it.journal, WATCHED, MessageState.RECEIVED)
-    await taken_up(it)
+    await recovered(it)
     talk(it).cancel(ADA)
 
 
@@ -136,30 +136,30 @@ async def dropped(it: Stage) -> None:
     """It waits behind a turn that hangs, and is dropped."""
     left(it.journal, WATCHED - 1, MessageState.RECEIVED, "hang")
     left(it.journal, WATCHED, MessageState.RECEIVED)
-    await taken_up(it)
+    await recovered(it)
     talk(it).drop()
 
 
 async def never_handed(it: Stage) -> None:
-    """Its agent is dead before it gets a byte."""
+    """Its agent dies before it gets a byte."""
     left(it.journal, WATCHED, MessageState.RECEIVED, channel_id=CHANNEL)
-    (exchange,) = await taken_up(it)
+    (exchange,) = await recovered(it)
     it.factory.agents[0].die(1)
     exchange.opened(THREAD)
 
 
 async def skipped(it: Stage) -> None:
-    """It was cut off, and somebody skips it."""
+    """It was interrupted, and a person skips it."""
     left(it.journal, WATCHED, MessageState.PROMPTED)
-    await taken_up(it)
+    await recovered(it)
     it.decide(WATCHED, retry=False)
 
 
 async def undeliverable(it: Stage) -> None:
-    """Discord takes nothing of its reply."""
+    """Discord refuses its reply."""
     left(it.journal, WATCHED, MessageState.RECEIVED)
     it.board.faults.extend([PermanentError("Missing Permissions")] * 2)
-    await taken_up(it)
+    await recovered(it)
 
 
 STORIES: dict[Move, Callable[[Stage], Awaitable[None]]] = {
@@ -179,14 +179,14 @@ STORIES: dict[Move, Callable[[Stage], Awaitable[None]]] = {
 # ---- what the next start makes of it
 
 
-async def goes_on(it: Stage) -> None:
-    """It is answered, by itself, once; behind a turn that was cut off when the time for a choice is over."""
+async def is_answered(it: Stage) -> None:
+    """It is answered once without a person; behind an interrupted turn when the time for a choice is over."""
     await elapse(CHOICE_SECONDS)
     assert it.prompts == [ANSWER]
 
 
 async def is_held(it: Stage) -> None:
-    """It is held, and that stands in the thread; it is answered when a person says so."""
+    """It is held, and a notice says so; it is answered when a person continues."""
     await elapse(CHOICE_SECONDS)
     assert it.prompts == []
     assert it.state(WATCHED) is MessageState.HELD
@@ -197,7 +197,7 @@ async def is_held(it: Stage) -> None:
 
 
 async def is_asked_about(it: Stage) -> None:
-    """It is not sent again by itself; it is when a person says so."""
+    """It is sent again only when a person says so."""
     await elapse(CHOICE_SECONDS)
     assert it.prompts == []
     assert it.state(WATCHED) is MessageState.PROMPTED
@@ -215,14 +215,14 @@ async def is_posted(it: Stage) -> None:
 
 
 async def is_over(it: Stage) -> None:
-    """Nothing is left to be done."""
+    """It needs no further work."""
     await elapse(CHOICE_SECONDS)
     assert it.prompts == []
     assert it.state(WATCHED) in {MessageState.ANSWERED, MessageState.CLOSED}
 
 
 NEXT_START: dict[MessageState, Callable[[Stage], Awaitable[None]]] = {
-    MessageState.RECEIVED: goes_on,
+    MessageState.RECEIVED: is_answered,
     MessageState.HELD: is_held,
     MessageState.PROMPTED: is_asked_about,
     MessageState.FINISHED: is_posted,
@@ -238,10 +238,10 @@ def test_there_is_a_story_for_every_transition() -> None:
 
 @pytest.mark.parametrize("side", ["before", "after"])
 @pytest.mark.parametrize("move", STORIES, ids=lambda move: f"{move[0]} to {move[1]}")
-async def test_a_crash_beside_a_transition_loses_nothing_and_repeats_nothing(
+async def test_a_crash_next_to_a_transition_loses_nothing_and_repeats_nothing(
     tmp_path: Path, move: Move, side: str
 ) -> None:
-    """Invariant 7: what the row says is all that counts, and it is written before its effect."""
+    """Invariant 7: only the row counts, and it is written before its effect."""
     with Journal.open(tmp_path / "journal.db") as journal:
         journal.messages = filmed = FilmedMessages(journal)
         async with restarted(journal, tmp_path) as it:

@@ -1,4 +1,4 @@
-"""Notices: one for each matter, gone when that is over, also where the bot is started anew meanwhile."""
+"""Notices: one for each subject, deleted when that is over, also after a restart of the bot."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -32,8 +32,8 @@ def show(notices: Notices, content: str, kind: str = HELD, about: int = 0) -> No
     notices.show(THREAD, kind, content, lambda: held_view(THREAD), about=about)
 
 
-async def test_a_notice_is_kept_up_to_date_and_goes_when_its_matter_is_over(tmp_path: Path) -> None:
-    """In one message; nothing is remembered of it then."""
+async def test_a_notice_is_kept_up_to_date_and_deleted_when_its_subject_is_over(tmp_path: Path) -> None:
+    """In one message; then the journal forgets it."""
     board = Board()
     async with run(tmp_path, board) as (notices, journal):
         show(notices, "1 held")
@@ -53,20 +53,20 @@ async def test_a_notice_is_kept_up_to_date_and_goes_when_its_matter_is_over(tmp_
 
 
 async def test_the_journal_knows_a_notice_by_the_words_that_were_posted(tmp_path: Path) -> None:
-    """Its number may have grown until its turn came; the next run finds a message whose answer was lost by them."""
+    """Its number may have grown before its turn; by the words the next run finds a message whose answer was lost."""
     board = Board()
     board.faults.append(AnswerLost("reset by peer"))
     async with run(tmp_path, board) as (notices, journal):
         show(notices, "1 held")
         show(notices, "2 held")
-        assert journal.notices.all() == []  # Nothing stands that a kill would leave.
+        assert journal.notices.all() == []  # A kill would leave no message.
         await settle()
         show(notices, "3 held")
         assert [each.content for each in journal.notices.all()] == board.shown == ["2 held"]
 
 
-async def test_a_notice_of_a_new_matter_is_a_new_message(tmp_path: Path) -> None:
-    """At the end of the thread, also where the earlier one is still on its way out."""
+async def test_a_notice_on_a_new_subject_is_a_new_message(tmp_path: Path) -> None:
+    """At the end of the thread, also while the earlier one is still being deleted."""
     board = Board()
     async with run(tmp_path, board) as (notices, _):
         show(notices, "1 held")
@@ -79,8 +79,8 @@ async def test_a_notice_of_a_new_matter_is_a_new_message(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("here", [True, False], ids=["by an interaction's answer", "by the notice"])
-async def test_a_notice_may_say_how_its_matter_ended(tmp_path: Path, *, here: bool) -> None:
-    """Without buttons; who answers a press has said so already."""
+async def test_a_notice_may_say_how_its_subject_ended(tmp_path: Path, *, here: bool) -> None:
+    """Without buttons; the answer to a press has said so already."""
     board = Board()
     async with run(tmp_path, board) as (notices, journal):
         show(notices, "choose", HELD)
@@ -98,7 +98,7 @@ async def test_a_notice_may_say_how_its_matter_ended(tmp_path: Path, *, here: bo
 
 
 async def test_a_notice_that_ends_before_it_is_posted_is_not_posted(tmp_path: Path) -> None:
-    """Nor is one forgotten of which Discord may have taken what it did not confirm: that one is taken away."""
+    """A notice that Discord may have taken without confirming it is deleted."""
     board = Board()
     async with run(tmp_path, board) as (notices, journal):
         show(notices, "1 held")
@@ -115,7 +115,7 @@ async def test_a_notice_that_ends_before_it_is_posted_is_not_posted(tmp_path: Pa
 
 
 async def test_the_next_run_ends_what_an_earlier_one_left(tmp_path: Path) -> None:
-    """What was said of a turn goes; what is still true stays, and can be ended; what stands twice stands once then."""
+    """Notices about a turn are deleted; others stay, and can be ended; of two equal ones one stays."""
     board = Board()
     async with run(tmp_path, board) as (notices, journal):
         for about, kind in enumerate((WARNING, OFFER, PREEMPTED, HELD), start=100):
@@ -139,8 +139,8 @@ async def test_the_next_run_ends_what_an_earlier_one_left(tmp_path: Path) -> Non
         assert board.shown == ["2 held"]
 
 
-async def test_a_notice_whose_message_is_not_known_is_found_again_and_goes(tmp_path: Path) -> None:
-    """Killed while it was being posted, and nothing is to be said any more."""
+async def test_a_notice_whose_message_is_not_known_is_found_again_and_deleted(tmp_path: Path) -> None:
+    """The bot was killed while it posted, and the notice is not wanted any more."""
     board = Board()
     async with run(tmp_path, board) as (_, journal):
         for nonce in ("posted", "never"):
@@ -158,10 +158,10 @@ async def test_a_notice_whose_message_is_not_known_is_found_again_and_goes(tmp_p
 
 
 @pytest.mark.parametrize("found", [50, None])
-async def test_a_notice_that_may_stand_is_not_posted_again_before_that_is_known(
+async def test_a_notice_that_may_be_there_is_not_posted_again_before_that_is_known(
     tmp_path: Path, found: int | None
 ) -> None:
-    """Killed while it was being posted: what is to be said now is said in that message, else in a new one."""
+    """The bot was killed while it posted: the new text goes into that message if it is found, else into a new one."""
     board = Board()
     async with run(tmp_path, board) as (_, journal):
         journal.notices.begin(NoticeRow("lost", THREAD, HELD, 0, 1.0, "2 held", None))
@@ -188,7 +188,7 @@ async def test_a_notice_that_was_pressed_before_it_was_found_has_its_buttons_aga
     tmp_path: Path,
     found: bool,  # noqa: FBT001 - a parameter
 ) -> None:
-    """At a start nothing is held yet: the press has said that it is out of date, and taken its buttons away."""
+    """At a start the inboxes are empty: the press was answered that the notice is out of date, without buttons."""
     board = Board()
     async with run(tmp_path, board) as (notices, journal):
         show(notices, "2 held")
@@ -203,7 +203,7 @@ async def test_a_notice_that_was_pressed_before_it_was_found_has_its_buttons_aga
         assert [button.label for button in board.messages[1].buttons] == ["Continue", "Drop all"]
 
 
-async def test_what_stood_in_a_thread_that_is_gone_is_forgotten(tmp_path: Path) -> None:
+async def test_the_notices_of_a_thread_that_is_gone_are_forgotten(tmp_path: Path) -> None:
     """By the first write that is refused, or without one."""
     board = Board()
     async with run(tmp_path, board) as (notices, journal):
@@ -215,7 +215,7 @@ async def test_what_stood_in_a_thread_that_is_gone_is_forgotten(tmp_path: Path) 
         await settle()
         assert [each.kind for each in journal.notices.all()] == [PREEMPTED, WARNING]
         board.faults.append(PermanentError("this place is gone"))
-        notices.end(THREAD, WARNING)  # It is on its way out.
+        notices.end(THREAD, WARNING)  # It is being deleted.
         await settle()
         notices.forget(THREAD + 1)
         assert len(journal.notices.all()) == 2

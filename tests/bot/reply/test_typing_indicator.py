@@ -1,4 +1,4 @@
-"""Typing is shown for as long as work lasts."""
+"""Typing is shown while the agent works."""
 
 import pytest
 
@@ -32,8 +32,8 @@ async def test_typing_lasts_until_it_is_stopped_and_rests_while_a_question_waits
         assert board.whats == ["typing"] * 5
 
 
-async def test_typing_gives_way_where_there_are_more_calls_than_discord_takes() -> None:
-    """Nobody misses it beside a text that grows."""
+async def test_typing_is_not_shown_while_calls_are_scarce() -> None:
+    """A growing text shows the same."""
 
     async def perform() -> None:
         await elapse(0.1)
