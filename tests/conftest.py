@@ -1,8 +1,8 @@
 """How every test runs: async tests on anyio's asyncio backend in debug mode, in real or in virtual time.
 
-Virtual is the default in `tests/acp` and `tests/pool`; elsewhere a module asks with
-`pytestmark = pytest.mark.virtual_time`. `@pytest.mark.real_time` gives a test the wall clock back; the mark that stands
-closest to the test decides.
+Virtual time is the default in `tests/acp` and `tests/pool`; elsewhere a module sets `pytestmark =
+pytest.mark.virtual_time`. `@pytest.mark.real_time` gives a test the wall clock back; the mark closest to the test
+decides.
 """
 
 import asyncio
@@ -32,11 +32,11 @@ from tests.support.virtual_time import RealLoop, VirtualLoop, loop_that_reaps
 VIRTUAL_DIRECTORIES = {"acp", "pool"}
 
 MEASURED_DIRECTORIES = {"acp", "pool"}
-"""Whose tests prove that every branch of theirs is tested. Measuring doubles the work of all Python that runs."""
+"""Directories whose tests must cover every branch. Measuring doubles the work of all Python code."""
 
 TESTS = Path(__file__).parent
 
-# A process that was just killed takes a moment to leave the table; more than this is a process left behind.
+# A killed process takes a moment to leave the table; after this bound it counts as left behind.
 LAST_MOMENTS = 5.0
 
 COUNT = itertools.count()
@@ -67,8 +67,8 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Measure no more than what must be tested whole."""
-    # Without measuring there is no such mark, and with --no-cov nothing for pytest-cov to pause.
+    """Measure only the tests that must cover every branch."""
+    # The mark exists only while pytest-cov measures.
     measuring = config.getoption("cov_source", default=None) and not config.getoption("no_cov")
     for item in items if measuring else ():
         is_proof = item.path.relative_to(TESTS).parts[0] in MEASURED_DIRECTORIES
@@ -78,7 +78,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture
 def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
-    """The event loop of an async test; see the module's docstring."""
+    """Choose the event loop of an async test; see the module's docstring."""
     new_loop = VirtualLoop if _in_virtual_time(request.node) else RealLoop
     return "asyncio", {"debug": True, "loop_factory": partial(loop_that_reaps, new_loop)}
 
@@ -101,7 +101,7 @@ def _children_are_reaped_without_threads() -> None:
 
 @pytest.fixture(autouse=True)
 def _no_statement_reads_all_of_a_table_that_grows(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Fails the test that runs one: with a million rows it would hold up every thread."""
+    """Fail a test that scans a growing table: with a million rows that would block every thread."""
     explained = SimpleNamespace(**{**vars(sqlite3), "connect": partial(sqlite3.connect, factory=Explaining)})
     monkeypatch.setattr("pool.journal.database.sqlite3", explained)
     yield
@@ -111,7 +111,7 @@ def _no_statement_reads_all_of_a_table_that_grows(monkeypatch: pytest.MonkeyPatc
 
 @pytest.fixture(autouse=True)
 def _its_state_is_its_own(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Locks, and journals that the test does not place itself, are not kept in the home of whoever runs the tests."""
+    """Keep locks, and journals without a path, out of the home of the person who runs the tests."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / "state" / str(next(COUNT))))
 
 
@@ -124,15 +124,15 @@ def _tracebacks_are_plain() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_process_outlives_the_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Fails the run when it leaves a process behind, also one that changed its parent, group and session.
+    """Fail a run that leaves a process behind, even one that changed its parent, group and session.
 
-    TMPDIR is among the few variables that reach an agent, so a folder of this run's own marks everything it started.
+    TMPDIR is among the few variables that an agent inherits, so a folder of this run marks all its processes.
     """
     folder = tmp_path_factory.mktemp("started-by-this-run")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TMPDIR", str(folder))
         patch.setattr(tempfile, "tempdir", str(folder))
-        patch.setenv("XDG_STATE_HOME", str(folder))  # For what is set up for several tests.
+        patch.setenv("XDG_STATE_HOME", str(folder))  # For fixtures of several tests.
         yield
         forked.stop()
     mark = f"TMPDIR={folder}\0".encode()
@@ -141,7 +141,7 @@ def _no_process_outlives_the_run(tmp_path_factory: pytest.TempPathFactory) -> It
 
 
 def _ends_by_itself(pid: int) -> bool:
-    """Wait for the last moments of a process; kill it if it has more of them."""
+    """Wait for a process to end, for a moment; kill it after that."""
     try:
         process = os.pidfd_open(pid)
     except ProcessLookupError:
@@ -156,7 +156,7 @@ def _ends_by_itself(pid: int) -> bool:
 
 
 def _started_by_this_run(mark: bytes) -> dict[int, str]:
-    """Living processes other than this one whose environment holds the mark: pid to command line. Linux only."""
+    """Return other living processes whose environment contains the mark: pid to command line. Linux only."""
     found: dict[int, str] = {}
     for process in Path("/proc").glob("[0-9]*"):
         try:

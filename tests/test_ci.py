@@ -1,4 +1,4 @@
-"""`.ci/run`: what fails a change, and what it says of it."""
+"""`.ci/run`: what fails a change, and how it reports that."""
 
 import os
 import shutil
@@ -19,11 +19,11 @@ case "$*" in
 *ARGS=*) [ -e steady ] && exit 0; {"; ".join(FAILING.splitlines()[1:])} ;;
 esac
 """
-"""In place of make: the tests fail, unless there is a file `steady`; alone they do what stands there."""
+"""Replaces make: the tests fail, unless there is a file `steady`; `alone` is what a single test does."""
 
 
 def ci(folder: Path, *, alone: str) -> subprocess.CompletedProcess[str]:
-    """Run the script in a checkout of its own, where make is another one and no browser is installed."""
+    """Run the script in a checkout of its own, with another make and without a browser."""
     (folder / ".ci").mkdir()
     shutil.copy(ROOT / ".ci/run", folder / ".ci/run")
     programs = folder / "bin"
@@ -44,8 +44,8 @@ def ci(folder: Path, *, alone: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(("alone", "kind"), [("exit 0", "UNSTEADY, passes alone:"), ("exit 1", "BROKEN:")])
-def test_a_test_that_fails_fails_the_run_whatever_it_does_alone(tmp_path: Path, alone: str, kind: str) -> None:
-    """Alone is where a race does not show; what kind of failure it is stands in the last lines, with its name."""
+def test_a_failed_test_fails_the_run_even_if_it_passes_alone(tmp_path: Path, alone: str, kind: str) -> None:
+    """A race does not show alone; the last lines name the kind of failure and the test."""
     done = ci(tmp_path, alone=alone)
     assert done.returncode != 0
     assert done.stdout.splitlines()[-2:] == [kind, "tests/test_x.py::test_a_race - assert"]
@@ -53,7 +53,7 @@ def test_a_test_that_fails_fails_the_run_whatever_it_does_alone(tmp_path: Path, 
 
 
 def test_a_run_in_which_nothing_fails_passes(tmp_path: Path) -> None:
-    """The tests and the demo, and nothing is run once more."""
+    """The tests and the demo, without a second run."""
     (tmp_path / "steady").touch()
     done = ci(tmp_path, alone="exit 1")
     assert (done.returncode, done.stderr) == (0, "")

@@ -1,4 +1,4 @@
-"""What the documents say, against what the code does: keys, defaults, bounds, links, examples, tables."""
+"""The documents against the code: keys, defaults, bounds, links, examples, tables."""
 
 import re
 import sys
@@ -26,7 +26,7 @@ TOKEN = {"DISCORD_TOKEN": "a token that opens nothing", "WIKI_TOKEN": "nor does 
 
 
 def keys_of(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
-    """Every dotted key of the configuration, in the order of the code."""
+    """Return every dotted key of the configuration, in the order of the code."""
     for name, field in model.model_fields.items():
         tables = [each for each in get_args(field.annotation) if isinstance(each, type) and issubclass(each, BaseModel)]
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
@@ -41,7 +41,7 @@ KEYS = dict(keys_of(Config))
 
 
 def as_written(value: object) -> object:
-    """A default of the code as one writes it in TOML."""
+    """Return a default of the code as TOML has it."""
     match value:
         case People(entries=entries):
             return list(entries)
@@ -52,12 +52,12 @@ def as_written(value: object) -> object:
 
 
 def default_of(field: FieldInfo) -> object:
-    """The key's default; None where the key is required."""
+    """Return the key's default; None where the key is required."""
     return None if field.is_required() else as_written(field.get_default(call_default_factory=True))
 
 
 def described_keys() -> dict[str, str]:
-    """Dotted keys that have a heading in docs/configuration.md, with the text below it."""
+    """Return the dotted keys with a heading in docs/configuration.md, with the text below it."""
     text = (ROOT / "docs/configuration.md").read_text()
     sections = re.split(r"^#{1,3} ", text, flags=re.MULTILINE)[1:]
     found = {}
@@ -69,7 +69,7 @@ def described_keys() -> dict[str, str]:
 
 
 def example_defaults() -> dict[str, object]:
-    """Dotted keys that stand in the example as a setting with its default, `#key = value`."""
+    """Return the dotted keys that the example shows with a default, `#key = value`."""
     found: dict[str, object] = {}
     table = ""
     for line in EXAMPLE.read_text().splitlines():
@@ -81,7 +81,7 @@ def example_defaults() -> dict[str, object]:
 
 
 def flat(table: dict[str, Any], prefix: str = "") -> Iterator[str]:
-    """The dotted keys that are set in parsed TOML."""
+    """Return the dotted keys that are set in parsed TOML."""
     for key, value in table.items():
         if isinstance(value, dict):
             yield from flat(value, f"{prefix}{key}.")
@@ -90,7 +90,7 @@ def flat(table: dict[str, Any], prefix: str = "") -> Iterator[str]:
 
 
 def loads(text: str, folder: Path) -> Config:
-    """Load a configuration as a reader would have completed it: with directories and a command that exist."""
+    """Load a configuration that a reader has completed: with directories and a command that exist."""
     project = folder / "project"
     project.mkdir(exist_ok=True)
     text = re.sub(r'^cwd = (?!""$).*$', f'cwd = "{project}"', text, flags=re.MULTILINE)
@@ -110,13 +110,13 @@ def loads(text: str, folder: Path) -> Config:
 
 
 def test_every_key_and_no_other_has_a_heading_in_the_order_of_the_code() -> None:
-    """docs/configuration.md describes what there is, and nothing that there is not."""
+    """docs/configuration.md describes exactly the keys that exist."""
     assert list(described_keys()) == list(KEYS)
 
 
 @pytest.mark.parametrize("key", KEYS)
 def test_a_keys_description_gives_the_default_of_the_code(key: str) -> None:
-    """Below the heading stands `Default:` and the value, or that the key is required."""
+    """`Default:` and the value, or that the key is required."""
     body, default = described_keys()[key], default_of(KEYS[key])
     written = re.search(r"Default: `([^`]+)`", body)
     if written is None:
@@ -128,7 +128,7 @@ def test_a_keys_description_gives_the_default_of_the_code(key: str) -> None:
 
 @pytest.mark.parametrize("key", KEYS)
 def test_a_keys_description_gives_the_bounds_of_the_code(key: str) -> None:
-    """Each limit, and each choice of a closed set, can be read below the heading."""
+    """Each limit, and each choice of a closed set."""
     field, body = KEYS[key], described_keys()[key]
     bounds = [
         getattr(rule, name) for rule in field.metadata for name in ("ge", "gt", "le", "lt") if hasattr(rule, name)
@@ -145,13 +145,13 @@ def test_the_example_has_every_key_and_no_other() -> None:
 
 
 def test_the_examples_comments_give_the_defaults_of_the_code() -> None:
-    """Taking a `#` away changes nothing; the keys without a default are set."""
+    """Removing a `#` has no effect; the keys without a default are set."""
     optional = {key: default_of(field) for key, field in KEYS.items() if not field.is_required()}
     assert example_defaults() == optional
 
 
 def test_the_example_loads_once_its_ids_and_paths_are_right(tmp_path: Path) -> None:
-    """A newcomer's first configuration has no mistake, as it stands and with every comment in force."""
+    """As it stands, and with every comment in force."""
     text = EXAMPLE.read_text()
     assert warnings(loads(text, tmp_path)) == []
     every = re.sub(r"^#channels = .*\n", "", text, flags=re.MULTILINE)
@@ -161,7 +161,7 @@ def test_the_example_loads_once_its_ids_and_paths_are_right(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("block", blocks("toml"))
 def test_a_piece_of_configuration_in_the_documents_loads(block: str, tmp_path: Path) -> None:
-    """What one copies from a page works."""
+    """A reader can copy it."""
     loads(block, tmp_path)
 
 
@@ -169,13 +169,13 @@ def test_a_piece_of_configuration_in_the_documents_loads(block: str, tmp_path: P
 
 
 def slug(heading: str) -> str:
-    """The anchor that a heading gets on the pages of code hosts."""
+    """Return the anchor of a heading on code hosts."""
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_relative_link_leads_somewhere(page: Path) -> None:
-    """The file is there, and so is the heading."""
+    """The file exists, and so does the heading."""
     for target, anchor in re.findall(r"\]\((?!\w+:)([^)#\s]*)(?:#([^)\s]+))?\)", page.read_text()):
         linked = page.parent / target if target else page
         assert linked.exists(), target
@@ -186,7 +186,7 @@ def test_every_relative_link_leads_somewhere(page: Path) -> None:
 
 @pytest.mark.parametrize("name", ["CONTRIBUTING.md", "docs/how-it-works.md"])
 def test_every_method_that_the_pages_for_contributors_name_exists(name: str) -> None:
-    """The class is there, and has it."""
+    """Its class has it."""
     sources = [path.read_text() for package in ("acp", "pool", "bot") for path in (ROOT / package).rglob("*.py")]
     named = set(re.findall(r"`([A-Z]\w+)\.(\w+)`", (ROOT / name).read_text()))
     assert named
@@ -197,7 +197,7 @@ def test_every_method_that_the_pages_for_contributors_name_exists(name: str) -> 
 
 
 def test_the_invitation_is_told_with_the_permissions_that_it_asks_for() -> None:
-    """The page names all of them, and no other."""
+    """The page names exactly these."""
     page = " ".join((ROOT / "docs/getting-started.md").read_text().split())
     named = re.search(r"exactly the permissions that are used: ([^.]+)\.", page)
     assert named
@@ -217,14 +217,14 @@ def test_the_first_screens_are_for_somebody_who_wants_a_bot() -> None:
 
 
 def test_the_table_of_a_messages_states_is_the_journals() -> None:
-    """Each transition that the journal allows has its line, and no other one has."""
+    """Exactly the transitions that the journal allows."""
     text = (ROOT / "docs/how-it-works.md").read_text().partition("## The states of a message")[2].partition("\n## ")[0]
     lines = re.findall(r"^\| `(\w+)` \| `(\w+)` \| \w", text, re.MULTILINE)
     assert sorted(lines) == sorted((before, after) for after, befores in BEFORE.items() for before in befores)
 
 
 def test_the_page_on_security_tells_how_long_texts_are_kept() -> None:
-    """Those in the journal, and the files that people attach."""
+    """Those in the journal, and people's files."""
     stored = (ROOT / "docs/security.md").read_text().partition("## What is stored")[2].partition("\n## ")[0]
     assert f"{journal.KEPT_SECONDS / 86400:.0f} days" in stored
     assert f"{saved.KEPT_SECONDS / 86400:.0f} days" in stored

@@ -1,4 +1,4 @@
-"""Whatever people are told when something is wrong can be looked up in docs/troubleshooting.md."""
+"""Every error text for people has an entry in docs/troubleshooting.md."""
 
 import re
 from pathlib import Path
@@ -7,11 +7,11 @@ from tests.support.user_messages import WORDS, modules, texts, told
 
 PAGE = Path(__file__).parent.parent / "docs/troubleshooting.md"
 FOREIGN = {"Input should be", "--agent: No closing quotation"}
-"""Words of libraries that are passed on."""
+"""Texts of libraries that are passed on."""
 
 
 def entries() -> list[str]:
-    """What the page quotes: the code spans in the first cell of each row of its tables."""
+    """Return the quotes of the page: code spans in the first cell of each table row."""
     rows = re.findall(r"^\| (.*?) \|", PAGE.read_text(), re.MULTILINE)
     return [
         quoted for cell in rows for quoted in re.findall(r"``(.+?)``|`([^`]+)`", cell) for quoted in quoted if quoted
@@ -19,7 +19,7 @@ def entries() -> list[str]:
 
 
 def within(part: str, whole: str) -> bool:
-    """Whether a text, `…` standing for anything in it, is a part of another."""
+    """Return whether a text is part of another; `…` stands for any text."""
     end = 0
     for piece in part.split("…"):
         if (at := whole.find(piece, end)) < 0:
@@ -29,19 +29,19 @@ def within(part: str, whole: str) -> bool:
 
 
 def same(entry: str, text: str) -> bool:
-    """Whether an entry is about a text: quotes a part of it, or all of it with an example put in."""
+    """Return whether an entry quotes a text: a part of it, or all of it with an example filled in."""
     return within(entry, text) or (WORDS.search(text) is not None and within(text.strip("-# ⚠…"), entry))
 
 
-def test_whatever_people_are_told_is_wrong_has_an_entry() -> None:
-    """The page quotes it, or the part of it by which one entry covers a family."""
+def test_every_error_text_has_an_entry() -> None:
+    """The page quotes it, or a part that covers a family of texts."""
     quoted = entries()
     missing = {text: path for text, path in told().items() if not any(same(entry, text) for entry in quoted)}
     assert missing == {}
 
 
 def test_every_entry_quotes_what_the_code_says() -> None:
-    """Nobody looks for words that are not said any more."""
+    """No entry is outdated."""
     known = {text for tree in modules().values() for text in texts(tree)}
     unsaid = {entry for entry in entries() if not any(same(entry, text) for text in known)}
     assert unsaid == FOREIGN

@@ -1,4 +1,4 @@
-"""The shell blocks of the documents are carried out, and each command that a sentence names exists."""
+"""The shell blocks of the documents run, and each command that a sentence names exists."""
 
 import asyncio
 import importlib.util
@@ -28,19 +28,19 @@ _CONTEXT = click.Context(main)
 COMMANDS = {name: found for name in main.list_commands(_CONTEXT) if (found := main.get_command(_CONTEXT, name))}
 
 BOUND = 60.0
-"""Seconds after which a block counts as hanging."""
+"""Seconds before a block counts as hanging."""
 
 REAL = {name: shutil.which(name) for name in ("make", "mkdir", "sqlite3")}
 """Programs of the machine that the blocks use as they are, but that make only says what it would do."""
 
 
 def quoted(*words: str | Path) -> str:
-    """Words for a shell."""
+    """Quote words for a shell."""
     return shlex.join(map(str, words))
 
 
 def place(folder: Path, discord: Loopback, block: str) -> dict[str, str]:
-    """Lay out a checkout with all that a reader has by then; return the environment. Nothing else is on its PATH."""
+    """Lay out a checkout as a reader has it by then; return the environment, whose PATH has only these programs."""
     for each in ROOT.iterdir():
         if each.name not in {".venv", "build"}:
             (folder / each.name).symlink_to(each)
@@ -87,7 +87,7 @@ path = "threadline.db"
 
 @pytest.mark.parametrize("block", blocks("sh"))
 async def test_a_piece_of_shell_in_the_documents_works(block: str, tmp_path: Path) -> None:
-    """Each line ends well, in a clean home, against loopback; a program that nobody foresaw is not found."""
+    """Each line succeeds, in a clean home, against loopback; unexpected programs are not found."""
     for name, path in REAL.items():
         if path is None and re.search(rf"^{name}\b", block, re.MULTILINE):
             pytest.skip(f"there is no {name} here")
@@ -122,7 +122,7 @@ async def test_a_piece_of_shell_in_the_documents_works(block: str, tmp_path: Pat
     ["docker compose -f deploy/none.yaml up --detach", "pipx instal .", "systemctl --user enable --now another"],
 )
 def test_a_line_of_another_program_is_accepted_only_as_it_is_known(line: str) -> None:
-    """A word that is wrong, or a file that is not there."""
+    """A wrong word or a missing file is refused."""
     program, *arguments = line.split()
     assert not accepts(program, arguments)
 
@@ -131,13 +131,13 @@ def test_a_line_of_another_program_is_accepted_only_as_it_is_known(line: str) ->
 
 
 def commands(text: str) -> list[list[str]]:
-    """The command lines that a piece of code or a text of the program has: the words from the command on."""
+    """Return the command lines in a piece of code or a text: the words from the command on."""
     found = re.findall(r"(?<![@./\w])(?:\.venv/bin/)?threadline ([a-z]+\b[^;,|`>()\n]*)", text)
     return [shlex.split(line) for line in found]
 
 
 def test_every_command_in_a_sentence_exists_and_none_is_missing() -> None:
-    """Names, options and the kinds of their values; each command is told of somewhere."""
+    """With its options and the types of their values; each command is mentioned."""
     told = [line for span in spans() for line in commands(span) if re.fullmatch(r"(?:\.venv/bin/)?threadline .*", span)]
     for name, *arguments in told:
         try:
@@ -150,7 +150,7 @@ def test_every_command_in_a_sentence_exists_and_none_is_missing() -> None:
 
 
 def test_what_the_program_tells_people_to_type_exists() -> None:
-    """In its own words too, a command is one that there is, and so are its options."""
+    """Its own texts, too, name only existing commands and options."""
     for text in (text for tree in modules().values() for text in texts(tree)):
         for name, *arguments in commands(text):
             assert name in COMMANDS, text
@@ -165,7 +165,7 @@ def test_every_module_in_the_documents_can_be_run() -> None:
 
 
 def test_every_make_target_in_the_documents_exists() -> None:
-    """`make -n` knows it, with what is set behind it."""
+    """`make -n` accepts it, with the variables behind it."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
     lines = {span for span in spans() if re.fullmatch(r"make [a-z].*", span)}
     assert {"make demo", "make test", "make demo ONCE=1"} <= lines

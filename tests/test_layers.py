@@ -1,4 +1,4 @@
-"""The one-way rule: which module may import which, read from the source and not from what happens to be loaded."""
+"""The one-way rule: which module may import which, read from the source, not from loaded modules."""
 
 import ast
 import sys
@@ -18,12 +18,12 @@ ORDER_IN_BOT = [
     *("text", "rest", "user_messages", "access", "config", "agents", "render", "prompt", "reply", "interactions"),
     *("questions", "operations", "conversation", "intake", "commands", "gateway", "app", "cli", "__main__"),
 ]
-"""The packages and files of bot: each imports only what stands before it."""
+"""The packages and files of bot: each imports only those before it."""
 
 
 @dataclass(frozen=True)
 class Import:
-    """An absolute import: the top-level module, where it stands, and whether that is inside a function."""
+    """An absolute import: the top-level module, its place, and whether it is inside a function."""
 
     module: str
     place: str
@@ -32,7 +32,7 @@ class Import:
 
 @cache
 def modules(package: str) -> dict[str, Path]:
-    """Every module of a package, by its dotted name."""
+    """Return every module of a package, by its dotted name."""
     found = {}
     for path in sorted((ROOT / package).rglob("*.py")):
         name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
@@ -41,7 +41,7 @@ def modules(package: str) -> dict[str, Path]:
 
 
 def imported(name: str, path: Path, known: set[str]) -> set[str]:
-    """The modules among `known` that a module imports, also for types alone, and by relative imports."""
+    """Return the modules among `known` that a module imports, for types too, and by relative imports."""
     found = set[str]()
     parts = name.split(".") if path.name == "__init__.py" else name.split(".")[:-1]
     for node in ast.walk(ast.parse(path.read_text(), str(path))):
@@ -57,7 +57,7 @@ def imported(name: str, path: Path, known: set[str]) -> set[str]:
 
 @cache
 def imports_of(package: str) -> list[Import]:
-    """Every absolute import of a package's files, wherever in a file it stands."""
+    """Return every absolute import of a package's files, anywhere in a file."""
     return [
         found
         for path in sorted((ROOT / package).rglob("*.py"))
@@ -66,7 +66,7 @@ def imports_of(package: str) -> list[Import]:
 
 
 def imports_in(source: str, name: str) -> Iterator[Import]:
-    """The absolute imports of a source text; a relative one cannot leave its package."""
+    """Return the absolute imports of a source text; a relative one cannot leave its package."""
     todo: list[tuple[ast.AST, bool]] = [(ast.parse(source, name), False)]
     while todo:
         node, in_function = todo.pop()
@@ -85,7 +85,7 @@ def imports_in(source: str, name: str) -> Iterator[Import]:
     ("package", "lower"), [("acp", set[str]()), ("pool", {"acp"}), ("bot", {"acp", "pool"}), ("loopback", set[str]())]
 )
 def test_a_package_imports_only_the_packages_below_it(package: str, lower: set[str]) -> None:
-    """The way is bot -> pool -> acp, and loopback stands alone; the demo command is the one exception."""
+    """The direction is bot -> pool -> acp, and loopback is separate; the demo command is the one exception."""
     forbidden = OURS - lower - {package}
     wrong = [found for found in imports_of(package) if found.module in forbidden and not _is_demo_command(found)]
     assert wrong == []
@@ -93,7 +93,7 @@ def test_a_package_imports_only_the_packages_below_it(package: str, lower: set[s
 
 @pytest.mark.parametrize("package", sorted(OURS))
 def test_no_modules_import_each_other_in_a_circle(package: str) -> None:
-    """Not through others either, nor for types alone: each can be read with only what is below it in mind."""
+    """Neither through others nor for types alone: each module can be read with only those below it in mind."""
     known = modules(package)
     graph = {name: imported(name, path, known.keys() - {name}) for name, path in known.items()}
     try:
@@ -103,7 +103,7 @@ def test_no_modules_import_each_other_in_a_circle(package: str) -> None:
 
 
 def test_each_package_of_bot_imports_only_what_stands_before_it() -> None:
-    """The order is one list, and what is missing in it is found too."""
+    """The order is one list, which contains every package."""
     known = modules("bot")
     places = {name: name.split(".")[1] for name in known if name != "bot"}
     assert set(places.values()) == set(ORDER_IN_BOT)
@@ -118,24 +118,24 @@ def test_each_package_of_bot_imports_only_what_stands_before_it() -> None:
 
 @pytest.mark.parametrize("package", ["acp", "pool", "bot"])
 def test_nothing_is_imported_for_types_alone(package: str) -> None:
-    """Such an import hides an arrow that runs up."""
+    """Such an import hides an upward dependency."""
     assert [name for name, path in modules(package).items() if "TYPE_CHECKING" in path.read_text()] == []
 
 
 def test_only_the_demo_command_knows_loopback() -> None:
-    """bot/cli/demo.py imports loopback inside a function, so that a bot on the real Discord loads none of it."""
+    """bot/cli/demo.py imports it inside a function, so that a bot on the real Discord loads none of it."""
     wrong = [found for found in imports_of("bot") if found.module == "loopback" and not _is_demo_command(found)]
     assert wrong == []
 
 
 @pytest.mark.parametrize("package", ["acp", "pool", "loopback"])
 def test_discord_is_imported_only_in_bot(package: str) -> None:
-    """Everything but bot works without a Discord library."""
+    """All other packages work without a Discord library."""
     assert [found for found in imports_of(package) if found.module == "discord"] == []
 
 
 def test_loopback_needs_only_its_web_server_and_its_markdown() -> None:
-    """Any Discord library's bot can use loopback, and loopback can use none of the bot's code by accident."""
+    """Any Discord library's bot can use loopback, and loopback uses none of the bot's code."""
     assert [found for found in imports_of("loopback") if found.module not in LOOPBACK_MAY_IMPORT] == []
 
 
@@ -148,12 +148,12 @@ def test_the_scripted_agent_needs_only_the_standard_library() -> None:
 
 @pytest.mark.parametrize("package", ["acp", "pool", "bot", "loopback"])
 def test_each_package_has_source_files(package: str) -> None:
-    """The rules above read files that exist."""
+    """The rules above read existing files."""
     assert imports_of(package)
 
 
 def test_an_import_is_seen_wherever_it_stands() -> None:
-    """At the top, under a condition, in a function, in a class, as a submodule; relative ones stay at home."""
+    """At the top, under a condition, in a function, in a class, as a submodule; relative ones do not count."""
     source = """
 import discord.ext
 if True:

@@ -1,4 +1,4 @@
-"""What the repository promises about itself: its lock, its commands, its metadata."""
+"""The repository's promises about itself: its lock, its commands, its metadata."""
 
 import os
 import re
@@ -18,7 +18,7 @@ LOCKS = ["requirements.txt", "tests/peers/requirements.txt", "deploy/build-requi
 
 @pytest.mark.parametrize("lock", LOCKS)
 def test_a_lock_names_no_host_and_no_folder(lock: str) -> None:
-    """Whoever installs chooses where from."""
+    """The person who installs chooses the source."""
     text = (ROOT / lock).read_text()
     assert "://" not in text
     assert not re.search(r"--(extra-)?index-url|--find-links|^ *[/~]|#", text, re.MULTILINE)
@@ -34,7 +34,7 @@ def test_every_locked_version_has_hashes(lock: str) -> None:
 
 
 def test_every_runtime_dependency_is_locked() -> None:
-    """What is tested is what a new machine gets."""
+    """A new machine gets the tested versions."""
     locked = set(re.findall(r"^([\w.-]+)==", (ROOT / "requirements.txt").read_text(), re.MULTILINE))
     for requirement in PROJECT["dependencies"]:
         name = re.split(r"[<>=!~ ]", requirement, maxsplit=1)[0]
@@ -42,13 +42,13 @@ def test_every_runtime_dependency_is_locked() -> None:
 
 
 def test_the_other_acp_is_not_a_dependency() -> None:
-    """The official SDK has the import name of our own package, so it lives in the peer's environment only."""
+    """The official SDK has our package's import name, so only the peer's environment has it."""
     assert "agent-client-protocol" not in (ROOT / "requirements.txt").read_text()
     assert "agent-client-protocol==" in (ROOT / "tests/peers/requirements.txt").read_text()
 
 
 def test_every_dependency_says_what_it_is_for() -> None:
-    """A dependency without a reason is one to remove."""
+    """A dependency without a reason can go."""
     text = (ROOT / "pyproject.toml").read_text()
     lists = re.findall(r"^(?:dependencies|build|dev) = \[\n(.*?)^\]", text, re.MULTILINE | re.DOTALL)
     assert len(lists) == 3
@@ -57,7 +57,7 @@ def test_every_dependency_says_what_it_is_for() -> None:
 
 
 def test_make_has_the_promised_targets() -> None:
-    """Each target is there, is phony, and says what it does in `make help`."""
+    """Each target exists, is phony, and has a description in `make help`."""
     makefile = (ROOT / "Makefile").read_text()
     for target in ("help", "demo", "test", "check", "bench", "lock", "format", "clean"):
         assert re.search(rf"^{target}:.* ## \S", makefile, re.MULTILINE), target
@@ -66,7 +66,7 @@ def test_make_has_the_promised_targets() -> None:
 
 
 def test_the_check_of_everything_can_be_started() -> None:
-    """`.ci/run` is executable as it is checked out."""
+    """`.ci/run` is executable as checked out."""
     assert os.access(ROOT / ".ci/run", os.X_OK)
 
 
@@ -77,13 +77,13 @@ def test_a_package_is_marked_as_typed(package: str) -> None:
 
 
 def test_what_is_installed_is_this_checkout() -> None:
-    """The installed version is the one in pyproject.toml, and the command's target exists."""
+    """The installed version is that of pyproject.toml, and the command's target exists."""
     assert version("threadline") == PROJECT["version"]
     (command,) = entry_points(group="console_scripts", name="threadline")
     assert command.value == PROJECT["scripts"]["threadline"] == "bot.cli:main"
     assert callable(command.load())
 
 
-def test_no_test_keeps_anything_in_the_home_of_whoever_runs_it(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_no_test_writes_into_the_home_of_the_person_who_runs_it(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Locks, and a journal without a path, with its attachments and its log."""
     assert state_directory().is_relative_to(tmp_path_factory.getbasetemp())

@@ -1,4 +1,4 @@
-"""The documentation site: it builds from the pages without a warning, and nothing in it is fetched from elsewhere."""
+"""The documentation site builds without a warning, and fetches no file from elsewhere."""
 
 import os
 import re
@@ -41,7 +41,7 @@ def test_the_site_builds_without_a_warning_and_fetches_nothing(tmp_path: Path) -
 
 
 def test_every_page_is_reached_from_the_menu_and_from_the_first_page() -> None:
-    """Once in the menu; the first page leads to each."""
+    """Once in the menu; the first page links to each."""
     config = yaml.load((ROOT / "mkdocs.yml").read_text(), Loader=_Loader)  # noqa: S506 - our own file
 
     def files(entries: list[object]) -> list[str]:

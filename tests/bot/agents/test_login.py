@@ -94,7 +94,7 @@ def test_the_presets_command_runs_with_the_bots_environment_in_its_directory(tmp
     assert done.returncode == 5
 
 
-def test_the_operator_is_told_what_runs_and_how_to_try_it_afterwards(tmp_path: Path) -> None:
+def test_the_operator_learns_what_runs_and_how_to_test_it_afterwards(tmp_path: Path) -> None:
     """Before the login has the terminal."""
     program(tmp_path, "kimi")
     first, second, *_ = run(config(tmp_path, 'preset = "kimi"')).stdout.splitlines()

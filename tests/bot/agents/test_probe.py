@@ -119,7 +119,7 @@ def test_a_file_beside_the_sessions_directory_is_found_and_removed(tmp_path: Pat
     assert list((tmp_path / "project").iterdir()) == []
 
 
-def test_a_file_of_that_name_in_the_project_is_let_be(tmp_path: Path) -> None:
+def test_an_existing_file_of_that_name_in_the_project_stays(tmp_path: Path) -> None:
     """It existed before."""
     path = odd(tmp_path, "asks", "announces")
     (tmp_path / "project" / WRITE_NAME).write_text("mine")
@@ -137,9 +137,7 @@ def test_a_file_of_that_name_in_the_project_is_let_be(tmp_path: Path) -> None:
         ("has-it-done", 0, "asked", "Write {folder}/threadline-doctor.txt [Allow | Reject]"),
     ],
 )
-def test_an_agent_that_is_in_no_table_is_examined_too(
-    tmp_path: Path, word: str, code: int, verdict: str, question: str
-) -> None:
+def test_an_unknown_agent_is_examined_too(tmp_path: Path, word: str, code: int, verdict: str, question: str) -> None:
     """One on the official SDK, by its command; requests to its client are questions too."""
     peer = ROOT / "tests/peers/sdk_agent.py"
     found, exit_code = examined(config(tmp_path, peer, word, command=SDK_PYTHON, more='client = ["fs"]'))

@@ -103,7 +103,7 @@ def test_a_channel_may_offer_some_agents_only(tmp_path: Path) -> None:
         assert it.choices(PROJECT) == ("default",)
 
 
-def test_a_thread_that_nobody_knows_has_the_default_agent(tmp_path: Path) -> None:
+def test_an_unknown_thread_has_the_default_agent(tmp_path: Path) -> None:
     """The pool asks before the thread is recorded."""
     with agents(tmp_path) as (it, _):
         assert it.settings(99).agent == "default"

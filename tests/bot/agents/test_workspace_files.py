@@ -92,7 +92,7 @@ def test_the_kernels_files_are_refused_even_where_everything_is_the_session() ->
     assert refused(WorkspaceFiles([Path("/")]).read_now("/proc/self/environ")) == "it is not a regular file"
 
 
-def test_nothing_of_the_bots_own_is_sent(tmp_path: Path) -> None:
+def test_the_bots_own_files_are_not_sent(tmp_path: Path) -> None:
     """Its configuration and its journal, under any name; also where the session works in the same folder."""
     (tmp_path / "threadline.toml").write_text("token")
     (tmp_path / "state").mkdir()
@@ -160,10 +160,10 @@ class Mount(WorkspaceFiles):
 
 
 @pytest.mark.real_time
-async def test_a_file_that_does_not_answer_holds_its_own_turn_once_and_no_other(
+async def test_a_file_that_does_not_answer_delays_only_its_own_turn_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The loop goes on, other threads get their files; the turn's further links are not tried, the next turn's are."""
+    """The loop continues, and other threads get their files. Only the turn's further links are skipped."""
     mount, lanes = Mount(tmp_path), Lanes("links")
     (tmp_path / "here").write_text("here")
     here, gone = str(tmp_path / "here"), str(tmp_path / "gone")

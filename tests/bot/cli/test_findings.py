@@ -9,7 +9,7 @@ from bot.cli.findings import NARROW, Finding, Level, findings_table
 
 
 @pytest.mark.parametrize("width", [NARROW, 80, 200])
-def test_nothing_is_left_out_of_the_table_however_long_names_are(width: int) -> None:
+def test_the_table_shows_all_text_even_with_long_names(width: int) -> None:
     """Discord's channels and servers have names of up to 100 characters."""
     channel, server, words = "c" * 100, "S" * 100, "x" * 150
     out = io.StringIO()

@@ -25,10 +25,10 @@ def threadline(*args: str | Path, cwd: Path, **environ: str) -> subprocess.Compl
     return run(*args, cwd=cwd, env=_environment(cwd, environ), timeout=BOUND)
 
 
-def interpreted(*args: str, cwd: Path, **environ: str) -> subprocess.CompletedProcess[str]:
-    """Run it in a new interpreter, where imports matter."""
+def interpreted(*args: str | Path, cwd: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run a new interpreter, where imports matter."""
     return subprocess.run(
-        [sys.executable, "-m", "bot", *args],
+        [sys.executable, *args],
         cwd=cwd,
         env=_environment(cwd, environ),
         capture_output=True,
@@ -121,7 +121,7 @@ def test_a_journal_that_cannot_be_opened_is_one_line_and_exit_code_2(tmp_path: P
     assert_one_line(threadline("run", "-c", path, cwd=tmp_path), 2, "the journal", "file/journal.db")
 
 
-def test_a_bot_that_runs_collects_no_garbage_among_what_it_has_loaded(tmp_path: Path) -> None:
+def test_a_running_bot_spares_its_libraries_from_garbage_collection(tmp_path: Path) -> None:
     """A full collection blocks all threads: it must cover the conversations' objects, not the libraries'."""
     (tmp_path / "file").touch()
     path = config(tmp_path, rest='[access]\nchannels = ["1"]\n[journal]\npath = "file/journal.db"\n')
@@ -131,15 +131,7 @@ def test_a_bot_that_runs_collects_no_garbage_among_what_it_has_loaded(tmp_path: 
         "atexit.register(lambda: print(gc.get_freeze_count() > 10 * len(gc.get_objects())))",
         "main()",
     )
-    done = subprocess.run(
-        [sys.executable, "-c", "\n".join(lines), "run", "-c", path],
-        cwd=tmp_path,
-        env={**os.environ, "DISCORD_TOKEN": TOKEN, "HOME": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        timeout=BOUND,
-        check=False,
-    )
+    done = interpreted("-c", "\n".join(lines), "run", "-c", path, cwd=tmp_path)
     assert (done.stdout, done.returncode) == ("True\n", 2)
 
 
@@ -190,7 +182,7 @@ def test_another_packages_acp_is_noticed_and_nothing_is_done(tmp_path: Path, com
     package = tmp_path / "path" / "acp"
     package.mkdir(parents=True)
     (package / "__init__.py").write_text("class Agent: ...\n")
-    done = interpreted(*command, cwd=tmp_path, PYTHONPATH=str(package.parent))
+    done = interpreted("-m", "bot", *command, cwd=tmp_path, PYTHONPATH=str(package.parent))
     assert_one_line(done, 1, str(package / "__init__.py"), "agent-client-protocol", "environment of its own")
 
 
@@ -278,7 +270,7 @@ def test_help_and_version_need_no_configuration(tmp_path: Path) -> None:
     shown = threadline("--help", cwd=tmp_path, COLUMNS="80")
     assert all(f"\n  {command} " in shown.stdout for command in ("run", "check", "demo"))
     assert "..." not in shown.stdout.partition("Commands:")[2]
-    assert interpreted("--version", cwd=tmp_path).stdout.startswith("threadline, version ")
+    assert interpreted("-m", "bot", "--version", cwd=tmp_path).stdout.startswith("threadline, version ")
     assert threadline("nonsense", cwd=tmp_path).returncode == 2
 
 
@@ -292,12 +284,5 @@ def test_a_command_that_needs_no_discord_does_not_wait_for_its_library(tmp_path:
         "print(sorted({'aiohttp', 'discord'} & set(sys.modules)))",
     )
     commands = ("demo", "doctor", "login", "migrate", "report", "run", "service")
-    done = subprocess.run(
-        [sys.executable, "-c", "\n".join(lines), *commands],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=BOUND,
-        check=False,
-    )
+    done = interpreted("-c", "\n".join(lines), *commands, cwd=tmp_path)
     assert (done.stdout, done.stderr) == ("[]\n", "")

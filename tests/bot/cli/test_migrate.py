@@ -141,7 +141,7 @@ def test_each_spelling_that_openab_takes_is_understood(table: str, line: str, ou
     assert not [each for each in done.unsupported if line.split(maxsplit=1)[0] in each]
 
 
-def test_a_word_that_is_not_known_is_named_and_not_guessed() -> None:
+def test_an_unknown_word_is_reported_and_not_guessed() -> None:
     """The default applies."""
     done = translate(tomllib.loads('[discord]\nbot_token = "${T}"\nallow_user_messages = "often"\n'))
     assert "threads" not in done.tables
@@ -149,14 +149,14 @@ def test_a_word_that_is_not_known_is_named_and_not_guessed() -> None:
 
 
 @pytest.mark.parametrize("token", ["", "Bot ${DISCORD_BOT_TOKEN}"])
-def test_a_token_that_cannot_be_taken_over_is_asked_for(token: str) -> None:
+def test_a_token_that_cannot_be_converted_is_requested(token: str) -> None:
     """The advice names the variable."""
     done = translate({"discord": {"bot_token": token}, "agent": {"command": "kiro-cli"}})
     assert done.tables["discord"]["token"] == "${DISCORD_TOKEN}"
     assert "Put the token, and nothing else, into the variable DISCORD_TOKEN." in done.advice
 
 
-def test_every_key_is_taken_over_or_named(tmp_path: Path) -> None:
+def test_every_key_is_converted_or_reported(tmp_path: Path) -> None:
     """With its value in our words; unknown keys are named as such."""
     done = translate(tomllib.loads(FULL))
     assert done.tables == {
@@ -217,7 +217,7 @@ name = "claude"
 """
 
 
-def test_secrets_of_later_versions_are_variables_and_what_was_not_looked_at_is_named(tmp_path: Path) -> None:
+def test_secrets_of_later_versions_become_variables_and_ignored_keys_are_reported(tmp_path: Path) -> None:
     """Each key has its own reason, and different meanings are explained."""
     done = translate(tomllib.loads(LATER))
     assert done.tables["discord"] == {"token": "${DISCORD_TOKEN}"}
@@ -243,7 +243,7 @@ def test_secrets_of_later_versions_are_variables_and_what_was_not_looked_at_is_n
     assert 'preset = "claude"' in advice
 
 
-def test_a_token_that_is_written_down_goes_into_the_file_of_variables(tmp_path: Path) -> None:
+def test_a_literal_token_goes_into_the_file_of_variables(tmp_path: Path) -> None:
     """Mode 0600; the configuration only names it, and both load together."""
     done = migrate(tmp_path, '[discord]\nbot_token = "MTIz.written.down"\n[agent]\ncommand = "sh"\nworking_dir = "p"\n')
     (tmp_path / "p").mkdir()
@@ -266,7 +266,7 @@ def test_a_token_that_is_written_down_goes_into_the_file_of_variables(tmp_path: 
         ('[discord]\nbot_token = "${X}"\n[agent.env]\nSINCE = 2026-01-31\n', "a value of another kind"),
     ],
 )
-def test_what_is_no_such_file_is_one_line(tmp_path: Path, text: str, words: str) -> None:
+def test_a_file_that_is_not_openabs_is_one_line(tmp_path: Path, text: str, words: str) -> None:
     """Exit code 2, without a written file."""
     done = migrate(tmp_path, text)
     assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
@@ -275,7 +275,7 @@ def test_what_is_no_such_file_is_one_line(tmp_path: Path, text: str, words: str)
     assert "exists; --force" in migrate(tmp_path, text, "-o", "config.toml").stderr
 
 
-def test_variables_that_are_there_are_not_written_over(tmp_path: Path) -> None:
+def test_an_existing_file_of_variables_is_not_overwritten(tmp_path: Path) -> None:
     """The file may hold an agent's key; without a token to write it stays untouched."""
     (tmp_path / "threadline.env").write_text("KEY=value\n")
     done = migrate(tmp_path, '[discord]\nbot_token = "MTIz.written.down"\n')

@@ -93,7 +93,7 @@ def make_report(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
     return run("report", *args, cwd=folder, env={**environ, "XDG_STATE_HOME": str(folder)}, timeout=BOUND)
 
 
-def test_it_holds_what_is_needed_and_no_secret(tmp_path: Path) -> None:
+def test_the_report_has_the_necessary_facts_and_no_secret(tmp_path: Path) -> None:
     """Versions, the configuration without comments, each agent's state, the last log lines."""
     done = make_report(tmp_path)
     assert done.returncode == 0, done.stderr
@@ -119,7 +119,7 @@ def test_it_holds_what_is_needed_and_no_secret(tmp_path: Path) -> None:
     assert "A comment" not in done.stdout
 
 
-def test_it_is_made_also_where_the_configuration_cannot_be_used(tmp_path: Path) -> None:
+def test_a_report_can_be_made_with_an_invalid_configuration(tmp_path: Path) -> None:
     """It is needed most then; `-o` names its file."""
     (tmp_path / "threadline.toml").write_text("[pool]\nmax_agent = 1\n")
     done = run("report", "--no-agents", "-o", "report.md", cwd=tmp_path, timeout=BOUND)
@@ -129,7 +129,7 @@ def test_it_is_made_also_where_the_configuration_cannot_be_used(tmp_path: Path) 
     assert "pool.max_agent: unknown key" in text
 
 
-def test_values_keep_their_shape_where_they_are_no_secret() -> None:
+def test_values_that_are_no_secrets_keep_their_form() -> None:
     """Numbers, booleans, lists and nested tables are shown as written."""
     raw = tomllib.loads('a = 1\nb = true\nc = ["x", "y"]\n[d]\ne = "f"\nsecret_word = "g"\n[[h]]\ni = "j"\n')
     assert redacted_lines(raw) == [

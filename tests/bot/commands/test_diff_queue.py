@@ -34,9 +34,7 @@ exit $told
     return log
 
 
-async def test_who_asks_while_a_comparison_runs_shares_the_next_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_requests_during_a_comparison_share_the_next_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It starts after all of these requests, so it shows the files as they were then."""
     here = made(tmp_path / "here", "one")
     log, queue = counted(tmp_path, monkeypatch), DiffQueue()
@@ -48,7 +46,7 @@ async def test_who_asks_while_a_comparison_runs_shares_the_next_one(
     assert b"+three" in (await queue.changes(here, (here,))).patch
 
 
-async def test_at_most_two_queue_run_at_the_same_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_at_most_two_comparisons_run_at_the_same_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The bound holds across directories."""
     places = [made(tmp_path / f"place{number}", "one") for number in range(3 * AT_ONCE)]
     log, queue = counted(tmp_path, monkeypatch), DiffQueue()
@@ -60,7 +58,7 @@ async def test_at_most_two_queue_run_at_the_same_time(tmp_path: Path, monkeypatc
     assert (running, most) == (0, AT_ONCE)
 
 
-async def test_all_who_share_a_comparison_are_told_why_it_failed(tmp_path: Path) -> None:
+async def test_all_requests_that_share_a_comparison_get_its_error(tmp_path: Path) -> None:
     """A later request is not affected."""
     here, queue = tmp_path / "here", DiffQueue()
     here.mkdir()
@@ -73,7 +71,7 @@ async def test_all_who_share_a_comparison_are_told_why_it_failed(tmp_path: Path)
     assert (await queue.changes(here, (here,))).patch == b""
 
 
-async def test_a_comparison_that_is_cut_off_leaves_nobody_waiting(tmp_path: Path) -> None:
+async def test_a_cancelled_comparison_ends_all_its_requests(tmp_path: Path) -> None:
     """As at a stop of the bot: those who share it end with it, and the directory is free."""
     here, queue = made(tmp_path / "here", "one"), DiffQueue()
     asked = [asyncio.create_task(queue.changes(here, (here,)), name=f"asked {number}") for number in range(3)]

@@ -108,7 +108,7 @@ async def test_the_files_of_a_repository_that_do_not_answer_are_given_up(
         answers.set()
 
 
-async def test_a_git_that_no_signal_ends_is_waited_for_no_longer_than_a_while(
+async def test_a_git_that_survives_its_kill_is_abandoned_after_a_bound(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Such a process waits for an unreachable file system."""
@@ -276,7 +276,7 @@ def other_git(folder: Path, monkeypatch: pytest.MonkeyPatch, lines: str) -> None
 
 
 @pytest.mark.parametrize("lines", [OLD, OLDER])
-async def test_nothing_is_fetched_for_a_repository_that_lacks_objects(
+async def test_git_fetches_no_object_for_a_repository_that_lacks_some(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lines: str
 ) -> None:
     """Its configuration names the remote, and so the program; older gits ignore the variables against it."""
@@ -297,7 +297,7 @@ async def test_nothing_is_fetched_for_a_repository_that_lacks_objects(
     assert not trap.exists()
 
 
-async def test_nothing_that_an_agent_can_write_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_git_runs_no_program_that_an_agent_can_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Configuration, attributes, hooks, variables, and a git in the agent's directory."""
     here, trap = made(tmp_path / "here", "one"), tmp_path / "trap"
     run = f"touch {trap}; false"
@@ -335,7 +335,7 @@ async def test_nothing_that_an_agent_can_write_is_run(tmp_path: Path, monkeypatc
     assert not trap.exists()
 
 
-async def test_of_a_list_of_very_many_files_the_first_are_written(tmp_path: Path) -> None:
+async def test_a_very_long_file_list_is_cut_after_its_first_lines(tmp_path: Path) -> None:
     """People see its first lines, and an agent may create hundreds of thousands of files."""
     git("init", "--quiet", at=tmp_path)
     for number in range(2_000):

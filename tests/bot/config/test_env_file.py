@@ -8,12 +8,12 @@ from bot.config.document import ConfigError
 from bot.config.env_file import read_variables, variables_path, write_variables
 
 
-def test_the_file_stands_beside_its_configuration() -> None:
+def test_the_file_is_next_to_its_configuration() -> None:
     """With the same stem."""
     assert variables_path(Path("/etc/threadline/team.toml")) == Path("/etc/threadline/team.env")
 
 
-def test_what_was_written_is_read_back_and_is_nobody_elses(tmp_path: Path) -> None:
+def test_written_variables_are_read_back_and_private(tmp_path: Path) -> None:
     """Mode 0600 from the start, also over a file that others could read; comments are no variables."""
     path = tmp_path / "threadline.env"
     path.write_text("OLD=1\n")
@@ -40,7 +40,7 @@ def test_no_file_means_no_variables(tmp_path: Path) -> None:
     ("mode", "text", "words"),
     [(0o640, "A=1\n", "others may read it"), (0o600, "A=1\nnonsense\n", "line 2: is not of the form NAME=VALUE")],
 )
-def test_a_file_that_cannot_be_meant_is_refused(tmp_path: Path, mode: int, text: str, words: str) -> None:
+def test_a_readable_or_mistyped_file_is_refused(tmp_path: Path, mode: int, text: str, words: str) -> None:
     """A file that others can read is not used; a mistyped line has its number."""
     path = tmp_path / "a.env"
     path.write_text(text)

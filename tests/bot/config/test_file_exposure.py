@@ -47,7 +47,7 @@ def test_a_file_that_others_may_write_is_refused(shared: Path, mode: int) -> Non
     assert str(caught.value) == f"{path}: others may write it, and it names programs to run: chmod go-w {path}"
 
 
-def test_of_a_link_what_it_leads_to_counts_and_the_way_there(shared: Path) -> None:
+def test_a_links_target_and_the_path_there_decide(shared: Path) -> None:
     """A link in an open folder to a file in a closed one exposes no content; the reverse exposes all of it."""
     closed = shared / "closed"
     closed.mkdir(mode=0o700)
@@ -92,7 +92,7 @@ def test_other_secrets_that_others_may_read_are_warned_of(shared: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a file to another group")
-def test_the_group_that_an_account_has_to_itself_is_nobody_else(shared: Path) -> None:
+def test_an_accounts_private_group_counts_as_the_owner(shared: Path) -> None:
     """Systems with such groups create files for them by default (umask 002)."""
     path = written(shared, 0o660)
     assert (readable_by_others(path), writable_by_others(path)) == (True, True)

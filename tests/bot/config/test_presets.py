@@ -38,7 +38,7 @@ def _all_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("name", PRESETS)
 @pytest.mark.usefixtures("_all_installed")
-def test_a_preset_is_enough_beside_the_directory(tmp_path: Path, name: str) -> None:
+def test_a_preset_and_a_directory_are_enough(tmp_path: Path, name: str) -> None:
     """Command, arguments, mode and variables come from the table."""
     preset, loaded = PRESETS[name], agent(tmp_path, f'preset = "{name}"')
     assert (loaded.command, loaded.args, loaded.mode) == (preset.command, preset.args, preset.mode)
@@ -47,14 +47,14 @@ def test_a_preset_is_enough_beside_the_directory(tmp_path: Path, name: str) -> N
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_what_is_given_wins_over_the_preset(tmp_path: Path, name: str) -> None:
+def test_configured_keys_override_the_preset(tmp_path: Path, name: str) -> None:
     """For every key, also with an empty value."""
     text = f'preset = "{name}"\ncommand = "{sys.executable}"\nargs = []\nmode = ""\ninherit_env = []\n'
     loaded = agent(tmp_path, text)
     assert (loaded.command, loaded.args, loaded.mode, loaded.inherit_env) == (sys.executable, (), "", ())
 
 
-def test_a_variable_of_ones_own_leaves_the_presets_others(tmp_path: Path) -> None:
+def test_a_configured_variable_leaves_the_presets_others(tmp_path: Path) -> None:
     """A key must not remove what makes the agent ask; a variable of the same name is replaced."""
     known = f'preset = "opencode"\ncommand = "{sys.executable}"\n'
     (name, value) = next(iter(PRESETS["opencode"].env.items()))

@@ -27,7 +27,7 @@ def loaded(folder: Path, text: str = "", *, beginning: str = BEGINNING) -> Confi
     return load(path)
 
 
-def test_lists_of_people_and_places_are_taken_over(tmp_path: Path) -> None:
+def test_lists_of_people_and_places_are_reloadable(tmp_path: Path) -> None:
     """The answer names each key."""
     running = loaded(tmp_path, '[access]\nchannels = ["1"]\n[threads]\nmention = "mentions"\n')
     loaded(tmp_path, '[access]\nchannels = ["1", "2"]\nusers = ["*"]\n[threads]\nbots = "all"\n')
@@ -41,7 +41,7 @@ def test_lists_of_people_and_places_are_taken_over(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("key", ["users", "approvers", "admins"])
-def test_a_person_who_is_struck_off_a_list_loses_the_right_at_once(tmp_path: Path, key: str) -> None:
+def test_a_person_removed_from_a_list_loses_the_right_immediately(tmp_path: Path, key: str) -> None:
     """For each of the lists."""
     running = loaded(tmp_path, f'[access]\n{key} = ["1", "2"]\n')
     loaded(tmp_path, f'[access]\n{key} = ["1"]\n')
@@ -63,7 +63,7 @@ def test_what_needs_a_restart_is_named_and_left_as_it_was(tmp_path: Path) -> Non
     assert "another" not in str(done)
 
 
-def test_a_channels_table_is_taken_over_unless_it_names_an_agent_that_is_not_there_yet(tmp_path: Path) -> None:
+def test_a_channels_table_is_reloadable_unless_it_names_a_new_agent(tmp_path: Path) -> None:
     """New, changed and removed tables; a new agent needs a restart, and so does its channel."""
     running = loaded(tmp_path, '[channels.1]\nmode = "a"\n[channels.2]\nmode = "b"\n[channels.3]\nmode = "c"\n')
     new = '[agents.new]\ncommand = "sh"\ncwd = "project"\n'
@@ -95,7 +95,7 @@ def test_a_file_that_says_the_same_changes_nothing(tmp_path: Path) -> None:
     assert str(done) == "Nothing has changed in the configuration."
 
 
-def test_every_key_that_is_taken_over_exists(tmp_path: Path) -> None:
+def test_every_reloadable_key_exists(tmp_path: Path) -> None:
     """A renamed key is renamed here too."""
     config = loaded(tmp_path)
     for table, keys in RELOADABLE.items():

@@ -60,7 +60,7 @@ def test_the_bots_own_files_where_an_agent_works_are_refused_in_one_line(
     assert f": {key}: the agent could read and change {tmp_path / file} there" in line
 
 
-def test_the_file_of_variables_counts_also_before_it_is_there(tmp_path: Path) -> None:
+def test_the_file_of_variables_counts_before_it_exists(tmp_path: Path) -> None:
     """Variables are read next to a link's target."""
     path = written(tmp_path)
     (tmp_path / "project" / "real.toml").write_text(path.read_text())
@@ -69,7 +69,7 @@ def test_the_file_of_variables_counts_also_before_it_is_there(tmp_path: Path) ->
     assert "the agent could read and change" in complaint(path)
 
 
-def test_a_link_that_an_agent_could_turn_elsewhere_is_refused(tmp_path: Path) -> None:
+def test_a_link_that_an_agent_could_redirect_is_refused(tmp_path: Path) -> None:
     """Its present target does not matter: on the way to the configuration, or to the journal through a second link."""
     path = written(tmp_path)
     link = tmp_path / "project" / "threadline.toml"
@@ -87,13 +87,13 @@ def test_links_in_a_circle_lead_nowhere(tmp_path: Path) -> None:
     load(written(tmp_path, rest='[journal]\npath = "circle/journal.db"'))
 
 
-def test_a_place_of_the_bots_own_that_may_not_be_looked_at_is_no_complaint_here(tmp_path: Path) -> None:
+def test_an_inaccessible_path_of_the_bots_own_is_no_error_here(tmp_path: Path) -> None:
     """Opening the file reports the reason."""
     path = written(tmp_path, rest=f'[journal]\npath = "/{"x" * 300}/threadline.db"')
     assert load(path).journal.file.name == "threadline.db"
 
 
-def test_files_apart_from_the_project_are_well(tmp_path: Path) -> None:
+def test_files_outside_the_project_are_accepted(tmp_path: Path) -> None:
     """Also where one name begins with the other."""
     config = load(written(tmp_path, rest='[journal]\npath = "project-state/journal.db"'))
     assert config.journal.file == tmp_path / "project-state" / "journal.db"

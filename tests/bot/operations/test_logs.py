@@ -117,7 +117,7 @@ def test_an_exception_is_logged_with_its_traceback(stream: type[io.StringIO], ge
     assert "locals" not in text
 
 
-def test_elsewhere_than_on_a_terminal_each_line_is_json() -> None:
+def test_each_line_is_json_except_on_a_terminal() -> None:
     """With time, level, logger, event and bound values; numbers stay numbers."""
     with logging_to(io.StringIO()) as written, structlog.contextvars.bound_contextvars(thread_id=7):
         structlog.stdlib.get_logger("x").warning("something", count=2, flag=True, nothing=None, items=(1, "a"))
@@ -142,7 +142,7 @@ def test_elsewhere_than_on_a_terminal_each_line_is_json() -> None:
     )
 
 
-def test_no_text_of_an_agents_steers_a_terminal() -> None:
+def test_an_agents_text_cannot_control_the_terminal() -> None:
     """Control characters appear as codes, in values, in keys, in a library's lines; JSON escapes them itself."""
     for stream in (Terminal(), io.StringIO()):
         with logging_to(stream):
@@ -153,7 +153,7 @@ def test_no_text_of_an_agents_steers_a_terminal() -> None:
         assert not {"\x1b", "\x07", "\r", "\u202e"} & set(plain)
 
 
-def test_libraries_are_heard_when_it_matters() -> None:
+def test_only_warnings_of_libraries_are_logged() -> None:
     """Their warnings are logged, not their routine; our own debug lines are not."""
     with logging_to(io.StringIO()) as written:
         structlog.stdlib.get_logger("x").debug("detail")
@@ -164,7 +164,7 @@ def test_libraries_are_heard_when_it_matters() -> None:
 
 
 @given(st.lists(st.text(min_size=SHORTEST, max_size=20), min_size=1, max_size=4), st.lists(st.integers(0, 9)))
-def test_whatever_the_secrets_are_none_is_left(secrets: list[str], order: list[int]) -> None:
+def test_every_secret_is_redacted(secrets: list[str], order: list[int]) -> None:
     """A secret that contains another one is redacted whole."""
     text = " ".join(secrets[number % len(secrets)] for number in order)
     redacted = Redactor(secrets)(text)
@@ -177,13 +177,13 @@ def test_a_longer_secret_is_taken_out_before_its_beginning() -> None:
     assert Redactor(["secret", "secret-and-more"])("a secret-and-more, a secret") == "a [secret], a [secret]"
 
 
-def test_what_is_too_short_is_no_secret() -> None:
+def test_a_very_short_value_is_not_redacted() -> None:
     """Lines stay readable; an empty value does no harm."""
     assert Redactor(["", "abc"])("abc") == "abc"
 
 
 @pytest.mark.parametrize(("form", "is_json"), [("json", True), ("pretty", False), ("auto", False)])
-def test_the_form_can_be_chosen_whatever_the_stream_is(form: Form, is_json: bool) -> None:  # noqa: FBT001
+def test_the_format_can_be_chosen_for_any_stream(form: Form, is_json: bool) -> None:  # noqa: FBT001
     """A terminal can have JSON; `auto` decides by the stream."""
     with logging_to(Terminal()) as stream:
         configure([SECRET], form=form)
@@ -192,7 +192,7 @@ def test_the_form_can_be_chosen_whatever_the_stream_is(form: Form, is_json: bool
     assert "something" in stream.getvalue()
 
 
-def test_the_last_lines_are_kept_in_a_bounded_file_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_last_lines_are_kept_in_a_bounded_private_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """JSON without secrets, mode 0600, one older file; a failed write stays silent."""
     monkeypatch.setattr(logs, "KEPT_BYTES", 2000)
     path = tmp_path / "state" / "threadline.log"

@@ -98,7 +98,7 @@ def test_a_held_interpreter_ends_the_process_with_every_stack_on_stderr() -> Non
         assert "in hold_the_interpreter" in stderr
 
 
-def test_a_process_that_was_stopped_for_longer_goes_on() -> None:
+def test_a_process_that_was_stopped_for_longer_than_the_bound_continues() -> None:
     """Another process, held since the stop, has ended in that time: so the stop was longer than the bound."""
     with child() as stopped, child() as held:
         assert stopped.stdin is not None
@@ -131,7 +131,7 @@ async def test_rounds_without_a_sign_are_counted_from_the_last_one(monkeypatch: 
         assert ends == [1]
 
 
-async def test_a_log_that_cannot_be_written_does_not_keep_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_blocked_log_does_not_keep_the_process_alive(monkeypatch: pytest.MonkeyPatch) -> None:
     """The log itself may hold the loop, such as a pipe without a reader."""
     never, ends = threading.Event(), list[int]()
 

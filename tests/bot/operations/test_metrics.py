@@ -39,7 +39,7 @@ async def figures(metrics: Metrics) -> dict[str, float]:
 # ---- what happens
 
 
-async def test_the_journal_tells_what_becomes_of_messages(tmp_path: Path) -> None:
+async def test_messages_are_counted_as_the_journal_moves_them(tmp_path: Path) -> None:
     """Each message counts once; an exchange of two messages is one turn."""
     metrics = Metrics()
     with Journal.open(tmp_path / "journal.db", on_moved=metrics.moved) as journal:
@@ -76,7 +76,7 @@ async def test_a_move_that_was_not_written_is_not_counted(tmp_path: Path) -> Non
     assert found["threadline_turns_total refusal"] == 1
 
 
-async def test_an_agents_own_stop_reasons_are_one_figure() -> None:
+async def test_an_agents_own_stop_reasons_share_one_series() -> None:
     """Else an agent could fill the monitoring system's memory."""
     metrics = Metrics()
     for number in range(100):
@@ -158,7 +158,7 @@ async def serving(answer: Callable[[web.Request], Awaitable[web.Response]]) -> A
 
 
 @pytest.mark.virtual_time
-async def test_the_pool_is_read_when_somebody_asks(tmp_path: Path) -> None:
+async def test_the_pool_is_read_on_request(tmp_path: Path) -> None:
     """Conversations by state, slots and the line; the agents have no real processes here."""
     metrics = Metrics()
     async with running_pool(tmp_path, slots=1) as it:
@@ -183,7 +183,7 @@ async def test_the_pool_is_read_when_somebody_asks(tmp_path: Path) -> None:
 
 
 @pytest.mark.virtual_time
-async def test_a_gateway_that_is_gone_for_two_minutes_is_ill_health() -> None:
+async def test_a_gateway_that_is_gone_for_two_minutes_is_unhealthy() -> None:
     """Also from the start; not before, and no longer when it is back."""
     there = False
     health = Health(lambda: there)
@@ -201,7 +201,7 @@ async def test_a_gateway_that_is_gone_for_two_minutes_is_ill_health() -> None:
     beating.cancel()
 
 
-async def test_a_journal_that_cannot_be_written_is_ill_health(tmp_path: Path) -> None:
+async def test_a_journal_that_cannot_be_written_is_unhealthy(tmp_path: Path) -> None:
     """While the disk is full."""
     with Journal.open(tmp_path / "journal.db") as journal:
         health = Health(lambda: True, trouble=lambda: journal.trouble)
@@ -213,7 +213,7 @@ async def test_a_journal_that_cannot_be_written_is_ill_health(tmp_path: Path) ->
 
 
 @pytest.mark.virtual_time
-async def test_a_discord_that_takes_no_calls_is_ill_health() -> None:
+async def test_a_discord_that_takes_no_calls_is_unhealthy() -> None:
     """The answer has the reason and the duration."""
     pacer = Pacer()
     health = Health(lambda: True, away=lambda: pacer.trouble)
@@ -270,7 +270,7 @@ async def test_figures_and_health_are_served() -> None:
             assert report["reasons"] == ["the event loop was stuck for 10 s"]
 
 
-async def test_a_bot_without_discord_or_journal_is_ill_and_lives() -> None:
+async def test_a_bot_without_discord_or_journal_is_unhealthy_but_live() -> None:
     """A supervisor that restarts on `/live` leaves a bot alone that a restart cannot mend."""
     health = Health(lambda: False, trouble=lambda: "disk I/O error")
     async with monitored(health) as (address, session):

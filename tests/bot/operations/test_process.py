@@ -23,7 +23,7 @@ def told_by(program: str, *, most: int = 10**6) -> list[str]:
     return done.stdout.splitlines()
 
 
-def test_what_has_survived_a_full_collection_is_not_looked_at_by_the_next() -> None:
+def test_survivors_of_a_full_collection_are_spared_by_the_next() -> None:
     """With a thousand conversations each collection would hold the event loop for 100 ms."""
     program = """
 things = [Thing() for _ in range(5_000)]
@@ -45,7 +45,7 @@ print(max(found) < 60_000)
     assert told_by(program) == ["True"]
 
 
-def test_garbage_among_what_was_spared_goes_when_it_has_become_much() -> None:
+def test_garbage_among_spared_objects_is_freed_when_they_are_many() -> None:
     """Only a look at all objects finds a cycle; memory stays bounded."""
     program = """
 import weakref

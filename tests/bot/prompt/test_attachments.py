@@ -162,7 +162,7 @@ async def test_a_text_that_comes_compressed_is_the_text(
         ("br", b"\x0b\x02\x80hello\x03", "it could not be fetched or saved"),
     ],
 )
-async def test_what_unfolds_without_end_or_not_at_all_is_skipped(
+async def test_content_that_expands_too_far_or_not_at_all_is_skipped(
     tmp_path: Path, encoding: str, body: bytes, why: str
 ) -> None:
     """The bounds apply to the decompressed content, and junk is rejected."""
@@ -247,7 +247,7 @@ async def test_what_cannot_be_fetched_is_said_and_the_others_come(tmp_path: Path
         assert it.served == ["gone.txt", "elsewhere", "a.txt"]
 
 
-async def test_a_file_whose_address_is_over_is_fetched_from_where_it_is_now(tmp_path: Path) -> None:
+async def test_a_file_with_an_expired_address_is_fetched_from_its_current_one(tmp_path: Path) -> None:
     """Once; a second failure, or the same address again, is reported. Other errors cause no look-up."""
     async with stage(tmp_path, a_txt=b"abc") as it:
         it.fresh = {name: f"{it.address}/{path}" for name, path in (("old", "a.txt"), ("worse", "gone"), ("b", "b"))}
@@ -258,7 +258,7 @@ async def test_a_file_whose_address_is_over_is_fetched_from_where_it_is_now(tmp_
         assert it.asked == ["old", "worse", "b", "unknown"]
 
 
-async def test_however_many_files_never_come_another_thread_has_its_own(tmp_path: Path) -> None:
+async def test_files_that_never_arrive_delay_no_other_thread(tmp_path: Path) -> None:
     """Slow downloads share only the bandwidth."""
     async with stage(tmp_path, a_txt=b"abc") as it, asyncio.TaskGroup() as tasks:
         slow = [tasks.create_task(it.fetch(it.file("never"), thread_id=number)) for number in range(100, 250)]
@@ -278,7 +278,7 @@ async def test_what_was_saved_before_a_restart_is_not_fetched_again(tmp_path: Pa
         assert it.served == ["a.txt"]
 
 
-async def test_of_two_files_of_one_name_the_one_that_stays_is_given(tmp_path: Path) -> None:
+async def test_the_remaining_one_of_two_files_with_one_name_is_used(tmp_path: Path) -> None:
     """An edit removed the first file while they were fetched."""
     async with stage(tmp_path, one=b"first", two=b"the second") as it:
         first, second = it.file("a.txt", path="one"), it.file("a.txt", path="two", size=10)
@@ -364,7 +364,7 @@ def test_old_files_go_and_so_do_the_oldest_of_too_many(tmp_path: Path, monkeypat
         files.create(tmp_path / "elsewhere")
 
 
-def test_the_directory_of_a_thread_goes_when_it_was_empty_for_long(tmp_path: Path) -> None:
+def test_a_threads_directory_is_removed_after_being_empty_for_long(tmp_path: Path) -> None:
     """Each session gets one; a directory with a file stays, and so does a recent one."""
     files, now = AttachmentStore(tmp_path / "saved"), time.time()
     for thread_id in (1, 2, 3):

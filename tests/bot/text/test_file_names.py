@@ -25,7 +25,7 @@ def test_a_file_has_the_name_that_it_was_given(kept: str, said: str | None, name
 
 
 @given(name=st.text(min_size=1, max_size=30).map(lambda stem: f"{stem}.md") | st.text(min_size=1, max_size=9))
-def test_a_file_is_known_again_by_what_became_of_its_name(name: str) -> None:
+def test_a_file_is_recognized_by_its_stored_name(name: str) -> None:
     """For any letters."""
     assert is_kept_as(name, cleansed(name, "1300000000000000000"))
 

@@ -29,7 +29,7 @@ def test_flags_are_told_apart_in_pairs() -> None:
     st.integers(0, 30),
     st.integers(0, 30),
 )
-def test_a_cut_moves_forward_never_and_not_to_the_start(text: str, at: int, start: int) -> None:
+def test_a_cut_never_moves_forward_nor_to_the_start(text: str, at: int, start: int) -> None:
     """A mark stays with its letter, if the letter is behind the start."""
     cut = boundary_before(text, at, start)
     assert cut == at or start < cut < at

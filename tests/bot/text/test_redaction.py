@@ -35,7 +35,7 @@ def text(events: list[Event]) -> str:
 
 
 @given(st.lists(st.sampled_from([SECRET, OTHER, "sk-", "hunter2", "so it is ", "1"]), max_size=6), st.data())
-def test_a_secret_is_taken_out_wherever_its_pieces_are_cut(words: list[str], data: st.DataObject) -> None:
+def test_a_secret_is_redacted_across_any_cuts(words: list[str], data: st.DataObject) -> None:
     """Cut at any place, no secret is shown; text without one stays unchanged."""
     whole = "".join(words)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(whole)), max_size=5)))
@@ -109,7 +109,7 @@ def test_letters_that_begin_many_words_are_not_held_back() -> None:
     ],
     ids=["call", "diff", "extra", "plan", "question", "elicitation", "unreadable", "skipped", "long and deep"],
 )
-def test_every_kind_of_event_comes_without(event: Event) -> None:
+def test_every_kind_of_event_is_redacted(event: Event) -> None:
     """In titles, inputs, keys, diffs, unknown fields, options and questions."""
     (shown,) = told([event])
     assert SECRET not in repr(shown)
@@ -138,7 +138,7 @@ def test_what_an_agent_is_answered_with_stays_as_it_is() -> None:
     assert shown.options == (option,)
 
 
-def test_what_has_no_secret_is_the_same_object() -> None:
+def test_a_value_without_a_secret_is_the_same_object() -> None:
     """No needless copy."""
     call = ToolCall(tool_call_id="1", title="look", raw_input={"a": [1, None, True, b"x"]})
     assert redact_value(call, Redactor([SECRET])) is call
@@ -202,7 +202,7 @@ def test_values_come_without_secrets_as_if_each_was_looked_at(value: Any) -> Non
     assert shown.raw_input == expected([value])
 
 
-def test_what_is_no_text_is_not_looked_through() -> None:
+def test_data_of_an_image_is_not_searched() -> None:
     """The data of an image, which may be megabytes."""
     image = ImageBlock(data=SECRET, mime_type=f"image/{SECRET}")
     shown = redact_value(image, Redactor([SECRET]))
