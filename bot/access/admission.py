@@ -1,4 +1,4 @@
-"""Describes people and places to the gate, and tells people what it refuses."""
+"""Describes people and places to the gate, and shows its refusals."""
 
 import asyncio
 import secrets
@@ -19,56 +19,42 @@ from pool.journal.journal import Journal
 from .approvers import approver_mentions
 from .audit import Audit, AuditAction
 from .bot_permissions import FOR_THREADS, PERMISSIONS
-from .gate import (
-    LASTING_RIGHTS,
-    Facts,
-    Ignore,
-    Kind,
-    Person,
-    Place,
-    Refuse,
-    Right,
-    Rules,
-    Verdict,
-    decide,
-    is_listed,
-    permits,
-)
+from .gate import LASTING, Facts, Ignore, Kind, Person, Place, Refuse, Right, Rules, Verdict, decide, listed, permits
 from .membership import Membership
 from .throttle import BotTurnCounter, Throttle
 
 __all__ = ["Admission", "owner_message"]
 
 BEGIN_SECONDS = 2.0
-"""How long a press or a command waits for the end of the start; Discord takes an answer for three seconds."""
+"""How long a press or a command waits for the recovery; Discord accepts an answer for three seconds."""
 
 log = structlog.stdlib.get_logger("bot")
 
 
 class Admission:
-    """The way to the gate, for all that the bot hears."""
+    """Asks the gate about messages, commands and buttons."""
 
     def __init__(self, *, rules: Callable[[], Rules], journal: Journal, api: DiscordApi, audit: Audit) -> None:
-        """Know nobody yet. `rules` are those of now."""
+        """`rules` returns the current rules."""
         self._rules = rules
         self.membership = Membership(rules=rules, journal=journal, api=api)
         self._journal = journal
         self._api = api
         self._audit = audit
         self.begun = asyncio.Event()
-        """Set when what an earlier run left is taken up."""
+        """Set when the recovery has put every exchange into its inbox."""
         self.user: discord.ClientUser | None = None
-        """Who the bot is, from its first login on."""
+        """The bot's user, from its first login on."""
         self._refusals = Throttle()
         self._bot_turns = BotTurnCounter()
 
     @property
     def rules(self) -> Rules:
-        """What the gate goes by now."""
+        """The current rules."""
         return self._rules()
 
     def judge(self, message: discord.Message, facts: Facts | None = None) -> Verdict:
-        """Judge a message, and count it where bots write. Synchronous; `facts` where more is known than it says."""
+        """Judge a message, and count it where bots write. `facts` replace those of the message."""
         facts = facts or self.facts(message)
         verdict = decide(facts, self.rules)
         if facts.kind is Kind.PERSON and self.rules.users.includes(facts.person):
@@ -78,19 +64,19 @@ class Admission:
         return verdict
 
     def judge_edited(self, message: discord.Message) -> Verdict:
-        """Judge a message that was let in, and was edited since; it need not mention the bot any more."""
+        """Judge an accepted message after an edit; it need not mention the bot any more."""
         return decide(replace(self.facts(message), mentioned=True), self.rules)
 
     async def judge_missed(self, message: discord.Message) -> Verdict:
-        """Judge a message from the history, which carries no roles: where they decide, the verdict waits for them."""
+        """Judge a message from a history, which has no roles; wait for them if they decide."""
         return self.judge(message, await self._known(message, self.facts(message)))
 
     async def judge_missed_edit(self, message: discord.Message) -> Verdict:
-        """Judge a message from the history that was let in, and may have been edited since."""
+        """Judge an accepted message from a history after an edit."""
         return decide(await self._known(message, replace(self.facts(message), mentioned=True)), self.rules)
 
     async def _known(self, message: discord.Message, facts: Facts) -> Facts:
-        """Add the roles of whoever would be refused for want of them."""
+        """Add the author's roles, if they would be refused without them."""
         unknown = self.rules.by_role and facts.kind is Kind.PERSON and not isinstance(message.author, discord.Member)
         if unknown and message.guild is not None and isinstance(decide(facts, self.rules), Refuse):
             role_ids = await self.membership.role_ids(message.guild.id, facts.person.user_id)
@@ -98,22 +84,22 @@ class Admission:
         return facts
 
     def may_stop(self, author: discord.abc.User, place: Place, asker_id: int | None) -> bool:
-        """Whether somebody may stop the turn that answers `asker_id`."""
+        """Whether a person may stop the turn that answers `asker_id`."""
         person = self.person(author)
-        known = self.membership.recent_roles(place.guild_id, author.id)  # A message of the history carries no roles.
+        known = self.membership.recent_roles(place.guild_id, author.id)  # A message from a history has no roles.
         person = person if known is None else replace(person, role_ids=known)
         return permits(Right.STOP, person, place, self.rules, asker_id=asker_id) is None
 
     def works_in(self, channel: discord.abc.GuildChannel | discord.Thread) -> bool:
-        """Whether the bot works there."""
-        return is_listed(self.place(channel.guild, channel), self.rules)
+        """Whether the bot works in a channel."""
+        return listed(self.place(channel.guild, channel), self.rules)
 
     def covers(self, message: discord.Message) -> bool:
-        """Whether every message of this place is seen: it is listed, or a conversation lives there."""
+        """Whether the bot reads all messages of this place: it is listed, or has a conversation."""
         channel = message.channel
-        return self._journal.threads.knows(channel.id) or is_listed(self.place(message.guild, channel), self.rules)
+        return self._journal.threads.knows(channel.id) or listed(self.place(message.guild, channel), self.rules)
 
-    # ---- what the gate is told
+    # ---- facts for the gate
 
     def facts(self, message: discord.Message) -> Facts:
         """Describe a message."""
@@ -132,7 +118,7 @@ class Admission:
         )
 
     def has_opened(self, channel: object) -> bool:
-        """Whether a thread is the bot's own, as Discord knows it: also with a journal that is new."""
+        """Whether the bot has opened a thread, as Discord says, so also with a new journal."""
         user = self.user
         return isinstance(channel, discord.Thread) and user is not None and channel.owner_id == user.id
 
@@ -159,7 +145,7 @@ class Admission:
         return user.bot and self.user is not None and user.id != self.user.id
 
     def person(self, user: discord.abc.User) -> Person:
-        """Describe somebody. A member's roles are remembered for what is judged without them."""
+        """Describe a person. Remembers a member's roles for messages without them."""
         roles = frozenset[int]()
         if isinstance(user, discord.Member):
             roles = frozenset(role.id for role in user.roles)
@@ -167,7 +153,7 @@ class Admission:
         return Person(user.id, roles, is_owner=user.id in self.owner_ids())
 
     def logged_in(self, client: discord.Client) -> None:
-        """Learn who the bot is and who owns it: what an earlier run left is judged before anybody writes."""
+        """Record the bot's user and owners; the recovery needs them before the first message."""
         self.user = client.user
         application, membership = client.application, self.membership
         if application is not None and application.team is not None:
@@ -178,11 +164,11 @@ class Admission:
             membership.owner_ids = frozenset({application.owner.id})
 
     def owner_ids(self) -> frozenset[int]:
-        """Return the owner of the bot's application, or its team; before the first login nobody."""
+        """Return the owner of the bot's application, or its team; empty before the first login."""
         return self.membership.owner_ids
 
     def place(self, guild: discord.Guild | None, channel: Any) -> Place:
-        """Describe a place. A thread that the library does not know is looked up in the journal."""
+        """Describe a place. The journal knows threads that the library does not."""
         guild_id = guild.id if guild is not None else getattr(channel, "guild_id", None)
         parent_id = channel.parent_id if isinstance(channel, discord.Thread) else None
         if parent_id is None and self._journal.threads.knows(channel.id):
@@ -191,15 +177,15 @@ class Admission:
         return Place(guild_id, channel.id, parent_id, no_thread=_no_thread(channel))
 
     def approver_mentions(self, asker_id: int) -> Mentions:
-        """Name those who may answer the agent of an asker, by the rules of now."""
+        """Return the mentions of those who may answer the agent of `asker_id`, by the current rules."""
         return approver_mentions(self.rules, asker_id, self.owner_ids())
 
-    # ---- what people are told
+    # ---- answers and refusals
 
     async def admit(self, interaction: discord.Interaction[Any], right: Right, *, asker_id: int | None) -> bool:
-        """Ask about a command or a button; a refusal is answered here, and the audit log learns of both.
+        """Ask the gate about a command or a button, show a refusal, and audit both.
 
-        Just after a start this waits: what a button is about may not be taken up yet.
+        After a start this waits for the recovery, which a button may depend on.
         """
         with suppress(TimeoutError):
             async with asyncio.timeout(BEGIN_SECONDS):
@@ -222,7 +208,7 @@ class Admission:
         return False
 
     async def admit_button(self, interaction: discord.Interaction[Any], thread_id: int, right: Right) -> bool:
-        """Ask about a button that steers a thread; it works only in that thread, wherever its id was taken from."""
+        """Ask about a button that steers a thread. It works only there, as its id may be copied."""
         if not await self.admit(interaction, right, asker_id=self._journal.threads.asker(thread_id)):
             return False
         if interaction.channel_id != thread_id:
@@ -231,19 +217,19 @@ class Admission:
         return True
 
     def refusal(self, interaction: discord.Interaction[Any], right: Right, *, asker_id: int | None) -> Refuse | None:
-        """Ask without saying anything. What lasts is for who began the conversation, not for who wrote last."""
-        if right in LASTING_RIGHTS:
+        """Ask the gate and return the refusal. For lasting rights the asker is who began the conversation."""
+        if right in LASTING:
             asker_id = self._journal.threads.opener(interaction.channel_id or 0)
         person, place = self.person(interaction.user), self.place(interaction.guild, interaction.channel)
         return permits(right, person, place, self.rules, asker_id=asker_id)
 
     async def show_refusal(self, message: discord.Message, refusal: Refuse) -> None:
-        """Show a refusal, at most one to a person in ten minutes, but each other line to the owner; the log has all."""
+        """Show a refusal: one per person in ten minutes, but each different line to the owner. All are logged."""
         log.info("message refused", author_id=message.author.id, reason=refusal.reason, to_allow=refusal.line)
         api = self._api
         channel_id, message_id = message.channel.id, message.id
         if message.author.bot:
-            # Said once, by the gate's count, and mentions nobody: another bot has nothing to answer.
+            # The gate lets this through once; it has no mention, so another bot has no reason to answer.
             LiveMessage(channel_id, api=api, nonce=secrets.token_hex(8)).show(f"-# {refusal.reason}")
             return
         owner = self.person(message.author).is_owner
@@ -258,7 +244,7 @@ class Admission:
 
 
 def _describe_use(interaction: discord.Interaction[Any]) -> str:
-    """Name what was used: a command as it was typed, or a button by what it says."""
+    """Return the command as it was typed, or the label of the button."""
     data: Any = interaction.data or {}
     if "name" in data:
         options = [f"{each['name']}={each['value']}" for each in data.get("options", ()) if "value" in each]
@@ -275,19 +261,19 @@ _ACTIONS: dict[Right, AuditAction] = {
     Right.RESET: "changed",
     Right.ADMIN: "changed",
 }
-"""What the audit log calls the use of a right. Of the others it is told by what comes of them: a message that is taken
-up, an answer, a value that is set."""
+"""The audited action of each right. The other rights are audited by their effects: an accepted message, an answer, a
+changed value."""
 
 
 def _no_thread(channel: object) -> str | None:
-    """Say why the bot can open no thread on a message in a channel, see `Place`."""
+    """Return `Place.no_thread` of a channel."""
     if isinstance(channel, discord.VoiceChannel | discord.StageChannel):
         return ""
     if not isinstance(channel, discord.TextChannel):
         return None
     me: discord.Member | None = channel.guild.me
     granted = channel.permissions_for(me) if me is not None else discord.Permissions.none()
-    if not granted.view_channel:  # It is viewed right now: what may be done is not known.
+    if not granted.view_channel:  # The message shows that the cache is outdated.
         return None
     lacks = [PERMISSIONS[name] for name in FOR_THREADS if not getattr(granted, name)]
     return f"I lack {' and '.join(lacks)} here." if lacks else None
@@ -298,7 +284,7 @@ def _is_forum_post(channel: object) -> bool:
 
 
 def owner_message(refusal: Refuse) -> str:
-    """Say to the owner what was refused, and the line that would allow it, if there is one."""
+    """Return a refusal for the owner, with the line of configuration that would allow it, if any."""
     if not refusal.line:
         return refusal.reason
     return f"{refusal.reason} To change that, write below `[access]`:\n```toml\n{refusal.line}\n```"

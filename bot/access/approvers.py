@@ -10,9 +10,9 @@ __all__ = ["approver_mentions"]
 
 
 def approver_mentions(rules: Rules, asker_id: int, owner_ids: Collection[int]) -> Mentions:
-    """Name those who may answer a question of `asker_id`'s agent: approvers, and without any the admins.
+    """Return the mentions of those who may answer `asker_id`'s agent: the approvers, or else the admins.
 
-    Where everybody may, or nobody who is known by an id, it is the asker.
+    The asker alone, if everyone may answer or no list has an id.
     """
     for people in (rules.approvers, rules.admins):
         found = _mentions_of(people, asker_id, owner_ids)

@@ -13,24 +13,23 @@ import structlog
 __all__ = ["Audit", "AuditAction"]
 
 LONGEST = 500
-"""Characters of what was done; more says less."""
+"""Characters of the description that are kept."""
 
 MINUTE = 60.0
 PER_MINUTE = 60
-"""Lines of one action of one person in one thread in so many seconds; an agent that floods makes more, and they are
-counted."""
+"""Lines of one action of one person in one thread in so many seconds; more are counted."""
 
 AuditAction = Literal["started", "approved", "denied", "answered", "stopped", "changed", "refused"]
 Key = tuple[AuditAction, int | None, int | None]
-"""A action, who did it, and in which thread."""
+"""An action, its person and its thread."""
 
 log = structlog.stdlib.get_logger("bot")
 
 
 class Audit:
-    """Appends to the file at `path`; None writes nothing.
+    """Appends to the file at `path`; with None it writes none.
 
-    The file is opened again for each line, so that it may be moved away at any time: the next line begins a new one.
+    It opens the file for each line, so that the file may be moved away at any time.
     """
 
     def __init__(self, path: Path | None = None, *, redact: Callable[[str], str] = str) -> None:
@@ -38,18 +37,18 @@ class Audit:
         self._path = path
         self._redact = redact
         self._minutes: dict[Key, int] = {}
-        """How many there were in the minute that began with the first of them."""
+        """The count in the minute that began with the first."""
 
     def open(self) -> None:
-        """See to it that the file is there, for its owner only. Raises OSError."""
+        """Create the file, readable by its owner only. Raises OSError."""
         if self._path is not None:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._append(self._path, b"")
 
     def record(self, action: AuditAction, what: str, *, user_id: int | None, thread_id: int | None) -> None:
-        """Write a line, unless there are too many. `user_id` is None where the configuration decided.
+        """Write a line, unless there are too many. `user_id` is None if the configuration decided.
 
-        A disk that is full stops no turn. Needs a running loop, for what is left out is counted after a minute.
+        A failure is only logged. Needs a running loop, which reports the omitted lines after a minute.
         """
         if self._path is None:
             return
@@ -61,7 +60,7 @@ class Audit:
             self._write(self._path, action, what, user_id, thread_id)
 
     def close(self) -> None:
-        """Say what was left out in the minutes that still run."""
+        """Report the omitted lines of the minutes in progress."""
         for key in [*self._minutes]:
             self._count(key)
 

@@ -1,4 +1,4 @@
-"""The Discord permissions that the bot uses: their names, and what is lost without each."""
+"""The Discord permissions that the bot uses: their names, and the consequences of lacking each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ __all__ = [
 ]
 
 SCOPES = ("bot", "applications.commands")
-"""What a person grants by the link: a member, and its slash commands."""
+"""The scopes of the invite link: a member, and its slash commands."""
 
 PERMISSIONS: Mapping[str, str] = MappingProxyType(
     {
@@ -33,10 +33,10 @@ PERMISSIONS: Mapping[str, str] = MappingProxyType(
         "manage_threads": "Manage Threads",
     }
 )
-"""The library's name of each permission, and Discord's for people."""
+"""The library's name of each permission, and Discord's name for people."""
 
 FOR_THREADS = ("create_public_threads", "send_messages_in_threads")
-"""Those without which a thread is not to be had, or no use."""
+"""The permissions that a thread needs."""
 
 _TITLES = {**PERMISSIONS, "connect": "Connect"}
 
@@ -52,23 +52,23 @@ _CONSEQUENCES = {
 
 @dataclass(frozen=True, slots=True)
 class MissingPermissions:
-    """What the bot lacks in a place, by Discord's names, and a line for each with what is lost by it."""
+    """The permissions missing in a place by Discord's names, and a line with the consequence of each."""
 
     names: tuple[str, ...] = ()
     lines: tuple[str, ...] = ()
     mute: bool = False
-    """It can answer nothing there, so all else does not matter."""
+    """Whether it cannot answer there at all."""
 
 
 @dataclass(frozen=True, slots=True)
 class PermissionNeeds:
-    """What the bot uses in a kind of place. It can answer there if it has all permissions of one of the `ways`."""
+    """The permissions for a kind of place. To answer, it needs all permissions of one of the `ways`."""
 
     ways: tuple[tuple[str, ...], ...]
     others: tuple[str, ...]
 
     def missing_from(self, granted: discord.Permissions) -> MissingPermissions:
-        """Say what lacks. Without a view there is nothing else either."""
+        """Return the missing permissions; without View Channels, only that one."""
         if not granted.view_channel:
             return _cannot_answer(["view_channel"])
         used = dict.fromkeys([*(name for way in self.ways for name in way), *self.others])
@@ -88,12 +88,12 @@ _EVERYWHERE = ("read_message_history", "add_reactions", "attach_files")
 
 IN_CHANNEL = PermissionNeeds((("send_messages",), FOR_THREADS), (*_EVERYWHERE, "manage_threads"))
 IN_FORUM = PermissionNeeds((("send_messages_in_threads",),), (*_EVERYWHERE, "manage_threads"))
-"""People open the threads."""
+"""Posts, which people open."""
 IN_VOICE_CHAT = PermissionNeeds((("connect", "send_messages"),), _EVERYWHERE)
-"""There are no threads, and who may not connect does not hear (Discord, Get Channel Messages)."""
+"""The chat of a voice channel has no threads, and reading it needs Connect (Discord, Get Channel Messages)."""
 
 
 def invite_link(application_id: int) -> str:
-    """Return the address at which somebody who manages a server lets the bot in."""
+    """Return the address where a manager of a server adds the bot."""
     permissions = discord.Permissions(**dict.fromkeys(PERMISSIONS, True))
     return discord.utils.oauth_url(application_id, permissions=permissions, scopes=SCOPES)

@@ -1,7 +1,7 @@
 """The gate: decides who may do what, and where. Pure: facts and rules in, a verdict out.
 
-Every entrance of the bot asks here: messages through `decide`, commands and buttons through `permits`. Nobody is
-allowed by default: a place must be listed, and a person must be named by one of the lists of people.
+Every entrance of the bot asks here: messages through `decide`, commands and buttons through `permits`. The default is
+to refuse: a place must be listed, and one of the lists must name the person.
 """
 
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Literal, assert_never
 
 __all__ = [
-    "LASTING_RIGHTS",
+    "LASTING",
     "Answer",
     "Bots",
     "Facts",
@@ -26,22 +26,22 @@ __all__ = [
     "Verdict",
     "decide",
     "is_answered_in_place",
-    "is_listed",
+    "listed",
     "permits",
     "permits_turn",
 ]
 
 
 Bots = Literal["off", "mentions", "all"]
-"""Whether trusted bots and webhooks are answered: never, when they mention the bot, or as people are."""
+"""When trusted bots and webhooks are answered: never, when they mention the bot, or like people."""
 
 Mention = Literal["involved", "mentions", "shared"]
-"""When a message needs no mention: in the bot's own threads, never, or in those without another bot."""
+"""Where a message needs no mention: in the bot's own threads, nowhere, or in own threads without another bot."""
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody on Discord. `is_owner`: of the bot's application, alone or in its team."""
+    """A user of Discord. `is_owner`: owns the bot's application, alone or in its team."""
 
     user_id: int
     role_ids: frozenset[int] = frozenset()
@@ -50,7 +50,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """A list of people from the configuration. `asker` names whoever wrote the message that is at stake."""
+    """A list of people from the configuration. `asker` includes the author of the message in question."""
 
     user_ids: frozenset[int] = frozenset()
     role_ids: frozenset[int] = frozenset()
@@ -61,7 +61,7 @@ class People:
     """As written in the configuration."""
 
     def includes(self, person: Person, *, asker_id: int | None = None) -> bool:
-        """Whether the list names this person."""
+        """Whether the list includes this person."""
         return (
             self.everyone
             or person.user_id in self.user_ids
@@ -75,8 +75,8 @@ class People:
 class Place:
     """A channel, or a thread with the channel above it. `guild_id` is None in a direct message.
 
-    `no_thread` says why the bot can open no thread on a message there, for people. It is None where it can, and empty
-    where nobody can and there is nothing to say: beside a voice or stage channel.
+    `no_thread` tells people why the bot cannot open threads on messages there. It is None if the bot can, and empty if
+    Discord has no threads there: in the chat of a voice or stage channel.
     """
 
     guild_id: int | None
@@ -86,7 +86,7 @@ class Place:
 
 
 class Kind(Enum):
-    """What wrote a message."""
+    """The kind of a message's author."""
 
     PERSON = "a person"
     BOT = "a bot"
@@ -97,27 +97,27 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All that a verdict on a message depends on."""
+    """Everything that a verdict on a message depends on."""
 
     person: Person
     place: Place
     kind: Kind = Kind.PERSON
     mentioned: bool = False
-    """By its name, or by the role that Discord has made for it."""
+    """Whether the bot, or the role that Discord made for it, is mentioned."""
     mentioned_role_ids: frozenset[int] = frozenset()
     known: bool = False
-    """The bot has a conversation in this thread, or has opened it."""
+    """Whether the bot has a conversation in this thread, or has opened it."""
     shared: bool = False
-    """Another bot writes in this thread, or is addressed in the message."""
+    """Whether another bot writes in this thread, or the message mentions one."""
     post: bool = False
-    """The message is the first of a forum post, and the place that post."""
+    """Whether the message is the first of a forum post, which is the place."""
     bot_turns: int = 0
-    """Messages of bots taken up in this place since a person last wrote there."""
+    """Messages of bots accepted in this place since a person last wrote there."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The configuration's `[access]`, and of `[threads]` what decides on a message.
+    """The configuration's `[access]`, and the keys of `[threads]` that decide on a message.
 
     `channels` is None for all channels of the `guilds`.
     """
@@ -136,12 +136,12 @@ class Rules:
 
     @property
     def by_role(self) -> bool:
-        """Whether somebody is named by a role."""
+        """Whether any list names a role."""
         return any(people.role_ids for people in (self.users, self.approvers, self.admins))
 
 
 class Right(Enum):
-    """What a person wants to do by a command or a button. Admins may do everything."""
+    """The right that a command or a button needs. Admins have all of them."""
 
     LOOK = "see what the agent is doing"
     TALK = "talk to the agent"
@@ -153,32 +153,32 @@ class Right(Enum):
     ADMIN = "do what admins do"
 
 
-LASTING_RIGHTS = frozenset({Right.CHANGE, Right.RESET})
-"""Rights to what outlasts the message that is at stake."""
+LASTING = frozenset({Right.CHANGE, Right.RESET})
+"""Rights to effects that outlast the message in question."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ignore:
-    """The message is ignored, without a word to its author."""
+    """The message is ignored silently."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The message goes to the agent of the thread it was written in."""
+    """The message goes to the agent of its thread."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenThread:
-    """A thread is to be opened on the message, and the agent of that thread gets it."""
+    """The message gets a thread, and goes to the agent of that thread."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """The person is to see a refusal. `line` is what the owner would have to write below `[access]` to change it.
+    """The person sees a refusal. `line` has the lines below `[access]` that would allow it, one for each list.
 
-    More than one line where more than one list stands in the way, none where no list can help.
+    It is empty if no list can allow it.
     """
 
     reason: str
@@ -207,10 +207,10 @@ def decide(facts: Facts, rules: Rules) -> Verdict:
 
 
 def _decide_on_bot(facts: Facts, rules: Rules) -> Verdict:
-    """Judge what a program wrote. It is told nothing, but for the one word that its turns are used up."""
+    """Judge a program's message. The only refusal that it sees says that its turns are used up."""
     if rules.bots == "off" or facts.person.user_id not in rules.trusted_bots:
         return Ignore(f"written by {facts.kind.value}")
-    if facts.place.guild_id is None or not is_listed(facts.place, rules):
+    if facts.place.guild_id is None or not listed(facts.place, rules):
         return Ignore(f"written by {facts.kind.value} where the bot does not work")
     if not (_mentioned(facts, rules) if rules.bots == "mentions" else _addressed(facts, rules)):
         return Ignore("not addressed to the bot")
@@ -226,14 +226,14 @@ def _mentioned(facts: Facts, rules: Rules) -> bool:
 
 
 def _addressed(facts: Facts, rules: Rules) -> bool:
-    """Whether a message is meant for the bot. In a channel, where others talk too, it must be mentioned."""
+    """Whether a message is meant for the bot. In a channel others talk too, so a mention is needed."""
     place = facts.place
     if place.guild_id is None or _mentioned(facts, rules):
         return True
     if rules.mention == "mentions" or place.parent_id is None:
         return False
     if facts.post and rules.channels is not None and place.parent_id in rules.channels:
-        return not facts.shared  # Only in a forum that is named itself: `*` would make every post a request.
+        return not facts.shared  # The forum must be named: `*` would make every post a request.
     return facts.known and not (rules.mention == "shared" and facts.shared)
 
 
@@ -242,17 +242,17 @@ def _accept_in(place: Place) -> Answer | OpenThread:
 
 
 def is_answered_in_place(place: Place) -> bool:
-    """Whether a request is answered where it was made, and no thread is opened for it."""
+    """Whether a request is answered in its own place, without a new thread."""
     return place.guild_id is None or place.parent_id is not None or place.no_thread is not None
 
 
 def permits(right: Right, person: Person, place: Place, rules: Rules, *, asker_id: int | None) -> Refuse | None:
-    """Judge a command or a button. None means go on.
+    """Judge a command or a button. None permits it.
 
-    `asker_id` wrote the message that is at stake; for a right in `LASTING_RIGHTS` it is who began the conversation.
+    `asker_id` wrote the message in question; for a right in `LASTING` it began the conversation.
     """
     refusal = _refusal(person, place, rules)
-    if rules.admins.includes(person) and (refusal is None or is_listed(place, rules)):
+    if rules.admins.includes(person) and (refusal is None or listed(place, rules)):
         return None
     if refusal is not None:
         return refusal
@@ -269,14 +269,14 @@ def permits(right: Right, person: Person, place: Place, rules: Rules, *, asker_i
 
 
 def permits_turn(person: Person, place: Place, rules: Rules) -> Refuse | None:
-    """Judge whether a message that was let in may still become a turn: it may have waited. None means go on."""
+    """Judge an accepted message again before its turn, as it may have waited. None permits it."""
     if rules.bots != "off" and person.user_id in rules.trusted_bots and place.guild_id is not None:
-        return None if is_listed(place, rules) else _refusal(person, place, rules)
+        return None if listed(place, rules) else _refusal(person, place, rules)
     return permits(Right.TALK, person, place, rules, asker_id=None)
 
 
-def is_listed(place: Place, rules: Rules) -> bool:
-    """Whether a channel, or the one above a thread, is among those where the bot works."""
+def listed(place: Place, rules: Rules) -> bool:
+    """Whether the bot works in a channel, or in a thread's channel."""
     if place.guild_id is None:
         return rules.dm
     if rules.guilds and place.guild_id not in rules.guilds:
@@ -285,7 +285,7 @@ def is_listed(place: Place, rules: Rules) -> bool:
 
 
 def _refusal(person: Person, place: Place, rules: Rules) -> Refuse | None:
-    """Give the first reason, and the lines against all of them."""
+    """Return the first reason, and the lines for all reasons."""
     found: list[Refuse] = []
     if place.guild_id is None:
         if not rules.dm:
@@ -307,6 +307,6 @@ def _sorted(ids: frozenset[int]) -> tuple[str, ...]:
 
 
 def _line_with(key: str, entries: tuple[str, ...], entry: str) -> str:
-    """Write the configuration line that has one entry more."""
+    """Return the configuration line with one more entry."""
     quoted = ", ".join(f'"{each}"' for each in (*entries, entry))
     return f"{key} = [{quoted}]"

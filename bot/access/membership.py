@@ -1,7 +1,7 @@
-"""Fetches the roles of people who are not at hand, and whether one of them owns the bot.
+"""Fetches the roles of authors whose messages do not carry them, and knows the bot's owners.
 
-A message that waits, or was missed, is judged long after its author wrote it. Discord then says on request which roles
-its author has now; until it does, there is no verdict.
+A message that waited, or was missed, is judged long after it was written. Its author's current roles come from
+Discord, and the verdict waits for them.
 """
 
 import asyncio
@@ -22,42 +22,42 @@ from .gate import Person, Place, Refuse, Rules, permits_turn
 __all__ = ["Membership"]
 
 KNOWN_SECONDS: Final = 60.0
-"""How long a member's roles count as known. Discord tells of changes only with an intent that the bot does without."""
+"""How long a member's roles stay valid. Discord reports changes only with an intent that the bot does not use."""
 
 REMEMBERED: Final = 1000
-"""Members remembered; of more those are forgotten who were seen first."""
+"""Members to remember; beyond them the oldest are forgotten."""
 
 log = structlog.stdlib.get_logger("bot")
 
 
 class Membership:
-    """Who has which roles, and who owns the bot; it outlasts the client that learned it."""
+    """The recent roles of members, and the bot's owners; it outlasts each client."""
 
     def __init__(self, *, rules: Callable[[], Rules], journal: Journal, api: DiscordApi) -> None:
-        """Start without members. `rules` are those of now."""
+        """`rules` returns the current rules."""
         self._rules = rules
         self._journal = journal
         self._api = api
         self._roles: OrderedDict[tuple[int | None, int], tuple[float, frozenset[int]]] = OrderedDict()
         self.owner_ids: frozenset[int] = frozenset()
-        """The owner of the bot's application, or its team."""
+        """The owners of the bot's application."""
 
     def remember(self, guild_id: int, user_id: int, role_ids: frozenset[int]) -> None:
-        """Learn which roles a member has now."""
+        """Record a member's current roles."""
         self._roles[guild_id, user_id] = asyncio.get_running_loop().time(), role_ids
         self._roles.move_to_end((guild_id, user_id))
         if len(self._roles) > REMEMBERED:
             self._roles.popitem(last=False)
 
     def recent_roles(self, guild_id: int | None, user_id: int) -> frozenset[int] | None:
-        """Return the roles of a member as they were a moment ago; None where that is not known."""
+        """Return the roles of a member if they are still valid; None otherwise."""
         since, role_ids = self._roles.get((guild_id, user_id), (-math.inf, frozenset[int]()))
         return role_ids if asyncio.get_running_loop().time() - since < KNOWN_SECONDS else None
 
     async def refusal(self, author_id: int, place: Place) -> Refuse | None:
-        """Judge what waited, now that its turn begins; with the rules, and the roles of its author, of now.
+        """Judge a message before its turn, by the current rules and its author's current roles.
 
-        Waits for as long as Discord does not tell the roles, where they decide.
+        Waits for the roles if they decide, for as long as Discord takes.
         """
         guild_id = place.guild_id
         person = Person(author_id, is_owner=author_id in self.owner_ids)
@@ -68,7 +68,7 @@ class Membership:
         return refusal
 
     async def role_ids(self, guild_id: int, user_id: int) -> frozenset[int]:
-        """Return the roles of a member, asking Discord until it says; none of somebody who is no member."""
+        """Return the roles of a member, retrying until Discord answers; empty for a person who is no member."""
         if (known := self.recent_roles(guild_id, user_id)) is not None:
             return known
 

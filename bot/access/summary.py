@@ -1,4 +1,4 @@
-"""The gate's rules in words, for the log and for the operator. Pure."""
+"""Describes the gate's rules, for the log and for the operator. Pure."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ _MENTIONS = {
 
 
 def describe_rules(rules: Rules) -> Iterator[str]:
-    """Say who may do what, a sentence at a time."""
+    """Yield a sentence for each group of rights."""
     yield f"The bot works in {_places(rules)}; {_MENTIONS[rules.mention]}."
     yield f"To talk to it, and to stop their own turns: {_people(rules.users)}."
     yield (

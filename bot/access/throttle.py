@@ -1,4 +1,4 @@
-"""Limits how often the bot says something to one person, and how long it talks with other bots."""
+"""Limits how often a person sees a refusal, and counts the turns of other bots."""
 
 import asyncio
 from collections import OrderedDict
@@ -6,14 +6,14 @@ from collections import OrderedDict
 __all__ = ["BotTurnCounter", "Throttle"]
 
 REFUSAL_SECONDS = 600.0
-"""A person sees at most one refusal of a message in this time."""
+"""A person sees one refusal of a message in this time."""
 
 REMEMBERED = 1000
-"""People, or places, remembered for such a purpose; of more the oldest are forgotten."""
+"""Keys to remember; beyond them the oldest are forgotten."""
 
 
 class Throttle:
-    """Lets something be said about each key once in `seconds`."""
+    """Allows each key once in `seconds`."""
 
     def __init__(self, seconds: float = REFUSAL_SECONDS) -> None:
         """Start with every key allowed."""
@@ -21,7 +21,7 @@ class Throttle:
         self._said: OrderedDict[object, float] = OrderedDict()
 
     def allows(self, key: object) -> bool:
-        """Whether it is time to say it; if so, it counts as said."""
+        """Whether a key is allowed now; if so, count it."""
         now = asyncio.get_running_loop().time()
         last = self._said.get(key)
         if last is not None and now - last < self._seconds:
@@ -34,28 +34,28 @@ class Throttle:
 
 
 class BotTurnCounter:
-    """Counts, by place, the messages of bots since a person last wrote; and knows where other bots write at all."""
+    """Counts the messages of bots in each place since a person last wrote there."""
 
     def __init__(self) -> None:
         """Start with every count at zero."""
         self._turns: OrderedDict[int, int] = OrderedDict()
 
     def shared(self, channel_id: int) -> bool:
-        """Whether another bot was seen here."""
+        """Whether another bot has written here."""
         return channel_id in self._turns
 
     def count(self, channel_id: int) -> int:
-        """How many were answered since a person wrote."""
+        """Return the number of answered bot messages since a person wrote."""
         return self._turns.get(channel_id, 0)
 
     def bot_wrote(self, channel_id: int, *, counts: bool) -> None:
-        """Learn of another bot's message; `counts` says that it was taken up, or was the first one too many."""
+        """Record another bot's message; `counts` if it was accepted, or refused as the first one too many."""
         self._turns[channel_id] = self.count(channel_id) + counts
         self._turns.move_to_end(channel_id)
         if len(self._turns) > REMEMBERED:
             self._turns.popitem(last=False)
 
     def person_wrote(self, channel_id: int) -> None:
-        """Learn of a person's message: bots may go on."""
+        """Reset the count: bots may continue."""
         if channel_id in self._turns:
             self._turns[channel_id] = 0
