@@ -1,4 +1,4 @@
-"""The Discord client as buttons and menus see it: the services that they may use."""
+"""The Discord client as buttons and menus see it: the services that they use."""
 
 from typing import Protocol, TypeAlias
 
@@ -22,24 +22,24 @@ NO_CONVERSATION = "There is no conversation here. Mention me in a channel, and I
 
 
 class InterruptedTurns(Protocol):
-    """The turns that the bot's end has interrupted."""
+    """The turns that a restart has interrupted."""
 
     def decide(self, thread_id: int, message_id: int, *, retry: bool, by: int) -> str:
-        """Send a prompt again, or leave it; return what to say of that."""
+        """Retry or skip a turn; return the text that replaces the question."""
 
 
 class RequestQueue(Protocol):
-    """Where every request becomes work."""
+    """The part of the intake that buttons use."""
 
     def enqueue(self, request: Request, place: Place) -> object | None:
-        """Write a request down, and put it into its thread's inbox; None where it was taken before.
+        """Record a request and put it into its thread's inbox; return None if it was accepted before.
 
         Raises `JournalUnwritable`.
         """
 
 
 class BotClient(discord.Client):
-    """The services of the client that is connected now."""
+    """A client with the bot's services."""
 
     pool: Pool
     journal: Journal
@@ -54,11 +54,11 @@ class BotClient(discord.Client):
 
 
 Interaction: TypeAlias = discord.Interaction[BotClient]
-"""A press, a choice or a form that was sent."""
+"""A press, a choice or a submitted form."""
 
 
 async def admit(interaction: discord.Interaction[BotClient], right: Right) -> bool:
-    """Ask the gate about a command, then whether there is a conversation at all; what stands in the way is said."""
+    """Ask the gate about a command, and require a conversation; answer the interaction if either fails."""
     client, thread_id = interaction.client, interaction.channel_id or 0
     if not await client.admission.admit(interaction, right, asker_id=client.journal.threads.asker(thread_id)):
         return False

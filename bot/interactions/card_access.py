@@ -21,9 +21,9 @@ async def admit_to_card(
     token: str,
     right: Callable[[_Kind], Right] = lambda _card: Right.APPROVE,
 ) -> _Kind | None:
-    """Return the question that somebody who may wants to answer. None: it is said already why that cannot be.
+    """Return the card that a person may answer, or None after telling them why not.
 
-    `right` is what the answer needs.
+    `right` returns the right that the answer needs.
     """
     client = interaction.client
     found = client.cards.find(token)
@@ -34,9 +34,9 @@ async def admit_to_card(
         return None
     if card is not None and not card.answered:
         return card
-    message, became = interaction.message, client.cards.closed_reason(token)
-    # Only a card that is not open loses its buttons: a forged id must not take away somebody else's. And what it says
-    # of who has answered stays, when two press at the same moment.
+    message, reason = interaction.message, client.cards.closed_reason(token)
+    # A forged id must not remove the buttons of an open card, and an answered card keeps the name of its answerer when
+    # two people press at the same moment.
     if (
         found is None
         and not client.cards.is_answered(token)
@@ -44,13 +44,13 @@ async def admit_to_card(
         and not message.flags.ephemeral
         and not client.cards.shows(message.id)
     ):
-        await interaction.response.edit_message(content=words.with_line(message.content, became), view=None)
+        await interaction.response.edit_message(content=words.with_line(message.content, reason), view=None)
     else:
-        await interaction.response.send_message(became, ephemeral=True)
+        await interaction.response.send_message(reason, ephemeral=True)
     return None
 
 
 def record(interaction: Interaction, card: Card, action: AuditAction, what: str) -> None:
-    """Write down in the audit log what somebody has answered."""
+    """Audit the answer to a card."""
     audit = interaction.client.audit
     audit.record(action, f"{what}: {card.title}", user_id=interaction.user.id, thread_id=card.origin.channel_id)

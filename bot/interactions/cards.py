@@ -1,4 +1,4 @@
-"""A card: an agent's question as a message, numbered, reminded of, and answered or closed once."""
+"""Cards: an agent's questions as messages, numbered, with reminders, each answered or closed once."""
 
 import secrets
 from abc import ABC, abstractmethod
@@ -25,13 +25,13 @@ from .components import view_of
 __all__ = ["Card", "Cards", "QuestionOrigin"]
 
 MOST_UNANSWERED = 10
-"""Unanswered questions of a thread that its agent is told of with the next prompt."""
+"""Unanswered questions of a thread to report to its agent with the next prompt."""
 
 MOST_PAGES = 1000
-"""Pages that were to be visited and are remembered, in all threads; of more the oldest are forgotten."""
+"""Pages to remember in all threads; beyond them the oldest are forgotten."""
 
 MOST_ANSWERED = 1000
-"""Questions that were answered and are remembered, for whoever presses a moment later."""
+"""Answered questions to remember, for people who press a moment later."""
 
 Item = discord.ui.Item[Any]
 
@@ -46,77 +46,77 @@ class QuestionOrigin:
 
 
 class Card(ABC):
-    """One open question and its message. `token` names it in the buttons; nobody can guess it."""
+    """One open question and its message. `token` is its secret name in the ids of its buttons."""
 
     heading = ""
-    """How the message begins."""
+    """The beginning of the message."""
 
     def __init__(self, questions: OpenQuestions, request_id: RequestId, where: QuestionOrigin) -> None:
-        """`Cards.open` posts it; it is answered through `questions`."""
+        """Answer through `questions`; `Cards.open` posts it."""
         self.token = secrets.token_hex(8)
         self.questions = questions
         self.request_id = request_id
         self.origin = where
         self.mentions = NOBODY
         self.number: int | None = None
-        """Its number, where several are open."""
+        """Its number, if several are open."""
         self.answered = False
         """Whether a person has answered."""
         self.message_id: int | None = None
         self.post: LiveMessage | None = None
         self.on_closed: Callable[[Card], None] = lambda _card: None
         self.on_refused: Callable[[], None] = lambda: None
-        """Learns that it cannot be shown."""
+        """Called if Discord refuses the message."""
 
-    # ---- what it says
+    # ---- its message
 
     @property
     @abstractmethod
     def title(self) -> str:
-        """What is asked, in a few plain words."""
+        """A short plain title."""
 
     @property
     @abstractmethod
     def text(self) -> str:
-        """What is asked, as Discord shows it."""
+        """The question in Discord's Markdown."""
 
     @property
     def notes(self) -> Sequence[str]:
-        """What is to be known while it is open, a line each."""
+        """Remarks while it is open, a line each."""
         return ()
 
     @property
     def files(self) -> Sequence[tuple[str, bytes]]:
-        """What the message has no room for, in full."""
+        """The full text of parts that the message cuts short."""
         return ()
 
     @abstractmethod
     def items(self) -> Iterable[Item]:
-        """Make the buttons and menus."""
+        """Return new buttons and menus."""
 
     @property
     def content(self) -> str:
-        """What the message says while the question is open."""
+        """The message while the question is open."""
         number = f"**{self.number}.** " if self.number is not None else ""
         lines = [f"{self.mentions} {number}**{self.heading}** {self.text}", *(f"-# {note}" for note in self.notes)]
         return "\n".join(lines)
 
     def view(self) -> discord.ui.View:
-        """Put the buttons together."""
+        """Return a view of the items."""
         return view_of(*self.items())
 
     def renumber(self, number: int) -> None:
-        """Show a number from now on."""
+        """Change the number that it shows."""
         self.number = number
         if self.post is not None:
             self.post.show(self.content, self.view)
 
-    # ---- how it ends
+    # ---- its end
 
     def mark_answered(self, line: str, *, here: bool = True) -> str:
-        """Take note that a person has answered; return what the message says then.
+        """Record that a person has answered; return the message's new content.
 
-        `here`: the caller makes it say so, by `answer_press`.
+        `here`: the caller shows it by `answer_press`.
         """
         self.answered = True
         content = self._closed(line)
@@ -126,7 +126,7 @@ class Card(ABC):
         return content
 
     def close(self, reason: str) -> None:
-        """Take the buttons away and say why, unless the question was answered."""
+        """Remove the buttons and show why, unless the question was answered."""
         if not self.answered:
             self.on_closed(self)
             if self.post is not None:
@@ -137,7 +137,7 @@ class Card(ABC):
 
 
 class Cards:
-    """All open questions, by token; and what is the same for all of them."""
+    """All open questions by token."""
 
     def __init__(
         self,
@@ -149,11 +149,9 @@ class Cards:
         in_turn: Callable[[int, Callable[[], None]], None] = lambda _exchange_id, post: post(),
         audit: Audit | None = None,
     ) -> None:
-        """Start with none.
+        """`permission` returns the configured permission of a thread, `recipients` who may answer an asker's agent.
 
-        `permission` is what the configuration says of a thread, `recipients` who may answer the agent of an asker.
-        `in_turn` posts a question in its place among the replies, see `ReplyOrder.in_turn`. `audit` is where it is
-        written down what became of each.
+        `in_turn` posts a question in its place among the replies, see `ReplyOrder.in_turn`.
         """
         self.permission = permission
         self.audit = audit or Audit()
@@ -163,14 +161,14 @@ class Cards:
         self._in_turn = in_turn
         self._open: dict[str, Card] = {}
         self._left = {each.token: each.exchange_id for each in journal.questions.all()}
-        self._missed: dict[int, list[str]] = {}
+        self._unanswered: dict[int, list[str]] = {}
         self._answered: deque[str] = deque(maxlen=MOST_ANSWERED)
-        self._visits: OrderedDict[tuple[int, str], Callable[[], None]] = OrderedDict()
+        self._pages: OrderedDict[tuple[int, str], Callable[[], None]] = OrderedDict()
         self.answered = 0
-        """How many a person has answered."""
+        """The number of answered questions."""
 
     def __len__(self) -> int:
-        """How many are open."""
+        """Return the number of open questions."""
         return len(self._open)
 
     def open(self, card: Card) -> None:
@@ -193,19 +191,19 @@ class Cards:
         self._in_turn(where.exchange_id, card.post.release)
 
     def find(self, token: str) -> Card | None:
-        """Return the open question of a button."""
+        """Return the open question with this token."""
         return self._open.get(token)
 
     def is_answered(self, token: str) -> bool:
-        """Whether a person has answered that question a while ago: its message says so, or is about to."""
+        """Whether a person has answered the question: its message says so, or is about to."""
         return token in self._answered
 
     def shows(self, message_id: int) -> bool:
-        """Whether an open question stands in that message."""
+        """Whether a message shows an open question."""
         return any(card.message_id == message_id for card in self._open.values())
 
     def remind(self, card: Card, seconds_left: float) -> None:
-        """Ping those who may answer once more, with a link to the question; it is closed in `seconds_left`."""
+        """Ping those who may answer once more, with a link; the question is closed in `seconds_left`."""
         place = self._journal.threads.place(card.origin.channel_id)
         guild_id = place[0] if place is not None else None
         if card.message_id is not None:
@@ -213,36 +211,36 @@ class Cards:
             self._post(card, nonce=secrets.token_hex(8)).show(f"{card.mentions} {text}")
 
     def remember_page(self, thread_id: int, elicitation_id: str, on_completed: Callable[[], None]) -> None:
-        """Remember a page that somebody is to visit, for as long as the agent may say that this has been done."""
-        self._visits[thread_id, elicitation_id] = on_completed
-        if len(self._visits) > MOST_PAGES:
-            self._visits.popitem(last=False)
+        """Remember a page to visit until the agent reports the visit as completed."""
+        self._pages[thread_id, elicitation_id] = on_completed
+        if len(self._pages) > MOST_PAGES:
+            self._pages.popitem(last=False)
 
     def page_completed(self, thread_id: int, elicitation_id: str) -> None:
-        """Say on a page's card that the visit has come to something, also after its turn; of an unknown one nothing."""
-        on_completed = self._visits.pop((thread_id, elicitation_id), None)
+        """Show on a page's card that the visit is completed, also after its turn. Ignores unknown pages."""
+        on_completed = self._pages.pop((thread_id, elicitation_id), None)
         if on_completed is not None:
             on_completed()
 
     def closed_reason(self, token: str) -> str:
-        """Say of a question that is not open what has become of its turn, also of one that an earlier run has left."""
+        """Return why a question is not open, also for one of an earlier run."""
         if self.is_answered(token):
             return words.ANSWERED
         exchange_id = self._left.get(token)
         return words.became(None if exchange_id is None else self._journal.messages.state(exchange_id))
 
-    # ---- questions that nobody has answered, to be told with the next prompt
+    # ---- unanswered questions, for the agent's next prompt
 
     def note_unanswered(self, card: Card, why: str) -> None:
-        """Take note of a question that was ended without an answer."""
+        """Record a question that ended without an answer."""
         self.audit.record("denied", f"{why}: {card.title}", user_id=None, thread_id=card.origin.channel_id)
-        missed = self._missed.setdefault(card.origin.channel_id, [])
+        missed = self._unanswered.setdefault(card.origin.channel_id, [])
         missed.append(f"{card.title}: {why}")
         del missed[:-MOST_UNANSWERED]
 
     def take_unanswered(self, thread_id: int) -> list[str]:
-        """Return, once, what nobody has answered in a thread, and why."""
-        return self._missed.pop(thread_id, [])
+        """Return the unanswered questions of a thread with the reasons, once."""
+        return self._unanswered.pop(thread_id, [])
 
     # ----
 
@@ -261,7 +259,7 @@ class Cards:
         self._journal.questions.posted(card.token, message_id)
 
     def _shown(self, card: Card) -> None:
-        """Learn that a question's message says what it is to say; of one that is closed it has no buttons any more."""
+        """Settle the journal's row when the message of a closed question has lost its buttons."""
         if card.token not in self._open:
             self._journal.questions.settled(card.token)
 

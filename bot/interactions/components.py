@@ -1,4 +1,4 @@
-"""Base classes of buttons and menus. The id of each holds all that a press needs, so that it works after a restart."""
+"""Base classes of buttons and menus. Their ids hold everything that a press needs, so they work after a restart."""
 
 import inspect
 import re
@@ -14,13 +14,13 @@ _GROUP = re.compile(r"\(\?P<(\w+)>[^()]*\)")
 
 
 class Component(discord.ui.DynamicItem[_Item], template=""):
-    """A button or menu whose id is its template, with a value in the place of each named group.
+    """A button or menu whose id is its template with a value for each named group.
 
-    A subclass annotates each group with the type of its value, `int` or `str`, and has it as an attribute.
+    A subclass annotates each group with its type, `int` or `str`; the values become attributes.
     """
 
     def __init__(self, item: _Item, **fields: int | str) -> None:
-        """Give `item` the id that the fields make. Raises ValueError where the template does not take them."""
+        """Give `item` the id of the fields. Raises ValueError if the template does not match them."""
         item.custom_id = _GROUP.sub(lambda group: str(fields[group[1]]), self.template.pattern)
         super().__init__(item)
         for name, kind in inspect.get_annotations(type(self)).items():
@@ -28,15 +28,15 @@ class Component(discord.ui.DynamicItem[_Item], template=""):
 
     @classmethod
     async def from_custom_id(cls, _interaction: Any, item: Any, match: re.Match[str], /) -> Self:
-        """Wrap the item that was used, as its message shows it."""
+        """Wrap the item of a message."""
         return cls(item, **match.groupdict())
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        """Handle the press; the library knows nothing of our client's services."""
+        """Handle the press with our client's services, which the library's type does not have."""
         await self.handle(interaction)
 
     async def handle(self, interaction: Any) -> None:
-        """Do what a person wants by it, who may not be allowed to. The interaction's client is the bot's own."""
+        """Ask the gate, then act. The interaction's client is the bot's own."""
         raise NotImplementedError
 
 
@@ -45,7 +45,7 @@ Menu = Component[discord.ui.Select[discord.ui.View]]
 
 
 def view_of(*items: discord.ui.Item[Any]) -> discord.ui.View:
-    """Put buttons and menus together. Presses are dispatched by the items' templates: the library need not keep it."""
+    """Return a view of buttons and menus. The library need not keep it, as templates dispatch the presses."""
     view = discord.ui.View(timeout=None)
     for item in items:
         view.add_item(item)

@@ -1,7 +1,7 @@
-"""The Continue button of a thread whose agent was preempted: it tells the agent to go on.
+"""The Continue button of a thread whose agent was preempted: it tells the agent to continue.
 
-The press is a message like any other, with the notice's id as its own: it is written down, stands in its thread's line,
-survives a restart, and counts once however often the button is pressed.
+The press is a request like any other, under the notice's id: it waits in its thread's inbox, survives a restart, and
+counts once however often the button is pressed.
 """
 
 import discord
@@ -23,12 +23,12 @@ log = structlog.stdlib.get_logger("bot")
 
 
 class ContinueButton(Button, template=r"threadline:go_on:(?P<thread_id>[0-9]{1,20})"):
-    """Let the agent of a thread go on."""
+    """Continue the work of a thread's agent."""
 
     thread_id: int
 
     async def handle(self, interaction: Interaction) -> None:
-        """Take the press up as a message, and take the button away."""
+        """Enqueue the press as a request, and remove the button."""
         client, notice, user = interaction.client, interaction.message, interaction.user
         if notice is None or not await client.admission.admit_button(interaction, self.thread_id, Right.CONTINUE):
             return
@@ -51,7 +51,7 @@ class ContinueButton(Button, template=r"threadline:go_on:(?P<thread_id>[0-9]{1,2
 
 
 def show_preempted(notices: Notices, thread_id: int) -> None:
-    """Say in a thread that its question was ended for others, with the button."""
+    """Tell a thread that its question was closed for others, with the button."""
 
     def view() -> discord.ui.View:
         button = discord.ui.Button[discord.ui.View](label="Continue", style=discord.ButtonStyle.success)

@@ -1,4 +1,4 @@
-"""Buttons and a menu for waiting messages: send one at once, or drop some. Each asks the gate."""
+"""Buttons and a menu for waiting messages: send one now, or drop some. Each asks the gate."""
 
 import asyncio
 from collections.abc import Sequence
@@ -30,10 +30,10 @@ __all__ = [
 ]
 
 SNIPPET = 60
-"""Characters shown of each."""
+"""Characters of each message to show."""
 
 SLICE = 50
-"""Messages that are dropped at once, before others have their turn."""
+"""Messages to drop in one step."""
 
 NOTHING_WAITING = "Nothing is waiting."
 
@@ -43,18 +43,18 @@ log = structlog.stdlib.get_logger("bot")
 class QueueButton(
     Button, template=r"threadline:(?P<action>now|unqueue):(?P<thread_id>[0-9]{1,20}):(?P<first>[0-9]{1,20})"
 ):
-    """Send the first of the messages that wait at once, or drop them.
+    """Send the first of the waiting messages now, or drop them all.
 
-    The id names that first one: a second press in haste must not stop the turn that the first press has begun.
+    The id names the first message: a second press must not stop the turn that the first press has begun.
     """
 
     action: str
     thread_id: int
     first: int
-    """The message that waits before all others."""
+    """The first message of the queue."""
 
     async def handle(self, interaction: Interaction) -> None:
-        """Do it, if anything still waits and the person may."""
+        """Act, if messages still wait and the person may."""
         client = interaction.client
         right = Right.STOP if self.action == "now" else Right.TALK
         if not await client.admission.admit_button(interaction, self.thread_id, right):
@@ -71,12 +71,12 @@ class QueueButton(
 
 
 class DropMenu(Menu, template=r"threadline:drop_some:(?P<thread_id>[0-9]{1,20})"):
-    """Drop some of the messages that wait."""
+    """Drop some of the waiting messages."""
 
     thread_id: int
 
     async def handle(self, interaction: Interaction) -> None:
-        """Drop what was chosen, of what still waits and the person may drop."""
+        """Drop the chosen messages that still wait, if the person may."""
         client = interaction.client
         if not await client.admission.admit_button(interaction, self.thread_id, Right.TALK):
             return
@@ -91,7 +91,7 @@ class DropMenu(Menu, template=r"threadline:drop_some:(?P<thread_id>[0-9]{1,20})"
 
 
 def queue_view(thread_id: int, first: int) -> discord.ui.View:
-    """Make the buttons of the notice that messages wait, of which `first` is the first."""
+    """Return the buttons of the notice that messages wait; `first` is the first of them."""
     now = discord.ui.Button[discord.ui.View](label="Send now", style=discord.ButtonStyle.primary)
     drop = discord.ui.Button[discord.ui.View](label="Drop", style=discord.ButtonStyle.secondary)
     return view_of(
@@ -101,13 +101,13 @@ def queue_view(thread_id: int, first: int) -> discord.ui.View:
 
 
 def drop_menu(thread_id: int, options: list[discord.SelectOption]) -> discord.ui.View:
-    """Make the menu to choose from messages that wait; the values of `options` are their ids."""
+    """Return the menu of waiting messages; the values of `options` are their ids."""
     menu = discord.ui.Select[discord.ui.View](placeholder="Drop …", max_values=len(options), options=options)
     return view_of(DropMenu(menu, thread_id=thread_id))
 
 
 def send_now(conversation: Conversation | None, message_id: int, interaction: discord.Interaction[Any]) -> str:
-    """Let a message go before all others, if it waits; say what was done."""
+    """Send a waiting message before all others; return the answer."""
     waiting = conversation.queue if conversation is not None else ()
     exchange = next((each for each in waiting if message_id in each.message_ids), None)
     if conversation is None or exchange is None:
@@ -121,9 +121,9 @@ def _drop(
     conversation: Conversation,
     exchanges: Sequence[Exchange],
 ) -> tuple[str, Sequence[Exchange]]:
-    """Drop those that the person may drop: their own, or as an approver anybody's; say what was done.
+    """Drop the exchanges that the person may drop; return the answer, and the rest for `_drop_rest`.
 
-    Of very many the first ones; the rest is for `_drop_rest`, for Discord waits only 3 s for an answer.
+    The first call drops `SLICE` of them: Discord waits 3 s for an answer.
     """
     dropped = [exchange for exchange in exchanges if may_drop(interaction, exchange)]
     for exchange in dropped[:SLICE]:
@@ -139,7 +139,7 @@ def _drop(
 
 
 async def drop_held(interaction: Interaction, conversation: Conversation) -> None:
-    """Drop what is held, if the person may drop all of it; else theirs, and the rest still waits for somebody."""
+    """Drop the held messages if the person may drop all of them, otherwise their own."""
     if not all(may_drop(interaction, each) for each in conversation.queue):
         told, rest = _drop(interaction, conversation, conversation.queue)
         await interaction.response.send_message(told, ephemeral=True)
@@ -154,7 +154,7 @@ async def drop_held(interaction: Interaction, conversation: Conversation) -> Non
 
 
 async def _drop_rest(conversation: Conversation, exchanges: Sequence[Exchange]) -> None:
-    """Drop what is left of very many, while other threads go on; what has begun meanwhile stays."""
+    """Drop the rest in steps. An exchange that has started stays."""
     for number, exchange in enumerate(exchanges):
         if number % SLICE == 0:
             await asyncio.sleep(0)
@@ -163,12 +163,12 @@ async def _drop_rest(conversation: Conversation, exchanges: Sequence[Exchange]) 
 
 
 def may_drop(interaction: Interaction, exchange: Exchange) -> bool:
-    """Whether the person may drop a message that waits: their own, or as an approver anybody's."""
+    """Whether the person may drop a waiting message: their own, or as an approver any."""
     refusal = interaction.client.admission.refusal(interaction, Right.STOP, asker_id=exchange.author_id)
     return refusal is None
 
 
 def snippet(exchange: Exchange) -> str:
-    """Return what is shown of a message that waits."""
+    """Return the beginning of a waiting message."""
     text = " ".join(exchange.summary.split()) or "(no text)"
     return text if len(text) <= SNIPPET else f"{text[: SNIPPET - 1]}…"

@@ -1,4 +1,4 @@
-"""The Stop button below a reply that grows."""
+"""The Stop button below a growing reply."""
 
 import discord
 import structlog
@@ -15,25 +15,25 @@ log = structlog.stdlib.get_logger("bot")
 
 
 class StopButton(Button, template=r"threadline:stop:(?P<thread_id>[0-9]{1,20}):(?P<message_id>[0-9]{1,20})"):
-    """End the turn that answers one message, and no later one."""
+    """Stop the turn that answers one message, and no later one."""
 
     thread_id: int
     message_id: int
 
     async def handle(self, interaction: Interaction) -> None:
-        """Stop, if the turn still runs and the person may."""
+        """Stop the turn if it still runs and the person may."""
         client = interaction.client
         conversation = client.pool.conversation(self.thread_id)
         current = conversation.current if conversation is not None else None
         if current is not None and current.message_ids[-1] != self.message_id:
-            current = None  # A later turn, or no id of ours: its asker must not stop another's turn.
+            current = None  # A later turn, or a forged id: its asker must not stop another's turn.
         asker_id = current.author_id if current is not None else client.journal.threads.asker(self.thread_id)
         if not await client.admission.admit(interaction, Right.STOP, asker_id=asker_id):
             return
         if interaction.channel_id != self.thread_id:
             await interaction.response.send_message("This button belongs to another thread.", ephemeral=True)
             return
-        # Looked at again: the turn may have ended while the gate was asked.
+        # The turn may have ended during the await.
         if conversation is None or current is None or conversation.current is not current:
             await interaction.response.send_message("This turn is over.", ephemeral=True)
             return
@@ -43,11 +43,11 @@ class StopButton(Button, template=r"threadline:stop:(?P<thread_id>[0-9]{1,20}):(
 
 
 def stop_button(thread_id: int, message_id: int) -> StopButton:
-    """Make the button. `message_id` is the message that is answered."""
+    """Return the button for the turn that answers `message_id`."""
     button = discord.ui.Button[discord.ui.View](label="Stop", emoji="⏹️", style=discord.ButtonStyle.secondary)
     return StopButton(button, thread_id=thread_id, message_id=message_id)
 
 
 def stop_view(thread_id: int, message_id: int) -> discord.ui.View:
-    """Put the button alone below a reply."""
+    """Return a view of the button alone."""
     return view_of(stop_button(thread_id, message_id))

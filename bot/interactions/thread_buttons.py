@@ -1,7 +1,4 @@
-"""Buttons that steer a thread: its held messages, its interrupted turn, its running turn. Each asks the gate.
-
-They are dispatched by their templates, so they work after a restart, and the library need not keep their views.
-"""
+"""Buttons that steer a thread: its held messages, its interrupted turn, its running turn. Each asks the gate."""
 
 import discord
 
@@ -35,18 +32,18 @@ def _button(action: str) -> discord.ui.Button[discord.ui.View]:
 
 
 class HeldButton(Button, template=r"threadline:(?P<action>continue|drop):(?P<thread_id>[0-9]{1,20})"):
-    """Go on with what is held in a thread, or drop it.
+    """Continue with a thread's held messages, or drop them.
 
-    Only the notice that stands for what is held now can do so: an older one did not count what a later cancel holds.
+    Only the current notice can do so: an older one does not count the messages that a later cancel holds.
     """
 
     action: str
     thread_id: int
 
     async def handle(self, interaction: Interaction) -> None:
-        """Do it, if it can still be done, and take the buttons away."""
+        """Act if the notice is current, and remove the buttons."""
         client, by, notice = interaction.client, interaction.user.id, interaction.message
-        right = Right.TALK if self.action == "drop" else Right.CONTINUE  # To drop is judged message by message.
+        right = Right.TALK if self.action == "drop" else Right.CONTINUE  # Each dropped message is judged.
         if notice is None or not await client.admission.admit_button(interaction, self.thread_id, right):
             return
         conversation = client.pool.conversation(self.thread_id)
@@ -63,26 +60,26 @@ class HeldButton(Button, template=r"threadline:(?P<action>continue|drop):(?P<thr
 
 
 class KeepGoingButton(Button, template=r"threadline:keep:(?P<thread_id>[0-9]{1,20})"):
-    """Let what runs in a thread go on."""
+    """Keep the running turn of a thread going."""
 
     thread_id: int
 
     async def handle(self, interaction: Interaction) -> None:
-        """Take the buttons away. The notice goes with the turn."""
+        """Remove the buttons. The notice ends with the turn."""
         if await interaction.client.admission.admit_button(interaction, self.thread_id, Right.CONTINUE):
             told = f"-# <@{interaction.user.id}> lets it go on."
             await interaction.response.edit_message(content=told, view=None)
 
 
 class InterruptedButton(Button, template=r"threadline:(?P<action>retry|skip):(?P<message_id>[0-9]{1,20})"):
-    """Send a prompt again that a restart interrupted, or leave it."""
+    """Retry a turn that a restart interrupted, or skip it."""
 
     action: str
     message_id: int
-    """The message that was being answered."""
+    """The message that the turn answered."""
 
     async def handle(self, interaction: Interaction) -> None:
-        """Do it, if nobody has, and take the buttons away."""
+        """Carry the first decision out, and remove the buttons."""
         client = interaction.client
         retry = self.action == "retry"
         right = Right.CONTINUE if retry else Right.STOP
@@ -99,17 +96,17 @@ class InterruptedButton(Button, template=r"threadline:(?P<action>retry|skip):(?P
 
 
 def held_view(thread_id: int) -> discord.ui.View:
-    """Make the buttons below a notice that messages are held."""
+    """Return the buttons of the notice that messages are held."""
     return view_of(*(HeldButton(_button(each), action=each, thread_id=thread_id) for each in ("continue", "drop")))
 
 
 def warning_view(thread_id: int, message_id: int) -> discord.ui.View:
-    """Make the buttons below a word about the running turn that answers a message."""
+    """Return the buttons of a notice about the turn that answers a message."""
     return view_of(KeepGoingButton(_button("keep"), thread_id=thread_id), stop_button(thread_id, message_id))
 
 
 def interrupted_view(message_id: int) -> discord.ui.View:
-    """Make the buttons below a notice that a restart interrupted a turn."""
+    """Return the buttons of the question about an interrupted turn."""
     return view_of(
         *(InterruptedButton(_button(each), action=each, message_id=message_id) for each in ("retry", "skip"))
     )

@@ -1,1 +1,1 @@
-"""The agent's questions to people: permissions and forms, as cards that one person answers."""
+"""The agent's questions to people: permissions and forms, each a card that one person answers."""

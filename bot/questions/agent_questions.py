@@ -25,10 +25,10 @@ __all__ = ["AgentQuestions"]
 
 
 class AgentQuestions:
-    """Those that an agent asks in the name of one exchange."""
+    """The questions of one exchange's agent."""
 
     def __init__(self, cards: Cards, *, redact: Redactor, tell: Callable[[int, str], None]) -> None:
-        """Start without a question. `tell` posts into a channel; `redact` takes secrets out of text for people."""
+        """`tell` posts into a channel; `redact` takes secrets out of text for people."""
         self._cards = cards
         self._redact = redact
         self._tell = tell
@@ -42,7 +42,7 @@ class AgentQuestions:
         self._in_turn = QuestionBroker(self._cards, turn, where, directories=directories, tell=add_line)
 
     def take(self, event: Event, where: QuestionOrigin, complete: Callable[[ToolCallUpdate], ToolCallUpdate]) -> bool:
-        """Ask what an event of the turn asks, or close what it takes back; return whether it was about a question.
+        """Open or close the question of a turn's event; return whether it was about a question.
 
         `complete` returns all that is known of a tool call.
         """
@@ -75,7 +75,7 @@ class AgentQuestions:
             self._in_turn.close("no longer open: the turn has ended")
 
     def take_out_of_turn(self, event: OutOfTurnEvent, questions: OpenQuestions, where: QuestionOrigin) -> None:
-        """Ask, or say on its card what came of it. What the agent has taken back by now is not asked."""
+        """Open or close a question outside the turns, unless the agent has withdrawn it since."""
         if self._out_of_turn is None or self._out_of_turn[0] is not questions:  # Another agent has its own questions.
             broker = QuestionBroker(self._cards, questions, where, tell=lambda line: self._tell(where.channel_id, line))
             self._out_of_turn = questions, broker
@@ -95,7 +95,7 @@ class AgentQuestions:
             broker.remind(request_id, seconds_left)
 
     def unanswered(self, request_id: RequestId, why: str) -> None:
-        """Say on the card why it ends without an answer, and with the next prompt to the agent."""
+        """Close an unanswered question with the reason; the agent's next prompt reports it."""
         for broker in self._brokers:
             broker.unanswered(request_id, why)
 

@@ -1,14 +1,14 @@
-"""Decides what an agent may do without a person, by `permission` in the configuration. Facts in, a decision out.
+"""Decides which tool calls the configuration's `permission` allows without a person. Facts in, a decision out.
 
     ask           every question goes to a person
-    allow_reads   reading and searching inside the session's directories is allowed, the rest is asked
-    allow_all     everything is allowed once, but for what would give the agent more why_sensitive
+    allow_reads   reading and searching inside the session's directories is allowed, all else is asked
+    allow_all     everything is allowed once, except what could extend the agent's power
     deny          everything is rejected
 
-In doubt a person is asked: about what does not say what it does, about leaving a mode, about files that change what an
-agent may do. What an agent says of its call is all there is to go by; one that lies is stopped by a sandbox only. Paths
-are looked up without links as they are now: what is put in their place later is not seen. A command is looked through
-for names, and for programs known to write such a file without naming it; what it will do nobody can tell.
+In doubt a person is asked: about calls that do not say what they do, about leaving a mode, about files that change what
+an agent may do. The judgement rests on what the agent says of its call; only a sandbox stops one that lies. Links in
+paths are resolved as they are now, not as they may be later. A command is searched for sensitive names, and for
+programs known to write such files without naming them; its effect cannot be predicted.
 """
 
 import os
@@ -30,17 +30,17 @@ from .tool_description import exceeds
 __all__ = ["SENSITIVE", "Allow", "AskPerson", "Decision", "Deny", "decide"]
 
 SENSITIVE = frozenset({
-    # directories: settings, hooks, commands and servers of agents, and what tools run by themselves
+    # directories: settings, hooks, commands and servers of agents, and files that tools run by themselves
     *(".agents", ".claude", ".codex", ".config", ".continue", ".crush", ".cursor", ".devcontainer", ".fast-agent"),
     *(".gemini", ".git", ".goose", ".husky", ".idea", ".kimi", ".kiro", ".opencode", ".qwen", ".roo", ".ssh"),
     *(".vibe", ".vscode", ".windsurf", ".zed"),
-    # files: instructions, servers, permissions, and what a shell or a hook runs
+    # files: instructions, servers, permissions, and scripts of shells and hooks
     *("agents.md", "agents.override.md", "claude.md", "claude.local.md", "gemini.md", "qwen.md", ".claude.json"),
     *(".clinerules", ".cursorrules", ".goosehints", ".windsurfrules", "copilot-instructions.md"),
     *(".mcp.json", "mcp.json", "opencode.json", "opencode.jsonc", ".envrc", ".pre-commit-config.yaml"),
     *(".bash_profile", ".bashrc", ".gitconfig", ".gitmodules", ".npmrc", ".profile", ".zprofile", ".zshenv", ".zshrc"),
 })  # fmt: skip
-"""Names, in lower case, of files and directories that change what an agent may do or what runs without it."""
+"""Names, in lower case, of files and directories that change what an agent may do, or that run by themselves."""
 
 SENSITIVE_COMMANDS = {
     "git": ("config", "-c", "--config-env", "clone -c", "clone --config", "submodule add", "lfs install"),
@@ -54,14 +54,14 @@ SENSITIVE_COMMANDS = {
         ("claude", "codex", "gemini", "goose", "opencode", "qwen"), ("config", "extensions", "mcp", "plugin")
     ),
 }
-"""Programs, and what makes each write such a file without naming it, or do for once what such a file says."""
+"""Programs, and the arguments with which each writes such a file without naming it, or acts as such a file says."""
 
 LONGEST_PATH = 4096
 MOST_LOOKUPS = 200
-"""Characters of a path, and paths or programs of one call, that are looked up; beyond them a person is asked."""
+"""Bounds on the characters of a path, and on the paths or programs of one call; beyond them a person is asked."""
 
 LONGEST_INPUT = 1_000_000
-"""Characters of a call's input that are looked through for names; it takes some tenths of a second."""
+"""Characters of a call's input to search for names; that takes some tenths of a second."""
 
 TOO_LONG = "it is too long to be looked through"
 
@@ -74,7 +74,7 @@ _PLACE_KEY = re.compile(r"path|file|dir|cwd|source|dest|dst|target|^(?:to|from)$
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://|file:", re.IGNORECASE)
 _PLACE = re.compile(rf"[/~]|(?:.*/)?\.\.(?:/|$)|{_ADDRESS.pattern}", re.IGNORECASE)
 _EXPANDED = re.compile(r"[${}`]")
-"""What a shell or a glob makes another path of."""
+"""Characters that a shell or a glob expands."""
 
 _COMMAND_KEY = re.compile(r"command|cmd|^(?:script|args|argv)$", re.IGNORECASE)
 _NAMED = re.compile(rf"(?<![\w.-])(?:{'|'.join(map(re.escape, sorted(SENSITIVE)))})(?![\w-])", re.IGNORECASE)
@@ -82,30 +82,30 @@ _NAMED = re.compile(rf"(?<![\w.-])(?:{'|'.join(map(re.escape, sorted(SENSITIVE))
 
 _QUOTING = str.maketrans("", "", "\"'\\")
 _APART = re.compile(r"[\s;|&()<>`$={}]+")
-"""What a shell takes out of a word, and what ends one."""
+"""The characters that a shell removes from a word, and those that end one."""
 
 _PROGRAM = re.compile(rf"git_config_|(?<![\w-])(?:{'|'.join(sorted(SENSITIVE_COMMANDS))})(?![\w-])", re.IGNORECASE)
 _REACH = 1000
-"""Characters behind a program's name that are looked at."""
+"""Characters after a program's name to search."""
 
 
 @dataclass(frozen=True, slots=True)
 class AskPerson:
-    """A person decides. `reason` says why not the configuration, where it might have; else it is empty."""
+    """A person decides. `reason` says why the configuration did not, if it might have; otherwise it is empty."""
 
     reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Allow:
-    """The configuration allows it, this once."""
+    """The configuration allows it once."""
 
     option_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Deny:
-    """The configuration forbids it. Without an option to reject, all that is left is to answer `cancelled`."""
+    """The configuration forbids it. Without an option to reject, the answer is `cancelled`."""
 
     option_id: str | None
 
@@ -114,9 +114,9 @@ Decision = AskPerson | Allow | Deny
 
 
 def decide(permission: Permission, question: Question, call: ToolCallUpdate, directories: Sequence[Path]) -> Decision:
-    """Judge a question. `call` is all that is known of its tool call, `directories` are the session's, cwd first.
+    """Judge a question, or a request to the client for a file or a command. Reads the file system.
 
-    The same for what an agent asks of its client: a file to read or write, a command to run. Looks at the file system.
+    `call` has everything known of the tool call, `directories` are the session's, cwd first.
     """
     if permission == "deny":
         return Deny(question.rejection)
@@ -133,7 +133,7 @@ def _why_ask(permission: Permission, call: ToolCallUpdate, directories: Sequence
     if call.raw_input == FORGOTTEN:
         return "not all of what it does is known any more"
     unknown = [part for part in call.content or () if isinstance(part, OtherToolContent)]
-    if exceeds((call.raw_input, unknown), 2 * LONGEST_INPUT):  # Very many parts: to find their texts takes long.
+    if exceeds((call.raw_input, unknown), 2 * LONGEST_INPUT):  # To find the texts of very many parts takes long.
         return TOO_LONG
     inputs = [*_leaves(call.raw_input), *_leaves([part.model_dump() for part in unknown])]
     if sum(len(text) for _, text in inputs) > LONGEST_INPUT:
@@ -143,7 +143,7 @@ def _why_ask(permission: Permission, call: ToolCallUpdate, directories: Sequence
 
 
 class _CallFacts:
-    """What a tool call says of itself."""
+    """The facts that a tool call states about itself."""
 
     def __init__(self, call: ToolCallUpdate, inputs: Sequence[tuple[str, str]]) -> None:
         self._kind = call.kind
@@ -156,7 +156,7 @@ class _CallFacts:
             if isinstance(part, ToolContent) and isinstance(part.content, TextBlock)
         ]
         self._text = "\n".join(texts)
-        """As one, for a program and what it is facts may stand apart."""
+        """One text, as a program and its arguments may be in different parts."""
         self._keys = "\n;\n".join({key for key, _ in inputs})
         self._places = [location.path for location in call.locations or ()]
         self._places += [part.path for part in call.content or () if isinstance(part, Diff)]
@@ -165,7 +165,7 @@ class _CallFacts:
         self._words.difference_update(self._places)
 
     def why_not_read(self, directories: Sequence[Path]) -> str | None:
-        """Say why this is more than reading inside `directories`; None: it is not."""
+        """Return why this is more than reading inside `directories`, or None."""
         if self._kind not in _READS or self._has_diff or self._has_command:
             return "only reading and searching is allowed unasked"
         if not self._places:
@@ -175,7 +175,7 @@ class _CallFacts:
         return None
 
     def why_sensitive(self, directories: Sequence[Path]) -> str | None:
-        """Say why a person must see this although everything is allowed; None: nobody must."""
+        """Return why a person must see this although everything is allowed, or None."""
         if self._kind == "switch_mode":
             return "it changes the mode in which the agent works"
         if self._kind not in _KINDS:
@@ -186,7 +186,7 @@ class _CallFacts:
             return "it does not say what it changes"
         # A command is searched for the names; a change is judged by its places, as its text may mention them.
         searched = f"{self._text}\n;\n{self._keys}" if self._kind not in _CHANGES or self._has_command else ""
-        if len(searched) > 2 * LONGEST_INPUT:  # The title, and texts beside the input.
+        if len(searched) > 2 * LONGEST_INPUT:  # The title, and texts next to the input.
             return TOO_LONG
         by_name = _mentions_sensitive(searched) or any(
             not SENSITIVE.isdisjoint(_path_parts(word)) for word in self._words
@@ -202,7 +202,7 @@ def _mentions_sensitive(text: str) -> bool:
 
 
 def _names_sensitive(text: str) -> bool:
-    folded = text.casefold()  # Mostly none of them is there, and this is much faster than the pattern.
+    folded = text.casefold()  # Usually there is none, and this is much faster than the pattern.
     return any(name in folded for name in SENSITIVE) and _NAMED.search(text) is not None
 
 
@@ -219,21 +219,21 @@ def _writes_sensitive(text: str) -> bool:
 
 
 def _matches_command(ways: Sequence[str], words: Sequence[str]) -> bool:
-    """Whether a program is facts one of `ways`; a word behind an option may be its value, or the subcommand."""
+    """Whether a program's words match one of `ways`. A word after an option is its value or the subcommand."""
     subcommand = ""
     for before, word in pairwise(words):
-        facts = word if word.startswith("-") else word.casefold()
-        if f"{subcommand} {facts}".lstrip() in ways:
+        argument = word if word.startswith("-") else word.casefold()
+        if f"{subcommand} {argument}".lstrip() in ways:
             return True
         if not subcommand and not word.startswith("-") and not before.startswith("-"):
-            subcommand = facts
+            subcommand = argument
             if not any(way.startswith(f"{subcommand} ") for way in ways):
                 break
     return False
 
 
 def _leaves(raw: Any) -> Iterator[tuple[str, str]]:
-    """All texts of a JSON value in its order, each with the nearest key above it."""
+    """Yield all texts of a JSON value in order, each with the nearest key above it."""
     waiting = [("", raw)]
     while waiting:
         key, value = waiting.pop()
@@ -249,7 +249,7 @@ def _leaves(raw: Any) -> Iterator[tuple[str, str]]:
 def _all_places(
     places: Sequence[str], directories: Sequence[Path], holds: Callable[[str, Sequence[Path]], bool]
 ) -> bool:
-    """Whether `holds` is true of every place. False for what cannot be looked up."""
+    """Whether `holds` is true of every place. False for one that cannot be looked up."""
     if len(places) > MOST_LOOKUPS or any(len(place) > LONGEST_PATH for place in places):
         return False
     try:
@@ -260,7 +260,7 @@ def _all_places(
 
 def _is_inside(place: str, directories: Sequence[Path]) -> bool:
     if place != place.strip() or place.startswith("~") or _EXPANDED.search(place) or _ADDRESS.match(place):
-        return False  # What it leads to is known to the agent alone.
+        return False  # Only the agent knows where it leads.
     real = Path(os.path.realpath(directories[0] / place))
     return any(real.is_relative_to(os.path.realpath(directory)) for directory in directories)
 
@@ -274,7 +274,7 @@ def _is_not_sensitive(place: str, directories: Sequence[Path]) -> bool:
 
 
 def _path_parts(path: str) -> Iterator[str]:
-    """The names in a path as a file system may read them to which case, width, or what ends a name, is all the same."""
+    """Yield the names in a path as a lenient file system reads them: without case, width and trailing characters."""
     for part in re.split(r"[/\\]", path):
         folded = unicodedata.normalize("NFKC", part).casefold()
         shown = "".join(each for each in folded if unicodedata.category(each) != "Cf")
@@ -282,6 +282,6 @@ def _path_parts(path: str) -> Iterator[str]:
 
 
 def _path_inside(path: Path, directories: Sequence[Path]) -> Path:
-    """The part of a path that lies in the session's directories: they may themselves be below `.claude`, say."""
+    """Return the part of a path inside the session's directories, which may themselves be below `.claude`."""
     roots = (root for directory in directories for root in (directory, Path(os.path.realpath(directory))))
     return next((path.relative_to(root) for root in roots if path.is_relative_to(root)), path)

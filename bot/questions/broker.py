@@ -24,21 +24,21 @@ from .tool_description import CODED, TooLong, exceeds, headline
 __all__ = ["QuestionBroker"]
 
 MOST_OPEN = 20
-"""Questions of one turn that are open at the same time; what the agent asks beyond them is not passed on."""
+"""Questions of one turn that may be open at the same time; further ones are rejected."""
 
 LONGEST_FORM = 1_000_000
-"""Characters of a form, about; it takes some tenths of a second to look through them for what does not show."""
+"""Approximate characters of a form; searching them for invisible ones takes some tenths of a second."""
 
 TOO_LARGE = "it is larger than what Discord can show"
 
 SHOWN = ("title", "kind", "content", "locations", "raw_input")
-"""What a question shows of a tool call."""
+"""The fields of a tool call that a question shows."""
 
 MOST_LINES = 50
-"""Lines in a reply about questions that were answered without a person."""
+"""Lines of a reply about questions that were answered without a person."""
 
 MOST_CHANGES = 5
-"""How often an agent may change what it asks for before the question is rejected: each time a person is pinged."""
+"""Changes of a question before it is rejected: each change pings people."""
 
 
 class QuestionBroker:
@@ -67,8 +67,8 @@ class QuestionBroker:
     # ---- what the agent asks
 
     def ask(self, question: Question, call: ToolCallUpdate) -> None:
-        """Decide, or ask; `call` is all that is known of the tool call."""
-        # An id that is used again names another question, and the old card must not answer it.
+        """Decide a question, or ask people; `call` has everything known of the tool call."""
+        # A reused id names another question, which the old card must not answer.
         self.close("the agent has asked something else instead", question.request_id)
         permission = self._cards.permission(self._where.channel_id)
         decision = decide(permission, question, call, self._directories)
@@ -82,7 +82,7 @@ class QuestionBroker:
                 self._ask_people(question, call, why=reason)
 
     def elicit(self, asked: Elicitation) -> None:
-        """Ask for values, or for a visit to a page; what nobody could answer is declined."""
+        """Ask for values, or for a visit to a page; decline what people cannot answer."""
         self.close("the agent has asked something else instead", asked.request_id)
         if exceeds((asked.message, asked.schema, asked.url), LONGEST_FORM, coded=CODED):
             self._decline(asked.request_id, TOO_LARGE)
@@ -103,7 +103,7 @@ class QuestionBroker:
         self._add(card)
 
     def unreadable(self, reason: str) -> None:
-        """Say that the agent has asked what nobody could make sense of."""
+        """Report a question that cannot be read."""
         self._cards.audit.record("denied", f"cannot be read: {reason}", user_id=None, thread_id=self._where.channel_id)
         self._say(f"-# 🚫 refused a question of the agent's that cannot be read: {escape(visible(reason[:300]))}")
 
@@ -112,7 +112,7 @@ class QuestionBroker:
         self._questions.answer(request_id, Decline())
 
     def _ask_people(self, question: Question, call: ToolCallUpdate, **said: Any) -> None:
-        """Ask people, if they can be shown all of it and not too much is asked of them."""
+        """Ask people, unless the question is too large or too many are open."""
         if self._is_full():
             self._reject(question, call, "rejected, for too many questions are open")
             return
@@ -123,7 +123,7 @@ class QuestionBroker:
             self._add(card)
 
     def _card(self, question: Question, call: ToolCallUpdate, **said: Any) -> PermissionCard | None:
-        """Make a card; None where nobody could be shown all of it."""
+        """Return a card; None if it cannot show the whole question."""
         if exceeds((call, question.options), MAX_FILE_BYTES):
             return None
         try:
@@ -137,7 +137,7 @@ class QuestionBroker:
         return len(self._open) >= MOST_OPEN
 
     def _add(self, card: Card) -> None:
-        """Post a card; where others are open they all have numbers."""
+        """Post a card, with a number if others are open."""
         self._count = self._count + 1 if self._open else 1
         if self._count > 1:
             card.number = self._count
@@ -149,7 +149,7 @@ class QuestionBroker:
         self._open.append(card)
 
     def _on_refused(self, card: Card) -> None:
-        """Answer what nobody can see: else the agent would wait for hours."""
+        """Answer a question that Discord refused to show, or the agent would wait for hours."""
         if card.answered or card not in self._open:
             return
         self._cards.note_unanswered(card, "it could not be shown")
@@ -160,7 +160,7 @@ class QuestionBroker:
             self._decline(card.request_id, "Discord did not take the question")
 
     def _reject(self, question: Question, call: ToolCallUpdate, why: str) -> None:
-        """Answer without a person, and say so in the reply."""
+        """Reject a question without a person, and say so in the reply."""
         self._record("denied", why, call)
         self._say(f"-# 🚫 {why}: {escape(headline(call))}")
         if question.rejection is None:
@@ -177,15 +177,15 @@ class QuestionBroker:
         self._cards.audit.record(action, f"{why}: {headline(call)}", user_id=None, thread_id=self._where.channel_id)
 
     def changed(self, update: ToolCallUpdate) -> None:
-        """Look whether an update changes what an open question is about: then it is asked anew, on a new card.
+        """Ask again on a new card if an update changes the tool call of an open question.
 
-        The buttons of the old card mean nothing from then on: nobody can allow what was not shown.
+        The old card is closed, so that people only allow what they have seen.
         """
         told = {name: value for name in SHOWN if (value := getattr(update, name)) is not None}
         for card in [card for card in self._open if isinstance(card, PermissionCard) and not card.answered]:
             if card.call.tool_call_id != update.tool_call_id:
                 continue
-            # Most updates repeat what is known. To describe a large request takes long, so that each time counts.
+            # Most updates repeat known values, and describing a large request takes long.
             if all(value == getattr(card.call, name) for name, value in told.items()):
                 continue
             call = merged(card.call, update)
@@ -201,10 +201,10 @@ class QuestionBroker:
                 why = TOO_LARGE if changes <= MOST_CHANGES else "the agent keeps changing what it asks"
                 self._reject(card.question, call, f"rejected, for {why}")
 
-    # ---- how they end
+    # ---- their end
 
     def close(self, reason: str, *request_ids: RequestId) -> None:
-        """Close the cards of these, or without ids all that are open."""
+        """Close the cards of these requests, or without ids all open ones."""
         for card in [card for card in self._open if not request_ids or card.request_id in request_ids]:
             self._remove(card, reason)
 
@@ -219,7 +219,7 @@ class QuestionBroker:
                 self._cards.remind(card, seconds_left)
 
     def unanswered(self, request_id: RequestId, why: str) -> None:
-        """Say on the card why it ends without an answer, and with the next prompt to the agent."""
+        """Close an unanswered question with the reason; the agent's next prompt reports it."""
         for card in self._open:
             if card.request_id == request_id and not card.answered:
                 self._cards.note_unanswered(card, why)

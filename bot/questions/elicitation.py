@@ -26,28 +26,28 @@ from .tool_description import TITLE, excerpt
 __all__ = ["ElicitationButton", "ElicitationCard", "FormCard", "PageCard", "elicitation_button", "host_of", "make_card"]
 
 LONGEST_LINK = 512
-"""Characters of an address that a link button takes (Discord, Button Structure)."""
+"""Characters in the address of a link button (Discord, Button Structure)."""
 
 FIELDS_PER_STEP = 5
-"""Fields that a form of Discord's has (Discord, Modal)."""
+"""Fields in a modal (Discord, Modal)."""
 
 SHOWN = 8
-"""Fields whose titles stand on the card."""
+"""Fields whose titles the card shows."""
 
 _HOST = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.?|[0-9a-f:.]*:[0-9a-f:.]*")
-"""A name as it is looked up, or an address; anything else, `%65` say, a browser reads otherwise than people."""
+"""A plain host name or address. A browser reads others, such as `%65`, differently from people."""
 
 MOST_DRAFTS = 20
-"""People whose entries in one form are remembered while they go from step to step."""
+"""People whose entries in one form are kept between its steps."""
 
 
 def make_card(asked: Elicitation, questions: OpenQuestions, where: QuestionOrigin) -> "ElicitationCard":
-    """Make the card of what is asked. Raises `UnusableForm` where nobody could answer it, or nobody should."""
+    """Return the card of an elicitation. Raises `UnusableForm` if people cannot, or should not, answer it."""
     return PageCard(asked, questions, where) if asked.mode == "url" else FormCard(asked, questions, where)
 
 
 class ElicitationCard(Card):
-    """The agent asks for something; it may be declined, or cancelled without an answer."""
+    """A question that may be declined, or cancelled without an answer."""
 
     def __init__(self, asked: Elicitation, questions: OpenQuestions, where: QuestionOrigin) -> None:
         """`Cards.open` posts it."""
@@ -57,12 +57,12 @@ class ElicitationCard(Card):
 
     @property
     def title(self) -> str:
-        """The beginning of what the agent says."""
+        """The beginning of the agent's message."""
         return " ".join(self._message.split())[:TITLE] or "a question"
 
     @property
     def text(self) -> str:
-        """What the agent says."""
+        """The agent's message, or its beginning."""
         if len(self._message) <= TITLE and "\n" not in self._message:
             return escape(self._message)
         rest = "\n-# The rest is in the attached file." if excerpt(self._message) != self._message else ""
@@ -70,12 +70,12 @@ class ElicitationCard(Card):
 
     @property
     def files(self) -> Sequence[tuple[str, bytes]]:
-        """All that the agent says, where the message has only its beginning."""
+        """The agent's whole message, if the card has only its beginning."""
         shown = excerpt(self._message) == self._message
         return [] if shown else [("message.txt", self._message.encode(errors="replace"))]
 
     def decline_or_cancel(self, action: str, by: int) -> str | None:
-        """Decline or cancel; return what the message says then. None: it is answered already, or over."""
+        """Decline or cancel; return the message's new content. None: it is answered already, or over."""
         if action == "decline":
             given = self.questions.answer(self.request_id, Decline())
         else:
@@ -83,13 +83,13 @@ class ElicitationCard(Card):
         return self.mark_answered(f"{'Declined' if action == 'decline' else 'Cancelled'} by <@{by}>") if given else None
 
     def items(self) -> Iterator[Item]:
-        """Decline, cancel."""
+        """Yield Decline and Cancel."""
         yield elicitation_button(self.token, "decline")
         yield elicitation_button(self.token, "cancel")
 
 
 class FormCard(ElicitationCard):
-    """Values are wanted, in steps of at most five fields."""
+    """A form in steps of at most five fields."""
 
     heading = "Please fill this in:"
 
@@ -107,12 +107,12 @@ class FormCard(ElicitationCard):
             "" if all(map(FormModal.holds, self.fields)) else "\n\n".join(map(describe_field, self.fields)) + "\n"
         )
         self.drafts: dict[int, dict[str, Entered]] = {}
-        """What each person has entered so far."""
+        """Each person's entries so far."""
         self._unfit: set[tuple[int, str]] = set()
 
     @property
     def notes(self) -> list[str]:
-        """What is asked for, and in how many steps."""
+        """The fields, and the number of steps."""
         shown = [escape(visible(field.title, 40)) + r"\*" * field.required for field in self.fields[:SHOWN]]
         more = len(self.fields) - len(shown)
         steps = f" ({len(self.steps)} steps)" if len(self.steps) > 1 else ""
@@ -122,22 +122,22 @@ class FormCard(ElicitationCard):
 
     @property
     def files(self) -> list[tuple[str, bytes]]:
-        """What the agent says where that is long, and the form where Discord's cannot show all of it."""
+        """The agent's message if it is long, and the form if the modal cannot show all of it."""
         return [*super().files, *([("form.txt", self._sheet.encode(errors="replace"))] if self._sheet else [])]
 
     def items(self) -> Iterator[Item]:
-        """Fill in, decline, cancel."""
+        """Yield Fill in, Decline and Cancel."""
         yield elicitation_button(self.token, "0", "Fill in" if self.fields else "Accept")
         yield from super().items()
 
     def form(self, step: int, user_id: int) -> FormModal:
-        """Make Discord's form for a step, with what that person has entered before."""
+        """Return the modal of a step, with the person's earlier entries."""
         parts = [f"Step {step + 1} of {len(self.steps)}"] if len(self.steps) > 1 else []
         title = ": ".join([*parts, self._title] if self._title else parts) or "The agent asks"
         return FormModal(f"threadline:form:{self.token}:{step}", title, self.steps[step], self.drafts.get(user_id, {}))
 
     async def enter(self, step: int, user_id: int, given: Mapping[str, Entered]) -> list[str]:
-        """Take what somebody has entered in a step; return what is wrong with it, a line each."""
+        """Store a person's entries in a step; return their problems, a line each."""
         draft = self.drafts.setdefault(user_id, {})
         draft.update({field.name: given.get(field.name) for field in self.steps[step]})
         if len(self.drafts) > MOST_DRAFTS:
@@ -154,7 +154,7 @@ class FormCard(ElicitationCard):
         return [(field, f"must match {pattern[:100]}") for field, pattern, _ in found.values()]
 
     def next_step(self, user_id: int) -> int | None:
-        """Return the first step that the person has still to fill in; None: all is there, and right."""
+        """Return the first step that the person has yet to fill in; None if all entries are valid."""
         draft = self.drafts.get(user_id, {})
         undone = (
             number
@@ -165,7 +165,7 @@ class FormCard(ElicitationCard):
         return next(undone, None)
 
     def accept(self, by: int, *, here: bool) -> str | None:
-        """Send what the person has entered; return what the message says. None: it is answered already, or over."""
+        """Send the person's entries; return the message's new content. None: it is answered already, or over."""
         draft = self.drafts.get(by, {})
         values = {field.name: parse_value(field, draft.get(field.name)) for field in self.fields}
         content = {name: value for name, value in values.items() if value is not None}
@@ -175,7 +175,7 @@ class FormCard(ElicitationCard):
 
 
 def _patterned(field: Field, given: Entered) -> Iterator[tuple[str, str]]:
-    """What of a field must match a pattern: the pattern, and the text."""
+    """Yield each pattern of a field with the text that must match it."""
     if field.pattern and given:
         yield field.pattern, str(given)
     if field.item is not None and field.item.pattern:
@@ -192,39 +192,39 @@ def _problems(fields: Sequence[Field], draft: Mapping[str, Entered]) -> Iterator
 
 
 class PageCard(ElicitationCard):
-    """A page is to be visited. The link goes only to the one who opens it."""
+    """A page to visit. Only the person who opens it gets the link."""
 
     heading = "Please open a page:"
 
     def __init__(self, asked: Elicitation, questions: OpenQuestions, where: QuestionOrigin) -> None:
-        """Raises `UnusableForm` for what is no plain https address."""
+        """Raises `UnusableForm` unless the address is plain https."""
         super().__init__(asked, questions, where)
         self.url = asked.url or ""
         self.host = host_of(self.url)
 
     @property
     def notes(self) -> list[str]:
-        """Where it leads."""
+        """The host of the page."""
         return [f"It leads to: `{self.host}`"]
 
     def items(self) -> Iterator[Item]:
-        """Open, decline, cancel."""
+        """Yield Open, Decline and Cancel."""
         yield elicitation_button(self.token, "open", "Open the page")
         yield from super().items()
 
     def accept(self, by: int) -> bool:
-        """Tell the agent that the person goes there. False: it is answered already, or over."""
+        """Tell the agent that the person opens the page. False: it is answered already, or over."""
         given = self.questions.answer(self.request_id, Accept())
         if given:
             self.mark_answered(f"`{self.host}` opened by <@{by}>", here=False)
         return given
 
     def link(self) -> discord.ui.View:
-        """Make the link button."""
+        """Return the link button."""
         return view_of(discord.ui.Button(label=f"Open {self.host}"[:80], url=self.url))
 
     def completed(self) -> None:
-        """Say that what was to be done there has reached the agent; also where nobody went there from here."""
+        """Show that the agent reports the visit as completed, even if it did not start from the card."""
         line = f"✔ `{self.host}`: done"
         if not self.answered and self.questions.answer(self.request_id, Accept()):
             self.mark_answered(line, here=False)
@@ -233,7 +233,7 @@ class PageCard(ElicitationCard):
 
 
 def host_of(url: str) -> str:
-    """Return the host that an address leads to, as ASCII, with its port where it is unusual. Raises `UnusableForm`."""
+    """Return the host of an address, with its port unless that is 443. Raises `UnusableForm` if it may deceive."""
     if len(url) > LONGEST_LINK or not url.isascii() or not url.isprintable() or " " in url or "\\" in url or "`" in url:
         raise UnusableForm("the address of its page is none that can be shown")
     try:
@@ -250,7 +250,7 @@ def host_of(url: str) -> str:
 
 
 def _is_number_in_disguise(host: str) -> bool:
-    """Whether a browser takes it for an address of four bytes that people do not see (WHATWG URL, ends in a number)."""
+    """Whether a browser reads a host as a hidden IPv4 address (WHATWG URL, ends in a number)."""
     try:
         IPv4Address(host)
     except ValueError:
@@ -261,14 +261,14 @@ def _is_number_in_disguise(host: str) -> bool:
 class ElicitationButton(
     Button, template=r"threadline:elicit:(?P<token>[0-9a-f]{16}):(?P<action>[0-9]{1,2}|open|decline|cancel)"
 ):
-    """Fill in a step of a form, open a page, decline, cancel."""
+    """Fill in a step of a form, open a page, decline, or cancel."""
 
     token: str
     action: str
-    """A step's number, open, decline or cancel."""
+    """A step's number, `open`, `decline` or `cancel`."""
 
     async def handle(self, interaction: Interaction) -> None:
-        """Do it, if the person may."""
+        """Act, if the person may."""
         card = await admit_to_card(interaction, ElicitationCard, self.token)
         if card is None:
             return
@@ -291,7 +291,7 @@ class ElicitationButton(
 
 
 def elicitation_button(token: str, action: str, label: str = "") -> ElicitationButton:
-    """Make a button. Without a label it is named for its action."""
+    """Return a button. Its default label is the action."""
     styles = {"decline": discord.ButtonStyle.danger, "cancel": discord.ButtonStyle.secondary}
     style = styles.get(action, discord.ButtonStyle.primary)
     button = discord.ui.Button[discord.ui.View](label=label or action.capitalize(), style=style)

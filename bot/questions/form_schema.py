@@ -1,7 +1,7 @@
 """Reads the fields of an agent's form from its schema. Pure.
 
-The schema is an object of primitive properties (ACP, ElicitationSchema). Nothing in it is trusted: what is malformed
-counts as not said, and a field of a kind that is not known is left out, or makes the form one that cannot be shown.
+The schema is an object of primitive properties (ACP, ElicitationSchema), and untrusted: malformed values count as
+missing, and a field of an unknown kind is left out, or makes the form unusable if it is required.
 """
 
 import math
@@ -28,10 +28,10 @@ MOST_FIELDS = 50
 """Fields of one form: ten steps."""
 
 MENU_CHOICES = 25
-"""Choices that a menu can show (Discord, String Select); of more, one is typed."""
+"""Choices that a menu can show (Discord, String Select); with more of them, people type one."""
 
 TEXT = 4000
-"""Characters that can be entered into one field (Discord, Text Input)."""
+"""Characters in one text input (Discord, Text Input)."""
 
 FORMATS = {
     "email": "an address like ada@example.org",
@@ -39,10 +39,10 @@ FORMATS = {
     "date": "a date like 2025-12-31",
     "date-time": "a time with its zone, like 2025-12-31T18:00:00Z",
 }
-"""Formats of a text that are known, in words."""
+"""The known formats of a text, in words."""
 
 Entered = str | Sequence[str] | None
-"""What somebody has entered: text, or the numbers of what was chosen in a menu."""
+"""A person's entry: text, or the numbers of the choices in a menu."""
 
 Value = str | int | float | bool | list[str]
 
@@ -53,7 +53,7 @@ class UnusableForm(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One of the values that a field may have, and what people see."""
+    """A value that a field may have, and its text for people."""
 
     value: str
     title: str
@@ -62,9 +62,9 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field. `least` and `most` bound a text's characters, a number, or how many are chosen or written.
+    """One field. `least` and `most` bound the characters of a text, a number, or the count of choices or lines.
 
-    `item` is what each line of `lines` must be; `unique`: no two may be the same.
+    `item` describes each line of `lines`; `unique` forbids equal ones.
     """
 
     name: str
@@ -77,26 +77,26 @@ class Field:
     most: float | None = None
     format: str = ""
     pattern: str = ""
-    """A regular expression that the text must match; see `patterns.unfit`."""
+    """A regular expression that the text must match; see `pattern_check`."""
     default: Value | None = None
     item: "Field | None" = None
     unique: bool = False
 
     @property
     def may_be_empty(self) -> bool:
-        """Whether nothing at all is an answer."""
+        """Whether an empty entry is an answer."""
         return not self.required or (self.kind in {"many", "lines"} and not self.least)
 
     @property
     def impossible(self) -> bool:
-        """Whether nothing that can be entered is within the bounds."""
+        """Whether every possible entry is outside the bounds."""
         room = {"text": TEXT, "many": len(self.choices), "lines": TEXT // 2}.get(self.kind, math.inf)
         most = room if self.most is None else min(self.most, room)
         return (self.least is not None and self.least > most) or (self.item is not None and self.item.impossible)
 
     @property
     def listed(self) -> bool:
-        """Whether it is chosen in a menu, rather than typed."""
+        """Whether people choose it from a menu."""
         return bool(self.choices) and len(self.choices) <= MENU_CHOICES
 
     @property
@@ -109,7 +109,7 @@ class Field:
 
     @property
     def hint(self) -> str:
-        """What may be entered, in a few words; empty for any text."""
+        """The valid entries in a few words; empty for any text."""
         if self.kind == "text":
             bounds = self.bounds and f"{self.bounds} characters"
             shape = FORMATS.get(self.format, self.pattern and f"like {self.pattern}")
@@ -126,7 +126,7 @@ class Field:
 
 
 def fields_of(schema: Mapping[str, Any]) -> tuple[Field, ...]:
-    """Read the fields. Raises `UnusableForm` where there are too many, or where a required one cannot be entered."""
+    """Read the fields. Raises `UnusableForm` if there are too many, or a required one cannot be entered."""
     properties = schema.get("properties")
     required = schema.get("required")
     names = {str(name) for name in required} if isinstance(required, list) else set[str]()
@@ -170,7 +170,7 @@ def _field(name: str, written: Mapping[str, Any], *, required: bool) -> Field | 
 
 
 def _list_field(items: Mapping[str, Any], about: Mapping[str, Any]) -> Field | None:
-    """Make the field of a list: of choices, or of texts where there are none."""
+    """Return the field of a list: of choices, or of texts if it has none."""
     choices = _choices(items)
     if choices is not None:
         return Field(kind="many", choices=choices, **about) if choices else None
@@ -185,15 +185,15 @@ def _text(written: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _kind(written: Mapping[str, Any], choices: tuple[Choice, ...] | None) -> object:
-    """Return the type; also of a schema that allows null besides, or that has nothing but choices (JSON Schema)."""
+    """Return the type, also of a schema that allows null too, or that has only choices (JSON Schema)."""
     kind = written.get("type", "string" if choices else None)
     return next((each for each in kind if each != "null"), None) if isinstance(kind, list) else kind
 
 
 def _choices(written: Mapping[str, Any]) -> tuple[Choice, ...] | None:
-    """Read the choices of a field or of its items; None where it has no list of them.
+    """Read the choices of a field or of its items; None if it has no list of them.
 
-    `enumNames` are the titles of `enum` in what MCP, whose forms agents pass on, had before `oneOf`.
+    `enumNames` has the titles of `enum` in earlier versions of MCP, whose forms agents pass on.
     """
     for titled in ("oneOf", "anyOf"):
         if isinstance(listed := written.get(titled), list):
@@ -219,6 +219,6 @@ def _bounds(written: Mapping[str, Any], least: str, most: str) -> dict[str, Any]
 
 
 def text_of(written: Mapping[str, Any], name: str) -> str:
-    """Return a text of a schema; empty where there is none."""
+    """Return a text of a schema, by default an empty one."""
     value = written.get(name)
     return value if isinstance(value, str) else ""

@@ -1,4 +1,4 @@
-"""Handles a submitted form of an agent: checks it, corrects it, and takes it step by step."""
+"""Handles the submitted steps of an agent's form: checks each, and offers the next one or a correction."""
 
 import re
 from typing import Any
@@ -17,11 +17,11 @@ from .modal import FormModal
 __all__ = ["FORM_ID", "submit_form"]
 
 FORM_ID = re.compile(r"threadline:form:(?P<token>[0-9a-f]{16}):(?P<step>[0-9]{1,2})")
-"""The id of a step of an agent's form."""
+"""The id of a form's step."""
 
 
 async def submit_form(interaction: Interaction, match: re.Match[str]) -> None:
-    """Take a step of a form that was sent, if the person may."""
+    """Handle a submitted step, if the person may answer."""
     card, step = await admit_to_card(interaction, FormCard, match["token"]), int(match["step"])
     if card is None:
         return
@@ -51,7 +51,7 @@ async def submit_form(interaction: Interaction, match: re.Match[str]) -> None:
 
 
 async def _offer_form(interaction: discord.Interaction[Any], text: str, token: str, step: int, label: str) -> None:
-    """Say something to one person with a button to another form: a form cannot be answered by one."""
+    """Offer a person another form by a button, as Discord does not answer a form with a form."""
     view = view_of(elicitation_button(token, str(step), label))
     if _is_ephemeral(interaction):
         await interaction.response.edit_message(content=text, view=view)

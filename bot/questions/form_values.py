@@ -1,4 +1,4 @@
-"""Converts what people enter into the values that the agent asked for, or says why it cannot. Pure."""
+"""Converts people's entries into the values of the agent's form, or says why it cannot. Pure."""
 
 import math
 import re
@@ -11,19 +11,19 @@ from .form_schema import Choice, Entered, Field, Value
 __all__ = ["InvalidValue", "lines_of", "parse_value"]
 
 INTEGERS = 2**63
-"""What an integer must be below, on both sides of zero (ACP, ElicitationContentValue)."""
+"""The bound on integers, on both sides of zero (ACP, ElicitationContentValue)."""
 
 LIKE = 5
 QUOTED = 50
-"""Choices that are named for being like what was typed, and characters that are shown of each."""
+"""Similar choices to suggest, and characters of each to show."""
 
 
 class InvalidValue(Exception):
-    """What was entered does not fit; the text says what would."""
+    """An entry does not fit; the text says what would."""
 
 
 def parse_value(field: Field, given: Entered) -> Value | None:
-    """Return the value of what was entered; None where an optional field was left empty. Raises `InvalidValue`."""
+    """Return the value of an entry; None for an empty optional field. Raises `InvalidValue`."""
     if not given or (isinstance(given, str) and not given.strip()):
         if not field.may_be_empty:
             raise InvalidValue("must be filled in")
@@ -44,7 +44,7 @@ def parse_value(field: Field, given: Entered) -> Value | None:
 
 
 def lines_of(given: Entered) -> list[str]:
-    """Return the lines of what was entered, without those that are empty."""
+    """Return the lines of an entry, without empty ones."""
     return [line.strip() for line in given.split("\n") if line.strip()] if isinstance(given, str) else []
 
 
@@ -92,7 +92,7 @@ def _read_number(field: Field, text: str) -> int | float:
 
 
 def _chosen(field: Field, given: str | Sequence[str]) -> list[str]:
-    """Return the values of what was chosen by number, or typed as one sees it."""
+    """Return the values of choices by number, or of typed ones."""
     if not isinstance(given, str):
         places = [int(place) for place in given if place.isdecimal() and int(place) < len(field.choices)]
         return [field.choices[place].value for place in dict.fromkeys(places)]
@@ -102,7 +102,7 @@ def _chosen(field: Field, given: str | Sequence[str]) -> list[str]:
 
 
 def _typed(field: Field, line: str) -> list[Choice]:
-    """Find what a line names: one choice, or of those that may be several some with commas between them."""
+    """Find the choice that a line names, or several with commas if the field takes many."""
     found = _called(field, line)
     if not found and field.kind == "many" and "," in line:
         return [choice for name in line.split(",") if name.strip() for choice in _typed(field, name.replace(",", ""))]
@@ -116,7 +116,7 @@ def _typed(field: Field, line: str) -> list[Choice]:
 
 
 def _called(field: Field, name: str) -> list[Choice]:
-    """Find choices by value, else by title, by either in another case, or by the number that the file gives them."""
+    """Find choices by value, title, either in another case, or the number in the attached file."""
     name = name.strip()
     for fits in (
         lambda each: each.value == name,

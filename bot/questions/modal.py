@@ -1,4 +1,4 @@
-"""Discord's modal for a few fields: text inputs, menus, and the submitted values."""
+"""A modal for a few fields: text inputs, menus, and the submitted values."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,20 +15,20 @@ TITLE = 45
 LABEL = 45
 DESCRIPTION = 100
 OPTION = 100
-"""Characters that Discord takes of each (Discord, Component Reference)."""
+"""Characters that each may have (Discord, Component Reference)."""
 
 ONE_LINE = 200
-"""Characters of a text that is asked for on one line; a longer one gets more room."""
+"""Characters of a one-line input; a longer text gets a paragraph."""
 
 OPEN_SECONDS = 60.0
-"""How long the library keeps a form that it need not keep at all: what is sent is read from its own ids."""
+"""How long the library keeps a form, which it need not: submitted values are read by id."""
 
 
 class FormModal(discord.ui.Modal):
-    """A form with at most five fields. What is sent is found by its id: see `bot.gateway.component_registry.FORMS`."""
+    """A form with at most five fields. `bot.gateway.component_registry.FORMS` finds its handler by the id."""
 
     def __init__(self, custom_id: str, title: str, fields: Sequence[Field], given: Mapping[str, Entered]) -> None:
-        """`given` is what was entered before, by field."""
+        """`given` has the earlier entries by field."""
         super().__init__(title=title[:TITLE], custom_id=custom_id, timeout=OPEN_SECONDS)
         for place, field in enumerate(fields):
             entered = given.get(field.name) if field.name in given else _default(field)
@@ -43,14 +43,14 @@ class FormModal(discord.ui.Modal):
 
     @staticmethod
     def holds(field: Field) -> bool:
-        """Whether a form shows all there is of a field."""
+        """Whether a form can show all of a field."""
         named = len(_line(field.title)) <= LABEL and len(_about(field)) <= DESCRIPTION
         choices = all(max(len(_line(each.title)), len(_line(each.description))) <= OPTION for each in field.choices)
         return named and choices and (field.listed or not field.choices)
 
     @staticmethod
     def entered(fields: Sequence[Field], data: Mapping[str, Any]) -> dict[str, Entered]:
-        """Return what somebody has entered, from the data of the interaction (Discord, Modal Submit)."""
+        """Return the entries in the data of an interaction (Discord, Modal Submit)."""
         found: dict[str, Entered] = {}
         for row in data.get("components") or ():
             sent = row.get("component") or {}
@@ -61,7 +61,7 @@ class FormModal(discord.ui.Modal):
 
 
 def describe_field(field: Field) -> str:
-    """Write a field down in full, for who cannot see all of it in the form."""
+    """Describe a field in full, for the file next to a form that cuts it short."""
     named = f"{_line(field.title)}{' (required)' if field.required else ''}"
     lines = [
         f"  #{number} {_line(each.title)} {_line(each.description)}".rstrip()
@@ -79,7 +79,7 @@ def _line(text: str) -> str:
 
 
 def _default(field: Field) -> Entered:
-    """Return the schema's default as somebody would have entered it."""
+    """Return the schema's default as an entry."""
     default = field.default
     if field.choices:
         wanted = (
@@ -113,7 +113,7 @@ def _menu(place: int, field: Field, entered: Entered) -> discord.ui.Select[Any]:
 
 
 def _bounds(field: Field) -> tuple[int, int]:
-    """How many are chosen in a menu, at least and at most, as far as Discord takes that."""
+    """Return the least and the most choices in a menu, within Discord's bounds."""
     count = len(field.choices)
     if field.kind != "many":
         return 1, 1

@@ -1,4 +1,4 @@
-"""Whether texts match an agent's patterns: found out in a process of its own, for a pattern can take for ever."""
+"""Matches texts against an agent's patterns, in a separate process, as a pattern can take for ever."""
 
 import asyncio
 import json
@@ -9,7 +9,7 @@ from contextlib import suppress
 __all__ = ["SECONDS", "find_mismatches"]
 
 SECONDS = 1.0
-"""Bound of the whole; an interaction must be answered within three seconds."""
+"""Bound on the whole; Discord waits three seconds for an answer."""
 
 _CODE = """
 import json, re, sys
@@ -23,10 +23,9 @@ print(json.dumps([fits(*pair) for pair in json.load(sys.stdin)]))
 
 
 async def find_mismatches(pairs: Sequence[tuple[str, str]]) -> list[int]:
-    """Return the places of the pairs (pattern, text) that do not match (JSON Schema, pattern: anywhere in the text).
+    """Return the indices of the pairs (pattern, text) that do not match (JSON Schema, pattern: anywhere in the text).
 
-    What cannot be told counts as a match, for the agent looks as well: a pattern of another dialect, one that takes
-    too long.
+    A pattern of another dialect, or one that takes too long, counts as a match: the agent checks as well.
     """
     if not pairs:
         return []

@@ -1,4 +1,4 @@
-"""A permission question: a button for each of the agent's options, and always one that denies."""
+"""A permission question: a button for each of the agent's options, and always one to deny."""
 
 from collections.abc import Iterator, Sequence
 
@@ -30,13 +30,13 @@ BUTTONS = 25
 MENU = 25
 MENU_LABEL = 100
 MENUS = 4
-"""Options of a menu, characters of each, and menus on a message; a fifth row is left for Deny."""
+"""Options of a menu, characters of each, and menus on a message; the fifth row is for Deny."""
 
 SHOWN = MENU * MENUS
-"""Options of a question that can be chosen, the first ones."""
+"""Options of a question that a card can show."""
 
 DENY = "deny"
-"""The choice that is not the agent's, where none of its own that are shown rejects: its rejection, else `cancelled`."""
+"""Our own choice if no shown option rejects. It answers with the agent's rejection, or else `cancelled`."""
 
 _KINDS = {
     "allow_once": discord.ButtonStyle.success,
@@ -50,7 +50,7 @@ _REJECTS = frozenset({"reject_once", "reject_always"})
 
 
 class PermissionCard(Card):
-    """May the agent do this? Answered by one of its options."""
+    """Asks whether the agent may do something; the answer is one of its options."""
 
     heading = "May I?"
 
@@ -64,9 +64,9 @@ class PermissionCard(Card):
         changed: bool = False,
         why: str = "",
     ) -> None:
-        """`call` is all that is known of the tool call, not only what the question repeats.
+        """`call` has everything known of the tool call, which may be more than the question repeats.
 
-        `changed`: the agent has changed what it asks for. `why` is why the configuration did not decide it.
+        `changed`: the agent has changed its request. `why`: the reason that the configuration did not decide it.
         Raises `TooLong`.
         """
         super().__init__(questions, question.request_id, where)
@@ -81,12 +81,12 @@ class PermissionCard(Card):
 
     @property
     def title(self) -> str:
-        """The tool call's."""
+        """The tool call's title."""
         return headline(self.call)
 
     @property
     def text(self) -> str:
-        """What will be done."""
+        """The description of the tool call."""
         head, _ = self.described
         if not self._detail:
             return head
@@ -94,7 +94,7 @@ class PermissionCard(Card):
         return f"{head}\n{code_block(self._shown)}{rest}"
 
     def _cut_names(self) -> Iterator[str]:
-        """Write out what no button has room for: what is allowed for always mostly stands at the end."""
+        """Yield the names that are too long for a button: the scope of an allowance is usually at their end."""
         for number, option in enumerate(self.question.options[:SHOWN], start=1):
             name = option.name.strip()
             if len(visible(name, LABEL + 1)) > LABEL:
@@ -102,7 +102,7 @@ class PermissionCard(Card):
 
     @property
     def notes(self) -> list[str]:
-        """What is special about this one."""
+        """The remarks on this question."""
         notes = ["The agent has changed what it wants to do; this is what it says now."] if self._changed else []
         notes += [f"Asked although it could be allowed unasked: {self._why}."] if self._why else []
         notes += [words.DENY_ENDS] if self.question.rejection is None else []
@@ -111,12 +111,12 @@ class PermissionCard(Card):
 
     @property
     def files(self) -> list[tuple[str, bytes]]:
-        """The whole request, where the message has only its beginning."""
+        """The whole request, if the message has only its beginning."""
         shown = self._shown == self._detail
         return [] if shown else [("request.txt", self._detail.encode(errors="replace"))]
 
     def items(self) -> Iterator[Item]:
-        """A button for each option, in the agent's order, with the agent's names; menus for very many."""
+        """Yield a button for each option, with the agent's order and names; menus for very many."""
         options = self.question.options
         if len(options) + self._denies <= BUTTONS:
             for choice, option in enumerate(options):
@@ -134,7 +134,7 @@ class PermissionCard(Card):
         return AnswerButton(button, token=self.token, choice=choice)
 
     def _menu(self, number: int, options: Sequence[PermissionOption]) -> "AnswerMenu":
-        """Make a menu; its values are the places among all options."""
+        """Return a menu; its values are the indices of the options."""
         first = number * MENU
         menu = discord.ui.Select[discord.ui.View](
             placeholder=f"Options {first + 1} to {first + len(options)}",
@@ -146,12 +146,12 @@ class PermissionCard(Card):
         return AnswerMenu(menu, token=self.token, menu=number)
 
     def option(self, choice: str) -> PermissionOption | None:
-        """Return what a choice stands for; None: Deny, or no choice at all."""
+        """Return the option of a choice; None for Deny, or an unknown choice."""
         options = self.question.options
         return options[int(choice)] if choice.isdecimal() and int(choice) < len(options) else None
 
     def right(self, choice: str) -> Right:
-        """What somebody must have the right to do who chooses this: what lasts, or may last, is more than an answer."""
+        """Return the right that a choice needs: an effect that lasts, or may last, needs more than an answer."""
         option = self.option(choice)
         if option is None or option.kind in _REJECTS:
             return Right.APPROVE
@@ -159,14 +159,14 @@ class PermissionCard(Card):
         return Right.CHANGE if lasts else Right.APPROVE
 
     def audit_action(self, choice: str) -> AuditAction:
-        """What the audit log calls a choice."""
+        """Return the audited action of a choice."""
         option = self.option(choice)
         if option is None or option.kind in _REJECTS:
             return "denied"
         return "approved" if option.kind in _ALLOWS else "answered"
 
     def answer(self, choice: str, by: int) -> str | None:
-        """Give the answer to the agent; return what the message says then. None: it is answered already, or over."""
+        """Answer the agent; return the message's new content. None: it is answered already, or over."""
         option, rejection = self.option(choice), self.question.rejection
         if option is not None:
             given = self.questions.answer(self.request_id, option.option_id)

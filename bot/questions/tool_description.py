@@ -1,4 +1,4 @@
-"""Describes in full what a tool call will do, for the question about it. Pure."""
+"""Describes a tool call in full, for the question about it. Pure."""
 
 import json
 import re
@@ -30,33 +30,31 @@ from bot.text.sizes import MAX_FILE_BYTES, format_size
 __all__ = ["DETAIL", "TITLE", "TooLong", "describe", "exceeds", "excerpt", "headline"]
 
 TITLE = 150
-"""Characters of the title in the headline; a longer one stands in full above the rest of the request."""
+"""Characters of the title in the headline; a longer one is repeated in full above the request."""
 
 DETAIL = 900
-"""Characters of the request shown in the message itself; more goes into an attached file, in full.
+"""Characters of the request in the message itself; a longer request is attached in full.
 
-With a title that is all markup, every note and five mentions the message has less than 2,000.
+With a title full of markup, every note and five mentions the message stays below 2,000.
 """
-
 
 NODE = 50
 LINE = 10
-"""Characters that each value of a structure, and each line, counts for beside its text: many small ones take long."""
-
+"""Characters that each value of a structure, and each line, counts in addition to its text: many of them take long."""
 
 CODED = 20
-"""Characters that each counts for in a text of which some are written as codes: it takes so much longer."""
+"""Characters that each character counts in a text with invisible ones, which takes so much longer to escape."""
 
 
 class TooLong(Exception):
-    """To write out what an agent asks takes more than Discord takes, or too long."""
+    """The description of a request is too large for Discord, or takes too long."""
 
 
 def exceeds(parts: Iterable[Any], most: int, *, coded: int = 1) -> bool:
-    """Whether it takes more than about `most` characters to write out what an agent asks.
+    """Whether a description of `parts` takes more than about `most` characters.
 
-    Quick however much it is, so ask it before: to describe ten megabytes may take seconds. `coded` is what each
-    character counts for in a text of which some do not show.
+    It is quick for any size, while describing ten megabytes may take seconds. `coded` is the count of each character
+    in a text with invisible ones.
     """
     waiting = [*parts]
     while waiting and most >= 0:
@@ -69,22 +67,22 @@ def exceeds(parts: Iterable[Any], most: int, *, coded: int = 1) -> bool:
                 waiting += several
             case None | int() | float():
                 pass
-            case BaseModel() as model:  # Last: to find that something is none takes longer than all else.
+            case BaseModel() as model:  # Last, as this check is the slowest.
                 waiting += [*vars(model).values(), model.model_extra]
         most -= NODE
     return most < 0
 
 
 def headline(call: ToolCallUpdate) -> str:
-    """Return the title, on one line, as it is, and no longer than `TITLE`."""
-    words = re.split(r"[\n\t ]+", call.title or "", maxsplit=TITLE)  # As many as there can be in so many characters.
+    """Return the title on one line, cut to `TITLE`."""
+    words = re.split(r"[\n\t ]+", call.title or "", maxsplit=TITLE)  # More words cannot fit.
     return visible(" ".join(words).strip() or "Use a tool", TITLE)
 
 
 def describe(call: ToolCallUpdate, more: Iterable[str] = ()) -> tuple[str, str]:
-    """Return what will be done: a headline in Discord's Markdown, and the whole of the request as plain text.
+    """Return a headline in Discord's Markdown, and the whole request as plain text, with the lines `more`.
 
-    `more` are further lines of it. Raises `TooLong`.
+    Raises `TooLong`.
     """
     title = call.title or ""
     kind = f" ({escape(visible(call.kind, 40))})" if call.kind else ""
@@ -103,7 +101,7 @@ def describe(call: ToolCallUpdate, more: Iterable[str] = ()) -> tuple[str, str]:
 
 
 def _content(content: ToolContent | Diff | ToolTerminal | OtherToolContent, budget: DiffBudget) -> str:
-    """Write a part of a call: what is text in full, of what is not that it is there."""
+    """Return a part of a call: text in full, other content as a note."""
     match content:
         case Diff():
             return _change(content, budget)
@@ -133,12 +131,12 @@ def _block(block: ContentBlock) -> str:
 
 
 def _as_json(part: OtherBlock | OtherToolContent) -> str:
-    """Write what is not known here as it came."""
+    """Return an unknown part as JSON."""
     return json.dumps(part.model_dump(by_alias=True), ensure_ascii=False, default=str)
 
 
 def excerpt(detail: str) -> str:
-    """Return the beginning that the message has room for; a long run of backticks needs room for a longer fence."""
+    """Return the beginning that fits the message; a long run of backticks needs a longer fence."""
     shown = detail[:DETAIL]
     while len(code_block(shown)) > DETAIL + 100:
         shown = shown[: len(shown) // 2]
@@ -146,7 +144,7 @@ def excerpt(detail: str) -> str:
 
 
 def _change(diff: Diff, budget: DiffBudget) -> str:
-    """Show a change as a patch, below the path as the agent wrote it."""
+    """Return a change as a patch, below the path as the agent wrote it."""
     path, change = _on_one_line(diff.path), change_of(diff, budget=budget)
     if change is None:
         return f"{path}: unchanged"
@@ -161,7 +159,7 @@ def _on_one_line(path: str) -> str:
 
 
 def _readable(raw: Any) -> str:
-    """Show a command as one types it, and everything else as JSON."""
+    """Return a command as it is typed, and any other input as JSON."""
     if isinstance(raw, dict) and len(raw) == 1 and isinstance(raw.get("command"), str):
         return f"$ {raw['command']}"
     return raw if isinstance(raw, str) else json.dumps(raw, indent=2, ensure_ascii=False, default=str)

@@ -135,7 +135,7 @@ def sources(path: str, node: ast.AST) -> Iterator[tuple[ast.AST, re.Pattern[str]
         case ast.Call(args=args, keywords=keywords) if called(node) in (
             exceptions() | SAYS if in_bot else exceptions()
         ):
-            if "Level.WELL" not in map(ast.unparse, args):
+            if "Level.OK" not in map(ast.unparse, args):
                 yield from ((each, WORDS) for each in (*args, *keywords))
         case ast.Call(args=args, keywords=keywords) if in_bot and called(node) in ANSWERS:
             yield from ((each, NO) for each in (*args, *keywords))
