@@ -26,35 +26,35 @@ class Row:
 
 
 SENT: tuple[Row, ...] = (
-    Row("initialize", "at the start", "only what is answered is advertised", agent.INITIALIZE_SECONDS),
+    Row("initialize", "at the start", "advertises only what is answered", agent.INITIALIZE_SECONDS),
     Row("authenticate", "a login that needs no terminal", "", agent.AUTHENTICATE_SECONDS),
-    Row("logout", "where `auth.logout` is advertised", "", agent.SESSIONS_SECONDS),
+    Row("logout", "if `auth.logout` is advertised", "", agent.SESSIONS_SECONDS),
     Row("session/new", "a thread's first message", "with the MCP servers and directories", agent.NEW_SECONDS),
     Row("session/resume", "a thread wakes; `resume` is advertised", "preferred: no replay", agent.LOAD_SECONDS),
     Row("session/load", "a thread wakes; only `loadSession` is", "the replay is not shown", agent.LOAD_SECONDS),
-    Row("session/list", "where `list` is advertised", "page by page, 10,000 sessions at most", agent.SESSIONS_SECONDS),
-    Row("session/close", "`/reset`, where `close` is advertised", "", agent.CLOSE_SECONDS),
+    Row("session/list", "if `list` is advertised", "page by page, 10,000 sessions at most", agent.SESSIONS_SECONDS),
+    Row("session/close", "`/reset`, if `close` is advertised", "", agent.CLOSE_SECONDS),
     Row("session/set_config_option", "an option is chosen", "selects and switches", session.SETTING_SECONDS),
-    Row("session/set_mode", "a mode that no config option has", "read back where told", session.SETTING_SECONDS),
-    Row("session/set_model", "a model that no config option has", "not in the schema now", session.SETTING_SECONDS),
+    Row("session/set_mode", "a mode that no config option has", "read back if reported", session.SETTING_SECONDS),
+    Row("session/set_model", "a model that no config option has", "no longer in the schema", session.SETTING_SECONDS),
     Row("session/prompt", "a message", "one at a time; content that is not advertised is refused or becomes text"),
     Row("session/cancel", "a person stops the turn", "the turn ends with its response", turn.CANCEL_SECONDS),
-    Row("$/cancel_request", "a request is given up", "a late answer is dropped by its id"),
+    Row("$/cancel_request", "a request is abandoned", "a late answer is dropped by its id"),
 )
 
 ASKED: tuple[Row, ...] = (
-    Row("session/request_permission", "always", "a question in the thread; `cancelled` with no turn in flight"),
-    Row("elicitation/create", "where it is offered", "a question in the thread; `cancel` with no turn in flight"),
-    Row("elicitation/complete", "where it is offered", "the question says that it is done"),
+    Row("session/request_permission", "always", "a question in the thread; `cancelled` without a running turn"),
+    Row("elicitation/create", "if offered", "a question in the thread; `cancel` without a running turn"),
+    Row("elicitation/complete", "if offered", "the question says that it is done"),
     Row("fs/read_text_file", 'with `client = ["fs"]`', "after a question; inside the session's directories only"),
     Row("fs/write_text_file", 'with `client = ["fs"]`', "after a question that shows the change; inside them only"),
     Row("terminal/create", 'with `client = ["terminal"]`', "after a question that shows the command"),
     Row("terminal/output", 'with `client = ["terminal"]`', "done"),
     Row("terminal/wait_for_exit", 'with `client = ["terminal"]`', "done; the reader does not wait for it"),
-    Row("terminal/kill", 'with `client = ["terminal"]`', "done, with all that the command started"),
-    Row("terminal/release", 'with `client = ["terminal"]`', "done, with all that the command started"),
+    Row("terminal/kill", 'with `client = ["terminal"]`', "done, for everything that the command started"),
+    Row("terminal/release", 'with `client = ["terminal"]`', "done, for everything that the command started"),
     Row("session/update", "always", "see below"),
-    Row("$/cancel_request", "always", "the question is withdrawn, or the request given up; it is answered either way"),
+    Row("$/cancel_request", "always", "the question is withdrawn, or the request abandoned; answered in both cases"),
 )
 
 TOLD: tuple[Row, ...] = (
@@ -70,35 +70,35 @@ TOLD: tuple[Row, ...] = (
     Row("session_info_update", "", "kept; a patch"),
     Row("usage_update", "", "kept"),
     Row("notice", "", "a line in the reply"),
-    Row("compaction_update", "", "a line in the reply when it has been done, or has failed"),
-    Row("compaction_summary_chunk", "", "taken and not shown: it is the agent's own memory"),
+    Row("compaction_update", "", "a line in the reply when it is done or has failed"),
+    Row("compaction_summary_chunk", "", "not shown: it is the agent's own memory"),
 )
 
 INTRODUCTION = f"""\
 # The protocol
 
-Threadline speaks version 1 of the Agent Client Protocol over an agent's stdin and stdout, all of its stable part. This
-page is written by `python -m tests.acp.protocol_page`, and a test compares it with the protocol's schema.
+Threadline speaks version 1 of the Agent Client Protocol over an agent's stdin and stdout: all of its stable part.
+`python -m tests.acp.protocol_page` writes this page, and a test compares it with the protocol's schema.
 
-An agent that answers another version is tolerated as long as it speaks this one. A line may have {MAX_LINE // 2**20}
-MiB, and takes about three times its length in memory for a moment; a message may have {MAX_VALUES:,} values (texts,
-numbers, objects and so on). One that has more, or that is broken, is not read. The two ends of its line tell what it
-is: a request is answered `{INVALID_REQUEST}`, a request of ours fails if this was its answer, and a reply says that
-something is missing. Where the ends do not tell, it may be a response, and the agent is stopped. Of a list the first
-{MAX_ITEMS:,} items are read.
+Threadline tolerates an agent that answers another version, as long as the agent speaks version 1. A line may have
+{MAX_LINE // 2**20} MiB, and briefly takes about three times its length in memory. A message may have {MAX_VALUES:,}
+values (texts, numbers, objects and so on). Larger or broken messages are not read. The two ends of such a line show
+what it is: a request is answered `{INVALID_REQUEST}`, a request of ours fails if the line was its answer, and a reply
+says that something is missing. If the ends do not show it, the line may be a response, and the agent is stopped.
+Threadline reads the first {MAX_ITEMS:,} items of a list.
 
-Lines that are no messages are logged and passed over. A request with a method that is not in these tables, or that is
-not offered, is answered `-32601`; a notification is ignored. An update of an unknown kind, or with wrong fields, is
-ignored, and so is each field that is optional and wrong.
+Lines that are not messages are logged and skipped. A request with a method that is not in these tables, or that is not
+offered, is answered `-32601`; a notification is ignored. An update of an unknown kind or with wrong fields is ignored,
+and so is each optional field that is wrong.
 
-A prompt has no bound: a turn takes as long as it takes, and can be cancelled. The bound of a cancel is how long the
+A prompt has no limit: a turn takes as long as it takes, and can be cancelled. The limit of a cancel is how long the
 agent may take to end the turn; then its connection is closed.
 """
 
 
 ABOUT_UPDATES = """\
-An update belongs to the session's running turn; with none in flight it continues the last exchange. What arrives while
-a session is being loaded is history and not shown, but settings in it hold.
+An update belongs to the session's running turn; without one it continues the last exchange. Updates that arrive while a
+session is being loaded are history and not shown, but settings in them apply.
 """
 
 
@@ -112,12 +112,12 @@ def write() -> str:
         (
             INTRODUCTION,
             "## What we send\n",
-            _table(("method", "when", "how", "bound"), sent),
-            "## What we answer and take\n",
-            _table(("method", "answered", "what becomes of it"), asked),
+            _table(("method", "when", "how", "limit"), sent),
+            "## What we answer and accept\n",
+            _table(("method", "answered", "result"), asked),
             "## Updates\n",
             ABOUT_UPDATES,
-            _table(("`session/update` of the kind", "what becomes of it"), told),
+            _table(("kind of `session/update`", "result"), told),
         )
     )
 
