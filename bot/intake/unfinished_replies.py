@@ -8,8 +8,9 @@ import structlog
 from bot import user_messages as words
 from bot.reply.page_state import PageState
 from bot.reply.reply import Reply
-from bot.rest.api import DiscordApi, OwnMessage, RestError
+from bot.rest.api import DiscordApi, RestError
 from bot.rest.calls import Urgency
+from bot.rest.stored_message import StoredMessage
 from pool.journal.journal import Journal, MessageRow, SentPage
 from pool.journal.trailers import FIRST_TRAILER, Trailer
 
@@ -74,10 +75,10 @@ class UnfinishedReplies:
     ) -> int | None:
         """Return the bot's message with this `content`, and these `files` if given. Raises `RestError`."""
         own = await self.own_messages(channel_id, after=after)
-        alike = (each for each in own if each.content == content.strip() and (files is None or each.brings(files)))
+        alike = (each for each in own if each.content == content.strip() and (files is None or each.has_files(files)))
         return next((each.message_id for each in alike if each.message_id not in known), None)
 
-    async def own_messages(self, channel_id: int, *, after: int) -> list[OwnMessage]:
+    async def own_messages(self, channel_id: int, *, after: int) -> list[StoredMessage]:
         """Read the bot's own messages in a place, with retries. Raises `RestError` on a refusal."""
         read = partial(self._api.own_messages, channel_id, after=after, urgency=Urgency.FINAL)
         return await self._api.retrying(read)
@@ -102,7 +103,7 @@ class UnfinishedReplies:
         return found
 
 
-def _find_draft(post: SentPage, own: Iterable[OwnMessage], known: Collection[int]) -> OwnMessage | None:
+def _find_draft(post: SentPage, own: Iterable[StoredMessage], known: Collection[int]) -> StoredMessage | None:
     """Return a page's message as it is now; an unconfirmed one is recognized by its text."""
     if post.message_id is not None:
         return next((each for each in own if each.message_id == post.message_id), None)

@@ -5,8 +5,9 @@ from collections.abc import Collection, Sequence
 
 import discord
 
-from bot.rest.api import DiscordApi, Stored
+from bot.rest.api import DiscordApi
 from bot.rest.pings import NOBODY, Mentions
+from bot.rest.stored_message import StoredMessage
 from pool.journal.journal import Journal
 
 __all__ = ["MessageSender"]
@@ -56,7 +57,7 @@ class MessageSender:
         view: discord.ui.View | None = None,
         files: Sequence[tuple[str, bytes]] = (),
         mention: int | None = None,
-    ) -> Stored:
+    ) -> StoredMessage:
         """Send a message, silent unless it mentions somebody; return what Discord has stored.
 
         `before` is what other messages have shown of the page, and `known` are the reply's messages. Raises

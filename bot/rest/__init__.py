@@ -1,1 +1,1 @@
-"""Every call of Discord's REST API: paced, retried, and held back while Discord is away."""
+"""Every call of Discord's REST API: scheduled within its rate limits, retried, and held back during an outage."""

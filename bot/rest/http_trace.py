@@ -1,79 +1,82 @@
-"""Traces HTTP calls: when they leave, and what their answers say about rate limits.
+"""Traces the library's HTTP requests: when they leave, and what their answers say about rate limits.
 
-The library can be given an aiohttp trace, whose callbacks run in the task that makes the call. Through it the pacer
-learns what Discord's headers say, a call that hangs is given up, and a call that is refused for its rate ends at once:
-the library would sleep and then send the same text again, though it is old by then.
+The library accepts an aiohttp trace, whose callbacks run in the task that makes the request. They pass Discord's
+headers to the pacer, end a request that hangs, and end a call that is refused for its rate: the library would sleep and
+then send the same text again, which is outdated by then.
 """
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
 import discord
+import structlog
 
-from .errors import in_a_line, is_discords
+from .errors import TryLater, is_from_discord, on_one_line, translated
 from .pacer import Pacer
 from .rate_budget import RateLimitHeaders, Scope
 
-__all__ = ["ANSWER_SECONDS", "TooMany", "Unreached", "bounded", "told", "trace"]
+__all__ = ["library_call", "trace"]
 
 ANSWER_SECONDS = 20.0
-"""Bound on the wait for an answer. The library has none of its own, and aiohttp's is five minutes."""
+"""Seconds to wait for an answer. The library has no bound of its own, and aiohttp's is five minutes."""
 
 SLOWEST_BYTES = 32 * 1024
-"""Bytes a second that the slowest way to Discord is taken to carry: what is uploaded has so much longer."""
+"""Bytes a second of the slowest upload: a call with files may take longer by their size."""
 
 REFUSED_SECONDS = 5.0
-"""Wait after a refusal that does not say how long."""
+"""Seconds to wait after a refusal that states no time."""
 
 CHANNEL_WRITES, SERVER_WRITES = 20028, 20029
 SCOPES = {CHANNEL_WRITES: Scope.CHANNEL, SERVER_WRITES: Scope.SERVER}
-"""Discord's codes for too much written in a channel or a server, and which calls those are about."""
+"""Discord's codes for too many writes in a channel or a server."""
 
 EDGE_STATUS = frozenset({403, 429})
 EDGE_CODE = 40333
-"""How the edge before Discord refuses: in words of its own, or with one code that looks like Discord's."""
+"""The refusals of the network in front of Discord: with a page of its own, or with this JSON error code."""
+
+log = structlog.stdlib.get_logger("bot")
 
 _bound: ContextVar[tuple[asyncio.Timeout, float] | None] = ContextVar("bound", default=None)
 
 
-class TooMany(Exception):
-    """Discord refused a call for its rate, and asks to wait for so many `seconds`."""
-
-    def __init__(self, seconds: float) -> None:
-        """Keep the wait."""
-        super().__init__(f"too many calls; Discord asks to wait for {seconds:.1f} s")
-        self.seconds = seconds
+class _Unreached(TryLater):
+    """A request that did not get as far as Discord, or that Discord could not handle."""
 
 
-class Unreached(Exception):
-    """A call did not get as far as Discord, or came back from a Discord in trouble; `seconds` is the least wait."""
-
-    def __init__(self, reason: str, seconds: float = 0.0) -> None:
-        """Keep the wait."""
-        super().__init__(reason)
-        self.seconds = seconds
-
-
-@contextmanager
-def bounded(timeout: asyncio.Timeout, size: int = 0) -> Iterator[None]:
-    """Let `timeout` run while calls made inside are on the wire; `size` is how many bytes they upload.
-
-    They end with `TooMany` when they are refused for their rate, and with `Unreached` when they come to nothing.
-    """
-    token = _bound.set((timeout, ANSWER_SECONDS + size / SLOWEST_BYTES))
+@asynccontextmanager
+async def library_call(size: int = 0) -> AsyncIterator[None]:
+    """Bound the time on the wire of the library's calls made inside, which upload `size` bytes. Raises `RestError`."""
     try:
-        yield
-    finally:
-        _bound.reset(token)
+        async with asyncio.timeout(None) as timeout:
+            token = _bound.set((timeout, ANSWER_SECONDS + size / SLOWEST_BYTES))
+            try:
+                yield
+            finally:
+                _bound.reset(token)
+    except discord.RateLimited as error:
+        raise TryLater(str(error), error.retry_after) from error
+    except discord.HTTPException as error:
+        raise translated(error) from error
+    except TimeoutError as error:
+        raise TryLater("Discord did not answer in time") from error
+    except (aiohttp.ClientError, OSError) as error:
+        raise TryLater(str(error) or type(error).__name__) from error
+    except RuntimeError as error:
+        # The session of a client that has been closed.
+        raise TryLater(str(error), 1.0) from error
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        # The library's response to a body that is no JSON, or another object than it expects.
+        log.warning("an answer of Discord could not be read", exc_info=True)
+        raise TryLater(f"Discord's answer could not be read: {error!r}") from error
 
 
 def trace(pacer: Pacer) -> aiohttp.TraceConfig:
-    """Make what a client is to be given as `http_trace`."""
+    """Return the `http_trace` for a client."""
     config = aiohttp.TraceConfig()
 
     async def on_start(
@@ -81,33 +84,34 @@ def trace(pacer: Pacer) -> aiohttp.TraceConfig:
     ) -> None:
         exempt = _is_exempt(str(params.url))
         if _bound.get() is not None and not exempt and not pacer.admits():
-            raise Unreached("Discord is away")
+            raise _Unreached("Discord is away")
         call.counted = pacer.sent(exempt=exempt)
-        _run()
+        _start_timeout()
 
     async def on_end(
         _session: aiohttp.ClientSession, call: SimpleNamespace, params: aiohttp.TraceRequestEndParams
     ) -> None:
-        _rest()
+        _stop_timeout()
         counted, call.counted = call.counted, None
         try:
-            said = await _judged(params.response)
-        except Unreached as error:
+            headers = await _headers(params.response)
+        except _Unreached as error:
             pacer.failed(counted, str(error), blocked=error.seconds > 0, seconds=error.seconds)
             if _bound.get() is not None:
                 raise
             return
-        pacer.answered(counted, said)
-        if said.retry_after is not None and _bound.get() is not None:
-            raise TooMany(said.retry_after)
+        pacer.answered(counted, headers)
+        wait = headers.retry_after
+        if wait is not None and _bound.get() is not None:
+            raise TryLater(f"too many calls; Discord asks to wait for {wait:.1f} s", wait)
 
     async def on_failure(
         _session: aiohttp.ClientSession, call: SimpleNamespace, params: aiohttp.TraceRequestExceptionParams
     ) -> None:
-        _rest()
+        _stop_timeout()
         error, bound = params.exception, _bound.get()
         if not isinstance(error, asyncio.CancelledError):
-            pacer.failed(call.counted, in_a_line(str(error)) or type(error).__name__)
+            pacer.failed(call.counted, on_one_line(str(error)) or type(error).__name__)
         elif bound is not None and bound[0].expired():
             pacer.failed(call.counted, "Discord did not answer in time")
         else:
@@ -119,28 +123,28 @@ def trace(pacer: Pacer) -> aiohttp.TraceConfig:
     return config
 
 
-async def _judged(response: aiohttp.ClientResponse) -> RateLimitHeaders:
-    """Return what Discord said about the limit. Raises `Unreached` where it was not Discord that has answered."""
-    status, own = response.status, is_discords(response.headers.get("Content-Type", ""))
+async def _headers(response: aiohttp.ClientResponse) -> RateLimitHeaders:
+    """Return the limit that an answer states. Raises `_Unreached` if it did not come from a working Discord."""
+    status, own = response.status, is_from_discord(response.headers.get("Content-Type", ""))
     if status < 400:
-        return told(response)
+        return _plain_headers(response)
     body = await _body(response) if own else {}
     if status == 408 or status >= 500:
-        raise Unreached(in_a_line(str(body.get("message", ""))) or f"Discord answered {status} {response.reason}")
+        raise _Unreached(on_one_line(str(body.get("message", ""))) or f"Discord answered {status} {response.reason}")
     if (not own and status in EDGE_STATUS) or body.get("code") == EDGE_CODE:
         wait = _number(response.headers.get("Retry-After"))
         seconds = REFUSED_SECONDS if wait is None else max(wait, REFUSED_SECONDS)
-        raise Unreached(f"the network before Discord refuses the bot: {status} {response.reason}", seconds)
-    said = told(response)
-    if said.retry_after is None:
-        return said
-    wait = _number(body.get("retry_after"))  # In fractions of a second, where the header has whole ones.
-    scope = SCOPES.get(body.get("code", 0), said.scope)
-    return RateLimitHeaders(retry_after=said.retry_after if wait is None else wait, scope=scope)
+        raise _Unreached(f"the network before Discord refuses the bot: {status} {response.reason}", seconds)
+    stated = _plain_headers(response)
+    if stated.retry_after is None:
+        return stated
+    wait = _number(body.get("retry_after"))  # The header is rounded up to whole seconds.
+    scope = SCOPES.get(body.get("code", 0), stated.scope)
+    return RateLimitHeaders(retry_after=stated.retry_after if wait is None else wait, scope=scope)
 
 
-def told(response: aiohttp.ClientResponse) -> RateLimitHeaders:
-    """Read what an answer says about its limit (Discord, Rate Limits, Header Format)."""
+def _plain_headers(response: aiohttp.ClientResponse) -> RateLimitHeaders:
+    """Return the limit in an answer's headers alone (Discord, Rate Limits, Header Format)."""
     headers = response.headers
     if response.status == 429:
         everywhere = "X-RateLimit-Global" in headers or headers.get("X-RateLimit-Scope") == "global"
@@ -155,7 +159,7 @@ def told(response: aiohttp.ClientResponse) -> RateLimitHeaders:
 
 
 async def _body(response: aiohttp.ClientResponse) -> dict[str, Any]:
-    """Return what a refusal says; nothing where it cannot be read."""
+    """Return the body of a refusal, empty if it cannot be read."""
     try:
         body = await response.json(content_type=None)
     except (aiohttp.ClientError, ValueError):
@@ -171,18 +175,18 @@ def _number(value: Any) -> float | None:
 
 
 def _is_exempt(url: str) -> bool:
-    """Answers to interactions do not count, nor what is not REST at all."""
+    """Whether a request is outside the limits: an answer to an interaction, or no REST request."""
     base = discord.http.Route.BASE
     return not url.startswith(base) or url.removeprefix(base).startswith(("/interactions/", "/webhooks/"))
 
 
-def _run() -> None:
+def _start_timeout() -> None:
     bound = _bound.get()
     if bound is not None and not bound[0].expired():
         bound[0].reschedule(asyncio.get_running_loop().time() + bound[1])
 
 
-def _rest() -> None:
+def _stop_timeout() -> None:
     bound = _bound.get()
     if bound is not None and not bound[0].expired():
         bound[0].reschedule(None)

@@ -1,4 +1,4 @@
-"""A message of the bot that is kept equal to a text: a question's card, a notice with buttons."""
+"""A message of the bot's own that follows the newest content: a question's card, a notice with buttons."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -15,14 +15,14 @@ from .pings import NOBODY, Mentions
 __all__ = ["LiveMessage", "answer_press"]
 
 PRESS_SECONDS = 5.0
-"""Before an edit makes the message show what the answer to a press should have: that is sent within three seconds."""
+"""Seconds before an edit replaces the answer to a press, which must be sent within three seconds to be one."""
 
 log = structlog.stdlib.get_logger("bot")
 
 
 @dataclass(frozen=True, slots=True)
-class _Wish:
-    """What the message is to show; nothing: no message. Of two with one `about` the buttons are the same."""
+class _Wanted:
+    """What the message must show; without content it must be gone. The same `about` means the same buttons."""
 
     content: str = ""
     about: int | None = None
@@ -30,7 +30,7 @@ class _Wish:
 
 
 class LiveMessage:
-    """One message. `show` may be called at any time; the newest wish wins."""
+    """One message. `show` may be called at any time; the newest content wins."""
 
     def __init__(  # noqa: PLR0913 - what a message can have
         self,
@@ -48,12 +48,11 @@ class LiveMessage:
         on_refused: Callable[[], None] = lambda: None,
         on_done: Callable[[], None] = lambda: None,
     ) -> None:
-        """Prepare a message, or take up the one with `message_id`.
+        """Prepare a message, or continue the one with `message_id`; a `held` one is posted when it is released.
 
-        A `held` one is posted when it is released. `mention` is whom it may ping, `silent` is whether it notifies
-        nobody. `on_first` learns what it says before that is sent for the first time, `on_posted` the message's id, and
-        `on_refused` that it was given up before it was posted. `on_done` is called whenever the message shows what was
-        last wanted, or is gone.
+        `mention` is whom it may ping; a `silent` one notifies no device. `on_first` gets the content before the first
+        try, `on_posted` the id, and `on_refused` is called if the message is given up before it is posted. `on_done` is
+        called each time the message shows the newest content, or is gone.
         """
         self._channel_id = channel_id
         self._api = api
@@ -66,11 +65,11 @@ class LiveMessage:
         self._on_refused = on_refused
         self._on_done = on_done
         self._job = ApiCall(channel_id, self._next_write, Urgency.NOTICE)
-        self._wish = _Wish()
-        self._shown: _Wish | None = None
-        self._first: _Wish | None = None
+        self._wanted = _Wanted()
+        self._shown: _Wanted | None = None
+        self._first: _Wanted | None = None
         self._tried_at = 0.0
-        """When that was first sent."""
+        """When the first try was made."""
         self._message_id = message_id
         self._held = held
         if message_id is not None:
@@ -78,23 +77,23 @@ class LiveMessage:
 
     @property
     def message_id(self) -> int | None:
-        """Its message; None as long as it is not known to be posted."""
+        """The message's id; None until it is confirmed."""
         return self._message_id
 
     def show(
         self, content: str, buttons: Callable[[], discord.ui.View] | None = None, *, about: int | None = None
     ) -> None:
-        """Make the message show this. Buttons can be taken away later, not added; with another `about` come others."""
-        self._wish = _Wish(content, about, buttons)
+        """Show this. Later content can remove the buttons, or with another `about` replace them, but not add any."""
+        self._wanted = _Wanted(content, about, buttons)
         self._api.pacer.put(self._job)
 
     def release(self) -> None:
-        """Post it, if there is anything to show."""
+        """Post a held message, if it has content."""
         self._held = False
         self._api.pacer.put(self._job)
 
     def found(self, message_id: int | None) -> None:
-        """Learn which message an earlier run has posted of a held one, None for none, and go on with that."""
+        """Release a held message as the one that an earlier run has posted, None for none."""
         self._held = False
         if message_id is not None:
             self._message_id = message_id
@@ -105,68 +104,68 @@ class LiveMessage:
 
     @property
     def is_wanted(self) -> bool:
-        """Whether there is anything to show."""
-        return bool(self._wish.content)
+        """Whether it has content to show."""
+        return bool(self._wanted.content)
 
     def remove(self) -> None:
-        """Take the message away, if there is one."""
-        self._wish = _Wish()
+        """Delete the message, if it was posted."""
+        self._wanted = _Wanted()
         self._api.pacer.put(self._job)
 
     def pressed(self, content: str) -> None:
-        """Make the message show this without buttons, by the answer to a press: an edit follows where that fails."""
-        self._wish = _Wish(content)
+        """Show this without buttons. The answer to a press does so; if that fails, an edit follows."""
+        self._wanted = _Wanted(content)
         self._api.pacer.put(self._job, delay=PRESS_SECONDS)
 
     def answered(self, content: str) -> None:
-        """Take note that the answer to a press has made the message show what `pressed` was told."""
-        if self._wish == _Wish(content):
-            self._shown = self._wish
+        """Take note that the answer to a press has shown the content given to `pressed`."""
+        if self._wanted == _Wanted(content):
+            self._shown = self._wanted
             self._on_done()
 
     def _next_write(self) -> Awaitable[None] | None:
-        # A try whose answer was lost may have made a message, which is to go then.
-        nothing = not self._wish.content and self._message_id is None and self._first is None
+        # A try whose answer was lost may have posted a message, which must go too.
+        nothing = not self._wanted.content and self._message_id is None and self._first is None
         if self._held:
             return None
-        if nothing or self._wish == self._shown:
+        if nothing or self._wanted == self._shown:
             self._on_done()
             return None
-        return self._write(self._wish)
+        return self._write(self._wanted)
 
-    async def _write(self, wish: _Wish) -> None:
+    async def _write(self, wanted: _Wanted) -> None:
         try:
-            shown = await self._put(wish)
+            shown = await self._put(wanted)
         except (TryLater, Archived) as error:
-            self._shown = None  # It may have been made all the same.
+            self._shown = None  # The write may have succeeded.
             await self._try_again(error)
         except (Gone, PermanentError) as error:
             self._give_up(error)
         else:
             self._job.backoff.reset()
             self._shown = shown
-            if self._wish != shown:
+            if self._wanted != shown:
                 self._api.pacer.put(self._job)
             else:
                 self._on_done()
 
-    async def _put(self, wish: _Wish) -> _Wish | None:
-        """Send or edit; return what the message shows then, None where that is not known."""
-        if self._message_id is not None and not wish.content:
+    async def _put(self, wanted: _Wanted) -> _Wanted | None:
+        """Send, edit or delete; return what the message shows now, None if that is unknown."""
+        if self._message_id is not None and not wanted.content:
             await self._api.delete(self._channel_id, self._message_id)
-            return wish
+            return wanted
         if self._message_id is not None:
-            drop = wish.buttons is None
-            # Of a message of an earlier run a press may have taken them away.
-            others = wish.about is not None or self._shown is None
-            view = wish.buttons() if wish.buttons is not None and others else None
-            await self._api.edit(self._channel_id, self._message_id, wish.content, drop_view=drop, view=view)
-            return wish
-        # Discord may have taken a try whose answer was lost: with one nonce, every try says the same.
+            drop = wanted.buttons is None
+            # A press may have removed the buttons that an earlier run posted.
+            others = wanted.about is not None or self._shown is None
+            view = wanted.buttons() if wanted.buttons is not None and others else None
+            await self._api.edit(self._channel_id, self._message_id, wanted.content, drop_view=drop, view=view)
+            return wanted
+        # An earlier try may have posted the message although its answer was lost, so every try has the first content.
         now = asyncio.get_running_loop().time()
         if self._first is None:
-            self._on_first(wish.content)
-            self._first, self._tried_at = wish, now
+            self._on_first(wanted.content)
+            self._first, self._tried_at = wanted, now
         first = self._first
         stored = await self._api.send_once(
             self._channel_id,
@@ -181,7 +180,7 @@ class LiveMessage:
         self._message_id = stored.message_id
         self._job.bucket = Bucket.EDIT
         self._on_posted(stored.message_id)
-        # Another text: its nonce has found the message of an earlier run.
+        # With another text, the nonce has found the message of an earlier run.
         return first if stored.content.strip() == first.content.strip() else None
 
     async def _try_again(self, error: TryLater | Archived) -> None:
@@ -205,9 +204,9 @@ class LiveMessage:
 
 
 async def answer_press(interaction: discord.Interaction[Any], content: str, post: LiveMessage | None) -> None:
-    """Answer a press: its message says `content` then, without buttons.
+    """Answer a press by changing its message to `content`, without buttons.
 
-    `post` keeps that message, if anything does, and was told by `pressed`: where the answer fails it edits the message.
+    `post` is the live message, if there is one; its `pressed` was called with `content`, so it edits if this fails.
     """
     await interaction.response.edit_message(content=content, view=None)
     if post is not None:

@@ -5,18 +5,18 @@ from dataclasses import dataclass
 __all__ = ["MOST", "NOBODY", "Mentions"]
 
 MOST = 5
-"""People and roles that one message pings, all in all."""
+"""People and roles that one message may ping, in total."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mentions:
-    """People and roles."""
+    """People and roles to ping."""
 
     user_ids: tuple[int, ...] = ()
     role_ids: tuple[int, ...] = ()
 
     def __str__(self) -> str:
-        """As Discord's Markdown writes them."""
+        """Write them in Discord's Markdown."""
         people = [f"<@{user_id}>" for user_id in self.user_ids]
         return " ".join([*people, *(f"<@&{role_id}>" for role_id in self.role_ids)])
 

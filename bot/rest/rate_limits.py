@@ -55,7 +55,7 @@ SIGN_PATIENCE = 30.0
 """Seconds by which a sign ranks behind an edit: lowest, but not for ever."""
 
 HALF_SHARE_SECONDS = {Urgency.PLACEHOLDER: 1.0, Urgency.SIGN: SIGN_PATIENCE}
-"""For this long these calls leave half of the total to others: when many turns begin at once, texts come before."""
+"""For this long these calls leave half of the total to others: when many turns begin together, texts come first."""
 
 QUEUES_KEPT = 1000
 """Bucket queues to remember before the idle ones are removed."""

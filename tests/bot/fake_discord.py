@@ -4,17 +4,18 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import discord
 
-from bot.rest.api import Archived, ContentRefused, DiscordApi, Gone, OwnMessage, PermanentError, Stored, TryLater
+from bot.rest.api import Archived, ContentRefused, DiscordApi, Gone, PermanentError, TryLater
 from bot.rest.calls import Bucket, Urgency
 from bot.rest.pacer import Pacer
 from bot.rest.pings import NOBODY, Mentions
+from bot.rest.stored_message import StoredMessage
 from loopback.payloads.filenames import cleansed
 from pool.journal.journal import Journal
 from tests.support.virtual_time import elapse
@@ -97,7 +98,7 @@ class Board(DiscordApi):
         silent: bool = False,
         view: discord.ui.View | None = None,
         files: Sequence[tuple[str, bytes]] = (),
-    ) -> Stored:
+    ) -> StoredMessage:
         assert 0 < len(content) <= 2000 or (files and not content)
         assert nonce is None or len(nonce) <= 25
         new_id = next(self._ids)  # In the order of the calls, of which several may end at one time.
@@ -127,7 +128,7 @@ class Board(DiscordApi):
         urgency: Urgency | None = None,
         drop_view: bool = False,
         view: discord.ui.View | None = None,
-    ) -> Stored:
+    ) -> StoredMessage:
         assert 0 < len(content) <= 2000
         fault = await self._call("edit", content, urgency, channel_id, Bucket.EDIT)
         if message_id not in self.messages:
@@ -142,9 +143,10 @@ class Board(DiscordApi):
             raise fault
         return self._stored(message_id)
 
-    def _stored(self, message_id: int) -> Stored:
+    def _stored(self, message_id: int) -> StoredMessage:
         message = self.messages[message_id]
-        return Stored(message_id, message.content, bool(message.buttons))
+        files = tuple(cleansed(name, str(message_id)) for name, _ in message.files)  # Discord renames some files.
+        return StoredMessage(message_id, message.content, files, bool(message.buttons))
 
     async def delete(self, channel_id: int, message_id: int) -> None:
         fault = await self._call("delete", "")
@@ -174,18 +176,10 @@ class Board(DiscordApi):
         if fault is not None:
             raise fault
 
-    async def own_messages(self, channel_id: int, *, after: int, urgency: Urgency | None) -> list[OwnMessage]:
+    async def own_messages(self, channel_id: int, *, after: int, urgency: Urgency | None) -> list[StoredMessage]:
         await self._call("read", str(after), urgency)
-        # Discord takes the white space around a message's text away, and keeps other names of files than it is given.
-        return [
-            OwnMessage(
-                message_id,
-                message.content.strip(),
-                tuple(cleansed(name, str(message_id)) for name, _ in message.files),
-                has_buttons=bool(message.buttons),
-            )
-            for message_id, message in sorted(self.messages.items())
-        ]
+        stored = map(self._stored, sorted(self.messages))
+        return [replace(each, content=each.content.strip()) for each in stored]  # As Discord stores it.
 
     def _judge(self, content: str) -> None:
         if self.refused is not None and self.refused[0] in content:

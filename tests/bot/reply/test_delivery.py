@@ -13,7 +13,8 @@ from acp.schema import parse_update
 from bot.config.appearance import Style
 from bot.reply.page_state import OLD_SECONDS
 from bot.reply.reply import Reply
-from bot.rest.api import PermanentError, Stored, TryLater
+from bot.rest.api import PermanentError, TryLater
+from bot.rest.stored_message import StoredMessage
 from pool.journal.journal import Journal, MessageState
 from pool.journal.trailers import Trailer
 from tests.bot.fake_discord import AnswerLost, Board, accepted, pacing, scratch_journal, settle
@@ -37,13 +38,13 @@ class Thread(Board):
 
     async def send(
         self, channel_id: int, content: str, *, files: Sequence[tuple[str, bytes]] = (), **rest: Any
-    ) -> Stored:
+    ) -> StoredMessage:
         if files and not self.takes_files:
             raise PermanentError("Request entity too large")
         try:
             return await super().send(channel_id, content, files=files, **rest)
         except KeyError as error:  # Its nonce is that of a message that was deleted.
-            return Stored(error.args[0], self.deleted[error.args[0]])
+            return StoredMessage(error.args[0], self.deleted[error.args[0]])
 
     def lose(self, message_id: int) -> None:
         """Let a person delete a message."""

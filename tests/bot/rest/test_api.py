@@ -12,7 +12,7 @@ import discord
 import pytest
 import yarl
 
-from bot.rest import http_trace as wire
+from bot.rest import http_trace
 from bot.rest.api import NONCE_SECONDS, Archived, ContentRefused, DiscordApi, Gone, PermanentError, RestError, TryLater
 from bot.rest.calls import Bucket, Urgency
 from loopback import Loopback
@@ -58,7 +58,7 @@ async def stage(monkeypatch: pytest.MonkeyPatch, *, limits: bool = False) -> Asy
         lab = Lab.furnish(place, "ann", token=TOKEN)
         monkeypatch.setattr(discord.http.Route, "BASE", f"{place.endpoint}/api/v10")
         monkeypatch.setattr(discord.gateway.DiscordWebSocket, "DEFAULT_GATEWAY", yarl.URL("ws://127.0.0.1:9/"))
-        trace = wire.trace(api.pacer)
+        trace = http_trace.trace(api.pacer)
         async with discord.Client(intents=discord.Intents.none(), http_trace=trace) as client:
             await client.login(TOKEN)
             api.use(client)
@@ -81,10 +81,10 @@ async def test_a_message_with_files_is_known_again(monkeypatch: pytest.MonkeyPat
         sent = await it.api.send(it.channel.id, "files", files=[(name, b"1")])
         (own,) = await it.api.own_messages(it.channel.id, after=0, urgency=Urgency.FINAL)
         assert own.message_id == sent.message_id
-        assert own.brings([name])
-        assert own.shows("files", [(name, b"1")])
-        assert not own.brings(["other.png"])
-        assert not own.brings([name, name])
+        assert own.has_files([name])
+        assert own.matches("files", [(name, b"1")])
+        assert not own.has_files(["other.png"])
+        assert not own.has_files([name, name])
 
 
 async def test_one_nonce_makes_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,7 +110,7 @@ async def test_an_answer_points_at_its_request_only_where_the_history_may_be_rea
         it.discord.world.overwrite(
             it.channel, it.channel.guild_id, deny=int(Permission.READ_MESSAGE_HISTORY | Permission.SEND_MESSAGES)
         )
-        monkeypatch.setattr("bot.rest.api.SECOND_LOOK", 0.0)
+        monkeypatch.setattr("bot.rest.api.CONFIRM_SECONDS", 0.0)
         with pytest.raises(PermanentError):
             await it.api.send(it.channel.id, "three", reply_to=asked.id)
         assert lost == [it.channel.id]
@@ -152,7 +152,7 @@ async def test_under_a_block_by_the_edge_one_call_in_a_while_leaves(monkeypatch:
         block = it.discord.fault(edge=edge, times=None)
         with pytest.raises(TryLater) as caught:
             await it.api.edit(it.channel.id, message_id, "other")
-        assert caught.value.seconds == wire.REFUSED_SECONDS
+        assert caught.value.seconds == http_trace.REFUSED_SECONDS
         assert len(str(caught.value)) < 100
         assert "<" not in str(caught.value)
         assert "the network before Discord refuses the bot" in it.api.pacer.trouble
@@ -237,8 +237,8 @@ async def test_what_is_written_in_a_full_server_waits_in_all_its_channels(monkey
 async def test_an_upload_has_the_time_that_its_bytes_need(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sending is part of it: 25 MiB in 20 s would need 10 Mbit/s."""
     async with stage(monkeypatch) as it, asyncio.timeout(PATIENCE):
-        monkeypatch.setattr(wire, "ANSWER_SECONDS", 0.2)
-        monkeypatch.setattr(wire, "SLOWEST_BYTES", 10.0)
+        monkeypatch.setattr(http_trace, "ANSWER_SECONDS", 0.2)
+        monkeypatch.setattr(http_trace, "SLOWEST_BYTES", 10.0)
         it.discord.fault(method="POST", slow=1.0, times=2)
         with pytest.raises(TryLater, match="did not answer"):
             await it.api.send(it.channel.id, "", files=[("a.txt", b"")])
@@ -273,7 +273,7 @@ async def test_a_call_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) ->
     """The library would wait for five minutes, and the reply with it."""
     async with stage(monkeypatch) as it, asyncio.timeout(PATIENCE):
         message_id = await it.message()
-        monkeypatch.setattr(wire, "ANSWER_SECONDS", 0.2)
+        monkeypatch.setattr(http_trace, "ANSWER_SECONDS", 0.2)
         it.discord.fault(method="PATCH", slow=PATIENCE)
         with pytest.raises(TryLater, match="did not answer"):
             await it.api.edit(it.channel.id, message_id, "other")
@@ -284,7 +284,7 @@ async def test_a_message_that_is_gone_is_told_apart_from_a_channel_that_is(monke
     async with stage(monkeypatch) as it:
         with pytest.raises(Gone):
             await it.api.edit(it.channel.id, 1, "other")
-        monkeypatch.setattr("bot.rest.api.SECOND_LOOK", 0.0)
+        monkeypatch.setattr("bot.rest.api.CONFIRM_SECONDS", 0.0)
         with pytest.raises(PermanentError):
             await it.api.edit(1, 1, "other")
 
@@ -302,7 +302,7 @@ async def test_a_place_is_lost_when_discord_says_so_twice(
         told: list[int] = []
         it.api.listen(on_lost=told.append)
         message_id = await it.message()
-        monkeypatch.setattr("bot.rest.api.SECOND_LOOK", PATIENCE)
+        monkeypatch.setattr("bot.rest.api.CONFIRM_SECONDS", PATIENCE)
         it.discord.fault(method="PATCH", times=2, **fault)
         for _ in range(2):
             with pytest.raises(TryLater) as caught:
@@ -313,7 +313,7 @@ async def test_a_place_is_lost_when_discord_says_so_twice(
         with pytest.raises(TryLater):
             await it.api.edit(it.channel.id, message_id, "another")
         assert told == []
-        monkeypatch.setattr("bot.rest.api.SECOND_LOOK", 0.0)
+        monkeypatch.setattr("bot.rest.api.CONFIRM_SECONDS", 0.0)
         with pytest.raises(PermanentError):
             await it.api.edit(it.channel.id, message_id, "another")
         assert told == [it.channel.id]
@@ -322,7 +322,7 @@ async def test_a_place_is_lost_when_discord_says_so_twice(
 async def test_what_discord_said_once_long_ago_is_as_if_it_had_not_said_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two mistakes with minutes between them are not one that was confirmed."""
     async with stage(monkeypatch) as it:
-        monkeypatch.setattr("bot.rest.api.DOUBTED", 0.0)
+        monkeypatch.setattr("bot.rest.api.SUSPECT_SECONDS", 0.0)
         message_id = await it.message()
         it.discord.fault(method="PATCH", times=2, **NO_ACCESS)
         for _ in range(2):
@@ -387,7 +387,7 @@ async def test_a_thread_that_is_refused_is_no_place_where_its_channel_cannot_be_
         with pytest.raises(TryLater):
             await it.open_thread(message.id)
         assert told == []
-        monkeypatch.setattr("bot.rest.api.SECOND_LOOK", 0.0)
+        monkeypatch.setattr("bot.rest.api.CONFIRM_SECONDS", 0.0)
         with pytest.raises(PermanentError):
             await it.open_thread(message.id)
         assert told == [message.id] * lost
