@@ -44,7 +44,7 @@ from pool.active_turn import ActiveTurn
 from pool.agent_lease import AgentLease
 from pool.conversation_context import CancelResult, ConversationContext, ConversationState
 from pool.exchange import Cancelled, Dropped, Exchange, ExchangeFailed, Failed, Outcome, ShutDown, TakenBack
-from pool.inbox import Inbox, close
+from pool.inbox import Inbox, close_exchange
 from pool.journal.journal import JournalUnwritable
 from pool.journal.message_states import MessageState as RowState
 
@@ -74,7 +74,8 @@ class Conversation:
         self._journal = context.journal
         self._wake = asyncio.Event()
         self._inbox = Inbox(context.journal, on_time=self.resume, on_closed=self._wake.set)
-        self._current: Exchange | None = None
+        self.current: Exchange | None = None
+        """The exchange whose turn runs, or is being prepared."""
         self._latest: Exchange  # Set by the first exchange, before an agent starts.
         self._retried: Exchange | None = None
         self._unsettled: deque[Exchange] = deque()
@@ -107,20 +108,15 @@ class Conversation:
         """The exchanges that wait behind the current one, in order."""
         return tuple(self._inbox)
 
-    @property
-    def current(self) -> Exchange | None:
-        """The exchange whose turn runs, or is being prepared."""
-        return self._current
-
     def find_unsent(self, message_id: int) -> Exchange | None:
         """Return a message's exchange while its prompt is not sent; None otherwise."""
-        current = () if self._current is None or self.running is not None else (self._current,)
+        current = () if self.current is None or self.running is not None else (self.current,)
         found = (each for each in chain(current, self._inbox) if message_id in each.message_ids)
         return next(found, None)
 
     def serves(self, author_id: int) -> bool:
         """Whether an exchange of this author runs or waits here."""
-        current = () if self._current is None else (self._current,)
+        current = () if self.current is None else (self.current,)
         return any(each.author_id == author_id for each in chain(current, self._inbox))
 
     @property
@@ -177,17 +173,17 @@ class Conversation:
 
     def withdraw(self, exchange: Exchange, reason: str) -> None:
         """Close an unsent exchange (see `find_unsent`); `reason` is for the journal."""
-        if exchange is self._current:
+        if exchange is self.current:
             self._give_up(exchange, TakenBack(), reason)
         else:
             self._inbox.remove(exchange)
-            close(self._journal, exchange, Dropped(), reason)
+            close_exchange(self._journal, exchange, Dropped(), reason)
         self._changed()
         self._wake.set()
 
     def release(self, exchange: Exchange) -> None:
         """Remove an unsent exchange (see `find_unsent`) that moves to another conversation."""
-        if exchange is self._current:
+        if exchange is self.current:
             self._leave_current()
         else:
             self._inbox.remove(exchange)
@@ -196,7 +192,7 @@ class Conversation:
 
     def cancel(self, by: int) -> CancelResult:
         """Stop the current exchange, in any step, and hold the inbox."""
-        current, stopped = self._current, False
+        current, stopped = self.current, False
         if self.running is not None:
             stopped = self.running.cancel(by)
         elif current is not None:
@@ -209,10 +205,10 @@ class Conversation:
     def _give_up(self, current: Exchange, outcome: Outcome, reason: str) -> None:
         """Close the current exchange before its prompt is sent."""
         self._leave_current()
-        close(self._journal, current, outcome, reason)
+        close_exchange(self._journal, current, outcome, reason)
 
     def _leave_current(self) -> None:
-        self._current = None
+        self.current = None
         if self.lease.out_of_turn is not None:
             self.lease.out_of_turn.end()
         self._context.slots.leave(self.lease)
@@ -238,8 +234,8 @@ class Conversation:
         self._changed()
         if self.running is not None:
             self.running.turn.cancel()
-        elif self._current is not None:
-            self._give_up(self._current, Dropped(), "gone")
+        elif self.current is not None:
+            self._give_up(self.current, Dropped(), "gone")
         self.lease.release_when_idle()
 
     def resume(self) -> None:
@@ -257,8 +253,8 @@ class Conversation:
 
     def placed(self, place: int, asking: Sequence[int]) -> None:
         """Pass on the place in line, from 1, and the threads that hold slots while they wait for an answer."""
-        if self._current is not None:
-            self._current.on_queued(place, asking)
+        if self.current is not None:
+            self.current.on_queued(place, asking)
 
     def tick(self) -> None:
         """Check deadlines; called about once a second."""
@@ -301,8 +297,8 @@ class Conversation:
         finally:
             try:
                 self._inbox.finish_closing()
-                if self._current is not None:
-                    self._interrupt(self._current)
+                if self.current is not None:
+                    self._interrupt(self.current)
             finally:
                 await self.lease.sleep()
 
@@ -334,9 +330,9 @@ class Conversation:
 
     async def _serve(self, exchange: Exchange) -> None:
         def wanted() -> bool:
-            return self._current is exchange and not self._finishing
+            return self.current is exchange and not self._finishing
 
-        self._current = self._latest = exchange
+        self.current = self._latest = exchange
         exchange.on_starting()
         self._changed()
         try:
@@ -349,13 +345,13 @@ class Conversation:
                     await self._converse(session, exchange)
         finally:
             self.lease.leave_workdir()
-        self._current = None
+        self.current = None
         self.lease.yield_if_due()
 
     async def _converse(self, session: Session, exchange: Exchange) -> None:
         while len(self._unsettled) > UNSETTLED:
             await self._unsettled.popleft().settled()
-        while (blocks := await self._blocks(session, exchange)) is not None and self._current is exchange:
+        while (blocks := await self._blocks(session, exchange)) is not None and self.current is exchange:
             try:
                 earlier = self._journal.messages.prompted(exchange.message_ids, exchange.stored_prompt())
                 break
@@ -390,7 +386,7 @@ class Conversation:
             async with asyncio.timeout(None) as self._making:
                 return await work
         except TimeoutError:
-            if self._current is exchange:
+            if self.current is exchange:
                 raise
             return None
         finally:
@@ -424,7 +420,7 @@ class Conversation:
         exchange, turn = running.exchange, running.turn
         outcome = running.outcome(stopping=self._finishing)
         pages = exchange.on_ended(outcome)
-        self._current = None
+        self.current = None
         if isinstance(turn.error, AuthRequired):
             self.lease.yields = True  # A login takes effect in the next process only.
         if isinstance(outcome, ShutDown):
@@ -438,23 +434,23 @@ class Conversation:
     def _retry_once(self, exchange: Exchange, error: AgentClosed, earlier: str | None) -> None:
         """Retry an exchange once whose agent died before it got any of the prompt. Raises `error` the second time."""
         self.running = None
-        if self._current is not exchange:  # Given up during the wait for the dead agent's stderr.
+        if self.current is not exchange:  # Given up during the wait for the dead agent's stderr.
             return
         self._journal.messages.unsent(exchange.message_ids, earlier)
         if self._retried is exchange:
             raise error
         self._retried = exchange
-        self._current = None
+        self.current = None
         self._inbox.put_first(exchange)
         self._inbox.advance(exchange)
 
     def _fail(self, error: Exception) -> None:
-        exchange, self._current = self._current, None
+        exchange, self.current = self.current, None
         self.running = None
         try:
             if exchange is not None:
                 reason = error.closed_as if isinstance(error, ExchangeFailed) else "failed"
-                close(self._journal, exchange, Failed(error), reason)
+                close_exchange(self._journal, exchange, Failed(error), reason)
             if self.lease.failed_starts >= FAILED_STARTS:
                 self._inbox.hold()
                 self._changed()
@@ -469,4 +465,4 @@ class Conversation:
         elif isinstance(outcome, ShutDown):
             self._journal.messages.interrupt(exchange.message_ids, exchange.on_ended(outcome))
         else:  # A person had cancelled it already.
-            close(self._journal, exchange, outcome, "cancelled")
+            close_exchange(self._journal, exchange, outcome, "cancelled")

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from pool.exchange import Dropped, Exchange, Outcome
 from pool.journal.journal import Journal
 
-__all__ = ["Inbox", "close"]
+__all__ = ["Inbox", "close_exchange"]
 
 SLICE = 20
 """When very many exchanges are closed together, other threads get their turn after so many."""
 
 
-def close(journal: Journal, exchange: Exchange, outcome: Outcome, reason: str) -> None:
+def close_exchange(journal: Journal, exchange: Exchange, outcome: Outcome, reason: str) -> None:
     """End an exchange without an answer, for a `reason` of a word or two, and close its rows."""
     pages: Sequence[str] = ()
     try:
@@ -137,7 +137,7 @@ class Inbox:
         try:
             for _ in range(min(SLICE, len(self._closing))):
                 exchange, reason = self._closing.popleft()
-                close(self._journal, exchange, Dropped(), reason)
+                close_exchange(self._journal, exchange, Dropped(), reason)
         finally:
             if self._closing:
                 asyncio.get_running_loop().call_soon(self._close_some)

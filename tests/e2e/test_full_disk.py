@@ -11,7 +11,7 @@ import pytest
 
 from pool.journal.database import open_database
 from pool.journal.transactions import Writer
-from tests.pool.disk import no_room
+from tests.pool.journals import no_room
 
 from .live_bot import bot_lab, numbers, said, spoken
 

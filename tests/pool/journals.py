@@ -1,9 +1,17 @@
-"""Journals for tests: filled, and as a crash leaves them."""
+"""Journals for tests: filled, on a full disk, and as a crash leaves them."""
 
 import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pool.journal.journal import Journal, MessageState
+
+LARGE = "x" * 20_000
+"""A text that needs new pages in the file."""
+
+_ROOM = 2**30
 
 WAYS: dict[MessageState, tuple[MessageState, ...]] = {
     MessageState.RECEIVED: (),
@@ -42,3 +50,15 @@ def as_kill_leaves_it(path: Path, folder: Path) -> Path:
         copy = shutil.copytree if file.is_dir() else shutil.copy
         copy(file, folder / file.name)
     return folder / path.name
+
+
+@contextmanager
+def no_room(journal: Journal | sqlite3.Connection) -> Iterator[None]:
+    """Keep the file from growing during the block: "database or disk is full"."""
+    db = journal._db if isinstance(journal, Journal) else journal
+    (pages,) = db.execute("PRAGMA page_count").fetchone()
+    db.execute(f"PRAGMA max_page_count = {pages}")
+    try:
+        yield
+    finally:
+        db.execute(f"PRAGMA max_page_count = {_ROOM}")

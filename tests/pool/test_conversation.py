@@ -20,7 +20,7 @@ from pool.exchange import Cancelled, Completed, Dropped, ExchangeFailed, Exchang
 from pool.inbox import SLICE
 from pool.journal.journal import MessageState as Row
 from pool.session_setup import MODE
-from tests.pool.disk import LARGE, no_room
+from tests.pool.journals import LARGE, no_room
 from tests.support.memory_agent import Json, MemoryAgent
 from tests.support.virtual_time import elapse, quiet, step
 

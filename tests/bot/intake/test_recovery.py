@@ -32,7 +32,7 @@ from pool.journal.trailers import FIRST_TRAILER, Trailer
 from pool.pool import Pool
 from tests.bot.exchange_context import context_of_one
 from tests.bot.fake_discord import Board, Message, pacing, settle
-from tests.pool.disk import LARGE, no_room
+from tests.pool.journals import LARGE, no_room
 from tests.pool.pool_harness import LIMITS, AgentFactory, every, obey, prompt_text
 from tests.support.memory_agent import MemoryAgent
 from tests.support.virtual_time import elapse, quiet, step

@@ -21,7 +21,7 @@ from bot.rest.pacer import Pacer
 from bot.rest.rate_budget import RateLimitHeaders
 from pool.journal.journal import Journal, JournalError, MessageState
 from tests.bot.fake_discord import Board
-from tests.pool.disk import LARGE, no_room
+from tests.pool.journals import LARGE, no_room
 from tests.pool.pool_harness import running_pool
 from tests.support.virtual_time import elapse, quiet
 

@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from pool.journal.database import _MIGRATIONS
 from pool.journal.journal import Journal
 from pool.journal.trailers import FIRST_TRAILER, MOST_BYTES, FileLost, Trailer
-from tests.pool.disk import LARGE, no_room
+from tests.pool.journals import LARGE, no_room
 
 
 @dataclass(frozen=True)

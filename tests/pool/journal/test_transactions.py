@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from pool.journal.database import BUSY_MILLISECONDS
 from pool.journal.journal import Journal, JournalUnwritable, MessageState, SentPage
 from pool.journal.trailers import Trailer
-from tests.pool.disk import LARGE, no_room
+from tests.pool.journals import LARGE, no_room
 
 
 def accept(journal: Journal, message_id: int, request: str = "", *, thread_id: int = 2) -> bool:
