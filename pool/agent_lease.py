@@ -29,11 +29,11 @@ class AgentLease:
         *,
         wake: asyncio.Event,
         has_work: Callable[[], bool],
-        whose: Callable[[], Exchange],
+        latest_exchange: Callable[[], Exchange],
     ) -> None:
         """Begin asleep. `wake` ends all waits here; `has_work` says whether an exchange could start now.
 
-        `whose` returns the current or latest exchange, which gets the agent's questions outside its turns.
+        `latest_exchange` returns the current or latest exchange, which gets the agent's questions outside its turns.
         """
         self.thread_id = thread_id
         self._context = context
@@ -41,11 +41,11 @@ class AgentLease:
         self._slots = context.slots
         self._wake = wake
         self._has_work = has_work
-        self._whose = whose
-        self._untold: list[Notice] = []
+        self._latest_exchange = latest_exchange
+        self._pending_notices: list[Notice] = []
         self._resets = 0
         self._forgotten: list[Session] = []  # Still open in the agent.
-        self._outside = False  # Waits for its directory. Its agent, if any, is idle.
+        self._awaits_workdir = False  # Waits for its directory. Its agent, if any, is idle.
         self.state = ConversationState.ASLEEP
         self.failed_starts = 0
         """Failed starts in a row."""
@@ -67,7 +67,7 @@ class AgentLease:
     @property
     def ahead(self) -> list[int]:
         """The threads whose turns must end before it may enter its directory."""
-        return [other.thread_id for other in self._context.workdirs.ahead(self)] if self._outside else []
+        return [other.thread_id for other in self._context.workdirs.ahead(self)] if self._awaits_workdir else []
 
     @property
     def is_lost(self) -> bool:
@@ -97,7 +97,7 @@ class AgentLease:
         agent = self.agent
         idle = self.state is ConversationState.IDLE and not self._has_work()
         return (
-            (idle or (self._outside and self.state is ConversationState.IN_LINE))
+            (idle or (self._awaits_workdir and self.state is ConversationState.IN_LINE))
             and agent is not None
             and not agent.connection.lock.locked()
             and agent.can_load
@@ -113,7 +113,7 @@ class AgentLease:
         if self.out_of_turn is not None:
             self.out_of_turn.tick()
         waited = asyncio.get_running_loop().time() - self.idle_since
-        if self._outside and self.agent is not None and waited >= self._context.idle_seconds:
+        if self._awaits_workdir and self.agent is not None and waited >= self._context.idle_seconds:
             self.evict()  # Even if its session cannot be loaded again, as after any idle time.
 
     @property
@@ -121,7 +121,7 @@ class AgentLease:
         """Whether a turn of this conversation runs."""
         return self.state is ConversationState.WORKING
 
-    def look_again(self) -> None:
+    def check_again(self) -> None:
         """Check again whether the directory is free."""
         self._wake.set()
 
@@ -132,7 +132,7 @@ class AgentLease:
             self._forgotten.append(self.session)
             self._wake.set()
         self.session = None
-        self._untold.clear()
+        self._pending_notices.clear()
         self._journal.threads.set_session(self.thread_id, None)
 
     # ---- for an exchange
@@ -158,7 +158,7 @@ class AgentLease:
                 self.agent = await self._context.spawn(self.settings)
             self.agent.connection.on_closed = self._wake.set
             if self.out_of_turn is None:
-                self.out_of_turn = OutOfTurnQuestions(self.agent, self.settings.bounds, self._whose)
+                self.out_of_turn = OutOfTurnQuestions(self.agent, self.settings.bounds, self._latest_exchange)
             await self._close_forgotten(self.agent)
             if self.session is None:
                 begins = self._journal.threads.session_id(self.thread_id) is None
@@ -187,10 +187,10 @@ class AgentLease:
         self.idle_since = asyncio.get_running_loop().time()
         while self._context.exclusive and wanted() and (ahead := workdirs.ahead(self)):
             exchange.on_neighbours([other.thread_id for other in ahead], waits=True)
-            self._outside = True
+            self._awaits_workdir = True
             self._context.on_idle()
             await self._woken()
-            self._outside = False
+            self._awaits_workdir = False
             if self.state is ConversationState.STOPPING:
                 await self.sleep()
                 self.state = ConversationState.IN_LINE
@@ -205,8 +205,8 @@ class AgentLease:
     def _tell(self, exchange: Exchange, wanted: Callable[[], bool]) -> None:
         """Pass the notices to this exchange; if it is no longer wanted, keep them for the next one."""
         if wanted():
-            untold, self._untold = self._untold, []
-            for notice in untold:
+            pending, self._pending_notices = self._pending_notices, []
+            for notice in pending:
                 exchange.on_notice(notice)
 
     async def _open(self, agent: Agent) -> None:
@@ -215,7 +215,7 @@ class AgentLease:
         session, opening_notices = await open_session(agent, self.thread_id, self.settings, self._journal)
         if opening_notices and resets == self._resets:
             self._journal.threads.set_session(self.thread_id, session.session_id)
-            self._untold.extend(opening_notices)
+            self._pending_notices.extend(opening_notices)
         choices: dict[str, str] | None = None
         # A person may change them at any time.
         while choices != (now := self._journal.threads.choices(self.thread_id)):
@@ -223,7 +223,7 @@ class AgentLease:
             notices = await apply_settings(session, self.settings, choices)
         if resets == self._resets:
             self.session = session
-            self._untold.extend(notices)
+            self._pending_notices.extend(notices)
         else:
             self._forgotten.append(session)
 
@@ -242,7 +242,7 @@ class AgentLease:
             self._slots.release(self)
         others = self._context.workdirs.leave(self)
         for other in others if self._context.exclusive else ():
-            other.look_again()
+            other.check_again()
 
     def yield_if_due(self) -> None:
         """Stop the agent after an exchange if that was requested, or if others wait and it had its slot for long."""

@@ -80,10 +80,14 @@ class Conversation:
         self._retried: Exchange | None = None
         self._unsettled: deque[Exchange] = deque()
         self._finishing = False
-        self._making: asyncio.Timeout | None = None
+        self._preparing: asyncio.Timeout | None = None
         """Ends the wait for an exchange's own checks and prompt as soon as the exchange is given up."""
         self.lease = AgentLease(
-            thread_id, context, wake=self._wake, has_work=lambda: self._inbox.ready, whose=lambda: self._latest
+            thread_id,
+            context,
+            wake=self._wake,
+            has_work=lambda: self._inbox.ready,
+            latest_exchange=lambda: self._latest,
         )
         """The thread's agent and session."""
         self.running: ActiveTurn | None = None
@@ -213,8 +217,8 @@ class Conversation:
             self.lease.out_of_turn.end()
         self._context.slots.leave(self.lease)
         self._wake.set()
-        if self._making is not None:
-            self._making.reschedule(asyncio.get_running_loop().time())
+        if self._preparing is not None:
+            self._preparing.reschedule(asyncio.get_running_loop().time())
 
     def reset(self, by: int) -> CancelResult:
         """Cancel, and forget the session: the next exchange opens a new one."""
@@ -383,14 +387,14 @@ class Conversation:
     async def _unless_given_up(self, exchange: Exchange, work: Coroutine[Any, Any, T]) -> T | None:
         """Return the result of `work`; cancel it and return None when the exchange is given up."""
         try:
-            async with asyncio.timeout(None) as self._making:
+            async with asyncio.timeout(None) as self._preparing:
                 return await work
         except TimeoutError:
             if self.current is exchange:
                 raise
             return None
         finally:
-            self._making = None
+            self._preparing = None
 
     async def _follow(self, running: ActiveTurn) -> None:
         """Pass on the turn's events until it ends."""

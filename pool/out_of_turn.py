@@ -17,11 +17,11 @@ log = structlog.stdlib.get_logger("pool")
 class OutOfTurnQuestions:
     """Asks the author of the current or latest exchange."""
 
-    def __init__(self, agent: Agent, bounds: TurnLimits, whose: Callable[[], Exchange]) -> None:
-        """Listen to `agent`; `whose` returns the current or latest exchange."""
+    def __init__(self, agent: Agent, bounds: TurnLimits, latest_exchange: Callable[[], Exchange]) -> None:
+        """Listen to `agent`; `latest_exchange` returns the current or latest exchange."""
         self._questions = agent.out_of_turn
         self._bounds = bounds
-        self._whose = whose
+        self._latest_exchange = latest_exchange
         self._deadlines: QuestionDeadlines | None = None
         agent.listen_out_of_turn(self._take)
 
@@ -36,7 +36,7 @@ class OutOfTurnQuestions:
         deadlines, alone = self._deadlines, len(self._questions.unanswered) == 1
         # Questions that are open together belong to one exchange.
         if deadlines is None or (isinstance(event, Elicitation) and alone):
-            deadlines = self._deadlines = QuestionDeadlines(self._questions, self._whose(), self._bounds)
+            deadlines = self._deadlines = QuestionDeadlines(self._questions, self._latest_exchange(), self._bounds)
         if isinstance(event, Elicitation):
             deadlines.begin(event.request_id)
         deadlines.exchange.on_out_of_turn(event, self._questions)

@@ -12,7 +12,7 @@ from pool.exchange import Notice
 from pool.journal.journal import Journal
 from pool.turn_watchdog import TurnLimits
 
-__all__ = ["MODE", "AgentSettings", "apply_settings", "open_session", "written"]
+__all__ = ["MODE", "AgentSettings", "apply_settings", "choice_value", "open_session"]
 
 MODE = "threadline:mode"
 """The name of a thread's chosen mode in the journal. Other choices have their option's id, which may be `mode` too."""
@@ -28,7 +28,7 @@ class AgentSettings:
     agent: str = "default"
     mode: str = ""
     bounds: TurnLimits = field(default_factory=TurnLimits)
-    also: tuple[Path, ...] = ()
+    additional_directories: tuple[Path, ...] = ()
     """Additional directories of this thread's session; they are created when it is opened."""
 
     @property
@@ -49,7 +49,7 @@ async def open_session(
     A load that times out or needs a login raises too, and the session's id stays in the journal: only a refusal of the
     session leads to a new one.
     """
-    for directory in settings.also:
+    for directory in settings.additional_directories:
         try:
             await look(_make, directory)
         except OSError as error:
@@ -57,12 +57,12 @@ async def open_session(
     session_id = journal.threads.session_id(thread_id)
     if session_id is not None and agent.can_load:
         try:
-            return await agent.load_session(session_id, settings.cwd, settings.also), ()
+            return await agent.load_session(session_id, settings.cwd, settings.additional_directories), ()
         except AuthRequired:
             raise
         except RemoteError as error:
             log.warning("agent cannot load a session", session_id=session_id, reason=str(error))
-    session = await agent.new_session(settings.cwd, settings.also)
+    session = await agent.new_session(settings.cwd, settings.additional_directories)
     return session, (Notice.NEW,) if session_id is None else (Notice.FORGOTTEN, Notice.NEW)
 
 
@@ -86,7 +86,7 @@ async def _all_set(session: Session, choices: dict[str, str]) -> bool:
     done = True
     for option_id, chosen in choices.items():
         option = next((each for each in session.options if each.option_id == option_id), None)
-        if option_id == MODE or (option is not None and written(option.current) == chosen):
+        if option_id == MODE or (option is not None and choice_value(option.current) == chosen):
             continue
         try:
             done = option is not None and await session.set_option(option_id, _read(option, chosen)) and done
@@ -96,7 +96,7 @@ async def _all_set(session: Session, choices: dict[str, str]) -> bool:
     return done
 
 
-def written(value: Value) -> str:
+def choice_value(value: Value) -> str:
     """Return an option's value as the journal has it."""
     return str(value).lower() if isinstance(value, bool) else value
 

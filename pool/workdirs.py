@@ -26,7 +26,7 @@ class Occupant(Protocol):
     def is_working(self) -> bool:
         """Whether its turn runs."""
 
-    def look_again(self) -> None:
+    def check_again(self) -> None:
         """Check again whether the directory is free."""
 
 

@@ -84,7 +84,7 @@ class Agents:
         """Return the pool's settings for a thread's agent."""
         channel, name, directory = self._assignment(thread_id)
         settings = self._settings(name, self._of(channel, name, directory))
-        return replace(settings, also=(self._files(thread_id),))
+        return replace(settings, additional_directories=(self._files(thread_id),))
 
     def client_offer(self, settings: AgentSettings, marker: str) -> Client:
         """Return what an agent may ask of us, and what its sessions get."""

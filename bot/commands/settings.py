@@ -21,7 +21,7 @@ from bot.interactions.components import Button, Component, Menu, view_of
 from bot.text.markdown import escape
 from bot.text.printable import visible
 from pool.journal.journal import JournalUnwritable
-from pool.session_setup import MODE, written
+from pool.session_setup import MODE, choice_value
 
 from .command_client import Interaction
 
@@ -104,12 +104,12 @@ def _line(text: str) -> str:
 def _choices(option: Option) -> list[Choice]:
     """Return the values, the current one first; a switch has two."""
     choices = option.choices or (Choice("true", "On"), Choice("false", "Off"))
-    current = written(option.current)
+    current = choice_value(option.current)
     return sorted(choices, key=lambda choice: choice.value != current)
 
 
 def _option_view(option: Option, page: int) -> discord.ui.View:
-    current = written(option.current)
+    current = choice_value(option.current)
     entries = [
         discord.SelectOption(
             label=_name(choice),
@@ -131,7 +131,7 @@ def _options_view(options: tuple[Option, ...], page: int) -> discord.ui.View:
 
 
 def _current_value(option: Option) -> str:
-    name = next((_name(each) for each in _choices(option) if each.value == written(option.current)), "?")
+    name = next((_name(each) for each in _choices(option) if each.value == choice_value(option.current)), "?")
     return f"now: {name}"[:WIDTH]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from acp import Agent, Client, Launch
 from pool.conversation import Conversation
+from pool.exchange import Completed
 from pool.journal.journal import Journal, MessageState
 from pool.limits import Limits
 from pool.pool import Pool
@@ -175,6 +176,11 @@ class RunningPool:
         agent = await self.factory.agent(1)
         return exchange, agent, await agent.expect("session/prompt")
 
+    async def finish(self, agent: MemoryAgent, exchange: Recorder) -> None:
+        """Answer the agent's next prompt; it completes the exchange."""
+        agent.end_turn(await agent.expect("session/prompt"))
+        assert await exchange.end() == Completed("end_turn")
+
     def conversation(self, thread_id: int) -> Conversation:
         """Return the conversation of a thread that is not asleep."""
         conversation = self.pool.conversation(thread_id)
@@ -205,7 +211,9 @@ async def running_pool(
     With `obedient`, every agent does what its prompts say; otherwise the test plays the agents.
     """
     factory = AgentFactory(make or every())
-    usual = AgentSettings(Launch("agent", (), tmp_path, {}), bounds=bounds, also=(tmp_path / "files",))
+    usual = AgentSettings(
+        Launch("agent", (), tmp_path, {}), bounds=bounds, additional_directories=(tmp_path / "files",)
+    )
     others = threads or {}
     kinds = [(settings, warm) for settings in (usual, *others.values()) if warm]
     players: list[asyncio.Task[None]] = []

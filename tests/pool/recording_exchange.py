@@ -103,7 +103,7 @@ class Recorder:
         """The places in line that were shown, in order; 0 for out of the line."""
         return [int(word.removeprefix("waiting ")) for word in self.told if word.startswith("waiting ")]
 
-    def _hear(self, word: str) -> None:
+    def _record(self, word: str) -> None:
         self.told.append(word)
         self._changed.set()
 
@@ -123,7 +123,7 @@ class Recorder:
             raise ExchangeRefused("no longer allowed")
 
     async def blocks(self, capabilities: PromptCapabilities) -> Sequence[BaseModel]:
-        self._hear("blocks")
+        self._record("blocks")
         if self._fetched is not None:
             await self._fetched.wait()
         if self._refuses is not None:
@@ -135,58 +135,58 @@ class Recorder:
 
     def on_queued(self, place: int, asking: Sequence[int]) -> None:
         self.asking = [*asking]
-        self._hear(f"waiting {place}")
+        self._record(f"waiting {place}")
 
     def on_neighbours(self, thread_ids: Sequence[int], *, waits: bool) -> None:
-        self._hear(f"{'waits for' if waits else 'beside'} {', '.join(map(str, thread_ids))}")
+        self._record(f"{'waits for' if waits else 'next to'} {', '.join(map(str, thread_ids))}")
 
     def on_starting(self) -> None:
-        self._hear("starting")
+        self._record("starting")
 
     def on_notice(self, notice: Notice) -> None:
         if notice is Notice.NEW:
             self.new_session = True
         else:
-            self._hear(notice.name)
+            self._record(notice.name)
 
     def on_prompted(self, session: Session, turn: Turn) -> None:
         self.session, self.turn = session, turn
-        self._hear("prompted")
+        self._record("prompted")
 
     def on_event(self, event: Event) -> None:
         if self._chokes is not None:
             error, self._chokes = self._chokes, None
             raise error
         self.events.append(event)
-        self._hear(event.text if isinstance(event, Text) else type(event).__name__)
+        self._record(event.text if isinstance(event, Text) else type(event).__name__)
 
     async def linked(self) -> None:
         if self.links is not None:
             await self.links.wait()
 
     def on_alert(self, due: WatchdogAlert, silent_seconds: float) -> None:
-        self._hear(f"{due.name} {silent_seconds:.0f}")
+        self._record(f"{due.name} {silent_seconds:.0f}")
 
     def remind(self, request_id: RequestId, seconds_left: float) -> None:
-        self._hear(f"remind {request_id} {seconds_left:.0f}")
+        self._record(f"remind {request_id} {seconds_left:.0f}")
 
     def on_out_of_turn(self, event: OutOfTurnEvent, questions: OpenQuestions) -> None:
         self.questions = questions
-        self._hear(f"out-of-turn {type(event).__name__}")
+        self._record(f"out-of-turn {type(event).__name__}")
         if self._chokes is not None:
             raise self._chokes
 
     def on_unanswered(self, request_id: RequestId, why: Unanswered) -> None:
-        self._hear(f"unanswered {request_id} {why.name}")
+        self._record(f"unanswered {request_id} {why.name}")
 
     def on_ended(self, outcome: Outcome) -> Sequence[str]:
         self.endings.append(outcome)
-        self._hear("ended")
+        self._record("ended")
         if self._breaks is not None:
             raise self._breaks
         return [self.text] if self.text else []
 
     async def settled(self) -> None:
-        self._hear("settling")
+        self._record("settling")
         if self._confirmed is not None:
             await self._confirmed.wait()

@@ -98,8 +98,7 @@ async def test_the_ceiling_cancels_a_turn_and_says_so(tmp_path: Path) -> None:
         assert await exchange.end() == TimedOut("cancelled")
         assert agent.methods().count("session/cancel") == 1
         second = it.say(1, 11)
-        agent.end_turn(await agent.expect("session/prompt"))
-        assert await second.end() == Completed("end_turn")
+        await it.finish(agent, second)
 
 
 async def test_an_agent_that_ignores_the_ceiling_is_stopped(tmp_path: Path) -> None:
@@ -111,8 +110,7 @@ async def test_an_agent_that_ignores_the_ceiling_is_stopped(tmp_path: Path) -> N
         assert await exchange.end() == TimedOut()
         assert now() - began == pytest.approx(900 + CANCEL_SECONDS, abs=LOOK)
         agent = await it.factory.agent(2)
-        agent.end_turn(await agent.expect("session/prompt"))
-        assert await other.end() == Completed("end_turn")
+        await it.finish(agent, other)
         assert it.factory.most == 1
 
 
@@ -182,7 +180,7 @@ async def test_a_failed_check_of_deadlines_affects_no_other_thread(tmp_path: Pat
         assert await broken.end() == Completed("end_turn")
 
 
-# ---- questions that nobody answers
+# ---- questions without an answer
 
 ONCE, ALWAYS = ({"optionId": kind, "name": kind, "kind": kind} for kind in ("reject_once", "reject_always"))
 ALLOW = OPTIONS[0]

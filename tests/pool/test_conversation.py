@@ -317,8 +317,7 @@ async def test_an_agent_that_refuses_a_prompt_ends_that_exchange_only(tmp_path: 
         agent.fail(await agent.expect("session/prompt"), -32603, "Internal error", "quota used up")
         await exchange.end()
         assert str(exchange.error) == "session/prompt failed with -32603 Internal error: quota used up"
-        agent.end_turn(await agent.expect("session/prompt"))
-        assert await second.end() == Completed("end_turn")
+        await it.finish(agent, second)
         assert len(it.factory.agents) == 1
 
 
@@ -346,8 +345,7 @@ async def test_an_agent_that_needs_a_login_is_restarted_for_the_next_message(tmp
         assert isinstance(await exchange.failure(), AuthRequired)
         second = it.say(1, 11)
         agent = await it.factory.agent(2)
-        agent.end_turn(await agent.expect("session/prompt"))
-        assert await second.end() == Completed("end_turn")
+        await it.finish(agent, second)
         assert it.factory.most == 1
         assert it.journal.threads.session_id(1) == "agent1-1"
 
@@ -572,8 +570,7 @@ async def test_an_agent_that_ignores_a_cancel_loses_its_connection(tmp_path: Pat
         assert isinstance(ending.error, AgentClosed)
         second = it.say(1, 11)
         agent = await it.factory.agent(2)
-        agent.end_turn(await agent.expect("session/prompt"))
-        assert await second.end() == Completed("end_turn")
+        await it.finish(agent, second)
         assert it.factory.most == 1
 
 
@@ -1074,8 +1071,7 @@ async def test_an_error_in_an_event_ends_that_exchange_only(tmp_path: Path) -> N
         agent.end_turn(prompt, "cancelled")
         assert str(await exchange.failure()) == "no such emoji"
         assert it.row(10) is Row.CLOSED
-        agent.end_turn(await agent.expect("session/prompt"))
-        assert await second.end() == Completed("end_turn")
+        await it.finish(agent, second)
         assert len(it.factory.agents) == 1
 
 
@@ -1132,8 +1128,7 @@ async def test_a_journal_that_cannot_be_written_ends_the_exchange_once(tmp_path:
         it.journal.messages.close((10,), "by another hand")
         agent.end_turn(prompt)
         assert await exchange.end() == Completed("end_turn")
-        agent.end_turn(await agent.expect("session/prompt"))
-        assert await second.end() == Completed("end_turn")
+        await it.finish(agent, second)
         assert exchange.ending == Completed("end_turn")
 
 
@@ -1176,12 +1171,11 @@ async def test_an_exchange_that_fails_on_a_late_event_affects_no_other(tmp_path:
         agent.text("agent1-1", "one more thing")
         await quiet()
         second = it.say(1, 11)
-        agent.end_turn(await agent.expect("session/prompt"))
-        assert await second.end() == Completed("end_turn")
+        await it.finish(agent, second)
         assert it.factory.alive == 1
 
 
-# ---- what is asked of a conversation that has nothing to do with it
+# ---- calls without effect
 
 
 async def test_disconnecting_a_conversation_without_an_agent_has_no_effect(tmp_path: Path) -> None:

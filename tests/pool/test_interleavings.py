@@ -29,7 +29,7 @@ A_PERSON = 42
 
 PAUSES = (0, 0, 0, 0.01, 0.5, 3, 20)
 ACTS = ("say",) * 12 + ("cancel",) * 3 + ("resume",) * 2 + ("drop", "reset", "kill", "idle death")
-ANSWERS = ("at once",) * 6 + ("slowly",) * 4 + ("hang", "deaf", "die", "refuse")
+ANSWERS = ("immediately",) * 6 + ("slowly",) * 4 + ("hang", "deaf", "die", "refuse")
 
 
 class Moody(MemoryAgent):
@@ -60,7 +60,7 @@ class Moody(MemoryAgent):
     def _answer(self, prompt: Json) -> None:
         later = asyncio.get_running_loop().call_later
         match self._dice.choice(ANSWERS):
-            case "at once":
+            case "immediately":
                 self._end(prompt)
             case "slowly":
                 self.text(prompt["params"]["sessionId"], "well ")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from acp import Accept
-from pool.exchange import Cancelled, Completed
+from pool.exchange import Cancelled
 from pool.turn_watchdog import TurnLimits
 from tests.support.memory_agent import MemoryAgent
 from tests.support.virtual_time import elapse, quiet
@@ -86,8 +86,7 @@ async def test_an_out_of_turn_question_is_reminded_of_and_rejected_like_another(
             *("out-of-turn Elicitation", "unanswered 1 OTHERS"),
         ]
         agent.reply(asked, {"sessionId": SESSION})
-        agent.end_turn(await agent.expect("session/prompt"))
-        assert await exchange.end() == Completed("end_turn")
+        await it.finish(agent, exchange)
 
 
 async def test_cancelling_a_start_ends_its_questions(tmp_path: Path) -> None:
@@ -116,8 +115,7 @@ async def test_an_exchange_that_fails_to_ask_does_not_stop_the_reader(tmp_path: 
         await elapse(1200 + 2 * LOOK)
         assert await action(agent, 0) == "cancel"
         second = it.say(1, 11)
-        agent.end_turn(await agent.expect("session/prompt"))
-        assert await second.end() == Completed("end_turn")
+        await it.finish(agent, second)
 
 
 @pytest.mark.parametrize("number", [1, 2])

@@ -17,7 +17,7 @@ from .pool_harness import AN_HOUR, every, only, running_pool
 A_PERSON = 42
 
 
-# ---- nobody waits for anybody else
+# ---- isolation
 
 
 async def test_a_hung_turn_delays_no_other_thread(tmp_path: Path) -> None:
@@ -270,8 +270,7 @@ async def test_a_busy_conversation_gives_its_slot_up_after_a_while(tmp_path: Pat
         other.end_turn(prompt)
         await newcomer.end()
         agent = await it.factory.agent(3)
-        agent.end_turn(await agent.expect("session/prompt"))
-        assert await second.end() == Completed("end_turn")
+        await it.finish(agent, second)
         assert it.journal.threads.session_id(1) == "agent1-1"
         assert it.factory.most == 1
 
@@ -280,7 +279,7 @@ async def test_a_busy_conversation_gives_its_slot_up_after_a_while(tmp_path: Pat
     ("seconds", "newcomers", "capabilities"),
     [
         pytest.param(FAIR_SECONDS - 1, [2], {"loadSession": True}, id="had it for a short time"),
-        pytest.param(FAIR_SECONDS + 1, [], {"loadSession": True}, id="nobody waits"),
+        pytest.param(FAIR_SECONDS + 1, [], {"loadSession": True}, id="the line is empty"),
         pytest.param(FAIR_SECONDS + 1, [2], {}, id="its session would be lost"),
     ],
 )

@@ -64,8 +64,7 @@ async def test_the_oldest_question_is_rejected_for_a_line_that_has_waited_long(t
         older.agent.end_turn(older.prompt)
         assert await older.exchange.end() == Completed("end_turn")
         agent = await it.factory.agent(3)
-        agent.end_turn(await agent.expect("session/prompt"))
-        assert await waiting.end() == Completed("end_turn")
+        await it.finish(agent, waiting)
         assert it.pool.conversation(1) is None
         assert it.journal.threads.session_id(1) == "agent1-1"
         assert it.conversation(2).lease.state is ConversationState.WORKING

@@ -8,7 +8,7 @@ import pytest
 from acp import Launch, SpawnFailed
 from pool.exchange import Notice
 from pool.journal.journal import Journal
-from pool.session_setup import MODE, AgentSettings, apply_settings, open_session, written
+from pool.session_setup import MODE, AgentSettings, apply_settings, choice_value, open_session
 from tests.acp.opened import CWD, opened
 from tests.support.memory_agent import Json, MemoryAgent
 
@@ -34,7 +34,7 @@ async def test_choices_are_set_again_and_the_mode_last() -> None:
     """Only those that differ: a select by its value, a switch by on or off."""
     async with opened(sizable()) as it:
         assert await apply_settings(it.session, SETTINGS, {"loud": "true", "size": "large", MODE: "default"}) == []
-        assert {each.option_id: written(each.current) for each in it.session.options} == {
+        assert {each.option_id: choice_value(each.current) for each in it.session.options} == {
             "size": "large",
             "loud": "true",
             "mode": "default",
@@ -65,7 +65,7 @@ async def test_a_choice_that_cannot_be_set_again_is_told() -> None:
     """An option that the agent no longer has, and one that it refuses; the rest is set."""
     async with opened(sizable()) as it:
         assert await apply_settings(it.session, SETTINGS, {"gone": "x", "loud": "true"}) == [Notice.UNSET]
-        assert written(next(each for each in it.session.options if each.option_id == "loud").current) == "true"
+        assert choice_value(next(each for each in it.session.options if each.option_id == "loud").current) == "true"
     async with opened(MemoryAgent(config_options=[SIZE], manual={"session/set_config_option"})) as it:
 
         async def refuse() -> None:
@@ -79,7 +79,7 @@ async def test_a_choice_that_cannot_be_set_again_is_told() -> None:
 async def test_a_directory_that_cannot_be_made_is_a_failed_start(tmp_path: Path) -> None:
     """Three of them hold the inbox, and the reason is shown."""
     (tmp_path / "file").touch()
-    settings = AgentSettings(Launch("agent", (), CWD, {}), also=(tmp_path / "file" / "1",))
+    settings = AgentSettings(Launch("agent", (), CWD, {}), additional_directories=(tmp_path / "file" / "1",))
     async with opened(MemoryAgent()) as it:
         reason = f"the directory {tmp_path}/file/1 cannot be made: Not a directory"
         with Journal.open(tmp_path / "journal.db") as journal, pytest.raises(SpawnFailed, match=reason):
@@ -89,7 +89,7 @@ async def test_a_directory_that_cannot_be_made_is_a_failed_start(tmp_path: Path)
 async def test_the_additional_directories_of_a_session_are_created(tmp_path: Path) -> None:
     """For the bot's user only, before the agent gets them."""
     also = tmp_path / "attachments" / "1"
-    settings = AgentSettings(Launch("agent", (), CWD, {}), also=(also,))
+    settings = AgentSettings(Launch("agent", (), CWD, {}), additional_directories=(also,))
     capabilities = {"loadSession": True, "sessionCapabilities": {"additionalDirectories": {}}}
     async with opened(MemoryAgent(capabilities=capabilities)) as it:
         with Journal.open(tmp_path / "journal.db") as journal:

@@ -59,8 +59,8 @@ async def test_a_thread_that_starts_where_another_works_is_told(tmp_path: Path) 
     async with running_pool(tmp_path, obedient=True) as it:
         first = await it.hang(1, 10)
         second = await it.answered(2, 20)
-        assert second.told.count("beside 1") == 1
-        assert "beside 1" not in (await it.answered(2, 21)).told
+        assert second.told.count("next to 1") == 1
+        assert "next to 1" not in (await it.answered(2, 21)).told
         it.conversation(1).cancel(A_PERSON)
         await first.end()
 
@@ -71,7 +71,7 @@ async def test_threads_in_other_directories_neither_wait_nor_get_a_notice(tmp_pa
     project = tmp_path / "project"
     async with running_pool(tmp_path, obedient=True, exclusive=True, threads={1: at(project), 2: at(other)}) as it:
         first = await it.hang(1, 10)
-        assert not [word for word in (await it.answered(2, 20)).told if word.startswith(("beside", "waits"))]
+        assert not [word for word in (await it.answered(2, 20)).told if word.startswith(("next to", "waits"))]
         it.conversation(1).cancel(A_PERSON)
         await first.end()
 

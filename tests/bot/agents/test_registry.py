@@ -57,7 +57,7 @@ def test_a_channel_decides_agent_directory_and_mode(tmp_path: Path) -> None:
         assert (here.cwd, there.cwd) == (tmp_path / "project", tmp_path / "default")
         assert (here.bounds.ceiling, there.bounds.ceiling) == (300, 7200)
         assert it.style(10).directory == str(tmp_path / "project")
-        assert here.also != there.also
+        assert here.additional_directories != there.additional_directories
         assert [(settings.agent, count) for settings, count in it.warm] == [("default", 2)]
 
 
@@ -114,7 +114,7 @@ def test_the_files_of_a_thread_can_be_posted_there_and_nowhere_else(tmp_path: Pa
     with agents(tmp_path) as (it, journal):
         begin(it, journal, 10, PROJECT)
         begin(it, journal, 20, PROJECT)
-        (directory,) = it.settings(10).also
+        (directory,) = it.settings(10).additional_directories
         directory.mkdir(parents=True)
         (directory / "a.txt").write_text("a")
         assert it.workspace_files(10)().read_now(str(directory / "a.txt")) == b"a"
