@@ -24,7 +24,7 @@ from bot.questions.elicitation import make_card
 from bot.questions.permission import PermissionCard
 from bot.reply import activity
 from tests.support.docs_pages import ROOT
-from tests.support.user_messages import called, modules
+from tests.support.user_messages import called, modules, texts
 
 USING = (ROOT / "docs/using.md").read_text()
 OPERATING = (ROOT / "docs/operating.md").read_text()
@@ -141,6 +141,19 @@ def refusals() -> set[str]:
         for node in ast.walk(module)
         if isinstance(node, ast.Call) and called(node) == "react" and isinstance(node.args[2], ast.Constant)
     }
+
+
+def test_every_mark_in_the_bots_texts_is_explained() -> None:
+    """Signs and emoji of messages, buttons and reactions, without the selector that makes an emoji of a sign."""
+    signs = re.compile("[ℹ⋯\u23e9-\u23fa\u25a0-\u2767\u2776-\u27bf\U0001f300-\U0001faff]")
+    used = {
+        sign
+        for path, module in modules().items()
+        if path.startswith("bot/") and not path.startswith("bot/cli/")
+        for text in texts(module)
+        for sign in signs.findall(text)
+    }
+    assert {sign for sign in used if sign not in USING} == set()
 
 
 def test_the_stop_words_are_those_of_the_code() -> None:
