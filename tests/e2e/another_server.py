@@ -1,7 +1,7 @@
-"""The least that speaks Discord's REST v10 and gateway: written against Discord's documents, not with loopback.
+"""A minimal server of Discord's REST v10 and gateway, written from Discord's documents and not from loopback.
 
-It knows one guild, one channel, one person. It sends plain text frames, no rate limit headers, and answers 404 to
-everything that is not needed to talk: reactions, commands, thread members.
+It has one guild, one channel and one person. It sends plain text frames and no rate limit headers, and answers 404 to
+reactions, commands, thread members and all else that a conversation does not need.
 """
 
 import asyncio
@@ -19,17 +19,17 @@ Json = dict[str, Any]
 
 
 def user(user_id: str, name: str, *, bot: bool = False) -> Json:
-    """A user as Discord writes it."""
+    """Return a user as Discord encodes it."""
     return {"id": user_id, "username": name, "discriminator": "0", "avatar": None, "global_name": None, "bot": bot}
 
 
 def answer(body: Json, status: int = 200) -> web.Response:
-    """Answer in JSON, with the content type that Discord gives it: discord.py takes no other, not even a charset."""
+    """Answer in JSON with Discord's content type: discord.py accepts no other, not even with a charset."""
     return web.Response(body=json.dumps(body).encode(), status=status, headers={"Content-Type": "application/json"})
 
 
 class AnotherServer:
-    """An asynchronous context manager. `contents` is what each message of the bot says now, by message id."""
+    """An asynchronous context manager. `contents` maps the bot's message ids to their current text."""
 
     def __init__(self, token: str) -> None:
         self.token = token

@@ -26,7 +26,7 @@ GENEROUS = 60.0
 async def started(
     lab: BotLab, *options: str, program: Sequence[str] = (), **environ: str
 ) -> AsyncIterator[asyncio.subprocess.Process | Forked]:
-    """`threadline run` as a process; ended at the end whatever happened. `program` is what Python runs in its place."""
+    """Run `threadline run` as a process, and end it in any case. `program` replaces what Python runs."""
     command, env = ("run", "-c", str(lab.config), *options), {**os.environ, **environ}
     process: asyncio.subprocess.Process | Forked
     if program:
@@ -45,7 +45,7 @@ async def started(
 
 @asynccontextmanager
 async def bot_process(lab: BotLab, *options: str, **given: Any) -> AsyncIterator[asyncio.subprocess.Process | Forked]:
-    """`threadline run` as a process that has connected to Discord; the rest is as with `started`."""
+    """Run `threadline run` as a process, from its connection to Discord on; the options are those of `started`."""
     async with started(lab, *options, **given) as process:
         await lab.discord.connected(lab.bot)
         yield process
@@ -53,7 +53,7 @@ async def bot_process(lab: BotLab, *options: str, **given: Any) -> AsyncIterator
 
 @asynccontextmanager
 async def bot_run(lab: BotLab, end: signal.Signals = signal.SIGTERM) -> AsyncIterator[None]:
-    """One run of the bot as a program of its own, from its READY to the signal that ends it after the block."""
+    """Run the bot as a process for the block, from its connection to the signal that ends it."""
     async with bot_process(lab) as process:
         yield
         process.send_signal(end)
@@ -64,7 +64,7 @@ async def bot_run(lab: BotLab, end: signal.Signals = signal.SIGTERM) -> AsyncIte
 
 
 async def run_to_exit(lab: BotLab) -> tuple[int | None, str]:
-    """Run the bot, which is expected to end by itself; return its exit code and what it wrote."""
+    """Run the bot until it ends by itself; return its exit code and stderr."""
     async with started(lab) as process:
         async with asyncio.timeout(GENEROUS):
             _, stderr = await process.communicate()
@@ -72,7 +72,7 @@ async def run_to_exit(lab: BotLab) -> tuple[int | None, str]:
 
 
 async def answered_once(lab: BotLab, person: User | None = None) -> Thread:
-    """Let a thread be opened and answered by one run of the bot, which is over then."""
+    """Have one run of the bot open and answer a thread, and end."""
     async with bot_run(lab):
         thread = await lab.thread("say hello there", person)
         await lab.ann.sees(thread, "hello there", by=lab.bot)
@@ -80,7 +80,7 @@ async def answered_once(lab: BotLab, person: User | None = None) -> Thread:
 
 
 def agent_pids(config: Path) -> list[int]:
-    """All living processes whose marker is of this configuration's journal, or whose working directory is its own."""
+    """Return all live processes with an agent's marker that work in this configuration's folder."""
     found = []
     project = str(config.parent)
     for entry in Path("/proc").iterdir():

@@ -1,4 +1,4 @@
-"""The whole bot under test: loopback as Discord, the scripted agent as real processes, and people who act."""
+"""The whole bot under test: loopback as Discord, the scripted agent as real processes, and people."""
 
 import asyncio
 import re
@@ -46,7 +46,7 @@ not come, and at the end for a turn that was left hanging."""
 
 @dataclass(kw_only=True)
 class BotLab(Lab):
-    """What a test needs at hand. Ann owns the bot and is allowed to use it; Ben is allowed; Mallory is not."""
+    """The lab with a configured bot. Ann owns the bot and may use it; Ben may use it; Mallory may not."""
 
     config: Path
     app: App | None = None
@@ -66,7 +66,7 @@ class BotLab(Lab):
 
     @property
     def project(self) -> Path:
-        """Where the agents work."""
+        """The agents' working directory."""
         return self.config.with_name("project")
 
     async def conversation(self, request: str, shows: Wanted) -> Thread:
@@ -83,7 +83,7 @@ class BotLab(Lab):
             await asyncio.gather(*tasks)
 
     async def answer(self, thread: Channel, wanted: Wanted, *, after: Message | None = None) -> Message:
-        """Wait for the page of a reply that shows this and is the last: its turn has ended, for its Stop is gone."""
+        """Wait for the last page of a reply with this text: the turn has ended, for its Stop is gone."""
         return await self.ann.sees(
             thread, lambda each: not each.components and matches(wanted, each), by=self.bot, after=after
         )
@@ -97,10 +97,9 @@ class BotLab(Lab):
         extra: str = "",
         agent_extra: str = "",
     ) -> None:
-        """Write the configuration. `extra` adds tables; an agent that `remembers` has sessions that survive it.
+        """Write the configuration. `extra` adds tables; an agent that `remembers` keeps its sessions over a restart.
 
-        The agents do not introduce themselves, and nobody who has waited for long is called: how long a busy machine
-        takes would decide it.
+        Introductions and the mention after a long turn are off, because they would depend on the machine's speed.
         """
         if "[reply]" not in extra:
             extra += '\n[reply]\nfinish = "edit"\n'
@@ -116,13 +115,13 @@ class BotLab(Lab):
 
 
 def spoken(message: Message) -> str:
-    """What the agent said in a message of the bot, without the line about what its turn took."""
+    """Return the agent's text in a message of the bot, without the line of the turn's figures."""
     return re.sub(r"\n-# (\d+ (s|min|h)\b.*)$", "", message.content)
 
 
 @asynccontextmanager
 async def idle_lab(folder: Path, **options: Any) -> AsyncIterator[BotLab]:
-    """The stage, with its configuration, but without a bot."""
+    """Provide the lab with its configuration, without a running bot."""
     async with Loopback(port=0, strict=strictly()) as discord:
         for limit in (Limit.MESSAGES, Limit.REACTIONS, Limit.CHANNELS):
             rule = discord.limits.rule(limit)
@@ -134,14 +133,14 @@ async def idle_lab(folder: Path, **options: Any) -> AsyncIterator[BotLab]:
 
 @asynccontextmanager
 async def bot_lab(folder: Path, **options: Any) -> AsyncIterator[BotLab]:
-    """The stage with the bot at work in this process; at the end it is stopped as by a signal."""
+    """Provide the lab with the bot running in this process; at the end it stops as by a signal."""
     async with idle_lab(folder, **options) as lab, running_bot(lab):
         yield lab
 
 
 @asynccontextmanager
 async def running_bot(lab: BotLab) -> AsyncIterator[App]:
-    """Run the bot of a stage for as long as the block lasts."""
+    """Run a lab's bot for the block."""
     app = lab.app = App(load(lab.config))
     with pytest.MonkeyPatch.context() as patch:
         for wait, seconds in IMPATIENCE.items():
@@ -159,7 +158,7 @@ async def running_bot(lab: BotLab) -> AsyncIterator[App]:
 
 @contextmanager
 def nothing_written(folder: Path) -> Iterator[None]:
-    """Let the journal of a stage in `folder` be elsewhere for as long as the block lasts: nothing can be written."""
+    """Move the journal in `folder` away for the block, so that it cannot be written."""
     journal, elsewhere = folder / "threadline.db", folder / "elsewhere.db"
     journal.rename(elsewhere)
     try:
@@ -169,13 +168,13 @@ def nothing_written(folder: Path) -> Iterator[None]:
 
 
 def said(outcome: Outcome) -> str:
-    """What the bot answered to a press or a command."""
+    """Return the bot's answer to a press or a command."""
     assert outcome.message is not None
     return outcome.message.content
 
 
 def numbers(first: int, last: int) -> str:
-    """The text of `stream`, whole."""
+    """Return the whole text of the directive `stream`."""
     return " ".join(str(number) for number in range(first, last + 1))
 
 
@@ -188,6 +187,6 @@ cwd = {cwd}
 
 
 def other_agent(folder: Path) -> str:
-    """A second agent, which works in another directory."""
+    """Return the table of a second agent, which works in another directory."""
     (folder / "elsewhere").mkdir()
     return OTHER.format(command=in_toml(SCRIPTED[0]), cwd=in_toml(str(folder / "elsewhere")))

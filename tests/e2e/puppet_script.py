@@ -1,4 +1,4 @@
-"""What the puppet agent is told to do, and the buttons of what the bot then shows."""
+"""Directives of the puppet agent, and the buttons that the bot shows for them."""
 
 import json
 import sys
@@ -15,7 +15,7 @@ Json = dict[str, Any]
 
 
 def strings(*lines: list[Any]) -> str:
-    """What the puppet is to do."""
+    """Encode directives for the puppet."""
     return "\n".join(map(json.dumps, lines))
 
 
@@ -38,17 +38,17 @@ def form(request_id: int, properties: Json, *required: str, message: str = "Who 
 
 
 def labels(message: Any) -> list[str]:
-    """The buttons of a message."""
+    """Return the labels of a message's buttons."""
     return [one["label"] for row in message.components for one in row["components"] if "label" in one]
 
 
 def custom_ids(message: Any) -> list[str]:
-    """The ids of a message's buttons."""
+    """Return the ids of a message's buttons."""
     return [one["custom_id"] for row in message.components for one in row["components"]]
 
 
 async def forge(person: User, message: Message, custom_id: str) -> Outcome:
-    """Press the message's first button as a client that says another id than the one that stands there."""
+    """Press a message's first button with a forged id."""
     button = message.components[0]["components"][0]
     real = button["custom_id"]
     button["custom_id"] = custom_id

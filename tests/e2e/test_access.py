@@ -1,4 +1,4 @@
-"""Invariants 9, 10 and 11: who may do what, what the agent gets to see, and whom its words can reach."""
+"""Access: who may do what, what the agent sees, and whom its text can ping."""
 
 import re
 import sys
@@ -18,18 +18,18 @@ WRITES = {"POST", "PATCH"}
 
 
 def bodies(record: list[Any]) -> list[Any]:
-    """The messages that the bot wrote."""
+    """Return the messages that the bot sent."""
     return [call.body for call in record if call.method in WRITES and re.search(r"/messages(/\d+)?$", call.path)]
 
 
 def forget(folder: Path) -> None:
-    """Take the journal away."""
+    """Delete the journal."""
     for file in folder.glob("threadline.db*"):
         file.unlink()
 
 
 async def test_an_outsider_gets_one_refusal_in_ten_minutes_and_no_thread(tmp_path: Path) -> None:
-    """Invariant 10: people outside the lists start nothing."""
+    """People outside the lists start nothing."""
     async with bot_lab(tmp_path) as lab:
         first = await lab.mallory.say(lab.channel, f"{lab.bot.mention} say hello")
         second = await lab.mallory.say(lab.channel, f"{lab.bot.mention} say hello again")
@@ -40,7 +40,7 @@ async def test_an_outsider_gets_one_refusal_in_ten_minutes_and_no_thread(tmp_pat
 
 
 async def test_the_owner_is_told_each_line_that_would_let_a_message_in(tmp_path: Path) -> None:
-    """As the configuration is each time, also twice within minutes in one channel."""
+    """The line fits the current configuration, even twice within minutes in one channel."""
     async with idle_lab(tmp_path) as lab:
         ben, mallory = (f'"{each.id}"' for each in (lab.ben, lab.mallory))
         lab.configure(access=f"users = [{ben}]")
@@ -53,7 +53,7 @@ async def test_the_owner_is_told_each_line_that_would_let_a_message_in(tmp_path:
 
 
 async def test_the_bot_knows_its_own_threads_with_a_new_journal_too(tmp_path: Path) -> None:
-    """P8: Discord says who has opened a thread. What was said there before is the new session's background."""
+    """Discord says who opened a thread. Its earlier messages are background for the new session."""
     async with idle_lab(tmp_path) as lab:
         async with running_bot(lab):
             thread = await lab.conversation("say the first answer", "the first answer")
@@ -70,7 +70,7 @@ async def test_the_bot_knows_its_own_threads_with_a_new_journal_too(tmp_path: Pa
 
 
 async def test_a_thread_that_a_new_journal_does_not_know_is_closed_too(tmp_path: Path) -> None:
-    """By admins, if the bot has opened it; one between people is none of its business. A message opens it again."""
+    """Admins may close a thread that the bot opened, but no other. A message opens it again."""
     async with idle_lab(tmp_path) as lab:
         async with running_bot(lab):
             thread = await lab.thread("say the first answer")
@@ -91,7 +91,7 @@ async def test_a_thread_that_a_new_journal_does_not_know_is_closed_too(tmp_path:
 
 
 async def test_an_outsider_cannot_steer_a_thread_by_message_command_or_button(tmp_path: Path) -> None:
-    """Invariant 10, P53, P57: messages, commands and buttons go through the same gate."""
+    """Messages, commands and buttons go through the same gate."""
     async with bot_lab(tmp_path) as lab:
         thread = await lab.thread("say mine\nask execute make install")
         card = await lab.ann.sees(thread, "May I", by=lab.bot)
@@ -111,7 +111,7 @@ async def test_an_outsider_cannot_steer_a_thread_by_message_command_or_button(tm
 
 
 async def test_only_the_asker_and_admins_answer_the_agents_question(tmp_path: Path) -> None:
-    """The default approver is the asker; another allowed person may look, not decide."""
+    """The default approver is the asker; another allowed person may look, but not decide."""
     async with bot_lab(tmp_path) as lab:
         thread = await lab.thread("ask execute make install", lab.ben)
         card = await lab.ben.sees(thread, "May I", by=lab.bot)
@@ -122,7 +122,7 @@ async def test_only_the_asker_and_admins_answer_the_agents_question(tmp_path: Pa
 
 
 async def test_the_owner_is_told_the_line_to_change(tmp_path: Path) -> None:
-    """In each channel that is not listed the owner gets the exact line, once."""
+    """The owner gets the exact line once for each unlisted channel."""
     async with bot_lab(tmp_path) as lab:
         other = lab.discord.add_channel(lab.guild, "other")
         await lab.ann.say(other, f"{lab.bot.mention} say hello")
@@ -138,7 +138,7 @@ async def test_the_owner_is_told_the_line_to_change(tmp_path: Path) -> None:
 
 
 async def test_who_is_only_invited_to_the_owning_team_owns_nothing(tmp_path: Path) -> None:
-    """Before they have accepted, they are nobody to Discord."""
+    """An invitation that is not accepted gives no rights."""
     async with idle_lab(tmp_path) as lab:
         lab.bot.team = {lab.ben.id: True, lab.mallory.id: False}
         lab.configure(access='users = ["owner"]')
@@ -151,7 +151,7 @@ async def test_who_is_only_invited_to_the_owning_team_owns_nothing(tmp_path: Pat
 
 
 async def test_empty_lists_allow_nobody(tmp_path: Path) -> None:
-    """P55: not even the owner."""
+    """The owner is refused too."""
     async with bot_lab(tmp_path, access="users = []\nadmins = []") as lab:
         await lab.ann.say(lab.channel, f"{lab.bot.mention} say hello")
         told = await lab.ann.sees(lab.channel, "users = [", by=lab.bot)
@@ -160,7 +160,7 @@ async def test_empty_lists_allow_nobody(tmp_path: Path) -> None:
 
 
 async def test_system_messages_and_bots_start_nothing(tmp_path: Path) -> None:
-    """P6, P61: a rename in a thread is no prompt, and another bot's mention opens nothing."""
+    """A rename in a thread is no prompt, and another bot's mention opens no thread."""
     async with bot_lab(tmp_path) as lab:
         thread = await lab.conversation("say one", "one")
         moderators = lab.discord.add_role(lab.guild, "moderators", permissions=Permission.MANAGE_THREADS)
@@ -172,7 +172,7 @@ async def test_system_messages_and_bots_start_nothing(tmp_path: Path) -> None:
 
 
 async def test_the_agents_words_ping_nobody_and_unfurl_nothing(tmp_path: Path) -> None:
-    """Invariant 11, P58: every message the bot writes says whom it may ping, and that is nobody."""
+    """Every message of the bot limits its own mentions, here to nobody."""
     async with bot_lab(tmp_path) as lab:
         words = f"@everyone @here <@{lab.ben.id}> <@&{lab.guild.id}> https://example.invalid/"
         thread = await lab.thread(f"say {words}")
@@ -188,7 +188,7 @@ async def test_the_agents_words_ping_nobody_and_unfurl_nothing(tmp_path: Path) -
 
 
 async def test_a_question_pings_the_asker_alone(tmp_path: Path) -> None:
-    """Invariant 11: the bot's own notices reach only the person they are for, whatever the agent writes into them."""
+    """A notice pings only the person it is for, even with mentions in the agent's text."""
     async with bot_lab(tmp_path) as lab:
         thread = await lab.thread(f"ask execute echo @everyone <@{lab.mallory.id}>", lab.ben)
         card = await lab.ben.sees(thread, "May I", by=lab.bot)
@@ -198,7 +198,7 @@ async def test_a_question_pings_the_asker_alone(tmp_path: Path) -> None:
 async def test_the_agents_environment_is_the_base_and_what_is_configured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Invariant 9, P59: neither the token nor anything else of ours is in it."""
+    """The token and all other variables of the bot are missing in it."""
     monkeypatch.setenv("DISCORD_TOKEN", TOKEN)
     monkeypatch.setenv("SECRET_OF_THE_BOT", "do not pass on")
     monkeypatch.setenv("WANTED", "yes")
@@ -214,7 +214,7 @@ async def test_the_agents_environment_is_the_base_and_what_is_configured(
 
 
 async def test_an_agent_that_cannot_be_made_to_ask_is_announced(tmp_path: Path) -> None:
-    """P47: the thread's first line says that this agent may act unasked."""
+    """The thread's first line says that this agent may act without asking."""
     agent = (sys.executable, "-m", "loopback.agent", "--no-modes")
     async with bot_lab(tmp_path, agent=agent) as lab:
         thread = await lab.thread("say hello there")
@@ -223,7 +223,7 @@ async def test_an_agent_that_cannot_be_made_to_ask_is_announced(tmp_path: Path) 
 
 
 async def test_an_agent_that_acts_unasked_by_default_is_put_into_its_asking_mode(tmp_path: Path) -> None:
-    """The scripted agent starts in `auto`, like real ones; the first prompt already finds it in `default`."""
+    """The scripted agent starts in `auto`, like real ones; its first prompt already runs in `default`."""
     async with bot_lab(tmp_path) as lab:
         thread = await lab.thread("mode")
         reply = await lab.ann.sees(thread, "default", by=lab.bot)

@@ -1,4 +1,4 @@
-"""Other bots, roles that are mentioned, direct messages: who is answered, and that nobody talks for ever."""
+"""Other bots, mentioned roles and direct messages: who gets an answer, and that no exchange of bots is endless."""
 
 from pathlib import Path
 from typing import Any
@@ -12,18 +12,18 @@ from .live_bot import BotLab, bot_lab, idle_lab, running_bot, said
 
 
 def acting(lab: BotLab, name: str) -> User:
-    """Another bot of the guild, as a `User` that can write."""
+    """Return another bot of the guild as a `User` that can write."""
     bot = lab.discord.add_bot(name, token=f"token-of-{name}", guilds=(lab.guild,))
     return lab.discord.person(bot)
 
 
 def replies(lab: BotLab, where: Any, text: str) -> int:
-    """How many messages of the bot say this."""
+    """Count the messages of the bot with this text."""
     return sum(text in message.content for message in lab.said_by_bot(where))
 
 
 async def test_trusted_bots_are_answered_until_a_person_has_to_write_again(tmp_path: Path) -> None:
-    """P61: a cap of turns, one word about it that mentions nobody, silence; a person's message lets them go on."""
+    """After a number of turns one notice follows, without a mention, and then silence until a person writes."""
     async with idle_lab(tmp_path) as lab:
         hal, eve = acting(lab, "hal"), acting(lab, "eve")
         extra = f'[threads]\nbots = "mentions"\ntrusted_bots = ["{hal.id}"]\nbot_turns = 2\n'
@@ -49,7 +49,7 @@ async def test_trusted_bots_are_answered_until_a_person_has_to_write_again(tmp_p
 
 
 async def test_what_a_trusted_bot_says_beside_its_text_is_its_message(tmp_path: Path) -> None:
-    """In an embed, with its title, text and fields, or in components: much of what programs say is nowhere else."""
+    """Embeds, with title, text and fields, and components count: programs put much of their text there."""
     async with idle_lab(tmp_path) as lab:
         hal = acting(lab, "hal")
         lab.configure(extra=f'[threads]\nbots = "all"\ntrusted_bots = ["{hal.id}"]\n')
@@ -69,7 +69,7 @@ async def test_what_a_trusted_bot_says_beside_its_text_is_its_message(tmp_path: 
 
 
 async def test_in_a_thread_with_another_bot_only_a_mention_counts_where_it_is_shared(tmp_path: Path) -> None:
-    """`mention = "shared"`: needed from the other bot's first word on. A role's mention counts, the bot's own too."""
+    """`mention = "shared"` asks for one from the other bot's first message on. A mentioned role counts too."""
     async with idle_lab(tmp_path) as lab:
         hal = acting(lab, "hal")
         helpers = lab.discord.add_role(lab.guild, "helpers")
@@ -90,7 +90,7 @@ async def test_in_a_thread_with_another_bot_only_a_mention_counts_where_it_is_sh
 
 
 async def test_direct_messages_are_answered_where_they_are_allowed_and_to_whom(tmp_path: Path) -> None:
-    """No mention, no thread; commands work; somebody who is not named gets the one sign; what was missed is read."""
+    """Without mention and thread. Commands work, other people get one reaction, and missed messages are read."""
     async with idle_lab(tmp_path) as lab:
         people = f'users = ["{lab.ann.id}"]\ndm = true'
         lab.configure(access=people)
@@ -113,7 +113,7 @@ async def test_direct_messages_are_answered_where_they_are_allowed_and_to_whom(t
 
 
 async def test_a_post_in_a_forum_that_is_listed_is_a_request(tmp_path: Path) -> None:
-    """Its first message is for the agent, also one that was missed; there no mention is needed, elsewhere it is."""
+    """Its first message needs no mention, even if missed; later ones elsewhere do."""
     async with idle_lab(tmp_path) as lab:
         forum = lab.discord.add_channel(lab.guild, "questions", kind=ChannelType.FORUM, tags=("new", "urgent"))
         lab.configure()

@@ -1,4 +1,4 @@
-"""`endpoint` works with any server that speaks Discord's REST v10 and gateway, not only with loopback."""
+"""`endpoint` works with any server of Discord's REST v10 and gateway, not only with loopback."""
 
 import asyncio
 import sys
@@ -12,7 +12,7 @@ TOKEN = "token-for-another-server"
 
 
 async def test_the_bot_works_on_a_server_that_knows_only_what_is_needed(tmp_path: Path) -> None:
-    """A mention opens a thread, the answer streams into it, and the next message goes on."""
+    """A mention opens a thread, the answer streams into it, and the next message continues the conversation."""
     async with AnotherServer(TOKEN) as server:
         (tmp_path / "project").mkdir()
         config = tmp_path / "threadline.toml"

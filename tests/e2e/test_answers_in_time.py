@@ -1,7 +1,7 @@
-"""P68: no interaction is answered late, whatever the agents do. Loopback refuses what comes after three seconds.
+"""The bot answers every interaction in time, whatever the agents do. Loopback refuses answers after three seconds.
 
-Where the bot has much to do, a busy machine would fail that: there the rounds of the event loop are counted, of which
-an answer needs as many on any machine, and a wait for one's turn takes very many.
+Under load a busy machine would fail that, so those tests count rounds of the event loop. An answer needs as many on any
+machine, and a wait for its turn takes very many.
 """
 
 import asyncio
@@ -27,12 +27,12 @@ STEADY = Path(__file__).parents[1] / "peers/steady_agent.py"
 
 
 def late(*outcomes: Outcome) -> list[Outcome]:
-    """Those that were not answered in time."""
+    """Return the outcomes without an answer in time."""
     return [each for each in outcomes if not each.acknowledged]
 
 
 async def test_commands_are_answered_while_the_agent_hangs_and_after_a_restart(tmp_path: Path) -> None:
-    """Every command that changes nothing, buttons of the run before, and a cancel in the end."""
+    """Every command that changes nothing, buttons of the earlier run, and a final cancel."""
     async with idle_lab(tmp_path) as lab:
         async with running_bot(lab):
             thread = await lab.thread("say begun\nask execute make install")
@@ -68,7 +68,7 @@ def counted_rounds() -> Iterator[list[None]]:
 async def test_commands_are_answered_while_a_hundred_threads_stream(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The writes of a hundred replies wait for their turn; an answer to a person waits for none of them."""
+    """The edits of a hundred replies wait for their turn; an answer to a person does not wait for them."""
     monkeypatch.setattr("loopback.state.interactions.ACKNOWLEDGE_SECONDS", GENEROUS)
     extra = f"[pool]\nmax_agents = {THREADS}\nper_user = {THREADS}\nper_minute = 1000"
     async with bot_lab(tmp_path, extra=extra, agent=(sys.executable, "-I", "-S", str(STEADY))) as lab:

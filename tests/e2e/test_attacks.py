@@ -1,4 +1,4 @@
-"""What somebody may try: names that ping or format, huge names, a secret said aloud, thousands of messages."""
+"""Attacks: names that ping or format, huge names, a secret in the answer, thousands of messages."""
 
 import json
 import re
@@ -27,7 +27,7 @@ LINK = re.compile(r"(?<!\\)\[free\]\(https")
 
 
 def pings(lab: BotLab) -> list[Any]:
-    """Messages of the bot that would have pinged more than the one person whom a notice may name."""
+    """Return the messages of the bot that would ping more than the one person whom a notice may name."""
     calls = [call for call in lab.discord.record if call.method in {"POST", "PATCH"} and "/messages" in call.path]
     bodies = [call.body for call in calls if isinstance(call.body, dict)]
     allowed = [body.get("allowed_mentions", {}) for body in bodies]
@@ -35,7 +35,7 @@ def pings(lab: BotLab) -> list[Any]:
 
 
 async def test_titles_names_and_questions_ping_nobody_and_format_nothing(tmp_path: Path) -> None:
-    """P58: tool titles, the request of a card, the agent's own name, the name of the thread."""
+    """Tool titles, the request of a card, the agent's own name, and the thread's name."""
     agent = (sys.executable, "-m", "loopback.agent", "--name", "evil **agent** @everyone [free](https://evil.example)")
     async with bot_lab(tmp_path, agent=agent) as lab:
         nasty = NASTY.format(person=lab.ben.id)
@@ -55,7 +55,7 @@ async def test_titles_names_and_questions_ping_nobody_and_format_nothing(tmp_pat
 
 
 async def test_huge_names_are_cut(tmp_path: Path) -> None:
-    """Of threads, tools, agents and options; nothing that Discord refuses is sent."""
+    """Names of threads, tools, agents and options; Discord refuses no call."""
     agent = (sys.executable, "-m", "loopback.agent", "--name", "n" * 20_000)
     async with bot_lab(tmp_path, agent=agent) as lab:
         thread = await lab.conversation("tool execute " + "t" * 1_500, "ttt")
@@ -68,7 +68,7 @@ async def test_huge_names_are_cut(tmp_path: Path) -> None:
 
 
 async def test_a_secret_that_the_agent_says_stays_a_secret(tmp_path: Path) -> None:
-    """From a variable in its environment: not in the answer, a tool's title, a card, or the name of the thread."""
+    """A variable of its environment is redacted in the answer, a tool's title, a card and the thread's name."""
     extra = 'env = { API_KEY = "sk-live-0123456789" }'
     async with bot_lab(tmp_path, agent_extra=extra) as lab:
         thread = await lab.thread(
@@ -151,7 +151,7 @@ async def test_what_an_agent_can_be_set_to_pings_nobody_formats_nothing_and_tell
 async def test_thousands_of_messages_make_few_notices_and_hold_no_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """At most `per_thread` wait, whoever writes; one notice to each person; the rest is gone when it is refused."""
+    """At most `per_thread` wait, each person gets one notice, and refused messages are forgotten."""
     monkeypatch.setattr(turned_away, "NOTICE_SECONDS", 2 * THOUSANDS_SECONDS)  # However slowly they are read.
     extra = "[pool]\nper_thread = 5\nper_minute = 20000\n"
     async with bot_lab(tmp_path, extra=extra) as lab:
@@ -177,7 +177,7 @@ async def test_thousands_of_messages_make_few_notices_and_hold_no_memory(
 
 
 async def test_an_outsider_with_power_in_the_guild_has_none_over_the_bot(tmp_path: Path) -> None:
-    """Discord's own permissions are not the bot's: a moderator renames the thread, and steers nothing."""
+    """Discord's own permissions are not the bot's: a moderator renames the thread, and controls no turn."""
     async with bot_lab(tmp_path) as lab:
         moderators = lab.discord.add_role(lab.guild, "moderators", permissions=Permission.ADMINISTRATOR)
         lab.discord.give_role(lab.guild, lab.mallory, moderators)
@@ -190,7 +190,7 @@ async def test_an_outsider_with_power_in_the_guild_has_none_over_the_bot(tmp_pat
 
 
 async def test_a_program_around_the_agent_is_ended_with_it(tmp_path: Path) -> None:
-    """`wrap`: the agent answers from inside, and nothing of either is left at the end."""
+    """`wrap`: the agent answers from inside the program, and both end."""
     wrapper = tmp_path / "sandbox.sh"
     wrapper.write_text('#!/bin/sh\necho "$1" > "$1/seen"\nshift\n"$@"\n')
     wrapper.chmod(0o755)
@@ -202,7 +202,7 @@ async def test_a_program_around_the_agent_is_ended_with_it(tmp_path: Path) -> No
 
 
 async def test_a_user_cannot_put_an_agent_into_a_mode_that_asks_nobody(tmp_path: Path) -> None:
-    """Not another's by writing in their thread last, and not their own where `approvers` does not name the asker."""
+    """Neither in another person's thread by writing last, nor in their own where `approvers` excludes the asker."""
     async with bot_lab(tmp_path) as lab:
         thread = await lab.conversation("say begun", "begun")
         await lab.ben.say(thread, "say by ben")
@@ -226,7 +226,7 @@ async def test_a_user_cannot_put_an_agent_into_a_mode_that_asks_nobody(tmp_path:
 
 
 async def test_an_agent_changes_its_mode_under_everybodys_eyes(tmp_path: Path) -> None:
-    """By a command of its own, say, which whoever may talk to it may give: the thread reads it once (P47)."""
+    """A command of the agent, open to every user, may change it: the thread says so once."""
     async with bot_lab(tmp_path, agent=PUPPET) as lab:
         modes = [
             {"sessionUpdate": "current_mode_update", "currentModeId": name} for name in ("ask", "*yolo*", "*yolo*")
@@ -244,7 +244,7 @@ async def test_an_agent_changes_its_mode_under_everybodys_eyes(tmp_path: Path) -
 
 
 async def test_a_forged_stop_names_no_turn_of_another_thread(tmp_path: Path) -> None:
-    """Who has a turn of their own elsewhere may stop that one, and not somebody else's by putting the two together."""
+    """A person may stop their own turn, but not another's by combining the two ids."""
     async with bot_lab(tmp_path) as lab:
         thread = await lab.thread("say begun\nhang")
         reply = await lab.ann.sees(thread, "begun", by=lab.bot)

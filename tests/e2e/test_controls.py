@@ -1,4 +1,4 @@
-"""What people do with commands: ask, choose, run, look. Against the whole bot."""
+"""The commands, against the whole bot: ask, choose, run, look."""
 
 import asyncio
 import re
@@ -26,7 +26,7 @@ def git(*args: str, at: Path) -> None:
 
 
 async def test_asking_by_a_command_opens_a_thread_on_the_posted_request(tmp_path: Path) -> None:
-    """With the agent that was chosen; the thread's first answer says whose it is, and in the thread it goes on."""
+    """The chosen agent answers there, its first reply names it, and the conversation continues in the thread."""
     async with bot_lab(tmp_path, extra=other_agent(tmp_path) + "[threads]\nintroduction = true\n") as lab:
         offered = await lab.ann.autocomplete(lab.channel, "ask", "agent", "oth", request="cwd")
         assert [choice["value"] for choice in offered.choices or ()] == ["other"]
@@ -48,7 +48,7 @@ async def test_asking_by_a_command_opens_a_thread_on_the_posted_request(tmp_path
 
 
 async def test_a_thread_gets_another_agent_and_a_new_session(tmp_path: Path) -> None:
-    """What runs is stopped, the new agent works in its own directory and knows nothing of what was said."""
+    """The running turn stops. The new agent works in its own directory and knows no earlier message."""
     async with bot_lab(tmp_path, extra=other_agent(tmp_path)) as lab:
         thread = await lab.conversation("say first\nhang", "first")
         assert "You may not" in said(await lab.ben.slash(thread, "agent", name="other"))
@@ -65,7 +65,7 @@ async def test_a_thread_gets_another_agent_and_a_new_session(tmp_path: Path) -> 
 
 
 async def test_whoever_chooses_or_commands_while_nothing_can_be_written_is_told(tmp_path: Path) -> None:
-    """What needs no journal is done, the rest is left as it was; nothing claims to last that does not."""
+    """Changes without a journal entry happen, others do not, and no answer promises more."""
     async with bot_lab(tmp_path, extra=other_agent(tmp_path)) as lab:
         thread = await lab.conversation("say begun", "begun")
         chosen = await lab.ann.slash(thread, "model")
@@ -89,7 +89,7 @@ async def test_whoever_chooses_or_commands_while_nothing_can_be_written_is_told(
 
 
 async def test_the_agents_own_commands_are_offered_and_run(tmp_path: Path) -> None:
-    """Typed without the slash, each with what it wants to be told; what the agent does not have is not sent to it."""
+    """Without the slash, each with its hint; unknown commands are not sent to the agent."""
     async with bot_lab(tmp_path) as lab:
         thread = await lab.conversation("say ready", "ready")
         offered = await lab.ann.autocomplete(thread, "run", "command", "/we")
@@ -101,10 +101,10 @@ async def test_the_agents_own_commands_are_offered_and_run(tmp_path: Path) -> No
 
 
 async def test_a_request_is_retried_and_a_message_asked_about(tmp_path: Path) -> None:
-    """From the menu of a message: of the request or of its answer; a form for a question about any, with its files.
+    """From the menu of a message: Retry on a request or its answer, and a form for a question about any message.
 
-    What was taken together is sent again together, by whichever of its messages. A message that Discord cannot give at
-    the moment is waited for; one that is gone by the time that the form is sent cannot be quoted.
+    Messages that were answered together are retried together. The bot waits for a message that Discord cannot give at
+    the moment; one that is deleted before the form is sent cannot be quoted.
     """
     async with bot_lab(tmp_path) as lab:
         thread = await lab.thread("hang")
@@ -137,7 +137,7 @@ async def test_a_request_is_retried_and_a_message_asked_about(tmp_path: Path) ->
 
 @pytest.mark.parametrize("slow", ["the message that it is about", "the answer to the interaction"])
 async def test_a_request_by_a_command_keeps_its_place_before_what_others_say_next(tmp_path: Path, slow: str) -> None:
-    """Discord has put it before theirs, however long the bot has to read, or Discord to confirm it."""
+    """Its place is that of Discord's order, even if the bot reads, or Discord confirms, slowly."""
     async with bot_lab(tmp_path) as lab:
         thread = await lab.thread("say begun")
         await lab.answer(thread, "begun")
@@ -155,7 +155,7 @@ async def test_a_request_by_a_command_keeps_its_place_before_what_others_say_nex
 
 
 async def test_a_request_that_opened_a_thread_is_retried_there(tmp_path: Path) -> None:
-    """From the menu of its message in the channel, also when the thread is archived; where it is gone, in a new one."""
+    """From the menu of its message in the channel, even if the thread is archived; if deleted, in a new one."""
     async with bot_lab(tmp_path) as lab:
         thread = await lab.thread("say begun")
         answer = await lab.answer(thread, "begun")
@@ -183,7 +183,7 @@ async def test_a_request_that_opened_a_thread_is_retried_there(tmp_path: Path) -
 
 
 async def test_help_names_every_command(tmp_path: Path) -> None:
-    """To those who may use them, wherever they are."""
+    """Each person sees the commands that they may use."""
     async with bot_lab(tmp_path) as lab:
         told = said(await lab.ben.slash(lab.channel, "help"))
         assert all(f"`/{name}`" in told for name in ("ask", "agent", "cancel", "run", "status", "help"))
@@ -192,7 +192,7 @@ async def test_help_names_every_command(tmp_path: Path) -> None:
 
 
 async def test_model_and_mode_are_chosen_while_a_turn_runs_and_while_the_agent_sleeps(tmp_path: Path) -> None:
-    """P68: at once in both cases, the current one first; asleep it is set at wake. A mode needs an approver."""
+    """The menus begin with the current value. A sleeping agent gets the choice on waking. A mode needs an approver."""
     state = in_toml(str(tmp_path / "agent"))
     agent = (*SCRIPTED, "--state", state.strip('"'))
     async with bot_lab(tmp_path, agent=agent) as lab:
@@ -231,7 +231,7 @@ async def test_model_and_mode_are_chosen_while_a_turn_runs_and_while_the_agent_s
 
 
 async def test_a_menu_of_more_than_twenty_five_has_pages_and_begins_with_the_current_entry(tmp_path: Path) -> None:
-    """Discord's menus hold 25; every entry is on exactly one page, and one of the last page can be chosen."""
+    """A menu of Discord holds 25. Every entry is on exactly one page, and one of the last page can be chosen."""
     agent = (sys.executable, "-I", "-S", str(Path(__file__).parents[1] / "peers/wide_agent.py"))
     async with bot_lab(tmp_path, agent=agent) as lab:
         thread = await lab.conversation("hello", "I am model 30")
@@ -257,13 +257,13 @@ async def test_a_menu_of_more_than_twenty_five_has_pages_and_begins_with_the_cur
 
 
 def labels(menu: Message) -> list[str]:
-    """The entries of the menu in a message."""
+    """Return the entries of the menu in a message."""
     (select,) = menu.components[0]["components"]
     return [option["label"] for option in select["options"]]
 
 
 async def test_the_diff_shows_new_and_changed_files_and_runs_nothing(tmp_path: Path) -> None:
-    """What a repository's configuration names (filters, a file system monitor, an external diff) is never started."""
+    """The repository's filters, file system monitor and external diff never start."""
     async with bot_lab(tmp_path) as lab:
         thread = await lab.conversation("say hello", "hello")
         nothing = await lab.ann.slash(thread, "diff")
@@ -291,7 +291,7 @@ async def test_the_diff_shows_new_and_changed_files_and_runs_nothing(tmp_path: P
 
 
 async def test_the_diff_can_be_applied_and_leaves_out_what_the_repository_excludes(tmp_path: Path) -> None:
-    """Binary files, a text in another encoding, a file with another name; and the list that only git reads."""
+    """Binary files, another encoding, a renamed file, and git's local list of excluded files."""
     async with bot_lab(tmp_path) as lab:
         thread = await lab.conversation("say hello", "hello")
         work = lab.project
@@ -319,7 +319,7 @@ async def test_the_diff_can_be_applied_and_leaves_out_what_the_repository_exclud
 async def test_a_command_that_fails_while_discord_shows_it_thinking_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody waits for an answer that does not come."""
+    """The person reads about the failure."""
     async with bot_lab(tmp_path) as lab:
         thread = await lab.conversation("say hello", "hello")
         git("init", "--quiet", at=lab.project)
@@ -329,7 +329,7 @@ async def test_a_command_that_fails_while_discord_shows_it_thinking_says_so(
 
 
 async def test_a_command_whose_answer_is_on_its_way_when_the_bot_stops_does_no_harm(tmp_path: Path) -> None:
-    """Its connection is gone, and so is the one over which its failure would be told; so it is with a refusal."""
+    """The answer and the report of its failure share the closed connection. The same goes for a refusal."""
     async with bot_lab(tmp_path) as lab:
         lab.discord.fault(method="POST", path=re.compile("/callback$"), slow=GENEROUS, times=2)
         assert "`/ask`" in said(await lab.ann.slash(lab.channel, "help"))
@@ -340,7 +340,7 @@ async def test_a_command_whose_answer_is_on_its_way_when_the_bot_stops_does_no_h
 
 
 async def test_a_thread_is_exported_as_markdown_for_who_asks_alone(tmp_path: Path) -> None:
-    """Who wrote what, oldest first."""
+    """All messages with their authors, oldest first."""
     async with bot_lab(tmp_path) as lab:
         thread = await lab.conversation("say hello", "hello")
         exported = await lab.ben.slash(thread, "export")
@@ -355,7 +355,7 @@ async def test_a_thread_is_exported_as_markdown_for_who_asks_alone(tmp_path: Pat
 
 
 async def test_an_export_is_written_beside_the_event_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two thousand messages of the worst kind take seconds (invariant 13)."""
+    """Two thousand messages of the worst kind take seconds, so a thread does it."""
     threads: set[int] = set()
 
     def noted(text: str) -> str:
@@ -372,7 +372,7 @@ async def test_an_export_is_written_beside_the_event_loop(tmp_path: Path, monkey
 
 
 async def test_in_an_export_no_message_swallows_those_behind_it(tmp_path: Path) -> None:
-    """A code block that is not closed ends with its message, one that begins behind words is one, HTML is no HTML."""
+    """An open code block ends with its message, one after text stays one, and HTML is escaped."""
     async with bot_lab(tmp_path) as lab:
         thread = await lab.thread("say hello")
         await lab.answer(thread, "hello")
@@ -391,7 +391,7 @@ async def test_in_an_export_no_message_swallows_those_behind_it(tmp_path: Path) 
 async def test_what_does_not_fit_into_an_export_is_left_out_from_the_beginning_and_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whole messages, by their bytes."""
+    """Whole messages, counted in bytes."""
     monkeypatch.setattr("bot.commands.export.WIDTH", 200)
     async with bot_lab(tmp_path) as lab:
         thread = await lab.conversation("say hello", "hello")
@@ -406,7 +406,7 @@ async def test_what_does_not_fit_into_an_export_is_left_out_from_the_beginning_a
 
 
 async def test_commands_are_told_to_discord_only_when_they_have_changed(tmp_path: Path) -> None:
-    """A second start finds them as they were, and they work."""
+    """A second start finds them unchanged, and they work."""
     async with idle_lab(tmp_path) as lab:
         for _ in range(2):
             async with running_bot(lab):
@@ -415,7 +415,7 @@ async def test_commands_are_told_to_discord_only_when_they_have_changed(tmp_path
 
 
 async def test_a_place_that_vanishes_ends_its_turn_and_nothing_more_is_written(tmp_path: Path) -> None:
-    """A thread deleted, a channel deleted with its thread, and a right that was lost, seen by the first write."""
+    """A deleted thread, a channel deleted with its thread, and a lost permission, noticed at the first call."""
     async with bot_lab(tmp_path) as lab:
         world, client = lab.discord.world, lab.client
         thread, other, third = [await lab.thread(f"say begun\nhang {word}") for word in ("", "", "")]
@@ -442,7 +442,7 @@ async def test_a_place_that_vanishes_ends_its_turn_and_nothing_more_is_written(t
 
 
 async def test_a_thread_takes_the_agents_title_once_unless_a_person_has_named_it(tmp_path: Path) -> None:
-    """The scripted agent calls a conversation by the first 60 characters of its first prompt."""
+    """The scripted agent's title is the first 60 characters of its first prompt."""
     async with bot_lab(tmp_path) as lab:
         text = "say " + "many words about it " * 5
         thread = await lab.thread(text)
@@ -463,7 +463,7 @@ async def test_a_thread_takes_the_agents_title_once_unless_a_person_has_named_it
 
 
 async def test_the_commands_are_a_servers_and_no_account_takes_them_elsewhere(tmp_path: Path) -> None:
-    """In servers and, where they are allowed, direct messages with the bot; never between others."""
+    """They exist in servers and, if allowed, in direct messages with the bot; never between other users."""
     async with bot_lab(tmp_path) as lab:
         told = lab.bot.commands[None]
         assert len(told) > 10
@@ -472,7 +472,7 @@ async def test_the_commands_are_a_servers_and_no_account_takes_them_elsewhere(tm
 
 @pytest.mark.parametrize("granted", [True, False])
 async def test_closing_a_persons_thread_says_when_it_cannot_be_archived(tmp_path: Path, *, granted: bool) -> None:
-    """Discord lets only its opener and moderators do that; the conversation is closed all the same."""
+    """Discord lets only its creator and moderators archive it; the conversation is closed in any case."""
     async with bot_lab(tmp_path) as lab:
         if not granted:
             lab.discord.world.overwrite(lab.channel, lab.bot.id, deny=int(Permission.MANAGE_THREADS))

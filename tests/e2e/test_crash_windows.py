@@ -1,4 +1,4 @@
-"""Crashes between two writes, found by chaos: whatever the moment, the thread is told, once and in order."""
+"""Crashes between two writes, found by chaos runs: the thread gets every message once and in order."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from .live_bot import BotLab, idle_lab, spoken
 
 
 async def accepted(lab: BotLab, journal: Journal, thread_id: int, text: str) -> int:
-    """Say something while the bot is away, and write it down as it would have; return the message's id."""
+    """Say something while the bot is away, and write it into the journal as the bot does; return the message's id."""
     message = await lab.ann.say(thread_id, text)
     request = {
         "message_id": message.id,
@@ -34,7 +34,7 @@ async def accepted(lab: BotLab, journal: Journal, thread_id: int, text: str) -> 
 
 
 async def test_a_word_that_a_crash_kept_back_is_posted_after_the_restart(tmp_path: Path) -> None:
-    """The row was closed, and then the bot was killed before the thread was told why."""
+    """The row was closed, and the bot was killed before it told the thread why."""
     async with idle_lab(tmp_path, remembers=True) as lab:
         thread_id = (await answered_once(lab)).id
         path = lab.config.with_name("threadline.db")
@@ -48,7 +48,7 @@ async def test_a_word_that_a_crash_kept_back_is_posted_after_the_restart(tmp_pat
 
 
 async def test_a_finished_answer_is_posted_before_those_that_waited_behind_it(tmp_path: Path) -> None:
-    """The order of a thread is that of its messages, also where one needs no agent any more."""
+    """A thread keeps the order of its messages, even where an answer needs no agent any more."""
     async with idle_lab(tmp_path, remembers=True) as lab:
         thread_id = (await answered_once(lab)).id
         with Journal.open(lab.config.with_name("threadline.db")) as journal:
@@ -63,7 +63,7 @@ async def test_a_finished_answer_is_posted_before_those_that_waited_behind_it(tm
 
 
 async def test_a_draft_that_had_nothing_to_show_does_not_stand_as_working_for_ever(tmp_path: Path) -> None:
-    """Once its turn was cut off, the placeholder says so."""
+    """After the interruption the placeholder says so."""
     async with idle_lab(tmp_path, remembers=True) as lab:
         async with bot_run(lab, signal.SIGKILL):
             thread = await lab.thread("hang")
@@ -77,7 +77,7 @@ async def test_a_draft_that_had_nothing_to_show_does_not_stand_as_working_for_ev
 
 
 async def test_a_history_that_cannot_be_read_at_first_is_read_again(tmp_path: Path) -> None:
-    """What was missed is not passed over because Discord was busy at the wrong moment."""
+    """An error of Discord at the wrong moment loses no missed message."""
     async with idle_lab(tmp_path, remembers=True) as lab:
         thread_id = (await answered_once(lab)).id
         await lab.ann.say(thread_id, "say missed")
@@ -88,10 +88,10 @@ async def test_a_history_that_cannot_be_read_at_first_is_read_again(tmp_path: Pa
 
 
 async def test_a_request_that_was_posted_and_not_written_down_is_answered_after_a_kill(tmp_path: Path) -> None:
-    """The bot posts what somebody asks by a command, and is killed before it knows that this stands.
+    """The bot posts a command's request, and is killed before it learns that Discord has it.
 
-    Each is answered once: in the thread that is opened for it, in its own thread, with the message it is about, and
-    before what somebody said after it.
+    Each is answered once: in the thread opened for it or in its own thread, with the message it is about, and before
+    later messages.
     """
     async with idle_lab(tmp_path, remembers=True) as lab:
         thread = await answered_once(lab)

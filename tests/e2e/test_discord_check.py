@@ -1,4 +1,4 @@
-"""How the bot stands on Discord, as `threadline check` finds it out: loopback, the real library."""
+"""What `threadline check` finds out about the bot on Discord, over loopback and the real library."""
 
 import socket
 from pathlib import Path
@@ -24,7 +24,7 @@ TOKEN = "MTIz.of.standing"
 
 
 def config(folder: Path, endpoint: str, access: str) -> Config:
-    """A configuration whose agent is not looked at here."""
+    """Write a configuration whose agent these tests do not check."""
     (folder / "project").mkdir(exist_ok=True)
     path = folder / "threadline.toml"
     path.write_text(
@@ -35,13 +35,13 @@ def config(folder: Path, endpoint: str, access: str) -> Config:
 
 
 async def rows(config: Config) -> list[tuple[str, str, str]]:
-    """What was found, as plain texts; a row that says where the switch for Public Bot is does not matter here."""
+    """Return the findings as plain texts, without the row about the Public Bot switch."""
     found = await discord_findings(config)
     return [(str(each.subject), str(each.level), each.words) for each in found if each.subject != "bot_public"]
 
 
 async def test_each_channel_is_told_with_what_lacks_in_it_by_name(tmp_path: Path) -> None:
-    """Overwrites of the role and of the bot count; what is hidden, unknown or a mere heading says so."""
+    """Overwrites of the role and of the bot count. Hidden, unknown and category channels are named as such."""
     async with Loopback(strict=strictly()) as server:
         guild, elsewhere = server.add_guild("Lab"), server.add_guild("Elsewhere")
         names = ("well", "mute", "hidden")
@@ -86,7 +86,7 @@ async def test_each_channel_is_told_with_what_lacks_in_it_by_name(tmp_path: Path
 
 
 async def test_where_all_channels_are_meant_only_those_that_lack_something_are_told(tmp_path: Path) -> None:
-    """And how many are well; a public bot is a warning."""
+    """The others are counted; a public bot is a warning."""
     async with Loopback(strict=strictly()) as server:
         guild = server.add_guild("Lab")
         channels = [server.add_channel(guild, name) for name in ("one", "two", "three")]
@@ -101,7 +101,7 @@ async def test_where_all_channels_are_meant_only_those_that_lack_something_are_t
 
 
 async def test_a_server_in_none_of_whose_channels_it_can_answer_has_failed(tmp_path: Path) -> None:
-    """Also where all of them are meant."""
+    """The same goes for a configuration of all channels."""
     async with Loopback(strict=strictly()) as server:
         lab = Lab.furnish(server, "ann", token=TOKEN)
         denied = discord.Permissions(send_messages=True, send_messages_in_threads=True)
@@ -112,7 +112,7 @@ async def test_a_server_in_none_of_whose_channels_it_can_answer_has_failed(tmp_p
 
 
 async def test_an_id_of_another_kind_is_told_what_it_is(tmp_path: Path) -> None:
-    """A server, a role, a user or a channel where another of them belongs; what nobody knows is told as that."""
+    """A server, a role, a user or a channel in another's place, or an unknown id."""
     async with Loopback(strict=strictly()) as server:
         guild = server.add_guild("Lab")
         channel = server.add_channel(guild, "general")
@@ -157,7 +157,7 @@ async def test_an_id_of_another_kind_is_told_what_it_is(tmp_path: Path) -> None:
 async def test_what_is_said_of_a_permission_is_what_happens_without_it(
     tmp_path: Path, lacks: list[str], level: Level, answered: str
 ) -> None:
-    """A warning where requests are answered all the same, in a thread or in the channel; else it has failed."""
+    """A warning where requests still get an answer, in a thread or in the channel; else a failure."""
     async with bot_lab(tmp_path) as lab:
         channel, denied = lab.channel, discord.Permissions(**dict.fromkeys(lacks, True)).value
         lab.discord.world.overwrite(channel, lab.bot.id, deny=denied)
@@ -180,7 +180,7 @@ async def test_what_is_said_of_a_permission_is_what_happens_without_it(
 
 
 async def test_a_refused_token_and_a_refused_intent_are_one_clear_line(tmp_path: Path) -> None:
-    """Nothing is looked at behind them."""
+    """The check ends there."""
     async with Loopback(strict=strictly()) as server:
         nobody = config(tmp_path, server.endpoint, "")
         assert await rows(nobody) == [("token", "FAILED", REFUSED[TOKEN_REFUSED])]
@@ -192,7 +192,7 @@ async def test_a_refused_token_and_a_refused_intent_are_one_clear_line(tmp_path:
 
 
 async def test_a_bot_in_no_server_is_told_how_to_be_invited(tmp_path: Path) -> None:
-    """With the link."""
+    """The finding has the link."""
     async with Loopback(strict=strictly()) as server:
         bot = server.add_bot("threadline", token=TOKEN)
         last = (await rows(config(tmp_path, server.endpoint, 'channels = ["1"]')))[-1]
@@ -203,7 +203,7 @@ async def test_a_bot_in_no_server_is_told_how_to_be_invited(tmp_path: Path) -> N
 async def test_a_silent_gateway_and_an_absent_server_end_within_a_bound(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing hangs half dead."""
+    """The check always ends."""
     monkeypatch.setattr(discord_probe, "READY_SECONDS", 0.3)
     async with Loopback(strict=strictly()) as server:
         server.add_bot("threadline", token=TOKEN)

@@ -1,4 +1,4 @@
-"""However a turn ends, no control of it is left: only what can still do something has a button."""
+"""However a turn ends, only controls that still have an effect keep their buttons."""
 
 import os
 import re
@@ -19,13 +19,13 @@ HELD = ["Continue", "Drop all"]
 
 
 def buttons(lab: BotLab, thread: Thread) -> list[str]:
-    """What can be pressed in a thread, top to bottom."""
+    """Return the buttons in a thread, top to bottom."""
     rows = [row for message in lab.discord.messages(thread) for row in message.components]
     return [button["label"] for row in rows for button in row["components"]]
 
 
 async def controls(lab: BotLab) -> Thread:
-    """Let every control of a running turn stand in a thread: Stop, a question, an offer to stop, what waits."""
+    """Bring up every control of a running turn: Stop, a question, an offer to stop, a queue notice."""
     thread = await lab.conversation("say begun\nask execute make install", "May I")
     await lab.ann.say(thread, "stop")
     await lab.ann.sees(thread, "Shall it stop?", by=lab.bot)
@@ -40,43 +40,43 @@ async def controls(lab: BotLab) -> Thread:
 
 
 async def answer(lab: BotLab, thread: Thread) -> None:
-    """The question is answered, and the agent goes on to its end."""
+    """Answer the question, so that the agent works to its end."""
     await lab.ann.click(await lab.ann.sees(thread, "May I", by=lab.bot), "Allow once")
 
 
 async def cancel(lab: BotLab, thread: Thread) -> None:
-    """A person stops it."""
+    """Cancel as a person."""
     await lab.ann.slash(thread, "cancel")
 
 
 async def stop(lab: BotLab, thread: Thread) -> None:
-    """A person presses Stop below the offer."""
+    """Press Stop below the offer."""
     await lab.ann.click(await lab.ann.sees(thread, "Shall it stop?", by=lab.bot), "Stop")
 
 
 async def send_now(lab: BotLab, thread: Thread) -> None:
-    """A person lets go first what waits."""
+    """Send a waiting message first."""
     await lab.ann.click(await lab.ann.sees(thread, "1 waiting", by=lab.bot), "Send now")
 
 
 async def reset(lab: BotLab, thread: Thread) -> None:
-    """The session is forgotten."""
+    """Reset the session."""
     await lab.ann.slash(thread, "reset")
 
 
 async def close(lab: BotLab, thread: Thread) -> None:
-    """The agent is let go."""
+    """Close the conversation."""
     await lab.ann.slash(thread, "close")
 
 
 async def die(lab: BotLab, _thread: Thread) -> None:
-    """The agent's process dies."""
+    """Kill the agent's process."""
     for pid in agent_pids(lab.config):
         os.kill(pid, signal.SIGKILL)
 
 
 async def preempt(lab: BotLab, thread: Thread) -> None:
-    """Others wait in line; and what waits here goes on after them."""
+    """Preempt the turn for others in line; the messages that wait here follow them."""
     await lab.thread("say I was waiting", lab.ben)
     await lab.ann.sees(thread, "Others had waited", by=lab.bot)
 
@@ -94,14 +94,14 @@ ENDS = [
 
 
 async def all_is_over(lab: BotLab, thread: Thread) -> None:
-    """Let a last message be answered: no button is left then, and nothing is open."""
+    """Have a last message answered, after which neither button nor open row is left."""
     await lab.ann.say(thread, "say the end")
     await lab.answer(thread, re.compile(r"^the end\b", re.MULTILINE))
     await lab.discord.until(lambda: buttons(lab, thread) == [])
 
 
 def journal_is_settled(lab: BotLab) -> None:
-    """Nothing stands in the journal of a bot that has ended."""
+    """Check that the journal of a stopped bot has no open row."""
     with Journal.open(lab.config.with_name("threadline.db")) as journal:
         assert (journal.messages.open_rows(), journal.notices.all(), journal.questions.all()) == ([], [], [])
 
@@ -110,7 +110,7 @@ def journal_is_settled(lab: BotLab) -> None:
 async def test_when_a_turn_has_ended_only_what_can_still_be_done_has_a_button(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: Callable[[BotLab, Thread], Awaitable[None]], left: list[str]
 ) -> None:
-    """Invariant 15: Stop, the question, the offer and what waits go with the turn; what is held can be let go on."""
+    """Stop, the question, the offer and the queue notice go with the turn; held messages can be released."""
     if end is preempt:
         for wait in ("PREEMPT_SECONDS", "YIELD_SECONDS"):
             monkeypatch.setattr(f"pool.pool.{wait}", 0.5)
@@ -125,7 +125,7 @@ async def test_when_a_turn_has_ended_only_what_can_still_be_done_has_a_button(
 
 @asynccontextmanager
 async def interrupted(lab: BotLab, end: signal.Signals) -> AsyncIterator[Thread]:
-    """Run the bot anew after a signal has ended it in the middle of a turn."""
+    """Start the bot again after a signal has ended it in the middle of a turn."""
     async with bot_run(lab, end):
         thread = await controls(lab)
     async with bot_run(lab):
@@ -140,7 +140,7 @@ async def interrupted(lab: BotLab, end: signal.Signals) -> AsyncIterator[Thread]
 async def test_however_the_bot_ends_the_same_is_asked_and_nothing_else_is_left(
     tmp_path: Path, end: signal.Signals
 ) -> None:
-    """Invariant 17: the reply says that it was cut off; one question, and what waits is held. A turn ends both."""
+    """The reply says that it was interrupted, one question asks what to do, and messages are held, until a turn."""
     async with idle_lab(tmp_path, remembers=True) as lab:
         async with interrupted(lab, end) as thread:
             await lab.ben.say(thread, "say of ben\nhang")
@@ -158,7 +158,7 @@ async def test_however_the_bot_ends_the_same_is_asked_and_nothing_else_is_left(
 async def test_each_choice_after_the_bots_end_does_what_it_says_and_ends_the_question(
     tmp_path: Path, end: signal.Signals, choice: str
 ) -> None:
-    """What waited goes on behind it."""
+    """Waiting messages follow it."""
     async with idle_lab(tmp_path, remembers=True) as lab:
         async with interrupted(lab, end) as thread:
             asked = "on hold" if choice == "Continue" else "I restarted"
@@ -173,7 +173,7 @@ async def test_each_choice_after_the_bots_end_does_what_it_says_and_ends_the_que
 
 
 async def test_a_thread_that_is_deleted_while_the_bot_is_away_ends_the_question_about_it(tmp_path: Path) -> None:
-    """Nothing stays open: what waited behind it neither."""
+    """The messages that waited behind it end too."""
     async with idle_lab(tmp_path, remembers=True) as lab:
         async with bot_run(lab, signal.SIGKILL):
             thread = await controls(lab)
@@ -188,7 +188,7 @@ async def test_a_thread_that_is_deleted_while_the_bot_is_away_ends_the_question_
 async def test_a_thread_that_cannot_be_opened_for_whatever_reason_ends_its_request(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A mistake of ours too: it is said in the channel, and the conversation does not wait for ever."""
+    """Even after a bug of ours the channel learns it, and the conversation ends."""
 
     async def broken(*_: object) -> None:
         raise TypeError("odd")
@@ -203,7 +203,7 @@ async def test_a_thread_that_cannot_be_opened_for_whatever_reason_ends_its_reque
 async def test_a_press_whose_answer_the_network_refuses_takes_the_buttons_away_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What it says is done; the messages of a question and of held messages are edited like any other then."""
+    """The action happens; the messages of a question and of held messages are edited by an ordinary call."""
     monkeypatch.setattr("bot.rest.live_message.PRESS_SECONDS", 0.5)
     async with bot_lab(tmp_path) as lab:
         refused = lab.discord.fault(method="POST", path=re.compile("/callback$"), edge="1020", times=None)

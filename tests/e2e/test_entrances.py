@@ -1,7 +1,6 @@
-"""P57: every way into the bot, found by looking for it, and the gate in front of each.
+"""Every entrance to the bot, found by inspection, and the gate in front of each.
 
-A command, button, menu, form or event that is added later is found too: by the outsider who tries them all, or because
-it is missing from a table here.
+A new command, button, menu, form or event is found too: the outsider tries it, or it is missing from a table here.
 """
 
 import inspect
@@ -78,7 +77,7 @@ EVERYBODYS = {Right.LOOK, Right.TALK}
 
 
 def below(kind: type[Any]) -> Iterator[type[Any]]:
-    """All classes of the bot below a class of the library."""
+    """Return all classes of the bot below a class of the library."""
     for each in kind.__subclasses__():
         yield from below(each)
         if each.__module__.startswith("bot."):
@@ -89,12 +88,12 @@ BUTTONS = sorted(set(below(discord.ui.DynamicItem)) - {Component}, key=lambda ea
 
 
 def commands_of(client: ThreadlineClient) -> list[app_commands.Command[Any, Any, Any]]:
-    """All slash commands, those in groups too."""
+    """Return all slash commands, also in groups."""
     return [each for each in client.tree.walk_commands() if isinstance(each, app_commands.Command)]
 
 
 def sample(pattern: str, thread: Thread, message: Message) -> str:
-    """An id that a template takes: of this thread and message where it wants to know, any where it does not."""
+    """Return an id for a template: of this thread and message where it needs them."""
     for name, value in (("thread", thread.id), ("message", message.id)):
         pattern = re.sub(rf"\(\?P<{name}(?:_id)?>[^()]*\)", str(value), pattern)
     shape = st.from_regex(re.compile(pattern), fullmatch=True)
@@ -102,7 +101,7 @@ def sample(pattern: str, thread: Thread, message: Message) -> str:
 
 
 async def pressed(lab: BotLab, person: User, thread: Thread, custom_id: str, kind: type[Any]) -> Outcome:
-    """Use a button or menu that nobody would show: the bot is made to post it, so that its id can be a forged one."""
+    """Press a button or menu that the bot never shows: the bot posts it, so that its id can be forged."""
     view = discord.ui.View(timeout=None)
     menu = "Select" in str(getattr(kind, "__orig_bases__", ""))
     item: discord.ui.Item[Any] = (
@@ -119,7 +118,7 @@ async def pressed(lab: BotLab, person: User, thread: Thread, custom_id: str, kin
 
 
 def test_every_event_that_the_client_hears_is_known_here() -> None:
-    """A new listener is a new entrance: it has to go through the gate, and into the table above."""
+    """A new listener is a new entrance. It needs the gate and an entry in the table above."""
     heard = {
         name
         for base in ThreadlineClient.__mro__
@@ -131,7 +130,7 @@ def test_every_event_that_the_client_hears_is_known_here() -> None:
 
 
 def test_every_way_to_a_turn_is_known_here() -> None:
-    """However a request comes into a thread's inbox, the gate is asked again when its turn begins."""
+    """For each way into a thread's inbox, the gate is asked again when the turn begins."""
     found = {
         (path.stem, way)
         for path in Path(bot.__file__).parent.rglob("*.py")
@@ -141,9 +140,9 @@ def test_every_way_to_a_turn_is_known_here() -> None:
 
 
 def test_nothing_but_the_client_and_its_templates_listens() -> None:
-    """No view of its own waits in the library's memory, where no template would be asked, nor a form.
+    """The library's memory holds neither views nor forms of the bot, for which no template would be asked.
 
-    A form does nothing by itself: `on_interaction` takes it by its id, also when it was open over a restart (P52).
+    A form does nothing by itself: `on_interaction` finds it by its id, also after a restart.
     """
     assert [each.__qualname__ for each in below(discord.ui.View)] == []
     for form in below(discord.ui.Modal):
@@ -151,7 +150,7 @@ def test_nothing_but_the_client_and_its_templates_listens() -> None:
 
 
 async def test_an_outsider_finds_every_entrance_closed(tmp_path: Path) -> None:
-    """Commands, context menus, autocompletion, buttons and menus: refused, and nothing is done but to say so."""
+    """Commands, context menus, autocompletion, buttons and menus are refused, without any effect but the refusal."""
     async with bot_lab(tmp_path) as lab:
         thread = await lab.thread("say begun\nhang")
         reply = await lab.ann.sees(thread, "begun", by=lab.bot)
@@ -192,7 +191,7 @@ async def test_an_outsider_finds_every_entrance_closed(tmp_path: Path) -> None:
 
 
 async def test_a_user_has_no_more_than_a_users_rights_in_anothers_thread(tmp_path: Path) -> None:
-    """Every command that needs more says what; looking is for every user."""
+    """Every command that needs more rights says which; every user may look."""
     async with bot_lab(tmp_path) as lab:
         thread = await lab.conversation("say begun\nhang", "begun")
         commands = {each.qualified_name: each for each in commands_of(lab.client)}
@@ -209,7 +208,7 @@ async def test_a_user_has_no_more_than_a_users_rights_in_anothers_thread(tmp_pat
 
 
 async def test_who_began_a_conversation_may_forget_and_close_it(tmp_path: Path) -> None:
-    """Whoever wrote in it later may not: it would be gone for the one who began it."""
+    """Later authors may not, since they would take it from its starter."""
     async with bot_lab(tmp_path) as lab:
         thread = await lab.thread("say one", lab.ben)
         await lab.answer(thread, "one")

@@ -1,4 +1,4 @@
-"""The disk of the whole bot's journal is full for a while."""
+"""The disk of the bot's journal is full for a while."""
 
 import asyncio
 import os
@@ -19,7 +19,7 @@ from .live_bot import bot_lab, numbers, said, spoken
 async def test_a_disk_that_is_full_for_a_while_loses_nothing_and_holds_up_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A turn ends meanwhile: its reply is completed afterwards. Who writes meanwhile is told; then all is as before."""
+    """A turn that ends then completes its reply afterwards. New authors are told, and later all works again."""
     opened: list[sqlite3.Connection] = []
     troubled = asyncio.Event()
 

@@ -1,4 +1,4 @@
-"""Invariant 1: a turn that hangs in one thread changes nothing in any other."""
+"""A hanging turn in one thread changes no other thread."""
 
 import sqlite3
 import tempfile
@@ -16,7 +16,7 @@ from .live_bot import bot_lab, numbers, said
 
 
 async def test_a_hung_turn_delays_no_other_thread_old_or_new_and_no_command(tmp_path: Path) -> None:
-    """P7, P25, P26: while one agent says nothing for ever, everything else is answered."""
+    """While one agent is silent for ever, all other requests are answered."""
     async with bot_lab(tmp_path) as lab:
         old = await lab.thread("say I am the old one", lab.ben)
         await lab.ben.sees(old, "I am the old one", by=lab.bot)
@@ -35,7 +35,7 @@ async def test_a_hung_turn_delays_no_other_thread_old_or_new_and_no_command(tmp_
 
 
 async def test_a_full_house_of_hung_turns_still_answers_commands(tmp_path: Path) -> None:
-    """With every slot hung, a newcomer waits in line and is told its place; a cancel frees a slot for it."""
+    """With a hanging turn in every slot, a new request learns its place in line; a cancel frees a slot for it."""
     async with bot_lab(tmp_path, extra="[pool]\nmax_agents = 2\n") as lab:
         first = await lab.thread("say one\nhang")
         second = await lab.thread("say two\nhang", lab.ben)
@@ -50,7 +50,7 @@ async def test_a_full_house_of_hung_turns_still_answers_commands(tmp_path: Path)
 
 
 async def test_an_agent_that_crashes_ends_only_its_own_turn(tmp_path: Path) -> None:
-    """P67: the thread is told the exit code and the last words; the next message gets a new agent."""
+    """The thread shows the exit code and the last lines; the next message gets a new agent."""
     async with bot_lab(tmp_path) as lab:
         hung = await lab.thread("say steady\nhang", lab.ben)
         await lab.ben.sees(hung, "steady", by=lab.bot)
@@ -67,7 +67,7 @@ async def test_an_agent_that_crashes_ends_only_its_own_turn(tmp_path: Path) -> N
 async def test_a_temporary_directory_that_is_gone_costs_no_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A reply far too long for its pages is attached all the same, and the next message is answered."""
+    """A reply far too long for its pages becomes an attachment, and the next message is answered."""
     async with bot_lab(tmp_path) as lab:
         monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
         thread = await lab.thread("stream 30000 0")
@@ -79,7 +79,7 @@ async def test_a_temporary_directory_that_is_gone_costs_no_answer(
 async def test_a_text_that_cannot_be_rendered_ends_its_turn_with_a_word_and_the_next_is_answered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A mistake of ours in one reply is no silence for ever; the turn, of which nothing more would show, is stopped."""
+    """After a bug of ours in one reply the thread says so, and the turn, which could show no more, is stopped."""
     feed = MarkdownConverter.feed
 
     def failing(dialect: MarkdownConverter, text: str) -> str:
@@ -98,7 +98,7 @@ async def test_a_text_that_cannot_be_rendered_ends_its_turn_with_a_word_and_the_
 async def test_an_end_that_cannot_be_told_leaves_the_thread_to_the_next_message(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A mistake of ours in one part of a turn's end: the answer stands, without its Stop, and the next one follows."""
+    """After a bug of ours in one part of a turn's end, the answer stays, without its Stop, and the next one follows."""
 
     def failing(*told: Any, **more: Any) -> Completion:
         monkeypatch.setattr("bot.conversation.exchange.complete", complete)

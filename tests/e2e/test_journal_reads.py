@@ -1,4 +1,4 @@
-"""What the journal is asked while a message is answered: every question is time that no other thread has."""
+"""The reads of the journal for one message: each takes time from all threads."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ whose agent answers it, what an earlier try had sent, what is offered, its state
 async def test_a_message_asks_the_journal_little_and_its_stream_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Many edits of the reply come back from Discord as events; none of them is looked up. Nor are signs and names."""
+    """Discord echoes the reply's many edits, reactions and renames as events, and none of them causes a read."""
     queries: list[str] = []
 
     def opened(path: Path) -> object:

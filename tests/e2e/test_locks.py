@@ -1,4 +1,4 @@
-"""P66: two processes with one token, or one journal, would both half work."""
+"""Two processes with one token or one journal exclude each other, because both would work by half."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from .live_bot import idle_lab
 
 
 async def test_a_second_bot_on_the_same_journal_says_who_has_it(tmp_path: Path) -> None:
-    """Exit code 1, one line, the first one works on."""
+    """Exit code 1 and one line; the first bot works on."""
     async with idle_lab(tmp_path) as lab, bot_process(lab) as process:
         code, stderr = await run_to_exit(lab)
         assert code == 1
@@ -17,7 +17,7 @@ async def test_a_second_bot_on_the_same_journal_says_who_has_it(tmp_path: Path) 
 
 
 async def test_a_second_bot_with_the_same_token_says_who_has_it(tmp_path: Path) -> None:
-    """Another journal does not help: the Discord user is the same."""
+    """Another journal does not help, since the Discord user is the same."""
     async with idle_lab(tmp_path) as lab, bot_process(lab) as process:
         other = tmp_path / "other" / "threadline.toml"
         other.parent.mkdir()
@@ -29,7 +29,7 @@ async def test_a_second_bot_with_the_same_token_says_who_has_it(tmp_path: Path) 
 
 
 async def test_a_journal_that_cannot_be_used_is_refused_and_can_be_put_aside(tmp_path: Path) -> None:
-    """Exit code 2, the file and the command are named; with the flag the old file is kept under another name."""
+    """Exit code 2, with the file and the command; the flag keeps the old file under another name."""
     async with idle_lab(tmp_path) as lab:
         journal = lab.config.with_name("threadline.db")
         journal.write_bytes(b"this is no database, it is a text that goes on for a while" * 100)

@@ -1,4 +1,4 @@
-"""A Discord thread talks to an agent: over the unmodified discord.py, with real processes."""
+"""A Discord thread talks to an agent, over the unmodified discord.py, with real processes."""
 
 import asyncio
 import os
@@ -11,7 +11,7 @@ from .live_bot import bot_lab, numbers, spoken
 
 
 async def test_a_mention_becomes_a_thread_and_the_answer_streams_into_it(tmp_path: Path) -> None:
-    """The reply is one message that was edited while the agent wrote, and holds all of its text at the end."""
+    """The reply is one message, edited while the agent writes, with all of its text at the end."""
     gate = tmp_path / "gate"
     os.mkfifo(gate)
     async with bot_lab(tmp_path) as lab:
@@ -29,7 +29,7 @@ async def test_a_mention_becomes_a_thread_and_the_answer_streams_into_it(tmp_pat
 
 
 async def test_messages_in_the_thread_go_on_without_a_mention_in_the_same_session(tmp_path: Path) -> None:
-    """The agent remembers the first prompt: the second one reached the same session."""
+    """The agent remembers the first prompt, so the second one reached the same session."""
     async with bot_lab(tmp_path) as lab:
         thread = await lab.conversation("say first words", "first words")
         await lab.ann.say(thread, "recall")
@@ -38,7 +38,7 @@ async def test_messages_in_the_thread_go_on_without_a_mention_in_the_same_sessio
 
 
 async def test_two_threads_stream_at_the_same_time(tmp_path: Path) -> None:
-    """Each thread has its own agent: while one agent waits at a gate, the other one's whole answer is shown."""
+    """Each thread has its own agent: while one waits at a gate, the other's whole answer appears."""
     gate = tmp_path / "gate"
     os.mkfifo(gate)
     async with bot_lab(tmp_path) as lab:
@@ -51,7 +51,7 @@ async def test_two_threads_stream_at_the_same_time(tmp_path: Path) -> None:
 
 
 async def test_the_asker_is_a_member_of_the_thread_and_its_name_is_cut_at_a_word(tmp_path: Path) -> None:
-    """The name has about 60 characters and no half word."""
+    """The name has about 60 characters and only whole words."""
     async with bot_lab(tmp_path) as lab:
         request = "please explain why the retry logic of the uploader gives up after exactly three attempts"
         thread = await lab.thread(request)
@@ -64,7 +64,7 @@ async def test_the_asker_is_a_member_of_the_thread_and_its_name_is_cut_at_a_word
 
 
 async def test_all_of_a_long_answer_is_shown_once_in_order_within_the_limit(tmp_path: Path) -> None:
-    """Invariant 5: the pages joined are the text, each at most 2,000 characters."""
+    """The joined pages are the text; each has at most 2,000 characters."""
     async with bot_lab(tmp_path) as lab:
         thread = await lab.conversation("stream 2000 0", re.compile(r"\b2000\n-# \d+ s$"))
         pages = [spoken(message) for message in lab.said_by_bot(thread)]
@@ -74,7 +74,7 @@ async def test_all_of_a_long_answer_is_shown_once_in_order_within_the_limit(tmp_
 
 
 async def test_fences_are_balanced_on_every_page(tmp_path: Path) -> None:
-    """Invariant 5, P17: code over several pages is a code block on each of them."""
+    """Code over several pages is a code block on each of them."""
     async with bot_lab(tmp_path) as lab:
         thread = await lab.conversation("code 200\nsay done now", "done now")
         pages = [spoken(message) for message in lab.said_by_bot(thread)]
@@ -83,7 +83,7 @@ async def test_fences_are_balanced_on_every_page(tmp_path: Path) -> None:
 
 
 async def test_messages_sent_while_the_agent_works_are_answered_in_order(tmp_path: Path) -> None:
-    """Invariant 2: at most one prompt in flight, in the order in which Discord gave the messages."""
+    """One prompt runs at a time, in Discord's order of the messages."""
     gate = tmp_path / "gate"
     os.mkfifo(gate)
     async with bot_lab(tmp_path) as lab:
@@ -98,7 +98,7 @@ async def test_messages_sent_while_the_agent_works_are_answered_in_order(tmp_pat
 
 
 async def test_a_replayed_event_is_answered_once(tmp_path: Path) -> None:
-    """Invariant 7, P3: the same message delivered again, as after a resume, stops at the journal."""
+    """The journal stops a message that a resume delivers again."""
     async with bot_lab(tmp_path) as lab:
         thread = await lab.thread("say once")
         await lab.answer(thread, "once")
@@ -114,7 +114,7 @@ async def test_a_replayed_event_is_answered_once(tmp_path: Path) -> None:
 
 
 async def test_a_thread_that_exists_already_is_used(tmp_path: Path) -> None:
-    """P9: the answer to opening it was lost; the next try is told 160004, and the request goes on in that thread."""
+    """The response to opening it is lost; the next try gets error 160004, and the request uses that thread."""
     async with bot_lab(tmp_path) as lab:
         lab.discord.fault(method="POST", path=re.compile(r"/threads$"), answer_lost=True, times=1)
         await lab.conversation("say in the thread that was there", "in the thread that was there")
@@ -123,7 +123,7 @@ async def test_a_thread_that_exists_already_is_used(tmp_path: Path) -> None:
 
 
 async def test_with_every_agent_busy_no_more_are_started(tmp_path: Path) -> None:
-    """Invariant 4, seen from outside: five threads at once, two slots, never a third process."""
+    """Seen from outside: five threads at once, two slots, never a third process."""
     async with bot_lab(tmp_path, extra="[pool]\nmax_agents = 2\n") as lab:
         messages = [await lab.ann.say(lab.channel, f"{lab.bot.mention} pid") for _ in range(5)]
         most = 0

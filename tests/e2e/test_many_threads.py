@@ -1,4 +1,4 @@
-"""Hundreds of threads on a few agents: each is answered, and where nothing is going on nothing is said."""
+"""Many threads on a few agents: each is answered, and idle threads stay silent."""
 
 import os
 import re
@@ -26,14 +26,14 @@ IN_LINE = re.compile(r"number (\d+) in line")
 
 
 def configured(lab: BotLab, census: Path) -> None:
-    """Write the configuration: few agents, bounds that nobody meets, and no reactions, which would take their time."""
+    """Write the configuration: few agents, high limits, and no reactions, which would take time."""
     agent = (sys.executable, "-I", "-S", str(CENSUS), str(census))
     extra = f"[pool]\nmax_agents = {AGENTS}\n{PLENTY}\n[reactions]\nenabled = false"
     lab.configure(agent=agent, extra=extra)
 
 
 class Watcher:
-    """Sees what the bot writes where: the first place in line that a thread was told, and who has got an answer."""
+    """Records the first place in line that each thread learns, and the answers."""
 
     def __init__(self, lab: BotLab) -> None:
         self.places: dict[int, int] = {}
@@ -54,7 +54,7 @@ class Watcher:
 
 @pytest.mark.timeout(10 * GENEROUS)
 async def test_a_hundred_threads_share_four_agents_and_a_restart_is_silent(tmp_path: Path) -> None:
-    """Invariant 4, P36, P37: all are answered, each sees its place in line meanwhile, and the restart posts nothing."""
+    """All are answered, each learns its place in line, and the restart posts nothing."""
     gate, census = tmp_path / "gate", tmp_path / "census"
     os.mkfifo(gate)
     async with idle_lab(tmp_path) as lab:

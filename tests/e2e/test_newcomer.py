@@ -1,4 +1,4 @@
-"""The road to a real server, walked by somebody new: `init`, `check`, `run`, the first answer. Loopback is Discord."""
+"""From nothing to the first answer: `init`, `check` and `run`, with loopback as Discord."""
 
 import asyncio
 import json
@@ -32,7 +32,7 @@ BOUND = 60.0
 
 
 async def threadline(*args: str, cwd: Path, **environ: str) -> tuple[int, str]:
-    """Run a command as a script does; return its exit code and what it said."""
+    """Run a command as a script does; return its exit code and its output."""
     process = await start(*args, cwd=cwd, env={**plain(), **environ})
     async with asyncio.timeout(BOUND):
         said = b"".join(await process.communicate())
@@ -40,13 +40,13 @@ async def threadline(*args: str, cwd: Path, **environ: str) -> tuple[int, str]:
 
 
 def plain() -> dict[str, str]:
-    """The environment without a token of ours in it."""
+    """Return the environment without a token."""
     return {name: value for name, value in os.environ.items() if name != "DISCORD_TOKEN"}
 
 
 @asynccontextmanager
 async def running(cwd: Path) -> AsyncIterator[None]:
-    """`threadline run`, ended by SIGTERM; it then ends well."""
+    """Run `threadline run`, ended by SIGTERM, with exit code 0."""
     process = await start("run", cwd=cwd, env={**plain(), "XDG_STATE_HOME": str(cwd)})
     try:
         yield
@@ -57,7 +57,7 @@ async def running(cwd: Path) -> AsyncIterator[None]:
 
 
 async def test_a_newcomer_comes_from_a_token_to_the_first_answer_by_flags(tmp_path: Path) -> None:
-    """The intent is turned on, the bot is waited for, two files are written, both commands find what they need."""
+    """The intent is enabled, the bot is invited, two files are written, and both commands find them."""
     async with Loopback(strict=strictly()) as server:
         guild = server.add_guild("Lab")
         channel = server.add_channel(guild, "general")
@@ -89,7 +89,7 @@ async def test_a_newcomer_comes_from_a_token_to_the_first_answer_by_flags(tmp_pa
 
 
 async def test_a_person_in_a_terminal_is_asked_and_the_token_is_not_shown(tmp_path: Path) -> None:
-    """A wrong token, or what is none, is asked for once more; channels are picked by number, the agent is typed."""
+    """A wrong or malformed token is asked for again; channels are picked by number, the agent is typed."""
     async with Loopback(strict=strictly()) as server:
         guild = server.add_guild("Lab")
         channels = [server.add_channel(guild, name) for name in ("general", "builds", "random")]
@@ -118,14 +118,14 @@ async def test_a_person_in_a_terminal_is_asked_and_the_token_is_not_shown(tmp_pa
 
 
 class Willing(Prompter):
-    """Agrees to everything, and remembers whether an event loop ran: it would take Ctrl-C until there is an answer."""
+    """Agrees to everything, and records whether an event loop ran, which would delay Ctrl-C until the answer."""
 
     def __init__(self) -> None:
         super().__init__(ask=True)
         self.in_a_loop: list[bool] = []
 
     def confirm(self, words: str, *, given: bool | None, default: bool) -> bool:
-        """Say yes."""
+        """Agree."""
         try:
             asyncio.get_running_loop()
         except RuntimeError:
@@ -136,7 +136,7 @@ class Willing(Prompter):
 
 
 async def test_nothing_is_asked_while_an_event_loop_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ctrl-C ends the program at the question about the intent too, and needs no Enter behind it."""
+    """Ctrl-C ends the program at the question about the intent too, without Enter."""
     monkeypatch.setenv("DISCORD_TOKEN", TOKEN)
     async with Loopback(strict=strictly()) as server:
         bot = server.add_bot("threadline", token=TOKEN, intents=NO_TEXT)
@@ -161,7 +161,7 @@ async def test_nothing_is_asked_while_an_event_loop_runs(tmp_path: Path, monkeyp
 
 
 async def typed(args: Sequence[str], answers: Sequence[tuple[str, str]], *, cwd: Path) -> str:
-    """Run a command in a terminal, answer each question when it stands there; return all that was shown."""
+    """Run a command in a terminal, answer each question when it appears, and return all output."""
     ours, theirs = pty.openpty()
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "bot", *args),
@@ -191,7 +191,7 @@ async def typed(args: Sequence[str], answers: Sequence[tuple[str, str]], *, cwd:
 
 
 def names(folder: Path) -> list[str]:
-    """What stands in a folder."""
+    """Return the names in a folder."""
     return sorted(each.name for each in folder.iterdir())
 
 
@@ -215,7 +215,7 @@ def names(folder: Path) -> list[str]:
     ],
 )
 async def test_what_cannot_be_is_one_line_and_nothing_is_written(tmp_path: Path, args: list[str], words: str) -> None:
-    """Exit code 2, for a person has to change something; 1 where Discord is away. The flag that would help is named."""
+    """Exit code 2 for a mistake of the person, 1 where Discord is away. The line names the flag that helps."""
     (tmp_path / "token").write_text(TOKEN)
     (tmp_path / "spaces").write_text("Bot MTIz.copied")
     for name in ("there.toml", "token.env", "empty"):
@@ -230,7 +230,7 @@ async def test_what_cannot_be_is_one_line_and_nothing_is_written(tmp_path: Path,
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 async def test_a_folder_that_cannot_be_written_to_is_noticed_before_anything_is_asked(tmp_path: Path) -> None:
-    """Nobody answers five questions for nothing."""
+    """No person answers five questions in vain."""
     folder = tmp_path / "closed"
     folder.mkdir(mode=0o500)
     code, said = await threadline("init", "--yes", "-c", "closed/threadline.toml", cwd=tmp_path, DISCORD_TOKEN=TOKEN)
@@ -239,7 +239,7 @@ async def test_a_folder_that_cannot_be_written_to_is_noticed_before_anything_is_
 
 @pytest.mark.parametrize("folder", [".", "other/.."])
 async def test_the_agents_folder_may_not_be_that_of_the_configuration(tmp_path: Path, folder: str) -> None:
-    """The agent would read the token there, whichever way the folder is named; nothing is written."""
+    """The agent could read the token there, by any name of the folder; no file is written."""
     async with Loopback(strict=strictly()) as server:
         Lab.furnish(server, "ann", token=TOKEN)
         args = ["--yes", "--endpoint", server.endpoint, "--agent", "true", "--cwd", folder]
@@ -250,7 +250,7 @@ async def test_the_agents_folder_may_not_be_that_of_the_configuration(tmp_path: 
 
 
 async def test_a_server_that_nobody_invites_it_to_ends_the_wait(tmp_path: Path) -> None:
-    """Where Discord does not let the intent be turned on, the click is explained; then the wait has a bound."""
+    """Where the intent cannot be enabled by API, the click is explained; the wait for it is bounded."""
     async with Loopback(strict=strictly()) as server:
         bot = server.add_bot("threadline", token=TOKEN, intents=NO_TEXT)
         server.fault(method="PATCH", path="/applications/@me", status=403, body={"message": "Not yours", "code": 50013})
@@ -264,7 +264,7 @@ async def test_a_server_that_nobody_invites_it_to_ends_the_wait(tmp_path: Path) 
 
 
 async def test_a_server_without_a_channel_for_it_is_named(tmp_path: Path) -> None:
-    """The bot has joined; what it lacks is a channel, and another invitation would not bring one."""
+    """The bot has joined but lacks a channel, which another invitation would not bring."""
     async with Loopback(strict=strictly()) as server:
         guild = server.add_guild("Lab")
         server.add_bot("threadline", token=TOKEN, guilds=(guild,))
@@ -276,7 +276,7 @@ async def test_a_server_without_a_channel_for_it_is_named(tmp_path: Path) -> Non
 
 
 async def test_an_id_that_is_no_channels_is_told_what_it_is_and_not_waited_for(tmp_path: Path) -> None:
-    """It would never become one; nothing is written."""
+    """It can never become one; no file is written."""
     async with Loopback(strict=strictly()) as server:
         guild = Lab.furnish(server, "ann", token=TOKEN).guild
         args = ["--yes", "--endpoint", server.endpoint, "--channel", str(guild.id), "--agent", "true"]
@@ -287,7 +287,7 @@ async def test_an_id_that_is_no_channels_is_told_what_it_is_and_not_waited_for(t
 
 
 async def test_a_voice_channel_can_be_named_and_is_not_offered(tmp_path: Path) -> None:
-    """A new server has a text channel and a voice channel: by itself the first is chosen."""
+    """A new server has a text channel and a voice channel; the default is the first."""
     async with Loopback(strict=strictly()) as server:
         guild = server.add_guild("Lab")
         lounge, general = server.add_channel(guild, "lounge", kind=2), server.add_channel(guild, "general")
@@ -300,7 +300,7 @@ async def test_a_voice_channel_can_be_named_and_is_not_offered(tmp_path: Path) -
 
 
 async def test_the_agents_path_is_meant_from_where_it_is_typed(tmp_path: Path) -> None:
-    """The agent starts in its own folder, where the path would lead elsewhere."""
+    """The agent starts in its own folder, where the relative path would lead elsewhere."""
     async with Loopback(strict=strictly()) as server:
         Lab.furnish(server, "ann", token=TOKEN)
         (tmp_path / "agent").touch(mode=0o700)
@@ -311,7 +311,7 @@ async def test_the_agents_path_is_meant_from_where_it_is_typed(tmp_path: Path) -
 
 
 async def test_the_log_tells_each_turn_in_a_line_and_the_agents_own_words_with_its_name(tmp_path: Path) -> None:
-    """JSON for machines; thread, session and turn are bound to what is logged about them, stderr to the agent."""
+    """JSON lines bind thread, session and turn, and stderr to its agent."""
     async with idle_lab(tmp_path) as lab:
         options = ("--log-format", "json", "--log-level", "debug")
         process = await start("run", *options, cwd=tmp_path, env={**plain(), "XDG_STATE_HOME": str(tmp_path)})

@@ -1,4 +1,4 @@
-"""Discord goes away in the middle of many answers: all of them stand in the end, once and in order, without a storm."""
+"""Discord goes away during many answers: all of them appear in the end, once and in order, without a burst of calls."""
 
 import asyncio
 import re
@@ -25,7 +25,7 @@ PROBES = 80
 
 @pytest.fixture(autouse=True)
 def _hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the outage take as many probes as it would, and each wait a fraction of its time."""
+    """Give the outage as many probes as in reality, each after a fraction of the wait."""
     for module in ("rest.circuit_breaker", "rest.rate_limits", "gateway.supervisor"):
         monkeypatch.setattr(f"bot.{module}.PROBE_SECONDS", 0.05)
     monkeypatch.setattr("bot.rest.circuit_breaker.FIRST_PROBE_SECONDS", 0.02)
@@ -38,12 +38,12 @@ def _hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def struck(lab: BotLab) -> list[RestCall]:
-    """The bot's calls that came to nothing."""
+    """Return the bot's failed calls."""
     return [call for call in lab.discord.record if call.fault]
 
 
 async def begun(lab: BotLab, number: int) -> Thread:
-    """Open a thread whose agent streams, with messages of two people behind that."""
+    """Open a thread whose agent streams, and queue messages of two people."""
     thread = await lab.conversation(f"say {number}.0\nstream 60 30", f"{number}.0")
     for later in range(1, ANSWERS):
         await (lab.ben if later % 2 else lab.ann).say(thread, f"say {number}.{later}")
@@ -51,19 +51,19 @@ async def begun(lab: BotLab, number: int) -> Thread:
 
 
 def answers(lab: BotLab, thread: Thread) -> list[str]:
-    """What the agent said, message by message, without the bot's own lines."""
+    """Return the agent's text, message by message, without the bot's own lines."""
     lines = (message.content.split("\n") for message in lab.said_by_bot(thread))
     return ["\n".join(line for line in each if not line.startswith("-# ")) for each in lines]
 
 
 def expected(number: int) -> list[str]:
-    """What it is to say."""
+    """Return the expected answers."""
     return [f"{number}.0\n{numbers(1, 60)}", *(f"{number}.{later}" for later in range(1, ANSWERS))]
 
 
 @pytest.mark.parametrize("gone", [{"edge": "html 403"}, {"status": 503}, {"reset": True}], ids=repr)
 async def test_an_outage_of_twenty_minutes_costs_no_answer(tmp_path: Path, gone: dict[str, object]) -> None:
-    """The gateway is gone, too. Some sends take effect just before, and their answers are lost."""
+    """The gateway is away too. Some of the last calls take effect, but their responses are lost."""
     async with bot_lab(tmp_path) as lab:
         threads = await asyncio.gather(*(begun(lab, number) for number in range(THREADS)))
         lost = lab.discord.fault(method="POST", path=re.compile("/messages$"), answer_lost=True, times=THREADS)
@@ -86,7 +86,7 @@ async def test_an_outage_of_twenty_minutes_costs_no_answer(tmp_path: Path, gone:
 
 
 async def test_a_request_that_is_asked_again_in_an_outage_is_posted_once_when_it_is_over(tmp_path: Path) -> None:
-    """The first try takes effect and its answer is lost; what the person reads is true all the time."""
+    """The first try takes effect, but its response is lost; the person's message is correct all the time."""
     async with bot_lab(tmp_path) as lab:
         thread = await lab.thread("say begun")
         answer = await lab.answer(thread, "begun")
@@ -108,7 +108,7 @@ async def test_a_request_that_is_asked_again_in_an_outage_is_posted_once_when_it
 async def test_a_request_whose_thread_is_never_opened_is_answered_in_the_channel_though_no_other_call_is_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The bot asks for the message too, which tells this from an outage. The answer says why it stands there."""
+    """The bot also asks for the message, which tells this from an outage. The answer gives the reason."""
     monkeypatch.setattr("bot.intake.thread_opener.OPEN_SECONDS", 0.5)
     async with bot_lab(tmp_path, extra="[reactions]\nenabled = false\n") as lab:
         refused = lab.discord.fault(method="POST", path=re.compile("/threads$"), times=None, status=503)
@@ -121,7 +121,7 @@ async def test_a_request_whose_thread_is_never_opened_is_answered_in_the_channel
 async def test_the_first_call_that_succeeds_brings_the_gateway_back_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its next try may be long in coming; that Discord answers is a reason not to wait for it."""
+    """Its next try may be far away, and a successful call is a reason to try earlier."""
     for wait in ("FIRST_SECONDS", "PROBE_SECONDS", "LONGEST_SECONDS"):
         monkeypatch.setattr(f"bot.gateway.supervisor.{wait}", 3600.0)
     async with bot_lab(tmp_path) as lab:
@@ -141,7 +141,7 @@ async def test_the_first_call_that_succeeds_brings_the_gateway_back_too(
 async def test_a_stop_in_an_outage_leaves_the_answers_to_the_next_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It ends in time; what is finished is posted then, once, also what stood already without the bot's knowledge."""
+    """The stop ends in time. The next run posts finished answers once, also those whose response was lost."""
     monkeypatch.setattr("bot.app.REPLY_SECONDS", 0.5)
     async with idle_lab(tmp_path) as lab:
         async with running_bot(lab) as app:
@@ -165,7 +165,7 @@ async def test_a_stop_in_an_outage_leaves_the_answers_to_the_next_run(
 
 
 async def test_a_bot_that_starts_in_an_outage_waits_for_its_end(tmp_path: Path) -> None:
-    """It has been connected before, so the outage is no mistake in its configuration; what was missed is answered."""
+    """It has connected before, so the configuration is right; missed messages are answered."""
     async with idle_lab(tmp_path) as lab:
         async with running_bot(lab):
             thread = await lab.thread("say first")
@@ -185,20 +185,20 @@ async def performed(lab: BotLab, thread: Thread) -> None:
 
 
 def states(lab: BotLab, message_ids: list[int]) -> list[MessageState | None]:
-    """Where requests stand in the journal."""
+    """Return the journal's states of requests."""
     with Journal.open(lab.config.with_name("threadline.db")) as journal:
         return [journal.messages.state(message_id) for message_id in message_ids]
 
 
 def end(*faults: Fault) -> None:
-    """Let Discord be there again."""
+    """Bring Discord back."""
     for fault in faults:
         fault.remove()
 
 
 @pytest.mark.parametrize("code", [200000, 240000])
 async def test_an_answer_with_words_that_the_server_refuses_comes_as_a_file(tmp_path: Path, code: int) -> None:
-    """AutoMod, or Discord's filter of links: a line has the reason, and the words are in the file."""
+    """AutoMod or Discord's link filter refuses the text: a line gives the reason, and a file the text."""
     async with bot_lab(tmp_path) as lab:
         refused = lab.discord.fault(says="darn", code=code, times=None)
         thread = await lab.thread("say it is darn good")
@@ -213,7 +213,7 @@ async def test_an_answer_with_words_that_the_server_refuses_comes_as_a_file(tmp_
 
 @pytest.mark.parametrize("code", [20031, 200001])
 async def test_a_request_with_words_that_no_thread_may_be_called_by_gets_its_thread(tmp_path: Path, code: int) -> None:
-    """With a name that says nothing."""
+    """Its name is neutral."""
     async with bot_lab(tmp_path) as lab:
         # The agent's own title for its session says the same, and the thread may be renamed by it.
         lab.discord.fault(path=re.compile(r"/threads$|/channels/\d+$"), says="darn", code=code, times=None)
@@ -224,7 +224,7 @@ async def test_a_request_with_words_that_no_thread_may_be_called_by_gets_its_thr
 
 @pytest.mark.parametrize("edge", ["html 403", "1020", "40333"])
 async def test_a_block_by_the_edge_is_neither_shown_nor_the_end_of_a_thread(tmp_path: Path, edge: str) -> None:
-    """Its page has thousands of characters, and it passes."""
+    """Its page has thousands of characters, and the block passes."""
     async with bot_lab(tmp_path) as lab:
         lab.discord.fault(method="POST", path=re.compile("/threads$"), edge=edge, times=3)
         thread = await lab.thread("say well")

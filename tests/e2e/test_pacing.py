@@ -1,4 +1,4 @@
-"""Discord's limits and whims, with the whole bot: threads that cannot be opened yet, the Stop button, faults."""
+"""Discord's limits and faults, with the whole bot: delayed threads, the Stop button, failing calls."""
 
 import asyncio
 import os
@@ -12,7 +12,7 @@ from .live_bot import bot_lab, numbers, said
 
 
 async def test_a_request_waits_visibly_for_a_thread_that_discord_does_not_open_yet(tmp_path: Path) -> None:
-    """It is not refused: a sign stands on the message, and the answer comes when Discord lets it."""
+    """A reaction on the message shows the wait; the answer comes when Discord opens the thread."""
     async with bot_lab(tmp_path) as lab:
         body = {"message": "slow down", "retry_after": 4.0, "global": False}
         lab.discord.fault(method="POST", path=re.compile("/threads$"), status=429, body=body, times=1)
@@ -24,7 +24,7 @@ async def test_a_request_waits_visibly_for_a_thread_that_discord_does_not_open_y
 
 
 async def test_an_edit_that_is_refused_for_its_rate_is_not_repeated_but_the_newest_text_is_sent(tmp_path: Path) -> None:
-    """What Discord says reaches the schedule; the library would wait and send the old text once more (P13, P16)."""
+    """Discord's limit reaches the schedule; the library alone would send the old text again."""
     gate = tmp_path / "gate"
     os.mkfifo(gate)
     async with bot_lab(tmp_path) as lab:
@@ -42,7 +42,7 @@ async def test_an_edit_that_is_refused_for_its_rate_is_not_repeated_but_the_newe
 
 
 async def test_the_stop_button_stops_the_turn_for_those_who_may_and_goes_with_it(tmp_path: Path) -> None:
-    """The asker presses it; who may not is told so, and nothing stops (P53)."""
+    """The asker presses it. Another person is refused, and the turn continues."""
     gate = tmp_path / "gate"
     os.mkfifo(gate)
     async with bot_lab(tmp_path) as lab:
@@ -72,7 +72,7 @@ FAULTS: list[dict[str, Any]] = [
 async def test_with_faults_on_every_kind_of_write_the_answer_is_complete_and_there_once(
     tmp_path: Path, seed: int
 ) -> None:
-    """Half of all sends, edits, files, reactions, typing and openings fail, in any order (P12, P16, P20)."""
+    """Half of all sends, edits, files, reactions, typing calls and openings fail, in any order."""
     async with bot_lab(tmp_path, extra='[reply]\nfinish = "ping"') as lab, asyncio.timeout(110):
         for number, fault in enumerate(FAULTS):
             rule = {"times": None, **fault}

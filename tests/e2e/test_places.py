@@ -1,4 +1,4 @@
-"""Where a conversation lives: beside a voice channel, in a channel without a thread, and places that go away."""
+"""The places of conversations: voice channels, channels without threads, and places that go away."""
 
 import asyncio
 import os
@@ -23,13 +23,13 @@ BOUND = 30.0
 
 
 def answered(message: Message) -> int | None:
-    """The message at which an answer points."""
+    """Return the message that an answer refers to."""
     return message.reference.message_id if message.reference is not None else None
 
 
 @asynccontextmanager
 async def beside(folder: Path, kind: ChannelType) -> AsyncIterator[BotLab]:
-    """The stage with a voice or stage channel as its only place."""
+    """Provide a lab with a voice or stage channel as its only place."""
     async with idle_lab(folder) as lab:
         lab.channel = lab.discord.add_channel(lab.guild, "lounge", kind=kind)
         lab.configure(remembers=True)
@@ -39,7 +39,7 @@ async def beside(folder: Path, kind: ChannelType) -> AsyncIterator[BotLab]:
 
 @pytest.mark.parametrize("kind", [ChannelType.VOICE, ChannelType.STAGE])
 async def test_beside_a_voice_channel_a_mention_is_answered_in_the_channel(tmp_path: Path, kind: ChannelType) -> None:
-    """One conversation for all who mention the bot there, each answer pointing at its request; other talk is left."""
+    """All people there share one conversation, each answer refers to its request, and other messages are ignored."""
     async with beside(tmp_path, kind) as lab:
         lounge, hello = lab.channel, lab.bot.mention
         asked = await lab.ann.say(lounge, f"{hello} say hello, ann")
@@ -58,7 +58,7 @@ async def test_beside_a_voice_channel_a_mention_is_answered_in_the_channel(tmp_p
 
 
 async def test_a_conversation_beside_a_voice_channel_is_steered_there(tmp_path: Path) -> None:
-    """Stop, a question, its queue, `/cancel`, `/export` and `/close`; nothing is asked of Discord that it refuses."""
+    """Stop, a question, the queue, `/cancel`, `/export` and `/close` work without a refused call."""
     async with beside(tmp_path, ChannelType.VOICE) as lab:
         lounge, hello = lab.channel, lab.bot.mention
         await lab.ann.say(lounge, f"{hello} say begun\nhang")
@@ -90,7 +90,7 @@ async def test_a_conversation_beside_a_voice_channel_is_steered_there(tmp_path: 
 
 
 async def test_where_the_bot_may_open_no_thread_the_request_is_answered_in_the_channel(tmp_path: Path) -> None:
-    """With the permission that is missing; in order, by one agent. Once it is there, a thread is opened again."""
+    """One agent answers in order and names the missing permission. Once granted, the next request opens a thread."""
     async with bot_lab(tmp_path) as lab:
         world, channel, hello = lab.discord.world, lab.channel, lab.bot.mention
         world.overwrite(channel, lab.bot.id, deny=int(Permission.CREATE_PUBLIC_THREADS))
@@ -112,7 +112,7 @@ async def test_where_the_bot_may_open_no_thread_the_request_is_answered_in_the_c
 async def test_a_guild_that_is_full_of_threads_is_answered_in_the_channel_also_after_a_restart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Discord's reason is said; what waits behind a turn survives, and the turn is stopped by its button."""
+    """The answer gives Discord's reason; waiting messages survive, and the button stops the turn."""
     monkeypatch.setattr(threads, "ACTIVE_THREADS", 0)
     async with idle_lab(tmp_path, remembers=True) as lab:
         channel, hello = lab.channel, lab.bot.mention
@@ -142,7 +142,7 @@ async def test_a_guild_that_is_full_of_threads_is_answered_in_the_channel_also_a
 async def test_a_request_that_is_edited_while_it_waits_for_a_thread_goes_on_as_it_is_now(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also where it gets none in the end."""
+    """The same holds where it never gets a thread."""
     monkeypatch.setattr(threads, "ACTIVE_THREADS", 0)
     async with bot_lab(tmp_path) as lab:
         away = lab.discord.fault(method="POST", path=re.compile("/threads$"), status=503, times=None)
@@ -156,7 +156,7 @@ async def test_a_request_that_is_edited_while_it_waits_for_a_thread_goes_on_as_i
 
 
 async def test_a_thread_that_discord_cannot_open_at_once_is_opened_all_the_same(tmp_path: Path) -> None:
-    """An error of the server and a lost answer are tried again, and the second finds the thread (160004)."""
+    """A server error and a lost response are retried, and the second retry finds the thread (160004)."""
     async with bot_lab(tmp_path) as lab:
         opening = re.compile("/threads$")
         lab.discord.fault(method="POST", path=opening, status=503)
@@ -167,7 +167,7 @@ async def test_a_thread_that_discord_cannot_open_at_once_is_opened_all_the_same(
 
 
 async def test_a_thread_that_could_not_be_opened_before_a_stop_is_opened_by_the_next_run(tmp_path: Path) -> None:
-    """The stop ends the request for this run, not for good: its answer belongs into its thread all the same."""
+    """The stop ends the request for this run only; its answer goes into its thread."""
     async with idle_lab(tmp_path) as lab:
         async with running_bot(lab):
             away = lab.discord.fault(method="POST", path=re.compile("/threads$"), status=503, times=None)
@@ -181,7 +181,7 @@ async def test_a_thread_that_could_not_be_opened_before_a_stop_is_opened_by_the_
 
 
 async def test_a_request_that_was_deleted_before_its_thread_was_open_is_answered_with_nothing(tmp_path: Path) -> None:
-    """Also where the event of the deletion is lost: the call that opens the thread tells of it."""
+    """Even if the event of the deletion is lost, the call that opens the thread reports it."""
     async with bot_lab(tmp_path) as lab:
         lab.discord.fault(method="POST", path=re.compile("/threads$"), status=503)
         lab.discord.event_fault("MESSAGE_DELETE", GatewayFault.LOST)
@@ -202,7 +202,7 @@ async def test_a_request_that_was_deleted_before_its_thread_was_open_is_answered
 async def test_an_agent_that_was_asked_for_is_not_replaced_by_that_of_the_channel(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without a thread there is one conversation in the channel, with one agent; who wants another is told so."""
+    """A channel without threads has one conversation with one agent; a request for another is refused."""
     monkeypatch.setattr(threads, "ACTIVE_THREADS", 0)
     async with bot_lab(tmp_path, extra=other_agent(tmp_path)) as lab:
         await lab.ann.slash(lab.channel, "ask", request="say one", agent="default")
@@ -220,27 +220,27 @@ async def test_an_agent_that_was_asked_for_is_not_replaced_by_that_of_the_channe
 
 
 def take_view(lab: BotLab, _: Thread) -> None:
-    """The bot does not see the channel any more."""
+    """Hide the channel from the bot."""
     lab.discord.world.overwrite(lab.channel, lab.bot.id, deny=int(Permission.VIEW_CHANNEL))
 
 
 def take_voice(lab: BotLab, _: Thread) -> None:
-    """The bot may not write in threads any more."""
+    """Take away the bot's right to write in threads."""
     lab.discord.world.overwrite(lab.channel, lab.bot.id, deny=int(Permission.SEND_MESSAGES_IN_THREADS))
 
 
 def delete_thread(lab: BotLab, thread: Thread) -> None:
-    """Somebody deletes the thread."""
+    """Delete the thread."""
     lab.discord.world.delete_channel(thread)
 
 
 def delete_channel(lab: BotLab, _: Thread) -> None:
-    """Somebody deletes the channel, and the thread with it."""
+    """Delete the channel with its thread."""
     lab.discord.world.delete_channel(lab.channel)
 
 
 def kick(lab: BotLab, _: Thread) -> None:
-    """Somebody removes the bot from the server."""
+    """Remove the bot from the server."""
     lab.discord.world.leave(lab.guild, lab.bot)
 
 
@@ -248,7 +248,7 @@ def kick(lab: BotLab, _: Thread) -> None:
 async def test_a_turn_whose_place_goes_away_is_cancelled_and_leaves_nothing(
     tmp_path: Path, goes: Callable[[BotLab, Thread], None]
 ) -> None:
-    """Its rows are closed, its agent is gone, and what Discord has refused twice is not tried again."""
+    """Its rows are closed, its agent ends, and a call that Discord refuses twice is not tried again."""
     async with idle_lab(tmp_path) as lab:
         async with running_bot(lab):
             client = lab.client
@@ -270,7 +270,7 @@ MISTAKEN: dict[str, Any] = {"status": 403, "body": {"message": "Missing Permissi
 
 @pytest.mark.parametrize("finish", ["edit", "ping"])
 async def test_one_refusal_of_each_kind_of_write_ends_no_turn(tmp_path: Path, finish: str) -> None:
-    """Discord says now and then by mistake that the bot may not; asked again, it takes what was written."""
+    """Discord refuses by mistake now and then, and accepts the same call later."""
     async with bot_lab(tmp_path, extra=f'[reply]\nfinish = "{finish}"') as lab:
         writes = [
             ("POST", r"/threads$", 0),
@@ -297,7 +297,7 @@ async def test_one_refusal_of_each_kind_of_write_ends_no_turn(tmp_path: Path, fi
 async def test_a_word_about_the_end_that_discord_refuses_makes_no_failure_of_an_answer_that_stands(
     tmp_path: Path, fault: dict[str, Any]
 ) -> None:
-    """The sign says that it is done; where nobody could be called but something can be said, that is said."""
+    """The reaction shows success. Where a mention is refused but a message is not, the message is sent."""
     async with bot_lab(tmp_path, extra='[reply]\nfinish = "ping"') as lab:
         gate = tmp_path / "gate"
         os.mkfifo(gate)
@@ -319,7 +319,7 @@ async def test_a_word_about_the_end_that_discord_refuses_makes_no_failure_of_an_
 
 
 async def test_a_bot_that_was_removed_and_is_back_works_in_the_old_thread_and_in_new_ones(tmp_path: Path) -> None:
-    """The session is kept; the first message that is heard from the thread makes it a place again."""
+    """The session is kept; the first message from the thread makes it usable again."""
     async with bot_lab(tmp_path, remembers=True) as lab:
         thread = await lab.conversation("say begun\nhang", "begun")
         kick(lab, thread)
@@ -332,7 +332,7 @@ async def test_a_bot_that_was_removed_and_is_back_works_in_the_old_thread_and_in
 
 
 async def test_a_thread_that_is_archived_during_a_turn_is_opened_for_what_the_agent_says(tmp_path: Path) -> None:
-    """As by the next edit: the turn goes on."""
+    """The next edit opens it, and the turn continues."""
     async with bot_lab(tmp_path) as lab:
         lab.discord.world.overwrite(lab.channel, lab.ann.id, allow=int(Permission.MANAGE_THREADS))
         gate = tmp_path / "gate"
@@ -348,7 +348,7 @@ async def test_a_thread_that_is_archived_during_a_turn_is_opened_for_what_the_ag
 async def test_a_thread_that_is_locked_during_a_turn_ends_it_and_the_channel_is_told(
     tmp_path: Path, *, archived: bool
 ) -> None:
-    """Nobody there could see it or stop it, and the button cannot be taken off; unlocked, it wakes with its session."""
+    """No person could see or stop it there, and its button cannot be removed; once unlocked, its session continues."""
     async with bot_lab(tmp_path, remembers=True) as lab:
         client, world = lab.client, lab.discord.world
         world.overwrite(lab.channel, lab.bot.id, deny=int(Permission.MANAGE_THREADS))

@@ -1,4 +1,4 @@
-"""All slots but one are taken by what goes nowhere: everyone else is served, and the others are freed in their time."""
+"""Stuck turns hold all slots but one: the last slot serves all others, and the stuck ones end in time."""
 
 import asyncio
 from pathlib import Path
@@ -15,7 +15,7 @@ POOL = f"[pool]\nmax_agents = {AGENTS}\nper_user = 100\n"
 async def test_hung_agents_are_warned_about_and_ended_while_the_last_slot_serves_everyone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """P25, P29, P32: silence gets a word, the ceiling a cancel, and an agent that is deaf to it is killed."""
+    """Silence gets a notice, the ceiling a cancel, and an agent that ignores it is killed."""
     monkeypatch.setattr("acp.turn.CANCEL_SECONDS", 1.0)
     later = 0.0
     monkeypatch.setattr("pool.active_turn._now", lambda: asyncio.get_running_loop().time() + later)
@@ -41,7 +41,7 @@ async def test_hung_agents_are_warned_about_and_ended_while_the_last_slot_serves
 async def test_an_old_question_makes_way_and_its_thread_goes_on_by_a_button_even_after_a_restart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """P32, P48: only the oldest one is ended, for somebody who has waited; the others are left alone."""
+    """Only the oldest one ends, for a request that has waited."""
     async with idle_lab(tmp_path, remembers=True, extra=POOL) as lab:
         async with running_bot(lab):
             asking, cards = [], []

@@ -1,4 +1,4 @@
-"""What only real processes show: the bot as a program of its own, its end, and what it leaves: nothing."""
+"""The bot as a real process: its end, and its remains."""
 
 import asyncio
 import os
@@ -14,7 +14,7 @@ from .live_bot import idle_lab, numbers
 
 
 async def test_after_sigterm_no_agent_process_is_left(tmp_path: Path) -> None:
-    """Invariant 8, P35, P65: children that ignore SIGTERM, also in a session of their own, end with their agent."""
+    """Children that ignore SIGTERM, also in a session of their own, end with their agent."""
     async with idle_lab(tmp_path) as lab, bot_process(lab) as process:
         await lab.conversation("child deaf\nchild deaf setsid\nsay they live", "they live")
         other = await lab.thread("say I work\nhang deaf", lab.ben)
@@ -42,7 +42,7 @@ async def test_a_second_signal_kills_the_agents_at_once(tmp_path: Path) -> None:
 
 
 async def test_a_running_turn_may_end_before_the_bot_does(tmp_path: Path) -> None:
-    """The answer that was being written is complete."""
+    """The answer in progress becomes complete."""
     async with idle_lab(tmp_path) as lab, bot_process(lab) as process:
         thread = await lab.conversation("stream 40 20", re.compile("^1 2 3"))
         process.send_signal(signal.SIGTERM)
@@ -53,7 +53,7 @@ async def test_a_running_turn_may_end_before_the_bot_does(tmp_path: Path) -> Non
 
 
 async def test_what_a_killed_bot_left_is_ended_at_the_next_start(tmp_path: Path) -> None:
-    """Invariant 8: kill -9 gives no time to clean up; the marker finds the agents again."""
+    """SIGKILL leaves no time to clean up; the marker finds the agents again."""
     async with idle_lab(tmp_path, agent=(sys.executable, "-m", "loopback.agent", "--deaf")) as lab:
         async with bot_process(lab) as process:
             thread = await lab.conversation("child deaf setsid\nsay it lives", "it lives")
@@ -83,7 +83,7 @@ async def test_a_wrong_token_is_one_clear_line(tmp_path: Path) -> None:
 
 
 async def test_an_endpoint_where_nothing_listens_is_one_clear_line(tmp_path: Path) -> None:
-    """Exit code 1; the address is named."""
+    """Exit code 1, with the address."""
     async with idle_lab(tmp_path) as lab:
         endpoint = lab.discord.endpoint
     code, stderr = await run_to_exit(lab)
@@ -94,7 +94,7 @@ async def test_an_endpoint_where_nothing_listens_is_one_clear_line(tmp_path: Pat
 
 @pytest.mark.skipif(sys.platform != "linux", reason="PR_SET_DUMPABLE is Linux's")
 async def test_a_child_of_the_same_user_cannot_read_the_bots_environment(tmp_path: Path) -> None:
-    """Invariant 9: before, a child could; afterwards the kernel refuses. Tried as an ordinary user."""
+    """A child could before; now the kernel refuses. Tried as an ordinary user."""
     script = """
 import ctypes, os, subprocess, sys
 from bot.operations.process import protect_process

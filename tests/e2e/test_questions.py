@@ -1,4 +1,4 @@
-"""What an agent asks, answered by people or by the configuration."""
+"""An agent's questions, answered by people or by the configuration."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ Json = dict[str, Any]
 
 
 async def test_the_configuration_answers_what_it_covers_and_people_the_rest(tmp_path: Path) -> None:
-    """P47: under allow_all a command runs unasked and once; what changes the agent's power, or its mode, is asked."""
+    """Under allow_all a command runs unasked and once; a change of the agent's rights or mode is asked."""
     async with bot_lab(tmp_path, agent_extra='permission = "allow_all"') as lab:
         thread = await lab.thread("ask execute make install\nwrite a.txt\nwrite .claude/settings.json")
         card = await lab.ann.sees(thread, "May I", by=lab.bot)
@@ -28,7 +28,7 @@ async def test_the_configuration_answers_what_it_covers_and_people_the_rest(tmp_
 
 
 async def test_deny_denies_without_a_card_and_says_so(tmp_path: Path) -> None:
-    """By the agent's own option, so that its turn goes on (P50)."""
+    """It uses the agent's own option, so that the turn continues."""
     async with bot_lab(tmp_path, agent_extra='permission = "deny"') as lab:
         thread = await lab.thread("ask execute make install\nsay and I went on")
         reply = await lab.ann.sees(thread, "and I went on", by=lab.bot)
@@ -38,7 +38,7 @@ async def test_deny_denies_without_a_card_and_says_so(tmp_path: Path) -> None:
 
 
 async def test_a_changed_command_kills_the_old_buttons_and_is_asked_anew(tmp_path: Path) -> None:
-    """P51: an answer to the old card is not taken, though its buttons still stand; the new card is what counts."""
+    """An answer to the old card is refused, though its buttons remain; only the new card counts."""
     async with bot_lab(tmp_path, agent=PUPPET) as lab:
         changed = {"sessionUpdate": "tool_call_update", "toolCallId": "c", "rawInput": {"command": "rm -rf /"}}
         thread = await lab.thread(
@@ -70,7 +70,7 @@ async def test_a_changed_command_kills_the_old_buttons_and_is_asked_anew(tmp_pat
 
 
 async def test_deny_huge_requests_and_very_many_options(tmp_path: Path) -> None:
-    """P49, P50: `cancelled` only where there is no other way; a megabyte is attached; a hundred options are menus."""
+    """`cancelled` is the last resort, a megabyte becomes a file, and a hundred options become menus."""
     async with bot_lab(tmp_path, agent=PUPPET) as lab:
         thread = await lab.thread(strings(permission(1, "c", "Build\u202e", "allow_once"), ["await", 1]))
         card = await lab.ann.sees(thread, "Deny ends its turn", by=lab.bot)
@@ -96,7 +96,7 @@ async def test_deny_huge_requests_and_very_many_options(tmp_path: Path) -> None:
 
 
 async def test_a_question_that_breaks_the_protocol_is_shown_as_far_as_it_goes(tmp_path: Path) -> None:
-    """P48: choices without a kind are buttons; what nobody could make sense of is refused, and the thread is told."""
+    """Options without a kind are buttons; an unreadable question is refused, and the thread says so."""
     async with bot_lab(tmp_path, agent=PUPPET) as lab:
         choices = [{"optionId": "sure", "name": "Sure"}, {"optionId": "no", "name": "No", "kind": "reject_once"}]
         asked = {"toolCall": {"toolCallId": "c", "title": ["not text"], "rawInput": "make"}, "options": choices}
@@ -132,7 +132,7 @@ async def test_what_lasts_is_for_who_may_change_what_the_agent_does(tmp_path: Pa
 
 
 async def test_a_question_that_nobody_answers_is_reminded_of_and_the_agent_is_told(tmp_path: Path) -> None:
-    """P48: one reminder, then the agent's own rejection; the next prompt says that nobody was there."""
+    """After one reminder follows the agent's own rejection; the next prompt says that no person answered."""
     extra = "[pool]\nquestion_hours = 0.0016\nreminder_hours = 0.0006\n"
     async with bot_lab(tmp_path, agent=PUPPET, extra=extra) as lab:
         asked = permission(1, "c", "Build it", "allow_once", "reject_once")
@@ -149,7 +149,7 @@ async def test_a_question_that_nobody_answers_is_reminded_of_and_the_agent_is_to
 
 
 async def test_buttons_still_answer_after_a_restart(tmp_path: Path) -> None:
-    """P52: with what has become of the turn, also where the card could not be corrected."""
+    """They say what became of the turn, also where the card could not be edited."""
     async with idle_lab(tmp_path) as lab:
         async with bot_process(lab) as process:
             thread = await lab.thread("ask execute make install")
@@ -167,7 +167,7 @@ async def test_buttons_still_answer_after_a_restart(tmp_path: Path) -> None:
 
 
 async def test_a_forged_press_does_nothing(tmp_path: Path) -> None:
-    """Tokens that nobody gave, choices that are none, another channel's card, forms of no step: each is answered."""
+    """Unknown tokens and choices, another channel's card and forms of no step each get an answer."""
     async with bot_lab(tmp_path, agent=PUPPET) as lab:
         asked = permission(1, "c", "Build", "allow_once", "reject_once")
         thread = await lab.thread(strings(asked, ["await", 1], form(2, {"a": {"type": "string"}}), ["await", 2]))
@@ -191,9 +191,9 @@ async def test_a_forged_press_does_nothing(tmp_path: Path) -> None:
 
 
 async def test_forms_that_were_open_over_a_restart_are_answered_in_words(tmp_path: Path) -> None:
-    """P52: in the middle of an agent's form, and in the bot's own; its sender never reads that the interaction failed.
+    """In the middle of an agent's form, and in the bot's own: Discord never reports a failed interaction.
 
-    The bot is killed, and its card could not be corrected before somebody uses it.
+    The bot is killed, and a person uses the card before it could be edited.
     """
     access = 'users = ["*"]\napprovers = ["*"]'
     async with idle_lab(tmp_path, agent=PUPPET, access=access) as lab:
@@ -239,7 +239,7 @@ EVERY_KIND: Json = {
 
 
 async def test_a_form_in_steps_is_filled_in_corrected_and_sent(tmp_path: Path) -> None:
-    """Seven fields of every kind; what does not fit is said in words and can be corrected with nothing lost."""
+    """Seven fields of every kind; wrong values are explained and can be corrected without losing the others."""
     async with bot_lab(tmp_path, agent=PUPPET) as lab:
         thread = await lab.thread(strings(form(1, EVERY_KIND, "name", "age", "days"), ["await", 1]))
         card = await lab.ann.sees(thread, "Please fill this in", by=lab.bot)
@@ -278,7 +278,7 @@ async def test_a_form_in_steps_is_filled_in_corrected_and_sent(tmp_path: Path) -
 
 
 async def test_a_form_that_discord_has_no_room_for_is_attached_and_answered(tmp_path: Path) -> None:
-    """A long title, and sixty choices of which two have one name: told apart by their number in the file."""
+    """A long title, and sixty choices with two equal names, which the number in the file tells apart."""
     async with bot_lab(tmp_path, agent=PUPPET) as lab:
         names = ["Springfield" if number in (7, 8) else f"Town {number}" for number in range(60)]
         city = {"type": "string", "title": "Where " * 20, "enum": [f"c{n}" for n in range(60)], "enumNames": names}
@@ -301,7 +301,7 @@ async def test_a_form_that_discord_has_no_room_for_is_attached_and_answered(tmp_
 
 
 async def test_a_list_of_texts_is_written_a_line_for_each(tmp_path: Path) -> None:
-    """What it begins with stands there; each line is checked, and what is wrong is said with its line."""
+    """It starts with the current values; each line is checked, and a mistake is reported with its line."""
     async with bot_lab(tmp_path, agent=PUPPET) as lab:
         items = {"type": "string", "pattern": "^[a-z/]+$"}
         paths = {"type": "array", "title": "Paths", "items": items, "maxItems": 3, "uniqueItems": True}
@@ -329,7 +329,7 @@ async def test_a_list_of_texts_is_written_a_line_for_each(tmp_path: Path) -> Non
 
 
 async def test_a_form_is_declined_cancelled_or_taken_back_and_then_answers_nobody(tmp_path: Path) -> None:
-    """P54: by buttons, by the agent; a form that is sent too late is told so, by whichever of two people."""
+    """By buttons or by the agent; either of two people whose form comes too late reads that."""
     async with bot_lab(tmp_path, agent=PUPPET, access='users = ["*"]\napprovers = ["*"]') as lab:
         one: Json = {"name": {"type": "string"}}
         thread = await lab.thread(strings(form(1, one), ["await", 1], form(2, one), ["await", 2]))
@@ -361,7 +361,7 @@ async def test_a_form_is_declined_cancelled_or_taken_back_and_then_answers_nobod
 
 
 async def test_a_page_is_shown_with_its_host_and_linked_to_who_opens_it(tmp_path: Path) -> None:
-    """The link goes to that person alone; its completion is told; what is not https is declined with a word."""
+    """Only that person gets the link; its completion is shown; other schemes than https are declined with a notice."""
     async with bot_lab(tmp_path, agent=PUPPET) as lab:
         page: Json = {"mode": "url", "message": "Log in, please", "elicitationId": "e1"}
         bad: Json = {**page, "url": "http://plain.example/"}
@@ -396,7 +396,7 @@ async def test_a_page_is_shown_with_its_host_and_linked_to_who_opens_it(tmp_path
 
 
 async def test_what_is_asked_aside_from_turns_stands_in_the_thread(tmp_path: Path) -> None:
-    """A visit before there is a session, told done after its turn; a form between turns; one that the end closes."""
+    """A page before there is a session, completed after the turn; a form between turns; one that the end closes."""
     async with bot_lab(tmp_path, agent=(*PUPPET, "--login")) as lab:
         one: Json = {"name": {"type": "string"}}
         done = ["notify", "elicitation/complete", {"elicitationId": "login"}]

@@ -1,4 +1,4 @@
-"""What people do while the agent works: write on, take back, correct, drop, jump, stop."""
+"""The queue while the agent works: add, take back, correct, drop, send now, stop."""
 
 import asyncio
 import json
@@ -18,12 +18,12 @@ PLENTY = "[pool]\nper_minute = 200\nper_thread = 100\n"
 
 
 def reactions(message: Message) -> set[str]:
-    """What stands below a message."""
+    """Return the reactions of a message."""
     return {emoji for emoji, people in message.reactions.items() if people}
 
 
 async def busy(lab: BotLab) -> tuple[Thread, Path]:
-    """Let the agent of a new thread work until something is written into a FIFO."""
+    """Open a thread whose agent works until a FIFO is written to."""
     gate = lab.config.with_name("gate")
     os.mkfifo(gate)
     thread = await lab.conversation(f"say begun\ngate {gate}", "begun")
@@ -31,18 +31,18 @@ async def busy(lab: BotLab) -> tuple[Thread, Path]:
 
 
 async def answers(lab: BotLab, thread: Thread) -> list[str]:
-    """What stands in the thread from the bot when the notice that something waits has gone."""
+    """Return the bot's messages in a thread once the queue notice has gone."""
     await lab.discord.until(lambda: not any("waiting" in each.content for each in lab.said_by_bot(thread)))
     return [spoken(each) for each in lab.said_by_bot(thread)]
 
 
 async def open_gate(gate: Path) -> None:
-    """Let it go on."""
+    """Release the agent."""
     await asyncio.to_thread(gate.write_text, "open")
 
 
 async def test_thirty_messages_sent_while_busy_wait_visibly_and_are_answered_in_order(tmp_path: Path) -> None:
-    """One notice that counts; those of one person together, ten at a time; somebody who is not allowed is no part."""
+    """One notice counts them. Those of one person go together, ten at a time, and other people's do not count."""
     async with bot_lab(tmp_path, extra=PLENTY) as lab:
         thread, gate = await busy(lab)
         written = []
@@ -66,7 +66,7 @@ async def test_thirty_messages_sent_while_busy_wait_visibly_and_are_answered_in_
 
 
 async def test_of_two_people_each_gets_an_answer_and_drops_only_their_own(tmp_path: Path) -> None:
-    """Drop and `/queue`: the owner of a message and approvers; who is not allowed can do nothing."""
+    """Drop and `/queue` obey the author of a message and approvers; other people have no effect."""
     async with bot_lab(tmp_path, access='users = ["*"]\nadmins = []') as lab:
         thread, gate = await busy(lab)
         await lab.ann.say(thread, "say of ann 1")
@@ -93,7 +93,7 @@ async def test_of_two_people_each_gets_an_answer_and_drops_only_their_own(tmp_pa
 
 
 async def test_very_many_are_dropped_while_other_threads_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The press is answered before all are gone; in the end none is left, and those of others stay."""
+    """The press is answered before all are dropped; in the end only the messages of others remain."""
     monkeypatch.setattr("bot.interactions.queue_buttons.SLICE", 2)
     async with bot_lab(tmp_path) as lab:
         thread, gate = await busy(lab)
@@ -109,7 +109,7 @@ async def test_very_many_are_dropped_while_other_threads_go_on(tmp_path: Path, m
 
 
 async def test_who_drops_all_that_is_held_drops_only_their_own(tmp_path: Path) -> None:
-    """An approver drops the rest by the same button, and both presses are in the audit log."""
+    """An approver drops the rest by the same button, and the audit log has both presses."""
     access, log = 'users = ["*"]', tmp_path / "audit.jsonl"
     async with bot_lab(tmp_path, access=access, extra=f'[audit]\npath = "{log}"') as lab:
         thread, _ = await busy(lab)
@@ -134,7 +134,7 @@ async def test_who_drops_all_that_is_held_drops_only_their_own(tmp_path: Path) -
 
 
 async def test_a_long_line_is_listed_from_its_beginning_with_the_count_of_the_rest(tmp_path: Path) -> None:
-    """Whole lines, as many as fit; the menu drops the first twenty-five at most."""
+    """As many whole lines as fit; the menu drops up to the first twenty-five."""
     async with bot_lab(tmp_path, extra=PLENTY) as lab:
         thread, _ = await busy(lab)
         for number in range(1, 31):
@@ -149,7 +149,7 @@ async def test_a_long_line_is_listed_from_its_beginning_with_the_count_of_the_re
 
 
 async def test_send_now_stops_what_runs_and_goes_before_the_rest(tmp_path: Path) -> None:
-    """The first of those that wait, alone; then the others."""
+    """The first waiting message goes alone, then the others."""
     async with bot_lab(tmp_path) as lab:
         thread = await lab.conversation("say begun\nhang", "begun")
         for number in (1, 2, 3):
@@ -172,7 +172,7 @@ async def test_send_now_stops_what_runs_and_goes_before_the_rest(tmp_path: Path)
 
 
 async def test_edits_and_deletions_change_what_waits_and_nothing_else(tmp_path: Path) -> None:
-    """An edit changes what the agent will get, a deletion takes it back; the message that it has is as it was."""
+    """An edit changes a waiting message, a deletion removes it; a message that the agent already has stays."""
     async with bot_lab(tmp_path, access='users = ["*"]') as lab:
         thread, gate = await busy(lab)
         running = next(iter(lab.discord.messages(lab.channel)))
@@ -194,7 +194,7 @@ async def test_edits_and_deletions_change_what_waits_and_nothing_else(tmp_path: 
 
 
 async def test_a_message_that_is_edited_to_say_nothing_is_taken_back(tmp_path: Path) -> None:
-    """A bare mention: what it said before never reaches the agent, and it waits no more."""
+    """A bare mention remains: the earlier text never reaches the agent, and the message leaves the queue."""
     async with bot_lab(tmp_path) as lab:
         thread, gate = await busy(lab)
         regretted = await lab.ann.say(thread, "say regretted")
@@ -213,7 +213,7 @@ async def test_a_message_that_is_edited_to_say_nothing_is_taken_back(tmp_path: P
 
 
 async def test_an_edit_of_somebody_who_may_no_longer_talk_changes_nothing(tmp_path: Path) -> None:
-    """What was let in stays as it was let in."""
+    """The accepted message stays as it was."""
     async with bot_lab(tmp_path) as lab:
         thread, gate = await busy(lab)
         written = await lab.ben.say(thread, "say before")
@@ -231,7 +231,7 @@ async def test_an_edit_of_somebody_who_may_no_longer_talk_changes_nothing(tmp_pa
 
 
 async def test_a_plain_stop_offers_to_stop_and_does_not_wait(tmp_path: Path) -> None:
-    """Nothing of it reaches the agent, and the offer goes with the turn. With a file it is like any other message."""
+    """The agent never sees it, and the offer goes with the turn. With a file it is an ordinary message."""
     async with bot_lab(tmp_path) as lab:
         thread = await lab.conversation("say begun\nhang", "begun")
         await lab.ann.say(thread, "Stop!!")
@@ -249,7 +249,7 @@ async def test_a_plain_stop_offers_to_stop_and_does_not_wait(tmp_path: Path) -> 
 
 
 async def test_a_message_steers_where_that_is_configured(tmp_path: Path) -> None:
-    """It stops the turn and is next; somebody who may not stop the turn waits."""
+    """It stops the turn and is next; a message of a person who may not stop the turn waits."""
     steering = '[threads]\nbusy = "steer"\n'
     async with bot_lab(tmp_path, extra=steering, access='users = ["*"]\nadmins = []') as lab:
         thread = await lab.conversation("say begun\nhang", "begun")
@@ -263,7 +263,7 @@ async def test_a_message_steers_where_that_is_configured(tmp_path: Path) -> None
 
 
 async def test_an_answer_says_which_message_it_answers_where_others_stand_between(tmp_path: Path) -> None:
-    """By Discord's own line, which pings nobody. Of those that are taken together the last one gets the reply."""
+    """By Discord's own reply line, which pings nobody. Of messages taken together the last one gets the reply."""
     async with bot_lab(tmp_path) as lab:
         thread, gate = await busy(lab)
         await lab.ann.say(thread, "say of ann 1")
@@ -283,7 +283,7 @@ async def test_an_answer_says_which_message_it_answers_where_others_stand_betwee
 
 
 async def test_a_second_press_in_haste_stops_nothing(tmp_path: Path) -> None:
-    """The button names the message that it sends; where that one has gone, no other takes its place."""
+    """The button names the message to send, and has no effect once that one has gone."""
     async with bot_lab(tmp_path) as lab:
         thread = await lab.conversation("say begun\nhang", "begun")
         await lab.ann.say(thread, "say number 1\nhang")
@@ -299,7 +299,7 @@ async def test_a_second_press_in_haste_stops_nothing(tmp_path: Path) -> None:
 
 
 async def test_an_old_notice_drops_nothing_of_what_a_later_cancel_holds(tmp_path: Path) -> None:
-    """What it counted has gone on. The notice of now works, and it is the only one."""
+    """Its messages were sent. The new notice works, and it is the only one."""
     async with bot_lab(tmp_path) as lab:
         thread, gate = await busy(lab)
         await lab.ann.say(thread, "say first")

@@ -1,4 +1,4 @@
-"""What an agent may have posted by linking to it: files of its session's directories, and nothing else there is."""
+"""The files that an agent can have posted by a link: those of its session's directories only."""
 
 import sys
 from pathlib import Path
@@ -12,7 +12,7 @@ SECRET = "the-secret-of-this-machine"
 
 
 async def test_an_agent_gets_no_file_posted_that_is_not_its_own(tmp_path: Path) -> None:
-    """A system file, a key at home, its own environment, the bot's journal, and what leads there: refused, said."""
+    """A system file, a key at home, its own environment, the bot's journal, and links to these are refused."""
     home = tmp_path / "home" / ".ssh"
     home.mkdir(parents=True)
     key = home / "id_ed25519"
@@ -35,7 +35,7 @@ async def test_an_agent_gets_no_file_posted_that_is_not_its_own(tmp_path: Path) 
 
 
 async def test_a_link_that_is_swapped_after_it_was_looked_at_gains_nothing(tmp_path: Path) -> None:
-    """What was checked is what is read: each time it is the agent's own file, or a refusal."""
+    """The checked file is the one that is read: each time the agent's own file, or a refusal."""
     key = tmp_path / "key"
     key.write_text(SECRET)
     root = Path(__file__).parents[2]
@@ -50,7 +50,7 @@ async def test_a_link_that_is_swapped_after_it_was_looked_at_gains_nothing(tmp_p
 
 
 async def test_a_bot_that_may_attach_nothing_says_so_and_the_thread_goes_on(tmp_path: Path) -> None:
-    """Discord refuses the file with the words that it has for a place where nothing may be written."""
+    """Discord refuses the file with the error of a place without the right to write."""
     root = Path(__file__).parents[2]
     async with bot_lab(tmp_path, agent=AGENT, agent_extra=f'env = {{ PYTHONPATH = "{root}" }}') as lab:
         (lab.project / "mine.txt").write_text("mine")

@@ -1,4 +1,4 @@
-"""What survives: kill -9 at the worst moments, a restart, a gateway that was gone."""
+"""Recovery: SIGKILL at the worst moments, a restart, a lost gateway."""
 
 import asyncio
 import os
@@ -22,7 +22,7 @@ from .live_bot import BotLab, idle_lab, nothing_written, running_bot, said, spok
 
 
 def lines_said(lab: BotLab, thread: Thread, begin: str | tuple[str, ...]) -> list[str]:
-    """The lines of the bot's messages that begin so, oldest first: messages of one person may be answered together."""
+    """Return the lines of the bot's messages that begin so, oldest first: one reply may answer several messages."""
     words = [line for each in lab.said_by_bot(thread) for line in spoken(each).split("\n")]
     return [word for word in words if word.startswith(begin)]
 
@@ -34,10 +34,7 @@ def settled(lab: BotLab, message_id: int) -> MessageState | None:
 
 
 async def test_a_message_received_before_a_kill_is_answered_after_the_restart(tmp_path: Path) -> None:
-    """Invariant 7: what waited behind a running turn was accepted, and is answered once, in order.
-
-    The notice that said how many waited does not stay.
-    """
+    """Messages that waited behind a running turn are answered once, in order, and their queue notice goes."""
     async with idle_lab(tmp_path, remembers=True) as lab:
         async with bot_run(lab, signal.SIGKILL):
             thread = await lab.conversation("say begun\nhang", "begun")
@@ -55,7 +52,7 @@ async def test_a_message_received_before_a_kill_is_answered_after_the_restart(tm
 
 
 async def test_a_press_during_the_start_does_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It waits until what the button is about is taken up: nobody is told that somebody else had decided."""
+    """It waits until its question is restored, and no person reads that another had decided."""
     pressed, begin, admit = asyncio.Event(), Recovery.begin, Admission.admit_button
 
     async def begin_late(self: Recovery) -> list[Exchange]:
@@ -85,7 +82,7 @@ async def _skip(lab: BotLab, notice: Message) -> None:
 
 
 async def test_what_the_owner_had_in_line_is_answered_after_a_restart(tmp_path: Path) -> None:
-    """The owner may talk because the bot is theirs: the bot knows that before anybody writes or presses anything."""
+    """The bot knows its owner, who may talk, before the first message or press."""
     async with idle_lab(tmp_path, remembers=True, access="# the owner alone", extra="[pool]\nmax_agents = 1") as lab:
         async with bot_run(lab, signal.SIGKILL):
             await lab.ann.sees(await lab.thread("say begun\nhang"), "begun", by=lab.bot)
@@ -96,7 +93,7 @@ async def test_what_the_owner_had_in_line_is_answered_after_a_restart(tmp_path: 
 
 
 async def test_what_was_changed_while_the_bot_was_away_is_not_what_the_agent_gets(tmp_path: Path) -> None:
-    """Edits and deletions change what still waits, also after a kill; no thread is opened on a message that is gone."""
+    """Edits and deletions change waiting messages, also after a kill; a deleted message opens no thread."""
     async with idle_lab(tmp_path, remembers=True) as lab:
         unopened = lab.discord.fault(method="POST", path=re.compile("/threads$"), status=503, times=None, after=1)
         async with bot_run(lab, signal.SIGKILL):
@@ -121,7 +118,7 @@ async def test_what_was_changed_while_the_bot_was_away_is_not_what_the_agent_get
 
 
 async def test_an_interrupted_prompt_is_sent_again_only_by_a_person(tmp_path: Path) -> None:
-    """P1, DESIGN 5: the agent may have acted. Retry sends the same request with a word that it is the second time."""
+    """The agent may have acted. Retry sends the same request and says that it is the second time."""
     async with idle_lab(tmp_path, remembers=True) as lab:
         async with bot_run(lab, signal.SIGKILL):
             thread = await lab.conversation("say the draft\nhang", "the draft")
@@ -141,7 +138,7 @@ async def test_an_interrupted_prompt_is_sent_again_only_by_a_person(tmp_path: Pa
 
 
 async def test_an_interrupted_request_is_sent_again_by_the_menu_of_its_message_too(tmp_path: Path) -> None:
-    """Once: the notice's buttons then say that it was decided. Who may not press Retry there may not do so here."""
+    """Once: the notice's buttons then say that it was decided. The right to Retry is needed here too."""
     async with idle_lab(tmp_path, remembers=True) as lab:
         async with bot_run(lab, signal.SIGKILL):
             thread = await lab.thread("hang")
@@ -161,7 +158,7 @@ async def test_an_interrupted_request_is_sent_again_by_the_menu_of_its_message_t
 
 
 async def test_messages_sent_while_the_bot_was_away_are_answered(tmp_path: Path) -> None:
-    """P1, P2: in a known thread and in the channel, in order, once."""
+    """In a known thread and in the channel, in order, once."""
     async with idle_lab(tmp_path, remembers=True) as lab:
         thread = await answered_once(lab)
         await lab.ann.say(thread, "say missed one")
@@ -179,7 +176,7 @@ async def test_messages_sent_while_the_bot_was_away_are_answered(tmp_path: Path)
 
 
 async def test_messages_missed_by_a_gateway_that_was_gone_are_answered_in_order(tmp_path: Path) -> None:
-    """P3: after a refused resume the events between are lost; the history has them."""
+    """After a refused resume the events between are lost; the history has the messages."""
     async with idle_lab(tmp_path, remembers=True) as lab, bot_run(lab):
         thread = await lab.conversation("say hello there", "hello there")
         lab.discord.drop_gateway(lab.bot, resume=False)
@@ -190,7 +187,7 @@ async def test_messages_missed_by_a_gateway_that_was_gone_are_answered_in_order(
 
 
 async def test_an_open_question_is_closed_after_a_restart(tmp_path: Path) -> None:
-    """P52: its buttons are gone, and the card says what has become of the turn."""
+    """Its buttons go, and the card says what became of the turn."""
     async with idle_lab(tmp_path, remembers=True) as lab:
         async with bot_run(lab, signal.SIGKILL):
             thread = await lab.thread("ask execute make install")
@@ -201,7 +198,7 @@ async def test_an_open_question_is_closed_after_a_restart(tmp_path: Path) -> Non
 
 
 async def test_idle_threads_and_a_restart_post_nothing(tmp_path: Path) -> None:
-    """Sleep, wake and restarts are silent where nothing is going on."""
+    """Sleep, wake and restarts of idle threads are silent."""
     async with idle_lab(tmp_path, remembers=True) as lab:
         thread = await answered_once(lab)
         before = [each.content for each in lab.discord.messages(thread)]
@@ -215,7 +212,7 @@ async def test_idle_threads_and_a_restart_post_nothing(tmp_path: Path) -> None:
 
 
 async def test_more_missed_messages_than_the_bound_are_named_in_the_thread(tmp_path: Path) -> None:
-    """P1: the newest are answered; that there were older ones is said, and they are not answered later."""
+    """The newest are answered; the thread learns of older ones, which stay unanswered."""
     async with idle_lab(tmp_path, remembers=True, extra="[catch_up]\nmessages = 3") as lab:
         thread = await answered_once(lab)
         for number in range(8):
@@ -231,7 +228,7 @@ async def test_more_missed_messages_than_the_bound_are_named_in_the_thread(tmp_p
 
 
 async def test_nobody_is_refused_for_want_of_roles_in_a_missed_message(tmp_path: Path) -> None:
-    """The history names no roles: the member is looked up, and only who really has none is refused."""
+    """The history has no roles, so the member is looked up before a refusal."""
     async with idle_lab(tmp_path) as lab:
         crew = lab.discord.add_role(lab.guild, "crew")
         lab.discord.give_role(lab.guild, lab.ben, crew)
@@ -246,7 +243,7 @@ async def test_nobody_is_refused_for_want_of_roles_in_a_missed_message(tmp_path:
 
 
 async def test_a_missed_message_waits_for_the_roles_of_its_author(tmp_path: Path) -> None:
-    """Discord may refuse them for a while: that is no refusal, and what comes after the message there waits with it."""
+    """Discord may refuse the roles for a while. The message and those behind it wait."""
     async with idle_lab(tmp_path) as lab:
         crew = lab.discord.add_role(lab.guild, "crew")
         lab.discord.give_role(lab.guild, lab.ben, crew)
@@ -268,7 +265,7 @@ async def test_a_missed_message_waits_for_the_roles_of_its_author(tmp_path: Path
 
 
 async def test_what_is_written_while_the_bot_catches_up_comes_after_what_was_missed(tmp_path: Path) -> None:
-    """Invariant 2, P3: the history of the thread takes its time, and the live message waits for it."""
+    """The history of the thread takes its time, and the live message waits for it."""
     async with idle_lab(tmp_path, remembers=True) as lab:
         thread = await answered_once(lab)
         for number in range(2):
@@ -282,7 +279,7 @@ async def test_what_is_written_while_the_bot_catches_up_comes_after_what_was_mis
 
 
 async def test_what_was_missed_in_a_server_that_comes_after_the_start_is_answered(tmp_path: Path) -> None:
-    """P1: Discord names the servers one by one, and the start does not wait for one that is late."""
+    """Discord lists the servers one by one, and the start does not wait for a late one."""
     async with idle_lab(tmp_path, remembers=True) as lab:
         thread = await answered_once(lab)
         await lab.ann.say(thread, "say missed")
@@ -299,7 +296,7 @@ async def test_what_was_missed_in_a_server_that_comes_after_the_start_is_answere
 
 
 async def test_a_message_whose_thread_was_not_open_yet_is_answered_after_a_kill(tmp_path: Path) -> None:
-    """P1, P9: it was received, and no thread was there; after the restart it has one, and one answer in it."""
+    """After the restart the accepted message gets a thread, and one answer in it."""
     async with idle_lab(tmp_path, remembers=True) as lab:
         no_threads = lab.discord.fault(method="POST", path=re.compile(r"/threads$"), status=503, times=None)
         async with bot_run(lab, signal.SIGKILL):
@@ -316,9 +313,9 @@ async def test_a_message_whose_thread_was_not_open_yet_is_answered_after_a_kill(
 
 
 async def test_an_answer_that_was_not_posted_to_its_end_is_posted_after_a_kill(tmp_path: Path) -> None:
-    """P11, P12, invariant 5: the turn was over, one page of three stood. All stand then, once, without the agent.
+    """The turn was over, and one page of three was posted. All are posted then, once, without the agent.
 
-    So do the file behind them and the word that calls the asker, who is called once.
+    The file behind them and the mention of the asker follow, once.
     """
     async with idle_lab(tmp_path, remembers=True, extra='[reply]\nfinish = "ping"') as lab:
         gate = tmp_path / "gate"

@@ -1,4 +1,4 @@
-"""`/reload` and SIGHUP: who may do what changes under a running turn, and a broken file changes nothing."""
+"""`/reload` and SIGHUP: who gains or loses rights under a running turn, and a broken file without effect."""
 
 import asyncio
 import json
@@ -15,7 +15,7 @@ from .puppet_script import PUPPET
 
 
 async def test_reloading_lets_somebody_in_and_out_while_a_turn_runs(tmp_path: Path) -> None:
-    """By command and by signal; only admins may; the turn streams on, and a wrong file is told with its line."""
+    """By command, for admins only, and by signal; the turn continues, and a broken file is reported with its line."""
     audit, gate = tmp_path / "audit.jsonl", tmp_path / "gate"
     os.mkfifo(gate)
     extra = f'[audit]\npath = "{audit}"'
@@ -72,7 +72,7 @@ async def test_the_audit_log_tells_who_did_what_once(tmp_path: Path) -> None:
 
 
 async def test_the_audit_log_tells_who_dropped_what_waited_and_who_steered(tmp_path: Path) -> None:
-    """A message that stops a turn is a stop like any other; what was dropped is named by its id."""
+    """A message that stops a turn counts as a stop; a dropped message is named by its id."""
     path = tmp_path / "audit.jsonl"
     extra = f'[audit]\npath = "{path}"\n[threads]\nbusy = "steer"\n'
     async with bot_lab(tmp_path, extra=extra) as lab:
@@ -91,7 +91,7 @@ async def test_the_audit_log_tells_who_dropped_what_waited_and_who_steered(tmp_p
 async def test_the_audit_log_counts_what_a_flooding_agent_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Hundreds of questions of one turn are some lines and a number, told at the latest when the bot stops."""
+    """Hundreds of questions of one turn become some lines and a number, written at the bot's stop at the latest."""
     monkeypatch.setattr("bot.access.audit.MINUTE", 3600.0)
     path = tmp_path / "audit.jsonl"
     extra = f'[audit]\npath = "{path}"'

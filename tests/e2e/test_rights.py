@@ -1,4 +1,4 @@
-"""Two people in one thread, one of whom loses the right by `/reload` while everything is open before him."""
+"""Two people in one thread, one of whom loses a right by `/reload` while everything is open."""
 
 import signal
 from pathlib import Path
@@ -14,19 +14,19 @@ GONE = "You may not talk to me."
 
 
 def shown(outcome: Outcome) -> Message:
-    """The message that answers a command."""
+    """Return the message that answers a command."""
     assert outcome.message is not None
     return outcome.message
 
 
 async def take_away(lab: BotLab, access: str, **options: Any) -> None:
-    """Let the owner write other rules and have them read."""
+    """Have the owner write other rules and reload them."""
     lab.configure(access=access, **options)
     assert "Taken over" in said(await lab.ann.slash(lab.channel, "reload"))
 
 
 async def test_who_loses_the_right_to_talk_finds_all_that_is_open_closed(tmp_path: Path) -> None:
-    """Cards, menus, half-filled forms, lists, the menu of a message; who keeps it goes on with the same ones."""
+    """Cards, menus, half-filled forms, lists and the menu of a message refuse them, and obey the other person."""
     async with bot_lab(tmp_path, agent=PUPPET, access='users = ["*"]\napprovers = ["*"]') as lab:
         ben, fields = lab.ben, {f"f{number}": {"type": "string"} for number in range(6)}
         options = [{"optionId": str(n), "name": f"Option {n}", "kind": "allow_once"} for n in range(30)]
@@ -104,7 +104,7 @@ async def test_who_loses_the_right_to_talk_finds_all_that_is_open_closed(tmp_pat
 
 
 async def test_who_loses_the_right_to_answer_keeps_only_their_words(tmp_path: Path) -> None:
-    """Approvers named anew: an open card obeys those who are now, also what is only held."""
+    """An open card and held messages obey the new approvers."""
     async with bot_lab(tmp_path, agent=PUPPET) as lab:
         ben = lab.ben
         asked = permission(1, "a", "Build", "allow_once", "reject_once")
@@ -127,7 +127,7 @@ async def test_who_loses_the_right_to_answer_keeps_only_their_words(tmp_path: Pa
 
 
 async def test_what_waits_is_not_sent_when_its_author_may_no_longer_talk(tmp_path: Path) -> None:
-    """The gate is asked when its turn comes: messages taken together, one that is sent now, one that is tried again."""
+    """The gate is asked when its turn comes: for messages taken together, a message sent now, and a retry."""
     async with bot_lab(tmp_path, extra="[audit]\npath = 'audit.jsonl'") as lab:
         ben, ann = lab.ben, lab.ann
         thread = await lab.thread("say begun\nhang")
@@ -151,7 +151,7 @@ async def test_what_waits_is_not_sent_when_its_author_may_no_longer_talk(tmp_pat
 
 
 async def test_what_waited_over_a_restart_is_judged_by_the_rules_of_the_new_run(tmp_path: Path) -> None:
-    """Also what somebody else sends again; here a role was taken away while the bot was not there."""
+    """The same holds for another person's retry; here a role was removed while the bot was away."""
     async with idle_lab(tmp_path) as lab:
         ann, ben = lab.ann, lab.ben
         crew = lab.discord.add_role(lab.guild, "crew")

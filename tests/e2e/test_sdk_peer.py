@@ -1,4 +1,4 @@
-"""An agent that others wrote: built on the official Python SDK, through the whole bot."""
+"""An agent built on the official Python SDK, through the whole bot."""
 
 from pathlib import Path
 
@@ -39,7 +39,7 @@ additional_directories = ["library"]
 
 
 async def test_an_agent_has_files_and_commands_done_for_it_after_a_question_each(tmp_path: Path) -> None:
-    """By the same policy as what it asks itself: here reading needs none. What it cannot reach it is not given."""
+    """The policy is that of its own questions: here reading needs none. A path outside is refused."""
     (tmp_path / "library").mkdir()
     async with bot_lab(tmp_path, agent=(str(PYTHON), str(AGENT)), agent_extra=OFFERED) as lab:
         (lab.project / "note.txt").write_text("a secret plan")
@@ -60,7 +60,7 @@ async def test_an_agent_has_files_and_commands_done_for_it_after_a_question_each
 
 
 async def test_an_agent_that_is_offered_nothing_gets_nothing_done(tmp_path: Path) -> None:
-    """Files and commands are off by default: no question, and the agent is told that the method is unknown."""
+    """Files and commands are off by default: the agent gets "method not found", and no person is asked."""
     async with bot_lab(tmp_path, agent=(str(PYTHON), str(AGENT))) as lab:
         thread = await lab.conversation("copy the note", "Refused with -32601.")
         await lab.ann.say(thread, "use the shell")

@@ -1,4 +1,4 @@
-"""The bot under a supervisor: what systemd and the log are told, and how a stuck bot ends."""
+"""The bot under a supervisor: its messages to systemd and the log, and the end of a stuck bot."""
 
 import asyncio
 import json
@@ -33,7 +33,7 @@ main()
 
 @contextmanager
 def manager(address: str) -> Iterator[socket.socket]:
-    """The socket at which systemd listens to its services; an address that begins with @ is abstract."""
+    """Open the socket at which systemd listens to its services; an address that begins with @ is abstract."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
         listening.bind(address.replace("@", "\0"))
         listening.setblocking(False)
@@ -41,7 +41,7 @@ def manager(address: str) -> Iterator[socket.socket]:
 
 
 async def told(listening: socket.socket, beginning: str) -> list[str]:
-    """Take what the bot says until something begins so; return all of it."""
+    """Receive the bot's messages until one begins so; return all of them."""
     heard: list[str] = []
     async with asyncio.timeout(GENEROUS):
         while not heard or not heard[-1].startswith(beginning):
@@ -50,14 +50,14 @@ async def told(listening: socket.socket, beginning: str) -> list[str]:
 
 
 def lines(stderr: bytes, event: str) -> list[dict[str, Any]]:
-    """The log's lines of that event."""
+    """Return the log's lines of an event."""
     found = [json.loads(line) for line in stderr.decode().splitlines() if line.startswith("{")]
     return [line for line in found if line["event"] == event]
 
 
 @pytest.mark.parametrize("address", ["{folder}/notify", "@threadline-test-{folder}"], ids=["a file", "abstract"])
 async def test_systemd_learns_of_each_step(tmp_path: Path, address: str) -> None:
-    """Ready only when Discord is there, alive from the loop before and after, and stopping, with the reason."""
+    """Ready only when connected to Discord, alive from the loop before and after, and stopping, with the reason."""
     address = address.format(folder=tmp_path)
     async with idle_lab(tmp_path) as lab:
         with manager(address) as listening:
@@ -75,7 +75,7 @@ async def test_systemd_learns_of_each_step(tmp_path: Path, address: str) -> None
 
 
 async def test_a_manager_that_does_not_listen_holds_nothing_up(tmp_path: Path) -> None:
-    """Its socket is full, or gone: the bot works."""
+    """Its socket is full or gone, and the bot works."""
     address = str(tmp_path / "notify")
     async with idle_lab(tmp_path) as lab:
         with manager(address), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
@@ -105,7 +105,7 @@ async def test_the_log_says_when_it_is_ready_as_whom_and_where_and_why_it_stops(
 
 
 async def test_a_stuck_bot_ends_itself_and_the_next_one_takes_its_place(tmp_path: Path) -> None:
-    """Exit code 1, the stacks in both logs; then no agent is left, and what was accepted is asked about."""
+    """Exit code 1, the stacks in both logs. The next run ends the agents and asks about the accepted messages."""
     async with idle_lab(tmp_path) as lab:
         async with bot_process(lab, program=("-c", STUCK_ON_SIGNAL)) as process:
             thread = await lab.conversation("child deaf setsid\nsay I work\nhang deaf", "I work")
@@ -124,7 +124,7 @@ async def test_a_stuck_bot_ends_itself_and_the_next_one_takes_its_place(tmp_path
 
 
 async def test_an_audit_log_that_cannot_be_written_waits_for_a_person(tmp_path: Path) -> None:
-    """Exit code 2, as for any mistake of the configuration."""
+    """Exit code 2, as for any mistake in the configuration."""
     async with idle_lab(tmp_path, extra=f'[audit]\npath = "{tmp_path}/none/audit.log"\n') as lab:
         (tmp_path / "none").touch()
         code, stderr = await run_to_exit(lab)

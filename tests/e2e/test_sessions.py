@@ -1,4 +1,4 @@
-"""`/status`, `/sessions`, `/resume`: answered at once whatever runs, and to each only what is theirs to see."""
+"""`/status`, `/sessions` and `/resume`: answered immediately, and limited to what each person may see."""
 
 import re
 from collections.abc import Sequence
@@ -15,12 +15,12 @@ from .live_bot import bot_lab, idle_lab, running_bot, said
 
 
 def offered(outcome: Outcome) -> Sequence[str]:
-    """The names of the choices that the bot offers."""
+    """Return the names of the choices that the bot offers."""
     return [choice["name"] for choice in outcome.choices or ()]
 
 
 async def test_status_tells_all_there_is_to_know_while_the_turn_hangs_and_when_it_sleeps(tmp_path: Path) -> None:
-    """The state, the context used, the cost, and the line that goes on with the session in a terminal (P68)."""
+    """The state, the context used, the cost, and the line that continues the session in a terminal."""
     options = {"agent_extra": 'preset = "claude"', "extra": "[pool]\nmax_agents = 1\n"}
     async with bot_lab(tmp_path, **options) as lab:
         thread = await lab.conversation("usage\nask execute make install", "May I")
@@ -46,7 +46,7 @@ async def test_status_tells_all_there_is_to_know_while_the_turn_hangs_and_when_i
 
 
 async def test_status_names_the_thread_before_it_where_one_at_a_time_works_in_a_directory(tmp_path: Path) -> None:
-    """It has no place in line: it waits for its directory, not for a slot."""
+    """It has no place in line, since it waits for its directory, and not for a slot."""
     async with bot_lab(tmp_path, extra='[threads]\ndirectory = "exclusive"\n') as lab:
         thread = await lab.conversation("hang", "working")
         other = await lab.thread("say me too", lab.ben)
@@ -55,7 +55,7 @@ async def test_status_names_the_thread_before_it_where_one_at_a_time_works_in_a_
 
 
 async def test_sessions_lists_the_threads_that_a_person_can_see(tmp_path: Path) -> None:
-    """Who, where, which agent, in which state, for how long, how large; a private thread only for its people."""
+    """Who, where, which agent, in which state, for how long, how large; a private thread only for its members."""
     async with bot_lab(tmp_path, access='users = ["*"]') as lab:
         thread = await lab.thread("say hello there", lab.ben)
         await lab.answer(thread, "hello there")
@@ -73,7 +73,7 @@ async def test_sessions_lists_the_threads_that_a_person_can_see(tmp_path: Path) 
 
 
 async def test_sessions_makes_no_line_that_has_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of very many threads the others are only counted."""
+    """The threads beyond are counted."""
     monkeypatch.setattr("bot.commands.sessions.LISTED", 1)
     monkeypatch.setattr("bot.commands.sessions.SLICE", 1)
     async with bot_lab(tmp_path) as lab:
@@ -85,7 +85,7 @@ async def test_sessions_makes_no_line_that_has_no_room(tmp_path: Path, monkeypat
 
 
 async def test_a_thread_goes_back_to_an_earlier_session_of_its_own(tmp_path: Path) -> None:
-    """A reset can be undone, by whoever may stop the agent; the list comes while the turn hangs."""
+    """Those who may stop the agent can undo a reset; the list comes while the turn hangs."""
     async with bot_lab(tmp_path, remembers=True) as lab:
         thread = await lab.thread("say remember the milk", lab.ben)
         await lab.answer(thread, "remember the milk")
@@ -110,7 +110,7 @@ async def test_a_thread_goes_back_to_an_earlier_session_of_its_own(tmp_path: Pat
 
 
 async def test_a_session_that_no_thread_has_begun_is_for_admins(tmp_path: Path) -> None:
-    """It may hold what others must not read; one of another thread is for nobody."""
+    """It may hold private content; a session of another thread is refused to all."""
     async with idle_lab(tmp_path, remembers=True) as lab:
         kept = Sessions(lab.config.with_name("sessions"))
         foreign = kept.create(str(lab.project), "default")

@@ -1,4 +1,4 @@
-"""What people do with a running agent: answer its questions, cancel, reset, look."""
+"""Controls of a running agent: answer its questions, cancel, reset, look."""
 
 import asyncio
 import os
@@ -13,7 +13,7 @@ from .live_bot import SCRIPTED, bot_lab, said, spoken
 
 
 async def test_a_permission_request_shows_what_will_be_done_and_the_answer_goes_back(tmp_path: Path) -> None:
-    """The card is a new message with one button per option, named as the agent named them."""
+    """The card is a new message with one button for each option, with the agent's own names."""
     async with bot_lab(tmp_path) as lab:
         thread = await lab.thread("say first\nask execute make install")
         card = await lab.ann.sees(thread, "May I", by=lab.bot)
@@ -28,7 +28,7 @@ async def test_a_permission_request_shows_what_will_be_done_and_the_answer_goes_
 
 
 async def test_a_rejection_is_the_agents_own_reject_option(tmp_path: Path) -> None:
-    """P50: a denial is not `cancelled`, which would end the whole turn."""
+    """Unlike `cancelled`, it does not end the whole turn."""
     async with bot_lab(tmp_path) as lab:
         thread = await lab.thread("ask edit main.py\nsay and I went on")
         card = await lab.ann.sees(thread, "May I", by=lab.bot)
@@ -38,7 +38,7 @@ async def test_a_rejection_is_the_agents_own_reject_option(tmp_path: Path) -> No
 
 
 async def test_two_people_press_at_once_and_the_first_one_wins(tmp_path: Path) -> None:
-    """The others are told that it has been answered, the card says by whom, and the agent got one answer."""
+    """The other person reads that it was answered, the card says by whom, and the agent gets one answer."""
     async with bot_lab(tmp_path, access='users = ["*"]\napprovers = ["*"]') as lab:
         thread = await lab.thread("ask execute make install")
         card = await lab.ann.sees(thread, "May I", by=lab.bot)
@@ -55,7 +55,7 @@ async def test_two_people_press_at_once_and_the_first_one_wins(tmp_path: Path) -
 
 
 async def test_cancel_ends_the_turn_and_says_by_whom(tmp_path: Path) -> None:
-    """The agent's stop reason is shown in words, and the next message is answered (P27)."""
+    """The reply shows the stop reason in words, and the next message is answered."""
     async with bot_lab(tmp_path) as lab:
         thread = await lab.thread("say working on it\nhang")
         reply = await lab.ann.sees(thread, "working on it", by=lab.bot)
@@ -69,7 +69,7 @@ async def test_cancel_ends_the_turn_and_says_by_whom(tmp_path: Path) -> None:
 
 
 async def test_cancel_closes_the_open_question(tmp_path: Path) -> None:
-    """P54: the card loses its buttons and says why."""
+    """The card loses its buttons and says why."""
     async with bot_lab(tmp_path) as lab:
         thread = await lab.thread("ask execute make install")
         card = await lab.ann.sees(thread, "May I", by=lab.bot)
@@ -79,7 +79,7 @@ async def test_cancel_closes_the_open_question(tmp_path: Path) -> None:
 
 
 async def test_what_waits_behind_a_cancelled_turn_is_held_until_a_person_says_so(tmp_path: Path) -> None:
-    """P28: the queue does not run on by itself; Continue goes on with it, in order."""
+    """The queue stops, and Continue releases it, in order."""
     async with bot_lab(tmp_path) as lab:
         thread = await lab.conversation("say begun\nhang", "begun")
         await lab.ann.say(thread, "say second")
@@ -95,7 +95,7 @@ async def test_what_waits_behind_a_cancelled_turn_is_held_until_a_person_says_so
 
 
 async def test_held_messages_can_be_dropped(tmp_path: Path) -> None:
-    """They are closed unanswered, and the thread goes on."""
+    """They are closed unanswered, and the thread works on."""
     async with bot_lab(tmp_path) as lab:
         thread = await lab.conversation("say begun\nhang", "begun")
         await lab.ann.say(thread, "say never")
@@ -109,7 +109,7 @@ async def test_held_messages_can_be_dropped(tmp_path: Path) -> None:
 
 
 async def test_reset_begins_a_new_session(tmp_path: Path) -> None:
-    """The agent knows nothing of what was before."""
+    """The agent knows no earlier message."""
     async with bot_lab(tmp_path) as lab:
         thread = await lab.thread("say remember me")
         await lab.answer(thread, "remember me")
@@ -120,7 +120,7 @@ async def test_reset_begins_a_new_session(tmp_path: Path) -> None:
 
 
 async def test_a_deaf_agent_is_cut_off_after_a_cancel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """P22, P30: a turn that does not end is ended with its connection; the next message starts a new agent."""
+    """A turn that does not end loses its connection; the next message starts a new agent."""
     monkeypatch.setattr("acp.turn.CANCEL_SECONDS", 0.5)
     async with bot_lab(tmp_path) as lab:
         thread = await lab.conversation("say deaf now\nhang deaf", "deaf now")
@@ -131,7 +131,7 @@ async def test_a_deaf_agent_is_cut_off_after_a_cancel(tmp_path: Path, monkeypatc
 
 
 async def test_commands_outside_a_conversation_say_so(tmp_path: Path) -> None:
-    """They answer within the time Discord gives, and name the way to begin."""
+    """They answer in time, and say how to begin."""
     async with bot_lab(tmp_path) as lab:
         for command in ("cancel", "reset", "status"):
             outcome = await lab.ann.slash(lab.channel, command)
@@ -140,7 +140,7 @@ async def test_commands_outside_a_conversation_say_so(tmp_path: Path) -> None:
 
 
 async def test_stop_reasons_are_shown_in_words(tmp_path: Path) -> None:
-    """P21: a refusal or running out of tokens does not look like success."""
+    """A refusal or a token limit does not look like success."""
     async with bot_lab(tmp_path) as lab:
         thread = await lab.conversation("say well\nstop refusal", "refused to go on")
         await lab.ann.say(thread, "say hm\nstop max_tokens")
@@ -148,7 +148,7 @@ async def test_stop_reasons_are_shown_in_words(tmp_path: Path) -> None:
 
 
 async def test_a_remote_error_is_shown_with_its_data(tmp_path: Path) -> None:
-    """P67: code, message and data of the JSON-RPC error are in the thread."""
+    """The thread shows code, message and data of the JSON-RPC error."""
     async with bot_lab(tmp_path) as lab:
         thread = await lab.thread("error -32000 Authentication required")
         told = await lab.ann.sees(thread, "Authentication required", by=lab.bot)
@@ -156,7 +156,7 @@ async def test_a_remote_error_is_shown_with_its_data(tmp_path: Path) -> None:
 
 
 async def test_text_after_the_end_of_a_turn_is_shown(tmp_path: Path) -> None:
-    """P23: a late chunk belongs to the reply it came after."""
+    """A late chunk belongs to the reply before it."""
     async with bot_lab(tmp_path) as lab:
         thread = await lab.thread("say on time\nlate and a little more")
         reply = await lab.ann.sees(thread, "and a little more", by=lab.bot)
@@ -164,7 +164,7 @@ async def test_text_after_the_end_of_a_turn_is_shown(tmp_path: Path) -> None:
 
 
 async def test_idle_agents_sleep_and_wake_with_their_memory(tmp_path: Path) -> None:
-    """One slot, two threads: the idle one sleeps for the other, and its session is loaded when it wakes."""
+    """With one slot for two threads, the idle agent sleeps for the other, and loads its session when it wakes."""
     agent_state = tmp_path / "agent"
     agent_state.mkdir()
     async with bot_lab(
@@ -183,7 +183,7 @@ async def test_idle_agents_sleep_and_wake_with_their_memory(tmp_path: Path) -> N
 
 
 async def test_a_closed_thread_is_archived_and_wakes_with_its_session(tmp_path: Path) -> None:
-    """The agent goes, the session stays; a message opens the thread again and the agent remembers."""
+    """The agent ends, the session stays; a message opens the thread again, and the agent remembers."""
     agent_state = tmp_path / "agent"
     async with bot_lab(tmp_path, agent=(*SCRIPTED, "--state", str(agent_state))) as lab:
         thread = await lab.thread("say keep this")
@@ -198,7 +198,7 @@ async def test_a_closed_thread_is_archived_and_wakes_with_its_session(tmp_path: 
 
 
 async def test_a_silent_turn_gets_a_word_with_a_way_to_stop_it(tmp_path: Path) -> None:
-    """P29: nothing came for a while; Stop on the notice ends the turn."""
+    """Stop on the notice ends the turn."""
     async with bot_lab(tmp_path, extra="[pool]\nsilence_seconds = 1\n") as lab:
         thread = await lab.conversation("say I begin\nhang", "I begin")
         notice = await lab.ann.sees(thread, "Nothing has come from the agent", by=lab.bot)
@@ -207,7 +207,7 @@ async def test_a_silent_turn_gets_a_word_with_a_way_to_stop_it(tmp_path: Path) -
 
 
 async def test_too_many_messages_are_refused_with_a_word(tmp_path: Path) -> None:
-    """P4, P36: what is not accepted is said, never dropped in silence."""
+    """Every refused message gets a notice."""
     async with bot_lab(tmp_path, extra="[pool]\nper_thread = 2\n") as lab:
         thread = await lab.conversation("say I begin\nhang", "I begin")
         for number in range(3):
@@ -216,7 +216,7 @@ async def test_too_many_messages_are_refused_with_a_word(tmp_path: Path) -> None
 
 
 async def test_a_request_by_a_command_that_is_too_much_is_refused_before_it_is_posted(tmp_path: Path) -> None:
-    """Only to who asks; what was posted would look as if it had been taken up."""
+    """Only the asker reads it; a posted request would look accepted."""
     async with bot_lab(tmp_path, extra="[pool]\nper_minute = 2\n") as lab:
         thread = await lab.conversation("say one", "one")
         asked = await lab.ann.slash(thread, "ask", request="say two")
@@ -229,7 +229,7 @@ async def test_a_request_by_a_command_that_is_too_much_is_refused_before_it_is_p
 
 
 async def test_an_agent_that_is_not_logged_in_names_the_command_to_run(tmp_path: Path) -> None:
-    """-32000 in a thread is no riddle."""
+    """The thread explains code -32000."""
     async with bot_lab(tmp_path) as lab:
         thread = await lab.thread("error -32000 Authentication required")
         told = await lab.ann.sees(thread, "Authentication required", by=lab.bot)
@@ -237,7 +237,7 @@ async def test_an_agent_that_is_not_logged_in_names_the_command_to_run(tmp_path:
 
 
 async def test_an_answer_that_cannot_be_posted_is_not_shown_as_done(tmp_path: Path) -> None:
-    """P20: the thread was locked meanwhile. Its message says failed, and the channel above hears of it."""
+    """The thread was locked during the turn. The message's reaction says failed, and the channel above is told."""
     gate = tmp_path / "gate"
     os.mkfifo(gate)
     async with bot_lab(tmp_path) as lab:

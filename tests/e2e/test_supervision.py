@@ -1,4 +1,4 @@
-"""P64: whatever ends the connection to Discord, the bot comes back by itself, and its threads go on."""
+"""However the connection to Discord ends, the bot comes back by itself, and its threads continue."""
 
 import asyncio
 import re
@@ -40,18 +40,18 @@ def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def answers(lab: BotLab, thread: Thread, beginning: str) -> list[str]:
-    """The lines of what the bot says in a thread, those that begin so: one reply may answer several messages."""
+    """Return the lines of the bot in a thread that begin so: one reply may answer several messages."""
     lines = [line for message in lab.said_by_bot(thread) for line in spoken(message).split("\n")]
     return [line for line in lines if line.startswith(beginning)]
 
 
 async def another_client(lab: BotLab, before: ThreadlineClient) -> None:
-    """Wait until a client other than `before` is at work."""
+    """Wait until a client other than `before` is ready."""
     await lab.discord.until(lambda: lab.client is not before and lab.discord.is_connected(lab.bot), timeout=GENEROUS)
 
 
 async def test_a_gateway_that_refuses_for_a_while_costs_nothing(tmp_path: Path) -> None:
-    """A turn goes on meanwhile, what was written meanwhile is answered, in order, and nothing twice."""
+    """A turn continues, and the messages of that time are answered in order, once."""
     async with bot_lab(tmp_path, extra=METRICS) as lab:
         thread = await lab.conversation("say hello there", "hello there")
         running = await lab.thread("say begun\nstream 60 20", lab.ben)
@@ -75,7 +75,7 @@ async def test_a_gateway_that_refuses_for_a_while_costs_nothing(tmp_path: Path) 
 async def test_answers_are_posted_while_the_gateway_alone_is_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Discord's REST has often outlived it; the next client, which is long in coming here, is not waited for."""
+    """Discord's REST often works without it, so answers do not wait for the next client."""
     monkeypatch.setattr(supervision, "FIRST_SECONDS", GENEROUS)
     monkeypatch.setattr(supervision, "PROBE_SECONDS", GENEROUS)
     async with bot_lab(tmp_path) as lab:
@@ -88,7 +88,7 @@ async def test_answers_are_posted_while_the_gateway_alone_is_away(
 
 
 async def figures(lab: BotLab) -> dict[str, float]:
-    """What `/metrics` says, by name and labels."""
+    """Return the metrics of `/metrics`, by name and labels."""
     assert lab.app is not None
     async with aiohttp.ClientSession() as session, session.get(f"{lab.app.metrics_address}/metrics") as answer:
         text = await answer.text()
@@ -97,7 +97,7 @@ async def figures(lab: BotLab) -> dict[str, float]:
 
 
 async def test_the_figures_tell_what_the_bot_has_done(tmp_path: Path) -> None:
-    """Two turns, one question that was answered and one that is open, and real memory."""
+    """Two turns, an answered and an open question, and real memory."""
     async with bot_lab(tmp_path, extra=METRICS) as lab:
         thread = await lab.thread("say hello\nask execute make test")
         card = await lab.ann.sees(thread, "May I", by=lab.bot)
@@ -121,7 +121,7 @@ async def test_the_figures_tell_what_the_bot_has_done(tmp_path: Path) -> None:
 
 
 async def test_an_address_that_is_taken_ends_the_start_with_one_clear_line(tmp_path: Path) -> None:
-    """Exit code 1; the key and the address are named, and nothing of the journal is in the way of the next start."""
+    """Exit code 1, with the key and the address; the journal stays usable for the next start."""
     async with idle_lab(tmp_path) as lab:
         taken = lab.discord.endpoint.removeprefix("http://")
         lab.configure(extra=f'[metrics]\nlisten = "{taken}"\n')
@@ -145,13 +145,13 @@ async def test_a_payload_that_the_library_cannot_read_costs_one_client(tmp_path:
 
 
 def poison(lab: BotLab) -> None:
-    """Send the bot an event without any of its fields."""
+    """Send the bot an event without its fields."""
     for session in lab.discord._sessions.of(lab.bot):
         session.dispatch("MESSAGE_CREATE", {})
 
 
 async def test_an_http_session_that_is_gone_costs_one_client(tmp_path: Path) -> None:
-    """A reply that was being written is written to the end by the next one."""
+    """The next client completes a reply in progress."""
     async with bot_lab(tmp_path) as lab:
         thread = await lab.conversation("say begun\nstream 60 20", "begun")
         before = lab.client
@@ -162,7 +162,7 @@ async def test_an_http_session_that_is_gone_costs_one_client(tmp_path: Path) -> 
 
 
 async def test_an_event_that_fails_touches_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The client lives on, and so does the thread in which it failed."""
+    """The client survives, and so does the thread of the failure."""
     judge = Admission.facts
 
     def judge_or_fail(admission: Admission, message: Any) -> Any:
@@ -182,7 +182,7 @@ async def test_an_event_that_fails_touches_nothing_else(tmp_path: Path, monkeypa
 
 
 async def test_a_start_that_fails_half_way_is_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Otherwise a bot that looks well would keep every message waiting for a catch-up that is dead."""
+    """Otherwise a bot that looks healthy would hold every message for a dead catch-up."""
     catch_up = CatchUp.run
     failures = [LookupError("first"), LookupError("second")]
 
@@ -201,7 +201,7 @@ async def test_a_start_that_fails_half_way_is_done_again(tmp_path: Path, monkeyp
 async def test_a_client_that_dies_while_the_bot_stops_does_not_hold_it_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is written then is answered after the next start, once."""
+    """Messages of that moment are answered after the next start, once."""
     monkeypatch.setitem(IMPATIENCE, "pool.pool.TURN_SECONDS", GENEROUS)
     async with idle_lab(tmp_path) as lab:
         async with running_bot(lab) as app:
@@ -221,7 +221,7 @@ async def test_a_client_that_dies_while_the_bot_stops_does_not_hold_it_up(
 async def test_a_client_that_dies_before_its_servers_are_known_leaves_nothing_that_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its wait for servers outlasts it, and is over before the next client, which waits as long, takes a message."""
+    """Its wait for servers ends before the next client, which waits as long, accepts a message."""
     monkeypatch.setitem(IMPATIENCE, "bot.gateway.client.GUILD_SECONDS", 1.0)
     async with idle_lab(tmp_path) as lab:
         failures: list[dict[str, Any]] = []
@@ -239,7 +239,7 @@ async def test_a_client_that_dies_before_its_servers_are_known_leaves_nothing_th
 async def test_a_bot_that_stops_between_two_connections_leaves_no_heartbeats_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The library begins them with a connection's first word, and may wait for seconds before it says who it is."""
+    """The library starts them at a connection's first event, and may wait for seconds before it identifies."""
     waits = asyncio.Event()
 
     async def wait(_client: ThreadlineClient, _shard_id: int | None, *, initial: bool = False) -> None:
@@ -286,7 +286,7 @@ async def test_a_bot_that_stops_at_the_moment_it_connects_does_stop(
 
 
 async def test_a_bot_that_has_stopped_is_at_work_on_no_event(tmp_path: Path) -> None:
-    """What reads a channel that cannot be read would wait for ever, and for a journal that is shut."""
+    """A handler could otherwise wait for ever, for an unreadable channel or a closed journal."""
     async with idle_lab(tmp_path) as lab:
         async with running_bot(lab):
             thread = await lab.thread("say hello there")
@@ -304,7 +304,7 @@ async def test_a_bot_that_has_stopped_is_at_work_on_no_event(tmp_path: Path) -> 
 
 
 class Lingering(discord.Client):
-    """A client whose server does not answer its goodbye."""
+    """A client whose server does not answer its close."""
 
     def __init__(self) -> None:
         super().__init__(intents=discord.Intents.none())
@@ -316,7 +316,7 @@ class Lingering(discord.Client):
 
 
 async def test_a_client_whose_closing_is_cut_short_lets_go_of_its_session_all_the_same(tmp_path: Path) -> None:
-    """So it is when a client dies just as the bot stops."""
+    """A client may die just as the bot stops."""
     async with idle_lab(tmp_path) as lab:
         configure_library(lab.discord.endpoint)
         client = Lingering()
@@ -330,7 +330,7 @@ async def test_a_client_whose_closing_is_cut_short_lets_go_of_its_session_all_th
 
 
 async def test_a_bot_that_has_logged_in_too_often_waits_and_then_comes_by_itself(tmp_path: Path) -> None:
-    """Discord resets the token of one that does not; a new session that the library begins counts, too."""
+    """Discord resets the token of a bot that does not wait. The library's own new sessions count too."""
     async with idle_lab(tmp_path) as lab:
         few = {"total": 1000, "remaining": 50, "reset_after": 300, "max_concurrency": 1}
         body = {"url": "ws://127.0.0.1:9/", "shards": 1, "session_start_limit": few}
@@ -348,7 +348,7 @@ async def test_a_bot_that_has_logged_in_too_often_waits_and_then_comes_by_itself
 
 
 async def test_a_token_that_is_no_longer_good_ends_the_bot(tmp_path: Path) -> None:
-    """P42: nobody knocks for ever at a door that was locked. One line, exit code 2, and no agent is left."""
+    """One line, exit code 2, and no agent is left: further logins would be useless."""
     async with idle_lab(tmp_path) as lab, bot_process(lab) as process:
         await lab.conversation("say hello there", "hello there")
         del lab.discord.world.bots_by_token[lab.bot.token]
@@ -361,7 +361,7 @@ async def test_a_token_that_is_no_longer_good_ends_the_bot(tmp_path: Path) -> No
 
 
 async def test_an_intent_that_is_taken_away_ends_the_bot(tmp_path: Path) -> None:
-    """The reason says where to turn it on."""
+    """The reason says where to enable it."""
     async with idle_lab(tmp_path) as lab:
         app = App(load(lab.config))
         work = asyncio.create_task(app.run(), name="app")
@@ -374,7 +374,7 @@ async def test_an_intent_that_is_taken_away_ends_the_bot(tmp_path: Path) -> None
 
 
 async def test_a_bot_without_the_intent_does_not_start(tmp_path: Path) -> None:
-    """It is refused at the first try, too, before anything was ready."""
+    """Discord refuses it at the first connection too."""
     async with idle_lab(tmp_path) as lab:
         lab.bot.allowed_intents = 0
         with pytest.raises(NeedsPerson, match="Message Content intent: turn it on"):
