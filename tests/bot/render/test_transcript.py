@@ -1,4 +1,4 @@
-"""What a reply shows: the agent's events as pages, in whatever pieces they come; and what is attached."""
+"""What a reply shows: the agent's events as pages, in whatever pieces they come, and the files."""
 
 import base64
 import tempfile
@@ -57,13 +57,13 @@ def ended(*events: Any, style: Style = Style()) -> Transcript:  # noqa: B008 - f
 
 
 def code_units(text: str) -> str:
-    """The same text as an agent that thinks in UTF-16 has it: two halves for a character outside the basic plane."""
+    """The text in UTF-16 code units, as some agents have it: two for a character outside the basic plane."""
     data = text.encode("utf-16-le", "surrogatepass")
     return "".join(chr(data[at] + (data[at + 1] << 8)) for at in range(0, len(data), 2))
 
 
 def chunked(text: str, size: int) -> list[str]:
-    """A text in pieces of that many characters."""
+    """A text in pieces of `size` characters."""
     return [text[at : at + size] for at in range(0, len(text), size)]
 
 
@@ -73,7 +73,7 @@ def update(told: str, **fields: Any) -> Any:
 
 
 def image(data: bytes) -> Any:
-    """A picture of the agent's with these bytes."""
+    """An image with these bytes."""
     return content(type="image", data=base64.b64encode(data).decode(), mimeType="image/png")
 
 
@@ -98,13 +98,13 @@ def content(**block: Any) -> Any:
 
 
 def everything(transcript: Transcript) -> str:
-    """All of the agent's words: those on pages, and those in the attached rest."""
+    """All of the agent's words, on pages and in the attached rest."""
     rest = [file.read().decode() for file in transcript.files() if file.name.startswith("reply")]
     return joined([page.replace(NOTE, "") for page in transcript.pages()]) + "".join(rest)
 
 
 def looked_at(transcript: Transcript, frozen: list[str], coming: int = 0) -> list[str]:
-    """Look at the pages, which can all be posted, and of which the `frozen` ones have stayed; return those that are."""
+    """Check that all pages can be posted and the `frozen` ones are the same; return those that are frozen now."""
     pages = list(transcript.pages(coming))
     assert_postable(pages)
     assert pages[: len(frozen)] == frozen
@@ -119,7 +119,7 @@ def looked_at(transcript: Transcript, frozen: list[str], coming: int = 0) -> lis
 def test_the_pages_depend_on_the_text_and_not_on_its_chunks(
     text: str, cuts: list[int], looked: set[int], style: Style
 ) -> None:
-    """Cut anywhere, between the halves of a character too, and rendered at any moments on the way (invariant 5)."""
+    """Cut anywhere, also between the halves of a character, and rendered at any moments (invariant 5)."""
     units = code_units(text)
     places = [0, *sorted(min(cut, len(units)) for cut in cuts), len(units)]
     transcript = Transcript(style)
@@ -146,7 +146,7 @@ def test_the_pages_depend_on_the_text_and_not_on_its_chunks(
 def test_pages_that_are_ended_early_are_postable_stay_and_hold_all_words(
     text: str, cuts: list[int], coming: list[int], style: Style
 ) -> None:
-    """Whatever is said to be coming, at whatever moments (invariant 5)."""
+    """Whatever is expected, at whatever moments (invariant 5)."""
     text = "\n".join(line for line in text.split("\n") if "|" not in line and "#" not in line)
     places = [0, *sorted(min(cut, len(text)) for cut in cuts), len(text)]
     transcript = Transcript(style)
@@ -161,8 +161,8 @@ def test_pages_that_are_ended_early_are_postable_stay_and_hold_all_words(
     assert words_of(everything(transcript)) == words_of(everything(ended(Text(text), style=style)))
 
 
-def test_a_page_without_room_for_what_is_coming_ends_behind_its_last_word_but_one() -> None:
-    """So that the next write is one new message, and not the rest of one page and the beginning of another."""
+def test_a_page_without_room_for_what_is_expected_ends_before_its_last_word() -> None:
+    """The next write is then one new message, and not the rest of one page and the beginning of another."""
     transcript = Transcript()
     transcript.apply(Text("word " * 350 + "last "))
     assert transcript.pages(200) == [("word " * 350 + "last").strip()]
@@ -183,7 +183,7 @@ def test_a_page_without_room_for_what_is_coming_ends_behind_its_last_word_but_on
     ],
 )
 def test_a_page_is_not_ended_early_where_that_would_cut_or_move_too_much(text: str) -> None:
-    """Then it ends where it is full."""
+    """It ends where it is full."""
     transcript = Transcript()
     transcript.apply(Text(text))
     assert len(transcript.pages(1_000)) == 1
@@ -202,7 +202,7 @@ def test_a_tool_call_that_runs_keeps_its_page_open() -> None:
 
 
 def test_only_the_first_half_of_the_pages_is_ended_early() -> None:
-    """What has room on `max_pages` must not go into a file because of it."""
+    """Text that has room on `max_pages` must not go into a file because of that."""
     transcript = Transcript(Style(max_pages=4))
     for number in range(4_000):
         transcript.apply(Text(f"{number} "))
@@ -215,8 +215,8 @@ def test_only_the_first_half_of_the_pages_is_ended_early() -> None:
 @pytest.mark.parametrize(
     "line", ["```py with a title that goes on", "#### a heading of many words", "| a cell | of a row"]
 )
-def test_a_line_of_which_only_the_end_tells_what_it_is_is_not_cut(line: str) -> None:
-    """It goes to the next page whole, or stays, and is what it is."""
+def test_a_line_whose_kind_is_known_only_at_its_end_is_not_cut(line: str) -> None:
+    """It moves to the next page as a whole, or stays."""
     transcript = Transcript()
     transcript.apply(Text("word " * 350 + "\n" + line))
     transcript.pages(300)
@@ -230,7 +230,7 @@ def test_a_line_of_which_only_the_end_tells_what_it_is_is_not_cut(line: str) -> 
 @given(HOSTILE, STYLES, st.integers(1, 400))
 @example(">" * 2_300, UNBOUND, 50)
 def test_a_text_of_any_kind_comes_to_its_end(text: str, style: Style, size: int) -> None:
-    """While it is written, and at its end: each page fits, and no page that is frozen changes."""
+    """While it is written, and at its end: each page fits, and frozen pages never change."""
     transcript, before = Transcript(style), list[str]()
     for piece in chunked(text, len(text) // size + 1):
         transcript.apply(Text(piece))
@@ -244,7 +244,7 @@ def test_a_text_of_any_kind_comes_to_its_end(text: str, style: Style, size: int)
 @pytest.mark.parametrize("size", [3, 1_999, 200_000])
 @pytest.mark.parametrize("name", HARD_TEXTS)
 def test_hard_texts_are_shown_whole(name: str, size: int) -> None:
-    """The same pages, posted at any time on the way, whatever the chunks; all words are there, in order (P17)."""
+    """The same pages in any chunks, which can be posted at any time; all words are there, in order (P17)."""
     text = HARD_TEXTS[name]
     transcript = Transcript(UNBOUND)
     frozen: list[str] = []
@@ -262,7 +262,7 @@ def test_hard_texts_are_shown_whole(name: str, size: int) -> None:
 
 @given(TALK, st.sampled_from([Style(), UNBOUND, Style(max_pages=1)]))
 def test_all_of_a_text_is_shown_once_and_in_order(pieces: list[str], style: Style) -> None:
-    """But for white space where pages meet, the pages joined are the text (invariant 5)."""
+    """Joined, the pages are the text, except for white space between them (invariant 5)."""
     text = "".join(pieces)
     transcript = ended(*map(Text, pieces), style=style)
     assert "".join(everything(transcript).split()) == "".join(text.split())
@@ -281,7 +281,7 @@ def test_all_words_are_shown_once_and_in_order(text: str) -> None:
 
 @pytest.mark.parametrize("name", HARD_TEXTS)
 def test_looking_costs_what_is_new_and_not_what_lies_before(name: str) -> None:
-    """However long the text already is, one more word makes no page anew: each frozen page is the same object."""
+    """However long the text is, one more word renders no frozen page again: each is the same object."""
     transcript = Transcript(UNBOUND)
     transcript.apply(Text(HARD_TEXTS[name]))
     before = transcript.pages()[: transcript._pager.frozen]
@@ -310,7 +310,7 @@ FLOODS = {
 def test_a_flood_of_text_costs_no_more_to_translate_and_to_page_than_the_pages_hold(
     lead: str, unit: str, style: Style, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Counted in characters of lines and of cuts: what no page takes, or shows nothing, passes as it is written."""
+    """Counted in characters of lines and cuts: what has no page, or shows nothing, is not converted."""
     work = 0
 
     def counting(module: Any, name: str, measure: Callable[..., int]) -> None:
@@ -337,13 +337,13 @@ def test_a_flood_of_text_costs_no_more_to_translate_and_to_page_than_the_pages_h
         transcript.end()
         costs.append(work)
         transcript.close()
-    # Of what shows nothing more is looked at: each page of it is cut twice to see that it is none.
+    # Text that shows nothing costs more: each page of it is cut twice to see that it is empty.
     assert max(costs) < (3.1 * most if unit.startswith("> ") else 100_000)
     assert costs[1] <= costs[0] + LIMIT
 
 
 def test_to_look_at_a_table_or_code_that_is_being_written_costs_a_few_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However long its rows are, and however many lines it has: each look lays out what is open anew."""
+    """However long its rows are, and however many lines it has: each look lays out the open block again."""
     looked = 0
     render, show = Table.render, Fence.shown
 
@@ -376,7 +376,7 @@ def test_to_look_at_a_table_or_code_that_is_being_written_costs_a_few_pages(monk
 
 
 def test_the_rest_of_a_text_is_attached_as_it_was_written() -> None:
-    """Tables, headings and links are better as Markdown in a file of Markdown; a code block goes on as one."""
+    """A Markdown file shows tables, headings and links best as they are; a code block continues as one."""
     lines = "".join(f"{number} ## ![a](http://b)\n#### deep\n| a | b |\n" for number in range(2_000))
     transcript = ended(Text(lines), style=Style(max_pages=1))
     (rest,) = transcript.files()
@@ -389,8 +389,8 @@ def test_the_rest_of_a_text_is_attached_as_it_was_written() -> None:
     assert text.count("~~~py\n") == 1
 
 
-def test_of_a_text_that_shows_next_to_nothing_the_rest_is_attached(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else an agent could write without end, and nothing of it would fill a page."""
+def test_the_rest_of_a_text_that_shows_almost_nothing_is_attached(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without that an agent could write for ever, and never fill a page."""
     monkeypatch.setattr(transcript_module, "MOST_CONVERTED", 50_000)
     transcript = ended(Text("seen\n" + "> ```\n\n\n" * 10_000 + "the end"))
     assert transcript.pages() == ["seen", NOTE.strip()]
@@ -400,7 +400,7 @@ def test_of_a_text_that_shows_next_to_nothing_the_rest_is_attached(monkeypatch: 
 
 @pytest.mark.parametrize("kind", [Text, Thought])
 def test_a_chunk_costs_an_append(kind: type[Text | Thought], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pages are cut when somebody looks, or much has come; not for each of very many small chunks."""
+    """Pages are cut when somebody looks, or much text waits; not for each of very many small chunks."""
     cuts = 0
     freeze = Pager.freeze
 
@@ -419,7 +419,7 @@ def test_a_chunk_costs_an_append(kind: type[Text | Thought], monkeypatch: pytest
 
 
 def test_thoughts_beyond_the_pages_are_quoted_in_the_file() -> None:
-    """Each line of them, and what is said behind them is not."""
+    """Each of their lines is, and the answer behind them is not."""
     transcript = Transcript(Style(max_pages=1, thoughts="subtext"))
     for _ in range(40):
         transcript.apply(Thought("a line of thought\n" * 30))
@@ -430,15 +430,15 @@ def test_thoughts_beyond_the_pages_are_quoted_in_the_file() -> None:
     assert (last, empty, answer) == ("> a line of thought", "> ", "the answer")
 
 
-def test_blank_lines_of_any_number_are_shown_as_two() -> None:
-    """Outside of code; in whatever pieces they come."""
+def test_any_number_of_blank_lines_is_shown_as_two() -> None:
+    """Outside of code, and in whatever pieces they come."""
     text = "a" + "\n" * 400 + "b" + " \n" * 400 + "c\n```\nd" + "\n" * 9 + "e\n```"
     assert shown(Text(text)) == ["a\n\n\nb \n \n \nc\n```\nd" + "\n" * 9 + "e\n```"]
     assert shown(*map(Text, chunked(text, 3))) == shown(Text(text))
 
 
 def test_a_half_character_without_its_other_half_is_replaced() -> None:
-    """Discord takes no lone surrogate; the text around it stays."""
+    """Discord refuses lone surrogates; the text around one stays."""
     assert shown(Text("a\ud83d"), Text("b\ude00c")) == ["a\ufffdb\ufffdc"]
     assert shown(Text("\ud83d"), Text("\ude00")) == ["😀"]
     assert shown(Text("end \ud83d")) == ["end \ufffd"]
@@ -446,7 +446,7 @@ def test_a_half_character_without_its_other_half_is_replaced() -> None:
 
 @pytest.mark.parametrize("text", ["", " ", "\n\n", "\t"])
 def test_white_space_alone_is_no_answer(text: str) -> None:
-    """Discord refuses an empty message, and a reply of nothing must be known as one."""
+    """Discord refuses an empty message, and a reply without text must be known as one."""
     transcript = Transcript()
     assert not transcript.apply(Text(text))
     assert not transcript.has_text
@@ -457,7 +457,7 @@ def test_white_space_alone_is_no_answer(text: str) -> None:
 
 
 def test_a_text_shows_while_it_is_written() -> None:
-    """A line that is not complete, a table that has not ended, a code block that is open."""
+    """An unfinished line, an unfinished table, an open code block."""
     transcript = Transcript()
     seen = []
     for chunk in ("# He", "ad\nwor", "ds\n| a | b |\n", "|--|", "--|\n| 1 | 2 |\n", "\n```py\nx = ", "1\n``", "`\nend"):
@@ -479,7 +479,7 @@ def test_a_text_shows_while_it_is_written() -> None:
 
 
 def test_a_code_block_that_is_longer_than_a_page_shows_its_latest_lines_while_it_is_written() -> None:
-    """Nothing is frozen that may yet become a file; and what is written now can be seen."""
+    """A block that may become a file is not frozen, and the reader sees what is being written."""
     transcript = Transcript()
     transcript.apply(Text("words\n```py\n" + "".join(f"the_line_{number}\n" for number in range(190)) + "the_line_1"))
     (page,) = transcript.pages()
@@ -496,7 +496,7 @@ def test_a_code_block_that_is_longer_than_a_page_shows_its_latest_lines_while_it
 
 
 def test_a_long_code_block_becomes_a_file_that_is_announced_in_its_place() -> None:
-    """Named by its language, or by what the agent calls it; each once (P18)."""
+    """It is named by its language, or by the agent; each name occurs once (P18)."""
     code = "".join(f"x{number} = {number}\n" for number in range(300))
     blocks = (f"```python\n{code}```\n", f"```js\n// src/app.mjs\n{code}```\n", f"```python\n{code}```\n")
     transcript = ended(Text("before\n" + "between\n".join(blocks) + "behind"))
@@ -511,7 +511,7 @@ def test_a_long_code_block_becomes_a_file_that_is_announced_in_its_place() -> No
 
 
 def test_a_long_code_block_is_announced_while_it_is_written() -> None:
-    """With the lines so far; a turn that ends in the middle of it leaves what there is."""
+    """With the number of lines so far; a turn that ends in the middle of it attaches them."""
     transcript = Transcript(Style(long_code_lines=3))
     transcript.apply(Text("```py\n1\n2\n3\n4\n5"))
     assert transcript.pages() == ["📎 `code.py` · 4 lines so far"]
@@ -522,21 +522,21 @@ def test_a_long_code_block_is_announced_while_it_is_written() -> None:
 
 
 def test_few_very_long_lines_of_code_are_long_code_too() -> None:
-    """A line of 100,000 characters is nothing to read in a chat."""
+    """A chat is no place for a line of 100,000 characters."""
     transcript = ended(Text("```json\n" + "1," * 50_000 + "\n```"))
     assert transcript.pages() == ["📎 `code.json` · 1 lines"]
 
 
 def test_a_file_knows_the_page_that_announces_it() -> None:
-    """Also where the announcement moved to the next page."""
+    """Also where the announcement has moved to the next page."""
     code = "```py\n" + "x\n" * 300 + "```\n"
     transcript = ended(Text("word " * 390 + "\n" + code + "word " * 600 + "\n" + code))
     for file in transcript.files():
         assert f"`{file.name}`" in transcript.pages()[file.page]
 
 
-def test_what_no_page_takes_goes_into_one_file_that_the_last_page_names() -> None:
-    """Beyond `max_pages`; what is there before and behind adds up to the text."""
+def test_text_beyond_the_pages_goes_into_one_file_that_the_last_page_names() -> None:
+    """The pages and the file together are the text."""
     text = "".join(f"line {number} of it\n" for number in range(2_000))
     transcript = ended(*map(Text, chunked(text, 777)), style=Style(max_pages=3))
     pages = transcript.pages()
@@ -548,8 +548,8 @@ def test_what_no_page_takes_goes_into_one_file_that_the_last_page_names() -> Non
     assert everything(transcript).split() == text.split()
 
 
-def test_a_code_block_goes_on_as_one_in_the_file() -> None:
-    """The file is Markdown of its own."""
+def test_a_code_block_continues_as_one_in_the_file() -> None:
+    """The file is complete Markdown."""
     transcript = ended(Text("```py\n" + "code()\n" * 900 + "```\nbehind"), style=Style(max_pages=1, long_code_lines=0))
     (rest,) = transcript.files()
     text = rest.read().decode()
@@ -559,14 +559,14 @@ def test_a_code_block_goes_on_as_one_in_the_file() -> None:
 
 
 def test_a_text_that_just_fits_needs_no_file() -> None:
-    """Two pages for two pages."""
+    """Two full pages are two pages."""
     transcript = ended(Text("x" * 4_000), style=Style(max_pages=2))
     assert transcript.pages() == ["x" * 2_000] * 2
     assert transcript.files() == []
 
 
 @pytest.mark.parametrize("looked", [False, True])
-def test_the_bots_own_words_are_shown_even_where_the_pages_are_full(looked: bool) -> None:  # noqa: FBT001 - a parameter
+def test_the_bots_own_lines_are_shown_even_where_the_pages_are_full(looked: bool) -> None:  # noqa: FBT001 - a parameter
     """How a turn ended must not be hidden in a file."""
     transcript = Transcript(Style(max_pages=2))
     transcript.apply(Text("word " * 2_000))
@@ -580,8 +580,8 @@ def test_the_bots_own_words_are_shown_even_where_the_pages_are_full(looked: bool
     assert b"cancelled" not in rest.read()
 
 
-def test_the_bots_own_words_alone_do_not_call_for_a_file() -> None:
-    """A page more is better than a file of nothing."""
+def test_the_bots_own_lines_alone_make_no_file() -> None:
+    """One more page is better than an empty file."""
     transcript = Transcript(Style(max_pages=1))
     transcript.apply(Text("x" * 1_995))
     transcript.line("-# ⏹ cancelled")
@@ -601,7 +601,7 @@ def test_a_very_long_text_is_spooled_and_attached() -> None:
 
 
 def test_a_text_without_end_is_to_be_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The caller is told; what is there stays (invariant 12)."""
+    """The caller sees it; what is shown stays (invariant 12)."""
     monkeypatch.setattr(transcript_module, "LONGEST", 10_000)
     transcript = Transcript()
     transcript.apply(Text("x" * 9_999))
@@ -627,7 +627,7 @@ def test_a_text_without_end_is_to_be_cancelled(monkeypatch: pytest.MonkeyPatch) 
 def test_a_flood_of_anything_is_to_be_cancelled_and_grows_no_more(
     monkeypatch: pytest.MonkeyPatch, style: Style, event: Callable[[int], Any]
 ) -> None:
-    """Lines and patches count like words; what the bot has to say of it is still shown."""
+    """Lines and patches count like words; the bot's line about it is still shown."""
     monkeypatch.setattr(transcript_module, "LONGEST", 10_000)
     transcript = Transcript(style)
     for number in range(1_000):
@@ -649,7 +649,7 @@ def test_a_flood_of_anything_is_to_be_cancelled_and_grows_no_more(
 
 
 def test_thoughts_are_shown_as_configured() -> None:
-    """Off, behind spoilers, or as subtext; their markup is plain, and the words behind them begin a line."""
+    """Off, behind spoilers, or as subtext; their markup is escaped, and the words behind them begin a line."""
     events = (Text("a"), Thought("why **so**\n"), Thought("hm"), Thought("mm"), Text("b"))
     assert shown(*events) == ["ab"]
     assert shown(*events, style=Style(thoughts="subtext")) == ["a\n-# why \\*\\*so\\*\\*\n-# hmmm\nb"]
@@ -670,7 +670,7 @@ def test_a_thoughts_spoilers_are_closed_on_every_page(chunks: list[str]) -> None
     assert transcript.pages() == shown(Thought("".join(chunks)), style=Style(thoughts="spoiler", max_pages=0))
 
 
-def test_what_is_for_nobodys_eyes_shows_nothing() -> None:
+def test_events_that_are_not_for_people_show_nothing() -> None:
     """Thoughts, usage, modes, unknown kinds, and an empty plan."""
     transcript = Transcript()
     for event in (
@@ -690,7 +690,7 @@ def test_what_is_for_nobodys_eyes_shows_nothing() -> None:
 
 
 def test_data_that_the_agent_sends_is_attached() -> None:
-    """An image, sound, a resource: each announced in its place, with a name of its own (P69)."""
+    """An image, sound, a resource: each is announced in its place under a name of its own (P69)."""
     data = base64.b64encode(b"\x89PNG").decode()
     transcript = ended(
         Text("see"),
@@ -711,7 +711,7 @@ def test_data_that_the_agent_sends_is_attached() -> None:
     ]
 
 
-def test_data_that_cannot_be_attached_is_said() -> None:
+def test_data_that_cannot_be_attached_is_named_with_the_reason() -> None:
     """Too large, not base64, empty, of an unknown kind."""
     transcript = ended(
         content(type="image", data="AAAA" * 4_000_000, mimeType="image/png"),
@@ -737,8 +737,8 @@ def test_a_link_to_the_web_is_shown_and_not_fetched() -> None:
     assert transcript.wanted() == []
 
 
-def test_a_link_to_a_file_waits_for_whoever_reads_it() -> None:
-    """Its line says what came of it."""
+def test_a_link_to_a_file_waits_until_the_file_is_supplied() -> None:
+    """Its line then says what became of it."""
     transcript = Transcript()
     for name in ("good.txt", "bad.txt"):
         transcript.apply(content(type="resource_link", name=name, uri=f"file:///p/{name}"))
@@ -756,7 +756,7 @@ def test_a_link_to_a_file_waits_for_whoever_reads_it() -> None:
 
 @pytest.mark.parametrize("style", [Style(), Style(tools="full", max_pages=0)])
 def test_a_flood_of_lines_costs_what_is_new_and_not_what_lies_before(style: Style) -> None:
-    """Of links, and of tool calls: full pages are let go of although nobody looks (invariant 13)."""
+    """Of links, and of tool calls: full pages are frozen although nobody looks (invariant 13)."""
 
     def flood(count: int) -> Transcript:
         transcript = Transcript(style)
@@ -775,7 +775,7 @@ def test_a_flood_of_lines_costs_what_is_new_and_not_what_lies_before(style: Styl
 
 
 def test_a_name_or_path_of_any_length_takes_one_line() -> None:
-    """An agent's link must not fill the pages that its words need."""
+    """A link must not fill the pages that the agent's words need."""
     transcript = Transcript()
     far = "/x" * 5_000
     for uri in (f"file://{far}", "http://example.org/"):
@@ -787,8 +787,8 @@ def test_a_name_or_path_of_any_length_takes_one_line() -> None:
     assert max(map(len, page.split("\n"))) < 500
 
 
-def test_what_came_of_a_link_is_said_although_its_page_is_frozen() -> None:
-    """As a line of its own."""
+def test_what_became_of_a_link_is_shown_although_its_page_is_frozen() -> None:
+    """On a line of its own."""
     transcript = Transcript()
     transcript.apply(content(type="resource_link", name="x.txt", uri="file:///p/x.txt"))
     transcript.apply(Text("w" * 3_000 + "\n"))
@@ -799,8 +799,8 @@ def test_what_came_of_a_link_is_said_although_its_page_is_frozen() -> None:
     assert transcript.pages()[-1].endswith("\n-# 🚫 x.txt was not sent: there is no such file")
 
 
-def test_a_reply_has_so_many_files_and_no_more() -> None:
-    """The others are named, and long code is shown on pages then."""
+def test_a_reply_has_at_most_twenty_files() -> None:
+    """Further ones are named, and long code is shown on pages then."""
     events = [content(type="image", data="AAAA", mimeType="image/png") for _ in range(25)]
     transcript = ended(*events, Text("```py\n" + "x\n" * 300 + "```"))
     assert len(transcript.files()) == 20
@@ -811,8 +811,8 @@ def test_a_reply_has_so_many_files_and_no_more() -> None:
 # ---- tool calls
 
 
-def test_a_tool_call_is_one_line_however_often_it_is_told() -> None:
-    """Announced, announced again, updated: the id decides, and what an update leaves out stays."""
+def test_a_tool_call_is_one_line_however_often_it_is_reported() -> None:
+    """Announced, announced again, updated: the id decides, and fields that an update leaves out stay."""
     events = [
         Text("before"),
         tool("1", "tool_call", title="Read *a*", status="pending", kind="read"),
@@ -829,7 +829,7 @@ def test_a_tool_call_is_one_line_however_often_it_is_told() -> None:
 
 
 def test_a_tool_call_that_was_never_announced_is_shown() -> None:
-    """Some agents send only updates; without a title its kind serves, without a kind a word. The end ends them."""
+    """Some agents send only updates. A call without a title shows its kind, without a kind a word; the end ends it."""
     transcript = Transcript()
     for event in (tool("1", status="failed"), tool("2", kind="edit"), tool("3", title="x")):
         transcript.apply(event)
@@ -839,7 +839,7 @@ def test_a_tool_call_that_was_never_announced_is_shown() -> None:
 
 
 def test_all_that_is_known_of_a_tool_call_can_be_asked() -> None:
-    """A question may repeat no more than the id."""
+    """A question may bring only the id."""
     transcript = Transcript()
     transcript.apply(tool("1", "tool_call", title="Run", rawInput={"command": "ls"}))
     asked = transcript.tool_call(ToolCallUpdate(tool_call_id="1", kind="execute"))
@@ -848,14 +848,14 @@ def test_all_that_is_known_of_a_tool_call_can_be_asked() -> None:
 
 
 def test_tool_calls_without_words_between_them_are_one_run() -> None:
-    """Blank lines, which agents put between calls, do not part them."""
+    """The blank lines that agents put between calls do not separate them."""
     assert shown(tool("1", title="a"), Text("\n\n"), tool("2", title="b"), Text("\n"), Text("end")) == [
         "-# ■ a\n-# ■ b\n\nend"
     ]
 
 
 def test_tool_calls_are_hidden_where_the_style_says_so() -> None:
-    """Their files are attached all the same."""
+    """Their files are still attached."""
     image = {"type": "content", "content": {"type": "image", "data": "AAAA", "mimeType": "image/png"}}
     diff = {"type": "diff", "path": "/p/a", "oldText": "a\n", "newText": "b\n"}
     transcript = Transcript(Style(tools="off"))
@@ -868,7 +868,7 @@ def test_tool_calls_are_hidden_where_the_style_says_so() -> None:
 
 
 def test_a_tool_call_on_a_frozen_page_stays_as_it_was() -> None:
-    """What is frozen never changes, and the late update shows nowhere else."""
+    """A frozen page never changes, and the late update is shown on no other."""
     transcript = Transcript()
     transcript.apply(tool("1", "tool_call", title="Read"))
     transcript.apply(Text("x" * 3_000 + "\n"))
@@ -879,7 +879,7 @@ def test_a_tool_call_on_a_frozen_page_stays_as_it_was() -> None:
 
 
 def test_a_run_of_tool_calls_moves_to_the_next_page_as_a_whole() -> None:
-    """So that it can still change."""
+    """There it can still change."""
     transcript = Transcript()
     transcript.apply(Text("x" * 1_900 + "\n"))
     for number in range(5):
@@ -892,7 +892,7 @@ def test_a_run_of_tool_calls_moves_to_the_next_page_as_a_whole() -> None:
 
 
 def test_the_changes_of_a_turn_are_one_patch() -> None:
-    """Of the calls that were completed, each once, in the order in which they were."""
+    """Of the calls that completed, each once, in the order of their completion."""
     diffs = [
         {"type": "diff", "path": f"/p/{name}.py", "oldText": "old\n", "newText": f"new {name}\n"} for name in "abc"
     ]
@@ -912,7 +912,7 @@ def test_the_changes_of_a_turn_are_one_patch() -> None:
 
 
 def test_a_change_that_only_the_question_shows_is_in_the_patch_too() -> None:
-    """The last update of such a call brings a text in its place; a call that failed changed nothing all the same."""
+    """The last update of such a call brings a text in its place; a call that failed has changed nothing."""
     diff = {"type": "diff", "path": "/p/a.py", "oldText": "old\n", "newText": "new\n"}
     said = {"type": "content", "content": {"type": "text", "text": "Edit applied"}}
     transcript = Transcript(Style(directory="/p"))
@@ -932,8 +932,8 @@ def test_a_change_that_only_the_question_shows_is_in_the_patch_too() -> None:
     assert (receipt.tools, receipt.failed, receipt.files, receipt.added) == (3, 1, 1, 2)
 
 
-def test_a_question_about_a_call_that_was_never_told_of_is_no_tool_call() -> None:
-    """It stands on no page and in no receipt."""
+def test_a_question_about_a_call_that_was_never_reported_is_no_tool_call() -> None:
+    """It is on no page and in no receipt."""
     transcript = Transcript()
     transcript.tool_call(ToolCallUpdate(tool_call_id="1", title="Run"))
     transcript.end()
@@ -942,7 +942,7 @@ def test_a_question_about_a_call_that_was_never_told_of_is_no_tool_call() -> Non
 
 
 def test_a_run_of_very_many_calls_costs_no_more_to_look_at_than_a_short_one() -> None:
-    """Those that are only counted are not looked at again; one of them that begins again is shown again."""
+    """Calls that are only counted are not looked at again; one that begins again is shown again."""
     transcript = Transcript()
     for number in range(3_000):
         transcript.apply(tool(str(number), title=f"t{number}", status="failed" if number == 7 else "completed"))
@@ -959,7 +959,7 @@ def test_a_run_of_very_many_calls_costs_no_more_to_look_at_than_a_short_one() ->
 
 
 def test_a_receipt_counts_what_was_done() -> None:
-    """Tools, files, lines, tokens, and this turn's part of the session's cost."""
+    """Tools, files, lines, tokens, and the turn's part of the session's cost."""
     diff = {"type": "diff", "path": "/p/a.py", "oldText": "a\n", "newText": "b\nc\n"}
     transcript = ended(
         tool("1", content=[diff], status="completed", kind="edit", locations=[{"path": "/p/a.py"}]),
@@ -977,7 +977,7 @@ def test_a_receipt_counts_what_was_done() -> None:
 
 @pytest.mark.parametrize("figure", [10**4_000, -(10**4_000), float("inf"), -1])
 def test_figures_that_nobody_could_read_are_left_out(figure: float) -> None:
-    """A number of thousands of digits can be neither divided nor shown, and the reply goes on without it."""
+    """A number of thousands of digits can be neither divided nor shown; the reply does without it."""
     told = [
         update("usage_update", used=figure, size=200_000, cost=None),
         update("usage_update", used=1, size=2, cost={"amount": figure * 10**13, "currency": "USD"}),
@@ -989,14 +989,14 @@ def test_figures_that_nobody_could_read_are_left_out(figure: float) -> None:
 
 
 def test_a_plan_is_replaced_in_place() -> None:
-    """One list, where the first one stood."""
+    """The newest list is where the first one was."""
     first = plan(("look", "in_progress"), ("act", "pending"))
     second = plan(("look", "completed"), ("act", "in_progress"), ("rest", "pending"))
     assert shown(Text("a"), first, Text("b")) == ["a\n▸ look\n☐ act\nb"]
     assert shown(Text("a"), first, Text("b"), second) == ["a\n☑ look\n▸ act\n☐ rest\nb"]
 
 
-def test_a_plan_whose_page_is_frozen_begins_anew() -> None:
+def test_a_plan_whose_page_is_frozen_begins_again() -> None:
     """The old list stays as it was."""
     transcript = Transcript()
     transcript.apply(plan(("look", "in_progress")))
@@ -1009,7 +1009,7 @@ def test_a_plan_whose_page_is_frozen_begins_anew() -> None:
     assert transcript.pages()[-1].endswith("\n☑ look\n☐ act")
 
 
-def test_of_a_long_plan_the_steps_around_the_current_one_are_shown() -> None:
+def test_a_long_plan_shows_the_steps_around_the_current_one() -> None:
     """The others are counted."""
     steps = [(f"step {number}", "completed" if number < 20 else "pending") for number in range(40)]
     (page,) = shown(plan(*steps))
@@ -1058,7 +1058,7 @@ def test_pages_are_postable_and_frozen_ones_stay_whatever_the_agent_does(
     transcript.close()
 
 
-def test_lines_of_the_bots_own_stand_by_themselves() -> None:
+def test_the_bots_own_lines_are_separate_lines() -> None:
     """Above, between and below the agent's words."""
     transcript = Transcript()
     transcript.line("-# above")
@@ -1068,8 +1068,8 @@ def test_lines_of_the_bots_own_stand_by_themselves() -> None:
     assert transcript.pages() == ["-# above\nwords\n-# below\n-# last"]
 
 
-def test_a_line_behind_an_open_code_block_stands_outside_it() -> None:
-    """A turn that ends in the middle of a code block: what the bot says about it must not be read as code."""
+def test_a_line_behind_an_open_code_block_is_outside_it() -> None:
+    """A turn may end in the middle of a code block; the bot's line about that must not be read as code."""
     transcript = Transcript()
     transcript.apply(Text("```py\nx = 1"))
     transcript.line("-# ⏹ cancelled")
@@ -1086,7 +1086,7 @@ def test_what_comes_after_the_end_is_shown_too() -> None:
 
 
 def test_late_text_is_shown_as_far_as_pages_are_left() -> None:
-    """What is beyond that has no file to go into: the files have been sent."""
+    """Text beyond them is not shown: the files have been sent."""
     transcript = ended(Text("words"), style=Style(max_pages=2))
     transcript.files()
     transcript.close()
@@ -1100,7 +1100,7 @@ def test_late_text_is_shown_as_far_as_pages_are_left() -> None:
 
 
 def test_late_text_has_one_more_page_where_all_were_full() -> None:
-    """Behind the one that names the file, and the bot's own lines."""
+    """It follows the page that names the file, and the bot's own lines."""
     transcript = Transcript(Style(max_pages=1))
     transcript.apply(Text("words " * 1_000))
     transcript.line("-# the end")
@@ -1118,8 +1118,8 @@ def test_late_text_has_one_more_page_where_all_were_full() -> None:
     assert line == "-# a line"
 
 
-def test_no_file_follows_late() -> None:
-    """A change, data and long code that come after the files have been sent: none is announced in vain."""
+def test_late_files_are_not_announced() -> None:
+    """A change, data and long code that come after the files have been sent."""
     transcript = ended(Text("words"))
     attached = transcript.files()
     transcript.close()
@@ -1134,8 +1134,10 @@ def test_no_file_follows_late() -> None:
     assert transcript.files() == attached == []
 
 
-def test_a_file_that_cannot_be_written_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a temporary directory: what fits into memory comes all the same, also of the text's rest."""
+def test_a_file_that_cannot_be_written_is_named_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a temporary directory: what fits into memory is attached, also the beginning of the text's rest."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
     transcript = Transcript(Style(max_pages=1))
     for data in (b"x" * 300_000, b"y" * 2_000_000):
@@ -1160,7 +1162,7 @@ def test_a_file_that_cannot_be_written_is_said(tmp_path: Path, monkeypatch: pyte
 @pytest.mark.parametrize("path", TRANSCRIPTS, ids=lambda path: path.stem)
 @pytest.mark.parametrize("style", [Style(), Style(tools="full", thoughts="subtext")], ids=["default", "full"])
 def test_what_real_agents_sent_is_shown(path: Path, style: Style) -> None:
-    """Recorded traffic: every page can be posted at any time, and the agent's text is there, in order."""
+    """Recorded traffic: every page can be posted at any time, and the agent's text is complete and in order."""
     transcript = Transcript(style)
     said = ""
     for line in read_transcript(path):
@@ -1181,7 +1183,7 @@ def test_what_real_agents_sent_is_shown(path: Path, style: Style) -> None:
     assert all(word in shown_words for word in words_of(said))
 
 
-# ---- remarks
+# ---- notices
 
 
 @pytest.mark.parametrize(
@@ -1204,7 +1206,7 @@ def test_what_real_agents_sent_is_shown(path: Path, style: Style) -> None:
         (update("compaction_summary_chunk", compactionId="c", content={"type": "text", "text": "s"}), None),
     ],
 )
-def test_a_remark_of_the_agent_is_a_line_between_its_words(told: Any, line: str | None) -> None:
-    """Plain, whatever it holds; what needs no word gets none."""
+def test_a_notice_of_the_agent_is_a_line_between_its_words(told: Any, line: str | None) -> None:
+    """As plain text, whatever it holds; one that people need not see is not shown."""
     (page,) = shown(Text("before"), told, Text("after"))
     assert page.splitlines() == (["beforeafter"] if line is None else ["before", line, "after"])

@@ -1,4 +1,4 @@
-"""What people and Discord do to a reply, mixed: all words stand once, in order, but for those that were deleted."""
+"""A mixture of what people and Discord do to a reply: all words are there once, in order, except deleted ones."""
 
 import random
 import re
@@ -29,7 +29,7 @@ READ = {"sessionUpdate": "tool_call", "title": "Look", "kind": "read", "status":
 
 
 class Thread(Board):
-    """A board whose messages a person deletes, and which may take no files."""
+    """A board whose messages a person deletes, and which may refuse files."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ def said(board: Board, message_id: int) -> str:
 
 
 class Storm:
-    """One reply and what befalls it, made from a seed."""
+    """One reply and what happens to it, made from a seed."""
 
     def __init__(self, seed: int) -> None:
         self.chance = random.Random(seed)
@@ -67,13 +67,13 @@ class Storm:
         self.count = 0
         self.style = Style(max_pages=0, long_code_lines=200)
         self.pauses = [0, 0, 0.05, 0.2, 1.3, 3, 8, 8, 8]
-        if self.chance.random() < 0.5:  # What changes in messages that have grown old is shown anew.
+        if self.chance.random() < 0.5:  # A change inside an old message would be shown a second time.
             self.pauses.append(OLD_SECONDS)
         else:
             self.style = Style(max_pages=self.chance.choice([4, 5]), long_code_lines=self.chance.choice([200, 10]))
 
     def words(self, count: int, end: str) -> str:
-        """Return so many words that no other text holds."""
+        """Return `count` words that occur in no other text."""
         self.count += count
         return "".join(f"w{number:05d}{end}" for number in range(self.count - count + 1, self.count + 1))
 
@@ -88,19 +88,19 @@ class Storm:
                 return self.words(self.chance.randint(1, 120), " ")
 
     async def blow(self) -> None:
-        """Let something happen, or nothing; then time passes."""
+        """Let something happen, perhaps; then let time pass."""
         match self.chance.randrange(10):
             case 0 if self.board.messages:
                 self.board.lose(self.chance.choice([*self.board.messages]))
             case 1:
                 self.board.archived = True
-            case 2 | 3 if len(self.board.faults) < 5:  # Of twelve in a row it would give up.
+            case 2 | 3 if len(self.board.faults) < 5:  # After twelve in a row it would give up.
                 faults = [TryLater("503"), AnswerLost("reset"), None]
                 self.board.faults.extend(self.chance.choice(faults) for _ in range(3))
         await elapse(self.chance.choice(self.pauses))
 
     def problems(self) -> list[str]:
-        """Compare what stands with what was said."""
+        """Compare the thread with what was said."""
         stands = [said(self.board, number) for number in sorted(self.board.messages)]
         shown = re.findall(r"w\d{5}", "\n".join(stands))
         gone = {word for text in self.board.deleted.values() for word in re.findall(r"w\d{5}", text)}
@@ -135,7 +135,7 @@ class Storm:
 
 
 @pytest.mark.parametrize("seeds", [range(at, at + 20) for at in range(0, 60, 20)], ids=lambda each: each[0])
-async def test_whatever_happens_to_its_messages_a_reply_stands_once_and_in_order(seeds: range) -> None:
+async def test_whatever_happens_to_its_messages_a_reply_is_there_once_and_in_order(seeds: range) -> None:
     """Messages deleted by a person, threads archived, answers lost, messages grown old, pages full, files refused."""
     for seed in seeds:
         storm, told = Storm(seed), list[bool]()
@@ -155,7 +155,7 @@ async def test_whatever_happens_to_its_messages_a_reply_stands_once_and_in_order
 async def test_a_reply_whose_messages_were_left_is_brought_to_its_end_by_the_next_run(
     tmp_path: Path, seeds: range
 ) -> None:
-    """The bot is killed somewhere behind the turn's end: what other messages have shown is not shown again."""
+    """The bot is killed some time after the turn's end: what other messages have shown is not shown again."""
     for seed in seeds:
         storm = Storm(seed)
         async with journaled(tmp_path / str(seed)) as journal:
@@ -170,8 +170,8 @@ async def test_a_reply_whose_messages_were_left_is_brought_to_its_end_by_the_nex
                 assert (seed, storm.problems(), it.state(KEY)) == (seed, [], MessageState.ANSWERED)
 
 
-async def test_a_message_of_which_no_answer_came_is_sent_again_as_it_was_written_down() -> None:
-    """The next run knows it by its text alone; what was said meanwhile follows by an edit."""
+async def test_a_message_whose_answer_was_lost_is_sent_again_as_it_was_written_down() -> None:
+    """The next run knows it only by its text; newer text follows by an edit."""
     storm, told = Storm(0), list[bool]()
     with scratch_journal() as journal:
         async with pacing(storm.board):
@@ -189,8 +189,8 @@ async def test_a_message_of_which_no_answer_came_is_sent_again_as_it_was_written
     assert (storm.board.shown, told) == (pages, [True])
 
 
-async def test_what_has_moved_to_the_next_page_stands_there_alone() -> None:
-    """A page was shown to its end by two messages before it was known that it is cut sooner (P12)."""
+async def test_text_that_has_moved_to_the_next_page_is_only_there() -> None:
+    """Two messages had shown a page to its end before it was known that it is cut sooner (P12)."""
     for is_deleted in (True, False):
         storm, told = Storm(0), list[bool]()
         with scratch_journal() as journal:
