@@ -1,4 +1,4 @@
-"""What waited while nobody listened: a turn waits until its messages were looked at, and not for long."""
+"""Messages that waited while the gateway was away: a turn waits for a bounded time until they are read again."""
 
 import asyncio
 
@@ -14,7 +14,7 @@ HERE, THERE = 10, 11
 
 
 async def test_a_turn_waits_for_its_own_messages_and_no_others() -> None:
-    """Nothing is in doubt at first; of what is, each message is settled by itself, in whatever order."""
+    """At first no message is stale; each stale one is settled by itself, in any order."""
     stale = StaleMessages()
     await stale.settled([1, 2])
     stale.begin({3: HERE, 1: HERE, 2: THERE})
@@ -32,7 +32,7 @@ async def test_a_turn_waits_for_its_own_messages_and_no_others() -> None:
 
 
 async def test_a_thousand_turns_wait_at_the_cost_of_their_own_messages() -> None:
-    """What is learned of one message wakes the turn that waits for it: each waking all of them took seconds."""
+    """A message that is settled wakes only the turn that waits for it: to wake all of them each time took seconds."""
 
     async def effort(count: int) -> int:
         stale = StaleMessages()
@@ -49,8 +49,8 @@ async def test_a_thousand_turns_wait_at_the_cost_of_their_own_messages() -> None
     assert await effort(200) < 2.2 * await effort(100)
 
 
-async def test_the_turns_of_a_place_that_cannot_be_read_wait_for_one_time_together() -> None:
-    """Counted from the READY; after another one it is counted anew, and what was in doubt before is not."""
+async def test_all_turns_of_a_place_that_cannot_be_read_wait_until_the_same_time() -> None:
+    """Counted from the READY; another READY starts a new time and replaces the stale messages."""
     stale, loop = StaleMessages(), asyncio.get_running_loop()
     began = loop.time()
     stale.begin({1: HERE, 2: HERE})

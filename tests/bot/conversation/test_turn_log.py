@@ -1,4 +1,4 @@
-"""One line for each turn: what it took, what the agent did, how it ended."""
+"""One log line for each turn: its times, what the agent did, and how it ended."""
 
 import json
 from collections.abc import Callable
@@ -13,15 +13,15 @@ from pool.exchange import Cancelled, Completed, Failed
 
 
 async def logged(play: Callable[[TurnLog], None]) -> dict[str, Any]:
-    """The one line that a turn leaves."""
+    """The one line of a turn."""
     with structlog.testing.capture_logs() as lines:
         play(TurnLog(1, 2, 3))
     (line,) = lines
     return json.loads(json.dumps(line))  # type: ignore[no-any-return]
 
 
-async def test_a_turn_leaves_one_line_that_says_what_happened() -> None:
-    """A tool call that is reported often counts once; ids are those that other lines are bound to."""
+async def test_a_turn_writes_one_line_that_says_what_happened() -> None:
+    """A tool call counts once however often it is reported; the ids are those of other lines."""
 
     def play(record: TurnLog) -> None:
         record.began()
@@ -48,7 +48,7 @@ async def test_a_turn_leaves_one_line_that_says_what_happened() -> None:
 
 
 async def test_a_turn_that_went_wrong_says_why() -> None:
-    """Who stopped it, or the error; what is not so is left out."""
+    """Who stopped it, or the error; other fields are left out."""
 
     def cancelled(record: TurnLog) -> None:
         record.began()

@@ -38,7 +38,7 @@ def shown(text: str) -> str:
     ],
 )
 def test_a_code_block_begins_at_a_line_or_behind_words(line: str, found: object) -> None:
-    """CommonMark, section 4.5; and where agents write as Discord reads."""
+    """CommonMark, section 4.5, and the places where agents write as Discord reads."""
     assert opening(line) == found
 
 
@@ -61,7 +61,7 @@ def test_a_code_block_begins_at_a_line_or_behind_words(line: str, found: object)
     ],
 )
 def test_a_code_block_ends_at_its_own_marks(line: str, fence: Fence, ended: object) -> None:
-    """Which may be longer, not shorter; and a quoted block ends with its quote."""
+    """They may be longer, but not shorter; a quoted block ends with its quote."""
     assert closing(line, fence) == ended
 
 
@@ -83,7 +83,7 @@ def test_a_code_block_ends_at_its_own_marks(line: str, fence: Fence, ended: obje
     ],
 )
 def test_a_code_block_is_shown_with_three_backticks(text: str, page: str) -> None:
-    """Whatever its own marks were; what is inside never ends it."""
+    """Whatever its own marks were; its content never ends it."""
     assert shown(text) == page
 
 
@@ -111,7 +111,7 @@ def test_a_code_block_is_shown_with_three_backticks(text: str, page: str) -> Non
     ],
 )
 def test_a_message_is_written_so_that_its_code_ends_with_it(text: str, written: str) -> None:
-    """Where Discord has a block that CommonMark has not, it becomes one; else its last line would open another."""
+    """A block that only Discord knows becomes one of CommonMark; its last line would open another one there."""
     assert balanced(text) == written
 
 
@@ -136,8 +136,8 @@ MARKS = [
 
 
 @given(st.lists(st.one_of(st.sampled_from(MARKS), st.just("\n")), max_size=14).map("".join))
-def test_whatever_a_message_says_the_next_ones_head_is_one(text: str) -> None:
-    """By a parser of CommonMark."""
+def test_whatever_a_message_says_the_next_heading_is_a_heading(text: str) -> None:
+    """Checked by a CommonMark parser."""
     tokens = MarkdownIt().parse(f"## one\n\n{balanced(text)}\n\n## two, later")
     heads = [inline.content for at, inline in enumerate(tokens) if at and tokens[at - 1].type == "heading_open"]
     assert heads[-1] == "two, later"

@@ -1,4 +1,4 @@
-"""Changes as unified diffs: right, short, and never slow."""
+"""Changes as unified diffs: correct, short, and never slow."""
 
 import difflib
 import shutil
@@ -16,7 +16,7 @@ from bot.render.diffs import LONGEST, MOST, MOST_CHARACTERS, change_of, changes_
 from bot.render.line_diff import PER_UPDATE, DiffBudget
 
 PATCH_SECONDS = 30.0
-"""Only a program that hangs takes as long."""
+"""Seconds; only a program that hangs takes as long."""
 
 files = st.lists(st.sampled_from(["a", "b", "c", "", "+", "-"]), max_size=25).map("\n".join)
 
@@ -41,7 +41,7 @@ files = st.lists(st.sampled_from(["a", "b", "c", "", "+", "-"]), max_size=25).ma
 def test_a_patch_makes_the_change(
     old: str, new: str, longest: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The program that everybody has applies it."""
+    """Checked by a program that applies patches."""
     monkeypatch.setattr(diffs, "LONGEST", longest)
     change = change_of(Diff(path="file.txt", old_text=old, new_text=new))
     assert change is not None
@@ -63,8 +63,8 @@ ODD_NAMES = ["two words.py", ' "a\\b".py ', "a\tb\nc.py", "a  b/é.py", "-x", "�
 
 @pytest.mark.parametrize("program", [["patch", "-p1", "-s"], ["git", "apply"]], ids=["patch", "git"])
 @pytest.mark.parametrize("name", ODD_NAMES)
-def test_a_patch_finds_its_file_by_whatever_name(name: str, program: list[str], tmp_path: Path) -> None:
-    """Names with spaces, quotes, control characters; also one with nothing in it, where Git can make such a file."""
+def test_a_patch_names_its_file_whatever_the_name(name: str, program: list[str], tmp_path: Path) -> None:
+    """Names with spaces, quotes, control characters; also an empty file, which Git can create."""
     if shutil.which(program[0]) is None:
         pytest.skip(f"needs the program {program[0]}")
     made, empty = tmp_path / name, tmp_path / "new" / name
@@ -81,7 +81,7 @@ def test_a_patch_finds_its_file_by_whatever_name(name: str, program: list[str], 
 
 @given(files, files)
 def test_a_patch_holds_both_texts(old: str, new: str) -> None:
-    """The lines that went and the lines that stayed are the old text; those that came and stayed the new one."""
+    """Removed and equal lines are the old text; added and equal lines are the new one."""
     change = change_of(Diff(path="f", old_text=old, new_text=new))
     if change is None:
         assert old == new
@@ -94,8 +94,8 @@ def test_a_patch_holds_both_texts(old: str, new: str) -> None:
     assert change.added - change.removed == len(new.splitlines()) - len(old.splitlines())
 
 
-def test_a_new_file_comes_from_nothing() -> None:
-    """And an unchanged one is no change."""
+def test_a_new_file_comes_from_dev_null() -> None:
+    """An unchanged file is no change."""
     change = change_of(Diff(path="/p/new.py", new_text="a\nb\n"), "/p")
     assert change is not None
     assert change.patch == "--- /dev/null\n+++ b/new.py\n@@ -0,0 +1,2 @@\n+a\n+b\n"
@@ -119,8 +119,8 @@ REPETITIVE = {
 
 
 @pytest.mark.parametrize("name", REPETITIVE)
-def test_a_comparison_takes_a_bounded_effort(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Counted as the lines that are left to compare one by one: their pairs, as often as they can be parted."""
+def test_a_comparison_keeps_to_its_budget(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counted as the pairs of lines that are compared one by one, times the splits that are possible."""
     compared: list[int] = []
 
     class Counting(difflib.SequenceMatcher[str]):
@@ -135,15 +135,15 @@ def test_a_comparison_takes_a_bounded_effort(name: str, monkeypatch: pytest.Monk
 
 
 def test_a_small_change_in_each_of_many_blocks_is_shown_as_that() -> None:
-    """Though the blocks are mostly alike."""
+    """Although the blocks are almost equal."""
     old, new = REPETITIVE["a key in each of many blocks"]
     change = change_of(Diff(path="f", old_text=old, new_text=new))
     assert change is not None
     assert (change.added, change.removed) == (240, 0)
 
 
-def test_the_changes_of_a_turn_share_one_effort() -> None:
-    """When it is spent the rest is shown as all out, all in; and the changes beyond a number are only counted."""
+def test_the_changes_of_a_turn_share_one_budget() -> None:
+    """When it is spent the rest is shown as all out, all in; changes beyond a number are only counted."""
     old, new = REPETITIVE["a key in each of many blocks"]
     budget = DiffBudget()
     changes = changes_of([Diff(path="f", old_text=old, new_text=new)] * (MOST + 9), "", budget)
@@ -157,8 +157,8 @@ def test_the_changes_of_a_turn_share_one_effort() -> None:
     assert not budget.take(1)
 
 
-def test_of_texts_beyond_a_size_only_the_name_is_kept() -> None:
-    """To write them takes long, and no file that is attached has room for them."""
+def test_a_patch_only_names_texts_beyond_a_size() -> None:
+    """To write them takes long, and an attached file has no room for them."""
     big = "x\n" * (MOST_CHARACTERS // 2)
     small, large = changes_of([Diff(path="a", new_text="a"), Diff(path="b", new_text=big)], "", DiffBudget())
     assert small.added == 1
@@ -166,7 +166,7 @@ def test_of_texts_beyond_a_size_only_the_name_is_kept() -> None:
 
 
 def test_a_change_too_large_to_compare_is_shown_all_out_all_in() -> None:
-    """The ends that are the same still stay out of it."""
+    """Its equal ends are still left out."""
     size = LONGEST
     old = "".join(f"old {n}\n" for n in range(size))
     change = change_of(
@@ -177,7 +177,7 @@ def test_a_change_too_large_to_compare_is_shown_all_out_all_in() -> None:
 
 
 def test_an_excerpt_begins_at_the_change_and_counts_what_it_leaves_out() -> None:
-    """Short lines, few of them."""
+    """A few short lines."""
     change = change_of(Diff(path="f", old_text="1\n2\n3\n4\n", new_text="1\n2\n" + "x" * 300 + "\ny\nz\n4\n"))
     assert change is not None
     assert excerpt(change, 4) == f" 2\n-3\n+{'x' * 98}…\n⋯ 2 more"
@@ -186,7 +186,7 @@ def test_an_excerpt_begins_at_the_change_and_counts_what_it_leaves_out() -> None
 @pytest.mark.parametrize(
     ("path", "shown"), [("/p/a/b.py", "a/b.py"), ("/pq/b.py", "/pq/b.py"), ("b.py", "b.py"), ("/p/a\nb", "a b")]
 )
-def test_a_place_is_shown_as_seen_from_the_directory(path: str, shown: str) -> None:
-    """If it is inside; on one line."""
+def test_a_place_is_shown_relative_to_the_directory(path: str, shown: str) -> None:
+    """Where it is inside, and on one line."""
     assert place_of(path, "/p") == shown
     assert place_of(path, "/p/") == shown

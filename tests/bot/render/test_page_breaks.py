@@ -1,4 +1,4 @@
-"""Pages: how long they are, where they are cut, that nothing is lost and that no code block is left open."""
+"""Pages: their length, where they are cut, that all text is kept and all code blocks are closed."""
 
 import pytest
 from hypothesis import example, given
@@ -27,7 +27,7 @@ BLOCKS = st.builds(
     st.sampled_from(["", "py"]),
 )
 dialect = st.lists(LINES | BLOCKS, max_size=40).map("\n".join)
-"""Discord's Markdown as the pager gets it: code blocks begin and end at lines of their own."""
+"""Discord's Markdown as the pager gets it: code blocks begin and end on their own lines."""
 
 
 def paged(text: str) -> list[Page]:
@@ -45,8 +45,8 @@ def paged(text: str) -> list[Page]:
 
 
 @given(dialect)
-def test_every_page_fits_is_balanced_and_nothing_is_lost(text: str) -> None:
-    """For any text (invariant 5, P17): a page is its part of the text, and what repairs the code block around it."""
+def test_every_page_fits_and_is_balanced_and_all_text_is_kept(text: str) -> None:
+    """For any text (invariant 5, P17): a page is its part of the text, with fences that repair a cut code block."""
     pages = paged(text)
     assert_postable([page.content for page in pages if page.content])
     at, opening = 0, ""
@@ -70,13 +70,13 @@ LONG_LINK = f'[{"x" * 400}]({"y" * 1_400}({"y" * 90}){"y" * 90} "{"x" * 90}")'
 @example("word " * 400 + "\u200d" * 5 + LONG_LINK)
 @example("```\n" + "x" * 1_992 + "\n```" + "y" * 3_000)
 def test_every_page_takes_some_of_a_text_of_any_kind_and_fits(text: str) -> None:
-    """So paging ends: what a page opens with leaves it room, and no cut goes back. A block left open is closed."""
+    """So paging ends: a page's opening leaves it room, cuts never go back, and open blocks are closed."""
     assert sum(len(page.content) for page in paged(text)) <= 2 * len(text) + len("\n```")
 
 
 @given(HOSTILE, st.integers(0, 9_000))
 @example(" \u200d\u200d[link](https://example.org/a)", 4)
-def test_a_place_to_cut_at_is_behind_the_one_to_begin_at(text: str, end: int) -> None:
+def test_a_cut_is_behind_the_beginning(text: str, end: int) -> None:
     """However many characters before it belong together."""
     end = min(end, len(text))
     for start in (end // 2, max(0, end - 3)):
@@ -86,14 +86,14 @@ def test_a_place_to_cut_at_is_behind_the_one_to_begin_at(text: str, end: int) ->
 @given(dialect, dialect)
 @example("x" * 1_990 + "\n", code_block("y"))
 def test_a_text_that_grows_by_lines_keeps_its_cuts(text: str, more: str) -> None:
-    """A cut depends on nothing behind the line that holds the page's limit."""
+    """A cut does not depend on text behind the line that holds the page's limit."""
     early, late = paged(text + "\n"), paged(text + "\n" + more)
     assert late[: len(early) - 1] == early[:-1]
 
 
 @given(st.integers(0, 400), st.text("ab ", min_size=1, max_size=300))
-def test_a_cut_depends_on_nothing_far_behind_it(extra: int, tail: str) -> None:
-    """In a line without end, what is more than `LOOKAHEAD` behind the limit changes nothing."""
+def test_a_cut_does_not_depend_on_text_far_behind_it(extra: int, tail: str) -> None:
+    """Text more than `LOOKAHEAD` behind the limit of an endless line does not matter."""
     text = "[a](http://b.c/d) " * 300
     known = text[: LIMIT + LOOKAHEAD]
     assert take_page(known + tail * extra).end == take_page(known).end
@@ -131,7 +131,7 @@ PIECES = (
     st.lists(st.sampled_from(PIECES), max_size=30).map("".join),
 )
 def test_a_page_that_counts_as_decided_ends_there_whatever_follows(before: int, known: str, more: str) -> None:
-    """At any length of a line that grows, from where its page is full (invariant 5: no page changes once frozen)."""
+    """At any length of a growing line whose page is full (invariant 5: frozen pages never change)."""
     text = "w" * (LIMIT - before) + known
     for length in range(LIMIT + 1, len(text)):
         if is_decided(text[:length], 0):
@@ -141,7 +141,7 @@ def test_a_page_that_counts_as_decided_ends_there_whatever_follows(before: int, 
 
 
 def test_a_full_page_is_decided_as_soon_as_nothing_can_go_over_its_end() -> None:
-    """A colon, a bracket or a closed code span far before the end of a long line holds nobody up."""
+    """A colon, a bracket or a closed code span far before the end of a long line does not delay it."""
     line = ("12:34 a `b` c [d] **e** <f> " * 90)[:LIMIT]
     assert is_decided(line + " more", 0)
     assert not is_decided(line[:-9] + " `never x", 0)
@@ -149,7 +149,7 @@ def test_a_full_page_is_decided_as_soon_as_nothing_can_go_over_its_end() -> None
 
 
 def test_a_page_ends_behind_a_paragraph_else_a_line_else_a_word() -> None:
-    """And well filled: a separator in the first half of the page does not count."""
+    """And is well filled: a separator in the first half of the page does not count."""
     assert take_page("p" * 1_500 + "\n\n" + "l" * 100 + "\n" + "word " * 200).end == 1_502
     assert take_page("p" * 500 + "\n\n" + "l" * 1_000 + "\n" + "word " * 200).end == 1_503
     assert take_page("p" * 500 + "\n\n" + "word " * 400).end == 500 + 2 + 299 * 5
@@ -157,13 +157,13 @@ def test_a_page_ends_behind_a_paragraph_else_a_line_else_a_word() -> None:
 
 
 def test_a_page_ends_before_a_line_that_is_not_indented() -> None:
-    """A function, or an item of a list, stays whole where there is room."""
+    """A function or a list item stays whole where there is room."""
     text = code_block("def a():\n" + "    pass\n" * 195 + "def b():\n" + "    pass\n" * 60, "py")
     assert paged(text)[1].content.startswith("```py\ndef b():")
 
 
 def test_a_code_block_is_opened_again_on_the_next_page_with_its_language() -> None:
-    """And what stands behind it is words again."""
+    """Text behind it is text again."""
     first, second = paged(code_block("x = 1\n" * 500, "python") + "\nbehind")[:2]
     assert first.opening == "```python\n"
     assert first.content.endswith("\nx = 1\n```")
@@ -174,7 +174,7 @@ def test_a_code_block_is_opened_again_on_the_next_page_with_its_language() -> No
 
 @pytest.mark.parametrize("before", range(1_980, 2_001))
 def test_no_empty_code_block_is_left_on_either_side_of_a_cut(before: int) -> None:
-    """Discord shows the backticks of a block without code."""
+    """Discord shows the backticks of an empty block."""
     for text in ("w" * before + "\n" + code_block("code", "py"), code_block("c" * before) + "\nbehind"):
         for page in paged(text):
             assert page.content not in {"```\n```", "```py\n```"}
@@ -211,23 +211,23 @@ def test_no_empty_code_block_is_left_on_either_side_of_a_cut(before: int) -> Non
     ],
 )
 @pytest.mark.parametrize("glue", [" ", "x"])
-def test_what_belongs_together_is_never_cut(atom: str, glue: str) -> None:
-    """Wherever the limit falls in it: link, mention, emoji, timestamp, code span, grapheme."""
+def test_an_atom_is_never_cut(atom: str, glue: str) -> None:
+    """Wherever the limit is in it: link, mention, emoji, timestamp, code span, grapheme."""
     for before in range(LIMIT - len(atom) - 2, LIMIT + 2):
         text = ("w" * (before - 1)) + glue + atom + " " + "behind " * 9
         pages = [page.content for page in paged(text)]
         assert any(atom in page for page in pages), (before, pages)
 
 
-def test_an_atom_that_is_longer_than_a_page_is_cut_all_the_same() -> None:
-    """Nothing may stop the text."""
+def test_an_atom_that_is_longer_than_a_page_is_cut() -> None:
+    """The text must come to its end."""
     pages = paged("https://example.org/" + "x" * 5_000)
     assert pages[0].end == LIMIT
     assert "".join(page.content for page in pages) == "https://example.org/" + "x" * 5_000
 
 
-def test_a_quote_goes_on_as_a_quote_on_the_next_page() -> None:
-    """Also on the one behind it; and so does subtext."""
+def test_a_quote_continues_as_a_quote_on_the_next_page() -> None:
+    """Also on the page after that; and so does subtext."""
     for mark in ("> ", "-# "):
         contents = [page.content for page in paged(mark + "word " * 1_000 + "\nbehind")]
         assert len(contents) > 2
@@ -235,15 +235,15 @@ def test_a_quote_goes_on_as_a_quote_on_the_next_page() -> None:
         assert contents[-1].endswith("\nbehind")
 
 
-def test_a_quote_goes_on_as_one_quote_however_many_marks_it_has() -> None:
-    """Discord knows quotes of one level; a page that opened with all marks would have no room for words."""
+def test_a_quote_continues_as_one_quote_however_many_marks_it_has() -> None:
+    """Discord has quotes of one level; a page that opened with all marks would have no room for words."""
     contents = [page.content for page in paged("> " + ">" * 1_990 + " word" * 900)]
     assert [content[:4] for content in contents] == ["> >>", "> wo", "> wo", "> wo"][: len(contents)]
     assert len(contents) > 2
 
 
 def test_a_numbered_list_keeps_its_numbers_over_a_cut() -> None:
-    """An item begins a page with its own number."""
+    """An item begins a page under its own number."""
     contents = [page.content for page in paged("\n".join(f"{number}. {'item ' * 20}" for number in range(1, 60)))]
     firsts = [int(content.partition(".")[0]) for content in contents]
     assert firsts[0] == 1
@@ -251,8 +251,8 @@ def test_a_numbered_list_keeps_its_numbers_over_a_cut() -> None:
     assert len(firsts) > 2
 
 
-def test_what_is_side_by_side_in_a_list_stays_so_where_a_page_begins_inside_it() -> None:
-    """Discord takes the first line's indentation away; what was its sibling would stand below it."""
+def test_siblings_in_a_list_stay_siblings_where_a_page_begins_inside_it() -> None:
+    """Discord strips the first line's indentation, so that its siblings would look like children."""
     inner = "\n".join(f"  - item {number}\n    - its own {'x' * 40}" for number in range(60))
     contents = [page.content for page in paged(f"- outer\n{inner}\n- last")]
     assert len(contents) > 2
@@ -263,7 +263,7 @@ def test_what_is_side_by_side_in_a_list_stays_so_where_a_page_begins_inside_it()
 
 
 def test_a_page_ends_before_the_least_indented_line() -> None:
-    """Where all are indented, as in a class or a list inside a list."""
+    """Where all lines are indented, as in a class or a list inside a list."""
     text = code_block(
         "class A:\n" + "    def a():\n" + "        pass\n" * 140 + "    def b():\n" + "        pass\n" * 60
     )
@@ -271,11 +271,11 @@ def test_a_page_ends_before_the_least_indented_line() -> None:
 
 
 def test_a_page_can_be_asked_for_with_less_room() -> None:
-    """What is added behind it fits."""
+    """Then there is room for text behind it."""
     assert len(take_page("word " * 600, limit=100).content) <= 100
 
 
 def test_shown_lines_have_no_three_backticks() -> None:
-    """So that only the pager's own fences count."""
+    """Only the pager's own fences count then."""
     for line in ("```x```", "a ``` b", "`` ``` ``", "````", "```a``` ```b```", "x```y"):
         assert "```" not in convert_line(line)

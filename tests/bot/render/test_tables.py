@@ -1,4 +1,4 @@
-"""Tables: aligned code where a phone shows it without wrapping, else bullets; no cell is lost."""
+"""Tables: aligned code where a phone shows it without wrapping, else bullets; every cell is shown."""
 
 import pytest
 from hypothesis import given
@@ -21,7 +21,7 @@ def shown(text: str, tables: str = "code") -> str:
 
 
 def test_a_narrow_table_is_aligned_in_a_code_block() -> None:
-    """Columns as the agent aligned them, wide characters by their width, without emphasis that would show as stars."""
+    """Columns as the agent aligned them, wide characters by their width, and emphasis without its marks."""
     text = "| Name | Qty | State |\n|:--|--:|:-:|\n| **apple** | 3 | `ok` |\n| 漢字 | 12 | no |\n| x\\|y |\n"
     assert shown(text).split("\n") == [
         "```",
@@ -35,7 +35,7 @@ def test_a_narrow_table_is_aligned_in_a_code_block() -> None:
 
 
 def test_a_table_wider_than_a_phone_becomes_bullets() -> None:
-    """One a row, the other cells below it with the names of their columns."""
+    """One for each row, and below it the other cells with the names of their columns."""
     text = f"| Name | What |\n|--|--|\n| a | {'many words ' * 5}|\n| b | few |\nbehind"
     assert shown(text) == f"- Name: a\n  - What: {'many words ' * 5}\n- Name: b\n  - What: few\nbehind".replace(
         " \n", "\n"
@@ -55,13 +55,13 @@ def test_tables_are_shown_as_configured() -> None:
 
 
 @pytest.mark.parametrize("text", ["a | b\nc | d", "|a|b|\n|-|", "| a |", "a || b", "|a|b|\n---\nc"])
-def test_what_only_looks_like_a_table_stays(text: str) -> None:
+def test_text_that_only_looks_like_a_table_stays(text: str) -> None:
     """A bar is often just a bar."""
     assert shown(text).replace("────────────", "---") == text
 
 
-def test_a_table_of_many_rows_goes_on_with_its_head() -> None:
-    """It is shown before it ends, however long it is."""
+def test_a_table_of_many_rows_continues_with_its_head() -> None:
+    """However long it is, its rows settle before it ends."""
     page = shown("|a|b|\n|-|-|\n" + "".join(f"|{number}|x|\n" for number in range(100)))
     assert page.count("a   b") == 2
     assert [word for word in words_of(page) if word.isdigit()] == [str(number) for number in range(100)]
@@ -80,12 +80,12 @@ def test_a_table_of_many_rows_goes_on_with_its_head() -> None:
     ],
 )
 def test_a_line_is_split_at_its_bars(line: str, cells: tuple[str, ...]) -> None:
-    """Not at escaped ones, nor inside a code span."""
+    """Except escaped bars, and those inside a code span."""
     assert cells_of(line) == cells
 
 
-def test_cells_that_are_too_many_stay_in_the_last_column() -> None:
-    """And missing ones are empty."""
+def test_surplus_cells_stay_in_the_last_column() -> None:
+    """Missing cells are empty."""
     assert cells_of("a | b | c", 2) == ("a", "b | c")
     assert cells_of("a", 3) == ("a", "", "")
 
@@ -94,8 +94,8 @@ def test_cells_that_are_too_many_stay_in_the_last_column() -> None:
     ("line", "aligned"),
     [("|---|", ("<",)), ("|:-:|-:|:-|", ("^", ">", "<")), ("--|--", ("<", "<")), ("---", ()), ("| a |", ()), ("", ())],
 )
-def test_the_line_below_a_head_says_how_columns_are_aligned(line: str, aligned: tuple[str, ...]) -> None:
-    """And only such a line makes a table."""
+def test_the_line_below_a_head_gives_the_alignment_of_the_columns(line: str, aligned: tuple[str, ...]) -> None:
+    """Only such a line makes a table."""
     assert columns_of_rule(line) == aligned
 
 
@@ -119,7 +119,7 @@ def test_the_line_below_a_head_says_how_columns_are_aligned(line: str, aligned: 
     ],
 )
 def test_width_counts_columns_and_not_characters(text: str, width: int) -> None:
-    """As a font of fixed width has them."""
+    """In a monospaced font."""
     assert width_of(text) == width
 
 
@@ -127,7 +127,7 @@ cells = st.text("ab漢 *`", max_size=12)
 
 
 @given(st.integers(1, 4).flatmap(lambda n: st.lists(st.tuples(*[cells] * n), min_size=1, max_size=6)))
-def test_every_cell_is_there_and_no_line_of_code_is_wider_than_a_phone(rows: list[tuple[str, ...]]) -> None:
+def test_every_cell_is_shown_and_lines_of_code_fit_a_phone(rows: list[tuple[str, ...]]) -> None:
     """For any table, in both shapes."""
     table = Table(rows[0], ("<",) * len(rows[0]), tuple(rows[1:]))
     for tables in ("code", "bullets"):

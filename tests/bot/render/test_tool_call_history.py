@@ -1,4 +1,4 @@
-"""The tool calls of a turn: what is kept of them is bounded, and what they came to is counted all the same."""
+"""The tool calls of a turn: what they hold is bounded, and all of them are counted."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ LARGE = "x" * 1_000_000
 
 
 def told(calls: ToolCallHistory, number: int, **fields: Any) -> Call:
-    """Let the agent tell of a call."""
+    """Let the agent report a call."""
     update = parse_update({"sessionUpdate": "tool_call_update", "toolCallId": str(number), **fields})
     assert isinstance(update, ToolCallUpdate)
     call = calls.of(str(number))
@@ -40,7 +40,7 @@ def diff(old: str, new: str) -> dict[str, str]:
     ids=lambda fields: next(iter(fields)),
 )
 def test_calls_that_do_not_end_hold_no_more_than_a_bound(fields: Any) -> None:
-    """The latest are whole; a question about an earlier one says that not all of it is known any more."""
+    """The latest are whole; a question about an earlier one says that a part of it is no longer known."""
     calls = ToolCallHistory()
     made = [told(calls, 0, **fields)]
     made += [told(calls, number, **fields) for number in range(1, 2 * MOST_WEIGHT // made[0].weight)]
@@ -53,7 +53,7 @@ def test_calls_that_do_not_end_hold_no_more_than_a_bound(fields: Any) -> None:
     assert FORGOTTEN in describe(made[0].update)[1]
 
 
-def test_the_latest_call_is_whole_however_much_it_brings() -> None:
+def test_the_latest_call_is_whole_however_much_it_holds() -> None:
     """A question about it shows all of it."""
     calls = ToolCallHistory()
     told(calls, 1, rawInput="small")
@@ -62,8 +62,8 @@ def test_the_latest_call_is_whole_however_much_it_brings() -> None:
     assert calls.of("1").update.raw_input == FORGOTTEN
 
 
-def test_a_change_that_had_to_go_before_its_call_ended_is_named_in_the_patch() -> None:
-    """Nothing is left out without a word."""
+def test_a_change_that_was_dropped_before_its_call_ended_is_named_in_the_patch() -> None:
+    """The patch names all that it leaves out."""
     calls = ToolCallHistory()
     first = told(calls, 1, content=[diff("a\n", "b\n")])
     told(calls, 2, rawInput="x" * (MOST_WEIGHT + 1))
@@ -73,7 +73,7 @@ def test_a_change_that_had_to_go_before_its_call_ended_is_named_in_the_patch() -
 
 
 def test_a_call_that_has_ended_keeps_a_short_title_and_one_place() -> None:
-    """Its line says no more."""
+    """Its line shows only these."""
     places = [{"path": f"/p/{number}", "line": number} for number in range(900)]
     made = told(ToolCallHistory(), 1, title="Edit " * 9_000, kind="edit", locations=places, status="completed")
     before = made.line(Style())
@@ -83,13 +83,13 @@ def test_a_call_that_has_ended_keeps_a_short_title_and_one_place() -> None:
     assert len(made.paths) == 900
 
 
-def test_half_a_character_is_weighed_too() -> None:
-    """It is no UTF-8, and comes all the same."""
+def test_a_lone_surrogate_is_weighed_too() -> None:
+    """Agents send it although it is no UTF-8."""
     assert weight_of({"a": "\ud800" * 100}) >= 100
 
 
-def test_calls_that_are_not_known_any_more_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those that ended go first; the files that they changed count once."""
+def test_forgotten_calls_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls that have ended are forgotten first; each file that they changed counts once."""
     monkeypatch.setattr(tool_calls, "MOST_PATHS", 3)
     calls = ToolCallHistory()
     open_call = told(calls, 0, title="runs")
@@ -104,8 +104,8 @@ def test_calls_that_are_not_known_any_more_are_counted(monkeypatch: pytest.Monke
     assert (tally.added, tally.removed, len(tally.paths)) == (2 * (MOST + 50) // 2, (MOST + 50) // 2, 1)
 
 
-def test_where_none_has_ended_the_oldest_is_not_known_any_more() -> None:
-    """It is shown as one that is over: no update will find it."""
+def test_while_all_calls_run_the_oldest_is_forgotten() -> None:
+    """It is shown as over, because later updates cannot find it."""
     calls = ToolCallHistory()
     first = told(calls, 0, title="runs")
     for number in range(1, MOST + 1):
@@ -114,8 +114,8 @@ def test_where_none_has_ended_the_oldest_is_not_known_any_more() -> None:
     assert calls.tally().tools == MOST + 1
 
 
-def test_what_a_forgotten_call_brought_weighs_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else those that come after it would have to go on without what they bring."""
+def test_a_forgotten_call_has_no_weight(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its weight must not make later calls drop what they hold."""
     monkeypatch.setattr(tool_calls, "MOST", 1)
     monkeypatch.setattr(tool_calls, "MOST_WEIGHT", 1_500_000)
     calls = ToolCallHistory()
@@ -125,8 +125,8 @@ def test_what_a_forgotten_call_brought_weighs_no_more(monkeypatch: pytest.Monkey
     assert calls._weight < 1_500_000
 
 
-def test_files_beyond_a_bound_are_counted_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A turn's receipt names their number; it must not hold each of a million."""
+def test_files_beyond_a_bound_are_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A receipt names their number, and must not hold a million paths for it."""
     monkeypatch.setattr(tool_calls, "MOST_PATHS", 10)
     calls = ToolCallHistory()
     for number in range(30):

@@ -1,4 +1,4 @@
-"""Tool calls: one compact line each, folded when many; what they changed and said as the style wants it."""
+"""Tool calls: one compact line each, a count for many; their changes and output as the style says."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ FULL = Style(directory="/p", tools="full")
 
 
 def call(number: int = 1, style: Style = COMPACT, **fields: Any) -> Call:
-    """A call of which that much is known."""
+    """A call with these fields."""
     update = parse_update({"sessionUpdate": "tool_call_update", "toolCallId": str(number), **fields})
     assert isinstance(update, ToolCallUpdate)
     made = Call(ToolCallUpdate(tool_call_id=str(number)))
@@ -27,7 +27,7 @@ def diff(old: str, new: str, path: str = "/p/a.py") -> dict[str, str]:
 
 
 def test_a_line_has_state_kind_title_and_place() -> None:
-    """The place as seen from the session's directory, and only where the title does not say it."""
+    """The place is relative to the session's directory, and left out where the title names it."""
     places = [{"path": "/p/src/a.py", "line": 3}, {"path": "/p/b.py"}]
     assert call(title="Read", kind="read", status="completed", locations=places).line(COMPACT) == (
         "-# ✔ 📖 Read · src/a.py:3 +1"
@@ -38,7 +38,7 @@ def test_a_line_has_state_kind_title_and_place() -> None:
 
 
 def test_a_long_title_takes_one_line_of_bounded_length() -> None:
-    """Line feeds and all, and no markup of it is read (P58)."""
+    """With its line feeds, and its markup is escaped (P58)."""
     line = call(title="rm -rf /\n@everyone " * 500).line(COMPACT)
     assert "\n" not in line
     assert len(line) < 400
@@ -46,7 +46,7 @@ def test_a_long_title_takes_one_line_of_bounded_length() -> None:
 
 
 def test_many_calls_fold_into_a_count_and_the_latest_lines() -> None:
-    """Those that run stay; failures are counted."""
+    """Running calls stay; failures are counted."""
     run = [call(number, title=f"t{number}", status="failed" if number == 3 else "completed") for number in range(20)]
     run[2] = call(2, title="t2", status="in_progress")
     lines = lines_of(run, COMPACT).split("\n")
@@ -57,14 +57,14 @@ def test_many_calls_fold_into_a_count_and_the_latest_lines() -> None:
 
 
 def test_the_latest_change_of_a_run_is_shown_in_short() -> None:
-    """In full all are; the counts stand on every line."""
+    """In full all are; every line has the counts."""
     run = [call(number, title="Edit", status="completed", content=[diff("a\n", f"{number}\n")]) for number in range(2)]
     assert lines_of(run, COMPACT) == "-# ✔ Edit +1 −1\n-# ✔ Edit +1 −1\n```diff\n-a\n+1\n```"
     assert lines_of(run, FULL).count("```diff") == 2
 
 
 def test_code_in_a_change_does_not_end_its_block() -> None:
-    """Documents are changed too."""
+    """A changed document may hold fences."""
     text = lines_of([call(title="Edit", status="completed", content=[diff("```\n", "````\n")])], COMPACT)
     assert not open_fence(text)
     assert text.count("```") == 2
@@ -87,7 +87,7 @@ def test_in_full_the_last_lines_of_a_tools_output_are_shown() -> None:
 
 
 def test_a_call_that_has_ended_keeps_nothing_large() -> None:
-    """A turn may have thousands; and what an agent repeats later brings it back no more (invariant 12)."""
+    """A turn may have thousands; a later repetition by the agent does not bring it back (invariant 12)."""
     made = call(title="Edit", status="completed", rawInput={"x": "y" * 999}, rawOutput="z", content=[diff("a", "b")])
     repeated = parse_update(
         {"sessionUpdate": "tool_call", "toolCallId": "1", "title": "Again", "content": [diff("a", "c")], "rawInput": 1}
@@ -100,7 +100,7 @@ def test_a_call_that_has_ended_keeps_nothing_large() -> None:
 
 
 def test_a_call_that_begins_again_says_what_it_does_now() -> None:
-    """Under the id of one that has ended: a question that names only the id must not hide the command (P51)."""
+    """It has the id of one that has ended: a question that names only the id must not hide the command (P51)."""
     made = call(title="ls", status="completed", rawInput={"command": "ls"})
     told = {"toolCallId": "1", "title": "rm", "rawInput": {"command": "rm -rf /"}, "status": "pending"}
     again = parse_update({"sessionUpdate": "tool_call", **told})
@@ -116,7 +116,7 @@ def test_a_failed_call_changed_nothing() -> None:
     assert made.paths == frozenset()
 
 
-def test_data_comes_once_when_the_call_has_ended() -> None:
+def test_data_is_returned_once_when_the_call_has_ended() -> None:
     """Updates repeat the whole content."""
     image = {"type": "content", "content": {"type": "image", "data": "AAAA", "mimeType": "image/png"}}
     made = call(title="Shot", status="in_progress", content=[image])

@@ -1,4 +1,4 @@
-"""What is attached: names that are plain and unique, sizes that Discord takes, data as it was."""
+"""Attached files: plain unique names, sizes that Discord takes, unchanged data."""
 
 import resource
 import tempfile
@@ -16,8 +16,8 @@ from bot.text.sizes import MAX_FILE_BYTES, format_size
 
 
 @given(st.lists(st.text(max_size=120), max_size=20))
-def test_a_name_is_plain_and_no_other_file_of_the_reply_has_it(wanted: list[str]) -> None:
-    """Whatever an agent calls it: no path, nothing hidden, no case that tells two apart (P62)."""
+def test_a_name_is_plain_and_unique_in_its_reply(wanted: list[str]) -> None:
+    """Whatever an agent calls it: without a path, not hidden, and unique without regard to case (P62)."""
     shelf = UploadShelf()
     names = [shelf.name(each) for each in wanted]
     assert len({name.lower() for name in names}) == len(names)
@@ -50,7 +50,7 @@ def test_a_name_is_plain_and_no_other_file_of_the_reply_has_it(wanted: list[str]
     ],
 )
 def test_a_code_file_is_named_by_what_the_agent_says_of_it(info: str, first_line: str, name: str) -> None:
-    """Its info string, a comment in its first line, else its language."""
+    """In the info string, in a comment in the first line, else by the language."""
     assert code_name(Fence("```", info), first_line) == name
 
 
@@ -67,8 +67,8 @@ def test_files_are_grouped_into_as_few_messages_as_the_limits_allow() -> None:
     assert batches([]) == []
 
 
-def test_what_is_larger_than_a_file_may_be_comes_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Together they are the whole."""
+def test_a_file_that_is_too_large_comes_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Together they are the whole file."""
     monkeypatch.setattr(files, "MAX_FILE_BYTES", 10)
     found = list(parts("reply.md", 3, Spool(b"x" * 25)))
     assert [(file.name, file.page, file.size) for file in found] == [
@@ -80,8 +80,8 @@ def test_what_is_larger_than_a_file_may_be_comes_in_parts(monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("size", [0, 10, IN_MEMORY * 3])
-def test_a_spool_gives_back_what_was_written(size: int) -> None:
-    """In memory or on disk; reading does not move where the next write goes."""
+def test_a_spool_returns_what_was_written(size: int) -> None:
+    """In memory or on disk; reading does not change where the next write goes."""
     spool = Spool(b"head")
     spool.write(b"x" * size)
     assert spool.read(0, 4) == b"head"
@@ -94,7 +94,7 @@ def test_a_spool_gives_back_what_was_written(size: int) -> None:
 def test_a_spool_without_a_temporary_directory_keeps_what_memory_takes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Most files are smaller; of a larger one the beginning is there, and how much is missing is known."""
+    """Most files are smaller; of a larger one it keeps the beginning, and knows how much is missing."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
     small, large = Spool(b"x" * IN_MEMORY * 4), Spool()
     for number in range(20):
@@ -105,8 +105,8 @@ def test_a_spool_without_a_temporary_directory_keeps_what_memory_takes(
     assert large.trouble == "No such file or directory"
 
 
-def test_a_spool_whose_disk_is_full_keeps_what_is_on_it_and_goes_on_in_memory() -> None:
-    """Nothing is lost or written twice where a write fails half-way."""
+def test_a_spool_whose_disk_is_full_keeps_what_is_on_it_and_continues_in_memory() -> None:
+    """Where a write fails half-way each byte is kept once."""
     spool, soft = Spool(b"a" * 100_000), resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, soft[1]))
     try:
@@ -120,8 +120,8 @@ def test_a_spool_whose_disk_is_full_keeps_what_is_on_it_and_goes_on_in_memory() 
     assert (spool.lost, spool.trouble) == (0, "File too large")
 
 
-def test_what_comes_when_a_spool_is_closed_is_dropped() -> None:
-    """A late word must not fail for a file that has been sent."""
+def test_bytes_that_come_after_a_spool_is_closed_are_dropped() -> None:
+    """Late text must not fail because the file has been sent."""
     spool = Spool(b"early")
     spool.close()
     spool.write(b"late")
@@ -132,5 +132,5 @@ def test_what_comes_when_a_spool_is_closed_is_dropped() -> None:
 
 @pytest.mark.parametrize(("size", "words"), [(5, "5 bytes"), (2048, "2 KiB"), (10 * 1024 * 1024, "10.0 MiB")])
 def test_sizes_are_written_for_people(size: int, words: str) -> None:
-    """In units one reads."""
+    """In units that are easy to read."""
     assert format_size(size) == words

@@ -1,4 +1,4 @@
-"""How the end of a turn is made known: by how long the asker has waited, and by none of the agent's words."""
+"""How the end of a turn is announced: the longer the asker has waited the louder, without the agent's words."""
 
 import pytest
 
@@ -42,12 +42,12 @@ PINGED = Completion(message=Trailer(f"<@{ADA}> ✅ done\n-# {FACTS}", mention=AD
     ],
 )
 def test_the_longer_somebody_has_waited_the_louder_it_is(finish: Finish, waited: float, found: Completion) -> None:
-    """The last page for those who look on, a new message for those who looked away, a ping for those who left (P19)."""
+    """On the last page for who still watches, in a new message for who looked away, by a ping for who left (P19)."""
     assert seal(finish, waited=waited) == found
 
 
 @pytest.mark.parametrize(
-    ("ending", "sign"),
+    ("ending", "state"),
     [
         (Completed("refusal"), "⏹ stopped"),
         (Completed("max_tokens"), "⏹ stopped"),
@@ -56,24 +56,24 @@ def test_the_longer_somebody_has_waited_the_louder_it_is(finish: Finish, waited:
         (Failed(SpawnFailed("@everyone")), "❌ failed"),
     ],
 )
-def test_an_end_that_is_no_answer_is_not_called_one(ending: Outcome, sign: str) -> None:
-    """And why it is none stands on the page (P21)."""
+def test_an_end_without_an_answer_does_not_look_like_one(ending: Outcome, state: str) -> None:
+    """The page says why (P21)."""
     message = seal("ping", ending).message
     assert message is not None
-    assert message.content == f"<@{ADA}> {sign}\n-# {FACTS}"
-    assert seal("fresh", ending, None).message == Trailer(f"-# {sign}")
+    assert message.content == f"<@{ADA}> {state}\n-# {FACTS}"
+    assert seal("fresh", ending, None).message == Trailer(f"-# {state}")
 
 
 @pytest.mark.parametrize("ending", [Cancelled(ADA, "cancelled"), ShutDown(), Dropped()])
 @pytest.mark.parametrize("finish", ["auto", "fresh", "ping"])
-def test_nobody_is_called_for_what_they_did_themselves_nor_by_a_bot_that_stops(ending: Outcome, finish: Finish) -> None:
-    """What was dropped from the line, cancelled by the asker, or cut off by the bot's own end."""
+def test_the_asker_is_not_pinged_for_an_own_action_or_by_a_bot_that_stops(ending: Outcome, finish: Finish) -> None:
+    """A request that was dropped from the inbox, cancelled by the asker, or interrupted by the bot's stop."""
     assert seal(finish, ending) == EDITED
     assert seal(finish, ending, None) == Completion()
 
 
-def test_a_turns_cost_is_what_the_session_costs_more_than_before_it() -> None:
-    """Of a session that was taken up again nobody knows what it had cost, and nothing is said."""
+def test_a_turns_cost_is_what_it_added_to_the_sessions_cost() -> None:
+    """The earlier cost of a resumed session is unknown, so the turn's cost is left out."""
     timing = TurnTiming(0.0)
     timing.begin(1.0, None, fresh=True)
     assert timing.cost_before == 0.0
@@ -87,6 +87,6 @@ def test_a_turns_cost_is_what_the_session_costs_more_than_before_it() -> None:
 
 @pytest.mark.parametrize("currency", ["@everyone\n# BIG", "x" * 5000, "", None, 7, ["USD"]])
 def test_a_currency_that_is_no_code_is_left_out(currency: object) -> None:
-    """An agent that writes prose there adds nothing to the line of facts."""
+    """Prose in that field does not get into the line of facts."""
     usage = UsageUpdate(used=1, size=2, cost={"amount": 0.5, "currency": currency})
     assert cost_of(usage) == (0.5, "")

@@ -1,4 +1,4 @@
-"""What is left of a page when a part of it was shown: all of the rest, once, as a page of its own."""
+"""The rest of a page when a part of it was shown: complete, once, as a page of its own."""
 
 import pytest
 from hypothesis import given
@@ -25,13 +25,13 @@ from tests.bot.page_checks import open_fence, texts
     ],
 )
 def test_the_rest_of_a_page(shown: str, page: str, rest: str) -> None:
-    """What was only appended goes on; what was changed is shown again from its line on."""
+    """Appended text continues; a changed part is shown again from its line on."""
     assert rest_of(shown, page) == rest
 
 
 @given(text=texts, cut=st.floats(0.0, 1.0))
 def test_the_shown_part_and_the_rest_hold_all_words_in_order(text: str, cut: float) -> None:
-    """Whatever was shown when, nothing is lost; the rest fits into a message with its fences balanced."""
+    """Whatever was shown before; the rest fits into a message, and its fences are balanced."""
     transcript = Transcript()
     at = int(min(len(text), 2000) * cut)
     transcript.apply(Text(text[:at]))
@@ -49,7 +49,7 @@ def test_the_shown_part_and_the_rest_hold_all_words_in_order(text: str, cut: flo
 
 
 def test_a_page_that_was_confirmed_does_not_differ() -> None:
-    """Only its growth does, and a button that is to go."""
+    """Only its growth does."""
     posted = PageState()
     assert posted.differs("text")
     posted.message_id, posted.stop = 1, True

@@ -1,4 +1,4 @@
-"""What takes the place of what Discord refuses."""
+"""The lines and files that replace what Discord refuses."""
 
 from dataclasses import dataclass
 
@@ -17,22 +17,22 @@ class File:
         return b"data"
 
 
-def test_a_word_about_files_calls_whom_the_files_would_have_called() -> None:
-    """The asker waits for that message; the names are no markup."""
+def test_a_line_about_refused_files_pings_whom_the_files_would_have_pinged() -> None:
+    """The asker waits for that message; the names are escaped."""
     word = in_place_of(Trailer(files=(File("a_b_.txt"), File("c.txt")), mention=42), "too large")
     assert word == Trailer("-# 🚫 a\\_b\\_.txt, c.txt could not be attached: too large", mention=42)
 
 
-def test_a_call_that_is_refused_says_so_and_calls_nobody() -> None:
-    """A word that calls for nobody needs no other one."""
+def test_a_refused_ping_is_replaced_by_a_line_without_a_ping() -> None:
+    """A trailer without a ping is not replaced."""
     word = in_place_of(Trailer("<@42> done", mention=42), "no")
     assert word == Trailer("-# done\n-# 🔕 you could not be called: no")
     assert in_place_of(Trailer("done"), "no") is None
 
 
 def test_a_refused_page_says_why_as_plain_text() -> None:
-    """Discord's words may quote what was refused."""
-    line, postscript = enclosed(1, "page", "**bad** <@42>")
+    """Discord's reason may quote what was refused."""
+    line, trailer = enclosed(1, "page", "**bad** <@42>")
     assert line.startswith("-# 🚫 Discord does not accept this part of the answer: \\*\\*bad\\*\\* ")
     assert line.endswith("\n-# It is attached as part-2.md.")
-    assert [(file.name, file.read()) for file in postscript.files] == [("part-2.md", b"page")]
+    assert [(file.name, file.read()) for file in trailer.files] == [("part-2.md", b"page")]
