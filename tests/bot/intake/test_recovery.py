@@ -2,8 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Collection
-from contextlib import asynccontextmanager
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import count, pairwise
 from pathlib import Path
@@ -15,12 +14,10 @@ from structlog.testing import capture_logs
 
 from acp.schema import PromptCapabilities, TextBlock
 from bot import user_messages as words
-from bot.config.appearance import DONE, EYE, FAILED, WAITING, Reactions
+from bot.config.appearance import DONE, EYE, FAILED, WAITING
 from bot.conversation.exchange import Exchange
-from bot.conversation.exchange_context import ExchangeContext
 from bot.intake.interrupted_turns import ALREADY_DECIDED, CHOICE_SECONDS
-from bot.intake.queue_notice import QueueNotices
-from bot.intake.recovery import SLICE, Recovery
+from bot.intake.recovery import SLICE
 from bot.prompt.request import Request, write_request
 from bot.reply.notices import HELD, INTERRUPTED
 from bot.rest.api import PermanentError, TryLater
@@ -29,143 +26,19 @@ from pool.journal.journal import KEPT_SECONDS, Journal, JournalUnwritable, Messa
 from pool.journal.notices import NoticeRow
 from pool.journal.posted_requests import PostedRequest
 from pool.journal.trailers import FIRST_TRAILER, Trailer
-from pool.pool import Pool
-from tests.bot.exchange_context import context_of_one
-from tests.bot.fake_discord import Board, Message, pacing, settle
+from tests.bot.fake_discord import Message, settle
+from tests.bot.restarted_bot import ADA, ASKED, CHANNEL, KEPT, THREAD, UNDECIDED, left, restarted
 from tests.pool.journals import LARGE, no_room
-from tests.pool.pool_harness import LIMITS, AgentFactory, every, obey, prompt_text
-from tests.support.memory_agent import MemoryAgent
+from tests.pool.pool_harness import prompt_text
 from tests.support.virtual_time import elapse, quiet, step
 
 pytestmark = pytest.mark.virtual_time
 
-CHANNEL, THREAD, ADA = 10, 20, 42
-ASKED = words.interrupted(ADA, f"https://discord.com/channels/1/{THREAD}/100")
-"""What is said of message 100 when a restart has cut its turn off."""
-UNDECIDED = words.undecided(f"https://discord.com/channels/1/{THREAD}/100")
-"""And when the thread has gone on without a choice."""
 
-KEPT = '[{"type": "text", "text": "%s"}]'
-"""A prompt as it is kept."""
-
-
-@dataclass
-class Stage:
-    """The bot after a restart, without a client."""
-
-    journal: Journal
-    board: Board
-    pool: Pool
-    context: ExchangeContext
-    factory: AgentFactory
-    recovery: Recovery
-
-    def state(self, message_id: int) -> MessageState | None:
-        """The state of a message's row."""
-        return self.journal.messages.state(message_id)
-
-    def decide(self, message_id: int, *, retry: bool, thread_id: int = THREAD) -> str:
-        """Choose what is to become of an interrupted turn; return what is said of it, without by whom."""
-        told = self.recovery.interruptions.decide(thread_id, message_id, retry=retry, by=ADA)
-        return told.removeprefix("-# ").replace(f" by <@{ADA}>", "")
-
-    async def recovered(self) -> list[Exchange]:
-        """Take everything up, as at READY, and let all happen that does by itself at once."""
-        unopened = await self.recovery.begin()
-        await self.recovery.finish()
-        await settle()
-        return unopened
-
-    @property
-    def prompts(self) -> list[str]:
-        """What the agents were asked, in order: the words of the last block of each prompt that a person wrote."""
-        asked = [message for agent in self.factory.agents for message in agent.received]
-        prompts = [each["params"]["prompt"] for each in asked if each.get("method") == "session/prompt"]
-        return [[block["text"] for block in prompt if "annotations" not in block][-1] for prompt in prompts]
-
-    @property
-    def shown(self) -> list[str]:
-        """What a reader sees, but for what turns took."""
-        return [text.removesuffix("\n-# 0 s") for text in self.board.shown]
-
-    @property
-    def notice(self) -> Message:
-        """The question what to do, or what has become of it."""
-        (notice,) = (each for each in self.board.messages.values() if "restarted" in each.content)
-        return notice
-
-    def say(self, message_id: int) -> Exchange:
-        """Accept a message that comes now; it is not submitted yet."""
-        left(self.journal, message_id, MessageState.RECEIVED)
-        request = Request(message_id, THREAD, THREAD, ADA + message_id % 2, f"request {message_id}")
-        exchange = Exchange(request, self.context)
-        exchange.opened(THREAD)
-        return exchange
-
-    def stands(self, message_id: int, content: str, **fields: object) -> None:
-        """Let a message of the earlier run stand in the thread."""
-        self.board.messages[message_id] = Message(content, **fields)  # type: ignore[arg-type]
-
-
-def left(
-    journal: Journal, message_id: int, state: MessageState, text: str | None = None, *, pages: list[str] | None = None,
-    channel_id: int = THREAD, thread_id: int = THREAD,
-) -> None:  # fmt: skip
-    """Write a message of a thread into the journal as a run leaves it that was killed in this state.
-
-    Two people write by turns, so that no messages are taken together.
-    """
-    author_id = ADA + message_id % 2
-    request = Request(message_id, channel_id, thread_id, author_id, text or f"request {message_id}")
-    place: dict[str, Any] = {"thread_id": thread_id, "channel_id": CHANNEL, "guild_id": 1, "author_id": author_id}
-    journal.messages.receive(message_id, **place, request=write_request(request))
-    match state:
-        case MessageState.HELD:
-            journal.messages.hold((message_id,), held=True)
-        case MessageState.PROMPTED:
-            journal.messages.prompted((message_id,), KEPT % request.text)
-        case MessageState.FINISHED:
-            journal.messages.prompted((message_id,), KEPT % request.text)
-            journal.messages.finish((message_id,), "end_turn", pages or ["answer"])
-        case MessageState.CLOSED:
-            journal.messages.close((message_id,), "failed", pages or [])
-
-
-@asynccontextmanager
-async def restarted(
-    journal: Journal, folder: Path, *, reactions: bool = False, board: Board | None = None
-) -> AsyncIterator[Stage]:
-    """Start the bot over what stands in the journal, and on the `board`; every agent does what its prompts say."""
-    board = board or Board()
-    factory, players = AgentFactory(every()), list[asyncio.Task[None]]()
-
-    def play(agent: MemoryAgent) -> None:
-        players.append(asyncio.create_task(obey(agent), name=repr(agent)))
-
-    factory.after_start = play
-    async with pacing(board):
-        context = context_of_one(folder, journal, board=board, reactions=Reactions(enabled=reactions))
-        waiting = QueueNotices(context.notices)
-        pool = Pool(
-            context.agents.settings,
-            spawn=factory.spawn,
-            journal=journal,
-            limits=LIMITS,
-            on_queue=waiting.update,
-        )
-        recovery = Recovery(pool=pool, context=context, queue_notices=waiting, begun=asyncio.Event())
-        context.on_turn_started = recovery.interruptions.thread_continued
-        async with pool:
-            yield Stage(journal, board, pool, context, factory, recovery)
-        for player in players:
-            player.cancel()
-        await asyncio.gather(*players, return_exceptions=True)
-
-
-@asynccontextmanager
-async def journaled(folder: Path) -> AsyncIterator[Journal]:
-    """Open the journal in which an earlier run has written."""
-    with Journal.open(folder / "journal.db") as journal:
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    """The journal of an earlier run."""
+    with Journal.open(tmp_path / "journal.db") as journal:
         yield journal
 
 
@@ -173,430 +46,417 @@ async def journaled(folder: Path) -> AsyncIterator[Journal]:
 
 
 async def test_very_many_signs_of_an_earlier_run_are_ended_some_at_a_time(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each reads the journal; what a cancellation leaves, the next READY takes up."""
-    async with journaled(tmp_path) as journal:
-        for number in range(100, 100 + 3 * SLICE):
-            left(journal, number, MessageState.CLOSED)
-            journal.reactions.put(THREAD, number, EYE)
-        async with restarted(journal, tmp_path, reactions=True) as it:
-            ended: list[int] = []
-            end_reactions = it.context.end_reactions
+    for number in range(100, 100 + 3 * SLICE):
+        left(journal, number, MessageState.CLOSED)
+        journal.reactions.put(THREAD, number, EYE)
+    async with restarted(journal, tmp_path, reactions=True) as it:
+        ended: list[int] = []
+        end_reactions = it.context.end_reactions
 
-            def end(message_ids: Collection[int]) -> None:
-                ended.append(len(message_ids))
-                end_reactions(message_ids)
+        def end(message_ids: Collection[int]) -> None:
+            ended.append(len(message_ids))
+            end_reactions(message_ids)
 
-            monkeypatch.setattr(it.context, "end_reactions", end)
-            beginning = asyncio.create_task(it.recovery.begin())
-            await step()
-            assert ended == [SLICE]
-            beginning.cancel()
-            await asyncio.wait([beginning])
-            await it.recovered()
-            assert ended == [SLICE] * 3
-            assert it.board.reactions == {(number, FAILED) for number in range(100, 100 + 3 * SLICE)}
+        monkeypatch.setattr(it.context, "end_reactions", end)
+        beginning = asyncio.create_task(it.recovery.begin())
+        await step()
+        assert ended == [SLICE]
+        beginning.cancel()
+        await asyncio.wait([beginning])
+        await it.recovered()
+        assert ended == [SLICE] * 3
+        assert it.board.reactions == {(number, FAILED) for number in range(100, 100 + 3 * SLICE)}
 
 
-async def test_no_message_that_has_ended_keeps_a_sign_that_says_otherwise(tmp_path: Path) -> None:
+async def test_no_message_that_has_ended_keeps_a_sign_that_says_otherwise(tmp_path: Path, journal: Journal) -> None:
     """P70: the bot was killed after it had written down the end, and before the sign was changed; once, and no more."""
-    async with journaled(tmp_path) as journal:
-        for message_id, state in (
-            (100, MessageState.FINISHED),
-            (101, MessageState.CLOSED),
-            (102, MessageState.FINISHED),
-        ):
-            left(journal, message_id, state)
-        journal.messages.answer((100,))
-        left(journal, 103, MessageState.RECEIVED)
-        journal.messages.close((103,), "dropped")
-        for message_id in range(100, 104):
-            for emoji in (EYE, WAITING):
-                journal.reactions.put(THREAD, message_id, emoji)
-        async with restarted(journal, tmp_path, reactions=True) as it:
-            it.board.reactions = {(message_id, emoji) for message_id in range(100, 104) for emoji in (EYE, WAITING)}
-            await it.recovered()
-            assert it.board.reactions == {(100, DONE), (101, FAILED), (102, DONE)}
-            assert journal.reactions.all() == {}
-        async with restarted(journal, tmp_path, reactions=True) as it:
-            await it.recovered()
-            assert it.board.calls == []
+    for message_id, state in (
+        (100, MessageState.FINISHED),
+        (101, MessageState.CLOSED),
+        (102, MessageState.FINISHED),
+    ):
+        left(journal, message_id, state)
+    journal.messages.answer((100,))
+    left(journal, 103, MessageState.RECEIVED)
+    journal.messages.close((103,), "dropped")
+    for message_id in range(100, 104):
+        for emoji in (EYE, WAITING):
+            journal.reactions.put(THREAD, message_id, emoji)
+    async with restarted(journal, tmp_path, reactions=True) as it:
+        it.board.reactions = {(message_id, emoji) for message_id in range(100, 104) for emoji in (EYE, WAITING)}
+        await it.recovered()
+        assert it.board.reactions == {(100, DONE), (101, FAILED), (102, DONE)}
+        assert journal.reactions.all() == {}
+    async with restarted(journal, tmp_path, reactions=True) as it:
+        await it.recovered()
+        assert it.board.calls == []
 
 
-async def test_a_message_that_is_skipped_loses_its_eye(tmp_path: Path) -> None:
+async def test_a_message_that_is_skipped_loses_its_eye(tmp_path: Path, journal: Journal) -> None:
     """It stays while a person may choose; then nothing is done about the message any more."""
-    async with journaled(tmp_path) as journal:
-        left(journal, 100, MessageState.PROMPTED)
-        journal.reactions.put(THREAD, 100, EYE)
-        async with restarted(journal, tmp_path, reactions=True) as it:
-            it.board.reactions.add((100, EYE))
-            await it.recovered()
-            assert it.board.reactions == {(100, EYE)}
-            assert it.decide(100, retry=False) == "Skipped."
-            await settle()
-            assert it.board.reactions == set()
+    left(journal, 100, MessageState.PROMPTED)
+    journal.reactions.put(THREAD, 100, EYE)
+    async with restarted(journal, tmp_path, reactions=True) as it:
+        it.board.reactions.add((100, EYE))
+        await it.recovered()
+        assert it.board.reactions == {(100, EYE)}
+        assert it.decide(100, retry=False) == "Skipped."
+        await settle()
+        assert it.board.reactions == set()
 
 
 # ---- received
 
 
-async def test_what_was_received_is_answered_once_and_in_order(tmp_path: Path) -> None:
+async def test_what_was_received_is_answered_once_and_in_order(tmp_path: Path, journal: Journal) -> None:
     """Invariant 7; a later READY finds nothing any more (P1, P3)."""
-    async with journaled(tmp_path) as journal:
-        for message_id in (102, 100, 101):
-            left(journal, message_id, MessageState.RECEIVED)
-        async with restarted(journal, tmp_path) as it:
-            assert await it.recovered() == []
-            assert it.prompts == ["request 100", "request 101", "request 102"]
-            assert it.shown == ["request 100", "request 101", "request 102"]
-            assert [it.state(number) for number in (100, 101, 102)] == [MessageState.ANSWERED] * 3
-            calls = len(it.board.calls)
-            assert await it.recovered() == []
-            assert len(it.board.calls) == calls
-            assert len(it.prompts) == 3
+    for message_id in (102, 100, 101):
+        left(journal, message_id, MessageState.RECEIVED)
+    async with restarted(journal, tmp_path) as it:
+        assert await it.recovered() == []
+        assert it.prompts == ["request 100", "request 101", "request 102"]
+        assert it.shown == ["request 100", "request 101", "request 102"]
+        assert [it.state(number) for number in (100, 101, 102)] == [MessageState.ANSWERED] * 3
+        calls = len(it.board.calls)
+        assert await it.recovered() == []
+        assert len(it.board.calls) == calls
+        assert len(it.prompts) == 3
 
 
-async def test_what_was_received_in_a_channel_waits_for_its_thread(tmp_path: Path) -> None:
+async def test_what_was_received_in_a_channel_waits_for_its_thread(tmp_path: Path, journal: Journal) -> None:
     """Killed between the message and its thread: the thread is opened now, and only then the agent asked (P1)."""
-    async with journaled(tmp_path) as journal:
-        left(journal, THREAD, MessageState.RECEIVED, channel_id=CHANNEL)
-        left(journal, 101, MessageState.RECEIVED)
-        async with restarted(journal, tmp_path) as it:
-            (exchange,) = await it.recovered()
-            assert exchange.request.message_id == THREAD
-            assert it.prompts == []
-            exchange.opened(THREAD)
-            await settle()
-            assert it.prompts == ["request 20", "request 101"]
-            assert it.shown == ["request 20", "request 101"]
+    left(journal, THREAD, MessageState.RECEIVED, channel_id=CHANNEL)
+    left(journal, 101, MessageState.RECEIVED)
+    async with restarted(journal, tmp_path) as it:
+        (exchange,) = await it.recovered()
+        assert exchange.request.message_id == THREAD
+        assert it.prompts == []
+        exchange.opened(THREAD)
+        await settle()
+        assert it.prompts == ["request 20", "request 101"]
+        assert it.shown == ["request 20", "request 101"]
 
 
-async def test_a_request_that_cannot_be_read_is_closed_and_the_others_go_on(tmp_path: Path) -> None:
+async def test_a_request_that_cannot_be_read_is_closed_and_the_others_go_on(tmp_path: Path, journal: Journal) -> None:
     """Every row ends, and one that is spoilt holds up nobody."""
-    async with journaled(tmp_path) as journal:
-        place: dict[str, Any] = {"thread_id": THREAD, "channel_id": CHANNEL, "guild_id": 1, "author_id": ADA}
-        for message_id in (99, 98):
-            journal.messages.receive(message_id, **place, request="{")
-        journal.messages.close((98,), "failed", ["sorry"])
-        left(journal, 100, MessageState.RECEIVED)
-        async with restarted(journal, tmp_path) as it:
-            with capture_logs() as logs:
-                await it.recovered()
-            assert [log["message_id"] for log in logs if "cannot be read" in log["event"]] == [98, 99]
-            assert [it.state(number) for number in (98, 99, 100)] == [
-                MessageState.CLOSED,
-                MessageState.CLOSED,
-                MessageState.ANSWERED,
-            ]
-            assert journal.messages.open_rows() == []
+    place: dict[str, Any] = {"thread_id": THREAD, "channel_id": CHANNEL, "guild_id": 1, "author_id": ADA}
+    for message_id in (99, 98):
+        journal.messages.receive(message_id, **place, request="{")
+    journal.messages.close((98,), "failed", ["sorry"])
+    left(journal, 100, MessageState.RECEIVED)
+    async with restarted(journal, tmp_path) as it:
+        with capture_logs() as logs:
+            await it.recovered()
+        assert [log["message_id"] for log in logs if "cannot be read" in log["event"]] == [98, 99]
+        assert [it.state(number) for number in (98, 99, 100)] == [
+            MessageState.CLOSED,
+            MessageState.CLOSED,
+            MessageState.ANSWERED,
+        ]
+        assert journal.messages.open_rows() == []
 
 
-async def test_what_a_person_held_stays_held_and_is_shown_again(tmp_path: Path) -> None:
+async def test_what_a_person_held_stays_held_and_is_shown_again(tmp_path: Path, journal: Journal) -> None:
     """With its buttons; nothing runs until they are pressed (P28, P52)."""
-    async with journaled(tmp_path) as journal:
-        left(journal, 100, MessageState.HELD)
-        left(journal, 101, MessageState.HELD)
-        async with restarted(journal, tmp_path) as it:
-            await it.recovered()
-            (notice,) = it.board.messages.values()
-            assert notice.content == words.held(2)
-            assert [button.label for button in notice.buttons] == ["Continue", "Drop all"]
-            await elapse(CHOICE_SECONDS * 2)
-            assert it.prompts == []
-            conversation = it.pool.conversation(THREAD)
-            assert conversation is not None
-            assert repr(conversation) == "<20 asleep, 2 held>"
-            conversation.resume()
-            await settle()
-            assert it.prompts == ["request 100", "request 101"]
+    left(journal, 100, MessageState.HELD)
+    left(journal, 101, MessageState.HELD)
+    async with restarted(journal, tmp_path) as it:
+        await it.recovered()
+        (notice,) = it.board.messages.values()
+        assert notice.content == words.held(2)
+        assert [button.label for button in notice.buttons] == ["Continue", "Drop all"]
+        await elapse(CHOICE_SECONDS * 2)
+        assert it.prompts == []
+        conversation = it.pool.conversation(THREAD)
+        assert conversation is not None
+        assert repr(conversation) == "<20 asleep, 2 held>"
+        conversation.resume()
+        await settle()
+        assert it.prompts == ["request 100", "request 101"]
 
 
-async def test_what_a_person_held_behind_an_interrupted_turn_is_not_released_by_time(tmp_path: Path) -> None:
+async def test_what_a_person_held_behind_an_interrupted_turn_is_not_released_by_time(
+    tmp_path: Path, journal: Journal
+) -> None:
     """Ten minutes are for what nobody has held (P28)."""
-    async with journaled(tmp_path) as journal:
-        left(journal, 100, MessageState.PROMPTED)
-        left(journal, 101, MessageState.HELD)
-        async with restarted(journal, tmp_path) as it:
-            await it.recovered()
-            await elapse(CHOICE_SECONDS * 2)
-            assert it.prompts == []
-            assert repr(it.pool.conversation(THREAD)) == "<20 asleep, 1 held>"
+    left(journal, 100, MessageState.PROMPTED)
+    left(journal, 101, MessageState.HELD)
+    async with restarted(journal, tmp_path) as it:
+        await it.recovered()
+        await elapse(CHOICE_SECONDS * 2)
+        assert it.prompts == []
+        assert repr(it.pool.conversation(THREAD)) == "<20 asleep, 1 held>"
 
 
 # ---- interrupted
 
 
-async def test_an_interrupted_prompt_is_not_sent_again_by_itself(tmp_path: Path) -> None:
+async def test_an_interrupted_prompt_is_not_sent_again_by_itself(tmp_path: Path, journal: Journal) -> None:
     """The person is asked, by name; what waits goes on after ten minutes, and that ends the question and the row."""
-    async with journaled(tmp_path) as journal:
-        left(journal, 100, MessageState.PROMPTED)
-        left(journal, 101, MessageState.RECEIVED)
-        async with restarted(journal, tmp_path) as it:
-            await it.recovered()
-            assert it.notice.content == ASKED
-            assert [button.label for button in it.notice.buttons] == ["Retry", "Skip"]
-            assert journal.threads.asker(THREAD) == ADA
-            assert it.prompts == []
-            await elapse(CHOICE_SECONDS)
-            assert it.prompts == ["request 101"]
-            assert sorted(it.shown) == sorted([UNDECIDED, "request 101"])
-            assert it.notice.buttons == []
-            assert [it.state(100), it.state(101)] == [MessageState.CLOSED, MessageState.ANSWERED]
-            assert journal.messages.row(100).reason == "interrupted"  # type: ignore[union-attr]
-            assert it.decide(100, retry=True) == UNDECIDED.removeprefix("-# ")
-            assert journal.notices.all() == []
+    left(journal, 100, MessageState.PROMPTED)
+    left(journal, 101, MessageState.RECEIVED)
+    async with restarted(journal, tmp_path) as it:
+        await it.recovered()
+        assert it.notice.content == ASKED
+        assert [button.label for button in it.notice.buttons] == ["Retry", "Skip"]
+        assert journal.threads.asker(THREAD) == ADA
+        assert it.prompts == []
+        await elapse(CHOICE_SECONDS)
+        assert it.prompts == ["request 101"]
+        assert sorted(it.shown) == sorted([UNDECIDED, "request 101"])
+        assert it.notice.buttons == []
+        assert [it.state(100), it.state(101)] == [MessageState.CLOSED, MessageState.ANSWERED]
+        assert journal.messages.row(100).reason == "interrupted"  # type: ignore[union-attr]
+        assert it.decide(100, retry=True) == UNDECIDED.removeprefix("-# ")
+        assert journal.notices.all() == []
 
 
-async def test_a_message_that_was_written_while_the_bot_was_away_waits_for_the_choice_too(tmp_path: Path) -> None:
+async def test_a_message_that_was_written_while_the_bot_was_away_waits_for_the_choice_too(
+    tmp_path: Path, journal: Journal
+) -> None:
     """Nobody who wrote it could see the question; who writes now has seen it, and that ends it."""
-    async with journaled(tmp_path) as journal:
-        left(journal, 100, MessageState.PROMPTED)
-        async with restarted(journal, tmp_path) as it:
-            await it.recovered()
-            assert it.recovery.interruptions.seconds_left(THREAD) > CHOICE_SECONDS - 60
-            assert it.recovery.interruptions.seconds_left(THREAD + 1) == 0.0
-            missed, later = (it.say(message_id) for message_id in (101, 102))
-            it.pool.wait(THREAD, missed, CHOICE_SECONDS)
-            await settle()
-            assert (it.prompts, it.shown[0]) == ([], ASKED)
-            it.pool.submit(THREAD, later)
-            await settle()
-            assert it.prompts == ["request 101", "request 102"]
-            assert (it.state(100), it.shown[0]) == (MessageState.CLOSED, UNDECIDED)
-            assert it.recovery.interruptions.seconds_left(THREAD) == 0.0
-            for thread_id, told in ((THREAD, UNDECIDED), (THREAD + 1, ALREADY_DECIDED)):  # A press that comes too late.
-                assert it.recovery.interruptions.decide(thread_id, 100, retry=True, by=ADA) == told
+    left(journal, 100, MessageState.PROMPTED)
+    async with restarted(journal, tmp_path) as it:
+        await it.recovered()
+        assert it.recovery.interruptions.seconds_left(THREAD) > CHOICE_SECONDS - 60
+        assert it.recovery.interruptions.seconds_left(THREAD + 1) == 0.0
+        missed, later = (it.say(message_id) for message_id in (101, 102))
+        it.pool.wait(THREAD, missed, CHOICE_SECONDS)
+        await settle()
+        assert (it.prompts, it.shown[0]) == ([], ASKED)
+        it.pool.submit(THREAD, later)
+        await settle()
+        assert it.prompts == ["request 101", "request 102"]
+        assert (it.state(100), it.shown[0]) == (MessageState.CLOSED, UNDECIDED)
+        assert it.recovery.interruptions.seconds_left(THREAD) == 0.0
+        for thread_id, told in ((THREAD, UNDECIDED), (THREAD + 1, ALREADY_DECIDED)):  # A press that comes too late.
+            assert it.recovery.interruptions.decide(thread_id, 100, retry=True, by=ADA) == told
 
 
-async def test_over_several_restarts_what_waits_is_held_for_ten_minutes_in_all(tmp_path: Path) -> None:
+async def test_over_several_restarts_what_waits_is_held_for_ten_minutes_in_all(
+    tmp_path: Path, journal: Journal
+) -> None:
     """Since the question was asked first, in whichever run; the question is asked once."""
-    async with journaled(tmp_path) as journal:
-        left(journal, 100, MessageState.PROMPTED)
-        left(journal, 101, MessageState.RECEIVED)
-        async with restarted(journal, tmp_path) as it:
-            await it.recovered()
-            board = it.board
-        for passed in (400, 700):
-            journal._db.execute("UPDATE notices SET since = ?", (time.time() - passed,))
-            async with restarted(journal, tmp_path, board=board) as it:
-                assert await it.recovery.begin() == []
-                await it.recovery.finish()
-                held = it.pool.conversation(THREAD)
-                assert (held is not None and held.held) is (passed < CHOICE_SECONDS)
+    left(journal, 100, MessageState.PROMPTED)
+    left(journal, 101, MessageState.RECEIVED)
+    async with restarted(journal, tmp_path) as it:
+        await it.recovered()
+        board = it.board
+    for passed in (400, 700):
+        journal._db.execute("UPDATE notices SET since = ?", (time.time() - passed,))
         async with restarted(journal, tmp_path, board=board) as it:
-            await it.recovered()
-            assert [it.state(100), it.state(101)] == [MessageState.CLOSED, MessageState.ANSWERED]
-            assert UNDECIDED in it.shown
+            assert await it.recovery.begin() == []
+            await it.recovery.finish()
+            held = it.pool.conversation(THREAD)
+            assert (held is not None and held.held) is (passed < CHOICE_SECONDS)
+    async with restarted(journal, tmp_path, board=board) as it:
+        await it.recovered()
+        assert [it.state(100), it.state(101)] == [MessageState.CLOSED, MessageState.ANSWERED]
+        assert UNDECIDED in it.shown
 
 
-async def test_a_question_that_nobody_has_answered_for_a_month_ends(tmp_path: Path) -> None:
+async def test_a_question_that_nobody_has_answered_for_a_month_ends(tmp_path: Path, journal: Journal) -> None:
     """As what has ended is forgotten then; nothing else would end it in a thread that nobody writes in."""
-    async with journaled(tmp_path) as journal:
-        left(journal, 100, MessageState.PROMPTED)
-        async with restarted(journal, tmp_path) as it:
-            await it.recovered()
-            board = it.board
-        journal._db.execute("UPDATE notices SET since = ?", (time.time() - KEPT_SECONDS / 2,))
-        async with restarted(journal, tmp_path, board=board) as it:
-            await it.recovered()
-            assert (it.state(100), it.shown) == (MessageState.PROMPTED, [ASKED])
-        journal._db.execute("UPDATE notices SET since = ?", (time.time() - KEPT_SECONDS - 60,))
-        async with restarted(journal, tmp_path, board=board) as it:
-            await it.recovered()
-            assert (it.state(100), it.shown) == (MessageState.CLOSED, [UNDECIDED])
-            assert journal.messages.open_rows() == []
+    left(journal, 100, MessageState.PROMPTED)
+    async with restarted(journal, tmp_path) as it:
+        await it.recovered()
+        board = it.board
+    journal._db.execute("UPDATE notices SET since = ?", (time.time() - KEPT_SECONDS / 2,))
+    async with restarted(journal, tmp_path, board=board) as it:
+        await it.recovered()
+        assert (it.state(100), it.shown) == (MessageState.PROMPTED, [ASKED])
+    journal._db.execute("UPDATE notices SET since = ?", (time.time() - KEPT_SECONDS - 60,))
+    async with restarted(journal, tmp_path, board=board) as it:
+        await it.recovered()
+        assert (it.state(100), it.shown) == (MessageState.CLOSED, [UNDECIDED])
+        assert journal.messages.open_rows() == []
 
 
-async def test_the_question_about_a_thread_that_is_gone_ends_with_it(tmp_path: Path) -> None:
+async def test_the_question_about_a_thread_that_is_gone_ends_with_it(tmp_path: Path, journal: Journal) -> None:
     """Its row too; of another thread nothing does."""
-    async with journaled(tmp_path) as journal:
-        left(journal, 100, MessageState.PROMPTED)
-        async with restarted(journal, tmp_path) as it:
-            await it.recovered()
-            it.recovery.interruptions.thread_deleted(THREAD + 1)
-            assert it.state(100) is MessageState.PROMPTED
-            it.recovery.interruptions.thread_deleted(THREAD)
-            assert it.state(100) is MessageState.CLOSED
-            await settle()
-            assert journal.notices.all() == []
+    left(journal, 100, MessageState.PROMPTED)
+    async with restarted(journal, tmp_path) as it:
+        await it.recovered()
+        it.recovery.interruptions.thread_deleted(THREAD + 1)
+        assert it.state(100) is MessageState.PROMPTED
+        it.recovery.interruptions.thread_deleted(THREAD)
+        assert it.state(100) is MessageState.CLOSED
+        await settle()
+        assert journal.notices.all() == []
 
 
 @pytest.mark.parametrize("behind", [1, 4])
 async def test_retry_sends_the_same_prompt_first_and_says_that_it_is_the_second_time(
-    tmp_path: Path, behind: int
+    tmp_path: Path, journal: Journal, behind: int
 ) -> None:
     """Ahead of all that waits, in the agent and in the thread; the draft of the first try stays (P4)."""
     waiting = range(101, 101 + behind)
-    async with journaled(tmp_path) as journal:
-        left(journal, 100, MessageState.PROMPTED)
-        journal.sent_pages.intend(100, 0, "a draft")
-        journal.sent_pages.posted(100, 0, 1)
-        for message_id in waiting:
-            left(journal, message_id, MessageState.RECEIVED)
-        async with restarted(journal, tmp_path) as it:
-            it.board._nonces["64.0.0"] = 1  # Discord still remembers the first try's.
-            it.stands(1, "a draft")
-            it.board._ids = iter(range(2, 100))  # type: ignore[assignment]
-            await it.recovered()
-            assert it.decide(100, retry=True) == "Sent again."
-            await settle()
-            assert it.prompts == ["request 100", *(f"request {number}" for number in waiting)]
-            (first,) = [each for each in it.factory.agents[0].received if each.get("method") == "session/prompt"][:1]
-            assert prompt_text(first) == words.INTERRUPTED
-            answers = [words.INTERRUPTED, *(f"request {number}" for number in waiting)]
-            assert [text for text in it.shown if text in answers] == answers
-            assert set(it.shown) == {f"a draft\n{words.CUT_OFF}", f"-# Sent again by <@{ADA}>.", *answers}
-            assert {it.state(number) for number in (100, *waiting)} == {MessageState.ANSWERED}
-            assert it.decide(100, retry=True) == "This was decided before."
-            assert it.decide(100, retry=False) == "This was decided before."
+    left(journal, 100, MessageState.PROMPTED)
+    journal.sent_pages.intend(100, 0, "a draft")
+    journal.sent_pages.posted(100, 0, 1)
+    for message_id in waiting:
+        left(journal, message_id, MessageState.RECEIVED)
+    async with restarted(journal, tmp_path) as it:
+        it.board._nonces["64.0.0"] = 1  # Discord still remembers the first try's.
+        it.stands(1, "a draft")
+        it.board._ids = iter(range(2, 100))  # type: ignore[assignment]
+        await it.recovered()
+        assert it.decide(100, retry=True) == "Sent again."
+        await settle()
+        assert it.prompts == ["request 100", *(f"request {number}" for number in waiting)]
+        (first,) = [each for each in it.factory.agents[0].received if each.get("method") == "session/prompt"][:1]
+        assert prompt_text(first) == words.INTERRUPTED
+        answers = [words.INTERRUPTED, *(f"request {number}" for number in waiting)]
+        assert [text for text in it.shown if text in answers] == answers
+        assert set(it.shown) == {f"a draft\n{words.CUT_OFF}", f"-# Sent again by <@{ADA}>.", *answers}
+        assert {it.state(number) for number in (100, *waiting)} == {MessageState.ANSWERED}
+        assert it.decide(100, retry=True) == "This was decided before."
+        assert it.decide(100, retry=False) == "This was decided before."
 
 
-async def test_a_choice_that_cannot_be_written_down_can_be_made_again(tmp_path: Path) -> None:
+async def test_a_choice_that_cannot_be_written_down_can_be_made_again(tmp_path: Path, journal: Journal) -> None:
     """Where the disk is full nothing is done, and the question stands."""
-    async with journaled(tmp_path) as journal:
-        left(journal, 100, MessageState.PROMPTED)
-        async with restarted(journal, tmp_path) as it:
-            await it.recovered()
-            with no_room(journal):
-                journal.facts.note("owed", LARGE)
-                with pytest.raises(JournalUnwritable):
-                    it.decide(100, retry=True)
-                await settle()
-                assert (it.prompts, it.notice.content) == ([], ASKED)
-            assert it.decide(100, retry=True) == "Sent again."
+    left(journal, 100, MessageState.PROMPTED)
+    async with restarted(journal, tmp_path) as it:
+        await it.recovered()
+        with no_room(journal):
+            journal.facts.note("owed", LARGE)
+            with pytest.raises(JournalUnwritable):
+                it.decide(100, retry=True)
             await settle()
-            assert it.prompts == ["request 100"]
+            assert (it.prompts, it.notice.content) == ([], ASKED)
+        assert it.decide(100, retry=True) == "Sent again."
+        await settle()
+        assert it.prompts == ["request 100"]
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["before the choice", "after the choice"])
-async def test_a_second_try_has_none_of_the_messages_of_the_first(tmp_path: Path, *, late: bool) -> None:
+async def test_a_second_try_has_none_of_the_messages_of_the_first(
+    tmp_path: Path, journal: Journal, *, late: bool
+) -> None:
     """Whenever the draft of the first has come to its end: a further restart takes only those of the second for its."""
-    async with journaled(tmp_path) as journal:
-        left(journal, 100, MessageState.PROMPTED, "hang")
+    left(journal, 100, MessageState.PROMPTED, "hang")
+    for number in range(2):
+        journal.sent_pages.intend(100, number, f"draft {number}")
+        journal.sent_pages.posted(100, number, number - 9)
+    async with restarted(journal, tmp_path) as it:
         for number in range(2):
-            journal.sent_pages.intend(100, number, f"draft {number}")
-            journal.sent_pages.posted(100, number, number - 9)
-        async with restarted(journal, tmp_path) as it:
-            for number in range(2):
-                it.stands(number - 9, f"draft {number}")
-            if late:
-                await it.recovery.begin()
-                ending = asyncio.create_task(it.recovery.finish())
-            else:
-                await it.recovered()
-            assert it.decide(100, retry=True) == "Sent again."
-            if late:
-                await ending
-            await settle()
-            assert it.prompts == ["hang"]
-            assert {post.message_id for post in journal.sent_pages.of(100)}.isdisjoint({-9, -8})
+            it.stands(number - 9, f"draft {number}")
+        if late:
+            await it.recovery.begin()
+            ending = asyncio.create_task(it.recovery.finish())
+        else:
+            await it.recovered()
+        assert it.decide(100, retry=True) == "Sent again."
+        if late:
+            await ending
+        await settle()
+        assert it.prompts == ["hang"]
+        assert {post.message_id for post in journal.sent_pages.of(100)}.isdisjoint({-9, -8})
 
 
-async def test_messages_that_were_sent_together_are_asked_about_and_sent_again_together(tmp_path: Path) -> None:
+async def test_messages_that_were_sent_together_are_asked_about_and_sent_again_together(
+    tmp_path: Path, journal: Journal
+) -> None:
     """One question, one prompt, one reply; a skip closes all of them."""
-    async with journaled(tmp_path) as journal:
-        for message_id in (100, 102, 104, 106):
-            left(journal, message_id, MessageState.RECEIVED)
-        journal.messages.prompted((100, 102), KEPT % "both")
-        journal.messages.prompted((104, 106), KEPT % "others")
-        async with restarted(journal, tmp_path) as it:
-            await it.recovered()
-            assert len([text for text in it.board.shown if "restarted" in text]) == 2
-            assert it.decide(100, retry=True) == "This was decided before."
-            assert it.decide(102, retry=True) == "Sent again."
-            assert it.decide(106, retry=False) == "Skipped."
-            await settle()
-            assert it.prompts == ["both"]
-            assert [it.state(number) for number in (100, 102)] == [MessageState.ANSWERED] * 2
-            assert [it.state(number) for number in (104, 106)] == [MessageState.CLOSED] * 2
+    for message_id in (100, 102, 104, 106):
+        left(journal, message_id, MessageState.RECEIVED)
+    journal.messages.prompted((100, 102), KEPT % "both")
+    journal.messages.prompted((104, 106), KEPT % "others")
+    async with restarted(journal, tmp_path) as it:
+        await it.recovered()
+        assert len([text for text in it.board.shown if "restarted" in text]) == 2
+        assert it.decide(100, retry=True) == "This was decided before."
+        assert it.decide(102, retry=True) == "Sent again."
+        assert it.decide(106, retry=False) == "Skipped."
+        await settle()
+        assert it.prompts == ["both"]
+        assert [it.state(number) for number in (100, 102)] == [MessageState.ANSWERED] * 2
+        assert [it.state(number) for number in (104, 106)] == [MessageState.CLOSED] * 2
 
 
-async def test_a_reply_to_several_messages_is_posted_to_its_end(tmp_path: Path) -> None:
+async def test_a_reply_to_several_messages_is_posted_to_its_end(tmp_path: Path, journal: Journal) -> None:
     """Once, and then all of them are answered."""
-    async with journaled(tmp_path) as journal:
-        for message_id in (100, 102):
-            left(journal, message_id, MessageState.RECEIVED)
-        journal.messages.prompted((100, 102), KEPT % "both")
-        journal.messages.finish((100, 102), "end_turn", ["one answer"])
-        async with restarted(journal, tmp_path) as it:
-            await it.recovered()
-            await settle()
-            assert it.board.shown == ["one answer"]
-            assert [it.state(number) for number in (100, 102)] == [MessageState.ANSWERED] * 2
+    for message_id in (100, 102):
+        left(journal, message_id, MessageState.RECEIVED)
+    journal.messages.prompted((100, 102), KEPT % "both")
+    journal.messages.finish((100, 102), "end_turn", ["one answer"])
+    async with restarted(journal, tmp_path) as it:
+        await it.recovered()
+        await settle()
+        assert it.board.shown == ["one answer"]
+        assert [it.state(number) for number in (100, 102)] == [MessageState.ANSWERED] * 2
 
 
-async def test_skip_closes_the_request_and_lets_the_others_go_on(tmp_path: Path) -> None:
+async def test_skip_closes_the_request_and_lets_the_others_go_on(tmp_path: Path, journal: Journal) -> None:
     """At once, and the notice says who chose."""
-    async with journaled(tmp_path) as journal:
-        left(journal, 100, MessageState.PROMPTED)
-        left(journal, 101, MessageState.RECEIVED)
-        async with restarted(journal, tmp_path) as it:
-            await it.recovered()
-            assert it.decide(100, retry=False) == "Skipped."
-            await settle()
-            assert it.prompts == ["request 101"]
-            assert it.shown[0] == "-# Skipped by <@42>."
-            assert [it.state(100), it.state(101)] == [MessageState.CLOSED, MessageState.ANSWERED]
+    left(journal, 100, MessageState.PROMPTED)
+    left(journal, 101, MessageState.RECEIVED)
+    async with restarted(journal, tmp_path) as it:
+        await it.recovered()
+        assert it.decide(100, retry=False) == "Skipped."
+        await settle()
+        assert it.prompts == ["request 101"]
+        assert it.shown[0] == "-# Skipped by <@42>."
+        assert [it.state(100), it.state(101)] == [MessageState.CLOSED, MessageState.ANSWERED]
 
 
-async def test_skip_with_nothing_behind_it_ends_the_matter(tmp_path: Path) -> None:
+async def test_skip_with_nothing_behind_it_ends_the_matter(tmp_path: Path, journal: Journal) -> None:
     """No conversation is needed for that."""
-    async with journaled(tmp_path) as journal:
-        left(journal, 100, MessageState.PROMPTED)
-        async with restarted(journal, tmp_path) as it:
-            await it.recovered()
-            assert it.pool.conversation(THREAD) is None
-            assert it.decide(100, retry=False) == "Skipped."
-            assert it.state(100) is MessageState.CLOSED
+    left(journal, 100, MessageState.PROMPTED)
+    async with restarted(journal, tmp_path) as it:
+        await it.recovered()
+        assert it.pool.conversation(THREAD) is None
+        assert it.decide(100, retry=False) == "Skipped."
+        assert it.state(100) is MessageState.CLOSED
 
 
-async def test_a_choice_counts_only_where_it_was_offered(tmp_path: Path) -> None:
+async def test_a_choice_counts_only_where_it_was_offered(tmp_path: Path, journal: Journal) -> None:
     """Another thread's button, a message that was not interrupted, one that has ended meanwhile: nothing happens."""
-    async with journaled(tmp_path) as journal:
-        left(journal, 100, MessageState.PROMPTED)
-        async with restarted(journal, tmp_path) as it:
-            await it.recovered()
-            for thread_id, message_id in ((THREAD + 1, 100), (THREAD, 101)):
-                assert it.decide(message_id, retry=True, thread_id=thread_id) == "This was decided before."
-            journal.messages.close((100,), "by another hand")
-            assert it.decide(100, retry=True) == "This was decided before."
-            assert it.prompts == []
+    left(journal, 100, MessageState.PROMPTED)
+    async with restarted(journal, tmp_path) as it:
+        await it.recovered()
+        for thread_id, message_id in ((THREAD + 1, 100), (THREAD, 101)):
+            assert it.decide(message_id, retry=True, thread_id=thread_id) == "This was decided before."
+        journal.messages.close((100,), "by another hand")
+        assert it.decide(100, retry=True) == "This was decided before."
+        assert it.prompts == []
 
 
-async def test_a_retry_of_a_request_that_cannot_be_read_says_so(tmp_path: Path) -> None:
+async def test_a_retry_of_a_request_that_cannot_be_read_says_so(tmp_path: Path, journal: Journal) -> None:
     """Its row ends all the same."""
-    async with journaled(tmp_path) as journal:
-        journal.messages.receive(100, thread_id=THREAD, channel_id=CHANNEL, guild_id=1, author_id=ADA, request="{")
-        journal.messages.prompted((100,), KEPT % "x")
-        async with restarted(journal, tmp_path) as it:
-            await it.recovered()
-            assert it.decide(100, retry=True) == "The request can no longer be read."
-            assert it.state(100) is MessageState.CLOSED
+    journal.messages.receive(100, thread_id=THREAD, channel_id=CHANNEL, guild_id=1, author_id=ADA, request="{")
+    journal.messages.prompted((100,), KEPT % "x")
+    async with restarted(journal, tmp_path) as it:
+        await it.recovered()
+        assert it.decide(100, retry=True) == "The request can no longer be read."
+        assert it.state(100) is MessageState.CLOSED
 
 
-async def test_a_further_restart_does_not_ask_again_what_stands_in_the_thread(tmp_path: Path) -> None:
+async def test_a_further_restart_does_not_ask_again_what_stands_in_the_thread(tmp_path: Path, journal: Journal) -> None:
     """Its buttons still work. That of another message is no reason not to ask."""
-    async with journaled(tmp_path) as journal:
-        left(journal, 100, MessageState.PROMPTED)
-        left(journal, 101, MessageState.HELD)
-        left(journal, 102, MessageState.HELD)
-        async with restarted(journal, tmp_path) as it:
-            await it.recovered()
-            standing = it.board.messages
-            assert sorted(it.shown) == sorted([ASKED, words.held(2)])
-        async with restarted(journal, tmp_path) as it:
-            it.board.messages = standing
-            await it.recovered()
-            assert it.board.whats == ["edit"]
-            assert sorted(it.shown) == sorted([ASKED, words.held(2)])
-        left(journal, 90, MessageState.PROMPTED)
-        async with restarted(journal, tmp_path) as it:
-            it.board.messages = standing
-            it.board._ids = count(50)
-            await it.recovered()
-            assert sorted(it.shown) == sorted([ASKED, ASKED.replace("/100", "/90"), words.held(2)])
-            assert it.decide(100, retry=False) == "Skipped."
+    left(journal, 100, MessageState.PROMPTED)
+    left(journal, 101, MessageState.HELD)
+    left(journal, 102, MessageState.HELD)
+    async with restarted(journal, tmp_path) as it:
+        await it.recovered()
+        standing = it.board.messages
+        assert sorted(it.shown) == sorted([ASKED, words.held(2)])
+    async with restarted(journal, tmp_path) as it:
+        it.board.messages = standing
+        await it.recovered()
+        assert it.board.whats == ["edit"]
+        assert sorted(it.shown) == sorted([ASKED, words.held(2)])
+    left(journal, 90, MessageState.PROMPTED)
+    async with restarted(journal, tmp_path) as it:
+        it.board.messages = standing
+        it.board._ids = count(50)
+        await it.recovered()
+        assert sorted(it.shown) == sorted([ASKED, ASKED.replace("/100", "/90"), words.held(2)])
+        assert it.decide(100, retry=False) == "Skipped."
 
 
 DRAFTS = [
@@ -610,165 +470,166 @@ DRAFTS = [
 @pytest.mark.parametrize("known", [True, False], ids=["its message is known", "its message is not known"])
 @pytest.mark.parametrize(("draft", "shown"), DRAFTS)
 async def test_a_draft_says_that_it_was_cut_off_and_loses_its_button(
-    tmp_path: Path, draft: str, shown: str, *, known: bool
+    tmp_path: Path, journal: Journal, draft: str, shown: str, *, known: bool
 ) -> None:
     """Once, before anybody is asked what to do. What the agent had said stays as it is (P11, P14)."""
-    async with journaled(tmp_path) as journal:
-        left(journal, 100, MessageState.PROMPTED)
-        journal.sent_pages.intend(100, 0, draft)
-        if known:
-            journal.sent_pages.posted(100, 0, -5)
-        async with restarted(journal, tmp_path) as it:
-            it.stands(-6, "-# ⏳ starting")  # another thread's matter: it is neither that message nor that text
-            it.stands(-5, draft, buttons=["Stop"])
-            await it.recovered()
-            assert it.board.messages[-5] == Message(shown)
-            assert it.board.messages[-6].content == "-# ⏳ starting"
-            assert it.board.whats == ["read", "edit", "send"]
-            board = it.board
-        async with restarted(journal, tmp_path, board=board) as it:
-            await it.recovered()
-            assert it.board.whats[3:] == ["read"]
+    left(journal, 100, MessageState.PROMPTED)
+    journal.sent_pages.intend(100, 0, draft)
+    if known:
+        journal.sent_pages.posted(100, 0, -5)
+    async with restarted(journal, tmp_path) as it:
+        it.stands(-6, "-# ⏳ starting")  # another thread's matter: it is neither that message nor that text
+        it.stands(-5, draft, buttons=["Stop"])
+        await it.recovered()
+        assert it.board.messages[-5] == Message(shown)
+        assert it.board.messages[-6].content == "-# ⏳ starting"
+        assert it.board.whats == ["read", "edit", "send"]
+        board = it.board
+    async with restarted(journal, tmp_path, board=board) as it:
+        await it.recovered()
+        assert it.board.whats[3:] == ["read"]
 
 
-async def test_a_draft_with_no_room_for_it_says_in_another_message_that_it_was_cut_off(tmp_path: Path) -> None:
+async def test_a_draft_with_no_room_for_it_says_in_another_message_that_it_was_cut_off(
+    tmp_path: Path, journal: Journal
+) -> None:
     """None of its words is lost for that; of its pages the last one has the button."""
     pages = ["one", "-# not there any more", "two" * 660]
-    async with journaled(tmp_path) as journal:
-        left(journal, 100, MessageState.PROMPTED)
-        for number, page in enumerate(pages):
-            journal.sent_pages.intend(100, number, page)
-            journal.sent_pages.posted(100, number, number - 9)
-        async with restarted(journal, tmp_path) as it:
-            it.stands(-9, pages[0])
-            it.stands(-7, pages[2], buttons=["Stop"])
-            await it.recovered()
-            assert it.shown == [pages[0], pages[2], words.CUT_OFF, ASKED]
-            assert it.board.messages[-7].buttons == []
+    left(journal, 100, MessageState.PROMPTED)
+    for number, page in enumerate(pages):
+        journal.sent_pages.intend(100, number, page)
+        journal.sent_pages.posted(100, number, number - 9)
+    async with restarted(journal, tmp_path) as it:
+        it.stands(-9, pages[0])
+        it.stands(-7, pages[2], buttons=["Stop"])
+        await it.recovered()
+        assert it.shown == [pages[0], pages[2], words.CUT_OFF, ASKED]
+        assert it.board.messages[-7].buttons == []
 
 
-async def test_what_a_steady_stop_cut_off_is_posted_to_its_end_and_asked_about(tmp_path: Path) -> None:
+async def test_what_a_steady_stop_cut_off_is_posted_to_its_end_and_asked_about(
+    tmp_path: Path, journal: Journal
+) -> None:
     """The pages were written down, as those of a turn that has ended; nothing is owed any more then."""
     pages = ["one, whole", f"two\n{words.CUT_OFF}"]
-    async with journaled(tmp_path) as journal:
-        left(journal, 100, MessageState.PROMPTED)
-        journal.sent_pages.intend(100, 0, "one")
-        journal.sent_pages.posted(100, 0, -9)
-        journal.messages.interrupt((100,), pages)
-        async with restarted(journal, tmp_path) as it:
-            it.stands(-9, "one", buttons=["Stop"])
-            await it.recovered()
-            assert it.shown == [*pages, ASKED]
-            assert it.board.messages[-9].buttons == []
-            assert journal.messages.pages(100) == []
-            assert it.decide(100, retry=True) == "Sent again."
-            await settle()
-            assert it.shown[3:] == [words.INTERRUPTED]
+    left(journal, 100, MessageState.PROMPTED)
+    journal.sent_pages.intend(100, 0, "one")
+    journal.sent_pages.posted(100, 0, -9)
+    journal.messages.interrupt((100,), pages)
+    async with restarted(journal, tmp_path) as it:
+        it.stands(-9, "one", buttons=["Stop"])
+        await it.recovered()
+        assert it.shown == [*pages, ASKED]
+        assert it.board.messages[-9].buttons == []
+        assert journal.messages.pages(100) == []
+        assert it.decide(100, retry=True) == "Sent again."
+        await settle()
+        assert it.shown[3:] == [words.INTERRUPTED]
 
 
-async def test_what_a_steady_stop_cut_off_is_posted_also_where_the_choice_comes_first(tmp_path: Path) -> None:
+async def test_what_a_steady_stop_cut_off_is_posted_also_where_the_choice_comes_first(
+    tmp_path: Path, journal: Journal
+) -> None:
     """Also by the start after a kill: the pages are owed for as long as they are not posted."""
     pages = ["one, whole", f"two\n{words.CUT_OFF}"]
-    async with journaled(tmp_path) as journal:
-        left(journal, 100, MessageState.PROMPTED)
-        journal.messages.interrupt((100,), pages)
-        journal.notices.begin(NoticeRow("asked", THREAD, INTERRUPTED, 100, time.time(), ASKED, None))
-        journal.notices.posted("asked", -9)
-        async with restarted(journal, tmp_path) as it:
-            it.stands(-9, ASKED, buttons=["Retry", "Skip"])
-            await it.recovery.begin()
-            assert it.decide(100, retry=False) == "Skipped."
-            board = it.board
-        async with restarted(journal, tmp_path, board=board) as it:
-            await it.recovered()
-            assert it.shown == [ALREADY_DECIDED, *pages]
-            assert (journal.messages.pages(100), journal.messages.open_rows()) == ([], [])
+    left(journal, 100, MessageState.PROMPTED)
+    journal.messages.interrupt((100,), pages)
+    journal.notices.begin(NoticeRow("asked", THREAD, INTERRUPTED, 100, time.time(), ASKED, None))
+    journal.notices.posted("asked", -9)
+    async with restarted(journal, tmp_path) as it:
+        it.stands(-9, ASKED, buttons=["Retry", "Skip"])
+        await it.recovery.begin()
+        assert it.decide(100, retry=False) == "Skipped."
+        board = it.board
+    async with restarted(journal, tmp_path, board=board) as it:
+        await it.recovered()
+        assert it.shown == [ALREADY_DECIDED, *pages]
+        assert (journal.messages.pages(100), journal.messages.open_rows()) == ([], [])
 
 
-async def test_a_thread_that_goes_on_before_its_question_is_posted_is_told_all_the_same(tmp_path: Path) -> None:
+async def test_a_thread_that_goes_on_before_its_question_is_posted_is_told_all_the_same(
+    tmp_path: Path, journal: Journal
+) -> None:
     """Somebody presses Continue as soon as the bot is back."""
-    async with journaled(tmp_path) as journal:
-        left(journal, 100, MessageState.PROMPTED)
-        async with restarted(journal, tmp_path) as it:
-            await it.recovery.begin()
-            it.recovery.interruptions.thread_continued(THREAD)
-            await it.recovery.finish()
-            await settle()
-            assert (it.state(100), it.shown) == (MessageState.CLOSED, [UNDECIDED])
+    left(journal, 100, MessageState.PROMPTED)
+    async with restarted(journal, tmp_path) as it:
+        await it.recovery.begin()
+        it.recovery.interruptions.thread_continued(THREAD)
+        await it.recovery.finish()
+        await settle()
+        assert (it.state(100), it.shown) == (MessageState.CLOSED, [UNDECIDED])
 
 
-async def test_a_question_whose_end_was_not_shown_any_more_is_ended_by_the_next_start(tmp_path: Path) -> None:
+async def test_a_question_whose_end_was_not_shown_any_more_is_ended_by_the_next_start(
+    tmp_path: Path, journal: Journal
+) -> None:
     """Killed after the choice, or after the thread went on, and before the notice was changed."""
-    async with journaled(tmp_path) as journal:
-        for message_id, reason in ((100, "interrupted"), (101, "skipped")):
-            left(journal, message_id, MessageState.PROMPTED)
-            journal.notices.begin(NoticeRow(reason, THREAD, INTERRUPTED, message_id, time.time(), ASKED, None))
-            journal.notices.posted(reason, message_id)
-            journal.messages.close((message_id,), reason)
-        async with restarted(journal, tmp_path) as it:
-            for message_id in (100, 101):
-                it.stands(message_id, ASKED, buttons=["Retry", "Skip"])
-            await it.recovered()
-            assert it.board.messages == {100: Message(UNDECIDED), 101: Message(ALREADY_DECIDED)}
-            assert journal.notices.all() == []
+    for message_id, reason in ((100, "interrupted"), (101, "skipped")):
+        left(journal, message_id, MessageState.PROMPTED)
+        journal.notices.begin(NoticeRow(reason, THREAD, INTERRUPTED, message_id, time.time(), ASKED, None))
+        journal.notices.posted(reason, message_id)
+        journal.messages.close((message_id,), reason)
+    async with restarted(journal, tmp_path) as it:
+        for message_id in (100, 101):
+            it.stands(message_id, ASKED, buttons=["Retry", "Skip"])
+        await it.recovered()
+        assert it.board.messages == {100: Message(UNDECIDED), 101: Message(ALREADY_DECIDED)}
+        assert journal.notices.all() == []
 
 
-async def test_a_row_that_cannot_be_taken_up_keeps_no_other_from_it(tmp_path: Path) -> None:
+async def test_a_row_that_cannot_be_taken_up_keeps_no_other_from_it(tmp_path: Path, journal: Journal) -> None:
     """Whatever is raised; what stands in the journal stays for the next start."""
-    async with journaled(tmp_path) as journal:
-        for message_id in (100, 101, 103):
-            left(journal, message_id, MessageState.RECEIVED)
-        async with restarted(journal, tmp_path) as it:
+    for message_id in (100, 101, 103):
+        left(journal, message_id, MessageState.RECEIVED)
+    async with restarted(journal, tmp_path) as it:
 
-            def odd(request: Request, *args: Any, **options: Any) -> Exchange:
-                if request.message_id == 101:
-                    raise TypeError("odd")
-                return Exchange(request, *args, **options)
+        def odd(request: Request, *args: Any, **options: Any) -> Exchange:
+            if request.message_id == 101:
+                raise TypeError("odd")
+            return Exchange(request, *args, **options)
 
-            with capture_logs() as logs, pytest.MonkeyPatch.context() as patch:
-                patch.setattr("bot.intake.recovery.Exchange", odd)
-                await it.recovered()
-            assert [log["message_id"] for log in logs if log["event"] == "a row could not be recovered"] == [101]
-            assert it.prompts == ["request 100", "request 103"]
-            assert it.state(101) is MessageState.RECEIVED
-        async with restarted(journal, tmp_path) as it:
+        with capture_logs() as logs, pytest.MonkeyPatch.context() as patch:
+            patch.setattr("bot.intake.recovery.Exchange", odd)
             await it.recovered()
-            assert it.prompts == ["request 101"]
+        assert [log["message_id"] for log in logs if log["event"] == "a row could not be recovered"] == [101]
+        assert it.prompts == ["request 100", "request 103"]
+        assert it.state(101) is MessageState.RECEIVED
+    async with restarted(journal, tmp_path) as it:
+        await it.recovered()
+        assert it.prompts == ["request 101"]
 
 
-async def test_a_thread_that_cannot_be_taken_up_keeps_no_other_from_it(tmp_path: Path) -> None:
+async def test_a_thread_that_cannot_be_taken_up_keeps_no_other_from_it(tmp_path: Path, journal: Journal) -> None:
     """Its rows stay for the next start."""
-    async with journaled(tmp_path) as journal:
-        left(journal, 100, MessageState.RECEIVED)
-        request = Request(200, THREAD + 1, THREAD + 1, ADA, "request 200")
-        place: dict[str, Any] = {"thread_id": THREAD + 1, "channel_id": CHANNEL, "guild_id": 1, "author_id": ADA}
-        journal.messages.receive(200, **place, request=write_request(request))
-        async with restarted(journal, tmp_path) as it:
-            restore = it.pool.restore
+    left(journal, 100, MessageState.RECEIVED)
+    request = Request(200, THREAD + 1, THREAD + 1, ADA, "request 200")
+    place: dict[str, Any] = {"thread_id": THREAD + 1, "channel_id": CHANNEL, "guild_id": 1, "author_id": ADA}
+    journal.messages.receive(200, **place, request=write_request(request))
+    async with restarted(journal, tmp_path) as it:
+        restore = it.pool.restore
 
-            def odd(thread_id: int, *args: Any, **options: Any) -> None:
-                if thread_id == THREAD:
-                    raise TypeError("odd")
-                restore(thread_id, *args, **options)
+        def odd(thread_id: int, *args: Any, **options: Any) -> None:
+            if thread_id == THREAD:
+                raise TypeError("odd")
+            restore(thread_id, *args, **options)
 
-            it.pool.restore = odd  # type: ignore[method-assign]
-            with capture_logs() as logs:
-                await it.recovered()
-            assert [log["thread_id"] for log in logs if log["event"] == "a thread could not be recovered"] == [THREAD]
-            assert it.prompts == ["request 200"]
-            assert it.state(100) is MessageState.RECEIVED
-
-
-async def test_a_draft_in_a_thread_that_cannot_be_read_stays(tmp_path: Path) -> None:
-    """The question what to do is asked all the same."""
-    async with journaled(tmp_path) as journal:
-        left(journal, 100, MessageState.PROMPTED)
-        journal.sent_pages.intend(100, 0, "-# ⏳ working")
-        async with restarted(journal, tmp_path) as it:
-            it.board.faults.append(PermanentError("Missing Access"))
+        it.pool.restore = odd  # type: ignore[method-assign]
+        with capture_logs() as logs:
             await it.recovered()
-            assert it.board.whats == ["read", "send"]
-            assert it.shown == [ASKED]
+        assert [log["thread_id"] for log in logs if log["event"] == "a thread could not be recovered"] == [THREAD]
+        assert it.prompts == ["request 200"]
+        assert it.state(100) is MessageState.RECEIVED
+
+
+async def test_a_draft_in_a_thread_that_cannot_be_read_stays(tmp_path: Path, journal: Journal) -> None:
+    """The question what to do is asked all the same."""
+    left(journal, 100, MessageState.PROMPTED)
+    journal.sent_pages.intend(100, 0, "-# ⏳ working")
+    async with restarted(journal, tmp_path) as it:
+        it.board.faults.append(PermanentError("Missing Access"))
+        await it.recovered()
+        assert it.board.whats == ["read", "send"]
+        assert it.shown == [ASKED]
 
 
 # ---- drafts of what waited
@@ -777,114 +638,115 @@ IN_LINE = words.in_line(2, [])
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["its message is known", "its message is not known"])
-async def test_what_waited_in_line_is_answered_where_it_said_so(tmp_path: Path, *, known: bool) -> None:
+async def test_what_waited_in_line_is_answered_where_it_said_so(
+    tmp_path: Path, journal: Journal, *, known: bool
+) -> None:
     """However long the bot was away: the word that it waits does not stay, and what was behind it comes behind it."""
-    async with journaled(tmp_path) as journal:
-        for message_id in (100, 101):
-            left(journal, message_id, MessageState.RECEIVED)
-        journal.sent_pages.intend(100, 0, IN_LINE)
-        if known:
-            journal.sent_pages.posted(100, 0, -5)
-        async with restarted(journal, tmp_path) as it:
-            it.stands(-5, IN_LINE)
-            it.board._nonces["64.0.0"] = -5
-            await it.recovered()
-            assert it.shown == ["request 100", "request 101"]
-            assert it.board.messages[-5].content.startswith("request 100")
-            assert it.prompts == ["request 100", "request 101"]
+    for message_id in (100, 101):
+        left(journal, message_id, MessageState.RECEIVED)
+    journal.sent_pages.intend(100, 0, IN_LINE)
+    if known:
+        journal.sent_pages.posted(100, 0, -5)
+    async with restarted(journal, tmp_path) as it:
+        it.stands(-5, IN_LINE)
+        it.board._nonces["64.0.0"] = -5
+        await it.recovered()
+        assert it.shown == ["request 100", "request 101"]
+        assert it.board.messages[-5].content.startswith("request 100")
+        assert it.prompts == ["request 100", "request 101"]
 
 
-async def test_what_was_held_and_is_dropped_does_not_stand_as_waiting(tmp_path: Path) -> None:
+async def test_what_was_held_and_is_dropped_does_not_stand_as_waiting(tmp_path: Path, journal: Journal) -> None:
     """A restart may find it behind the word that it waits."""
-    async with journaled(tmp_path) as journal:
-        left(journal, 100, MessageState.HELD)
-        journal.sent_pages.intend(100, 0, IN_LINE)
-        journal.sent_pages.posted(100, 0, -5)
-        async with restarted(journal, tmp_path) as it:
-            it.stands(-5, IN_LINE)
-            await it.recovered()
-            conversation = it.pool.conversation(THREAD)
-            assert conversation is not None
-            assert it.board.messages[-5].content == IN_LINE
-            conversation.drop()
-            await it.recovered()
-            assert it.board.messages[-5].content == words.DROPPED
-            assert it.prompts == []
+    left(journal, 100, MessageState.HELD)
+    journal.sent_pages.intend(100, 0, IN_LINE)
+    journal.sent_pages.posted(100, 0, -5)
+    async with restarted(journal, tmp_path) as it:
+        it.stands(-5, IN_LINE)
+        await it.recovered()
+        conversation = it.pool.conversation(THREAD)
+        assert conversation is not None
+        assert it.board.messages[-5].content == IN_LINE
+        conversation.drop()
+        await it.recovered()
+        assert it.board.messages[-5].content == words.DROPPED
+        assert it.prompts == []
 
 
-async def test_a_second_try_that_was_cut_off_before_it_began_leaves_no_draft_at_work(tmp_path: Path) -> None:
+async def test_a_second_try_that_was_cut_off_before_it_began_leaves_no_draft_at_work(
+    tmp_path: Path, journal: Journal
+) -> None:
     """Killed between Retry and its prompt: the first try's message says what became of it, the answer is a new one."""
-    async with journaled(tmp_path) as journal:
-        left(journal, 100, MessageState.PROMPTED)
-        journal.sent_pages.intend(100, 0, "-# ⏳ working")
-        journal.sent_pages.posted(100, 0, -5)
-        journal.messages.requeue((100,))
-        async with restarted(journal, tmp_path) as it:
-            it.stands(-5, "-# ⏳ working")
-            await it.recovered()
-            assert it.shown == [words.CUT, words.INTERRUPTED]
+    left(journal, 100, MessageState.PROMPTED)
+    journal.sent_pages.intend(100, 0, "-# ⏳ working")
+    journal.sent_pages.posted(100, 0, -5)
+    journal.messages.requeue((100,))
+    async with restarted(journal, tmp_path) as it:
+        it.stands(-5, "-# ⏳ working")
+        await it.recovered()
+        assert it.shown == [words.CUT, words.INTERRUPTED]
 
 
 # ---- finished
 
 
-async def test_a_finished_answer_is_posted_to_the_end_without_the_agent(tmp_path: Path) -> None:
+async def test_a_finished_answer_is_posted_to_the_end_without_the_agent(tmp_path: Path, journal: Journal) -> None:
     """Page one stands already and is corrected, page two was on its way and is there, page three is new (P12)."""
-    async with journaled(tmp_path) as journal:
-        left(journal, 100, MessageState.FINISHED, pages=["one, whole", "two", "three"])
-        journal.sent_pages.intend(100, 0, "-# ⏳ starting")
-        journal.sent_pages.posted(100, 0, -9)
-        journal.sent_pages.intend(100, 1, "two ")
-        async with restarted(journal, tmp_path) as it:
-            it.stands(-9, "one,")
-            it.stands(-8, "two")
-            await it.recovered()
-            assert it.shown == ["one, whole", "two", "three"]
-            assert it.board.whats.count("send") == 1
-            assert it.prompts == []
-            assert it.state(100) is MessageState.ANSWERED
+    left(journal, 100, MessageState.FINISHED, pages=["one, whole", "two", "three"])
+    journal.sent_pages.intend(100, 0, "-# ⏳ starting")
+    journal.sent_pages.posted(100, 0, -9)
+    journal.sent_pages.intend(100, 1, "two ")
+    async with restarted(journal, tmp_path) as it:
+        it.stands(-9, "one,")
+        it.stands(-8, "two")
+        await it.recovered()
+        assert it.shown == ["one, whole", "two", "three"]
+        assert it.board.whats.count("send") == 1
+        assert it.prompts == []
+        assert it.state(100) is MessageState.ANSWERED
 
 
 @pytest.mark.parametrize("standing", range(5))
-async def test_what_follows_the_pages_is_sent_once_wherever_the_crash_came(tmp_path: Path, standing: int) -> None:
+async def test_what_follows_the_pages_is_sent_once_wherever_the_crash_came(
+    tmp_path: Path, journal: Journal, standing: int
+) -> None:
     """Files, too large ones named, and the word that calls the asker: what stands is left, what is missing comes.
 
     Discord keeps another name of the file than the one that it was given.
     """
     kept, lost = KeptNowhere("\xdcber uns.py", b"code"), KeptNowhere("b.bin", None)
     ping = Trailer("<@42> done", mention=ADA)
-    async with journaled(tmp_path) as journal:
-        left(journal, 100, MessageState.PROMPTED)
-        journal.trailers.keep(
-            100,
-            {FIRST_TRAILER: Trailer(files=(kept,)), FIRST_TRAILER + 1: Trailer(files=(lost,)), FIRST_TRAILER + 2: ping},
-        )
-        journal.messages.finish((100,), "end_turn", ["answer"])
-        texts = [
-            "answer",
-            "",
-            "-# 🚫 b.bin could not be attached: it was too large to be kept over a restart",
-            "<@42> done",
+    left(journal, 100, MessageState.PROMPTED)
+    journal.trailers.keep(
+        100,
+        {FIRST_TRAILER: Trailer(files=(kept,)), FIRST_TRAILER + 1: Trailer(files=(lost,)), FIRST_TRAILER + 2: ping},
+    )
+    journal.messages.finish((100,), "end_turn", ["answer"])
+    texts = [
+        "answer",
+        "",
+        "-# 🚫 b.bin could not be attached: it was too large to be kept over a restart",
+        "<@42> done",
+    ]
+    files: list[list[tuple[str, bytes]]] = [[], [(kept.name, b"code")], [], []]
+    for at, number in enumerate((0, FIRST_TRAILER, FIRST_TRAILER + 1, FIRST_TRAILER + 2)[:standing]):
+        journal.sent_pages.intend(100, number, texts[at])
+        if at < standing - 1:
+            journal.sent_pages.posted(100, number, at - 9)
+    async with restarted(journal, tmp_path) as it:
+        for at in range(standing):
+            it.stands(at - 9, texts[at], files=files[at], mention=Mentions((ADA,)) if at == 3 else NOBODY)
+        await it.recovered()
+        assert it.shown == texts
+        assert [message.mention for _, message in sorted(it.board.messages.items())] == [
+            NOBODY,
+            NOBODY,
+            NOBODY,
+            Mentions((ADA,)),
         ]
-        files: list[list[tuple[str, bytes]]] = [[], [(kept.name, b"code")], [], []]
-        for at, number in enumerate((0, FIRST_TRAILER, FIRST_TRAILER + 1, FIRST_TRAILER + 2)[:standing]):
-            journal.sent_pages.intend(100, number, texts[at])
-            if at < standing - 1:
-                journal.sent_pages.posted(100, number, at - 9)
-        async with restarted(journal, tmp_path) as it:
-            for at in range(standing):
-                it.stands(at - 9, texts[at], files=files[at], mention=Mentions((ADA,)) if at == 3 else NOBODY)
-            await it.recovered()
-            assert it.shown == texts
-            assert [message.mention for _, message in sorted(it.board.messages.items())] == [
-                NOBODY,
-                NOBODY,
-                NOBODY,
-                Mentions((ADA,)),
-            ]
-            assert [list(message.files) for _, message in sorted(it.board.messages.items())] == files
-            assert it.state(100) is MessageState.ANSWERED
-            assert journal.trailers.of(100) == {}
+        assert [list(message.files) for _, message in sorted(it.board.messages.items())] == files
+        assert it.state(100) is MessageState.ANSWERED
+        assert journal.trailers.of(100) == {}
 
 
 @dataclass(frozen=True)
@@ -900,147 +762,142 @@ class KeptNowhere:
         return self.data
 
 
-async def test_a_page_that_never_arrived_is_posted(tmp_path: Path) -> None:
+async def test_a_page_that_never_arrived_is_posted(tmp_path: Path, journal: Journal) -> None:
     """It was looked for first, and is not in the thread."""
-    async with journaled(tmp_path) as journal:
-        left(journal, 100, MessageState.FINISHED, pages=["answer"])
-        journal.sent_pages.intend(100, 0, "-# ⏳ starting")
-        async with restarted(journal, tmp_path) as it:
-            await it.recovered()
-            assert it.shown == ["answer"]
-            assert it.board.whats == ["read", "send"]
-            assert it.state(100) is MessageState.ANSWERED
+    left(journal, 100, MessageState.FINISHED, pages=["answer"])
+    journal.sent_pages.intend(100, 0, "-# ⏳ starting")
+    async with restarted(journal, tmp_path) as it:
+        await it.recovered()
+        assert it.shown == ["answer"]
+        assert it.board.whats == ["read", "send"]
+        assert it.state(100) is MessageState.ANSWERED
 
 
-async def test_two_pages_that_began_the_same_are_two_messages(tmp_path: Path) -> None:
+async def test_two_pages_that_began_the_same_are_two_messages(tmp_path: Path, journal: Journal) -> None:
     """Both were on their way; each is found once."""
-    async with journaled(tmp_path) as journal:
-        left(journal, 100, MessageState.FINISHED, pages=["same, one", "same, two", "end"])
-        journal.sent_pages.intend(100, 0, "same")
-        journal.sent_pages.intend(100, 1, "same")
-        async with restarted(journal, tmp_path) as it:
-            it.stands(-9, "same")
-            it.stands(-8, "same")
-            await it.recovered()
-            assert it.shown == ["same, one", "same, two", "end"]
+    left(journal, 100, MessageState.FINISHED, pages=["same, one", "same, two", "end"])
+    journal.sent_pages.intend(100, 0, "same")
+    journal.sent_pages.intend(100, 1, "same")
+    async with restarted(journal, tmp_path) as it:
+        it.stands(-9, "same")
+        it.stands(-8, "same")
+        await it.recovered()
+        assert it.shown == ["same, one", "same, two", "end"]
 
 
-async def test_an_answer_in_a_thread_that_cannot_be_read_is_posted_all_the_same(tmp_path: Path) -> None:
+async def test_an_answer_in_a_thread_that_cannot_be_read_is_posted_all_the_same(
+    tmp_path: Path, journal: Journal
+) -> None:
     """Twice is better than not at all; what is known to stand is not repeated."""
-    async with journaled(tmp_path) as journal:
-        left(journal, 100, MessageState.FINISHED, pages=["one", "two"])
-        journal.sent_pages.intend(100, 0, "one")
-        journal.sent_pages.posted(100, 0, -9)
-        journal.sent_pages.intend(100, 1, "two")
-        async with restarted(journal, tmp_path) as it:
-            it.stands(-9, "one")
-            it.board.faults.append(PermanentError("Missing Permissions"))
-            await it.recovered()
-            assert it.shown == ["one", "two"]
-            assert it.state(100) is MessageState.ANSWERED
+    left(journal, 100, MessageState.FINISHED, pages=["one", "two"])
+    journal.sent_pages.intend(100, 0, "one")
+    journal.sent_pages.posted(100, 0, -9)
+    journal.sent_pages.intend(100, 1, "two")
+    async with restarted(journal, tmp_path) as it:
+        it.stands(-9, "one")
+        it.board.faults.append(PermanentError("Missing Permissions"))
+        await it.recovered()
+        assert it.shown == ["one", "two"]
+        assert it.state(100) is MessageState.ANSWERED
 
 
-async def test_a_thread_is_read_again_for_as_long_as_an_outage_lasts(tmp_path: Path) -> None:
+async def test_a_thread_is_read_again_for_as_long_as_an_outage_lasts(tmp_path: Path, journal: Journal) -> None:
     """Otherwise what stands in it would be posted a second time."""
-    async with journaled(tmp_path) as journal:
-        left(journal, 100, MessageState.FINISHED, pages=["answer"])
-        journal.sent_pages.intend(100, 0, "answer")
-        async with restarted(journal, tmp_path) as it:
-            it.stands(-9, "answer")
-            it.board.faults.extend([TryLater("503")] * 500)
-            await it.recovered()
-            assert it.board.whats == ["read"] * 501 + ["edit"]
-            assert it.state(100) is MessageState.ANSWERED
+    left(journal, 100, MessageState.FINISHED, pages=["answer"])
+    journal.sent_pages.intend(100, 0, "answer")
+    async with restarted(journal, tmp_path) as it:
+        it.stands(-9, "answer")
+        it.board.faults.extend([TryLater("503")] * 500)
+        await it.recovered()
+        assert it.board.whats == ["read"] * 501 + ["edit"]
+        assert it.state(100) is MessageState.ANSWERED
 
 
-async def test_a_finished_answer_comes_before_those_that_waited_behind_it(tmp_path: Path) -> None:
+async def test_a_finished_answer_comes_before_those_that_waited_behind_it(tmp_path: Path, journal: Journal) -> None:
     """Also where it takes longer than they do; a word that is owed has its place too."""
-    async with journaled(tmp_path) as journal:
-        left(journal, 100, MessageState.CLOSED, pages=["sorry"], channel_id=CHANNEL)
-        left(journal, 101, MessageState.FINISHED, pages=["finished"])
-        left(journal, 102, MessageState.RECEIVED)
-        async with restarted(journal, tmp_path) as it:
-            (owed,) = await it.recovery.begin()
-            await settle()
-            assert it.prompts == ["request 102"]
-            assert it.shown == []
-            owed.opened(THREAD)
-            await it.recovery.finish()
-            await settle()
-            assert it.shown == ["sorry", "finished", "request 102"]
-            assert [it.state(100), it.state(101)] == [MessageState.CLOSED, MessageState.ANSWERED]
-            assert journal.messages.open_rows() == []
+    left(journal, 100, MessageState.CLOSED, pages=["sorry"], channel_id=CHANNEL)
+    left(journal, 101, MessageState.FINISHED, pages=["finished"])
+    left(journal, 102, MessageState.RECEIVED)
+    async with restarted(journal, tmp_path) as it:
+        (owed,) = await it.recovery.begin()
+        await settle()
+        assert it.prompts == ["request 102"]
+        assert it.shown == []
+        owed.opened(THREAD)
+        await it.recovery.finish()
+        await settle()
+        assert it.shown == ["sorry", "finished", "request 102"]
+        assert [it.state(100), it.state(101)] == [MessageState.CLOSED, MessageState.ANSWERED]
+        assert journal.messages.open_rows() == []
 
 
-async def test_of_many_threads_some_are_taken_up_before_others_have_their_turn(tmp_path: Path) -> None:
+async def test_of_many_threads_some_are_taken_up_before_others_have_their_turn(
+    tmp_path: Path, journal: Journal
+) -> None:
     """However many there are: what else the bot does waits for a few of them, not for all."""
-    async with journaled(tmp_path) as journal:
-        for number in range(10 * SLICE):
-            left(journal, 100 + number, MessageState.HELD, thread_id=100 + number)
-        async with restarted(journal, tmp_path) as it:
-            taken_up, beginning = [0], asyncio.create_task(it.recovery.begin())
-            while not beginning.done():
-                await step()
-                taken_up.append(len([*it.pool.conversations]))
-            assert taken_up[-1] == 10 * SLICE
-            assert max(after - before for before, after in pairwise(taken_up)) <= SLICE
-
-
-async def test_what_a_client_did_not_take_up_the_next_one_does(tmp_path: Path) -> None:
-    """A client that dies in the middle leaves the rest to the next; nothing is taken up twice or not at all."""
-    async with journaled(tmp_path) as journal:
-        for number in range(3 * SLICE):
-            left(journal, 100 + number, MessageState.RECEIVED, channel_id=CHANNEL, thread_id=100 + number)
-        async with restarted(journal, tmp_path) as it:
-            first = asyncio.create_task(it.recovery.begin())
+    for number in range(10 * SLICE):
+        left(journal, 100 + number, MessageState.HELD, thread_id=100 + number)
+    async with restarted(journal, tmp_path) as it:
+        taken_up, beginning = [0], asyncio.create_task(it.recovery.begin())
+        while not beginning.done():
             await step()
-            first.cancel()
-            await asyncio.wait([first])
-            assert (len([*it.pool.conversations]), it.recovery.begun.is_set()) == (SLICE, False)
-            unopened = await it.recovery.begin()
-            assert [each.request.message_id for each in unopened] == [100 + number for number in range(3 * SLICE)]
-            assert (len([*it.pool.conversations]), it.recovery.begun.is_set()) == (3 * SLICE, True)
+            taken_up.append(len([*it.pool.conversations]))
+        assert taken_up[-1] == 10 * SLICE
+        assert max(after - before for before, after in pairwise(taken_up)) <= SLICE
 
 
-async def test_what_a_client_did_not_finish_the_next_one_does(tmp_path: Path) -> None:
+async def test_what_a_client_did_not_take_up_the_next_one_does(tmp_path: Path, journal: Journal) -> None:
+    """A client that dies in the middle leaves the rest to the next; nothing is taken up twice or not at all."""
+    for number in range(3 * SLICE):
+        left(journal, 100 + number, MessageState.RECEIVED, channel_id=CHANNEL, thread_id=100 + number)
+    async with restarted(journal, tmp_path) as it:
+        first = asyncio.create_task(it.recovery.begin())
+        await step()
+        first.cancel()
+        await asyncio.wait([first])
+        assert (len([*it.pool.conversations]), it.recovery.begun.is_set()) == (SLICE, False)
+        unopened = await it.recovery.begin()
+        assert [each.request.message_id for each in unopened] == [100 + number for number in range(3 * SLICE)]
+        assert (len([*it.pool.conversations]), it.recovery.begun.is_set()) == (3 * SLICE, True)
+
+
+async def test_what_a_client_did_not_finish_the_next_one_does(tmp_path: Path, journal: Journal) -> None:
     """A client that dies in the middle cuts the work off, and takes nothing with it."""
-    async with journaled(tmp_path) as journal:
-        left(journal, 100, MessageState.FINISHED, pages=["first"])
-        journal.sent_pages.intend(100, 0, "first")
-        left(journal, 101, MessageState.FINISHED, pages=["second"])
-        async with restarted(journal, tmp_path) as it:
-            it.board.held = asyncio.Event()
-            await it.recovery.begin()
-            client = asyncio.create_task(it.recovery.finish())
-            await settle()
-            assert it.board.whats == ["read"]
-            client.cancel()
-            await asyncio.wait([client])
-            it.board.held.set()
-            assert await it.recovered() == []
-            assert it.shown == ["first", "second"]
-            assert journal.messages.open_rows() == []
+    left(journal, 100, MessageState.FINISHED, pages=["first"])
+    journal.sent_pages.intend(100, 0, "first")
+    left(journal, 101, MessageState.FINISHED, pages=["second"])
+    async with restarted(journal, tmp_path) as it:
+        it.board.held = asyncio.Event()
+        await it.recovery.begin()
+        client = asyncio.create_task(it.recovery.finish())
+        await settle()
+        assert it.board.whats == ["read"]
+        client.cancel()
+        await asyncio.wait([client])
+        it.board.held.set()
+        assert await it.recovered() == []
+        assert it.shown == ["first", "second"]
+        assert journal.messages.open_rows() == []
 
 
-async def test_what_a_client_is_still_at_the_next_one_leaves_alone(tmp_path: Path) -> None:
+async def test_what_a_client_is_still_at_the_next_one_leaves_alone(tmp_path: Path, journal: Journal) -> None:
     """What a READY has begun outlives its client; it is done once, and ends neither."""
-    async with journaled(tmp_path) as journal:
-        left(journal, 99, MessageState.PROMPTED)
-        left(journal, 100, MessageState.FINISHED, pages=["first"])
-        journal.sent_pages.intend(100, 0, "first")
-        async with restarted(journal, tmp_path) as it:
-            it.board.held = asyncio.Event()
-            await it.recovery.begin()
-            first = asyncio.create_task(it.recovery.finish())
-            await settle()
-            assert await it.recovery.begin() == []
-            second = asyncio.create_task(it.recovery.finish())
-            await settle()
-            it.board.held.set()
-            await asyncio.gather(first, second)
-            await settle()
-            assert sorted(it.board.whats) == ["read", "send", "send"]
-            assert it.state(100) is MessageState.ANSWERED
+    left(journal, 99, MessageState.PROMPTED)
+    left(journal, 100, MessageState.FINISHED, pages=["first"])
+    journal.sent_pages.intend(100, 0, "first")
+    async with restarted(journal, tmp_path) as it:
+        it.board.held = asyncio.Event()
+        await it.recovery.begin()
+        first = asyncio.create_task(it.recovery.finish())
+        await settle()
+        assert await it.recovery.begin() == []
+        second = asyncio.create_task(it.recovery.finish())
+        await settle()
+        it.board.held.set()
+        await asyncio.gather(first, second)
+        await settle()
+        assert sorted(it.board.whats) == ["read", "send", "send"]
+        assert it.state(100) is MessageState.ANSWERED
 
 
 # ---- questions
@@ -1050,58 +907,63 @@ CLOSED = f"{QUESTION}\n-# {words.became(MessageState.CLOSED)}"
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["its message is known", "its message is not known"])
-async def test_a_question_of_an_earlier_run_loses_its_buttons_and_says_why(tmp_path: Path, *, known: bool) -> None:
+async def test_a_question_of_an_earlier_run_loses_its_buttons_and_says_why(
+    tmp_path: Path, journal: Journal, *, known: bool
+) -> None:
     """Also one of which nobody knows whether it was posted; once (P52)."""
-    async with journaled(tmp_path) as journal:
-        left(journal, 100, MessageState.CLOSED)
-        journal.questions.asked("token", thread_id=THREAD, exchange_id=100, content=QUESTION)
-        if known:
-            journal.questions.posted("token", -9)
-        async with restarted(journal, tmp_path) as it:
-            it.stands(-9, QUESTION, buttons=["a button"])
-            await it.recovered()
-            assert it.board.messages[-9].content == CLOSED
-            assert it.board.messages[-9].buttons == []
-            assert journal.questions.all() == []
-            await it.recovered()
-            assert it.board.whats.count("edit") == 1
-
-
-async def test_a_question_of_an_earlier_run_keeps_its_buttons_no_longer_than_an_outage_lasts(tmp_path: Path) -> None:
-    """A press of one would come to nothing."""
-    async with journaled(tmp_path) as journal:
-        left(journal, 100, MessageState.CLOSED)
-        journal.questions.asked("token", thread_id=THREAD, exchange_id=100, content=QUESTION)
+    left(journal, 100, MessageState.CLOSED)
+    journal.questions.asked("token", thread_id=THREAD, exchange_id=100, content=QUESTION)
+    if known:
         journal.questions.posted("token", -9)
-        async with restarted(journal, tmp_path) as it:
-            it.stands(-9, QUESTION, buttons=["a button"])
-            it.board.faults.extend([TryLater("503")] * 5)
-            await it.recovered()
-            assert it.board.messages[-9].content == CLOSED
-            assert it.board.messages[-9].buttons == []
-            assert journal.questions.all() == []
+    async with restarted(journal, tmp_path) as it:
+        it.stands(-9, QUESTION, buttons=["a button"])
+        await it.recovered()
+        assert it.board.messages[-9].content == CLOSED
+        assert it.board.messages[-9].buttons == []
+        assert journal.questions.all() == []
+        await it.recovered()
+        assert it.board.whats.count("edit") == 1
 
 
-async def test_a_notice_of_an_earlier_run_whose_message_is_not_known_is_looked_for_and_goes(tmp_path: Path) -> None:
+async def test_a_question_of_an_earlier_run_keeps_its_buttons_no_longer_than_an_outage_lasts(
+    tmp_path: Path, journal: Journal
+) -> None:
+    """A press of one would come to nothing."""
+    left(journal, 100, MessageState.CLOSED)
+    journal.questions.asked("token", thread_id=THREAD, exchange_id=100, content=QUESTION)
+    journal.questions.posted("token", -9)
+    async with restarted(journal, tmp_path) as it:
+        it.stands(-9, QUESTION, buttons=["a button"])
+        it.board.faults.extend([TryLater("503")] * 5)
+        await it.recovered()
+        assert it.board.messages[-9].content == CLOSED
+        assert it.board.messages[-9].buttons == []
+        assert journal.questions.all() == []
+
+
+async def test_a_notice_of_an_earlier_run_whose_message_is_not_known_is_looked_for_and_goes(
+    tmp_path: Path, journal: Journal
+) -> None:
     """From before the time when it was to be posted; one that cannot be looked for is forgotten, and ends no other."""
-    async with journaled(tmp_path) as journal:
-        for thread_id, content in ((THREAD + 1, "elsewhere"), (THREAD, "2 held")):
-            journal.notices.begin(NoticeRow(content, thread_id, HELD, 0, time.time(), content, None))
-        since = [notice.since for notice in journal.notices.all()]
-        async with restarted(journal, tmp_path) as it:
-            it.board.faults.append(PermanentError("Missing Access"))
-            it.stands(-9, "2 held")
-            it.stands(-8, "the agent's")
-            await it.recovered()
-            reads = [discord.utils.snowflake_time(int(call.content)) for call in it.board.calls if call.what == "read"]
-            assert [after.timestamp() < began for after, began in zip(reads, since, strict=True)] == [True, True]
-            assert (it.shown, journal.notices.all()) == (["the agent's"], [])
+    for thread_id, content in ((THREAD + 1, "elsewhere"), (THREAD, "2 held")):
+        journal.notices.begin(NoticeRow(content, thread_id, HELD, 0, time.time(), content, None))
+    since = [notice.since for notice in journal.notices.all()]
+    async with restarted(journal, tmp_path) as it:
+        it.board.faults.append(PermanentError("Missing Access"))
+        it.stands(-9, "2 held")
+        it.stands(-8, "the agent's")
+        await it.recovered()
+        reads = [discord.utils.snowflake_time(int(call.content)) for call in it.board.calls if call.what == "read"]
+        assert [after.timestamp() < began for after, began in zip(reads, since, strict=True)] == [True, True]
+        assert (it.shown, journal.notices.all()) == (["the agent's"], [])
 
 
 # ---- requests that were to be posted
 
 
-async def test_each_request_that_was_to_be_posted_is_taken_whatever_becomes_of_another(tmp_path: Path) -> None:
+async def test_each_request_that_was_to_be_posted_is_taken_whatever_becomes_of_another(
+    tmp_path: Path, journal: Journal
+) -> None:
     """One that cannot be taken keeps no other from it; what a client was at when it died the next one begins again."""
     taken: list[int] = []
 
@@ -1112,41 +974,37 @@ async def test_each_request_that_was_to_be_posted_is_taken_whatever_becomes_of_a
         if taken == [1, 2]:
             await asyncio.Event().wait()
 
-    async with journaled(tmp_path) as journal:
-        for ask_id in (1, 2, 3):
-            journal.posted_requests.begin(PostedRequest(ask_id, CHANNEL, f"request {ask_id}", "{}"))
-        async with restarted(journal, tmp_path) as it:
-            with capture_logs() as logs:
-                client = asyncio.create_task(it.recovery.accept_posted_requests(take))
-                await quiet()
-                client.cancel()
-                await asyncio.wait([client])
-                await it.recovery.accept_posted_requests(take)
-                await it.recovery.accept_posted_requests(take)
-            assert taken == [1, 2, 2, 3]
-            assert [line["event"] for line in logs] == ["a request could not be accepted"]
+    for ask_id in (1, 2, 3):
+        journal.posted_requests.begin(PostedRequest(ask_id, CHANNEL, f"request {ask_id}", "{}"))
+    async with restarted(journal, tmp_path) as it:
+        with capture_logs() as logs:
+            client = asyncio.create_task(it.recovery.accept_posted_requests(take))
+            await quiet()
+            client.cancel()
+            await asyncio.wait([client])
+            await it.recovery.accept_posted_requests(take)
+            await it.recovery.accept_posted_requests(take)
+        assert taken == [1, 2, 2, 3]
+        assert [line["event"] for line in logs] == ["a request could not be accepted"]
 
 
-async def test_a_question_that_was_never_posted_or_is_gone_is_forgotten(tmp_path: Path) -> None:
+async def test_a_question_that_was_never_posted_or_is_gone_is_forgotten(tmp_path: Path, journal: Journal) -> None:
     """Not found, refused, deleted: no start is kept busy with it again."""
-    async with journaled(tmp_path) as journal:
-        for token, message_id in (("never", None), ("deleted", -8), ("refused", None)):
-            journal.questions.asked(token, thread_id=THREAD, exchange_id=100, content=QUESTION)
-            if message_id is not None:
-                journal.questions.posted(token, message_id)
-        async with restarted(journal, tmp_path) as it:
-            by_token = [question.token for question in journal.questions.all()]
-            it.board.faults.extend(
-                [PermanentError("Missing Access") if token == "refused" else None for token in by_token]
-            )
-            await it.recovered()
-            assert journal.questions.all() == []
-            assert it.board.messages == {}
+    for token, message_id in (("never", None), ("deleted", -8), ("refused", None)):
+        journal.questions.asked(token, thread_id=THREAD, exchange_id=100, content=QUESTION)
+        if message_id is not None:
+            journal.questions.posted(token, message_id)
+    async with restarted(journal, tmp_path) as it:
+        by_token = [question.token for question in journal.questions.all()]
+        it.board.faults.extend([PermanentError("Missing Access") if token == "refused" else None for token in by_token])
+        await it.recovered()
+        assert journal.questions.all() == []
+        assert it.board.messages == {}
 
 
-async def test_the_kept_prompt_is_what_is_sent_again(tmp_path: Path) -> None:
+async def test_the_kept_prompt_is_what_is_sent_again(tmp_path: Path, journal: Journal) -> None:
     """Block by block as the first time, below the word about the second time; it can be kept once more."""
-    async with journaled(tmp_path) as journal, restarted(journal, tmp_path) as it:
+    async with restarted(journal, tmp_path) as it:
         request = Request(100, THREAD, THREAD, ADA, "hello")
         journal.messages.receive(100, thread_id=THREAD, channel_id=CHANNEL, guild_id=1, author_id=ADA)
         first = Exchange(request, it.context)

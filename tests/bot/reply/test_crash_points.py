@@ -26,7 +26,7 @@ from pool.journal.journal import Journal, MessageState
 from pool.journal.message_states import BEFORE
 from pool.journal.messages import MessageRows
 from tests.bot.fake_discord import Board, Message, settle
-from tests.bot.intake.test_recovery import ADA, ASKED, CHANNEL, THREAD, Stage, left, restarted
+from tests.bot.restarted_bot import ADA, ASKED, CHANNEL, THREAD, RestartedBot, left, restarted
 from tests.support.virtual_time import elapse
 
 pytestmark = pytest.mark.virtual_time
@@ -89,14 +89,14 @@ class FilmedMessages(MessageRows):
 # ---- what leads to each move
 
 
-def talk(it: Stage) -> Conversation:
+def talk(it: RestartedBot) -> Conversation:
     """The conversation of the thread."""
     conversation = it.pool.conversation(THREAD)
     assert conversation is not None
     return conversation
 
 
-async def recovered(it: Stage) -> list[Exchange]:
+async def recovered(it: RestartedBot) -> list[Exchange]:
     """Recover what the journal has."""
     waiting = QueueNotices(it.context.notices)
     it.recovery = Recovery(pool=it.pool, context=it.context, queue_notices=waiting, begun=asyncio.Event())
@@ -104,13 +104,13 @@ async def recovered(it: Stage) -> list[Exchange]:
     return await it.recovered()
 
 
-async def answered(it: Stage) -> None:
+async def answered(it: RestartedBot) -> None:
     """The agent answers."""
     left(it.journal, WATCHED, MessageState.RECEIVED)
     await recovered(it)
 
 
-async def behind(it: Stage) -> None:
+async def behind(it: RestartedBot) -> None:
     """It waits behind a turn that hangs, and the turn is cancelled: it is held."""
     left(it.journal, WATCHED - 1, MessageState.RECEIVED, "hang")
     left(it.journal, WATCHED, MessageState.RECEIVED)
@@ -118,21 +118,21 @@ async def behind(it: Stage) -> None:
     talk(it).cancel(ADA)
 
 
-async def continued(it: Stage) -> None:
+async def continued(it: RestartedBot) -> None:
     """It is held, and then continued."""
     await behind(it)
     await settle()
     talk(it).resume()
 
 
-async def dropped_when_held(it: Stage) -> None:
+async def dropped_when_held(it: RestartedBot) -> None:
     """It is held, and then dropped."""
     await behind(it)
     await settle()
     talk(it).drop()
 
 
-async def dropped(it: Stage) -> None:
+async def dropped(it: RestartedBot) -> None:
     """It waits behind a turn that hangs, and is dropped."""
     left(it.journal, WATCHED - 1, MessageState.RECEIVED, "hang")
     left(it.journal, WATCHED, MessageState.RECEIVED)
@@ -140,7 +140,7 @@ async def dropped(it: Stage) -> None:
     talk(it).drop()
 
 
-async def never_handed(it: Stage) -> None:
+async def never_handed(it: RestartedBot) -> None:
     """Its agent dies before it gets a byte."""
     left(it.journal, WATCHED, MessageState.RECEIVED, channel_id=CHANNEL)
     (exchange,) = await recovered(it)
@@ -148,21 +148,21 @@ async def never_handed(it: Stage) -> None:
     exchange.opened(THREAD)
 
 
-async def skipped(it: Stage) -> None:
+async def skipped(it: RestartedBot) -> None:
     """It was interrupted, and a person skips it."""
     left(it.journal, WATCHED, MessageState.PROMPTED)
     await recovered(it)
     it.decide(WATCHED, retry=False)
 
 
-async def undeliverable(it: Stage) -> None:
+async def undeliverable(it: RestartedBot) -> None:
     """Discord refuses its reply."""
     left(it.journal, WATCHED, MessageState.RECEIVED)
     it.board.faults.extend([PermanentError("Missing Permissions")] * 2)
     await recovered(it)
 
 
-STORIES: dict[Move, Callable[[Stage], Awaitable[None]]] = {
+STORIES: dict[Move, Callable[[RestartedBot], Awaitable[None]]] = {
     (MessageState.RECEIVED, MessageState.PROMPTED): answered,
     (MessageState.PROMPTED, MessageState.FINISHED): answered,
     (MessageState.FINISHED, MessageState.ANSWERED): answered,
@@ -179,13 +179,13 @@ STORIES: dict[Move, Callable[[Stage], Awaitable[None]]] = {
 # ---- what the next start makes of it
 
 
-async def is_answered(it: Stage) -> None:
+async def is_answered(it: RestartedBot) -> None:
     """It is answered once without a person; behind an interrupted turn when the time for a choice is over."""
     await elapse(CHOICE_SECONDS)
     assert it.prompts == [ANSWER]
 
 
-async def is_held(it: Stage) -> None:
+async def is_held(it: RestartedBot) -> None:
     """It is held, and a notice says so; it is answered when a person continues."""
     await elapse(CHOICE_SECONDS)
     assert it.prompts == []
@@ -196,7 +196,7 @@ async def is_held(it: Stage) -> None:
     assert it.prompts == [ANSWER]
 
 
-async def is_asked_about(it: Stage) -> None:
+async def is_asked_about(it: RestartedBot) -> None:
     """It is sent again only when a person says so."""
     await elapse(CHOICE_SECONDS)
     assert it.prompts == []
@@ -207,21 +207,21 @@ async def is_asked_about(it: Stage) -> None:
     assert it.prompts == [ANSWER]
 
 
-async def is_posted(it: Stage) -> None:
+async def is_posted(it: RestartedBot) -> None:
     """Its reply is posted to the end, without the agent."""
     assert it.prompts == []
     assert it.shown.count(ANSWER) == 1
     assert it.state(WATCHED) is MessageState.ANSWERED
 
 
-async def is_over(it: Stage) -> None:
+async def is_over(it: RestartedBot) -> None:
     """It needs no further work."""
     await elapse(CHOICE_SECONDS)
     assert it.prompts == []
     assert it.state(WATCHED) in {MessageState.ANSWERED, MessageState.CLOSED}
 
 
-NEXT_START: dict[MessageState, Callable[[Stage], Awaitable[None]]] = {
+NEXT_START: dict[MessageState, Callable[[RestartedBot], Awaitable[None]]] = {
     MessageState.RECEIVED: is_answered,
     MessageState.HELD: is_held,
     MessageState.PROMPTED: is_asked_about,

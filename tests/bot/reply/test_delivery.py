@@ -18,7 +18,7 @@ from bot.rest.stored_message import StoredMessage
 from pool.journal.journal import Journal, MessageState
 from pool.journal.trailers import Trailer
 from tests.bot.fake_discord import AnswerLost, Board, accepted, pacing, scratch_journal, settle
-from tests.bot.intake.test_recovery import THREAD, journaled, left, restarted
+from tests.bot.restarted_bot import THREAD, left, restarted
 from tests.support.virtual_time import elapse
 
 pytestmark = pytest.mark.virtual_time
@@ -158,7 +158,7 @@ async def test_a_reply_whose_messages_were_left_is_brought_to_its_end_by_the_nex
     """The bot is killed some time after the turn's end: what other messages have shown is not shown again."""
     for seed in seeds:
         storm = Storm(seed)
-        async with journaled(tmp_path / str(seed)) as journal:
+        with Journal.open(tmp_path / str(seed) / "journal.db") as journal:
             left(journal, KEY, MessageState.PROMPTED)
             async with pacing(storm.board):
                 reply = storm.reply(journal, [])
