@@ -1,8 +1,7 @@
-"""How every test runs: async tests on anyio's asyncio backend in debug mode, in real or in virtual time.
+"""How every test runs: async tests on anyio's asyncio backend with debug checks, in real or in virtual time.
 
-Virtual time is the default in `tests/acp` and `tests/pool`; elsewhere a module sets `pytestmark =
-pytest.mark.virtual_time`. `@pytest.mark.real_time` gives a test the wall clock back; the mark closest to the test
-decides.
+Virtual is the default in `tests/acp` and `tests/pool`; another module asks for it with
+`pytestmark = pytest.mark.virtual_time`. `@pytest.mark.real_time` selects the wall clock. The closest mark decides.
 """
 
 import asyncio
@@ -57,7 +56,7 @@ hypothesis.settings.load_profile("threadline")
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """Keep the garbage collector away from the tests' code and names, which it would traverse again and again."""
+    """Hide the loaded modules and tests from the garbage collector, which would traverse them again and again."""
     gc.disable()
     try:
         return (yield)
@@ -67,7 +66,7 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Measure only the tests that must cover every branch."""
+    """Measure only the tests that must cover their package completely."""
     # The mark exists only while pytest-cov measures.
     measuring = config.getoption("cov_source", default=None) and not config.getoption("no_cov")
     for item in items if measuring else ():
@@ -78,7 +77,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture
 def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
-    """Choose the event loop of an async test; see the module's docstring."""
+    """Select the event loop of an async test; see the module's docstring."""
     new_loop = VirtualLoop if _in_virtual_time(request.node) else RealLoop
     return "asyncio", {"debug": True, "loop_factory": partial(loop_that_reaps, new_loop)}
 
@@ -111,7 +110,7 @@ def _no_statement_reads_all_of_a_table_that_grows(monkeypatch: pytest.MonkeyPatc
 
 @pytest.fixture(autouse=True)
 def _its_state_is_its_own(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep locks, and journals without a path, out of the home of the person who runs the tests."""
+    """Keep locks and journals without an explicit place out of the user's home."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / "state" / str(next(COUNT))))
 
 
@@ -124,9 +123,9 @@ def _tracebacks_are_plain() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_process_outlives_the_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Fail a run that leaves a process behind, even one that changed its parent, group and session.
+    """Fail the run when it leaves a process behind, even one that changed its parent, group and session.
 
-    TMPDIR is among the few variables that an agent inherits, so a folder of this run marks all its processes.
+    TMPDIR is among the few variables that reach an agent, so a folder of this run's own marks all its processes.
     """
     folder = tmp_path_factory.mktemp("started-by-this-run")
     with pytest.MonkeyPatch.context() as patch:
@@ -141,7 +140,7 @@ def _no_process_outlives_the_run(tmp_path_factory: pytest.TempPathFactory) -> It
 
 
 def _ends_by_itself(pid: int) -> bool:
-    """Wait for a process to end, for a moment; kill it after that."""
+    """Wait for the last moments of a process; kill it if it outlives them."""
     try:
         process = os.pidfd_open(pid)
     except ProcessLookupError:
@@ -156,7 +155,7 @@ def _ends_by_itself(pid: int) -> bool:
 
 
 def _started_by_this_run(mark: bytes) -> dict[int, str]:
-    """Return other living processes whose environment contains the mark: pid to command line. Linux only."""
+    """Return the other live processes with the mark in their environment: pid to command line. Linux only."""
     found: dict[int, str] = {}
     for process in Path("/proc").glob("[0-9]*"):
         try:

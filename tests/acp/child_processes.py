@@ -1,4 +1,4 @@
-"""Small real processes for the tests of what only processes show, and what they say, as it is heard."""
+"""Small real processes for tests, and the messages that they send."""
 
 import asyncio
 import os
@@ -35,7 +35,7 @@ SLEEPER = "import time; time.sleep(600)"
 
 
 class Child:
-    """A running process, its connection, and what it has said."""
+    """A running process, its connection, and its messages."""
 
     def __init__(self, process: AgentProcess) -> None:
         self.process = process
@@ -52,18 +52,18 @@ class Child:
         self.connection.on_closed = self._over.set
 
     def attach(self) -> None:
-        """Begin to hear."""
+        """Begin to listen."""
         self.process.attach(self.connection)
 
     async def said(self, method: str) -> Any:
-        """Wait until the process says `method`; return its params."""
+        """Wait for a notification of `method`; return its params."""
         async with asyncio.timeout(PATIENCE):
             while (notification := await self._said.get()).method != method:
                 pass
         return notification.params
 
     async def over(self) -> AcpError:
-        """Wait until the connection is gone; return why."""
+        """Wait until the connection is gone; return the reason."""
         async with asyncio.timeout(PATIENCE):
             await self._over.wait()
         assert self.connection.error is not None
@@ -83,14 +83,14 @@ class Child:
 
 
 def launch(code: str, cwd: Path, env: Mapping[str, str] | None = None) -> Launch:
-    """Make the launch of a Python process that runs `code`, after a prelude with imports, `say` and `hang`."""
+    """Return the launch of a Python process that runs `code`, after a prelude with imports, `say` and `hang`."""
     env = environment(os.environ, inherit=(), env={}) if env is None else env
     return Launch(sys.executable, ("-c", PRELUDE + code), cwd, env)
 
 
 @asynccontextmanager
 async def running(code: str, cwd: Path, marker: str = f"{RUN}/1", *, attach: bool = True) -> AsyncIterator[Child]:
-    """Run `code`; stop the process and what it started at the end."""
+    """Run `code`; stop the process and its children at the end."""
     child = Child(await AgentProcess.spawn(launch(code, cwd), marker))
     if attach:
         child.attach()
@@ -101,7 +101,7 @@ async def running(code: str, cwd: Path, marker: str = f"{RUN}/1", *, attach: boo
 
 
 async def gone(pid: int) -> None:
-    """Return when the process is dead."""
+    """Wait until the process is dead."""
     try:
         pidfd = os.pidfd_open(pid)
     except ProcessLookupError:

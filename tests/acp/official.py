@@ -1,4 +1,4 @@
-"""The protocol's official schema, against which what we write is held."""
+"""The protocol's official schema, for checks of our messages."""
 
 import json
 from collections.abc import Callable
@@ -30,7 +30,7 @@ def _validator(name: str) -> Validator:
 
 @cache
 def _names(method: str) -> dict[str, str]:
-    """The schema's names of what goes with a method: `params` and `result`."""
+    """Return the schema's names of a method's `params` and `result`."""
     found = {}
     for name, definition in _definitions().items():
         if definition.get("x-method") == method:
@@ -39,10 +39,10 @@ def _names(method: str) -> dict[str, str]:
 
 
 def check(message: dict[str, Any], asked: Callable[[Any], str | None] = lambda _: None) -> None:
-    """Hold a message of ours against the schema. Raises `jsonschema.ValidationError`.
+    """Check a message of ours against the schema. Raises `jsonschema.ValidationError`.
 
-    `asked` gives the method of the agent's request with an id, to know what our answer must be; what is not known, and
-    methods that the schema does not have, are held against JSON-RPC only.
+    `asked` returns the method of the agent's request with an id, for the check of our answer. Answers to unknown
+    requests and methods outside the schema are checked against JSON-RPC only.
     """
     assert message["jsonrpc"] == "2.0"
     method = message["method"] if "method" in message else asked(message["id"])

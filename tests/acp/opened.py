@@ -1,4 +1,4 @@
-"""An agent in memory with one open session, for tests of what comes after the handshake."""
+"""An agent in memory with one open session."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -17,7 +17,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "protocol.md"
 
 @dataclass(frozen=True)
 class Row:
-    """A method or a kind of update, when it comes, what becomes of it, and the bound in seconds."""
+    """A method or kind of update: when it comes, how we handle it, and its bound in seconds."""
 
     name: str
     when: str
@@ -103,7 +103,7 @@ session is being loaded are history and not shown, but settings in them apply.
 
 
 def write() -> str:
-    """Compose the page."""
+    """Return the text of the page."""
     sent = ((f"`{row.name}`", row.when, row.what, f"{row.bound:g} s" if row.bound else "") for row in SENT)
     asked = ((f"`{row.name}`", row.when, row.what) for row in ASKED)
     told = ((f"`{row.name}`", row.what) for row in TOLD)

@@ -1,7 +1,7 @@
-"""Recorded traffic of real agents, and the protocol's schema, where they are at hand.
+"""Recorded traffic of real agents, and the protocol's schema, where available.
 
-They lie in the folder `acp` of the one that THREADLINE_SHARED names, or of one named `shared` beside the checkout. A
-checkout without them skips what needs them.
+They are in the folder `acp` of THREADLINE_SHARED, or of `shared` next to the checkout. Tests that need them are skipped
+without them.
 """
 
 import json
@@ -26,7 +26,7 @@ needs_recordings = pytest.mark.skipif(
 
 @dataclass(frozen=True)
 class Line:
-    """One message; `direction` is `in` when the agent wrote it, `out` when the recording client did."""
+    """One message; `direction` is `in` from the agent, `out` from the recording client."""
 
     direction: str
     message: dict[str, Any]
@@ -44,7 +44,7 @@ def read_transcript(path: Path) -> list[Line]:
 
 
 def read_runs(path: Path) -> list[list[Line]]:
-    """Read a recording as the runs of the agent that it holds; each ended when the agent closed its output."""
+    """Read a recording as the agent's runs; each ends with the end of its output."""
     runs: list[list[Line]] = [[]]
     for text in path.read_text().splitlines():
         line = Line.read(text)

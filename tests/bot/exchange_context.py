@@ -1,4 +1,4 @@
-"""A configuration of one agent, and a context for its exchanges, for tests that need no other."""
+"""A configuration with one agent, and a context for its exchanges."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -21,9 +21,9 @@ __all__ = ["context_of_one", "one_agent"]
 
 
 def one_agent(folder: Path, journal: Journal, *, finish: str = "edit") -> Agents:
-    """Return the agents of a configuration whose only agent works in `folder`, and introduces itself to nobody.
+    """Return the agents of a configuration whose only agent works in `folder`, without an introduction.
 
-    In the server 1 everybody may talk to it. `finish` is `reply.finish`.
+    Every user of server 1 may talk to it. `finish` is `reply.finish`.
     """
     tables = {
         "discord": {"token": "t"},

@@ -24,12 +24,12 @@ __all__ = ["AnswerLost", "Board", "Call", "Message", "accepted", "pacing", "perf
 
 
 class AnswerLost(TryLater):
-    """Scripted as a fault: the call takes effect, and its caller never learns that."""
+    """A fault for `Board.faults`: the call takes effect, but its caller never learns of it."""
 
 
 @dataclass
 class Message:
-    """A message as it stands."""
+    """A stored message."""
 
     content: str
     silent: bool = False
@@ -40,7 +40,7 @@ class Message:
 
 @dataclass(frozen=True)
 class Call:
-    """A call that was made, when it was made."""
+    """A call and its time."""
 
     at: float
     what: str
@@ -78,12 +78,12 @@ class Board(DiscordApi):
 
     @property
     def shown(self) -> list[str]:
-        """What a reader sees, top to bottom."""
+        """Return the visible texts, top to bottom."""
         return [message.content for _, message in sorted(self.messages.items())]
 
     @property
     def whats(self) -> list[str]:
-        """The kinds of the calls made, in order."""
+        """Return the kinds of the calls, in order."""
         return [call.what for call in self.calls]
 
     async def send(
@@ -221,7 +221,7 @@ def _buttons(view: discord.ui.View | None) -> list[discord.ui.Button[discord.ui.
 
 @asynccontextmanager
 async def pacing(board: Board) -> AsyncIterator[None]:
-    """Perform the calls of one run of the bot for as long as the block lasts; another run has a schedule of its own."""
+    """Perform the calls of one run of the bot for the block; another run has its own schedule."""
     board.pacer = Pacer()
     async with performing(board.pacer):
         yield
@@ -229,7 +229,7 @@ async def pacing(board: Board) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def performing(pacer: Pacer) -> AsyncIterator[Pacer]:
-    """Perform a schedule for as long as the block lasts; what ends it before fails the test."""
+    """Perform a schedule for the block; fails the test if it ends before."""
     task = asyncio.create_task(pacer.run(), name="pacer")
     try:
         yield pacer
@@ -241,17 +241,17 @@ async def performing(pacer: Pacer) -> AsyncIterator[Pacer]:
 
 
 async def settle() -> None:
-    """Let half a minute of virtual time pass: what the bot does by itself has happened then."""
+    """Let half a minute of virtual time pass, in which the bot finishes its own work."""
     await elapse(30)
 
 
 @contextmanager
 def scratch_journal() -> Iterator[Journal]:
-    """Open a journal that is gone afterwards."""
+    """Open a journal that is deleted at the end."""
     with TemporaryDirectory() as folder, Journal.open(Path(folder, "journal.db")) as journal:
         yield journal
 
 
 def accepted(journal: Journal, message_id: int, *, thread_id: int = 7, author_id: int = 42) -> None:
-    """Put a message into the journal; one that is there already stays as it is."""
+    """Put a message into the journal, unless it is there."""
     journal.messages.receive(message_id, thread_id=thread_id, channel_id=1, guild_id=1, author_id=author_id)

@@ -1,4 +1,4 @@
-"""What Discord asks of a page, counted without the code under test; and texts that are hard to page."""
+"""Discord's limits for a page, checked without the code under test; and texts that are hard to page."""
 
 import re
 
@@ -81,7 +81,7 @@ def open_fence(page: str) -> bool:
 
 
 def assert_postable(pages: list[str]) -> None:
-    """Each page can be a message of its own."""
+    """Check that each page can be a message."""
     for page in pages:
         assert 0 < len(page) <= LIMIT
         assert page == page.strip()
@@ -90,7 +90,7 @@ def assert_postable(pages: list[str]) -> None:
 
 
 def joined(pages: list[str]) -> str:
-    """Undo what was repaired where pages meet: a block that is closed and opened again."""
+    """Undo the repairs where pages meet: a block that is closed and opened again."""
     text = ""
     for page in pages:
         again = re.match(r"```[^`\n]*\n", page)
@@ -101,5 +101,5 @@ def joined(pages: list[str]) -> str:
 
 
 def words_of(text: str) -> list[str]:
-    """Letters and digits in order, whatever markup and white space are between them."""
+    """Return letters and digits in order, without markup and white space."""
     return re.findall(r"[^\W_]+", text)

@@ -1,7 +1,7 @@
-"""An agent that starts fast and takes the census: `python -I -S census_agent.py FILE`, for scenes with hundreds.
+"""An agent that starts fast and counts the live agents: `python -I -S census_agent.py FILE`, for tests with hundreds.
 
-When it starts it writes down how many agents of its bot live, itself included. The number is never larger than then.
-It repeats each prompt; one of the form `gate PATH` it repeats when somebody has written to the FIFO there.
+At its start it writes the number of its bot's live agents, itself included. The number never grows afterwards.
+It repeats each prompt; it repeats `gate PATH` once the FIFO there is written to.
 """
 
 import json
@@ -13,7 +13,7 @@ MODES = {"currentModeId": "default", "availableModes": [{"id": "default", "name"
 
 
 def census() -> int:
-    """Count the living processes whose marker has our own bot's journal in it."""
+    """Count the live processes with our own bot's journal in their marker."""
     mark = b"THREADLINE_AGENT=" + os.environb[b"THREADLINE_AGENT"].partition(b"/")[0] + b"/"
     living = 0
     for process in Path("/proc").glob("[0-9]*"):
@@ -33,7 +33,7 @@ def send(**fields: object) -> None:
 
 
 def prompted(session_id: str, text: str) -> dict[str, object]:
-    """Do what a prompt says."""
+    """Carry out a prompt."""
     if text.startswith("gate "):
         Path(text.removeprefix("gate ")).read_bytes()
     chunk = {"sessionUpdate": "agent_message_chunk", "content": {"type": "text", "text": text}}
@@ -42,7 +42,7 @@ def prompted(session_id: str, text: str) -> dict[str, object]:
 
 
 def main() -> None:
-    """Serve one client until its end of stdin."""
+    """Serve one client until the end of stdin."""
     with Path(sys.argv[1]).open("a") as file:
         file.write(f"{census()}\n")
     for line in sys.stdin:

@@ -1,4 +1,4 @@
-"""The scripted agent with two more words: it links files, and swaps what it has linked under the bot's eyes."""
+"""The scripted agent with two more directives: it links files, and swaps a linked file while the bot reads it."""
 
 import threading
 from pathlib import Path

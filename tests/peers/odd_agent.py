@@ -1,7 +1,7 @@
-"""An agent that does what its arguments name, well or wrongly: `python odd_agent.py WORD ...`.
+"""An agent that behaves as its arguments say, well or badly: `python odd_agent.py WORD ...`.
 
-It speaks the wire by itself, one request at a time, and imports nothing of this project. The words are those in
-`WORDS`; without any it answers, and writes the file that it is asked for without a question.
+It speaks ACP by itself, one request at a time, and imports no module of this project. `WORDS` lists the words. Without
+one it answers, and writes the requested file without a question.
 """
 
 import json
@@ -57,12 +57,12 @@ def update(session_id: str, session_update: str, **more: Any) -> None:
 
 
 def say(session_id: str, text: str) -> None:
-    """Send a piece of the answer."""
+    """Send a text chunk."""
     update(session_id, "agent_message_chunk", content={"type": "text", "text": text})
 
 
 def ask(request_id: int | str, method: str, **params: Any) -> dict[str, Any]:
-    """Send a request and wait for the answer; a cancel may come before it."""
+    """Send a request and wait for the answer; a cancel may come first."""
     send(id=request_id, method=method, params=params)
     while True:
         answer: dict[str, Any] = json.loads(sys.stdin.readline())
@@ -71,7 +71,7 @@ def ask(request_id: int | str, method: str, **params: Any) -> dict[str, Any]:
 
 
 def initialize() -> dict[str, Any]:
-    """Say what it can do."""
+    """Return the capabilities."""
     ways: dict[str, dict[str, Any]] = {
         "with-terminal-login": {"type": "terminal", "args": ["--login", "now"], "env": {"HOW": "in a terminal"}},
         "with-agent-login": {},
@@ -98,7 +98,7 @@ def new(params: dict[str, Any]) -> dict[str, Any]:
 
 
 def write(session_id: str) -> None:
-    """Write the file, by the way that the words name."""
+    """Write the file in the way that the words say."""
     if "announces" in words:
         update(session_id, "tool_call", toolCallId="call", title="Write a file", kind="edit")
     allowed = True
@@ -140,7 +140,7 @@ def prompt(params: dict[str, Any]) -> dict[str, Any]:
 
 
 def answer(method: str, params: dict[str, Any]) -> dict[str, Any]:
-    """Give the members of the response to a request."""
+    """Return the members of the response to a request."""
     refused = {"error": {"code": -32000, "message": "Authentication required"}}
     match method:
         case "initialize":

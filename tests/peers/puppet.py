@@ -32,7 +32,7 @@ def send(**message: Any) -> None:
 
 
 def say(text: str) -> None:
-    """Send a piece of the answer."""
+    """Send a text chunk."""
     update({"sessionUpdate": "agent_message_chunk", "content": {"type": "text", "text": text}})
 
 
@@ -42,7 +42,7 @@ def update(told: Any) -> None:
 
 
 def take() -> dict[str, Any]:
-    """Read a message; the end of the input ends everything."""
+    """Read a message; the end of the input ends the process."""
     line = sys.stdin.readline()
     if not line:
         sys.exit()
@@ -63,7 +63,7 @@ def permission(**request: Any) -> None:
 
 
 def act(line: list[Any], prompted: str) -> None:
-    """Do what one line says."""
+    """Carry out one directive."""
     match line:
         case ["say", text]:
             say(text)
@@ -110,7 +110,7 @@ def prompt(params: dict[str, Any]) -> dict[str, Any]:
 
 
 def log_in(request_id: Any) -> None:
-    """Have a page visited on behalf of a request of the client's."""
+    """Ask for a page visit on behalf of a request of the client."""
     page = {"mode": "url", "message": "Log in first", "url": "https://login.example/", "elicitationId": "login"}
     send(id="login", method="elicitation/create", params={"requestId": request_id, **page})
     while "login" not in answers:

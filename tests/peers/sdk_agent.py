@@ -51,11 +51,11 @@ class Peer:
         self._given: dict[str, dict[str, Any]] = {}
 
     def on_connect(self, conn: Client) -> None:
-        """Keep the way back to the client."""
+        """Keep the connection to the client."""
         self._client = conn
 
     async def initialize(self, **_: Any) -> InitializeResponse:
-        """Claim no more than this agent does."""
+        """Announce only the real capabilities."""
         return InitializeResponse(
             protocol_version=PROTOCOL_VERSION,
             agent_capabilities=AgentCapabilities(

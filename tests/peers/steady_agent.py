@@ -1,6 +1,6 @@
-"""An agent that starts fast and writes on and on: `python -I -S steady_agent.py`, for scenes with a hundred of them.
+"""An agent that starts fast and streams without end: `python -I -S steady_agent.py`, for tests with a hundred of them.
 
-Each prompt is answered by a word every quarter of a second, until it is cancelled.
+It answers each prompt by a word every quarter of a second, until a cancel.
 """
 
 import json
@@ -28,7 +28,7 @@ def write_on(request_id: object, session_id: str, cancelled: threading.Event) ->
 
 
 def main() -> None:
-    """Serve one client, and one session, until its end of stdin."""
+    """Serve one client and one session until the end of stdin."""
     cancelled = threading.Event()
     for line in sys.stdin:
         message = json.loads(line)

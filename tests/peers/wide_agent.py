@@ -7,7 +7,7 @@ MODELS = [f"model {number:02}" for number in range(1, 61)]
 
 
 def options(current: str) -> list[dict[str, object]]:
-    """The list of its options: the models, and one with names that cannot be shown as they are."""
+    """Return its options: the models, and one with names that must be escaped."""
     choices = [{"value": each, "name": each.capitalize()} for each in MODELS]
     model = {"id": "model", "name": "Model", "category": "model", "type": "select"}
     no = {"value": "", "name": "\u202eno"}
@@ -22,7 +22,7 @@ def send(**fields: object) -> None:
 
 
 def main() -> None:
-    """Serve one client until its end of stdin."""
+    """Serve one client until the end of stdin."""
     current = MODELS[29]
     for line in sys.stdin:
         message = json.loads(line)

@@ -1,4 +1,4 @@
-"""The documents, as tests read them."""
+"""The documentation pages, as tests read them."""
 
 import re
 from pathlib import Path
@@ -15,7 +15,7 @@ _BLOCK = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 
 
 def blocks(language: str) -> list[Any]:
-    """All code blocks of a language, as parameters that say where they stand."""
+    """Return all code blocks of a language, as parameters named by page and line."""
     found = []
     for page in PAGES:
         text = page.read_text()
@@ -27,5 +27,5 @@ def blocks(language: str) -> list[Any]:
 
 
 def spans() -> set[str]:
-    """All code in sentences and cells, blocks left out."""
+    """Return all inline code, without code blocks."""
     return {span for page in PAGES for span in re.findall(r"`([^`\n]+)`", _BLOCK.sub("", page.read_text()))}

@@ -1,8 +1,8 @@
-"""Stands in for a program of the machine that the documents call: accepts a line made of the parts written here.
+"""Stands in for a system program that the documents call: accepts the command lines listed here.
 
     python tests/support/fake_program.py PROGRAM [ARGUMENT ...]
 
-It does nothing, and ends with 2 for a line that is not here, or whose files are not there.
+Does nothing else. Ends with 2 for another line, or one whose files are missing.
 """
 
 import re
@@ -32,7 +32,7 @@ STANDS: dict[str, Callable[[str], bool]] = {
 
 
 def fits(part: str, word: str) -> bool:
-    """Whether a word is the one written, or what stands in its place."""
+    """Whether a word matches a part of a listed line."""
     fixed, _, kind = part.rpartition("=")
     begin = f"{fixed}=" if fixed else ""
     return word == part or (kind in STANDS and word.startswith(begin) and STANDS[kind](word.removeprefix(begin)))

@@ -1,9 +1,9 @@
-"""Threadline's commands as processes of their own, without a new interpreter for each.
+"""Threadline's commands as processes, without a new interpreter for each.
 
-A new interpreter spends a second on imports before a command does anything, and the tests start hundreds of commands.
-Here one process imports everything once and waits; each command is a fork of it, with its own arguments, directory,
-environment, output and exit code, and with a pid that takes signals. What depends on the start itself (what is
-imported, from where, in which order) needs a new interpreter: run `python -m bot` for that.
+A new interpreter spends a second on imports, and the tests start hundreds of commands. Here one process imports all
+modules once and waits. Each command is a fork of it, with its own arguments, directory, environment, output, exit code
+and pid. A test of the start itself (which modules, from where, in which order) needs a new interpreter: run
+`python -m bot` for that.
 """
 
 import asyncio
@@ -46,9 +46,9 @@ _servers: list[tuple[subprocess.Popen[bytes], socket.socket]] = []
 
 
 class Forked:
-    """A command that runs; of `asyncio.subprocess.Process` it has what the tests need.
+    """A running command, with the part of `asyncio.subprocess.Process` that the tests need.
 
-    What it writes goes into files, so it never waits for a reader.
+    Its output goes into files, so it never waits for a reader.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Forked:
             self._ended.set()
 
     def send_signal(self, number: int) -> None:
-        """Send it, unless the process has ended."""
+        """Send a signal, unless the process has ended."""
         if self.returncode is None:
             with suppress(ProcessLookupError):
                 os.kill(self.pid, number)
@@ -81,18 +81,18 @@ class Forked:
         self.send_signal(signal.SIGKILL)
 
     async def wait(self) -> int | None:
-        """Return the exit code when the process has ended; a negative one is the signal that killed it."""
+        """Wait for the end and return the exit code; a negative one is the signal that killed it."""
         await self._ended.wait()
         return self.returncode
 
     async def communicate(self) -> tuple[bytes, bytes]:
-        """Return what it wrote, stdout and stderr, when it has ended."""
+        """Wait for the end and return stdout and stderr."""
         await self._ended.wait()
         return self._output
 
 
 async def start(*args: str | Path, cwd: str | Path = ".", env: Mapping[str, str] | None = None) -> Forked:
-    """Start `threadline` with these arguments; its stdin is empty."""
+    """Start `threadline` with these arguments and an empty stdin."""
     with ExitStack() as resources:
         given, stdout, stderr = (resources.enter_context(TemporaryFile()) for _ in range(3))
         told = resources.enter_context(_ordered(args, cwd, env, given, stdout, stderr))
@@ -108,10 +108,10 @@ def run(
     typed: str = "",
     timeout: float,
 ) -> subprocess.CompletedProcess[str]:
-    """Run `threadline` with these arguments to its end, with `typed` on its stdin; as `subprocess.run` does it.
+    """Run `threadline` with these arguments to its end, with `typed` on its stdin, as `subprocess.run` does.
 
     Raises:
-        subprocess.TimeoutExpired: It has not ended within `timeout` seconds, and is killed now.
+        subprocess.TimeoutExpired: It has not ended within `timeout` seconds, and was killed.
     """
     with TemporaryFile() as given, TemporaryFile() as stdout, TemporaryFile() as stderr:
         given.write(typed.encode())
@@ -130,7 +130,7 @@ def run(
 
 
 def stop() -> None:
-    """End the server, if there is one. The commands that it has started go on."""
+    """End the server, if there is one. Its commands continue."""
     while _servers:
         process, orders = _servers.pop()
         orders.close()
@@ -140,7 +140,7 @@ def stop() -> None:
 def _ordered(
     args: tuple[str | Path, ...], cwd: str | Path, env: Mapping[str, str] | None, *files: IO[bytes]
 ) -> socket.socket:
-    """Have the server start a command; return the socket that tells its pid, and its exit code when it has ended."""
+    """Have the server start a command; return the socket that brings its pid, and later its exit code."""
     if not _servers:
         _servers.append(_server())
     _, orders = _servers[0]
@@ -189,7 +189,7 @@ def _content(file: IO[bytes]) -> bytes:
 
 
 def serve(orders: socket.socket) -> None:
-    """Start commands until the other end is closed. Nothing here may start a thread: only the forking one survives."""
+    """Start commands until the other end is closed. Must not start a thread, since only the forking one survives."""
     for module in COMMANDS:
         import_module(f"bot.{module}")
     gc.collect()
@@ -211,7 +211,7 @@ def serve(orders: socket.socket) -> None:
 
 
 def _attend(order: dict[str, object], stdin: int, stdout: int, stderr: int, told: int) -> NoReturn:
-    """Be the parent of one command: tell its pid and its exit code."""
+    """Be the parent of one command: send its pid and its exit code."""
     pid = os.fork()
     if pid == 0:
         os.close(told)
@@ -226,7 +226,7 @@ def _attend(order: dict[str, object], stdin: int, stdout: int, stderr: int, told
 
 
 def _become(order: dict[str, object], *streams: int) -> NoReturn:
-    """Be the command, as `python -m bot` is it once everything has been imported."""
+    """Run the command as `python -m bot` does after all imports."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     match order:
         case {"args": list(args), "cwd": str(cwd), "env": dict(env)}:

@@ -1,9 +1,9 @@
-"""An agent in memory: it speaks the wire, JSON lines as bytes, and does what the test tells it, step by step.
+"""An agent in memory: it speaks JSON lines as bytes, and does what the test tells it, step by step.
 
-`await Agent.start(MemoryAgent(...))` needs no process. The handshake (initialize, session/new, session/load and the
-settings) is answered by itself, so that a test scripts only what it is about; a method named in `manual` is left to
-the test. What is written to the agent stands in `received` at once. What it says arrives through the loop, one piece
-a callback, so that things really interleave. It has no task of its own.
+`await Agent.start(MemoryAgent(...))` needs no process. The agent answers the handshake (initialize, session/new,
+session/load and the settings) by itself, except for the methods in `manual`. Messages to the agent appear in
+`received` immediately. Its own messages arrive through the loop, one piece a callback, so that they really interleave.
+It has no task of its own.
 """
 
 import asyncio
@@ -36,11 +36,10 @@ _pids = count(1001)
 
 
 class MemoryAgent:
-    """Fulfils `acp.agent.AgentTransport`. Its answers hold what it tells of itself and its sessions, as ACP writes it.
+    """Fulfils `acp.agent.AgentTransport`. The arguments are its own parts of the answers, as ACP writes them.
 
-    `history` maps a session's id to the updates that session/load replays. `manual` names the methods that the test
-    answers by `reply` or `fail`. With `stops` given, `stop` waits for that event, and with `unstoppable` it raises that
-    in the end.
+    `history` maps a session's id to the updates that session/load replays. `manual` has the methods that the test
+    answers by `reply` or `fail`. With `stops`, `stop` waits for that event; with `unstoppable`, it raises that then.
     """
 
     def __init__(
@@ -94,11 +93,11 @@ class MemoryAgent:
     # ---- what the test sees
 
     async def expect(self, method: str) -> Json:
-        """Return the next message of that method which no `expect` has returned yet; wait for it."""
+        """Wait for and return the next message of a method that no `expect` has returned yet."""
         return await self._take(lambda message: message.get("method") == method)
 
     async def answer_to(self, request_id: int | str | None) -> Json:
-        """Return our answer, a result or an error, to the agent's request `request_id`; wait for it."""
+        """Wait for and return our answer, a result or an error, to the agent's request `request_id`."""
         return await self._take(lambda message: "method" not in message and message["id"] == request_id)
 
     async def _take(self, wanted: Callable[[Json], bool]) -> Json:
@@ -116,18 +115,18 @@ class MemoryAgent:
                 self._waiting.remove(entry)
 
     def methods(self) -> list[str]:
-        """The methods of all messages received, in order; our answers are left out."""
+        """Return the methods of all messages received, in order, without our answers."""
         return [message["method"] for message in self.received if "method" in message]
 
     @property
     def waiting_output(self) -> int:
-        """The bytes that the agent has said and we have not taken."""
+        """The bytes that the agent has written and we have not read."""
         return sum(len(piece) for piece in self._output if piece is not None)
 
     # ---- what the agent says
 
     def raw(self, *pieces: bytes) -> None:
-        """Write bytes; each piece arrives by itself."""
+        """Write bytes; each piece arrives separately."""
         self._output.extend(piece for piece in pieces if piece)
         self._deliver_soon()
 
@@ -156,7 +155,7 @@ class MemoryAgent:
         self.notify("session/update", {"sessionId": session_id, "update": update})
 
     def text(self, session_id: str, text: str) -> None:
-        """Send a piece of the answer."""
+        """Send a text chunk."""
         content = {"type": "text", "text": text}
         self.update(session_id, {"sessionUpdate": "agent_message_chunk", "content": content})
 
@@ -178,7 +177,7 @@ class MemoryAgent:
     # ---- how the agent fares
 
     def die(self, status: int = 1, stderr: Sequence[str] = ()) -> None:
-        """End at once. What was said before still arrives, then the end of the stream."""
+        """End immediately. Earlier output still arrives, then the end of the stream."""
         if self.exit_status is None:
             self.exit_status = status
             self.stderr = tuple(stderr)
@@ -186,23 +185,23 @@ class MemoryAgent:
             self._deliver_soon()
 
     def stop_reading(self) -> None:
-        """Leave what is written to the agent in its pipe."""
+        """Leave our messages in the agent's pipe."""
         self._reads = False
 
     def start_reading(self) -> None:
-        """Take what waits in the pipe, and everything after it."""
+        """Read the messages in the pipe, and all later ones."""
         self._reads = True
         self._read()
 
-    # ---- acp.agent.Body
+    # ---- acp.agent.AgentTransport
 
     def attach(self, connection: Connection) -> None:
-        """See `Body`."""
+        """See `AgentTransport`."""
         self._connection = connection
         self._deliver_soon()
 
     def write(self, data: bytes) -> bool:
-        """See `Wire`."""
+        """See `Transport`."""
         if self.exit_status is not None or self.aborted:
             return False
         self._input += data
@@ -210,25 +209,25 @@ class MemoryAgent:
         return True
 
     def pause_reading(self) -> None:
-        """See `Wire`."""
+        """See `Transport`."""
         self.paused = True
 
     def resume_reading(self) -> None:
-        """See `Wire`."""
+        """See `Transport`."""
         self.paused = False
         self._deliver_soon()
 
     def abort(self) -> None:
-        """See `Wire`."""
+        """See `Transport`."""
         self.aborted = True
         self._output.clear()
 
     def describe(self, reason: str) -> AcpError:
-        """See `Body`."""
+        """See `AgentTransport`."""
         return AgentClosed(reason, self.exit_status, self.stderr)
 
     async def stop(self) -> None:
-        """See `Body`. An agent that still runs ends with exit code 0."""
+        """See `AgentTransport`. A running agent ends with exit code 0."""
         if self._stops is not None:
             await self._stops.wait()
         self.stopped = True
@@ -237,7 +236,7 @@ class MemoryAgent:
             raise self._unstoppable
 
     def kill(self) -> None:
-        """See `Body`."""
+        """See `AgentTransport`."""
         self.killed = True
         self.die(-9)
 

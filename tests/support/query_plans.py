@@ -1,4 +1,4 @@
-"""How SQLite would carry out each statement of a journal: no test may run one that reads all of a table that grows."""
+"""SQLite's plan for each statement of a journal: no test may run a scan of a growing table."""
 
 import re
 import sqlite3
@@ -16,7 +16,7 @@ _SCAN = re.compile(r"SCAN (?P<table>\w+)(?: USING (?:COVERING )?INDEX (?P<index>
 
 
 def scans(db: sqlite3.Connection, statement: str, parameters: Any = ()) -> list[str]:
-    """Return the steps of a statement's plan that read all of a table that grows."""
+    """Return the steps of a statement's plan that scan a growing table."""
     steps = [str(step[3]) for step in sqlite3.Connection.execute(db, f"EXPLAIN QUERY PLAN {statement}", parameters)]
     return [step for step in steps if "AUTOMATIC" in step or _is_scan(step)]
 
@@ -27,7 +27,7 @@ def _is_scan(step: str) -> bool:
 
 
 class Explaining(sqlite3.Connection):
-    """A connection that explains each statement before it is run, once for each text."""
+    """A connection that checks the plan of each new statement before it runs."""
 
     found: list[str] = []  # noqa: RUF012 - of all connections
     """The statements of journals that read all of a table that grows, each with that step of its plan."""

@@ -1,4 +1,4 @@
-"""The virtual clock, proved against real time where it must not jump."""
+"""The virtual clock, checked against real time where it must not jump."""
 
 import asyncio
 import subprocess
@@ -15,7 +15,7 @@ WEEK = 7 * 24 * 3600.0
 
 
 async def test_a_week_of_waiting_takes_no_time() -> None:
-    """The clock jumps to the next timer, past the longest time that asyncio waits for at once."""
+    """The clock jumps to the next timer, beyond asyncio's longest single wait."""
     began, really_began = asyncio.get_running_loop().time(), time.monotonic()
     await asyncio.sleep(WEEK)
     assert asyncio.get_running_loop().time() - began == pytest.approx(WEEK)
@@ -23,7 +23,7 @@ async def test_a_week_of_waiting_takes_no_time() -> None:
 
 
 async def test_timers_fire_in_the_order_of_their_times() -> None:
-    """A jump stops at the earliest timer, whoever set it first."""
+    """A jump stops at the earliest timer, in whatever order they were set."""
     order: list[float] = []
 
     async def note_after(delay: float) -> None:
@@ -37,7 +37,7 @@ async def test_timers_fire_in_the_order_of_their_times() -> None:
 
 
 async def test_time_stands_still_while_something_is_ready() -> None:
-    """No timer fires before callbacks that are ready have run, however many there are."""
+    """Every ready callback runs before the next timer."""
     loop = asyncio.get_running_loop()
     began = loop.time()
     async with asyncio.timeout(0.001):
@@ -47,7 +47,7 @@ async def test_time_stands_still_while_something_is_ready() -> None:
 
 
 def test_waiting_for_what_cannot_happen_is_a_deadlock_that_names_who_waits() -> None:
-    """With nothing ready and no timer, the loop raises instead of hanging, and can still clean up."""
+    """Without a ready callback or a timer the loop raises, and can still clean up."""
 
     async def wait_for_nobody() -> None:
         await asyncio.Event().wait()
@@ -87,7 +87,7 @@ async def test_the_clock_does_not_jump_while_a_shell_command_runs() -> None:
 
 
 async def test_the_clock_jumps_again_when_the_outside_work_has_ended() -> None:
-    """Work that is over, a thread or a child, leaves no trace in the clock."""
+    """A finished thread or child leaves no trace in the clock."""
     await asyncio.to_thread(_really_work)
     child = await asyncio.create_subprocess_exec(sys.executable, "-c", "")
     await child.wait()
@@ -106,7 +106,7 @@ async def test_a_job_that_cannot_start_is_not_waited_for() -> None:
 
 
 async def test_it_is_quiet_when_all_that_is_ready_has_run() -> None:
-    """However many steps that takes; nothing that is due later is reached."""
+    """Independent of the number of steps; later timers do not fire."""
     count = 0
 
     async def count_on(steps: int, pause: float) -> None:
@@ -131,7 +131,7 @@ async def test_it_is_quiet_when_all_that_is_ready_has_run() -> None:
 
 @pytest.mark.real_time
 async def test_no_test_sleeps_in_real_time() -> None:
-    """Not even for a moment: it waits for what must happen."""
+    """A test waits for an event instead."""
     for sleep in (elapse(0.001), quiet()):
         with pytest.raises(AssertionError, match="in real time"):
             await sleep
@@ -139,13 +139,13 @@ async def test_no_test_sleeps_in_real_time() -> None:
 
 @pytest.mark.real_time
 async def test_a_test_may_ask_for_real_time() -> None:
-    """The mark closest to the test decides, over the module's and the directory's."""
+    """The closest mark decides, over the module's and the directory's."""
     assert not isinstance(asyncio.get_running_loop(), VirtualLoop)
     await _assert_that_it_checks(asyncio.get_running_loop())
 
 
 async def test_a_module_may_ask_for_virtual_time() -> None:
-    """The module's mark puts its tests on the virtual loop, which checks in asyncio's debug mode like the other."""
+    """The module's mark puts its tests on the virtual loop, with asyncio's debug checks like the other."""
     assert isinstance(asyncio.get_running_loop(), VirtualLoop)
     await _assert_that_it_checks(asyncio.get_running_loop())
 

@@ -1,4 +1,4 @@
-"""What people are told when something is wrong, found in the code: each text, with `…` for what is put into it."""
+"""The texts about failures that people read, found in the code, with `…` for each inserted value."""
 
 import ast
 import re
@@ -47,7 +47,7 @@ WORDS = re.compile(r"[A-Za-z'-]{2,}[,:;]? [A-Za-z'-]{2,}")
 
 @cache
 def modules() -> dict[str, ast.Module]:
-    """Each module by its path; read when a test asks, for every worker imports every test."""
+    """Return each module by its path. Parsed on demand, because every worker imports every test."""
     return {
         str(path.relative_to(ROOT)): ast.parse(path.read_text())
         for package in ("acp", "pool", "bot")
@@ -56,7 +56,7 @@ def modules() -> dict[str, ast.Module]:
 
 
 def template(node: ast.AST) -> str | None:
-    """A text of the code."""
+    """Return a text of the code, with `…` for inserted values."""
     match node:
         case ast.Constant(value=str(text)):
             return text
@@ -67,7 +67,7 @@ def template(node: ast.AST) -> str | None:
 
 
 def parts(node: ast.AST) -> Iterator[ast.AST]:
-    """A node and all below it, but for docstrings and pieces of texts."""
+    """Yield a node and all nodes below it, without docstrings and pieces of texts."""
     yield node
     pieces = isinstance(node, ast.JoinedStr)
     for child in ast.iter_child_nodes(node):
@@ -77,25 +77,25 @@ def parts(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def texts(node: ast.AST) -> Iterator[str]:
-    """All texts below a node."""
+    """Yield all texts below a node."""
     yield from filter(None, map(template, parts(node)))
 
 
 def called(node: ast.AST) -> str:
-    """The name of what is called, without what stands before its last dot."""
+    """Return the name of the called function, without its prefix."""
     function = node.func if isinstance(node, ast.Call) else node
     return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
 
 
 def classes() -> Iterator[ast.ClassDef]:
-    """All classes."""
+    """Yield all classes."""
     for tree in modules().values():
         yield from (node for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
 
 
 @cache
 def exceptions() -> set[str]:
-    """The names of our exceptions whose words people see."""
+    """Return the names of our exceptions with texts for people."""
     ours = [(each.name, {*map(called, each.bases)}) for each in classes()]
     found, before = {"Exception"}, 0
     while before != len(found):
@@ -105,7 +105,7 @@ def exceptions() -> set[str]:
 
 
 def definitions(tree: ast.Module) -> dict[str, ast.AST]:
-    """Functions and constants of a module, by name: words may be named where they are used."""
+    """Return a module's functions and constants by name, since a call may name its text."""
     found: dict[str, ast.AST] = {}
     for node in tree.body:
         match node:
@@ -117,7 +117,7 @@ def definitions(tree: ast.Module) -> dict[str, ast.AST]:
 
 
 def said(node: ast.AST, defined: Mapping[str, ast.AST], seen: frozenset[str] = frozenset()) -> Iterator[str]:
-    """The texts below a node, and those of the functions and constants of its module that it names."""
+    """Yield the texts below a node, and those of the functions and constants of its module that it names."""
     yield from texts(node)
     names = {each.id for each in ast.walk(node) if isinstance(each, ast.Name)} - seen
     for name in names & defined.keys():
@@ -125,7 +125,7 @@ def said(node: ast.AST, defined: Mapping[str, ast.AST], seen: frozenset[str] = f
 
 
 def sources(path: str, node: ast.AST) -> Iterator[tuple[ast.AST, re.Pattern[str]]]:
-    """What of a node holds such words, and by what one knows them."""
+    """Yield the parts of a node that hold such texts, with the pattern that tells them."""
     in_bot = path.startswith("bot/")
     match node:
         case ast.Call(func=ast.Attribute(value=ast.Name(id="log")), args=[event], keywords=bound) if called(
@@ -148,7 +148,7 @@ def sources(path: str, node: ast.AST) -> Iterator[tuple[ast.AST, re.Pattern[str]
 
 
 def told() -> dict[str, str]:
-    """Each text, with a file that has it."""
+    """Return each text, with a file that has it."""
     found: dict[str, str] = {}
     for path, tree in modules().items():
         defined = definitions(tree)

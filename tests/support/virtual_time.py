@@ -1,11 +1,11 @@
-"""The event loops of the tests. The clock of one jumps, so that a test of a 30 s bound takes no time at all.
+"""The event loops of the tests. One has a virtual clock, on which a test of a 30 s bound takes no time.
 
-When no callback is ready the clock moves to the next timer at once. When there is no timer either, nothing can ever
-happen again: that is a deadlock, and it is raised instead of waited for.
+When no callback is ready, the clock jumps to the next timer. When there is no timer either, that is a deadlock, and the
+loop raises it.
 
-The clock does not jump while the outside world works for the loop: a child process, or a job in an executor. Then the
-loop waits in real time, and the clock moves by what passed. Sockets and threads that a test starts by itself are not
-seen; such a test belongs in real time.
+The clock does not jump during outside work: a child process, or a job in an executor. Then the loop waits in real time
+and the clock follows. The loop does not see sockets and threads that a test starts by itself; such a test needs real
+time.
 """
 
 import asyncio
@@ -30,11 +30,11 @@ _CHECKED: set[object] = set()
 
 
 class Deadlock(Exception):
-    """Nothing is ready, no timer is set and no outside work is under way. The message names the pending tasks."""
+    """No callback is ready, no timer is set and no outside work runs. The message names the pending tasks."""
 
 
 class _Clock(selectors.DefaultSelector):
-    """A selector that moves the clock where a real one would sleep."""
+    """A selector that moves the clock where a real one sleeps."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -58,29 +58,29 @@ class _Clock(selectors.DefaultSelector):
 
 
 async def elapse(seconds: float) -> None:
-    """Let that much virtual time pass, whatever is due in it.
+    """Let that much virtual time pass, with all its timers.
 
-    It fails on any other loop: a test never sleeps in real time, it waits for what must happen.
+    Fails on any other loop: a test never sleeps in real time.
     """
     assert isinstance(asyncio.get_running_loop(), VirtualLoop), f"this would sleep {seconds} s in real time"
     await asyncio.sleep(seconds)
 
 
 async def quiet() -> None:
-    """Return when everything that can happen now has happened: virtual time moves only when nothing is ready."""
+    """Return when all that can happen now has happened: virtual time moves only when no callback is ready."""
     await elapse(0.001)
 
 
 async def step() -> None:
-    """Let everything that is ready run once: tasks that were just created have begun. On any loop."""
+    """Run every ready callback once, so that new tasks have begun. Works on any loop."""
     await asyncio.sleep(0)
 
 
 class RealLoop(asyncio.SelectorEventLoop):
-    """asyncio's own, whose debug mode checks all that it checks elsewhere, but keeps no stacks."""
+    """asyncio's loop with the checks of its debug mode, but without its stacks."""
 
     def get_debug(self) -> bool:
-        """Never: whoever asks keeps the stack of each callback and future, which is half of all that the tests do."""
+        """Return False: debug mode would record the stack of each callback and future, half of the tests' time."""
         return False
 
     def _check_callback(self, callback: Any, method: str) -> None:
@@ -93,7 +93,7 @@ class RealLoop(asyncio.SelectorEventLoop):
 
 
 def loop_that_reaps(new_loop: Callable[[], asyncio.AbstractEventLoop]) -> asyncio.AbstractEventLoop:
-    """Return a new loop that learns of the ends of its child processes."""
+    """Return a new loop that notices the exits of its child processes."""
     loop = new_loop()
     if sys.version_info < (3, 12):
         asyncio.get_child_watcher().attach_loop(loop)
@@ -101,9 +101,9 @@ def loop_that_reaps(new_loop: Callable[[], asyncio.AbstractEventLoop]) -> asynci
 
 
 class VirtualLoop(RealLoop):
-    """A selector event loop with a clock of its own; see the module's docstring.
+    """A selector event loop with a virtual clock; see the module's docstring.
 
-    `run_until_complete` raises `Deadlock`; the loop can still run afterwards, to cancel what is pending.
+    `run_until_complete` raises `Deadlock`; the loop can still run afterwards, to cancel the pending tasks.
     """
 
     def __init__(self) -> None:
@@ -115,7 +115,7 @@ class VirtualLoop(RealLoop):
         self._clock.pending = self._pending_tasks
 
     def time(self) -> float:
-        """Virtual seconds; they stand still while callbacks run."""
+        """Return virtual seconds, which do not advance during callbacks."""
         return self._clock.now
 
     def run_in_executor(
@@ -128,7 +128,7 @@ class VirtualLoop(RealLoop):
         return future
 
     async def shutdown_default_executor(self, *args: Any, **kwargs: Any) -> None:
-        """As in asyncio; it waits for threads, which is outside work."""
+        """As in asyncio; waiting for threads counts as outside work."""
         self._jobs += 1
         try:
             await super().shutdown_default_executor(*args, **kwargs)
@@ -142,7 +142,7 @@ class VirtualLoop(RealLoop):
         return transport, protocol
 
     async def subprocess_shell(self, *args: Any, **kwargs: Any) -> Any:
-        """As `subprocess_exec`."""
+        """See `subprocess_exec`."""
         transport, protocol = await super().subprocess_shell(*args, **kwargs)
         self._children.add(transport)
         return transport, protocol
