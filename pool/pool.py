@@ -4,6 +4,7 @@ There is no lock: everything runs on one event loop, and each check and its chan
 """
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, Self, cast
@@ -70,14 +71,14 @@ class Pool:
         self._journal = journal
         self._limits = limits
         self._spawned = 0
-        self._slots: Slots[object] = Slots(limits.max_agents, on_line_moved=self._look_soon)
+        self._slots: Slots[object] = Slots(limits.max_agents, on_line_moved=self._check_soon)
         self._conversations: dict[int, Conversation] = {}
         self._tasks = asyncio.TaskGroup()
         self._running: dict[Conversation, asyncio.Task[None]] = {}
         self._pace = Pace(limits.per_minute)
         self._positions = QueuePositions(self._slots, tell=self._tell_place, asking=self._asking)
-        self._looking: asyncio.Handle | None = None
-        self._preempted_at = -YIELD_SECONDS
+        self._next_check: asyncio.Handle | None = None
+        self._preempted_at = -math.inf
         self._stack = AsyncExitStack()
         self._stopping = False
         self._warm = bool(warm)
@@ -95,7 +96,7 @@ class Pool:
             spawn=self._spawn,
             claim=self._spares.claim,
             idle_seconds=limits.idle_seconds,
-            on_idle=self._look_soon,
+            on_idle=self._check_soon,
             on_preempted=on_preempted,
             on_queue=lambda thread_id: on_queue(self._conversations[thread_id]),
         )
@@ -234,13 +235,13 @@ class Pool:
         self._spawned += 1
         return await self._spawn_marked(settings, f"{self._journal.journal_id}/{self._spawned}")
 
-    def _look_soon(self) -> None:
+    def _check_soon(self) -> None:
         """Check the line and the slots once, after all that happens in this round of the loop."""
-        if self._looking is None:
-            self._looking = asyncio.get_running_loop().call_soon(self._look_at_line)
+        if self._next_check is None:
+            self._next_check = asyncio.get_running_loop().call_soon(self._check_line)
 
-    def _look_at_line(self) -> None:
-        self._looking = None
+    def _check_line(self) -> None:
+        self._next_check = None
         self._positions.tell_moved()
         self._make_room()
 

@@ -393,37 +393,6 @@ def test_a_closed_row_is_open_while_its_page_is_owed(journal: Journal) -> None:
     assert journal.messages.state(11) is MessageState.CLOSED
 
 
-# ---- marks
-
-
-def test_a_mark_never_goes_back(tmp_path: Path) -> None:
-    """An older message moves neither the mark in memory nor the one in the file; each channel has its own."""
-    path = tmp_path / "journal.db"
-    with Journal.open(path) as journal:
-        assert journal.marks.seen(2) is None
-        for message_id, mark in ((0, 0), (50, 50), (49, 50), (50, 50), (51, 51), (0, 51)):
-            journal.marks.advance(2, message_id)
-            assert journal.marks.seen(2) == mark
-        assert journal.marks.seen(3) is None
-        journal.marks.advance(3, 7)
-    with Journal.open(path) as journal:
-        assert (journal.marks.seen(2), journal.marks.seen(3), journal.marks.seen(4)) == (51, 7, None)
-        journal.marks.advance(2, 50)
-        assert journal.marks.seen(2) == 51
-    with Journal.open(path) as journal:
-        assert journal.marks.seen(2) == 51
-
-
-def test_a_mark_that_does_not_move_is_not_written(tmp_path: Path) -> None:
-    """Most events move no mark and must be free."""
-    path = tmp_path / "journal.db"
-    with Journal.open(path) as journal:
-        journal.marks.advance(2, 50)
-        written = journal._db.total_changes
-        journal.marks.advance(2, 50)
-        assert journal._db.total_changes == written
-
-
 # ---- what is past
 
 
@@ -488,13 +457,6 @@ def test_open_rows_come_in_the_order_of_the_messages(journal: Journal) -> None:
     journal.messages.hold((20,), held=True)
     journal.messages.close((10,), "failed", ["a word"])
     assert [row.message_id for row in journal.messages.open_rows()] == [10, 20, 30, 40]
-
-
-def test_an_older_message_that_is_recorded_later_moves_no_mark_back(journal: Journal) -> None:
-    """The messages between are read once."""
-    for message_id in (20, 10):
-        journal.messages.receive(message_id, thread_id=5, channel_id=1, guild_id=None, author_id=7)
-        assert journal.marks.seen(5) == 20
 
 
 def test_the_pages_of_an_interrupted_turn_are_owed_until_they_settle_or_it_is_requeued(

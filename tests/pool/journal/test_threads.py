@@ -56,14 +56,6 @@ def test_the_threads_of_a_place_are_found(journal: Journal) -> None:
     assert journal.threads.in_guild(8) == []
 
 
-def test_a_fact_has_the_value_that_was_noted_last(journal: Journal) -> None:
-    """An unknown fact is empty."""
-    assert journal.facts.value("commands") == ""
-    for value in ("one", "two"):
-        journal.facts.note("commands", value)
-    assert journal.facts.value("commands") == "two"
-
-
 def test_a_thread_is_known_from_its_first_message_on(journal: Journal) -> None:
     """Its place and session are found by its id; other threads have neither."""
     assert not journal.threads.knows(1)
