@@ -1,4 +1,4 @@
-"""The calls over the unmodified library against loopback: failures become types that say what to do."""
+"""Discord's calls by the unmodified library against loopback: their effects, and their failures as types."""
 
 import asyncio
 import re
@@ -24,12 +24,12 @@ from tests.loopback.openapi import strictly
 
 TOKEN = "token-of-the-test"
 PATIENCE = 30.0
-"""Bounds what hangs; nothing here takes so long."""
+"""Seconds that only a test that hangs reaches."""
 
 
 @dataclass
 class Stage:
-    """Loopback, and a client that has logged in over REST alone."""
+    """Loopback, and a client that has logged in over REST only."""
 
     discord: Loopback
     channel: Any
@@ -51,23 +51,24 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(monkeypatch: pytest.MonkeyPatch, *, limits: bool = False) -> AsyncIterator[Stage]:
-    """A channel, Ann, and the bot; rate limits as Discord has them, or none."""
+async def stage(*, limits: bool = False) -> AsyncIterator[Stage]:
+    """A channel, Ann, and the bot; with Discord's rate limits, or none."""
     api = DiscordApi()
-    async with Loopback(limits=limits, strict=strictly()) as place, performing(api.pacer):
-        lab = Lab.furnish(place, "ann", token=TOKEN)
-        monkeypatch.setattr(discord.http.Route, "BASE", f"{place.endpoint}/api/v10")
-        monkeypatch.setattr(discord.gateway.DiscordWebSocket, "DEFAULT_GATEWAY", yarl.URL("ws://127.0.0.1:9/"))
-        trace = http_trace.trace(api.pacer)
-        async with discord.Client(intents=discord.Intents.none(), http_trace=trace) as client:
-            await client.login(TOKEN)
-            api.use(client)
-            yield Stage(place, lab.channel, lab.ann, api)
+    with pytest.MonkeyPatch.context() as patch:
+        async with Loopback(limits=limits, strict=strictly()) as place, performing(api.pacer):
+            lab = Lab.furnish(place, "ann", token=TOKEN)
+            patch.setattr(discord.http.Route, "BASE", f"{place.endpoint}/api/v10")
+            patch.setattr(discord.gateway.DiscordWebSocket, "DEFAULT_GATEWAY", yarl.URL("ws://127.0.0.1:9/"))
+            trace = http_trace.trace(api.pacer)
+            async with discord.Client(intents=discord.Intents.none(), http_trace=trace) as client:
+                await client.login(TOKEN)
+                api.use(client)
+                yield Stage(place, lab.channel, lab.ann, api)
 
 
-async def test_a_call_says_how_the_message_stands(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As Discord has stored it, which is not always as it was meant."""
-    async with stage(monkeypatch) as it:
+async def test_a_call_returns_the_message_as_stored() -> None:
+    """Discord removes white space around a text."""
+    async with stage() as it:
         sent = await it.api.send(it.channel.id, "  text  ")
         assert sent.content == "text"
         edited = await it.api.edit(it.channel.id, sent.message_id, "other")
@@ -75,9 +76,9 @@ async def test_a_call_says_how_the_message_stands(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize("name", ["changes.patch", "\xdcbersicht der \xc4nderungen.md", "\u6587\u66f8.txt", "_a.py"])
-async def test_a_message_with_files_is_known_again(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """Also where Discord keeps another name than the one that was sent; another file is another."""
-    async with stage(monkeypatch) as it:
+async def test_a_message_with_files_is_known_again(name: str) -> None:
+    """Discord stores some files under another name than the one sent."""
+    async with stage() as it:
         sent = await it.api.send(it.channel.id, "files", files=[(name, b"1")])
         (own,) = await it.api.own_messages(it.channel.id, after=0, urgency=Urgency.FINAL)
         assert own.message_id == sent.message_id
@@ -87,18 +88,18 @@ async def test_a_message_with_files_is_known_again(monkeypatch: pytest.MonkeyPat
         assert not own.has_files([name, name])
 
 
-async def test_one_nonce_makes_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second try gets the message that exists, as it is."""
-    async with stage(monkeypatch) as it:
+async def test_one_nonce_makes_one_message() -> None:
+    """The second try gets the message that exists, unchanged."""
+    async with stage() as it:
         first = await it.api.send(it.channel.id, "one", nonce="n")
         assert await it.api.send(it.channel.id, "two", nonce="n") == first
 
 
-async def test_an_answer_points_at_its_request_only_where_the_history_may_be_read(
+async def test_an_answer_refers_to_its_request_only_where_the_history_may_be_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Discord refuses the pointing (160002); the words are posted without it, and the place is not lost."""
-    async with stage(monkeypatch) as it:
+    """Discord refuses the reference (160002); the text is posted without it, and the place is not lost."""
+    async with stage() as it:
         asked = await it.ann.say(it.channel, "hello")
         pointing = await it.api.send(it.channel.id, "one", reply_to=asked.id)
         it.discord.world.overwrite(it.channel, it.channel.guild_id, deny=int(Permission.READ_MESSAGE_HISTORY))
@@ -130,11 +131,9 @@ async def test_an_answer_points_at_its_request_only_where_the_history_may_be_rea
     ],
     ids=["503", "408", "reset", "answer lost", "429", "429 without Via", "channel full", "overloaded"],
 )
-async def test_what_may_pass_is_to_be_tried_later(
-    monkeypatch: pytest.MonkeyPatch, fault: dict[str, Any], seconds: float
-) -> None:
-    """At once: the library neither sleeps nor tries again with a text that is old by then (P16)."""
-    async with stage(monkeypatch) as it:
+async def test_what_may_pass_is_to_be_tried_later(fault: dict[str, Any], seconds: float) -> None:
+    """The library neither sleeps nor tries again with an outdated text (P16)."""
+    async with stage() as it:
         message_id = await it.message()
         it.discord.fault(method="PATCH", **fault)
         with pytest.raises(TryLater) as caught:
@@ -145,9 +144,9 @@ async def test_what_may_pass_is_to_be_tried_later(
 
 
 @pytest.mark.parametrize("edge", ["html 403", "html 429", "1015", "1020", "40333"])
-async def test_under_a_block_by_the_edge_one_call_in_a_while_leaves(monkeypatch: pytest.MonkeyPatch, edge: str) -> None:
-    """All count against the bot's address; the reason is a line, never a page. The first answer ends it."""
-    async with stage(monkeypatch) as it:
+async def test_under_a_block_by_the_edge_one_call_in_a_while_leaves(edge: str) -> None:
+    """Each counts against the bot's address. The reason is a line, never a page. The first answer ends the block."""
+    async with stage() as it:
         message_id = await it.message()
         block = it.discord.fault(edge=edge, times=None)
         with pytest.raises(TryLater) as caught:
@@ -178,20 +177,20 @@ async def test_under_a_block_by_the_edge_one_call_in_a_while_leaves(monkeypatch:
         (413, ContentRefused, f"Discord's network answered 413 {HTTPStatus(413).phrase}"),
     ],
 )
-async def test_what_stands_before_discord_says_nothing_of_the_place(
-    monkeypatch: pytest.MonkeyPatch, status: int, kind: type[RestError], reason: str
+async def test_an_answer_of_the_network_in_front_of_discord_says_nothing_about_the_place(
+    status: int, kind: type[RestError], reason: str
 ) -> None:
-    """Its page is no word of Discord's, and is not shown to people; what is too large for it cannot be sent at all."""
-    async with stage(monkeypatch) as it:
+    """Its page is not shown to people. A message that is too large for it cannot be sent at all."""
+    async with stage() as it:
         it.discord.fault(status=status, body="<html>a page</html>", via=False)
         with pytest.raises(RestError) as caught:
             await it.api.send(it.channel.id, "text")
         assert (type(caught.value), str(caught.value)) == (kind, reason)
 
 
-async def test_a_time_out_is_no_refusal_also_where_no_schedule_sees_the_calls(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As of a client that only looks whether all is well."""
-    async with stage(monkeypatch) as it, discord.Client(intents=discord.Intents.none()) as client:
+async def test_a_time_out_is_no_refusal_even_without_a_trace() -> None:
+    """A client that only checks the installation has no trace."""
+    async with stage() as it, discord.Client(intents=discord.Intents.none()) as client:
         await client.login(TOKEN)
         it.api.use(client)
         it.discord.fault(status=408)
@@ -203,20 +202,18 @@ async def test_a_time_out_is_no_refusal_also_where_no_schedule_sees_the_calls(mo
     ("code", "kind"),
     [(200000, ContentRefused), (240000, ContentRefused), (50013, TryLater), (20029, TryLater), (160005, Archived)],
 )
-async def test_a_refusal_says_whether_another_text_would_be_taken(
-    monkeypatch: pytest.MonkeyPatch, code: int, kind: type[RestError]
-) -> None:
-    """Of the place, of the content, or of the moment; that a place is lost is believed the second time."""
-    async with stage(monkeypatch) as it:
+async def test_a_refusal_says_whether_another_text_would_be_taken(code: int, kind: type[RestError]) -> None:
+    """A refusal concerns the place, the content, or the moment; a second one confirms that a place is lost."""
+    async with stage() as it:
         it.discord.fault(code=code)
         with pytest.raises(RestError) as caught:
             await it.api.send(it.channel.id, "text")
         assert type(caught.value) is kind
 
 
-async def test_what_is_written_in_a_full_server_waits_in_all_its_channels(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Discord says so of one call (20029); another server is not concerned."""
-    async with stage(monkeypatch) as it:
+async def test_writes_to_a_server_with_too_many_wait_in_all_its_channels() -> None:
+    """Discord says so in answer to one call (20029); other servers are not concerned."""
+    async with stage() as it:
         servers = {it.channel.id: 1, it.channel.id + 1: 1, it.channel.id + 2: 2}
         it.api.pacer._scheduler._server_of = servers.get
         it.discord.fault(code=20029, retry_after=PATIENCE)
@@ -235,8 +232,8 @@ async def test_what_is_written_in_a_full_server_waits_in_all_its_channels(monkey
 
 
 async def test_an_upload_has_the_time_that_its_bytes_need(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sending is part of it: 25 MiB in 20 s would need 10 Mbit/s."""
-    async with stage(monkeypatch) as it, asyncio.timeout(PATIENCE):
+    """The bound includes the upload: 25 MiB in 20 s would need 10 Mbit/s."""
+    async with stage() as it, asyncio.timeout(PATIENCE):
         monkeypatch.setattr(http_trace, "ANSWER_SECONDS", 0.2)
         monkeypatch.setattr(http_trace, "SLOWEST_BYTES", 10.0)
         it.discord.fault(method="POST", slow=1.0, times=2)
@@ -245,9 +242,9 @@ async def test_an_upload_has_the_time_that_its_bytes_need(monkeypatch: pytest.Mo
         await it.api.send(it.channel.id, "", files=[("a.txt", b"x" * 1000)])
 
 
-async def test_a_server_error_is_not_tried_again_by_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It would send the same text five times within 25 s, from every thread that writes."""
-    async with stage(monkeypatch) as it:
+async def test_a_server_error_is_not_tried_again_by_the_library() -> None:
+    """The library would send the same text five times in 25 s, from every thread that writes."""
+    async with stage() as it:
         message_id = await it.message()
         broken = it.discord.fault(method="PATCH", status=500, times=None)
         with pytest.raises(TryLater):
@@ -255,9 +252,9 @@ async def test_a_server_error_is_not_tried_again_by_the_library(monkeypatch: pyt
         assert broken.hits == 1
 
 
-async def test_a_message_whose_answer_was_lost_long_ago_is_found_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not one that is known to be another, which says the same."""
-    async with stage(monkeypatch) as it:
+async def test_a_message_whose_answer_was_lost_long_ago_is_found_again() -> None:
+    """A message known to be another, with the same text, does not count."""
+    async with stage() as it:
         await it.api.send_once(it.channel.id, "same", tried=0.0)
         it.discord.fault(method="POST", answer_lost=True)
         with pytest.raises(TryLater):
@@ -270,8 +267,8 @@ async def test_a_message_whose_answer_was_lost_long_ago_is_found_again(monkeypat
 
 
 async def test_a_call_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The library would wait for five minutes, and the reply with it."""
-    async with stage(monkeypatch) as it, asyncio.timeout(PATIENCE):
+    """The library would wait five minutes, and so would the reply."""
+    async with stage() as it, asyncio.timeout(PATIENCE):
         message_id = await it.message()
         monkeypatch.setattr(http_trace, "ANSWER_SECONDS", 0.2)
         it.discord.fault(method="PATCH", slow=PATIENCE)
@@ -279,9 +276,9 @@ async def test_a_call_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) ->
             await it.api.edit(it.channel.id, message_id, "other")
 
 
-async def test_a_message_that_is_gone_is_told_apart_from_a_channel_that_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The one goes on in a new message; the other is the end."""
-    async with stage(monkeypatch) as it:
+async def test_a_deleted_message_is_distinguished_from_a_deleted_channel(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reply continues in a new message, but not in a new channel."""
+    async with stage() as it:
         with pytest.raises(Gone):
             await it.api.edit(it.channel.id, 1, "other")
         monkeypatch.setattr("bot.rest.api.CONFIRM_SECONDS", 0.0)
@@ -297,8 +294,8 @@ NO_RIGHT: dict[str, Any] = {"status": 403, "body": {"message": "Missing Permissi
 async def test_a_place_is_lost_when_discord_says_so_twice(
     monkeypatch: pytest.MonkeyPatch, fault: dict[str, Any]
 ) -> None:
-    """Not of two calls at the same time, nor if a call of the kind has worked meanwhile."""
-    async with stage(monkeypatch) as it:
+    """Two refusals at the same time count as one, and a call of the same kind that works clears the suspicion."""
+    async with stage() as it:
         told: list[int] = []
         it.api.listen(on_lost=told.append)
         message_id = await it.message()
@@ -319,9 +316,9 @@ async def test_a_place_is_lost_when_discord_says_so_twice(
         assert told == [it.channel.id]
 
 
-async def test_what_discord_said_once_long_ago_is_as_if_it_had_not_said_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two mistakes with minutes between them are not one that was confirmed."""
-    async with stage(monkeypatch) as it:
+async def test_an_old_refusal_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two mistakes with minutes between them confirm nothing."""
+    async with stage() as it:
         monkeypatch.setattr("bot.rest.api.SUSPECT_SECONDS", 0.0)
         message_id = await it.message()
         it.discord.fault(method="PATCH", times=2, **NO_ACCESS)
@@ -332,11 +329,9 @@ async def test_what_discord_said_once_long_ago_is_as_if_it_had_not_said_it(monke
 
 @pytest.mark.parametrize("body", ["", "<html>", "{", "null", "[]", "{}", '"id"', '{"id": "x"}'])
 @pytest.mark.parametrize("kind", ["application/json", "text/html"])
-async def test_an_answer_that_cannot_be_read_is_as_good_as_none(
-    monkeypatch: pytest.MonkeyPatch, body: str, kind: str
-) -> None:
-    """What was sent is there, and is not there twice when it is sent again."""
-    async with stage(monkeypatch) as it:
+async def test_an_answer_that_cannot_be_read_counts_as_lost(body: str, kind: str) -> None:
+    """The message was posted, and a second try does not post another."""
+    async with stage() as it:
         for method in ("POST", "PATCH"):
             it.discord.fault(method=method, answer_lost=True, body=body, content_type=kind)
         with pytest.raises(TryLater, match="could not be read"):
@@ -347,9 +342,9 @@ async def test_an_answer_that_cannot_be_read_is_as_good_as_none(
         assert [each.content for each in it.discord.messages(it.channel)] == ["other"]
 
 
-async def test_an_archived_thread_can_be_opened_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An edit does not open it by itself."""
-    async with stage(monkeypatch) as it:
+async def test_an_archived_thread_can_be_opened_again() -> None:
+    """An edit alone does not open it."""
+    async with stage() as it:
         thread = await it.thread()
         sent = await it.api.send(thread.id, "text")
         thread.archived = True
@@ -359,9 +354,9 @@ async def test_an_archived_thread_can_be_opened_again(monkeypatch: pytest.Monkey
         assert (await it.api.edit(thread.id, sent.message_id, "other")).content == "other"
 
 
-async def test_a_locked_thread_refuses_to_be_opened(monkeypatch: pytest.MonkeyPatch) -> None:
-    """That is a person's decision, although the bot may manage threads here."""
-    async with stage(monkeypatch) as it:
+async def test_a_locked_thread_refuses_to_be_opened() -> None:
+    """The lock is a person's decision, even where the bot may manage threads."""
+    async with stage() as it:
         thread = await it.thread()
         thread.archived = thread.locked = True
         told: list[int] = []
@@ -375,11 +370,11 @@ async def test_a_locked_thread_refuses_to_be_opened(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     ("denied", "lost"), [(Permission.VIEW_CHANNEL, True), (Permission.CREATE_PUBLIC_THREADS, False)]
 )
-async def test_a_thread_that_is_refused_is_no_place_where_its_channel_cannot_be_reached(
+async def test_a_refused_thread_is_lost_only_if_its_channel_cannot_be_reached(
     monkeypatch: pytest.MonkeyPatch, denied: Permission, *, lost: bool
 ) -> None:
-    """In a channel that the bot sees there is another way to answer."""
-    async with stage(monkeypatch) as it:
+    """In a channel that the bot can view, it can answer without a thread."""
+    async with stage() as it:
         told: list[int] = []
         it.api.listen(on_lost=told.append)
         message = await it.ann.say(it.channel, "hello")
@@ -393,16 +388,16 @@ async def test_a_thread_that_is_refused_is_no_place_where_its_channel_cannot_be_
         assert told == [message.id] * lost
 
 
-async def test_a_thread_that_exists_is_as_good_as_a_new_one(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_thread_that_exists_counts_as_opened() -> None:
     """Another bot may have been faster (P9)."""
-    async with stage(monkeypatch) as it:
+    async with stage() as it:
         thread = await it.thread()
         await it.open_thread(thread.id)
 
 
-async def test_a_discord_that_only_opens_no_threads_is_no_outage(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its other answers are heard; they also say when the message of a thread is gone."""
-    async with stage(monkeypatch) as it:
+async def test_a_discord_that_only_opens_no_threads_is_no_outage() -> None:
+    """Discord's other answers count, and tell when the message was deleted."""
+    async with stage() as it:
         messages = [await it.ann.say(it.channel, "hello") for _ in range(3)]
         it.discord.fault(method="POST", path=re.compile("/threads$"), status=503, times=None)
         for message in messages:
@@ -414,17 +409,17 @@ async def test_a_discord_that_only_opens_no_threads_is_no_outage(monkeypatch: py
             await it.open_thread(message.id)
 
 
-async def test_threads_are_opened_although_their_window_lasts_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The library would refuse all but the first call of a window that is longer than it is ready to wait."""
-    async with stage(monkeypatch, limits=True) as it, asyncio.timeout(PATIENCE):
+async def test_threads_are_opened_although_their_window_lasts_minutes() -> None:
+    """The library would refuse all but the first call of a window longer than its own bound."""
+    async with stage(limits=True) as it, asyncio.timeout(PATIENCE):
         for _ in range(5):
             await it.thread()
         assert it.api.pacer.refused == 0
 
 
-async def test_a_call_that_a_client_cannot_make_is_to_be_tried_later(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a client, and with one that was closed."""
-    async with stage(monkeypatch) as it:
+async def test_a_call_without_a_working_client_is_to_be_tried_later() -> None:
+    """There may be no client yet, or one that was closed."""
+    async with stage() as it:
         with pytest.raises(TryLater):
             await DiscordApi().send(it.channel.id, "text")
         assert it.api.client is not None
@@ -433,9 +428,9 @@ async def test_a_call_that_a_client_cannot_make_is_to_be_tried_later(monkeypatch
             await it.message()
 
 
-async def test_what_headers_say_reaches_the_schedule(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another limit than expected is learnt from the first answer: the third call waits for the window's end."""
-    async with stage(monkeypatch, limits=True) as it, asyncio.timeout(PATIENCE):
+async def test_the_schedule_learns_limits_from_headers() -> None:
+    """After the first answer states a limit of three, the fourth call waits for the window's end."""
+    async with stage(limits=True) as it, asyncio.timeout(PATIENCE):
         it.discord.limits.change(Limit.MESSAGES, 3, 1.0)
         for _ in range(7):
             await it.api.send(it.channel.id, "text", urgency=Urgency.NOTICE)

@@ -1,12 +1,12 @@
-"""Whether Discord can be reached: who may call while it is away, and when that ends."""
+"""Which calls an outage lets through, and when it begins and ends."""
 
 from itertools import pairwise
 
 from bot.rest.circuit_breaker import FIRST_PROBE_SECONDS, PROBE_SECONDS, CircuitBreaker
 
 
-def test_one_thing_that_fails_again_and_again_closes_nothing_for_others() -> None:
-    """It has its own trouble."""
+def test_the_failures_of_one_source_are_no_outage() -> None:
+    """The source has a problem of its own."""
     breaker = CircuitBreaker()
     for now in range(100):
         assert not breaker.failed("one", now, "503", blocked=False)
@@ -14,8 +14,8 @@ def test_one_thing_that_fails_again_and_again_closes_nothing_for_others() -> Non
     assert repr(breaker) == "<Breaker closed>"
 
 
-def test_things_that_fail_with_no_answer_between_them_are_an_outage() -> None:
-    """An answer to anything is a reason to believe in Discord."""
+def test_two_sources_that_fail_with_no_answer_between_them_are_an_outage() -> None:
+    """Any answer shows that Discord works."""
     breaker = CircuitBreaker()
     assert not breaker.failed("one", 0.0, "503", blocked=False)
     assert not breaker.answered(0.0)
@@ -28,8 +28,8 @@ def test_things_that_fail_with_no_answer_between_them_are_an_outage() -> None:
     assert repr(breaker) == "<Breaker open: reset by peer>"
 
 
-def test_a_block_by_the_edge_is_one_at_once_for_as_long_as_it_says() -> None:
-    """It is about all calls."""
+def test_a_block_is_an_outage_immediately_for_the_time_that_it_states() -> None:
+    """A block concerns all calls."""
     breaker = CircuitBreaker()
     assert breaker.failed("one", 0.0, "403", blocked=True, seconds=40.0)
     assert breaker.wait(0.0) == 40.0
@@ -39,8 +39,8 @@ def test_a_block_by_the_edge_is_one_at_once_for_as_long_as_it_says() -> None:
     assert breaker.reason == "429"
 
 
-def test_probes_are_made_more_and_more_rarely_but_never_less_often_than_in_fifteen_seconds() -> None:
-    """So many calls an outage costs, however many threads write."""
+def test_the_time_between_probes_doubles_up_to_fifteen_seconds() -> None:
+    """That bounds the calls of an outage, however many threads write."""
     breaker, now, times = CircuitBreaker(), 0.0, []
     breaker.failed("one", now, "403", blocked=True)
     while now < 3600:
@@ -60,8 +60,8 @@ def test_probes_are_made_more_and_more_rarely_but_never_less_often_than_in_fifte
     assert breaker.wait(now) == FIRST_PROBE_SECONDS
 
 
-def test_what_was_on_its_way_before_an_outage_neither_ends_nor_prolongs_it() -> None:
-    """Its answer says nothing of now; its failure was to be expected."""
+def test_a_call_sent_before_an_outage_neither_ends_nor_prolongs_it() -> None:
+    """Its answer is about an earlier time, and its failure is no news."""
     breaker = CircuitBreaker()
     breaker.failed("one", 10.0, "403", blocked=True)
     before = breaker.wait(10.0)
@@ -74,8 +74,8 @@ def test_what_was_on_its_way_before_an_outage_neither_ends_nor_prolongs_it() -> 
     assert breaker.open_seconds(11.0) == 0.0
 
 
-def test_a_probe_that_makes_no_call_leaves_its_place_to_another() -> None:
-    """One that hangs, too, after a while."""
+def test_a_probe_that_makes_no_call_gives_its_place_to_another() -> None:
+    """One that hangs does so after a while."""
     breaker = CircuitBreaker()
     breaker.failed("one", 0.0, "403", blocked=True)
     breaker.begin("idle", 1.0)

@@ -1,4 +1,4 @@
-"""The schedule of Discord calls, performed: within its budgets, in its order, and nothing ends it."""
+"""The schedule of Discord calls, performed: within its budgets, in its order, and whatever fails. In virtual time."""
 
 import asyncio
 from collections import defaultdict
@@ -28,7 +28,7 @@ CHANNEL = 7
 
 @dataclass(frozen=True)
 class Write:
-    """A write as it was made."""
+    """A write that was made."""
 
     at: float
     channel_id: int | None
@@ -36,7 +36,7 @@ class Write:
 
 
 class Writer:
-    """A job that wants `times` edits, each of `seconds`; with a `pacer` it asks for the next by itself."""
+    """A call that makes `times` edits of `seconds` each; with a `pacer` it schedules the next itself."""
 
     def __init__(
         self,
@@ -70,8 +70,8 @@ class Writer:
 
 
 def assert_within_budget(log: list[Write]) -> None:
-    """5 in any 5 s and channel, 50 in any second, and of a channel's 5 an edit never takes the last."""
-    assert_spread([write.at for write in log], 50, 0.95)  # Less what an answer is known to take on its way.
+    """Check for 5 in any 5 s and channel, 50 in any second, and that no edit takes the last of a channel's 5."""
+    assert_spread([write.at for write in log], 50, 0.95)  # A second less the round trip.
     channels: defaultdict[int, list[Write]] = defaultdict(list)
     for write in log:
         if write.channel_id is not None:
@@ -84,7 +84,7 @@ def assert_within_budget(log: list[Write]) -> None:
 
 
 def assert_spread(times: list[float], most: int, seconds: float) -> None:
-    """No more than `most` in any span of `seconds`."""
+    """Check for at most `most` in any span of `seconds`."""
     for first, one_too_many in zip(times, times[most:], strict=False):
         assert one_too_many - first >= seconds - ROUNDING
 
@@ -102,7 +102,7 @@ jobs = st.tuples(
 async def test_no_budget_is_ever_exceeded_and_every_write_is_made(
     wanted: list[tuple[int | None, Urgency, int, float, float]],
 ) -> None:
-    """Any jobs, urgencies, durations and delays: within the budgets, one in flight per job, nothing forgotten."""
+    """Whatever the urgencies, durations and delays, each call has at most one run in flight."""
     log: list[Write] = []
     writers = []
     async with performing(Pacer()) as pacer:
@@ -119,7 +119,7 @@ async def test_no_budget_is_ever_exceeded_and_every_write_is_made(
 
 
 async def test_a_busy_channel_gets_five_writes_in_five_seconds() -> None:
-    """All at once, then none until the first is five seconds old."""
+    """Five come in a burst, then none until the first is five seconds old."""
     log: list[Write] = []
     writers = [Writer(log, CHANNEL, Urgency.NOTICE) for _ in range(12)]
     async with performing(Pacer()) as pacer:
@@ -131,7 +131,7 @@ async def test_a_busy_channel_gets_five_writes_in_five_seconds() -> None:
 
 
 async def test_all_channels_together_get_fifty_writes_in_a_second() -> None:
-    """However many channels there are, and writes without a channel count too."""
+    """Writes without a channel count too."""
     log: list[Write] = []
     channels = [None, *range(100)]
     writers = [Writer(log, channel_id, Urgency.NOTICE) for channel_id in channels]
@@ -144,7 +144,7 @@ async def test_all_channels_together_get_fifty_writes_in_a_second() -> None:
 
 
 async def test_edits_keep_their_pace_and_leave_a_write_for_what_is_urgent() -> None:
-    """A live reply never holds up its own final text, nor a question in its thread."""
+    """A growing reply never holds up its own final text, nor a question in its thread."""
     log: list[Write] = []
     async with performing(Pacer()) as pacer:
         edits = Writer(log, CHANNEL, Urgency.EDIT, 100, 0.1)
@@ -162,7 +162,7 @@ async def test_edits_keep_their_pace_and_leave_a_write_for_what_is_urgent() -> N
 
 
 async def test_writes_are_made_by_urgency_and_then_by_age() -> None:
-    """Not in the order in which they were asked for."""
+    """The order in which they were scheduled does not count."""
     log: list[Write] = []
     async with performing(Pacer()) as pacer:
         for _ in range(5):
@@ -178,7 +178,7 @@ async def test_writes_are_made_by_urgency_and_then_by_age() -> None:
 
 
 def noting(order: list[str], name: str) -> Callable[[], Awaitable[None]]:
-    """A write that notes its name."""
+    """Return a write that notes its name."""
 
     async def perform() -> None:
         order.append(name)
@@ -187,7 +187,7 @@ def noting(order: list[str], name: str) -> Callable[[], Awaitable[None]]:
 
 
 async def test_a_write_takes_what_is_newest_when_it_is_made() -> None:
-    """Asked for again and again while it waits, it is made once, with the last text."""
+    """Scheduled again and again while it waits, it is made once, with the last text."""
     text = [""]
     written: list[str] = []
 
@@ -207,8 +207,8 @@ async def test_a_write_takes_what_is_newest_when_it_is_made() -> None:
     assert written == ["newest"]
 
 
-async def test_a_job_asked_for_while_in_flight_runs_once_more_and_not_at_the_same_time() -> None:
-    """At most one write of a job is under way (invariant 6)."""
+async def test_a_call_scheduled_while_in_flight_runs_once_more_and_not_at_the_same_time() -> None:
+    """At most one run of a call is in flight (invariant 6)."""
     entered, leave = asyncio.Event(), asyncio.Event()
     runs = []
 
@@ -231,7 +231,7 @@ async def test_a_job_asked_for_while_in_flight_runs_once_more_and_not_at_the_sam
 
 
 async def test_a_slow_write_holds_up_no_other() -> None:
-    """Neither in its channel nor elsewhere."""
+    """Writes of the same channel and of others continue."""
     never = asyncio.Event()
 
     async def hang() -> None:
@@ -249,8 +249,8 @@ async def test_a_slow_write_holds_up_no_other() -> None:
 
 
 @pytest.mark.parametrize("error", [ValueError("broken"), asyncio.CancelledError()], ids=repr)
-async def test_a_write_that_fails_ends_nothing(error: BaseException) -> None:
-    """Neither the schedule nor the job, which can be asked for again."""
+async def test_a_write_that_fails_ends_neither_the_schedule_nor_its_call(error: BaseException) -> None:
+    """The call can be scheduled again."""
     log: list[Write] = []
     runs = []
 
@@ -270,8 +270,8 @@ async def test_a_write_that_fails_ends_nothing(error: BaseException) -> None:
     assert len(runs) == 2
 
 
-async def test_a_chunk_for_a_write_that_waits_wakes_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many chunks come, the schedule is looked at a few times for each write."""
+async def test_a_chunk_for_a_write_that_waits_does_not_wake_the_pacer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many chunks come, the schedule is examined a few times for each write."""
     log: list[Write] = []
     looks: list[float] = []
     next_look = Scheduler.next_look
@@ -290,8 +290,8 @@ async def test_a_chunk_for_a_write_that_waits_wakes_nobody(monkeypatch: pytest.M
         assert len(looks) < 5 * len(log)
 
 
-async def test_a_job_with_nothing_to_write_leaves_its_budget_to_others() -> None:
-    """It is asked what to write at the last moment, and says that there is nothing."""
+async def test_a_call_with_nothing_to_write_leaves_its_budget_to_others() -> None:
+    """It decides what to write at the last moment."""
     log: list[Write] = []
     async with performing(Pacer()) as pacer:
         for _ in range(20):
@@ -303,19 +303,19 @@ async def test_a_job_with_nothing_to_write_leaves_its_budget_to_others() -> None
         assert log[0].at == start
 
 
-async def test_who_asks_to_be_admitted_waits_for_the_budget() -> None:
-    """Calls that are made elsewhere keep to the same schedule."""
+async def test_a_turn_waits_for_the_budget() -> None:
+    """Calls made in other tasks keep to the same schedule."""
     async with performing(Pacer()) as pacer:
         start = asyncio.get_running_loop().time()
         for _ in range(6):
             async with pacer.turn(Urgency.NOTICE, CHANNEL):
                 pass
-        # Nobody says when those calls were answered, so they are taken to be slow.
+        # The answers of those calls are unknown, so they count as slow.
         assert round(asyncio.get_running_loop().time() - start) == 5 + UNANSWERED_SECONDS
 
 
-async def test_one_thing_that_is_tried_again_and_again_holds_up_nothing_else() -> None:
-    """However it asks for its turn: by one job, or by a new one for each try."""
+async def test_the_tries_of_one_call_are_no_outage() -> None:
+    """Each try has a turn of its own; a second call that fails begins an outage."""
     api = DiscordApi()
     async with performing(api.pacer) as pacer:
 
@@ -333,7 +333,7 @@ async def test_one_thing_that_is_tried_again_and_again_holds_up_nothing_else() -
 
 
 async def test_a_hundred_threads_under_a_block_make_no_storm() -> None:
-    """Ten minutes cost as many calls as one in fifteen seconds, of which none is typing; then all texts go out."""
+    """Ten minutes cost one call in fifteen seconds, of which none is typing; then all texts are sent."""
     calls: list[tuple[float, Urgency]] = []
     written: set[int] = set()
     blocked = True

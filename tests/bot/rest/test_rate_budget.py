@@ -1,4 +1,4 @@
-"""The budget of calls: never refused by a server with fixed windows, whatever the delays; and what it believes."""
+"""A budget is never refused by a server with fixed windows, whatever the delays; and the limits that it learns."""
 
 import pytest
 from hypothesis import given
@@ -35,9 +35,9 @@ delays = st.floats(0.0, UNANSWERED_SECONDS / 2 - 0.1)
 def test_a_server_with_fixed_windows_never_refuses_whatever_the_delays(
     limit: int, calls: list[tuple[float, float, float]], ways: tuple[float, float]
 ) -> None:
-    """Each call is sent when the budget allows it, arrives late, and is answered later (0 calls refused).
+    """Each call is sent when the budget allows it, arrives late, and is answered later: no call is refused.
 
-    No call arrives sooner, nor is any answer here sooner, than the `ways` take; both together are known.
+    The `ways` are the least time that a call and its answer take; their sum is the known round trip.
     """
     seconds = 5.0
     budget, server = Budget(limit, seconds), Server(limit, seconds)
@@ -65,7 +65,7 @@ def test_a_server_with_fixed_windows_never_refuses_whatever_the_delays(
 
 
 def test_a_call_counts_for_one_window_from_its_answer() -> None:
-    """Not from its sending: it may have arrived as late as its answer."""
+    """It may have arrived as late as its answer, so the time of its sending does not count."""
     budget = Budget(1, 5.0)
     reservation = Reservation(0.0)
     budget.spend(reservation)
@@ -74,8 +74,8 @@ def test_a_call_counts_for_one_window_from_its_answer() -> None:
     assert budget.wait(5.5) == 0
 
 
-def test_what_every_call_takes_shortens_the_wait_for_the_window_that_an_answer_tells_of() -> None:
-    """That was over so much sooner, and the next call arrives so much later."""
+def test_the_round_trip_shortens_the_wait_for_the_end_of_a_window() -> None:
+    """The answer was sent before it arrived, and the next call arrives after it is sent."""
     budget = Budget(5, 5.0)
     budget.round_trip = 0.25
     budget.learn(RateLimitHeaders(5, 0, 2.0), 1.0)
@@ -83,14 +83,14 @@ def test_what_every_call_takes_shortens_the_wait_for_the_window_that_an_answer_t
 
 
 def test_a_call_that_hangs_does_not_keep_its_place_for_ever() -> None:
-    """After two seconds it is taken to have arrived."""
+    """After two seconds it counts as arrived."""
     budget = Budget(1, 5.0)
     budget.spend(Reservation(0.0))
     assert budget.wait(0.0) == UNANSWERED_SECONDS + 5.0
 
 
 def test_a_call_that_was_not_made_is_given_back() -> None:
-    """Deciding that there is nothing to write costs nothing."""
+    """A decision to write nothing costs nothing."""
     budget = Budget(1, 5.0)
     reservation = Reservation(0.0)
     budget.spend(reservation)
@@ -99,8 +99,8 @@ def test_a_call_that_was_not_made_is_given_back() -> None:
     assert repr(budget) == "<Budget 0 of 1 in 5 s>"
 
 
-def test_what_is_kept_is_left_to_others() -> None:
-    """Four of five for edits; the fifth is there for the final text."""
+def test_calls_that_keep_one_leave_it_to_others() -> None:
+    """Edits get four of five; the fifth is for the final text."""
     budget = Budget(5, 5.0)
     for _ in range(4):
         budget.spend(Reservation(0.0, answered=0.0))
@@ -108,8 +108,8 @@ def test_what_is_kept_is_left_to_others() -> None:
     assert budget.wait(0.0) == 0
 
 
-def test_what_is_left_is_spread_over_the_window() -> None:
-    """After two quick writes the other two do not go at once, and then nothing for seconds."""
+def test_the_calls_that_are_left_are_spread_over_the_window() -> None:
+    """After two quick writes the other two are not made in a burst with seconds of silence behind it."""
     budget = Budget(5, 5.0)
     for sent in (0.0, 0.2):
         budget.spend(Reservation(sent, answered=sent))
@@ -119,8 +119,8 @@ def test_what_is_left_is_spread_over_the_window() -> None:
     assert budget.pace(now, keep=1) == pytest.approx(1.6)
 
 
-def test_at_a_steady_pace_the_edits_come_at_even_distances() -> None:
-    """Four in five seconds."""
+def test_steady_edits_come_at_even_distances() -> None:
+    """Four come in five seconds."""
     budget, now, sent = Budget(5, 5.0), 0.0, list[float]()
     for _ in range(12):
         now += budget.pace(now, keep=1)
@@ -129,8 +129,8 @@ def test_at_a_steady_pace_the_edits_come_at_even_distances() -> None:
     assert sent == pytest.approx([1.25 * number for number in range(12)])
 
 
-def test_a_stricter_limit_than_expected_is_believed() -> None:
-    """Headers count for more than figures that others observed."""
+def test_a_stricter_limit_than_expected_applies() -> None:
+    """Headers replace the default figures."""
     budget = Budget(5, 5.0)
     reservation = Reservation(0.0, answered=0.1)
     budget.spend(reservation)
@@ -140,8 +140,8 @@ def test_a_stricter_limit_than_expected_is_believed() -> None:
     assert budget.wait(0.3) == pytest.approx(9.7)
 
 
-def test_tokens_that_somebody_else_spent_are_believed_to_be_gone() -> None:
-    """Nothing is left, so nothing is sent until the window's end."""
+def test_calls_that_another_program_made_count() -> None:
+    """With none left, the budget waits for the window's end."""
     budget = Budget(5, 5.0)
     budget.spend(Reservation(0.0, answered=0.1))
     budget.learn(RateLimitHeaders(limit=5, remaining=0, reset_after=3.0), 0.1)
@@ -151,8 +151,8 @@ def test_tokens_that_somebody_else_spent_are_believed_to_be_gone() -> None:
     assert budget.wait(3.2) == 0
 
 
-def test_a_refusal_closes_it_for_as_long_as_it_says() -> None:
-    """Whatever the count."""
+def test_a_refusal_closes_the_budget_for_the_time_that_it_states() -> None:
+    """The count does not matter then."""
     budget = Budget(5, 5.0)
     budget.learn(RateLimitHeaders(retry_after=280.0), 0.0)
     assert budget.wait(0.0) == 280.0
