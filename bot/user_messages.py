@@ -127,7 +127,7 @@ def link(guild_id: int | None, channel_id: int, message_id: int) -> str:
 
 
 def rejection(author_id: int, said: str, count: int, first: str) -> str:
-    """Say that messages were not taken up; `first` is the link to the first of them, `said` the reason."""
+    """Report rejected messages; `first` is the link to the first of them, `said` the reason."""
     words = f"<@{author_id}> {said}"
     return words if count == 1 else f"{words}\n-# {count} messages were not taken up, beginning with <{first}>."
 

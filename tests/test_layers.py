@@ -123,7 +123,7 @@ def test_nothing_is_imported_for_types_alone(package: str) -> None:
 
 
 def test_only_the_demo_command_knows_loopback() -> None:
-    """bot/cli/demo.py imports it inside a function, so that a bot on the real Discord loads none of it."""
+    """bot/cli/demo.py imports it inside a function, so that a bot on the real Discord does not load it."""
     wrong = [found for found in imports_of("bot") if found.module == "loopback" and not _is_demo_command(found)]
     assert wrong == []
 
@@ -135,7 +135,7 @@ def test_discord_is_imported_only_in_bot(package: str) -> None:
 
 
 def test_loopback_needs_only_its_web_server_and_its_markdown() -> None:
-    """Any Discord library's bot can use loopback, and loopback uses none of the bot's code."""
+    """Any Discord library's bot can use loopback, and loopback is independent of the bot's code."""
     assert [found for found in imports_of("loopback") if found.module not in LOOPBACK_MAY_IMPORT] == []
 
 

@@ -27,7 +27,7 @@ READY_SECONDS = 120.0
 """Bound of the turn that answers one word. Agents that repeat a failed model call take a minute and more."""
 
 WRITE_SECONDS = 180.0
-"""Bound of the turn that should write a file: several model calls, each of which may be repeated."""
+"""Bound of the turn that should write a file: several model calls, with their repetitions."""
 
 READY_PROMPT = "Reply with the single word: ready"
 

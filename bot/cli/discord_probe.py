@@ -1,6 +1,6 @@
 """A short connection to Discord that reads who the bot is, where it is a member, and what it may do there.
 
-It posts nothing and handles no event, so it may run while the bot works with the same token.
+It only reads, so it may run while the bot works with the same token.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from bot.operations.start_failure import StartFailed
 __all__ = ["ChannelFacts", "DiscordProbe", "connect_probe", "lacks_in"]
 
 LOGIN_SECONDS = 30.0
-"""Bound of the login: two calls, each of which the library repeats while Discord has trouble."""
+"""Bound of the login: two calls, which the library repeats while Discord has trouble."""
 
 READY_SECONDS = 60.0
 """Bound of the gateway's greeting and the descriptions of all servers."""

@@ -26,7 +26,7 @@ GIT_SECONDS = 15.0
 """Bound of one git call."""
 
 LOOK_SECONDS = 15.0
-"""Bound of one look at the repository's own files, of which there may be `MOST_OBJECTS`."""
+"""Bound of one look at the repository's own files, up to `MOST_OBJECTS`."""
 
 KILL_SECONDS = 5.0
 """How long a killed git may take to end; it never ends while it waits for an unreachable file system."""

@@ -1,4 +1,4 @@
-"""`/model`, `/mode` and `/config`: an agent's settings as menus. None of them waits for a turn.
+"""`/model`, `/mode` and `/config`: an agent's settings as menus, which work during a turn.
 
 Menus are found by their ids, so they work after a restart. An id contains a hash of its option's id, which may be
 longer than Discord allows.

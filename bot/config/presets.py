@@ -32,7 +32,7 @@ class Preset:
     """Names of variables that it inherits where they are set: keys, and where it keeps its files."""
 
     any_of: tuple[str, ...] = ()
-    """Names of variables, one of which at least must be set unless a person has logged in."""
+    """Names of variables; at least one must be set unless a person has logged in."""
 
     login: tuple[str, ...] = ()
     """Its own login command, for a terminal. Empty: it takes keys from variables or files only."""
@@ -41,7 +41,7 @@ class Preset:
     """Parts of `client` that it should not get: it performs them itself too, even after a refusal."""
 
     resume: str = ""
-    """The command that continues a session in a terminal; `{session_id}` stands for the id. Empty: there is none."""
+    """The command that continues a session in a terminal; `{session_id}` stands for the id. Empty: it cannot."""
 
     install: str
     """Where to get it, in words."""

@@ -1,6 +1,6 @@
 """Locks the journal and the Discord user: two bots with one token would both half work.
 
-Locks are `flock`s on files: the kernel releases them when the process ends, in whatever way.
+Locks are `flock`s on files: the kernel releases them when the process ends, in any way.
 """
 
 import fcntl

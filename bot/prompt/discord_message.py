@@ -112,7 +112,7 @@ def readable(text: str, name: Name) -> str:
 
 
 def _one_word(name: str) -> str:
-    """Delimit a name: other people choose it, and it stands among the author's words."""
+    """Delimit a name: other people choose it, and it appears among the author's words."""
     plain = " ".join(name.split())
     return plain if _WORD.fullmatch(plain) else '"{}"'.format(plain.replace('"', "'"))
 

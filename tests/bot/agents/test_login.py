@@ -2,7 +2,6 @@
 
 import json
 import os
-import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -13,11 +12,7 @@ from acp.process.agent_process import BASE_NAMES
 from bot.agents.login import login_advice
 from tests.support import fork_server as forked
 
-TOKEN = "MTIz.secret.value"
-BOUND = 60.0
-"""Seconds before a command counts as hanging."""
-
-ODD = Path(__file__).parents[2] / "peers/odd_agent.py"
+from .configured_agent import BOUND, TOKEN, configured, odd, on_terminal
 
 TELLS = """\
 import json, os, sys
@@ -37,19 +32,6 @@ def program(folder: Path, name: str) -> Path:
     path.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{code}" "$@"\n')
     path.chmod(0o755)
     return path
-
-
-def config(folder: Path, agent: str) -> Path:
-    """Write a configuration with this agent, whose directory is `project`."""
-    (folder / "project").mkdir(exist_ok=True)
-    path = folder / "threadline.toml"
-    path.write_text(f'[discord]\ntoken = "${{DISCORD_TOKEN}}"\n[agents.default]\ncwd = "project"\n{agent}\n')
-    return path
-
-
-def odd(folder: Path, *words: str, more: str = "") -> Path:
-    """Write a configuration with the odd agent, which does what these words name."""
-    return config(folder, f'command = "{sys.executable}"\nargs = {json.dumps([str(ODD), *words])}\n{more}')
 
 
 def command(path: Path, *args: str) -> list[str]:
@@ -82,7 +64,7 @@ def told(output: str) -> dict[str, object]:
 def test_the_presets_command_runs_with_the_bots_environment_in_its_directory(tmp_path: Path) -> None:
     """Of the operator's variables only the agent's and TERM; its exit code is ours."""
     program(tmp_path, "claude-agent-acp")
-    path = config(tmp_path, 'preset = "claude"\nenv = { OWN = "1" }\ninherit_env = ["SECRET"]')
+    path = configured(tmp_path, 'preset = "claude"\nenv = { OWN = "1" }\ninherit_env = ["SECRET"]')
     done = run(path, typed="a code\n")
     found = told(done.stdout)
     assert (found["args"], found["cwd"]) == (["--cli", "auth", "login"], str(tmp_path / "project"))
@@ -97,7 +79,7 @@ def test_the_presets_command_runs_with_the_bots_environment_in_its_directory(tmp
 def test_the_operator_learns_what_runs_and_how_to_test_it_afterwards(tmp_path: Path) -> None:
     """Before the login has the terminal."""
     program(tmp_path, "kimi")
-    first, second, *_ = run(config(tmp_path, 'preset = "kimi"')).stdout.splitlines()
+    first, second, *_ = run(configured(tmp_path, 'preset = "kimi"')).stdout.splitlines()
     assert first == "Running: kimi login"
     assert second == f"in {tmp_path}/project. To see afterwards whether it works: threadline doctor default"
 
@@ -105,36 +87,19 @@ def test_the_operator_learns_what_runs_and_how_to_test_it_afterwards(tmp_path: P
 def test_the_login_has_the_terminal_to_itself(tmp_path: Path) -> None:
     """It may ask for a password, draw, and read keys."""
     program(tmp_path, "vibe-acp")
-    master, slave = pty.openpty()
-    running = subprocess.Popen(
-        command(config(tmp_path, 'preset = "vibe"')),
-        cwd=tmp_path,
-        env=environ(tmp_path),
-        stdin=slave,
-        stdout=slave,
-        stderr=slave,
-    )
-    with running:
-        os.close(slave)
-        os.write(master, b"my key\n")
-        shown = b""
-        try:
-            while piece := os.read(master, 4096):
-                shown += piece
-        except OSError:
-            pass  # Linux's way of saying that a terminal has no writer any more.
-        assert running.wait(BOUND) == 5
-    os.close(master)
-    found = told(shown.decode())
+    path = configured(tmp_path, 'preset = "vibe"')
+    shown, code = on_terminal(command(path), tmp_path, environ(tmp_path), b"my key\n")
+    assert code == 5
+    found = told(shown)
     assert (found["terminal"], found["args"]) == (True, ["--setup"])
-    assert "HEARD my key" in shown.decode()
+    assert "HEARD my key" in shown
 
 
 def test_the_configured_path_of_the_program_is_used(tmp_path: Path) -> None:
     """Not another program of that name on PATH."""
     (tmp_path / "project").mkdir()
     path = program(tmp_path / "project", "vibe-acp")
-    done = run(config(tmp_path, f'preset = "vibe"\ncommand = "./{path.name}"'))
+    done = run(configured(tmp_path, f'preset = "vibe"\ncommand = "./{path.name}"'))
     assert done.stdout.startswith("Running: ./vibe-acp --setup\n")
     assert told(done.stdout)["args"] == ["--setup"]
 
@@ -142,7 +107,7 @@ def test_the_configured_path_of_the_program_is_used(tmp_path: Path) -> None:
 def test_a_login_program_that_is_not_installed_is_one_line(tmp_path: Path) -> None:
     """The adapter may be installed without it; the preset has the install command."""
     program(tmp_path, "codex-acp")
-    done = run(config(tmp_path, 'preset = "codex"'))
+    done = run(configured(tmp_path, 'preset = "codex"'))
     assert (done.returncode, done.stdout) == (1, "")
     (line,) = done.stderr.splitlines()
     assert line.startswith("threadline: the command 'codex' was not found. To install it: ")
@@ -206,7 +171,7 @@ def test_where_there_is_no_way_it_says_what_there_is(
 
 def test_an_agent_that_does_not_start_is_a_failure_with_its_reason(tmp_path: Path) -> None:
     """Its exit code and its last words."""
-    done = run(config(tmp_path, 'command = "sh"\nargs = ["-c", "read line; echo no such node >&2; exit 3"]'))
+    done = run(configured(tmp_path, 'command = "sh"\nargs = ["-c", "read line; echo no such node >&2; exit 3"]'))
     assert done.returncode == 1
     assert "exit code 3" in done.stderr
     assert "no such node" in done.stderr
@@ -220,7 +185,7 @@ def test_an_unknown_agent_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
     assert done.stderr == "threadline: there is no agent 'other' in the configuration; there are: default\n"
 
 
-# ---- what a thread is told
+# ---- the message in a thread
 
 
 def test_the_words_for_a_thread_name_the_command() -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import pty
 import re
 import shutil
 import signal
@@ -22,30 +21,10 @@ from bot.config.agents import AgentConfig
 from tests.acp.child_processes import gone
 from tests.support import fork_server as forked
 
-TOKEN = "MTIz.secret.value"
-BOUND = 90.0
-"""Seconds before the command counts as hanging."""
+from .configured_agent import BOUND, ODD, TOKEN, odd, on_terminal, running
 
-ODD = Path(__file__).parents[2] / "peers/odd_agent.py"
 ROOT = Path(__file__).parents[3]
 SDK_PYTHON = ROOT / ".venv-sdk" / "bin" / "python"
-
-
-def config(folder: Path, *args: object, command: object = sys.executable, more: str = "") -> Path:
-    """Write a configuration whose agent is this command, in a project folder of its own."""
-    (folder / "project").mkdir(exist_ok=True)
-    path = folder / "threadline.toml"
-    listed = json.dumps([str(arg) for arg in args])
-    path.write_text(
-        f'[discord]\ntoken = "${{DISCORD_TOKEN}}"\n[agents.default]\ncommand = "{command}"\nargs = {listed}\n'
-        f'cwd = "project"\n{more}\n'
-    )
-    return path
-
-
-def odd(folder: Path, *words: str, more: str = "") -> Path:
-    """Write a configuration with the odd agent, which does what these words name."""
-    return config(folder, ODD, *words, more=more)
 
 
 def command(path: Path, *args: str) -> list[str]:
@@ -77,7 +56,7 @@ def examined(path: Path) -> tuple[dict[str, Any], int]:
 
 def test_an_agent_that_asks_is_well(tmp_path: Path) -> None:
     """Put into its asking mode as the bot does it; the refused write is no fault."""
-    found, code = examined(config(tmp_path, "-m", "loopback.agent", "--initial-mode", "auto"))
+    found, code = examined(running(tmp_path, "-m", "loopback.agent", "--initial-mode", "auto"))
     assert (code, found["write"], found["failure"], found["faults"]) == (0, "asked", "", [])
     assert found["question"] == f"Write {WRITE_NAME} [Allow once | Always allow | Reject]"
     assert (found["asking_mode"], found["mode"], found["modes"]) == (True, "default", ["default", "auto"])
@@ -86,7 +65,7 @@ def test_an_agent_that_asks_is_well(tmp_path: Path) -> None:
 
 def test_an_agent_that_acts_without_asking_is_found_out(tmp_path: Path) -> None:
     """It has no modes and starts in the one that acts: exit code 1, with advice."""
-    found, code = examined(config(tmp_path, "-m", "loopback.agent", "--no-modes"))
+    found, code = examined(running(tmp_path, "-m", "loopback.agent", "--no-modes"))
     assert (code, found["write"], found["question"]) == (1, "acted without asking", "")
     assert (found["asking_mode"], found["modes"]) == (False, [])
     assert any(line.startswith("Set mode to ") for line in found["advice"])
@@ -94,7 +73,7 @@ def test_an_agent_that_acts_without_asking_is_found_out(tmp_path: Path) -> None:
 
 def test_a_mode_that_cannot_be_set_is_said_and_the_deed_counts(tmp_path: Path) -> None:
     """The agent refuses set_mode, stays in its first mode, and asks there."""
-    found, code = examined(config(tmp_path, "-m", "loopback.agent", "--refuse", "mode", "--initial-mode", "default"))
+    found, code = examined(running(tmp_path, "-m", "loopback.agent", "--refuse", "mode", "--initial-mode", "default"))
     assert (code, found["write"], found["asking_mode"]) == (0, "asked", False)
     assert any("mode could not be set" in fault for fault in found["faults"])
 
@@ -140,7 +119,7 @@ def test_an_existing_file_of_that_name_in_the_project_stays(tmp_path: Path) -> N
 def test_an_unknown_agent_is_examined_too(tmp_path: Path, word: str, code: int, verdict: str, question: str) -> None:
     """One on the official SDK, by its command; requests to its client are questions too."""
     peer = ROOT / "tests/peers/sdk_agent.py"
-    found, exit_code = examined(config(tmp_path, peer, word, command=SDK_PYTHON, more='client = ["fs"]'))
+    found, exit_code = examined(running(tmp_path, peer, word, command=SDK_PYTHON, more='client = ["fs"]'))
     assert (exit_code, found["write"], found["name"]) == (code, verdict, "sdk-peer 1.0.0")
     pattern = re.escape(question).replace(re.escape("{folder}"), "/.+")
     assert re.fullmatch(pattern, found["question"]), found["question"]
@@ -174,7 +153,7 @@ def test_what_an_agent_gets_wrong_is_said_once(tmp_path: Path, words: list[str],
 
 def test_another_protocol_version_is_said(tmp_path: Path) -> None:
     """It is tolerated."""
-    found, code = examined(config(tmp_path, "-m", "loopback.agent", "--protocol", "2"))
+    found, code = examined(running(tmp_path, "-m", "loopback.agent", "--protocol", "2"))
     assert (code, found["protocol_version"]) == (0, 2)
     assert any("protocol version" in fault for fault in found["faults"])
 
@@ -211,14 +190,14 @@ def test_what_an_agent_is_not_given_is_said_and_is_no_fault(tmp_path: Path) -> N
 )
 def test_a_failure_is_a_finding_with_its_reason(tmp_path: Path, args: list[str], parts: list[str]) -> None:
     """The agent's own words, its exit code, its last lines; exit code 1, no traceback."""
-    found, code = examined(config(tmp_path, *args))
+    found, code = examined(running(tmp_path, *args))
     assert (code, found["write"]) == (1, "not examined")
     assert all(part in found["failure"] for part in parts), found["failure"]
 
 
 def test_an_agent_that_dies_between_two_requests_is_not_well(tmp_path: Path) -> None:
     """A read or a write may notice its end."""
-    found, code = examined(config(tmp_path, "-m", "loopback.agent", "--exit-after", "initialize"))
+    found, code = examined(running(tmp_path, "-m", "loopback.agent", "--exit-after", "initialize"))
     assert (code, found["protocol_version"], found["write"]) == (1, 1, "not examined")
     assert found["failure"]
 
@@ -284,12 +263,12 @@ async def test_the_doctor_that_is_told_to_stop_leaves_no_process(tmp_path: Path)
         await gone(pid)
 
 
-# ---- how it is told
+# ---- the output
 
 
 def test_piped_it_prints_lines_of_one_form(tmp_path: Path) -> None:
     """A heading, then a title and a colon before each finding; no colours, no frame."""
-    done = run(config(tmp_path, "-m", "loopback.agent"))
+    done = run(running(tmp_path, "-m", "loopback.agent"))
     heading, *lines = done.stdout.splitlines()
     assert (done.returncode, done.stderr, heading) == (0, "", "agents.default: well")
     titles = [line.partition(": ")[0] for line in lines]
@@ -307,19 +286,10 @@ def test_piped_it_prints_lines_of_one_form(tmp_path: Path) -> None:
 
 def test_on_a_terminal_it_draws_a_table(tmp_path: Path) -> None:
     """With the same findings."""
-    master, slave = pty.openpty()
-    path = config(tmp_path, "-m", "loopback.agent")
-    with subprocess.Popen(command(path), cwd=tmp_path, env=environ(TERM="xterm"), stdout=slave) as running:
-        os.close(slave)
-        drawn = b""
-        try:
-            while piece := os.read(master, 4096):
-                drawn += piece
-        except OSError:
-            pass  # Linux's way of saying that a terminal has no writer any more.
-        assert running.wait(BOUND) == 0
-    os.close(master)
-    assert all(part in drawn.decode() for part in ("│", "agents.default", "told to write", "Reject", "\x1b["))
+    path = running(tmp_path, "-m", "loopback.agent")
+    drawn, code = on_terminal(command(path), tmp_path, environ(TERM="xterm"))
+    assert code == 0
+    assert all(part in drawn for part in ("│", "agents.default", "told to write", "Reject", "\x1b["))
 
 
 def test_what_an_agent_wrote_cannot_write_to_the_terminal() -> None:
@@ -358,5 +328,5 @@ def test_a_known_agent_without_its_preset_is_told_of_it(tmp_path: Path) -> None:
     program = tmp_path / "vibe-acp"
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{ODD}" "$@"\n')
     program.chmod(0o755)
-    found, _ = examined(config(tmp_path, "asks", command=program))
+    found, _ = examined(running(tmp_path, "asks", command=program))
     assert 'preset = "vibe" knows this agent: its asking mode, its variables, how to log in.' in found["advice"]

@@ -160,7 +160,7 @@ def test_a_journal_that_another_program_has_locked_is_not_put_aside(tmp_path: Pa
 
 def test_an_endpoint_where_nothing_listens_is_one_line_and_exit_code_1(tmp_path: Path) -> None:
     """The line has the address."""
-    with socket.socket() as taken:  # bound, so that nobody else gets it, and not listening
+    with socket.socket() as taken:  # Bound, so that it stays free, and not listening.
         taken.bind(("127.0.0.1", 0))
         endpoint = f"http://127.0.0.1:{taken.getsockname()[1]}"
         rest = f"""\
@@ -206,7 +206,7 @@ def test_check_starts_the_agent_and_says_what_it_found(tmp_path: Path) -> None:
 
 def test_check_names_all_that_is_wrong_in_one_run(tmp_path: Path) -> None:
     """Discord and the other agents are checked despite a missing agent."""
-    with socket.socket() as taken:  # bound, so that nobody else gets it, and not listening
+    with socket.socket() as taken:  # Bound, so that it stays free, and not listening.
         taken.bind(("127.0.0.1", 0))
         endpoint = f"http://127.0.0.1:{taken.getsockname()[1]}"
         rest = f"""\

@@ -319,7 +319,7 @@ def test_the_token_shows_in_no_representation(tmp_path: Path) -> None:
 # ---- what can be wrong
 
 # A key to set or add, its value as TOML, and what is said about it.
-TOO_LONG = "x" * 300  # A directory that nobody may look at, also where the tests are run by root.
+TOO_LONG = "x" * 300  # A directory that even root cannot look up.
 
 UNENCRYPTED = "must begin with https:// for another machine: the token would be sent in the open"
 
@@ -416,7 +416,7 @@ def test_a_size_is_bytes_or_has_its_unit(tmp_path: Path, written_as: str, size: 
     ("listen", "address"), [("", None), ("localhost:0", ("localhost", 0)), ("[::1]:9464", ("::1", 9464))]
 )
 def test_an_address_is_a_host_and_a_port(tmp_path: Path, listen: str, address: tuple[str, int] | None) -> None:
-    """Empty serves nothing; an IPv6 host is in brackets."""
+    """An empty one disables the server; an IPv6 host is in brackets."""
     assert loaded(tmp_path, f'{SMALLEST}[metrics]\nlisten = "{listen}"\n').metrics.address == address
 
 

@@ -18,7 +18,7 @@ from tests.support.call_count import calls
 SECRET = "sk-1234567890abcdef"
 OTHER = "hunter2-hunter2"
 ODD = ['", 12345', "nabcdef", '\\"\\"\\"', "123456", "\u0001\u0002é\u2028\U0001f600"]
-"""Secrets that JSON writes otherwise, or of which the beginning could be within what it writes."""
+"""Secrets that JSON escapes, or whose beginning could be part of an escape."""
 PIECES = [*ODD, *(f"\\{each}" for each in ODD), *(f"\n{each[1:]}" for each in ODD), "q\\", "x"]
 
 
