@@ -15,7 +15,7 @@ from bot.reply.order import ReplyOrder
 from bot.text.redaction import Redactor
 from pool.journal.journal import Journal
 
-from .fake_discord import Board
+from .fake_discord import FakeDiscord
 
 __all__ = ["context_of_one", "one_agent"]
 
@@ -36,7 +36,7 @@ def one_agent(folder: Path, journal: Journal, *, finish: str = "edit") -> Agents
 
 
 def context_of_one(
-    folder: Path, journal: Journal, *, board: Board, reactions: Reactions, secrets: Iterable[str] = ()
+    folder: Path, journal: Journal, *, board: FakeDiscord, reactions: Reactions, secrets: Iterable[str] = ()
 ) -> ExchangeContext:
     """Return a context in `folder` that has one agent, writes to `board`, and takes the `secrets` out."""
     agents, replies = one_agent(folder, journal), ReplyOrder()

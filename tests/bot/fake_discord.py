@@ -20,11 +20,21 @@ from loopback.payloads.filenames import cleansed
 from pool.journal.journal import Journal
 from tests.support.virtual_time import elapse
 
-__all__ = ["AnswerLost", "Board", "Call", "Message", "accepted", "pacing", "performing", "scratch_journal", "settle"]
+__all__ = [
+    "AnswerLost",
+    "Call",
+    "FakeDiscord",
+    "Message",
+    "accepted",
+    "pacing",
+    "performing",
+    "scratch_journal",
+    "settle",
+]
 
 
 class AnswerLost(TryLater):
-    """A fault for `Board.faults`: the call takes effect, but its caller never learns of it."""
+    """A fault for `FakeDiscord.faults`: the call takes effect, but its caller never learns of it."""
 
 
 @dataclass
@@ -47,7 +57,7 @@ class Call:
     content: str
 
 
-class Board(DiscordApi):
+class FakeDiscord(DiscordApi):
     """Fulfils `DiscordApi`. A call takes `latency` seconds; the next of `faults` that is no None befalls it.
 
     With `held` given, a call waits for that event before it takes effect. `mangle` is what is stored of a text; an
@@ -220,7 +230,7 @@ def _buttons(view: discord.ui.View | None) -> list[discord.ui.Button[discord.ui.
 
 
 @asynccontextmanager
-async def pacing(board: Board) -> AsyncIterator[None]:
+async def pacing(board: FakeDiscord) -> AsyncIterator[None]:
     """Perform the calls of one run of the bot for the block; another run has its own schedule."""
     board.pacer = Pacer()
     async with performing(board.pacer):

@@ -17,7 +17,7 @@ from bot.prompt.request import Request, write_request
 from pool.journal.journal import Journal, MessageState
 from pool.pool import Pool
 from tests.bot.exchange_context import context_of_one
-from tests.bot.fake_discord import Board, Message, pacing, settle
+from tests.bot.fake_discord import FakeDiscord, Message, pacing, settle
 from tests.pool.pool_harness import LIMITS, AgentFactory, every, obey
 from tests.support.memory_agent import MemoryAgent
 
@@ -38,7 +38,7 @@ class RestartedBot:
     """The bot after a restart, without a client."""
 
     journal: Journal
-    board: Board
+    board: FakeDiscord
     pool: Pool
     context: ExchangeContext
     factory: AgentFactory
@@ -117,10 +117,10 @@ def left(
 
 @asynccontextmanager
 async def restarted(
-    journal: Journal, folder: Path, *, reactions: bool = False, board: Board | None = None
+    journal: Journal, folder: Path, *, reactions: bool = False, board: FakeDiscord | None = None
 ) -> AsyncIterator[RestartedBot]:
     """Start the bot with the journal and the `board`; every agent does what its prompts say."""
-    board = board or Board()
+    board = board or FakeDiscord()
     factory, players = AgentFactory(every()), list[asyncio.Task[None]]()
 
     def play(agent: MemoryAgent) -> None:

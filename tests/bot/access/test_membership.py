@@ -11,7 +11,7 @@ from bot.config.appearance import Reactions
 from bot.rest.api import Gone, TryLater
 from bot.rest.calls import Urgency
 from tests.bot.exchange_context import context_of_one
-from tests.bot.fake_discord import Board, pacing, scratch_journal
+from tests.bot.fake_discord import FakeDiscord, pacing, scratch_journal
 from tests.support.virtual_time import elapse
 
 pytestmark = pytest.mark.virtual_time
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.virtual_time
 SERVER, ADA = 1, 42
 
 
-class Roles(Board):
+class Roles(FakeDiscord):
     """A Discord in which everybody has the same `roles`; a call of it may meet one of `faults`."""
 
     def __init__(self) -> None:

@@ -26,7 +26,7 @@ from pool.journal.journal import Journal, MessageState
 from pool.turn_watchdog import WatchdogAlert
 from tests.acp.opened import HELLO, opened
 from tests.bot.exchange_context import context_of_one
-from tests.bot.fake_discord import Board, pacing, settle
+from tests.bot.fake_discord import FakeDiscord, pacing, settle
 from tests.support.virtual_time import elapse, step
 
 pytestmark = pytest.mark.virtual_time
@@ -42,7 +42,7 @@ class Stage:
 
     context: ExchangeContext
     journal: Journal
-    board: Board
+    board: FakeDiscord
 
     def exchange(self, message_id: int = THREAD, text: str = "hello", *files: Attachment) -> Exchange:
         """A message in CHANNEL whose answer goes to THREAD; its row is in the journal."""
@@ -80,7 +80,7 @@ async def stage(
     folder: Path, *, reactions: bool = False, keep: bool = True, progress: bool = False
 ) -> AsyncIterator[Stage]:
     """Set everything up around a journal in `folder`."""
-    board = Board()
+    board = FakeDiscord()
     with Journal.open(folder / "journal.db") as journal:
         async with pacing(board):
             wanted = Reactions(enabled=reactions, keep=keep, progress=progress)

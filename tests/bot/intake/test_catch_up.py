@@ -19,7 +19,7 @@ from bot.rest.api import PermanentError, TryLater
 from bot.rest.backoff import LONGEST_WAIT
 from bot.rest.calls import Urgency
 from pool.journal.journal import Journal
-from tests.bot.fake_discord import Board, accepted, pacing, scratch_journal
+from tests.bot.fake_discord import FakeDiscord, accepted, pacing, scratch_journal
 from tests.support.virtual_time import elapse, step
 
 pytestmark = pytest.mark.virtual_time
@@ -29,7 +29,7 @@ NOW = discord.utils.time_snowflake(datetime.now(UTC) - timedelta(minutes=1))
 """The id of a message of a minute ago; others are counted from it."""
 
 
-class Archive(Board):
+class Archive(FakeDiscord):
     """A board with a history: the messages of each place, oldest first. A place in `slow` is answered late."""
 
     def __init__(self) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from bot.intake.rejection_notice import COUNT_SECONDS, NOTICE_SECONDS, REMEMBERED, RejectionNotices
 from bot.prompt.request import Request
-from tests.bot.fake_discord import Board, pacing, settle
+from tests.bot.fake_discord import FakeDiscord, pacing, settle
 from tests.support.virtual_time import elapse
 
 pytestmark = pytest.mark.virtual_time
@@ -21,7 +21,7 @@ def message(author_id: int = 5) -> Request:
 
 async def test_one_notice_counts_what_was_turned_away() -> None:
     """The first at once, what follows within seconds, in one edit; it links to the first."""
-    board = Board()
+    board = FakeDiscord()
     async with pacing(board):
         away = RejectionNotices(api=board)
         first = message()
@@ -38,7 +38,7 @@ async def test_one_notice_counts_what_was_turned_away() -> None:
 
 async def test_what_is_turned_away_later_gets_a_notice_of_its_own() -> None:
     """So does another person, and another reason."""
-    board = Board()
+    board = FakeDiscord()
     async with pacing(board):
         away = RejectionNotices(api=board)
         assert away.show(message(), "Too many.")
@@ -52,7 +52,7 @@ async def test_what_is_turned_away_later_gets_a_notice_of_its_own() -> None:
 
 async def test_of_very_many_people_the_last_are_remembered() -> None:
     """Who is forgotten gets another notice, not none."""
-    board = Board()
+    board = FakeDiscord()
     async with pacing(board):
         away = RejectionNotices(api=board)
         for author_id in range(REMEMBERED + 1):

@@ -18,7 +18,7 @@ from bot.rest.api import ContentRefused, Gone, PermanentError, RestError, TryLat
 from bot.rest.calls import Bucket, Urgency
 from pool.journal.journal import Journal
 from tests.bot.exchange_context import context_of_one
-from tests.bot.fake_discord import Board, pacing
+from tests.bot.fake_discord import FakeDiscord, pacing
 from tests.support.virtual_time import elapse
 
 pytestmark = pytest.mark.virtual_time
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.virtual_time
 CHANNEL, MESSAGE, ADA = 10, 20, 42
 
 
-class OpeningBoard(Board):
+class OpeningBoard(FakeDiscord):
     """A board on which threads can be opened, or not."""
 
     async def open_thread(

@@ -20,7 +20,7 @@ from bot.operations.metrics import Metrics
 from bot.rest.pacer import Pacer
 from bot.rest.rate_budget import RateLimitHeaders
 from pool.journal.journal import Journal, JournalError, MessageState
-from tests.bot.fake_discord import Board
+from tests.bot.fake_discord import FakeDiscord
 from tests.pool.journals import LARGE, no_room
 from tests.pool.pool_harness import running_pool
 from tests.support.virtual_time import elapse, quiet
@@ -162,7 +162,7 @@ async def test_the_pool_is_read_on_request(tmp_path: Path) -> None:
     """Conversations by state, slots and the line; the agents have no real processes here."""
     metrics = Metrics()
     async with running_pool(tmp_path, slots=1) as it:
-        cards = Cards(journal=it.journal, api=Board())
+        cards = Cards(journal=it.journal, api=FakeDiscord())
         metrics.watch(it.pool, cards, Health(lambda: True))
         it.say(1, 1)
         agent = await it.factory.agent(1)

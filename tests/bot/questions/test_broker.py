@@ -26,7 +26,7 @@ from bot.user_messages import became
 from pool.journal.journal import Journal, MessageState
 from tests.acp.opened import HELLO, opened
 from tests.bot.access.test_gate import ASKER, EVERYONE, NOBODY, ONLY_ADA, ONLY_OWNER, ONLY_ROLE, ROLE, users
-from tests.bot.fake_discord import AnswerLost, Board, Message, accepted, pacing, scratch_journal, settle
+from tests.bot.fake_discord import AnswerLost, FakeDiscord, Message, accepted, pacing, scratch_journal, settle
 from tests.support.memory_agent import OPTIONS, Json, MemoryAgent
 from tests.support.virtual_time import elapse
 
@@ -50,7 +50,7 @@ class Asking:
     turn: Turn
     questions: QuestionBroker
     cards: Cards
-    board: Board
+    board: FakeDiscord
     journal: Journal
     lines: list[str] = field(default_factory=list)
 
@@ -89,7 +89,7 @@ async def asking(
     permission: Permission = "ask", *, in_turn: Callable[[int, Callable[[], None]], None] = lambda _, post: post()
 ) -> AsyncIterator[Asking]:
     """Begin a turn."""
-    board = Board()
+    board = FakeDiscord()
     lines: list[str] = []
     with scratch_journal() as journal:
         accepted(journal, ASKED_BY)
@@ -444,7 +444,7 @@ async def test_the_agent_says_that_a_page_was_visited() -> None:
 async def test_of_very_many_pages_the_oldest_are_forgotten() -> None:
     """Their cards keep what they say."""
     with scratch_journal() as journal:
-        cards, told = Cards(journal=journal, api=Board()), list[int]()
+        cards, told = Cards(journal=journal, api=FakeDiscord()), list[int]()
         for number in range(MOST_PAGES + 1):
             cards.remember_page(THREAD, str(number), lambda number=number: told.append(number))  # type: ignore[misc]
         for number in range(2):
@@ -515,7 +515,7 @@ def test_what_has_become_of_an_old_question_is_known_from_its_exchange() -> None
     with scratch_journal() as journal:
         accepted(journal, ASKED_BY)
         journal.questions.asked("0" * 16, thread_id=THREAD, exchange_id=ASKED_BY, content="May I?")
-        cards = Cards(journal=journal, api=Board())
+        cards = Cards(journal=journal, api=FakeDiscord())
         assert cards.closed_reason("0" * 16) == became(MessageState.RECEIVED)
         journal.messages.prompted((ASKED_BY,), "[]")
         journal.questions.settled("0" * 16)

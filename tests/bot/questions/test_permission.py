@@ -20,7 +20,7 @@ from bot.rest.api import TryLater
 from bot.rest.pings import Mentions
 from pool.journal.journal import Journal
 from tests.acp.opened import HELLO, opened
-from tests.bot.fake_discord import AnswerLost, Board, Message, pacing, scratch_journal, settle
+from tests.bot.fake_discord import AnswerLost, FakeDiscord, Message, pacing, scratch_journal, settle
 from tests.bot.page_checks import open_fence
 from tests.support.memory_agent import OPTIONS, Json, MemoryAgent
 from tests.support.virtual_time import elapse
@@ -42,7 +42,7 @@ class Asked:
     question: Question
     cards: Cards
     card: PermissionCard
-    board: Board
+    board: FakeDiscord
     journal: Journal
 
     @property
@@ -53,10 +53,10 @@ class Asked:
 
 @asynccontextmanager
 async def asked(
-    tool_call: Json | None = None, options: Sequence[Json] = OPTIONS, board: Board | None = None
+    tool_call: Json | None = None, options: Sequence[Json] = OPTIONS, board: FakeDiscord | None = None
 ) -> AsyncIterator[Asked]:
     """Ask a question in a turn; the card is posted when its test lets time pass."""
-    board = board or Board()
+    board = board or FakeDiscord()
     with scratch_journal() as journal:
         async with pacing(board), opened() as (peer, _, session), session.prompt(HELLO) as turn:
             prompt = await peer.expect("session/prompt")
@@ -381,7 +381,7 @@ async def test_a_question_that_is_over_loses_its_buttons_and_says_why() -> None:
 @pytest.mark.parametrize("fault", [TryLater("503"), AnswerLost("reset")], ids=lambda fault: type(fault).__name__)
 async def test_a_question_that_ends_before_it_is_posted_keeps_no_buttons(fault: Exception) -> None:
     """Also where Discord took the first try and its answer was lost: the message that exists is then corrected."""
-    board = Board()
+    board = FakeDiscord()
     board.faults.append(fault)
     async with asked(board=board) as it:
         await elapse(0.05)

@@ -25,7 +25,7 @@ from pool.conversation import Conversation
 from pool.journal.journal import Journal, MessageState
 from pool.journal.message_states import BEFORE
 from pool.journal.messages import MessageRows
-from tests.bot.fake_discord import Board, Message, settle
+from tests.bot.fake_discord import FakeDiscord, Message, settle
 from tests.bot.restarted_bot import ADA, ASKED, CHANNEL, THREAD, RestartedBot, left, restarted
 from tests.support.virtual_time import elapse
 
@@ -45,7 +45,7 @@ class Scene:
     messages: dict[int, Message]
     nonces: dict[str, int]
 
-    def set_up(self, board: Board) -> None:
+    def set_up(self, board: FakeDiscord) -> None:
         """Restore the thread."""
         board.messages, board._nonces = self.messages, self.nonces
         board._ids = count(max(self.messages, default=0) + 1)
@@ -56,7 +56,7 @@ class FilmedMessages(MessageRows):
 
     def __init__(self, journal: Journal) -> None:
         super().__init__(journal._writer, journal.marks, journal.trailers, lambda _state, _reason, _count: None)
-        self.board = Board()
+        self.board = FakeDiscord()
         self.path = journal.path
         self.scenes: dict[tuple[Move, str], Scene] = {}
         self.moved: list[Move] = []

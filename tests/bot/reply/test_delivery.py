@@ -17,7 +17,7 @@ from bot.rest.api import PermanentError, TryLater
 from bot.rest.stored_message import StoredMessage
 from pool.journal.journal import Journal, MessageState
 from pool.journal.trailers import Trailer
-from tests.bot.fake_discord import AnswerLost, Board, accepted, pacing, scratch_journal, settle
+from tests.bot.fake_discord import AnswerLost, FakeDiscord, accepted, pacing, scratch_journal, settle
 from tests.bot.restarted_bot import THREAD, left, restarted
 from tests.support.virtual_time import elapse
 
@@ -28,7 +28,7 @@ KEY = 100
 READ = {"sessionUpdate": "tool_call", "title": "Look", "kind": "read", "status": "completed"}
 
 
-class Thread(Board):
+class Thread(FakeDiscord):
     """A board whose messages a person deletes, and which may refuse files."""
 
     def __init__(self) -> None:
@@ -52,7 +52,7 @@ class Thread(Board):
         del self.messages[message_id]
 
 
-def said(board: Board, message_id: int) -> str:
+def said(board: FakeDiscord, message_id: int) -> str:
     """What a message says, files included."""
     message = board.messages[message_id]
     return message.content + "".join(data.decode() for _, data in message.files)

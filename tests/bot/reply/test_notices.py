@@ -11,7 +11,7 @@ from bot.reply.notices import HELD, INTERRUPTED, OFFER, PREEMPTED, WARNING, Noti
 from bot.rest.api import Gone, PermanentError
 from pool.journal.journal import Journal
 from pool.journal.notices import NoticeRow
-from tests.bot.fake_discord import AnswerLost, Board, Message, pacing, settle
+from tests.bot.fake_discord import AnswerLost, FakeDiscord, Message, pacing, settle
 from tests.support.virtual_time import elapse
 
 pytestmark = pytest.mark.virtual_time
@@ -20,7 +20,7 @@ THREAD = 20
 
 
 @asynccontextmanager
-async def run(folder: Path, board: Board) -> AsyncIterator[tuple[Notices, Journal]]:
+async def run(folder: Path, board: FakeDiscord) -> AsyncIterator[tuple[Notices, Journal]]:
     """Let one run of the bot write on the board."""
     with Journal.open(folder / "journal.db") as journal:
         async with pacing(board):
@@ -34,7 +34,7 @@ def show(notices: Notices, content: str, kind: str = HELD, about: int = 0) -> No
 
 async def test_a_notice_is_kept_up_to_date_and_deleted_when_its_subject_is_over(tmp_path: Path) -> None:
     """In one message; then the journal forgets it."""
-    board = Board()
+    board = FakeDiscord()
     async with run(tmp_path, board) as (notices, journal):
         show(notices, "1 held")
         assert notices.shows(THREAD, HELD, 99)  # Which message it becomes is not known yet.
@@ -54,7 +54,7 @@ async def test_a_notice_is_kept_up_to_date_and_deleted_when_its_subject_is_over(
 
 async def test_the_journal_knows_a_notice_by_the_words_that_were_posted(tmp_path: Path) -> None:
     """Its number may have grown before its turn; by the words the next run finds a message whose answer was lost."""
-    board = Board()
+    board = FakeDiscord()
     board.faults.append(AnswerLost("reset by peer"))
     async with run(tmp_path, board) as (notices, journal):
         show(notices, "1 held")
@@ -67,7 +67,7 @@ async def test_the_journal_knows_a_notice_by_the_words_that_were_posted(tmp_path
 
 async def test_a_notice_on_a_new_subject_is_a_new_message(tmp_path: Path) -> None:
     """At the end of the thread, also while the earlier one is still being deleted."""
-    board = Board()
+    board = FakeDiscord()
     async with run(tmp_path, board) as (notices, _):
         show(notices, "1 held")
         await settle()
@@ -81,7 +81,7 @@ async def test_a_notice_on_a_new_subject_is_a_new_message(tmp_path: Path) -> Non
 @pytest.mark.parametrize("here", [True, False], ids=["by an interaction's answer", "by the notice"])
 async def test_a_notice_may_say_how_its_subject_ended(tmp_path: Path, *, here: bool) -> None:
     """Without buttons; the answer to a press has said so already."""
-    board = Board()
+    board = FakeDiscord()
     async with run(tmp_path, board) as (notices, journal):
         show(notices, "choose", HELD)
         await settle()
@@ -99,7 +99,7 @@ async def test_a_notice_may_say_how_its_subject_ended(tmp_path: Path, *, here: b
 
 async def test_a_notice_that_ends_before_it_is_posted_is_not_posted(tmp_path: Path) -> None:
     """A notice that Discord may have taken without confirming it is deleted."""
-    board = Board()
+    board = FakeDiscord()
     async with run(tmp_path, board) as (notices, journal):
         show(notices, "1 held")
         notices.end(THREAD, HELD)
@@ -116,7 +116,7 @@ async def test_a_notice_that_ends_before_it_is_posted_is_not_posted(tmp_path: Pa
 
 async def test_the_next_run_ends_what_an_earlier_one_left(tmp_path: Path) -> None:
     """Notices about a turn are deleted; others stay, and can be ended; of two equal ones one stays."""
-    board = Board()
+    board = FakeDiscord()
     async with run(tmp_path, board) as (notices, journal):
         for about, kind in enumerate((WARNING, OFFER, PREEMPTED, HELD), start=100):
             show(notices, kind, kind, about if kind in {WARNING, OFFER} else 0)
@@ -141,7 +141,7 @@ async def test_the_next_run_ends_what_an_earlier_one_left(tmp_path: Path) -> Non
 
 async def test_a_notice_whose_message_is_not_known_is_found_again_and_deleted(tmp_path: Path) -> None:
     """The bot was killed while it posted, and the notice is not wanted any more."""
-    board = Board()
+    board = FakeDiscord()
     async with run(tmp_path, board) as (_, journal):
         for nonce in ("posted", "never"):
             journal.notices.begin(NoticeRow(nonce, THREAD, HELD, 0, 1.0, nonce, None))
@@ -162,7 +162,7 @@ async def test_a_notice_that_may_be_there_is_not_posted_again_before_that_is_kno
     tmp_path: Path, found: int | None
 ) -> None:
     """The bot was killed while it posted: the new text goes into that message if it is found, else into a new one."""
-    board = Board()
+    board = FakeDiscord()
     async with run(tmp_path, board) as (_, journal):
         journal.notices.begin(NoticeRow("lost", THREAD, HELD, 0, 1.0, "2 held", None))
     if found is not None:
@@ -189,7 +189,7 @@ async def test_a_notice_that_was_pressed_before_it_was_found_has_its_buttons_aga
     found: bool,  # noqa: FBT001 - a parameter
 ) -> None:
     """At a start the inboxes are empty: the press was answered that the notice is out of date, without buttons."""
-    board = Board()
+    board = FakeDiscord()
     async with run(tmp_path, board) as (notices, journal):
         show(notices, "2 held")
         await settle()
@@ -205,7 +205,7 @@ async def test_a_notice_that_was_pressed_before_it_was_found_has_its_buttons_aga
 
 async def test_the_notices_of_a_thread_that_is_gone_are_forgotten(tmp_path: Path) -> None:
     """By the first write that is refused, or without one."""
-    board = Board()
+    board = FakeDiscord()
     async with run(tmp_path, board) as (notices, journal):
         for kind in (HELD, PREEMPTED, WARNING):
             show(notices, kind, kind)

@@ -27,7 +27,7 @@ from bot.rest.pings import NOBODY, Mentions
 from bot.rest.rate_limits import EDIT_GAP
 from pool.journal.journal import Journal, SentPage
 from pool.journal.trailers import Trailer
-from tests.bot.fake_discord import AnswerLost, Board, accepted, pacing, scratch_journal, settle
+from tests.bot.fake_discord import AnswerLost, FakeDiscord, accepted, pacing, scratch_journal, settle
 from tests.support.virtual_time import elapse
 
 pytestmark = pytest.mark.virtual_time
@@ -43,7 +43,7 @@ LONG_CODE = "```py\n" + "line\n" * 300 + "```\n"
 class Stage:
     """A board, and replies on it."""
 
-    board: Board
+    board: FakeDiscord
     journal: Journal
     told: list[bool] = field(default_factory=list)
     """Of each reply that has settled, whether it is confirmed."""
@@ -80,7 +80,7 @@ class Stage:
 @asynccontextmanager
 async def stage() -> AsyncIterator[Stage]:
     """An empty board, and a running schedule."""
-    board = Board()
+    board = FakeDiscord()
     with scratch_journal() as journal:
         async with pacing(board):
             yield Stage(board, journal)

@@ -11,7 +11,7 @@ from bot.reply.status_reactions import StatusReaction
 from bot.rest.api import Gone, PermanentError, TryLater
 from bot.rest.backoff import ATTEMPTS
 from pool.journal.journal import Journal
-from tests.bot.fake_discord import AnswerLost, Board, pacing, scratch_journal, settle
+from tests.bot.fake_discord import AnswerLost, FakeDiscord, pacing, scratch_journal, settle
 from tests.support.virtual_time import elapse
 
 pytestmark = pytest.mark.virtual_time
@@ -20,7 +20,7 @@ CHANNEL, MESSAGE = 7, 8
 
 
 @asynccontextmanager
-async def reaction_on(board: Board) -> AsyncIterator[tuple[StatusReaction, Journal]]:
+async def reaction_on(board: FakeDiscord) -> AsyncIterator[tuple[StatusReaction, Journal]]:
     """Have a reaction on a message of the board, and a journal."""
     with scratch_journal() as journal:
         async with pacing(board):
@@ -29,7 +29,7 @@ async def reaction_on(board: Board) -> AsyncIterator[tuple[StatusReaction, Journ
 
 async def test_a_new_reaction_comes_before_the_old_one_goes() -> None:
     """A person always sees one."""
-    board = Board()
+    board = FakeDiscord()
     async with reaction_on(board) as (reaction, *_):
         reaction.show(EYE)
         await settle()
@@ -41,7 +41,7 @@ async def test_a_new_reaction_comes_before_the_old_one_goes() -> None:
 
 async def test_reactions_that_were_replaced_before_their_turn_cost_no_call() -> None:
     """Only the newest counts when a call may be made."""
-    board = Board()
+    board = FakeDiscord()
     board.held = asyncio.Event()
     async with reaction_on(board) as (reaction, *_):
         for emoji in (EYE, WAITING, EYE, None, DONE):
@@ -55,7 +55,7 @@ async def test_reactions_that_were_replaced_before_their_turn_cost_no_call() -> 
 
 async def test_a_reaction_that_is_refused_ends_nothing() -> None:
     """A later one is tried."""
-    board = Board()
+    board = FakeDiscord()
     board.faults.append(PermanentError("Reaction blocked"))
     async with reaction_on(board) as (reaction, *_):
         reaction.show(EYE)
@@ -68,7 +68,7 @@ async def test_a_reaction_that_is_refused_ends_nothing() -> None:
 @pytest.mark.parametrize("lost", [TryLater("503"), AnswerLost("reset by peer")], ids=["failed", "took effect"])
 async def test_the_eye_does_not_stay_because_discord_was_busy(lost: Exception) -> None:
     """Each change is tried again (P70); a reaction that an earlier try has removed is gone, which is right."""
-    board = Board()
+    board = FakeDiscord()
     async with reaction_on(board) as (reaction, *_):
         reaction.show(EYE)
         await settle()
@@ -84,7 +84,7 @@ async def test_the_eye_does_not_stay_because_discord_was_busy(lost: Exception) -
 
 async def test_a_reaction_that_discord_never_takes_is_given_up() -> None:
     """After minutes; the next one is a reason to try again."""
-    board = Board()
+    board = FakeDiscord()
     board.faults.extend([TryLater("503")] * ATTEMPTS)
     async with reaction_on(board) as (reaction, *_):
         reaction.show(EYE)
@@ -97,7 +97,7 @@ async def test_a_reaction_that_discord_never_takes_is_given_up() -> None:
 
 async def test_a_reaction_that_may_have_been_added_is_removed() -> None:
     """The answer that the eye is there was lost, and the eye is no longer wanted."""
-    board = Board()
+    board = FakeDiscord()
     board.faults.append(AnswerLost("reset by peer"))
     async with reaction_on(board) as (reaction, journal):
         reaction.show(EYE)
@@ -111,7 +111,7 @@ async def test_a_reaction_that_may_have_been_added_is_removed() -> None:
 
 async def test_a_reaction_that_a_killed_bot_left_goes_with_the_next_one() -> None:
     """The journal has it from before it is added until it is removed; one that is to stay is not written down."""
-    board, late = Board(), Board()
+    board, late = FakeDiscord(), FakeDiscord()
     async with pacing(late), reaction_on(board) as (reaction, journal):
         board.held = asyncio.Event()
         reaction.show(EYE)

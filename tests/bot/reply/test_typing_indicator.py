@@ -5,7 +5,7 @@ import pytest
 from bot.reply.typing_indicator import TYPING_SECONDS, TypingIndicator
 from bot.rest.api import PermanentError
 from bot.rest.calls import ApiCall, Urgency
-from tests.bot.fake_discord import Board, pacing
+from tests.bot.fake_discord import FakeDiscord, pacing
 from tests.support.virtual_time import elapse
 
 pytestmark = pytest.mark.virtual_time
@@ -15,7 +15,7 @@ CHANNEL = 7
 
 async def test_typing_lasts_until_it_is_stopped_and_rests_while_a_question_waits() -> None:
     """Discord shows it for ten seconds after each call."""
-    board, asking = Board(), False
+    board, asking = FakeDiscord(), False
     async with pacing(board):
         typing = TypingIndicator(CHANNEL, api=board, wanted=lambda: not asking)
         typing.start()
@@ -38,7 +38,7 @@ async def test_typing_is_not_shown_while_calls_are_scarce() -> None:
     async def perform() -> None:
         await elapse(0.1)
 
-    board = Board()
+    board = FakeDiscord()
     async with pacing(board):
         for _ in range(100):
             board.pacer.put(ApiCall(None, perform, Urgency.NOTICE))
@@ -53,7 +53,7 @@ async def test_typing_is_not_shown_while_calls_are_scarce() -> None:
 
 async def test_typing_that_is_refused_ends_nothing() -> None:
     """It is tried again when its time comes."""
-    board = Board()
+    board = FakeDiscord()
     board.faults.append(PermanentError("Missing Access"))
     async with pacing(board):
         typing = TypingIndicator(CHANNEL, api=board, wanted=lambda: True)

@@ -12,7 +12,7 @@ from bot.rest.api import PermanentError, TryLater
 from bot.rest.backoff import LONGEST_WAIT
 from bot.rest.live_message import PRESS_SECONDS, LiveMessage
 from bot.rest.pings import Mentions
-from tests.bot.fake_discord import AnswerLost, Board, Message, pacing, settle
+from tests.bot.fake_discord import AnswerLost, FakeDiscord, Message, pacing, settle
 from tests.support.virtual_time import elapse
 
 pytestmark = pytest.mark.virtual_time
@@ -28,9 +28,9 @@ def buttons(label: str = "Yes") -> discord.ui.View:
 
 
 @asynccontextmanager
-async def live_message(*faults: Exception, **options: Any) -> AsyncIterator[tuple[LiveMessage, Board]]:
+async def live_message(*faults: Exception, **options: Any) -> AsyncIterator[tuple[LiveMessage, FakeDiscord]]:
     """A message that was not shown yet, and its Discord, whose first calls meet `faults`."""
-    board = Board()
+    board = FakeDiscord()
     board.faults.extend(faults)
     async with pacing(board):
         yield LiveMessage(THREAD, api=board, nonce="nonce", mention=Mentions((5,)), **options), board
