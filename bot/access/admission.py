@@ -236,7 +236,7 @@ class Admission:
         if not self._refusals.allows((message.author.id, refusal.line if owner else "")):
             return
         try:
-            await api.react(channel_id, message_id, "🚫", urgency=Urgency.SIGN)
+            await api.react(channel_id, message_id, "🚫", urgency=Urgency.LOW)
             if owner:
                 await api.send(channel_id, owner_message(refusal), urgency=Urgency.NOTICE, reply_to=message_id)
         except RestError as error:

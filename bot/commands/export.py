@@ -101,7 +101,7 @@ async def _thread_as_markdown(interaction: Interaction) -> tuple[str, bool]:
     messages: list[discord.Message] = []
     before = interaction.id
     while len(messages) < MESSAGES:
-        batch = await context.api.before(channel_id, before, most=BATCH, urgency=Urgency.SIGN)
+        batch = await context.api.before(channel_id, before, most=BATCH, urgency=Urgency.LOW)
         messages = [*batch, *messages]
         if len(batch) < BATCH:
             break

@@ -57,7 +57,7 @@ class ThreadNames:
         self._threads.set_name(thread_id, "")
         if name != given:
             backoff = Backoff(ATTEMPTS)
-            job = ApiCall(thread_id, lambda: self._rename(job, given, name), Urgency.SIGN, Bucket.CHANNEL, backoff)
+            job = ApiCall(thread_id, lambda: self._rename(job, given, name), Urgency.LOW, Bucket.CHANNEL, backoff)
             self._api.pacer.put(job)
 
     async def _rename(self, job: ApiCall, given: str, name: str) -> None:

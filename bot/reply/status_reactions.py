@@ -44,7 +44,7 @@ class StatusReaction:
         self._kept = kept
         self._standing = [*left]
         self._confirmed: set[str] = set()
-        self._job = ApiCall(channel_id, self._next_write, Urgency.SIGN, Bucket.REACTION, Backoff(ATTEMPTS))
+        self._job = ApiCall(channel_id, self._next_write, Urgency.LOW, Bucket.REACTION, Backoff(ATTEMPTS))
 
     def show(self, emoji: str | None) -> None:
         """Replace the reaction by this one; None removes it."""

@@ -25,7 +25,7 @@ class TypingIndicator:
         self._api = api
         self._wanted = wanted
         self._timer: asyncio.TimerHandle | None = None
-        self._job = ApiCall(channel_id, self._next_call, Urgency.SIGN, Bucket.TYPING)
+        self._job = ApiCall(channel_id, self._next_call, Urgency.LOW, Bucket.TYPING)
 
     def start(self) -> None:
         """Show it from now on."""

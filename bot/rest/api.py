@@ -236,7 +236,7 @@ class DiscordApi:
         refuses `reply_to` where the bot may not read the history: the message is then posted without it.
         """
         options: dict[str, Any] = {
-            "nonce": nonce or secrets.token_hex(8),  # The library sets none in place of an empty one.
+            "nonce": nonce or secrets.token_hex(8),
             "allowed_mentions": _allowed(mention),
             "silent": silent,
             "view": view or discord.utils.MISSING,

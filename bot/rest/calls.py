@@ -27,8 +27,8 @@ class Urgency(IntEnum):
     EDIT = 4
     """The text as it grows."""
 
-    SIGN = 5
-    """Reactions and names."""
+    LOW = 5
+    """Reactions, names, typing: what can wait."""
 
 
 class Bucket(StrEnum):

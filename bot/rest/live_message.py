@@ -64,7 +64,7 @@ class LiveMessage:
         self._on_posted = on_posted
         self._on_refused = on_refused
         self._on_done = on_done
-        self._job = ApiCall(channel_id, self._next_write, Urgency.NOTICE)
+        self._call = ApiCall(channel_id, self._next_write, Urgency.NOTICE)
         self._wanted = _Wanted()
         self._shown: _Wanted | None = None
         self._first: _Wanted | None = None
@@ -73,7 +73,7 @@ class LiveMessage:
         self._message_id = message_id
         self._held = held
         if message_id is not None:
-            self._job.bucket = Bucket.EDIT
+            self._call.bucket = Bucket.EDIT
 
     @property
     def message_id(self) -> int | None:
@@ -85,22 +85,22 @@ class LiveMessage:
     ) -> None:
         """Show this. Later content can remove the buttons, or with another `about` replace them, but not add any."""
         self._wanted = _Wanted(content, about, buttons)
-        self._api.pacer.put(self._job)
+        self._api.pacer.put(self._call)
 
     def release(self) -> None:
         """Post a held message, if it has content."""
         self._held = False
-        self._api.pacer.put(self._job)
+        self._api.pacer.put(self._call)
 
     def found(self, message_id: int | None) -> None:
         """Release a held message as the one that an earlier run has posted, None for none."""
         self._held = False
         if message_id is not None:
             self._message_id = message_id
-            self._job.bucket = Bucket.EDIT
+            self._call.bucket = Bucket.EDIT
             self._on_posted(message_id)
         if self.is_wanted:
-            self._api.pacer.put(self._job)
+            self._api.pacer.put(self._call)
 
     @property
     def is_wanted(self) -> bool:
@@ -110,12 +110,12 @@ class LiveMessage:
     def remove(self) -> None:
         """Delete the message, if it was posted."""
         self._wanted = _Wanted()
-        self._api.pacer.put(self._job)
+        self._api.pacer.put(self._call)
 
     def pressed(self, content: str) -> None:
         """Show this without buttons. The answer to a press does so; if that fails, an edit follows."""
         self._wanted = _Wanted(content)
-        self._api.pacer.put(self._job, delay=PRESS_SECONDS)
+        self._api.pacer.put(self._call, delay=PRESS_SECONDS)
 
     def answered(self, content: str) -> None:
         """Take note that the answer to a press has shown the content given to `pressed`."""
@@ -142,10 +142,10 @@ class LiveMessage:
         except (Gone, PermanentError) as error:
             self._give_up(error)
         else:
-            self._job.backoff.reset()
+            self._call.backoff.reset()
             self._shown = shown
             if self._wanted != shown:
-                self._api.pacer.put(self._job)
+                self._api.pacer.put(self._call)
             else:
                 self._on_done()
 
@@ -178,7 +178,7 @@ class LiveMessage:
             files=self._files,
         )
         self._message_id = stored.message_id
-        self._job.bucket = Bucket.EDIT
+        self._call.bucket = Bucket.EDIT
         self._on_posted(stored.message_id)
         # With another text, the nonce has found the message of an earlier run.
         return first if stored.content.strip() == first.content.strip() else None
@@ -192,7 +192,7 @@ class LiveMessage:
                 return
             except TryLater as later:
                 error = later
-        self._api.pacer.retry(self._job, error)
+        self._api.pacer.retry(self._call, error)
 
     def _give_up(self, error: Exception) -> None:
         log.warning("a notice could not be posted", channel_id=self._channel_id, reason=str(error))

@@ -51,10 +51,10 @@ TOTAL_GAP = 0.015
 EDIT_GAP = DEFAULT_LIMITS[Bucket.EDIT][1] / (DEFAULT_LIMITS[Bucket.EDIT][0] - 1)
 """Seconds between two writes of a text that grows, whether they edit a page or begin one."""
 
-SIGN_PATIENCE = 30.0
-"""Seconds by which a sign ranks behind an edit: lowest, but not for ever."""
+LOW_PATIENCE = 30.0
+"""Seconds by which a call of low urgency ranks behind an edit: lowest, but not for ever."""
 
-HALF_SHARE_SECONDS = {Urgency.PLACEHOLDER: 1.0, Urgency.SIGN: SIGN_PATIENCE}
+HALF_SHARE_SECONDS = {Urgency.PLACEHOLDER: 1.0, Urgency.LOW: LOW_PATIENCE}
 """For this long these calls leave half of the total to others: when many turns begin together, texts come first."""
 
 QUEUES_KEPT = 1000
@@ -287,8 +287,8 @@ class Scheduler:
         return max(wait, queue.budget.wait(now))
 
     def _closed_seconds(self, call: ApiCall, now: float) -> float:
-        """Return the seconds for which its server takes no writes; during an outage, signs wait and never probe."""
-        wait = PROBE_SECONDS if self.breaker.is_open and call.urgency is Urgency.SIGN else 0.0
+        """Return the seconds for which its server takes no writes; during an outage, LOW calls never probe."""
+        wait = PROBE_SECONDS if self.breaker.is_open and call.urgency is Urgency.LOW else 0.0
         if self._servers and call.channel_id is not None:
             wait = max(wait, self._servers.get(self._server_of(call.channel_id) or 0, 0.0) - now)
         return wait if wait > ROUNDING else 0.0
@@ -332,6 +332,6 @@ def _first(heap: list[_Entry]) -> _Entry | None:
 
 
 def _rank(call: ApiCall) -> tuple[int, float]:
-    """Rank edits and signs as one urgency, in which a sign counts as scheduled later than it was."""
-    patience = SIGN_PATIENCE if call.urgency is Urgency.SIGN else 0.0
+    """Rank EDIT and LOW as one urgency, in which a LOW call counts as scheduled later than it was."""
+    patience = LOW_PATIENCE if call.urgency is Urgency.LOW else 0.0
     return min(call.urgency, Urgency.EDIT), call.since + patience

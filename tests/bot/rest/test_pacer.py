@@ -47,7 +47,7 @@ class Writer:
         seconds: float = 0.1,
         pacer: Pacer | None = None,
     ) -> None:
-        self.job = ApiCall(channel_id, self.perform, urgency, Bucket.EDIT)
+        self.call = ApiCall(channel_id, self.perform, urgency, Bucket.EDIT)
         self._pacer = pacer
         self.left = times
         self.overlaps = 0
@@ -59,10 +59,10 @@ class Writer:
     async def perform(self) -> None:
         self.overlaps += self._running
         self._running = True
-        self._log.append(Write(asyncio.get_running_loop().time(), self.job.channel_id, self.job.urgency))
+        self._log.append(Write(asyncio.get_running_loop().time(), self.call.channel_id, self.call.urgency))
         self.left -= 1
         if self.left and self._pacer is not None:
-            self._pacer.put(self.job)
+            self._pacer.put(self.call)
         await elapse(self._seconds)
         self._running = False
         if not self.left:
@@ -89,7 +89,7 @@ def assert_spread(times: list[float], most: int, seconds: float) -> None:
         assert one_too_many - first >= seconds - ROUNDING
 
 
-jobs = st.tuples(
+calls = st.tuples(
     st.sampled_from([None, 1, 2, 3]),
     st.sampled_from(Urgency),
     st.integers(1, 12),
@@ -98,7 +98,7 @@ jobs = st.tuples(
 )
 
 
-@given(st.lists(jobs, min_size=1, max_size=20))
+@given(st.lists(calls, min_size=1, max_size=20))
 async def test_no_budget_is_ever_exceeded_and_every_write_is_made(
     wanted: list[tuple[int | None, Urgency, int, float, float]],
 ) -> None:
@@ -109,7 +109,7 @@ async def test_no_budget_is_ever_exceeded_and_every_write_is_made(
         for channel_id, urgency, times, seconds, delay in wanted:
             writer = Writer(log, channel_id, urgency, times, seconds, pacer)
             writers.append(writer)
-            pacer.put(writer.job, delay=delay)
+            pacer.put(writer.call, delay=delay)
         await asyncio.gather(*(writer.done.wait() for writer in writers))
         await elapse(0)
         assert repr(pacer) == "<Pacer 0 waiting, 0 in flight>"
@@ -125,7 +125,7 @@ async def test_a_busy_channel_gets_five_writes_in_five_seconds() -> None:
     async with performing(Pacer()) as pacer:
         start = asyncio.get_running_loop().time()
         for writer in writers:
-            pacer.put(writer.job)
+            pacer.put(writer.call)
         await asyncio.gather(*(writer.done.wait() for writer in writers))
     assert [round(write.at - start, 1) for write in log] == [0] * 5 + [5.1] * 5 + [10.2] * 2
 
@@ -138,7 +138,7 @@ async def test_all_channels_together_get_fifty_writes_in_a_second() -> None:
     async with performing(Pacer()) as pacer:
         start = asyncio.get_running_loop().time()
         for writer in writers:
-            pacer.put(writer.job)
+            pacer.put(writer.call)
         await asyncio.gather(*(writer.done.wait() for writer in writers))
     assert [round(write.at - start, 1) for write in log] == [0] * 50 + [1.1] * 50 + [2.2]
 
@@ -149,14 +149,14 @@ async def test_edits_keep_their_pace_and_leave_a_write_for_what_is_urgent() -> N
     async with performing(Pacer()) as pacer:
         edits = Writer(log, CHANNEL, Urgency.EDIT, 100, 0.1)
         for _ in range(400):
-            pacer.put(edits.job)
+            pacer.put(edits.call)
             await elapse(0.1)
         gaps = [after.at - before.at for before, after in pairwise(log)]
         assert all(1.2 < gap < 1.4 for gap in gaps)
         assert len(gaps) == 31
         final = Writer(log, CHANNEL, Urgency.FINAL)
         now = asyncio.get_running_loop().time()
-        pacer.put(final.job)
+        pacer.put(final.call)
         await final.done.wait()
         assert log[-1] == Write(now, CHANNEL, Urgency.FINAL)
 
@@ -166,15 +166,15 @@ async def test_writes_are_made_by_urgency_and_then_by_age() -> None:
     log: list[Write] = []
     async with performing(Pacer()) as pacer:
         for _ in range(5):
-            pacer.put(Writer(log, CHANNEL, Urgency.NOTICE).job)
+            pacer.put(Writer(log, CHANNEL, Urgency.NOTICE).call)
         await elapse(1)
         order: list[str] = []
-        urgencies = [Urgency.SIGN, Urgency.NOTICE, Urgency.FINAL, Urgency.FIRST]
+        urgencies = [Urgency.LOW, Urgency.NOTICE, Urgency.FINAL, Urgency.FIRST]
         for number, urgency in enumerate([*urgencies, *reversed(urgencies)]):
             pacer.put(ApiCall(CHANNEL, noting(order, f"{urgency.name} {number}"), urgency, Bucket.EDIT))
             await elapse(0.01)
         await elapse(60)
-    assert order == ["FIRST 3", "FIRST 4", "FINAL 2", "FINAL 5", "NOTICE 1", "NOTICE 6", "SIGN 0", "SIGN 7"]
+    assert order == ["FIRST 3", "FIRST 4", "FINAL 2", "FINAL 5", "NOTICE 1", "NOTICE 6", "LOW 0", "LOW 7"]
 
 
 def noting(order: list[str], name: str) -> Callable[[], Awaitable[None]]:
@@ -196,11 +196,11 @@ async def test_a_write_takes_what_is_newest_when_it_is_made() -> None:
 
     async with performing(Pacer()) as pacer:
         for _ in range(5):
-            pacer.put(Writer([], CHANNEL, Urgency.NOTICE).job)
+            pacer.put(Writer([], CHANNEL, Urgency.NOTICE).call)
         await elapse(1)
-        job = ApiCall(CHANNEL, perform, Urgency.NOTICE, Bucket.EDIT)
+        call = ApiCall(CHANNEL, perform, Urgency.NOTICE, Bucket.EDIT)
         for text[0] in ("old", "newer", "newest"):
-            pacer.put(job)
+            pacer.put(call)
             await elapse(0.5)
         assert repr(pacer) == "<Pacer 1 waiting, 0 in flight>"
         await settle()
@@ -219,10 +219,10 @@ async def test_a_call_scheduled_while_in_flight_runs_once_more_and_not_at_the_sa
         runs.append("ends")
 
     async with performing(Pacer()) as pacer:
-        job = ApiCall(CHANNEL, perform, Urgency.FIRST)
-        pacer.put(job)
+        call = ApiCall(CHANNEL, perform, Urgency.FIRST)
+        pacer.put(call)
         await entered.wait()
-        pacer.put(job)
+        pacer.put(call)
         await settle()
         assert (runs, repr(pacer)) == (["begins"], "<Pacer 1 waiting, 1 in flight>")
         leave.set()
@@ -242,7 +242,7 @@ async def test_a_slow_write_holds_up_no_other() -> None:
         pacer.put(ApiCall(CHANNEL, hang, Urgency.FIRST))
         others = [Writer(log, channel_id, Urgency.NOTICE) for channel_id in (CHANNEL, 8, None)]
         for other in others:
-            pacer.put(other.job)
+            pacer.put(other.call)
         now = asyncio.get_running_loop().time()
         await asyncio.gather(*(other.done.wait() for other in others))
     assert [write.at for write in log] == [now] * 3
@@ -259,12 +259,12 @@ async def test_a_write_that_fails_ends_neither_the_schedule_nor_its_call(error: 
         raise error
 
     async with performing(Pacer()) as pacer:
-        job = ApiCall(CHANNEL, fail, Urgency.FIRST)
+        call = ApiCall(CHANNEL, fail, Urgency.FIRST)
         for _ in range(2):
-            pacer.put(job)
+            pacer.put(call)
             await elapse(1)
         after = Writer(log, CHANNEL, Urgency.FIRST)
-        pacer.put(after.job)
+        pacer.put(after.call)
         await after.done.wait()
         assert repr(pacer) in ("<Pacer 0 waiting, 1 in flight>", "<Pacer 0 waiting, 0 in flight>")
     assert len(runs) == 2
@@ -284,7 +284,7 @@ async def test_a_chunk_for_a_write_that_waits_does_not_wake_the_pacer(monkeypatc
     async with performing(Pacer()) as pacer:
         edits = Writer(log, CHANNEL, Urgency.EDIT, 1_000, 0.1)
         for _ in range(5_000):
-            pacer.put(edits.job)
+            pacer.put(edits.call)
             await elapse(0.01)
         assert len(log) == 40
         assert len(looks) < 5 * len(log)
@@ -298,7 +298,7 @@ async def test_a_call_with_nothing_to_write_leaves_its_budget_to_others() -> Non
             pacer.put(ApiCall(CHANNEL, lambda: None, Urgency.FIRST))
         writer = Writer(log, CHANNEL, Urgency.NOTICE)
         start = asyncio.get_running_loop().time()
-        pacer.put(writer.job)
+        pacer.put(writer.call)
         await writer.done.wait()
         assert log[0].at == start
 
@@ -339,28 +339,28 @@ async def test_a_hundred_threads_under_a_block_make_no_storm() -> None:
     blocked = True
     async with performing(Pacer()) as pacer:
 
-        async def call(job: ApiCall) -> None:
+        async def write(call: ApiCall) -> None:
             sent = pacer.sent(exempt=False)
-            calls.append((asyncio.get_running_loop().time(), job.urgency))
+            calls.append((asyncio.get_running_loop().time(), call.urgency))
             await elapse(0.07)
             if blocked:
                 pacer.failed(sent, "403", blocked=True, seconds=5.0)
-                pacer.retry(job, TryLater("403"))
+                pacer.retry(call, TryLater("403"))
             else:
                 pacer.answered(sent, RateLimitHeaders())
-                written.add(job.channel_id or 0)
+                written.add(call.channel_id or 0)
 
         def ask(channel_id: int, urgency: Urgency, bucket: Bucket) -> None:
-            job = ApiCall(channel_id, lambda: call(job), urgency, bucket)
-            pacer.put(job)
+            call = ApiCall(channel_id, lambda: write(call), urgency, bucket)
+            pacer.put(call)
 
         for channel_id in range(1, 101):
-            ask(channel_id, Urgency.SIGN, Bucket.TYPING)
+            ask(channel_id, Urgency.LOW, Bucket.TYPING)
             ask(channel_id, Urgency.FINAL, Bucket.MESSAGE)
         await elapse(600)
         storm = [urgency for at, urgency in calls[TOTAL_CALLS:]]
         assert len(calls) <= TOTAL_CALLS + 600 / PROBE_SECONDS + 5
-        assert Urgency.SIGN not in storm
+        assert Urgency.LOW not in storm
         blocked = False
         await elapse(60)
     assert written == {*range(1, 101)}

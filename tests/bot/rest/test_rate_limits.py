@@ -14,8 +14,8 @@ from bot.rest.circuit_breaker import FIRST_PROBE_SECONDS
 from bot.rest.rate_budget import RateLimitHeaders, Scope
 from bot.rest.rate_limits import (
     HALF_SHARE_SECONDS,
+    LOW_PATIENCE,
     QUEUES_KEPT,
-    SIGN_PATIENCE,
     TOTAL_CALLS,
     TOTAL_GAP,
     Scheduler,
@@ -95,21 +95,21 @@ def test_the_most_urgent_goes_first_and_among_equals_the_oldest() -> None:
     assert order == [(each.name, channel_id) for each in Urgency for channel_id in (last - each, last + 1 + each)]
 
 
-def test_a_sign_has_the_lowest_rank_but_not_for_ever() -> None:
-    """However many edits come, a sign is made when it has waited half a minute longer than they have."""
+def test_a_reaction_has_the_lowest_rank_but_not_for_ever() -> None:
+    """However many edits come, a reaction is made when it has waited half a minute longer than they have."""
     scheduler, now = Scheduler(), 0.0
-    sign = call(None, Urgency.SIGN)
-    scheduler.put(sign, now)
+    reaction = call(None, Urgency.LOW)
+    scheduler.put(reaction, now)
     went = None
     for channel_id in range(10_000):
         scheduler.put(call(channel_id, Urgency.EDIT), now)
         start = scheduler.take(now)
         if start is not None:
             scheduler.finished(start, now)
-            went = now if start.call is sign else went
+            went = now if start.call is reaction else went
         now += 0.01
     assert went is not None
-    assert SIGN_PATIENCE <= went < 2 * SIGN_PATIENCE + 30
+    assert LOW_PATIENCE <= went < 2 * LOW_PATIENCE + 30
 
 
 def test_a_call_that_became_more_urgent_is_made_now() -> None:
@@ -247,12 +247,12 @@ def test_the_round_trip_of_a_call_does_not_delay_the_next() -> None:
     assert now == pytest.approx(19 * 1.01, abs=0.2)
 
 
-def test_placeholders_and_signs_leave_half_of_all_calls_to_texts_for_a_while() -> None:
+def test_placeholders_and_reactions_leave_half_of_all_calls_to_texts_for_a_while() -> None:
     """When sixty turns begin together, the first text does not wait for the placeholders of the others."""
     scheduler = Scheduler()
     for channel_id in range(TOTAL_CALLS + 10):
         scheduler.put(call(channel_id, Urgency.PLACEHOLDER), 0.0)
-        scheduler.put(call(None, Urgency.SIGN), 0.0)
+        scheduler.put(call(None, Urgency.LOW), 0.0)
     assert len(take_all(scheduler, 0.0)) == TOTAL_CALLS // 2
     text = call(1_000, Urgency.FIRST)
     scheduler.put(text, 0.1)
@@ -278,7 +278,7 @@ def test_a_placeholder_that_waits_holds_up_no_edit() -> None:
     assert placeholder.waiting
 
 
-@pytest.mark.parametrize("urgency", [Urgency.PLACEHOLDER, Urgency.SIGN])
+@pytest.mark.parametrize("urgency", [Urgency.PLACEHOLDER, Urgency.LOW])
 def test_a_call_costs_the_same_however_many_others_wait_for_their_share(urgency: Urgency) -> None:
     """The cost of each call must not grow with their number."""
     spent = []
@@ -320,13 +320,13 @@ def test_a_text_waits_until_it_is_due_and_a_final_text_does_not() -> None:
     assert len(take_all(scheduler, 1.3)) == 1
 
 
-def test_during_an_outage_probes_are_made_and_no_signs() -> None:
+def test_during_an_outage_probes_are_made_and_no_reactions() -> None:
     """The most urgent call probes first, another follows a failure, and an answer releases all by their budgets."""
     scheduler = Scheduler()
-    signs = [call(number, Urgency.SIGN, Bucket.REACTION) for number in range(20)]
+    reactions = [call(number, Urgency.LOW, Bucket.REACTION) for number in range(20)]
     texts = [call(number, Urgency.FINAL) for number in range(20)]
     scheduler.breaker.failed("one", 0.0, "403", blocked=True)
-    for each in (*signs, *texts):
+    for each in (*reactions, *texts):
         scheduler.put(each, 0.0)
     assert scheduler.take(0.0) is None
     assert scheduler.next_look(0.0) == FIRST_PROBE_SECONDS
@@ -345,7 +345,7 @@ def test_during_an_outage_probes_are_made_and_no_signs() -> None:
     assert {start.call for start in take_all(scheduler, 3.3)} == {*texts[2:]}
     later = [start.call for step in range(100) for start in take_all(scheduler, 20.0 + step * TOTAL_GAP)]
     assert later[0] is texts[0]
-    assert {*later[1:]} == {*signs}
+    assert {*later[1:]} == {*reactions}
 
 
 def test_a_call_with_nothing_to_write_is_no_probe() -> None:
