@@ -192,7 +192,6 @@ class Recovery:
         try:
             *before, request = (read_request(each.request) for each in together)
             exchange = Exchange(request, self._context, before=before, again=again)
-            exchange.show_accepted()
         except ValueError as error:
             log.warning("a request in the journal cannot be read", message_id=row.message_id, reason=str(error))
             if row.state is MessageState.CLOSED:
