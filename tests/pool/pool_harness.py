@@ -173,8 +173,12 @@ class RunningPool:
     ) -> tuple[Recorder, MemoryAgent, Json]:
         """Write the first message in thread 1; return its exchange, the agent, and the prompt that the agent got."""
         exchange = self.say(1, message_id, recorder, text)
-        agent = await self.factory.agent(1)
-        return exchange, agent, await agent.expect("session/prompt")
+        return exchange, *await self.request(1, "session/prompt")
+
+    async def request(self, number: int, method: str) -> tuple[MemoryAgent, Json]:
+        """Return the `number`th agent, from 1, and its next request with this method."""
+        agent = await self.factory.agent(number)
+        return agent, await agent.expect(method)
 
     async def finish(self, agent: MemoryAgent, exchange: Recorder) -> None:
         """Answer the agent's next prompt; it completes the exchange."""

@@ -169,8 +169,7 @@ async def test_a_failed_check_of_deadlines_affects_no_other_thread(tmp_path: Pat
     async with running_pool(tmp_path, bounds=BOUNDS) as it:
         broken = it.say(1, 10, Speechless(10))
         other = it.say(2, 20)
-        agent = await it.factory.agent(1)
-        prompt = await agent.expect("session/prompt")
+        agent, prompt = await it.request(1, "session/prompt")
         with capture_logs() as logs:
             await other.until("prompted")
             await elapse(120 + LOOK)

@@ -39,8 +39,7 @@ async def test_a_message_goes_from_sleep_to_work_and_back_to_idle(tmp_path: Path
         exchange = it.say(1, 10)
         conversation = it.conversation(1)
         assert repr(conversation) == "<1 asleep, 1 waiting>"
-        agent = await it.factory.agent(1)
-        request = await agent.expect("session/new")
+        agent, request = await it.request(1, "session/new")
         assert repr(conversation) == "<1 starting>"
         agent.reply(request, {"sessionId": "s", "modes": MODES})
         prompt = await agent.expect("session/prompt")
@@ -624,8 +623,7 @@ async def test_a_cancel_while_the_agent_starts_sends_no_prompt(tmp_path: Path) -
     """The start continues, for the next message."""
     async with running_pool(tmp_path, every(manual={"session/new"})) as it:
         exchange = it.say(1, 10)
-        agent = await it.factory.agent(1)
-        request = await agent.expect("session/new")
+        agent, request = await it.request(1, "session/new")
         assert it.conversation(1).cancel(A_PERSON) == CancelResult(stopped=True, held=0)
         assert exchange.ending == Cancelled(A_PERSON)
         assert it.row(10) is Row.CLOSED
@@ -646,8 +644,7 @@ async def test_a_start_that_fails_after_a_cancel_is_not_shown(tmp_path: Path) ->
     """The cancelled exchange has ended once already."""
     async with running_pool(tmp_path, every(manual={"session/new"})) as it:
         exchange = it.say(1, 10)
-        agent = await it.factory.agent(1)
-        request = await agent.expect("session/new")
+        agent, request = await it.request(1, "session/new")
         it.conversation(1).cancel(A_PERSON)
         agent.fail(request, -32603, "Internal error")
         await quiet()
@@ -714,8 +711,7 @@ async def test_a_mode_that_is_chosen_while_another_is_being_set_is_set_before_th
     modes = {**MODES, "availableModes": [*MODES["availableModes"], {"id": "plan", "name": "Plan"}]}
     async with running_pool(tmp_path, every(modes=modes, manual={"session/set_mode"})) as it:
         it.say(1, 10)
-        agent = await it.factory.agent(1)
-        first = await agent.expect("session/set_mode")
+        agent, first = await it.request(1, "session/set_mode")
         it.journal.threads.choose(1, MODE, "plan")
         agent.reply(first, {})
         second = await agent.expect("session/set_mode")
@@ -729,8 +725,7 @@ async def test_the_session_is_stored_the_moment_it_exists(tmp_path: Path) -> Non
     """A crash while the agent's mode is being set, long before the first answer, does not lose it."""
     async with running_pool(tmp_path, every(manual={"session/set_mode"})) as it:
         exchange = it.say(1, 10)
-        agent = await it.factory.agent(1)
-        request = await agent.expect("session/set_mode")
+        agent, request = await it.request(1, "session/set_mode")
         assert it.journal.threads.session_id(1) == "agent1-1"
         agent.reply(request, {})
         await exchange.until("prompted")
@@ -790,8 +785,7 @@ async def test_a_notice_that_a_cancelled_exchange_missed_goes_to_the_next_one(tm
         await it.answered(1, 10)
         await elapse(61)
         exchange = it.say(1, 11)
-        agent = await it.factory.agent(2)
-        request = await agent.expect("session/load")
+        agent, request = await it.request(2, "session/load")
         it.conversation(1).cancel(A_PERSON)
         agent.fail(request, -32002, "Resource not found")
         await quiet()
@@ -865,8 +859,7 @@ async def test_a_reset_during_a_load_forgets_the_session(tmp_path: Path) -> None
         await it.answered(1, 10)
         await elapse(61)
         it.say(1, 11)
-        agent = await it.factory.agent(2)
-        request = await agent.expect("session/load")
+        agent, request = await it.request(2, "session/load")
         it.conversation(1).reset(A_PERSON)
         agent.reply(request, {"modes": MODES})
         exchange = await it.answered(1, 12)
@@ -907,8 +900,7 @@ async def test_a_session_that_comes_after_a_reset_is_closed(tmp_path: Path) -> N
     """It would never be used."""
     async with running_pool(tmp_path, every(capabilities=CLOSES, manual={"session/new"})) as it:
         it.say(1, 10)
-        agent = await it.factory.agent(1)
-        request = await agent.expect("session/new")
+        agent, request = await it.request(1, "session/new")
         it.conversation(1).reset(A_PERSON)
         agent.reply(request, {"sessionId": "s-0", "modes": MODES})
         await quiet()

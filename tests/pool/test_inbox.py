@@ -253,8 +253,7 @@ async def test_closing_a_thread_that_starts_stops_the_agent_after_its_start(tmp_
     """But not the agent of the next message."""
     async with running_pool(tmp_path, only(1, manual={"session/new"}), obedient=True) as it:
         it.say(1, 10)
-        agent = await it.factory.agent(1)
-        request = await agent.expect("session/new")
+        agent, request = await it.request(1, "session/new")
         it.conversation(1).close(A_PERSON)
         agent.reply(request, {"sessionId": "s"})
         await quiet()
@@ -288,15 +287,13 @@ async def test_a_preempted_conversation_sleeps_after_its_turn_and_rejoins_the_li
     """At the end of the line; its session is kept, and its inbox runs later, in order."""
     async with running_pool(tmp_path, slots=1) as it:
         first, second = it.say(1, 10), it.say(1, 11)
-        agent = await it.factory.agent(1)
-        prompt = await agent.expect("session/prompt")
+        agent, prompt = await it.request(1, "session/prompt")
         other = it.say(2, 20)
         await other.until("waiting 1")
         it.conversation(1).preempt()
         agent.end_turn(prompt)
         await first.end()
-        agent = await it.factory.agent(2)
-        prompt = await agent.expect("session/prompt")
+        agent, prompt = await it.request(2, "session/prompt")
         assert repr(it.pool) == "<Pool <Slots 1/1 held, 1 in line> <1 in line> <2 working>>"
         agent.end_turn(prompt)
         await other.end()

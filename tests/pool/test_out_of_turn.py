@@ -71,8 +71,7 @@ async def test_an_out_of_turn_question_is_reminded_of_and_rejected_like_another(
     """At its deadline, or earlier when it is preempted, even while its agent starts."""
     async with running_pool(tmp_path, bounds=BOUNDS, make=every(manual=("session/new",))) as it:
         exchange = it.say(1, 10)
-        agent = await it.factory.agent(1)
-        asked = await agent.expect("session/new")
+        agent, asked = await it.request(1, "session/new")
         elicit(agent, 0, requestId=asked["id"])
         await exchange.until("out-of-turn Elicitation")
         await elapse(1200 + 2 * LOOK)
@@ -93,8 +92,7 @@ async def test_cancelling_a_start_ends_its_questions(tmp_path: Path) -> None:
     """The agent would otherwise wait for an answer that is not coming."""
     async with running_pool(tmp_path, bounds=BOUNDS, make=every(manual=("session/new",))) as it:
         exchange = it.say(1, 10)
-        agent = await it.factory.agent(1)
-        asked = await agent.expect("session/new")
+        agent, asked = await it.request(1, "session/new")
         elicit(agent, 0, requestId=asked["id"])
         await exchange.until("out-of-turn Elicitation")
         assert it.conversation(1).cancel(7).stopped

@@ -258,8 +258,7 @@ async def test_a_busy_conversation_gives_its_slot_up_after_a_while(tmp_path: Pat
     """At the end of a turn, when others wait; it continues behind them, with its session."""
     async with running_pool(tmp_path, slots=1) as it:
         first, second = it.say(1, 10), it.say(1, 11)
-        agent = await it.factory.agent(1)
-        prompt = await agent.expect("session/prompt")
+        agent, prompt = await it.request(1, "session/prompt")
         newcomer = it.say(2, 20)
         await elapse(FAIR_SECONDS + 1)
         agent.end_turn(prompt)

@@ -25,8 +25,7 @@ async def test_a_turn_that_ends_in_time_is_finished(tmp_path: Path) -> None:
     """The shutdown waits for it, and no longer."""
     async with running_pool(tmp_path) as it:
         exchange, behind = it.say(1, 10), it.say(1, 11)
-        agent = await it.factory.agent(1)
-        prompt = await agent.expect("session/prompt")
+        agent, prompt = await it.request(1, "session/prompt")
         loop = asyncio.get_running_loop()
         began = loop.time()
         loop.call_later(TURN_SECONDS - 1, agent.end_turn, prompt)
@@ -48,8 +47,7 @@ async def test_a_turn_that_has_ended_is_finished_although_a_linked_file_is_not_r
         exchange = Recorder(10)
         exchange.links = asyncio.Event()
         it.say(1, 10, exchange)
-        agent = await it.factory.agent(1)
-        prompt = await agent.expect("session/prompt")
+        agent, prompt = await it.request(1, "session/prompt")
         for text in ("see ", "the ", "file"):
             agent.text(prompt["params"]["sessionId"], text)
         agent.end_turn(prompt)
