@@ -1,4 +1,4 @@
-"""The audit log: one line of JSON for each deed, for its owner only, whatever happens to the file."""
+"""The audit log: one line of JSON for each action, readable by its owner only."""
 
 import json
 from pathlib import Path
@@ -12,15 +12,15 @@ from tests.support.virtual_time import elapse
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
-    """What the log says."""
+    """Return the lines of the log, without their times."""
     return [json.loads(line) for line in path.read_text(encoding="ascii").splitlines()]
 
 
 pytestmark = pytest.mark.virtual_time
 
 
-async def test_a_deed_is_a_line_with_who_where_and_what(tmp_path: Path) -> None:
-    """Ids are text, as everywhere where JSON is read by programs that round numbers."""
+async def test_an_action_is_a_line_with_who_where_and_what(tmp_path: Path) -> None:
+    """Ids are strings, as some JSON readers round numbers."""
     path = tmp_path / "folder" / "audit.jsonl"
     audit = Audit(path)
     audit.open()
@@ -35,8 +35,8 @@ async def test_a_deed_is_a_line_with_who_where_and_what(tmp_path: Path) -> None:
     assert path.parent.stat().st_mode & 0o777 == 0o700
 
 
-async def test_a_rotated_log_goes_on_in_a_new_file(tmp_path: Path) -> None:
-    """Whoever moves it away needs to tell nobody."""
+async def test_a_rotated_log_continues_in_a_new_file(tmp_path: Path) -> None:
+    """The bot needs no signal."""
     path = tmp_path / "audit.jsonl"
     audit = Audit(path)
     audit.record("started", "before", user_id=1, thread_id=2)
@@ -48,7 +48,7 @@ async def test_a_rotated_log_goes_on_in_a_new_file(tmp_path: Path) -> None:
 
 
 async def test_what_comes_from_outside_makes_no_second_line_and_shows_no_secret(tmp_path: Path) -> None:
-    """Line ends, quotes, what turns text around, and a text without end stay inside their field."""
+    """Line ends, quotes, direction marks and very long texts stay inside their field."""
     path = tmp_path / "audit.jsonl"
     audit = Audit(path, redact=Redactor(["hunter22"]))
     audit.record("changed", 'x"}\n{"deed": "approved"\u2028\u202e hunter22 ' + "y" * 10_000, user_id=1, thread_id=2)
@@ -59,8 +59,8 @@ async def test_what_comes_from_outside_makes_no_second_line_and_shows_no_secret(
     assert path.read_text(encoding="ascii").count("\n") == 1
 
 
-async def test_a_log_that_cannot_be_written_stops_nothing_but_the_start(tmp_path: Path) -> None:
-    """At the start it is an error that names the reason; later the deed is in the other log."""
+async def test_a_log_that_cannot_be_written_stops_only_the_start(tmp_path: Path) -> None:
+    """At the start it is an error that names the reason; later the action is in the other log."""
     audit = Audit(tmp_path)
     with pytest.raises(OSError, match="directory"):
         audit.open()
@@ -68,7 +68,7 @@ async def test_a_log_that_cannot_be_written_stops_nothing_but_the_start(tmp_path
 
 
 def test_without_a_path_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The default."""
+    """That is the default."""
     monkeypatch.chdir(tmp_path)
     audit = Audit()
     audit.open()
@@ -76,8 +76,8 @@ def test_without_a_path_nothing_is_written(tmp_path: Path, monkeypatch: pytest.M
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_a_flood_is_counted_and_hides_nobody_elses_deed(tmp_path: Path) -> None:
-    """Sixty lines a minute of one deed of one person in one thread, then how many more there were, once a minute."""
+async def test_a_flood_is_counted_and_hides_no_other_persons_action(tmp_path: Path) -> None:
+    """An action of one person in one thread has sixty lines a minute, then one with the number of the others."""
     path = tmp_path / "audit.jsonl"
     audit = Audit(path)
     for number in range(1_000):
@@ -94,7 +94,7 @@ async def test_a_flood_is_counted_and_hides_nobody_elses_deed(tmp_path: Path) ->
 
 
 async def test_what_was_left_out_is_counted_at_the_end_too(tmp_path: Path) -> None:
-    """The bot stops before the minute is over."""
+    """The bot may stop before the minute ends."""
     path = tmp_path / "audit.jsonl"
     audit = Audit(path)
     for _ in range(PER_MINUTE + 1):

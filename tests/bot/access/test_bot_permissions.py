@@ -1,4 +1,4 @@
-"""What the bot asks of a server."""
+"""The permissions that the bot asks for, and the consequences of lacking them."""
 
 import discord
 import pytest
@@ -16,7 +16,7 @@ from bot.access.bot_permissions import (
 
 
 def test_the_link_asks_for_exactly_what_is_used() -> None:
-    """The sum of the permissions, and the two scopes."""
+    """The link has the sum of the permissions, and the two scopes."""
     link = invite_link(42)
     wanted = discord.Permissions(**dict.fromkeys(PERMISSIONS, True))
     assert link.startswith("https://discord.com/oauth2/authorize?client_id=42&")
@@ -25,13 +25,13 @@ def test_the_link_asks_for_exactly_what_is_used() -> None:
 
 
 def without(*names: str) -> discord.Permissions:
-    """All that is asked for, but these."""
+    """Return all permissions that the link asks for, without these."""
     return discord.Permissions(**{**dict.fromkeys((*PERMISSIONS, "connect"), True), **dict.fromkeys(names, False)})
 
 
 @pytest.mark.parametrize("use", [IN_CHANNEL, IN_FORUM, IN_VOICE_CHAT])
 def test_what_is_asked_for_is_enough_everywhere(use: PermissionNeeds) -> None:
-    """And whoever sees nothing is told of that alone: the rest follows from it."""
+    """Without View Channels only that one is named, as the rest follows from it."""
     assert use.missing_from(without()) == MissingPermissions()
     assert use.missing_from(without("view_channel", "add_reactions")).names == ("View Channels",)
     assert use.missing_from(without("view_channel")).mute
@@ -47,8 +47,10 @@ def test_what_is_asked_for_is_enough_everywhere(use: PermissionNeeds) -> None:
         (IN_VOICE_CHAT, ["attach_files"], ["Attach Files"]),
     ],
 )
-def test_what_lacks_matters_by_the_kind_of_place(use: PermissionNeeds, names: list[str], told: list[str]) -> None:
-    """Named as Discord names it, with a line for each."""
+def test_a_missing_permission_matters_by_the_kind_of_place(
+    use: PermissionNeeds, names: list[str], told: list[str]
+) -> None:
+    """Each has Discord's name and a line of its own."""
     lacks = use.missing_from(without(*names))
     assert (list(lacks.names), len(lacks.lines), lacks.mute) == (told, len(told), False)
 
@@ -64,6 +66,6 @@ def test_what_lacks_matters_by_the_kind_of_place(use: PermissionNeeds, names: li
     ],
 )
 def test_where_no_way_to_answer_is_left_that_is_all_that_is_said(use: PermissionNeeds, names: list[str]) -> None:
-    """In one line."""
+    """It is one line."""
     lacks = use.missing_from(without(*names, "add_reactions"))
     assert (lacks.mute, len(lacks.lines)) == (True, 1)

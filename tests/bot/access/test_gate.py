@@ -1,4 +1,4 @@
-"""Every verdict of the gate as a row of a table, and the way from a refusal to the line that lifts it."""
+"""Every verdict of the gate as a row of a table, and each refusal with the line that lifts it."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -71,7 +71,7 @@ UNADDRESSED = Ignore("not addressed to the bot")
 
 
 def users(people: People) -> Rules:
-    """The open rules, but for these people."""
+    """Return the open rules for these people alone."""
     return replace(OPEN, users=people)
 
 
@@ -144,7 +144,7 @@ MESSAGES: list[tuple[Person, Place, How, Rules, Verdict]] = [
 
 @pytest.mark.parametrize(("person", "place", "how", "rules", "verdict"), MESSAGES, ids=map(str, range(len(MESSAGES))))
 def test_a_message_gets_its_verdict(person: Person, place: Place, how: How, rules: Rules, verdict: Verdict) -> None:
-    """One row of the table: addressed or not, where, by whom, under which lists."""
+    """A row says whether the message is addressed, its place, its author and the lists."""
     assert decide(Facts(person, place, mentioned="M" in how, known="K" in how), rules) == verdict
 
 
@@ -152,24 +152,24 @@ def test_a_message_gets_its_verdict(person: Person, place: Place, how: How, rule
     ("kind", "place", "mentioned", "known"),
     list(product([Kind.BOT, Kind.WEBHOOK, Kind.SYSTEM], [IN_CHANNEL, IN_THREAD, DIRECT], [True, False], [True, False])),
 )
-def test_what_no_person_wrote_is_ignored(kind: Kind, place: Place, *, mentioned: bool, known: bool) -> None:
-    """Own and other bots' messages, webhooks', renames and pins, however they address the bot (P6, P61)."""
+def test_a_message_that_no_person_wrote_is_ignored(kind: Kind, place: Place, *, mentioned: bool, known: bool) -> None:
+    """So are own messages, those of bots and webhooks, renames and pins, even with a mention (P6, P61)."""
     facts = Facts(OWNER, place, kind, mentioned=mentioned, known=known)
     assert decide(facts, OPEN) == Ignore(f"written by {kind.value}")
 
 
 def bots(how: Bots, *, turns: int = 10, mention: Mention = "involved") -> Rules:
-    """The open rules, which trust the bot Ada."""
+    """Return the open rules, which trust the bot Ada."""
     return replace(OPEN, bots=how, trusted_bots=frozenset({ADA}), bot_turns=turns, mention=mention)
 
 
 def mention(how: Mention, rules: Rules = OPEN) -> Rules:
-    """The rules with another need for mentions."""
+    """Return the rules with another value of `mention`."""
     return replace(rules, mention=how)
 
 
 def direct(people: People) -> Rules:
-    """Direct messages, and nothing else."""
+    """Return rules for direct messages alone."""
     return Rules(users=people, dm=True)
 
 
@@ -320,7 +320,7 @@ SITUATIONS: list[tuple[Person, Place, How, int, Rules, Verdict]] = [
 def test_a_message_gets_its_verdict_also_among_bots_in_forums_and_directly(
     person: Person, place: Place, how: How, turns: int, rules: Rules, verdict: Verdict
 ) -> None:
-    """One row of the second table: mentions and their need, forum posts, voice channels, direct messages, bots."""
+    """The second table has mentions, forum posts, voice channels, direct messages and bots."""
     facts = Facts(
         person,
         place,
@@ -336,14 +336,14 @@ def test_a_message_gets_its_verdict_also_among_bots_in_forums_and_directly(
 
 
 def test_the_tables_have_at_least_a_hundred_and_fifty_rows() -> None:
-    """Fewer would leave combinations out."""
+    """Fewer rows would miss combinations."""
     assert len(MESSAGES) + len(SITUATIONS) >= 150
 
 
 @pytest.mark.parametrize("kind", [Kind.SELF, Kind.SYSTEM])
 @pytest.mark.parametrize("how", ["off", "mentions", "all"])
 def test_the_bots_own_words_and_discords_are_never_a_request(kind: Kind, how: Bots) -> None:
-    """However much bots are trusted, and even if the bot's own id is in the list (P6, P61)."""
+    """That holds even if the bot's own id is among the trusted ones (P6, P61)."""
     facts = Facts(OWNER, IN_THREAD, kind, mentioned=True, known=True, post=True)
     assert decide(facts, bots(how)) == Ignore(f"written by {kind.value}")
 
@@ -399,20 +399,20 @@ RIGHTS: list[tuple[Person, Place, Rules, int | None, frozenset[Right]]] = [
 def test_a_person_has_exactly_the_rights_that_the_lists_give(
     person: Person, place: Place, rules: Rules, asker_id: int | None, rights: frozenset[Right]
 ) -> None:
-    """Commands and buttons go through the same gate as messages (P53, P57)."""
+    """Commands and buttons pass the same gate as messages (P53, P57)."""
     assert {right for right in Right if permits(right, person, place, rules, asker_id=asker_id) is None} == rights
 
 
 def test_a_refused_right_says_which_and_how_to_give_it() -> None:
-    """The reason names what was wanted; the line adds the person to the approvers."""
+    """The reason names the right; the line adds the person to the approvers."""
     refusal = permits(Right.APPROVE, SOMEBODY, IN_THREAD, replace(OPEN, approvers=ASKER), asker_id=ADA)
     assert refusal == Refuse("You may not answer the agent's question here.", f'approvers = ["asker", "{BOB}"]')
     stop = permits(Right.STOP, SOMEBODY, IN_THREAD, OPEN, asker_id=ADA)
     assert stop == Refuse("You may not stop the agent here.", f'approvers = ["{BOB}"]')
 
 
-def test_what_only_admins_do_is_refused_with_the_list_of_admins() -> None:
-    """Not even whoever asked, or approves, changes what holds for everybody."""
+def test_a_right_of_admins_is_refused_with_the_list_of_admins() -> None:
+    """Askers and approvers may not change what applies to everyone."""
     right = Right.ADMIN
     refusal = permits(right, PERSON, IN_THREAD, replace(OPEN, approvers=EVERYONE, admins=ONLY_OWNER), asker_id=ADA)
     assert refusal == Refuse(f"You may not {right.value} here.", f'admins = ["owner", "{ADA}"]')
@@ -440,15 +440,15 @@ TURNS: list[tuple[Person, Place, Rules, bool]] = [
 
 
 @pytest.mark.parametrize(("person", "place", "rules", "may"), TURNS, ids=map(str, range(len(TURNS))))
-def test_what_waited_becomes_a_turn_by_the_rules_of_then(
+def test_a_waiting_message_becomes_a_turn_by_the_rules_at_that_time(
     person: Person, place: Place, rules: Rules, *, may: bool
 ) -> None:
-    """Also what the person, the place or the bot was let in for when it was written."""
+    """The rules at the time of writing no longer count."""
     assert (permits_turn(person, place, rules) is None) == may
 
 
 def test_direct_messages_are_opened_by_a_line_of_their_own() -> None:
-    """No list of channels stands in their way, only `dm`."""
+    """The list of channels does not apply to them, only `dm`."""
     assert permits(Right.LOOK, OWNER, DIRECT, STAR, asker_id=None) == Refuse(NO_DIRECT, "dm = true")
 
 
@@ -475,7 +475,7 @@ def test_the_line_that_the_owner_is_told_lets_the_message_in(
     person: Person,
     place: Place,
 ) -> None:
-    """Written into the file in place of the key, loaded, judged again: answered, whichever lists stood in the way."""
+    """With the line in the file instead of its key, the same message is answered."""
     folder = tmp_path_factory.mktemp("line")
     lists = {"guilds": guilds, "channels": channels, "users": named}
     facts = Facts(person, place, mentioned=True)
@@ -487,7 +487,7 @@ def test_the_line_that_the_owner_is_told_lets_the_message_in(
 
 @pytest.mark.parametrize("right", [Right.APPROVE, Right.STOP, Right.CONTINUE, Right.CHANGE, Right.RESET, Right.ADMIN])
 def test_the_line_that_the_owner_is_told_gives_the_right(tmp_path: Path, right: Right) -> None:
-    """The same for buttons and commands."""
+    """The same is true of buttons and commands."""
     lines = lines_of({"channels": [str(CHANNEL)], "users": ["*"], "approvers": ["asker"]})
     refusal = permits(right, SOMEBODY, IN_THREAD, rules_of(tmp_path, lines), asker_id=ADA)
     assert refusal is not None
@@ -496,18 +496,18 @@ def test_the_line_that_the_owner_is_told_gives_the_right(tmp_path: Path, right: 
 
 
 def lines_of(lists: dict[str, list[str]]) -> dict[str, str]:
-    """Write lists as the lines of a configuration."""
+    """Return lists as lines of a configuration."""
     quoted: Callable[[list[str]], str] = lambda names: ", ".join(f'"{name}"' for name in names)  # noqa: E731
     return {key: f"{key} = [{quoted(names)}]" for key, names in lists.items()}
 
 
 def replaced(lines: dict[str, str], told: str) -> dict[str, str]:
-    """Put the told lines in the place of those with the same key."""
+    """Replace the lines that have the same keys."""
     return lines | {line.partition(" ")[0]: line for line in told.splitlines()}
 
 
 def rules_of(folder: Path, access: dict[str, str]) -> Rules:
-    """Load a file with these lines below `[access]`."""
+    """Load a configuration with these lines below `[access]`."""
     (folder / "project").mkdir(exist_ok=True)
     path = folder / "threadline.toml"
     agent = "[agents.default]\ncommand = 'sh'\ncwd = 'project'\n"

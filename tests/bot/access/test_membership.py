@@ -1,4 +1,4 @@
-"""What is remembered of people who are not there, and what counts where Discord does not tell. In virtual time."""
+"""The remembered roles of members, and verdicts while Discord does not answer. In virtual time."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,7 +20,7 @@ SERVER, ADA = 1, 42
 
 
 class Roles(FakeDiscord):
-    """A Discord in which everybody has the same `roles`; a call of it may meet one of `faults`."""
+    """A Discord in which everyone has the same `roles`; its calls meet the `faults`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ class Roles(FakeDiscord):
 
 @asynccontextmanager
 async def membership(folder: Path) -> AsyncIterator[tuple[Membership, Roles]]:
-    """Who is a member of what, and whom that is asked of."""
+    """Return a membership and its Discord."""
     board = Roles()
     with scratch_journal() as journal:
         async with pacing(board):
@@ -41,8 +41,8 @@ async def membership(folder: Path) -> AsyncIterator[tuple[Membership, Roles]]:
             yield context.membership, board
 
 
-async def test_what_roles_somebody_had_counts_for_a_minute(tmp_path: Path) -> None:
-    """Then Discord is asked again: who has lost a role loses what it allows."""
+async def test_roles_count_for_a_minute(tmp_path: Path) -> None:
+    """Then Discord is asked again, so that a lost role loses its rights."""
     async with membership(tmp_path) as (people, board):
         assert await people.role_ids(SERVER, ADA) == {7}
         await elapse(KNOWN_SECONDS / 2)
@@ -55,8 +55,8 @@ async def test_what_roles_somebody_had_counts_for_a_minute(tmp_path: Path) -> No
         assert board.whats == ["roles", "roles"]
 
 
-async def test_who_is_no_member_has_no_roles(tmp_path: Path) -> None:
-    """So Discord says; that it cannot say is no answer."""
+async def test_a_person_who_is_no_member_has_no_roles(tmp_path: Path) -> None:
+    """Discord must say so: a failed call is no answer."""
     async with membership(tmp_path) as (people, board):
         board.faults.extend([TryLater("503"), Gone("Unknown Member")])
         assert await people.role_ids(SERVER, ADA) == frozenset()
@@ -64,7 +64,7 @@ async def test_who_is_no_member_has_no_roles(tmp_path: Path) -> None:
 
 
 async def test_of_very_many_members_the_last_are_remembered(tmp_path: Path) -> None:
-    """So many write in a large server."""
+    """A large server may have that many authors."""
     async with membership(tmp_path) as (people, _):
         for user_id in range(REMEMBERED + 1):
             people.remember(SERVER, user_id, frozenset())

@@ -1,4 +1,4 @@
-"""How messages come off the gateway: each in a step of its own, in order, as the library's own client gets them."""
+"""The websocket yields to the event loop between messages and keeps their order."""
 
 import asyncio
 from collections import Counter
@@ -18,7 +18,7 @@ MANY = 50
 
 
 class Rounds:
-    """Counts how often another task gets the event loop."""
+    """Counts the turns of another task on the event loop."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -39,7 +39,7 @@ class Rounds:
 
 
 class Listener(discord.Client):
-    """Writes down each message with the round in which the library read it, and the round in which it was handled."""
+    """Records each message with the rounds in which the library read it and in which it was handled."""
 
     def __init__(self, rounds: Rounds) -> None:
         super().__init__(intents=intents(direct=False))
@@ -49,20 +49,20 @@ class Listener(discord.Client):
         self.everything = asyncio.Event()
 
     def dispatch(self, event: str, /, *args: Any, **kwargs: Any) -> None:
-        """Learn that the library has read an event."""
+        """Record that the library has read an event."""
         if event == "message":
             self.read.append(self.rounds.count)
         super().dispatch(event, *args, **kwargs)
 
     async def on_message(self, message: discord.Message) -> None:
-        """Handle it at once."""
+        """Record the message."""
         self.handled.append((message.content, self.rounds.count))
         if len(self.handled) == MANY:
             self.everything.set()
 
 
 async def test_others_get_the_event_loop_between_any_few_of_many_messages_that_arrive_at_once() -> None:
-    """Between any few of them, where they are read and where they are handled; the messages keep their order."""
+    """That is true of reading and of handling them; the messages keep their order."""
     async with Loopback(limits=False) as place:
         lab = Lab.furnish(place, "ann", token=TOKEN)
         configure_library(place.endpoint)

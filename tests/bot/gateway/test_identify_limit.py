@@ -1,4 +1,4 @@
-"""How often the bot logs in: never so often that Discord takes its token away, whatever dies and starts again."""
+"""The bot never identifies so often that Discord revokes its token, even in a crash loop."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -25,7 +25,7 @@ GENEROUS = 60.0
 
 @given(st.lists(st.floats(FIRST_SECONDS, 600.0), min_size=1, max_size=20))
 def test_a_bot_that_dies_at_once_for_days_keeps_some_identifies_every_day(lives: list[float]) -> None:
-    """As a crash loop does: also over the turn of a day, and then it is still there now and then."""
+    """A crash loop over several days still connects from time to time."""
     allowance, now, counts = Allowance(), 0.0, dict[float, int]()
     gaps: list[float] = []
     for step in range(3000):
@@ -39,21 +39,21 @@ def test_a_bot_that_dies_at_once_for_days_keeps_some_identifies_every_day(lives:
     assert max(gaps) < DAY / 100
 
 
-def test_a_clock_that_was_put_back_holds_up_nothing_for_longer_than_a_day() -> None:
-    """The time that is left is the bound, also where the last one was made in days that are to come."""
+def test_a_clock_that_was_set_back_delays_an_identify_by_a_day_at_most() -> None:
+    """The time left is the bound, even if the last identify is in the future."""
     for last in (0.9 * DAY, 9 * DAY):
         assert Allowance(1000, 200, until=DAY, last=last).wait(0.0) <= DAY
 
 
 @pytest.mark.parametrize("left", [RESERVED, RESERVED - 1, 0])
-def test_with_none_left_but_those_that_are_kept_it_waits_for_the_next_day(left: int) -> None:
-    """However many of these are gone: a person may have used some."""
+def test_with_only_the_reserved_ones_left_it_waits_for_the_next_day(left: int) -> None:
+    """A person may have used some of these."""
     assert Allowance(1000, left, until=DAY).wait(0.0) == DAY
 
 
 @asynccontextmanager
 async def logged_in(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Loopback, Bot, discord.Client]]:
-    """Loopback, the bot there, and a client that has logged in over REST alone."""
+    """Start loopback with a client that has logged in over REST alone."""
     async with Loopback(limits=False) as place:
         bot = place.add_bot("threadline", token=TOKEN, owner=place.add_person("ann"))
         monkeypatch.setattr(discord.http.Route, "BASE", f"{place.endpoint}/api/v10")
@@ -63,7 +63,7 @@ async def logged_in(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Loop
 
 
 async def test_the_last_ones_that_discord_grants_are_never_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By Discord's own figure: it knows of other runs with the same token."""
+    """Discord's own figure counts other runs with the same token too."""
     async with logged_in(monkeypatch) as (place, bot, client):
         with scratch_journal() as journal:
             for _ in range(1000 - RESERVED - 1):
@@ -92,7 +92,7 @@ async def test_the_last_ones_that_discord_grants_are_never_used(monkeypatch: pyt
 async def test_where_discord_does_not_say_our_own_count_holds_over_restarts(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fault: dict[str, Any]
 ) -> None:
-    """It is in the journal."""
+    """The count is in the journal."""
     monkeypatch.setattr("bot.gateway.identify_limit.ASK_SECONDS", 0.1 if "slow" in fault else ASK_SECONDS)
     async with logged_in(monkeypatch) as (place, _, client), asyncio.timeout(GENEROUS / 2):
         place.fault(method="GET", path="/gateway/bot", times=None, **fault)

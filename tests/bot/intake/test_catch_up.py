@@ -1,4 +1,4 @@
-"""What was missed, read and taken up in order: with the library's own messages and a history in memory."""
+"""Missed messages are read and accepted in order: the library's own messages, and a history in memory."""
 
 import asyncio
 from collections import defaultdict
@@ -30,7 +30,7 @@ NOW = discord.utils.time_snowflake(datetime.now(UTC) - timedelta(minutes=1))
 
 
 class Archive(FakeDiscord):
-    """A board with a history: the messages of each place, oldest first. A place in `slow` is answered late."""
+    """A board with a history: the messages of each place, oldest first. A place in `slow` answers late."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -50,15 +50,15 @@ class Archive(FakeDiscord):
 
 
 class Stage:
-    """A catch-up, and what it does: what it took, opened, and said."""
+    """A catch-up, and a record of its calls."""
 
     def __init__(self, journal: Journal, board: Archive, limits: CatchUpLimits) -> None:
         self.journal = journal
         self.board = board
         self.taken: list[tuple[int, int]] = []
-        """Place and message, in the order in which they were taken up; ids are counted from NOW."""
+        """Place and message in the order of acceptance; ids are counted from NOW."""
         self.read: list[str] = []
-        """What those messages said."""
+        """The contents of those messages."""
         self.too_old: list[int] = []
         self.missed: list[int] = []
         self.opened: list[object] = []
@@ -69,7 +69,7 @@ class Stage:
         self.opening.set()
         self.stale = StaleMessages()
         self.refreshed: list[tuple[int, list[int]]] = []
-        """Where messages in doubt were refreshed at again, and what was read there."""
+        """Places with refreshed messages, and the history read there."""
         # A real client, never connected: its messages are the library's own.
         self._client = discord.Client(intents=discord.Intents.none())
         self.catch_up = CatchUp(
@@ -104,7 +104,7 @@ class Stage:
         self.opened.append(exchange)
 
     def message(self, channel_id: int, number: int, content: str = "") -> discord.Message:
-        """A message of the library's, in a place."""
+        """Return a message of the library, in a place."""
         author = {"id": "1", "username": "ann", "discriminator": "0", "avatar": None}
         data: Any = {
             "id": str(NOW + number),
@@ -128,11 +128,11 @@ class Stage:
         return discord.Message(state=self._client._connection, channel=channel, data=data)
 
     def past(self, channel_id: int, numbers: Iterable[int]) -> None:
-        """Let messages have been written."""
+        """Add messages to a place's history."""
         self.board.past[channel_id].extend(self.message(channel_id, number) for number in numbers)
 
     def comes(self, channel_id: int, number: int) -> bool:
-        """Let a live message come; it is in the history then too. Says whether it was held back."""
+        """Deliver a live message, which joins the history; return whether it was held back."""
         message = self.message(channel_id, number)
         self.board.past[channel_id].append(message)
         held = self.catch_up.hold_back(message)
@@ -142,7 +142,7 @@ class Stage:
         return held
 
     def seen(self, channel_id: int) -> int | None:
-        """A place's mark, counted from NOW."""
+        """Return a place's mark, counted from NOW."""
         mark = self.journal.marks.seen(channel_id)
         return None if mark is None else mark - NOW
 
@@ -151,13 +151,13 @@ class Stage:
         await self.catch_up.run(self.places(*channel_ids))
 
     def places(self, *channel_ids: int) -> list[tuple[int, int | None]]:
-        """What the gateway knows of these places now."""
+        """Return these places with their newest messages."""
         return [(each, self.board.past[each][-1].id if self.board.past[each] else None) for each in channel_ids]
 
 
 @asynccontextmanager
 async def stage(*, seen: dict[int, int] | None = None, limits: CatchUpLimits | None = None) -> AsyncIterator[Stage]:
-    """A catch-up after READY, over a journal with these marks."""
+    """A catch-up after READY, with a journal that has these marks."""
     board = Archive()
     with scratch_journal() as journal:
         async with pacing(board):
@@ -171,8 +171,8 @@ async def stage(*, seen: dict[int, int] | None = None, limits: CatchUpLimits | N
 # ---- what is read
 
 
-async def test_what_was_missed_is_taken_up_in_order_and_once() -> None:
-    """From the mark on; afterwards the mark stands at the last one, and live messages pass (P1, P2)."""
+async def test_missed_messages_are_accepted_in_order_and_once() -> None:
+    """The mark is at the last one afterwards, and live messages pass (P1, P2)."""
     async with stage(seen={HERE: 3}) as it:
         it.past(HERE, range(1, 8))
         await it.run(HERE)
@@ -185,7 +185,7 @@ async def test_what_was_missed_is_taken_up_in_order_and_once() -> None:
 
 
 async def test_a_place_with_nothing_above_its_mark_costs_no_request() -> None:
-    """However many there are: a restart reads only where something is new."""
+    """A restart reads only places with new messages."""
     async with stage(seen=dict.fromkeys(range(100, 300), 5)) as it:
         for channel_id in range(100, 299):
             it.past(channel_id, (4, 5))
@@ -195,7 +195,7 @@ async def test_a_place_with_nothing_above_its_mark_costs_no_request() -> None:
 
 
 async def test_a_place_never_seen_begins_with_the_present() -> None:
-    """Its past was never the bot's; what came since READY is (P1)."""
+    """Only messages since READY count (P1)."""
     async with stage() as it:
         it.past(HERE, (1, 2, 3))
         await it.run(HERE, THERE)
@@ -222,8 +222,8 @@ async def test_a_known_thread_without_a_mark_is_read_from_its_beginning() -> Non
         assert it.taken == [(thread_id, 1), (thread_id, 2)]
 
 
-async def test_more_than_the_bound_is_named_and_not_taken_up() -> None:
-    """The newest are; the place learns that there were older ones, and the mark is past all of them."""
+async def test_messages_beyond_the_limit_are_reported_and_not_accepted() -> None:
+    """The newest are accepted, the place learns of older ones, and the mark is past all."""
     async with stage(seen={HERE: 0, THERE: 0}, limits=CatchUpLimits(messages=3)) as it:
         it.past(HERE, range(1, 10))
         it.past(THERE, range(1, 4))
@@ -235,8 +235,8 @@ async def test_more_than_the_bound_is_named_and_not_taken_up() -> None:
         assert it.missed == [3, 3]
 
 
-async def test_what_is_too_long_ago_is_named_and_not_taken_up() -> None:
-    """By the time in the id, which nobody can forge."""
+async def test_messages_that_are_too_old_are_reported_and_not_accepted() -> None:
+    """Their ids have the time, which cannot be forged."""
     hours = discord.utils.time_snowflake(datetime.now(UTC) - timedelta(hours=2)) - NOW
     async with stage(seen={HERE: hours - 10}, limits=CatchUpLimits(hours=1)) as it:
         it.past(HERE, (hours - 1, hours, 5))
@@ -245,8 +245,8 @@ async def test_what_is_too_long_ago_is_named_and_not_taken_up() -> None:
         assert (it.too_old, it.seen(HERE)) == ([HERE], 5)
 
 
-async def test_a_place_in_which_all_is_too_long_ago_is_named_once() -> None:
-    """The mark is past what was named, also where nothing is taken up and no word of the bot's comes behind it."""
+async def test_a_place_with_only_old_messages_is_reported_once() -> None:
+    """The mark is past them, even if no message is accepted."""
     hours = discord.utils.time_snowflake(datetime.now(UTC) - timedelta(hours=2)) - NOW
     async with stage(seen={HERE: hours - 10}, limits=CatchUpLimits(hours=1)) as it:
         it.past(HERE, (hours - 1, hours))
@@ -260,8 +260,8 @@ async def test_a_place_in_which_all_is_too_long_ago_is_named_once() -> None:
 # ---- messages that waited
 
 
-async def test_what_waited_is_read_with_what_was_missed_and_costs_no_reading_of_its_own() -> None:
-    """One reading of a place, from the first that waits on; nothing that was taken up before is taken up again."""
+async def test_stale_messages_are_read_together_with_missed_ones() -> None:
+    """A place is read once, from its first stale message on, and accepted messages are not accepted again."""
     async with stage(seen={HERE: 5, THERE: 5}) as it:
         for place in (HERE, THERE):
             it.past(place, range(1, 8))
@@ -274,8 +274,8 @@ async def test_what_waited_is_read_with_what_was_missed_and_costs_no_reading_of_
         assert sorted(it.taken) == [(HERE, 6), (HERE, 7), (THERE, 6), (THERE, 7)]
 
 
-async def test_of_what_waits_where_nothing_can_be_read_nothing_is_in_doubt() -> None:
-    """It stays as it was written, and its turn is not held up."""
+async def test_stale_messages_in_an_unreadable_place_are_settled() -> None:
+    """They stay as they were written, and their turns are not delayed."""
     async with stage(seen={HERE: 5}) as it:
         it.stale.begin({NOW + 3: HERE})
         it.board.faults.append(PermanentError("Missing Access"))
@@ -283,8 +283,8 @@ async def test_of_what_waits_where_nothing_can_be_read_nothing_is_in_doubt() -> 
         assert (it.refreshed, it.stale.at(HERE)) == ([], [])
 
 
-async def test_a_thousand_places_are_begun_with_some_at_a_time() -> None:
-    """All that waited when the bot was killed is in doubt after its start: others have their turn in between."""
+async def test_a_thousand_places_are_started_some_at_a_time() -> None:
+    """After a kill all waiting messages are stale; other tasks run in between."""
     async with stage() as it:
         it.stale.begin({NOW + number: number for number in range(1, 101)})
         running = asyncio.create_task(it.catch_up.run([]))
@@ -301,7 +301,7 @@ async def test_a_thousand_places_are_begun_with_some_at_a_time() -> None:
 
 
 async def test_others_get_the_event_loop_between_any_two_live_messages_that_waited() -> None:
-    """However many came before READY's servers did: to take one up may wait for nothing."""
+    """Many may wait before the guilds are known, and accepting one may not yield."""
     async with stage(seen={HERE: 0}) as it:
         places = it.places(HERE)
         for number in range(1, 50):
@@ -315,8 +315,8 @@ async def test_others_get_the_event_loop_between_any_two_live_messages_that_wait
         assert max(after - before for before, after in pairwise(taken)) == 1
 
 
-async def test_live_messages_wait_until_what_was_missed_is_in_front_of_them() -> None:
-    """Each once, in the order of their ids, also where the history has them too (P2, P3)."""
+async def test_live_messages_wait_until_the_missed_ones_are_before_them() -> None:
+    """Each is accepted once, in the order of the ids, even if the history has it too (P2, P3)."""
     async with stage(seen={HERE: 0}) as it:
         it.past(HERE, (1, 2))
         assert it.comes(HERE, 3)
@@ -332,8 +332,8 @@ async def test_live_messages_wait_until_what_was_missed_is_in_front_of_them() ->
         assert it.seen(HERE) == 5
 
 
-async def test_a_message_that_is_held_back_is_taken_up_as_it_is_by_then() -> None:
-    """An edit counts, and what was deleted meanwhile is nobody's request any more."""
+async def test_a_message_that_is_held_back_follows_its_edits() -> None:
+    """An edit counts, and a deleted message is no request any more."""
     async with stage(seen={HERE: 0}) as it:
         assert it.comes(HERE, 1)
         assert it.comes(HERE, 2)
@@ -344,8 +344,8 @@ async def test_a_message_that_is_held_back_is_taken_up_as_it_is_by_then() -> Non
         assert it.read == ["corrected"]
 
 
-async def test_a_message_that_comes_while_others_are_taken_up_waits_behind_them() -> None:
-    """Up to the last moment: it is neither lost nor first (P5)."""
+async def test_a_message_that_comes_while_others_are_accepted_waits_behind_them() -> None:
+    """Until the last moment it is neither lost nor first (P5)."""
     async with stage(seen={HERE: 0}) as it:
         it.past(HERE, (1, 2))
         it.pauses[2] = asyncio.Event()
@@ -363,7 +363,7 @@ async def test_a_message_that_comes_while_others_are_taken_up_waits_behind_them(
 
 
 async def test_a_place_that_is_slow_delays_no_other() -> None:
-    """Its own messages wait; another place's do not, and one with nothing to catch up with is live at once (P25)."""
+    """Its own messages wait; other places' do not, and a place without missed messages is live immediately (P25)."""
     async with stage(seen={HERE: 0, THERE: 0, 12: 0}) as it:
         for channel_id in (HERE, THERE):
             it.past(channel_id, (1,))
@@ -379,8 +379,8 @@ async def test_a_place_that_is_slow_delays_no_other() -> None:
         assert it.taken[-2:] == [(HERE, 1), (HERE, 2)]
 
 
-async def test_places_that_come_later_are_caught_up_with_beside_the_others() -> None:
-    """A server that was late: its places are read, those that are being read are not read twice (P1)."""
+async def test_places_that_come_later_are_caught_up_with_in_parallel() -> None:
+    """The places of a late server are read, and those in progress are not read twice (P1)."""
     async with stage(seen={HERE: 0, THERE: 0}) as it:
         assert not it.catch_up.begun
         for channel_id in (HERE, THERE):
@@ -400,8 +400,8 @@ async def test_places_that_come_later_are_caught_up_with_beside_the_others() -> 
         assert len(it.board.asked) == 2
 
 
-async def test_the_mark_never_moves_past_what_was_not_looked_at() -> None:
-    """A kill in the middle of a catch-up: the next start begins with the first that was not taken up (P1)."""
+async def test_the_mark_never_passes_a_message_that_was_not_judged() -> None:
+    """After a kill during a catch-up the next start begins with the first message that was not accepted (P1)."""
     async with stage(seen={HERE: 0}) as it:
         it.past(HERE, (1, 2, 3))
         it.pauses[2] = asyncio.Event()
@@ -415,7 +415,7 @@ async def test_the_mark_never_moves_past_what_was_not_looked_at() -> None:
 
 
 async def test_a_second_outage_in_the_middle_of_a_catch_up_loses_nothing() -> None:
-    """What came before the second READY is no proof of what came between: it is read again, and in order (P3)."""
+    """Messages between the two READYs may be missing, so the place is read again, in order (P3)."""
     async with stage(seen={HERE: 0}) as it:
         it.past(HERE, (1, 2))
         it.board.slow[HERE] = asyncio.Event()
@@ -438,8 +438,8 @@ async def test_a_second_outage_in_the_middle_of_a_catch_up_loses_nothing() -> No
 # ---- what fails
 
 
-async def test_a_message_that_fails_holds_up_neither_its_place_nor_the_others() -> None:
-    """It is logged and passed over."""
+async def test_a_message_that_fails_delays_neither_its_place_nor_the_others() -> None:
+    """It is logged and skipped."""
     async with stage(seen={HERE: 0}) as it:
         it.past(HERE, (1, 2, 3))
         it.breaks.add(2)
@@ -449,8 +449,8 @@ async def test_a_message_that_fails_holds_up_neither_its_place_nor_the_others() 
         assert (it.taken, it.seen(HERE)) == ([(HERE, 1), (HERE, 3)], 3)
 
 
-async def test_a_place_is_read_as_often_as_it_takes() -> None:
-    """With longer and longer waits; live messages wait meanwhile, and nothing is passed over (P1, P16)."""
+async def test_a_place_is_read_until_discord_answers() -> None:
+    """The waits grow; live messages wait too, and no message is skipped (P1, P16)."""
     async with stage(seen={HERE: 0}) as it:
         it.past(HERE, (1, 2))
         it.board.faults.extend([TryLater("503")] * 10 + [TryLater("429", 200.0)])
@@ -467,7 +467,7 @@ async def test_a_place_is_read_as_often_as_it_takes() -> None:
 
 
 async def test_a_place_that_may_not_be_read_is_live_from_now_on() -> None:
-    """Refused is refused however often one asks; what comes is answered."""
+    """A refusal is final, and new messages are answered."""
     async with stage(seen={HERE: 0}) as it:
         it.past(HERE, (1,))
         it.board.faults.append(PermanentError("Missing Access"))
@@ -477,8 +477,8 @@ async def test_a_place_that_may_not_be_read_is_live_from_now_on() -> None:
         assert not it.comes(HERE, 3)
 
 
-async def test_a_thread_that_is_being_opened_holds_up_nobody() -> None:
-    """The messages behind it are taken up; the run ends when all threads are there."""
+async def test_a_thread_that_is_being_opened_delays_no_other() -> None:
+    """The messages behind it are accepted; the run ends when all threads are open."""
     async with stage(seen={HERE: 0}) as it:
         it.past(HERE, (1, 2))
         it.unopened[1] = "an exchange"

@@ -1,4 +1,4 @@
-"""What an earlier run left in the journal, taken up: over a real journal and pool, agents and a Discord in memory."""
+"""The recovery of an earlier run's work: a real journal and pool, agents and a Discord in memory."""
 
 import asyncio
 import time
@@ -42,13 +42,13 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
         yield journal
 
 
-# ---- signs
+# ---- reactions
 
 
-async def test_very_many_signs_of_an_earlier_run_are_ended_some_at_a_time(
+async def test_very_many_reactions_of_an_earlier_run_are_ended_some_at_a_time(
     tmp_path: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each reads the journal; what a cancellation leaves, the next READY takes up."""
+    """Each reads the journal; after a cancellation the next READY continues."""
     for number in range(100, 100 + 3 * SLICE):
         left(journal, number, MessageState.CLOSED)
         journal.reactions.put(THREAD, number, EYE)
@@ -71,8 +71,8 @@ async def test_very_many_signs_of_an_earlier_run_are_ended_some_at_a_time(
         assert it.board.reactions == {(number, FAILED) for number in range(100, 100 + 3 * SLICE)}
 
 
-async def test_no_message_that_has_ended_keeps_a_sign_that_says_otherwise(tmp_path: Path, journal: Journal) -> None:
-    """P70: the bot was killed after it had written down the end, and before the sign was changed; once, and no more."""
+async def test_a_message_that_has_ended_keeps_no_outdated_reaction(tmp_path: Path, journal: Journal) -> None:
+    """P70: the bot was killed between recording the end and changing the reaction. It happens once."""
     for message_id, state in (
         (100, MessageState.FINISHED),
         (101, MessageState.CLOSED),
@@ -96,7 +96,7 @@ async def test_no_message_that_has_ended_keeps_a_sign_that_says_otherwise(tmp_pa
 
 
 async def test_a_message_that_is_skipped_loses_its_eye(tmp_path: Path, journal: Journal) -> None:
-    """It stays while a person may choose; then nothing is done about the message any more."""
+    """The reaction stays while a person may decide."""
     left(journal, 100, MessageState.PROMPTED)
     journal.reactions.put(THREAD, 100, EYE)
     async with restarted(journal, tmp_path, reactions=True) as it:
@@ -111,8 +111,8 @@ async def test_a_message_that_is_skipped_loses_its_eye(tmp_path: Path, journal: 
 # ---- received
 
 
-async def test_what_was_received_is_answered_once_and_in_order(tmp_path: Path, journal: Journal) -> None:
-    """Invariant 7; a later READY finds nothing any more (P1, P3)."""
+async def test_received_messages_are_answered_once_and_in_order(tmp_path: Path, journal: Journal) -> None:
+    """Invariant 7; a later READY finds no more work (P1, P3)."""
     for message_id in (102, 100, 101):
         left(journal, message_id, MessageState.RECEIVED)
     async with restarted(journal, tmp_path) as it:
@@ -126,8 +126,8 @@ async def test_what_was_received_is_answered_once_and_in_order(tmp_path: Path, j
         assert len(it.prompts) == 3
 
 
-async def test_what_was_received_in_a_channel_waits_for_its_thread(tmp_path: Path, journal: Journal) -> None:
-    """Killed between the message and its thread: the thread is opened now, and only then the agent asked (P1)."""
+async def test_a_message_received_in_a_channel_waits_for_its_thread(tmp_path: Path, journal: Journal) -> None:
+    """After a kill between the message and its thread, the thread is opened first, then the agent prompted (P1)."""
     left(journal, THREAD, MessageState.RECEIVED, channel_id=CHANNEL)
     left(journal, 101, MessageState.RECEIVED)
     async with restarted(journal, tmp_path) as it:
@@ -140,8 +140,8 @@ async def test_what_was_received_in_a_channel_waits_for_its_thread(tmp_path: Pat
         assert it.shown == ["request 20", "request 101"]
 
 
-async def test_a_request_that_cannot_be_read_is_closed_and_the_others_go_on(tmp_path: Path, journal: Journal) -> None:
-    """Every row ends, and one that is spoilt holds up nobody."""
+async def test_an_unreadable_request_is_closed_and_the_others_continue(tmp_path: Path, journal: Journal) -> None:
+    """Every row ends, and a damaged one delays no other."""
     place: dict[str, Any] = {"thread_id": THREAD, "channel_id": CHANNEL, "guild_id": 1, "author_id": ADA}
     for message_id in (99, 98):
         journal.messages.receive(message_id, **place, request="{")
@@ -159,8 +159,8 @@ async def test_a_request_that_cannot_be_read_is_closed_and_the_others_go_on(tmp_
         assert journal.messages.open_rows() == []
 
 
-async def test_what_a_person_held_stays_held_and_is_shown_again(tmp_path: Path, journal: Journal) -> None:
-    """With its buttons; nothing runs until they are pressed (P28, P52)."""
+async def test_held_messages_stay_held_and_are_shown_again(tmp_path: Path, journal: Journal) -> None:
+    """The notice has its buttons, and no turn runs until one is pressed (P28, P52)."""
     left(journal, 100, MessageState.HELD)
     left(journal, 101, MessageState.HELD)
     async with restarted(journal, tmp_path) as it:
@@ -178,10 +178,10 @@ async def test_what_a_person_held_stays_held_and_is_shown_again(tmp_path: Path, 
         assert it.prompts == ["request 100", "request 101"]
 
 
-async def test_what_a_person_held_behind_an_interrupted_turn_is_not_released_by_time(
+async def test_held_messages_behind_an_interrupted_turn_are_not_released_by_time(
     tmp_path: Path, journal: Journal
 ) -> None:
-    """Ten minutes are for what nobody has held (P28)."""
+    """The ten minutes are for messages that are not held (P28)."""
     left(journal, 100, MessageState.PROMPTED)
     left(journal, 101, MessageState.HELD)
     async with restarted(journal, tmp_path) as it:
@@ -195,7 +195,7 @@ async def test_what_a_person_held_behind_an_interrupted_turn_is_not_released_by_
 
 
 async def test_an_interrupted_prompt_is_not_sent_again_by_itself(tmp_path: Path, journal: Journal) -> None:
-    """The person is asked, by name; what waits goes on after ten minutes, and that ends the question and the row."""
+    """The author is asked by name; waiting messages continue after ten minutes, which ends the question and the row."""
     left(journal, 100, MessageState.PROMPTED)
     left(journal, 101, MessageState.RECEIVED)
     async with restarted(journal, tmp_path) as it:
@@ -214,10 +214,10 @@ async def test_an_interrupted_prompt_is_not_sent_again_by_itself(tmp_path: Path,
         assert journal.notices.all() == []
 
 
-async def test_a_message_that_was_written_while_the_bot_was_away_waits_for_the_choice_too(
+async def test_a_message_written_while_the_bot_was_away_waits_for_the_decision_too(
     tmp_path: Path, journal: Journal
 ) -> None:
-    """Nobody who wrote it could see the question; who writes now has seen it, and that ends it."""
+    """Its author could not see the question; a new message's author has seen it, which ends it."""
     left(journal, 100, MessageState.PROMPTED)
     async with restarted(journal, tmp_path) as it:
         await it.recovered()
@@ -236,10 +236,10 @@ async def test_a_message_that_was_written_while_the_bot_was_away_waits_for_the_c
             assert it.recovery.interruptions.decide(thread_id, 100, retry=True, by=ADA) == told
 
 
-async def test_over_several_restarts_what_waits_is_held_for_ten_minutes_in_all(
+async def test_over_several_restarts_waiting_messages_are_held_for_ten_minutes_in_total(
     tmp_path: Path, journal: Journal
 ) -> None:
-    """Since the question was asked first, in whichever run; the question is asked once."""
+    """The time counts from the first question, which is asked once."""
     left(journal, 100, MessageState.PROMPTED)
     left(journal, 101, MessageState.RECEIVED)
     async with restarted(journal, tmp_path) as it:
@@ -258,8 +258,8 @@ async def test_over_several_restarts_what_waits_is_held_for_ten_minutes_in_all(
         assert UNDECIDED in it.shown
 
 
-async def test_a_question_that_nobody_has_answered_for_a_month_ends(tmp_path: Path, journal: Journal) -> None:
-    """As what has ended is forgotten then; nothing else would end it in a thread that nobody writes in."""
+async def test_a_question_without_a_decision_for_a_month_ends(tmp_path: Path, journal: Journal) -> None:
+    """Ended rows are deleted then, and in a quiet thread it would never end."""
     left(journal, 100, MessageState.PROMPTED)
     async with restarted(journal, tmp_path) as it:
         await it.recovered()
@@ -276,7 +276,7 @@ async def test_a_question_that_nobody_has_answered_for_a_month_ends(tmp_path: Pa
 
 
 async def test_the_question_about_a_thread_that_is_gone_ends_with_it(tmp_path: Path, journal: Journal) -> None:
-    """Its row too; of another thread nothing does."""
+    """Its row ends too; other threads are not affected."""
     left(journal, 100, MessageState.PROMPTED)
     async with restarted(journal, tmp_path) as it:
         await it.recovered()
@@ -292,7 +292,7 @@ async def test_the_question_about_a_thread_that_is_gone_ends_with_it(tmp_path: P
 async def test_retry_sends_the_same_prompt_first_and_says_that_it_is_the_second_time(
     tmp_path: Path, journal: Journal, behind: int
 ) -> None:
-    """Ahead of all that waits, in the agent and in the thread; the draft of the first try stays (P4)."""
+    """It is before all waiting messages, for the agent and in the thread; the first try's draft stays (P4)."""
     waiting = range(101, 101 + behind)
     left(journal, 100, MessageState.PROMPTED)
     journal.sent_pages.intend(100, 0, "a draft")
@@ -317,8 +317,8 @@ async def test_retry_sends_the_same_prompt_first_and_says_that_it_is_the_second_
         assert it.decide(100, retry=False) == "This was decided before."
 
 
-async def test_a_choice_that_cannot_be_written_down_can_be_made_again(tmp_path: Path, journal: Journal) -> None:
-    """Where the disk is full nothing is done, and the question stands."""
+async def test_a_decision_that_cannot_be_recorded_can_be_made_again(tmp_path: Path, journal: Journal) -> None:
+    """With a full disk it has no effect, and the question stays."""
     left(journal, 100, MessageState.PROMPTED)
     async with restarted(journal, tmp_path) as it:
         await it.recovered()
@@ -337,7 +337,7 @@ async def test_a_choice_that_cannot_be_written_down_can_be_made_again(tmp_path: 
 async def test_a_second_try_has_none_of_the_messages_of_the_first(
     tmp_path: Path, journal: Journal, *, late: bool
 ) -> None:
-    """Whenever the draft of the first has come to its end: a further restart takes only those of the second for its."""
+    """That holds whenever the first draft is finished: another restart counts only the second try's messages."""
     left(journal, 100, MessageState.PROMPTED, "hang")
     for number in range(2):
         journal.sent_pages.intend(100, number, f"draft {number}")
@@ -361,7 +361,7 @@ async def test_a_second_try_has_none_of_the_messages_of_the_first(
 async def test_messages_that_were_sent_together_are_asked_about_and_sent_again_together(
     tmp_path: Path, journal: Journal
 ) -> None:
-    """One question, one prompt, one reply; a skip closes all of them."""
+    """They have one question, one prompt and one reply; a skip closes all of them."""
     for message_id in (100, 102, 104, 106):
         left(journal, message_id, MessageState.RECEIVED)
     journal.messages.prompted((100, 102), KEPT % "both")
@@ -379,7 +379,7 @@ async def test_messages_that_were_sent_together_are_asked_about_and_sent_again_t
 
 
 async def test_a_reply_to_several_messages_is_posted_to_its_end(tmp_path: Path, journal: Journal) -> None:
-    """Once, and then all of them are answered."""
+    """It is posted once, and all of them are answered."""
     for message_id in (100, 102):
         left(journal, message_id, MessageState.RECEIVED)
     journal.messages.prompted((100, 102), KEPT % "both")
@@ -391,8 +391,8 @@ async def test_a_reply_to_several_messages_is_posted_to_its_end(tmp_path: Path, 
         assert [it.state(number) for number in (100, 102)] == [MessageState.ANSWERED] * 2
 
 
-async def test_skip_closes_the_request_and_lets_the_others_go_on(tmp_path: Path, journal: Journal) -> None:
-    """At once, and the notice says who chose."""
+async def test_skip_closes_the_request_and_continues_with_the_others(tmp_path: Path, journal: Journal) -> None:
+    """They continue immediately, and the notice names the person."""
     left(journal, 100, MessageState.PROMPTED)
     left(journal, 101, MessageState.RECEIVED)
     async with restarted(journal, tmp_path) as it:
@@ -404,8 +404,8 @@ async def test_skip_closes_the_request_and_lets_the_others_go_on(tmp_path: Path,
         assert [it.state(100), it.state(101)] == [MessageState.CLOSED, MessageState.ANSWERED]
 
 
-async def test_skip_with_nothing_behind_it_ends_the_matter(tmp_path: Path, journal: Journal) -> None:
-    """No conversation is needed for that."""
+async def test_skip_without_waiting_messages_only_closes_the_request(tmp_path: Path, journal: Journal) -> None:
+    """That needs no conversation."""
     left(journal, 100, MessageState.PROMPTED)
     async with restarted(journal, tmp_path) as it:
         await it.recovered()
@@ -414,8 +414,8 @@ async def test_skip_with_nothing_behind_it_ends_the_matter(tmp_path: Path, journ
         assert it.state(100) is MessageState.CLOSED
 
 
-async def test_a_choice_counts_only_where_it_was_offered(tmp_path: Path, journal: Journal) -> None:
-    """Another thread's button, a message that was not interrupted, one that has ended meanwhile: nothing happens."""
+async def test_a_decision_counts_only_where_it_was_offered(tmp_path: Path, journal: Journal) -> None:
+    """A button of another thread, of a message that was not interrupted, or that has ended, has no effect."""
     left(journal, 100, MessageState.PROMPTED)
     async with restarted(journal, tmp_path) as it:
         await it.recovered()
@@ -427,7 +427,7 @@ async def test_a_choice_counts_only_where_it_was_offered(tmp_path: Path, journal
 
 
 async def test_a_retry_of_a_request_that_cannot_be_read_says_so(tmp_path: Path, journal: Journal) -> None:
-    """Its row ends all the same."""
+    """Its row ends too."""
     journal.messages.receive(100, thread_id=THREAD, channel_id=CHANNEL, guild_id=1, author_id=ADA, request="{")
     journal.messages.prompted((100,), KEPT % "x")
     async with restarted(journal, tmp_path) as it:
@@ -436,8 +436,8 @@ async def test_a_retry_of_a_request_that_cannot_be_read_says_so(tmp_path: Path, 
         assert it.state(100) is MessageState.CLOSED
 
 
-async def test_a_further_restart_does_not_ask_again_what_stands_in_the_thread(tmp_path: Path, journal: Journal) -> None:
-    """Its buttons still work. That of another message is no reason not to ask."""
+async def test_a_further_restart_does_not_repeat_a_question(tmp_path: Path, journal: Journal) -> None:
+    """Its buttons still work. Another message gets a question of its own."""
     left(journal, 100, MessageState.PROMPTED)
     left(journal, 101, MessageState.HELD)
     left(journal, 102, MessageState.HELD)
@@ -472,7 +472,7 @@ DRAFTS = [
 async def test_a_draft_says_that_it_was_cut_off_and_loses_its_button(
     tmp_path: Path, journal: Journal, draft: str, shown: str, *, known: bool
 ) -> None:
-    """Once, before anybody is asked what to do. What the agent had said stays as it is (P11, P14)."""
+    """It says so once, before the question. The agent's text stays as it is (P11, P14)."""
     left(journal, 100, MessageState.PROMPTED)
     journal.sent_pages.intend(100, 0, draft)
     if known:
@@ -493,7 +493,7 @@ async def test_a_draft_says_that_it_was_cut_off_and_loses_its_button(
 async def test_a_draft_with_no_room_for_it_says_in_another_message_that_it_was_cut_off(
     tmp_path: Path, journal: Journal
 ) -> None:
-    """None of its words is lost for that; of its pages the last one has the button."""
+    """It keeps all of its text; the last page has the button."""
     pages = ["one", "-# not there any more", "two" * 660]
     left(journal, 100, MessageState.PROMPTED)
     for number, page in enumerate(pages):
@@ -507,10 +507,10 @@ async def test_a_draft_with_no_room_for_it_says_in_another_message_that_it_was_c
         assert it.board.messages[-7].buttons == []
 
 
-async def test_what_a_steady_stop_cut_off_is_posted_to_its_end_and_asked_about(
+async def test_a_reply_that_a_regular_stop_cut_off_is_completed_and_asked_about(
     tmp_path: Path, journal: Journal
 ) -> None:
-    """The pages were written down, as those of a turn that has ended; nothing is owed any more then."""
+    """The stop stored its pages, as for a finished turn; then no page is owed."""
     pages = ["one, whole", f"two\n{words.CUT_OFF}"]
     left(journal, 100, MessageState.PROMPTED)
     journal.sent_pages.intend(100, 0, "one")
@@ -527,10 +527,10 @@ async def test_what_a_steady_stop_cut_off_is_posted_to_its_end_and_asked_about(
         assert it.shown[3:] == [words.INTERRUPTED]
 
 
-async def test_what_a_steady_stop_cut_off_is_posted_also_where_the_choice_comes_first(
+async def test_a_reply_that_a_regular_stop_cut_off_is_completed_after_an_early_decision(
     tmp_path: Path, journal: Journal
 ) -> None:
-    """Also by the start after a kill: the pages are owed for as long as they are not posted."""
+    """Even the start after a kill completes it: the pages are owed until they are posted."""
     pages = ["one, whole", f"two\n{words.CUT_OFF}"]
     left(journal, 100, MessageState.PROMPTED)
     journal.messages.interrupt((100,), pages)
@@ -547,10 +547,10 @@ async def test_what_a_steady_stop_cut_off_is_posted_also_where_the_choice_comes_
         assert (journal.messages.pages(100), journal.messages.open_rows()) == ([], [])
 
 
-async def test_a_thread_that_goes_on_before_its_question_is_posted_is_told_all_the_same(
+async def test_a_thread_that_continues_before_its_question_is_posted_is_told_too(
     tmp_path: Path, journal: Journal
 ) -> None:
-    """Somebody presses Continue as soon as the bot is back."""
+    """A person presses Continue as soon as the bot is back."""
     left(journal, 100, MessageState.PROMPTED)
     async with restarted(journal, tmp_path) as it:
         await it.recovery.begin()
@@ -560,10 +560,8 @@ async def test_a_thread_that_goes_on_before_its_question_is_posted_is_told_all_t
         assert (it.state(100), it.shown) == (MessageState.CLOSED, [UNDECIDED])
 
 
-async def test_a_question_whose_end_was_not_shown_any_more_is_ended_by_the_next_start(
-    tmp_path: Path, journal: Journal
-) -> None:
-    """Killed after the choice, or after the thread went on, and before the notice was changed."""
+async def test_a_question_whose_end_was_not_shown_is_ended_by_the_next_start(tmp_path: Path, journal: Journal) -> None:
+    """The bot was killed between the decision, or the thread's next turn, and the edit of the notice."""
     for message_id, reason in ((100, "interrupted"), (101, "skipped")):
         left(journal, message_id, MessageState.PROMPTED)
         journal.notices.begin(NoticeRow(reason, THREAD, INTERRUPTED, message_id, time.time(), ASKED, None))
@@ -577,8 +575,8 @@ async def test_a_question_whose_end_was_not_shown_any_more_is_ended_by_the_next_
         assert journal.notices.all() == []
 
 
-async def test_a_row_that_cannot_be_taken_up_keeps_no_other_from_it(tmp_path: Path, journal: Journal) -> None:
-    """Whatever is raised; what stands in the journal stays for the next start."""
+async def test_a_row_that_cannot_be_recovered_does_not_block_the_others(tmp_path: Path, journal: Journal) -> None:
+    """After any exception the row stays in the journal for the next start."""
     for message_id in (100, 101, 103):
         left(journal, message_id, MessageState.RECEIVED)
     async with restarted(journal, tmp_path) as it:
@@ -599,7 +597,7 @@ async def test_a_row_that_cannot_be_taken_up_keeps_no_other_from_it(tmp_path: Pa
         assert it.prompts == ["request 101"]
 
 
-async def test_a_thread_that_cannot_be_taken_up_keeps_no_other_from_it(tmp_path: Path, journal: Journal) -> None:
+async def test_a_thread_that_cannot_be_recovered_does_not_block_the_others(tmp_path: Path, journal: Journal) -> None:
     """Its rows stay for the next start."""
     left(journal, 100, MessageState.RECEIVED)
     request = Request(200, THREAD + 1, THREAD + 1, ADA, "request 200")
@@ -622,7 +620,7 @@ async def test_a_thread_that_cannot_be_taken_up_keeps_no_other_from_it(tmp_path:
 
 
 async def test_a_draft_in_a_thread_that_cannot_be_read_stays(tmp_path: Path, journal: Journal) -> None:
-    """The question what to do is asked all the same."""
+    """The question is asked too."""
     left(journal, 100, MessageState.PROMPTED)
     journal.sent_pages.intend(100, 0, "-# ⏳ working")
     async with restarted(journal, tmp_path) as it:
@@ -638,10 +636,10 @@ IN_LINE = words.in_line(2, [])
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["its message is known", "its message is not known"])
-async def test_what_waited_in_line_is_answered_where_it_said_so(
+async def test_a_waiting_message_is_answered_in_its_own_placeholder(
     tmp_path: Path, journal: Journal, *, known: bool
 ) -> None:
-    """However long the bot was away: the word that it waits does not stay, and what was behind it comes behind it."""
+    """After any time the placeholder becomes the answer, and later messages keep their order."""
     for message_id in (100, 101):
         left(journal, message_id, MessageState.RECEIVED)
     journal.sent_pages.intend(100, 0, IN_LINE)
@@ -656,8 +654,8 @@ async def test_what_waited_in_line_is_answered_where_it_said_so(
         assert it.prompts == ["request 100", "request 101"]
 
 
-async def test_what_was_held_and_is_dropped_does_not_stand_as_waiting(tmp_path: Path, journal: Journal) -> None:
-    """A restart may find it behind the word that it waits."""
+async def test_a_held_message_that_is_dropped_does_not_look_waiting(tmp_path: Path, journal: Journal) -> None:
+    """A restart may find its placeholder."""
     left(journal, 100, MessageState.HELD)
     journal.sent_pages.intend(100, 0, IN_LINE)
     journal.sent_pages.posted(100, 0, -5)
@@ -676,7 +674,7 @@ async def test_what_was_held_and_is_dropped_does_not_stand_as_waiting(tmp_path: 
 async def test_a_second_try_that_was_cut_off_before_it_began_leaves_no_draft_at_work(
     tmp_path: Path, journal: Journal
 ) -> None:
-    """Killed between Retry and its prompt: the first try's message says what became of it, the answer is a new one."""
+    """After a kill between Retry and its prompt, the first try's message says that it was cut off."""
     left(journal, 100, MessageState.PROMPTED)
     journal.sent_pages.intend(100, 0, "-# ⏳ working")
     journal.sent_pages.posted(100, 0, -5)
@@ -691,7 +689,7 @@ async def test_a_second_try_that_was_cut_off_before_it_began_leaves_no_draft_at_
 
 
 async def test_a_finished_answer_is_posted_to_the_end_without_the_agent(tmp_path: Path, journal: Journal) -> None:
-    """Page one stands already and is corrected, page two was on its way and is there, page three is new (P12)."""
+    """Page one is corrected, page two was unconfirmed and is found, page three is new (P12)."""
     left(journal, 100, MessageState.FINISHED, pages=["one, whole", "two", "three"])
     journal.sent_pages.intend(100, 0, "-# ⏳ starting")
     journal.sent_pages.posted(100, 0, -9)
@@ -707,12 +705,10 @@ async def test_a_finished_answer_is_posted_to_the_end_without_the_agent(tmp_path
 
 
 @pytest.mark.parametrize("standing", range(5))
-async def test_what_follows_the_pages_is_sent_once_wherever_the_crash_came(
-    tmp_path: Path, journal: Journal, standing: int
-) -> None:
-    """Files, too large ones named, and the word that calls the asker: what stands is left, what is missing comes.
+async def test_trailers_are_sent_once_wherever_the_crash_was(tmp_path: Path, journal: Journal, standing: int) -> None:
+    """Files, the names of too large ones, and the asker's ping: only the missing ones are sent.
 
-    Discord keeps another name of the file than the one that it was given.
+    Discord changes the name of the file.
     """
     kept, lost = KeptNowhere("\xdcber uns.py", b"code"), KeptNowhere("b.bin", None)
     ping = Trailer("<@42> done", mention=ADA)
@@ -751,7 +747,7 @@ async def test_what_follows_the_pages_is_sent_once_wherever_the_crash_came(
 
 @dataclass(frozen=True)
 class KeptNowhere:
-    """A file, or with None one that cannot be read any more."""
+    """A file; with None it cannot be read."""
 
     name: str
     data: bytes | None
@@ -763,7 +759,7 @@ class KeptNowhere:
 
 
 async def test_a_page_that_never_arrived_is_posted(tmp_path: Path, journal: Journal) -> None:
-    """It was looked for first, and is not in the thread."""
+    """It was searched in the thread first."""
     left(journal, 100, MessageState.FINISHED, pages=["answer"])
     journal.sent_pages.intend(100, 0, "-# ⏳ starting")
     async with restarted(journal, tmp_path) as it:
@@ -774,7 +770,7 @@ async def test_a_page_that_never_arrived_is_posted(tmp_path: Path, journal: Jour
 
 
 async def test_two_pages_that_began_the_same_are_two_messages(tmp_path: Path, journal: Journal) -> None:
-    """Both were on their way; each is found once."""
+    """Both were unconfirmed; each is found once."""
     left(journal, 100, MessageState.FINISHED, pages=["same, one", "same, two", "end"])
     journal.sent_pages.intend(100, 0, "same")
     journal.sent_pages.intend(100, 1, "same")
@@ -785,10 +781,8 @@ async def test_two_pages_that_began_the_same_are_two_messages(tmp_path: Path, jo
         assert it.shown == ["same, one", "same, two", "end"]
 
 
-async def test_an_answer_in_a_thread_that_cannot_be_read_is_posted_all_the_same(
-    tmp_path: Path, journal: Journal
-) -> None:
-    """Twice is better than not at all; what is known to stand is not repeated."""
+async def test_an_answer_in_a_thread_that_cannot_be_read_is_posted(tmp_path: Path, journal: Journal) -> None:
+    """A page may be posted twice rather than never; confirmed pages are not repeated."""
     left(journal, 100, MessageState.FINISHED, pages=["one", "two"])
     journal.sent_pages.intend(100, 0, "one")
     journal.sent_pages.posted(100, 0, -9)
@@ -802,7 +796,7 @@ async def test_an_answer_in_a_thread_that_cannot_be_read_is_posted_all_the_same(
 
 
 async def test_a_thread_is_read_again_for_as_long_as_an_outage_lasts(tmp_path: Path, journal: Journal) -> None:
-    """Otherwise what stands in it would be posted a second time."""
+    """Otherwise its pages would be posted again."""
     left(journal, 100, MessageState.FINISHED, pages=["answer"])
     journal.sent_pages.intend(100, 0, "answer")
     async with restarted(journal, tmp_path) as it:
@@ -813,8 +807,8 @@ async def test_a_thread_is_read_again_for_as_long_as_an_outage_lasts(tmp_path: P
         assert it.state(100) is MessageState.ANSWERED
 
 
-async def test_a_finished_answer_comes_before_those_that_waited_behind_it(tmp_path: Path, journal: Journal) -> None:
-    """Also where it takes longer than they do; a word that is owed has its place too."""
+async def test_a_finished_answer_comes_before_the_waiting_ones(tmp_path: Path, journal: Journal) -> None:
+    """That holds even if it takes longer than they do, and for owed notices too."""
     left(journal, 100, MessageState.CLOSED, pages=["sorry"], channel_id=CHANNEL)
     left(journal, 101, MessageState.FINISHED, pages=["finished"])
     left(journal, 102, MessageState.RECEIVED)
@@ -831,10 +825,8 @@ async def test_a_finished_answer_comes_before_those_that_waited_behind_it(tmp_pa
         assert journal.messages.open_rows() == []
 
 
-async def test_of_many_threads_some_are_taken_up_before_others_have_their_turn(
-    tmp_path: Path, journal: Journal
-) -> None:
-    """However many there are: what else the bot does waits for a few of them, not for all."""
+async def test_many_threads_are_recovered_some_at_a_time(tmp_path: Path, journal: Journal) -> None:
+    """Other work of the bot waits for a few of them, not for all."""
     for number in range(10 * SLICE):
         left(journal, 100 + number, MessageState.HELD, thread_id=100 + number)
     async with restarted(journal, tmp_path) as it:
@@ -846,8 +838,8 @@ async def test_of_many_threads_some_are_taken_up_before_others_have_their_turn(
         assert max(after - before for before, after in pairwise(taken_up)) <= SLICE
 
 
-async def test_what_a_client_did_not_take_up_the_next_one_does(tmp_path: Path, journal: Journal) -> None:
-    """A client that dies in the middle leaves the rest to the next; nothing is taken up twice or not at all."""
+async def test_the_next_client_recovers_what_a_client_did_not(tmp_path: Path, journal: Journal) -> None:
+    """After a client's death the next one recovers the rest, each row once."""
     for number in range(3 * SLICE):
         left(journal, 100 + number, MessageState.RECEIVED, channel_id=CHANNEL, thread_id=100 + number)
     async with restarted(journal, tmp_path) as it:
@@ -861,8 +853,8 @@ async def test_what_a_client_did_not_take_up_the_next_one_does(tmp_path: Path, j
         assert (len([*it.pool.conversations]), it.recovery.begun.is_set()) == (3 * SLICE, True)
 
 
-async def test_what_a_client_did_not_finish_the_next_one_does(tmp_path: Path, journal: Journal) -> None:
-    """A client that dies in the middle cuts the work off, and takes nothing with it."""
+async def test_the_next_client_finishes_what_a_client_did_not(tmp_path: Path, journal: Journal) -> None:
+    """A client's death interrupts the work, but loses none of it."""
     left(journal, 100, MessageState.FINISHED, pages=["first"])
     journal.sent_pages.intend(100, 0, "first")
     left(journal, 101, MessageState.FINISHED, pages=["second"])
@@ -880,8 +872,8 @@ async def test_what_a_client_did_not_finish_the_next_one_does(tmp_path: Path, jo
         assert journal.messages.open_rows() == []
 
 
-async def test_what_a_client_is_still_at_the_next_one_leaves_alone(tmp_path: Path, journal: Journal) -> None:
-    """What a READY has begun outlives its client; it is done once, and ends neither."""
+async def test_the_next_client_leaves_work_in_progress_alone(tmp_path: Path, journal: Journal) -> None:
+    """Work that a READY has begun outlives its client, and is done once."""
     left(journal, 99, MessageState.PROMPTED)
     left(journal, 100, MessageState.FINISHED, pages=["first"])
     journal.sent_pages.intend(100, 0, "first")
@@ -910,7 +902,7 @@ CLOSED = f"{QUESTION}\n-# {words.became(MessageState.CLOSED)}"
 async def test_a_question_of_an_earlier_run_loses_its_buttons_and_says_why(
     tmp_path: Path, journal: Journal, *, known: bool
 ) -> None:
-    """Also one of which nobody knows whether it was posted; once (P52)."""
+    """So does one whose sending was not confirmed. It happens once (P52)."""
     left(journal, 100, MessageState.CLOSED)
     journal.questions.asked("token", thread_id=THREAD, exchange_id=100, content=QUESTION)
     if known:
@@ -928,7 +920,7 @@ async def test_a_question_of_an_earlier_run_loses_its_buttons_and_says_why(
 async def test_a_question_of_an_earlier_run_keeps_its_buttons_no_longer_than_an_outage_lasts(
     tmp_path: Path, journal: Journal
 ) -> None:
-    """A press of one would come to nothing."""
+    """Their presses would have no effect."""
     left(journal, 100, MessageState.CLOSED)
     journal.questions.asked("token", thread_id=THREAD, exchange_id=100, content=QUESTION)
     journal.questions.posted("token", -9)
@@ -941,10 +933,8 @@ async def test_a_question_of_an_earlier_run_keeps_its_buttons_no_longer_than_an_
         assert journal.questions.all() == []
 
 
-async def test_a_notice_of_an_earlier_run_whose_message_is_not_known_is_looked_for_and_goes(
-    tmp_path: Path, journal: Journal
-) -> None:
-    """From before the time when it was to be posted; one that cannot be looked for is forgotten, and ends no other."""
+async def test_an_unconfirmed_notice_of_an_earlier_run_is_found_and_removed(tmp_path: Path, journal: Journal) -> None:
+    """The search begins before its recorded time; a notice that cannot be searched is forgotten."""
     for thread_id, content in ((THREAD + 1, "elsewhere"), (THREAD, "2 held")):
         journal.notices.begin(NoticeRow(content, thread_id, HELD, 0, time.time(), content, None))
     since = [notice.since for notice in journal.notices.all()]
@@ -961,10 +951,8 @@ async def test_a_notice_of_an_earlier_run_whose_message_is_not_known_is_looked_f
 # ---- requests that were to be posted
 
 
-async def test_each_request_that_was_to_be_posted_is_taken_whatever_becomes_of_another(
-    tmp_path: Path, journal: Journal
-) -> None:
-    """One that cannot be taken keeps no other from it; what a client was at when it died the next one begins again."""
+async def test_each_posted_request_is_accepted_even_if_another_fails(tmp_path: Path, journal: Journal) -> None:
+    """A failure does not block the others, and the next client repeats the one that was interrupted."""
     taken: list[int] = []
 
     async def take(ask: PostedRequest) -> None:
@@ -989,7 +977,7 @@ async def test_each_request_that_was_to_be_posted_is_taken_whatever_becomes_of_a
 
 
 async def test_a_question_that_was_never_posted_or_is_gone_is_forgotten(tmp_path: Path, journal: Journal) -> None:
-    """Not found, refused, deleted: no start is kept busy with it again."""
+    """One that is not found, refused or deleted is not tried at the next start."""
     for token, message_id in (("never", None), ("deleted", -8), ("refused", None)):
         journal.questions.asked(token, thread_id=THREAD, exchange_id=100, content=QUESTION)
         if message_id is not None:
@@ -1003,7 +991,7 @@ async def test_a_question_that_was_never_posted_or_is_gone_is_forgotten(tmp_path
 
 
 async def test_the_kept_prompt_is_what_is_sent_again(tmp_path: Path, journal: Journal) -> None:
-    """Block by block as the first time, below the word about the second time; it can be kept once more."""
+    """The blocks are those of the first try, below the note about the retry; it can be stored again."""
     async with restarted(journal, tmp_path) as it:
         request = Request(100, THREAD, THREAD, ADA, "hello")
         journal.messages.receive(100, thread_id=THREAD, channel_id=CHANNEL, guild_id=1, author_id=ADA)

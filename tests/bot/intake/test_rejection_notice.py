@@ -1,4 +1,4 @@
-"""Messages that were not taken up: nobody is left in the dark, and a flood makes few notices."""
+"""Rejected messages: every author learns of it, and a flood makes few notices."""
 
 from itertools import count
 
@@ -15,12 +15,12 @@ NUMBERS = count(1)
 
 
 def message(author_id: int = 5) -> Request:
-    """A message that cannot be taken up."""
+    """Return a request that is rejected."""
     return Request(next(NUMBERS), channel_id=7, thread_id=7, author_id=author_id, text="hello", guild_id=3)
 
 
-async def test_one_notice_counts_what_was_turned_away() -> None:
-    """The first at once, what follows within seconds, in one edit; it links to the first."""
+async def test_one_notice_counts_rejected_messages() -> None:
+    """It shows the first immediately, and later ones in one edit; it links to the first."""
     board = FakeDiscord()
     async with pacing(board):
         away = RejectionNotices(api=board)
@@ -36,8 +36,8 @@ async def test_one_notice_counts_what_was_turned_away() -> None:
     assert board.whats == ["send", "edit"]
 
 
-async def test_what_is_turned_away_later_gets_a_notice_of_its_own() -> None:
-    """So does another person, and another reason."""
+async def test_a_later_rejection_gets_a_new_notice() -> None:
+    """So does another person, or another reason."""
     board = FakeDiscord()
     async with pacing(board):
         away = RejectionNotices(api=board)
@@ -51,7 +51,7 @@ async def test_what_is_turned_away_later_gets_a_notice_of_its_own() -> None:
 
 
 async def test_of_very_many_people_the_last_are_remembered() -> None:
-    """Who is forgotten gets another notice, not none."""
+    """A forgotten person gets another notice."""
     board = FakeDiscord()
     async with pacing(board):
         away = RejectionNotices(api=board)

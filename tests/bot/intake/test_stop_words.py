@@ -1,4 +1,4 @@
-"""A message that is nothing but the wish that the agent stop."""
+"""A message that only asks the agent to stop."""
 
 import pytest
 
@@ -24,7 +24,7 @@ from bot.intake.stop_words import means_stop
     ],
 )
 def test_a_plain_stop_is_one(text: str) -> None:
-    """Whatever its case and its punctuation."""
+    """Case and punctuation do not matter."""
     assert means_stop(text)
 
 
@@ -42,5 +42,5 @@ def test_a_plain_stop_is_one(text: str) -> None:
     ],
 )
 def test_a_request_that_has_the_word_in_it_is_none(text: str) -> None:
-    """It is for the agent."""
+    """The agent gets it."""
     assert not means_stop(text)

@@ -1,4 +1,4 @@
-"""Opening a thread: a request waits for it visibly, and goes without one only in the end."""
+"""Opening a thread: a request shows its wait, and is answered without a thread only after a bounded time."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -27,7 +27,7 @@ CHANNEL, MESSAGE, ADA = 10, 20, 42
 
 
 class OpeningBoard(FakeDiscord):
-    """A board on which threads can be opened, or not."""
+    """A board that opens threads, or refuses to."""
 
     async def open_thread(
         self, channel_id: int, message_id: int, name: str, *, auto_archive_minutes: int, urgency: Urgency
@@ -55,7 +55,7 @@ class Stage:
 
 @asynccontextmanager
 async def stage(folder: Path) -> AsyncIterator[Stage]:
-    """Reactions are on, and the request has been taken up."""
+    """Start with an accepted request, with reactions on."""
     board = OpeningBoard()
     with Journal.open(folder / "journal.db") as journal:
         async with pacing(board):
@@ -66,7 +66,7 @@ async def stage(folder: Path) -> AsyncIterator[Stage]:
 
 
 async def test_a_thread_is_opened_at_once_and_its_author_is_added(tmp_path: Path) -> None:
-    """By the first words of the request."""
+    """Its name is the first words of the request."""
     async with stage(tmp_path) as it:
         await it.open()
         await elapse(1)
@@ -75,7 +75,7 @@ async def test_a_thread_is_opened_at_once_and_its_author_is_added(tmp_path: Path
 
 
 async def test_an_author_is_added_when_a_later_try_succeeds(tmp_path: Path) -> None:
-    """Else the thread would not show in their list."""
+    """Otherwise the thread would not be in their list."""
     async with stage(tmp_path) as it:
         await elapse(1)  # The reaction is there.
         it.board.faults.extend([None, TryLater("503")])
@@ -84,7 +84,7 @@ async def test_an_author_is_added_when_a_later_try_succeeds(tmp_path: Path) -> N
 
 
 async def test_a_request_waits_for_minutes_and_shows_it(tmp_path: Path) -> None:
-    """Discord asks for 250 s; then the sign is the usual one."""
+    """Discord asks for 250 s; then the reaction is the usual one."""
     async with stage(tmp_path) as it:
         await elapse(1)
         it.board.faults.extend([TryLater("429", 250.0)])
@@ -96,7 +96,7 @@ async def test_a_request_waits_for_minutes_and_shows_it(tmp_path: Path) -> None:
 
 
 async def test_a_request_that_gets_no_thread_in_the_end_is_told_so(tmp_path: Path) -> None:
-    """In the channel, after a bound that is longer than what Discord was seen to ask for."""
+    """The channel says so, after a longer time than Discord has been seen to ask for."""
     async with stage(tmp_path) as it:
         await elapse(1)
         it.board.faults.extend([TryLater("429", 280.0)] * 10)
@@ -108,7 +108,7 @@ async def test_a_request_that_gets_no_thread_in_the_end_is_told_so(tmp_path: Pat
 
 
 async def test_an_outage_does_not_count_against_the_time_that_a_thread_may_take(tmp_path: Path) -> None:
-    """Two hours in which Discord answers nothing cost no thread."""
+    """After two hours without any answer the thread is opened."""
     async with stage(tmp_path) as it:
         await elapse(1)
         it.board.faults.extend([TryLater("503")] * 500)
@@ -118,7 +118,7 @@ async def test_an_outage_does_not_count_against_the_time_that_a_thread_may_take(
 
 
 async def test_a_discord_that_answers_others_and_opens_no_thread_is_given_up(tmp_path: Path) -> None:
-    """That is no outage."""
+    """That is not an outage."""
     async with stage(tmp_path) as it:
         await elapse(1)
         it.board.faults.extend([TryLater("503")] * 500)
@@ -135,7 +135,7 @@ async def test_a_discord_that_answers_others_and_opens_no_thread_is_given_up(tmp
 
 
 async def test_a_name_with_words_that_are_not_allowed_costs_no_thread(tmp_path: Path) -> None:
-    """Discord refuses names, too (20031, AutoMod); another one will do, and the agent's title may replace it."""
+    """Discord refuses names (20031, AutoMod); a neutral one replaces it, and later the agent's title."""
     async with stage(tmp_path) as it:
         await elapse(1)
         it.board.faults.append(ContentRefused("Thread name contains words that are not allowed"))
@@ -149,10 +149,10 @@ async def test_a_name_with_words_that_are_not_allowed_costs_no_thread(tmp_path: 
 @pytest.mark.parametrize(
     ("fault", "raised"), [(PermanentError("Missing Permissions"), NotOpened), (Gone("Unknown Message"), Gone)]
 )
-async def test_a_request_whose_thread_is_refused_is_told_so_at_once(
+async def test_a_request_whose_thread_is_refused_is_told_so_immediately(
     tmp_path: Path, fault: RestError, raised: type[Exception]
 ) -> None:
-    """No permission comes with time, and no message that was deleted."""
+    """A missing permission, or a deleted message, does not come with time."""
     async with stage(tmp_path) as it:
         await elapse(1)
         it.board.faults.append(fault)
@@ -178,5 +178,5 @@ async def test_a_request_whose_thread_is_refused_is_told_so_at_once(
     ],
 )
 def test_a_thread_is_named_by_the_first_words(text: str, name: str) -> None:
-    """About 60 characters, cut at a word, and nothing that turns them around; of what nobody sees there is no name."""
+    """The name has about 60 characters, is cut at a word, and contains no direction marks."""
     assert thread_name(text) == name

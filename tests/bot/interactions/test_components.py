@@ -1,4 +1,4 @@
-"""What the ids of buttons and menus say. Messages with these ids stand in Discord: they must always be understood."""
+"""The ids of buttons and menus. Messages in Discord have these ids, so every version must read them."""
 
 from typing import Any
 
@@ -37,14 +37,14 @@ IDS: dict[str, tuple[str, dict[str, int | str]]] = {
 
 
 def matches(custom_id: str) -> dict[type[Component[Any]], Any]:
-    """The classes whose template takes an id, each with what it found there."""
+    """Return the classes whose template matches an id, each with its values."""
     found = {kind: kind.__discord_ui_compiled_template__.fullmatch(custom_id) for kind in COMPONENTS}
     return {kind: match for kind, match in found.items() if match}
 
 
 @pytest.mark.parametrize("custom_id", IDS)
 async def test_an_id_is_read_by_one_class_and_written_by_it_again(custom_id: str) -> None:
-    """Whichever version of the bot has posted it; also where a text consists of digits alone."""
+    """That is true of every version's ids, and of texts of digits alone."""
     name, fields = IDS[custom_id]
     ((kind, match),) = matches(custom_id).items()
     assert kind.__name__ == name
@@ -56,23 +56,23 @@ async def test_an_id_is_read_by_one_class_and_written_by_it_again(custom_id: str
 
 
 def test_every_class_has_an_id_above() -> None:
-    """A new button or menu is registered, or its presses find nothing; its id is kept here from then on."""
+    """A new button or menu must be registered; its id is kept here from then on."""
     assert {each.__name__ for each in COMPONENTS} == {name for name, _ in IDS.values()}
     assert {*COMPONENTS} == {kind for base in (Button, Menu) for kind in below(base)}
 
 
 def below(base: Any) -> set[type[Any]]:
-    """The bot's classes of a kind."""
+    """Return the bot's classes of a kind."""
     return {kind for kind in Component.__subclasses__() if kind.__orig_bases__ == (base,)}  # type: ignore[attr-defined]
 
 
 def test_a_form_is_found_by_its_id() -> None:
-    """The ids of forms that are open somewhere, too."""
+    """Forms may be open somewhere."""
     assert [pattern.fullmatch(f"threadline:form:{TOKEN}:3") is not None for pattern in FORMS] == [True, False]
     assert [pattern.fullmatch("threadline:about:345") is not None for pattern in FORMS] == [False, True]
 
 
 def test_an_id_that_its_own_template_would_not_take_is_never_shown() -> None:
-    """Its presses would find nothing."""
+    """Its presses would have no handler."""
     with pytest.raises(ValueError, match="must match the template"):
         StopButton(discord.ui.Button(label="Stop"), thread_id=-1, message_id=1)
