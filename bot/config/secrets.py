@@ -21,7 +21,7 @@ _AUTHORIZATION = re.compile(r"(?:Bearer|Basic|Token)\s+(\S+)", re.IGNORECASE)
 """A header's value; an echo of the secret may omit the scheme before it (RFC 9110, Authorization)."""
 
 
-def secrets_of(config: Config, environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+def secrets_of(config: Config) -> tuple[str, ...]:
     """Return the values that must appear in no log and no message: the token, and secrets of agents and MCP servers.
 
     These are the values of variables in tables `env` and `headers`, values there under a secret's name, and inherited
@@ -32,7 +32,7 @@ def secrets_of(config: Config, environ: Mapping[str, str] = os.environ) -> tuple
     for agent in config.agents.by_name.values():
         tables = [agent.env, *(table for server in agent.mcp_servers for table in (server.env, server.headers))]
         given += [value for table in tables for name, value in table.items() if SECRET_NAME.search(name)]
-        given += [environ[name] for name in agent.inherit_env if name in environ and SECRET_NAME.search(name)]
+        given += [os.environ[name] for name in agent.inherit_env if name in os.environ and SECRET_NAME.search(name)]
     given += [match[1] for value in given if (match := _AUTHORIZATION.fullmatch(value))]
     return (config.discord.token.get_secret_value(), *(value for value in given if not _is_path(value)))
 

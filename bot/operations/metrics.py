@@ -9,6 +9,7 @@ import re
 from collections import Counter as Tally
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from http import HTTPStatus
 from types import SimpleNamespace
 
@@ -51,25 +52,16 @@ class Metrics:
         self._pool: Pool | None = None
         self._registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
-        self._received = Counter("threadline_messages_received", "Messages accepted.", registry=registry)
-        self._answered = Counter(
-            "threadline_messages_answered", "Messages whose reply is confirmed.", registry=registry
-        )
-        self._closed = Counter(
-            "threadline_messages_closed", "Messages that ended unanswered.", ["reason"], registry=registry
-        )
-        self._turns = Counter("threadline_turns", "Turns that have ended.", ["stop_reason"], registry=registry)
-        self._starts = Counter("threadline_agent_starts", "Agents started.", registry=registry)
-        self._failed_starts = Counter(
-            "threadline_agent_start_failures", "Agents that could not be started.", registry=registry
-        )
-        self._missed = Counter(
-            "threadline_catch_up_messages", "Messages read after they were missed.", registry=registry
-        )
-        self._clients = Counter("threadline_discord_clients", "Discord clients built.", registry=registry)
-        self._calls = Counter(
-            "threadline_discord_calls", "REST calls, by kind and outcome.", ["kind", "outcome"], registry=registry
-        )
+        counter = partial(Counter, registry=registry)
+        self._received = counter("threadline_messages_received", "Messages accepted.")
+        self._answered = counter("threadline_messages_answered", "Messages whose reply is confirmed.")
+        self._closed = counter("threadline_messages_closed", "Messages that ended unanswered.", ["reason"])
+        self._turns = counter("threadline_turns", "Turns that have ended.", ["stop_reason"])
+        self._starts = counter("threadline_agent_starts", "Agents started.")
+        self._failed_starts = counter("threadline_agent_start_failures", "Agents that could not be started.")
+        self._missed = counter("threadline_catch_up_messages", "Messages read after they were missed.")
+        self._clients = counter("threadline_discord_clients", "Discord clients built.")
+        self._calls = counter("threadline_discord_calls", "REST calls, by kind and outcome.", ["kind", "outcome"])
         self._agents_memory = Gauge(
             "threadline_agents_resident_memory_bytes", "Resident memory of all agents.", registry=registry
         )

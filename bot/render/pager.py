@@ -46,11 +46,6 @@ class Pager:
         self._late = False
 
     @property
-    def frozen(self) -> int:
-        """How many pages are frozen."""
-        return len(self._frozen)
-
-    @property
     def last_page(self) -> int:
         """The index of the page that names the rest."""
         return max(0, len(self._frozen) - 1)

@@ -5,8 +5,8 @@ import socket
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from itertools import cycle
 from pathlib import Path
 
@@ -50,6 +50,14 @@ def config(folder: Path, *, agent: str = "", rest: str = "") -> Path:
     head = '[discord]\ntoken = "${DISCORD_TOKEN}"\n' if "[discord]" not in rest else ""
     path.write_text(f'{head}[agents.default]\n{agent}\ncwd = "{project}"\n{rest}')
     return path
+
+
+@contextmanager
+def closed_endpoint() -> Iterator[str]:
+    """Reserve a port on which no server listens; yield its address."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
 
 
 def assert_one_line(done: subprocess.CompletedProcess[str], code: int, *parts: str) -> None:
@@ -160,9 +168,7 @@ def test_a_journal_that_another_program_has_locked_is_not_put_aside(tmp_path: Pa
 
 def test_an_endpoint_where_nothing_listens_is_one_line_and_exit_code_1(tmp_path: Path) -> None:
     """The line has the address."""
-    with socket.socket() as taken:  # Bound, so that it stays free, and not listening.
-        taken.bind(("127.0.0.1", 0))
-        endpoint = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    with closed_endpoint() as endpoint:
         rest = f"""\
 [discord]
 token = "{TOKEN}"
@@ -206,9 +212,7 @@ def test_check_starts_the_agent_and_says_what_it_found(tmp_path: Path) -> None:
 
 def test_check_names_all_that_is_wrong_in_one_run(tmp_path: Path) -> None:
     """Discord and the other agents are checked despite a missing agent."""
-    with socket.socket() as taken:  # Bound, so that it stays free, and not listening.
-        taken.bind(("127.0.0.1", 0))
-        endpoint = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    with closed_endpoint() as endpoint:
         rest = f"""\
 [agents.other]
 command = "{sys.executable}"

@@ -30,8 +30,6 @@ command = "sh"
 cwd = "project"
 """
 
-OWNER = People(owner=True, entries=("owner",))
-
 
 def written(folder: Path, text: str) -> Path:
     """Write the file."""
@@ -56,68 +54,6 @@ def complaint(folder: Path, text: str, environ: Mapping[str, str] | None = None)
 
 
 # ---- what can be set
-
-
-def test_every_key_has_its_default(tmp_path: Path) -> None:
-    """The whole model, key by key: a changed default changes this test."""
-    config = loaded(tmp_path, SMALLEST)
-    assert dict(values(config)) == {
-        "discord.token": SECRET,
-        "discord.endpoint": "",
-        "access.guilds": frozenset(),
-        "access.channels": frozenset(),
-        "access.users": OWNER,
-        "access.approvers": People(asker=True, entries=("asker",)),
-        "access.admins": OWNER,
-        "access.dm": False,
-        "agents.default.preset": "",
-        "agents.default.command": "sh",
-        "agents.default.args": (),
-        "agents.default.wrap": (),
-        "agents.default.cwd": tmp_path / "project",
-        "agents.default.env": {},
-        "agents.default.inherit_env": (),
-        "agents.default.permission": "ask",
-        "agents.default.mode": "",
-        "agents.default.client": frozenset(),
-        "agents.default.mcp_servers": (),
-        "agents.default.additional_directories": (),
-        "agents.default.warm": 0,
-        "agents.default.ceiling_minutes": 120,
-        "channels": {},
-        "pool.max_agents": 8,
-        "pool.idle_minutes": 60,
-        "pool.max_memory": 0,
-        "pool.per_user": 8,
-        "pool.per_thread": 50,
-        "pool.per_minute": 30,
-        "pool.silence_seconds": 120,
-        "pool.question_hours": 4,
-        "pool.reminder_hours": 2,
-        "catch_up.hours": 24,
-        "catch_up.messages": 200,
-        "reply.tables": "code",
-        "reply.tools": "compact",
-        "reply.thoughts": "off",
-        "reply.finish": "auto",
-        "reply.max_pages": 8,
-        "reply.long_code_lines": 200,
-        "reactions.enabled": True,
-        "reactions.keep": True,
-        "reactions.progress": False,
-        "threads.mention": "involved",
-        "threads.mention_roles": frozenset(),
-        "threads.bots": "off",
-        "threads.trusted_bots": frozenset(),
-        "threads.bot_turns": 10,
-        "threads.busy": "queue",
-        "threads.introduction": True,
-        "threads.directory": "shared",
-        "threads.auto_archive_minutes": 4320,
-        "journal.path": "",
-        "audit.path": "",
-        "metrics.listen": "",
-    }
 
 
 def test_every_key_can_be_set(tmp_path: Path) -> None:

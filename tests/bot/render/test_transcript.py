@@ -108,7 +108,7 @@ def looked_at(transcript: Transcript, frozen: list[str], coming: int = 0) -> lis
     pages = list(transcript.pages(coming))
     assert_postable(pages)
     assert pages[: len(frozen)] == frozen
-    return pages[: transcript._pager.frozen]
+    return pages[: len(transcript._pager._frozen)]
 
 
 # ---- text
@@ -187,7 +187,7 @@ def test_a_page_is_not_ended_early_where_that_would_cut_or_move_too_much(text: s
     transcript = Transcript()
     transcript.apply(Text(text))
     assert len(transcript.pages(1_000)) == 1
-    assert transcript._pager.frozen == 0
+    assert len(transcript._pager._frozen) == 0
 
 
 def test_a_tool_call_that_runs_keeps_its_page_open() -> None:
@@ -236,7 +236,7 @@ def test_a_text_of_any_kind_comes_to_its_end(text: str, style: Style, size: int)
         transcript.apply(Text(piece))
         pages = transcript.pages(coming=300)
         assert pages[: len(before)] == before
-        before = pages[: transcript._pager.frozen]
+        before = pages[: len(transcript._pager._frozen)]
     transcript.end()
     assert all(0 < len(page) <= 2000 for page in transcript.pages())
 
@@ -284,7 +284,7 @@ def test_looking_costs_what_is_new_and_not_what_lies_before(name: str) -> None:
     """However long the text is, one more word renders no frozen page again: each is the same object."""
     transcript = Transcript(UNBOUND)
     transcript.apply(Text(HARD_TEXTS[name]))
-    before = transcript.pages()[: transcript._pager.frozen]
+    before = transcript.pages()[: len(transcript._pager._frozen)]
     transcript.apply(Text("one more word"))
     after = transcript.pages()
     assert all(early is late for early, late in zip(before, after, strict=False))
