@@ -36,7 +36,7 @@ USAGE = {"sessionUpdate": "usage_update", "used": 0, "size": 200_000}
 
 
 async def test_an_agent_is_initialized_when_it_is_started() -> None:
-    """Version 1, no file system, no terminal; what the agent says of itself is kept."""
+    """Version 1, without files and terminals; the agent's description is kept."""
     peer = MemoryAgent(capabilities={"loadSession": True, "promptCapabilities": {"image": True}})
     agent = await Agent.start(peer)
     params = peer.received[0]["params"]
@@ -54,26 +54,26 @@ async def test_an_agent_is_initialized_when_it_is_started() -> None:
 
 
 async def test_an_agent_need_not_say_anything_of_itself() -> None:
-    """The version alone is an answer; it then has no name and can load nothing."""
+    """The version alone is an answer; such an agent has no name and cannot load sessions."""
     agent, _ = await _start({"protocolVersion": 1})
     assert (agent.name, agent.can_load) == ("", False)
 
 
 async def test_another_protocol_version_is_no_obstacle() -> None:
-    """Agents exist that echo a number while they speak version 1."""
+    """Some agents echo another number and still speak version 1."""
     agent, _ = await _start({"protocolVersion": 2, "agentInfo": {"name": "a", "title": "An agent", "version": "2"}})
     assert agent.name == "An agent 2"
 
 
 @pytest.mark.parametrize("result", [None, [], {}, {"protocolVersion": "one"}], ids=repr)
 async def test_an_agent_that_answers_initialize_by_something_else_is_stopped(result: Any) -> None:
-    """Its fault, and no process is left."""
+    """The error blames the agent, and no process is left."""
     with pytest.raises(ProtocolError, match="initialize"):
         await _start(result)
 
 
 async def test_an_agent_that_refuses_initialize_is_stopped() -> None:
-    """The reason is its own (P67)."""
+    """The error has the agent's own reason."""
     peer = MemoryAgent(manual={"initialize"})
     start = asyncio.create_task(Agent.start(peer))
     peer.fail(await peer.expect("initialize"), -32000, "Authentication required", "run the login first")
@@ -83,7 +83,7 @@ async def test_an_agent_that_refuses_initialize_is_stopped() -> None:
 
 
 async def test_an_agent_that_never_answers_initialize_is_stopped() -> None:
-    """After the bound of initialize."""
+    """The bound of initialize ends the wait."""
     peer = MemoryAgent(manual={"initialize"})
     began = asyncio.get_running_loop().time()
     with pytest.raises(RequestTimeout, match="initialize within 60 s"):
@@ -93,7 +93,7 @@ async def test_an_agent_that_never_answers_initialize_is_stopped() -> None:
 
 
 async def test_an_agent_that_dies_before_it_is_initialized_says_why() -> None:
-    """Its last words and its exit code are in the error (P39, P67)."""
+    """The error has its last stderr lines and its exit code."""
     peer = MemoryAgent(manual={"initialize"})
     start = asyncio.create_task(Agent.start(peer))
     await peer.expect("initialize")
@@ -105,7 +105,7 @@ async def test_an_agent_that_dies_before_it_is_initialized_says_why() -> None:
 
 
 async def test_a_start_that_is_cancelled_leaves_no_process() -> None:
-    """Shutdown does not wait for a slow agent, and does not forget it (P35)."""
+    """Shutdown neither waits for a slow agent nor forgets it."""
     peer = MemoryAgent(manual={"initialize"})
     start = asyncio.create_task(Agent.start(peer))
     await peer.expect("initialize")
@@ -119,14 +119,14 @@ async def test_a_start_that_is_cancelled_leaves_no_process() -> None:
 
 
 async def test_a_session_is_opened_in_a_directory() -> None:
-    """`mcpServers` is there though it is empty: all agents insist on it."""
+    """`mcpServers` is sent even if empty, because all agents insist on it."""
     async with opened() as (peer, _, session):
         assert session.session_id == "session-1"
         assert peer.received[-1]["params"] == {"cwd": "/srv/project", "mcpServers": []}
 
 
 async def test_updates_before_the_answer_to_session_new_are_kept() -> None:
-    """They belong to the session that the answer names, and come first in its first turn (P23)."""
+    """They belong to the session of the answer, and come first in its first turn."""
     peer = MemoryAgent(manual={"session/new"})
     agent = await Agent.start(peer)
     opening = asyncio.create_task(agent.new_session(CWD))
@@ -144,7 +144,7 @@ async def test_updates_before_the_answer_to_session_new_are_kept() -> None:
 
 
 async def test_updates_for_sessions_that_nobody_named_are_bounded() -> None:
-    """In sessions, in updates and in bytes; what was kept is still there (invariant 12)."""
+    """In sessions, in updates and in bytes; kept updates stay."""
     peer = MemoryAgent(manual={"session/new"})
     agent = await Agent.start(peer)
     opening = asyncio.create_task(agent.new_session(CWD))
@@ -160,7 +160,7 @@ async def test_updates_for_sessions_that_nobody_named_are_bounded() -> None:
 
 
 async def test_the_bytes_of_early_updates_are_bounded_and_given_back() -> None:
-    """A session that is opened makes room for those of the next one (invariant 12)."""
+    """Opening a session makes room for the updates of the next one."""
     peer = MemoryAgent(manual={"session/new"})
     agent = await Agent.start(peer)
     half = "x" * (EARLY_BYTES // 2)
@@ -181,7 +181,7 @@ async def test_the_bytes_of_early_updates_are_bounded_and_given_back() -> None:
 
 @pytest.mark.parametrize("result", [None, {}, {"sessionId": 5}], ids=repr)
 async def test_an_answer_to_session_new_that_names_no_session_is_an_error(result: Any) -> None:
-    """The agent's fault."""
+    """The error blames the agent."""
     peer = MemoryAgent(manual={"session/new"})
     agent = await Agent.start(peer)
     opening = asyncio.create_task(agent.new_session(CWD))
@@ -192,7 +192,7 @@ async def test_an_answer_to_session_new_that_names_no_session_is_an_error(result
 
 
 async def test_an_agent_that_never_answers_session_new_is_given_up() -> None:
-    """After its bound; a late answer opens nothing (P22)."""
+    """After its bound; a late answer opens no session."""
     peer = MemoryAgent(manual={"session/new"})
     agent = await Agent.start(peer)
     began = asyncio.get_running_loop().time()
@@ -209,7 +209,7 @@ async def test_an_agent_that_never_answers_session_new_is_given_up() -> None:
 
 
 async def test_a_session_that_is_gone_is_told_from_one_that_loads_slowly() -> None:
-    """A refusal is a `RemoteError`; a time-out says nothing about the session (P43, P44)."""
+    """A refusal is a `RemoteError`; a time-out does not mean that the session is gone."""
     peer = MemoryAgent(manual={"session/load"})
     async with opened(peer) as (_, agent, _):
         loading = asyncio.create_task(agent.load_session("old", CWD))
@@ -223,7 +223,7 @@ async def test_a_session_that_is_gone_is_told_from_one_that_loads_slowly() -> No
 
 
 async def test_a_load_may_be_tried_again_after_it_took_too_long() -> None:
-    """History of the first try goes nowhere, and its late answer is not the second one's (P22, P24, P44)."""
+    """The first try's history is dropped, and its late answer does not count for the second."""
     peer = MemoryAgent(manual={"session/load"})
     async with opened(peer) as (_, agent, _):
         with pytest.raises(RequestTimeout):
@@ -245,7 +245,7 @@ async def test_a_load_may_be_tried_again_after_it_took_too_long() -> None:
 
 @pytest.mark.parametrize("result", [None, {}, {"sessionId": "old"}, [], "ok", {"modes": 5}], ids=repr)
 async def test_a_session_loads_whatever_the_answer_says(result: Any) -> None:
-    """Some agents answer null, some more than they should."""
+    """Some agents answer null, some with extra fields."""
     peer = MemoryAgent(manual={"session/load"})
     async with opened(peer) as (_, agent, _):
         loading = asyncio.create_task(agent.load_session("old", CWD))
@@ -254,7 +254,7 @@ async def test_a_session_loads_whatever_the_answer_says(result: Any) -> None:
 
 
 async def test_updates_of_a_session_that_could_not_be_loaded_go_nowhere() -> None:
-    """Nobody waits for them, and nothing breaks."""
+    """They are dropped without an error."""
     peer = MemoryAgent(manual={"session/load"})
     async with opened(peer) as (_, agent, session):
         loading = asyncio.create_task(agent.load_session("old", CWD))
@@ -276,7 +276,7 @@ async def test_updates_of_a_session_that_could_not_be_loaded_go_nowhere() -> Non
     ids=repr,
 )
 async def test_a_malformed_question_is_refused(params: Any) -> None:
-    """The agent hears what is wrong instead of waiting for ever (P33), and the running turn that there was one."""
+    """The agent learns the fault, and the running turn learns of the question."""
     async with opened() as (peer, _, session), session.prompt(HELLO) as turn:
         prompt = await peer.expect("session/prompt")
         peer.say({"id": 0, "method": "session/request_permission", "params": params})
@@ -292,7 +292,7 @@ async def test_a_malformed_question_is_refused(params: Any) -> None:
 
 
 async def test_what_is_not_read_is_told_in_the_turn() -> None:
-    """Updates once, however many; each question, which was refused; and the turn ends if it was its response."""
+    """Once for all updates, for each refused question, and the turn ends if it was its response."""
     reason = "it has more than 30,000 values"
     async with opened() as (peer, _, session), session.prompt(HELLO) as turn:
         prompt = await peer.expect("session/prompt")
@@ -308,7 +308,7 @@ async def test_what_is_not_read_is_told_in_the_turn() -> None:
 
 
 async def test_a_question_of_an_unknown_session_is_refused() -> None:
-    """The same for one that nobody here has opened (P33)."""
+    """The agent gets an error."""
     async with opened() as (peer, _, _):
         answer = await peer.answer_to(peer.ask("somebody else's"))
         assert answer["error"] == {"code": -32602, "message": 'Invalid params: unknown session "somebody else\'s"'}
@@ -316,7 +316,7 @@ async def test_a_question_of_an_unknown_session_is_refused() -> None:
 
 @pytest.mark.parametrize("method", ["fs/read_text_file", "fs/write_text_file", "terminal/create", "craft/drainQueue"])
 async def test_a_request_for_what_we_do_not_offer_is_refused(method: str) -> None:
-    """Method not found, at once (P33)."""
+    """With "method not found", immediately."""
     async with opened() as (peer, _, _):
         peer.say({"id": "x", "method": method, "params": {}})
         assert (await peer.answer_to("x"))["error"]["code"] == -32601
@@ -334,7 +334,7 @@ async def test_a_request_for_what_we_do_not_offer_is_refused(method: str) -> Non
     ],
 )
 async def test_a_notification_that_is_not_for_us_is_passed_over(method: str, params: Any) -> None:
-    """Vendors have their own, and some are malformed; what follows is heard (P41)."""
+    """Vendor notifications and malformed ones are skipped; later messages are read."""
     async with opened() as (peer, _, session):
         peer.notify(method, params)
         peer.text(session.session_id, "after")
@@ -345,7 +345,7 @@ async def test_a_notification_that_is_not_for_us_is_passed_over(method: str, par
 
 
 async def test_terminals_that_cannot_be_closed_do_not_cut_the_agents_stop_short() -> None:
-    """Its processes are ended to the last step, and whoever waits for it is told (invariant 8)."""
+    """Every step of the stop runs, and the caller gets the failure."""
 
     class Stuck(Terminals):
         async def close(self) -> None:
@@ -364,7 +364,7 @@ async def test_terminals_that_cannot_be_closed_do_not_cut_the_agents_stop_short(
 
 
 async def test_stopping_an_agent_ends_what_waits_for_it() -> None:
-    """A turn in flight and a pending request end with the reason; nothing can be sent afterwards."""
+    """A running turn and a pending request end with the reason; further requests fail."""
     peer = MemoryAgent(manual={"session/load"})
     async with opened(peer) as (_, agent, session):
         loading = asyncio.create_task(agent.load_session("old", CWD))
@@ -383,7 +383,7 @@ async def test_stopping_an_agent_ends_what_waits_for_it() -> None:
 
 
 async def test_a_killed_agent_is_closed_by_its_signal() -> None:
-    """The error says which."""
+    """The error names it."""
     async with opened() as (peer, agent, session), session.prompt(HELLO) as turn:
         await peer.expect("session/prompt")
         agent.kill()
@@ -394,7 +394,7 @@ async def test_a_killed_agent_is_closed_by_its_signal() -> None:
 
 
 async def test_every_failure_is_of_one_family() -> None:
-    """Callers catch `AcpError`, and its text is for people only."""
+    """Callers catch `AcpError`; its text is for people only."""
     assert str(RequestTimeout("initialize", 60.0)) == "the agent did not answer initialize within 60 s"
     assert str(RemoteError("m", -1, "no", {})) == "m failed with -1 no"
     for error in (AgentClosed("x"), ProtocolError("x"), RemoteError("m", -1, "x"), RequestTimeout("m", 1.0)):
@@ -402,7 +402,7 @@ async def test_every_failure_is_of_one_family() -> None:
 
 
 async def _start(initialized: Any) -> tuple[Agent, MemoryAgent]:
-    """Start an agent that answers initialize by `initialized`; one that starts is stopped again, one that fails was."""
+    """Start an agent that answers initialize by `initialized`, and stop it if it starts."""
     peer = MemoryAgent(manual={"initialize"})
     start = asyncio.create_task(Agent.start(peer))
     peer.reply(await peer.expect("initialize"), initialized)

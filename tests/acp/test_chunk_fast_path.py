@@ -11,21 +11,21 @@ from acp.line_splitter import Line, LongLine
 
 
 def line(text: str, /, session_id: str = "s", kind: str = "agent_message_chunk", **more: Any) -> bytes:
-    """A piece of text as a compact writer writes it."""
+    """Return a text chunk as a compact writer encodes it."""
     update = {"sessionUpdate": kind, "content": {"type": "text", "text": text}, **more}
     params = {"sessionId": session_id, "update": update}
     return json.dumps({"jsonrpc": "2.0", "method": "session/update", "params": params}).encode()
 
 
 def in_full(raw: bytes) -> Any:
-    """The params of the notification in a line."""
+    """Return the params of the notification in a line."""
     message = parse(raw)
     assert isinstance(message, Notification)
     return message.params
 
 
 def learnt(raw: bytes) -> ChunkFastPath:
-    """A fast_path cut from one line."""
+    """Return a fast path that has learnt one line."""
     fast_path = ChunkFastPath()
     fast_path.learn(raw, in_full(raw))
     return fast_path
@@ -38,7 +38,7 @@ MEMBERS = st.dictionaries(
 
 
 def test_a_line_of_the_same_shape_is_taken_straight() -> None:
-    """Whose it is, of which kind, and its text; before anything was learnt nothing fits."""
+    """With its session, kind and text; before learning, no line matches."""
     fast_path = learnt(line("first", "s-1", "agent_thought_chunk"))
     assert fast_path.texts([line("second", "s-1", "agent_thought_chunk")]) == ["second"]
     assert (fast_path.session_id, fast_path.kind) == ("s-1", "agent_thought_chunk")
@@ -64,7 +64,7 @@ def test_a_line_of_the_same_shape_is_taken_straight() -> None:
     ids=repr,
 )
 def test_a_line_of_another_shape_is_read_in_full(other: bytes) -> None:
-    """Another session, kind, field, or a text that is none."""
+    """Another session, kind or field, or an invalid text."""
     assert learnt(line("first")).texts([line("a"), line("b"), other, line("c")], 1) == ["b"]
 
 
@@ -72,7 +72,7 @@ def test_a_line_of_another_shape_is_read_in_full(other: bytes) -> None:
 def test_what_is_taken_straight_is_what_reading_in_full_gives(
     first: str, second: str, escaped: object, more: dict[str, Any]
 ) -> None:
-    """For every text, also one that looks like a piece of a message, and whatever stands beside it."""
+    """For every text, also one that looks like a part of a message, and with any further members."""
     fast_path = learnt(line(first, **more))
     raw = line(second, **more)
     if not escaped:
@@ -94,27 +94,27 @@ def test_what_is_taken_straight_is_what_reading_in_full_gives(
     ids=lambda raw: raw[-60:].decode(),
 )
 def test_no_pattern_is_learnt_where_the_text_is_not_found_for_certain(raw: bytes) -> None:
-    """Another `text` in the message, one that counts twice, an escaped key, no UTF-8, a line too long to look at."""
+    """A second `text`, a repeated key, an escaped key, invalid UTF-8, an overlong line."""
     fast_path = learnt(raw)
     assert fast_path.texts([raw]) == []
 
 
 @pytest.mark.parametrize("kind", ["tool_call", "user_message_chunk"])
 def test_only_text_of_the_agent_is_learnt(kind: str) -> None:
-    """What a person said, or a tool, is read in full."""
+    """A person's or a tool's text is parsed in full."""
     assert learnt(line("x", kind=kind)).texts([line("x", kind=kind)]) == []
 
 
 @pytest.mark.parametrize("params", [None, [], {}, {"sessionId": "s", "update": {"content": []}}], ids=repr)
 def test_an_update_that_is_none_teaches_nothing(params: Any) -> None:
-    """Nor does it break anything."""
+    """A malformed update is ignored."""
     fast_path = ChunkFastPath()
     fast_path.learn(b"{}", params)
     assert fast_path.texts([b"{}"]) == []
 
 
 def test_an_agent_whose_lines_all_differ_is_not_learnt_for_ever() -> None:
-    """After some tries that fitted nothing no more time is spent; one that fits pays for the next ones."""
+    """After some tries without a match learning stops; a match resets the count."""
     fast_path = ChunkFastPath()
     lines = [line("x", messageId=f"m-{number}") for number in range(TRIES + 1)]
     for raw in lines[:-1]:
@@ -128,7 +128,7 @@ def test_an_agent_whose_lines_all_differ_is_not_learnt_for_ever() -> None:
 
 
 class Counted(list[Line]):
-    """Lines that count how often one is looked at."""
+    """Lines that count accesses."""
 
     looks = 0
 
@@ -141,7 +141,7 @@ class Counted(list[Line]):
 
 
 def test_the_lines_before_are_not_gone_through_again() -> None:
-    """A read may bring thousands of lines that fit no fast_path, and each is asked about."""
+    """One read may bring thousands of lines without a match, and each is asked about."""
     raw = line("x")
     lines = Counted([b"{}"] * 1000 + [raw] * 3 + [b"{}"])
     assert learnt(raw).texts(lines, 1000) == ["x"] * 3
@@ -149,7 +149,7 @@ def test_the_lines_before_are_not_gone_through_again() -> None:
 
 
 def test_what_is_no_text_is_left_to_be_read_in_full() -> None:
-    """A value of a million others in its place is not parsed here, where nobody counts; nor is a line's remainder."""
+    """The fast path does not parse a value of a million others, where no bound applies."""
     raw = line("x")
     fast_path = learnt(raw)
     assert fast_path.texts([raw.replace(b'"x"', b"[" + b"[]," * 1000 + b"0]")]) == []

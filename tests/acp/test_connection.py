@@ -21,7 +21,7 @@ Heard = Request | Notification | Reply | str
 
 
 class Client:
-    """A connection to an agent in memory, and everything it was told, in order."""
+    """A connection to an agent in memory, and all its callbacks' arguments, in order."""
 
     def __init__(self) -> None:
         self.peer = MemoryAgent(manual={"initialize", "session/new", "session/load"})
@@ -38,7 +38,7 @@ class Client:
         self._awaited: tuple[Any, asyncio.Future[None]] | None = None
 
     def hear(self, heard: Heard) -> None:
-        """Take whatever the connection tells."""
+        """Return a callback that records its arguments."""
         self.heard.append(heard)
         if self._awaited is not None and self._awaited[0] == _name(heard):
             self._awaited[1].set_result(None)
@@ -65,7 +65,7 @@ class Client:
 
 
 async def test_a_request_is_answered_by_its_result() -> None:
-    """What the agent answers comes back, whatever JSON it is."""
+    """The agent's result comes back, as any JSON value."""
     client = Client()
     async with asyncio.TaskGroup() as tasks:
         results: tuple[Any, ...] = ({"a": 1}, None, [], 0)
@@ -78,7 +78,7 @@ async def test_a_request_is_answered_by_its_result() -> None:
 
 
 async def test_a_refusal_carries_the_agents_own_reason() -> None:
-    """Code, message and data reach whoever asked (P67)."""
+    """Code, message and data reach the caller."""
     client = Client()
     async with asyncio.TaskGroup() as tasks:
         task = tasks.create_task(_failing(client.connection.request("session/new", {}, seconds=5)))
@@ -97,7 +97,7 @@ def test_of_a_refusal_of_a_million_characters_the_text_shows_the_beginning() -> 
 
 
 async def test_ids_are_integers_that_never_repeat() -> None:
-    """Also when the answer came long ago."""
+    """Answered ids are not reused."""
     client = Client()
     for _ in range(3):
         client.peer.reply(await client.start("m", {}), {})
@@ -107,7 +107,7 @@ async def test_ids_are_integers_that_never_repeat() -> None:
 
 
 async def test_what_the_agent_says_is_heard_in_its_order() -> None:
-    """Updates before a response are heard before it, those after it after it, in one read or in many (P23)."""
+    """Updates before and after a response keep their places, in one read or in many."""
     client = Client()
     prompt = await client.start("session/prompt", {})
     expected = ["a", "b", "response", "c"]
@@ -130,7 +130,7 @@ async def test_what_the_agent_says_is_heard_in_its_order() -> None:
 
 
 async def test_a_late_answer_to_a_request_given_up_belongs_to_nobody() -> None:
-    """It neither ends the request after it, nor raises (P22)."""
+    """It neither ends the next request nor raises."""
     client = Client()
     with pytest.raises(RequestTimeout, match=r"session/load within 5 s"):
         await client.connection.request("session/load", {}, seconds=5)
@@ -145,7 +145,7 @@ async def test_a_late_answer_to_a_request_given_up_belongs_to_nobody() -> None:
 
 @pytest.mark.parametrize("request_id", [99, "01", "", None, 0], ids=repr)
 async def test_an_answer_to_nothing_we_asked_is_passed_over(request_id: int | str | None) -> None:
-    """A foreign id, or none at all, ends nothing (P22, P34)."""
+    """A foreign or missing id ends no request."""
     client = Client()
     request = await client.start("m", {})
     assert request["id"] == 1
@@ -157,7 +157,7 @@ async def test_an_answer_to_nothing_we_asked_is_passed_over(request_id: int | st
 
 
 async def test_an_answer_that_has_our_id_as_text_is_taken_with_a_warning() -> None:
-    """It breaks the specification, and means nothing else: a turn must not hang for it (P22, P34)."""
+    """It breaks the specification but is unambiguous, and a turn must not hang for it."""
     client = Client()
     await client.start("first", {})
     await client.start("second", {})
@@ -187,7 +187,7 @@ async def test_a_second_answer_is_passed_over() -> None:
 
 @pytest.mark.parametrize("request_id", [0, None, "", "7e5f0038-4826", 2**40], ids=repr)
 async def test_an_agents_request_is_answered_with_its_own_id(request_id: int | str | None) -> None:
-    """0, null and strings are ids like any other (P34)."""
+    """0, null and strings are ids like any other."""
     client = Client()
     client.peer.say({"id": request_id, "method": KNOWN_METHOD, "params": {}})
     await client.until(KNOWN_METHOD)
@@ -197,7 +197,7 @@ async def test_an_agents_request_is_answered_with_its_own_id(request_id: int | s
 
 @pytest.mark.parametrize("request_id", [0, None, "a"], ids=repr)
 async def test_an_unknown_request_is_refused_at_once(request_id: int | str | None) -> None:
-    """An agent that waits for an answer gets one: method not found (P33)."""
+    """With "method not found"."""
     client = Client()
     client.peer.say({"id": request_id, "method": "craft/drainMidTurnQueue", "params": {}})
     answer = await client.peer.answer_to(request_id)
@@ -205,7 +205,7 @@ async def test_an_unknown_request_is_refused_at_once(request_id: int | str | Non
 
 
 async def test_lines_that_are_no_messages_are_passed_over() -> None:
-    """What follows them is heard all the same (P41)."""
+    """Later lines are read."""
     client = Client()
     client.peer.raw(b"Debugger listening\n", b"\n", b"[1,2]\n", b'{"id":[]}\n', b"\xff\xfe\n")
     client.peer.notify("end", {})
@@ -216,7 +216,7 @@ MANY = [0] * (MAX_VALUES + 1)
 
 
 async def test_an_answer_that_is_not_read_ends_its_request_alone() -> None:
-    """Whoever waits for it is told why, and the connection goes on (P40)."""
+    """Its caller gets the reason, and the connection stays open."""
     client = Client()
     request = await client.start("m", {})
     other = await client.start("n", {})
@@ -231,7 +231,7 @@ async def test_an_answer_that_is_not_read_ends_its_request_alone() -> None:
 
 
 async def test_an_answer_that_is_not_read_and_that_nobody_waits_for_is_passed_over() -> None:
-    """As any other late one."""
+    """It counts as a late answer."""
     client = Client()
     client.peer.say({"id": 99, "result": MANY})
     client.peer.notify("end", {})
@@ -239,7 +239,7 @@ async def test_an_answer_that_is_not_read_and_that_nobody_waits_for_is_passed_ov
 
 
 async def test_requests_that_are_not_read_are_not_refused_without_end() -> None:
-    """The refusals wait in our memory as answers do, where the agent reads none (P31, invariant 12)."""
+    """Refusals fill our memory as answers do, if the agent reads none."""
     client = Client()
     client.peer.stop_reading()
     client.connection.notify("big", {"x": "y" * 100_000})
@@ -250,7 +250,7 @@ async def test_requests_that_are_not_read_are_not_refused_without_end() -> None:
 
 
 async def test_a_request_that_is_not_read_is_refused() -> None:
-    """The agent does not wait for an answer that never comes; what it wanted is told too."""
+    """The agent gets an answer, and `on_unread` gets its method."""
     client = Client()
     client.peer.say({"id": "a", "method": "session/request_permission", "params": MANY})
     answer = await client.peer.answer_to("a")
@@ -259,7 +259,7 @@ async def test_a_request_that_is_not_read_is_refused() -> None:
 
 
 async def test_a_notification_that_is_not_read_costs_nothing_else() -> None:
-    """It is told, and not answered."""
+    """`on_unread` gets its method."""
     client = Client()
     client.peer.notify("session/update", MANY)
     client.peer.notify("end", {})
@@ -268,7 +268,7 @@ async def test_a_notification_that_is_not_read_costs_nothing_else() -> None:
 
 
 async def test_a_line_beyond_the_limit_is_a_message_that_is_not_read() -> None:
-    """Its ends are enough to end the request that it answers; megabytes that are no message are passed over."""
+    """Its two ends suffice to end its request; an oversized line that is no message is skipped."""
     client = Client()
     request = await client.start("m", {})
     client.peer.raw(b"x" * (MAX_LINE + 1), b"\n")
@@ -284,7 +284,7 @@ async def test_a_line_beyond_the_limit_is_a_message_that_is_not_read() -> None:
 def test_of_the_lines_of_a_read_that_are_too_short_for_a_message_few_are_looked_at(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """They are passed over, and the message behind them is heard."""
+    """The others are skipped, and the message behind them is read."""
     looked_at: list[Line] = []
 
     def look(line: Line) -> Message | None:
@@ -299,7 +299,7 @@ def test_of_the_lines_of_a_read_that_are_too_short_for_a_message_few_are_looked_
 
 
 async def test_a_message_that_may_be_any_answer_closes_the_connection() -> None:
-    """Skipping it could lose a response, for which somebody would wait for ever: it is the agent's end (P40)."""
+    """Skipping it could lose a response and leave its caller waiting for ever."""
     client = Client()
     await client.start("m", {})
     client.peer.raw(json.dumps({"jsonrpc": "2.0", "x": MANY}).encode() + b"\n")
@@ -311,7 +311,7 @@ async def test_a_message_that_may_be_any_answer_closes_the_connection() -> None:
 
 
 async def test_nothing_is_heard_after_the_connection_was_closed() -> None:
-    """Not even what stood in the same read as the line that closed it."""
+    """The rest of the read that closed it is dropped too."""
     client = Client()
 
     def close_at_first(notification: Notification) -> None:
@@ -331,7 +331,7 @@ async def test_nothing_is_heard_after_the_connection_was_closed() -> None:
 
 
 async def test_every_pending_request_ends_when_the_agent_dies() -> None:
-    """In the order in which they were sent, with the exit status and the last words; then who owns it is told (P67)."""
+    """In their order, with the exit status and the last stderr lines, before `on_closed`."""
     client = Client()
     for name in ("first", "second", "third"):
         await client.connection.start("m", {}, lambda _, name=name: client.hear(name))  # type: ignore[misc]
@@ -349,7 +349,7 @@ async def test_every_pending_request_ends_when_the_agent_dies() -> None:
 
 
 async def test_a_request_on_a_dead_connection_was_never_handed_over() -> None:
-    """So whoever sent it may send it to another agent; the reason is the one of the death."""
+    """Its caller may send it to another agent; the error has the reason of the death."""
     client = Client()
     client.peer.die(1, ["no key"])
     await client.until("closed")
@@ -359,7 +359,7 @@ async def test_a_request_on_a_dead_connection_was_never_handed_over() -> None:
 
 
 async def test_a_request_after_the_agent_broke_the_protocol_was_never_handed_over() -> None:
-    """What it did is the reason; for whoever sends it, the agent is gone."""
+    """The error names the violation; for the caller, the agent is gone."""
     client = Client()
     client.connection.close(ProtocolError("too long"))
     with pytest.raises(AgentClosed, match="too long"):
@@ -367,7 +367,7 @@ async def test_a_request_after_the_agent_broke_the_protocol_was_never_handed_ove
 
 
 async def test_a_request_into_a_broken_pipe_was_never_handed_over() -> None:
-    """The same when the death shows at the write itself; the callback is not called beside the exception."""
+    """The same when the write itself fails; the callback is not called in addition to the exception."""
     client = Client()
     client.peer.die(1)
     with pytest.raises(AgentClosed):
@@ -376,7 +376,7 @@ async def test_a_request_into_a_broken_pipe_was_never_handed_over() -> None:
 
 
 async def test_whatever_is_said_on_a_dead_connection_does_nothing() -> None:
-    """Notifications and answers need no check by who sends them."""
+    """Callers of `notify` and `answer` need no check."""
     client = Client()
     client.connection.close(ProtocolError("enough"))
     client.connection.notify("session/cancel", {})
@@ -387,7 +387,7 @@ async def test_whatever_is_said_on_a_dead_connection_does_nothing() -> None:
 
 
 async def test_a_connection_is_closed_once_and_keeps_its_first_reason() -> None:
-    """However many find out that it is over."""
+    """Later reasons are ignored."""
     client = Client()
     first = ProtocolError("first")
     client.connection.close(first)
@@ -406,7 +406,7 @@ async def test_a_connection_that_nobody_watches_may_close() -> None:
 
 
 async def test_an_agent_that_never_reads_its_input_is_cut_off() -> None:
-    """Writing never blocks, and after the bound the pending request ends instead of waiting for ever (P31, P32)."""
+    """Writing never blocks, and after the bound the pending request ends."""
     client = Client()
     client.peer.stop_reading()
     began = asyncio.get_running_loop().time()
@@ -420,7 +420,7 @@ async def test_an_agent_that_never_reads_its_input_is_cut_off() -> None:
 
 
 async def test_an_agent_that_reads_late_is_not_cut_off() -> None:
-    """One that reads within the bound lives on, and the next pause has the whole bound again (P31)."""
+    """Reading within the bound resets it."""
     client = Client()
     async with asyncio.TaskGroup() as tasks:
         for _ in range(3):
@@ -434,7 +434,7 @@ async def test_an_agent_that_reads_late_is_not_cut_off() -> None:
 
 
 async def test_a_small_message_may_stay_unread() -> None:
-    """Only what does not fit into the pipe starts the clock: an agent at work need not read."""
+    """The clock starts only when the pipe is full: a working agent need not read."""
     client = Client()
     client.peer.stop_reading()
     client.connection.notify("session/cancel", {})
@@ -443,7 +443,7 @@ async def test_a_small_message_may_stay_unread() -> None:
 
 
 async def test_a_flood_of_lines_that_are_no_messages_floods_no_log() -> None:
-    """The first ones are logged, and what follows them is heard (P41, invariant 12)."""
+    """The first ones are logged, and later messages are read."""
     client = Client()
     with capture_logs() as logs:
         client.peer.raw(b"kimi-cli is no longer maintained\n" * 1000)
@@ -453,7 +453,7 @@ async def test_a_flood_of_lines_that_are_no_messages_floods_no_log() -> None:
 
 
 async def test_whatever_an_agent_repeats_floods_no_log() -> None:
-    """Each kind has its lines, short ones; how many were left out is said at the end (invariant 12)."""
+    """Each kind has its short log lines; the end counts the rest."""
     client = Client()
     giant = "x" * 100_000
     with capture_logs() as logs:
@@ -474,7 +474,7 @@ async def test_whatever_an_agent_repeats_floods_no_log() -> None:
 
 
 async def test_an_agent_that_asks_on_and_reads_no_answer_is_cut_off() -> None:
-    """The answers would wait in our memory; one that reads again has its full measure (P31, invariant 12)."""
+    """Our memory would hold the answers. An agent that reads again has the whole bound."""
     client = Client()
     ask = {"id": 0, "method": "unknown", "params": {}}
     for _ in range(2):
@@ -495,7 +495,7 @@ async def test_an_agent_that_asks_on_and_reads_no_answer_is_cut_off() -> None:
 
 
 async def test_a_failure_names_its_request_and_has_the_last_words() -> None:
-    """Method, code, message, data, exit status and stderr, whichever it is (P67)."""
+    """Method, code, message, data, exit status and stderr, for each kind of failure."""
     client = Client()
     client.peer.stderr = ("warning: slow",)
     with pytest.raises(RequestTimeout, match=r"within 1 s\nwarning: slow") as late:
@@ -512,7 +512,7 @@ async def test_a_failure_names_its_request_and_has_the_last_words() -> None:
 
 
 async def test_a_task_that_gives_up_waiting_leaves_the_connection_whole() -> None:
-    """The answer to its request is dropped; others are not touched (P22)."""
+    """The answer to its request is dropped; other requests are not affected."""
     client = Client()
     task = asyncio.create_task(client.connection.request("m", {}, seconds=5))
     request = await client.peer.expect("m")
@@ -526,7 +526,7 @@ async def test_a_task_that_gives_up_waiting_leaves_the_connection_whole() -> Non
 
 
 async def test_the_representation_reads_like_a_status_line() -> None:
-    """Open or closed, what is pending, and whether a prompt is in flight."""
+    """Its state and its open work."""
     client = Client()
     assert repr(client.connection) == "<Connection open, 0 pending>"
     async with client.connection.lock:

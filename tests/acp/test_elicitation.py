@@ -38,7 +38,7 @@ async def opened(*modes: str) -> Opened:
 
 
 def elicit(peer: MemoryAgent, request_id: int, **params: Any) -> None:
-    """Ask for a form, unless told otherwise."""
+    """Ask for a form by default."""
     asked = {"mode": "form", "message": "Who are you?", "requestedSchema": SCHEMA, **params}
     peer.say({"id": request_id, "method": "elicitation/create", "params": asked})
 
@@ -53,7 +53,7 @@ def elicit(peer: MemoryAgent, request_id: int, **params: Any) -> None:
     ids=repr,
 )
 async def test_a_form_is_an_event_of_the_turn_and_answered_once(answer: Accept | Decline, written: Json) -> None:
-    """With its fields; the first answer wins, and none of another kind counts."""
+    """The first answer of the right kind wins."""
     peer, agent, session = await opened("form")
     async with session.prompt(HELLO) as turn:
         prompt = await peer.expect("session/prompt")
@@ -72,7 +72,7 @@ async def test_a_form_is_an_event_of_the_turn_and_answered_once(answer: Accept |
 
 
 async def test_a_form_is_no_answer_to_a_question() -> None:
-    """It stays open for the option that somebody chooses."""
+    """The question stays open for an option."""
     peer, agent, session = await opened("form")
     async with session.prompt(HELLO) as turn:
         prompt = await peer.expect("session/prompt")
@@ -86,7 +86,7 @@ async def test_a_form_is_no_answer_to_a_question() -> None:
 
 
 async def test_a_page_is_visited_and_its_completion_told() -> None:
-    """The address and its id; what completes none that is known is passed over by whoever shows it."""
+    """With the address and its id; listeners ignore an unknown completion."""
     peer, agent, session = await opened("url")
     peer.notify("elicitation/complete", {"elicitationId": "outside a turn"})
     await quiet()
@@ -133,7 +133,7 @@ async def test_an_elicitation_about_the_prompts_request_is_the_turns() -> None:
     ids=repr,
 )
 async def test_an_elicitation_that_cannot_be_shown_is_refused(params: Json) -> None:
-    """Of a mode that was not offered, malformed, or of nobody (P33)."""
+    """Of a mode that was not offered, malformed, or of an unknown session."""
     peer, agent, session = await opened("form")
     elicit(peer, 0, **{"sessionId": session.session_id, **params})
     assert (await peer.answer_to(0))["error"]["code"] == -32602
@@ -141,7 +141,7 @@ async def test_an_elicitation_that_cannot_be_shown_is_refused(params: Json) -> N
 
 
 async def test_an_elicitation_outside_a_turn_is_cancelled_at_once_where_nobody_is_to_be_asked() -> None:
-    """Nobody could answer it (P33); nor does anybody learn what came of it."""
+    """Without a listener no person can answer it."""
     peer, agent, session = await opened("form")
     elicit(peer, 0, sessionId=session.session_id)
     assert (await peer.answer_to(0))["result"] == {"action": "cancel"}
@@ -151,7 +151,7 @@ async def test_an_elicitation_outside_a_turn_is_cancelled_at_once_where_nobody_i
 
 
 async def test_an_elicitation_outside_a_turn_is_asked_out_of_turn() -> None:
-    """Of a session, or one whose opening is not read yet; answered, taken back, ended with its agent (P33, P54)."""
+    """Of a session, also before its opening was read; answered, withdrawn, or ended with its agent."""
     peer = MemoryAgent(manual=("session/new",))
     agent = await Agent.start(peer, Client(elicitation=frozenset({"form", "url"})))
     heard: list[OutOfTurnEvent] = []
@@ -179,7 +179,7 @@ async def test_an_elicitation_outside_a_turn_is_asked_out_of_turn() -> None:
 
 
 async def test_what_is_asked_behind_a_turns_end_is_asked_out_of_turn() -> None:
-    """Before all of the turn was read; and its page is completed after it."""
+    """Also before all of the turn was read; its page is completed after it."""
     peer, agent, session = await opened("form")
     heard: list[OutOfTurnEvent] = []
     agent.listen_out_of_turn(heard.append)
@@ -200,7 +200,7 @@ async def test_what_is_asked_behind_a_turns_end_is_asked_out_of_turn() -> None:
 
 
 async def test_a_request_waits_while_a_person_is_asked_about_it() -> None:
-    """However long that takes; after the last answer the agent has its whole time again, and no more."""
+    """The clock stops; after the last answer the agent has its whole time again."""
     peer = MemoryAgent(manual=("session/new",))
     agent = await Agent.start(peer, Client(elicitation=frozenset({"form"})))
     heard: list[OutOfTurnEvent] = []
@@ -223,7 +223,7 @@ async def test_a_request_waits_while_a_person_is_asked_about_it() -> None:
 
 
 async def test_a_question_about_a_request_ends_with_it() -> None:
-    """Answered, failed, or cut off with the agent: nobody is asked for what nobody waits for (P54)."""
+    """When the request is answered, fails, or loses its agent."""
     peer = MemoryAgent(manual=("session/new",))
     agent = await Agent.start(peer, Client(elicitation=frozenset({"form"})))
     heard: list[OutOfTurnEvent] = []
@@ -248,7 +248,7 @@ async def test_a_question_about_a_request_ends_with_it() -> None:
 
 
 async def test_an_elicitation_is_withdrawn_or_ended_like_a_question() -> None:
-    """By $/cancel_request, and by a cancelled turn (P54)."""
+    """By $/cancel_request, and by a cancelled turn."""
     peer, agent, session = await opened("form")
     async with session.prompt(HELLO) as turn:
         prompt = await peer.expect("session/prompt")
@@ -266,7 +266,7 @@ async def test_an_elicitation_is_withdrawn_or_ended_like_a_question() -> None:
 
 
 async def test_an_id_that_is_used_again_ends_the_question_that_had_it() -> None:
-    """Nothing that waits for an answer waits for ever (P33)."""
+    """Every request gets an answer."""
     peer, agent, session = await opened("form")
     async with session.prompt(HELLO) as turn:
         prompt = await peer.expect("session/prompt")
@@ -282,7 +282,7 @@ async def test_an_id_that_is_used_again_ends_the_question_that_had_it() -> None:
 
 
 async def test_a_turn_says_what_it_took_where_the_agent_does() -> None:
-    """All tokens together; what is malformed counts as not said."""
+    """All tokens together; malformed usage counts as missing."""
     peer, agent, session = await opened()
     usages: tuple[Any, ...] = ({"totalTokens": 5, "inputTokens": 3}, {"totalTokens": "many"}, "much", None)
     seen = []
@@ -297,7 +297,7 @@ async def test_a_turn_says_what_it_took_where_the_agent_does() -> None:
 
 
 async def test_pieces_that_arrive_together_are_one_event() -> None:
-    """Of one kind and session, and nothing between them; the order stays."""
+    """Adjacent chunks of one kind and session; the order stays."""
     peer, agent, session = await opened()
     async with session.prompt(HELLO) as turn:
         prompt = await peer.expect("session/prompt")

@@ -1,4 +1,4 @@
-"""What the two ends of a message tell of it."""
+"""Reading a message from its two ends."""
 
 import json
 from typing import Any
@@ -22,7 +22,7 @@ INNER = {"id": 5, "method": "inner", "result": [], "text": '","id":6}', "last": 
 def test_the_ends_tell_what_the_whole_message_tells(
     names: list[str], request_id: Any, how: str, separators: tuple[str, str] | None
 ) -> None:
-    """In whatever order the agent writes its members, and whatever stands inside of the large one."""
+    """In any order of its members, and with any content of the large one."""
     values = {"jsonrpc": "2.0", "id": request_id, "method": "m", "params": [INNER, "x" * BEGINNING, INNER]}
     values["result"] = values["params"]
     if how == "without one" and "method" in names:
@@ -56,5 +56,5 @@ def test_the_ends_tell_what_the_whole_message_tells(
     ids=repr,
 )
 def test_ends_that_do_not_tell_tell_nothing(line: bytes) -> None:
-    """No guess: to answer the wrong request, or to end one of ours, would be worse."""
+    """A guess could answer the wrong request, or end one of ours."""
     assert envelope(line[:BEGINNING], line[-END:]) is None

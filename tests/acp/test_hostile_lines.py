@@ -1,6 +1,6 @@
-"""Lines that are made to take long: what each costs is bounded, and the turn goes on.
+"""Lines built to be slow: the cost of each is bounded, and the turn continues.
 
-What is counted is calls of functions, those written in C included: in time, one value costs about as much as a call.
+The tests count function calls, including those into C: one value costs about as much time as a call.
 """
 
 from collections.abc import Callable
@@ -70,7 +70,7 @@ PLACES: dict[str, bytes] = {
 
 @pytest.mark.parametrize("place", PLACES)
 async def test_no_update_costs_more_than_its_bound(place: str) -> None:
-    """Of whatever it is made, and however long it is."""
+    """For each kind of content and each length."""
     async with opened() as (peer, agent, session), session.prompt(HELLO) as turn:
         prompt = await peer.expect("session/prompt")
         for name, shape in VALUES.items():
@@ -90,7 +90,7 @@ SMALL = (b"", b" ", b"0", b"{", b"{}", b"{{", b"\xff", b"x" * 13, b'{"method":""
 
 @pytest.mark.parametrize("line", [*SMALL, b'{"id":"0","method":""}', b'{"id":0,"method":"session/request_permission"}'])
 async def test_no_read_of_many_small_lines_costs_more_than_its_bound(line: bytes) -> None:
-    """A read has 64 KiB, however many lines that are."""
+    """A read has 64 KiB, in any number of lines."""
     async with opened() as (peer, agent, session), session.prompt(HELLO):
         prompt = await peer.expect("session/prompt")
         peer.text(session.session_id, "x")
@@ -104,7 +104,7 @@ async def test_no_read_of_many_small_lines_costs_more_than_its_bound(line: bytes
 
 @pytest.mark.parametrize("name", ["method", "id", "params"])
 async def test_no_request_costs_more_than_its_bound(name: str) -> None:
-    """Nor does its refusal, which quotes little of it."""
+    """Its refusal quotes little of it."""
     async with opened() as (peer, agent, _):
         for value in VALUES.values():
             members = {"id": b"1", "method": b'"session/request_permission"', "params": b"{}"}
@@ -116,7 +116,7 @@ async def test_no_request_costs_more_than_its_bound(name: str) -> None:
 
 
 async def test_a_line_without_end_is_not_kept() -> None:
-    """Of what is too long to be read the ends are in memory, whatever still comes."""
+    """Memory holds only the ends of an oversized line."""
     async with opened() as (peer, agent, session), session.prompt(HELLO) as turn:
         prompt = await peer.expect("session/prompt")
         piece = b"x" * (MAX_LINE // 8)

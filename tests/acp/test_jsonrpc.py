@@ -50,14 +50,14 @@ def _line(**members: Any) -> bytes:
 @pytest.mark.bulk
 @given(st.binary() | st.text().map(str.encode) | VALUES.map(json.dumps).map(str.encode))
 def test_no_line_raises(data: bytes) -> None:
-    """Whatever an agent writes is a message, `Junk` or blank, never an exception (P41)."""
+    """Every line is a message, `Junk` or blank."""
     parse(data)
 
 
 @pytest.mark.bulk
 @given(ALMOST_MESSAGES.map(json.dumps).map(str.encode))
 def test_no_object_that_is_almost_a_message_raises(data: bytes) -> None:
-    """Members of the wrong kind are no exception either, and what comes out has an id that can be looked up."""
+    """Members of the wrong type do not raise, and the result's id is hashable."""
     match parse(data):
         case Request(request_id) | Result(request_id) | Failure(request_id):
             assert hash(request_id) is not None
@@ -72,7 +72,7 @@ def test_no_object_that_is_almost_a_message_raises(data: bytes) -> None:
 @pytest.mark.bulk
 @given(IDS, st.text(), PARAMS)
 def test_a_request_survives_the_wire(request_id: RequestId, method: str, params: dict[str, Any]) -> None:
-    """Writing and reading a request gives the same request, on one line (P34)."""
+    """Encoding and parsing a request gives the same request, on one line."""
     data = encode_request(request_id, method, params)
     assert data.count(b"\n") == 1
     assert parse(data[:-1]) == Request(request_id, method, params)
@@ -81,7 +81,7 @@ def test_a_request_survives_the_wire(request_id: RequestId, method: str, params:
 @pytest.mark.bulk
 @given(st.text(), PARAMS)
 def test_a_notification_survives_the_wire(method: str, params: dict[str, Any]) -> None:
-    """The same for a notification, which also knows how long its line was."""
+    """The same for a notification, with the length of its line."""
     data = encode_notification(method, params)
     assert data.count(b"\n") == 1
     assert parse(data[:-1]) == Notification(method, params, len(data) - 1)
@@ -90,7 +90,7 @@ def test_a_notification_survives_the_wire(method: str, params: dict[str, Any]) -
 @pytest.mark.bulk
 @given(IDS, VALUES)
 def test_a_result_survives_the_wire(request_id: RequestId, result: Any) -> None:
-    """The same for an answer, null included."""
+    """The same for a result, also null."""
     data = encode_result(request_id, result)
     assert data.count(b"\n") == 1
     assert parse(data[:-1]) == Result(request_id, result)
@@ -107,13 +107,13 @@ def test_a_failure_survives_the_wire(request_id: RequestId, code: int, message: 
 
 @pytest.mark.parametrize("request_id", [0, -1, 2**40, "", "0", "7e5f0038-4826", None], ids=repr)
 def test_every_id_that_acp_allows_is_a_request(request_id: RequestId) -> None:
-    """Zero, the empty string and null are ids; only a missing one makes a notification (P34)."""
+    """Zero, the empty string and null are ids; only a missing one makes a notification."""
     assert parse(_line(id=request_id, method="m", params={})) == Request(request_id, "m", {})
     assert isinstance(parse(_line(method="m", params={})), Notification)
 
 
 def test_an_id_may_be_an_integer_that_is_written_as_a_fraction() -> None:
-    """JSON has one kind of number, and so have some languages."""
+    """JSON has one kind of number, as some languages do."""
     assert parse(b'{"id":7.0,"result":{}}') == Result(7, {})
 
 
@@ -125,7 +125,7 @@ def test_other_ids_are_junk(request_id: Any) -> None:
 
 @pytest.mark.parametrize("blank", [b"", b" ", b"\r", b"\t \r"], ids=repr)
 def test_a_blank_line_is_nothing(blank: bytes) -> None:
-    """Agents that end lines with CR LF, or write empty ones, are not reported."""
+    """Blank lines, also those of CR LF, are not reported."""
     assert parse(blank) is None
 
 
@@ -151,7 +151,7 @@ def test_a_line_may_end_with_a_carriage_return() -> None:
     ],
 )
 def test_junk_says_why(data: bytes, reason: str) -> None:
-    """A line that is no message is kept in part, with the reason (P41)."""
+    """The excerpt and the reason are kept."""
     junk = parse(data)
     assert isinstance(junk, Junk)
     assert junk.reason.startswith(reason)
@@ -160,7 +160,7 @@ def test_junk_says_why(data: bytes, reason: str) -> None:
 
 
 def test_an_error_without_an_id_is_a_failure_of_nobody() -> None:
-    """Some agents answer a line that they cannot read by an error with no id member at all, or a null one."""
+    """Some agents answer an unreadable line by an error with a null or missing id."""
     error = {"code": -32700, "message": "Parse error", "data": {"line": "x"}}
     assert (
         parse(_line(error=error))
@@ -171,18 +171,18 @@ def test_an_error_without_an_id_is_a_failure_of_nobody() -> None:
 
 @pytest.mark.parametrize("data", [None, "text", [1], {"details": "x"}, 0], ids=repr)
 def test_the_data_of_an_error_is_kept_whatever_it_is(data: Any) -> None:
-    """Agents put strings, lists and objects there, and it often holds the only reason (P67)."""
+    """Agents put strings, lists and objects there, which often hold the only reason."""
     assert parse(_line(id=1, error={"code": 500, "message": "no", "data": data})) == Failure(1, 500, "no", data)
 
 
 @pytest.mark.parametrize("code", [None, "500", 1.5, True], ids=repr)
 def test_an_error_with_a_malformed_code_is_still_a_failure(code: Any) -> None:
-    """The request has failed, whatever the code is made of."""
+    """The request has failed in any case."""
     assert parse(_line(id=1, error={"code": code, "message": "no"})) == Failure(1, INTERNAL_ERROR, "no", None)
 
 
 def test_an_error_that_is_no_object_is_still_a_failure() -> None:
-    """A string in place of the error is its message."""
+    """Its text becomes the message."""
     assert parse(_line(id=1, error="broken")) == Failure(1, INTERNAL_ERROR, "broken", None)
 
 
@@ -201,7 +201,7 @@ def test_a_null_error_beside_a_result_is_no_error() -> None:
     ids=["answer", "request", "notification"],
 )
 def test_of_a_message_that_is_broken_the_ends_tell_what_it_is(data: bytes, about: Envelope) -> None:
-    """Whoever waits for it, or by it, must not wait for ever."""
+    """So that neither side waits for ever."""
     unread = parse(data)
     assert isinstance(unread, Unread)
     assert unread.about == about
@@ -212,13 +212,13 @@ def test_of_a_message_that_is_broken_the_ends_tell_what_it_is(data: bytes, about
 
 
 def _update(raw: bytes) -> bytes:
-    """A notification with this as its content."""
+    """Return a notification with this content."""
     return b'{"method":"session/update","params":{"update":' + raw + b"}}"
 
 
 @pytest.mark.parametrize("value", [b"[]", b"{}", b"0", b'""', b'{"a":0}', b"[[[0]]]"], ids=repr)
 def test_a_message_of_too_many_values_is_not_read(value: bytes) -> None:
-    """Each would become an object before anybody could look at it; a third of a megabyte holds a hundred thousand."""
+    """Parsing would create an object for each; a third of a megabyte holds a hundred thousand."""
     few = _update(b"[" + b",".join([value] * (MAX_VALUES // 10)) + b"]")
     many = _update(b"[" + b",".join([value] * MAX_VALUES) + b"]")
     assert isinstance(parse(few), Notification)
@@ -227,7 +227,7 @@ def test_a_message_of_too_many_values_is_not_read(value: bytes) -> None:
 
 @pytest.mark.parametrize("text", ["a,b,c\n", "[{,", '"', "\\", '\\",', '",\\', "\u4e2d,"], ids=repr)
 def test_marks_inside_of_a_text_are_no_values(text: str) -> None:
-    """A table or a source file of some megabytes is one value, whatever stands in it."""
+    """A table or a source file of some megabytes is one value."""
     params = {"update": [text * MAX_VALUES * 2, text * 3, "end"]}
     line = json.dumps({"method": "session/update", "params": params}).encode()
     assert parse(line) == Notification("session/update", params, len(line))
@@ -242,7 +242,7 @@ def test_marks_inside_of_a_text_are_no_values(text: str) -> None:
     )
 )
 def test_values_are_never_counted_as_fewer_than_they_are(value: Any) -> None:
-    """Nor as more than twice as many."""
+    """The count is at most twice the true number."""
     line = json.dumps({"a": value}, ensure_ascii=False).encode()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(acp.jsonrpc, "MAX_VALUES", 0)
@@ -257,7 +257,7 @@ def _count(value: Any) -> int:
 
 
 def test_half_a_surrogate_pair_at_the_end_of_a_piece_is_kept() -> None:
-    """A JavaScript agent cut its text between two UTF-16 units; the other half comes with the next piece."""
+    """A JavaScript agent cuts its text between two UTF-16 units; the next chunk has the other half."""
     content = {"type": "text", "text": "a\ud83d"}
     params = {"update": {"sessionUpdate": "agent_message_chunk", "content": content}}
     line = encode_notification("session/update", params)[:-1]
@@ -265,7 +265,7 @@ def test_half_a_surrogate_pair_at_the_end_of_a_piece_is_kept() -> None:
 
 
 def test_half_a_surrogate_pair_in_another_text_is_replaced() -> None:
-    """What a tool gave, or what a person is asked about, does not go on; and no database takes the half."""
+    """The text of a tool or a question has no continuation, and databases refuse the half."""
 
     def call(text: str) -> dict[str, Any]:
         content = {"type": "content", "content": {"type": "text", "text": text}}
@@ -276,19 +276,19 @@ def test_half_a_surrogate_pair_in_another_text_is_replaced() -> None:
 
 
 def test_a_line_may_begin_with_a_byte_order_mark() -> None:
-    """As programs write it whose console does; a reader may pass over it (RFC 8259, section 8.1)."""
+    """Some consoles add it; a reader may skip it (RFC 8259, section 8.1)."""
     assert parse(b"\xef\xbb\xbf" + _line(id=1, result={})) == Result(1, {})
     assert isinstance(parse(b"\xef\xbb\xbfready"), Junk)
 
 
 def test_half_a_surrogate_pair_outside_a_text_is_replaced() -> None:
-    """An id, a name or an error goes into the journal, which takes no halves; there nobody would put them together."""
+    """Ids, names and errors go into the journal, which refuses halves."""
     message = b'{"id":1,"error":{"code":1,"message":"a\\ud83d","data":[{"\\ude00":"\\ud83d\\ude00"}]}}'
     assert parse(message) == Failure(1, 1, "a\ufffd", [{"\ufffd": "\U0001f600"}])
 
 
 def test_what_is_nested_too_deep_is_left_out_and_the_rest_stays() -> None:
-    """Whoever walks through a message later must not run out of stack."""
+    """Code that walks the message later must not exhaust the stack."""
     message = parse(b'{"method":"m","params":{"a":' + b"[" * 500 + b"]" * 500 + b',"b":1}}')
     assert isinstance(message, Notification)
     assert message.params["b"] == 1
@@ -296,7 +296,7 @@ def test_what_is_nested_too_deep_is_left_out_and_the_rest_stays() -> None:
 
 
 def test_bytes_that_are_not_utf_8_are_replaced() -> None:
-    """A tool's output in another encoding spoils its own characters, not the message."""
+    """A tool's output in another encoding damages its own characters only."""
     assert parse(b'{"id":1,"result":"caf\xe9"}') == Result(1, "caf\N{REPLACEMENT CHARACTER}")
 
 
@@ -306,7 +306,7 @@ def test_bytes_that_are_not_utf_8_are_replaced() -> None:
 @pytest.mark.bulk
 @given(st.lists(st.binary(max_size=20).map(lambda data: data.replace(b"\n", b"")), max_size=10), st.data())
 def test_any_cut_of_the_bytes_gives_the_same_lines(lines: list[bytes], data: st.DataObject) -> None:
-    """How the pipe cuts what the agent wrote changes nothing."""
+    """The pipe may cut the output anywhere."""
     stream = b"".join(each + b"\n" for each in lines)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)))))
     splitter = LineSplitter()
@@ -324,7 +324,7 @@ def test_the_end_of_a_stream_in_the_middle_of_a_line_gives_no_line() -> None:
 
 
 def test_a_line_of_a_megabyte_arrives_whole() -> None:
-    """Real agents write lines of 0.6 MB, far beyond asyncio's own 64 KiB (P40)."""
+    """Real agents write lines of 0.6 MB, far beyond asyncio's own 64 KiB."""
     splitter = LineSplitter()
     long = b"x" * 1_000_000
     found = [each for at in range(0, len(long), 65_536) for each in splitter.feed(long[at : at + 65_536])]
@@ -333,7 +333,7 @@ def test_a_line_of_a_megabyte_arrives_whole() -> None:
 
 
 def test_of_a_line_beyond_the_limit_the_two_ends_are_kept() -> None:
-    """An unfinished line takes a bounded amount of memory; lines that end start the count again."""
+    """An unfinished line takes bounded memory; a complete line resets the count."""
     splitter = LineSplitter(limit=10_000)
     for _ in range(5):
         assert splitter.feed(b"\n" + b"1" * 9000) in ([b""], [b"1" * 9000])
@@ -349,7 +349,7 @@ def test_of_a_line_beyond_the_limit_the_two_ends_are_kept() -> None:
 
 @pytest.mark.parametrize(("size", "kind"), [(10_000, bytearray), (10_001, LongLine)])
 def test_a_line_is_kept_up_to_the_limit_and_no_longer(size: int, kind: type[Line]) -> None:
-    """The bound holds for what is not finished, to the byte."""
+    """The bound of an unfinished line is exact."""
     splitter = LineSplitter(limit=10_000)
     assert splitter.feed(b"1" * size) == []
     (line,) = splitter.feed(b"\n")
@@ -358,7 +358,7 @@ def test_a_line_is_kept_up_to_the_limit_and_no_longer(size: int, kind: type[Line
 
 
 def test_of_a_line_that_is_too_long_the_ends_tell_what_it_is() -> None:
-    """Megabytes of something else are no message at all."""
+    """An oversized line of other content is junk."""
     answer = LongLine(b'{"id":1,"result":"' + b"x" * 10_000)
     assert parse(answer) == Unread(Envelope(None, 1, has_id=True), "it is longer than 16 MiB")
     nothing = LongLine(b'{"x":"' + b"x" * 10_000)
@@ -368,5 +368,5 @@ def test_of_a_line_that_is_too_long_the_ends_tell_what_it_is() -> None:
 
 
 def test_the_limit_is_that_of_the_documentation() -> None:
-    """16 MiB: an image of 10 MB has 13.4 as text."""
+    """16 MiB: an image of 10 MB has 13.4 MB as text."""
     assert MAX_LINE == 16 * 1024 * 1024

@@ -22,14 +22,14 @@ TOKENS: tuple[Any, ...] = (
 
 
 class Writer:
-    """Writes lines: valid ones of every kind, and the same ones spoilt."""
+    """Writes valid lines of every kind, and damaged ones."""
 
     def __init__(self, session_id: str) -> None:
         self._random = random.Random(SEED)
         self._session_id = session_id
 
     def lines(self) -> Iterator[bytes]:
-        """All of them."""
+        """Yield all lines."""
         spoil: tuple[Callable[[bytes], bytes], ...] = (
             self._as_it_is, self._as_it_is, self._cut, self._swapped, self._with_noise, self._twice, self._retyped,
         )  # fmt: skip

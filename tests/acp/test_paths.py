@@ -1,4 +1,4 @@
-"""Directories that do not answer hold nobody up but those who want them."""
+"""Directories that hang delay only their own users."""
 
 import asyncio
 import threading
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.real_time
 
 
 async def test_a_directory_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One thread waits for it, however many ask; others are looked at meanwhile, and later it may answer."""
+    """One thread waits for it, for all callers. Other directories answer, and later this one may."""
     monkeypatch.setattr(acp.paths, "ANSWER_SECONDS", 0.05)
     gone, there = Path("/srv/gone"), Path("/srv/there")
     answers = threading.Event()
@@ -49,7 +49,7 @@ async def test_a_directory_that_does_not_answer_is_given_up(monkeypatch: pytest.
 
 
 async def test_the_roots_of_a_session_are_not_waited_for_either(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A further directory of its own may be gone, though the working directory is there."""
+    """One of its further directories may hang while the working directory answers."""
     monkeypatch.setattr(acp.paths, "ANSWER_SECONDS", 0.05)
     answers = threading.Event()
     monkeypatch.setattr(acp.client_side.roots, "_real", lambda directory: answers.wait(PATIENCE) and str(directory))
@@ -61,7 +61,7 @@ async def test_the_roots_of_a_session_are_not_waited_for_either(monkeypatch: pyt
 
 
 async def test_files_that_do_not_answer_delay_no_other_session(tmp_path: Path) -> None:
-    """However many of them an agent asks for."""
+    """For any number of them."""
     (tmp_path / "file").write_text("text")
     answers = threading.Event()
     roots = Roots([tmp_path])
@@ -77,7 +77,7 @@ async def test_files_that_do_not_answer_delay_no_other_session(tmp_path: Path) -
 
 
 async def test_what_keeps_all_shared_threads_busy_stops_no_stop() -> None:
-    """An agent may have read six files of a network that is gone; another one's processes are ended all the same."""
+    """One agent may read six files of a dead network; another one's processes still end."""
     loop = asyncio.get_running_loop()
     loop.set_default_executor(ThreadPoolExecutor(1))
     answers = threading.Event()

@@ -17,7 +17,7 @@ BYTES: dict[str, Any] = {"uri": "file:///srv/a.bin", "blob": "QQ==", "mimeType":
 
 
 def test_text_and_links_always_go() -> None:
-    """Every agent takes them (ACP, Content)."""
+    """Every agent accepts them (ACP, Content)."""
     blocks = [TextBlock(text="hi"), ResourceLink(name="a.txt", uri="file:///a.txt")]
     assert fit(blocks, NONE) == [
         {"type": "text", "text": "hi"},
@@ -36,13 +36,13 @@ def test_an_agent_that_takes_everything_gets_it_as_it_is() -> None:
 
 
 def test_an_embedded_text_becomes_text_where_it_must() -> None:
-    """With a word on what it is."""
+    """With its URI."""
     (block,) = fit([EmbeddedResource(resource=NOTE)], NONE)
     assert block == {"type": "text", "text": "The contents of file:///srv/a.txt:\n\nabc"}
 
 
 def test_embedded_bytes_become_a_link_where_they_must() -> None:
-    """The agent may reach them by itself."""
+    """The agent may be able to read them."""
     (block,) = fit([EmbeddedResource(resource=BYTES)], NONE)
     assert block == {
         "type": "resource_link",
@@ -54,7 +54,7 @@ def test_embedded_bytes_become_a_link_where_they_must() -> None:
 
 @pytest.mark.parametrize(("block", "word"), [(IMAGE, "images"), (SOUND, "sound")], ids=["image", "audio"])
 async def test_what_an_agent_does_not_take_is_a_named_error(block: Any, word: str) -> None:
-    """Nothing of the prompt is sent, and the lock is free: it was not skipped in silence (P69)."""
+    """The prompt is not sent, and the lock is free."""
     async with opened(MemoryAgent(capabilities={"promptCapabilities": {"embeddedContext": True}})) as (
         peer,
         agent,

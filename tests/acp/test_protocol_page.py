@@ -19,13 +19,13 @@ NEVER_SENT = {"session/delete"}
 
 
 def test_the_page_is_the_one_that_is_written() -> None:
-    """`python -m tests.acp.protocol_page` after a change."""
+    """Run `python -m tests.acp.protocol_page` after a change."""
     assert PAGE.read_text() == write()
 
 
 @needs_recordings
 def test_the_page_has_every_method_and_kind_of_the_schema() -> None:
-    """All that is stable, and beside it only what older agents need."""
+    """All stable ones, and further ones only for older agents."""
     schema = json.loads(SCHEMA.read_text())["$defs"]
     by_side: dict[str, set[str]] = {"agent": set(), "client": set(), "protocol": set()}
     for definition in schema.values():
@@ -50,7 +50,7 @@ async def test_all_that_the_page_says_we_send_is_sent_and_valid() -> None:
 
 
 async def _everything(capabilities: Json) -> list[Json]:
-    """Do all that such an agent allows; return what it got."""
+    """Use every method that such an agent allows; return all messages."""
     option = {"id": "effort", "name": "E", "type": "boolean", "currentValue": False}
     peer = MemoryAgent(
         capabilities=capabilities,

@@ -1,4 +1,4 @@
-"""What an agent does against the protocol fills no log."""
+"""Violations of the protocol do not fill the log."""
 
 from structlog.testing import capture_logs
 
@@ -6,7 +6,7 @@ from acp.protocol_violations import LOGGED, ViolationLog
 
 
 def test_what_was_left_out_is_counted_once() -> None:
-    """However often the connection is told that it has ended; what comes then begins anew."""
+    """A second `end` logs nothing, and later violations count from zero."""
     violations = ViolationLog()
     with capture_logs() as logs:
         for _ in range(LOGGED + 3):

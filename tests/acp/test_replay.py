@@ -1,4 +1,4 @@
-"""Recorded traffic of real agents, played to the client line by line: what it understands must be what was said."""
+"""Recorded traffic of real agents, replayed to the client line by line: it must understand what was said."""
 
 import asyncio
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ REFUSED = -32601
 
 @dataclass
 class Meaning:
-    """What a prompt came to: its text, its tool calls by id with what was last told of them, answers, and its end."""
+    """The content of a prompt: its text, its last tool calls by id, its answers, and its end."""
 
     text: str = ""
     tools: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -47,7 +47,7 @@ class Meaning:
 
     @classmethod
     def recorded(cls, run: list[Line]) -> Iterator[Self]:
-        """Read it from the recording, prompt by prompt, without the client's help."""
+        """Read it from the recording, prompt by prompt, without the client."""
         meaning, prompt_id = cls(), None
         questions: dict[Any, Self] = {}
         for line in run:
@@ -86,9 +86,9 @@ class Replay:
         self._running: dict[Any, asyncio.Task[None]] = {}
 
     async def play(self, run: list[Line]) -> int:
-        """Play a run of the agent, up to where the recording client did what this one never does.
+        """Replay a run of the agent, up to an action of the recording client that this one never does.
 
-        Return how many lines of it were played.
+        Returns how many lines were replayed.
         """
         played = 0
         for line in run:
@@ -109,7 +109,7 @@ class Replay:
             self._peer.say({**message, "id": request["id"]})
 
     async def _do(self, message: dict[str, Any]) -> bool:
-        """Do what the recording client did. False: it sent two prompts at once, or what this client never sends."""
+        """Repeat an action of the recording client. Returns False for two prompts at once, or one unknown here."""
         match message:
             case {"method": str(method)} if method not in SENT:
                 return False
@@ -190,7 +190,7 @@ def _understand(event: Event, meaning: Meaning) -> None:
 @needs_recordings
 @pytest.mark.parametrize("path", TRANSCRIPTS, ids=lambda path: path.stem)
 async def test_a_recorded_conversation_means_to_the_client_what_was_said_in_it(path: Path) -> None:
-    """Texts, tool calls, answers and ends of every prompt, of each agent that was recorded (P21 to P24, P33, P34)."""
+    """Texts, tool calls, answers and ends of every prompt, for each recorded agent."""
     for run in read_runs(path):
         async with asyncio.TaskGroup() as tasks:
             replay = Replay(tasks)

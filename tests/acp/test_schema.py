@@ -60,7 +60,7 @@ KNOWN: dict[str, tuple[type, dict[str, Any]]] = {
 
 @pytest.mark.parametrize("kind", KNOWN)
 def test_a_known_update_is_read_and_its_unknown_fields_survive(kind: str) -> None:
-    """Each kind has its type; `_meta` and what newer agents add can still be looked at."""
+    """Each kind has its type; `_meta` and newer fields stay accessible."""
     expected, fields = KNOWN[kind]
     update = parse_update({"sessionUpdate": kind, **fields, "_meta": {"a": 1}, "brandNew": 2})
     assert type(update) is expected
@@ -69,7 +69,7 @@ def test_a_known_update_is_read_and_its_unknown_fields_survive(kind: str) -> Non
 
 @pytest.mark.parametrize("kind", sorted(KNOWN.keys() - {"session_info_update"}))
 def test_a_known_update_without_what_it_needs_becomes_an_unknown_one(kind: str) -> None:
-    """A malformed update ends nothing: it is kept whole, as what it is. Of a session's info nothing is needed."""
+    """It is kept whole. A session's info has no required field."""
     raw = {"sessionUpdate": kind, "surprise": [1]}
     update = parse_update(raw)
     assert update == UnknownUpdate.model_validate({"sessionUpdate": kind, "malformed": raw})
@@ -84,20 +84,20 @@ def test_an_update_of_an_unknown_kind_is_kept_with_all_its_fields() -> None:
 
 @given(st.dictionaries(st.text(), VALUES, max_size=4), st.sampled_from(list(KNOWN)) | VALUES)
 def test_no_update_raises(fields: dict[str, Any], kind: Any) -> None:
-    """Whatever the fields are."""
+    """For any fields."""
     parse_update({**fields, "sessionUpdate": kind})
 
 
 @given(st.sampled_from(list(KNOWN)), st.data())
 def test_no_field_of_a_known_update_raises_when_it_is_something_else(kind: str, data: st.DataObject) -> None:
-    """The same for updates of which one field is wrong."""
+    """The same for updates with one wrong field."""
     _, fields = KNOWN[kind]
     wrong = data.draw(st.sampled_from(list(fields)))
     parse_update({"sessionUpdate": kind, **fields, wrong: data.draw(VALUES)})
 
 
 def test_half_a_surrogate_pair_spoils_no_update() -> None:
-    """Titles are cut by programs that count in UTF-16 units."""
+    """Programs that count in UTF-16 units cut titles so."""
     update = parse_update({"sessionUpdate": "tool_call", "toolCallId": "c", "title": "echo \ud83d"})
     assert isinstance(update, ToolCall)
     assert update.title == "echo \ud83d"
@@ -115,7 +115,7 @@ def test_a_malformed_optional_field_counts_as_absent() -> None:
 
 
 def test_of_a_list_that_nobody_can_look_through_the_beginning_is_read() -> None:
-    """Whether its items are as they should be or not: each costs time."""
+    """Valid and invalid items alike, since each costs time."""
     entries = [{"content": str(number)} for number in range(2 * MAX_ITEMS)]
     plan = parse_update({"sessionUpdate": "plan", "entries": entries})
     assert isinstance(plan, Plan)
@@ -126,7 +126,7 @@ def test_of_a_list_that_nobody_can_look_through_the_beginning_is_read() -> None:
 
 
 def test_what_is_wrong_is_said_shortly_and_found_at_the_first_fault() -> None:
-    """Each fault would quote what was read."""
+    """The full text would quote the input for each fault."""
     params = {"sessionId": "s", "command": "c", "args": [{"x" * 1000: "y" * 1000}] * 10_000}
     with pytest.raises(ValidationError) as caught:
         CreateTerminal.model_validate(params)
@@ -144,7 +144,7 @@ def test_a_malformed_item_is_skipped_and_the_others_stay() -> None:
 
 
 def test_a_malformed_tool_call_detail_does_not_hide_a_question() -> None:
-    """A question that is not shown is a turn that hangs or is refused."""
+    """A hidden question would hang the turn or be refused."""
     params = {
         "sessionId": "s",
         "toolCall": {"toolCallId": "c", "status": {"no": 1}, "locations": [None]},
@@ -156,7 +156,7 @@ def test_a_malformed_tool_call_detail_does_not_hide_a_question() -> None:
 
 
 def test_a_session_opens_though_its_settings_are_malformed() -> None:
-    """Modes and options that cannot be read are none; the options that can be read stay."""
+    """Unreadable modes and options are left out."""
     response = NewSessionResponse.model_validate(
         {"sessionId": "s", "modes": {"currentModeId": 5}, "configOptions": [{"id": 1}, {"id": "mode", "options": None}]}
     )
@@ -168,14 +168,14 @@ def test_a_session_opens_though_its_settings_are_malformed() -> None:
     "capabilities", [None, [], "all", {"loadSession": "perhaps", "promptCapabilities": 3}], ids=repr
 )
 def test_malformed_capabilities_are_none(capabilities: Any) -> None:
-    """An agent starts though it describes itself badly, and is taken to be capable of nothing more."""
+    """The agent starts, with the least capabilities."""
     response = InitializeResponse.model_validate({"protocolVersion": 1, "agentCapabilities": capabilities})
     assert not response.agent_capabilities.load_session
     assert not response.agent_capabilities.prompt_capabilities.image
 
 
 def test_a_select_lists_its_values_with_groups_flattened() -> None:
-    """In the agent's order, without what is no value; a null group is no group."""
+    """In the agent's order, without invalid values; a null group is no group."""
     option = ConfigOption.model_validate(
         {
             "id": "model",
@@ -209,7 +209,7 @@ def _recorded_updates() -> Iterator[tuple[str, dict[str, Any]]]:
 
 @needs_recordings
 def test_every_recorded_update_of_a_known_kind_is_read() -> None:
-    """What real agents send is understood, all of it."""
+    """The types cover all updates of real agents."""
     updates = list(_recorded_updates())
     assert updates
     for source, raw in updates:
@@ -281,7 +281,7 @@ async def test_all_that_we_send_is_valid_by_the_protocols_schema() -> None:
 
 
 def test_a_line_of_a_recording_knows_its_direction() -> None:
-    """What the recordings are made of, for whoever adds one."""
+    """The format of recordings, for new ones."""
     assert Line.read('{"dir":"in","t":0.5,"msg":{"id":1}}') == Line("in", {"id": 1})
     assert Line.read('{"dir":"eof","t":0.5,"msg":null}') is None
 

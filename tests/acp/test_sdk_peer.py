@@ -1,4 +1,4 @@
-"""An agent built on the official SDK, as a real process: a peer whose protocol is not ours."""
+"""An agent built on the official SDK, as a real process: an independent implementation of the protocol."""
 
 import os
 from collections.abc import AsyncIterator
@@ -32,7 +32,7 @@ def anyio_backend() -> tuple[str, dict[str, Any]]:
 
 @pytest.fixture(scope="module", name="agent")
 async def _agent(anyio_backend: object, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Agent]:
-    """The agent: its imports cost a second, and what one session does is no other's."""
+    """The agent, shared because its imports cost a second and its sessions are independent."""
     cwd = tmp_path_factory.mktemp("sdk")
     launch = Launch(str(PYTHON), (str(PEER),), cwd, environment(os.environ, inherit=(), env={}))
     agent = await Agent.spawn(launch, marker=f"{RUN}/sdk")
@@ -53,7 +53,7 @@ async def test_the_sdks_agent_is_initialized(agent: Agent, session: Session) -> 
 
 
 async def test_the_sdks_agent_streams_its_answer(session: Session) -> None:
-    """In order, twice in one session; how the words are cut is the pipe's business."""
+    """In order, twice in one session, in any pieces."""
     for words in ("one two three", "four"):
         async with session.prompt([TextBlock(text=words)]) as turn:
             assert await _text(turn) == f"{words} "
@@ -97,7 +97,7 @@ async def test_the_sdks_agent_is_cancelled_while_it_asks(session: Session) -> No
 
 
 async def test_the_sdks_agent_refuses_what_it_does_not_offer(agent: Agent, session: Session, tmp_path: Path) -> None:
-    """What it has not named is not even sent; what it does not know is a refusal with a reason, not a hang."""
+    """Unannounced methods are not sent; an unknown one is refused with a reason."""
     with pytest.raises(Unsupported):
         await agent.load_session(session.session_id, tmp_path)
     assert not await session.set_mode("ask")

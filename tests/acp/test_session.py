@@ -42,7 +42,7 @@ COMMANDS: Json = {
 
 
 async def test_a_prompt_waits_for_the_response_of_the_one_before() -> None:
-    """At most one prompt is in flight, and those that wait go in order (invariant 2, P30)."""
+    """One prompt runs at a time; the others wait in order."""
     async with opened() as (peer, _, session), asyncio.TaskGroup() as tasks:
         runs = [tasks.create_task(_run(session)) for _ in range(3)]
         for number, run in enumerate(runs, start=1):
@@ -57,7 +57,7 @@ async def test_a_prompt_waits_for_the_response_of_the_one_before() -> None:
 
 @pytest.mark.parametrize("raises", [False, True])
 async def test_leaving_a_turn_early_cancels_it_and_waits_for_its_end(*, raises: bool) -> None:
-    """The next prompt never overlaps the one that was left, however it was left (P22, P27, P30)."""
+    """The next prompt never overlaps it, for each way of leaving."""
     async with opened() as (peer, agent, session), asyncio.TaskGroup() as tasks:
         first = tasks.create_task(_leave(session, raises=raises))
         prompt = await peer.expect("session/prompt")
@@ -75,7 +75,7 @@ async def test_leaving_a_turn_early_cancels_it_and_waits_for_its_end(*, raises: 
 
 
 async def test_a_task_that_is_cancelled_in_its_turn_cancels_the_turn_too() -> None:
-    """CancelledError is not an Exception; the lock is free only after the response (P27)."""
+    """CancelledError is not an Exception; the lock is free only after the response."""
     async with opened() as (peer, agent, session):
         task = asyncio.create_task(_run(session))
         prompt = await peer.expect("session/prompt")
@@ -90,7 +90,7 @@ async def test_a_task_that_is_cancelled_in_its_turn_cancels_the_turn_too() -> No
 
 
 async def test_a_prompt_that_could_not_be_sent_leaves_the_lock_free() -> None:
-    """It was not handed over, so it may go to another agent; what waited for the next turn still waits (P22)."""
+    """Another agent may get it, and updates for the next turn still wait."""
     async with opened() as (peer, agent, session):
         peer.die(1)
         with pytest.raises(AgentClosed):
@@ -100,7 +100,7 @@ async def test_a_prompt_that_could_not_be_sent_leaves_the_lock_free() -> None:
 
 
 async def test_cancel_settings_and_questions_need_no_lock() -> None:
-    """They pass while a prompt is in flight (P26, P68)."""
+    """They pass while a prompt is in flight."""
     async with opened(MemoryAgent(modes=MODES)) as (peer, agent, session), session.prompt(HELLO) as turn:
         prompt = await peer.expect("session/prompt")
         assert agent.connection.lock.locked()
@@ -111,7 +111,7 @@ async def test_cancel_settings_and_questions_need_no_lock() -> None:
 
 
 async def test_two_sessions_of_one_agent_do_not_mix() -> None:
-    """Updates and questions go by session id; one that has no turn gets its question cancelled at once."""
+    """Updates and questions go by session id; without a turn a question is cancelled immediately."""
     async with opened() as (peer, agent, session):
         other = await agent.new_session(CWD)
         heard: list[Event] = []
@@ -128,7 +128,7 @@ async def test_two_sessions_of_one_agent_do_not_mix() -> None:
 
 
 async def test_a_question_outside_a_turn_is_cancelled_at_once() -> None:
-    """Nobody could answer it, and the agent does not wait for ever (P33)."""
+    """No person can answer it, and the agent must not wait for ever."""
     async with opened() as (peer, _, session):
         asked = peer.ask(session.session_id)
         assert (await peer.answer_to(asked))["result"] == {"outcome": {"outcome": "cancelled"}}
@@ -143,7 +143,7 @@ async def test_a_question_outside_a_turn_is_cancelled_at_once() -> None:
 
 
 async def test_updates_before_the_first_prompt_go_to_the_first_turn() -> None:
-    """They come first in it, in order (P23)."""
+    """They come first in it, in order."""
     async with opened() as (peer, _, session):
         peer.text(session.session_id, "welcome ")
         peer.update(session.session_id, {"sessionUpdate": "session_info_update", "title": "T"})
@@ -160,7 +160,7 @@ async def test_updates_before_the_first_prompt_go_to_the_first_turn() -> None:
 
 
 async def test_updates_after_the_response_go_to_whoever_takes_late_ones() -> None:
-    """They are neither lost nor taken for the next turn's (P23)."""
+    """They are neither lost nor part of the next turn."""
     async with opened() as (peer, _, session):
         heard: list[Event] = []
         session.on_late = heard.append
@@ -178,7 +178,7 @@ async def test_updates_after_the_response_go_to_whoever_takes_late_ones() -> Non
 
 
 async def test_updates_behind_the_response_stay_behind_what_was_not_yet_read() -> None:
-    """A consumer that is behind hears the late ones last, not first (P23)."""
+    """A slow consumer gets the late ones last."""
     async with opened() as (peer, _, session):
         heard: list[Event] = []
         session.on_late = heard.append
@@ -199,7 +199,7 @@ async def test_updates_behind_the_response_stay_behind_what_was_not_yet_read() -
 
 
 async def test_late_updates_that_nobody_takes_wait_for_the_next_turn() -> None:
-    """Nothing is lost where nobody listens yet (P23)."""
+    """They are not lost."""
     async with opened() as (peer, _, session):
         async with session.prompt(HELLO) as turn:
             peer.end_turn(await peer.expect("session/prompt"))
@@ -213,7 +213,7 @@ async def test_late_updates_that_nobody_takes_wait_for_the_next_turn() -> None:
 
 @pytest.mark.parametrize(("size", "kept"), [(1, UNCLAIMED_MAX), (UNCLAIMED_BYTES // 2, 2)])
 async def test_updates_that_wait_for_a_turn_are_bounded(size: int, kept: int) -> None:
-    """An agent that talks to nobody fills no memory, in events or in bytes; the oldest stay (invariant 12)."""
+    """In events and in bytes; the oldest stay."""
     async with opened() as (peer, _, session):
         for _ in range(kept + 5):
             peer.text(session.session_id, "x" * size)
@@ -240,7 +240,7 @@ async def test_updates_that_wait_for_a_turn_are_bounded(size: int, kept: int) ->
     ids=["echo", "unknown", "malformed", "too long an id", "empty"],
 )
 async def test_echoes_and_unknown_updates_are_not_events(update: Json) -> None:
-    """Some agents echo the prompt during the turn; it is not a part of the answer."""
+    """Some agents echo the prompt during the turn, which is no part of the answer."""
     async with opened() as (peer, _, session), session.prompt(HELLO) as turn:
         prompt = await peer.expect("session/prompt")
         peer.update(session.session_id, update)
@@ -252,7 +252,7 @@ async def test_echoes_and_unknown_updates_are_not_events(update: Json) -> None:
 
 
 async def test_a_session_knows_what_the_agent_told_last() -> None:
-    """Mode, commands, usage, title and options, in a turn or outside one."""
+    """Mode, commands, usage, title and options, in a turn or outside."""
     async with opened(MemoryAgent(modes=MODES)) as (peer, _, session):
         assert (session.mode, session.listed_modes) == ("auto", ("auto", "ask"))
         peer.update(session.session_id, COMMANDS)
@@ -272,7 +272,7 @@ async def test_a_session_knows_what_the_agent_told_last() -> None:
 
 
 async def test_a_mode_that_the_agent_changes_is_the_one_its_option_shows() -> None:
-    """Qwen has its mode both ways and tells of a change in one of them alone: people must see which mode holds."""
+    """Qwen offers its mode in both ways and reports a change in one of them only."""
     async with opened(MemoryAgent(config_options=[OPTION, SPEED], modes=MODES)) as (peer, _, session):
         peer.update(session.session_id, {"sessionUpdate": "current_mode_update", "currentModeId": "ask"})
         await quiet()
@@ -283,7 +283,7 @@ async def test_a_mode_that_the_agent_changes_is_the_one_its_option_shows() -> No
 
 
 async def test_a_change_of_the_mode_costs_the_same_however_much_is_offered() -> None:
-    """One read may bring hundreds of them, and an agent may offer thousands of choices (invariant 13)."""
+    """One read may bring hundreds of changes, and an agent may offer thousands of choices."""
     counts = []
     async with opened() as (_, __, session):
         for size in (10, 1_000):
@@ -309,7 +309,7 @@ async def test_settings_that_change_in_a_turn_are_events_of_it_too() -> None:
 
 
 async def test_replayed_history_is_not_shown_and_its_settings_are_taken() -> None:
-    """What session/load replays is no answer to anybody; mode, commands, usage and title hold (P24)."""
+    """Content that session/load replays is dropped; mode, commands, usage and title apply."""
     history: list[Json] = [
         {"sessionUpdate": "user_message_chunk", "content": {"type": "text", "text": "old question"}},
         {"sessionUpdate": "agent_message_chunk", "content": {"type": "text", "text": "old answer"}},
@@ -337,7 +337,7 @@ async def test_replayed_history_is_not_shown_and_its_settings_are_taken() -> Non
 
 
 async def test_what_follows_the_answer_to_a_load_is_not_history() -> None:
-    """The commands that most agents send right after it, in the same breath (P23, P24)."""
+    """Most agents send their commands right after it."""
     peer = MemoryAgent(manual={"session/load"})
     async with opened(peer) as (_, agent, _), asyncio.TaskGroup() as tasks:
         task = tasks.create_task(agent.load_session("old", CWD))
@@ -384,7 +384,7 @@ async def test_default_is_preferred_to_ask() -> None:
 
 
 async def test_the_wanted_mode_is_set_where_one_is_named() -> None:
-    """The configuration knows better; a mode that the agent does not list is not tried (P47)."""
+    """The configuration decides; a mode that the agent does not list is not tried."""
     peer = MemoryAgent(modes=MODES)
     async with opened(peer) as (_, _, session):
         assert await session.ask_first("auto")
@@ -394,7 +394,7 @@ async def test_the_wanted_mode_is_set_where_one_is_named() -> None:
 
 
 async def test_an_agent_without_modes_has_no_asking_mode() -> None:
-    """Nothing is sent, and the caller is told that it is not in it (P47)."""
+    """No request is sent, and the result is False."""
     async with opened() as (peer, _, session):
         assert not await session.ask_first("")
         assert not await session.ask_first("ask")
@@ -409,7 +409,7 @@ async def test_an_option_of_another_kind_is_not_taken_for_the_mode() -> None:
 
 
 async def test_a_refused_mode_is_not_set() -> None:
-    """The caller hears it, and the session still knows the true mode (P47)."""
+    """The result is False, and the session keeps the true mode."""
     peer = MemoryAgent(modes=MODES, manual={"session/set_mode"})
     async with opened(peer) as (_, _, session), asyncio.TaskGroup() as tasks:
         task = tasks.create_task(session.ask_first(""))
@@ -419,7 +419,7 @@ async def test_a_refused_mode_is_not_set() -> None:
 
 
 async def test_an_agent_that_says_it_is_in_another_mode_is_believed() -> None:
-    """It answers "ok" and tells the mode by an update, as some do for modes that they do not know (P47)."""
+    """Some agents answer "ok" to an unknown mode and report the real one by an update."""
     peer = MemoryAgent(modes=MODES, manual={"session/set_mode"})
     async with opened(peer) as (_, _, session), asyncio.TaskGroup() as tasks:
         task = tasks.create_task(session.ask_first(""))
@@ -432,7 +432,7 @@ async def test_an_agent_that_says_it_is_in_another_mode_is_believed() -> None:
 
 @pytest.mark.parametrize("confirmed", [False, True])
 async def test_an_agent_that_takes_the_mode_is_believed(*, confirmed: bool) -> None:
-    """Whether or not an update confirms it; what was told of an earlier mode does not count."""
+    """With or without a confirming update; an earlier report does not count."""
     peer = MemoryAgent(modes=MODES, manual={"session/set_mode"})
     async with opened(peer) as (_, _, session), asyncio.TaskGroup() as tasks:
         peer.update(session.session_id, {"sessionUpdate": "current_mode_update", "currentModeId": "auto"})
@@ -447,7 +447,7 @@ async def test_an_agent_that_takes_the_mode_is_believed(*, confirmed: bool) -> N
 
 @pytest.mark.parametrize("value", ["auto", None])
 async def test_an_option_that_keeps_another_value_is_not_set(value: str | None) -> None:
-    """The complete list in the answer is what holds (P47)."""
+    """The complete list in the answer counts."""
     peer = MemoryAgent(config_options=[OPTION], manual={"session/set_config_option"})
     async with opened(peer) as (_, _, session), asyncio.TaskGroup() as tasks:
         task = tasks.create_task(session.ask_first(""))
@@ -458,7 +458,7 @@ async def test_an_option_that_keeps_another_value_is_not_set(value: str | None) 
 
 @pytest.mark.parametrize("result", [None, {}, []], ids=repr)
 async def test_an_option_whose_answer_says_nothing_is_not_taken_for_set(result: Any) -> None:
-    """Without the list nobody knows what holds (P47)."""
+    """Without the list the value is unknown."""
     peer = MemoryAgent(config_options=[OPTION], manual={"session/set_config_option"})
     async with opened(peer) as (_, _, session), asyncio.TaskGroup() as tasks:
         task = tasks.create_task(session.ask_first(""))
@@ -468,7 +468,7 @@ async def test_an_option_whose_answer_says_nothing_is_not_taken_for_set(result: 
 
 
 async def test_an_agent_that_does_not_answer_about_its_mode_is_not_waited_for() -> None:
-    """The bound is the request's; nothing is taken for set (P47)."""
+    """The request's bound applies, and the mode counts as not set."""
     peer = MemoryAgent(modes=MODES, manual={"session/set_mode"})
     async with opened(peer) as (_, _, session):
         with pytest.raises(RequestTimeout, match="session/set_mode within 30 s"):
@@ -477,7 +477,7 @@ async def test_an_agent_that_does_not_answer_about_its_mode_is_not_waited_for() 
 
 
 async def test_a_prompt_is_written_as_acp_has_it() -> None:
-    """Camel case, and nothing that was not given."""
+    """Camel case, without missing fields."""
     async with opened() as (peer, _, session):
         run = asyncio.create_task(_run(session))
         prompt = await peer.expect("session/prompt")

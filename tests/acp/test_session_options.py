@@ -38,7 +38,7 @@ SWITCH: Json = {"id": "web", "name": "Web search", "type": "boolean", "currentVa
 
 
 def told(*options: Json, modes: Json | None = None, models: Json | None = None) -> tuple[Option, ...]:
-    """What a session offers."""
+    """Return the options of a session."""
     return options_of(
         [ConfigOption.model_validate(option) for option in options],
         None if modes is None else ModeState.model_validate(modes),
@@ -63,7 +63,7 @@ def test_selects_and_switches_are_read() -> None:
 
 
 def test_older_agents_modes_and_models_are_options_too() -> None:
-    """The same type, for whoever shows them."""
+    """They have the same type."""
     mode, model = told(modes=MODES, models=MODELS)
     assert mode == Option(
         "mode",
@@ -79,7 +79,7 @@ def test_older_agents_modes_and_models_are_options_too() -> None:
 
 
 def test_a_config_option_takes_the_place_of_modes_and_models() -> None:
-    """Whichever of them it chooses (ACP, Config Options)."""
+    """For each of the two (ACP, Config Options)."""
     mode = {**FLAT, "id": "how", "category": "mode"}
     assert [(each.option_id, each.way) for each in told(mode, GROUPED, modes=MODES, models=MODELS)] == [
         ("how", SettingMethod.CONFIG),
@@ -89,7 +89,7 @@ def test_a_config_option_takes_the_place_of_modes_and_models() -> None:
 
 
 def test_what_comes_twice_or_has_nothing_to_choose_is_left_out() -> None:
-    """Discord refuses a whole menu in which a value comes twice, and an empty one."""
+    """Discord refuses a menu with a repeated value, and an empty one."""
     again = {"value": "low", "name": "Low once more"}
     doubled = {**FLAT, "options": [*FLAT["options"], again]}
     flat, switch = told(doubled, SWITCH, {**SWITCH, "name": "Once more"}, {**GROUPED, "options": []})
@@ -101,7 +101,7 @@ def test_what_comes_twice_or_has_nothing_to_choose_is_left_out() -> None:
 
 
 def test_a_choice_that_is_none_is_left_out() -> None:
-    """Junk in a list does not hide the rest."""
+    """An invalid item does not hide the others."""
     (option,) = told({**GROUPED, "options": [{"options": ["junk", {"value": "a"}]}, {"name": "nameless"}]})
     assert option.choices == (Choice("a", "a"),)
 
@@ -116,7 +116,7 @@ def test_a_choice_that_is_none_is_left_out() -> None:
     ids=["unknown type", "select of a number", "switch of a word"],
 )
 def test_an_option_that_is_not_understood_is_left_out(option: Json) -> None:
-    """As the protocol demands of types that are not known."""
+    """ACP demands this for unknown types."""
     assert told(option) == ()
 
 
@@ -154,7 +154,7 @@ async def test_an_option_is_set_the_way_its_agent_offers_it(
 
 @pytest.mark.parametrize(("option_id", "value"), [("speed", "high"), ("effort", True), ("web", "on")])
 async def test_an_option_that_is_not_there_is_not_sent(option_id: str, value: Any) -> None:
-    """Nor a word for a switch, nor a switch for words."""
+    """Neither a text for a switch, nor a bool for a select."""
     async with opened(MemoryAgent(config_options=[FLAT, SWITCH])) as (peer, _, session):
         with pytest.raises(Unsupported, match=option_id):
             await session.set_option(option_id, value)
@@ -162,7 +162,7 @@ async def test_an_option_that_is_not_there_is_not_sent(option_id: str, value: An
 
 
 async def test_an_option_that_the_agent_sets_otherwise_is_not_set() -> None:
-    """What it says holds is what holds."""
+    """The agent's report counts."""
     peer = MemoryAgent(config_options=[FLAT], manual={"session/set_config_option"})
     async with opened(peer) as (_, _, session), asyncio.TaskGroup() as tasks:
         task = tasks.create_task(session.set_option("effort", "high"))
@@ -172,7 +172,7 @@ async def test_an_option_that_the_agent_sets_otherwise_is_not_set() -> None:
 
 
 async def test_an_agent_that_refuses_an_option_says_why() -> None:
-    """Its own reason (P67)."""
+    """Its own reason."""
     peer = MemoryAgent(models=MODELS, manual={"session/set_model"})
     async with opened(peer) as (_, _, session):
         task = asyncio.create_task(session.set_option("model", "small"))
@@ -184,7 +184,7 @@ async def test_an_agent_that_refuses_an_option_says_why() -> None:
 
 @pytest.mark.parametrize("answer", [None, {}], ids=repr)
 async def test_an_answer_that_does_not_have_the_options_is_the_agents_fault(answer: Json | None) -> None:
-    """An error of the package's own; a mode is then not set."""
+    """A `ProtocolError`; a mode then counts as not set."""
     mode = FLAT | {"id": "mode", "category": "mode"}
     async with opened(MemoryAgent(config_options=[mode], manual={"session/set_config_option"})) as (peer, _, session):
         async with asyncio.TaskGroup() as tasks:

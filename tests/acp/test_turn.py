@@ -17,7 +17,7 @@ CANCELLED = {"outcome": {"outcome": "cancelled"}}
 
 
 async def test_the_events_of_a_turn_come_in_the_agents_order_and_end_with_it() -> None:
-    """Text, thought, tools, plan, usage and questions, each as its type; then the stop reason (P21)."""
+    """Text, thought, tools, plan, usage and questions, each as its type; then the stop reason."""
     async with opened() as (peer, _, session), session.prompt(HELLO) as turn:
         prompt = await peer.expect("session/prompt")
         assert prompt["params"] == {"sessionId": session.session_id, "prompt": [{"type": "text", "text": "hello"}]}
@@ -43,7 +43,7 @@ async def test_the_events_of_a_turn_come_in_the_agents_order_and_end_with_it() -
     "reason", ["end_turn", "max_tokens", "max_turn_requests", "refusal", "cancelled", "invented_later"]
 )
 async def test_the_stop_reason_is_the_agents_own(reason: str) -> None:
-    """None of them is taken for another, and one that is not known yet is kept (P21)."""
+    """Each keeps its value, also an unknown one."""
     async with opened() as (peer, _, session), session.prompt(HELLO) as turn:
         peer.end_turn(await peer.expect("session/prompt"), reason)
         assert await _all(turn) == []
@@ -51,7 +51,7 @@ async def test_the_stop_reason_is_the_agents_own(reason: str) -> None:
 
 
 async def test_of_a_reason_of_a_million_characters_the_beginning_is_kept() -> None:
-    """It is shown in the thread, logged and written down."""
+    """It goes into the thread, the log and the journal."""
     async with opened() as (peer, _, session), session.prompt(HELLO) as turn:
         peer.end_turn(await peer.expect("session/prompt"), "x" * 1_000_000)
         assert await _all(turn) == []
@@ -59,7 +59,7 @@ async def test_of_a_reason_of_a_million_characters_the_beginning_is_kept() -> No
 
 
 async def test_a_refused_prompt_is_an_error_with_its_reason() -> None:
-    """Code, message and data of the agent (P67)."""
+    """Code, message and data of the agent."""
     async with opened() as (peer, _, session), session.prompt(HELLO) as turn:
         peer.fail(await peer.expect("session/prompt"), -32603, "Internal error", {"details": "rate limit"})
         assert await _all(turn) == []
@@ -70,7 +70,7 @@ async def test_a_refused_prompt_is_an_error_with_its_reason() -> None:
 
 @pytest.mark.parametrize("result", [None, {}, {"stopReason": None}, "end_turn"], ids=repr)
 async def test_a_response_without_a_stop_reason_is_an_error(result: Any) -> None:
-    """It is not taken for success (P21)."""
+    """It does not count as success."""
     async with opened() as (peer, _, session), session.prompt(HELLO) as turn:
         peer.reply(await peer.expect("session/prompt"), result)
         assert await _all(turn) == []
@@ -78,7 +78,7 @@ async def test_a_response_without_a_stop_reason_is_an_error(result: Any) -> None
 
 
 async def test_a_turn_ends_when_its_agent_dies_and_says_why() -> None:
-    """What was said before is still there; the error has the exit status and the last words (P39, P67)."""
+    """Earlier events stay; the error has the exit status and the last stderr lines."""
     async with opened() as (peer, _, session), session.prompt(HELLO) as turn:
         await peer.expect("session/prompt")
         peer.text(session.session_id, "I will ")
@@ -89,7 +89,7 @@ async def test_a_turn_ends_when_its_agent_dies_and_says_why() -> None:
 
 
 async def test_a_consumer_that_stops_waiting_loses_no_event() -> None:
-    """A wait with a bound may be given up and taken up again (P29)."""
+    """A bounded wait may be cancelled and repeated."""
     async with opened() as (peer, _, session), session.prompt(HELLO) as turn:
         prompt = await peer.expect("session/prompt")
         with pytest.raises(TimeoutError):
@@ -101,7 +101,7 @@ async def test_a_consumer_that_stops_waiting_loses_no_event() -> None:
 
 
 async def test_the_events_that_wait_when_the_turn_ends_can_still_be_read() -> None:
-    """The end overtakes nothing."""
+    """The end comes last."""
     async with opened() as (peer, _, session), session.prompt(HELLO) as turn:
         prompt = await peer.expect("session/prompt")
         for number in range(100):
@@ -114,7 +114,7 @@ async def test_the_events_that_wait_when_the_turn_ends_can_still_be_read() -> No
 
 
 async def test_others_have_their_turn_between_events_that_came_together() -> None:
-    """One read may bring hundreds of them, and to show each takes its time (invariant 13)."""
+    """One read may bring hundreds of events, and showing each takes time."""
     async with opened() as (peer, _, session), session.prompt(HELLO) as turn:
         prompt = await peer.expect("session/prompt")
         for number in range(10):
@@ -136,7 +136,7 @@ async def test_others_have_their_turn_between_events_that_came_together() -> Non
 
 @pytest.mark.parametrize("kind", ["agent_message_chunk", "agent_thought_chunk"])
 async def test_a_text_of_any_length_comes_in_pieces(kind: str) -> None:
-    """Nothing of it is lost, and who shows it has room for others between them (invariant 13)."""
+    """All of it arrives, with room for other work between the pieces."""
     text = "".join(map(str, range(30_000)))
     async with opened() as (peer, _, session), session.prompt(HELLO) as turn:
         prompt = await peer.expect("session/prompt")
@@ -153,7 +153,7 @@ async def test_a_text_of_any_length_comes_in_pieces(kind: str) -> None:
 
 @pytest.mark.parametrize("request_id", [0, None, "", "7e5f0038-4826"], ids=repr)
 async def test_a_question_is_answered_once_with_the_option_chosen(request_id: int | str | None) -> None:
-    """The first answer wins, whatever the id is; the agent gets exactly one (P34)."""
+    """The first answer wins, for every id; the agent gets exactly one."""
     async with opened() as (peer, _, session), session.prompt(HELLO) as turn:
         prompt = await peer.expect("session/prompt")
         peer.ask(session.session_id, request_id=request_id)
@@ -193,7 +193,7 @@ async def test_an_answer_to_no_question_does_nothing() -> None:
 
 
 async def test_a_question_that_the_agent_takes_back_is_withdrawn() -> None:
-    """The consumer hears of it, the request is answered as the protocol demands, and a click comes too late (P54)."""
+    """The consumer gets an event, the agent its answer, and a click comes too late."""
     async with opened() as (peer, _, session), session.prompt(HELLO) as turn:
         prompt = await peer.expect("session/prompt")
         asked = peer.ask(session.session_id)
@@ -209,7 +209,7 @@ async def test_a_question_that_the_agent_takes_back_is_withdrawn() -> None:
 
 @pytest.mark.parametrize("params", [{"requestId": 7}, {"requestId": []}, {"requestId": {}}, {}, None, []], ids=repr)
 async def test_a_withdrawal_of_no_open_question_changes_nothing(params: Any) -> None:
-    """Whatever it names; the question that is open stays open (P54)."""
+    """For any id; the open question stays open."""
     async with opened() as (peer, _, session), session.prompt(HELLO) as turn:
         prompt = await peer.expect("session/prompt")
         asked = peer.ask(session.session_id)
@@ -221,7 +221,7 @@ async def test_a_withdrawal_of_no_open_question_changes_nothing(params: Any) -> 
 
 
 async def test_questions_that_are_open_when_the_turn_ends_are_answered_cancelled() -> None:
-    """No request of the agent stays without an answer (P33)."""
+    """Every request of the agent gets an answer."""
     async with opened() as (peer, _, session), session.prompt(HELLO) as turn:
         prompt = await peer.expect("session/prompt")
         asked = peer.ask(session.session_id)
@@ -232,7 +232,7 @@ async def test_questions_that_are_open_when_the_turn_ends_are_answered_cancelled
 
 
 async def test_questions_of_an_agent_that_died_are_no_longer_open() -> None:
-    """A click afterwards says so instead of failing."""
+    """A later click is refused without an error."""
     async with opened() as (peer, _, session), session.prompt(HELLO) as turn:
         await peer.expect("session/prompt")
         asked = peer.ask(session.session_id)
@@ -246,7 +246,7 @@ async def test_questions_of_an_agent_that_died_are_no_longer_open() -> None:
 
 
 async def test_a_cancelled_turn_goes_on_until_the_agents_response() -> None:
-    """Open questions are answered `cancelled`; what the agent still says is shown; the response ends it (P22, P30)."""
+    """Open questions are answered `cancelled`, later events are shown, and the response ends it."""
     async with opened() as (peer, _, session), session.prompt(HELLO) as turn:
         prompt = await peer.expect("session/prompt")
         asked = peer.ask(session.session_id)
@@ -263,7 +263,7 @@ async def test_a_cancelled_turn_goes_on_until_the_agents_response() -> None:
 
 
 async def test_the_cancel_is_sent_before_the_answers_to_open_questions() -> None:
-    """An agent that got its `cancelled` first could go on to ask again."""
+    """After an earlier `cancelled` the agent could ask again."""
     async with opened() as (peer, _, session), session.prompt(HELLO) as turn:
         prompt = await peer.expect("session/prompt")
         peer.ask(session.session_id)
@@ -274,7 +274,7 @@ async def test_the_cancel_is_sent_before_the_answers_to_open_questions() -> None
 
 
 async def test_a_question_after_the_cancel_is_answered_cancelled_at_once() -> None:
-    """Nobody is shown it."""
+    """It is not shown."""
     async with opened() as (peer, _, session), session.prompt(HELLO) as turn:
         prompt = await peer.expect("session/prompt")
         turn.cancel()
@@ -302,7 +302,7 @@ async def test_a_second_cancel_and_one_after_the_end_do_nothing() -> None:
 
 
 async def test_an_agent_that_ignores_the_cancel_loses_its_connection() -> None:
-    """After the grace the turn ends, nothing stays locked, and no other prompt reaches it (P27, P30, P32)."""
+    """After `CANCEL_SECONDS` the turn ends, the lock is free, and no other prompt reaches the agent."""
     async with opened() as (peer, agent, session):
         began = asyncio.get_running_loop().time()
         async with session.prompt(HELLO) as turn:
@@ -322,7 +322,7 @@ async def test_an_agent_that_ignores_the_cancel_loses_its_connection() -> None:
 
 
 async def test_the_grace_ends_with_the_response() -> None:
-    """A turn that was cancelled in time does not cost the connection later (P30)."""
+    """A turn that ends in time does not cost the connection later."""
     async with opened() as (peer, agent, session):
         async with session.prompt(HELLO) as turn:
             prompt = await peer.expect("session/prompt")
@@ -338,7 +338,7 @@ async def test_the_grace_ends_with_the_response() -> None:
 
 
 async def test_a_flood_stops_the_reading_until_it_is_taken() -> None:
-    """Memory is bounded, reading goes on when most is taken, and no event is lost (invariant 12)."""
+    """Memory is bounded, reading resumes when most is read, and no event is lost."""
     piece = "x" * 8_000
     total = 5 * HIGH_WATER // len(piece)
     async with opened() as (peer, _, session), session.prompt(HELLO) as turn:
@@ -372,7 +372,7 @@ async def test_many_small_events_are_a_flood_too() -> None:
 
 
 async def test_one_event_beyond_the_bound_pauses_and_goes_on() -> None:
-    """A single huge line is no deadlock (P40)."""
+    """A single huge line is no deadlock."""
     async with opened() as (peer, _, session), session.prompt(HELLO) as turn:
         prompt = await peer.expect("session/prompt")
         huge = "x" * (2 * HIGH_WATER)
@@ -386,7 +386,7 @@ async def test_one_event_beyond_the_bound_pauses_and_goes_on() -> None:
 
 
 async def test_reading_goes_on_after_a_turn_that_ended_while_it_was_paused() -> None:
-    """When what waits was taken, else whatever comes after it would never be read."""
+    """Draining the queue resumes it; else later messages would never be read."""
     async with opened() as (peer, agent, session), session.prompt(HELLO) as turn:
         await peer.expect("session/prompt")
         peer.text(session.session_id, "x" * (2 * HIGH_WATER))
@@ -398,7 +398,7 @@ async def test_reading_goes_on_after_a_turn_that_ended_while_it_was_paused() -> 
 
 
 async def test_leaving_early_drops_what_waits_and_lets_a_paused_agent_end() -> None:
-    """Nobody reads the flood any more, and still the response is found behind it (P30)."""
+    """The flood is dropped, and the response behind it is found."""
     async with opened() as (peer, agent, session):
         async with session.prompt(HELLO) as turn:
             prompt = await peer.expect("session/prompt")
@@ -413,7 +413,7 @@ async def test_leaving_early_drops_what_waits_and_lets_a_paused_agent_end() -> N
 
 
 async def test_the_representation_reads_like_a_status_line() -> None:
-    """How it stands, what waits to be read, what waits to be answered."""
+    """Its state and its open work."""
     async with opened() as (peer, agent, session), session.prompt(HELLO) as turn:
         await peer.expect("session/prompt")
         assert repr(turn) == "<Turn running, 0 waiting, 0 open>"
@@ -455,6 +455,6 @@ async def _all(turn: Turn) -> list[Event]:
     ],
 )
 def test_a_question_is_denied_by_its_mildest_rejection(kinds: tuple[str, ...], rejection: str | None) -> None:
-    """Once before for ever, the first of a kind; where there is none only `cancelled` is left (P50)."""
+    """Once rather than for ever, the first of a kind; `cancelled` where there is none."""
     options = tuple(PermissionOption(option_id=str(number), name="x", kind=kind) for number, kind in enumerate(kinds))
     assert Question(0, ToolCallUpdate(tool_call_id="c"), options).rejection == rejection

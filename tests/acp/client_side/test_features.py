@@ -23,7 +23,7 @@ SERVERS: tuple[McpServer, ...] = (
 
 
 async def started(client: Client, **peer: Any) -> tuple[MemoryAgent, Agent]:
-    """An agent that was given that client."""
+    """Start an agent with this client."""
     body = MemoryAgent(**peer)
     return body, await Agent.start(body, client)
 
@@ -32,7 +32,7 @@ async def started(client: Client, **peer: Any) -> tuple[MemoryAgent, Agent]:
 
 
 async def test_nothing_is_advertised_that_nobody_answers() -> None:
-    """Only what this package does by itself."""
+    """Only the package's own capabilities."""
     assert Client().capabilities() == {
         "fs": {"readTextFile": False, "writeTextFile": False},
         "terminal": False,
@@ -63,7 +63,7 @@ async def test_what_the_embedding_answers_is_advertised() -> None:
 
 @pytest.mark.parametrize("method", ["fs/read_text_file", "terminal/create", "elicitation/create"])
 async def test_what_is_not_advertised_is_an_unknown_method(method: str) -> None:
-    """Whatever else the client offers."""
+    """With any other capability."""
     offers: Json = {
         "fs/read_text_file": {"terminals": lambda roots: Terminals(roots, {}, "m/1")},
         "terminal/create": {"file_system": FileSystem},
@@ -80,7 +80,7 @@ async def test_what_is_not_advertised_is_an_unknown_method(method: str) -> None:
 
 
 async def test_servers_go_to_an_agent_that_reaches_them() -> None:
-    """As the schema writes them: the stdio one has no type."""
+    """In the schema's form: the stdio one has no type."""
     capabilities = {"loadSession": True, "mcpCapabilities": {"http": True, "sse": True}}
     peer, agent = await started(Client(mcp_servers=SERVERS), capabilities=capabilities)
     await agent.new_session(CWD)
@@ -100,7 +100,7 @@ async def test_servers_go_to_an_agent_that_reaches_them() -> None:
 
 
 async def test_servers_that_an_agent_cannot_reach_are_left_out() -> None:
-    """One that got them would refuse the session."""
+    """With one of them it would refuse the session."""
     peer, agent = await started(Client(mcp_servers=SERVERS))
     await agent.new_session(CWD)
     assert [server["name"] for server in peer.received[-1]["params"]["mcpServers"]] == ["files"]
@@ -109,7 +109,7 @@ async def test_servers_that_an_agent_cannot_reach_are_left_out() -> None:
 
 @pytest.mark.parametrize("taken", [False, True])
 async def test_directories_go_to_an_agent_that_takes_them(*, taken: bool) -> None:
-    """Beside the working directory; to no other."""
+    """In addition to the working directory; other agents get none."""
     capabilities: Json = {"sessionCapabilities": {"additionalDirectories": {} if taken else None}}
     peer, agent = await started(Client(additional_directories=(Path("/srv/lib"),)), capabilities=capabilities)
     session = await agent.new_session(CWD, [Path("/srv/files")])
@@ -131,7 +131,7 @@ AUTH: tuple[Json, ...] = (
 
 
 async def test_an_agent_names_its_ways_to_log_in() -> None:
-    """With what a terminal needs; what cannot be read is left out."""
+    """With the parameters of a terminal; unreadable ones are left out."""
     peer, agent = await started(Client(), auth_methods=AUTH)
     web, tty = agent.auth_methods
     assert (web.id, web.type, tty.type, tty.args, tty.env) == ("web", "agent", "terminal", ["login"], {"A": "b"})
@@ -155,7 +155,7 @@ async def test_a_login_may_take_as_long_as_a_person() -> None:
 
 
 async def test_a_request_that_needs_a_login_is_an_error_of_its_own() -> None:
-    """Whatever the request; the reason is the agent's (ACP, Authentication)."""
+    """For every request, with the agent's reason (ACP, Authentication)."""
     peer, agent = await started(Client(), manual={"session/new"})
     opening = asyncio.create_task(agent.new_session(CWD))
     peer.stderr = ("token expired",)
@@ -169,7 +169,7 @@ async def test_a_request_that_needs_a_login_is_an_error_of_its_own() -> None:
 
 
 async def test_an_agent_logs_out_if_it_can() -> None:
-    """It must have said so."""
+    """It must announce the capability."""
     peer, agent = await started(Client(), capabilities={"auth": {"logout": {}}})
     await agent.logout()
     assert "logout" in peer.methods()
@@ -184,7 +184,7 @@ async def test_an_agent_logs_out_if_it_can() -> None:
 
 
 async def test_an_earlier_session_is_resumed_where_it_can_be() -> None:
-    """That replays nothing; such an agent can load though it says nothing of session/load."""
+    """Without a replay; such an agent can load without session/load."""
     peer, agent = await started(Client(), capabilities={"sessionCapabilities": {"resume": {}}})
     assert agent.can_load
     session = await agent.load_session("old", CWD)
@@ -195,7 +195,7 @@ async def test_an_earlier_session_is_resumed_where_it_can_be() -> None:
 
 @pytest.mark.parametrize("code", [-32601, -32002, -32603])
 async def test_a_refused_resume_is_followed_by_a_load(code: int) -> None:
-    """An agent may resume what it holds in memory alone, or promise too much, and load all the same."""
+    """An agent may resume from memory only, and still load."""
     capabilities = {"loadSession": True, "sessionCapabilities": {"resume": {}}}
     peer, agent = await started(Client(), capabilities=capabilities, manual={"session/resume"})
     opening = asyncio.create_task(agent.load_session("old", CWD))
@@ -207,7 +207,7 @@ async def test_a_refused_resume_is_followed_by_a_load(code: int) -> None:
 
 @pytest.mark.parametrize(("code", "loads"), [(-32000, True), (-32002, False)])
 async def test_a_resume_that_wants_a_login_or_that_no_load_can_follow_is_refused(code: int, *, loads: bool) -> None:
-    """The refusal is the agent's word on the session (P43)."""
+    """The refusal is final for the session."""
     capabilities = {"loadSession": loads, "sessionCapabilities": {"resume": {}}}
     peer, agent = await started(Client(), capabilities=capabilities, manual={"session/resume"})
     opening = asyncio.create_task(agent.load_session("old", CWD))
@@ -219,7 +219,7 @@ async def test_a_resume_that_wants_a_login_or_that_no_load_can_follow_is_refused
 
 
 async def test_an_agent_that_can_neither_load_nor_resume_is_not_asked() -> None:
-    """Nothing is sent."""
+    """No request is sent."""
     peer, agent = await started(Client(), capabilities={})
     with pytest.raises(Unsupported):
         await agent.load_session("old", CWD)
@@ -228,7 +228,7 @@ async def test_an_agent_that_can_neither_load_nor_resume_is_not_asked() -> None:
 
 
 async def test_a_load_that_is_given_up_leaves_no_session() -> None:
-    """And the agent is told that nobody waits any more ($/cancel_request)."""
+    """The agent gets $/cancel_request."""
     peer, agent = await started(Client(), manual={"session/load"})
     opening = asyncio.create_task(agent.load_session("old", CWD))
     request = await peer.expect("session/load")
@@ -254,7 +254,7 @@ async def test_an_agents_sessions_are_listed() -> None:
 
 
 async def test_a_list_is_read_page_by_page() -> None:
-    """Until there is no next one; what cannot be read is left out, and null is an empty page."""
+    """Until there is no cursor; unreadable sessions are left out, and null is an empty page."""
     peer, agent = await started(Client(), capabilities=LISTS, manual={"session/list"})
     listing = asyncio.create_task(agent.list_sessions())
     sessions = [{"sessionId": "a", "updatedAt": "2026-01-01T00:00:00"}, {"cwd": "/"}]
@@ -269,7 +269,7 @@ async def test_a_list_is_read_page_by_page() -> None:
 
 @pytest.mark.parametrize(("cursors", "pages"), [(["1", "2", "1"], 3), ([str(n) for n in range(500)], LIST_PAGES)])
 async def test_a_list_without_an_end_is_ended(cursors: list[str], pages: int) -> None:
-    """One that goes round, and one that goes on."""
+    """One that repeats a cursor, and one with endless pages."""
     peer, agent = await started(Client(), capabilities=LISTS, manual={"session/list"})
     listing = asyncio.create_task(agent.list_sessions())
     for cursor in cursors[:pages]:
@@ -294,7 +294,7 @@ async def test_a_session_is_closed_where_it_can_be() -> None:
 
 
 async def test_a_session_is_closed_here_where_the_agent_cannot() -> None:
-    """Nothing is sent; listing is refused."""
+    """No request is sent; listing is refused."""
     async with opened() as (peer, agent, session):
         await agent.close_session(session)
         with pytest.raises(Unsupported):

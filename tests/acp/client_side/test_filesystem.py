@@ -543,7 +543,7 @@ def test_a_file_that_we_may_not_write_is_not_replaced(root: Path) -> None:
 
 
 def test_who_reads_while_a_file_is_written_sees_the_old_text_or_the_new(root: Path) -> None:
-    """Never a part: the new text comes in a file of its own."""
+    """Never a part, since the new text comes in a file of its own."""
     (root / "file").write_text("old")
     with (root / "file").open() as reader:
         serving(root).write_text_now(f"{root}/file", "new")

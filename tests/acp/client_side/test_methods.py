@@ -111,7 +111,7 @@ async def test_a_file_is_read_after_somebody_allowed_it(tmp_path: Path) -> None:
 
 
 async def test_a_file_is_written_after_somebody_saw_the_change(tmp_path: Path) -> None:
-    """A new one, and one that had other text (P51)."""
+    """A new one, and one that had other text."""
     path = tmp_path / "new" / "a.txt"
     async with working(tmp_path) as served:
         assert await served.result("fs/write_text_file", path=str(path), content="old\n") == {}
@@ -125,7 +125,7 @@ async def test_a_file_is_written_after_somebody_saw_the_change(tmp_path: Path) -
 
 
 async def test_what_somebody_rejects_is_not_done(tmp_path: Path) -> None:
-    """The agent hears it and may go on (P50)."""
+    """The agent gets an error and may continue."""
     path = tmp_path / "a.txt"
     path.write_text("secret")
     async with working(tmp_path) as served:
@@ -158,7 +158,7 @@ async def test_what_somebody_rejects_is_not_done(tmp_path: Path) -> None:
 async def test_nobody_is_asked_about_what_is_refused_anyway(
     method: str, params: Json, code: int, tmp_path: Path
 ) -> None:
-    """A person cannot give away what was not configured, and must not read that it was allowed."""
+    """A person cannot allow what the configuration excludes, and must not read that they did."""
     (tmp_path / "a.txt").write_text("text")
     (tmp_path / "directory").mkdir()
     (tmp_path / "out").symlink_to("/etc")
@@ -204,7 +204,7 @@ async def test_what_has_changed_while_somebody_was_asked_is_looked_at_again(tmp_
 
 
 async def test_a_command_runs_after_somebody_saw_it(tmp_path: Path) -> None:
-    """All of it is in the question; its output and exit are asked for without another one (P51)."""
+    """All of it is in the question; its output and exit are asked for without another one."""
     async with working(tmp_path) as served:
         asked = served.send("terminal/create", command="printf", args=["%s", "$A"], env=[{"name": "A", "value": "b"}])
         call = (await served.question()).tool_call
@@ -234,7 +234,7 @@ async def test_a_command_that_is_killed_says_so(tmp_path: Path) -> None:
 
 
 async def test_terminals_end_with_their_session(tmp_path: Path) -> None:
-    """What waits for them is answered, and nothing is left (P35)."""
+    """What waits for them is answered, and nothing is left."""
     async with opened(tmp_path) as (peer, agent, session):
         async with session.prompt(HELLO) as turn:
             prompt = await peer.expect("session/prompt")
@@ -256,7 +256,7 @@ async def test_terminals_end_with_their_agent(tmp_path: Path) -> None:
 
 
 async def test_with_no_turn_in_flight_nothing_is_done(tmp_path: Path) -> None:
-    """Nobody could be asked."""
+    """No person could be asked."""
     async with opened(tmp_path) as (peer, _, session):
         path = str(tmp_path / "a.txt")
         params = {"sessionId": session.session_id, "path": path, "content": "x"}
@@ -267,7 +267,7 @@ async def test_with_no_turn_in_flight_nothing_is_done(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("how", ["withdrawn", "cancelled", "ended"])
 async def test_a_request_whose_question_ends_without_an_answer_is_cancelled(how: str, tmp_path: Path) -> None:
-    """Taken back by the agent, or with the turn; the agent hears it (P33, P54)."""
+    """Taken back by the agent, or with the turn; the agent hears it."""
     async with opened(tmp_path) as (peer, agent, session):
         async with session.prompt(HELLO) as turn:
             prompt = await peer.expect("session/prompt")
@@ -328,7 +328,7 @@ async def test_a_request_with_an_id_that_is_in_use_is_refused(tmp_path: Path) ->
 
 
 async def test_requests_that_wait_are_bounded(tmp_path: Path) -> None:
-    """One more is refused at once, whatever it is, and one that ends makes room (invariant 12)."""
+    """One more is refused at once, whatever it is, and one that ends makes room."""
     path = tmp_path / "a.txt"
     path.write_text("text")
     async with working(tmp_path) as served:
@@ -355,7 +355,7 @@ async def test_requests_that_wait_are_bounded(tmp_path: Path) -> None:
     ids=repr,
 )
 async def test_a_malformed_request_is_refused(method: str, params: Json, tmp_path: Path) -> None:
-    """Nobody is asked about it (P33)."""
+    """No person is asked about it."""
     async with working(tmp_path) as served:
         assert (await served.told(method, **params))["code"] == -32602
         assert not served.turn.unanswered

@@ -149,7 +149,7 @@ async def test_a_command_gets_the_agents_environment_and_what_is_named_for_it(tm
 
 
 async def test_a_command_has_no_input(tmp_path: Path) -> None:
-    """Whoever reads it is at its end at once."""
+    """Reading it gives the end immediately."""
     async with serving(tmp_path) as terminals:
         assert await ended(terminals, "cat") == Output("", False, ExitStatus(0))
 
@@ -206,7 +206,7 @@ async def test_what_cannot_be_started_is_refused_with_the_reason(tmp_path: Path)
 
 
 async def test_output_beyond_the_limit_is_cut_from_its_start_at_a_character(tmp_path: Path) -> None:
-    """The end is what tells how a command fared."""
+    """The end of an output tells its result."""
     async with serving(tmp_path) as terminals:
         assert await ended(terminals, "printf", "%s", "aéb€", limit=5) == Output("b€", True, ExitStatus(0))
         assert await ended(terminals, "printf", "%s", "aéb€", limit=7) == Output("aéb€", False, ExitStatus(0))
@@ -223,7 +223,7 @@ async def test_the_limit_has_a_default_and_a_bound(tmp_path: Path, monkeypatch: 
 
 
 async def test_a_flood_neither_stops_the_command_nor_fills_memory(tmp_path: Path) -> None:
-    """200 MB flow through a tail of 1 MiB (invariant 12)."""
+    """200 MB flow through a tail of 1 MiB."""
     async with serving(tmp_path) as terminals:
         tracemalloc.start()
         try:
@@ -262,7 +262,7 @@ async def test_a_signal_that_ended_a_command_is_told_by_name(tmp_path: Path, num
 
 
 async def test_an_exit_is_told_while_a_grandchild_holds_the_pipe(tmp_path: Path) -> None:
-    """With the last output; the grandchild lives until the terminal is released, and not longer (P38, P35)."""
+    """With the last output; the grandchild lives until the terminal is released, and not longer."""
     ready = fifo(tmp_path)
     child = DEAF + SAY_PID + SLEEPER
     code = (
@@ -297,7 +297,7 @@ async def test_an_exit_is_told_when_the_last_output_is_in(tmp_path: Path, monkey
 
 
 async def test_many_may_wait_for_one_exit(tmp_path: Path) -> None:
-    """Those who come late too; who gives up takes nothing from the others."""
+    """Also later ones; a waiter that gives up does not disturb the others."""
     async with serving(tmp_path) as terminals:
         gate = fifo(tmp_path)
         terminal_id = await terminals.create("cat", [str(gate)])
@@ -332,7 +332,7 @@ async def test_a_killed_terminal_keeps_its_output_and_its_exit(tmp_path: Path) -
 async def test_nothing_that_a_command_started_survives_its_end(
     tmp_path: Path, act: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Deaf to SIGTERM, in a session of its own, or without the marks; the agent, with the same marker, lives (P35)."""
+    """Deaf to SIGTERM, in a session of its own, or without the marks; the agent, with the same marker, lives."""
     monkeypatch.setattr(acp.client_side.terminal, "TERM_SECONDS", 0.1)
     monkeypatch.setattr(acp.process.orphans, "TERM_SECONDS", 0.1)
     ways = [fifo(tmp_path) for _ in range(4)]
@@ -365,7 +365,7 @@ async def test_nothing_that_a_command_started_survives_its_end(
 async def test_what_is_started_by_what_is_being_ended_is_followed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The search goes on until nothing is found (P35)."""
+    """The search goes on until nothing is found."""
     monkeypatch.setattr(acp.client_side.terminal, "TERM_SECONDS", PATIENCE)
     monkeypatch.setattr(acp.process.orphans, "TERM_SECONDS", PATIENCE)
     ready = fifo(tmp_path)
@@ -453,7 +453,7 @@ async def test_closing_ends_every_terminal_and_starts_no_more(tmp_path: Path) ->
 
 
 async def test_the_agents_own_stop_finds_what_its_terminals_left(tmp_path: Path) -> None:
-    """If nobody closed them: all carry the agent's marker (invariant 8)."""
+    """If nobody closed them: all carry the agent's marker."""
     ready = fifo(tmp_path)
     async with serving(tmp_path, marker=f"{RUN}-ladder/1") as terminals:
         terminal_id = await terminals.create(sys.executable, python("import os, sys; " + SAY_PID + SLEEPER, ready))

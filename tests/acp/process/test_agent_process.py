@@ -64,13 +64,13 @@ def no_more_files() -> Iterator[None]:
 
 
 async def test_a_command_that_does_not_exist_is_named(tmp_path: Path) -> None:
-    """Whoever reads it knows what to correct."""
+    """The text says what to correct."""
     with pytest.raises(SpawnFailed, match="'no-such-agent' was not found"):
         await AgentProcess.spawn(Launch("no-such-agent", (), tmp_path, {}), f"{RUN}/1")
 
 
 async def test_a_command_is_looked_up_on_the_path_that_the_agent_gets(tmp_path: Path) -> None:
-    """Not on ours."""
+    """The bot's own PATH does not count."""
     command = tmp_path / "my-agent"
     command.write_text('#!/bin/sh\necho "{\\"method\\": \\"found\\"}"\n')
     command.chmod(0o755)
@@ -81,7 +81,7 @@ async def test_a_command_is_looked_up_on_the_path_that_the_agent_gets(tmp_path: 
 
 
 async def test_many_that_start_at_once_are_created_one_by_one(tmp_path: Path) -> None:
-    """Creating a process blocks the loop; between two of them it does what else waits (invariant 1)."""
+    """Creating a process blocks the loop; other work runs between two of them."""
     loop = asyncio.get_running_loop()
     rounds, created = 0, list[int]()
 
@@ -103,7 +103,7 @@ async def test_many_that_start_at_once_are_created_one_by_one(tmp_path: Path) ->
 
 
 async def test_a_working_directory_that_does_not_exist_is_named(tmp_path: Path) -> None:
-    """Most agents accept it and fail later (P46); a file is no directory either."""
+    """Most agents accept it and fail later; a file is no directory either."""
     file = tmp_path / "file"
     file.touch()
     for cwd in (tmp_path / "gone", file):
@@ -112,14 +112,14 @@ async def test_a_working_directory_that_does_not_exist_is_named(tmp_path: Path) 
 
 
 async def test_a_working_directory_that_may_not_be_entered_is_named_with_the_reason(tmp_path: Path) -> None:
-    """Another account's home, mostly; root may enter all but one whose name is too long."""
+    """Often another account's home; root may enter all but one with an overlong name."""
     cwd = tmp_path / ("x" * 300)
     with pytest.raises(SpawnFailed, match=re.escape(f"the working directory {cwd} cannot be entered: File name too")):
         await AgentProcess.spawn(launch("", cwd), f"{RUN}/1")
 
 
 async def test_a_start_without_room_for_pipes_is_an_error_of_ours_and_leaves_none(tmp_path: Path) -> None:
-    """It counts as a failed start, and what was opened is closed again."""
+    """It counts as a failed start, and all descriptors are closed."""
     before = descriptors()
     with no_more_files(), pytest.raises(SpawnFailed, match="Too many open files"):
         await AgentProcess.spawn(launch("", tmp_path), f"{RUN}/1")
@@ -143,7 +143,7 @@ async def test_a_file_that_may_not_be_executed_is_an_error_of_ours(tmp_path: Pat
 
 
 async def test_an_agents_environment_is_the_base_what_is_named_and_the_marker(tmp_path: Path) -> None:
-    """Exactly, as the process itself sees it; no secret of the bot is in it (P59, invariant 9)."""
+    """Exactly, as the process itself sees it; no secret of the bot is in it."""
     ours = dict.fromkeys(BASE_NAMES, "x") | {"PATH": os.environ["PATH"], "DISCORD_TOKEN": "secret", "API_KEY": "k"}
     env = environment(ours, inherit=("API_KEY", "NOT_SET"), env={"MODE": "fast", "LANG": "C.UTF-8"})
     assert env == {
@@ -164,12 +164,12 @@ async def test_an_agents_environment_is_the_base_what_is_named_and_the_marker(tm
 
 
 def test_the_environments_fixed_base_is_the_documented_one() -> None:
-    """Invariant 9; the marker is added at the start."""
+    """The marker is added at the start."""
     assert set(BASE_NAMES) == {"PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "TZ", "TMPDIR"}
 
 
 async def test_an_agent_leads_a_session_of_its_own_in_its_directory(tmp_path: Path) -> None:
-    """A Ctrl-C in the bot's terminal does not reach it, and its group can be signalled as a whole (P35)."""
+    """A Ctrl-C in the bot's terminal does not reach it, and its group can be signalled as a whole."""
     code = 'say("here", [os.getpid(), os.getsid(0), os.getpgid(0), os.getcwd()])'
     async with running(code, tmp_path) as child:
         pid = child.process.pid
@@ -192,14 +192,14 @@ async def test_a_real_agent_answers_a_prompt(tmp_path: Path) -> None:
 
 
 async def test_a_line_of_a_megabyte_is_one_message(tmp_path: Path) -> None:
-    """Far beyond 64 KiB, through a pipe that cuts it into many pieces (P40)."""
+    """Far beyond 64 KiB, through a pipe that cuts it into many pieces."""
     async with running('say("long", "x" * 1_000_000); say("next")', tmp_path) as child:
         assert await child.said("long") == "x" * 1_000_000
         await child.said("next")
 
 
 async def test_what_is_said_before_anybody_listens_is_not_lost(tmp_path: Path) -> None:
-    """The first lines of a fast agent, and also the end of one that is already dead (P23)."""
+    """The first lines of a fast agent, and the end of a dead one."""
     os.mkfifo(tmp_path / "spoken")
     code = 'say("first"); say("second"); open("spoken", "w").close()'
     async with running(code, tmp_path, attach=False) as child:
@@ -213,7 +213,7 @@ async def test_what_is_said_before_anybody_listens_is_not_lost(tmp_path: Path) -
 
 
 async def test_an_exit_in_the_middle_of_a_line_is_the_end_and_no_message(tmp_path: Path) -> None:
-    """Half a line is dropped; what stood before it was heard (P41)."""
+    """Half a line is dropped; what stood before it was heard."""
     async with running(
         'say("whole"); sys.stdout.write(\'{"method": "ha\'); sys.stdout.flush(); sys.exit(3)', tmp_path
     ) as child:
@@ -224,7 +224,7 @@ async def test_an_exit_in_the_middle_of_a_line_is_the_end_and_no_message(tmp_pat
 
 
 async def test_an_agent_that_is_not_read_has_to_wait(tmp_path: Path) -> None:
-    """Reading pauses and goes on where it stopped; every line arrives (invariant 12)."""
+    """Reading pauses and resumes where it stopped; every line arrives."""
     async with running('for n in range(3000): say("line", "x" * 200)\nsay("end")', tmp_path) as child:
         await child.said("line")
         child.connection.pause_reading()
@@ -252,7 +252,7 @@ async def test_a_connection_that_is_cut_while_reading_is_paused_stays_quiet(tmp_
 
 
 async def test_an_agent_that_does_not_read_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Writing into a full pipe never blocks; after the bound the connection ends (P31)."""
+    """Writing into a full pipe never blocks; after the bound the connection ends."""
     monkeypatch.setattr(acp.connection, "WRITE_SECONDS", 0.1)
     async with running('say("ready"); hang()', tmp_path) as child:
         await child.said("ready")
@@ -262,7 +262,7 @@ async def test_an_agent_that_does_not_read_is_cut_off(tmp_path: Path, monkeypatc
 
 
 async def test_an_agent_that_reads_late_gets_all(tmp_path: Path) -> None:
-    """A pipe that was full empties, and nothing of the message is lost (P31)."""
+    """A full pipe empties, and the whole message arrives."""
     code = """
 say("ready")
 sys.stdin.readline()
@@ -277,7 +277,7 @@ say("got", len(json.loads(sys.stdin.readline())["params"]["x"]))
 
 
 async def test_a_request_to_a_process_that_has_ended_was_not_handed_over(tmp_path: Path) -> None:
-    """So it may be sent to another agent."""
+    """Another agent may get it."""
     async with running("sys.exit(2)", tmp_path) as child:
         await gone(child.process.pid)
         with pytest.raises(AgentClosed) as raised:
@@ -286,7 +286,7 @@ async def test_a_request_to_a_process_that_has_ended_was_not_handed_over(tmp_pat
 
 
 async def test_a_write_that_fails_before_the_end_is_seen_waits_for_the_reason(tmp_path: Path) -> None:
-    """The exit status and the last stderr lines are not lost to the race between the two (P67)."""
+    """The error has the exit status and the last stderr lines in spite of the race."""
     async with running('os.close(0); os.write(2, b"no key"); say("closed"); signal.pause()', tmp_path) as child:
         await child.said("closed")
         async with asyncio.TaskGroup() as tasks:
@@ -299,7 +299,7 @@ async def test_a_write_that_fails_before_the_end_is_seen_waits_for_the_reason(tm
 
 
 async def test_a_write_into_a_pipe_that_nobody_reads_hands_nothing_over(tmp_path: Path) -> None:
-    """Also where the loop has not yet noticed that the pipe is broken: the write itself finds out."""
+    """The write itself finds the broken pipe before the loop does."""
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     closing = f"told = os.open({str(fifo)!r}, os.O_WRONLY); os.close(0); os.close(told); signal.pause()"
@@ -315,7 +315,7 @@ async def test_a_write_into_a_pipe_that_nobody_reads_hands_nothing_over(tmp_path
 async def test_a_process_that_only_closes_its_input_is_not_waited_for_long(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It lives on, says nothing of an end, and can be told nothing: it is of no use (P31, P32)."""
+    """It runs on but cannot be reached."""
     monkeypatch.setattr(acp.connection, "LAST_WORDS_SECONDS", 0.05)
     async with running('os.close(0); say("closed"); signal.pause()', tmp_path) as child:
         await child.said("closed")
@@ -334,7 +334,7 @@ async def failure(request: Awaitable[object]) -> AgentClosed:
 
 
 async def test_the_last_lines_of_stderr_say_why_it_ended(tmp_path: Path) -> None:
-    """Whole lines, and a last one without its line feed; blank ones are left out (P39, P67)."""
+    """Whole lines, and a last one without its line feed; blank ones are left out."""
     async with running(
         'sys.stderr.write("Traceback\\n\\n  KeyError: \\xe9\\nno line feed"); sys.exit(7)', tmp_path
     ) as child:
@@ -345,7 +345,7 @@ async def test_the_last_lines_of_stderr_say_why_it_ended(tmp_path: Path) -> None
 
 
 async def test_a_flood_on_stderr_does_not_block_the_agent(tmp_path: Path) -> None:
-    """It is read, and only its end is kept, in lines and in width (P39, invariant 12)."""
+    """It is read, and only its end is kept, in lines and in width."""
     code = """
 for n in range(20_000): print("x" * 600, n, file=sys.stderr)
 sys.stderr.write("y" * 1_000_000)
@@ -363,13 +363,13 @@ say("survived")
 
 
 async def test_a_start_that_fails_carries_the_agents_last_words(tmp_path: Path) -> None:
-    """What it wrote before it died, in the error of the start; nothing is left (P39, P67)."""
+    """What it wrote before it died, in the error of the start; nothing is left."""
     with pytest.raises(AgentClosed, match=r"exit code 1\)\nno API key"):
         await Agent.spawn(launch('sys.exit("no API key")', tmp_path), marker=f"{RUN}/1")
 
 
 async def test_a_start_that_is_refused_leaves_no_process(tmp_path: Path) -> None:
-    """The agent lives on by itself, so it must be stopped (P35)."""
+    """The agent lives on by itself, so it must be stopped."""
     with pytest.raises(RemoteError):
         await _spawn(tmp_path, "--refuse", "initialize", marker=f"{RUN}/refused")
     assert await acp.end_survivors(f"{RUN}/refused") == 0
@@ -389,7 +389,7 @@ async def test_a_well_behaved_agent_ends_when_its_input_does(tmp_path: Path) -> 
 
 
 async def test_an_agent_may_be_stopped_twice(tmp_path: Path) -> None:
-    """Whoever comes second finds it ended."""
+    """The second stop finds it ended."""
     async with running('say("ready"); sys.stdin.read()', tmp_path) as child:
         await child.said("ready")
         await asyncio.gather(child.process.stop(), child.process.stop())
@@ -429,7 +429,7 @@ async def test_an_agent_that_we_may_not_signal_is_let_go_within_the_bounds(
 async def test_an_agent_that_ignores_the_end_of_its_input_gets_sigterm(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Real ones do: it may still clean up (P35)."""
+    """Real ones do: it may still clean up."""
     monkeypatch.setattr(acp.process.agent_process, "EOF_SECONDS", 0.1)
     monkeypatch.setattr(acp.process.agent_process, "TERM_SECONDS", PATIENCE)
     code = 'signal.signal(signal.SIGTERM, lambda *_: sys.exit(9)); say("ready"); hang()'
@@ -441,7 +441,7 @@ async def test_an_agent_that_ignores_the_end_of_its_input_gets_sigterm(
 
 @impatient
 async def test_an_agent_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
-    """And its group with it (P35)."""
+    """And its group with it."""
     code = f"""
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 say("ready", subprocess.Popen([sys.executable, "-c", {SLEEPER!r}]).pid)
@@ -458,7 +458,7 @@ hang()
 async def test_where_processes_cannot_be_searched_the_groups_signals_end_an_agent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without /proc the ladder alone must be enough for an agent that ignores SIGTERM (P35)."""
+    """Without /proc the ladder alone must be enough for an agent that ignores SIGTERM."""
     monkeypatch.setattr(acp.process.orphans, "_PROC", tmp_path / "none")
     code = 'signal.signal(signal.SIGTERM, signal.SIG_IGN); say("ready"); hang()'
     async with running(code, tmp_path) as child:
@@ -468,7 +468,7 @@ async def test_where_processes_cannot_be_searched_the_groups_signals_end_an_agen
 
 
 async def test_a_child_whose_wrapper_has_died_is_ended(tmp_path: Path) -> None:
-    """It holds stdout open, so the pipes never end; the death is noticed, and the child found (P35, P38)."""
+    """It holds stdout open, so the pipes never end; the death is noticed, and the child found."""
     code = f"""
 say("child", subprocess.Popen([sys.executable, "-c", {SLEEPER!r}]).pid)
 os._exit(4)
@@ -486,7 +486,7 @@ os._exit(4)
 @impatient
 @pytest.mark.parametrize("deaf", [False, True])
 async def test_a_child_that_left_the_group_is_ended(tmp_path: Path, *, deaf: bool) -> None:
-    """In a session of its own no signal to the group reaches it; the marker does, SIGTERM first, then SIGKILL (P35)."""
+    """In a session of its own no signal to the group reaches it; the marker does, SIGTERM first, then SIGKILL."""
     ignore = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " if deaf else ""
     sleeper_code = f"{ignore}print(flush=True); {SLEEPER}"
     code = f"""
@@ -503,7 +503,7 @@ sys.stdin.read()
 
 
 async def test_a_child_without_the_marker_is_found_by_its_session(tmp_path: Path) -> None:
-    """Some programs clear the environment of what they start (P35)."""
+    """Some programs clear the environment of what they start."""
     code = f"""
 say("child", subprocess.Popen([sys.executable, "-c", {SLEEPER!r}], env={{}}, process_group=0).pid)
 sys.stdin.read()
@@ -517,7 +517,7 @@ sys.stdin.read()
 
 @impatient
 async def test_nothing_is_left_after_many_starts_and_ends(tmp_path: Path) -> None:
-    """Agents that leave children which ignore SIGTERM, some in sessions of their own, side by side (invariant 8)."""
+    """Agents run concurrently, with children that ignore SIGTERM, some in sessions of their own."""
     code = f"""
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 command = [sys.executable, "-S", "-c", "print(flush=True); " + {SLEEPER!r}]
@@ -539,7 +539,7 @@ else: hang()
 
 
 async def test_an_agent_that_closes_its_output_is_over(tmp_path: Path) -> None:
-    """It can say nothing more, so nobody waits for it; it still runs and has to be stopped (P32)."""
+    """It can send no more, so no caller waits for it; it still runs and has to be stopped."""
     async with running('say("bye"); os.close(1); sys.stdin.read()', tmp_path) as child:
         error = await child.over()
         assert isinstance(error, AgentClosed)
@@ -568,7 +568,7 @@ hang()
 async def test_an_agent_that_ends_while_it_is_not_read_is_heard_to_its_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However late: what it said waits in the pipe, and only then it is over."""
+    """Its output waits in the pipe, and the connection ends only after it."""
     lingered, stop_lingering = asyncio.Event(), AgentProcess._stop_lingering
 
     def note(process: AgentProcess) -> None:
@@ -588,7 +588,7 @@ async def test_an_agent_that_ends_while_it_is_not_read_is_heard_to_its_end(
 
 
 async def test_a_strangers_session_is_not_taken_for_an_agents_that_died_long_ago(tmp_path: Path) -> None:
-    """Its pid may have been given away: then nobody of its session is left (invariant 8)."""
+    """If its pid has a new owner, no process of its session is left."""
     async with running('say("x")', tmp_path) as child:
         await child.over()
         assert child.process._own_session() == child.process.pid
@@ -617,7 +617,7 @@ async def test_a_process_must_be_spawned() -> None:
 
 
 async def test_a_process_that_nobody_listens_to_may_be_stopped(tmp_path: Path) -> None:
-    """A start that is given up between the process and its connection (P35)."""
+    """A start may be cancelled between the process and its connection."""
     async with running('say("x"); sys.stdin.read()', tmp_path, attach=False) as child:
         assert child.process.write(b"y" * 1_000_000)
         await child.process.stop()

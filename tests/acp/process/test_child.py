@@ -12,7 +12,7 @@ pytestmark = pytest.mark.real_time
 async def test_a_group_is_not_signalled_once_its_leader_was_reaped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its number may be a stranger's by then (invariant 8)."""
+    """Its number may be a stranger's by then."""
     signalled: list[tuple[int, int]] = []
     async with running('say("here"); sys.stdin.read()', tmp_path) as child:
         await child.said("here")

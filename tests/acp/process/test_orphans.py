@@ -39,7 +39,7 @@ async def marked(marker: str | None, code: str = "") -> AsyncIterator[asyncio.su
 
 
 async def test_all_processes_with_the_marker_are_ended_and_no_others() -> None:
-    """`a/1` is not `a/12`; the bot itself and the processes of other agents live (P35, invariant 8)."""
+    """`a/1` is not `a/12`; the bot itself and the processes of other agents live."""
     async with (
         marked(f"{RUN}-a/1") as one,
         marked(f"{RUN}-a/1") as two,
@@ -55,7 +55,7 @@ async def test_all_processes_with_the_marker_are_ended_and_no_others() -> None:
 
 
 async def test_a_marker_that_ends_in_a_slash_stands_for_a_whole_journal() -> None:
-    """What a bot that was killed has left is found by the next one (invariant 8)."""
+    """What a bot that was killed has left is found by the next one."""
     async with marked(f"{RUN}-b/1") as one, marked(f"{RUN}-b/2") as two, marked(f"{RUN}-bb/1") as other:
         assert await end_survivors(f"{RUN}-b/") == 2
         await gone(one.pid)
@@ -64,7 +64,7 @@ async def test_a_marker_that_ends_in_a_slash_stands_for_a_whole_journal() -> Non
 
 
 async def test_a_survivor_that_ignores_sigterm_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After its time is over (P35)."""
+    """After its time is over."""
     monkeypatch.setattr(acp.process.orphans, "TERM_SECONDS", 0.1)
     async with marked(f"{RUN}-c/1", DEAF) as deaf:
         assert await end_survivors(f"{RUN}-c/1") == 1
@@ -79,7 +79,7 @@ async def test_a_survivor_that_need_not_be_asked_is_killed_at_once() -> None:
 
 
 async def test_a_survivor_that_starts_another_one_as_it_ends_is_followed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The search goes on until nothing is found (P35)."""
+    """The search goes on until nothing is found."""
     monkeypatch.setattr(acp.process.orphans, "TERM_SECONDS", PATIENCE)
     code = f"""
 import os, signal, subprocess, sys
@@ -148,7 +148,7 @@ async def test_a_process_that_ends_by_itself_between_is_no_obstacle(monkeypatch:
 
 
 async def test_what_survives_even_sigkill_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process that the kernel cannot end is not waited for without a bound, and no descriptor is left open."""
+    """The wait for a process that the kernel cannot end is bounded, and no descriptor stays open."""
     monkeypatch.setattr(acp.process.orphans, "TERM_SECONDS", 0.01)
     monkeypatch.setattr(acp.process.orphans, "KILL_SECONDS", 0.01)
     sent: list[int] = []
@@ -172,7 +172,7 @@ async def test_what_the_last_round_ends_is_not_called_a_survivor(monkeypatch: py
 
 
 async def test_without_proc_nothing_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On systems other than Linux the group's signals are all there is."""
+    """Other systems than Linux have only the signals to the group."""
     monkeypatch.setattr(acp.process.orphans, "_PROC", tmp_path / "none")
     assert await end_survivors(f"{RUN}-j/1") == 0
 

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.real_time
 
 @pytest.fixture
 def _endless_rests(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What waits for a round waits for ever."""
+    """Make pauses between rounds endless."""
     monkeypatch.setattr(acp.process.pipes, "REST_SECONDS", 2 * PATIENCE)
 
 
@@ -31,7 +31,7 @@ endless_rests = pytest.mark.usefixtures("_endless_rests")
 
 
 class Mouth:
-    """A pipe, its writing end, and what came through it."""
+    """A pipe, its write end, and its data."""
 
     def __init__(self, on_data: Callable[[bytes], None] | None = None) -> None:
         self.heard: list[bytes] = []
@@ -97,7 +97,7 @@ async def test_what_comes_during_a_rest_is_taken_in_one_round() -> None:
 
 @endless_rests
 async def test_the_first_word_of_a_quiet_pipe_waits_for_no_rest() -> None:
-    """However many others are writing, and resting."""
+    """With any number of other pipes at rest."""
     busy, quiet = Mouth(), Mouth()
     busy.say(b"1")
     await busy.arrives()
@@ -110,7 +110,7 @@ async def test_the_first_word_of_a_quiet_pipe_waits_for_no_rest() -> None:
 
 @endless_rests
 async def test_whoever_expects_an_answer_does_not_wait_for_the_rest() -> None:
-    """The next that arrives is read at once; then there are rests again."""
+    """The next data is read immediately; then the pipe rests again."""
     mouth = Mouth()
     mouth.say(b"first")
     await mouth.arrives()
@@ -140,7 +140,7 @@ async def test_what_is_answered_while_it_is_read_is_expected_to_go_on() -> None:
 
 @endless_rests
 async def test_who_has_fallen_quiet_is_watched_again() -> None:
-    """All, after a round in which nothing came; one, after a second in which it alone brought nothing."""
+    """All pipes after a round without data; one pipe after a second without its own."""
     first, second = Mouth(), Mouth()
     for mouth in (first, second):
         mouth.say(b"1")
@@ -172,7 +172,7 @@ async def test_a_round_takes_no_more_than_its_share_of_a_pipe() -> None:
 
 
 async def test_nobody_waits_long_beside_a_flood(monkeypatch: pytest.MonkeyPatch) -> None:
-    """While it flows there is no rest, and in its lulls a short one; without it there is a long one."""
+    """No pause during the flood, a short one in its lulls, a long one without it."""
     monkeypatch.setattr(acp.process.pipes, "FLOOD_SECONDS", PATIENCE)
     lone = Mouth()
     rounds = _Rounds.of_this_loop()
@@ -258,7 +258,7 @@ async def test_whichever_pipe_is_read_first_may_close_the_other() -> None:
 
 
 async def test_what_fails_for_one_pipe_is_reported_and_stops_no_other() -> None:
-    """An error of ours in one agent's traffic (invariant 1)."""
+    """A bug of ours in one agent's traffic."""
     reported: list[object] = []
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda _, context: reported.append(context["exception"]))
@@ -307,7 +307,7 @@ async def test_a_pipe_that_cannot_be_read_is_at_its_end() -> None:
 
 
 async def test_what_a_pipe_brings_is_taken_in_the_context_of_whoever_opened_it() -> None:
-    """All pipes are read together; what is logged about one must not be said of another."""
+    """All pipes are read together, and log lines must name the right agent."""
     seen: dict[bytes, str] = {}
     done = asyncio.Event()
 
