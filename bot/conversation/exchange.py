@@ -352,7 +352,7 @@ class Exchange:
     # ---- its end
 
     def on_ended(self, outcome: Outcome) -> Sequence[str]:
-        """Say how it ended. Each step is isolated: whatever fails, the reply ends and settles."""
+        """Say how it ended. Each step is isolated, so that the reply ends and settles although one fails."""
         for step in (
             partial(self._turn_log.ended, outcome),
             partial(self._context.ended, self),
@@ -393,7 +393,7 @@ class Exchange:
             self._typing.stop()
 
     def _say_end(self, outcome: Outcome) -> None:
-        # What was taken back before the reply had a word leaves none.
+        # A message that was taken back before its reply began leaves no line.
         if self.reply.begun or not isinstance(outcome, TakenBack):
             for line in words.closing(outcome, said=self.reply.has_text, redact=self._context.redact):
                 self.reply.line(line)

@@ -61,7 +61,7 @@ class Table:
 
 
 def columns_of_rule(line: str) -> tuple[str, ...]:
-    """Return the alignment of the columns if `line` is the line below a table's head, else nothing."""
+    """Return the alignment of the columns if `line` is the line below a table's head, else ()."""
     if "-" not in line or not _RULE.match(line) or ("|" not in line and ":" not in line):
         return ()
     marks = {(True, True): "^", (False, True): ">"}

@@ -51,7 +51,7 @@ class Activity:
             self._timer = asyncio.get_running_loop().call_later(SETTLE_SECONDS, self._settle)
 
     def stop(self) -> None:
-        """Show nothing more."""
+        """Stop calling `show`."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

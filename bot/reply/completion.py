@@ -50,7 +50,7 @@ class Completion:
 def complete(finish: Finish, outcome: Outcome, receipt: Receipt | None, *, waited: float, asker_id: int) -> Completion:
     """Say how a turn ended for an asker who has `waited` for so many seconds; without a `receipt` no turn began.
 
-    A person who stopped the turn knows that it has ended, and a bot that is stopping pings nobody.
+    A person who stopped the turn knows that it has ended, and a bot that is stopping does not ping.
     """
     facts = "" if receipt is None else receipt.words()
     way = _way(finish, waited)

@@ -118,7 +118,7 @@ class Delivery:
     def restore(self, posted: Sequence[PageState]) -> None:
         """Continue with the messages of an earlier run. It is not known what they show, so each is edited, once."""
         self._posted = [*posted]
-        if any(one.before for one in posted):  # It is not known of which generation the messages are that were left.
+        if any(one.before for one in posted):  # The generation of their messages is unknown.
             self._sender.renew_after_restart()
 
     # ---- when something is written

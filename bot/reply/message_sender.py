@@ -35,11 +35,11 @@ class MessageSender:
         """The message that the first page names as the one it answers."""
 
     def renew(self) -> None:
-        """Let what is sent from now on be new messages."""
+        """Send new messages from now on."""
         self._generation += 1
 
     def renew_after_restart(self) -> None:
-        """Let what is sent from now on be new messages, whatever generation an earlier run has come to."""
+        """Send new messages from now on, above all generations of an earlier run."""
         self._generation += NEXT_RUN
 
     def may_be_sent(self, number: int) -> None:
@@ -61,7 +61,7 @@ class MessageSender:
         """Send a message, silent unless it mentions somebody; return what Discord has stored.
 
         `before` is what other messages have shown of the page, and `known` are the reply's messages. Raises
-        `JournalUnwritable` where nothing was sent, and `RestError`.
+        `JournalUnwritable` before anything is sent, and `RestError`.
         """
         now = asyncio.get_running_loop().time()
         first = self._first_tries.get((number, self._generation))

@@ -147,7 +147,7 @@ class PageState:
 
 def first_difference(posted: Sequence[PageState], pages: Sequence[str], *, ended: bool) -> int | None:
     """Return the number of the first page whose message is to change; None where all messages are as they must be."""
-    # A button too many harms nobody for a while; missing text does.
+    # A surplus button is harmless for a while; missing text is not.
     if (unwritten := first_unwritten(posted, pages)) is not None:
         return unwritten
     for number, one in enumerate(posted[: len(pages)]):

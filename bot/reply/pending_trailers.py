@@ -19,7 +19,7 @@ class PendingTrailers:
         """Start with these."""
         self._trailers = dict(trailers or {})
         self._replaced: set[int] = set()
-        """The numbers of lines that stand for files: without the files something is missing."""
+        """The numbers of lines that replace files: the files are missing then."""
         self._slow = self._taken = 0
         """How often Discord did not get the next files while it took other messages, and how many it had then taken."""
 

@@ -132,7 +132,7 @@ class Reply:
         self._transcript.close()
         try:
             self._on_settled(confirmed)
-        finally:  # Whatever fails there, the later replies continue.
+        finally:  # The later replies continue although that may fail.
             for go in self._followers:
                 go()
 
@@ -154,7 +154,7 @@ class Reply:
     # ---- what it shows
 
     def placeholder(self, text: str) -> None:
-        """Show `text` while there is nothing else to show."""
+        """Show `text` until the reply has pages."""
         self._placeholder = text
         self._changed()
 

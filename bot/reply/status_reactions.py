@@ -84,7 +84,7 @@ class StatusReaction:
             self._api.pacer.put(self._job)
 
     def _note_standing(self, emoji: str) -> None:
-        """Note that a reaction may be on the message from now on, whatever Discord answers."""
+        """Note that a reaction may be on the message from now on, also if the call fails."""
         self._standing.append(emoji)
         if emoji not in _STAYING:
             self._kept.put(self._channel_id, self._message_id, emoji)
@@ -104,7 +104,7 @@ class StatusReactions:
     """The status reactions of one exchange: all its messages show the same, and the activity while the agent works."""
 
     def __init__(self, reactions: Iterable[StatusReaction], wanted: Reactions) -> None:
-        """Start with these, which show nothing yet."""
+        """Take the reactions of the exchange's messages."""
         self._reactions = [*reactions]
         self._wanted = wanted
         self._activity = Activity(self.show) if wanted.progress else None

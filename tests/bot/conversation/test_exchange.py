@@ -95,7 +95,7 @@ async def test_the_thread_sees_every_step(tmp_path: Path) -> None:
         exchange = it.exchange()
         exchange.opened(THREAD)
         await settle()
-        assert it.board.shown == []  # not its turn yet: an exchange behind another shows nothing
+        assert it.board.shown == []  # Its turn has not come.
         exchange.on_starting()
         await settle()
         assert it.board.shown == ["-# ⏳ starting"]
@@ -381,7 +381,7 @@ async def test_replies_of_one_thread_come_one_after_the_other(tmp_path: Path) ->
 
 
 async def test_the_stop_waits_for_replies_that_have_ended_for_a_bounded_time(tmp_path: Path) -> None:
-    """A reply that has ended is posted; one that hangs is left; for a turn that runs nobody waits."""
+    """A reply that has ended is posted; one that hangs is left; a turn that runs is not awaited."""
     async with stage(tmp_path) as it:
         done, waiting = it.exchange(20), it.exchange(21)
         it.journal.messages.receive(99, thread_id=99, channel_id=CHANNEL, guild_id=1, author_id=ADA)
@@ -658,7 +658,7 @@ async def test_an_eye_that_is_no_longer_wanted_while_it_is_added_is_removed(tmp_
 
 
 async def test_no_eye_where_reactions_are_off_or_refused(tmp_path: Path) -> None:
-    """A reaction that Discord refuses changes nothing else."""
+    """A refused reaction does not affect the answer."""
     async with stage(tmp_path / "off") as it:
         it.exchange()
         await settle()

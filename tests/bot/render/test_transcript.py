@@ -756,7 +756,7 @@ def test_a_link_to_a_file_waits_until_the_file_is_supplied() -> None:
 
 @pytest.mark.parametrize("style", [Style(), Style(tools="full", max_pages=0)])
 def test_a_flood_of_lines_costs_what_is_new_and_not_what_lies_before(style: Style) -> None:
-    """Of links, and of tool calls: full pages are frozen although nobody looks (invariant 13)."""
+    """Of links, and of tool calls: full pages are frozen before anybody looks (invariant 13)."""
 
     def flood(count: int) -> Transcript:
         transcript = Transcript(style)

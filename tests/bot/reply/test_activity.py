@@ -14,7 +14,7 @@ pytestmark = pytest.mark.virtual_time
 
 
 async def test_each_activity_has_its_reaction() -> None:
-    """The end of a tool call, and events without activity, change nothing."""
+    """The end of a tool call, and events without activity, change no reaction."""
     shown: list[str] = []
     activity = Activity(shown.append)
     for event in (

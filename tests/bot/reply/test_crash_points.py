@@ -79,7 +79,7 @@ class FilmedMessages(MessageRows):
     def _film(self, move: Move, side: str) -> None:
         if (move, side) not in self.scenes:
             path = self.path.with_name(f"{move[0]}-{move[1]}-{side}.db")
-            # Another connection sees what is committed, and nothing of a transaction in progress.
+            # Another connection sees only what is committed, not a transaction in progress.
             with closing(sqlite3.connect(self.path)) as source, closing(sqlite3.connect(path)) as target:
                 source.backup(target)
             messages = {message_id: copy.copy(message) for message_id, message in self.board.messages.items()}

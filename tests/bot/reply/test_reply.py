@@ -308,8 +308,8 @@ async def test_a_page_too_many_that_cannot_be_deleted_holds_up_nothing() -> None
     assert it.told == [True]
 
 
-async def test_nothing_is_written_twice() -> None:
-    """Events that change nothing that shows make no call (P15)."""
+async def test_an_event_that_changes_no_page_makes_no_call() -> None:
+    """Empty text, white space and a placeholder behind the text (P15)."""
     async with stage() as it:
         reply = it.started()
         reply.apply(Text("text"))
@@ -626,7 +626,7 @@ faults = st.lists(
 async def test_the_final_text_is_complete_and_there_once_whatever_fails(
     pieces: list[str], faults: list[Exception | None], pauses: list[float]
 ) -> None:
-    """Any stream, any faults: in the end each page stands once, in order (invariants 5 and 6, P11, P12, P20)."""
+    """Any stream, any faults: in the end each page is there once, in order (invariants 5 and 6, P11, P12, P20)."""
     async with stage() as it:
         it.board.faults.extend(faults)
         reply = it.started()
@@ -754,7 +754,7 @@ async def test_a_send_whose_answer_an_outage_has_taken_stands_once(*, long: bool
 
 
 async def test_a_text_that_discord_does_not_take_comes_as_a_file() -> None:
-    """AutoMod, the filter of harmful links: a line says why, and the other pages stand as they are."""
+    """AutoMod, the filter of harmful links: a line says why, and the other pages stay as they are."""
     async with stage() as it:
         reply = it.reply()
         reply.apply(Text("fine " * 380 + "\n\n" + "bad " * 400))
@@ -864,7 +864,7 @@ async def test_each_message_of_files_has_as_many_slow_tries_as_any_other() -> No
 async def test_a_reply_whose_files_and_the_line_about_them_are_refused_was_not_delivered(
     pictures: int, refusals: int
 ) -> None:
-    """All pages are there, but what they announce is missing without a word."""
+    """All pages are there, but the files that they announce are missing."""
     async with stage() as it:
         reply = it.reply()
         for number in range(pictures):
