@@ -22,19 +22,19 @@ TOKEN = "T"
 
 
 def point_at(server: Loopback) -> None:
-    """Make the library use this server from now on."""
+    """Make the library use this server."""
     Route.BASE = f"{server.endpoint}/api/v10"
     DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(server.endpoint.replace("http", "ws", 1) + "/gateway/")
 
 
 def furnish(server: Loopback, *, permissions: int = Permission.MANAGE_THREADS) -> tuple[Channel, User, Bot]:
-    """Return the channel, ann and the bot, in one guild; `permissions` is what the bot's role grants."""
+    """Set up one guild with a channel, ann, and a bot whose role grants `permissions`."""
     lab = Lab.furnish(server, "ann", token=TOKEN, permissions=permissions)
     return lab.channel, lab.ann, lab.bot
 
 
 def intents() -> discord.Intents:
-    """What Threadline asks for."""
+    """Return Threadline's intents."""
     wanted = discord.Intents.default()
     wanted.message_content = True
     return wanted
@@ -42,14 +42,14 @@ def intents() -> discord.Intents:
 
 @asynccontextmanager
 async def logged_in(server: Loopback, client: discord.Client, *, token: str = TOKEN) -> AsyncIterator[None]:
-    """The client runs inside, logged in and connected; at the end it is closed and its task has ended."""
+    """Run the client, logged in and connected, for the block, which must end within `BOUND`."""
     point_at(server)
     async with asyncio.timeout(BOUND):
         await client.login(token)
         task = asyncio.create_task(client.connect(), name="discord.py")
         try:
             await client.wait_until_ready()
-            while any(guild.unavailable for guild in client.guilds):  # READY does not wait for a server that is late.
+            while any(guild.unavailable for guild in client.guilds):  # READY does not wait for a late guild.
                 await client.wait_for("guild_available")
             yield
         finally:
@@ -59,9 +59,11 @@ async def logged_in(server: Loopback, client: discord.Client, *, token: str = TO
 
 
 @asynccontextmanager
-async def connected_client(client: discord.Client) -> AsyncIterator[tuple[Loopback, Channel, User, Bot]]:
-    """The client runs inside, on a strict server: ann and the bot are in one guild with one channel."""
+async def connected_client(
+    client: discord.Client, *, permissions: int = Permission.MANAGE_THREADS
+) -> AsyncIterator[tuple[Loopback, Channel, User, Bot]]:
+    """Run the client on a strict server that `furnish` has set up. Everything ends within `BOUND`."""
     async with Loopback(strict=strictly()) as server:
-        channel, ann, bot = furnish(server)
+        channel, ann, bot = furnish(server, permissions=permissions)
         async with logged_in(server, client):
             yield server, channel, ann, bot

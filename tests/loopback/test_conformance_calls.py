@@ -12,7 +12,7 @@ from discord.http import Route
 from loopback import Loopback
 from loopback.state.entities import ALL_INTENTS
 from loopback.state.permissions import Permission
-from tests.loopback.discordpy import BOUND, connected_client, logged_in
+from tests.loopback.discordpy import connected_client, logged_in
 from tests.loopback.test_conformance import Client
 from tests.support.virtual_time import step
 
@@ -160,7 +160,7 @@ async def test_a_command_answers_in_each_way_in_a_channel_and_in_a_direct_messag
     client = Client()
     client.tree.allowed_contexts = app_commands.AppCommandContext(guild=True, dm_channel=True)
     client.tree.add_command(Answers())
-    async with connected_client(client) as (_, channel, ann, bot), asyncio.timeout(BOUND):
+    async with connected_client(client) as (_, channel, ann, bot):
         await client.tree.sync()
         for place in (channel, ann.direct(bot)):
             aloud = await (await ann.slash(place, "answers aloud", text="why?")).settled()
@@ -186,7 +186,7 @@ async def test_what_vanishes_or_changes_is_heard_of_also_where_it_was_never_seen
         said = [await ann.say(channel, f"number {number}") for number in range(4)]
         thread = await ann.open_thread(said[0], "talk")
         client = Client(max_messages=None)
-        async with logged_in(server, client), asyncio.timeout(BOUND):
+        async with logged_in(server, client):
             names = ("raw_message_edit", "raw_message_delete", "raw_bulk_message_delete", "raw_thread_delete")
             heard = [asyncio.create_task(client.wait_for(name)) for name in (*names, "guild_channel_create")]
             await step()

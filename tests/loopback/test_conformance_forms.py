@@ -8,7 +8,7 @@ import pytest
 from discord import app_commands, ui
 
 from loopback import Loopback
-from tests.loopback.discordpy import BOUND, connected_client, logged_in
+from tests.loopback.discordpy import connected_client, logged_in
 from tests.loopback.test_conformance import Client
 
 from .openapi import strictly
@@ -183,7 +183,7 @@ async def test_an_answer_after_three_seconds_is_unknown_and_followups_last_fifte
     async def slow(interaction: discord.Interaction) -> None:
         begun.put_nowait(interaction)
 
-    async with connected_client(client) as (server, channel, ann, _), asyncio.timeout(BOUND):
+    async with connected_client(client) as (server, channel, ann, _):
         await tree.sync()
         using = asyncio.create_task(ann.slash(channel, "slow"))
         late = await begun.get()

@@ -61,7 +61,7 @@ async def test_people_write_beside_a_voice_channel_and_open_no_thread_there(
         powers = Permission.MANAGE_WEBHOOKS | Permission.MANAGE_CHANNELS
         server.add_bot("threadline", token="T", guilds=(guild,), permissions=powers)
         client = Client()
-        async with logged_in(server, client), asyncio.timeout(BOUND):
+        async with logged_in(server, client):
             place = client.get_channel(spoken.id)
             assert isinstance(place, known_as)
             assert (place.bitrate, place.user_limit, place.rtc_region) == (64_000, 0, None)
@@ -99,7 +99,7 @@ async def test_who_may_not_connect_neither_hears_nor_reads_nor_writes_beside_a_v
         said = await ann.say(spoken, "before")
         server.world.overwrite(spoken, bot.id, deny=int(Permission.CONNECT))
         client = Client()
-        async with logged_in(server, client), asyncio.timeout(BOUND):
+        async with logged_in(server, client):
             place = client.get_channel(spoken.id)
             assert isinstance(place, discord.VoiceChannel)
             message = place.get_partial_message(said.id)
@@ -115,45 +115,41 @@ async def test_who_may_not_connect_neither_hears_nor_reads_nor_writes_beside_a_v
 
 async def test_pins_are_set_listed_told_and_taken_off() -> None:
     """With the permission; the channel says so with a system message, and the gateway with two events."""
-    async with Loopback(strict=strictly()) as server:
-        channel, ann, _ = furnish(server, permissions=Permission.PIN_MESSAGES)
-        client = Client()
-        async with logged_in(server, client), asyncio.timeout(BOUND):
-            await ann.say(channel, "remember")
-            heard = await client.heard.get()
-            updated = asyncio.create_task(client.wait_for("guild_channel_pins_update"))
-            await step()
-            await heard.pin()
-            await updated
-            assert [message.type for message in server.messages(channel)] == [0, 6]
-            assert [one.content async for one in heard.channel.pins()] == ["remember"]
-            await heard.unpin()
-            assert [one async for one in heard.channel.pins()] == []
+    client = Client()
+    async with connected_client(client, permissions=Permission.PIN_MESSAGES) as (server, channel, ann, _):
+        await ann.say(channel, "remember")
+        heard = await client.heard.get()
+        updated = asyncio.create_task(client.wait_for("guild_channel_pins_update"))
+        await step()
+        await heard.pin()
+        await updated
+        assert [message.type for message in server.messages(channel)] == [0, 6]
+        assert [one.content async for one in heard.channel.pins()] == ["remember"]
+        await heard.unpin()
+        assert [one async for one in heard.channel.pins()] == []
 
 
 async def test_a_webhook_posts_under_any_name_and_is_known_for_one() -> None:
     """Made, used, its message edited and deleted through the library; the bot hears it with its webhook id."""
-    async with Loopback(strict=strictly()) as server:
-        channel, *_ = furnish(server, permissions=Permission.MANAGE_WEBHOOKS)
-        client = Client()
-        async with logged_in(server, client), asyncio.timeout(BOUND):
-            place = client.get_channel(channel.id)
-            assert isinstance(place, discord.TextChannel)
-            hook = await place.create_webhook(name="news")
-            assert [one.id for one in await place.webhooks()] == [hook.id]
-            sent = await hook.send("extra", username="Herald", wait=True)
-            heard = await client.heard.get()
-            assert (heard.webhook_id, heard.author.name, heard.author.bot) == (hook.id, "Herald", True)
-            stranger = discord.Webhook.partial(hook.id, "wrong", client=client)
-            with pytest.raises(discord.HTTPException) as refused:
-                await stranger.send("fake news")
-            assert refused.value.code == 50027
-            await sent.edit(content="extra extra")
-            assert [message.content for message in server.messages(channel)] == ["extra extra"]
-            await sent.delete()
-            await hook.delete()
-            with pytest.raises(discord.NotFound):
-                await hook.send("gone")
+    client = Client()
+    async with connected_client(client, permissions=Permission.MANAGE_WEBHOOKS) as (server, channel, _, _):
+        place = client.get_channel(channel.id)
+        assert isinstance(place, discord.TextChannel)
+        hook = await place.create_webhook(name="news")
+        assert [one.id for one in await place.webhooks()] == [hook.id]
+        sent = await hook.send("extra", username="Herald", wait=True)
+        heard = await client.heard.get()
+        assert (heard.webhook_id, heard.author.name, heard.author.bot) == (hook.id, "Herald", True)
+        stranger = discord.Webhook.partial(hook.id, "wrong", client=client)
+        with pytest.raises(discord.HTTPException) as refused:
+            await stranger.send("fake news")
+        assert refused.value.code == 50027
+        await sent.edit(content="extra extra")
+        assert [message.content for message in server.messages(channel)] == ["extra extra"]
+        await sent.delete()
+        await hook.delete()
+        with pytest.raises(discord.NotFound):
+            await hook.send("gone")
 
 
 async def test_two_bots_race_for_the_thread_of_a_message_and_one_gets_160004() -> None:
@@ -185,7 +181,7 @@ async def test_each_guild_is_heard_and_one_that_removes_the_bot_is_gone() -> Non
         ann = server.add_person("ann", guilds=(lab, shop))
         bot = server.add_bot("threadline", token="T", guilds=(lab,))
         client = Client()
-        async with logged_in(server, client), asyncio.timeout(BOUND):
+        async with logged_in(server, client):
             joined = asyncio.create_task(client.wait_for("guild_join"))
             await step()
             server.world.join(shop, bot)
@@ -207,7 +203,7 @@ async def test_each_guild_is_heard_and_one_that_removes_the_bot_is_gone() -> Non
 async def test_a_deleted_channel_takes_its_threads_along() -> None:
     """on_guild_channel_delete; a send into either is 10003."""
     client = Client()
-    async with connected_client(client) as (server, channel, ann, _), asyncio.timeout(BOUND):
+    async with connected_client(client) as (server, channel, ann, _):
         thread = await ann.open_thread(await ann.say(channel, "hello"), "talk")
         gone = asyncio.create_task(client.wait_for("guild_channel_delete"))
         await step()
@@ -221,26 +217,24 @@ async def test_a_deleted_channel_takes_its_threads_along() -> None:
 
 async def test_an_archived_thread_opens_for_a_message_and_not_for_an_edit() -> None:
     """50083 for the edit, opened by the send; locked, it is closed to both for those who do not manage threads."""
-    async with Loopback(strict=strictly()) as server:
-        channel, ann, _ = furnish(server, permissions=0)
-        client = Client()
-        async with logged_in(server, client):
-            thread = await ann.open_thread(await ann.say(channel, "hello"), "talk")
-            place = client.get_partial_messageable(thread.id)
-            sent = await place.send("one")
-            await ann.archive(thread)
-            with pytest.raises(discord.HTTPException) as archived:
-                await sent.edit(content="two")
-            assert archived.value.code == 50083
-            await place.send("again")
-            assert not thread.archived
-            thread.locked = True
-            with pytest.raises(discord.Forbidden) as locked:
-                await place.send("and again")
-            assert locked.value.code == 160005
-            with pytest.raises(discord.Forbidden) as locked:
-                await sent.edit(content="two")
-            assert locked.value.code == 160005
+    client = Client()
+    async with connected_client(client, permissions=0) as (_, channel, ann, _):
+        thread = await ann.open_thread(await ann.say(channel, "hello"), "talk")
+        place = client.get_partial_messageable(thread.id)
+        sent = await place.send("one")
+        await ann.archive(thread)
+        with pytest.raises(discord.HTTPException) as archived:
+            await sent.edit(content="two")
+        assert archived.value.code == 50083
+        await place.send("again")
+        assert not thread.archived
+        thread.locked = True
+        with pytest.raises(discord.Forbidden) as locked:
+            await place.send("and again")
+        assert locked.value.code == 160005
+        with pytest.raises(discord.Forbidden) as locked:
+            await sent.edit(content="two")
+        assert locked.value.code == 160005
 
 
 async def test_who_may_not_read_the_history_may_not_answer_a_message() -> None:
@@ -303,7 +297,7 @@ async def test_threads_of_announcements_are_counted_apart(monkeypatch: pytest.Mo
 async def test_a_thread_that_nobody_writes_in_is_archived_when_its_time_is_over() -> None:
     """The bot is told so; a message opens the thread again, for as long as before; each has its own time."""
     client = Client()
-    async with connected_client(client) as (server, channel, ann, _), asyncio.timeout(BOUND):
+    async with connected_client(client) as (server, channel, ann, _):
         place = client.get_channel(channel.id)
         assert isinstance(place, discord.TextChannel)
         public = discord.ChannelType.public_thread
@@ -331,33 +325,31 @@ async def test_a_thread_that_nobody_writes_in_is_archived_when_its_time_is_over(
 
 async def test_who_may_send_messages_opens_an_archived_thread_unless_it_is_locked() -> None:
     """Without the right to manage threads; another change beside it, or a lock, needs that right."""
-    async with Loopback(strict=strictly()) as server:
-        channel, ann, bot = furnish(server, permissions=0)
-        client = Client()
-        async with logged_in(server, client):
-            thread = await ann.open_thread(await ann.say(channel, "hello"), "talk")
-            await ann.archive(thread)
-            here = await client.fetch_channel(thread.id)
-            assert isinstance(here, discord.Thread)
-            for change in (
-                {"archived": False, "name": "mine"},
-                {"archived": False, "locked": True},
-                {"archived": True},
-            ):
-                with pytest.raises(discord.Forbidden) as refused:
-                    await here.edit(**change)
-                assert refused.value.code == 50013
-            await here.edit(archived=False)
-            assert not thread.archived
-            await ann.archive(thread)
-            server.world.overwrite(channel, bot.id, deny=int(Permission.SEND_MESSAGES))
-            with pytest.raises(discord.Forbidden):
-                await here.edit(archived=False)
-            server.world.overwrite(channel, bot.id)
-            thread.locked = True
+    client = Client()
+    async with connected_client(client, permissions=0) as (server, channel, ann, bot):
+        thread = await ann.open_thread(await ann.say(channel, "hello"), "talk")
+        await ann.archive(thread)
+        here = await client.fetch_channel(thread.id)
+        assert isinstance(here, discord.Thread)
+        for change in (
+            {"archived": False, "name": "mine"},
+            {"archived": False, "locked": True},
+            {"archived": True},
+        ):
             with pytest.raises(discord.Forbidden) as refused:
-                await here.edit(archived=False)
-            assert refused.value.code == 160005
+                await here.edit(**change)
+            assert refused.value.code == 50013
+        await here.edit(archived=False)
+        assert not thread.archived
+        await ann.archive(thread)
+        server.world.overwrite(channel, bot.id, deny=int(Permission.SEND_MESSAGES))
+        with pytest.raises(discord.Forbidden):
+            await here.edit(archived=False)
+        server.world.overwrite(channel, bot.id)
+        thread.locked = True
+        with pytest.raises(discord.Forbidden) as refused:
+            await here.edit(archived=False)
+        assert refused.value.code == 160005
 
 
 async def test_a_file_beyond_ten_mebibytes_is_refused_and_one_below_comes_whole() -> None:
@@ -376,7 +368,7 @@ async def test_a_file_beyond_ten_mebibytes_is_refused_and_one_below_comes_whole(
 async def test_an_unfurled_link_is_an_update_without_an_edit() -> None:
     """MESSAGE_UPDATE with an embed and no edited_timestamp: what a bot must not take for a new prompt."""
     client = Client()
-    async with connected_client(client) as (server, channel, ann, _), asyncio.timeout(BOUND):
+    async with connected_client(client) as (server, channel, ann, _):
         said = await ann.say(channel, "see http://example.org")
         await client.heard.get()
         updated = asyncio.create_task(client.wait_for("raw_message_edit"))

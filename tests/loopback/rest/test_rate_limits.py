@@ -8,7 +8,7 @@ import pytest
 
 from loopback import Loopback
 from loopback.rest.rate_limits import BAN_SECONDS, OLD_EDIT_CODE, Limit, Limits, Scope
-from tests.loopback.discordpy import BOUND, furnish, logged_in
+from tests.loopback.discordpy import furnish, logged_in
 from tests.loopback.openapi import strictly
 from tests.loopback.test_conformance import Client
 
@@ -140,7 +140,7 @@ async def test_the_librarys_last_edit_of_a_window_returns_only_when_the_window_e
     async with Loopback() as server:
         channel, ann, bot = furnish(server)
         client = Client()
-        async with logged_in(server, client), asyncio.timeout(BOUND):
+        async with logged_in(server, client):
             sent = await client.get_partial_messageable(channel.id).send("0")
             server.limits.change(Limit.MESSAGES, 5, 3.0)
             for number in range(1, 5):
@@ -160,7 +160,7 @@ async def test_the_library_retries_a_429_that_came_through_discord_and_no_other(
         channel, *_ = furnish(server)
         client = Client(max_ratelimit_timeout=30.0)
         slow_down = {"message": "slow down", "retry_after": 0.01, "global": False, "code": 0}
-        async with logged_in(server, client), asyncio.timeout(BOUND):
+        async with logged_in(server, client):
             place = client.get_partial_messageable(channel.id)
             server.fault(method="POST", status=429, body=slow_down)
             await place.send("one")

@@ -162,7 +162,7 @@ async def test_a_refusal_is_made_by_its_code_for_those_who_say_what_is_refused(c
         assert repr(rule) == f"<POST saying 'd[ae]rn': {status}, 0 hits>"
         client = Client(max_ratelimit_timeout=30.0)
         place = client.get_partial_messageable(channel.id)
-        async with logged_in(server, client), asyncio.timeout(BOUND):
+        async with logged_in(server, client):
             await place.send("hello")
             if status == 429:
                 rule.remove()
@@ -220,7 +220,7 @@ async def test_the_library_retries_only_what_it_calls_a_servers_error(
     async with Loopback() as server:
         channel, *_ = furnish(server)
         client = Client()
-        async with logged_in(server, client), asyncio.timeout(BOUND):
+        async with logged_in(server, client):
             server.fault(**rule)
             sending = client.get_partial_messageable(channel.id).send("hello")
             if raised is None:
@@ -281,7 +281,7 @@ async def test_the_library_leaves_a_gateway_that_fell_silent_and_resumes() -> No
     async with Loopback(heartbeat=BOUND) as server:
         channel, ann, bot = furnish(server)
         client = Client(heartbeat_timeout=2.0)
-        async with logged_in(server, client), asyncio.timeout(BOUND):
+        async with logged_in(server, client):
             server.freeze_gateway(bot)
             await ann.say(channel, "are you there?")
             await client.resumed.wait()
