@@ -37,6 +37,9 @@ FLAGS = (
     "--disable-dev-shm-usage",
     "--disable-extensions",
     "--disable-sync",
+    # Every page here is of one site, so a tab needs one renderer: neither a second after about:blank nor a spare.
+    "--disable-site-isolation-trials",
+    "--disable-features=SpareRendererForSitePerProcess",
     "--disable-background-timer-throttling",
     "--disable-renderer-backgrounding",
     "--disable-backgrounding-occluded-windows",
