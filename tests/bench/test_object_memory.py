@@ -1,4 +1,4 @@
-"""What some objects hold: all that is theirs, once, and nothing that belongs to the whole program."""
+"""The memory that objects reach, without that of the whole program."""
 
 import asyncio
 import sys
@@ -8,14 +8,14 @@ from tests.support.virtual_time import step
 
 
 class Stranger:
-    """Of a package that is not looked into."""
+    """An object of an excluded package."""
 
     def __init__(self, kept: object) -> None:
         self.kept = kept
 
 
-def test_what_is_reached_by_any_way_counts_once() -> None:
-    """Through attributes, containers and what a function has closed over."""
+def test_an_object_reached_in_several_ways_counts_once() -> None:
+    """The ways are containers and closures."""
     text = "x" * 10_000
 
     def reader() -> str:
@@ -26,8 +26,8 @@ def test_what_is_reached_by_any_way_counts_once() -> None:
     assert alone < reachable_bytes([{"a": [text], "b": (text, reader)}], strangers=()) < 2 * alone
 
 
-def test_what_a_waiting_task_has_at_hand_counts_and_its_loop_does_not() -> None:
-    """A conversation is nothing else; the event loop leads to everything."""
+def test_a_waiting_tasks_variables_count_and_its_loop_does_not() -> None:
+    """A conversation is a task, and the event loop reaches the whole program."""
 
     async def wait(_text: str, event: asyncio.Event) -> None:
         await event.wait()
@@ -45,6 +45,6 @@ def test_what_a_waiting_task_has_at_hand_counts_and_its_loop_does_not() -> None:
     assert 10_000 < asyncio.run(measure()) < 10**5
 
 
-def test_what_strangers_keep_does_not_count() -> None:
-    """The other side of a connection is in the same process."""
+def test_objects_of_excluded_packages_do_not_count() -> None:
+    """The server of a test is in the same process."""
     assert reachable_bytes([Stranger("x" * 10_000)], strangers=("tests",)) == 0

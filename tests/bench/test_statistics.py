@@ -14,7 +14,7 @@ def test_a_percentile_is_a_sample_that_enough_others_do_not_exceed(samples: list
 
 
 def test_the_percentiles_of_the_first_hundred_numbers_are_themselves() -> None:
-    """The ends and the middle fall where one expects them."""
+    """The ends and the middle have their exact ranks."""
     samples = [float(number) for number in range(100, 0, -1)]
     assert [percentile(samples, percent) for percent in (0, 1, 50, 99, 100)] == [1, 1, 50, 99, 100]
 
@@ -26,7 +26,7 @@ def test_no_samples_have_no_percentile() -> None:
 
 
 def test_a_ratio_needs_something_to_compare_with() -> None:
-    """Neither a missing nor an empty counterpart makes a number."""
+    """Without a comparison, or with 0, there is none."""
     assert Figure("a", 3.0, "ms", "").ratio is None
     assert Figure("a", 3.0, "ms", "", Against("b", 0.0)).ratio is None
     assert Figure("a", 3.0, "ms", "", Against("b", 2.0)).ratio == 1.5

@@ -12,7 +12,7 @@ __all__ = ["source", "violations"]
 
 FOLDER = Path(__file__).parent
 INSTALL_BOUND = 90.0
-# Nothing that is installed runs by itself, and nothing is asked but the package.
+# Without install scripts, and without requests other than for the package.
 NPM_CI = ("ci", "--ignore-scripts", "--no-audit", "--no-fund")
 
 RUN = """

@@ -1,4 +1,4 @@
-"""Discord's own OpenAPI description as loopback's inspector, and what is excepted from it, each with its reason."""
+"""Discord's own OpenAPI description as loopback's inspector, and the exceptions from it with their reasons."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from jsonschema.protocols import Validator
 
 OPENAPI = Path(__file__).parents[3] / "shared" / "discord" / "openapi.json"
 
-# What a gateway event carries, by its name: the schema, and the keys that only the gateway adds to it.
+# The payloads of gateway events: the schema, and the keys that only the gateway adds.
 EVENTS: Final[dict[str, tuple[str, frozenset[str]]]] = {
     "MESSAGE_CREATE": ("MessageResponse", frozenset({"guild_id", "member"})),
     "MESSAGE_UPDATE": ("MessageResponse", frozenset({"guild_id", "member"})),
@@ -46,7 +46,7 @@ EVENTS: Final[dict[str, tuple[str, frozenset[str]]]] = {
     "GUILD_MEMBER_UPDATE": ("GuildMemberResponse", frozenset({"guild_id"})),
 }
 
-# Where Discord itself is not as it describes itself: the schema, the place in it, what stands there instead, and why.
+# Where Discord differs from its description: the schema, the place in it, the replacement, and the reason.
 _TEXT_OR_NUMBER: Final = ["string", "integer"]
 EXCEPTIONS: Final[tuple[tuple[str, tuple[str | int, ...], Any, str], ...]] = (
     ("SnowflakeType", ("type",), _TEXT_OR_NUMBER, "libraries send ids as numbers, which Discord takes"),
@@ -71,7 +71,7 @@ EXCEPTIONS: Final[tuple[tuple[str, tuple[str | int, ...], Any, str], ...]] = (
     ),
 )
 
-# What requests say beside what is described, and why it is let pass; anything else that is not described is not.
+# Undescribed keys that requests may have, with the reasons.
 BESIDE: Final[dict[str, str]] = {
     "tts": "libraries send it also with edits and answers",
     "enforce_nonce": "discord.js sends it also with edits",
@@ -82,7 +82,7 @@ BESIDE: Final[dict[str, str]] = {
 
 @cache
 def description() -> dict[str, Any]:
-    """Return the parsed file with the exceptions made in it; skips the test where it is missing."""
+    """Return the parsed file with the exceptions. Skips the test if the file is missing."""
     if not OPENAPI.exists():
         pytest.skip("Discord's OpenAPI description is not beside this repository")
     found: dict[str, Any] = json.loads(OPENAPI.read_text())
@@ -97,11 +97,11 @@ def description() -> dict[str, Any]:
 
 
 MOST_REMEMBERED = 10_000
-"""Values of each schema that were right: some megabytes."""
+"""The bound on remembered valid values of each schema, some megabytes."""
 
 
 def _without_constants(node: Any) -> Any:
-    """The same schema, in which a choice among constants is an enumeration: one step in place of one for each."""
+    """Turn choices among constants into enumerations, which are validated in one step."""
     if isinstance(node, list):
         return [_without_constants(each) for each in node]
     if not isinstance(node, dict):
@@ -114,7 +114,7 @@ def _without_constants(node: Any) -> Any:
 
 
 def _one_of(validator: Any, shapes: list[Any], instance: Any, schema: Any) -> Iterator[jsonschema.ValidationError]:
-    """As the library's, which lists all that is wrong with each shape that is not meant, also where one fits."""
+    """Validate oneOf. The library's function also collects the errors of the other shapes where one fits."""
     fitting = (shape for shape in shapes if validator.evolve(schema=shape).is_valid(instance))
     if len(list(islice(fitting, 2))) != 1:
         yield from jsonschema.Draft202012Validator.VALIDATORS["oneOf"](validator, shapes, instance, schema)
@@ -122,19 +122,19 @@ def _one_of(validator: Any, shapes: list[Any], instance: Any, schema: Any) -> It
 
 @cache
 def _validator(schema: str, *, closed: bool) -> Validator:
-    """Return the validator of a schema, given as text, whose references lead into the description."""
+    """Return the validator of a schema in JSON, whose references lead into the description."""
     asked = json.loads(schema)
     whole = {**(_closed(asked) if closed else asked), "components": _components(closed=closed)}
     named = whole["components"]["schemas"]
     right: set[tuple[str, str]] = set()
 
     def follow(validator: Any, reference: str, instance: Any, _: Any) -> Iterator[jsonschema.ValidationError]:
-        # The same users, channels and servers stand in most of what is said, and the same value is as right as before.
+        # Most payloads repeat users, channels and guilds, so valid values are remembered.
         looked_at = (reference, json.dumps(instance))
         if looked_at in right:
             return
         is_right = True
-        # The library looks for what is named anew each time, from the root.
+        # The library would resolve the reference from the root each time.
         for error in validator.descend(instance, named[reference.removeprefix("#/components/schemas/")]):
             is_right = False
             yield error
@@ -155,7 +155,7 @@ def _components(*, closed: bool) -> Any:
 
 
 def _closed(node: Any) -> Any:
-    """Return the same schema, with which an object has no properties but those that it names, and BESIDE."""
+    """Forbid the properties of objects that neither the schema nor BESIDE names."""
     if isinstance(node, list):
         return [_closed(each) for each in node]
     if not isinstance(node, dict):
@@ -168,7 +168,7 @@ def _closed(node: Any) -> Any:
 
 
 def problem(schema: dict[str, Any], payload: Any, *, closed: bool = False) -> str | None:
-    """A problem of the payload, in words: where several shapes are allowed, of the one that it was meant to have."""
+    """Describe a problem of the payload: with several allowed shapes, of the most similar one."""
     found = next(_validator(json.dumps(schema), closed=closed).iter_errors(payload), None)
     while found is not None and found.context:
         shapes: dict[Any, list[jsonschema.ValidationError]] = {}
@@ -179,7 +179,7 @@ def problem(schema: dict[str, Any], payload: Any, *, closed: bool = False) -> st
 
 
 def _distance(errors: list[jsonschema.ValidationError]) -> tuple[bool, int]:
-    """How far a payload is from a shape: far if it is of another `type`, as objects of Discord say what they are."""
+    """Return the distance of a payload from a shape, which is largest for another `type`."""
     return any((error.validator == "type" and not error.path) or "type" in error.path for error in errors), len(errors)
 
 
@@ -188,14 +188,14 @@ def _named(schema: str) -> dict[str, Any]:
 
 
 def check(schema: str, payload: Any) -> None:
-    """Fail with the deepest problem when the payload is not what Discord describes."""
+    """Fail with the deepest problem if the payload differs from Discord's description."""
     wrong = problem(_named(schema), payload)
     assert wrong is None, f"{schema}: {wrong}"
 
 
 @cache
 def _paths() -> list[tuple[re.Pattern[str], str]]:
-    # The more a path says literally, the earlier it is tried: @original before {message_id}.
+    # Paths with more literal parts come first: @original before {message_id}.
     ordered = sorted(description()["paths"], key=lambda path: path.count("{"))
     return [(re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path))), path) for path in ordered]
 
@@ -209,10 +209,10 @@ def _operation(method: str, path: str) -> dict[str, Any] | None:
 
 
 class Description:
-    """Looks at all that is said; see `loopback.rest.conformance.Inspector`."""
+    """Inspects requests, answers and events; see `loopback.rest.conformance.Inspector`."""
 
     def request(self, method: str, path: str, body: Any) -> str | None:
-        """Return whether the body is one of those that are described, and says nothing else."""
+        """Describe what is undescribed in a request's body."""
         operation = _operation(method, path)
         if operation is None:
             return "no such operation"
@@ -223,7 +223,7 @@ class Description:
         return problem(described["schema"], body, closed=True)
 
     def answer(self, method: str, path: str, status: int, body: Any) -> str | None:
-        """Return whether the answer's status and body are described."""
+        """Describe what is undescribed in an answer's status and body."""
         operation = _operation(method, path)
         if status >= 400:
             schema = "RatelimitedResponse" if status == 429 else "ErrorResponse"
@@ -237,7 +237,7 @@ class Description:
         return None if body is None or content is None else problem(content["schema"], body)
 
     def event(self, name: str, payload: Any) -> str | None:
-        """Return whether an event whose payload is described somewhere is so."""
+        """Describe what is undescribed in an event, if its payload has a schema."""
         if name not in EVENTS:
             return None
         schema, added = EVENTS[name]
@@ -245,5 +245,5 @@ class Description:
 
 
 def strictly() -> Description | None:
-    """Return the inspector for a strict server; None where the file is not, so that all else is tested all the same."""
+    """Return the inspector for a strict server, None without the file."""
     return Description() if OPENAPI.exists() else None

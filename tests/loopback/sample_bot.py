@@ -1,6 +1,6 @@
-"""A bot of a hundred lines on the unmodified discord.py, so that loopback's demo is tested without Threadline.
+"""A small bot on the unmodified discord.py, with which loopback's demo is tested without Threadline.
 
-`python sample_bot.py ENDPOINT TOKEN`: a mention opens a thread, behind it runs `loopback.agent`, chunks become edits.
+`python sample_bot.py ENDPOINT TOKEN`: a mention opens a thread with a `loopback.agent`, whose chunks become edits.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ PLACEHOLDER = "-# one moment"
 
 
 class Agent:
-    """The least client of an agent: one session, one prompt at a time."""
+    """A minimal client of an agent: one session, one prompt at a time."""
 
     def __init__(self) -> None:
         self.session_id = ""
@@ -34,7 +34,7 @@ class Agent:
         self._process.stdin.write(json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n")
 
     async def messages(self, method: str, **params: object) -> AsyncIterator[dict[str, Any]]:
-        """What comes after this request, up to its response."""
+        """Send a request, and yield the messages up to its response."""
         if self._process is None:
             self._process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "loopback.agent", "--initial-mode", "default"),

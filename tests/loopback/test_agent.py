@@ -1,4 +1,4 @@
-"""The scripted agent as a real process, spoken to as a client would."""
+"""The scripted agent as a real process, with a client of the protocol."""
 
 import asyncio
 import contextlib
@@ -19,7 +19,7 @@ Json = dict[str, Any]
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = ROOT.parent / "shared" / "acp" / "schema-v1.json"
-BOUND = 30  # seconds; catches hangs only
+BOUND = 30  # seconds, only for hangs
 
 RESULTS = {
     "initialize": "InitializeResponse",
@@ -43,13 +43,13 @@ def validator(definition: str) -> jsonschema.Draft202012Validator:
 
 
 def check(definition: str, value: object) -> None:
-    """Fail unless the value fits the definition, where the schema is at hand."""
+    """Fail unless the value fits the definition, if the schema exists."""
     if SCHEMA.exists():
         validator(definition).validate(value)
 
 
 class Client:
-    """Speaks to one agent process; every message it reads is checked against the protocol's schema."""
+    """A client of one agent process, which checks every message against the protocol's schema."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdin is not None
@@ -90,7 +90,7 @@ class Client:
         return message
 
     async def until(self, **wanted: object) -> Json:
-        """Read up to the message that has these members."""
+        """Read up to the message with these members."""
         async with asyncio.timeout(BOUND):
             while True:
                 message = await self.read()
@@ -118,7 +118,7 @@ class Client:
         return session_id
 
     async def says(self, session_id: str, *lines: str, stop: str = "end_turn") -> str:
-        """Prompt, wait for the end of the turn, and give the text of its chunks."""
+        """Prompt, wait for the end of the turn, and return the text of its chunks."""
         begin = len(self.seen)
         assert (await self.result(self.prompt(session_id, *lines)))["stopReason"] == stop
         return "".join(chunks(self.seen[begin:]))
@@ -146,7 +146,7 @@ def chunks(messages: list[Json]) -> list[str]:
 
 @contextlib.asynccontextmanager
 async def agent(*flags: str, python: tuple[str, ...] = ()) -> AsyncIterator[Client]:
-    """A running agent, and nothing of it left afterwards."""
+    """Run an agent, and kill its process group at the end."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, *python, "-m", "loopback.agent", *flags),
         cwd=ROOT,
@@ -166,7 +166,7 @@ async def agent(*flags: str, python: tuple[str, ...] = ()) -> AsyncIterator[Clie
 
 
 async def test_a_session_offers_modes_options_and_commands() -> None:
-    """What a client learns before its first prompt; acting unasked is the initial mode, as with real agents."""
+    """Before the first prompt a client knows these. The initial mode acts unasked, as with real agents."""
     async with agent("--name", "fred") as client:
         initialized = await client.result(client.ask("initialize", protocolVersion=1))
         created = await client.result(client.ask("session/new", cwd="/", mcpServers=[]))
@@ -179,13 +179,13 @@ async def test_a_session_offers_modes_options_and_commands() -> None:
 
 
 async def test_it_needs_only_the_standard_library() -> None:
-    """Without site-packages it works as well; its start is fast because it imports little."""
+    """It works without site-packages."""
     async with agent(python=("-S",)) as client:
         assert await client.says(await client.session(), "say hello") == "hello"
 
 
 async def test_a_stream_is_countable_and_the_session_gets_a_title() -> None:
-    """N chunks, each a number, then the response, then the title."""
+    """N numbers come as chunks, then the response, then the title."""
     async with agent() as client:
         session_id = await client.session()
         assert await client.says(session_id, "stream 5 0") == "1 2 3 4 5"
@@ -194,7 +194,7 @@ async def test_a_stream_is_countable_and_the_session_gets_a_title() -> None:
 
 
 async def test_directives_run_in_order_each_on_a_line_of_its_own() -> None:
-    """Also when plain lines stand between them."""
+    """Plain lines between them are ignored."""
     async with agent() as client:
         session_id = await client.session()
         text = await client.says(session_id, "Hi!", "say one", "think hm", "echo two", "code 2", "mode", "env NOPE")
@@ -202,8 +202,8 @@ async def test_directives_run_in_order_each_on_a_line_of_its_own() -> None:
         assert [update["content"]["text"] for update in updates(client.seen, "agent_thought_chunk")] == ["hm"]
 
 
-async def test_plain_words_are_quoted_and_echo_shows_every_block() -> None:
-    """The answer proves what arrived, whatever kind of block it came in."""
+async def test_plain_text_is_quoted_and_echo_shows_every_block() -> None:
+    """The answer shows the received blocks of each kind."""
     async with agent() as client:
         session_id = await client.session()
         assert 'You said: "good morning"' in await client.says(session_id, "good morning")
@@ -229,8 +229,8 @@ async def test_tools_plan_and_usage_are_reported() -> None:
 @pytest.mark.parametrize(
     ("option", "verdict"), [("allow_once", "allowed (allow_once)"), ("reject_once", "rejected (reject_once)")]
 )
-async def test_permission_is_asked_and_the_answer_told(option: str, verdict: str) -> None:
-    """Three options; the agent waits for the choice and says which it was."""
+async def test_a_permission_is_requested_and_its_answer_is_reported(option: str, verdict: str) -> None:
+    """The agent offers three options, waits, and says the choice."""
     async with agent() as client:
         session_id = await client.session()
         prompt = client.prompt(session_id, "ask execute make clean")
@@ -244,14 +244,14 @@ async def test_permission_is_asked_and_the_answer_told(option: str, verdict: str
 
 
 async def test_in_mode_auto_it_acts_unasked() -> None:
-    """The initial mode asks nobody; that is what a client must change."""
+    """A client must change the initial mode, which does not ask."""
     async with agent() as client:
         session_id = await client.session(mode=None)
         assert await client.says(session_id, "ask execute make clean") == "acted unasked"
 
 
 async def test_a_cancelled_question_ends_the_turn_as_cancelled() -> None:
-    """As the protocol says of the outcome cancelled."""
+    """The protocol prescribes it for the outcome cancelled."""
     async with agent() as client:
         session_id = await client.session()
         prompt = client.prompt(session_id, "ask execute make clean", "say never said")
@@ -261,7 +261,7 @@ async def test_a_cancelled_question_ends_the_turn_as_cancelled() -> None:
 
 
 async def test_permit_is_silent_when_allowed_and_polite_when_not() -> None:
-    """The demo's way to ask."""
+    """The demo asks this way."""
     async with agent() as client:
         session_id = await client.session()
         for option in ("allow_once", "reject_once"):
@@ -272,7 +272,7 @@ async def test_permit_is_silent_when_allowed_and_polite_when_not() -> None:
 
 
 async def test_write_shows_its_diff_and_writes_when_allowed(tmp_path: Path) -> None:
-    """Nothing is written before the answer, nor outside of the session's directory."""
+    """It writes only after the answer, and only in the session's directory."""
     async with agent() as client:
         session_id = await client.session(tmp_path)
         prompt = client.prompt(session_id, "write notes/a.txt")
@@ -292,7 +292,7 @@ async def test_write_shows_its_diff_and_writes_when_allowed(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     "script", ["stream 100000 100", "stream 100000 0", "sleep 600", "ask edit a.py", "hang", "vendor _x/y"]
 )
-async def test_cancel_ends_whatever_it_is_doing(script: str) -> None:
+async def test_cancel_ends_any_directive(script: str) -> None:
     """The turn ends as cancelled, and the next prompt is answered."""
     async with agent() as client:
         session_id = await client.session()
@@ -304,7 +304,7 @@ async def test_cancel_ends_whatever_it_is_doing(script: str) -> None:
 
 
 async def test_a_gate_waits_for_a_writer_and_still_hears_cancel(tmp_path: Path) -> None:
-    """Tests hold a turn at a point of their choice, without a clock."""
+    """Tests can hold a turn at a point without a clock."""
     gate = tmp_path / "gate"
     os.mkfifo(gate)
     async with agent() as client:
@@ -322,7 +322,7 @@ async def test_a_gate_waits_for_a_writer_and_still_hears_cancel(tmp_path: Path) 
 
 
 async def test_a_deaf_hang_ignores_cancel_while_other_sessions_work() -> None:
-    """The connection lives; only that turn never ends."""
+    """Only that turn never ends."""
     async with agent() as client:
         stuck = await client.session()
         client.prompt(stuck, "say stuck", "hang deaf")
@@ -335,7 +335,7 @@ async def test_a_deaf_hang_ignores_cancel_while_other_sessions_work() -> None:
 
 
 async def test_a_turn_can_end_in_other_ways() -> None:
-    """Stop reasons, errors with data, text after the response, requests the client does not know."""
+    """Stop reasons, errors with data, text after the response, and unknown requests work."""
     async with agent() as client:
         session_id = await client.session()
         assert await client.says(session_id, "say half", "stop max_tokens", stop="max_tokens") == "half"
@@ -355,7 +355,7 @@ async def test_a_turn_can_end_in_other_ways() -> None:
 
 
 async def test_a_crash_leaves_its_code_and_two_lines_on_stderr() -> None:
-    """As an agent that dies for a reason that nobody sees on stdout."""
+    """It dies like an agent whose reason is only on stderr."""
     async with agent() as client:
         client.prompt(await client.session(), "crash 7")
         assert await client.exit_code() == 7
@@ -363,8 +363,8 @@ async def test_a_crash_leaves_its_code_and_two_lines_on_stderr() -> None:
         assert len((await client.process.stderr.read()).splitlines()) == 2
 
 
-async def test_it_floods_when_told() -> None:
-    """A line far beyond 64 KiB, junk between the messages, and a flood of stderr."""
+async def test_it_floods_on_demand() -> None:
+    """It writes a line far above 64 KiB, junk between the messages, and much stderr."""
     async with agent() as client:
         session_id = await client.session()
         assert len(await client.says(session_id, "huge 1000000")) == 1_000_000
@@ -400,8 +400,8 @@ async def test_bad_input_is_answered_as_the_protocol_says() -> None:
         assert codes == [-32601, -32002, -32602, -32602, -32002]
 
 
-async def test_options_and_modes_can_be_set_and_are_told() -> None:
-    """A mode set either way shows in the other; a value that does not exist is refused."""
+async def test_options_and_modes_can_be_set_and_are_reported() -> None:
+    """A mode set either way shows in the other. An unknown value is refused."""
     async with agent() as client:
         session_id = await client.session()
         assert [update["currentModeId"] for update in updates(client.seen, "current_mode_update")] == ["default"]
@@ -416,7 +416,7 @@ async def test_options_and_modes_can_be_set_and_are_told() -> None:
 
 
 async def test_a_session_survives_its_process(tmp_path: Path) -> None:
-    """With a state directory, load replays the history before it answers and resume does not; both remember."""
+    """With a state directory both load and resume remember. Load replays the history before its answer."""
     state = ("--state", str(tmp_path))
     async with agent(*state) as client:
         session_id = await client.session()
@@ -433,7 +433,7 @@ async def test_a_session_survives_its_process(tmp_path: Path) -> None:
 
 
 async def test_closing_a_session_cancels_its_turn() -> None:
-    """As the protocol says of session/close."""
+    """The protocol prescribes it for session/close."""
     async with agent() as client:
         session_id = await client.session()
         prompt = client.prompt(session_id, "say begun", "hang")
@@ -443,7 +443,7 @@ async def test_closing_a_session_cancels_its_turn() -> None:
 
 
 async def test_flags_take_abilities_away() -> None:
-    """What a flag takes away is neither advertised nor answered."""
+    """A removed ability is neither advertised nor answered."""
     async with agent("--no-load", "--no-resume", "--no-modes", "--protocol", "2", "--first-delay", "0.01") as client:
         initialized = await client.result(client.ask("initialize", protocolVersion=1))
         assert initialized["protocolVersion"] == 2
@@ -460,7 +460,7 @@ async def test_flags_take_abilities_away() -> None:
 
 
 async def test_each_refusal_is_an_error() -> None:
-    """A start-up can fail at each of its steps."""
+    """Each step of a start can fail."""
     async with agent("--refuse", "load", "--refuse", "mode") as client:
         session_id = await client.session(mode=None)
         load = client.ask("session/load", sessionId=session_id, cwd="/", mcpServers=[])
@@ -482,7 +482,7 @@ async def test_a_delayed_answer_holds_up_nothing_else() -> None:
 
 
 async def test_it_ends_with_its_stdin_unless_it_is_deaf() -> None:
-    """Even in the middle of a turn; a deaf one outlives the end of stdin and SIGTERM."""
+    """It also ends during a turn. A deaf one outlives the end of stdin and SIGTERM."""
     async with agent() as client:
         client.prompt(await client.session(), "say begun", "hang")
         await client.update("agent_message_chunk")
@@ -512,8 +512,8 @@ async def test_a_child_can_be_hard_to_kill() -> None:
 
 
 @pytest.mark.parametrize("request_text", ["how does our retry logic work?", "fix the failing test", "the worst one?"])
-async def test_a_story_is_told_to_its_end(request_text: str) -> None:
-    """The canned stories run through, with a permission where they need one."""
+async def test_a_canned_reply_is_given_to_its_end(request_text: str) -> None:
+    """In mode auto no canned reply waits for a permission."""
     async with agent("--initial-mode", "auto") as client:
         session_id = await client.session(mode=None)
         assert len(await client.says(session_id, request_text)) > 50

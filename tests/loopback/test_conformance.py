@@ -1,4 +1,4 @@
-"""The unmodified discord.py against the server: every call that Threadline makes."""
+"""The unmodified discord.py against the server: the calls of Threadline."""
 
 import asyncio
 import re
@@ -15,7 +15,7 @@ from .openapi import strictly
 
 
 class Client(discord.Client):
-    """Puts what it hears into a queue; `commands` registers the test's own."""
+    """Puts the messages and reactions that it gets into queues."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(intents=options.pop("intents", intents()), guild_ready_timeout=0.01, **options)
@@ -40,7 +40,7 @@ class Client(discord.Client):
 
 
 async def test_a_message_is_heard_with_its_text_and_files_and_answered_with_edits() -> None:
-    """Content, attachment bytes, reply reference, edit and every content in between."""
+    """It checks content, attachment bytes, the reply's reference, and the history of edits."""
     client = Client()
     async with connected_client(client) as (_, channel, ann, bot):
         said = await ann.say(channel, f"{bot.mention} hello", files=[("a {b}.txt", b"abc")])
@@ -62,7 +62,7 @@ async def test_a_message_is_heard_with_its_text_and_files_and_answered_with_edit
 
 
 async def test_a_thread_opens_on_a_message_once_and_its_asker_is_added() -> None:
-    """create_thread, 160004 for the second, add_user, archive and rename by its owner, fetching it again."""
+    """The second create_thread gets 160004. The owner may archive and rename it."""
     client = Client()
     async with connected_client(client) as (_, channel, ann, bot):
         said = await ann.say(channel, f"{bot.mention} hello")
@@ -88,7 +88,7 @@ async def test_a_thread_opens_on_a_message_once_and_its_asker_is_added() -> None
 
 
 async def test_reactions_typing_and_history_work_as_in_discord() -> None:
-    """Reactions both ways, TYPING as a REST call, history in both directions with its limits."""
+    """Reactions go both ways, typing is a REST call, and history is bounded in both directions."""
     client = Client()
     async with connected_client(client) as (server, channel, ann, bot):
         said = [await ann.say(channel, f"number {number}") for number in range(5)]
@@ -114,7 +114,7 @@ async def test_reactions_typing_and_history_work_as_in_discord() -> None:
 
 
 async def test_a_slash_command_is_synced_deferred_and_answered() -> None:
-    """Sync, autocomplete, an ephemeral deferred answer, a follow-up, and an answer that came twice (40060)."""
+    """It checks sync, autocomplete, an ephemeral deferred answer, and a follow-up."""
     client = Client()
 
     @client.tree.command(name="ask", description="Ask")
@@ -142,7 +142,7 @@ async def test_a_slash_command_is_synced_deferred_and_answered() -> None:
 
 
 class Answer(discord.ui.DynamicItem[discord.ui.Button[Any]], template=r"answer:(?P<number>\d+)"):
-    """A button that works after a restart, because its custom_id says all."""
+    """A button that works after a restart, because its custom_id has its state."""
 
     def __init__(self, number: int) -> None:
         super().__init__(discord.ui.Button(label=f"Answer {number}", custom_id=f"answer:{number}"))
@@ -157,7 +157,7 @@ class Answer(discord.ui.DynamicItem[discord.ui.Button[Any]], template=r"answer:(
 
 
 async def test_a_dynamic_button_is_pressed_and_its_message_changes() -> None:
-    """Components stored and sent back, the press acknowledged by an update, absent and disabled buttons refused."""
+    """An update acknowledges the press. Absent and disabled buttons are refused."""
     client = Client()
     client.add_dynamic_items(Answer)
     async with connected_client(client) as (_, channel, ann, bot):
@@ -176,8 +176,8 @@ async def test_a_dynamic_button_is_pressed_and_its_message_changes() -> None:
         assert (card.content, card.components) == ("answered 7", [])
 
 
-async def test_a_form_opens_on_a_press_and_its_words_come_back() -> None:
-    """A select menu, a modal as its answer, the filled form answered with a message."""
+async def test_a_form_opens_on_a_press_and_its_values_come_back() -> None:
+    """A modal answers a select menu, and a message answers the modal."""
     client = Client()
 
     class Form(discord.ui.Modal, title="Why"):
@@ -197,14 +197,14 @@ async def test_a_form_opens_on_a_press_and_its_words_come_back() -> None:
         await client.get_partial_messageable(channel.id).send("pick", view=Menu())
         card = await ann.sees(channel, "pick", by=bot)
         form = await ann.pick(card, ["Red"])
-        await opened.wait()  # The library knows a form only when Discord's answer is in.
+        await opened.wait()  # The library registers a modal only after Discord's answer.
         sent = await ann.fill(form, {"Reason": "of that"})
         assert sent.message is not None
         assert sent.message.content == "because of that"
 
 
 async def test_a_direct_message_reaches_the_bot_and_is_answered() -> None:
-    """DMs have no guild, and their content is always readable."""
+    """A DM has no guild, and its content is readable without the intent."""
     async with Loopback(strict=strictly()) as server:
         guild = server.add_guild("Lab")
         ann = server.add_person("ann", guilds=(guild,))
@@ -219,8 +219,8 @@ async def test_a_direct_message_reaches_the_bot_and_is_answered() -> None:
             await ann.sees(place, "yes?", by=bot)
 
 
-async def test_without_the_content_intent_text_is_empty_unless_the_bot_is_meant() -> None:
-    """The message_content intent decides, except for mentions."""
+async def test_without_the_content_intent_only_mentions_have_text() -> None:
+    """Files are hidden too."""
     client = Client(intents=discord.Intents.default())
     async with connected_client(client) as (_, channel, ann, bot):
         await ann.say(channel, "for others", files=[("a.txt", b"abc")])
@@ -230,8 +230,8 @@ async def test_without_the_content_intent_text_is_empty_unless_the_bot_is_meant(
         assert (await client.heard.get()).content.endswith("for you")
 
 
-async def test_a_dropped_gateway_resumes_and_nothing_is_lost() -> None:
-    """What is said while the socket is gone is replayed after RESUME, in order, once."""
+async def test_a_dropped_gateway_resumes_without_loss() -> None:
+    """RESUME replays the messages of the gap in order, once."""
     client = Client()
     async with connected_client(client) as (server, channel, ann, bot):
         server.drop_gateway(bot)
@@ -249,11 +249,11 @@ async def test_a_dropped_gateway_resumes_and_nothing_is_lost() -> None:
 
 
 async def test_a_refused_resume_identifies_again() -> None:
-    """Op 9 leads to a new session; what was said meanwhile is only in the history."""
+    """Op 9 leads to a new session. The messages of the gap are only in the history."""
 
     class Quick(Client):
         async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
-            """Without the library's five seconds."""
+            """Skip the library's five seconds."""
 
     client = Quick()
     async with connected_client(client) as (server, channel, ann, bot):
@@ -268,7 +268,7 @@ async def test_a_refused_resume_identifies_again() -> None:
 
 
 async def test_a_wrong_token_and_a_missing_intent_are_refused() -> None:
-    """LoginFailure from REST, PrivilegedIntentsRequired from the gateway's 4014."""
+    """REST causes LoginFailure, the gateway's 4014 causes PrivilegedIntentsRequired."""
     async with Loopback(strict=strictly()) as server:
         guild = server.add_guild("Lab")
         server.add_bot("plain", token="P", guilds=(guild,), intents=discord.Intents.default().value)
@@ -283,7 +283,7 @@ async def test_a_wrong_token_and_a_missing_intent_are_refused() -> None:
 
 
 async def test_errors_carry_discords_codes_into_the_library() -> None:
-    """Too long (50035), empty (50006), another's message (50005), unknown message (10008), no access (50001)."""
+    """Cases: too long (50035), empty (50006), another's message (50005), unknown message (10008), no access (50001)."""
     async with Loopback(strict=strictly()) as server:
         guild = server.add_guild("Lab")
         channel = server.add_channel(guild, "general")

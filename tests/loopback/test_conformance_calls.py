@@ -1,4 +1,4 @@
-"""The unmodified discord.py: the calls that Threadline makes with all that it says in them, and what else it hears."""
+"""The unmodified discord.py: Threadline's calls with all their fields, and the events that it uses."""
 
 import asyncio
 import io
@@ -22,7 +22,7 @@ MESSAGE_CONTENT = 1 << 15
 
 
 async def test_a_card_is_sent_once_with_everything_and_loses_its_buttons_by_an_edit() -> None:
-    """Nonce, file, buttons and menus with emojis, a reply to what is gone, one person pinged, silently."""
+    """It has a nonce, a file, buttons and menus with emojis, a reply to a deleted message, and one silent ping."""
     async with Loopback(strict=strictly()) as server:
         guild = server.add_guild("Lab")
         channel = server.add_channel(guild, "general")
@@ -71,8 +71,8 @@ async def test_a_card_is_sent_once_with_everything_and_loses_its_buttons_by_an_e
             assert (edited.content, card.components) == ("chosen", [])
 
 
-async def test_places_and_members_are_asked_for_by_their_ids_alone() -> None:
-    """A thread on a message, a member put into it, renamed, archived, opened; roles; a channel that is not shown."""
+async def test_channels_threads_and_members_are_requested_by_their_ids() -> None:
+    """Cases: a thread's opening, member, name and archiving; roles; a hidden channel."""
     async with Loopback(strict=strictly()) as server:
         guild = server.add_guild("Lab")
         channel, hidden = server.add_channel(guild, "general"), server.add_channel(guild, "hidden")
@@ -103,7 +103,7 @@ async def test_places_and_members_are_asked_for_by_their_ids_alone() -> None:
 
 
 async def test_an_application_turns_its_own_intent_on() -> None:
-    """The flags say so afterwards."""
+    """The flags show it."""
     async with Loopback(strict=strictly()) as server:
         server.add_bot("threadline", token="T", intents=ALL_INTENTS & ~MESSAGE_CONTENT)
         client = Client(intents=discord.Intents.none())
@@ -116,7 +116,7 @@ async def test_an_application_turns_its_own_intent_on() -> None:
 
 
 class Colours(discord.ui.View):
-    """A menu that says first that it works, then that it is done."""
+    """A menu whose message first shows work and then the result."""
 
     @discord.ui.select(options=[discord.SelectOption(label="Red", value="r")])
     async def choose(self, interaction: discord.Interaction, _: discord.ui.Select[Any]) -> None:
@@ -125,12 +125,12 @@ class Colours(discord.ui.View):
 
 
 class Answers(app_commands.Group, name="answers"):
-    """A command for each way in which Threadline answers."""
+    """A command for each of Threadline's ways to answer."""
 
     @app_commands.command(description="For all to see, pinging nobody; its id is known.")
     @app_commands.describe(text="What is asked")
     async def aloud(self, interaction: discord.Interaction, text: app_commands.Range[str, 1, 6000]) -> None:
-        """Answer, and look the answer up."""
+        """Answer, and fetch the answer."""
         answer = await interaction.response.send_message(
             f"<@{interaction.user.id}> asks:\n>>> {text}",
             allowed_mentions=discord.AllowedMentions.none(),
@@ -151,12 +151,12 @@ class Answers(app_commands.Group, name="answers"):
 
     @app_commands.command(description="With a menu.")
     async def menu(self, interaction: discord.Interaction) -> None:
-        """Answer with a menu, and change it when it is used."""
+        """Answer with a menu that changes when it is used."""
         await interaction.response.send_message("which?", view=Colours(), ephemeral=True)
 
 
 async def test_a_command_answers_in_each_way_in_a_channel_and_in_a_direct_message() -> None:
-    """Contexts are synced; files in the answer and in a follow-up; an ephemeral menu that changes twice."""
+    """It checks contexts, files in an answer and a follow-up, and an ephemeral menu that changes twice."""
     client = Client()
     client.tree.allowed_contexts = app_commands.AppCommandContext(guild=True, dm_channel=True)
     client.tree.add_command(Answers())
@@ -175,8 +175,8 @@ async def test_a_command_answers_in_each_way_in_a_channel_and_in_a_direct_messag
             assert (typed.acknowledged, typed.choices) == (True, [])
 
 
-async def test_what_vanishes_or_changes_is_heard_of_also_where_it_was_never_seen() -> None:
-    """Raw events for an edit, a deletion, many at once and a thread; and a channel that is new."""
+async def test_deletions_and_edits_of_uncached_messages_have_events() -> None:
+    """Raw events come for an edit, a deletion, a bulk deletion and a thread's deletion."""
     async with Loopback(strict=strictly()) as server:
         guild = server.add_guild("Lab")
         channel = server.add_channel(guild, "general")

@@ -15,7 +15,7 @@ from .openapi import strictly
 
 
 async def test_a_form_of_every_field_comes_back_as_it_was_filled() -> None:
-    """Text, menu, radio group, checkbox group, checkbox and a menu of users, each below its label."""
+    """It has text, a menu, a radio group, a checkbox and a menu of users, each below its label."""
     client = Client()
     filled: asyncio.Queue[tuple[Any, ...]] = asyncio.Queue()
     colours = [discord.SelectOption(label="Red", value="r"), discord.SelectOption(label="Blue", value="b")]
@@ -46,7 +46,7 @@ async def test_a_form_of_every_field_comes_back_as_it_was_filled() -> None:
     async with connected_client(client) as (_, channel, ann, _):
         await client.tree.sync()
         opened = await ann.slash(channel, "form")
-        await known.wait()  # The library knows a form only when Discord's answer is in.
+        await known.wait()  # The library registers a modal only after Discord's answer.
         with pytest.raises(AssertionError, match="6 characters do not fit"):
             await ann.fill(opened, {"Text": "longer", "Menu": ["Red"], "Who": [ann], "Radio": "x"})
         with pytest.raises(AssertionError, match="no field \\['Wrong'\\]"):
@@ -59,7 +59,7 @@ async def test_a_form_of_every_field_comes_back_as_it_was_filled() -> None:
 
 
 async def test_a_form_that_discord_would_refuse_is_refused() -> None:
-    """Too long a title, too long a label and one value twice, each at its path, before the person sees anything."""
+    """The refusal names each problem at its path: a long title, a long label, a duplicate value."""
     client = Client()
     refused: asyncio.Queue[discord.HTTPException] = asyncio.Queue()
 
@@ -87,8 +87,8 @@ async def test_a_form_that_discord_would_refuse_is_refused() -> None:
         assert "In data.components.2.component.options.1.value" in error.text
 
 
-async def test_menus_of_people_roles_and_channels_give_the_things_themselves() -> None:
-    """The library gets members, roles and channels out of `resolved`."""
+async def test_menus_of_people_roles_and_channels_give_objects() -> None:
+    """The library takes members, roles and channels from `resolved`."""
     async with Loopback(strict=strictly()) as server:
         guild = server.add_guild("Lab")
         channel = server.add_channel(guild, "general")
@@ -120,7 +120,7 @@ async def test_menus_of_people_roles_and_channels_give_the_things_themselves() -
 
 
 async def test_context_menus_get_the_message_and_the_member() -> None:
-    """Both kinds of application commands that are not slash commands."""
+    """These are the application commands besides slash commands."""
     client = Client()
 
     @client.tree.context_menu(name="Quote")
@@ -141,7 +141,7 @@ async def test_context_menus_get_the_message_and_the_member() -> None:
 
 
 async def test_components_v2_carry_text_files_and_buttons() -> None:
-    """A container with text, a separator, a section with a button, a file; a press edits it; content is refused."""
+    """A press edits a container with text, a separator, a section and a file. Content besides it is refused."""
     client = Client()
 
     class Card(ui.LayoutView):
@@ -174,7 +174,7 @@ async def test_components_v2_carry_text_files_and_buttons() -> None:
 
 
 async def test_an_answer_after_three_seconds_is_unknown_and_followups_last_fifteen_minutes() -> None:
-    """10062 and 50027 as the library sees them; the clock is jumped, nobody waits."""
+    """The library gets 10062 and 50027. The test moves the clock."""
     client = Client()
     begun: asyncio.Queue[discord.Interaction] = asyncio.Queue()
     tree: app_commands.CommandTree[Any] = client.tree

@@ -1,4 +1,4 @@
-"""The unmodified discord.py: forums, pins, webhooks, several guilds and bots, and places that go away."""
+"""The unmodified discord.py: forums, pins, webhooks, several guilds and bots, and deleted channels."""
 
 import asyncio
 import io
@@ -25,7 +25,7 @@ ANNOUNCEMENT = 5
 
 @pytest.mark.parametrize("kind", [FORUM, MEDIA])
 async def test_a_forum_post_is_a_thread_with_its_first_message_and_tags(kind: int) -> None:
-    """One call makes both; a person's post reaches the bot the same way; an unknown tag is refused."""
+    """One call creates both. A person's post reaches the bot as such, and an unknown tag is refused."""
     async with Loopback(strict=strictly()) as server:
         guild = server.add_guild("Lab")
         forum = server.add_channel(guild, "ideas", kind=kind, tags=("bug", "wish"))
@@ -50,10 +50,10 @@ async def test_a_forum_post_is_a_thread_with_its_first_message_and_tags(kind: in
 
 
 @pytest.mark.parametrize(("kind", "known_as"), [(VOICE, discord.VoiceChannel), (STAGE, discord.StageChannel)])
-async def test_people_write_beside_a_voice_channel_and_open_no_thread_there(
+async def test_a_voice_channel_has_text_and_no_threads(
     kind: int, known_as: type[discord.VoiceChannel | discord.StageChannel]
 ) -> None:
-    """Messages, edits, reactions, typing, history and webhooks as anywhere; 50024 for a thread on one, or without."""
+    """Messages, edits, reactions, typing, history and webhooks work. Threads get 50024."""
     async with Loopback(strict=strictly()) as server:
         guild = server.add_guild("Lab")
         spoken = server.add_channel(guild, "lounge", kind=kind)
@@ -88,8 +88,8 @@ async def test_people_write_beside_a_voice_channel_and_open_no_thread_there(
                 await ann.open_thread(said, "no")
 
 
-async def test_who_may_not_connect_neither_hears_nor_reads_nor_writes_beside_a_voice_channel() -> None:
-    """The channel is in the list all the same, and 50001 is all that comes of it (Discord, Get Channel Messages)."""
+async def test_the_text_of_a_voice_channel_needs_the_right_to_connect() -> None:
+    """The channel is in the list, but every call gets 50001 (Discord, Get Channel Messages)."""
     async with Loopback(strict=strictly()) as server:
         guild = server.add_guild("Lab")
         spoken = server.add_channel(guild, "lounge", kind=VOICE)
@@ -113,8 +113,8 @@ async def test_who_may_not_connect_neither_hears_nor_reads_nor_writes_beside_a_v
             assert (await client.heard.get()).content == "heard"
 
 
-async def test_pins_are_set_listed_told_and_taken_off() -> None:
-    """With the permission; the channel says so with a system message, and the gateway with two events."""
+async def test_messages_are_pinned_listed_announced_and_unpinned() -> None:
+    """The channel gets a system message, and the gateway two events."""
     client = Client()
     async with connected_client(client, permissions=Permission.PIN_MESSAGES) as (server, channel, ann, _):
         await ann.say(channel, "remember")
@@ -130,7 +130,7 @@ async def test_pins_are_set_listed_told_and_taken_off() -> None:
 
 
 async def test_a_webhook_posts_under_any_name_and_is_known_for_one() -> None:
-    """Made, used, its message edited and deleted through the library; the bot hears it with its webhook id."""
+    """The library creates and uses it. The bot gets its messages with the webhook's id."""
     client = Client()
     async with connected_client(client, permissions=Permission.MANAGE_WEBHOOKS) as (server, channel, _, _):
         place = client.get_channel(channel.id)
@@ -153,7 +153,7 @@ async def test_a_webhook_posts_under_any_name_and_is_known_for_one() -> None:
 
 
 async def test_two_bots_race_for_the_thread_of_a_message_and_one_gets_160004() -> None:
-    """Whoever comes second finds the thread under the message's id."""
+    """The other bot finds the thread by the message's id."""
     async with Loopback(strict=strictly()) as server:
         guild = server.add_guild("Lab")
         channel = server.add_channel(guild, "general")
@@ -173,8 +173,8 @@ async def test_two_bots_race_for_the_thread_of_a_message_and_one_gets_160004() -
             assert (refused.code, opened.id) == (160004, said.id)
 
 
-async def test_each_guild_is_heard_and_one_that_removes_the_bot_is_gone() -> None:
-    """on_guild_join for a new one, on_guild_remove and 50001 for one that was left; the other goes on."""
+async def test_a_bot_hears_each_guild_until_it_is_removed() -> None:
+    """It gets on_guild_join for a new one, on_guild_remove and 50001 for one that it left."""
     async with Loopback(strict=strictly()) as server:
         lab, shop = server.add_guild("Lab"), server.add_guild("Shop")
         general, sales = server.add_channel(lab, "general"), server.add_channel(shop, "sales")
@@ -200,8 +200,8 @@ async def test_each_guild_is_heard_and_one_that_removes_the_bot_is_gone() -> Non
             assert (await client.heard.get()).content == "in the lab"
 
 
-async def test_a_deleted_channel_takes_its_threads_along() -> None:
-    """on_guild_channel_delete; a send into either is 10003."""
+async def test_a_deleted_channel_deletes_its_threads() -> None:
+    """A message to the channel or the thread gets 10003."""
     client = Client()
     async with connected_client(client) as (server, channel, ann, _):
         thread = await ann.open_thread(await ann.say(channel, "hello"), "talk")
@@ -215,8 +215,8 @@ async def test_a_deleted_channel_takes_its_threads_along() -> None:
             assert refused.value.code == 10003
 
 
-async def test_an_archived_thread_opens_for_a_message_and_not_for_an_edit() -> None:
-    """50083 for the edit, opened by the send; locked, it is closed to both for those who do not manage threads."""
+async def test_a_message_unarchives_a_thread_and_an_edit_does_not() -> None:
+    """The edit gets 50083. A locked thread refuses both without the right to manage threads."""
     client = Client()
     async with connected_client(client, permissions=0) as (_, channel, ann, _):
         thread = await ann.open_thread(await ann.say(channel, "hello"), "talk")
@@ -237,8 +237,8 @@ async def test_an_archived_thread_opens_for_a_message_and_not_for_an_edit() -> N
         assert locked.value.code == 160005
 
 
-async def test_who_may_not_read_the_history_may_not_answer_a_message() -> None:
-    """160002; what answers nothing is posted."""
+async def test_a_reply_needs_the_right_to_read_the_history() -> None:
+    """Without it a reply gets 160002, and a plain message is posted."""
     async with Loopback(strict=strictly()) as server:
         channel, ann, bot = furnish(server)
         server.world.overwrite(channel, bot.id, deny=int(Permission.READ_MESSAGE_HISTORY))
@@ -253,7 +253,7 @@ async def test_who_may_not_read_the_history_may_not_answer_a_message() -> None:
 
 
 async def test_a_guild_holds_a_thousand_active_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    """160006 for one more in any of its channels, until one is archived; another guild is not concerned."""
+    """One more in any of its channels gets 160006, until one is archived. Other guilds are unaffected."""
     monkeypatch.setattr(threads, "ACTIVE_THREADS", 3)
     async with Loopback(strict=strictly()) as server:
         lab, shop = server.add_guild("Lab"), server.add_guild("Shop")
@@ -274,8 +274,8 @@ async def test_a_guild_holds_a_thousand_active_threads(monkeypatch: pytest.Monke
             await ann.open_thread(server.add_channel(shop, "sales"), "elsewhere")
 
 
-async def test_threads_of_announcements_are_counted_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    """160007 where there are too many of them; other threads are opened all the same."""
+async def test_announcement_threads_have_a_bound_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Too many of them get 160007, other threads still open."""
     monkeypatch.setattr(threads, "ACTIVE_THREADS", 1)
     async with Loopback(strict=strictly()) as server:
         guild = server.add_guild("Lab")
@@ -294,8 +294,8 @@ async def test_threads_of_announcements_are_counted_apart(monkeypatch: pytest.Mo
             await ann.open_thread(await ann.say(general, "three"), "three")
 
 
-async def test_a_thread_that_nobody_writes_in_is_archived_when_its_time_is_over() -> None:
-    """The bot is told so; a message opens the thread again, for as long as before; each has its own time."""
+async def test_an_idle_thread_is_archived_after_its_time() -> None:
+    """The bot gets the event. A message unarchives the thread for the same time. Each thread has its own time."""
     client = Client()
     async with connected_client(client) as (server, channel, ann, _):
         place = client.get_channel(channel.id)
@@ -323,8 +323,8 @@ async def test_a_thread_that_nobody_writes_in_is_archived_when_its_time_is_over(
         assert hour.archived
 
 
-async def test_who_may_send_messages_opens_an_archived_thread_unless_it_is_locked() -> None:
-    """Without the right to manage threads; another change beside it, or a lock, needs that right."""
+async def test_everyone_who_may_send_messages_unarchives_an_unlocked_thread() -> None:
+    """Other changes, and locked threads, need the right to manage threads."""
     client = Client()
     async with connected_client(client, permissions=0) as (server, channel, ann, bot):
         thread = await ann.open_thread(await ann.say(channel, "hello"), "talk")
@@ -353,7 +353,7 @@ async def test_who_may_send_messages_opens_an_archived_thread_unless_it_is_locke
 
 
 async def test_a_file_beyond_ten_mebibytes_is_refused_and_one_below_comes_whole() -> None:
-    """413 with 40005; ten files at most."""
+    """It gets 413 with 40005. Ten files fit into a message."""
     client = Client()
     async with connected_client(client) as (_, channel, _, _):
         place = client.get_partial_messageable(channel.id)
@@ -366,7 +366,7 @@ async def test_a_file_beyond_ten_mebibytes_is_refused_and_one_below_comes_whole(
 
 
 async def test_an_unfurled_link_is_an_update_without_an_edit() -> None:
-    """MESSAGE_UPDATE with an embed and no edited_timestamp: what a bot must not take for a new prompt."""
+    """A bot must not take this MESSAGE_UPDATE, without edited_timestamp, for a new prompt."""
     client = Client()
     async with connected_client(client) as (server, channel, ann, _):
         said = await ann.say(channel, "see http://example.org")
@@ -382,8 +382,8 @@ async def test_an_unfurled_link_is_an_update_without_an_edit() -> None:
         assert unfurled.embeds == []
 
 
-async def test_history_is_paged_without_members_and_with_everything_said() -> None:
-    """More than one page of a hundred, oldest first, nothing twice, nothing missing."""
+async def test_a_long_history_is_paged_without_gap_or_duplicate() -> None:
+    """It has several pages of a hundred, oldest first, without member objects."""
     async with Loopback(strict=strictly()) as server:
         channel, ann, _ = furnish(server)
         said = [await ann.say(channel, f"m{number}") for number in range(250)]

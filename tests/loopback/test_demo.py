@@ -1,4 +1,4 @@
-"""The demo: its drawing, its checks, and the whole of it with a small bot."""
+"""The demo: its drawing, its checks, and all of it with a small bot."""
 
 import asyncio
 import io
@@ -23,7 +23,7 @@ from loopback.state.entities import Message
 SAMPLE_BOT = Path(__file__).with_name("sample_bot.py")
 ROOT = Path(__file__).parents[2]
 BOUND = 30.0
-"""Seconds after which the demo counts as hanging."""
+"""Seconds, only for hangs."""
 
 
 class Tty(io.StringIO):
@@ -40,7 +40,7 @@ class Clock:
 
 
 def name_of(some_id: int) -> str:
-    """Every id has a name."""
+    """Return a name for any id."""
     return {1: "ann", 2: "general"}.get(some_id, "someone")
 
 
@@ -50,7 +50,7 @@ def words(text: str, width: int = 40) -> list[str]:
 
 
 def test_markdown_reads_well_in_a_terminal() -> None:
-    """Marks become styles, fences become an indent, mentions become names."""
+    """Marks become styles, fences an indent, mentions names."""
     assert words("**bold** `code` <@1> <#2> \\*no\\*\n- item\n-# small\n```python\nx = 1\n```\nend") == [
         "bold code @ann #general *no*",
         "• item",
@@ -67,18 +67,18 @@ def test_markdown_reads_well_in_a_terminal() -> None:
 
 @given(st.text(alphabet="ab *`<@#1>|\\-#\n", max_size=200), st.integers(1, 30))
 def test_no_line_is_wider_than_the_terminal(text: str, width: int) -> None:
-    """Whatever was said, at any width."""
+    """It holds for any text and width."""
     assert all(len(line) <= width for line in words(text, width))
 
 
 @given(st.text(alphabet="abc \n", max_size=200), st.integers(1, 30))
 def test_folding_loses_no_letter(text: str, width: int) -> None:
-    """Only spaces may go where a line is broken."""
+    """Only spaces may disappear at a line break."""
     assert "".join("".join(words(text, width)).split()) == "".join(text.split())
 
 
 def test_without_a_terminal_a_block_is_written_once_it_is_quiet() -> None:
-    """What streams is not repeated at each change; what changes later is added."""
+    """A streaming block is not repeated at each change, and later changes are appended."""
     out, clock = io.StringIO(), Clock()
     terminal = Terminal(out, name_of, clock)
     terminal.show(1, Block("bot", "#general", "half"))
@@ -96,7 +96,7 @@ def test_without_a_terminal_a_block_is_written_once_it_is_quiet() -> None:
 
 
 def test_on_a_terminal_a_changing_block_is_redrawn_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The cursor goes back up over what was drawn before, and the end is in the scrollback once."""
+    """The cursor goes up over the last drawing, and the final block is in the scrollback once."""
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("TERM", "xterm")
     out = Tty()
@@ -112,8 +112,8 @@ def test_on_a_terminal_a_changing_block_is_redrawn_in_place(monkeypatch: pytest.
     assert out.getvalue()[before:].count("one two") == 1
 
 
-def test_on_a_terminal_nothing_is_drawn_that_stands_there_already(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It would take away what somebody has marked, many times a second. What is said between is drawn around."""
+def test_an_unchanged_terminal_is_not_redrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A redraw would clear a selection many times a second. Other lines are drawn above the blocks."""
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("TERM", "xterm")
     out = Tty()
@@ -134,7 +134,7 @@ def test_on_a_terminal_nothing_is_drawn_that_stands_there_already(monkeypatch: p
 
 
 def test_a_conversation_taller_than_the_terminal_fits_into_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Quiet blocks go to the scrollback first; those that still change show their last lines."""
+    """Quiet blocks move to the scrollback. Changing ones show their last lines."""
     monkeypatch.setenv("LINES", "12")
     monkeypatch.setenv("COLUMNS", "60")
     monkeypatch.setenv("TERM", "xterm")
@@ -154,8 +154,8 @@ def test_a_conversation_taller_than_the_terminal_fits_into_it(monkeypatch: pytes
     assert drawn.count("\n") <= 3 + 10
 
 
-def test_nobodys_text_moves_the_cursor(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Control characters in a message are shown as spaces."""
+def test_a_message_cannot_move_the_cursor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its control characters become spaces."""
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.delenv("NO_COLOR", raising=False)
     out = Tty()
@@ -166,7 +166,7 @@ def test_nobodys_text_moves_the_cursor(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "\x07" not in out.getvalue()
 
 
-def test_a_line_can_be_edited_while_it_is_typed() -> None:
+def test_a_typed_line_can_be_edited() -> None:
     """Backspace, Ctrl-U, Ctrl-W, arrow keys without effect, Ctrl-D on an empty line."""
     editor = Editor()
     assert editor.type("helo\x7flo\x1b[A\n") == ["hello"]
@@ -192,14 +192,14 @@ async def test_lines_come_from_a_pipe_until_it_ends() -> None:
 
 
 def message(*contents: str, start: float = 0.0, closed: bool = True) -> Message:
-    """A message of the bot that said these things one after another, a second apart."""
+    """Return a message of the bot with these contents, a second apart."""
     buttons = [] if closed else [{"type": 1, "components": [{"type": 2, "label": "Allow once"}]}]
     history = [(start + second, content) for second, content in enumerate(contents)]
     return Message(1, 2, 3, 4, contents[-1], components=buttons, history=history)
 
 
-def good() -> Conversation:
-    """A conversation that went right."""
+def successful() -> Conversation:
+    """Return a successful conversation."""
     cancelled = message("…", f"**{canned_replies.MODULES[0]}**\n-# cancelled", start=20)
     last = message("…", canned_replies.WORST, start=30)
     return Conversation(
@@ -211,9 +211,9 @@ def good() -> Conversation:
     )
 
 
-def test_a_conversation_that_went_right_passes_every_check() -> None:
-    """Also with the checks for any agent."""
-    assert [check.wrong for check in (*check_scripted(good()), *check_plain(good())) if check.wrong] == []
+def test_a_successful_conversation_passes_every_check() -> None:
+    """This includes the checks for any agent."""
+    assert [check.wrong for check in (*check_scripted(successful()), *check_plain(successful())) if check.wrong] == []
 
 
 @pytest.mark.parametrize(
@@ -234,8 +234,8 @@ def test_a_conversation_that_went_right_passes_every_check() -> None:
     ],
 )
 def test_each_check_finds_its_fault(change: dict[str, object], wrong: str) -> None:
-    """Each way in which the conversation can go wrong is named."""
-    played = Conversation(**{**vars(good()), **change})
+    """Each failure of the conversation has its own text."""
+    played = Conversation(**{**vars(successful()), **change})
     assert any(check.wrong.startswith(wrong) for check in check_scripted(played))
 
 
@@ -244,8 +244,8 @@ def sample_bot(stage: DemoLab) -> list[str]:
     return [sys.executable, str(SAMPLE_BOT), stage.discord.endpoint, stage.bot.token]
 
 
-async def test_the_played_conversation_goes_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two threads at once, a permission, a cancel, and nothing left afterwards."""
+async def test_the_scripted_conversation_succeeds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has two threads, a permission and a cancel, and leaves no process."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setattr("loopback.demo.scenario.READING", 0.2)
     out = io.StringIO()
@@ -256,8 +256,8 @@ async def test_the_played_conversation_goes_right(tmp_path: Path, monkeypatch: p
     assert "ben presses [ Allow once ]" in out.getvalue()
 
 
-async def test_any_agent_can_be_played_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two plain requests, and only what holds for every agent is checked."""
+async def test_the_demo_works_with_any_agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It makes two plain requests, and checks only what holds for every agent."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setattr("loopback.demo.scenario.SETTLED", 1.5)
     out = io.StringIO()
@@ -266,8 +266,8 @@ async def test_any_agent_can_be_played_with(tmp_path: Path, monkeypatch: pytest.
     assert out.getvalue().count("    ok  ") == 6
 
 
-async def test_a_person_goes_on_from_the_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lines are said in the channel, then in the thread that they opened; other commands go to the bot."""
+async def test_a_person_continues_from_the_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lines go to the channel, then to the thread that they opened. Other commands go to the bot."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setattr("loopback.demo.scenario.READING", 0.2)
     script = "@threadline say hello from stdin\nask edit a.py\n/click Reject\n/thread 9\n/as ben\n/nonsense\nhang\n"
@@ -289,8 +289,8 @@ async def test_a_person_goes_on_from_the_terminal(tmp_path: Path, monkeypatch: p
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 async def test_a_signal_ends_the_demo_and_its_bot(tmp_path: Path, number: signal.Signals) -> None:
-    """Also that of a terminal which is closed: the bot would go on for ever without one."""
-    before = signal.signal(number, lambda *_: None)  # So that a demo which does not heed it does not end the tests.
+    """SIGHUP comes from a closed terminal, without which the bot would run for ever."""
+    before = signal.signal(number, lambda *_: None)  # A demo that ignores the signal must not end the tests.
     out = io.StringIO()
 
     def bot(_: DemoLab) -> list[str]:
@@ -307,7 +307,7 @@ async def test_a_signal_ends_the_demo_and_its_bot(tmp_path: Path, number: signal
 
 
 async def test_a_bot_that_dies_ends_the_demo_with_its_last_words(tmp_path: Path) -> None:
-    """Nobody waits for a bot that is gone, and its log is shown."""
+    """The demo does not wait for a dead bot, and shows its log."""
     out = io.StringIO()
     argv = [sys.executable, "-c", "raise SystemExit('no such token')"]
     code = await demo(bot=lambda _: argv, once=True, scripted=True, out=out, workdir=tmp_path)

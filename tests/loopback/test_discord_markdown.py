@@ -1,4 +1,4 @@
-"""Discord's Markdown as HTML: what people write looks as it does there, and is never markup."""
+"""Discord's Markdown as HTML: texts look as on Discord, and never become markup."""
 
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -11,7 +11,7 @@ from loopback.web.markdown import to_html
 
 
 class Names:
-    """Two people, one of them with a name that looks like markup."""
+    """The names of two people, one of which looks like markup."""
 
     def user(self, user_id: int) -> str | None:
         return {1: "ann", 2: "<img src=x onerror=alert(1)>"}.get(user_id)
@@ -55,7 +55,7 @@ def shown(text: str) -> str:
     ],
 )
 def test_a_line_is_shown_as_discord_shows_it(text: str, html: str) -> None:
-    """Inline marks, escapes, and what Discord's dialect leaves alone."""
+    """Cases of inline marks, escapes, and text that is no mark on Discord."""
     assert shown(text) == f"<p>{html}</p>"
 
 
@@ -92,7 +92,7 @@ def test_a_line_is_shown_as_discord_shows_it(text: str, html: str) -> None:
     ],
 )
 def test_blocks_are_shown_as_discord_shows_them(text: str, html: str) -> None:
-    """Headings, subtext, quotes, lists, and code wherever it stands."""
+    """Cases of headings, subtext, quotes, lists, and code in any place."""
     assert shown(text) == html
 
 
@@ -106,7 +106,7 @@ def test_mentions_are_shown_by_name_and_keep_their_ids() -> None:
 
 
 def test_timestamps_carry_their_moment_and_style() -> None:
-    """The page says it in the reader's own zone; a moment that no calendar has stays text."""
+    """The page shows it in the reader's time zone. A time outside the calendar stays text."""
     assert shown("<t:1700000000:R>") == (
         '<p><time datetime="2023-11-14T22:13:20Z" data-style="R">14 November 2023 22:13</time></p>'
     )
@@ -116,7 +116,7 @@ def test_timestamps_carry_their_moment_and_style() -> None:
 
 
 def test_only_web_addresses_become_links() -> None:
-    """Bare, suppressed and masked; another scheme stays text."""
+    """Bare, suppressed and masked links work. Other schemes stay text."""
     link = '<a href="{0}" target="_blank" rel="noopener noreferrer nofollow">{1}</a>'
     assert shown("see https://a.example/b_c_d.") == f"<p>see {link.format(*['https://a.example/b_c_d'] * 2)}.</p>"
     assert shown("https://a.example/x_(y)") == f"<p>{link.format(*['https://a.example/x_(y)'] * 2)}</p>"
@@ -143,12 +143,12 @@ TAGS: dict[str, frozenset[str]] = {
     "u": frozenset(),
     "ul": frozenset(),
 }
-"""Every tag that can come out, with its attributes."""
+"""Every possible tag with its attributes."""
 
 
 @dataclass
 class Found(HTMLParser):
-    """Reads HTML as a browser would, and keeps what is not allowed."""
+    """Parses HTML like a browser, and collects what is not allowed."""
 
     wrong: list[str] = field(default_factory=list)
     stack: list[str] = field(default_factory=list)
@@ -187,7 +187,7 @@ class Found(HTMLParser):
 
 
 def read(html: str) -> Found:
-    """What a browser would find in the HTML."""
+    """Parse HTML."""
     found = Found()
     found.feed(html)
     found.close()
@@ -220,8 +220,8 @@ TEXTS = st.one_of(st.text(max_size=300), st.lists(PIECES, max_size=60).map("".jo
 
 
 @given(TEXTS)
-def test_whatever_is_written_no_other_tag_or_attribute_ever_comes_out(text: str) -> None:
-    """The whitelist holds for any text, every tag is closed where it was opened, and addresses are of the web."""
+def test_no_text_produces_another_tag_or_attribute(text: str) -> None:
+    """For any text the tags are balanced and allowed, and addresses are of the web."""
     found = read(to_html(text, Names()))
     assert found.wrong == []
     assert found.stack == []
@@ -234,12 +234,12 @@ def test_whatever_is_written_no_other_tag_or_attribute_ever_comes_out(text: str)
     )
 )
 def test_no_letter_is_lost(pieces: list[str]) -> None:
-    """Marks go, words stay, all of them and in their order; the language of a code block is a word too."""
+    """All words stay in their order, the language of a code block included."""
     text = "".join(pieces)
     assert [one for one in read(to_html(text, Names())).text if one.isalpha()] == [one for one in text if one.isalpha()]
 
 
 def test_lists_deeper_than_discord_has_them_keep_their_text() -> None:
-    """The parser's own bound on nesting, which drops text, is never reached."""
+    """The parser drops text at its own bound on nesting, which lists never reach."""
     assert "end" in shown("- " * 200 + "end")
     assert "end" in shown("".join(f"{'  ' * depth}- {depth}\n" for depth in range(100)) + "end")

@@ -1,4 +1,4 @@
-"""A second library that knows nothing of Python: discord.js, as its own process."""
+"""A second library, not in Python: discord.js as a process."""
 
 import asyncio
 import json
@@ -18,12 +18,12 @@ FOLDER = Path(__file__).parent / "discordjs"
 INSTALL_BOUND = 100.0
 BOUND = 30.0
 
-# Nothing that is installed runs by itself, and nothing is asked but the packages.
+# Without install scripts, and without requests other than for the packages.
 NPM_CI = ("ci", "--ignore-scripts", "--no-audit", "--no-fund", "--omit=optional")
 
 
 async def installed() -> str:
-    """Return the path of node, with discord.js installed as locked; skips the test where that cannot be."""
+    """Install the locked discord.js, and return the path of node. Skips the test if that is impossible."""
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
         pytest.skip("no node and npm on this machine: discord.js is not tried")
@@ -47,14 +47,14 @@ async def installed() -> str:
 
 
 class Peer:
-    """The bot's own story, line by line."""
+    """The bot's reports, one a line."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdout is not None
         self._lines = process.stdout
 
     async def tells(self, event: str) -> dict[str, Any]:
-        """Return the next line of that kind; an error line fails."""
+        """Return the next report of that kind. An error report fails."""
         async with asyncio.timeout(BOUND):
             while line := await self._lines.readline():
                 told: dict[str, Any] = json.loads(line)
@@ -66,7 +66,7 @@ class Peer:
 
 @asynccontextmanager
 async def running(node: str, server: Loopback) -> AsyncIterator[Peer]:
-    """The bot as a process, which has ended at the end."""
+    """Run the bot as a process."""
     process = await asyncio.create_subprocess_exec(
         node,
         str(FOLDER / "bot.mjs"),
@@ -88,7 +88,7 @@ async def running(node: str, server: Loopback) -> AsyncIterator[Peer]:
 
 
 async def test_discordjs_logs_in_answers_a_command_edits_and_resumes_after_a_drop() -> None:
-    """All that it asks, and all that it is told, is as Discord describes it."""
+    """The strict server inspects all requests, answers and events."""
     node = await installed()
     async with Loopback(strict=strictly()) as server:
         guild = server.add_guild("Lab")

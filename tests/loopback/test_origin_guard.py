@@ -1,4 +1,4 @@
-"""Only this machine: what a foreign web page would send is refused, on both ports."""
+"""Both ports refuse the requests of foreign web pages."""
 
 import aiohttp
 import pytest
@@ -22,7 +22,7 @@ from loopback.control.application import application
     ],
 )
 async def test_a_foreign_host_or_origin_is_refused(headers: dict[str, str], status: int) -> None:
-    """A rebound name, another site, another port of this machine; not a program, and not one's own page."""
+    """Rebound names, other sites and other ports are refused; programs and the own page are not."""
     async with Loopback() as server, aiohttp.ClientSession() as http:
         for url in (f"{server.endpoint}/api/v10/gateway", await server.listen(application(server))):
             async with http.get(url, headers=headers) as answer:

@@ -1,4 +1,4 @@
-"""What the page's server gives and takes: files, frames of changes, and the acts of people."""
+"""The page's server: files, frames of changes, and actions of people."""
 
 import asyncio
 import base64
@@ -24,7 +24,7 @@ BOUND = 30.0
 
 
 class Tab:
-    """An open page without a browser: acts, and the frames that came meanwhile."""
+    """An open page without a browser: its actions, and all frames that it gets."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self._socket = socket
@@ -44,7 +44,7 @@ class Tab:
                 return frame
 
     async def ask(self, act: str, **fields: Any) -> Any:
-        """Do an act, and return its answer."""
+        """Request an action, and return its answer."""
         number = next(self._numbers)
         await self._socket.send_str(json.dumps({"n": number, "act": act, **fields}))
         answer = await self.frame(lambda frame: frame.get("n") == number)
@@ -57,13 +57,13 @@ class Tab:
 
 
 def socket_address(server: Loopback) -> str:
-    """Where the page's socket is, with the key."""
+    """Return the address of the page's socket, with the key."""
     return server.page.replace("/?", "/page/socket?")
 
 
 @asynccontextmanager
 async def tab(server: Loopback, person: Account) -> AsyncIterator[Tab]:
-    """A tab that is open as somebody, and has seen its places."""
+    """Open a tab for a person, and wait for its sidebar."""
     async with (
         aiohttp.ClientSession() as session,
         session.ws_connect(f"{socket_address(server)}&person={person.id}") as socket,
@@ -74,13 +74,13 @@ async def tab(server: Loopback, person: Account) -> AsyncIterator[Tab]:
 
 
 def by_bot(server: Loopback, bot: Account, channel: Any, content: str, reader: User | None = None) -> Message:
-    """A message of a bot; with a reader, one that only they see."""
+    """Post a message of a bot, which only the reader sees, if there is one."""
     origin = None if reader is None else Origin(ephemeral_to=reader.id)
     return post(server.world, channel, bot.id, Draft(content=content), origin)
 
 
 async def test_the_page_is_served_with_a_policy_that_runs_only_its_own_scripts() -> None:
-    """The address itself, its files with their types, and nothing else."""
+    """It serves the page and its files with their types, and no other file."""
     async with Loopback() as server, aiohttp.ClientSession() as session:
         files = (
             (f"{server.endpoint}/page/app.js", "text/javascript"),
@@ -101,7 +101,7 @@ async def test_the_page_is_served_with_a_policy_that_runs_only_its_own_scripts()
 
 
 async def test_every_file_that_the_page_names_is_there() -> None:
-    """No link, script or import leads outside, or nowhere."""
+    """Every link, script and import leads to a served file."""
     async with Loopback() as server, aiohttp.ClientSession() as session:
         todo, seen = {server.page.removeprefix(server.endpoint)}, set[str]()
         while todo - seen:
@@ -129,8 +129,8 @@ async def test_a_foreign_page_gets_nothing(path: str, headers: dict[str, str]) -
             assert answer.status == 403
 
 
-async def test_who_has_not_the_key_gets_neither_the_page_nor_its_socket() -> None:
-    """Every account of the machine reaches the port; another one learns nothing and does nothing."""
+async def test_without_the_key_neither_the_page_nor_its_socket_opens() -> None:
+    """Other accounts of the machine reach the port, but can neither read nor act."""
     async with Loopback() as server, aiohttp.ClientSession() as session:
         channel = server.add_channel(guild := server.add_guild("Lab"), "general")
         ann = server.add_person("ann", guilds=(guild,))
@@ -147,7 +147,7 @@ async def test_who_has_not_the_key_gets_neither_the_page_nor_its_socket() -> Non
 
 
 async def test_an_address_that_others_may_see_opens_the_page_once() -> None:
-    """It is in a browser's arguments; whoever takes it afterwards comes too late, and it does not tell the key."""
+    """It is visible in a browser's arguments, and does not contain the key."""
     async with Loopback() as server, aiohttp.ClientSession() as session:
         once = server.page_once()
         assert once != server.page
@@ -158,7 +158,7 @@ async def test_an_address_that_others_may_see_opens_the_page_once() -> None:
 
 
 async def test_a_person_sees_what_they_may_see_and_no_more() -> None:
-    """Guilds, channels, messages and ephemeral answers of others are not in any frame."""
+    """No frame has guilds, channels, messages and ephemeral answers of others."""
     async with Loopback() as server:
         guild, other = server.add_guild("Lab"), server.add_guild("Elsewhere")
         channel, closed = server.add_channel(guild, "general"), server.add_channel(guild, "secret")
@@ -182,8 +182,8 @@ async def test_a_person_sees_what_they_may_see_and_no_more() -> None:
             assert "for ben alone" not in json.dumps(page.frames)
 
 
-async def test_edits_between_two_frames_are_told_once_and_only_where_somebody_looks() -> None:
-    """A hundred edits are one message in the frame; a channel that is not open is not rendered at all."""
+async def test_edits_between_two_frames_are_sent_once_and_only_for_open_channels() -> None:
+    """A hundred edits make one message in the frame. A closed channel is not rendered."""
     async with Loopback() as server:
         guild = server.add_guild("Lab")
         here, there = server.add_channel(guild, "here"), server.add_channel(guild, "there")
@@ -202,8 +202,8 @@ async def test_edits_between_two_frames_are_told_once_and_only_where_somebody_lo
             assert [one["id"] for one in notices] == [str(seen.id), str(unseen.id)]
 
 
-async def test_a_message_further_back_than_what_is_shown_is_not_told() -> None:
-    """An edit before the window is nothing that anybody sees; after one has read back there, it is."""
+async def test_an_edit_before_the_loaded_history_is_not_sent() -> None:
+    """After the older messages are loaded, it is."""
     async with Loopback() as server:
         channel, ann, _ = furnish(server)
         said = [await ann.say(channel, str(number)) for number in range(60)]
@@ -219,7 +219,7 @@ async def test_a_message_further_back_than_what_is_shown_is_not_told() -> None:
 
 
 async def test_what_people_write_is_html_only_where_the_server_made_it() -> None:
-    """Script tags come escaped, in content and in embeds, and every other field is plain text."""
+    """Script tags are escaped in content and embeds. Other fields are plain text."""
     async with Loopback() as server:
         channel, ann, bot = furnish(server)
         script = "<script>alert(1)</script>"
@@ -233,7 +233,7 @@ async def test_what_people_write_is_html_only_where_the_server_made_it() -> None
 
 
 async def test_a_person_writes_answers_edits_reacts_and_deletes() -> None:
-    """Each act has its effect in the world, with files."""
+    """Each action has its effect in the world."""
     async with Loopback() as server:
         channel, ann, _ = furnish(server)
         async with tab(server, ann) as page:
@@ -275,8 +275,8 @@ async def test_a_person_writes_answers_edits_reacts_and_deletes() -> None:
         ({"act": "fill", "form": "12", "values": {}}, "this form is no longer open"),
     ],
 )
-async def test_what_cannot_be_done_is_said_in_words(request_: dict[str, Any], words: str) -> None:
-    """A wrong request changes nothing, ends nothing, and says why; "@" stands for the channel."""
+async def test_a_refused_action_has_a_readable_reason(request_: dict[str, Any], words: str) -> None:
+    """The tab continues after it. "@" stands for the channel."""
     async with Loopback() as server:
         channel, ann, _ = furnish(server)
         async with tab(server, ann) as page:
@@ -287,7 +287,7 @@ async def test_what_cannot_be_done_is_said_in_words(request_: dict[str, Any], wo
 
 
 async def test_history_is_read_back_in_steps_without_a_gap() -> None:
-    """The end first, then what stood before, until there is no more."""
+    """The newest page comes first, then older ones until the beginning."""
     async with Loopback() as server:
         channel, ann, _ = furnish(server)
         for number in range(120):
@@ -301,8 +301,8 @@ async def test_history_is_read_back_in_steps_without_a_gap() -> None:
             assert read == [str(number) for number in range(120)]
 
 
-async def test_the_panel_tells_what_the_bots_ask_of_the_limits() -> None:
-    """Requests a second, refusals, buckets by channel, the last calls without ids and tokens."""
+async def test_the_panel_shows_the_bots_use_of_the_limits() -> None:
+    """It shows requests a second, refusals, buckets by channel, and the last calls without ids and tokens."""
     async with Loopback(limits=True) as server, aiohttp.ClientSession() as session:
         channel, ann, _ = furnish(server)
         headers = {"Authorization": "Bot T"}
@@ -324,8 +324,8 @@ async def test_the_panel_tells_what_the_bots_ask_of_the_limits() -> None:
             assert [one["status"] for one in usage["calls"]] == [429, *[200] * 5]
 
 
-async def test_typing_and_new_places_are_told() -> None:
-    """Who types where one looks; a channel that comes to be."""
+async def test_typing_and_new_channels_are_sent() -> None:
+    """Typing is sent for open channels, a new channel with the sidebar."""
     async with Loopback() as server:
         guild = server.add_guild("Lab")
         channel = server.add_channel(guild, "general")
@@ -341,7 +341,7 @@ async def test_typing_and_new_places_are_told() -> None:
 
 
 async def test_a_server_without_people_says_so() -> None:
-    """There is no person to act as; the page is told rather than left waiting."""
+    """The page does not wait for a person in vain."""
     async with Loopback() as server, aiohttp.ClientSession() as session:
         server.add_bot("helper", token="T")
         async with session.ws_connect(socket_address(server)) as socket:
@@ -349,7 +349,7 @@ async def test_a_server_without_people_says_so() -> None:
 
 
 async def test_open_tabs_do_not_hold_up_the_end_of_the_server() -> None:
-    """Their connections are closed as a server does that goes away."""
+    """Their connections close with 1001."""
     async with aiohttp.ClientSession() as session:
         async with Loopback() as server:
             server.add_person("ann", guilds=(server.add_guild("Lab"),))

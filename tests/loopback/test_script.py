@@ -1,4 +1,4 @@
-"""The scripted agent's little language."""
+"""The scripted agent's grammar."""
 
 import pytest
 from hypothesis import given
@@ -27,7 +27,7 @@ from loopback.agent.script import GRAMMAR, Directive, help_text, read_line, read
     ],
 )
 def test_a_line_that_fits_the_grammar_is_a_directive(line: str, expected: Directive) -> None:
-    """The first word chooses, in any case; the rest is read by that word's pattern."""
+    """The first word, in any case, selects the pattern for the rest."""
     assert read_line(line) == expected
 
 
@@ -44,32 +44,32 @@ def test_a_line_that_fits_the_grammar_is_a_directive(line: str, expected: Direct
         "/say x",
     ],
 )
-def test_a_line_that_does_not_fit_is_plain_words(line: str) -> None:
-    """A person's sentence that happens to begin with a directive's word is not one."""
+def test_another_line_is_plain_text(line: str) -> None:
+    """This includes a sentence that begins with a directive's word."""
     assert read_line(line) is None
 
 
 def test_directives_are_found_among_plain_lines_in_order() -> None:
-    """Every line is looked at, and lines that are none are passed over."""
+    """Other lines are skipped."""
     script = read_script(["Please do this:", "say one", "and then", "say two"])
     assert [directive.text("text") for directive in script] == ["one", "two"]
 
 
-def test_every_word_has_an_act_and_a_line_of_help() -> None:
-    """The grammar, the acts and the help name the same words."""
+def test_every_directive_has_a_function_and_a_line_of_help() -> None:
+    """The grammar, the functions and the help have the same words."""
     assert set(DIRECTIVES) == set(GRAMMAR)
     assert [line.split()[0] for line in help_text().splitlines()] == list(GRAMMAR)
 
 
 @given(st.text())
 def test_any_line_is_read_without_an_error(line: str) -> None:
-    """Whatever a person types, reading it raises nothing."""
+    """The result is a directive of the grammar or None."""
     directive = read_line(line)
     assert directive is None or directive.word in GRAMMAR
 
 
-def test_a_plain_request_finds_its_story() -> None:
-    """Stories are found by their keywords, and hold only words that can be acted out."""
+def test_a_plain_request_has_a_canned_reply() -> None:
+    """Replies are found by their keywords, and have only known directives."""
     story = find_reply("Can you explain how our RETRY logic works?")
     assert story is not None
     assert {directive.word for directive in story} <= set(DIRECTIVES)

@@ -1,4 +1,4 @@
-"""The server as a whole: its address, its end, and standing alone."""
+"""The server as a whole: its address, its end, and its program."""
 
 import asyncio
 import json
@@ -24,8 +24,8 @@ async def test_a_taken_port_is_an_error_and_nothing_is_left_open() -> None:
         assert again.endpoint == server.endpoint
 
 
-async def test_connected_says_who_did_not_come() -> None:
-    """The time-out is an assertion about the bot."""
+async def test_connected_names_the_missing_bot() -> None:
+    """The time-out raises an AssertionError with the bot's name."""
     async with Loopback() as server:
         bot = server.add_bot("threadline", token="T")
         with pytest.raises(AssertionError, match="threadline did not connect"):
@@ -35,7 +35,7 @@ async def test_connected_says_who_did_not_come() -> None:
         assert repr(server).startswith("<Loopback http://127.0.0.1:")
 
 
-async def test_it_stands_alone_until_sigterm() -> None:
+async def test_the_program_serves_until_sigterm() -> None:
     """`python -m loopback` prints one JSON line, serves, and exits with 0."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "loopback", "--port", "0", "--hands-port", "0", stdout=asyncio.subprocess.PIPE

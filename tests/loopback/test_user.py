@@ -1,4 +1,4 @@
-"""A `User` without a bot: it says, sees, and fails with a reason when it waits in vain."""
+"""A `User` without a bot: it posts, sees, and fails with a reason after a time-out."""
 
 import asyncio
 import re
@@ -10,14 +10,14 @@ from loopback.harness import Lab
 
 
 def together(server: Loopback) -> tuple[Channel, User, User]:
-    """A channel with two people in it."""
+    """Set up a channel with two people."""
     lab = Lab.furnish(server, "ann", "bob", token="T")
     ann, bob = lab.people
     return lab.channel, ann, bob
 
 
 async def test_sees_waits_for_a_change_and_returns_the_message() -> None:
-    """An edit that makes the text true wakes the waiter; patterns and predicates work alike."""
+    """An edit that makes the text match wakes the waiter. Patterns and predicates work too."""
     async with Loopback() as server:
         channel, ann, bob = together(server)
         said = await bob.say(channel, "one")
@@ -28,8 +28,8 @@ async def test_sees_waits_for_a_change_and_returns_the_message() -> None:
         assert await ann.sees(channel, lambda message: message.edited is not None) is said
 
 
-async def test_sees_says_what_was_there_instead() -> None:
-    """The time-out lists the channel's messages with their authors."""
+async def test_a_time_out_of_sees_lists_the_messages() -> None:
+    """The list has the channel's messages with their authors."""
     async with Loopback() as server:
         channel, ann, _ = together(server)
         await ann.say(channel, "something else")
@@ -38,7 +38,7 @@ async def test_sees_says_what_was_there_instead() -> None:
 
 
 async def test_sees_thread_waits_until_the_person_is_in_it() -> None:
-    """A thread that somebody else opened is seen only after joining."""
+    """Another person's thread is seen only after joining."""
     async with Loopback() as server:
         channel, ann, bob = together(server)
         said = await ann.say(channel, "hello")
@@ -50,7 +50,7 @@ async def test_sees_thread_waits_until_the_person_is_in_it() -> None:
 
 
 async def test_a_person_is_held_to_permissions_too() -> None:
-    """Strangers to a guild cannot speak there, and nobody edits another's words."""
+    """Non-members cannot post in a guild, and only authors edit their messages."""
     async with Loopback() as server:
         channel, ann, bob = together(server)
         eve = server.add_person("eve")
@@ -61,8 +61,8 @@ async def test_a_person_is_held_to_permissions_too() -> None:
             await bob.edit(said, "yours")
 
 
-async def test_a_system_message_is_said_with_its_type() -> None:
-    """What a bot must not take for a prompt."""
+async def test_a_system_message_has_its_type() -> None:
+    """A bot must not take it for a prompt."""
     async with Loopback() as server:
         channel, ann, _ = together(server)
         assert (await ann.say(channel, type=6)).type == 6

@@ -1,4 +1,4 @@
-"""A run of chaos, from outside: real bots, real agents, real signals."""
+"""A run of chaos with real bots, real agents and real signals."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""The bot that chaos runs: its long waits are shortened, and each of them is one of the bot's."""
+"""The bot of chaos: each shortened wait exists in the bot."""
 
 from importlib import import_module
 
@@ -11,5 +11,5 @@ from bench.chaos.hurried import GRACE, WAITS
     ("module", "constant"), [(name, each) for name, constants in WAITS.items() for each in constants] + [GRACE[:2]]
 )
 def test_each_wait_that_is_shortened_is_there(module: str, constant: str) -> None:
-    """Moved or renamed, it would stay as long as it is, and chaos would prove less."""
+    """A moved or renamed wait would keep its length, and chaos would prove less."""
     assert getattr(import_module(module), constant) > 0

@@ -1,4 +1,4 @@
-"""What the books of chaos call wrong: each rule, with the smallest thread that breaks it."""
+"""The invariants of chaos, each with a minimal thread that violates it."""
 
 from collections import Counter
 from dataclasses import replace
@@ -20,54 +20,54 @@ WELL = Thread(THREAD_ID, (FIRST, SECOND), PAGES, ROWS)
 def faults(
     thread: Thread, prompts: dict[str, int] | None = None, actions: UserActions | None = None
 ) -> list[Violation]:
-    """Judge a thread, and leave the words out."""
+    """Return the kinds of violations in a thread."""
     return [entry.fault for entry in find_violations(thread, prompts or PROMPTS, actions or UserActions())]
 
 
-def test_a_thread_where_all_is_answered_in_order_is_in_order() -> None:
-    """Nothing is found where nothing is wrong."""
+def test_a_thread_with_all_answers_in_order_has_no_violation() -> None:
+    """There is no finding."""
     assert faults(WELL) == []
 
 
 @pytest.mark.parametrize("state", ["received", "held", "prompted", "finished"])
 def test_a_row_that_has_not_ended_is_wrong(state: str) -> None:
-    """Whatever stands in the thread: every row ends."""
+    """Every row must end, with any content of the thread."""
     assert faults(replace(WELL, rows={**ROWS, 102: (state, None)})) == [Violation.ROW]
 
 
 def test_a_message_without_a_row_is_lost() -> None:
-    """It was never accepted."""
+    """The bot never accepted it."""
     assert faults(replace(WELL, rows={100: ROWS[100]})) == [Violation.LOST]
 
 
 def test_a_row_that_counts_as_answered_without_an_answer_is_lost() -> None:
-    """The journal's word is not enough; the text must stand in the thread."""
+    """The text must be in the thread."""
     assert faults(replace(WELL, pages=PAGES[:1])) == [Violation.LOST]
 
 
 @pytest.mark.parametrize("word", ["❌ the agent has ended", "-# ⏹ cancelled by <@5>", "-# ⏹ Threadline was stopped"])
 def test_a_message_that_is_openly_declared_is_not_lost(word: str) -> None:
-    """An ending that the thread was told of is one, whatever the row says."""
+    """A declaration in the thread is enough for any row."""
     told = replace(WELL, pages=(PAGES[0], Page(103, word, 102)), rows={**ROWS, 102: ("closed", "failed")})
     assert faults(told, actions=UserActions(harsh={1})) == []
 
 
 def test_a_message_without_an_answer_for_no_reason_is_lost() -> None:
-    """Where nobody was killed or cancelled, an excuse is none; where the agent was told to die, it is."""
+    """A declaration needs a kill, a cancel, or an agent that was told to crash."""
     told = replace(WELL, pages=(PAGES[0], Page(103, "❌ the agent has ended", 102)))
     assert faults(told) == [Violation.LOST]
     lethal = replace(SECOND, line=replace(SECOND.line, lethal=True))
     assert faults(replace(told, asked=(FIRST, lethal))) == []
 
 
-def test_a_message_that_is_closed_without_a_word_is_lost() -> None:
-    """A word about another message does not count."""
+def test_a_message_that_is_closed_without_a_declaration_is_lost() -> None:
+    """A declaration about another message does not count."""
     silent = replace(WELL, pages=(PAGES[0], Page(103, "❌ gone", 100)), rows={**ROWS, 102: ("closed", "failed")})
     assert faults(silent, actions=UserActions(harsh={1})) == [Violation.LOST]
 
 
 def test_what_a_person_skipped_or_dropped_is_not_lost() -> None:
-    """They know; but only of what they pressed."""
+    """This holds only for what they pressed."""
     skipped = replace(WELL, pages=PAGES[:1], rows={**ROWS, 102: ("closed", "skipped")})
     assert faults(skipped) == [Violation.LOST]
     assert faults(skipped, actions=UserActions(skipped={102})) == []
@@ -77,12 +77,12 @@ def test_what_a_person_skipped_or_dropped_is_not_lost() -> None:
 
 
 def test_an_answer_that_is_shown_twice_is_doubled() -> None:
-    """Also where it stands in the reply to another message."""
+    """This includes the reply to another message."""
     assert faults(replace(WELL, pages=(*PAGES, Page(104, "answer-0001-00", 102)))) == [Violation.DOUBLED]
 
 
 def test_a_message_that_an_agent_got_twice_is_doubled_unless_a_person_asked_for_it() -> None:
-    """By Retry, or by a command that seemed to have failed."""
+    """Retry and the repetition of a failed command ask for it."""
     twice = {**PROMPTS, "answer-0001-00": 2}
     assert faults(WELL, twice) == [Violation.DOUBLED]
     assert faults(WELL, twice, UserActions(retried={100: 1})) == []
@@ -90,7 +90,7 @@ def test_a_message_that_an_agent_got_twice_is_doubled_unless_a_person_asked_for_
 
 
 def test_answers_in_another_order_than_their_questions_are_out_of_order() -> None:
-    """But for one that was retried, which goes before what waits."""
+    """A retried one may precede queued ones."""
     swapped = replace(WELL, pages=(Page(101, "answer-0001-01", 102), Page(103, "answer-0001-00", 100)))
     assert faults(swapped) == [Violation.ORDER]
     assert faults(swapped, actions=UserActions(retried={100: 1})) == []
@@ -105,13 +105,13 @@ def test_answers_in_another_order_than_their_questions_are_out_of_order() -> Non
         "-# ⏳ all agents are busy; this thread is number 1 in line\nanswer-0001-01",
     ],
 )
-def test_a_page_that_no_message_may_be_is_wrong(content: str) -> None:
-    """Too long, an open fence, a placeholder that stayed."""
+def test_a_malformed_page_is_wrong(content: str) -> None:
+    """Cases: too long, an open fence, a remaining placeholder."""
     assert faults(replace(WELL, pages=(PAGES[0], Page(103, content, 102)))) == [Violation.PAGE]
 
 
 def test_a_question_that_is_left_open_is_wrong() -> None:
-    """Its turn is over, so its buttons lead nowhere."""
+    """Its buttons have no effect after the turn."""
     assert faults(replace(WELL, pages=(*PAGES, Page(104, "May I?", None, asks=True)))) == [Violation.PAGE]
 
 
@@ -130,15 +130,15 @@ def test_a_question_that_is_left_open_is_wrong() -> None:
     ],
 )
 def test_a_button_is_dead_unless_a_row_is_there_for_it(control: str, alive: tuple[str, ...]) -> None:
-    """Of the message that it names, or where it names none, of any in its thread."""
+    """The row is of its message, or of any message in its thread."""
     shown = (*PAGES, Page(104, "press me", None, controls=(control,)))
     for state in ("received", "held", "prompted", "finished", "answered", "closed"):
         found = faults(replace(WELL, pages=shown, rows={**ROWS, 102: (state, None)}))
         assert (Violation.CONTROL in found) == (state not in alive), state
 
 
-def test_what_waited_when_its_author_lost_the_right_is_not_to_be_done() -> None:
-    """It need not be answered either, nor what the same person says while they may not talk."""
+def test_a_queued_message_is_not_prompted_after_its_author_lost_the_right() -> None:
+    """It needs no answer, like the person's messages without the right."""
     silenced = replace(SECOND, line=replace(SECOND.line, by=1))
     thread = replace(WELL, asked=(FIRST, silenced), pages=PAGES[:1], rows={**ROWS, 102: ("closed", "refused")})
     barred = UserActions(silenced={1}, barred={102})
@@ -151,7 +151,7 @@ def test_what_waited_when_its_author_lost_the_right_is_not_to_be_done() -> None:
 
 
 def test_a_notice_that_links_to_a_message_declares_how_it_ended() -> None:
-    """Where there is no reply to say it; a link to another message is none."""
+    """It replaces a reply. A link to another message does not count."""
     notice = Page(104, "-# ⏹ Nobody chose about https://discord.com/channels/1/100/102, so it was left.")
     left = replace(WELL, pages=(PAGES[0], notice), rows={**ROWS, 102: ("closed", "skipped")})
     assert faults(left, actions=UserActions(harsh={1})) == []
@@ -159,8 +159,8 @@ def test_a_notice_that_links_to_a_message_declares_how_it_ended() -> None:
     assert faults(replace(left, pages=(PAGES[0], other)), actions=UserActions(harsh={1})) == [Violation.LOST]
 
 
-def test_a_link_into_a_thread_is_none_to_its_first_message() -> None:
-    """Its id is the thread's, and so stands in each link."""
+def test_a_link_into_a_thread_is_not_a_link_to_its_first_message() -> None:
+    """Every link contains the thread's id, which is that of the message."""
     notice = Page(104, "-# ⏹ I was restarted: https://discord.com/channels/1/100/102")
     later = replace(WELL, pages=(PAGES[0], notice), rows={**ROWS, 102: ("closed", "interrupted")})
     assert faults(later, actions=UserActions(harsh={1})) == []
@@ -168,7 +168,7 @@ def test_a_link_into_a_thread_is_none_to_its_first_message() -> None:
 
 
 def test_a_long_answer_must_be_whole_and_in_order() -> None:
-    """Every numbered line once, over all of its pages."""
+    """Its pages have every numbered line once."""
     long = replace(SECOND, line=replace(SECOND.line, code_lines=3))
     pages = ("line_1 = 1\nline_2 = 2", "line_3 = 3\nanswer-0001-01")
     whole = [Page(103 + number, content, 102) for number, content in enumerate(pages)]
@@ -180,8 +180,8 @@ def test_a_long_answer_must_be_whole_and_in_order() -> None:
     assert faults(replace(WELL, asked=(FIRST, long), pages=(PAGES[0], *swapped))) == [Violation.PAGE]
 
 
-def test_messages_that_were_taken_together_have_one_reply() -> None:
-    """Under the last one's name: what each asked for is there, one behind the other."""
+def test_merged_messages_have_one_reply() -> None:
+    """The reply, of the last message, has the answers in order."""
     first = replace(FIRST, line=replace(FIRST.line, code_lines=2))
     second = replace(SECOND, line=replace(SECOND.line, code_lines=1))
     reply = "line_1 = 1\nline_2 = 2\nanswer-0001-00\nline_1 = 1\nanswer-0001-01"
@@ -201,5 +201,5 @@ def test_messages_that_were_taken_together_have_one_reply() -> None:
 
 
 def test_the_same_fault_found_again_after_a_later_round_is_the_same() -> None:
-    """So that it is counted and waited for once."""
+    """It is counted and waited for once."""
     assert Finding(Violation.PAGE, 1, THREAD_ID, "open fence") == Finding(Violation.PAGE, 9, THREAD_ID, "open fence")

@@ -1,4 +1,4 @@
-"""A round of chaos is what its seed says."""
+"""The plan of a round of chaos depends on its seed."""
 
 from collections import Counter
 
@@ -6,14 +6,14 @@ from bench.chaos.plan import IN_LINES, IN_TMP, Event, Trigger, Trouble, Way, pla
 
 
 def test_a_plan_depends_on_seed_and_number_alone() -> None:
-    """The seed that is printed brings the same round again."""
+    """The printed seed repeats the round."""
     assert plan(7, 3) == plan(7, 3)
     assert plan(7, 3) != plan(7, 4)
     assert plan(7, 3) != plan(8, 3)
 
 
 def test_every_trouble_comes_up_and_only_what_is_allowed() -> None:
-    """A run of the promised length tries everything; a narrower one nothing else."""
+    """A long run tries every trouble, a narrow one only those allowed."""
     seen = Counter(fault.trouble for number in range(200) for fault in plan(1, number).faults)
     assert seen.keys() == set(Trouble) - IN_LINES
     narrow = [fault.trouble for number in range(200) for fault in plan(1, number, [Trouble.KILL_BOT]).faults]
@@ -21,7 +21,7 @@ def test_every_trouble_comes_up_and_only_what_is_allowed() -> None:
 
 
 def test_a_kill_in_a_command_waits_for_the_request_of_one() -> None:
-    """Its round begins with a command of each kind, sooner or later."""
+    """Its rounds begin with commands of all kinds."""
     rounds = [plan(1, number, [Trouble.KILL_IN_COMMAND]) for number in range(200)]
     killed = [each for each in rounds if each.faults]
     assert {fault.trigger.event for each in killed for fault in each.faults} == {Event.REQUESTED}
@@ -29,7 +29,7 @@ def test_a_kill_in_a_command_waits_for_the_request_of_one() -> None:
 
 
 def test_the_hostile_agent_says_each_of_its_lines_sooner_or_later() -> None:
-    """Before the answer, which must come all the same."""
+    """They come before the answer, which must still come."""
     rounds = [plan(1, number, [Trouble.HOSTILE]) for number in range(400)]
     lines = [each.places[1].lines[0] for each in rounds if Trouble.HOSTILE in each.said]
     assert {line.script.split()[0] for line in lines} == {"quotes", "rewrite", "bulk", "flood"}
@@ -37,7 +37,7 @@ def test_the_hostile_agent_says_each_of_its_lines_sooner_or_later() -> None:
 
 
 def test_an_answer_that_needs_room_comes_with_every_trouble_about_room() -> None:
-    """From the beginning of the round on, so that it comes upon the trouble."""
+    """The trouble begins with the round, so that it affects the answer."""
     rounds = [plan(1, number, [each]) for number in range(200) for each in sorted(IN_TMP)]
     lines = [each.places[1].lines[0] for each in rounds if each.faults]
     assert lines
@@ -46,7 +46,7 @@ def test_an_answer_that_needs_room_comes_with_every_trouble_about_room() -> None
 
 
 def test_tokens_are_unique_and_none_is_part_of_another() -> None:
-    """Counting a token in a thread counts one message's answers."""
+    """So a token's count in a thread counts one message's answers."""
     tokens = [line.token for number in range(200) for place in plan(1, number).places for line in place.lines]
     assert len(set(tokens)) == len(tokens)
     assert len({len(token) for token in tokens}) == 1

@@ -1,4 +1,4 @@
-"""Hands over HTTP: a person who is nothing but requests, against the unmodified discord.py."""
+"""The control port: a person acts by HTTP requests, against the unmodified discord.py."""
 
 import asyncio
 from pathlib import Path
@@ -18,7 +18,7 @@ from tests.loopback.test_conformance import Client
 
 
 class Script:
-    """What a script in any language would do: POST JSON, read JSON."""
+    """A script in any language, which posts and reads JSON."""
 
     def __init__(self, base: str, http: aiohttp.ClientSession) -> None:
         self.base = base
@@ -34,8 +34,8 @@ class Script:
             return answer.status, await answer.json() if answer.status != 204 else None
 
 
-async def test_a_person_made_of_http_talks_clicks_fills_and_commands() -> None:
-    """The whole conversation: set up, say, see, click a button, fill its form, use a command with autocomplete."""
+async def test_a_script_posts_clicks_fills_forms_and_uses_commands() -> None:
+    """It sets up the world, posts, sees, clicks, fills in a form, and uses a command with autocomplete."""
     async with Loopback() as server, aiohttp.ClientSession() as http:
         script = Script(await server.listen(application(server)), http)
         await script("add_guild", name="Lab")
@@ -87,8 +87,8 @@ async def test_a_person_made_of_http_talks_clicks_fills_and_commands() -> None:
             assert calls[-1]["body"]["content"] == "choose"
 
 
-async def test_threads_reactions_and_messages_go_by_http_too() -> None:
-    """Open, join, rename, archive, react, edit, delete, a DM; and what everybody sees of it."""
+async def test_a_script_uses_threads_reactions_and_messages() -> None:
+    """The world shows the effects of its actions."""
     async with Loopback() as server, aiohttp.ClientSession() as http:
         script = Script(await server.listen(application(server)), http)
         guild = server.add_guild("Lab")
@@ -115,8 +115,8 @@ async def test_threads_reactions_and_messages_go_by_http_too() -> None:
         assert said["id"] not in [one["id"] for one in await script("messages", channel="general")]
 
 
-async def test_what_a_script_cannot_have_is_said_with_a_status() -> None:
-    """400 for what is not understood, 404 for what is not there, 409 for what did not come, Discord's own refusals."""
+async def test_a_refused_request_has_a_status_and_a_reason() -> None:
+    """It is 400 for an invalid request, 404 for an unknown name, 409 for a time-out, or Discord's own refusal."""
     async with Loopback() as server, aiohttp.ClientSession() as http:
         script = Script(await server.listen(application(server)), http)
         guild = server.add_guild("Lab")
@@ -141,8 +141,8 @@ async def test_what_a_script_cannot_have_is_said_with_a_status() -> None:
             assert (answered, words in payload["message"]) == (status, True), payload
 
 
-async def test_faults_limits_and_the_clock_are_a_scripts_too() -> None:
-    """A rule set, listed and removed; a limit switched on; time passed."""
+async def test_a_script_controls_faults_limits_and_the_clock() -> None:
+    """It adds, lists and removes a rule, switches on a limit, and moves the clock."""
     async with Loopback() as server, aiohttp.ClientSession() as http:
         script = Script(await server.listen(application(server)), http)
         rule = await script("fault", rule={"method": "PATCH", "pattern": "/messages/", "status": 503, "times": 2})
@@ -166,8 +166,8 @@ async def test_faults_limits_and_the_clock_are_a_scripts_too() -> None:
         assert all(one["does"].endswith(".") or ";" in one["does"] for one in listed.values())
 
 
-async def test_a_wait_over_http_ends_when_the_thing_is_said() -> None:
-    """The answer to `sees` comes with the edit that made it true."""
+async def test_a_wait_over_http_ends_with_the_matching_message() -> None:
+    """The answer to `sees` comes after the edit that makes it match."""
     async with Loopback() as server, aiohttp.ClientSession() as http:
         script = Script(await server.listen(application(server)), http)
         guild = server.add_guild("Lab")
@@ -180,8 +180,8 @@ async def test_a_wait_over_http_ends_when_the_thing_is_said() -> None:
         assert (await waiting)["id"] == str(said.id)
 
 
-def test_every_act_cue_limit_and_word_of_a_fault_is_in_the_docs() -> None:
-    """Whoever adds one says what it is."""
+def test_every_action_limit_and_option_of_a_fault_is_in_the_docs() -> None:
+    """docs/loopback.md names each of them."""
     text = (Path(__file__).parents[3] / "docs" / "loopback.md").read_text()
     words = {*PERSON_ACTIONS, *WORLD_ACTIONS, *Limit, *FaultOptions.__annotations__, *FaultTarget.__annotations__}
     fields = frozenset[str]().union(

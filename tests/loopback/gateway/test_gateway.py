@@ -1,4 +1,4 @@
-"""The gateway without a library: opcodes, close codes, compression, what a RESUME sends."""
+"""The gateway without a library: opcodes, close codes, compression, and the replay of a RESUME."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ TOKEN = "T"
 
 
 class Socket:
-    """A gateway client that speaks JSON, plain or out of one zlib stream."""
+    """A gateway client for JSON, plain or in one zlib stream."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self._socket = socket
@@ -32,7 +32,7 @@ class Socket:
         await self.send_frame(json.dumps({"op": op, "d": data}))
 
     async def send_frame(self, frame: str) -> None:
-        """Send it as it is."""
+        """Send a raw frame."""
         await self._socket.send_str(frame)
 
     async def receive(self) -> dict[str, Any]:
@@ -46,7 +46,7 @@ class Socket:
         return frame
 
     async def answer(self) -> aiohttp.WSMessage:
-        """Return the next message as it comes, a close included."""
+        """Return the next raw message, also a close."""
         return await self._socket.receive(BOUND)
 
     async def until(self, name: str) -> dict[str, Any]:
@@ -56,7 +56,7 @@ class Socket:
         return frame
 
     async def close_code(self) -> int:
-        """Read until the server closes, and with what code."""
+        """Read until the server closes, and return the close code."""
         while (message := await self._socket.receive(BOUND)).type is not aiohttp.WSMsgType.CLOSE:
             assert message.type in {aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY}, message.type
         code: int = message.data
@@ -65,7 +65,7 @@ class Socket:
 
 @asynccontextmanager
 async def connect(server: Loopback, query: str = "?v=10&encoding=json") -> AsyncIterator[Socket]:
-    """A socket that has had its HELLO."""
+    """Connect a socket, and wait for its HELLO."""
     url = server.endpoint.replace("http", "ws", 1) + "/gateway/" + query
     async with aiohttp.ClientSession() as http, http.ws_connect(url) as socket:
         client = Socket(socket)
@@ -79,7 +79,7 @@ def identity(intents: int = GUILDS_AND_MESSAGES, *, token: str = TOKEN) -> dict[
 
 
 async def test_identify_gets_ready_then_each_guild_with_its_threads() -> None:
-    """READY names the guilds, GUILD_CREATE has channels, roles, own member and active threads; heartbeats are acked."""
+    """READY names the guilds, and GUILD_CREATE has channels, roles, the own member and active threads."""
     async with Loopback(strict=strictly()) as server:
         guild = server.add_guild("Lab")
         channel = server.add_channel(guild, "general")
@@ -115,7 +115,7 @@ async def test_identify_gets_ready_then_each_guild_with_its_threads() -> None:
     ],
 )
 async def test_a_wrong_frame_closes_with_discords_code(op: int, data: Any, code: int) -> None:
-    """One frame for each close code."""
+    """There is a frame for each close code."""
     async with Loopback(strict=strictly()) as server:
         server.add_bot("threadline", token="T", intents=GUILDS_AND_MESSAGES)
         async with connect(server) as client:
@@ -126,8 +126,8 @@ async def test_a_wrong_frame_closes_with_discords_code(op: int, data: Any, code:
 @pytest.mark.parametrize(
     "frame", ["[" * 4000, '{"op":8}', '{"op":8,"d":{"guild_id":[1]}}', '{"op":8,"d":{"user_ids":[[]]}}']
 )
-async def test_a_frame_of_the_wrong_shape_closes_as_one_that_cannot_be_read(frame: str) -> None:
-    """Also after the identification, where the server would look into it."""
+async def test_a_frame_of_the_wrong_shape_closes_with_4002(frame: str) -> None:
+    """This holds after the identification too."""
     async with Loopback(strict=strictly()) as server:
         server.add_bot("threadline", token="T", intents=GUILDS_AND_MESSAGES)
         async with connect(server) as client:
@@ -137,8 +137,8 @@ async def test_a_frame_of_the_wrong_shape_closes_as_one_that_cannot_be_read(fram
             assert await client.close_code() == 4002
 
 
-async def test_a_heartbeats_answer_takes_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before the library has noted its own beat, an answer would read as a whole interval late: "can't keep up"."""
+async def test_a_heartbeats_answer_is_delayed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library would take an earlier answer for one that is a whole interval late: "can't keep up"."""
     monkeypatch.setattr(gateway, "ACK_SECONDS", 0.5)
     async with Loopback(strict=strictly()) as server:
         server.add_bot("threadline", token="T", intents=GUILDS_AND_MESSAGES)
@@ -148,8 +148,8 @@ async def test_a_heartbeats_answer_takes_its_time(monkeypatch: pytest.MonkeyPatc
             assert [(await client.receive())["op"] for _ in range(2)] == [0, 11]
 
 
-async def test_resume_sends_what_was_missed_and_nothing_else() -> None:
-    """The same sequence numbers as before, then RESUMED; a strange session id gets op 9."""
+async def test_resume_sends_exactly_the_missed_events() -> None:
+    """They keep their sequence numbers, and RESUMED follows. An unknown session id gets op 9."""
     async with Loopback(strict=strictly()) as server:
         channel, ann, bot = furnish(server)
         async with connect(server) as client:
@@ -174,8 +174,8 @@ async def test_resume_sends_what_was_missed_and_nothing_else() -> None:
             assert again["s"] > missed["s"]
 
 
-async def test_events_go_only_to_those_who_asked_and_may_see() -> None:
-    """No intent, no event; no view of the channel, no event; a private thread is for its members."""
+async def test_events_need_an_intent_and_the_right_to_see_them() -> None:
+    """Events of other intents, and of hidden channels, are not sent."""
     async with Loopback(strict=strictly()) as server:
         guild = server.add_guild("Lab")
         hidden = server.add_channel(guild, "hidden")
@@ -210,7 +210,7 @@ async def test_the_server_ends_while_clients_are_connected() -> None:
 
 
 async def identified(server: Loopback, token: str = TOKEN) -> dict[str, Any] | int:
-    """What a new connection gets for its IDENTIFY: the first frame, or the code that closes it."""
+    """Return the first frame of a new connection after its IDENTIFY, or its close code."""
     async with connect(server) as client:
         await client.send(2, identity(token=token))
         message = await client.answer()
@@ -222,14 +222,14 @@ async def identified(server: Loopback, token: str = TOKEN) -> dict[str, Any] | i
 
 
 async def starts(server: Loopback, http: aiohttp.ClientSession) -> dict[str, int]:
-    """Return the session_start_limit that the bot is told of."""
+    """Return the bot's session_start_limit."""
     async with http.get(f"{server.endpoint}/api/v10/gateway/bot", headers={"Authorization": f"Bot {TOKEN}"}) as answer:
         found: dict[str, int] = (await answer.json())["session_start_limit"]
         return found
 
 
 async def test_identifies_are_counted_in_a_day_and_a_resume_costs_none() -> None:
-    """Told at GET /gateway/bot, also where nothing is enforced; after the day there are all again."""
+    """GET /gateway/bot shows them, also if the limit is off. After a day all are available again."""
     async with Loopback(strict=strictly()) as server, aiohttp.ClientSession() as http:
         bot = server.add_bot("threadline", token=TOKEN)
         async with connect(server) as client:
@@ -247,7 +247,7 @@ async def test_identifies_are_counted_in_a_day_and_a_resume_costs_none() -> None
 
 
 async def test_one_identify_too_many_ends_all_sessions_and_the_token() -> None:
-    """4004 for the old and the new connection, 401 over REST; the owner's new token works when the day is over."""
+    """The connections close with 4004, and REST answers 401. The new token works after the window."""
     async with Loopback(limits={Limit.IDENTIFIES}) as server, aiohttp.ClientSession() as http:
         server.limits.change(Limit.IDENTIFIES, 2, 600.0)
         bot = server.add_bot("threadline", token=TOKEN)
@@ -272,7 +272,7 @@ async def test_one_identify_too_many_ends_all_sessions_and_the_token() -> None:
 
 
 async def test_a_second_identify_within_five_seconds_is_an_invalid_session() -> None:
-    """Op 9, not resumable, on a connection that stays; five seconds later it is taken."""
+    """It gets op 9 on an open connection, on which the next IDENTIFY works five seconds later."""
     async with Loopback(limits={Limit.IDENTIFY_RATE}) as server:
         server.add_bot("threadline", token=TOKEN)
         first = await identified(server)

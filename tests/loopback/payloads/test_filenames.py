@@ -1,4 +1,4 @@
-"""Files as Discord keeps and serves them: their names, and text compressed for those who take it."""
+"""Files as Discord keeps and serves them: their names, and compression of text."""
 
 import gzip
 import io
@@ -32,18 +32,18 @@ from tests.loopback.test_conformance import Client
         ("...", "otherwise"),
     ],
 )
-def test_a_name_is_kept_as_an_address_can_hold_it(given: str, kept: str) -> None:
-    """ASCII without what would need an escape; where nothing is left, another name."""
+def test_a_name_is_kept_without_characters_that_need_an_escape(given: str, kept: str) -> None:
+    """An empty result becomes another name."""
     assert cleansed(given, "otherwise") == kept
 
 
 def test_the_title_is_the_name_that_was_given_without_its_extension() -> None:
-    """Also of a name that begins with its only dot."""
+    """A leading dot begins no extension."""
     assert [title(name) for name in ("测试.tar.gz", "画像", ".x")] == ["测试.tar", "画像", ".x"]
 
 
 async def test_a_bot_learns_the_name_that_its_file_was_given_by_the_title() -> None:
-    """A plain name has no title; the file is served below the name that was kept, and found in components by either."""
+    """A plain name has no title. The file's address has the kept name."""
     async with Loopback(strict=strictly()) as server:
         channel, *_ = furnish(server)
         client = Client()
@@ -70,8 +70,10 @@ async def test_a_bot_learns_the_name_that_its_file_was_given_by_the_title() -> N
         ("picture.png", "gzip", False),
     ],
 )
-async def test_text_is_compressed_for_those_who_take_it(name: str, accepted: str | None, *, compressed: bool) -> None:
-    """Whoever asks for gzip gets gzip, and no type but text's."""
+async def test_text_is_compressed_for_clients_that_accept_it(
+    name: str, accepted: str | None, *, compressed: bool
+) -> None:
+    """Only text is compressed, and only for clients that accept gzip."""
     content = b"line after line\n" * 900
     async with Loopback() as server, aiohttp.ClientSession(auto_decompress=False) as http:
         guild = server.add_guild("Lab")

@@ -1,4 +1,4 @@
-"""The strict mode: what is not as Discord describes it ends the test that did it."""
+"""The strict mode: a difference from Discord's description fails its test."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from .test_routing import Caller
 
 
 class Strange:
-    """An inspector that finds fault with one kind of thing."""
+    """An inspector that objects to all requests, answers or events."""
 
     def __init__(self, kind: str) -> None:
         self._kind = kind
@@ -30,10 +30,10 @@ class Strange:
 
 
 @pytest.mark.parametrize("kind", ["request", "answer", "event"])
-async def test_what_the_inspector_finds_is_raised_at_the_end(kind: str) -> None:
-    """Each of the three is looked at, and named with its place."""
+async def test_the_inspectors_findings_are_raised_at_the_end(kind: str) -> None:
+    """It inspects requests, answers and events."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         async with Loopback(strict=Strange(kind)) as server, aiohttp.ClientSession() as http:
             guild = server.add_guild("Lab")
             ann = server.add_person("ann", guilds=(guild,))
@@ -46,20 +46,20 @@ async def test_what_the_inspector_finds_is_raised_at_the_end(kind: str) -> None:
             assert (await Caller(server, http)("GET", "/users/@me"))[0] == 200
 
     with pytest.raises(AssertionError, match=f"strange {kind}"):
-        await story()
+        await scenario()
 
 
-async def test_a_test_that_failed_by_itself_keeps_its_own_failure() -> None:
-    """The violations do not hide the error that the test ends with."""
+async def test_a_failing_test_keeps_its_own_error() -> None:
+    """Violations do not hide the test's error."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         async with Loopback(strict=Strange("answer")) as server, aiohttp.ClientSession() as http:
             await Caller(server, http)("GET", "/users/@me")
             assert server.violations
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await story()
+        await scenario()
 
 
 @pytest.mark.parametrize(
@@ -74,15 +74,15 @@ async def test_a_test_that_failed_by_itself_keeps_its_own_failure() -> None:
         ("POST", "/channels/1/nothing", {}, "no such operation"),
     ],
 )
-def test_a_request_that_discord_does_not_describe_is_found(method: str, path: str, body: Any, words: str) -> None:
-    """The body's type, a field's, a field that is missing, a button's own, one too many, a path that is none."""
+def test_an_undescribed_request_is_found(method: str, path: str, body: Any, words: str) -> None:
+    """Cases: wrong types of fields, missing fields, an extra field, an unknown path."""
     wrong = Description().request(method, path, body)
     assert wrong is not None
     assert words in wrong
 
 
-def test_an_event_that_discord_does_not_describe_is_found() -> None:
-    """A message without most of what a message has."""
+def test_an_undescribed_event_is_found() -> None:
+    """The message lacks most fields."""
     wrong = Description().event("MESSAGE_CREATE", {"id": "1", "type": int(MessageType.DEFAULT)})
     assert wrong is not None
     assert "required" in wrong

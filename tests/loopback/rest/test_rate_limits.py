@@ -1,4 +1,4 @@
-"""Rate limits: the windows, Discord's headers and bodies, and what the unmodified discord.py makes of them."""
+"""Rate limits: the windows, Discord's headers and bodies, and the reactions of the unmodified discord.py."""
 
 import asyncio
 
@@ -18,7 +18,7 @@ START = 1_800_000_000.0
 
 
 class Time:
-    """A clock that stands until it is told."""
+    """A clock that the test moves."""
 
     def __init__(self) -> None:
         self.now = START
@@ -28,7 +28,7 @@ class Time:
 
 
 def test_a_window_refuses_when_it_is_spent_and_opens_again_when_it_ends() -> None:
-    """Five pass, the sixth waits for the rest of the window, and after it five pass again."""
+    """Five pass, the sixth waits for the rest of the window, and then requests pass again."""
     clock = Time()
     limits = Limits(clock, {Limit.MESSAGES})
     for left in (4, 3, 2, 1, 0):
@@ -50,8 +50,8 @@ def test_a_window_refuses_when_it_is_spent_and_opens_again_when_it_ends() -> Non
     assert not limits.admit(1, "POST", "7", (Limit.MESSAGES,)).refused
 
 
-def test_methods_channels_and_bots_are_counted_apart_under_one_bucket_name() -> None:
-    """POST and PATCH share the hash and nothing else."""
+def test_methods_channels_and_bots_have_windows_of_their_own_under_one_bucket_name() -> None:
+    """POST and PATCH share only the bucket's name."""
     limits = Limits(Time(), {Limit.MESSAGES})
     for _ in range(5):
         limits.admit(1, "POST", "7", (Limit.MESSAGES,))
@@ -63,7 +63,7 @@ def test_methods_channels_and_bots_are_counted_apart_under_one_bucket_name() -> 
 
 
 def test_fifty_a_second_is_a_limit_on_everything_together() -> None:
-    """The refusal is global and shows no bucket; another bot is not concerned."""
+    """The refusal is global and shows no bucket. Another bot is unaffected."""
     limits = Limits(Time(), {Limit.GLOBAL})
     for number in range(50):
         assert not limits.admit(1, "POST", str(number), (Limit.MESSAGES,)).refused
@@ -72,8 +72,8 @@ def test_fifty_a_second_is_a_limit_on_everything_together() -> None:
     assert not limits.admit(2, "GET", "", ()).refused
 
 
-def test_what_is_not_switched_on_is_counted_and_refuses_nobody() -> None:
-    """The page can show what Discord would have refused: a window with less than nothing left."""
+def test_a_limit_that_is_off_counts_without_refusals() -> None:
+    """A negative rest shows the page what Discord would have refused."""
     limits = Limits(Time())
     for _ in range(7):
         verdict = limits.admit(1, "POST", "7", (Limit.MESSAGES,))
@@ -82,8 +82,8 @@ def test_what_is_not_switched_on_is_counted_and_refuses_nobody() -> None:
     assert repr(limits) == "<Limits: none enforced, 0 refused>"
 
 
-def test_threads_are_limited_for_all_bots_together_and_nobody_is_to_blame() -> None:
-    """A shared scope, which counts as no invalid request."""
+def test_the_thread_limit_is_shared_by_all_bots() -> None:
+    """A refusal of a shared scope is no invalid request."""
     limits = Limits(Time(), {Limit.THREADS, Limit.INVALID})
     limits.change(Limit.THREADS, 2, 250.0)
     limits.change(Limit.INVALID, 1, 600.0)
@@ -95,8 +95,8 @@ def test_threads_are_limited_for_all_bots_together_and_nobody_is_to_blame() -> N
     assert not limits.banned
 
 
-async def test_too_many_invalid_requests_close_the_door_for_an_hour() -> None:
-    """After the ban, even a right request gets Cloudflare's 429 without Via and without JSON."""
+async def test_too_many_invalid_requests_ban_for_an_hour() -> None:
+    """During the ban a valid request gets Cloudflare's 429 without Via and JSON."""
     async with Loopback(limits={Limit.INVALID}) as server, aiohttp.ClientSession() as http:
         server.add_bot("threadline", token="T")
         server.limits.change(Limit.INVALID, 3, 600.0)
@@ -113,7 +113,7 @@ async def test_too_many_invalid_requests_close_the_door_for_an_hour() -> None:
 
 
 async def test_each_hidden_limit_refuses_with_its_own_figures() -> None:
-    """Renames after two in ten minutes, edits of old messages with 30046 after three, reactions one at a time."""
+    """Cases: renames (two in ten minutes), edits of old messages (three, with 30046), reactions (one)."""
     async with Loopback(limits=True, strict=strictly()) as server, aiohttp.ClientSession() as http:
         channel, *_ = furnish(server)
         call = Caller(server, http)
@@ -136,7 +136,7 @@ async def test_each_hidden_limit_refuses_with_its_own_figures() -> None:
 
 
 async def test_the_librarys_last_edit_of_a_window_returns_only_when_the_window_ends() -> None:
-    """Trap 1: the server has applied the fifth edit at once, and the call that made it still waits."""
+    """The server has applied the fifth edit while its call still waits."""
     async with Loopback() as server:
         channel, ann, bot = furnish(server)
         client = Client()
@@ -155,7 +155,7 @@ async def test_the_librarys_last_edit_of_a_window_returns_only_when_the_window_e
 
 
 async def test_the_library_retries_a_429_that_came_through_discord_and_no_other() -> None:
-    """Trap 4: without Via it raises at once; beyond max_ratelimit_timeout it raises RateLimited."""
+    """Without Via it raises immediately, and beyond max_ratelimit_timeout it raises RateLimited."""
     async with Loopback() as server:
         channel, *_ = furnish(server)
         client = Client(max_ratelimit_timeout=30.0)

@@ -1,4 +1,4 @@
-"""REST without a library: the exact answers, errors and bodies, each against Discord's own description."""
+"""REST without a library: the exact answers and errors, checked against Discord's own description."""
 
 import json
 from collections.abc import Callable
@@ -19,7 +19,7 @@ TOKEN = "T"
 
 
 class Caller:
-    """A bot that speaks plain HTTP."""
+    """A bot's plain HTTP client."""
 
     def __init__(self, server: Loopback, http: aiohttp.ClientSession, token: str = TOKEN) -> None:
         self._base = f"{server.endpoint}/api/v10"
@@ -35,8 +35,8 @@ class Caller:
             return answer.status, json.loads(text) if text else None
 
 
-async def test_every_answer_is_what_discord_describes() -> None:
-    """Users, application, gateway, guild, member, channel, message, thread, members, commands validate."""
+async def test_every_answer_fits_discords_description() -> None:
+    """It validates users, application, gateway, guild, member, channel, messages, threads, commands."""
     async with Loopback(strict=strictly()) as server, aiohttp.ClientSession() as http:
         guild = server.add_guild("Lab")
         channel = server.add_channel(guild, "general")
@@ -79,7 +79,7 @@ async def test_every_answer_is_what_discord_describes() -> None:
 
 
 async def test_refusals_have_discords_status_code_and_body() -> None:
-    """One request for each way to be refused that needs no long set-up."""
+    """There is a request for each refusal that needs little set-up."""
     async with Loopback(strict=strictly()) as server, aiohttp.ClientSession() as http:
         channel, ann, _ = furnish(server)
         other = server.add_channel(server.add_guild("Elsewhere"), "general")
@@ -124,8 +124,8 @@ async def test_refusals_have_discords_status_code_and_body() -> None:
         ("multipart/form-data; boundary=x", b"another boundary"),
     ],
 )
-async def test_a_body_that_cannot_be_read_is_refused(kind: str, body: bytes) -> None:
-    """By an answer, for a bot's author to read; not by an error of the server."""
+async def test_an_unreadable_body_is_refused(kind: str, body: bytes) -> None:
+    """The answer is readable for a bot's author, not a server error."""
     async with Loopback() as server, aiohttp.ClientSession() as http:
         channel, *_ = furnish(server)
         headers = {"Authorization": "Bot T", "Content-Type": kind}
@@ -135,7 +135,7 @@ async def test_a_body_that_cannot_be_read_is_refused(kind: str, body: bytes) -> 
 
 
 async def test_a_form_error_names_each_field_at_its_path() -> None:
-    """50035 in Discord's nested form, all problems at once."""
+    """A 50035 has all problems in Discord's nested form."""
     async with Loopback(strict=strictly()) as server, aiohttp.ClientSession() as http:
         channel, *_ = furnish(server)
         call = Caller(server, http)
@@ -151,13 +151,13 @@ async def test_a_form_error_names_each_field_at_its_path() -> None:
 
 
 def select(*options: dict[str, str], **more: Any) -> dict[str, Any]:
-    """A menu in its row."""
+    """Return a menu in its row."""
     menu = {"type": 3, "custom_id": "menu", "options": list(options), **more}
     return {"type": 1, "components": [menu]}
 
 
 def button(**fields: Any) -> dict[str, Any]:
-    """A button in its row."""
+    """Return a button in its row."""
     return {"type": 1, "components": [{"type": 2, "style": 1, "custom_id": "b", "label": "Go", **fields}]}
 
 
@@ -190,7 +190,7 @@ def button(**fields: Any) -> dict[str, Any]:
 async def test_menus_and_buttons_are_bounded_without_the_strict_mode_too(
     row: dict[str, Any], path: str, code: str
 ) -> None:
-    """One thing too much or too little in each, found at its path; nothing is posted."""
+    """Each case has one problem at a path, and posts no message."""
     async with Loopback() as server, aiohttp.ClientSession() as http:
         channel, *_ = furnish(server)
         sent = {"content": "hello", "components": [row]}
@@ -204,7 +204,7 @@ async def test_menus_and_buttons_are_bounded_without_the_strict_mode_too(
 
 
 async def test_a_nonce_that_is_enforced_posts_once() -> None:
-    """The same nonce returns the message that is there; without enforce_nonce a second one is posted."""
+    """The same nonce returns the existing message. Without enforce_nonce a second one is posted."""
     async with Loopback(strict=strictly()) as server, aiohttp.ClientSession() as http:
         channel, *_ = furnish(server)
         call = Caller(server, http)
@@ -217,7 +217,7 @@ async def test_a_nonce_that_is_enforced_posts_once() -> None:
 
 
 async def test_an_interaction_must_be_answered_in_three_seconds_and_its_token_lasts_fifteen_minutes() -> None:
-    """10062 after 3 s, 40060 for a second answer, 50027 for an old token; the clock is the test's."""
+    """A late answer gets 10062, a second one 40060, an expired token 50027. The test moves the clock."""
     now = [1_800_000_000.0]
     async with Loopback(clock=lambda: now[0]) as server, aiohttp.ClientSession() as http:
         channel, ann, bot = furnish(server)
@@ -252,7 +252,7 @@ def _presses(server: Loopback, user_id: int, bot_id: int, channel_id: int) -> Ca
 
 
 async def test_limits_answer_429_with_discords_headers_when_they_are_on() -> None:
-    """Five posts in five seconds, then 429; edits are counted apart in the bucket of the same name."""
+    """The sixth post in five seconds gets 429. Edits have a window of their own."""
     async with Loopback(limits=True) as server, aiohttp.ClientSession() as http:
         channel, *_ = furnish(server)
         call = Caller(server, http)
@@ -264,8 +264,8 @@ async def test_limits_answer_429_with_discords_headers_when_they_are_on() -> Non
         assert status == 200
 
 
-async def test_the_record_tells_what_was_asked() -> None:
-    """Method, path, body, files, status, caller and ordered times of a multipart post."""
+async def test_the_call_log_has_every_part_of_a_call() -> None:
+    """It has the method, path, body, files, status, caller and times of a multipart post."""
     async with Loopback(strict=strictly()) as server, aiohttp.ClientSession() as http:
         channel, _, bot = furnish(server)
         form = aiohttp.FormData()
@@ -281,8 +281,8 @@ async def test_the_record_tells_what_was_asked() -> None:
             assert served.headers["Content-Disposition"].startswith("attachment")
 
 
-async def test_the_smaller_routes_answer_as_discord_describes() -> None:
-    """Guild channels, roles, members, commands one by one, reactions of others, bulk deletion, thread lists."""
+async def test_the_smaller_routes_fit_discords_description() -> None:
+    """It calls the routes of guilds, members, single commands, reactions, bulk deletion and thread lists."""
     async with Loopback(strict=strictly()) as server, aiohttp.ClientSession() as http:
         guild = server.add_guild("Lab")
         channel = server.add_channel(guild, "general")
@@ -336,8 +336,8 @@ async def test_the_smaller_routes_answer_as_discord_describes() -> None:
             assert answered == status, (method, path, payload)
 
 
-async def test_a_files_address_is_good_for_a_day_and_its_message_says_the_next() -> None:
-    """With Discord's three parameters; without them, with others, or too late there is nothing."""
+async def test_a_files_address_is_valid_for_a_day_and_its_message_has_the_next() -> None:
+    """It needs Discord's three parameters, unchanged and in time."""
     async with Loopback(strict=strictly()) as server, aiohttp.ClientSession() as http:
         channel, ann, _ = furnish(server)
         said = await ann.say(channel, "look", files=[("a b.txt", b"abc")])

@@ -1,4 +1,4 @@
-"""The clock that a test may jump, and what jumps with it."""
+"""The clock that a test may move, and the waits on it."""
 
 import asyncio
 
@@ -12,8 +12,8 @@ from tests.support.virtual_time import step
 BOUND = 30.0
 
 
-async def test_a_jump_wakes_those_whose_time_it_brings_and_nobody_else() -> None:
-    """Two jumps of half the time wake a sleeper once, at the second; a longer one sleeps on."""
+async def test_a_jump_wakes_exactly_the_sleepers_whose_time_has_come() -> None:
+    """The second of two jumps of half the time wakes a sleeper. A longer one still sleeps."""
     clock = Clock()
     short, long = (asyncio.create_task(clock.sleep(seconds)) for seconds in (1000.0, 5000.0))
     await step()
@@ -28,7 +28,7 @@ async def test_a_jump_wakes_those_whose_time_it_brings_and_nobody_else() -> None
 
 
 async def test_a_clock_does_not_go_back() -> None:
-    """A negative jump is refused, and the time stays."""
+    """A negative jump is refused without an effect."""
     clock = Clock(lambda: 100.0)
     with pytest.raises(ValueError, match="does not go back"):
         clock.jump(-1)
@@ -36,8 +36,8 @@ async def test_a_clock_does_not_go_back() -> None:
     assert clock() == 102.0
 
 
-async def test_a_press_that_nobody_answers_fails_after_discords_three_seconds() -> None:
-    """A jump beyond them ends the person's wait, unacknowledged."""
+async def test_an_unanswered_command_fails_after_discords_three_seconds() -> None:
+    """A jump beyond them ends the person's wait without an acknowledgement."""
     async with Loopback() as server:
         channel, ann, bot = furnish(server)
         bot.commands[None] = [{"id": "1", "type": 1, "name": "ask", "options": []}]

@@ -1,4 +1,4 @@
-"""Bodies as bots send them, right and wrong: whatever comes, the answer is a draft or one of Discord's refusals."""
+"""Bodies of bots: any body becomes a draft or one of Discord's refusals."""
 
 from contextlib import suppress
 from typing import Any
@@ -68,30 +68,30 @@ BODIES = st.dictionaries(
 
 @given(BODIES)
 def test_any_body_is_a_draft_or_a_refusal(body: dict[str, Any]) -> None:
-    """Nothing but DiscordError comes out, so a bot's mistake is never a server's error."""
+    """It raises only DiscordError, so a bot's mistake is never a server error."""
     with suppress(DiscordError):
         draft = drafts.read(body)
         assert len(draft.content) <= drafts.CONTENT_LENGTH
 
 
 @given(JSON)
-def test_any_form_is_taken_or_refused(body: Any) -> None:
-    """The same for what opens a form."""
+def test_any_form_is_accepted_or_refused(body: Any) -> None:
+    """Checking it raises only DiscordError."""
     with suppress(DiscordError):
         modals.check(body, FormErrors())
 
 
 @given(st.lists(JSON, max_size=3))
 def test_any_commands_are_registered_or_refused(bodies: list[Any]) -> None:
-    """The same for a bot's commands."""
+    """Registering them raises only DiscordError."""
     world = World()
     bot = world.add_bot("threadline", token="T")
     with suppress(DiscordError):
         commands.register(world, bot, None, bodies)
 
 
-def test_components_are_numbered_once_each_and_keep_the_numbers_they_have() -> None:
-    """Those of a bot stand; the others count up around them."""
+def test_components_without_ids_are_numbered_around_those_with_ids() -> None:
+    """A bot's own ids stay."""
     row = {"type": 1, "components": [{"type": 2, "id": 2}, {"type": 2}]}
     (numbered,) = components.numbered([row])
     assert (numbered["id"], [one["id"] for one in numbered["components"]]) == (1, [2, 3])

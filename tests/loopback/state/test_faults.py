@@ -1,4 +1,4 @@
-"""Faults by rule: whom they strike, how often, and what the client gets to see."""
+"""Fault rules: their targets, their frequency, and their effects for the client."""
 
 import asyncio
 import re
@@ -18,8 +18,8 @@ from tests.loopback.rest.test_routing import Caller
 from tests.loopback.test_conformance import Client
 
 
-def test_a_rule_strikes_whom_it_names_as_often_as_it_says() -> None:
-    """Method, beginning of the path, the first spared, then three, then never again."""
+def test_a_rule_strikes_its_target_as_often_as_it_says() -> None:
+    """It has a method and a path, spares the first call, strikes three, and ends."""
     faults = Faults()
     rule = faults.add(for_calls(method="patch", path="/channels/1/", status=503, times=3, after=1))
     strikes = [faults.strike_call("PATCH", "/channels/1/messages/2", None) for _ in range(6)]
@@ -29,7 +29,7 @@ def test_a_rule_strikes_whom_it_names_as_often_as_it_says() -> None:
 
 
 def test_a_pattern_is_searched_and_a_seed_repeats_the_odds() -> None:
-    """The same seed strikes the same calls."""
+    """A seed always strikes the same calls."""
 
     def struck(seed: int) -> list[bool]:
         faults = Faults()
@@ -41,7 +41,7 @@ def test_a_pattern_is_searched_and_a_seed_repeats_the_odds() -> None:
 
 
 def test_the_rules_read_like_a_status_line_and_can_be_removed() -> None:
-    """What is struck, what becomes of it, how often so far."""
+    """The text has the target, the effect, and the count so far."""
     faults = Faults()
     rule = faults.add(for_calls(method="PATCH", path="/channels/", slow=2.0, answer_lost=True, times=None))
     faults.add(for_calls(status=500))
@@ -68,14 +68,14 @@ def test_the_rules_read_like_a_status_line_and_can_be_removed() -> None:
         {"edge": "1020", "reset": True},
     ],
 )
-def test_a_rule_without_sense_is_refused(rule: Any) -> None:
-    """Nothing that happens, two things at once, impossible odds, a word, a code or an edge's answer that is none."""
+def test_a_contradictory_rule_is_refused(rule: Any) -> None:
+    """Cases: no effect, two effects, an impossible probability, an unknown option, code or edge answer."""
     with pytest.raises((ValueError, TypeError)):
         for_calls(**rule)
 
 
-async def test_each_effect_is_what_a_client_sees_and_the_record_says_so() -> None:
-    """Status with and without JSON, reset before and end after the effect; then all is well again."""
+async def test_each_fault_reaches_the_client_and_the_call_log() -> None:
+    """Cases: a status with and without JSON, a reset before and a lost answer after the effect."""
     async with Loopback() as server, aiohttp.ClientSession() as http:
         channel, *_ = furnish(server)
         url, headers = f"{server.endpoint}/api/v10/channels/{channel.id}/messages", {"Authorization": "Bot T"}
@@ -116,10 +116,10 @@ async def test_each_effect_is_what_a_client_sees_and_the_record_says_so() -> Non
         ("40333", 403, "application/json", '{"message": "internal network error", "code": 40333}'),
     ],
 )
-async def test_the_edge_answers_in_discords_place_and_does_not_say_how_long_to_wait(
+async def test_the_edge_answers_for_discord_without_a_waiting_time(
     edge: str, status: int, kind: str, start: str
 ) -> None:
-    """Neither Via nor Retry-After nor a limit; and nothing is posted."""
+    """The answer has neither Via nor Retry-After nor limits, and the message is not posted."""
     async with Loopback(limits=True) as server, aiohttp.ClientSession() as http:
         channel, *_ = furnish(server)
         url, headers = f"{server.endpoint}/api/v10/channels/{channel.id}/messages", {"Authorization": "Bot T"}
@@ -132,7 +132,7 @@ async def test_the_edge_answers_in_discords_place_and_does_not_say_how_long_to_w
 
 
 async def test_the_edge_refuses_gateway_connects_too() -> None:
-    """With its own page in the place of the upgrade."""
+    """Its own page replaces the upgrade."""
     async with Loopback() as server, aiohttp.ClientSession() as http:
         server.fault(method="CONNECT", edge="1020")
         async with http.get(f"{server.endpoint}/gateway/?v=10") as answer:
@@ -154,8 +154,8 @@ async def test_the_edge_refuses_gateway_connects_too() -> None:
         (240000, 400),
     ],
 )
-async def test_a_refusal_is_made_by_its_code_for_those_who_say_what_is_refused(code: int, status: int) -> None:
-    """Discord's own status, code and words, through the library; another text goes through."""
+async def test_a_refusal_by_code_strikes_calls_with_the_text(code: int, status: int) -> None:
+    """The library gets Discord's own status, code and message. Another text is posted."""
     async with Loopback(strict=strictly()) as server:
         channel, *_ = furnish(server)
         rule = server.fault(method="POST", says=re.compile("d[ae]rn"), code=code, times=None)
@@ -177,8 +177,8 @@ async def test_a_refusal_is_made_by_its_code_for_those_who_say_what_is_refused(c
         assert [one.content for one in server.messages(channel)] == ["hello"]
 
 
-async def test_a_write_rate_is_shared_and_says_how_long_to_wait() -> None:
-    """In the header, in whole seconds, and in the body; it counts as no invalid request."""
+async def test_a_write_rate_refusal_is_shared_and_has_a_waiting_time() -> None:
+    """The time is in the header and the body, and the refusal is no invalid request."""
     async with Loopback(limits={Limit.INVALID}) as server, aiohttp.ClientSession() as http:
         server.limits.change(Limit.INVALID, 2, 600.0)
         channel, *_ = furnish(server)
@@ -190,8 +190,8 @@ async def test_a_write_rate_is_shared_and_says_how_long_to_wait() -> None:
         assert (await call("POST", f"/channels/{channel.id}/messages", {"content": "hello"}))[0] == 200
 
 
-async def test_a_slow_answer_comes_after_its_effect_and_a_jump_brings_it() -> None:
-    """The message is there while the answer is not; nobody waits for real."""
+async def test_a_slow_answer_comes_after_its_effect_or_a_jump() -> None:
+    """The message is posted before the answer, which a jump brings."""
     async with Loopback() as server, aiohttp.ClientSession() as http:
         channel, *_ = furnish(server)
         server.fault(method="POST", slow=3000.0)
@@ -216,7 +216,7 @@ async def test_a_slow_answer_comes_after_its_effect_and_a_jump_brings_it() -> No
 async def test_the_library_retries_only_what_it_calls_a_servers_error(
     rule: FaultOptions, raised: type[Exception] | None, posts: int
 ) -> None:
-    """Trap 5: 500 is tried again; 503, a reset on Linux and a lost answer are the caller's to deal with."""
+    """It retries 500. It raises for 503, a reset on Linux and a lost answer."""
     async with Loopback() as server:
         channel, *_ = furnish(server)
         client = Client()
@@ -232,7 +232,7 @@ async def test_the_library_retries_only_what_it_calls_a_servers_error(
 
 
 async def test_events_are_lost_repeated_and_swapped() -> None:
-    """Each in new numbers, so that the client takes them for what Discord sent."""
+    """They have consecutive numbers, like Discord's own."""
     async with Loopback() as server:
         channel, ann, _ = furnish(server)
         async with connect(server) as client:
@@ -250,7 +250,7 @@ async def test_events_are_lost_repeated_and_swapped() -> None:
 
 
 async def test_a_gateway_that_refuses_the_connect_answers_with_a_status() -> None:
-    """The method CONNECT strikes the upgrade; the next one is served."""
+    """A rule for the method CONNECT strikes one upgrade."""
     async with Loopback() as server:
         server.fault(method="CONNECT", status=503)
         with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
@@ -261,8 +261,8 @@ async def test_a_gateway_that_refuses_the_connect_answers_with_a_status() -> Non
             pass
 
 
-async def test_a_client_that_stops_its_heartbeats_is_closed_and_must_identify_anew() -> None:
-    """4009 after one and a half intervals; the session cannot be resumed."""
+async def test_a_client_that_stops_its_heartbeats_must_identify_again() -> None:
+    """Its connection closes with 4009 after one and a half intervals, and the session ends."""
     async with Loopback() as server:
         bot = server.add_bot("threadline", token="T")
         async with connect(server) as client:
@@ -277,7 +277,7 @@ async def test_a_client_that_stops_its_heartbeats_is_closed_and_must_identify_an
 
 
 async def test_the_library_leaves_a_gateway_that_fell_silent_and_resumes() -> None:
-    """No close comes, which a server sends after one and a half of its heartbeats; RESUME brings what was said."""
+    """Without a close, the library reconnects by its own time-out, and RESUME replays the messages."""
     async with Loopback(heartbeat=BOUND) as server:
         channel, ann, bot = furnish(server)
         client = Client(heartbeat_timeout=2.0)

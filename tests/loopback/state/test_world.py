@@ -15,15 +15,15 @@ from loopback.state.world import World
 
 
 def small(**options: int) -> tuple[World, Guild, Channel]:
-    """A world with a guild and a channel."""
+    """Return a world with a guild and a channel."""
     world = World(**options)  # type: ignore[arg-type]
     guild = world.add_guild("Lab")
     return world, guild, world.add_channel(guild, "general")
 
 
 @given(st.lists(st.integers(min_value=-5, max_value=5), min_size=2))
-def test_ids_grow_whatever_the_clock_does(steps: list[int]) -> None:
-    """A clock that stands or goes back never gives an id twice or a smaller one."""
+def test_ids_grow_with_any_clock(steps: list[int]) -> None:
+    """A stopped or reversed clock gives no smaller or duplicate id."""
     now = [1_800_000_000.0]
     world = World(clock=lambda: now[0])
     ids = []
@@ -34,7 +34,7 @@ def test_ids_grow_whatever_the_clock_does(steps: list[int]) -> None:
 
 
 def test_overwrites_apply_in_discords_order() -> None:
-    """@everyone's first, then roles together with allow over deny, then the member's own."""
+    """The order is @everyone, roles together with allow over deny, and the member."""
     world, guild, channel = small()
     role = world.add_role(guild, "dev")
     ann = world.add_person("ann", guilds=(guild,), roles=(role,))
@@ -56,15 +56,15 @@ def test_overwrites_apply_in_discords_order() -> None:
         ("<@7> <@8>", AllowedMentions(parse=frozenset(), users=frozenset({8})), (8,)),
     ],
 )
-def test_a_text_pings_whom_it_names_outside_code_and_may_ping(
+def test_a_text_pings_the_allowed_mentions_outside_code(
     content: str, allowed: AllowedMentions, pinged: tuple[int, ...]
 ) -> None:
-    """Code spans and blocks ping nobody; allowed_mentions narrows the rest."""
+    """Mentions in code do not ping, and allowed_mentions narrows the others."""
     assert mentions.find(content, allowed).users == pinged
 
 
-def test_everyone_is_pinged_only_by_those_who_may() -> None:
-    """@everyone needs the permission and allowed_mentions."""
+def test_pinging_everyone_needs_the_permission() -> None:
+    """Without it the text stays plain."""
     world, guild, channel = small()
     ann = world.add_person("ann", guilds=(guild,))
     assert not messages.post(world, channel, ann.id, Draft(content="@everyone")).mention_everyone
@@ -72,7 +72,7 @@ def test_everyone_is_pinged_only_by_those_who_may() -> None:
 
 
 def test_a_nonce_is_remembered_for_minutes_only() -> None:
-    """The same nonce five minutes later posts again."""
+    """After five minutes the same nonce posts again."""
     now = [1_800_000_000.0]
     world = World(clock=lambda: now[0])
     guild = world.add_guild("Lab")
@@ -84,8 +84,8 @@ def test_a_nonce_is_remembered_for_minutes_only() -> None:
     assert messages.post(world, channel, guild.owner_id, draft) is not first
 
 
-def test_what_is_kept_is_bounded_and_the_newest_stays() -> None:
-    """Messages beyond the bound are forgotten, oldest first, over all channels."""
+def test_the_number_of_kept_messages_is_bounded() -> None:
+    """The oldest of all channels are forgotten first."""
     world, guild, channel = small(messages_kept=10)
     other = world.add_channel(guild, "other")
     for number in range(30):
@@ -95,7 +95,7 @@ def test_what_is_kept_is_bounded_and_the_newest_stays() -> None:
 
 
 def test_a_long_history_keeps_its_beginning_and_its_end() -> None:
-    """The contents of a message that streamed for long are bounded too."""
+    """The history of a streaming message is bounded."""
     world, guild, channel = small()
     message = messages.post(world, channel, guild.owner_id, Draft(content="start"))
     for number in range(messages.HISTORY_KEPT + 50):
@@ -104,8 +104,8 @@ def test_a_long_history_keeps_its_beginning_and_its_end() -> None:
     assert (len(contents), contents[0], contents[-1]) == (messages.HISTORY_KEPT, "start", message.content)
 
 
-def test_a_thread_of_a_message_has_its_id_and_tells_everybody() -> None:
-    """The events of opening a thread, in Discord's order, and 160004 for the second one."""
+def test_a_thread_of_a_message_has_its_id_and_emits_events() -> None:
+    """They come in Discord's order. A second thread gets 160004."""
     world, guild, channel = small()
     message = messages.post(world, channel, guild.owner_id, Draft(content="hello"))
     heard: list[world_events.Event] = []
@@ -123,8 +123,8 @@ def test_a_thread_of_a_message_has_its_id_and_tells_everybody() -> None:
         threads.open_on(world, message, guild.owner_id, {"name": "again"})
 
 
-def test_an_archived_thread_wakes_by_a_message_and_refuses_edits() -> None:
-    """Posting opens it again; editing in it is refused with 50083; a locked one refuses members."""
+def test_an_archived_thread_accepts_a_message_and_refuses_edits() -> None:
+    """A message unarchives it, and an edit gets 50083. A locked one refuses members."""
     world, guild, channel = small()
     ann = world.add_person("ann", guilds=(guild,))
     thread = threads.open_in(world, channel, ann.id, {"name": "talk", "type": 11})
@@ -140,7 +140,7 @@ def test_an_archived_thread_wakes_by_a_message_and_refuses_edits() -> None:
 
 
 def test_a_private_thread_is_seen_by_its_members_only() -> None:
-    """Others get 50001 until they are added, and one who is mentioned is added."""
+    """Others get 50001 until they are added."""
     world, guild, channel = small()
     ann, bob = (world.add_person(name, guilds=(guild,)) for name in ("ann", "bob"))
     thread = threads.open_in(world, channel, ann.id, {"name": "talk", "type": 12})
@@ -151,7 +151,7 @@ def test_a_private_thread_is_seen_by_its_members_only() -> None:
 
 
 def test_deleting_a_channel_deletes_its_threads() -> None:
-    """Nothing of it can be found afterwards."""
+    """Both get 10003, and their messages are deleted."""
     world, guild, channel = small()
     thread = threads.open_in(world, channel, guild.owner_id, {"name": "talk", "type": 11})
     said = messages.post(world, thread, guild.owner_id, Draft(content="one"))
