@@ -22,7 +22,7 @@ axe.run(document, { resultTypes: ["violations"] }).then(({ violations }) => viol
 
 
 async def source() -> str:
-    """Return the checker's script, installed as locked; skips the test where that cannot be."""
+    """Install the locked checker, and return its script. Skips the test if that is impossible."""
     lock, stamp = (FOLDER / "package-lock.json").read_text(), FOLDER / "node_modules" / ".installed"
     if not stamp.exists() or stamp.read_text() != lock:
         await _install()
@@ -49,7 +49,7 @@ async def _install() -> None:
 
 
 async def violations(page: Page, script: str) -> list[str]:
-    """What the checker finds wrong with the page as it is now: every rule it has, best practices included."""
+    """Return the page's violations of all rules, best practices included."""
     if not await page.evaluate("'axe' in window"):
         await page.evaluate(f"{script}; undefined")
     found: list[str] = await page.evaluate(RUN)

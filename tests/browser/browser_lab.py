@@ -1,4 +1,4 @@
-"""Somebody who looks at the page while the whole bot is at work."""
+"""The page in a browser, with or without the whole bot."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,27 +13,27 @@ __all__ = ["address", "browser_lab", "shown", "silent_browser"]
 
 @asynccontextmanager
 async def browser_lab(folder: Path, chromium: str) -> AsyncIterator[tuple[BotLab, Browser]]:
-    """The stage with the bot at work, and a browser; at the end no console may have complained."""
+    """Run a lab with the bot, and a silent browser."""
     async with idle_lab(folder) as place, running_bot(place), silent_browser(chromium) as chrome:
         yield place, chrome
 
 
 @asynccontextmanager
 async def silent_browser(chromium: str) -> AsyncIterator[Browser]:
-    """A browser whose consoles must have said nothing at the end."""
+    """Connect a browser, and fail at the end if a console has errors or warnings."""
     async with browser(chromium) as chrome:
         yield chrome
         assert chrome.problems() == []
 
 
 def address(server: Loopback, person: Account, *places: Channel | int) -> str:
-    """Return the page as somebody, with one or two places open."""
+    """Return the page's address for a person, with one or two channels open."""
     ids = [str(one if isinstance(one, int) else one.id) for one in places]
     return f"{server.page}#{'/'.join([str(person.id), *ids])}"
 
 
 async def shown(chrome: Browser, server: Loopback, person: Account, *places: Channel | int, width: int = 1280) -> Page:
-    """A new tab in which these places are shown."""
+    """Open a new tab, and wait until it shows these channels."""
     page = await chrome.open(address(server, person, *places), width=width)
     for pane, one in zip(("#main", "#beside"), places, strict=False):
         await page.until(

@@ -1,4 +1,4 @@
-"""A headless Chromium over its DevTools protocol: just enough to be a person in front of a page.
+"""A headless Chromium over its DevTools protocol, with the actions of a person on a page.
 
 Source: the Chrome DevTools Protocol, domains Browser, Emulation, Input, Log, Network, Page, Runtime and Target.
 """
@@ -22,7 +22,7 @@ import aiohttp
 __all__ = ["BOUND", "Browser", "Page", "browser", "chromium", "find"]
 
 BOUND = 30.0
-"""Seconds after which a wait is given up; a hang, not a slow machine."""
+"""The bound on waits in seconds, only for hangs."""
 
 FLAGS = (
     "--headless",
@@ -51,7 +51,7 @@ FLAGS = (
 MESSAGE_BYTES = 64 * 1024 * 1024
 KEYS = {"Enter": (13, "\r"), "Escape": (27, ""), "Tab": (9, "\t"), "ArrowUp": (38, ""), "ArrowDown": (40, "")}
 
-# Looks once at first, then after every change that a page can make, until the condition holds.
+# Checks the condition first, and then after every change of the page.
 UNTIL = """
 new Promise((resolve) => {
   const look = () => {
@@ -65,7 +65,7 @@ new Promise((resolve) => {
 })
 """
 
-# The middle of an element, when it has stopped moving: what comes into view can take its true size only then.
+# The middle of an element after it has stopped moving, because content gets its true size in view.
 STILL = """
 (async () => {
   const frame = () => Promise.race([new Promise(requestAnimationFrame), new Promise((done) => setTimeout(done, 100))]);
@@ -93,7 +93,7 @@ def find() -> str | None:
 
 
 class Page:
-    """One tab. What a person would do, and waiting for what they would see; `problems` is what the console said."""
+    """One tab, with a person's actions, and waits for its content. `problems` has the console's errors and warnings."""
 
     def __init__(self, chrome: "Browser", session: str) -> None:
         self._chrome = chrome
@@ -101,11 +101,11 @@ class Page:
         self.problems: list[str] = []
 
     async def call(self, method: str, **arguments: Any) -> Any:
-        """A DevTools method on this tab."""
+        """Call a DevTools method on this tab."""
         return await self._chrome.call(method, self._session, **arguments)
 
     def hear(self, method: str, event: Any) -> None:
-        """Keep what a developer would see in red."""
+        """Keep errors and warnings of the console."""
         match method:
             case "Runtime.exceptionThrown":
                 details = event["exceptionDetails"]
@@ -116,59 +116,59 @@ class Page:
                 self.problems.append(f"{event['entry']['text']} {event['entry'].get('url', '')}")
 
     async def go(self, address: str) -> None:
-        """Open an address, and wait until the page's scripts have run."""
+        """Open an address, and wait until the page has loaded."""
         await self.call("Page.navigate", url=address)
         await self.until("document.readyState === 'complete'")
 
     async def evaluate(self, script: str) -> Any:
-        """Return the value of a JavaScript expression, awaited; raises AssertionError when it throws."""
+        """Return the awaited value of a JavaScript expression. Raises AssertionError if it throws."""
         answer = await self.call("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
         if problem := answer.get("exceptionDetails"):
             raise AssertionError(problem.get("exception", {}).get("description") or problem["text"])
         return answer["result"].get("value")
 
     async def until(self, condition: str) -> Any:
-        """Wait until an expression is true; raises AssertionError that shows the page's text on time-out."""
+        """Wait until an expression is true. On time-out raises AssertionError with the page's text."""
         try:
             async with asyncio.timeout(BOUND):
                 while True:
                     try:
                         return await self.evaluate(UNTIL % condition)
-                    except ConnectionResetError:  # the page was left while one waited on it
+                    except ConnectionResetError:  # the page was left during the wait
                         continue
         except TimeoutError:
             seen = await self.evaluate("document.body.innerText")
             raise AssertionError(f"not within {BOUND:g} s: {condition}\nthe page says:\n{seen}") from None
 
     async def sees(self, text: str, within: str = "body") -> None:
-        """Wait until an element shows a text."""
+        """Wait until an element has a text."""
         shows = f"(one) => one.innerText.includes({json.dumps(text)})"
         await self.until(f"[...document.querySelectorAll({json.dumps(within)})].some({shows})")
 
     async def click(self, selector: str, text: str = "", *, button: str = "left") -> None:
-        """Press an element with the mouse: the first that has the text, once it is there and still."""
+        """Click the first element with the text, once it exists and is still."""
         place = await self.middle(selector, text)
         for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
             await self.call("Input.dispatchMouseEvent", type=kind, button=button, clickCount=1, **place)
 
     async def hover(self, selector: str, text: str = "") -> None:
-        """Put the mouse over an element."""
+        """Move the mouse over an element."""
         place = await self.middle(selector, text)
         await self.call("Input.dispatchMouseEvent", type="mouseMoved", **place)
 
     async def middle(self, selector: str, text: str = "") -> dict[str, float]:
-        """Where to press an element, once it is there and still."""
+        """Return the middle of an element, once it exists and is still."""
         fits = f"(one) => one.textContent.includes({json.dumps(text)}) && one.getClientRects().length && !one.disabled"
         await self.until(f"[...document.querySelectorAll({json.dumps(selector)})].some({fits})")
         found = await self.evaluate(STILL % (json.dumps(selector), fits))
         return {"x": float(found["x"]), "y": float(found["y"])}
 
     async def write(self, text: str) -> None:
-        """Type into what has the focus."""
+        """Type into the focused element."""
         await self.call("Input.insertText", text=text)
 
     async def press(self, key: str, *, shift: bool = False) -> None:
-        """Press a key of `KEYS`, or one that is a character."""
+        """Press a key of `KEYS`, or a character."""
         code, text = KEYS.get(key, (ord(key[0].upper()), key))
         common: dict[str, Any] = {"key": key, "code": key, "windowsVirtualKeyCode": code}
         common["modifiers"] = 8 if shift else 0
@@ -177,24 +177,24 @@ class Page:
         await self.call("Input.dispatchKeyEvent", type="keyUp", **common)
 
     async def attach(self, selector: str, *files: Path) -> None:
-        """Choose files in a file field."""
+        """Choose files in a file input."""
         root = (await self.call("DOM.getDocument"))["root"]["nodeId"]
         field = (await self.call("DOM.querySelector", nodeId=root, selector=selector))["nodeId"]
         await self.call("DOM.setFileInputFiles", nodeId=field, files=[str(path) for path in files])
 
     async def resize(self, width: int, height: int, *, scale: float = 1) -> None:
-        """Be a screen of that size in CSS pixels."""
+        """Set the screen's size in CSS pixels."""
         size = {"width": width, "height": height, "deviceScaleFactor": scale, "mobile": width < 600}
         await self.call("Emulation.setDeviceMetricsOverride", **size)
 
     async def prefer(self, scheme: str) -> None:
-        """Be a person who prefers "light" or "dark", and no moving things."""
+        """Prefer the colour scheme "light" or "dark", and reduced motion."""
         wishes = {"prefers-color-scheme": scheme, "prefers-reduced-motion": "reduce"}
         features = [{"name": name, "value": value} for name, value in wishes.items()]
         await self.call("Emulation.setEmulatedMedia", features=features)
 
     async def picture(self) -> bytes:
-        """What is on the screen, as PNG in which each row is filtered by the one above (PNG's filter 2)."""
+        """Return a screenshot as PNG with filter 2 (each row relative to the one above)."""
         taken = await self.call("Page.captureScreenshot", format="png", optimizeForSpeed=True)
         return base64.b64decode(taken["data"])
 
@@ -204,7 +204,7 @@ class Page:
 
 
 class Browser:
-    """A link to a running browser. `open` gives a new tab that shares nothing with the others but the program."""
+    """A connection to a running browser. The tabs of `open` share only the process."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self._socket = socket
@@ -213,7 +213,7 @@ class Browser:
         self._pages: dict[str, Page] = {}
 
     async def read(self) -> None:
-        """Take what the browser says until it closes the connection."""
+        """Handle the browser's messages until it closes the connection."""
         async for message in self._socket:
             said = json.loads(message.data)
             if "id" not in said:
@@ -229,7 +229,7 @@ class Browser:
                 waiting.set_exception(ConnectionAbortedError("the browser is gone"))
 
     async def call(self, method: str, session: str | None = None, /, **arguments: Any) -> Any:
-        """A DevTools method; raises ConnectionResetError with the browser's words when it refuses."""
+        """Call a DevTools method. Raises ConnectionResetError with the browser's message if it refuses."""
         number = next(self._numbers)
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._waiting[number] = answer
@@ -241,7 +241,7 @@ class Browser:
             return await answer
 
     async def open(self, address: str, *, width: int = 1280, height: int = 800, scheme: str = "light") -> Page:
-        """A new tab at an address, for somebody without cookies or a history."""
+        """Open a new tab at an address, without cookies or a history."""
         context = (await self.call("Target.createBrowserContext", disposeOnDetach=True))["browserContextId"]
         target = await self.call("Target.createTarget", url="about:blank", browserContextId=context)
         attached = await self.call("Target.attachToTarget", targetId=target["targetId"], flatten=True)
@@ -255,15 +255,15 @@ class Browser:
         return page
 
     def problems(self) -> list[str]:
-        """What the consoles of all tabs said."""
+        """Return the problems of all tabs."""
         return [problem for page in self._pages.values() for problem in page.problems]
 
 
 @contextmanager
 def chromium(folder: Path) -> Iterator[str]:
-    """Run a Chromium with a new profile below `folder`, and give its DevTools' address. `find` must have found one.
+    """Run a Chromium with a new profile below `folder`, and yield its DevTools address. `find` must have found one.
 
-    One is enough for many tests: `browser` gives each its own tabs.
+    One process serves many tests, which get their own tabs by `browser`.
     """
     program = find()
     assert program is not None
@@ -287,7 +287,7 @@ def chromium(folder: Path) -> Iterator[str]:
 
 
 def _address(process: subprocess.Popen[bytes]) -> str:
-    """Where the browser listens, which it says once on stderr; what else it says there is let go."""
+    """Read the browser's address from stderr, and discard its other output."""
     assert process.stderr is not None
     said = []
     for line in process.stderr:
@@ -300,7 +300,7 @@ def _address(process: subprocess.Popen[bytes]) -> str:
 
 @asynccontextmanager
 async def browser(address: str) -> AsyncIterator[Browser]:
-    """Reach the Chromium at an address. The tabs that are opened by this end with it."""
+    """Connect to the Chromium at an address. Its tabs close with the connection."""
     async with aiohttp.ClientSession() as session, session.ws_connect(address, max_msg_size=MESSAGE_BYTES) as socket:
         chrome = Browser(socket)
         reading = asyncio.create_task(chrome.read(), name="browser reader")

@@ -1,4 +1,4 @@
-"""One Chromium for all of a worker's tests: each has tabs of its own, without cookies or a history."""
+"""One Chromium for all tests of a worker. Each test has its own tabs, without cookies or a history."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from tests.browser.chrome import chromium, find
 
 @pytest.fixture(scope="session", name="chromium")
 def _chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a running Chromium; the test is skipped where there is none to run."""
+    """Yield the address of a running Chromium. Skips the test if there is none."""
     if find() is None:
         pytest.skip("no Chromium here: install Debian's chromium to run the browser tests")
     with chromium(tmp_path_factory.mktemp("browser")) as address:

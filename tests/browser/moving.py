@@ -1,7 +1,7 @@
 """The README's moving picture: `python -m tests.browser.moving docs/moving.webp`.
 
-The page is real, and so is all that happens on it: a person asks, the agent's answer grows, the agent asks, the person
-allows it, and a second thread is answered meanwhile. Frames are taken one after another and kept where they differ.
+The page and the bot are real: a person asks, the answer grows, the agent asks for a permission, the person allows it,
+and a second thread gets its answer at the same time. The camera keeps the frames that differ.
 """
 
 import argparse
@@ -20,24 +20,24 @@ __all__ = ["animate", "play"]
 
 WIDTH, HEIGHT = 1100, 640
 FRAME_SECONDS = 0.1
-"""Between two looks at the page."""
+"""Seconds between two frames."""
 
 LAST_SECONDS = 4.0
-"""How long the end stays before it begins anew."""
+"""Seconds of the last frame."""
 
 MOST_BYTES = 1_500_000
 
 
 class Camera:
-    """Takes frames while it runs; `frames` are those that differ from the one before, with their seconds."""
+    """Takes frames while it runs. `frames` has those that differ from the one before, with their seconds."""
 
     def __init__(self, page: Page) -> None:
-        """Nothing is taken yet."""
+        """Prepare without taking a frame."""
         self._page = page
         self.frames: list[tuple[bytes, float]] = []
 
     async def run(self) -> None:
-        """Look again and again, until cancelled."""
+        """Take frames until cancelled."""
         clock = asyncio.get_running_loop().time
         before, since = b"", clock()
         while True:
@@ -51,7 +51,7 @@ class Camera:
 
 
 async def play(folder: Path, chromium: str, scheme: str) -> list[tuple[bytes, float]]:
-    """Play the story, and return its frames as PNG with the seconds that each is shown."""
+    """Run the scenario, and return its frames as PNG with their seconds."""
     async with browser_lab(folder, chromium) as (place, chrome):
         fixing = await place.thread("the due date test fails on leap days, please fix it", place.ben)
         page = await shown(chrome, place.discord, place.ben, place.channel, fixing)
@@ -75,7 +75,7 @@ async def play(folder: Path, chromium: str, scheme: str) -> list[tuple[bytes, fl
 
 
 def animate(frames: list[tuple[bytes, float]]) -> bytes:
-    """Put PNG frames together into one animated WebP that begins anew for ever."""
+    """Join PNG frames into one animated WebP that repeats for ever."""
     images = [Image.open(io.BytesIO(frame)).convert("RGB") for frame, _ in frames]
     milliseconds = [max(60, round(seconds * 1000)) for _, seconds in frames]
     out = io.BytesIO()
@@ -95,7 +95,7 @@ def animate(frames: list[tuple[bytes, float]]) -> bytes:
 
 
 def main() -> None:
-    """Write the picture; ends with a word if it cannot be taken or is too large for a README."""
+    """Write the picture. Exits with a message if there is no browser or it is too large for a README."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("path", type=Path)
     parser.add_argument("--scheme", choices=("light", "dark"), default="light")

@@ -1,4 +1,4 @@
-"""The page for everybody: checked by axe-core in light and dark, wide and on a phone, and told to a screen reader."""
+"""The page's accessibility: axe-core in light and dark, wide and on a phone, and a screen reader's texts."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -36,7 +36,7 @@ def answer(question: str) -> int:
 
 @asynccontextmanager
 async def furnished(chromium: str) -> AsyncIterator[tuple[Loopback, Browser, User, Channel]]:
-    """A channel and a thread with one of everything that can be shown."""
+    """Set up a channel and a thread with one of each kind of content."""
     async with Loopback() as server, silent_browser(chromium) as chrome:
         guild = server.add_guild("Lab")
         channel = server.add_channel(guild, "general")
@@ -99,7 +99,7 @@ async def test_no_state_of_the_page_violates_a_rule_in_light_or_dark(chromium: s
 
 
 async def test_the_chosen_theme_holds_against_the_systems(chromium: str) -> None:
-    """By the toggle, and after a reload."""
+    """It holds after a reload too."""
     async with furnished(chromium) as (server, chrome, ann, channel):
         page = await shown(chrome, server, ann, channel)
         background = "getComputedStyle(document.querySelector('#main')).backgroundColor"
@@ -115,8 +115,8 @@ async def test_the_chosen_theme_holds_against_the_systems(chromium: str) -> None
         assert await page.evaluate(background) == light
 
 
-async def test_a_screen_reader_hears_a_message_once_it_is_still(chromium: str) -> None:
-    """A message that grows is told when it has stopped, in its last form, and not at each edit."""
+async def test_a_screen_reader_gets_a_streaming_message_once(chromium: str) -> None:
+    """It gets the final text after the last edit, not each edit."""
     async with Loopback() as server, silent_browser(chromium) as chrome:
         guild = server.add_guild("Lab")
         channel = server.add_channel(guild, "general")

@@ -1,4 +1,4 @@
-"""A person in front of the page talks to the whole bot: real Chromium, real discord.py, real agent processes."""
+"""A person on the page talks to the whole bot: real Chromium, real discord.py, real agent processes."""
 
 import asyncio
 import os
@@ -11,7 +11,7 @@ REPLY = "document.querySelector('#beside .row.from-bot:not(.system)')"
 
 
 async def mention(page: Page, request: str) -> None:
-    """Mention the bot by a suggestion, and say what is wanted."""
+    """Mention the bot by a suggestion, and post a request."""
     await page.click("#main .composer textarea")
     await page.write("@thr")
     await page.sees("@threadline", "#main .suggestions [aria-selected=true]")
@@ -23,8 +23,8 @@ async def mention(page: Page, request: str) -> None:
     await page.press("Enter")
 
 
-async def test_a_mention_opens_a_thread_whose_answer_is_seen_to_grow(tmp_path: Path, chromium: str) -> None:
-    """The name is completed, the thread is opened beside, and the text grows in one place without a new element."""
+async def test_a_mention_opens_a_thread_whose_answer_grows(tmp_path: Path, chromium: str) -> None:
+    """The name is completed, the thread opens in the second pane, and the text grows in one element."""
     gates = [tmp_path / name for name in ("one", "two")]
     for gate in gates:
         os.mkfifo(gate)
@@ -46,7 +46,7 @@ async def test_a_mention_opens_a_thread_whose_answer_is_seen_to_grow(tmp_path: P
 
 
 async def test_a_permission_is_given_by_a_click(tmp_path: Path, chromium: str) -> None:
-    """The card's button answers the agent, and the buttons go."""
+    """The card's button answers the agent and disappears."""
     async with browser_lab(tmp_path, chromium) as (place, chrome):
         page = await shown(chrome, place.discord, place.ann, place.channel)
         await mention(page, "ask execute rm -r build")
@@ -58,7 +58,7 @@ async def test_a_permission_is_given_by_a_click(tmp_path: Path, chromium: str) -
 
 
 async def test_a_turn_is_cancelled_by_a_command(tmp_path: Path, chromium: str) -> None:
-    """The command is completed, run with Enter alone, and its answer is for this person only."""
+    """The command is completed and sent by Enter. Its answer is for this person only."""
     async with browser_lab(tmp_path, chromium) as (place, chrome):
         thread = await place.thread("say working\nhang")
         await place.ann.sees(thread, "working", by=place.bot)
@@ -75,7 +75,7 @@ async def test_a_turn_is_cancelled_by_a_command(tmp_path: Path, chromium: str) -
 
 
 async def test_two_people_talk_in_two_tabs(tmp_path: Path, chromium: str) -> None:
-    """Each sees the other typing and writing; what is ephemeral is seen by its person only; a mention is marked."""
+    """Each sees the other's typing and messages. Ephemeral answers are for one person, and a mention is marked."""
     async with browser_lab(tmp_path, chromium) as (place, chrome):
         thread = await place.thread("say ready")
         await place.ann.sees(thread, "ready", by=place.bot)
@@ -104,7 +104,7 @@ async def test_two_people_talk_in_two_tabs(tmp_path: Path, chromium: str) -> Non
 
 
 async def test_one_person_becomes_another_by_the_menu(tmp_path: Path, chromium: str) -> None:
-    """The same tab goes on as somebody else, at the same place."""
+    """The tab continues for another person in the same channel."""
     async with browser_lab(tmp_path, chromium) as (place, chrome):
         await place.ann.say(place.channel, "a word of mine")
         page = await shown(chrome, place.discord, place.ann, place.channel)
@@ -120,8 +120,8 @@ async def test_one_person_becomes_another_by_the_menu(tmp_path: Path, chromium: 
         assert place.discord.messages(place.channel)[-1].author_id == place.ben.id
 
 
-async def test_on_a_phone_one_thing_is_seen_at_a_time(tmp_path: Path, chromium: str) -> None:
-    """Places, a channel, a thread, the limits: each fills the screen, and nothing is wider than it."""
+async def test_a_phone_shows_one_pane_at_a_time(tmp_path: Path, chromium: str) -> None:
+    """The sidebar, a channel, a thread and the limits fill the screen exactly."""
     async with browser_lab(tmp_path, chromium) as (place, chrome):
         thread = await place.thread("code 3\nsay and a rather long line of words that has to be broken somewhere")
         await place.ann.sees(thread, "somewhere", by=place.bot)

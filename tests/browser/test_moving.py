@@ -1,4 +1,4 @@
-"""The README's moving picture can be taken at any time."""
+"""The README's moving picture."""
 
 import io
 from pathlib import Path
@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 
 
 async def test_the_moving_picture_is_taken_while_the_bot_is_at_work(tmp_path: Path, chromium: str) -> None:
-    """It moves, and is small enough for a README."""
+    """It has several frames, and is small enough for a README."""
     picture = animate(await play(tmp_path, chromium, "light"))
     image = Image.open(io.BytesIO(picture))
     assert (image.size, getattr(image, "n_frames", 1) > 3) == ((WIDTH, HEIGHT), True)
@@ -19,7 +19,7 @@ async def test_the_moving_picture_is_taken_while_the_bot_is_at_work(tmp_path: Pa
 
 
 def test_the_one_in_the_documents_is_such_a_picture() -> None:
-    """Of the same size, and not too large."""
+    """It has the same size, and is not too large."""
     file = ROOT / "docs/moving.webp"
     with Image.open(file) as image:
         assert (image.format, image.size) == ("WEBP", (WIDTH, HEIGHT))

@@ -1,4 +1,4 @@
-"""The page by itself: what people write, files, forms, menus, keys, and where the scroll stands."""
+"""The page by itself: texts, files, forms, menus, keys, and scrolling."""
 
 import json
 from collections.abc import AsyncIterator
@@ -34,7 +34,7 @@ class Place:
 
 @asynccontextmanager
 async def opened(chromium: str) -> AsyncIterator[Place]:
-    """A place to look at, without a bot process."""
+    """Set up a channel and a browser, without a bot process."""
     async with Loopback() as server, silent_browser(chromium) as chrome:
         guild = server.add_guild("Lab")
         channel = server.add_channel(guild, "general")
@@ -44,7 +44,7 @@ async def opened(chromium: str) -> AsyncIterator[Place]:
 
 
 async def test_a_message_of_script_tags_stays_text(chromium: str) -> None:
-    """Nobody's text, name or file name becomes markup or runs."""
+    """Texts, names and file names never become markup or run."""
     async with opened(chromium) as place:
         script = "<script>window.ran = 1</script><img src=x onerror='window.ran = 2'>"
         mallory = place.server.add_person("<b onclick=window.ran=3>m</b>", guilds=(place.guild,))
@@ -60,7 +60,7 @@ async def test_a_message_of_script_tags_stays_text(chromium: str) -> None:
 
 
 async def test_the_scroll_stays_at_the_end_only_if_it_was_there(chromium: str) -> None:
-    """New and growing messages move a reader at the end along, and leave one who reads back where they are."""
+    """New and growing messages scroll for a reader at the end, and not for one who reads back."""
     async with opened(chromium) as place:
         for number in range(80):
             await place.ann.say(place.channel, f"message {number}")
@@ -89,8 +89,8 @@ async def test_the_scroll_stays_at_the_end_only_if_it_was_there(chromium: str) -
         await page.sees("far below", "#main .row")
 
 
-async def test_older_messages_come_when_one_scrolls_up(chromium: str) -> None:
-    """All of them, once each, in their order."""
+async def test_scrolling_up_loads_older_messages(chromium: str) -> None:
+    """Each appears once, in order."""
     async with opened(chromium) as place:
         for number in range(130):
             await place.ann.say(place.channel, f"message {number}")
@@ -104,8 +104,8 @@ async def test_older_messages_come_when_one_scrolls_up(chromium: str) -> None:
         assert texts == [f"message {number}" for number in range(130)]
 
 
-async def test_files_go_up_and_come_down_and_pictures_are_shown(tmp_path: Path, chromium: str) -> None:
-    """What is chosen here arrives at the bot; what it sends is an image with its description."""
+async def test_files_are_uploaded_downloaded_and_shown_as_pictures(tmp_path: Path, chromium: str) -> None:
+    """A chosen file reaches the bot, and the bot's image has its description."""
     async with opened(chromium) as place, logged_in(place.server, Workshop()):
         note = tmp_path / "note.txt"
         note.write_text("read me")
@@ -121,7 +121,7 @@ async def test_files_go_up_and_come_down_and_pictures_are_shown(tmp_path: Path, 
 
 
 async def test_a_form_is_filled_in_and_sent(chromium: str) -> None:
-    """A button opens the bot's form; Enter sends it; Escape would have left it."""
+    """A button opens the bot's form, and Escape closes it."""
     async with opened(chromium) as place, logged_in(place.server, Workshop()):
         await place.ann.say(place.channel, "counter")
         page = await shown(place.chrome, place.server, place.ann, place.channel)
@@ -140,7 +140,7 @@ async def test_a_form_is_filled_in_and_sent(chromium: str) -> None:
 
 
 async def test_menus_are_chosen_from_by_mouse_and_by_keys(chromium: str) -> None:
-    """One of several at once; several only as many as the menu wants."""
+    """A menu for one choice sends it immediately. A menu for several wants the right number."""
     async with opened(chromium) as place, logged_in(place.server, Workshop()):
         await place.ann.say(place.channel, "counter")
         page = await shown(place.chrome, place.server, place.ann, place.channel)
@@ -156,8 +156,8 @@ async def test_menus_are_chosen_from_by_mouse_and_by_keys(chromium: str) -> None
         await page.sees("lent drill, saw", "#main .row")
 
 
-async def test_a_command_is_completed_and_thought_about(chromium: str) -> None:
-    """The name and the option's value are suggested; the deferred answer shows that the bot is thinking."""
+async def test_a_command_is_completed_and_its_deferred_answer_shown(chromium: str) -> None:
+    """The name and the option's value are suggested. A deferred answer shows that the bot is thinking."""
     async with opened(chromium) as place:
         bot = Workshop()
         async with logged_in(place.server, bot):
@@ -182,7 +182,7 @@ async def test_a_command_is_completed_and_thought_about(chromium: str) -> None:
 
 
 async def test_a_message_has_a_menu_with_the_bots_own_entries(chromium: str) -> None:
-    """Right-click, a context-menu command, its answer for this person only; then edit and delete one's own."""
+    """The menu has context-menu commands, and edit and delete for one's own messages."""
     async with opened(chromium) as place, logged_in(place.server, Workshop()):
         said = await place.ann.say(place.channel, "four words in all")
         page = await shown(place.chrome, place.server, place.ann, place.channel)
@@ -205,8 +205,8 @@ async def test_a_message_has_a_menu_with_the_bots_own_entries(chromium: str) -> 
         assert said.deleted
 
 
-async def test_a_voice_channel_has_its_own_sign_and_offers_no_thread(chromium: str) -> None:
-    """What people write there stands in the channel; the menus offer a thread where one can be opened."""
+async def test_a_voice_channel_has_its_own_icon_and_offers_no_thread(chromium: str) -> None:
+    """Only channels that allow threads offer them. Messages work in all."""
     async with opened(chromium) as place:
         lounge = place.server.add_channel(place.guild, "lounge", kind=ChannelType.VOICE)
         hall = place.server.add_channel(place.guild, "hall", kind=ChannelType.STAGE)
@@ -227,7 +227,7 @@ async def test_a_voice_channel_has_its_own_sign_and_offers_no_thread(chromium: s
 
 
 async def test_reactions_are_added_seen_and_taken_back(chromium: str) -> None:
-    """Ben's is seen by ann, ann's counts with it, and goes again by a press."""
+    """Ann sees Ben's reaction, adds hers, and removes it by a click."""
     async with opened(chromium) as place:
         said = await place.ann.say(place.channel, "news")
         page = await shown(place.chrome, place.server, place.ann, place.channel)
@@ -245,7 +245,7 @@ async def test_reactions_are_added_seen_and_taken_back(chromium: str) -> None:
 
 
 async def test_everything_can_be_reached_by_keys(chromium: str) -> None:
-    """Arrows go through the messages, Tab to one's tools, Up edits one's last, Shift+Enter breaks a line."""
+    """Arrows select messages, Tab reaches a message's tools, Up edits the last one, Shift+Enter breaks a line."""
     async with opened(chromium) as place:
         for number in range(3):
             await place.ann.say(place.channel, f"message {number}")
@@ -270,7 +270,7 @@ async def test_everything_can_be_reached_by_keys(chromium: str) -> None:
 
 
 async def test_a_selection_and_an_open_spoiler_outlast_an_edit(chromium: str) -> None:
-    """Only what differs is touched, so that one can read, select and copy while a message grows."""
+    """Updates change only differing nodes, so a person can select and copy while a message grows."""
     async with opened(chromium) as place:
         growing = post(
             place.server.world, place.channel, place.bot.id, Draft(content="first words ||hidden||\n\nsecond")
@@ -289,8 +289,8 @@ async def test_a_selection_and_an_open_spoiler_outlast_an_edit(chromium: str) ->
         assert await page.evaluate("document.querySelector('#main .spoiler').matches('.shown')")
 
 
-async def test_fifty_streaming_threads_leave_the_page_at_hand(chromium: str) -> None:
-    """While fifty threads change, what is open is up to date and what one says is seen; nothing else is drawn."""
+async def test_the_page_stays_usable_with_fifty_streaming_threads(chromium: str) -> None:
+    """Only the open thread is drawn, and it and one's own messages are up to date."""
     async with opened(chromium) as place:
         world = place.server.world
         threads = [await place.ann.open_thread(place.channel, f"thread {number}") for number in range(50)]
@@ -310,7 +310,7 @@ async def test_fifty_streaming_threads_leave_the_page_at_hand(chromium: str) -> 
 
 
 async def test_the_page_comes_back_after_the_connection_was_lost(chromium: str) -> None:
-    """It says so, connects again, and shows what was missed."""
+    """It shows the loss, connects again, and shows the missed messages."""
     async with opened(chromium) as place:
         page = await shown(place.chrome, place.server, place.ann, place.channel)
         await page.evaluate("window.states = []")
@@ -325,8 +325,8 @@ async def test_the_page_comes_back_after_the_connection_was_lost(chromium: str) 
         assert await page.evaluate("states") == ["lost", "open"]
 
 
-async def test_a_page_that_another_server_has_opened_says_so(chromium: str) -> None:
-    """The server was started again at the same address, with another key: no retry would help."""
+async def test_a_page_of_an_earlier_server_says_so(chromium: str) -> None:
+    """A new server at the same address has another key, so retries are useless."""
     async with opened(chromium) as place:
         page = await shown(place.chrome, place.server, place.ann, place.channel)
         place.server._pages.key = PageKey()
@@ -337,7 +337,7 @@ async def test_a_page_that_another_server_has_opened_says_so(chromium: str) -> N
 
 
 async def test_a_press_that_has_begun_survives_an_update(chromium: str) -> None:
-    """A thread's entry that counts on between mouse down and mouse up is still pressed."""
+    """A click works although the thread's count changes between mouse down and mouse up."""
     async with opened(chromium) as place:
         said = await place.ann.say(place.channel, "news")
         await place.ann.react(said, "🎉")

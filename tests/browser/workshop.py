@@ -1,4 +1,4 @@
-"""A small bot for what Threadline does not use yet: forms, menus, autocomplete, context menus, files."""
+"""A small bot with forms, menus, autocomplete, context menus and files for the page's tests."""
 
 import asyncio
 import base64
@@ -18,7 +18,7 @@ PICTURE = base64.b64decode(
 
 
 class Order(discord.ui.Modal, title="Order a part"):
-    """Two lines of text, one of them long and left out at will."""
+    """A modal with a short text and an optional long one."""
 
     part: discord.ui.TextInput["Order"] = discord.ui.TextInput(label="Part", max_length=40)
     why: discord.ui.TextInput["Order"] = discord.ui.TextInput(
@@ -30,7 +30,7 @@ class Order(discord.ui.Modal, title="Order a part"):
 
 
 class Counter(discord.ui.View):
-    """A button that opens the form, a menu of one, a menu of several."""
+    """A button that opens the modal, a menu for one choice, a menu for several."""
 
     def __init__(self) -> None:
         super().__init__(timeout=None)
@@ -56,7 +56,7 @@ class Counter(discord.ui.View):
 
 
 class Workshop(discord.Client):
-    """Answers `counter` by the counter, `picture` by one, and has a command with autocomplete and a context menu."""
+    """Answers `counter` and `picture`, and has a command with autocomplete and a context menu."""
 
     def __init__(self) -> None:
         super().__init__(intents=intents(), guild_ready_timeout=0.01)
