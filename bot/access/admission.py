@@ -13,7 +13,7 @@ import structlog
 from bot.rest.api import DiscordApi, RestError
 from bot.rest.calls import Urgency
 from bot.rest.live_message import LiveMessage
-from bot.rest.pings import Mentions
+from bot.rest.mentions import Mentions
 from pool.journal.journal import Journal
 
 from .approvers import approver_mentions

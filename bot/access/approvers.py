@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from bot.rest.pings import MOST, NOBODY, Mentions
+from bot.rest.mentions import MOST, NOBODY, Mentions
 
 from .gate import People, Rules
 

@@ -17,7 +17,7 @@ from bot.access.audit import Audit
 from bot.config.values import Permission
 from bot.rest.api import DiscordApi
 from bot.rest.live_message import LiveMessage
-from bot.rest.pings import NOBODY, Mentions
+from bot.rest.mentions import NOBODY, Mentions
 from pool.journal.journal import Journal
 
 from .components import view_of

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 import discord
 
 from bot.rest.api import DiscordApi
-from bot.rest.pings import NOBODY, Mentions
+from bot.rest.mentions import NOBODY, Mentions
 from bot.rest.stored_message import StoredMessage
 from pool.journal.journal import Journal
 

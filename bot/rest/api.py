@@ -34,8 +34,8 @@ from .errors import (
     code_of,
 )
 from .http_trace import library_call
+from .mentions import NOBODY, Mentions
 from .pacer import Pacer
-from .pings import NOBODY, Mentions
 from .stored_message import StoredMessage
 
 __all__ = [
@@ -88,7 +88,7 @@ class DiscordApi:
         self._on_locked: Callable[[int], None] = lambda _thread_id: None
         self._on_restored: Callable[[], None] = lambda: None
         self._confirmed: deque[int] = deque(maxlen=REMEMBERED)
-        """The last messages whose sending was confirmed: none of them comes from a try whose answer was lost."""
+        """The last messages whose sending was confirmed, which the answer of a lost try cannot be."""
         self._suspected: dict[tuple[int, str], float] = {}
         """When Discord first said that a place is lost, by place and kind of call."""
 

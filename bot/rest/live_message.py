@@ -10,7 +10,7 @@ import structlog
 
 from .api import Archived, DiscordApi, Gone, PermanentError, TryLater
 from .calls import ApiCall, Bucket, Urgency
-from .pings import NOBODY, Mentions
+from .mentions import NOBODY, Mentions
 
 __all__ = ["LiveMessage", "answer_press"]
 

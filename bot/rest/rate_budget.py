@@ -3,7 +3,7 @@
 A server counts in fixed windows that begin with the first call to arrive. The time of arrival is unknown here: it lies
 between the sending of the call and its answer. So a call counts in the budget from its sending until one window after
 its answer. Of the calls that arrive in any one window, all count when the last of them is sent; so a budget that never
-counts more than the limit is never refused, whatever the delays.
+counts more than the limit is never refused, however calls are delayed.
 
 That is stricter than necessary: a call takes time to arrive, and an earlier one arrived some time before its answer.
 The two times together are at least the fastest round trip, so a reservation ends earlier by that, less a margin:

@@ -13,8 +13,8 @@ import discord
 
 from bot.rest.api import Archived, ContentRefused, DiscordApi, Gone, PermanentError, TryLater
 from bot.rest.calls import Bucket, Urgency
+from bot.rest.mentions import NOBODY, Mentions
 from bot.rest.pacer import Pacer
-from bot.rest.pings import NOBODY, Mentions
 from bot.rest.stored_message import StoredMessage
 from loopback.payloads.filenames import cleansed
 from pool.journal.journal import Journal

@@ -21,7 +21,7 @@ from bot.intake.recovery import SLICE
 from bot.prompt.request import Request, write_request
 from bot.reply.notices import HELD, INTERRUPTED
 from bot.rest.api import PermanentError, TryLater
-from bot.rest.pings import NOBODY, Mentions
+from bot.rest.mentions import NOBODY, Mentions
 from pool.journal.journal import KEPT_SECONDS, Journal, JournalUnwritable, MessageState
 from pool.journal.notices import NoticeRow
 from pool.journal.posted_requests import PostedRequest

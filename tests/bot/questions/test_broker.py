@@ -19,7 +19,7 @@ from bot.questions.form_schema import MOST_FIELDS, UnusableForm
 from bot.questions.permission import PermissionCard
 from bot.questions.tool_description import CODED, describe
 from bot.rest.api import PermanentError
-from bot.rest.pings import MOST, Mentions
+from bot.rest.mentions import MOST, Mentions
 from bot.text.markdown import LIMIT, escape
 from bot.text.sizes import MAX_FILE_BYTES
 from bot.user_messages import became

@@ -23,7 +23,7 @@ from bot.reply.reply import Reply
 from bot.rest.api import ContentRefused, PermanentError, TryLater
 from bot.rest.backoff import ATTEMPTS, LONGEST_WAIT
 from bot.rest.calls import ApiCall, Urgency
-from bot.rest.pings import NOBODY, Mentions
+from bot.rest.mentions import NOBODY, Mentions
 from bot.rest.rate_limits import EDIT_GAP
 from pool.journal.journal import Journal, SentPage
 from pool.journal.trailers import Trailer

@@ -1,4 +1,4 @@
-"""A message of the bot's own shows the newest content in the end, whatever Discord does. In virtual time."""
+"""A message of the bot's own shows the newest content in the end, through every failure. In virtual time."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,7 +11,7 @@ import pytest
 from bot.rest.api import PermanentError, TryLater
 from bot.rest.backoff import LONGEST_WAIT
 from bot.rest.live_message import PRESS_SECONDS, LiveMessage
-from bot.rest.pings import Mentions
+from bot.rest.mentions import Mentions
 from tests.bot.fake_discord import AnswerLost, FakeDiscord, Message, pacing, settle
 from tests.support.virtual_time import elapse
 

@@ -1,4 +1,4 @@
-"""The schedule of Discord calls, performed: within its budgets, in its order, and whatever fails. In virtual time."""
+"""The schedule of Discord calls, run: within its budgets, in its order, through every failure. In virtual time."""
 
 import asyncio
 from collections import defaultdict
@@ -333,7 +333,7 @@ async def test_the_tries_of_one_call_are_no_outage() -> None:
 
 
 async def test_a_hundred_threads_under_a_block_make_no_storm() -> None:
-    """Ten minutes cost one call in fifteen seconds, of which none is typing; then all texts are sent."""
+    """Ten minutes cost one call in fifteen seconds, and no typing; then all texts are sent."""
     calls: list[tuple[float, Urgency]] = []
     written: set[int] = set()
     blocked = True

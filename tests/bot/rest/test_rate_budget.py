@@ -1,4 +1,4 @@
-"""A budget is never refused by a server with fixed windows, whatever the delays; and the limits that it learns."""
+"""A budget is never refused by a server with fixed windows, however calls are delayed; the limits that it learns."""
 
 import pytest
 from hypothesis import given
