@@ -1,4 +1,4 @@
-"""What the configuration allows, forbids and leaves to people, as a table; and where a link would lead."""
+"""The calls that the configuration allows, denies and leaves to people, as a table; and links in paths."""
 
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ def judge(
     folder: Path = Path("/srv/project"),
     options: tuple[PermissionOption, ...] = ALL,
 ) -> Allow | AskPerson | Deny:
-    """Decide on a call as ACP writes it, `HERE` standing for the session's directory."""
+    """Decide on a call in ACP's form; `HERE` is the session's directory."""
     written = ToolCallUpdate.model_validate_json(
         ToolCallUpdate.model_validate({"toolCallId": "c", **call})
         .model_dump_json(by_alias=True)
@@ -46,12 +46,12 @@ def judge(
 
 
 def at(*paths: str) -> Json:
-    """The places of a call."""
+    """Return the locations of a call."""
     return {"locations": [{"path": path} for path in paths]}
 
 
 def diff(path: str) -> Json:
-    """A change of a file."""
+    """Return a change of a file."""
     return {"content": [{"type": "diff", "path": path, "oldText": "a", "newText": "see AGENTS.md"}]}
 
 
@@ -104,7 +104,7 @@ READS: list[tuple[Json, bool]] = [
 
 @pytest.mark.parametrize(("call", "allowed"), READS)
 def test_allow_reads_covers_reading_and_searching_inside_alone(call: Json, *, allowed: bool) -> None:
-    """All places count, those in the input too; none at all, or more than one could look up, is asked."""
+    """All places count, also those in the input; a call without any, or with too many, is asked about."""
     verdict = judge("allow_reads", call)
     assert verdict == Allow("allow_once") if allowed else isinstance(verdict, AskPerson) and verdict.reason
 
@@ -208,36 +208,36 @@ EVERYTHING: list[tuple[Json, bool]] = [
         {"kind": "execute", "title": "Run", "rawInput": [1] * LONGEST_INPUT},
     ],
 )
-def test_what_takes_long_to_be_looked_through_is_asked_at_once(call: Json) -> None:
-    """However it is made long; while it was looked through nothing else would go on."""
+def test_a_call_that_takes_long_to_search_is_asked_about_immediately(call: Json) -> None:
+    """The search would block the event loop."""
     assert judge("allow_all", call) == AskPerson("it is too long to be looked through")
 
 
 @pytest.mark.parametrize("permission", ["allow_all", "allow_reads"])
-def test_what_is_not_known_any_more_is_asked(permission: Permission) -> None:
-    """A call of which the details had to go: its place alone does not say what it does."""
+def test_a_call_whose_details_were_dropped_is_asked_about(permission: Permission) -> None:
+    """Its place alone does not say what it does."""
     call = READ | at("HERE/a.py") | {"rawInput": FORGOTTEN}
     assert judge(permission, call) == AskPerson("not all of what it does is known any more")
 
 
 @pytest.mark.parametrize(("call", "allowed"), EVERYTHING)
 def test_allow_all_asks_about_what_gives_an_agent_more_power(call: Json, *, allowed: bool) -> None:
-    """Its instructions, hooks and settings, a plan's end (P47), a call that does not say what it does."""
+    """That is its instructions, hooks and settings, a plan's end (P47), and a call that does not say what it does."""
     verdict = judge("allow_all", call)
     assert verdict == Allow("allow_once") if allowed else isinstance(verdict, AskPerson) and verdict.reason
 
 
 @pytest.mark.parametrize("name", sorted(SENSITIVE))
 def test_every_name_of_the_list_is_asked_about(name: str) -> None:
-    """As a file or a directory, by its path or in a command."""
+    """It may be a file or a directory, in a path or in a command."""
     assert isinstance(judge("allow_all", EDIT | at(f"HERE/{name}")), AskPerson)
     assert isinstance(judge("allow_all", EDIT | at(f"HERE/{name}/deeper")), AskPerson)
     assert isinstance(judge("allow_all", RUN | {"rawInput": {"command": f"echo 1 > ./{name}"}}), AskPerson)
 
 
 @pytest.mark.parametrize("permission", ["allow_reads", "allow_all"])
-def test_what_is_allowed_is_allowed_once(permission: Permission) -> None:
-    """Never for always, for that would be the agent's to remember; without such an option a person is asked."""
+def test_a_call_is_allowed_once(permission: Permission) -> None:
+    """It is never allowed for always, which the agent would remember; without that option a person is asked."""
     call = READ | at("HERE/a.py")
     assert judge(permission, call, options=(ALWAYS, YES)) == Allow("allow_once")
     assert judge(permission, call, options=(ALWAYS, NO)) == AskPerson("the agent offers no way to allow it only once")
@@ -245,8 +245,8 @@ def test_what_is_allowed_is_allowed_once(permission: Permission) -> None:
 
 
 @pytest.mark.parametrize("call", [row[0] for row in READS + EVERYTHING])
-def test_ask_asks_and_deny_denies_whatever_it_is(call: Json) -> None:
-    """By reject_once, else reject_always; `cancelled` only when there is neither (P50)."""
+def test_ask_asks_and_deny_denies_every_call(call: Json) -> None:
+    """It answers with reject_once, else reject_always, and `cancelled` only without either (P50)."""
     assert judge("ask", call) == AskPerson()
     assert judge("deny", call) == Deny("reject_once")
     assert judge("deny", call, options=(NEVER, YES)) == Deny("reject_always")
@@ -254,7 +254,7 @@ def test_ask_asks_and_deny_denies_whatever_it_is(call: Json) -> None:
 
 
 def test_links_are_followed_before_a_place_is_judged(tmp_path: Path) -> None:
-    """One that leads out is outside, one to a file of power is that file; the directory may be reached by one."""
+    """A link that leads out is outside, one to a sensitive file is that file; the directory itself may be a link."""
     project = tmp_path / "project"
     (project / ".claude").mkdir(parents=True)
     (project / "out").symlink_to("/etc")
@@ -271,7 +271,7 @@ def test_links_are_followed_before_a_place_is_judged(tmp_path: Path) -> None:
 
 
 def test_a_session_may_work_below_a_name_of_the_list(tmp_path: Path) -> None:
-    """As worktrees of agents do; the same name inside is asked about as everywhere."""
+    """Agents keep worktrees there; the same name inside is asked about."""
     worktree = tmp_path / ".claude" / "worktrees" / "one"
     worktree.mkdir(parents=True)
     assert isinstance(judge("allow_all", EDIT | at("HERE/a.py"), worktree), Allow)
@@ -280,14 +280,14 @@ def test_a_session_may_work_below_a_name_of_the_list(tmp_path: Path) -> None:
 
 
 def test_a_second_directory_of_the_session_counts(tmp_path: Path) -> None:
-    """Relative paths are meant from the first."""
+    """Relative paths start at the first."""
     call = ToolCallUpdate.model_validate({"toolCallId": "c", **READ, **at(str(tmp_path / "b" / "x"))})
     question = Question(0, call, ALL)
     assert decide("allow_reads", question, call, [tmp_path / "a", tmp_path / "b"]) == Allow("allow_once")
     assert isinstance(decide("allow_reads", question, call, [tmp_path / "a"]), AskPerson)
 
 
-def test_the_document_names_all_that_is_always_asked() -> None:
+def test_the_document_lists_every_sensitive_name() -> None:
     """docs/security.md has the same list."""
     text = (Path(__file__).parents[3] / "docs/security.md").read_text().lower()
     assert [name for name in sorted(SENSITIVE) if f"`{name}`" not in text] == []

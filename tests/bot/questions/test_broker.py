@@ -1,4 +1,4 @@
-"""The questions of one turn: decided, asked, asked anew when they change, numbered, reminded of, ended."""
+"""The questions of one turn: decided, asked, repeated when they change, numbered, with reminders, closed."""
 
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -43,7 +43,7 @@ ALMOST = ["x" * (MAX_FILE_BYTES - 500_000), [[1]] * 14_000]
 
 @dataclass
 class Asking:
-    """A turn whose agent asks, and the thread in which it is seen."""
+    """A turn whose agent asks, and its thread."""
 
     peer: MemoryAgent
     session: Session
@@ -55,7 +55,7 @@ class Asking:
     lines: list[str] = field(default_factory=list)
 
     async def ask(self, tool_call: Json, options: tuple[Json, ...] = OPTIONS, request_id: int = -1) -> Question:
-        """Let the agent ask, and take it as an exchange does."""
+        """Ask as the agent, and handle it as an exchange does."""
         self.peer.ask(self.session.session_id, {"toolCallId": "c", **tool_call}, options, request_id)
         question = await anext(self.turn)
         assert isinstance(question, Question)
@@ -64,7 +64,7 @@ class Asking:
         return question
 
     async def change(self, **fields: object) -> None:
-        """Let the agent send an update of its call."""
+        """Send an update of a call as the agent."""
         self.questions.changed(ToolCallUpdate.model_validate({"toolCallId": "c", **fields}))
         await settle()
 
@@ -74,13 +74,13 @@ class Asking:
 
     @property
     def open(self) -> list[PermissionCard]:
-        """The cards whose buttons mean something, oldest first."""
+        """Return the open cards, oldest first."""
         tokens = [question.token for question in self.journal.questions.all()]
         cards = [self.cards.find(token) for token in tokens]
         return [card for card in cards if isinstance(card, PermissionCard)]
 
     def answered(self) -> list[Json]:
-        """What the agent was answered."""
+        """Return the agent's answers."""
         return [each["result"]["outcome"] for each in self.peer.received if "outcome" in each.get("result", {})]
 
 
@@ -102,8 +102,8 @@ async def asking(
             yield Asking(peer, session, turn, questions, cards, board, journal, lines)
 
 
-async def test_the_journal_has_the_words_with_which_a_question_was_posted() -> None:
-    """By these the next run finds a message of which no answer came; while it waits for its turn it may change."""
+async def test_the_journal_has_the_text_with_which_a_question_was_posted() -> None:
+    """The next run finds an unconfirmed message by it; the text may change while the question waits."""
     behind: list[Callable[[], None]] = []
     async with asking(in_turn=lambda _, post: behind.append(post)) as it:
         await it.ask({"title": "Run"}, request_id=-1)
@@ -124,8 +124,8 @@ async def test_the_journal_has_the_words_with_which_a_question_was_posted() -> N
 # ---- the configuration
 
 
-async def test_what_the_configuration_decides_is_no_card() -> None:
-    """Allowed once without a word, denied with one; the rest is asked, with the reason."""
+async def test_a_question_that_the_configuration_decides_gets_no_card() -> None:
+    """An approval is silent, a denial has a line; other questions are asked, with the reason."""
     async with asking("allow_reads") as it:
         await it.ask({"title": "Read", "kind": "read", "locations": [{"path": "/srv/project/a"}]})
         assert it.answered() == [{"outcome": "selected", "optionId": "yes"}]
@@ -140,8 +140,8 @@ async def test_what_the_configuration_decides_is_no_card() -> None:
         assert it.answered()[1:] == [{"outcome": "cancelled"}]
 
 
-async def test_what_cannot_be_shown_in_full_is_rejected() -> None:
-    """Nobody could know what they allow (P51)."""
+async def test_a_question_that_cannot_be_shown_in_full_is_rejected() -> None:
+    """People would not know what they allow (P51)."""
     async with asking() as it:
         await it.ask({"title": "Run", "rawInput": "x" * (MAX_FILE_BYTES + 1)})
         assert it.answered() == [{"outcome": "selected", "optionId": "no"}]
@@ -151,8 +151,8 @@ async def test_what_cannot_be_shown_in_full_is_rejected() -> None:
         assert it.messages == []
 
 
-async def test_what_changes_into_more_than_can_be_shown_is_rejected() -> None:
-    """Its card is gone, and the agent is answered."""
+async def test_a_question_that_grows_too_large_is_rejected() -> None:
+    """Its card is closed, and the agent answered."""
     async with asking() as it:
         await it.ask({"title": "Run", "rawInput": "ls"})
         await it.change(rawInput=ALMOST)
@@ -162,8 +162,8 @@ async def test_what_changes_into_more_than_can_be_shown_is_rejected() -> None:
 
 
 @pytest.mark.parametrize(("size", "shown"), [(MAX_FILE_BYTES // CODED - 1, True), (MAX_FILE_BYTES // CODED, False)])
-async def test_what_would_take_long_to_write_as_codes_is_rejected(size: int, shown: bool) -> None:  # noqa: FBT001
-    """Each character is looked up where one of them does not show, and most codes have eight characters."""
+async def test_a_question_that_takes_long_to_escape_is_rejected(size: int, shown: bool) -> None:  # noqa: FBT001
+    """With one invisible character each one is checked, and most escapes have eight characters."""
     async with asking() as it:
         await it.ask({"title": "Run", "rawInput": "x" * size + "\u200b"})
         assert bool(it.messages) is shown
@@ -173,8 +173,8 @@ async def test_what_would_take_long_to_write_as_codes_is_rejected(size: int, sho
 # ---- a question that changes
 
 
-async def test_a_changed_command_after_the_card_was_shown_is_asked_anew() -> None:
-    """The old buttons are dead, an answer to the old card is not taken; the new card shows what is meant (P51)."""
+async def test_a_command_that_changes_after_the_card_was_shown_is_asked_again() -> None:
+    """The old card accepts no answer; the new card shows the changed command (P51)."""
     async with asking() as it:
         question = await it.ask({"title": "Run", "rawInput": {"command": "ls"}})
         (old,) = it.open
@@ -193,8 +193,8 @@ async def test_a_changed_command_after_the_card_was_shown_is_asked_anew() -> Non
         assert (await it.peer.answer_to(question.request_id))["result"]["outcome"]["optionId"] == "yes"
 
 
-async def test_what_says_nothing_new_leaves_the_card_alone() -> None:
-    """A state, an output, the same input once more, another call, a call that was answered."""
+async def test_an_update_without_changes_leaves_the_card_alone() -> None:
+    """That is a status, an output, the same input again, another call, or an answered call."""
     async with asking() as it:
         await it.ask({"title": "Run", "rawInput": {"command": "ls"}})
         await it.change(status="in_progress")
@@ -209,7 +209,7 @@ async def test_what_says_nothing_new_leaves_the_card_alone() -> None:
 
 
 async def test_an_agent_that_keeps_changing_its_mind_is_rejected() -> None:
-    """After so many cards; a person is not pinged for ever."""
+    """Each card pings a person, so their number is bounded."""
     async with asking() as it:
         await it.ask({"title": "Run", "rawInput": "0"})
         for number in range(1, MOST_CHANGES + 2):
@@ -220,8 +220,8 @@ async def test_an_agent_that_keeps_changing_its_mind_is_rejected() -> None:
         assert it.open == []
 
 
-async def test_a_large_question_is_described_no_more_often_than_it_changes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not at each update that repeats a part of it; and one that only spaces it out counts as a change."""
+async def test_a_large_question_is_described_only_when_it_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An update that repeats a part costs no description; one that only adds spaces is a change."""
     described: list[ToolCallUpdate] = []
 
     def counting(call: ToolCallUpdate, more: Iterable[str]) -> tuple[str, str]:
@@ -242,7 +242,7 @@ async def test_a_large_question_is_described_no_more_often_than_it_changes(monke
 
 
 async def test_a_card_answers_no_other_question_of_the_same_id() -> None:
-    """An agent that uses an id twice asks twice, whatever became of the first (P51)."""
+    """An agent that uses an id twice asks two questions (P51)."""
     async with asking() as it:
         await it.ask({"title": "Look", "rawInput": "ls"}, request_id=5)
         (old,) = it.open
@@ -258,7 +258,7 @@ async def test_a_card_answers_no_other_question_of_the_same_id() -> None:
 
 
 async def test_several_open_questions_are_numbered() -> None:
-    """The first too, when there is a second; one alone has no number."""
+    """A single question has no number; the first gets one with the second."""
     async with asking() as it:
         await it.ask({"title": "One"})
         assert "**1.**" not in it.messages[0].content
@@ -274,7 +274,7 @@ async def test_several_open_questions_are_numbered() -> None:
 
 
 async def test_a_flood_of_questions_is_bounded() -> None:
-    """So many are open, the rest is rejected at once, and the reply has so many lines about it."""
+    """Further questions are rejected immediately, and the reply has a bounded number of lines about them."""
     async with asking() as it:
         for number in range(MOST_OPEN + 2 * MOST_LINES):
             it.peer.ask(it.session.session_id, {"toolCallId": f"c{number}", "title": f"Run {number}"})
@@ -293,7 +293,7 @@ async def test_a_flood_of_questions_is_bounded() -> None:
 
 
 def elicited(it: Asking, **fields: Any) -> list[object]:
-    """Let an elicitation be asked; return what becomes its answer."""
+    """Ask an elicitation; return its future answer."""
     asked = Elicitation(**{"request_id": "e", "mode": "form", "message": "Who?", "schema": {}, **fields})
     answers: list[object] = []
     it.turn.ask(asked, answers.append)
@@ -325,8 +325,8 @@ def elicited(it: Asking, **fields: Any) -> list[object]:
         ({"mode": "url", "url": "https://[a/"}, "the address of its page is none"),
     ],
 )
-async def test_what_cannot_be_shown_honestly_is_declined(fields: Json, why: str) -> None:
-    """With a word in the reply, and no card."""
+async def test_an_elicitation_that_may_deceive_is_declined(fields: Json, why: str) -> None:
+    """The reply says so, and there is no card."""
     async with asking() as it:
         assert elicited(it, **fields) == [Decline()]
         assert it.lines == [f"-# 🚫 declined what the agent asked for: {escape(why)}"]
@@ -345,21 +345,21 @@ async def test_what_cannot_be_shown_honestly_is_declined(fields: Json, why: str)
     ],
 )
 def test_the_host_of_a_page_is_shown_in_full(url: str, host: str) -> None:
-    """As ASCII, with its port where that is unusual."""
+    """It is ASCII, with its port unless that is 443."""
     assert host_of(url) == host
 
 
 @pytest.mark.parametrize(
     "host", ["%65vil.example", "a.example%2eevil.example", ".", "", "2130706433", "0x7f.1", "127.1"]
 )
-def test_a_host_that_a_browser_reads_otherwise_is_none(host: str) -> None:
-    """Nobody is sent where they did not read that they would come."""
+def test_a_host_that_a_browser_reads_differently_is_refused(host: str) -> None:
+    """People only visit the host that they have read."""
     with pytest.raises(UnusableForm):
         host_of(f"https://{host}/")
 
 
-async def test_the_longest_card_that_there_can_be_is_one_message() -> None:
-    """Markup that must be escaped, backticks that need room, every note, a number, five mentions."""
+async def test_the_longest_possible_card_is_one_message() -> None:
+    """It has markup to escape, backticks, every note, a number and five mentions."""
     five = Mentions((), tuple(2**63 + n for n in range(5)))
     options = [{"optionId": str(n), "name": "*" * 100, "kind": "allow_once"} for n in range(2_000)]
     async with asking() as it:
@@ -379,7 +379,7 @@ async def test_the_longest_card_that_there_can_be_is_one_message() -> None:
 
 
 async def test_a_form_without_fields_is_accepted_by_a_press() -> None:
-    """And a long message is attached in full, with the choices that no menu can show."""
+    """A long message is attached in full, with the choices that menus cannot show."""
     async with asking() as it:
         answers = elicited(it, message="m" * 3_000)
         await settle()
@@ -401,8 +401,8 @@ async def test_a_form_without_fields_is_accepted_by_a_press() -> None:
         assert "-# The form in full is in the attached file." in it.messages[0].content
 
 
-async def test_what_a_form_says_of_itself_is_shown_and_what_discord_cannot_take_is_declined() -> None:
-    """Its title above the fields, its description on the card in full; a megabyte is no card."""
+async def test_a_forms_title_and_description_are_shown_and_a_huge_form_is_declined() -> None:
+    """The title is above the fields, the whole description on the card; a megabyte gets no card."""
     async with asking() as it:
         one = {"a": {"type": "string"}}
         about: Json = {"title": "Your \u202eself", "description": "*Only* the truth.", "properties": one}
@@ -419,7 +419,7 @@ async def test_what_a_form_says_of_itself_is_shown_and_what_discord_cannot_take_
 
 
 async def test_the_agent_says_that_a_page_was_visited() -> None:
-    """Whoever opened it; also where nobody has from here: then it waits no more. Of what ended before, nothing."""
+    """That ends the wait, even without a press on the card. A question that has ended stays as it is."""
     async with asking() as it:
         page: Json = {"mode": "url", "url": "https://a.example/"}
         answers = [elicited(it, **page, request_id=number, elicitation_id=f"e{number}") for number in range(3)]
@@ -442,7 +442,7 @@ async def test_the_agent_says_that_a_page_was_visited() -> None:
 
 
 async def test_of_very_many_pages_the_oldest_are_forgotten() -> None:
-    """Their cards keep what they say."""
+    """Their cards keep their text."""
     with scratch_journal() as journal:
         cards, told = Cards(journal=journal, api=FakeDiscord()), list[int]()
         for number in range(MOST_PAGES + 1):
@@ -452,8 +452,8 @@ async def test_of_very_many_pages_the_oldest_are_forgotten() -> None:
         assert told == [1]
 
 
-async def test_what_one_person_enters_is_not_anothers() -> None:
-    """Each has a draft; of very many people the oldest is forgotten, and no step is taken for another."""
+async def test_each_person_has_their_own_entries() -> None:
+    """Each has a draft; beyond a bound the oldest is forgotten."""
     async with asking() as it:
         properties: Json = {f"f{number}": {"type": "string"} for number in range(6)}
         answers = elicited(it, schema={"properties": properties, "required": ["f0"]})
@@ -480,7 +480,7 @@ async def test_what_one_person_enters_is_not_anothers() -> None:
 
 
 async def test_a_reminder_pings_with_a_link_once_more() -> None:
-    """To the question's message, with the time that is left."""
+    """The link leads to the question's message; the reminder says the time left."""
     async with asking() as it:
         question = await it.ask({"title": "Run [it](x)"})
         it.questions.remind(question.request_id, 7200)
@@ -496,8 +496,8 @@ async def test_a_reminder_pings_with_a_link_once_more() -> None:
         assert len(it.messages) == 2
 
 
-async def test_the_agent_is_told_what_nobody_answered() -> None:
-    """Once, with the next prompt; the last ones of very many."""
+async def test_the_agent_learns_of_unanswered_questions() -> None:
+    """It learns once, with the next prompt, of the latest ones."""
     async with asking() as it:
         for number in range(MOST_UNANSWERED + 2):
             question = await it.ask({"title": f"Run {number}"})
@@ -510,8 +510,8 @@ async def test_the_agent_is_told_what_nobody_answered() -> None:
         assert it.cards.take_unanswered(THREAD) == []
 
 
-def test_what_has_become_of_an_old_question_is_known_from_its_exchange() -> None:
-    """By the state in which the restart found it, also when its card was corrected (P52)."""
+def test_the_reason_of_an_old_closed_question_comes_from_its_exchange() -> None:
+    """It is the state that the restart found, even after the card was corrected (P52)."""
     with scratch_journal() as journal:
         accepted(journal, ASKED_BY)
         journal.questions.asked("0" * 16, thread_id=THREAD, exchange_id=ASKED_BY, content="May I?")
@@ -541,13 +541,13 @@ def test_what_has_become_of_an_old_question_is_known_from_its_exchange() -> None
     ],
 )
 def test_those_who_may_answer_are_pinged(approvers: People, admins: People, expected: Mentions) -> None:
-    """The asker where the asker may; else whoever is named, admins where nobody else is."""
+    """It is the asker if they may answer, otherwise the named approvers, or else the admins."""
     rules = replace(users(EVERYONE), approvers=approvers, admins=admins)
     assert approver_mentions(rules, ADA, {9}) == expected
 
 
 def test_a_question_pings_no_crowd() -> None:
-    """At most so many people and roles."""
+    """The number of people and roles is bounded."""
     people = People(asker=True, user_ids=frozenset(range(100, 110)), role_ids=frozenset(range(10)))
     found = approver_mentions(replace(users(EVERYONE), approvers=people), ADA, ())
     assert found == Mentions((ADA, *range(100, 100 + MOST - 1)))
@@ -558,8 +558,8 @@ def test_a_question_pings_no_crowd() -> None:
 # ---- what Discord does not take
 
 
-async def test_a_question_that_cannot_be_shown_is_rejected_and_the_turn_goes_on() -> None:
-    """Nobody could answer it (P48): said in the reply, and with the next prompt to the agent."""
+async def test_a_question_that_cannot_be_shown_is_rejected_and_the_turn_continues() -> None:
+    """People could not answer it (P48). The reply and the agent's next prompt say so."""
     async with asking() as it:
         it.board.faults.extend([PermanentError("Missing Permissions")] * 2)
         await it.ask({"title": "Run"})
@@ -570,7 +570,7 @@ async def test_a_question_that_cannot_be_shown_is_rejected_and_the_turn_goes_on(
 
 
 async def test_values_that_cannot_be_asked_for_are_declined() -> None:
-    """The same for what is no permission."""
+    """Elicitations are treated like permissions."""
     async with asking() as it:
         it.board.faults.append(PermanentError("Missing Permissions"))
         answers = elicited(it)

@@ -1,4 +1,4 @@
-"""A form's schema, and what people enter: what fits, what does not, and the words for it."""
+"""A form's schema and people's entries: valid ones, invalid ones, and the messages about them."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ Json = dict[str, Any]
 
 
 def only(written: Json, *, required: bool = False) -> Field:
-    """The one field of a form."""
+    """Return the only field of a form."""
     schema = {"properties": {"f": written}, "required": ["f"] if required else []}
     (field,) = fields_of(schema)
     return field
@@ -86,8 +86,8 @@ FITS: list[tuple[Json, Any, Any]] = [
 
 
 @pytest.mark.parametrize(("written", "given_", "value"), FITS)
-def test_what_fits_becomes_the_value_that_the_agent_asked_for(written: Json, given_: Any, value: Any) -> None:
-    """Of every kind and format; an optional field that was left empty is none."""
+def test_a_valid_entry_becomes_the_value_that_the_agent_asked_for(written: Json, given_: Any, value: Any) -> None:
+    """That covers every kind and format; an empty optional field has no value."""
     assert parse_value(only(written), given_) == value
 
 
@@ -133,8 +133,8 @@ WRONG: list[tuple[Json, Any, str]] = [
 
 
 @pytest.mark.parametrize(("written", "given_", "word"), WRONG)
-def test_what_does_not_fit_is_said_with_what_would(written: Json, given_: Any, word: str) -> None:
-    """So that it can be corrected."""
+def test_an_invalid_entry_is_reported_with_the_valid_ones(written: Json, given_: Any, word: str) -> None:
+    """The person can correct it."""
     with pytest.raises(InvalidValue) as caught:
         parse_value(only(written), given_)
     assert str(caught.value) == word
@@ -142,7 +142,7 @@ def test_what_does_not_fit_is_said_with_what_would(written: Json, given_: Any, w
 
 @pytest.mark.parametrize("written", [TEXT, INTEGER, BOOLEAN, ONE, MANY, LONG, TEXTS])
 def test_a_required_field_is_filled_in(written: Json) -> None:
-    """Nothing is taken for an answer that is none; only a list may be empty where that is allowed."""
+    """An empty entry is no answer, except for a list that may be empty."""
     empty: tuple[Entered, ...] = ("", "  ", [], None)
     for nothing in empty:
         with pytest.raises(InvalidValue, match="must be filled in"):
@@ -183,15 +183,15 @@ UNUSABLE: list[tuple[Json, str]] = [
 
 
 @pytest.mark.parametrize(("properties", "reason"), UNUSABLE)
-def test_a_form_that_nobody_can_fill_in_is_told_apart(properties: Json, reason: str) -> None:
-    """With the reason; a field of an unknown kind that is optional is only left out."""
+def test_a_form_that_cannot_be_filled_in_is_recognized(properties: Json, reason: str) -> None:
+    """The error has the reason; an optional field of an unknown kind is only left out."""
     with pytest.raises(UnusableForm) as caught:
         fields_of({"properties": properties, "required": ["f"]})
     assert str(caught.value) == reason
 
 
-def test_what_is_malformed_counts_as_not_said() -> None:
-    """Nothing in a schema is trusted."""
+def test_malformed_values_count_as_missing() -> None:
+    """A schema is untrusted."""
     written: Json = {
         "type": "string",
         "title": 5,
@@ -232,8 +232,8 @@ properties = st.fixed_dictionaries(
 
 @pytest.mark.virtual_time
 @given(st.dictionaries(texts, properties, min_size=1, max_size=5), st.booleans())
-async def test_whatever_the_schema_discord_can_take_the_form(schema: Json, required: bool) -> None:  # noqa: FBT001 - as hypothesis calls it
-    """Labels, descriptions, options, bounds and what was entered before, within what Discord takes of each."""
+async def test_discord_accepts_the_form_of_any_schema(schema: Json, required: bool) -> None:  # noqa: FBT001 - as hypothesis calls it
+    """Labels, descriptions, options, bounds and earlier entries are within Discord's limits."""
     try:
         fields = fields_of({"properties": schema, "required": list(schema) if required else []})
     except UnusableForm:
@@ -266,8 +266,8 @@ CUT: list[Json] = [
 
 
 @pytest.mark.parametrize("cut", CUT)
-def test_what_a_form_cannot_show_is_known(cut: Json) -> None:
-    """So that it can be shown elsewhere, in full; nothing in it hides or runs on."""
+def test_a_field_that_a_form_cannot_show_in_full_is_known(cut: Json) -> None:
+    """It is then shown elsewhere in full, with invisible characters escaped."""
     assert not FormModal.holds(only(cut))
     assert all(FormModal.holds(only(each)) for each in (TEXT, PLAIN, ONE, MANY, BOOLEAN, TEXT | {"title": "t" * 45}))
     field = Field(
@@ -276,8 +276,8 @@ def test_what_a_form_cannot_show_is_known(cut: Json) -> None:
     assert describe_field(field) == "Wh\\u{202e}ch one (required)\n  #1 V a b\n  #2 W"
 
 
-def test_a_menu_has_no_word_about_commas_and_a_long_list_says_where_it_is() -> None:
-    """What may be entered depends on whether it is chosen or typed."""
+def test_the_hint_of_a_menu_has_no_commas_and_a_long_list_says_where_it_is() -> None:
+    """The hint depends on whether the value is chosen or typed."""
     few, many = (
         Field("x", "X", "many", choices=tuple(Choice(str(n), str(n)) for n in range(count))) for count in (3, 60)
     )

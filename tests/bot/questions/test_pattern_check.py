@@ -1,4 +1,4 @@
-"""An agent's patterns against what people enter, in real processes."""
+"""An agent's patterns against people's entries, in real processes."""
 
 import pytest
 
@@ -7,8 +7,8 @@ from bot.questions.pattern_check import find_mismatches
 pytestmark = pytest.mark.real_time
 
 
-async def test_what_does_not_match_is_found() -> None:
-    """Anywhere in the text, as JSON Schema has it; what cannot be told counts as a match."""
+async def test_texts_that_do_not_match_are_found() -> None:
+    """A match may be anywhere in the text, as in JSON Schema; an invalid pattern counts as a match."""
     pairs = [
         ("^a+$", "aaa"),
         ("^a+$", "aab"),
@@ -22,5 +22,5 @@ async def test_what_does_not_match_is_found() -> None:
 
 
 async def test_a_pattern_that_takes_for_ever_ends_in_time() -> None:
-    """Nothing waits for it; the agent looks at what it gets as well."""
+    """It counts as a match: the agent checks the entry as well."""
     assert await find_mismatches([("^(a+)+$", "a" * 60 + "b"), ("x", "y")]) == []

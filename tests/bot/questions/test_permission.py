@@ -1,4 +1,4 @@
-"""An agent's question as people see it: all of it, with its own buttons, answered once."""
+"""An agent's question as people see it: in full, with its own buttons, answered once."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -34,7 +34,7 @@ COMMAND = "rm -rf build && make all"
 
 @dataclass
 class Asked:
-    """A question that an agent has asked, and its card."""
+    """An agent's question and its card."""
 
     peer: MemoryAgent
     prompt: Json
@@ -55,7 +55,7 @@ class Asked:
 async def asked(
     tool_call: Json | None = None, options: Sequence[Json] = OPTIONS, board: FakeDiscord | None = None
 ) -> AsyncIterator[Asked]:
-    """Ask a question in a turn; the card is posted when its test lets time pass."""
+    """Ask a question in a turn; the card is posted when the test lets time pass."""
     board = board or FakeDiscord()
     with scratch_journal() as journal:
         async with pacing(board), opened() as (peer, _, session), session.prompt(HELLO) as turn:
@@ -70,7 +70,7 @@ async def asked(
 
 
 def call(**fields: Any) -> Json:
-    """A tool call as ACP writes it."""
+    """Return a tool call in ACP's form."""
     return {"toolCallId": "c", **fields}
 
 
@@ -120,14 +120,14 @@ def call(**fields: Any) -> Json:
         ({"title": "x", "locations": [{"path": "/a\n/b"}]}, "x", r"/a\u{a}/b"),
     ],
 )  # fmt: skip
-def test_what_will_be_done_is_described_in_full(fields: Json, headline: str, detail: str) -> None:
-    """The command as one types it, every file, the change itself, the plan (P51)."""
+def test_a_tool_call_is_described_in_full(fields: Json, headline: str, detail: str) -> None:
+    """The description has the command as typed, every file, the change and the plan (P51)."""
     assert describe(ToolCallUpdate.model_validate(call(**fields))) == (headline, detail)
 
 
 @pytest.mark.parametrize("hidden", ["\u202e", "\u200b", "\u0007", "\u001b", "\r", "\u3164", "\u2066", "\u00a0"])
 def test_characters_that_hide_or_turn_text_are_made_visible(hidden: str) -> None:
-    """In the command, the title, the kind and the path: it must look like what it is (P51)."""
+    """That holds for the command, the title, the kind and the path (P51)."""
     fields = {"title": f"Run{hidden}it", "kind": f"k{hidden}", "rawInput": f"ls{hidden}x"}
     headline, detail = describe(ToolCallUpdate.model_validate(call(**fields, locations=[{"path": f"/a{hidden}b"}])))
     assert hidden not in headline + detail
@@ -136,7 +136,7 @@ def test_characters_that_hide_or_turn_text_are_made_visible(hidden: str) -> None
 
 
 async def test_a_question_is_a_message_that_pings_the_asker() -> None:
-    """With what will be done and a button for each option, by the agent's names."""
+    """It has the description and a button for each option, with the agent's names."""
     async with asked(call(title="Run the tests", kind="execute", rawInput={"command": "make test"})) as it:
         await settle()
         assert it.message.content == f"<@{ADA}> **May I?** Run the tests (execute)\n```\n$ make test\n```"
@@ -156,12 +156,12 @@ async def test_a_long_command_is_attached_in_full(command: str) -> None:
 
 
 def option(number: int, name: str, kind: str = "allow_once") -> Json:
-    """An option as ACP writes it."""
+    """Return an option in ACP's form."""
     return {"optionId": f"o{number}", "name": name, "kind": kind}
 
 
 async def test_two_options_of_one_kind_are_two_buttons() -> None:
-    """Each with its own name and its own answer (P49)."""
+    """Each has its own name and answer (P49)."""
     async with asked(options=[option(0, "Yes, this file"), option(1, "Yes, all files")]) as it:
         await settle()
         assert [button.label for button in it.message.buttons] == ["Yes, this file", "Yes, all files", "Deny"]
@@ -170,7 +170,7 @@ async def test_two_options_of_one_kind_are_two_buttons() -> None:
         assert answer["result"] == {"outcome": {"outcome": "selected", "optionId": "o1"}}
 
 
-async def test_every_option_gets_a_label_that_discord_takes() -> None:
+async def test_every_option_gets_a_label_that_discord_accepts() -> None:
     """Long names are cut, empty ones replaced, unknown kinds shown like any other."""
     names = ["n" * 300, "", "  ", "tu\u202ern"]
     options = [option(number, name, "invented_later") for number, name in enumerate(names)]
@@ -180,8 +180,8 @@ async def test_every_option_gets_a_label_that_discord_takes() -> None:
         assert labels == ["n" * (LABEL - 1) + "…", "(no name)", "(no name)", "tu\\u{202e}rn", "No"]
 
 
-async def test_options_beyond_what_buttons_can_be_are_in_menus() -> None:
-    """All of a hundred, in the agent's order; of more it is said how many are left out."""
+async def test_options_beyond_the_bound_on_buttons_are_in_menus() -> None:
+    """A hundred fit, in the agent's order; the card counts those left out."""
     options = [
         option(number, f"option {number}", "reject_once" if number == 3 else "allow_once") for number in range(120)
     ]
@@ -199,7 +199,7 @@ async def test_options_beyond_what_buttons_can_be_are_in_menus() -> None:
 
 
 async def test_deny_is_added_where_the_agent_offers_no_way_to_reject() -> None:
-    """The card says that it ends the turn, and only then the answer is `cancelled` (P50)."""
+    """The card says that it ends the turn, as its answer is `cancelled` (P50)."""
     async with asked(options=[option(0, "Yes")]) as it:
         await settle()
         assert [button.label for button in it.message.buttons] == ["Yes", "Deny"]
@@ -214,7 +214,7 @@ async def test_deny_is_added_where_the_agent_offers_no_way_to_reject() -> None:
 
 
 async def test_a_way_to_reject_that_cannot_be_shown_is_behind_deny() -> None:
-    """Of 120 options the last one rejects; it is what Deny then means, and the turn goes on (P50)."""
+    """The last of 120 options rejects; Deny answers with it, and the turn continues (P50)."""
     options = [option(number, f"option {number}") for number in range(120)]
     async with asked(options=[*options, option(120, "No", "reject_once")]) as it:
         assert isinstance([*it.card.items()][-1], AnswerButton)
@@ -224,8 +224,8 @@ async def test_a_way_to_reject_that_cannot_be_shown_is_behind_deny() -> None:
         assert answer["result"]["outcome"] == {"outcome": "selected", "optionId": "o120"}
 
 
-async def test_a_name_that_no_button_has_room_for_stands_in_the_request() -> None:
-    """What is allowed for always is its end (P51); nothing in it hides either."""
+async def test_a_name_that_is_too_long_for_a_button_is_in_the_request() -> None:
+    """Its end has the scope of an allowance (P51); invisible characters are escaped."""
     prefix = "Yes, and don't ask again for commands that start with `sh -lc "
     names = [f"{prefix}{'a' * 60}\u202e`", "No", f"{prefix}{'b' * 3_000}`"]
     async with asked(call(title="Run"), [option(n, name) for n, name in enumerate(names[:2])]) as it:
@@ -239,8 +239,8 @@ async def test_a_name_that_no_button_has_room_for_stands_in_the_request() -> Non
 
 
 @pytest.mark.parametrize("kind", [{}, {"kind": None}, {"kind": 5}, {"kind": "allow_maybe"}], ids=repr)
-async def test_an_option_of_which_nobody_knows_what_it_is_can_still_be_chosen(kind: Json) -> None:
-    """A person sees it and reads its name; it counts as neither yes nor no, and needs the right to change (P48)."""
+async def test_an_option_of_an_unknown_kind_can_still_be_chosen(kind: Json) -> None:
+    """It counts as neither approval nor denial, and needs the right to change (P48)."""
     strange = [{"optionId": "a", "name": "Sure", **kind}, {"optionId": "b", **kind}, {"name": "without an id"}]
     async with asked(options=[*strange, option(9, "No", "reject_once")]) as it:
         await settle()
@@ -273,8 +273,8 @@ async def test_an_option_of_which_nobody_knows_what_it_is_can_still_be_chosen(ki
         ("switch_mode", "reject_once", Right.APPROVE),
     ],
 )
-async def test_what_lasts_needs_more_than_the_right_to_answer(kind: str, option_kind: str, right: Right) -> None:
-    """To allow for always, and to leave a mode; to reject needs no more."""
+async def test_a_lasting_choice_needs_more_than_the_right_to_answer(kind: str, option_kind: str, right: Right) -> None:
+    """Allowing for always and leaving a mode last; rejecting does not."""
     async with asked(call(title="x", kind=kind), [option(0, "Choose", option_kind)]) as it:
         assert it.card.right("0") is right
         assert it.card.right(DENY) is Right.APPROVE
@@ -282,7 +282,7 @@ async def test_what_lasts_needs_more_than_the_right_to_answer(kind: str, option_
 
 
 async def test_a_megabyte_is_shown_and_attached() -> None:
-    """Every character, hidden ones too, in no time that one would notice."""
+    """Every character is there, also hidden ones."""
     async with asked(call(title="Run", rawInput={"command": "é\u200b" * 200_000})) as it:
         await settle()
         ((_, content),) = it.message.files
@@ -290,7 +290,7 @@ async def test_a_megabyte_is_shown_and_attached() -> None:
 
 
 async def test_a_button_carries_only_a_token_and_a_number() -> None:
-    """Nobody can guess another question's, and a press finds its way back."""
+    """A token cannot be guessed, and a press finds its question by it."""
     async with asked() as it:
         await settle()
         template = AnswerButton.__discord_ui_compiled_template__
@@ -324,8 +324,8 @@ bodies = st.fixed_dictionaries(
 
 @given(bodies, st.lists(st.builds(option, st.integers(0, 9), words, kinds), max_size=30))
 @example({"title": "*" * 300, "kind": "_" * 300, "rawInput": "`" * 1_200}, [option(0, "*" * 300)])
-async def test_whatever_the_agent_sends_discord_can_take(body: Json, options: list[Json]) -> None:
-    """Open, answered or closed: 1 to 2,000 characters, fences balanced, nothing lost that was not attached (P51)."""
+async def test_discord_accepts_the_card_of_any_request(body: Json, options: list[Json]) -> None:
+    """Open, answered or closed, it has 1 to 2,000 characters and balanced fences; the rest is attached (P51)."""
     async with asked(call(**body), options) as it:
         await elapse(1)
         ((message_id, message),) = it.board.messages.items()
@@ -346,7 +346,7 @@ async def test_whatever_the_agent_sends_discord_can_take(body: Json, options: li
 
 
 async def test_the_first_answer_wins() -> None:
-    """The agent gets one answer; the message says who chose what, and the second press is told that it is over."""
+    """The agent gets one answer; the message names the person, and the second press learns that it is over."""
     async with asked() as it:
         await settle()
         said = it.card.answer("0", ADA)
@@ -365,7 +365,7 @@ async def test_the_first_answer_wins() -> None:
 
 
 async def test_a_question_that_is_over_loses_its_buttons_and_says_why() -> None:
-    """And nobody can answer it any more (P54)."""
+    """It accepts no more answers (P54)."""
     async with asked() as it:
         await settle()
         it.turn.withdraw(it.question.request_id)
@@ -380,7 +380,7 @@ async def test_a_question_that_is_over_loses_its_buttons_and_says_why() -> None:
 
 @pytest.mark.parametrize("fault", [TryLater("503"), AnswerLost("reset")], ids=lambda fault: type(fault).__name__)
 async def test_a_question_that_ends_before_it_is_posted_keeps_no_buttons(fault: Exception) -> None:
-    """Also where Discord took the first try and its answer was lost: the message that exists is then corrected."""
+    """If Discord posted it and the confirmation was lost, the message is corrected."""
     board = FakeDiscord()
     board.faults.append(fault)
     async with asked(board=board) as it:
@@ -392,7 +392,7 @@ async def test_a_question_that_ends_before_it_is_posted_keeps_no_buttons(fault: 
 
 
 async def test_a_press_finds_its_button_by_its_id() -> None:
-    """Also after a restart: nothing but the id is needed."""
+    """The id alone is enough, also after a restart."""
     match = AnswerButton.__discord_ui_compiled_template__.fullmatch("threadline:answer:00112233445566ff:12")
     assert match is not None
     button = await AnswerButton.from_custom_id(None, discord.ui.Button(), match)
