@@ -1,7 +1,5 @@
 """`/agent`: gives a thread another agent."""
 
-from typing import Any
-
 import structlog
 from discord import app_commands
 
@@ -10,16 +8,16 @@ from bot.interactions.bot_client import admit
 from bot.text.markdown import escape
 
 from .ask import offer_agents
-from .command_client import Interaction
+from .command_client import Command, Interaction
 
 __all__ = ["agent_command"]
 
 log = structlog.stdlib.get_logger("bot")
 
 
-def agent_command() -> app_commands.Command[Any, Any, Any]:
+def agent_command() -> Command:
     """Create the command."""
-    command: app_commands.Command[Any, Any, Any] = app_commands.Command(
+    command: Command = app_commands.Command(
         name="agent", description="Give this thread another agent. It begins a new session.", callback=_agent
     )
     command.autocomplete("name")(offer_agents)

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from io import BytesIO
-from typing import Any
 
 import aiohttp
 import discord
@@ -29,7 +28,7 @@ from bot.text.printable import visible
 from pool.journal.journal import JournalUnwritable, MessageState
 from pool.journal.posted_requests import PostedRequest
 
-from .command_client import Interaction
+from .command_client import MAX_CHOICE_LENGTH, MAX_CHOICES, Command, Interaction
 
 __all__ = ["ABOUT_FORM", "ask_commands", "offer_agents", "submit_question"]
 
@@ -44,11 +43,6 @@ SHOWN = 1500
 BARE = "(a message of somebody else's, and no word about it)"
 """Stands for the text of a request that only quotes."""
 
-OFFERED = 25
-CHOICE = 100
-"""Choices that Discord shows for an option, and characters of a choice's name or value."""
-
-Command = app_commands.Command[Any, Any, Any]
 Choices = list[app_commands.Choice[str]]
 Files = list[tuple[str, bytes]]
 
@@ -92,22 +86,22 @@ async def _offer_commands(interaction: Interaction, typed: str) -> Choices:
     found = sorted((each for each in commands if typed in each.name.casefold()), key=lambda each: each.name)
     return [
         app_commands.Choice(name=_describe_command(replace(each, name=redact(each.name))), value=each.name)
-        for each in found[:OFFERED]
-        if each.name.strip() and len(each.name) <= CHOICE
+        for each in found[:MAX_CHOICES]
+        if each.name.strip() and len(each.name) <= MAX_CHOICE_LENGTH
     ]
 
 
 def _describe_command(command: OwnCommand) -> str:
     """Describe a command: its name, the argument that it expects, its description."""
     hint, about = (" ".join(text.split()) for text in (command.hint, command.description))
-    return visible(command.name + (f" [{hint}]" if hint else "") + (f" — {about}" if about else ""), CHOICE)
+    return visible(command.name + (f" [{hint}]" if hint else "") + (f" — {about}" if about else ""), MAX_CHOICE_LENGTH)
 
 
 async def offer_agents(interaction: Interaction, typed: str) -> Choices:
     """Offer the agents that a person may choose here."""
     names = interaction.client.agents.choices(_channel_id(interaction))
     found = [name for name in names if typed.casefold() in name.casefold()]
-    return [app_commands.Choice(name=name, value=name) for name in found[:OFFERED]]
+    return [app_commands.Choice(name=name, value=name) for name in found[:MAX_CHOICES]]
 
 
 def _channel_id(interaction: Interaction) -> int:

@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 import discord
 import structlog
+from discord import app_commands
 
 from bot.access.admission import Admission
 from bot.agents.agent_options import AgentOptions, read_options
@@ -20,7 +21,13 @@ from pool.pool import Pool
 
 from .diff_queue import DiffQueue
 
-__all__ = ["ClientServices", "CommandClient", "Interaction"]
+__all__ = ["MAX_CHOICES", "MAX_CHOICE_LENGTH", "ClientServices", "Command", "CommandClient", "Interaction"]
+
+MAX_CHOICES = 25
+"""Choices of an option (Discord, Application Command Option)."""
+
+MAX_CHOICE_LENGTH = 100
+"""Characters of a choice's name or value (Discord, Application Command Option Choice)."""
 
 ARCHIVE_SECONDS = 15.0
 """How long a thread's last reply may take. The thread is archived after that in any case."""
@@ -86,3 +93,5 @@ class CommandClient(BotClient):
 
 Interaction: TypeAlias = discord.Interaction[CommandClient]
 """The interaction of a command."""
+
+Command: TypeAlias = app_commands.Command[Any, Any, Any]

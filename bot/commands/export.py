@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Iterator, Sequence
 from io import BytesIO
-from typing import Any
 
 import discord
 from discord import app_commands
@@ -18,7 +17,7 @@ from bot.rest.calls import Urgency
 from bot.text.markdown import code_block, escape
 from bot.text.redaction import Redactor
 
-from .command_client import Interaction
+from .command_client import Command, Interaction
 from .git_changes import Changes, GitFailed
 
 __all__ = ["export_commands"]
@@ -33,7 +32,7 @@ LINES, WIDTH = 1500, 8 * 1024 * 1024
 """Characters of the file list that are shown, and bytes of an exported thread."""
 
 
-def export_commands() -> list[app_commands.Command[Any, Any, Any]]:
+def export_commands() -> list[Command]:
     """Create the commands."""
     return [
         app_commands.Command(

@@ -1,7 +1,5 @@
 """`/queue` and "Send now": list a thread's waiting messages, drop some, send one immediately. Each asks the gate."""
 
-from typing import Any
-
 import discord
 from discord import app_commands
 
@@ -9,7 +7,7 @@ from bot.access.gate import Right
 from bot.interactions.queue_buttons import NOTHING_WAITING, drop_menu, may_drop, send_now, snippet
 from bot.text.markdown import LIMIT, escape
 
-from .command_client import Interaction
+from .command_client import Command, Interaction
 
 __all__ = ["queue_commands"]
 
@@ -20,9 +18,9 @@ MORE = 30
 """Characters reserved for the count of the other messages."""
 
 
-def queue_commands() -> list[app_commands.Command[Any, Any, Any] | app_commands.ContextMenu]:
+def queue_commands() -> list[Command | app_commands.ContextMenu]:
     """Create the command and the context menu."""
-    listing: app_commands.Command[Any, Any, Any] = app_commands.Command(
+    listing: Command = app_commands.Command(
         name="queue", description="What waits in this thread, with a menu to drop some of it.", callback=_queue
     )
     return [listing, app_commands.ContextMenu(name="Send now", callback=_send_now)]

@@ -2,7 +2,6 @@
 
 import asyncio
 from datetime import UTC, datetime
-from typing import Any
 
 import discord
 import structlog
@@ -18,14 +17,9 @@ from bot.user_messages import fitting, waiting
 from pool.conversation import Conversation
 from pool.session_listing import NoSlot
 
-from .command_client import CommandClient, Interaction
+from .command_client import MAX_CHOICE_LENGTH, MAX_CHOICES, Command, CommandClient, Interaction
 
 __all__ = ["session_commands"]
-
-OFFERED = 25
-"""Choices that Discord shows for an option."""
-
-CHOICE = 100
 
 LISTED = 60
 """Conversations that `/sessions` lists; each takes a look into the journal, and a message has room for fewer."""
@@ -35,8 +29,6 @@ SLICE = 50
 
 LIST_SECONDS = 2.0
 """How long a person who types waits for the agent's list; Discord allows 3 (Discord, Interactions)."""
-
-Command = app_commands.Command[Any, Any, Any]
 
 log = structlog.stdlib.get_logger("bot")
 
@@ -164,10 +156,10 @@ async def _offer_sessions(interaction: Interaction, typed: str) -> list[app_comm
                 names[session_id] = _choice_name(info, info.updated_at or "", session_id)
     wanted = typed.casefold()
     return [
-        app_commands.Choice(name=client.redact(name)[:CHOICE], value=session_id)
+        app_commands.Choice(name=client.redact(name)[:MAX_CHOICE_LENGTH], value=session_id)
         for session_id, name in names.items()
-        if wanted in f"{name} {session_id}".casefold() and len(session_id) <= CHOICE
-    ][:OFFERED]
+        if wanted in f"{name} {session_id}".casefold() and len(session_id) <= MAX_CHOICE_LENGTH
+    ][:MAX_CHOICES]
 
 
 async def _list_sessions(client: CommandClient, thread_id: int) -> list[SessionInfo]:

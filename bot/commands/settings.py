@@ -23,7 +23,7 @@ from bot.text.printable import visible
 from pool.journal.journal import JournalUnwritable
 from pool.session_setup import MODE, choice_value
 
-from .command_client import Interaction
+from .command_client import Command, Interaction
 
 __all__ = ["OptionMenu", "PageButton", "setting_commands"]
 
@@ -44,7 +44,7 @@ NOTHING = "The agent has not said that this can be set. It says so once it has b
 log = structlog.stdlib.get_logger("bot")
 
 
-def setting_commands() -> list[app_commands.Command[Any, Any, Any]]:
+def setting_commands() -> list[Command]:
     """Create the commands."""
     return [
         app_commands.Command(name="model", description="Choose the agent's model.", callback=_model),

@@ -1,7 +1,6 @@
 """`/status`: what a thread's agent is doing."""
 
 import shlex
-from typing import Any
 
 from discord import app_commands
 
@@ -14,7 +13,7 @@ from bot.user_messages import links, waiting
 from pool.conversation import Conversation
 from pool.conversation_context import ConversationState
 
-from .command_client import CommandClient, Interaction
+from .command_client import Command, CommandClient, Interaction
 
 __all__ = ["status_command"]
 
@@ -22,7 +21,7 @@ LONGEST = 100
 """Characters shown of an agent's own names."""
 
 
-def status_command() -> app_commands.Command[Any, Any, Any]:
+def status_command() -> Command:
     """Create the command."""
     return app_commands.Command(name="status", description="What the agent of this thread is doing.", callback=_status)
 

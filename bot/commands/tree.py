@@ -3,7 +3,6 @@
 import json
 from hashlib import sha256
 from itertools import chain
-from typing import Any
 
 import discord
 import structlog
@@ -19,7 +18,7 @@ from pool.journal.journal import Journal, JournalUnwritable
 
 from .agent import agent_command
 from .ask import ask_commands
-from .command_client import CommandClient, Interaction
+from .command_client import Command, CommandClient, Interaction
 from .export import export_commands
 from .queue import queue_commands
 from .sessions import session_commands
@@ -141,7 +140,7 @@ async def _reload(interaction: Interaction) -> None:
         await interaction.response.send_message(words.fitting(told), ephemeral=True)
 
 
-def _help_command(tree: CommandTree) -> app_commands.Command[Any, Any, Any]:
+def _help_command(tree: CommandTree) -> Command:
     async def tell(interaction: Interaction) -> None:
         slash = tree.get_commands(type=discord.AppCommandType.chat_input)
         lines = [f"`/{each.name}` {each.description}" for each in sorted(slash, key=lambda each: each.name)]
