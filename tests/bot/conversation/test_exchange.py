@@ -20,6 +20,7 @@ from bot.conversation.exchange_context import ExchangeContext
 from bot.conversation.session_lines import MODES
 from bot.prompt.attachments import Attachments, Fetched, Fresh
 from bot.prompt.request import Attachment, Request
+from bot.reply.typing_indicator import TYPING_SECONDS
 from bot.rest.api import PermanentError, TryLater
 from pool.exchange import Cancelled, Completed, Dropped, ExchangeFailed, Failed, Notice, Outcome, ShutDown, TakenBack
 from pool.journal.journal import Journal, MessageState
@@ -214,6 +215,19 @@ async def test_a_prompt_that_cannot_be_sent_yet_is_made_once(tmp_path: Path, mon
         exchange.on_prompted(session, turn)  # An agent that died before it got a byte is followed by another.
         await it.finished(exchange)
         assert it.board.shown[0].count("not passed on") == 1
+
+
+async def test_typing_is_shown_once_although_a_second_agent_gets_the_prompt(tmp_path: Path) -> None:
+    """The first agent died before it got a byte; its indicator must not outlive the turn."""
+    async with stage(tmp_path) as it, opened() as (_, _, session), session.prompt(HELLO) as turn:
+        exchange = it.begun()
+        for _ in range(2):
+            exchange.on_prompted(session, turn)
+        await elapse(2.5 * TYPING_SECONDS)
+        assert it.board.whats.count("typing") == 3
+        await it.finished(exchange)
+        await elapse(3 * TYPING_SECONDS)
+        assert it.board.whats.count("typing") == 3
 
 
 async def test_the_prompt_waits_for_the_thread(tmp_path: Path) -> None:
