@@ -16,7 +16,7 @@ from tests.support.virtual_time import quiet
 
 pytestmark = pytest.mark.bulk
 
-SIZE = 1_000_000
+SIZE = 500_000
 
 MOST = 3 * MAX_VALUES
 """Calls for one line. A tenth of a second at the worst, of which most lines here take a hundredth."""

@@ -11,18 +11,25 @@ from pathlib import Path
 import pytest
 from markdown_it import MarkdownIt
 
-from loopback.harness import in_toml
+from loopback import Outcome
 from loopback.state.entities import Message, Thread
 from loopback.state.permissions import Permission
 from pool.session_setup import MODE
 
 from .bot_process import GENEROUS
-from .live_bot import SCRIPTED, bot_lab, idle_lab, nothing_written, other_agent, running_bot, said
+from .live_bot import SCRIPTED, BotLab, bot_lab, idle_lab, nothing_written, other_agent, running_bot, said
 
 
 def git(*args: str, at: Path) -> None:
     """Run git in a directory."""
     subprocess.run(["git", "-C", str(at), *args], check=True)  # noqa: S607 - the git of whoever runs the tests
+
+
+async def attached(lab: BotLab, outcome: Outcome) -> str:
+    """Wait for the file of an answer, and return its text."""
+    await lab.discord.until(lambda: outcome.message is not None and bool(outcome.message.attachments))
+    assert outcome.message is not None
+    return (outcome.message.attachments[0].content or b"").decode()
 
 
 async def test_asking_by_a_command_opens_a_thread_on_the_posted_request(tmp_path: Path) -> None:
@@ -193,8 +200,7 @@ async def test_help_names_every_command(tmp_path: Path) -> None:
 
 async def test_model_and_mode_are_chosen_while_a_turn_runs_and_while_the_agent_sleeps(tmp_path: Path) -> None:
     """The menus begin with the current value. A sleeping agent gets the choice on waking. A mode needs an approver."""
-    state = in_toml(str(tmp_path / "agent"))
-    agent = (*SCRIPTED, "--state", state.strip('"'))
+    agent = (*SCRIPTED, "--state", str(tmp_path / "agent"))
     async with bot_lab(tmp_path, agent=agent) as lab:
         thread = await lab.conversation("say begun\nhang", "begun")
         assert "may not" in said(await lab.ben.slash(thread, "mode"))
@@ -344,10 +350,9 @@ async def test_a_thread_is_exported_as_markdown_for_who_asks_alone(tmp_path: Pat
     async with bot_lab(tmp_path) as lab:
         thread = await lab.conversation("say hello", "hello")
         exported = await lab.ben.slash(thread, "export")
-        await lab.discord.until(lambda: exported.message is not None and bool(exported.message.attachments))
+        text = await attached(lab, exported)
         assert exported.message is not None
         assert exported.message.ephemeral_to == lab.ben.id
-        text = (exported.message.attachments[0].content or b"").decode()
         heads = re.findall(r"^## (\w+), [\d-]+T[\d:]+Z\n\n(.*)$", text, re.MULTILINE)
         assert text.startswith("# say hello\n")
         assert heads == [("ann", "@threadline say hello"), ("threadline", "hello")]
@@ -366,7 +371,7 @@ async def test_an_export_is_written_beside_the_event_loop(tmp_path: Path, monkey
     async with bot_lab(tmp_path) as lab:
         thread = await lab.conversation("say hello", "hello")
         exported = await lab.ben.slash(thread, "export")
-        await lab.discord.until(lambda: exported.message is not None and bool(exported.message.attachments))
+        await attached(lab, exported)
     assert len(threads) == 1
     assert threading.get_ident() not in threads
 
@@ -379,9 +384,7 @@ async def test_in_an_export_no_message_swallows_those_behind_it(tmp_path: Path) 
         for text in ("```\nnever closed", "look: ```py\ncode\n```", "<!-- hidden", "seen"):
             await lab.mallory.say(thread, text)
         exported = await lab.ben.slash(thread, "export")
-        await lab.discord.until(lambda: exported.message is not None and bool(exported.message.attachments))
-        assert exported.message is not None
-        tokens = MarkdownIt().parse((exported.message.attachments[0].content or b"").decode())
+        tokens = MarkdownIt().parse(await attached(lab, exported))
         heads = [inline.content for at, inline in enumerate(tokens) if at and tokens[at - 1].type == "heading_open"]
         assert [head.split(",")[0] for head in heads[1:]] == ["ann", "threadline", *["mallory"] * 4]
         assert [each.content for each in tokens if each.type == "fence"] == ["never closed\n", "code\n"]
@@ -398,9 +401,7 @@ async def test_what_does_not_fit_into_an_export_is_left_out_from_the_beginning_a
         for number in range(1, 4):
             await lab.mallory.say(thread, f"{number} " + "ü" * 30)
         exported = await lab.ben.slash(thread, "export")
-        await lab.discord.until(lambda: exported.message is not None and bool(exported.message.attachments))
-        assert exported.message is not None
-        text = (exported.message.attachments[0].content or b"").decode()
+        text = await attached(lab, exported)
         assert re.findall(r"^(\d) ü{30}$", text, re.MULTILINE) == ["2", "3"]
         assert "older messages did not fit" in said(exported)
 
