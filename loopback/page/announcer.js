@@ -31,7 +31,7 @@ export class Announcer {
   }
 }
 
-/** What the HTML of a message says; a template runs and loads nothing. */
+/** The text of a message's HTML. A template neither runs scripts nor loads files. */
 function plain(html) {
   const template = document.createElement("template");
   template.innerHTML = html;

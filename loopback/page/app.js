@@ -48,7 +48,7 @@ class App {
     this.wire.connect(person);
   }
 
-  // What the address says: #person/place/beside
+  // The address has the form #person/place/beside
 
   #address() {
     return location.hash.slice(1).split("/").map(decodeURIComponent);
@@ -161,7 +161,7 @@ class App {
     }
   }
 
-  /** How a place stands in the list. */
+  /** The state of a place in the list. */
   standing(id) {
     const open = this.main.place?.id === id ? "page" : this.beside.place?.id === id ? "true" : null;
     const unread = !open && older(this.#read.get(id) ?? "0", this.#latest.get(id) ?? "0");

@@ -62,7 +62,7 @@ export class Composer {
     this.suggestions.close();
   }
 
-  /** Answer a message; null for none. */
+  /** Set the message to reply to, or null. */
   answer(row) {
     this.#reply = row?.message ?? null;
     this.banner.hidden = !row;

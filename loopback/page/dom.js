@@ -67,7 +67,7 @@ export function sign(place) {
   return icon(place.thread ? "thread" : place.direct ? "at" : VOCAL[place.type] ?? "hash");
 }
 
-/** A round picture of somebody: their initial on a colour of their own. */
+/** A round picture of a person: the initial on a colour of their own. */
 export function avatar(name, small = false) {
   const tone = [...name].reduce((sum, letter) => (sum * 31 + letter.codePointAt(0)) % 9973, 1) % 8;
   return h(`span.avatar.tone-${tone}${small ? ".small" : ""}`, { "aria-hidden": true }, [...name][0]?.toUpperCase() ?? "?");

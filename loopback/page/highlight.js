@@ -1,4 +1,4 @@
-// Colour for code: comments, strings, numbers, words of the language, calls. Knows no grammar, and needs none.
+// Colours for code without a grammar: comments, strings, numbers, keywords, calls.
 
 const WORDS = new Set(
   `abstract and as assert async await boolean break case catch class const constexpr continue crate def default defer del

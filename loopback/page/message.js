@@ -8,7 +8,7 @@ import { exactly, hour, localise, when } from "/page/times.js";
 
 const GROUP_MS = 7 * 60_000;
 
-/** Whether a message stands below the one before it without a head of its own. */
+/** Whether a message continues the one before it, without a header of its own. */
 export function continues(message, before) {
   return Boolean(
     before &&

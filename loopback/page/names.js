@@ -1,6 +1,6 @@
 // Names that can be written in a message, and the codes that are sent for them.
 
-/** Whom one can name in a guild, bots first; nobody in a direct message. */
+/** The members whom a person can mention in a guild, bots first; an empty list in a direct message. */
 export function mentionable(guild) {
   const people = (guild?.members ?? []).map((one) => ({ name: one.name, code: `<@${one.id}>`, hint: one.bot ? "bot" : "", bot: one.bot }));
   people.sort((one, other) => Number(other.bot) - Number(one.bot));

@@ -48,7 +48,7 @@ export class Pane {
     this.element.dataset.shown = id;
   }
 
-  /** Somebody else is here now, and begins anew. */
+  /** Start again for another person. */
   forget() {
     this.place = null;
     this.composer.to(null);
@@ -132,7 +132,7 @@ export class Pane {
     this.#showTyping();
   }
 
-  /** Somebody began to type. */
+  /** Show that a person is typing. */
   types({ channel, user, name }) {
     if (channel !== this.place?.id) return;
     const until = Date.now() + TYPING_MS;

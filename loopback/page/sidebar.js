@@ -24,7 +24,7 @@ export class Sidebar {
     this.#showTheme();
   }
 
-  /** Say that the connection is lost, or nothing. */
+  /** Show or clear the warning of a lost connection. */
   connection(state) {
     this.link.textContent = { lost: "reconnecting…", refused: "not connected" }[state] ?? "";
   }
@@ -34,7 +34,7 @@ export class Sidebar {
     this.gauge.classList.toggle("warns", refused > 0);
   }
 
-  /** Build the list anew if the places changed; what is open and unread is marked either way. */
+  /** Rebuild the list if the places changed. Marks of open and unread places are always updated. */
   refresh(overview) {
     const state = JSON.stringify([overview, this.#app.me]);
     if (state !== this.#state) {

@@ -209,16 +209,12 @@ async def test_the_server_ends_while_clients_are_connected() -> None:
             assert await codes == 1001
 
 
-async def identified(server: Loopback, token: str = TOKEN) -> dict[str, Any] | int:
+async def identified(server: Loopback, token: str = TOKEN) -> Any:
     """Return the first frame of a new connection after its IDENTIFY, or its close code."""
     async with connect(server) as client:
         await client.send(2, identity(token=token))
         message = await client.answer()
-        if message.type is aiohttp.WSMsgType.CLOSE:
-            code: int = message.data
-            return code
-        frame: dict[str, Any] = json.loads(message.data)
-        return frame
+        return message.data if message.type is aiohttp.WSMsgType.CLOSE else json.loads(message.data)
 
 
 async def starts(server: Loopback, http: aiohttp.ClientSession) -> dict[str, int]:
@@ -254,9 +250,7 @@ async def test_one_identify_too_many_ends_all_sessions_and_the_token() -> None:
         async with connect(server) as first:
             await first.send(2, identity())
             await first.until("READY")
-            second = await identified(server)
-            assert isinstance(second, dict)
-            assert second["t"] == "READY"
+            assert (await identified(server))["t"] == "READY"
             assert (await starts(server, http))["remaining"] == 0
             assert await identified(server) == 4004
             assert await first.close_code() == 4004
@@ -266,18 +260,14 @@ async def test_one_identify_too_many_ends_all_sessions_and_the_token() -> None:
         ) as answer:
             assert answer.status == 401
         server.jump(600)
-        again = await identified(server, bot.token)
-        assert isinstance(again, dict)
-        assert again["t"] == "READY"
+        assert (await identified(server, bot.token))["t"] == "READY"
 
 
 async def test_a_second_identify_within_five_seconds_is_an_invalid_session() -> None:
     """It gets op 9 on an open connection, on which the next IDENTIFY works five seconds later."""
     async with Loopback(limits={Limit.IDENTIFY_RATE}) as server:
         server.add_bot("threadline", token=TOKEN)
-        first = await identified(server)
-        assert isinstance(first, dict)
-        assert first["t"] == "READY"
+        assert (await identified(server))["t"] == "READY"
         async with connect(server) as client:
             await client.send(2, identity())
             assert await client.receive() == {"t": None, "s": None, "op": 9, "d": False}
