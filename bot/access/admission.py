@@ -150,7 +150,7 @@ class Admission:
         if isinstance(user, discord.Member):
             roles = frozenset(role.id for role in user.roles)
             self.membership.remember(user.guild.id, user.id, roles)
-        return Person(user.id, roles, is_owner=user.id in self.owner_ids())
+        return Person(user.id, roles, is_owner=user.id in self.membership.owner_ids)
 
     def logged_in(self, client: discord.Client) -> None:
         """Record the bot's user and owners; the recovery needs them before the first message."""
@@ -163,10 +163,6 @@ class Admission:
         elif application is not None:
             membership.owner_ids = frozenset({application.owner.id})
 
-    def owner_ids(self) -> frozenset[int]:
-        """Return the owner of the bot's application, or its team; empty before the first login."""
-        return self.membership.owner_ids
-
     def place(self, guild: discord.Guild | None, channel: Any) -> Place:
         """Describe a place. The journal knows threads that the library does not."""
         guild_id = guild.id if guild is not None else getattr(channel, "guild_id", None)
@@ -178,7 +174,7 @@ class Admission:
 
     def approver_mentions(self, asker_id: int) -> Mentions:
         """Return the mentions of those who may answer the agent of `asker_id`, by the current rules."""
-        return approver_mentions(self.rules, asker_id, self.owner_ids())
+        return approver_mentions(self.rules, asker_id, self.membership.owner_ids)
 
     # ---- answers and refusals
 

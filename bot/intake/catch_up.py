@@ -62,7 +62,7 @@ class CatchUp:
         api: DiscordApi,
         limits: CatchUpLimits,
         accept: AcceptMissed,
-        open_thread: Callable[[Exchange], Awaitable[None]],
+        open_thread: Callable[[Exchange], Coroutine[Any, Any, None]],
         stale: StaleMessages,
         refresh_stale: Callable[[int, Sequence[discord.Message]], Coroutine[Any, Any, None]],
         on_too_old: Callable[[int], None],
@@ -206,11 +206,8 @@ class CatchUp:
                     log.exception("a missed message failed", message_id=message_id)
                     exchange = None
                 if exchange is not None:
-                    tasks.create_task(self._open(exchange), name=f"open-{message_id}")
+                    tasks.create_task(self._open_thread(exchange), name=f"open-{message_id}")
                 self._journal.marks.advance(channel_id, message_id)
                 await asyncio.sleep(0)  # The waiting messages are unbounded, and accepting one may not yield.
         if gap.behind is not None:
             gap.behind.discard(channel_id)
-
-    async def _open(self, exchange: Exchange) -> None:
-        await self._open_thread(exchange)
