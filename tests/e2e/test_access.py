@@ -29,7 +29,7 @@ def forget(folder: Path) -> None:
 
 
 async def test_an_outsider_gets_one_refusal_in_ten_minutes_and_no_thread(tmp_path: Path) -> None:
-    """People outside the lists start nothing."""
+    """People outside the lists cannot start a conversation."""
     async with bot_lab(tmp_path) as lab:
         first = await lab.mallory.say(lab.channel, f"{lab.bot.mention} say hello")
         second = await lab.mallory.say(lab.channel, f"{lab.bot.mention} say hello again")

@@ -1,7 +1,7 @@
-"""The bot answers every interaction in time, whatever the agents do. Loopback refuses answers after three seconds.
+"""The bot answers every interaction in time. Loopback refuses answers after three seconds.
 
-Under load a busy machine would fail that, so those tests count rounds of the event loop. An answer needs as many on any
-machine, and a wait for its turn takes very many.
+Under load a busy machine would fail that, so those tests count rounds of the event loop. An answer needs as many on
+any machine, and a wait for its turn takes very many.
 """
 
 import asyncio

@@ -181,7 +181,7 @@ async def test_a_forged_press_does_nothing(tmp_path: Path) -> None:
             outcome = await forge(lab.ann, card, custom_id)
             assert outcome.acknowledged
             assert "no longer open" in said(outcome)
-            assert len(labels(card)) == 2  # Nobody takes away buttons by an id that he made up.
+            assert len(labels(card)) == 2  # A press with an invented id does not remove the buttons.
         assert not (await forge(lab.ann, card, "threadline:answer:nonsense:0")).acknowledged
         await lab.ann.click(card, "allow once")
         await lab.ann.sees(thread, "Please fill this in", by=lab.bot)

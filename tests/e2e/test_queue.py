@@ -263,7 +263,7 @@ async def test_a_message_steers_where_that_is_configured(tmp_path: Path) -> None
 
 
 async def test_an_answer_says_which_message_it_answers_where_others_stand_between(tmp_path: Path) -> None:
-    """By Discord's own reply line, which pings nobody. Of messages taken together the last one gets the reply."""
+    """By Discord's own reply line, without a ping. Of messages taken together the last one gets the reply."""
     async with bot_lab(tmp_path) as lab:
         thread, gate = await busy(lab)
         await lab.ann.say(thread, "say of ann 1")

@@ -237,7 +237,7 @@ async def test_an_agent_that_is_not_logged_in_names_the_command_to_run(tmp_path:
 
 
 async def test_an_answer_that_cannot_be_posted_is_not_shown_as_done(tmp_path: Path) -> None:
-    """The thread was locked during the turn. The message's reaction says failed, and the channel above is told."""
+    """The thread was locked during the turn. The message's reaction says failed, and the channel gets a notice."""
     gate = tmp_path / "gate"
     os.mkfifo(gate)
     async with bot_lab(tmp_path) as lab:

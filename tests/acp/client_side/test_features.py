@@ -279,7 +279,7 @@ async def test_a_list_without_an_end_is_ended(cursors: list[str], pages: int) ->
 
 
 async def test_a_session_is_closed_where_it_can_be() -> None:
-    """Its turn is cancelled, and the agent is told."""
+    """Its turn is cancelled, and the agent gets session/close."""
     peer, agent = await started(Client(), capabilities={"sessionCapabilities": {"close": {}}})
     session = await agent.new_session(CWD)
     running = asyncio.create_task(_prompt(session))

@@ -32,7 +32,7 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def outside(tmp_path: Path) -> Path:
-    """A directory beside it, with a file in it."""
+    """A neighbouring directory, with a file in it."""
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside" / "file").write_text(SECRET)
     return tmp_path / "outside"
@@ -77,7 +77,7 @@ def names_in(directory: Path) -> list[str]:
 def test_lines_are_counted_from_one_and_come_as_they_are(
     root: Path, line: int | None, limit: int | None, text: str
 ) -> None:
-    """Ends of lines included; past the last line there is nothing."""
+    """With their ends; past the last line the text is empty."""
     (root / "file").write_bytes(b"one\r\ntwo\n\nfour")
     assert serving(root).read_text_now(f"{root}/file", line, limit) == text
 
@@ -90,7 +90,7 @@ def test_lines_are_counted_from_one_and_come_as_they_are(
 def test_only_newlines_end_lines(
     tmp_path_factory: pytest.TempPathFactory, text: str, line: int | None, limit: int | None
 ) -> None:
-    """Whatever else `splitlines` takes for one."""
+    """`splitlines` also splits at other characters."""
     root = tmp_path_factory.getbasetemp()
     (root / "lines").write_bytes(text.encode())
     lines = text.split("\n")
@@ -158,7 +158,7 @@ def test_a_path_must_be_absolute_and_say_where_it_leads(root: Path, form: str) -
 
 
 def test_idle_slashes_and_dots_in_a_path_do_no_harm(root: Path) -> None:
-    """They change nothing about where it leads."""
+    """The path leads to the same file."""
     serving(root).write_text_now(f"/{root}//a/./file", "text")
     assert serving(root).read_text_now(f"{root}/./a//file") == "text"
 
@@ -193,7 +193,7 @@ def test_a_link_that_leads_outside_is_refused(root: Path, outside: Path, target:
 
 
 def test_a_directory_that_is_a_link_to_the_outside_is_refused(root: Path, outside: Path) -> None:
-    """Nothing is made there either."""
+    """Writes there are refused too."""
     (root / "door").symlink_to(outside)
     (root / "nowhere").symlink_to(outside / "new")
     files = serving(root)
@@ -298,7 +298,7 @@ def test_roots_are_absolute_and_at_least_one(directories: list[Path]) -> None:
 
 
 def test_no_descriptor_is_left_open(root: Path, outside: Path) -> None:
-    """Whatever the end."""
+    """For every outcome."""
     (root / "file").write_text("text")
     (root / "link").symlink_to("file")
     (root / "door").symlink_to(outside)
@@ -473,7 +473,7 @@ def test_what_is_swapped_all_the_time_never_leads_outside(
 
 
 def test_only_regular_files_are_touched_and_none_is_waited_for(root: Path) -> None:
-    """A FIFO without another end, a directory, a socket, a device: refused at once."""
+    """A FIFO without another end, a directory, a socket and a device are refused immediately."""
     os.mkfifo(root / "fifo")
     (root / "directory").mkdir()
     with socket.socket(socket.AF_UNIX) as server:
@@ -524,7 +524,7 @@ def test_a_sessions_directory_that_is_gone_is_not_made_anew(root: Path) -> None:
 
 @pytest.mark.parametrize("mode", [0o600, 0o755, 0o666])
 def test_an_existing_file_keeps_its_mode(root: Path, mode: int) -> None:
-    """A script stays executable, a secret stays one; nothing else is left in the directory."""
+    """A script stays executable, a secret stays private, and the directory has no other new file."""
     (root / "file").write_text("old")
     (root / "file").chmod(mode)
     serving(root).write_text_now(f"{root}/file", "new")
@@ -551,7 +551,7 @@ def test_who_reads_while_a_file_is_written_sees_the_old_text_or_the_new(root: Pa
 
 
 def test_a_write_that_fails_changes_nothing(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The old text stays, the draft does not; what the system said is told."""
+    """The old text stays, the draft is removed, and the error has the system's reason."""
     (root / "file").write_text("old")
 
     def write(descriptor: int, data: bytes) -> int:

@@ -63,7 +63,7 @@ class Served:
         raise AssertionError("the turn is over")
 
     async def result(self, method: str, answer: str = "allow", **params: Any) -> Json:
-        """Send a request about which somebody is asked, give that answer, and return the agent's result or error."""
+        """Send a request with a question, give that answer, and return the agent's result or error."""
         request_id = self.send(method, **params)
         asked = await self.question()
         assert asked.request_id == request_id
@@ -73,7 +73,7 @@ class Served:
         return result_of(message)
 
     async def told(self, method: str, **params: Any) -> Json:
-        """Send a request about which nobody is asked."""
+        """Send a request without a question."""
         message = await self.peer.answer_to(self.send(method, **params))
         return result_of(message)
 
@@ -223,7 +223,7 @@ async def test_a_command_runs_after_somebody_saw_it(tmp_path: Path) -> None:
 
 
 async def test_a_command_that_is_killed_says_so(tmp_path: Path) -> None:
-    """A request that waits for its exit gets it, and others pass by meanwhile."""
+    """A request that waits for its exit is answered; other requests run at the same time."""
     async with working(tmp_path) as served:
         created = await served.result("terminal/create", command="echo ready; exec sleep 600")
         terminal = {"terminalId": created["terminalId"]}
@@ -234,7 +234,7 @@ async def test_a_command_that_is_killed_says_so(tmp_path: Path) -> None:
 
 
 async def test_terminals_end_with_their_session(tmp_path: Path) -> None:
-    """What waits for them is answered, and nothing is left."""
+    """Their open requests are answered, and no process is left."""
     async with opened(tmp_path) as (peer, agent, session):
         async with session.prompt(HELLO) as turn:
             prompt = await peer.expect("session/prompt")
@@ -249,7 +249,7 @@ async def test_terminals_end_with_their_session(tmp_path: Path) -> None:
 
 
 async def test_terminals_end_with_their_agent(tmp_path: Path) -> None:
-    """Whatever it was doing; the marker of the whole run is looked for at its end."""
+    """During any work; the end of the test run searches for the marker."""
     async with working(tmp_path) as served:
         created = await served.result("terminal/create", command="sleep 600 & sleep 600")
         served.send("terminal/wait_for_exit", terminalId=created["terminalId"])
@@ -286,7 +286,7 @@ async def test_a_request_whose_question_ends_without_an_answer_is_cancelled(how:
 
 
 async def test_a_request_that_is_being_done_may_be_taken_back(tmp_path: Path) -> None:
-    """The agent no longer waits for the exit; the command goes on."""
+    """The agent no longer waits for the exit; the command continues."""
     async with working(tmp_path) as served:
         created = await served.result("terminal/create", command="sleep 600")
         waiting = served.send("terminal/wait_for_exit", terminalId=created["terminalId"])
@@ -313,7 +313,7 @@ async def test_a_request_that_is_taken_back_at_once_is_answered(tmp_path: Path) 
 
 
 async def test_a_request_with_an_id_that_is_in_use_is_refused(tmp_path: Path) -> None:
-    """It takes nothing from the one that is being done."""
+    """The running one is not affected."""
     path = tmp_path / "a.txt"
     path.write_text("one\n")
     async with working(tmp_path) as served:
@@ -328,7 +328,7 @@ async def test_a_request_with_an_id_that_is_in_use_is_refused(tmp_path: Path) ->
 
 
 async def test_requests_that_wait_are_bounded(tmp_path: Path) -> None:
-    """One more is refused at once, whatever it is, and one that ends makes room."""
+    """A further one of any kind is refused immediately; one that ends makes room."""
     path = tmp_path / "a.txt"
     path.write_text("text")
     async with working(tmp_path) as served:
@@ -362,7 +362,7 @@ async def test_a_malformed_request_is_refused(method: str, params: Json, tmp_pat
 
 
 async def test_a_request_that_fails_by_our_fault_is_answered_all_the_same(tmp_path: Path) -> None:
-    """An error of ours ends one request and nothing else."""
+    """A bug of ours ends one request only."""
 
     class Broken(FileSystem):
         async def read_text(self, path: str, line: int | None = None, limit: int | None = None) -> str:

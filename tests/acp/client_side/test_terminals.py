@@ -102,7 +102,7 @@ async def test_a_command_without_arguments_is_a_line_for_a_shell(tmp_path: Path)
 
 
 async def test_the_absolute_path_of_a_program_is_no_line_for_a_shell(tmp_path: Path) -> None:
-    """A space in it separates nothing."""
+    """A space in it is part of the path."""
     program = tmp_path / "a program"
     program.write_text("#!/bin/sh\necho ran\n")
     program.chmod(0o755)
@@ -132,7 +132,7 @@ async def test_the_users_shell_is_taken_if_it_understands_what_agents_write(
 
 
 async def test_a_command_gets_the_agents_environment_and_what_is_named_for_it(tmp_path: Path) -> None:
-    """And the marks by which it is found, which nobody can take away."""
+    """And the markers by which it is found, which a request cannot override."""
     async with serving(tmp_path, {"PATH": os.environ["PATH"], "A": "1", "B": "2"}) as terminals:
         terminal_id = await terminals.create(
             shutil.which("env") or "", env={"B": "3", "C": "ü", MARKER: "other", TERMINAL: "other"}
@@ -214,7 +214,7 @@ async def test_output_beyond_the_limit_is_cut_from_its_start_at_a_character(tmp_
 
 
 async def test_the_limit_has_a_default_and_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever an agent asks for."""
+    """For any limit in the request."""
     monkeypatch.setattr(acp.client_side.terminals, "DEFAULT_OUTPUT_BYTES", 2)
     monkeypatch.setattr(acp.client_side.terminals, "MAX_OUTPUT_BYTES", 4)
     async with serving(tmp_path) as terminals:
@@ -365,7 +365,7 @@ async def test_nothing_that_a_command_started_survives_its_end(
 async def test_what_is_started_by_what_is_being_ended_is_followed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The search goes on until nothing is found."""
+    """The search repeats until it finds no process."""
     monkeypatch.setattr(acp.client_side.terminal, "TERM_SECONDS", PATIENCE)
     monkeypatch.setattr(acp.process.orphans, "TERM_SECONDS", PATIENCE)
     ready = fifo(tmp_path)
@@ -393,7 +393,7 @@ async def test_what_is_started_by_what_is_being_ended_is_followed(
 
 
 async def test_a_released_terminal_is_gone(tmp_path: Path) -> None:
-    """For every method; whoever waited for its exit is told; no descriptor is left open."""
+    """For every method; waiters for its exit are released; no descriptor stays open."""
     async with serving(tmp_path) as terminals:
         ready = fifo(tmp_path)
         before = descriptors()
@@ -415,7 +415,7 @@ async def test_a_released_terminal_is_gone(tmp_path: Path) -> None:
 
 
 async def test_a_session_has_a_bounded_number_of_terminals(tmp_path: Path) -> None:
-    """Those whose commands have ended count until they are released; many asked for at once are counted too."""
+    """Ended commands count until their release, and so do concurrent starts."""
     async with serving(tmp_path) as terminals:
         asked = await asyncio.gather(
             *(terminals.create("true") for _ in range(MAX_TERMINALS + 1)), return_exceptions=True
@@ -432,7 +432,7 @@ async def test_a_session_has_a_bounded_number_of_terminals(tmp_path: Path) -> No
 
 
 async def test_closing_ends_every_terminal_and_starts_no_more(tmp_path: Path) -> None:
-    """Also the one that is being started at that moment; whoever waits for an exit is told."""
+    """Also one that is just starting; waiters for an exit are released."""
     async with serving(tmp_path) as terminals:
         pids = []
         for _ in range(3):
@@ -453,7 +453,7 @@ async def test_closing_ends_every_terminal_and_starts_no_more(tmp_path: Path) ->
 
 
 async def test_the_agents_own_stop_finds_what_its_terminals_left(tmp_path: Path) -> None:
-    """If nobody closed them: all carry the agent's marker."""
+    """All their processes carry the agent's marker."""
     ready = fifo(tmp_path)
     async with serving(tmp_path, marker=f"{RUN}-ladder/1") as terminals:
         terminal_id = await terminals.create(sys.executable, python("import os, sys; " + SAY_PID + SLEEPER, ready))
@@ -463,7 +463,7 @@ async def test_the_agents_own_stop_finds_what_its_terminals_left(tmp_path: Path)
 
 
 async def test_what_even_sigkill_does_not_end_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Within the bounds; who waits is told that nothing is known."""
+    """Within the bounds; waiters get an unknown exit status."""
     monkeypatch.setattr(acp.client_side.terminal, "TERM_SECONDS", 0.01)
     monkeypatch.setattr(acp.client_side.terminal, "KILL_SECONDS", 0.01)
     sent, looks = list[int](), list[bool]()

@@ -51,7 +51,7 @@ def _open_files() -> Iterator[tuple[str, str]]:
 
 @contextlib.contextmanager
 def no_more_files() -> Iterator[None]:
-    """Let nothing be opened; what is open stays."""
+    """Make every open fail; open files stay."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
     try:
@@ -130,7 +130,7 @@ async def test_a_start_without_room_for_pipes_is_an_error_of_ours_and_leaves_non
 async def test_a_command_line_that_the_system_refuses_is_an_error_of_ours(
     args: tuple[str, ...], tmp_path: Path
 ) -> None:
-    """Whatever the reason."""
+    """For every reason."""
     with pytest.raises(SpawnFailed, match="could not be started"):
         await AgentProcess.spawn(Launch(sys.executable, args, tmp_path, {}), f"{RUN}/1")
 
@@ -239,7 +239,7 @@ async def test_an_agent_that_is_not_read_has_to_wait(tmp_path: Path) -> None:
 
 
 async def test_a_connection_that_is_cut_while_reading_is_paused_stays_quiet(tmp_path: Path) -> None:
-    """Resuming a pipe that is closed does nothing, whenever it comes."""
+    """Resuming a closed pipe is a no-op."""
     async with running('say("ready"); sys.stdin.read()', tmp_path) as child:
         await child.said("ready")
         child.connection.pause_reading()
@@ -363,7 +363,7 @@ say("survived")
 
 
 async def test_a_start_that_fails_carries_the_agents_last_words(tmp_path: Path) -> None:
-    """What it wrote before it died, in the error of the start; nothing is left."""
+    """The error of the start has its last stderr lines; no process is left."""
     with pytest.raises(AgentClosed, match=r"exit code 1\)\nno API key"):
         await Agent.spawn(launch('sys.exit("no API key")', tmp_path), marker=f"{RUN}/1")
 
@@ -411,7 +411,7 @@ async def test_a_stop_that_cannot_look_for_survivors_lets_go_of_the_agent(tmp_pa
 async def test_an_agent_that_we_may_not_signal_is_let_go_within_the_bounds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What sudo has made another user's may ignore the end of its input; its stop fails nobody."""
+    """An agent that sudo made another user's may ignore the end of its input; its stop does not fail."""
 
     def forbidden(*_: object) -> None:
         raise PermissionError(errno.EPERM, "Operation not permitted")

@@ -23,7 +23,7 @@ DEAF = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
 
 @asynccontextmanager
 async def marked(marker: str | None, code: str = "") -> AsyncIterator[asyncio.subprocess.Process]:
-    """Run a process that sleeps after `code`, in a session of its own; kill it at the end where nobody else did."""
+    """Run a process that sleeps after `code`, in a session of its own; kill it at the end if it still runs."""
     env = {name: os.environ[name] for name in ("PATH", "TMPDIR")} | ({MARKER: marker} if marker else {})
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", code + READY + SLEEPER, env=env, start_new_session=True, stdout=asyncio.subprocess.PIPE
@@ -79,7 +79,7 @@ async def test_a_survivor_that_need_not_be_asked_is_killed_at_once() -> None:
 
 
 async def test_a_survivor_that_starts_another_one_as_it_ends_is_followed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The search goes on until nothing is found."""
+    """The search repeats until it finds no process."""
     monkeypatch.setattr(acp.process.orphans, "TERM_SECONDS", PATIENCE)
     code = f"""
 import os, signal, subprocess, sys
@@ -162,7 +162,7 @@ async def test_what_survives_even_sigkill_is_given_up(monkeypatch: pytest.Monkey
 
 
 async def test_what_the_last_round_ends_is_not_called_a_survivor(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The look after it finds nothing."""
+    """The scan after it finds no process."""
     monkeypatch.setattr(acp.process.orphans, "ROUNDS", 1)
     with structlog.testing.capture_logs() as logged:
         async with marked(f"{RUN}-l/1") as process:

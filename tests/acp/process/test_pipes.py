@@ -65,7 +65,7 @@ class Mouth:
 
 
 async def test_what_arrives_is_read_and_at_its_end_the_pipe_is_closed() -> None:
-    """In order; the end is told once."""
+    """In order; `on_end` is called once."""
     mouth = Mouth()
     mouth.say(b"one")
     assert await mouth.arrives() == b"one"
@@ -126,7 +126,7 @@ async def test_whoever_expects_an_answer_does_not_wait_for_the_rest() -> None:
 
 @endless_rests
 async def test_what_is_answered_while_it_is_read_is_expected_to_go_on() -> None:
-    """An agent that asks, and is answered at once, does so without a rest between."""
+    """An agent that asks and is answered immediately continues without a pause."""
     mouth = Mouth(lambda data: mouth.pipe.hurry() if data == b"question" else None)
     for _ in range(2):
         mouth.say(b"question")
@@ -287,7 +287,7 @@ async def test_nothing_is_watched_when_the_last_pipe_is_closed() -> None:
 
 
 async def test_a_read_that_finds_nothing_is_not_the_end() -> None:
-    """A pipe may be said to be ready and have nothing."""
+    """A pipe may be reported ready without data."""
     mouth = Mouth()
     assert mouth.pipe.read() == 0
     assert not mouth.pipe.closed
@@ -295,7 +295,7 @@ async def test_a_read_that_finds_nothing_is_not_the_end() -> None:
 
 
 async def test_a_pipe_that_cannot_be_read_is_at_its_end() -> None:
-    """Whatever the system says."""
+    """For every error of the system."""
     mouth = Mouth()
     directory = os.open("/", os.O_RDONLY)
     os.dup2(directory, mouth.pipe.descriptor)
