@@ -113,6 +113,17 @@ async def test_the_events_that_wait_when_the_turn_ends_can_still_be_read() -> No
         assert [first, *await _all(turn)] == [Text(f"{number} ") for number in range(100)]
 
 
+async def test_the_unread_events_are_taken_without_waiting() -> None:
+    """A turn that runs yields only what has arrived."""
+    async with opened() as (peer, _, session), session.prompt(HELLO) as turn:
+        prompt = await peer.expect("session/prompt")
+        peer.text(session.session_id, "arrived")
+        await quiet()
+        assert [*turn.unread()] == [Text("arrived")]
+        assert [*turn.unread()] == []
+        peer.end_turn(prompt)
+
+
 async def test_others_have_their_turn_between_events_that_came_together() -> None:
     """One read may bring hundreds of events, and showing each takes time."""
     async with opened() as (peer, _, session), session.prompt(HELLO) as turn:
