@@ -28,8 +28,6 @@ from acp.schema import (
 from acp.schema.base import read, said_shortly
 from acp.session import Session
 
-__all__ = ["Agent"]
-
 INITIALIZE_SECONDS = 60.0
 """Bound of initialize. The slowest agent measured takes 7 s cold; one that npx fetches first takes longer."""
 

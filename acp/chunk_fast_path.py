@@ -16,8 +16,6 @@ from pydantic_core import from_json
 
 from acp.line_splitter import Line, LongLine
 
-__all__ = ["TEXT_KINDS", "ChunkFastPath", "Kind"]
-
 Kind = Literal["agent_message_chunk", "agent_thought_chunk"]
 
 TEXT_KINDS: tuple[Kind, ...] = ("agent_message_chunk", "agent_thought_chunk")

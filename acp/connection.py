@@ -45,8 +45,6 @@ from acp.line_splitter import Line, LineSplitter
 from acp.pending import Pending, Reply
 from acp.protocol_violations import WIDTH, ViolationLog
 
-__all__ = ["WRITE_SECONDS", "Connection", "Reply", "Transport"]
-
 WRITE_SECONDS = 30.0
 """How long an agent may leave its input unread while we have something for it, before it counts as wedged."""
 

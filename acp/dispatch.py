@@ -22,8 +22,6 @@ from acp.schema.base import said_shortly
 from acp.session import Session
 from acp.turn import Turn
 
-__all__ = ["Dispatch"]
-
 QUESTIONS = frozenset({"session/request_permission", "elicitation/create"})
 """What an agent asks of a person."""
 

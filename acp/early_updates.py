@@ -3,8 +3,6 @@
 from collections import defaultdict
 from typing import Any
 
-__all__ = ["EARLY_BYTES", "EARLY_SESSIONS", "EARLY_UPDATES", "EarlyUpdates"]
-
 EARLY_SESSIONS = 16
 EARLY_UPDATES = 256
 EARLY_BYTES = 1024 * 1024

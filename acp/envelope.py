@@ -11,8 +11,6 @@ from typing import Any
 
 from pydantic_core import from_json
 
-__all__ = ["BEGINNING", "END", "Envelope", "envelope"]
-
 BEGINNING = 4096
 """Bytes read of a line's beginning; an id and a method have some dozens."""
 

@@ -18,19 +18,6 @@ from typing import Any
 
 from acp.excerpt import excerpt
 
-__all__ = [
-    "AUTH_REQUIRED",
-    "TOLD_LENGTH",
-    "AcpError",
-    "AgentClosed",
-    "AuthRequired",
-    "ProtocolError",
-    "RemoteError",
-    "RequestTimeout",
-    "SpawnFailed",
-    "Unsupported",
-]
-
 AUTH_REQUIRED = -32000
 """ACP's code for a request that needs a login first (schema: ErrorCode)."""
 

@@ -7,22 +7,6 @@ from typing import Any, Literal
 from acp.jsonrpc import RequestId
 from acp.schema import PermissionOption, ToolCallUpdate, Update
 
-__all__ = [
-    "Accept",
-    "Answer",
-    "Decline",
-    "Elicitation",
-    "ElicitationCompleted",
-    "Event",
-    "OutOfTurnEvent",
-    "Question",
-    "Skipped",
-    "Text",
-    "Thought",
-    "Unreadable",
-    "Withdrawn",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class Text:

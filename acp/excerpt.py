@@ -2,8 +2,6 @@
 
 import reprlib
 
-__all__ = ["excerpt"]
-
 _PARTS = 100
 """Most members or items of each object or list. reprlib leaves out levels deeper than six."""
 

@@ -20,30 +20,6 @@ from acp.envelope import BEGINNING, END, Envelope, envelope
 from acp.excerpt import excerpt
 from acp.line_splitter import MAX_LINE, Line, LongLine
 
-__all__ = [
-    "INTERNAL_ERROR",
-    "INVALID_PARAMS",
-    "INVALID_REQUEST",
-    "MAX_ID",
-    "MAX_VALUES",
-    "METHOD_NOT_FOUND",
-    "REQUEST_CANCELLED",
-    "SHORTEST",
-    "Failure",
-    "Junk",
-    "Message",
-    "Notification",
-    "Request",
-    "RequestId",
-    "Result",
-    "Unread",
-    "encode_failure",
-    "encode_notification",
-    "encode_request",
-    "encode_result",
-    "parse",
-]
-
 MAX_VALUES = 30_000
 """Most values (texts, numbers, objects, arrays and so on) of a line that is read: a megabyte of table cells. Each costs
 a microsecond or two until it is shown. Real agents write lines with some hundreds."""

@@ -2,8 +2,6 @@
 
 from acp.envelope import BEGINNING, END
 
-__all__ = ["MAX_LINE", "Line", "LineSplitter", "LongLine"]
-
 MAX_LINE = 16 * 1024 * 1024
 """Longest line that is read, in bytes: an image or a file of 10 MB, as JSON writes it. Parsing it takes 0.1 s. Other
 lines of real agents reach 0.6 MB."""

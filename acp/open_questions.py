@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from acp.events import Answer, Elicitation, Question
 from acp.jsonrpc import RequestId
 
-__all__ = ["OpenQuestions"]
-
 
 @dataclass(frozen=True, slots=True)
 class _Open:

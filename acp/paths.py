@@ -9,8 +9,6 @@ from typing import Any, TypeVar
 
 from acp.errors import SpawnFailed
 
-__all__ = ["ANSWER_SECONDS", "Lanes", "look"]
-
 ANSWER_SECONDS = 10.0
 """How long a directory may take to answer: a disk may have to spin up, a network may be slow."""
 

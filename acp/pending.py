@@ -6,8 +6,6 @@ from collections.abc import Callable
 from acp.errors import AcpError
 from acp.jsonrpc import Result
 
-__all__ = ["Pending", "Reply"]
-
 Reply = Result | AcpError
 """The end of a request: its result, or the error in its place."""
 

@@ -7,8 +7,6 @@ import structlog
 
 from acp.excerpt import excerpt
 
-__all__ = ["LOGGED", "WIDTH", "ViolationLog"]
-
 LOGGED = 20
 """Log lines of one kind for each connection. Further ones are only counted."""
 

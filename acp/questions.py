@@ -16,8 +16,6 @@ from acp.jsonrpc import INTERNAL_ERROR, REQUEST_CANCELLED, Request, RequestId
 from acp.schema import CreateElicitation, PermissionOption, RequestPermission, ToolCallUpdate
 from acp.turn import Turn
 
-__all__ = ["ask", "elicit", "permit"]
-
 ALLOW = PermissionOption(option_id="allow", name="Allow", kind="allow_once")
 REJECT = PermissionOption(option_id="reject", name="Reject", kind="reject_once")
 """The options of our own questions, about what the agent wants of its client."""

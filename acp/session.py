@@ -39,8 +39,6 @@ from acp.schema.base import read
 from acp.session_options import Option, SettingMethod, Value, options_of
 from acp.turn import Turn
 
-__all__ = ["ASKING_MODES", "Session", "fit"]
-
 SETTING_SECONDS = 30.0
 """Bound of session/set_mode, session/set_config_option and session/set_model."""
 

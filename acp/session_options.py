@@ -7,9 +7,6 @@ from typing import Any, TypeVar
 
 from acp.schema import ConfigOption, ModelState, ModeState
 
-__all__ = ["Choice", "Option", "SettingMethod", "Value", "options_of"]
-
-
 T = TypeVar("T")
 
 

@@ -24,8 +24,6 @@ from acp.pending import Reply
 from acp.schema import PromptResponse, PromptUsage
 from acp.schema.base import said_shortly
 
-__all__ = ["CANCEL_SECONDS", "Turn"]
-
 CANCEL_SECONDS = 10.0
 """How long an agent may take to end a cancelled turn. Real ones need 0.1 s; undoing a tool's work may take longer."""
 

@@ -7,8 +7,6 @@ from typing import Final
 
 from acp import environment
 
-__all__ = ["AGENT", "ROOT", "agent_environment"]
-
 ROOT: Final = Path(__file__).parent.parent
 
 AGENT: Final = (sys.executable, "-m", "bench.agent")

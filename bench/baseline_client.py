@@ -8,8 +8,6 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
-__all__ = ["BaselineClient", "baseline_client"]
-
 END_SECONDS: Final = 5.0
 
 

@@ -11,8 +11,6 @@ from bench.run import Measurement, Run
 from bench.statistics import Against, Figure
 from loopback import Thread
 
-__all__ = ["MEASUREMENT"]
-
 LAST_WORD: Final = "finished"
 
 

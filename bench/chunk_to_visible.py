@@ -12,8 +12,6 @@ from bench.statistics import Against, Figure, percentile
 from bench.timestamps import STAMP, first_seen
 from loopback import Message, Thread
 
-__all__ = ["MEASUREMENT"]
-
 RATE: Final = 12
 """Chunks a second and thread. Each has about four tokens, so a thread gets about 50 tokens a second."""
 

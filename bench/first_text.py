@@ -16,8 +16,6 @@ from bench.statistics import Against, Figure, percentile
 from bench.timestamps import STAMP, first_seen
 from loopback import Message, Thread
 
-__all__ = ["MEASUREMENT"]
-
 WORDS: Final = "stamp 1 1"
 """The agent answers immediately with the time."""
 

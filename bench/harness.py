@@ -21,8 +21,6 @@ from loopback.bot_process import BotProcess, running, unless
 from loopback.harness import Lab, command, configuration, ids
 from loopback.rest.rate_limits import Limit
 
-__all__ = ["PATIENCE", "BotLab", "bot_lab", "restarted"]
-
 PATIENCE: Final = 60.0
 """The bound on waits in seconds. Only a failure takes so long."""
 

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-__all__ = ["CASES", "LARGE_BUDGET", "SHAPES", "SMALL_BUDGET", "Case"]
-
 SMALL_BUDGET: Final = 50.0
 """The milliseconds for which one line, update or message of up to a megabyte may hold the event loop."""
 

@@ -8,8 +8,6 @@ from bench.run import Measurement, Run
 from bench.statistics import Against, Figure, percentile
 from loopback import Thread
 
-__all__ = ["MEASUREMENT"]
-
 
 async def _measure(run: Run) -> list[Figure]:
     count, rounds = run.choose((8, 6), (3, 2))

@@ -8,8 +8,6 @@ from bench.ingest_runner import CHARACTERS, RATE, Load, chunk_cost, read
 from bench.run import Measurement, Run
 from bench.statistics import Against, Figure, percentile
 
-__all__ = ["MEASUREMENT"]
-
 PAIRS: Final = 3
 MANY: Final = 100
 """Loads with up to `MANY` agents are measured in `PAIRS` pairs. Starting more takes minutes."""

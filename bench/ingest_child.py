@@ -28,8 +28,6 @@ from bench.baseline_client import baseline_client
 from bench.procfs import peak_rss, rss
 from bench.timestamps import STAMP
 
-__all__ = ["main"]
-
 AT_ONCE: Final = 8
 """Agents that start at the same time. More make each start slower."""
 

@@ -14,8 +14,6 @@ from typing import Any, Final
 from bench.agent_command import ROOT
 from bench.run import Failed
 
-__all__ = ["CHARACTERS", "RATE", "Load", "chunk_cost", "read"]
-
 CHARACTERS: Final = 20
 """Characters of text in a chunk, whose line has about 180 bytes."""
 

@@ -14,8 +14,6 @@ from bench.procfs import cpu_seconds, rss
 from bench.run import Failed, Measurement, Run
 from bench.statistics import Against, Figure
 
-__all__ = ["MEASUREMENT"]
-
 CONNECTIONS: Final = 8
 AIM: Final = 2_000
 """The aim in requests a second on one core, so that benchmarks do not measure the server."""

@@ -9,8 +9,6 @@ from bench.procfs import children, peak_rss, rss, written
 from bench.run import Measurement, Run
 from bench.statistics import Against, Figure
 
-__all__ = ["MEASUREMENT"]
-
 CHARACTERS: Final = 20
 ENDLESS: Final = 10**9
 """Chunks of a flood, which is stopped long before."""

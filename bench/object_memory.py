@@ -7,8 +7,6 @@ from collections.abc import Iterable, Iterator
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Final
 
-__all__ = ["globals_of", "reachable_bytes"]
-
 _SHARED: Final = (AbstractEventLoop, BuiltinFunctionType, CodeType, ModuleType, type)
 """Types that reach the whole program, or belong to no object."""
 

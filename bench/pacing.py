@@ -4,8 +4,6 @@ from bench.run import Measurement, Run
 from bench.simulated_discord import TURN_SECONDS, Outcome, Scheduled, Timers
 from bench.statistics import Against, Figure, percentile
 
-__all__ = ["MEASUREMENT"]
-
 REQUESTS = 50.0
 """Requests a second of one bot (Discord, Rate Limits)."""
 

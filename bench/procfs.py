@@ -7,8 +7,6 @@ from typing import Final
 
 import psutil
 
-__all__ = ["children", "cpu_seconds", "having", "peak_rss", "rss", "written"]
-
 _KIB: Final = 1024
 
 

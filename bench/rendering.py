@@ -12,8 +12,6 @@ from bench.statistics import Against, Figure
 from bot.config.appearance import Style
 from bot.render.transcript import Transcript
 
-__all__ = ["MEASUREMENT"]
-
 CHUNKS_PER_EDIT: Final = 65
 """At 50 chunks a second, an edit every 1.3 s."""
 

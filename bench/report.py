@@ -15,8 +15,6 @@ from rich.table import Table
 from bench.run import Measurement
 from bench.statistics import Figure
 
-__all__ = ["default_path", "show", "write", "write_json"]
-
 RESULTS: Final = Path(__file__).parent / "results"
 
 Results = Mapping[Measurement, Sequence[Figure]]

@@ -17,8 +17,6 @@ from bench.procfs import having
 from bench.run import Failed, Measurement, Run
 from bench.statistics import Against, Figure, percentile
 
-__all__ = ["MEASUREMENT"]
-
 AT_ONCE: Final = 50
 """Agents that live at the same time. Each takes a second to end, the time of its children after SIGTERM."""
 

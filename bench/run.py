@@ -13,8 +13,6 @@ from rich.progress import Progress as Bars
 
 from bench.statistics import Figure
 
-__all__ = ["Failed", "Measurement", "Progress", "Run"]
-
 T = TypeVar("T")
 
 LINE_SECONDS: Final = 5.0

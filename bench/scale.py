@@ -18,8 +18,6 @@ from bench.statistics import Against, Figure
 from bench.timed_bot import Hold, Holds
 from pool.journal.journal import Journal
 
-__all__ = ["MEASUREMENT"]
-
 AGENTS: Final = 8
 MOST_THREADS: Final = 1_000
 """Discord's bound on active threads of a server."""

@@ -18,8 +18,6 @@ from bot.rest.rate_budget import RateLimitHeaders, Scope
 from bot.rest.rate_limits import Scheduler, StartedCall
 from loopback.rest.rate_limits import Limit, Limits, Verdict
 
-__all__ = ["ONE_WAY", "TURN_SECONDS", "Outcome", "Scheduled", "Timers"]
-
 ONE_WAY: Final = 0.035
 """Seconds from the bot to Discord or back. Some calls take longer (`_delay`)."""
 

@@ -39,8 +39,6 @@ from loopback.harness import Lab, configuration
 from tests.support.memory_agent import Json, MemoryAgent
 from tests.support.virtual_time import VirtualLoop
 
-__all__ = ["MEASUREMENT"]
-
 HOUR: Final = 3600.0
 
 RESTART_HOURS: Final = 4

@@ -16,8 +16,6 @@ from bench.timed_bot import Holds
 from bot.config.appearance import DONE, FAILED
 from loopback import Thread
 
-__all__ = ["MEASUREMENT"]
-
 PATIENCE: Final = 120.0
 """The bound on a case in seconds. Only a failure takes so long."""
 

@@ -4,8 +4,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["Against", "Figure", "percentile"]
-
 
 @dataclass(frozen=True, slots=True)
 class Against:

@@ -14,8 +14,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-__all__ = ["Hold", "Holds"]
-
 _FORMAT: Final = struct.Struct("<QQ240s")
 """Nanoseconds on the clock, nanoseconds of CPU, and the functions."""
 

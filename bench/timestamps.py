@@ -4,8 +4,6 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-__all__ = ["STAMP", "first_seen", "stamp"]
-
 STAMP: Final = re.compile(r"\b(\d+):(\d+)\b")
 """A stamp in a text: its number and its time in microseconds."""
 

@@ -8,8 +8,6 @@ from bench.harness import CHANNEL_SECONDS, bot_lab
 from bench.run import Measurement, Run
 from bench.statistics import Against, Figure, percentile
 
-__all__ = ["MEASUREMENT"]
-
 SLOW: Final = (*AGENT, "--initialize-delay", "2", "--new-delay", "0.05", "--first-delay", "1")
 """An agent that is as slow as real ones."""
 

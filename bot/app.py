@@ -45,8 +45,6 @@ from pool.limits import Limits
 from pool.pool import Pool
 from pool.session_setup import AgentSettings
 
-__all__ = ["App"]
-
 REPLY_SECONDS = 8.0
 """Bound on posting replies when the bot stops."""
 

@@ -20,54 +20,9 @@ from pool.exchange import (
     TimedOut,
     Unanswered,
 )
-from pool.journal.journal import MessageState
+from pool.journal.message_states import MessageState
 from pool.limits import Bound
 from pool.turn_watchdog import LONG_SECONDS, WatchdogAlert
-
-__all__ = [
-    "ANSWERED",
-    "AT_WORK",
-    "BEYOND",
-    "BOUNDS",
-    "CUT",
-    "CUT_OFF",
-    "DENY_ENDS",
-    "DROPPED",
-    "EARLIER",
-    "GO_ON",
-    "INTERRUPTED",
-    "MODES",
-    "NOTICES",
-    "NOT_RENDERED",
-    "PREEMPTED",
-    "STOP_OFFERED",
-    "TOO_LONG",
-    "UNANSWERED",
-    "UNWRITABLE",
-    "became",
-    "beside",
-    "cancelled",
-    "closing",
-    "cut_off",
-    "due",
-    "fitting",
-    "held",
-    "in_line",
-    "interrupted",
-    "link",
-    "links",
-    "missed",
-    "mode",
-    "no_thread",
-    "outside",
-    "queued",
-    "rejection",
-    "reminder",
-    "undecided",
-    "undelivered",
-    "waiting",
-    "with_line",
-]
 
 NOTICES = {
     Notice.FORGOTTEN: "-# ⚠ The agent could not take up the earlier session. It starts anew and knows nothing of it.",

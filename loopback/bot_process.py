@@ -10,8 +10,6 @@ from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-__all__ = ["BotProcess", "alive", "running", "unless"]
-
 T = TypeVar("T")
 
 STOP_SECONDS: Final = 30.0

@@ -14,8 +14,6 @@ from loopback.state.outcome import WAIT
 from loopback.state.permissions import Permission
 from loopback.user import User
 
-__all__ = ["Lab", "Table", "command", "configuration", "ids", "in_toml", "lines"]
-
 Table = Mapping[str, Any] | str
 """Settings of one table of a configuration, by their keys or as lines of TOML."""
 

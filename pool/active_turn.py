@@ -7,8 +7,6 @@ from pool.exchange import Cancelled, Completed, Exchange, Failed, Outcome, ShutD
 from pool.question_deadlines import QuestionDeadlines
 from pool.turn_watchdog import TurnLimits, Watchdog, WatchdogAlert
 
-__all__ = ["ActiveTurn"]
-
 
 class ActiveTurn:
     """One exchange and its turn. Synchronous."""

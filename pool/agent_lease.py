@@ -11,8 +11,6 @@ from pool.exchange import Exchange, Notice
 from pool.out_of_turn import OutOfTurnQuestions
 from pool.session_setup import apply_settings, open_session
 
-__all__ = ["AgentLease"]
-
 FAIR_SECONDS = 60.0
 """While others wait in line, a slot held for longer than this is given up at the end of a turn."""
 

@@ -10,8 +10,6 @@ from pool.session_setup import AgentSettings
 from pool.slots import Slots
 from pool.workdirs import Occupant, Workdirs
 
-__all__ = ["CancelResult", "ConversationContext", "ConversationState"]
-
 
 class ConversationState(StrEnum):
     """What a conversation is doing."""

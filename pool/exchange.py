@@ -12,22 +12,6 @@ from acp.jsonrpc import RequestId
 from acp.schema import PromptCapabilities
 from pool.turn_watchdog import WatchdogAlert
 
-__all__ = [
-    "Cancelled",
-    "Completed",
-    "Dropped",
-    "Exchange",
-    "ExchangeFailed",
-    "ExchangeRefused",
-    "Failed",
-    "Notice",
-    "Outcome",
-    "ShutDown",
-    "TakenBack",
-    "TimedOut",
-    "Unanswered",
-]
-
 
 class Notice(Enum):
     """A notice to the thread before the answer. The bot has the texts."""

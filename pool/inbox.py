@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pool.exchange import Dropped, Exchange, Outcome
 from pool.journal.journal import Journal
 
-__all__ = ["Inbox", "close_exchange"]
-
 SLICE = 20
 """When very many exchanges are closed together, other threads get their turn after so many."""
 

@@ -5,8 +5,6 @@ from collections import deque
 from dataclasses import dataclass
 from enum import Enum, auto
 
-__all__ = ["Bound", "Limits", "Pace"]
-
 MINUTE = 60.0
 
 REMEMBERED = 1000

@@ -9,8 +9,6 @@ from pool.exchange import Exchange
 from pool.question_deadlines import QuestionDeadlines
 from pool.turn_watchdog import TurnLimits
 
-__all__ = ["OutOfTurnQuestions"]
-
 log = structlog.stdlib.get_logger("pool")
 
 

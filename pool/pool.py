@@ -27,8 +27,6 @@ from pool.slots import Load, Slots
 from pool.spares import Spares
 from pool.workdirs import Workdirs
 
-__all__ = ["Pool"]
-
 TURN_SECONDS = 8.0
 """How long running turns may take to end by themselves when the bot stops."""
 

@@ -7,8 +7,6 @@ from acp.jsonrpc import RequestId
 from pool.exchange import Exchange, Unanswered
 from pool.turn_watchdog import TurnLimits
 
-__all__ = ["QuestionDeadlines"]
-
 
 class QuestionDeadlines:
     """The deadlines of the open `questions`, on behalf of one exchange. Synchronous."""

@@ -6,8 +6,6 @@ from itertools import count, islice
 
 from pool.slots import Slots, Wait
 
-__all__ = ["LINE_SECONDS", "NEAR", "QueuePositions"]
-
 LINE_SECONDS = 15.0
 """How often the places behind the first `NEAR` are looked at."""
 

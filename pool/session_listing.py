@@ -13,8 +13,6 @@ from acp.schema import SessionInfo
 from pool.session_setup import AgentSettings
 from pool.slots import Slots
 
-__all__ = ["NoSlot", "SessionListing"]
-
 FRESH_SECONDS = 30.0
 """How long a list is reused: the completion of a command asks at every key."""
 

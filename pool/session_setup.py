@@ -12,8 +12,6 @@ from pool.exchange import Notice
 from pool.journal.journal import Journal
 from pool.turn_watchdog import TurnLimits
 
-__all__ = ["MODE", "AgentSettings", "apply_settings", "choice_value", "open_session"]
-
 MODE = "threadline:mode"
 """The name of a thread's chosen mode in the journal. Other choices have their option's id, which may be `mode` too."""
 

@@ -5,8 +5,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-__all__ = ["Load", "Slots", "Wait"]
-
 Holder = TypeVar("Holder")
 
 

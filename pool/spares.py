@@ -14,8 +14,6 @@ from acp import AcpError, Agent
 from pool.session_setup import AgentSettings
 from pool.slots import Slots
 
-__all__ = ["Spares"]
-
 AGAIN_SECONDS = 60.0
 """How long until the next start, after a spare failed to start or died before it was claimed."""
 

@@ -10,8 +10,6 @@ from enum import Enum, auto
 from acp import Elicitation, Event, Question, Withdrawn
 from acp.schema import ToolCall, ToolCallUpdate
 
-__all__ = ["MOST_TOOLS", "TurnLimits", "Watchdog", "WatchdogAlert"]
-
 TOOL_SECONDS = 600.0
 """Silence that is normal while a tool runs: a test suite, a build."""
 

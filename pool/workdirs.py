@@ -7,8 +7,6 @@ from typing import Generic, Protocol, TypeVar
 
 from acp.paths import look
 
-__all__ = ["Occupant", "Workdirs"]
-
 NEAR = 5
 """The first waiters for a directory, which learn of each departure; the others learn when they may enter."""
 

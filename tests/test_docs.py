@@ -17,7 +17,7 @@ from bot.config.load import load
 from bot.config.requirements import warnings
 from bot.config.schema import Config
 from bot.prompt import attachment_store as saved
-from pool.journal import journal
+from pool.journal import messages
 from pool.journal.message_states import BEFORE
 from tests.support.docs_pages import PAGES, ROOT, blocks
 
@@ -226,6 +226,6 @@ def test_the_table_of_a_messages_states_is_the_journals() -> None:
 def test_the_page_on_security_tells_how_long_texts_are_kept() -> None:
     """Those in the journal, and people's files."""
     stored = (ROOT / "docs/security.md").read_text().partition("## What is stored")[2].partition("\n## ")[0]
-    assert f"{journal.KEPT_SECONDS / 86400:.0f} days" in stored
+    assert f"{messages.KEPT_SECONDS / 86400:.0f} days" in stored
     assert f"{saved.KEPT_SECONDS / 86400:.0f} days" in stored
     assert "what people write" in stored

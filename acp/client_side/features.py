@@ -11,8 +11,6 @@ from .filesystem import FileSystem
 from .roots import Roots
 from .terminals import Terminals
 
-__all__ = ["FILE_METHODS", "INFO", "TERMINAL_METHODS", "Client"]
-
 INFO = {"name": "threadline", "title": "Threadline", "version": "0.1.0"}
 """How we introduce ourselves (schema: Implementation)."""
 

@@ -13,8 +13,6 @@ from acp.jsonrpc import INTERNAL_ERROR, INVALID_PARAMS
 from .refusal import NOT_FOUND, RequestRefused
 from .roots import Entry, Roots
 
-__all__ = ["READ_BYTES", "WRITE_BYTES", "FileSystem"]
-
 READ_BYTES = 10_000_000
 """Bytes of a file that an agent can read. A longer file gives the lines that end before this."""
 

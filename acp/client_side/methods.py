@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from acp.client_side.terminal import ExitStatus
 from acp.jsonrpc import INVALID_PARAMS
 from acp.schema import CreateTerminal, Diff, ReadTextFile, ToolCallLocation, ToolCallUpdate, UseTerminal, WriteTextFile
 from acp.schema.base import said_shortly
@@ -18,9 +19,7 @@ from .features import Client
 from .filesystem import FileSystem
 from .refusal import RequestRefused
 from .roots import Roots
-from .terminals import ExitStatus, Terminals
-
-__all__ = ["ClientMethods", "Permit"]
+from .terminals import Terminals
 
 Permit = Callable[[ToolCallUpdate], Awaitable[None]]
 """Asks a person about a tool call. Returns when they allow it, and raises `RequestRefused` when they do not."""

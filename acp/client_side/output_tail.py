@@ -2,8 +2,6 @@
 
 import codecs
 
-__all__ = ["OutputTail", "cut"]
-
 # Cutting for each piece would move the whole tail each time, so a quarter more is kept before a cut.
 _SLACK_SHARE = 4
 

@@ -7,8 +7,6 @@ from typing import Self
 from acp.errors import AcpError
 from acp.jsonrpc import INTERNAL_ERROR, INVALID_PARAMS
 
-__all__ = ["NOT_FOUND", "RequestRefused"]
-
 NOT_FOUND = -32002
 """ACP's code for a missing resource (schema: ErrorCode)."""
 

@@ -17,8 +17,6 @@ from acp.jsonrpc import INTERNAL_ERROR, REQUEST_CANCELLED, Request, RequestId
 
 from .refusal import RequestRefused
 
-__all__ = ["MAX_REQUESTS", "RequestTasks"]
-
 MAX_REQUESTS = 64
 """Requests of one agent that run at the same time; further ones are refused."""
 

@@ -24,8 +24,6 @@ from acp.paths import look
 
 from .refusal import RequestRefused
 
-__all__ = ["MAX_LINKS", "Entry", "Roots"]
-
 THREADS = 4
 """Threads for the files of one session. A file system that hangs delays neither another session nor the bot."""
 

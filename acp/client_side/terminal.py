@@ -17,8 +17,6 @@ from acp.process.orphans import end_survivors, in_thread, stat_fields
 from .output_tail import OutputTail
 from .refusal import RequestRefused
 
-__all__ = ["TERMINAL", "ExitStatus", "Output", "Terminal"]
-
 TERMINAL = "THREADLINE_TERMINAL"
 """Environment variable with a terminal's id, by which its processes are found and ended. The agent's own marker, which
 they carry too, would end the agent along with its terminal."""

@@ -16,8 +16,6 @@ from .refusal import NOT_FOUND, RequestRefused
 from .roots import Roots
 from .terminal import ExitStatus, Output, Terminal
 
-__all__ = ["DEFAULT_OUTPUT_BYTES", "MAX_OUTPUT_BYTES", "MAX_TERMINALS", "ExitStatus", "Output", "Terminals"]
-
 DEFAULT_OUTPUT_BYTES = 1024 * 1024
 """Bytes kept of a command's output where the agent names no limit."""
 

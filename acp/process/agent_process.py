@@ -21,8 +21,6 @@ from .child import Child
 from .orphans import MARKER, end_survivors, start_time
 from .pipes import Pipe
 
-__all__ = ["BASE_NAMES", "AgentProcess", "Launch", "environment", "is_directory"]
-
 STDERR_LINES = 20
 STDERR_WIDTH = 500
 """Lines, and characters of each, kept of the end of the agent's stderr, to say why it ended."""

@@ -6,8 +6,6 @@ import os
 import signal
 from typing import cast
 
-__all__ = ["Child"]
-
 
 class Child(asyncio.SubprocessProtocol):
     """A child process, started with `start_new_session`."""

@@ -6,8 +6,6 @@ from contextlib import suppress
 
 import psutil
 
-__all__ = ["resident"]
-
 
 def resident(leaders: Iterable[int]) -> dict[int, int]:
     """Return the resident bytes of the sessions that these processes lead, by leader.

@@ -15,8 +15,6 @@ from typing import TypeVar, TypeVarTuple, Unpack
 
 import structlog
 
-__all__ = ["MARKER", "end_survivors", "in_thread", "start_time", "stat_fields"]
-
 MARKER = "THREADLINE_AGENT"
 """Name of the environment variable that marks an agent and everything it starts."""
 

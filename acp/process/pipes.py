@@ -17,8 +17,6 @@ from contextvars import Context, copy_context
 from typing import ClassVar
 from weakref import WeakKeyDictionary
 
-__all__ = ["READ_SIZE", "Pipe"]
-
 READ_SIZE = 64 * 1024
 """Bytes read of a pipe in a round: the capacity of a pipe on Linux."""
 

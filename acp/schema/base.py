@@ -15,8 +15,6 @@ from pydantic_core import PydanticUseDefault
 
 from acp.errors import ProtocolError
 
-__all__ = ["MAX_ITEMS", "All", "Items", "Lenient", "SchemaModel", "Tokens", "read", "said_shortly"]
-
 MAX_ITEMS = 2000
 """Items read of a list; the others are left out. Each costs some microseconds, a wrong one ten; people see some
 hundreds at most."""

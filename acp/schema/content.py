@@ -6,16 +6,6 @@ from pydantic import Field
 
 from .base import SchemaModel
 
-__all__ = [
-    "AudioBlock",
-    "ContentBlock",
-    "EmbeddedResource",
-    "ImageBlock",
-    "OtherBlock",
-    "ResourceLink",
-    "TextBlock",
-]
-
 
 class TextBlock(SchemaModel):
     """Text. Every agent accepts it."""

@@ -6,18 +6,6 @@ from pydantic import Field
 
 from .base import Items, Lenient, SchemaModel
 
-__all__ = [
-    "PROTOCOL_VERSION",
-    "AgentAuthCapabilities",
-    "AgentCapabilities",
-    "AuthMethod",
-    "Implementation",
-    "InitializeResponse",
-    "McpCapabilities",
-    "PromptCapabilities",
-    "SessionCapabilities",
-]
-
 PROTOCOL_VERSION = 1
 
 

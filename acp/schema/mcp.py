@@ -6,8 +6,6 @@ from pydantic import Field
 
 from .base import SchemaModel
 
-__all__ = ["EnvVariable", "HttpHeader", "McpServer", "McpServerHttp", "McpServerSse", "McpServerStdio"]
-
 
 class EnvVariable(SchemaModel):
     """A variable of a process's environment."""

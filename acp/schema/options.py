@@ -6,8 +6,6 @@ from pydantic import Field
 
 from .base import Items, Lenient, SchemaModel
 
-__all__ = ["ConfigOption", "Mode", "ModeState", "Model", "ModelState"]
-
 
 class ConfigOption(SchemaModel):
     """One option of a session. `options` of a select are flat, or groups with `options` of their own."""

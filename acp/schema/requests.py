@@ -8,16 +8,6 @@ from .base import All, Items, Lenient, SchemaModel
 from .mcp import EnvVariable
 from .updates import ToolCallUpdate
 
-__all__ = [
-    "CreateElicitation",
-    "CreateTerminal",
-    "PermissionOption",
-    "ReadTextFile",
-    "RequestPermission",
-    "UseTerminal",
-    "WriteTextFile",
-]
-
 
 class PermissionOption(SchemaModel):
     """One way to answer a permission request.

@@ -5,15 +5,6 @@ from pydantic import Field
 from .base import Items, Lenient, SchemaModel, Tokens
 from .options import ConfigOption, ModelState, ModeState
 
-__all__ = [
-    "ListSessionsResponse",
-    "NewSessionResponse",
-    "PromptResponse",
-    "PromptUsage",
-    "SessionInfo",
-    "SessionResponse",
-]
-
 
 class SessionResponse(SchemaModel):
     """The answer to session/load and session/resume; some agents answer null."""

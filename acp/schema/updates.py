@@ -11,34 +11,6 @@ from .base import Items, Lenient, SchemaModel, Tokens
 from .content import ContentBlock
 from .options import ConfigOption
 
-__all__ = [
-    "UPDATES",
-    "AgentMessageChunk",
-    "AgentThoughtChunk",
-    "AvailableCommand",
-    "AvailableCommandsUpdate",
-    "CompactionSummaryChunk",
-    "CompactionUpdate",
-    "ConfigOptionUpdate",
-    "CurrentModeUpdate",
-    "Diff",
-    "Notice",
-    "OtherToolContent",
-    "Plan",
-    "PlanEntry",
-    "SessionInfoUpdate",
-    "ToolCall",
-    "ToolCallLocation",
-    "ToolCallUpdate",
-    "ToolContent",
-    "ToolTerminal",
-    "UnknownUpdate",
-    "Update",
-    "UsageUpdate",
-    "UserMessageChunk",
-    "parse_update",
-]
-
 
 class UserMessageChunk(SchemaModel):
     """A piece of the person's own message: replayed by session/load, echoed live by some agents."""

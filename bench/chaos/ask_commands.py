@@ -12,8 +12,6 @@ from .harness import ChaosLab, is_request
 from .invariants import OPEN, Request
 from .observations import read_rows
 
-__all__ = ["ask", "ask_again"]
-
 PATIENCE_SECONDS: Final = 30.0
 """Seconds for which a person retries a command, and waits for the end of a message before Retry."""
 

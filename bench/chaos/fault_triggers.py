@@ -10,8 +10,6 @@ from loopback.state import world_events
 
 from .harness import ChaosLab, is_request
 
-__all__ = ["armed_faults"]
-
 LATEST_SECONDS = 0.8
 """Seconds after the round's beginning at which a fault strikes without its event."""
 

@@ -22,8 +22,6 @@ from .harness import ChaosLab
 from .invariants import SILENCED
 from .observations import read_rows
 
-__all__ = ["FaultInjector"]
-
 PAUSE_SECONDS: Final = 0.4
 """The longest pause after a kill before the next start."""
 

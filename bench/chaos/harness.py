@@ -19,8 +19,6 @@ from loopback.state.components import BUTTON, walk
 from .invariants import CONTROL, Finding, Page, Request, Rows, Thread, UserActions
 from .observations import AgentNotes, journal_id, knows_a_channel, read_rows, read_together
 
-__all__ = ["ChaosLab", "NoBot", "buttons", "chaos_lab"]
-
 TMP: Final = "tmp"
 """The directory of the bot's temporary files in its worker's directory."""
 

@@ -17,8 +17,6 @@ from typing import IO, Any, Final
 
 import discord
 
-__all__ = ["FULL", "HURRY", "REFUSED"]
-
 HURRY: Final = 100.0
 """The factor by which waits for Discord or a person are shorter."""
 

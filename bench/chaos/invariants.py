@@ -10,19 +10,6 @@ from typing import Final
 
 from bench.chaos.plan import Line
 
-__all__ = [
-    "CONTROL",
-    "OPEN",
-    "Finding",
-    "Page",
-    "Request",
-    "Rows",
-    "Thread",
-    "UserActions",
-    "Violation",
-    "find_violations",
-]
-
 LIMIT: Final = 2000
 """Characters of a Discord message."""
 

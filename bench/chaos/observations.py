@@ -9,8 +9,6 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-__all__ = ["AgentNotes", "journal_id", "knows_a_channel", "read_rows", "read_together"]
-
 
 def read_rows(journal: Path) -> dict[int, tuple[str, str | None]]:
     """Return every message's state and reason, none without a journal."""

@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-__all__ = ["IN_LINES", "IN_TMP", "Event", "Fault", "Line", "Place", "Round", "Trigger", "Trouble", "Way", "plan"]
-
 PLACES: Final = (2, 4)
 """The fewest and the most threads of a round."""
 

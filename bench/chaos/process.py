@@ -14,8 +14,6 @@ from bench.agent_command import ROOT
 from bench.procfs import having
 from loopback.bot_process import BotProcess, running
 
-__all__ = ["RestartedBot", "agents", "describe", "kept_alive"]
-
 STOP_SECONDS: Final = 60.0
 """The bot has 25 s for its own shutdown, on a machine that may be busy. Then it is killed."""
 

@@ -14,8 +14,6 @@ from .invariants import Violation
 from .scenario import Outcome
 from .workers import ChaosResult, ChaosRun
 
-__all__ = ["progress", "show", "write"]
-
 
 def progress(console: Console, outcome: Outcome) -> None:
     """Print the outcome of a round."""

@@ -20,8 +20,6 @@ from .invariants import OPEN, Finding, Request, Violation, find_violations
 from .observations import read_rows
 from .users import press_buttons
 
-__all__ = ["Outcome", "new_findings", "run_round", "unended_rows"]
-
 SETTLE_SECONDS: Final = 180.0
 """Seconds until all invariants must hold, also on a busy machine. Only violations take so long."""
 

@@ -9,8 +9,6 @@ from loopback import DiscordError, Message
 
 from .harness import ChaosLab, buttons
 
-__all__ = ["press_buttons"]
-
 LOOK_SECONDS: Final = 0.1
 """Seconds between two looks for buttons."""
 

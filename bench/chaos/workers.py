@@ -13,8 +13,6 @@ from .harness import ChaosLab, NoBot, buttons, chaos_lab
 from .invariants import Finding, Violation
 from .scenario import Outcome, new_findings, run_round, unended_rows
 
-__all__ = ["ChaosResult", "ChaosRun", "run"]
-
 LOG_LINES: Final = 40
 """Lines of the bot's log in the evidence of a violation."""
 

@@ -10,8 +10,9 @@ from typing import Any
 import discord
 import structlog
 
-from bot.rest.api import DiscordApi, RestError
+from bot.rest.api import DiscordApi
 from bot.rest.calls import Urgency
+from bot.rest.errors import RestError
 from bot.rest.live_message import LiveMessage
 from bot.rest.mentions import Mentions
 from pool.journal.journal import Journal
@@ -22,8 +23,6 @@ from .bot_permissions import FOR_THREADS, PERMISSIONS
 from .gate import LASTING, Facts, Ignore, Kind, Person, Place, Refuse, Right, Rules, Verdict, decide, listed, permits
 from .membership import Membership
 from .throttle import BotTurnCounter, Throttle
-
-__all__ = ["Admission", "owner_message"]
 
 BEGIN_SECONDS = 2.0
 """How long a press or a command waits for the recovery; Discord accepts an answer for three seconds."""

@@ -6,8 +6,6 @@ from bot.rest.mentions import MOST, NOBODY, Mentions
 
 from .gate import People, Rules
 
-__all__ = ["approver_mentions"]
-
 
 def approver_mentions(rules: Rules, asker_id: int, owner_ids: Collection[int]) -> Mentions:
     """Return the mentions of those who may answer `asker_id`'s agent: the approvers, or else the admins.

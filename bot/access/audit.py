@@ -10,8 +10,6 @@ from typing import Literal
 
 import structlog
 
-__all__ = ["Audit", "AuditAction"]
-
 LONGEST = 500
 """Characters of the description that are kept."""
 

@@ -6,18 +6,6 @@ from types import MappingProxyType
 
 import discord
 
-__all__ = [
-    "FOR_THREADS",
-    "IN_CHANNEL",
-    "IN_FORUM",
-    "IN_VOICE_CHAT",
-    "PERMISSIONS",
-    "SCOPES",
-    "MissingPermissions",
-    "PermissionNeeds",
-    "invite_link",
-]
-
 SCOPES = ("bot", "applications.commands")
 """The scopes of the invite link: a member, and its slash commands."""
 

@@ -8,30 +8,6 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal, assert_never
 
-__all__ = [
-    "LASTING",
-    "Answer",
-    "Bots",
-    "Facts",
-    "Ignore",
-    "Kind",
-    "Mention",
-    "OpenThread",
-    "People",
-    "Person",
-    "Place",
-    "Refuse",
-    "Right",
-    "Rules",
-    "Verdict",
-    "decide",
-    "is_answered_in_place",
-    "listed",
-    "permits",
-    "permits_turn",
-]
-
-
 Bots = Literal["off", "mentions", "all"]
 """When trusted bots and webhooks are answered: never, when they mention the bot, or like people."""
 

@@ -13,13 +13,12 @@ from typing import Final
 
 import structlog
 
-from bot.rest.api import DiscordApi, RestError
+from bot.rest.api import DiscordApi
 from bot.rest.calls import Urgency
+from bot.rest.errors import RestError
 from pool.journal.journal import Journal
 
 from .gate import Person, Place, Refuse, Rules, permits_turn
-
-__all__ = ["Membership"]
 
 KNOWN_SECONDS: Final = 60.0
 """How long a member's roles stay valid. Discord reports changes only with an intent that the bot does not use."""

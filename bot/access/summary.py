@@ -4,8 +4,6 @@ from collections.abc import Iterator
 
 from .gate import People, Rules
 
-__all__ = ["describe_rules"]
-
 _MENTIONS = {
     "involved": "no mention is needed in the bot's own threads",
     "mentions": "every message must mention the bot",

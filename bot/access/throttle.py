@@ -3,8 +3,6 @@
 import asyncio
 from collections import OrderedDict
 
-__all__ = ["BotTurnCounter", "Throttle"]
-
 REFUSAL_SECONDS = 600.0
 """A person sees one refusal of a message in this time."""
 

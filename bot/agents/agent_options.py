@@ -12,8 +12,6 @@ from acp.session_options import Option, Value
 from bot.text.markdown import escape
 from bot.text.printable import visible
 
-__all__ = ["AgentOptions", "Command", "introduction", "read_options", "write_options"]
-
 OPTIONS, CHOICES, COMMANDS = 50, 500, 200
 """How many of each are kept; real agents have some dozens."""
 

@@ -5,8 +5,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-__all__ = ["LogRecorder", "StderrTap", "capture_log"]
-
 _OF_THE_LOG = {"event", "level", "logger", "timestamp"}
 """Fields of a log line that are not about the event."""
 

@@ -20,8 +20,6 @@ from bot.config.agents import AgentConfig
 
 from .log_capture import StderrTap, capture_log
 
-__all__ = ["LoginFailed", "TerminalLogin", "agent_login", "login_advice", "preset_login"]
-
 
 class LoginFailed(Exception):
     """There is no way to log in here; the text says why, and what to do instead."""

@@ -21,8 +21,6 @@ from .log_capture import LogRecorder, capture_log
 from .login import LoginFailed, login_advice, preset_login
 from .probe_result import ProbeResult, Verdict
 
-__all__ = ["probe_agent"]
-
 READY_SECONDS = 120.0
 """Bound of the turn that answers one word. Agents that repeat a failed model call take a minute and more."""
 

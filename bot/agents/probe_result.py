@@ -10,8 +10,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["ProbeResult", "Verdict", "as_json", "as_lines", "print_table"]
-
 LISTED = 12
 """Names shown of a long list; JSON has them all."""
 

@@ -16,8 +16,6 @@ from pool.turn_watchdog import TurnLimits
 
 from .workspace_files import WorkspaceFiles
 
-__all__ = ["Agents"]
-
 DEFAULT = "default"
 
 

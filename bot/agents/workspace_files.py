@@ -17,8 +17,6 @@ from acp.client_side.refusal import RequestRefused
 from acp.client_side.roots import Entry, Roots
 from bot.text.sizes import MAX_FILE_BYTES, format_size
 
-__all__ = ["LinkedFiles", "WorkspaceFiles"]
-
 _KERNEL: Final = ("proc", "sys", "dev")
 """Directories below `/` whose files are interfaces of the kernel: environments, keys, memory."""
 

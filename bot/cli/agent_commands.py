@@ -23,8 +23,6 @@ from bot.text.redaction import Redactor
 
 from .common import CONFIG, fail, load_or_fail, run_async
 
-__all__ = ["doctor", "login"]
-
 
 @click.command()
 @click.argument("agent", default="")

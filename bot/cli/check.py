@@ -17,8 +17,6 @@ from .common import CONFIG, load_or_fail, run_async
 from .discord_check import discord_findings
 from .findings import Finding, Level, print_findings
 
-__all__ = ["check", "run_check"]
-
 
 @click.command()
 @CONFIG

@@ -14,8 +14,6 @@ from bot.config.load import load
 from bot.config.schema import Config
 from bot.operations.process import watch_children
 
-__all__ = ["CONFIG", "fail", "load_or_fail", "run_async"]
-
 _T = TypeVar("_T")
 
 CONFIG = click.option(

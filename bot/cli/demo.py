@@ -15,8 +15,6 @@ from bot.config.toml_writer import toml_string
 
 from .common import fail
 
-__all__ = ["NoAgent", "agent_lines", "demo"]
-
 SCRIPTED = (sys.executable, "-m", "loopback.agent")
 
 

@@ -13,8 +13,6 @@ from bot.operations.start_failure import StartFailed
 from .discord_probe import DiscordProbe, connect_probe, lacks_in
 from .findings import Finding, Level
 
-__all__ = ["discord_findings", "portal_url"]
-
 LISTED = 20
 """Channels that are listed one by one where all of a server's are allowed, and users that are looked up."""
 

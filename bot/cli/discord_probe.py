@@ -23,8 +23,6 @@ from bot.gateway.connection import (
 )
 from bot.operations.start_failure import StartFailed
 
-__all__ = ["ChannelFacts", "DiscordProbe", "connect_probe", "lacks_in"]
-
 LOGIN_SECONDS = 30.0
 """Bound of the login: two calls, which the library repeats while Discord has trouble."""
 

@@ -12,9 +12,6 @@ from rich.text import Text
 
 from bot.text.printable import visible
 
-__all__ = ["Finding", "Level", "findings_table", "print_findings"]
-
-
 NARROW = 60
 """Terminal columns below which lines are easier to read than a table."""
 

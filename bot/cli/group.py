@@ -15,8 +15,6 @@ if not getattr(acp, "THREADLINE", False):
 
 import click
 
-__all__ = ["main"]
-
 
 class Commands(click.Group):
     """The commands; each is imported when it is needed.

@@ -12,8 +12,6 @@ from bot.config.toml_writer import toml_value
 from .common import fail
 from .openab import Translation, translate
 
-__all__ = ["config_text", "migrate"]
-
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))

@@ -15,8 +15,6 @@ from bot.cli.init.config_template import TOKEN
 from bot.config.document import VARIABLE
 from bot.config.presets import PRESETS
 
-__all__ = ["Translation", "translate"]
-
 _SAME_MEANING = {
     "discord.allow_dm": "access.dm",
     "discord.allowed_role_ids": "threads.mention_roles",

@@ -29,8 +29,6 @@ from bot.text.redaction import Redactor
 
 from .common import CONFIG, fail, run_async
 
-__all__ = ["redacted_lines", "report"]
-
 LINES = 200
 """The last log lines in the report."""
 

@@ -19,8 +19,6 @@ from pool.journal.database import JournalBusy, JournalError, JournalUnusable
 
 from .common import CONFIG, fail, load_or_fail
 
-__all__ = ["run"]
-
 
 @click.command()
 @CONFIG

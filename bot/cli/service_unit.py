@@ -9,8 +9,6 @@ import click
 
 from .common import CONFIG, fail
 
-__all__ = ["service", "unit_text"]
-
 
 @click.command()
 @CONFIG

@@ -10,8 +10,6 @@ from bot.text.markdown import escape
 from .ask import offer_agents
 from .command_client import Command, Interaction
 
-__all__ = ["agent_command"]
-
 log = structlog.stdlib.get_logger("bot")
 
 

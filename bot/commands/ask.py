@@ -21,16 +21,15 @@ from bot.prompt.discord_message import tags_of
 from bot.prompt.request import Attachment, Quote, Request, read_request, sent_at, write_request
 from bot.questions.form_schema import Field
 from bot.questions.modal import FormModal
-from bot.rest.api import RestError
 from bot.rest.calls import Urgency
+from bot.rest.errors import RestError
 from bot.text.markdown import escape
 from bot.text.printable import visible
-from pool.journal.journal import JournalUnwritable, MessageState
+from pool.journal.message_states import MessageState
 from pool.journal.posted_requests import PostedRequest
+from pool.journal.transactions import JournalUnwritable
 
 from .command_client import MAX_CHOICE_LENGTH, MAX_CHOICES, Command, Interaction
-
-__all__ = ["ABOUT_FORM", "ask_commands", "offer_agents", "submit_question"]
 
 ABOUT_FORM = re.compile(r"threadline:about:(?P<message>[0-9]{1,20})")
 """The id of the form that asks about a message."""

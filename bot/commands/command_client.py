@@ -15,13 +15,11 @@ from bot.conversation.exchange_context import ExchangeContext
 from bot.intake.intake import Intake
 from bot.intake.interrupted_turns import Interruptions
 from bot.interactions.bot_client import BotClient
-from bot.rest.api import RestError
 from bot.rest.calls import Urgency
+from bot.rest.errors import RestError
 from pool.pool import Pool
 
 from .diff_queue import DiffQueue
-
-__all__ = ["MAX_CHOICES", "MAX_CHOICE_LENGTH", "ClientServices", "Command", "CommandClient", "Interaction"]
 
 MAX_CHOICES = 25
 """Choices of an option (Discord, Application Command Option)."""

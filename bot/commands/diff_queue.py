@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Final
 from weakref import WeakValueDictionary
 
-from .git_changes import Changes, GitFailed, read_changes
+from bot.commands.git_safety import GitFailed
 
-__all__ = ["DiffQueue"]
+from .git_changes import Changes, read_changes
 
 AT_ONCE: Final = 2
 """Comparisons that run at the same time: each keeps a core and the disk busy, up to some minutes."""

@@ -8,19 +8,18 @@ import discord
 from discord import app_commands
 
 from bot.access.gate import Right
+from bot.commands.git_safety import GitFailed
 from bot.interactions.bot_client import admit
 from bot.prompt.discord_message import text_of
 from bot.prompt.request import sent_at
 from bot.render.code_blocks import balanced
-from bot.rest.api import RestError
 from bot.rest.calls import Urgency
+from bot.rest.errors import RestError
 from bot.text.markdown import code_block, escape
 from bot.text.redaction import Redactor
 
 from .command_client import Command, Interaction
-from .git_changes import Changes, GitFailed
-
-__all__ = ["export_commands"]
+from .git_changes import Changes
 
 MESSAGES = 2000
 """The newest messages of a thread that are exported."""

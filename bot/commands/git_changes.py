@@ -20,8 +20,6 @@ from acp.paths import Lanes, look
 
 from .git_safety import GitFailed, check_repository, read_regular
 
-__all__ = ["Changes", "GitFailed", "read_changes"]
-
 GIT_SECONDS = 15.0
 """Bound of one git call."""
 

@@ -12,8 +12,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-__all__ = ["GitFailed", "check_repository", "read_regular"]
-
 MOST_OBJECTS: Final = 500_000
 """Files below `objects` that are checked; git packs them long before this number."""
 

@@ -9,8 +9,6 @@ from bot.text.markdown import LIMIT, escape
 
 from .command_client import Command, Interaction
 
-__all__ = ["queue_commands"]
-
 SHOWN = 25
 """Messages that `/queue` lists (Discord, Select Menu Structure: 25 options)."""
 

@@ -19,8 +19,6 @@ from pool.session_listing import NoSlot
 
 from .command_client import MAX_CHOICE_LENGTH, MAX_CHOICES, Command, CommandClient, Interaction
 
-__all__ = ["session_commands"]
-
 LISTED = 60
 """Conversations that `/sessions` lists; each takes a look into the journal, and a message has room for fewer."""
 

@@ -20,12 +20,10 @@ from bot.interactions.bot_client import admit
 from bot.interactions.components import Button, Component, Menu, view_of
 from bot.text.markdown import escape
 from bot.text.printable import visible
-from pool.journal.journal import JournalUnwritable
+from pool.journal.transactions import JournalUnwritable
 from pool.session_setup import MODE, choice_value
 
 from .command_client import Command, Interaction
-
-__all__ = ["OptionMenu", "PageButton", "setting_commands"]
 
 PAGE = 25
 """Entries of a menu (Discord, String Select)."""

@@ -15,8 +15,6 @@ from pool.conversation_context import ConversationState
 
 from .command_client import Command, CommandClient, Interaction
 
-__all__ = ["status_command"]
-
 LONGEST = 100
 """Characters shown of an agent's own names."""
 

@@ -14,7 +14,8 @@ from bot.access.gate import Right
 from bot.interactions.bot_client import admit
 from bot.text.markdown import escape
 from pool.conversation_context import CancelResult
-from pool.journal.journal import Journal, JournalUnwritable
+from pool.journal.journal import Journal
+from pool.journal.transactions import JournalUnwritable
 
 from .agent import agent_command
 from .ask import ask_commands
@@ -24,8 +25,6 @@ from .queue import queue_commands
 from .sessions import session_commands
 from .settings import setting_commands
 from .status import status_command
-
-__all__ = ["CommandTree"]
 
 log = structlog.stdlib.get_logger("bot")
 

@@ -13,8 +13,6 @@ from .mcp_servers import ServerConfig
 from .presets import PRESETS, Preset
 from .values import ConfigTable, Name, Permission, PresetName
 
-__all__ = ["AgentConfig", "AgentsConfig"]
-
 
 class AgentConfig(ConfigTable):
     """`[agents.NAME]`. Missing keys come from the preset, if one is named."""

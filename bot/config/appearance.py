@@ -6,8 +6,6 @@ from pydantic import Field
 
 from .values import ConfigTable
 
-__all__ = ["DONE", "EYE", "FAILED", "WAITING", "Finish", "Reactions", "ReplyConfig", "Style", "Tables"]
-
 Finish = Literal["auto", "edit", "fresh", "ping"]
 Tables = Literal["code", "bullets", "off"]
 

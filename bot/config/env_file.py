@@ -11,8 +11,6 @@ from pathlib import Path
 
 from .document import ConfigError
 
-__all__ = ["load_variables", "read_variables", "variables_path", "write_variables"]
-
 _LINE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
 
 

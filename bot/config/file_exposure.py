@@ -6,8 +6,6 @@ import pwd
 import stat
 from pathlib import Path
 
-__all__ = ["readable_by_others", "writable_by_others"]
-
 
 def readable_by_others(path: Path) -> bool:
     """Return whether an account other than its owner's, root aside, can read a file. Raises OSError."""

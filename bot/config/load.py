@@ -13,8 +13,6 @@ from .schema import AuditConfig, Config, JournalConfig
 from .secrets import TOKEN, literal_secrets
 from .values import expand_home
 
-__all__ = ["load", "read_config"]
-
 
 def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
     """Read the file, and check it against this machine. Raises `ConfigError`."""

@@ -11,8 +11,6 @@ from acp.schema import EnvVariable, HttpHeader, McpServer, McpServerHttp, McpSer
 
 from .values import Name
 
-__all__ = ["ServerConfig"]
-
 _PROGRAM = ("command", "args", "env")
 _ADDRESS = ("url", "headers")
 

@@ -10,8 +10,6 @@ from .document import ConfigError
 from .load import load
 from .schema import ChannelConfig, Config
 
-__all__ = ["Reloaded", "apply_reloadable", "reload"]
-
 RELOADABLE = {
     "access": frozenset({"guilds", "channels", "users", "approvers", "admins"}),
     "threads": frozenset(

@@ -14,8 +14,6 @@ from .file_exposure import readable_by_others
 from .schema import ChannelConfig, Config
 from .secrets import literal_secrets
 
-__all__ = ["READABLE", "unmet_requirements", "warnings"]
-
 READABLE = "others may read what stands here; use a variable, or close the file"
 
 MAX_PATH_ENTRIES = 1000

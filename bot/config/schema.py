@@ -26,8 +26,6 @@ from .values import (
     state_directory,
 )
 
-__all__ = ["ChannelConfig", "Config"]
-
 
 class DiscordConfig(ConfigTable):
     """`[discord]`."""

@@ -7,8 +7,6 @@ from collections.abc import Iterator, Mapping
 from .document import Variable
 from .schema import Config
 
-__all__ = ["SECRET_NAME", "TOKEN", "literal_secrets", "secrets_of"]
-
 SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASS|CREDENTIAL|AUTH|COOKIE|PRIVATE|SIGNATURE|\bSIG\b", re.IGNORECASE)
 """Matches the names of secret variables and headers."""
 

@@ -3,8 +3,6 @@
 from collections.abc import Iterable
 from typing import Any
 
-__all__ = ["toml_array", "toml_string", "toml_value"]
-
 
 def toml_string(value: object) -> str:
     """Return any text as a TOML string."""

@@ -13,23 +13,6 @@ from bot.access.gate import People
 
 from .presets import PRESETS
 
-__all__ = [
-    "Address",
-    "Approvers",
-    "Channels",
-    "ConfigTable",
-    "Endpoint",
-    "Name",
-    "PeopleList",
-    "Permission",
-    "PresetName",
-    "Size",
-    "Snowflake",
-    "Token",
-    "expand_home",
-    "state_directory",
-]
-
 
 class ConfigTable(BaseModel):
     """A table of the configuration: unknown keys are refused, values are checked, and the result is frozen."""

@@ -67,8 +67,6 @@ from .reply_destination import ReplyDestination
 from .session_lines import SessionLines
 from .turn_log import TurnLog
 
-__all__ = ["Exchange"]
-
 log = structlog.stdlib.get_logger("bot")
 
 T = TypeVar("T")

@@ -21,12 +21,11 @@ from bot.reply.status_reactions import StatusReaction, StatusReactions
 from bot.rest.api import DiscordApi
 from bot.rest.live_message import LiveMessage
 from bot.text.redaction import Redactor
-from pool.journal.journal import Journal, MessageState
+from pool.journal.journal import Journal
+from pool.journal.message_states import MessageState
 
 from .stale_messages import StaleMessages
 from .thread_names import ThreadNames
-
-__all__ = ["Answering", "ExchangeContext"]
 
 
 class Answering(Protocol):

@@ -9,8 +9,6 @@ from bot.reply.reply import Reply
 from pool.exchange import ExchangeFailed
 from pool.journal.threads import ThreadRows
 
-__all__ = ["ReplyDestination"]
-
 
 class ReplyDestination:
     """The channel of a reply. The reply begins when its channel is known and its turn has come, whichever is later."""

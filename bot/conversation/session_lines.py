@@ -8,8 +8,6 @@ from bot.reply.reply import Reply
 from bot.text.redaction import Redactor
 from pool.journal.threads import ThreadRows
 
-__all__ = ["MODES", "SessionLines"]
-
 MODES = 20
 """Changes of the agent's mode after which only the last one is shown: each line is shown, however many there are."""
 

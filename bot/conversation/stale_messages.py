@@ -4,8 +4,6 @@ import asyncio
 from collections.abc import Collection, Mapping
 from typing import Final
 
-__all__ = ["StaleMessages"]
-
 STALE_SECONDS: Final = 30.0
 """How long after a READY a turn waits for its stale messages; then they are taken as they were accepted."""
 

@@ -5,13 +5,12 @@ from collections.abc import Callable
 import structlog
 
 from bot.prompt.request import Request
-from bot.rest.api import DiscordApi, RestError, TryLater
+from bot.rest.api import DiscordApi
 from bot.rest.backoff import ATTEMPTS, Backoff
 from bot.rest.calls import ApiCall, Bucket, Urgency
+from bot.rest.errors import RestError, TryLater
 from bot.text.redaction import redact_tokens
 from pool.journal.threads import ThreadRows
-
-__all__ = ["NAME", "NEUTRAL", "ThreadNames", "name_for", "thread_name"]
 
 NAME = 60
 """Characters of a thread's name; Discord allows 100, lists show fewer."""

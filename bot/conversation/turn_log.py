@@ -8,8 +8,6 @@ from acp import Elicitation, Event, Question, Text
 from acp.schema import ToolCallUpdate
 from pool.exchange import Cancelled, Completed, Dropped, Failed, Outcome, ShutDown, TakenBack, TimedOut
 
-__all__ = ["TurnLog"]
-
 log = structlog.stdlib.get_logger("bot")
 
 

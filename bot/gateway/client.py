@@ -30,8 +30,6 @@ from .component_registry import COMPONENTS, FORMS
 from .connection import intents
 from .identify_limit import IdentifyLimit
 
-__all__ = ["ThreadlineClient"]
-
 GUILD_SECONDS = 0.5
 """How long the next server's arrival may take; then the start is complete without it."""
 

@@ -10,8 +10,6 @@ from bot.questions.elicitation import ElicitationButton
 from bot.questions.form_submit import FORM_ID, submit_form
 from bot.questions.permission import AnswerButton, AnswerMenu
 
-__all__ = ["COMPONENTS", "FORMS"]
-
 COMPONENTS = (
     *(AnswerButton, AnswerMenu, ElicitationButton, HeldButton, KeepGoingButton, InterruptedButton, StopButton),
     *(ContinueButton, QueueButton, DropMenu, OptionMenu, PageButton),

@@ -12,18 +12,6 @@ import yarl
 from bot.operations.start_failure import NeedsPerson
 from bot.rest.errors import reason_of
 
-__all__ = [
-    "CLOSE_SECONDS",
-    "LoginRefused",
-    "close_client",
-    "configure_library",
-    "describe_error",
-    "end_client",
-    "fatal_reason",
-    "intents",
-    "leave_gateway",
-]
-
 CLOSE_SECONDS = 2.0
 """Bound on closing the connection to Discord."""
 

@@ -16,8 +16,6 @@ import structlog
 
 from pool.journal.journal import Journal
 
-__all__ = ["RESERVED", "Allowance", "IdentifyLimit", "TooManyIdentifies"]
-
 RESERVED: Final = 50
 """Identifies that are kept for the person who repairs what makes the bot log in again and again."""
 

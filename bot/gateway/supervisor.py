@@ -29,8 +29,6 @@ from .connection import (
 )
 from .identify_limit import TooManyIdentifies
 
-__all__ = ["ReconnectDelay", "SupervisedClient"]
-
 FIRST_SECONDS = 1.0
 LONGEST_SECONDS = 60.0
 """Wait before the next client is built; it doubles."""

@@ -20,11 +20,10 @@ import structlog
 
 from bot.conversation.exchange import Exchange
 from bot.conversation.stale_messages import StaleMessages
-from bot.rest.api import DiscordApi, RestError
+from bot.rest.api import DiscordApi
 from bot.rest.calls import Urgency
+from bot.rest.errors import RestError
 from pool.journal.journal import Journal
-
-__all__ = ["CatchUp", "CatchUpLimits"]
 
 SLICE = 20
 """Places to start with before other tasks run: after a restart every waiting thread has stale messages."""

@@ -14,8 +14,6 @@ from bot.rest.api import DiscordApi
 from pool.journal.journal import Journal
 from pool.pool import Pool
 
-__all__ = ["DeletedPlaces"]
-
 SLICE: Final = 50
 """Places to end in one step: each writes to the journal, and a server may have thousands of threads."""
 

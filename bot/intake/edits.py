@@ -17,13 +17,11 @@ from bot.conversation.exchange import Exchange
 from bot.conversation.exchange_context import ExchangeContext
 from bot.prompt.discord_message import request_of
 from bot.prompt.request import Request, read_request, write_request
-from bot.rest.api import Gone, RestError
 from bot.rest.calls import Urgency
+from bot.rest.errors import Gone, RestError
 from pool.conversation import Conversation
-from pool.journal.journal import MessageState
+from pool.journal.message_states import MessageState
 from pool.pool import Pool
-
-__all__ = ["Edits"]
 
 ATTEMPTS = 3
 """Tries at reading one message."""

@@ -14,9 +14,9 @@ from bot.conversation.exchange_context import ExchangeContext
 from bot.prompt.discord_message import request_of
 from bot.prompt.request import Request, write_request
 from bot.reply.notices import OFFER
-from bot.rest.api import Gone
+from bot.rest.errors import Gone
 from pool.conversation import Conversation
-from pool.journal.journal import JournalUnwritable
+from pool.journal.transactions import JournalUnwritable
 from pool.pool import Pool
 
 from .deleted_places import DeletedPlaces
@@ -25,8 +25,6 @@ from .recovery import Recovery
 from .rejection_notice import RejectionNotices
 from .stop_words import means_stop
 from .thread_opener import open_thread_for
-
-__all__ = ["Intake"]
 
 log = structlog.stdlib.get_logger("bot")
 

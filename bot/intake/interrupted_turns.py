@@ -14,12 +14,11 @@ from bot.conversation.exchange_context import ExchangeContext
 from bot.interactions.thread_buttons import interrupted_view
 from bot.reply.notices import INTERRUPTED
 from bot.reply.reply import Reply
-from pool.journal.journal import KEPT_SECONDS, MessageRow, MessageState
+from pool.journal.message_states import MessageRow, MessageState
+from pool.journal.messages import KEPT_SECONDS
 from pool.pool import Pool
 
 from .unfinished_replies import UnfinishedReplies
-
-__all__ = ["ALREADY_DECIDED", "CHOICE_SECONDS", "Interruption", "Interruptions"]
 
 CHOICE_SECONDS = 600.0
 """How long the messages behind an interrupted turn wait for a decision, over all runs of the bot."""

@@ -17,13 +17,12 @@ from bot.access.gate import Place
 from bot.conversation.exchange import Exchange
 from bot.prompt.discord_message import mentioned_in, names_in, readable
 from bot.prompt.request import Request, read_request
-from bot.rest.api import DiscordApi, RestError
+from bot.rest.api import DiscordApi
+from bot.rest.errors import RestError
 from pool.journal.journal import Journal
 from pool.journal.posted_requests import PostedRequest
 
 from .unfinished_replies import UnfinishedReplies
-
-__all__ = ["Accept", "PostedRequests", "Posting"]
 
 MESSAGE_SECONDS: Final = 5.0
 """How long the gateway's message may come after the confirmation; usually they come together."""

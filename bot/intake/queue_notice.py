@@ -10,9 +10,6 @@ from bot.reply.notices import HELD, WAITING, Notices
 from pool.conversation import Conversation
 from pool.pool import Pool
 
-__all__ = ["QueueNotices"]
-
-
 SLICE = 20
 """Threads to update in one step after a restart."""
 

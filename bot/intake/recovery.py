@@ -19,9 +19,9 @@ from bot.conversation.exchange import Exchange
 from bot.conversation.exchange_context import ExchangeContext
 from bot.prompt.request import read_request
 from bot.reply.reply import Reply
-from bot.rest.api import RestError
 from bot.rest.calls import Urgency
-from pool.journal.journal import MessageRow, MessageState
+from bot.rest.errors import RestError
+from pool.journal.message_states import MessageRow, MessageState
 from pool.journal.notices import NoticeRow
 from pool.journal.posted_requests import PostedRequest
 from pool.journal.questions import OpenQuestion
@@ -30,8 +30,6 @@ from pool.pool import Pool
 from .interrupted_turns import Interruption, Interruptions
 from .queue_notice import QueueNotices
 from .unfinished_replies import UnfinishedReplies
-
-__all__ = ["Recovery"]
 
 SLICE = 10
 """Rows to recover in one step, or a few more: a thousand threads may have been waiting."""

@@ -10,8 +10,6 @@ from bot.prompt.request import Request
 from bot.rest.api import DiscordApi
 from bot.rest.live_message import LiveMessage
 
-__all__ = ["RejectionNotices"]
-
 NOTICE_SECONDS = 60.0
 """How long one notice counts; later rejections get a new notice, so that people see it."""
 

@@ -1,7 +1,5 @@
 """Recognizes a message that only asks the agent to stop. Pure."""
 
-__all__ = ["means_stop"]
-
 _STOP_WORDS = frozenset(("stop", "wait", "halt", "cancel", "abort", "pause"))
 _PHRASES = ("hold on", "hang on", "one moment", "one second", "one sec")
 _FILLERS = frozenset(

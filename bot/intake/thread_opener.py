@@ -11,12 +11,11 @@ from bot.conversation.exchange import Exchange
 from bot.conversation.exchange_context import ExchangeContext
 from bot.conversation.thread_names import NEUTRAL, name_for
 from bot.prompt.request import Request, write_request
-from bot.rest.api import ContentRefused, DiscordApi, Gone, RestError, TryLater
+from bot.rest.api import DiscordApi
 from bot.rest.backoff import ATTEMPTS
 from bot.rest.calls import Urgency
+from bot.rest.errors import ContentRefused, Gone, RestError, TryLater
 from pool.pool import Pool
-
-__all__ = ["OPEN_SECONDS", "NotOpened", "open_thread", "open_thread_for"]
 
 OPEN_SECONDS = 900.0
 """How long a request waits for its thread: Discord has asked for waits of almost five minutes, several times."""

@@ -8,13 +8,14 @@ import structlog
 from bot import user_messages as words
 from bot.reply.page_state import PageState
 from bot.reply.reply import Reply
-from bot.rest.api import DiscordApi, RestError
+from bot.rest.api import DiscordApi
 from bot.rest.calls import Urgency
+from bot.rest.errors import RestError
 from bot.rest.stored_message import StoredMessage
-from pool.journal.journal import Journal, MessageRow, SentPage
+from pool.journal.journal import Journal
+from pool.journal.message_states import MessageRow
+from pool.journal.sent_pages import SentPage
 from pool.journal.trailers import FIRST_TRAILER, Trailer
-
-__all__ = ["UnfinishedReplies"]
 
 log = structlog.stdlib.get_logger("bot")
 

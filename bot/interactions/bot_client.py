@@ -16,8 +16,6 @@ from pool.pool import Pool
 
 from .cards import Cards
 
-__all__ = ["BotClient", "Interaction", "InterruptedTurns", "RequestQueue", "admit"]
-
 NO_CONVERSATION = "There is no conversation here. Mention me in a channel, and I open a thread for it."
 
 

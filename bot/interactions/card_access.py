@@ -10,8 +10,6 @@ from bot.access.gate import Right
 from .bot_client import Interaction
 from .cards import Card
 
-__all__ = ["admit_to_card", "record"]
-
 _Kind = TypeVar("_Kind", bound=Card)
 
 

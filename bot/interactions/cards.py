@@ -22,8 +22,6 @@ from pool.journal.journal import Journal
 
 from .components import view_of
 
-__all__ = ["Card", "Cards", "QuestionOrigin"]
-
 MOST_UNANSWERED = 10
 """Unanswered questions of a thread to report to its agent with the next prompt."""
 

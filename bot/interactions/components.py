@@ -6,8 +6,6 @@ from typing import Any, Self, TypeVar
 
 import discord
 
-__all__ = ["Button", "Component", "Menu", "view_of"]
-
 _Item = TypeVar("_Item", bound=discord.ui.Button[Any] | discord.ui.Select[Any])
 
 _GROUP = re.compile(r"\(\?P<(\w+)>[^()]*\)")

@@ -12,12 +12,10 @@ from bot.access.gate import Right
 from bot.prompt.request import Request
 from bot.reply.notices import PREEMPTED, Notices
 from bot.rest.live_message import answer_press
-from pool.journal.journal import JournalUnwritable
+from pool.journal.transactions import JournalUnwritable
 
 from .bot_client import Interaction
 from .components import Button, view_of
-
-__all__ = ["ContinueButton", "show_preempted"]
 
 log = structlog.stdlib.get_logger("bot")
 

@@ -17,18 +17,6 @@ from pool.exchange import Exchange
 from .bot_client import Interaction
 from .components import Button, Menu, view_of
 
-__all__ = [
-    "NOTHING_WAITING",
-    "DropMenu",
-    "QueueButton",
-    "drop_held",
-    "drop_menu",
-    "may_drop",
-    "queue_view",
-    "send_now",
-    "snippet",
-]
-
 SNIPPET = 60
 """Characters of each message to show."""
 

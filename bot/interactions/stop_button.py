@@ -9,8 +9,6 @@ from bot.user_messages import cancelled
 from .bot_client import Interaction
 from .components import Button, view_of
 
-__all__ = ["StopButton", "stop_button", "stop_view"]
-
 log = structlog.stdlib.get_logger("bot")
 
 

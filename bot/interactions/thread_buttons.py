@@ -6,14 +6,12 @@ from bot import user_messages as words
 from bot.access.gate import Right
 from bot.reply.notices import HELD
 from bot.rest.live_message import answer_press
-from pool.journal.journal import JournalUnwritable
+from pool.journal.transactions import JournalUnwritable
 
 from .bot_client import Interaction
 from .components import Button, view_of
 from .queue_buttons import drop_held
 from .stop_button import stop_button
-
-__all__ = ["HeldButton", "InterruptedButton", "KeepGoingButton", "held_view", "interrupted_view", "warning_view"]
 
 _STYLES = {
     "continue": ("Continue", discord.ButtonStyle.success),

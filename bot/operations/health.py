@@ -4,8 +4,6 @@ import asyncio
 import time
 from collections.abc import Callable
 
-__all__ = ["Health"]
-
 BEAT_SECONDS = 1.0
 """Seconds between two beats of the event loop."""
 

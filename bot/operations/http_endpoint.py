@@ -8,8 +8,6 @@ from aiohttp import web
 from .health import Health
 from .metrics import Metrics
 
-__all__ = ["MonitoringEndpoint"]
-
 CLOSE_SECONDS = 1.0
 """How long a request in progress may take when the bot stops."""
 

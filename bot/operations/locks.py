@@ -13,8 +13,6 @@ from bot.config.values import state_directory
 
 from .start_failure import NeedsPerson, StartFailed
 
-__all__ = ["LockHeld", "journal_lock", "user_lock"]
-
 HOLDER_BYTES = 4096
 """Bytes that are read about the holder of a lock."""
 

@@ -14,9 +14,6 @@ import structlog
 from bot.text.printable import visible
 from bot.text.redaction import Redactor
 
-__all__ = ["Form", "configure", "keep_log_file"]
-
-
 KEPT_BYTES = 1_048_576
 """Bytes of the log file; one older file of this size is kept too."""
 

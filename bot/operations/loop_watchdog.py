@@ -19,8 +19,6 @@ import structlog
 
 from .systemd import notify
 
-__all__ = ["LoopWatchdog"]
-
 ROUND_SECONDS = 1.0
 """Seconds between two requests for a sign of life."""
 

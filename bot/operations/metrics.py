@@ -23,12 +23,10 @@ from acp import AcpError
 from acp.process.memory import resident
 from bot.interactions.cards import Cards
 from pool.conversation_context import ConversationState
-from pool.journal.journal import NEW, MessageState
+from pool.journal.message_states import NEW, MessageState
 from pool.pool import Pool
 
 from .health import Health
-
-__all__ = ["Metrics"]
 
 STOP_REASONS = frozenset({"end_turn", "max_tokens", "max_turn_requests", "refusal", "cancelled", "failed"})
 """The stop reasons of the protocol, and ours for a turn without one; an agent cannot add a series by inventing more."""

@@ -7,8 +7,6 @@ import os
 import resource
 import sys
 
-__all__ = ["protect_process", "spare_collector", "watch_children"]
-
 PR_SET_DUMPABLE = 4
 
 FULL = 2

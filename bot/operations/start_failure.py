@@ -2,8 +2,6 @@
 
 from typing import ClassVar
 
-__all__ = ["NeedsPerson", "StartFailed"]
-
 
 class StartFailed(Exception):
     """The bot cannot run now; the text says why. A later start may succeed."""

@@ -4,8 +4,6 @@ import os
 import socket
 from contextlib import suppress
 
-__all__ = ["notify"]
-
 
 def notify(*assignments: str) -> None:
     """Send assignments such as `READY=1`; ignored where no socket is named.

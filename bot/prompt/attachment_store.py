@@ -16,8 +16,6 @@ from acp.client_side.refusal import RequestRefused
 from acp.client_side.roots import Roots
 from bot.agents.workspace_files import WorkspaceFiles
 
-__all__ = ["KEPT_BYTES", "KEPT_SECONDS", "AttachmentStore", "safe_name"]
-
 KEPT_SECONDS: Final = 7 * 24 * 3600.0
 KEPT_BYTES: Final = 2 * 1024 * 1024 * 1024
 """How long files are kept, and how many bytes of them; the oldest go first."""

@@ -27,8 +27,6 @@ from .formatting import Part, disarm
 from .inline import INLINE_BYTES, LARGEST_INLINE, decode_text, inline
 from .request import Attachment, Request
 
-__all__ = ["Attachments", "Fetched"]
-
 FILES: Final = 20
 FILE_BYTES: Final = 25 * 1024 * 1024
 ALL_BYTES: Final = 50 * 1024 * 1024

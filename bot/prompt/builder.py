@@ -12,17 +12,16 @@ from yarl import URL
 
 from acp.schema import PromptCapabilities, ResourceLink, TextBlock
 from bot import user_messages as words
-from bot.rest.api import DiscordApi, RestError
+from bot.rest.api import DiscordApi
 from bot.rest.backoff import ATTEMPTS
 from bot.rest.calls import Urgency
+from bot.rest.errors import RestError
 from pool.journal.journal import Journal
 
 from .attachments import Attachments
 from .discord_message import files_of, mentioned_in, names_in, past_message, quote_of, readable
 from .formatting import Part, prompt
 from .request import Attachment, Quote, Request, read_request
-
-__all__ = ["PromptBuilder"]
 
 RECENT: Final = 30
 """Messages that are read when the bot joins an existing thread, plus its first one."""

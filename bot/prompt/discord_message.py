@@ -12,19 +12,6 @@ from bot.text.file_names import file_name
 
 from .request import Attachment, Quote, Request, format_time, sent_at
 
-__all__ = [
-    "Name",
-    "files_of",
-    "mentioned_in",
-    "names_in",
-    "past_message",
-    "quote_of",
-    "readable",
-    "request_of",
-    "tags_of",
-    "text_of",
-]
-
 _CODE = r"```.*?```|``.*?``|`[^`\n]*`"
 _MARKUP = re.compile(
     rf"{_CODE}|<(?:(@[!&]?|#)(\d{{1,20}})|a?:(\w{{1,64}}):\d{{1,20}}|t:(-?\d{{1,12}})(?::[a-zA-Z])?"

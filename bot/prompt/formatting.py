@@ -17,8 +17,6 @@ from acp.schema import ResourceLink, TextBlock
 
 from .request import Attachment, Quote, Request, sent_at
 
-__all__ = ["EARLIER_CHARACTERS", "RECENT_CHARACTERS", "TAG", "Part", "context_block", "disarm", "prompt"]
-
 TAG: Final = "threadline-context"
 
 SCHEMA: Final = 2

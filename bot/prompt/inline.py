@@ -9,8 +9,6 @@ from acp.schema import AudioBlock, EmbeddedResource, ImageBlock, PromptCapabilit
 
 from .formatting import disarm
 
-__all__ = ["INLINE_BYTES", "LARGEST_INLINE", "decode_text", "inline"]
-
 IMAGE_BYTES: Final = 3_900_000
 AUDIO_BYTES: Final = 4 * 1024 * 1024
 TEXT_BYTES: Final = 64 * 1024

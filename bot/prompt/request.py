@@ -7,17 +7,6 @@ from typing import Literal
 
 from pydantic import TypeAdapter
 
-__all__ = [
-    "Attachment",
-    "Quote",
-    "Request",
-    "belong_together",
-    "format_time",
-    "read_request",
-    "sent_at",
-    "write_request",
-]
-
 TOGETHER = 10
 TOGETHER_CHARACTERS = 20_000
 """Bounds of the messages in one prompt: their number, and their characters."""

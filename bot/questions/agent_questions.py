@@ -21,8 +21,6 @@ from bot.text.redaction import Redactor, redact_value
 
 from .broker import QuestionBroker
 
-__all__ = ["AgentQuestions"]
-
 
 class AgentQuestions:
     """The questions of one exchange's agent."""

@@ -27,8 +27,6 @@ from bot.render.tool_calls import FORGOTTEN
 
 from .tool_description import exceeds
 
-__all__ = ["SENSITIVE", "Allow", "AskPerson", "Decision", "Deny", "decide"]
-
 SENSITIVE = frozenset({
     # directories: settings, hooks, commands and servers of agents, and files that tools run by themselves
     *(".agents", ".claude", ".codex", ".config", ".continue", ".crush", ".cursor", ".devcontainer", ".fast-agent"),

@@ -21,8 +21,6 @@ from .form_schema import UnusableForm
 from .permission import PermissionCard
 from .tool_description import CODED, TooLong, exceeds, headline
 
-__all__ = ["QuestionBroker"]
-
 MOST_OPEN = 20
 """Questions of one turn that may be open at the same time; further ones are rejected."""
 

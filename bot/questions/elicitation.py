@@ -23,8 +23,6 @@ from .modal import FormModal, describe_field
 from .pattern_check import find_mismatches
 from .tool_description import TITLE, excerpt
 
-__all__ = ["ElicitationButton", "ElicitationCard", "FormCard", "PageCard", "elicitation_button", "host_of", "make_card"]
-
 LONGEST_LINK = 512
 """Characters in the address of a link button (Discord, Button Structure)."""
 

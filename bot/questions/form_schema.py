@@ -10,20 +10,6 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any, Literal
 
-__all__ = [
-    "FORMATS",
-    "MENU_CHOICES",
-    "MOST_FIELDS",
-    "TEXT",
-    "Choice",
-    "Entered",
-    "Field",
-    "UnusableForm",
-    "Value",
-    "fields_of",
-    "text_of",
-]
-
 MOST_FIELDS = 50
 """Fields of one form: ten steps."""
 

@@ -14,8 +14,6 @@ from bot.rest.live_message import answer_press
 from .elicitation import FormCard, elicitation_button
 from .modal import FormModal
 
-__all__ = ["FORM_ID", "submit_form"]
-
 FORM_ID = re.compile(r"threadline:form:(?P<token>[0-9a-f]{16}):(?P<step>[0-9]{1,2})")
 """The id of a form's step."""
 

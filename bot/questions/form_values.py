@@ -8,8 +8,6 @@ from urllib.parse import urlsplit
 
 from .form_schema import Choice, Entered, Field, Value
 
-__all__ = ["InvalidValue", "lines_of", "parse_value"]
-
 INTEGERS = 2**63
 """The bound on integers, on both sides of zero (ACP, ElicitationContentValue)."""
 

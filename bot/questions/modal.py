@@ -9,8 +9,6 @@ from bot.text.printable import visible
 
 from .form_schema import TEXT, Entered, Field
 
-__all__ = ["FormModal", "describe_field"]
-
 TITLE = 45
 LABEL = 45
 DESCRIPTION = 100

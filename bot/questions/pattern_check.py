@@ -6,8 +6,6 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
-__all__ = ["SECONDS", "find_mismatches"]
-
 SECONDS = 1.0
 """Bound on the whole; Discord waits three seconds for an answer."""
 

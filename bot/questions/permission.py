@@ -19,8 +19,6 @@ from bot.text.printable import visible
 
 from .tool_description import describe, excerpt, headline
 
-__all__ = ["AnswerButton", "AnswerMenu", "PermissionCard"]
-
 LABEL = 80
 """Characters in a button's label (Discord, Button Structure)."""
 

@@ -27,8 +27,6 @@ from bot.text.markdown import code_block, escape
 from bot.text.printable import is_visible, visible
 from bot.text.sizes import MAX_FILE_BYTES, format_size
 
-__all__ = ["DETAIL", "TITLE", "TooLong", "describe", "exceeds", "excerpt", "headline"]
-
 TITLE = 150
 """Characters of the title in the headline; a longer one is repeated in full above the request."""
 

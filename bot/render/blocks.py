@@ -11,8 +11,6 @@ from bot.config.appearance import Style
 from .pager import Span
 from .tool_calls import MOST, Call, Folded, fold, lines_of
 
-__all__ = ["Block", "Blocks", "Line", "Prose", "ToolRun"]
-
 
 @dataclass(slots=True)
 class Prose:

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 
 from bot.text.markdown import FENCE, break_fences, code_block, escape, escape_html, quote_prefix
 
-__all__ = ["Fence", "balanced", "closing", "opening"]
-
 _OPENING = re.compile(r"([ \t]*)(`{3,}|~{3,})[ \t]*([^\n]*)$")
 _INFO_BEHIND_WORDS = re.compile(r"[A-Za-z0-9_+\-.#]*[ \t]*$")
 _LANGUAGE = re.compile(r"[A-Za-z0-9_+\-.#]{1,30}$")

@@ -16,8 +16,6 @@ from .spool import Spool
 from .tables import Table, cells_of, columns_of_rule
 from .uploads import UploadShelf, code_name
 
-__all__ = ["Draft", "MarkdownConverter"]
-
 LONGEST_LINE = 600
 PIECE = 300
 """A line of `LONGEST_LINE` characters is taken in pieces of `PIECE`: a reader sees a long paragraph before it ends."""

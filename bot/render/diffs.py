@@ -11,8 +11,6 @@ from bot.text.markdown import shortened
 
 from .line_diff import DiffBudget, Operation, operations
 
-__all__ = ["MOST", "Change", "change_of", "changes_of", "excerpt", "left_out", "place_of"]
-
 CONTEXT = 3
 """Lines around a change, as `diff -u` has them."""
 

@@ -11,8 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["PER_TURN", "PER_UPDATE", "DiffBudget", "Operation", "operations"]
-
 PER_UPDATE: Final = 200_000
 PER_TURN: Final = 4_000_000
 """Steps: about 20 ms for one update of an agent, and less than half a second for a whole turn."""

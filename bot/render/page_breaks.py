@@ -10,8 +10,6 @@ from itertools import takewhile
 from bot.text.graphemes import boundary_before
 from bot.text.markdown import FENCE, LIMIT, QUOTE, SUBTEXT, quote_prefix
 
-__all__ = ["LOOKAHEAD", "Page", "end_page", "is_decided", "opening_after", "pages_of", "take_page", "whole_until"]
-
 LOOKAHEAD = 2000
 """Characters behind a page's limit that may decide where it is cut, unless the line ends sooner: atoms are shorter."""
 

@@ -10,8 +10,6 @@ from .converter import Draft
 from .page_breaks import Page, end_page, is_decided, pages_of, take_page
 from .spool import Spool
 
-__all__ = ["LATE_NOTE", "MOST_CHARACTERS", "NOTE", "Pager", "Span"]
-
 MOST_MOVED = 200
 """Characters that may move to the next page where a page is ended before it is full."""
 

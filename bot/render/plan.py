@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from acp.schema import CompactionUpdate, Notice, PlanEntry
 from bot.text.markdown import escape, shortened
 
-__all__ = ["notice_line", "plan_lines"]
-
 MOST = 10
 """Steps that are shown; the others are counted."""
 

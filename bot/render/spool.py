@@ -4,8 +4,6 @@ import tempfile
 import weakref
 from typing import IO, Final
 
-__all__ = ["IN_MEMORY", "IN_TROUBLE", "Spool"]
-
 IN_MEMORY: Final = 64 * 1024
 """Bytes that one spool keeps in memory."""
 

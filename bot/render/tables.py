@@ -9,8 +9,6 @@ from rich.cells import cell_len
 from bot.config.appearance import Tables
 from bot.text.markdown import FENCE, break_fences, convert_inline
 
-__all__ = ["WIDEST", "Table", "cells_of", "columns_of_rule", "width_of"]
-
 WIDEST = 44
 """Columns of code that a phone shows without wrapping."""
 

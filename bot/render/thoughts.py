@@ -6,8 +6,6 @@ from typing import Literal
 from bot.text.graphemes import boundary_before
 from bot.text.markdown import escape
 
-__all__ = ["Thoughts"]
-
 LONGEST = 300
 """Characters of a line of thought."""
 

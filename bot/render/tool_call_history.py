@@ -8,8 +8,6 @@ from acp.schema import ToolCallUpdate
 
 from .tool_calls import Call
 
-__all__ = ["MOST", "MOST_WEIGHT", "Tally", "ToolCallHistory"]
-
 MOST: Final = 1000
 """Calls that are remembered by their ids; an id that comes again after so many others is a new call."""
 

@@ -12,8 +12,6 @@ from bot.text.markdown import LIMIT, code_block, escape, shortened
 from .diffs import Change, changes_of, excerpt, left_out, place_of
 from .line_diff import DiffBudget
 
-__all__ = ["FORGOTTEN", "MOST", "Call", "Folded", "Sent", "fold", "lines_of", "merged"]
-
 TITLE = 150
 """Characters of a title, and of a place."""
 

@@ -49,8 +49,6 @@ from .tool_calls import Sent, merged
 from .turn_summary import Receipt, cost_of
 from .uploads import File, Link, UploadShelf, decoded, is_web, parts
 
-__all__ = ["LONGEST", "Transcript"]
-
 LONGEST = 20_000_000
 """Characters of a turn's text, lines and patches; with more the turn is to be cancelled."""
 

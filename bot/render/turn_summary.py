@@ -4,9 +4,6 @@ from dataclasses import dataclass
 
 from acp.schema import UsageUpdate
 
-__all__ = ["Receipt", "cost_of"]
-
-
 _CURRENCY = 8
 """Letters of a currency's code: ISO 4217 has three, others a few more."""
 

@@ -16,8 +16,6 @@ from bot.text.sizes import MAX_FILE_BYTES, format_size
 from .code_blocks import Fence
 from .spool import Spool
 
-__all__ = ["MOST", "File", "Link", "UploadShelf", "batches", "code_name", "decoded", "is_web"]
-
 MOST: Final = 20
 """Files of one reply, in addition to the text's rest and the patch."""
 

@@ -7,8 +7,6 @@ from typing import Final
 from acp import Event, Text, Thought
 from acp.schema import ToolCallUpdate
 
-__all__ = ["SETTLE_SECONDS", "SILENT", "Activity"]
-
 SETTLE_SECONDS: Final = 3.0
 """Seconds from a change to its reaction. Of the changes in between the last one shows, however fast they come."""
 

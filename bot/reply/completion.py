@@ -13,8 +13,6 @@ from bot.render.turn_summary import Receipt, cost_of
 from pool.exchange import Cancelled, Completed, Dropped, Failed, Outcome, ShutDown
 from pool.journal.trailers import Trailer
 
-__all__ = ["FRESH_SECONDS", "PING_SECONDS", "Completion", "TurnTiming", "complete"]
-
 FRESH_SECONDS: Final = 20.0
 """With `auto`, an asker who has waited so long gets a new message: they may have looked away."""
 

@@ -14,18 +14,18 @@ from typing import Protocol, TypeVar
 import discord
 import structlog
 
-from bot.rest.api import Archived, ContentRefused, DiscordApi, Gone, PermanentError, TryLater
+from bot.rest.api import DiscordApi
 from bot.rest.calls import ApiCall, Bucket, Urgency
-from pool.journal.journal import Journal, JournalUnwritable
+from bot.rest.errors import Archived, ContentRefused, Gone, PermanentError, TryLater
+from pool.journal.journal import Journal
 from pool.journal.trailers import Trailer
+from pool.journal.transactions import JournalUnwritable
 
 from .edit_cadence import EditCadence
 from .message_sender import MessageSender
 from .page_state import PageState, first_difference, first_unwritten
 from .pending_trailers import PendingTrailers
 from .refused_content import ENCLOSED, enclosed
-
-__all__ = ["Content", "Delivery"]
 
 UNWRITABLE_SECONDS = 1.0
 """Before the next try to write down what is about to be sent, where the disk is full."""

@@ -13,8 +13,6 @@ from bot.rest.calls import Urgency
 from bot.rest.rate_limits import EDIT_GAP
 from bot.text.markdown import LIMIT
 
-__all__ = ["LOOK_AGAIN", "OLD_EDIT_SECONDS", "EditCadence"]
-
 OLD_EDIT_SECONDS = 6.0
 """Between two edits of messages older than an hour, which Discord takes more rarely."""
 

@@ -10,8 +10,6 @@ from bot.rest.mentions import NOBODY, Mentions
 from bot.rest.stored_message import StoredMessage
 from pool.journal.journal import Journal
 
-__all__ = ["MessageSender"]
-
 NEXT_RUN = 0x100
 """Generations that a run of the bot has for one reply, before those of the next run."""
 

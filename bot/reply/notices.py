@@ -11,8 +11,6 @@ from bot.rest.api import DiscordApi
 from bot.rest.live_message import LiveMessage
 from pool.journal.notices import NoticeRow, NoticeRows
 
-__all__ = ["HELD", "INTERRUPTED", "OFFER", "PREEMPTED", "WAITING", "WARNING", "Notices"]
-
 WAITING = "waiting"
 """Messages wait behind the running turn."""
 

@@ -5,8 +5,6 @@ from collections.abc import Callable
 
 from .reply import Reply
 
-__all__ = ["ReplyOrder"]
-
 
 class ReplyOrder:
     """The last reply of each thread, and the replies whose turns run."""

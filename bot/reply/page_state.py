@@ -7,8 +7,6 @@ from typing import NamedTuple
 
 from bot.text.markdown import FENCE
 
-__all__ = ["PageState", "Try", "first_difference", "first_unwritten", "rest_of"]
-
 OLD_SECONDS = 3300.0
 """Seconds. Discord limits some edits of a message older than an hour to three in six seconds (error 30046)."""
 

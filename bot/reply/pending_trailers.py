@@ -2,14 +2,12 @@
 
 from collections.abc import Mapping
 
-from bot.rest.api import TryLater
 from bot.rest.backoff import ATTEMPTS
+from bot.rest.errors import TryLater
 from bot.text.markdown import escape
 from pool.journal.trailers import Trailer
 
 from .refused_content import in_place_of
-
-__all__ = ["PendingTrailers"]
 
 
 class PendingTrailers:

@@ -6,8 +6,6 @@ from typing import Final
 from bot.text.markdown import escape
 from pool.journal.trailers import FIRST_TRAILER, Trailer
 
-__all__ = ["ENCLOSED", "enclosed", "in_place_of"]
-
 ENCLOSED: Final = FIRST_TRAILER + 200
 """The number of the file that brings the first page, where that is refused; the others follow in order."""
 

@@ -25,8 +25,6 @@ from pool.journal.trailers import FIRST_TRAILER, Trailer
 from .delivery import Delivery
 from .page_state import PageState
 
-__all__ = ["Reply"]
-
 log = structlog.stdlib.get_logger("bot")
 
 T = TypeVar("T")

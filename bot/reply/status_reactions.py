@@ -6,14 +6,13 @@ import structlog
 
 from acp import Event
 from bot.config.appearance import DONE, EYE, FAILED, Reactions
-from bot.rest.api import DiscordApi, RestError, TryLater
+from bot.rest.api import DiscordApi
 from bot.rest.backoff import ATTEMPTS, Backoff
 from bot.rest.calls import ApiCall, Bucket, Urgency
+from bot.rest.errors import RestError, TryLater
 from pool.journal.reactions import ReactionRows
 
 from .activity import SILENT, Activity
-
-__all__ = ["StatusReaction", "StatusReactions"]
 
 _STAYING = frozenset({DONE, FAILED})
 

@@ -5,10 +5,9 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from bot.rest.api import DiscordApi, RestError
+from bot.rest.api import DiscordApi
 from bot.rest.calls import ApiCall, Bucket, Urgency
-
-__all__ = ["TypingIndicator"]
+from bot.rest.errors import RestError
 
 TYPING_SECONDS = 8.0
 """Seconds between two calls; Discord shows typing for ten (Discord, Trigger Typing Indicator)."""

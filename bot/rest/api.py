@@ -25,11 +25,7 @@ from .errors import (
     NO_REPLY,
     THREAD_EXISTS,
     UNKNOWN_CHANNEL,
-    Archived,
-    ContentRefused,
-    Gone,
     PermanentError,
-    RestError,
     TryLater,
     code_of,
 )
@@ -37,16 +33,6 @@ from .http_trace import library_call
 from .mentions import NOBODY, Mentions
 from .pacer import Pacer
 from .stored_message import StoredMessage
-
-__all__ = [
-    "Archived",
-    "ContentRefused",
-    "DiscordApi",
-    "Gone",
-    "PermanentError",
-    "RestError",
-    "TryLater",
-]
 
 CONFIRM_SECONDS = 1.0
 """Seconds after which a second refusal confirms that a place is lost; Discord has been seen to say so by mistake."""

@@ -4,8 +4,6 @@ from typing import Final
 
 from .errors import RestError, TryLater
 
-__all__ = ["ATTEMPTS", "LONGEST_WAIT", "Backoff"]
-
 ATTEMPTS: Final = 12
 """Tries of a call that is not worth more, such as a reaction or a name; the waits between them sum to two minutes."""
 

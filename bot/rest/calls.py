@@ -6,8 +6,6 @@ from enum import IntEnum, StrEnum
 
 from .backoff import Backoff
 
-__all__ = ["ApiCall", "Bucket", "Urgency"]
-
 
 class Urgency(IntEnum):
     """The order in which calls are made; among equals the one that has waited longest comes first."""

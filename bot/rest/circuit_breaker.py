@@ -7,8 +7,6 @@ bot: Discord blocks an address for 10,000 invalid calls in 10 minutes. The first
 
 from typing import Final
 
-__all__ = ["PROBE_SECONDS", "CircuitBreaker"]
-
 FIRST_PROBE_SECONDS: Final = 1.0
 PROBE_SECONDS: Final = 15.0
 """Seconds from one probe to the next, doubling from the one to the other."""

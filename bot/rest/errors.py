@@ -17,26 +17,6 @@ import discord
 
 from bot.text.markdown import shortened
 
-__all__ = [
-    "LOST",
-    "MISSING_ACCESS",
-    "MISSING_PERMISSIONS",
-    "NO_REPLY",
-    "THREAD_EXISTS",
-    "UNKNOWN_CHANNEL",
-    "Archived",
-    "ContentRefused",
-    "Gone",
-    "PermanentError",
-    "RestError",
-    "TryLater",
-    "code_of",
-    "is_from_discord",
-    "on_one_line",
-    "reason_of",
-    "translated",
-]
-
 UNKNOWN_CHANNEL, MISSING_ACCESS, MISSING_PERMISSIONS = 10003, 50001, 50013
 LOST: Final = frozenset({UNKNOWN_CHANNEL, MISSING_ACCESS, MISSING_PERMISSIONS})
 NO_REPLY, THREAD_EXISTS = 160002, 160004

@@ -8,11 +8,11 @@ from typing import Any
 import discord
 import structlog
 
-from .api import Archived, DiscordApi, Gone, PermanentError, TryLater
+from bot.rest.errors import Archived, Gone, PermanentError, TryLater
+
+from .api import DiscordApi
 from .calls import ApiCall, Bucket, Urgency
 from .mentions import NOBODY, Mentions
-
-__all__ = ["LiveMessage", "answer_press"]
 
 PRESS_SECONDS = 5.0
 """Seconds before an edit replaces the answer to a press, which must be sent within three seconds to be one."""

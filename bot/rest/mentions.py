@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-__all__ = ["MOST", "NOBODY", "Mentions"]
-
 MOST = 5
 """People and roles that one message may ping, in total."""
 

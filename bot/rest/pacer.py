@@ -18,8 +18,6 @@ from .errors import RestError
 from .rate_budget import RateLimitHeaders, Reservation
 from .rate_limits import Scheduler, StartedCall
 
-__all__ = ["Pacer"]
-
 log = structlog.stdlib.get_logger("bot")
 
 _STARTED: ContextVar[StartedCall | None] = ContextVar("started", default=None)

@@ -14,8 +14,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
-__all__ = ["ROUNDING", "UNANSWERED_SECONDS", "Budget", "RateLimitHeaders", "Reservation", "Scope"]
-
 UNANSWERED_SECONDS = 2.0
 """Seconds after which a call without an answer counts as arrived: one that hangs must not keep its place for ever."""
 

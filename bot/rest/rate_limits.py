@@ -20,8 +20,6 @@ from .calls import ApiCall, Bucket, Urgency
 from .circuit_breaker import PROBE_SECONDS, CircuitBreaker
 from .rate_budget import ROUNDING, Budget, RateLimitHeaders, Reservation, Scope
 
-__all__ = ["Scheduler", "StartedCall"]
-
 DEFAULT_LIMITS = {
     Bucket.MESSAGE: (5, 5.0),
     Bucket.EDIT: (5, 5.0),

@@ -7,8 +7,6 @@ import discord
 
 from bot.text.file_names import is_kept_as
 
-__all__ = ["StoredMessage"]
-
 
 @dataclass(frozen=True, slots=True)
 class StoredMessage:

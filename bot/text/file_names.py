@@ -3,8 +3,6 @@
 import re
 import unicodedata
 
-__all__ = ["file_name", "is_kept_as"]
-
 _LEFT_OUT = re.compile(r"[^A-Za-z0-9_.-]")
 
 

@@ -2,8 +2,6 @@
 
 import regex
 
-__all__ = ["boundary_before"]
-
 FARTHEST = 100
 """Code points that a user-perceived character may have; a longer one is noise and may be cut."""
 

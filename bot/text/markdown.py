@@ -7,21 +7,6 @@ other run of three, and code spans with three backticks get one.
 
 import re
 
-__all__ = [
-    "FENCE",
-    "LIMIT",
-    "QUOTE",
-    "SUBTEXT",
-    "break_fences",
-    "code_block",
-    "convert_inline",
-    "convert_line",
-    "escape",
-    "escape_html",
-    "quote_prefix",
-    "shortened",
-]
-
 LIMIT = 2000
 """Characters of a bot's message (Discord, Create Message)."""
 

@@ -1,7 +1,5 @@
 """Writes invisible characters and those that reorder text as codes. Pure."""
 
-__all__ = ["is_visible", "visible"]
-
 _BLANK = "\u115f\u1160\u2800\u3164\uffa0"
 """Characters that count as printable but are invisible."""
 

@@ -11,8 +11,6 @@ from pydantic import BaseModel
 from acp import Elicitation, Event, Question, Skipped, Text, Thought, Unreadable
 from acp.schema import AudioBlock, ImageBlock, PermissionOption
 
-__all__ = ["MARK", "SHORTEST", "Redactor", "StreamRedactor", "redact_tokens", "redact_value"]
-
 SHORTEST = 6
 """A shorter secret is not redacted: that would make lines unreadable."""
 

@@ -2,8 +2,6 @@
 
 from typing import Final
 
-__all__ = ["MAX_FILE_BYTES", "format_size"]
-
 MAX_FILE_BYTES: Final = 10 * 1024 * 1024
 """Bytes of one file (Discord, without boosts)."""
 

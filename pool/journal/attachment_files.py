@@ -9,8 +9,6 @@ import secrets
 from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = ["AttachmentFiles", "folder_of"]
-
 
 def folder_of(journal: Path) -> Path:
     """Return the folder of a journal's files."""

@@ -8,18 +8,6 @@ from pathlib import Path
 
 from .attachment_files import AttachmentFiles, folder_of
 
-__all__ = [
-    "CHECKED_AT_START",
-    "JournalBusy",
-    "JournalError",
-    "JournalUnusable",
-    "connect",
-    "damage_of",
-    "open_database",
-    "put_aside",
-    "unusable",
-]
-
 CHECKED_AT_START = 128 * 1024 * 1024
 """A file of up to this many bytes is checked for damage at the start, in about a second; a larger one later."""
 

@@ -2,8 +2,6 @@
 
 from .transactions import Rows, retried
 
-__all__ = ["FactRows"]
-
 
 class FactRows(Rows):
     """The rows of facts, by name; `Journal.facts`."""

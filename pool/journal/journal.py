@@ -9,30 +9,18 @@ from pathlib import Path
 from typing import Self
 
 from .attachment_files import AttachmentFiles, folder_of
-from .database import JournalError, open_database, unusable
+from .database import open_database, unusable
 from .facts import FactRows
 from .marks import MarkRows
-from .message_states import NEW, MessageRow, MessageState
-from .messages import KEPT_SECONDS, MessageRows, OnMoved
+from .messages import MessageRows, OnMoved
 from .notices import NoticeRows
 from .posted_requests import PostedRequestRows
 from .questions import QuestionRows
 from .reactions import ReactionRows
-from .sent_pages import SentPage, SentPages
+from .sent_pages import SentPages
 from .threads import ThreadRows
 from .trailers import Trailers
-from .transactions import JournalUnwritable, Writer
-
-__all__ = [
-    "KEPT_SECONDS",
-    "NEW",
-    "Journal",
-    "JournalError",
-    "JournalUnwritable",
-    "MessageRow",
-    "MessageState",
-    "SentPage",
-]
+from .transactions import Writer
 
 
 class Journal:

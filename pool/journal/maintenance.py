@@ -16,8 +16,6 @@ import structlog
 from .database import CHECKED_AT_START, connect, damage_of
 from .journal import Journal
 
-__all__ = ["UPKEEP_SECONDS", "Maintenance"]
-
 UPKEEP_SECONDS = 10.0
 """How often maintenance runs: it deletes up to 430,000 rows a day, and the WAL grows for this long."""
 

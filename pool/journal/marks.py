@@ -2,8 +2,6 @@
 
 from .transactions import Rows, retried
 
-__all__ = ["MarkRows"]
-
 
 class MarkRows(Rows):
     """The rows of marks, by channel; `Journal.marks`."""

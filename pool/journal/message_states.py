@@ -8,8 +8,6 @@ waits for a person, and a restart does not run it. It may be `closed` for a reas
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["BEFORE", "NEW", "MessageRow", "MessageState"]
-
 NEW = "new"
 """The reason of a row that is received for the first time."""
 

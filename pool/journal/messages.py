@@ -16,8 +16,6 @@ from .threads import UNASSIGNED, Assignment
 from .trailers import Trailers
 from .transactions import Rows, Writer, retried
 
-__all__ = ["KEPT_SECONDS", "MessageRows", "OnMoved"]
-
 KEPT_SECONDS = 30 * 24 * 3600.0
 """How long ended rows are kept: they identify a replayed message, and tell a new session what was said before."""
 

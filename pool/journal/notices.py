@@ -4,8 +4,6 @@ from dataclasses import astuple, dataclass
 
 from .transactions import Rows, retried
 
-__all__ = ["NoticeRow", "NoticeRows"]
-
 
 @dataclass(frozen=True, slots=True)
 class NoticeRow:

@@ -2,8 +2,6 @@
 
 from .transactions import Rows, retried
 
-__all__ = ["ReactionRows"]
-
 
 class ReactionRows(Rows):
     """The rows of reactions; `Journal.reactions`."""

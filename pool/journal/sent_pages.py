@@ -4,8 +4,6 @@ from dataclasses import dataclass
 
 from .transactions import Rows, retried
 
-__all__ = ["SentPage", "SentPages"]
-
 
 @dataclass(frozen=True, slots=True)
 class SentPage:

@@ -5,8 +5,6 @@ from typing import NamedTuple
 
 from .transactions import Rows, retried
 
-__all__ = ["UNASSIGNED", "Assignment", "ThreadRows"]
-
 
 class Assignment(NamedTuple):
     """The name of a conversation's agent, and its directory; empty if they were never written down."""

@@ -14,8 +14,6 @@ import structlog
 from .attachment_files import AttachmentFiles
 from .transactions import Rows, Writer, retried
 
-__all__ = ["FIRST_TRAILER", "MOST_BYTES", "Enclosure", "FileLost", "KeptFile", "Trailer", "Trailers"]
-
 FIRST_TRAILER: Final = 500
 """The number of the first trailer; pages count from 0, and late text may add some. A nonce has three digits for it."""
 

@@ -17,8 +17,6 @@ import structlog
 
 from .database import JournalError
 
-__all__ = ["JournalUnwritable", "Rows", "Writer", "retried"]
-
 GONE = "its file was moved or deleted; put it back, or start Threadline anew"
 """The reason when the file is no longer at its path, which SQLite does not notice."""
 

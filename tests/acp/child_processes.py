@@ -14,8 +14,6 @@ from acp.connection import Connection
 from acp.jsonrpc import Notification, Request
 from acp.process.agent_process import AgentProcess
 
-__all__ = ["PATIENCE", "RUN", "SLEEPER", "Child", "gone", "launch", "running"]
-
 PATIENCE = 30.0
 """Seconds after which a wait for a real process is taken for a hang."""
 

@@ -11,8 +11,6 @@ from jsonschema.protocols import Validator
 
 from tests.acp.recorded import SCHEMA
 
-__all__ = ["by_the_schema", "check"]
-
 by_the_schema = pytest.mark.usefixtures("_by_the_schema")
 """For modules whose client must write nothing that the schema does not allow; see `conftest`."""
 

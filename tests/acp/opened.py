@@ -9,8 +9,6 @@ from acp import Agent, Session
 from acp.schema import TextBlock
 from tests.support.memory_agent import MemoryAgent
 
-__all__ = ["CWD", "HELLO", "Opened", "opened"]
-
 CWD = Path("/srv/project")
 HELLO = [TextBlock(text="hello")]
 

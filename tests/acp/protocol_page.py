@@ -10,8 +10,6 @@ from acp.line_splitter import MAX_LINE
 from acp.schema import UPDATES
 from acp.schema.base import MAX_ITEMS
 
-__all__ = ["ASKED", "PAGE", "SENT", "TOLD", "Row", "write"]
-
 PAGE = Path(__file__).parents[2] / "docs" / "protocol.md"
 
 

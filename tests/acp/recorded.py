@@ -12,8 +12,6 @@ from typing import Any, Self
 
 import pytest
 
-__all__ = ["SCHEMA", "TRANSCRIPTS", "Line", "needs_recordings", "read_runs", "read_transcript"]
-
 _FOLDER = Path(os.environ.get("THREADLINE_SHARED") or Path(__file__).parents[3] / "shared", "acp")
 SCHEMA = _FOLDER / "schema-v1.json"
 TRANSCRIPTS = sorted(_FOLDER.glob("transcripts/*.jsonl"))

@@ -7,10 +7,11 @@ import pytest
 from structlog.testing import capture_logs
 
 import acp.connection
-from acp.connection import SHORT_LINES, UNREAD_ANSWERS, WRITE_SECONDS, Connection, Reply
+from acp.connection import SHORT_LINES, UNREAD_ANSWERS, WRITE_SECONDS, Connection
 from acp.errors import AgentClosed, ProtocolError, RemoteError, RequestTimeout
 from acp.jsonrpc import MAX_VALUES, Message, Notification, Request, Result, encode_notification, parse
 from acp.line_splitter import MAX_LINE, Line
+from acp.pending import Reply
 from acp.protocol_violations import LOGGED, WIDTH
 from tests.support.memory_agent import Json, MemoryAgent
 from tests.support.virtual_time import elapse

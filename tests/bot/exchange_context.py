@@ -17,8 +17,6 @@ from pool.journal.journal import Journal
 
 from .fake_discord import FakeDiscord
 
-__all__ = ["context_of_one", "one_agent"]
-
 
 def one_agent(folder: Path, journal: Journal, *, finish: str = "edit") -> Agents:
     """Return the agents of a configuration whose only agent works in `folder`, without an introduction.

@@ -11,26 +11,15 @@ from tempfile import TemporaryDirectory
 
 import discord
 
-from bot.rest.api import Archived, ContentRefused, DiscordApi, Gone, PermanentError, TryLater
+from bot.rest.api import DiscordApi
 from bot.rest.calls import Bucket, Urgency
+from bot.rest.errors import Archived, ContentRefused, Gone, PermanentError, TryLater
 from bot.rest.mentions import NOBODY, Mentions
 from bot.rest.pacer import Pacer
 from bot.rest.stored_message import StoredMessage
 from loopback.payloads.filenames import cleansed
 from pool.journal.journal import Journal
 from tests.support.virtual_time import elapse
-
-__all__ = [
-    "AnswerLost",
-    "Call",
-    "FakeDiscord",
-    "Message",
-    "accepted",
-    "pacing",
-    "performing",
-    "scratch_journal",
-    "settle",
-]
 
 
 class AnswerLost(TryLater):

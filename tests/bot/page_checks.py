@@ -4,8 +4,6 @@ import re
 
 from hypothesis import strategies as st
 
-__all__ = ["HARD_TEXTS", "HOSTILE", "TALK", "assert_postable", "joined", "open_fence", "texts", "words_of"]
-
 LIMIT = 2000
 
 HARD_TEXTS = {

@@ -14,14 +14,13 @@ from bot.conversation.exchange_context import ExchangeContext
 from bot.intake.queue_notice import QueueNotices
 from bot.intake.recovery import Recovery
 from bot.prompt.request import Request, write_request
-from pool.journal.journal import Journal, MessageState
+from pool.journal.journal import Journal
+from pool.journal.message_states import MessageState
 from pool.pool import Pool
 from tests.bot.exchange_context import context_of_one
 from tests.bot.fake_discord import FakeDiscord, Message, pacing, settle
 from tests.pool.pool_harness import LIMITS, AgentFactory, every, obey
 from tests.support.memory_agent import MemoryAgent
-
-__all__ = ["ADA", "ASKED", "CHANNEL", "KEPT", "THREAD", "UNDECIDED", "RestartedBot", "left", "restarted"]
 
 CHANNEL, THREAD, ADA = 10, 20, 42
 ASKED = words.interrupted(ADA, f"https://discord.com/channels/1/{THREAD}/100")

@@ -8,8 +8,6 @@ import pytest
 
 from tests.browser.chrome import Page
 
-__all__ = ["source", "violations"]
-
 FOLDER = Path(__file__).parent
 INSTALL_BOUND = 90.0
 # Without install scripts, and without requests other than for the package.

@@ -8,8 +8,6 @@ from loopback import Account, Channel, Loopback
 from tests.browser.chrome import Browser, Page, browser
 from tests.e2e.live_bot import BotLab, idle_lab, running_bot
 
-__all__ = ["address", "browser_lab", "shown", "silent_browser"]
-
 
 @asynccontextmanager
 async def browser_lab(folder: Path, chromium: str) -> AsyncIterator[tuple[BotLab, Browser]]:

@@ -19,8 +19,6 @@ from typing import Any
 
 import aiohttp
 
-__all__ = ["BOUND", "Browser", "Page", "browser", "chromium", "find"]
-
 BOUND = 30.0
 """The bound on waits in seconds, only for hangs."""
 

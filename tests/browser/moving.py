@@ -16,8 +16,6 @@ from PIL import Image
 from tests.browser.browser_lab import browser_lab, shown
 from tests.browser.chrome import Page, chromium, find
 
-__all__ = ["animate", "play"]
-
 WIDTH, HEIGHT = 1100, 640
 FRAME_SECONDS = 0.1
 """Seconds between two frames."""

@@ -10,8 +10,6 @@ from discord import app_commands
 
 from tests.loopback.discordpy import intents
 
-__all__ = ["PICTURE", "Workshop"]
-
 PICTURE = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAEUlEQVR4nGO4YGCAFTEMLQkA2ntMAeuWKpoAAAAASUVORK5CYII="
 )

@@ -11,8 +11,6 @@ from typing import Any, Self
 
 from aiohttp import WSMsgType, web
 
-__all__ = ["AnotherServer"]
-
 GUILD, CHANNEL, PERSON, BOT, ROLE = "1000", "2000", "3000", "4000", "1000"
 
 Json = dict[str, Any]

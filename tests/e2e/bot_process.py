@@ -16,8 +16,6 @@ from tests.support.fork_server import Forked, start
 
 from .live_bot import BotLab
 
-__all__ = ["GENEROUS", "agent_pids", "answered_once", "bot_process", "bot_run", "run_to_exit", "started"]
-
 GENEROUS = 60.0
 """Bound that only catches hangs."""
 

@@ -22,17 +22,6 @@ from loopback.state.entities import Channel, Thread
 from loopback.state.outcome import Wanted, matches
 from tests.loopback.openapi import strictly
 
-__all__ = [
-    "IMPATIENCE",
-    "SCRIPTED",
-    "TOKEN",
-    "BotLab",
-    "bot_lab",
-    "numbers",
-    "said",
-    "spoken",
-]
-
 TOKEN = "token-of-the-stage"
 SCRIPTED = (sys.executable, "-m", "loopback.agent")
 """The agent that does what its prompt says."""

@@ -7,8 +7,6 @@ from typing import Any
 
 from loopback import Message, Outcome, User
 
-__all__ = ["PUPPET", "custom_ids", "forge", "form", "labels", "permission", "strings"]
-
 PUPPET = (sys.executable, str(Path(__file__).parents[1] / "peers/puppet.py"))
 
 Json = dict[str, Any]

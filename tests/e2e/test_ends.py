@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from loopback.state.entities import Thread
-from pool.journal.journal import Journal, MessageState
+from pool.journal.journal import Journal
+from pool.journal.message_states import MessageState
 
 from .bot_process import agent_pids, bot_run
 from .live_bot import BotLab, bot_lab, idle_lab, running_bot

@@ -10,7 +10,8 @@ from bot.conversation.thread_names import NEUTRAL
 from loopback.rest.call_log import RestCall
 from loopback.state.entities import Thread
 from loopback.state.faults import Fault
-from pool.journal.journal import Journal, MessageState
+from pool.journal.journal import Journal
+from pool.journal.message_states import MessageState
 
 from .bot_process import GENEROUS
 from .live_bot import BotLab, bot_lab, idle_lab, numbers, running_bot

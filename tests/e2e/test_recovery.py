@@ -15,7 +15,8 @@ from bot.intake.recovery import Recovery
 from loopback import Message
 from loopback.state.entities import Thread
 from loopback.state.faults import GatewayFault
-from pool.journal.journal import Journal, MessageState
+from pool.journal.journal import Journal
+from pool.journal.message_states import MessageState
 
 from .bot_process import GENEROUS, answered_once, bot_run
 from .live_bot import BotLab, idle_lab, nothing_written, running_bot, said, spoken

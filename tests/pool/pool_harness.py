@@ -10,7 +10,8 @@ from typing import Any
 from acp import Agent, Client, Launch
 from pool.conversation import Conversation
 from pool.exchange import Completed
-from pool.journal.journal import Journal, MessageState
+from pool.journal.journal import Journal
+from pool.journal.message_states import MessageState
 from pool.limits import Limits
 from pool.pool import Pool
 from pool.session_setup import AgentSettings
@@ -18,19 +19,6 @@ from pool.turn_watchdog import TurnLimits
 from tests.support.memory_agent import Json, MemoryAgent
 
 from .recording_exchange import Recorder
-
-__all__ = [
-    "AN_HOUR",
-    "LIMITS",
-    "MODES",
-    "AgentFactory",
-    "RunningPool",
-    "every",
-    "obey",
-    "only",
-    "prompt_text",
-    "running_pool",
-]
 
 AN_HOUR = 3600.0
 

@@ -11,8 +11,6 @@ from acp.schema import PromptCapabilities, TextBlock
 from pool.exchange import Exchange, ExchangeRefused, Failed, Notice, Outcome, Unanswered
 from pool.turn_watchdog import WatchdogAlert
 
-__all__ = ["Recorder"]
-
 
 class Recorder:
     """Implements `pool.exchange.Exchange`. `told` has a word or two for each call, oldest first.

@@ -12,7 +12,7 @@ from acp import Elicitation
 from acp.turn import CANCEL_SECONDS
 from pool.conversation_context import CancelResult
 from pool.exchange import Completed, TimedOut
-from pool.journal.journal import MessageState as Row
+from pool.journal.message_states import MessageState as Row
 from pool.turn_watchdog import LONG_SECONDS, TOOL_SECONDS, TurnLimits, WatchdogAlert
 from tests.support.memory_agent import OPTIONS, Json
 from tests.support.virtual_time import elapse, quiet

@@ -18,7 +18,7 @@ from pool.conversation import FAILED_STARTS
 from pool.conversation_context import CancelResult, ConversationState
 from pool.exchange import Cancelled, Completed, Dropped, ExchangeFailed, ExchangeRefused, Failed, ShutDown
 from pool.inbox import SLICE
-from pool.journal.journal import MessageState as Row
+from pool.journal.message_states import MessageState as Row
 from pool.session_setup import MODE
 from tests.pool.journals import LARGE, no_room
 from tests.support.memory_agent import Json, MemoryAgent

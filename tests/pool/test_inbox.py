@@ -10,7 +10,7 @@ from pool.agent_lease import FAIR_SECONDS
 from pool.conversation import FAILED_STARTS, Conversation
 from pool.conversation_context import CancelResult, ConversationState
 from pool.exchange import Cancelled, Completed, Dropped, TakenBack
-from pool.journal.journal import MessageState as Row
+from pool.journal.message_states import MessageState as Row
 from tests.support.memory_agent import MemoryAgent
 from tests.support.virtual_time import elapse, quiet
 

@@ -13,7 +13,7 @@ from acp import SpawnFailed
 from acp.schema import PromptCapabilities
 from pool.conversation_context import ConversationState
 from pool.exchange import ExchangeFailed, ShutDown
-from pool.journal.journal import MessageState as Row
+from pool.journal.message_states import MessageState as Row
 from tests.support.memory_agent import Json, MemoryAgent
 from tests.support.virtual_time import elapse
 

@@ -8,7 +8,7 @@ import pytest
 from pool.agent_lease import FAIR_SECONDS
 from pool.conversation_context import ConversationState
 from pool.exchange import Cancelled, Completed, Failed
-from pool.journal.journal import MessageState as Row
+from pool.journal.message_states import MessageState as Row
 from pool.slots import Load
 from tests.support.virtual_time import elapse, quiet, step
 

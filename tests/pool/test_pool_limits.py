@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pool.exchange import Completed
-from pool.journal.journal import MessageState as Row
+from pool.journal.message_states import MessageState as Row
 from pool.limits import Bound
 from pool.queue_positions import NEAR
 from tests.support.virtual_time import elapse, quiet

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from pool.conversation_context import ConversationState
 from pool.exchange import Cancelled, Completed, Failed, Outcome, ShutDown, TimedOut
-from pool.journal.journal import MessageState as Row
+from pool.journal.message_states import MessageState as Row
 from pool.pool import TURN_SECONDS
 from pool.turn_watchdog import TurnLimits
 from tests.support.virtual_time import elapse, quiet

@@ -6,8 +6,6 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Self
 
-__all__ = ["CallCounter", "calls"]
-
 
 class CallCounter:
     """Counts in `count` the calls that this thread makes inside the block."""

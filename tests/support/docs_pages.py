@@ -6,8 +6,6 @@ from typing import Any
 
 import pytest
 
-__all__ = ["PAGES", "ROOT", "blocks", "spans"]
-
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 

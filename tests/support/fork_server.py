@@ -26,8 +26,6 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, NoReturn
 
-__all__ = ["Forked", "run", "start", "stop"]
-
 ROOT = Path(__file__).parents[2]
 
 COMMANDS = (

@@ -16,8 +16,6 @@ from typing import Any
 from acp.connection import Connection
 from acp.errors import AcpError, AgentClosed
 
-__all__ = ["OPTIONS", "Json", "MemoryAgent"]
-
 Json = dict[str, Any]
 
 OPTIONS: tuple[Json, ...] = (

@@ -4,8 +4,6 @@ import re
 import sqlite3
 from typing import Any
 
-__all__ = ["Explaining", "scans"]
-
 BOUNDED = {"facts", "asks", "questions", "notices", "signs", "postscripts", "files"}
 """Tables that hold a fixed number of rows, or no more than what is open now."""
 

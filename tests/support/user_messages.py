@@ -6,8 +6,6 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
-__all__ = ["WORDS", "modules", "texts", "told"]
-
 ROOT = Path(__file__).parents[2]
 SAYS = {"fail", "exit", "Finding", "Refuse", "refuse", "_fault", "_raise", "_reject", "_decline", "ValueError"}
 """What `bot` calls with such words: the end of a command, a check's row, a refusal, a mistake of the configuration."""

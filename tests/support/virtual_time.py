@@ -18,8 +18,6 @@ from concurrent.futures import Executor
 from functools import partial
 from typing import Any, TypeVar, TypeVarTuple, Unpack
 
-__all__ = ["Deadlock", "RealLoop", "VirtualLoop", "elapse", "loop_that_reaps", "quiet", "step"]
-
 _Args = TypeVarTuple("_Args")
 _Result = TypeVar("_Result")
 

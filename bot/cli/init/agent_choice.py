@@ -10,8 +10,6 @@ from bot.config.presets import PRESETS
 from .config_template import split_command
 from .prompts import Prompter
 
-__all__ = ["choose_agent"]
-
 
 def choose_agent(given: str, ask: Prompter) -> list[str]:
     """Return a preset's name, or a command with its arguments: `given`, else the choice, or the first one found."""

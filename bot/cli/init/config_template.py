@@ -10,8 +10,6 @@ from bot.config.presets import PRESETS
 from bot.config.toml_writer import toml_array, toml_string
 from bot.config.values import expand_home
 
-__all__ = ["TOKEN", "Choices", "agent_lines", "config_text", "env_lines", "split_command"]
-
 TOKEN = "DISCORD_TOKEN"  # noqa: S105 - the variable's name
 """The variable that holds the token."""
 

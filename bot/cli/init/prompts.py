@@ -7,8 +7,6 @@ import click
 
 from bot.cli.common import fail
 
-__all__ = ["Prompter"]
-
 
 class Prompter:
     """Asks questions in a terminal. A flag's answer replaces its question."""

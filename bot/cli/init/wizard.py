@@ -29,8 +29,6 @@ from .agent_choice import choose_agent
 from .config_template import TOKEN, Choices, config_text, env_lines, split_command
 from .prompts import Prompter
 
-__all__ = ["Answers", "init", "log_in"]
-
 TRIES = 3
 """Tokens that are tried before the program ends."""
 

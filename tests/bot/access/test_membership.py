@@ -8,8 +8,8 @@ import pytest
 
 from bot.access.membership import KNOWN_SECONDS, REMEMBERED, Membership
 from bot.config.appearance import Reactions
-from bot.rest.api import Gone, TryLater
 from bot.rest.calls import Urgency
+from bot.rest.errors import Gone, TryLater
 from tests.bot.exchange_context import context_of_one
 from tests.bot.fake_discord import FakeDiscord, pacing, scratch_journal
 from tests.support.virtual_time import elapse

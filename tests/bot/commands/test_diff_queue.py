@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.commands.diff_queue import AT_ONCE, DiffQueue
-from bot.commands.git_changes import GitFailed
+from bot.commands.git_safety import GitFailed
 
 from .test_git_safety import made
 

@@ -14,8 +14,8 @@ from structlog.testing import capture_logs
 
 import acp.paths
 import bot.commands.git_changes
-from bot.commands.git_changes import LISTED, GitFailed, read_changes
-from bot.commands.git_safety import BORROWED, ELSEWHERE, read_regular
+from bot.commands.git_changes import LISTED, read_changes
+from bot.commands.git_safety import BORROWED, ELSEWHERE, GitFailed, read_regular
 
 SECRET = "what only the other repository holds"
 

@@ -21,9 +21,10 @@ from bot.conversation.session_lines import MODES
 from bot.prompt.attachments import Attachments, Fetched, Fresh
 from bot.prompt.request import Attachment, Request
 from bot.reply.typing_indicator import TYPING_SECONDS
-from bot.rest.api import PermanentError, TryLater
+from bot.rest.errors import PermanentError, TryLater
 from pool.exchange import Cancelled, Completed, Dropped, ExchangeFailed, Failed, Notice, Outcome, ShutDown, TakenBack
-from pool.journal.journal import Journal, MessageState
+from pool.journal.journal import Journal
+from pool.journal.message_states import MessageState
 from pool.turn_watchdog import WatchdogAlert
 from tests.acp.opened import HELLO, opened
 from tests.bot.exchange_context import context_of_one

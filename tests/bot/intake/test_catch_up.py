@@ -15,9 +15,9 @@ from structlog.testing import capture_logs
 from bot.conversation.exchange import Exchange
 from bot.conversation.stale_messages import StaleMessages
 from bot.intake.catch_up import SLICE, CatchUp, CatchUpLimits
-from bot.rest.api import PermanentError, TryLater
 from bot.rest.backoff import LONGEST_WAIT
 from bot.rest.calls import Urgency
+from bot.rest.errors import PermanentError, TryLater
 from pool.journal.journal import Journal
 from tests.bot.fake_discord import FakeDiscord, accepted, pacing, scratch_journal
 from tests.support.virtual_time import elapse, step

@@ -6,7 +6,7 @@ import pytest
 
 from bot.intake.deleted_places import SLICE, DeletedPlaces
 from bot.rest.api import DiscordApi
-from pool.journal.journal import MessageState
+from pool.journal.message_states import MessageState
 from tests.pool.pool_harness import running_pool
 from tests.pool.recording_exchange import Recorder
 from tests.support.virtual_time import quiet

@@ -14,8 +14,8 @@ from bot.conversation.exchange import Exchange
 from bot.conversation.thread_names import LOOKED_AT, NEUTRAL, thread_name
 from bot.intake.thread_opener import OPEN_SECONDS, NotOpened, open_thread
 from bot.prompt.request import Request
-from bot.rest.api import ContentRefused, Gone, PermanentError, RestError, TryLater
 from bot.rest.calls import Bucket, Urgency
+from bot.rest.errors import ContentRefused, Gone, PermanentError, RestError, TryLater
 from pool.journal.journal import Journal
 from tests.bot.exchange_context import context_of_one
 from tests.bot.fake_discord import FakeDiscord, pacing

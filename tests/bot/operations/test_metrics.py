@@ -19,7 +19,9 @@ from bot.operations.http_endpoint import MonitoringEndpoint
 from bot.operations.metrics import Metrics
 from bot.rest.pacer import Pacer
 from bot.rest.rate_budget import RateLimitHeaders
-from pool.journal.journal import Journal, JournalError, MessageState
+from pool.journal.database import JournalError
+from pool.journal.journal import Journal
+from pool.journal.message_states import MessageState
 from tests.bot.fake_discord import FakeDiscord
 from tests.pool.journals import LARGE, no_room
 from tests.pool.pool_harness import running_pool

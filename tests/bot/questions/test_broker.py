@@ -18,12 +18,13 @@ from bot.questions.elicitation import MOST_DRAFTS, FormCard, PageCard, host_of
 from bot.questions.form_schema import MOST_FIELDS, UnusableForm
 from bot.questions.permission import PermissionCard
 from bot.questions.tool_description import CODED, describe
-from bot.rest.api import PermanentError
+from bot.rest.errors import PermanentError
 from bot.rest.mentions import MOST, Mentions
 from bot.text.markdown import LIMIT, escape
 from bot.text.sizes import MAX_FILE_BYTES
 from bot.user_messages import became
-from pool.journal.journal import Journal, MessageState
+from pool.journal.journal import Journal
+from pool.journal.message_states import MessageState
 from tests.acp.opened import HELLO, opened
 from tests.bot.access.test_gate import ASKER, EVERYONE, NOBODY, ONLY_ADA, ONLY_OWNER, ONLY_ROLE, ROLE, users
 from tests.bot.fake_discord import AnswerLost, FakeDiscord, Message, accepted, pacing, scratch_journal, settle

@@ -16,7 +16,7 @@ from bot.access.gate import Right
 from bot.interactions.cards import Cards, QuestionOrigin
 from bot.questions.permission import BUTTONS, DENY, LABEL, MENU, MENUS, AnswerButton, AnswerMenu, PermissionCard
 from bot.questions.tool_description import TITLE, describe
-from bot.rest.api import TryLater
+from bot.rest.errors import TryLater
 from bot.rest.mentions import Mentions
 from pool.journal.journal import Journal
 from tests.acp.opened import HELLO, opened

@@ -20,10 +20,10 @@ from bot.conversation.exchange import Exchange
 from bot.intake.interrupted_turns import CHOICE_SECONDS
 from bot.intake.queue_notice import QueueNotices
 from bot.intake.recovery import Recovery
-from bot.rest.api import PermanentError
+from bot.rest.errors import PermanentError
 from pool.conversation import Conversation
-from pool.journal.journal import Journal, MessageState
-from pool.journal.message_states import BEFORE
+from pool.journal.journal import Journal
+from pool.journal.message_states import BEFORE, MessageState
 from pool.journal.messages import MessageRows
 from tests.bot.fake_discord import FakeDiscord, Message, settle
 from tests.bot.restarted_bot import ADA, ASKED, CHANNEL, THREAD, RestartedBot, left, restarted

@@ -13,9 +13,10 @@ from acp.schema import parse_update
 from bot.config.appearance import Style
 from bot.reply.page_state import OLD_SECONDS
 from bot.reply.reply import Reply
-from bot.rest.api import PermanentError, TryLater
+from bot.rest.errors import PermanentError, TryLater
 from bot.rest.stored_message import StoredMessage
-from pool.journal.journal import Journal, MessageState
+from pool.journal.journal import Journal
+from pool.journal.message_states import MessageState
 from pool.journal.trailers import Trailer
 from tests.bot.fake_discord import AnswerLost, FakeDiscord, accepted, pacing, scratch_journal, settle
 from tests.bot.restarted_bot import THREAD, left, restarted

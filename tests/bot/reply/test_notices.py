@@ -8,7 +8,7 @@ import pytest
 
 from bot.interactions.thread_buttons import held_view
 from bot.reply.notices import HELD, INTERRUPTED, OFFER, PREEMPTED, WARNING, Notices
-from bot.rest.api import Gone, PermanentError
+from bot.rest.errors import Gone, PermanentError
 from pool.journal.journal import Journal
 from pool.journal.notices import NoticeRow
 from tests.bot.fake_discord import AnswerLost, FakeDiscord, Message, pacing, settle

@@ -20,12 +20,13 @@ from bot.reply.delivery import Delivery
 from bot.reply.page_state import OLD_SECONDS, PageState
 from bot.reply.refused_content import ENCLOSED
 from bot.reply.reply import Reply
-from bot.rest.api import ContentRefused, PermanentError, TryLater
 from bot.rest.backoff import ATTEMPTS, LONGEST_WAIT
 from bot.rest.calls import ApiCall, Urgency
+from bot.rest.errors import ContentRefused, PermanentError, TryLater
 from bot.rest.mentions import NOBODY, Mentions
 from bot.rest.rate_limits import EDIT_GAP
-from pool.journal.journal import Journal, SentPage
+from pool.journal.journal import Journal
+from pool.journal.sent_pages import SentPage
 from pool.journal.trailers import Trailer
 from tests.bot.fake_discord import AnswerLost, FakeDiscord, accepted, pacing, scratch_journal, settle
 from tests.support.virtual_time import elapse

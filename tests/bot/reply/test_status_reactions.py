@@ -8,8 +8,8 @@ import pytest
 
 from bot.config.appearance import DONE, EYE, WAITING
 from bot.reply.status_reactions import StatusReaction
-from bot.rest.api import Gone, PermanentError, TryLater
 from bot.rest.backoff import ATTEMPTS
+from bot.rest.errors import Gone, PermanentError, TryLater
 from pool.journal.journal import Journal
 from tests.bot.fake_discord import AnswerLost, FakeDiscord, pacing, scratch_journal, settle
 from tests.support.virtual_time import elapse

@@ -3,8 +3,8 @@
 import pytest
 
 from bot.reply.typing_indicator import TYPING_SECONDS, TypingIndicator
-from bot.rest.api import PermanentError
 from bot.rest.calls import ApiCall, Urgency
+from bot.rest.errors import PermanentError
 from tests.bot.fake_discord import FakeDiscord, pacing
 from tests.support.virtual_time import elapse
 

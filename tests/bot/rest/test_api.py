@@ -13,8 +13,9 @@ import pytest
 import yarl
 
 from bot.rest import http_trace
-from bot.rest.api import NONCE_SECONDS, Archived, ContentRefused, DiscordApi, Gone, PermanentError, RestError, TryLater
+from bot.rest.api import NONCE_SECONDS, DiscordApi
 from bot.rest.calls import Bucket, Urgency
+from bot.rest.errors import Archived, ContentRefused, Gone, PermanentError, RestError, TryLater
 from loopback import Loopback
 from loopback.harness import Lab
 from loopback.rest.rate_limits import Limit

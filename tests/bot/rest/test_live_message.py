@@ -8,8 +8,8 @@ from typing import Any
 import discord
 import pytest
 
-from bot.rest.api import PermanentError, TryLater
 from bot.rest.backoff import LONGEST_WAIT
+from bot.rest.errors import PermanentError, TryLater
 from bot.rest.live_message import PRESS_SECONDS, LiveMessage
 from bot.rest.mentions import Mentions
 from tests.bot.fake_discord import AnswerLost, FakeDiscord, Message, pacing, settle

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pool.journal.database import _MIGRATIONS, JournalBusy, JournalUnusable, put_aside
-from pool.journal.journal import Journal, JournalError, MessageState
+from pool.journal.database import _MIGRATIONS, JournalBusy, JournalError, JournalUnusable, put_aside
+from pool.journal.journal import Journal
+from pool.journal.message_states import MessageState
 from tests.pool.journals import as_kill_leaves_it, receive
 
 

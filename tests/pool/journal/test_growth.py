@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pool.journal.journal import Journal, MessageState
+from pool.journal.journal import Journal
+from pool.journal.message_states import MessageState
 from pool.journal.trailers import FIRST_TRAILER, Trailer
 from tests.pool.journals import receive
 from tests.support.query_plans import scans

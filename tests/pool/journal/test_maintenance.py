@@ -11,8 +11,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from pool.journal.database import JournalUnusable, connect
-from pool.journal.journal import Journal, JournalUnwritable
+from pool.journal.journal import Journal
 from pool.journal.maintenance import UPKEEP_SECONDS, Maintenance
+from pool.journal.transactions import JournalUnwritable
 from tests.pool.journals import receive
 from tests.pool.pool_harness import running_pool
 from tests.support.virtual_time import elapse

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pool.journal.journal import Journal, MessageState
-from pool.journal.message_states import BEFORE
+from pool.journal.journal import Journal
+from pool.journal.message_states import BEFORE, MessageState
 from tests.pool.journals import WAYS, move, receive
 
 ENDS = {MessageState.ANSWERED, MessageState.CLOSED}

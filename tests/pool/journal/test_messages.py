@@ -11,7 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from pool.journal.journal import Journal, JournalError, MessageRow, MessageState, SentPage
+from pool.journal.database import JournalError
+from pool.journal.journal import Journal
+from pool.journal.message_states import MessageRow, MessageState
+from pool.journal.sent_pages import SentPage
 from pool.journal.threads import Assignment
 from pool.journal.trailers import FIRST_TRAILER, Trailer
 from tests.pool.journals import WAYS, as_kill_leaves_it, move, receive

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from pool.journal.journal import Journal, SentPage
+from pool.journal.journal import Journal
+from pool.journal.sent_pages import SentPage
 from tests.pool.journals import receive
 
 

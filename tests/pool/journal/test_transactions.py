@@ -9,8 +9,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from pool.journal.database import BUSY_MILLISECONDS
-from pool.journal.journal import Journal, JournalUnwritable, MessageState, SentPage
+from pool.journal.journal import Journal
+from pool.journal.message_states import MessageState
+from pool.journal.sent_pages import SentPage
 from pool.journal.trailers import Trailer
+from pool.journal.transactions import JournalUnwritable
 from tests.pool.journals import LARGE, no_room
 
 
