@@ -174,7 +174,7 @@ class User(Account):
         after: Message | None = None,
         timeout: float = WAIT,
     ) -> Message:
-        """Wait for a message whose current content has the text, matches the pattern or satisfies the predicate.
+        """Wait for a message whose current text has the text, matches the pattern or satisfies the predicate.
 
         `by` and `after` narrow the search, which includes ephemeral messages to this person. Returns the newest match.
         Raises AssertionError that lists the channel's messages, after `timeout` seconds.
@@ -202,7 +202,7 @@ class User(Account):
         for message in list(channel.messages.values())[-SHOWN:]:
             author = self._world.accounts[message.author_id].name
             buttons = [one["label"] for _, one in components.walk(message.components) if one.get("label")]
-            lines.append(f"  {author}: {message.content!r}" + (f" {buttons}" if buttons else ""))
+            lines.append(f"  {author}: {components.text_of(message)!r}" + (f" {buttons}" if buttons else ""))
         return "\n".join(lines) or "  nothing"
 
     # Buttons, menus, forms

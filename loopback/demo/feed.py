@@ -41,10 +41,9 @@ class Feed:
         author = self._name(message.author_id)
         if message.ephemeral_to is not None:
             author += f" (only {self._name(message.ephemeral_to)} sees this)"
-        texts = [message.content]
+        texts = [components.text_of(message)]
         texts += [str(embed[key]) for embed in message.embeds for key in ("title", "description") if embed.get(key)]
         found = [component for _, component in components.walk(message.components)]
-        texts += [str(one["content"]) for one in found if one.get("type") == components.TEXT_DISPLAY]
         texts += [f"-# attached: {attachment.shown_name}" for attachment in message.attachments]
         buttons = [one for one in found if one.get("type") == components.BUTTON]
         asks = any(not one.get("disabled") for one in buttons)

@@ -20,8 +20,6 @@ _SNAPSHOT: Final = (
     *("timestamp", "edited_timestamp", "flags", "components"),
 )
 
-UPLOADED: Final = "attachment://"
-
 _ONE_CHOICE: Final = {"min_values": 1, "max_values": 1}
 _DEFAULTS: Final[dict[int, Json]] = {
     components.SEPARATOR: {"spacing": 1, "divider": True},
@@ -51,6 +49,14 @@ def attachment(world: World, one: Attachment) -> Json:
     return payload
 
 
+def beside_components(one: Message) -> list[Attachment]:
+    """Return the files of a message that its components do not show. Discord lists only these as attachments."""
+    if not one.attachments or not one.components:
+        return one.attachments
+    shown = components.uploads_in(one.components)
+    return [each for each in one.attachments if each.filename not in shown]
+
+
 def message(world: World, one: Message, viewer: int, *, content: bool = True, nested: bool = True) -> Json:
     """Return a message object. Without `content`, as without the intent, texts, files and components are empty."""
     payload: Json = {
@@ -67,7 +73,7 @@ def message(world: World, one: Message, viewer: int, *, content: bool = True, ne
         "mention_everyone": one.mention_everyone,
         "mentions": [payloads.user(world.accounts[user_id]) for user_id in one.mentions],
         "mention_roles": [str(role_id) for role_id in one.mention_roles],
-        "attachments": [attachment(world, each) for each in one.attachments] if content else [],
+        "attachments": [attachment(world, each) for each in beside_components(one)] if content else [],
         "embeds": one.embeds if content else [],
         "components": _components(world, one) if content and one.components else [],
     }
@@ -202,7 +208,8 @@ def _components(world: World, message: Message) -> list[Json]:
 
     def media(given: Json) -> Json:
         url = str(given.get("url", ""))
-        one = files.get(cleansed(url.removeprefix(UPLOADED), "")) if url.startswith(UPLOADED) else None
+        name = url.removeprefix(components.UPLOADED)
+        one = files.get(cleansed(name, "")) if name != url else None
         if one is None:
             return {"id": str(message.id), "url": url, "proxy_url": url}
         served = attachment_url(world, one)

@@ -1,20 +1,23 @@
-"""Message components: their limits and their numbering. Pure.
+"""Message components: their limits, their nesting, their texts and their numbering. Pure.
 
 Source: Discord's developer documentation, "Component Reference".
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final
 
-from .entities import Json
+from loopback.payloads import filenames
+
+from .entities import Json, Message
 from .errors import FormErrors
 
 BUTTON: Final = 2
 ROW: Final = 1
 STRING_SELECT: Final = 3
 SELECTS: Final = frozenset({3, 5, 6, 7, 8})
+SECTION: Final = 9
 TEXT_INPUT: Final = 4
 TEXT_DISPLAY: Final = 10
 THUMBNAIL: Final = 11
@@ -38,6 +41,21 @@ ROWS: Final = 5
 ROW_BUTTONS: Final = 5
 COMPONENTS_V2: Final = 40
 TEXT_V2: Final = 4000
+SECTION_TEXTS: Final = 3
+GALLERY_ITEMS: Final = 10
+SELECT_WIDTH: Final = 5
+"""The width of a menu in a row, in buttons."""
+
+UPLOADED: Final = "attachment://"
+
+_INTERACTIVE: Final = (BUTTON, *sorted(SELECTS))
+_LAYOUT: Final = (ROW, SECTION, TEXT_DISPLAY, MEDIA_GALLERY, FILE, SEPARATOR)
+_COUNTS: Final = {
+    SECTION: ("components", SECTION_TEXTS),
+    MEDIA_GALLERY: ("items", GALLERY_ITEMS),
+    CONTAINER: ("components", COMPONENTS_V2),
+}
+_CHILDREN: Final = {ROW: _INTERACTIVE, SECTION: (TEXT_DISPLAY,), CONTAINER: _LAYOUT}
 
 Path = tuple[str | int, ...]
 
@@ -51,6 +69,18 @@ def walk(components: list[Json], path: Path = ("components",)) -> Iterator[tuple
         for key in ("accessory", "component"):
             if isinstance(inner := component.get(key), dict):
                 yield (*here, key), inner
+
+
+def text_of(message: Message) -> str:
+    """Return all the text of a message: its content, or its text displays in reading order."""
+    shown = (str(one["content"]) for _, one in walk(message.components) if one.get("type") == TEXT_DISPLAY)
+    return "\n".join(filter(None, (message.content, *shown)))
+
+
+def uploads_in(components: list[Json]) -> set[str]:
+    """Return the names of the message's own files that components show."""
+    urls = (str(media.get("url")) for _, one in walk(components) for _, media in _media(one))
+    return {filenames.cleansed(url.removeprefix(UPLOADED), "") for url in urls if url.startswith(UPLOADED)}
 
 
 def numbered(components: list[Json]) -> list[Json]:
@@ -94,6 +124,50 @@ def check(components: list[Json], problems: FormErrors, *, v2: bool) -> None:
         problems.add(("components",), "BASE_TYPE_MAX_LENGTH", f"Must be {TEXT_V2} or fewer in length.")
 
 
+def check_layout(components: list[Json], files: Collection[str], problems: FormErrors, *, v2: bool) -> None:
+    """Collect the components that may not stand where they are, and references to files that the message lacks."""
+    _check_types(components, (*_LAYOUT, CONTAINER) if v2 else (ROW,), ("components",), problems)
+    for path, component in walk(components):
+        kind = component.get("type")
+        if allowed := _CHILDREN.get(kind or 0):
+            _check_types(component.get("components") or [], allowed, (*path, "components"), problems)
+        if kind == SECTION:
+            _check_types([component.get("accessory") or {}], (BUTTON, THUMBNAIL), (*path, "accessory"), problems)
+        for step, media in _media(component):
+            _check_media((*path, *step), media, files, problems, uploaded=kind == FILE)
+
+
+def _check_types(components: list[Json], allowed: tuple[int, ...], path: Path, problems: FormErrors) -> None:
+    for index, component in enumerate(components):
+        if component.get("type") not in allowed:
+            here = path if path[-1] == "accessory" else (*path, index)
+            message = f'Value of field "type" must be one of {allowed}.'
+            problems.add(here, "UNION_TYPE_CHOICES", message)
+
+
+def _media(component: Json) -> Iterator[tuple[Path, Json]]:
+    kind = component.get("type")
+    if kind == FILE:
+        yield ("file",), component.get("file") or {}
+    elif kind == THUMBNAIL:
+        yield ("media",), component.get("media") or {}
+    elif kind == MEDIA_GALLERY:
+        for index, item in enumerate(component.get("items") or []):
+            yield ("items", index, "media"), item.get("media") or {}
+
+
+def _check_media(path: Path, media: Json, files: Collection[str], problems: FormErrors, *, uploaded: bool) -> None:
+    url = str(media.get("url") or "")
+    if not url:
+        problems.add((*path, "url"), "BASE_TYPE_REQUIRED", "This field is required")
+    elif url.startswith(UPLOADED):
+        if filenames.cleansed(url.removeprefix(UPLOADED), "") not in files:
+            code = "UNFURLED_MEDIA_ITEM_REFERENCED_ATTACHMENT_NOT_FOUND"
+            problems.add((*path, "url"), code, "The referenced attachment was not found in the message")
+    elif uploaded or not url.lower().startswith(("http://", "https://")):
+        problems.add((*path, "url"), "URL_TYPE_INVALID_SCHEME", "Not a well formed URL.")
+
+
 def _check_one(path: Path, component: Json, problems: FormErrors) -> None:
     problems.longest((*path, "custom_id"), component.get("custom_id"), CUSTOM_ID_LENGTH)
     kind = component.get("type")
@@ -103,8 +177,29 @@ def _check_one(path: Path, component: Json, problems: FormErrors) -> None:
         _check_button(path, component, problems)
     elif kind in SELECTS:
         check_select(path, component, problems)
-    elif kind == ROW and not 1 <= len(component.get("components") or []) <= ROW_BUTTONS:
-        problems.add((*path, "components"), "BASE_TYPE_BAD_LENGTH", f"Must be between 1 and {ROW_BUTTONS} in length.")
+    elif kind == ROW:
+        _check_row(path, component, problems)
+    elif kind == TEXT_DISPLAY and not component.get("content"):
+        problems.add((*path, "content"), "BASE_TYPE_REQUIRED", "This field is required")
+    elif kind in _COUNTS:
+        field, most = _COUNTS[kind]
+        _check_count((*path, field), component.get(field) or [], most, problems)
+
+
+def _check_row(path: Path, row: Json, problems: FormErrors) -> None:
+    inner = row.get("components") or []
+    _check_count((*path, "components"), inner, ROW_BUTTONS, problems)
+    width = 0
+    for index, component in enumerate(inner):
+        width += SELECT_WIDTH if component.get("type") in SELECTS else 1
+        if width > ROW_BUTTONS and len(inner) <= ROW_BUTTONS:
+            code, message = "COMPONENT_LAYOUT_WIDTH_EXCEEDED", "The specified component exceeds the maximum width"
+            problems.add((*path, "components", index), code, message)
+
+
+def _check_count(path: Path, items: list[Json], most: int, problems: FormErrors) -> None:
+    if not 1 <= len(items) <= most:
+        problems.add(path, "BASE_TYPE_BAD_LENGTH", f"Must be between 1 and {most} in length.")
 
 
 def _check_button(path: Path, button: Json, problems: FormErrors) -> None:

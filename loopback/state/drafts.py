@@ -88,9 +88,6 @@ def read(body: Json, uploads: Sequence[Upload] = ()) -> Draft:
     shown = body.get("components") or []
     v2 = bool(flags & MessageFlag.COMPONENTS_V2)
     components.check(shown, problems, v2=v2)
-    if v2 and (content or embeds):
-        code, message = "MESSAGE_CANNOT_USE_LEGACY_FIELDS_WITH_COMPONENTS_V2", "The 'content' field cannot be used"
-        problems.add(("content",), code, f"{message} when using MessageFlags.IS_COMPONENTS_V2")
     nonce = body.get("nonce")
     problems.longest(("nonce",), nonce, NONCE_LENGTH)
     allowed = _allowed_mentions(body.get("allowed_mentions"), problems)

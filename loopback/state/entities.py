@@ -232,7 +232,7 @@ class Reference:
 class Message:
     """A message with its history.
 
-    `history` has every content so far as (monotonic seconds, content), comparable with the times in the call log.
+    `history` has every text so far as (monotonic seconds, content), comparable with the times in the call log.
     `mentions` are the users that it pings, after allowed_mentions. `reactions` maps an emoji to the users who gave it.
     `forwarded` is the forwarded message. `stickers` are names, `poll` is a question and then its answers. Only the
     person `ephemeral_to` sees an ephemeral message. `pinned` is the time of pinning, `author_name` a webhook's name for

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from loopback.payloads import filenames
 
-from . import membership, mentions, world_events
+from . import components, membership, mentions, world_events
 from .drafts import AllowedMentions, Draft, Upload
 from .entities import (
     Attachment,
@@ -21,7 +22,7 @@ from .entities import (
     Reference,
     Thread,
 )
-from .errors import DiscordError, Reason, invalid
+from .errors import DiscordError, FormErrors, Reason, invalid
 from .permissions import Permission
 from .world import World
 
@@ -44,7 +45,7 @@ _TEXT_CHANNELS: Final = frozenset(
 _SENT_FLAGS: Final = (
     MessageFlag.SUPPRESS_EMBEDS | MessageFlag.SUPPRESS_NOTIFICATIONS | MessageFlag.COMPONENTS_V2 | MessageFlag.EPHEMERAL
 )
-_EDITED_FLAGS: Final = MessageFlag.SUPPRESS_EMBEDS | MessageFlag.COMPONENTS_V2
+_LEGACY: Final = "MESSAGE_CANNOT_USE_LEGACY_FIELDS_WITH_COMPONENTS_V2"
 _PLAIN: Final = frozenset(
     {MessageType.DEFAULT, MessageType.REPLY, MessageType.CHAT_INPUT_COMMAND, MessageType.CONTEXT_MENU_COMMAND}
 )
@@ -69,9 +70,9 @@ class Origin:
 def post(world: World, channel: Channel, author_id: int, draft: Draft, origin: Origin | None = None) -> Message:
     """Post a message as `author_id`. Answers to interactions have an `origin` and need no permission.
 
-    Raises 50006 for an empty one, 50001, 50013, 50007, 50008, 160002 for a reply without the right to read the history,
-    and 160005 for a locked thread. With `enforce_nonce`, returns the author's message with that nonce if there is one
-    younger than NONCE_SECONDS.
+    Raises 50006 for an empty one, 50035 for misplaced components, 50001, 50013, 50007, 50008, 160002 for a reply
+    without the right to read the history, and 160005 for a locked thread. With `enforce_nonce`, returns the author's
+    message with that nonce if there is one younger than NONCE_SECONDS.
     """
     origin = origin or Origin()
     if channel.type not in _TEXT_CHANNELS:
@@ -79,6 +80,7 @@ def post(world: World, channel: Channel, author_id: int, draft: Draft, origin: O
     system = origin.type is not None and origin.type not in _PLAIN
     if origin.interaction is None and not system and not origin.webhook:
         _may_post(world, channel, author_id, draft)
+    _check_layout(draft, draft, bool(draft.flags & MessageFlag.COMPONENTS_V2))
     if draft.empty and not origin.loading and not system and origin.forwarded is None:
         raise DiscordError(Reason.EMPTY_MESSAGE)
     if draft.enforce_nonce and (same := _same_nonce(world, channel, author_id, draft.nonce)):
@@ -103,6 +105,18 @@ def _may_post(world: World, channel: Channel, author_id: int, draft: Draft) -> N
         raise DiscordError(Reason.NO_REPLY)
     if channel.type == ChannelType.DM and not _share_a_guild(world, channel):
         raise DiscordError(Reason.CANNOT_SEND_TO_USER)
+
+
+def _check_layout(draft: Draft, after: Draft, v2: bool, kept: Iterable[Attachment] = ()) -> None:  # noqa: FBT001
+    """Check the components of a body, and that the message after it has no content besides those of version 2."""
+    problems = FormErrors()
+    files = {filenames.cleansed(one.filename, "") for one in draft.uploads} | {one.filename for one in kept}
+    components.check_layout(list(draft.components), files, problems, v2=v2)
+    for field, value in (("content", after.content), ("embeds", after.embeds)):
+        if v2 and value:
+            message = f"The '{field}' field cannot be used when using MessageFlags.IS_COMPONENTS_V2"
+            problems.add((field,), _LEGACY, message)
+    problems.check()
 
 
 def _share_a_guild(world: World, channel: Channel) -> bool:
@@ -149,8 +163,8 @@ def _build(world: World, channel: Channel, author_id: int, draft: Draft, origin:
         author_name=origin.author_name,
         interaction=origin.interaction,
         ephemeral_to=origin.ephemeral_to,
-        history=[(world.monotonic(), draft.content)],
     )
+    message.history.append((world.monotonic(), components.text_of(message)))
     message.attachments = [_attach(world, channel, upload) for upload in draft.uploads]
     _mention(world, channel, message, draft)
     message.mentions += origin.mentions
@@ -183,7 +197,7 @@ def _attach(world: World, channel: Channel, upload: Upload) -> Attachment:
 
 
 def _mention(world: World, channel: Channel, message: Message, draft: Draft) -> None:
-    found = mentions.find(message.content, draft.allowed)
+    found = mentions.find(components.text_of(message), draft.allowed)
     users = [one for one in found.users if one in world.accounts]
     if message.reference and draft.answers and draft.allowed.replied_user:
         answered = channel.messages[draft.answers].author_id
@@ -208,7 +222,7 @@ def _into_thread(world: World, thread: Thread, message: Message, *, system: bool
 def edit(world: World, message: Message, draft: Draft) -> Message:
     """Change the given fields as the author, whom the caller has checked.
 
-    Raises 50006, 50083, and 160005 for a locked thread.
+    Raises 50006, 50035 for misplaced components, 50083, and 160005 for a locked thread.
     """
     channel = world.channels[message.channel_id]
     if isinstance(channel, Thread) and message.ephemeral_to is None:
@@ -216,20 +230,22 @@ def edit(world: World, message: Message, draft: Draft) -> Message:
             raise DiscordError(Reason.THREAD_ARCHIVED)
         membership.check_unlocked(world, channel, message.author_id)
     after = _after_edit(message, draft)
-    stays = any(draft.kept is None or attachment.id in draft.kept for attachment in message.attachments)
-    if after.empty and not stays:
+    stay = [one for one in message.attachments if draft.kept is None or one.id in draft.kept]
+    flags = draft.flags if "flags" in draft.given else message.flags
+    _check_layout(draft, after, bool(flags & MessageFlag.COMPONENTS_V2), stay)
+    if after.empty and not stay:
         raise DiscordError(Reason.EMPTY_MESSAGE)
-    changed = message.content != after.content
+    before = components.text_of(message)
     message.content, message.embeds, message.components = after.content, list(after.embeds), list(after.components)
     if draft.kept is not None or draft.uploads:
         _edit_attachments(world, channel, message, draft)
     if "flags" in draft.given:
-        message.flags = message.flags & ~_EDITED_FLAGS | draft.flags & _EDITED_FLAGS
+        message.flags = _edited_flags(message, draft)
     message.flags &= ~MessageFlag.LOADING
-    if "content" in draft.given:
+    if draft.given & {"content", "components"}:
         _mention(world, channel, message, draft)
-    if changed:
-        message.history.append((world.monotonic(), message.content))
+    if (text := components.text_of(message)) != before:
+        message.history.append((world.monotonic(), text))
         if len(message.history) > HISTORY_KEPT:
             del message.history[1]
     message.edited = world.clock()
@@ -246,7 +262,7 @@ def unfurl(world: World, message: Message, embed: Json) -> None:
 
 def _after_edit(message: Message, draft: Draft) -> Draft:
     given = draft.given
-    flags = message.flags & ~_EDITED_FLAGS | draft.flags if "flags" in given else message.flags
+    flags = _edited_flags(message, draft) if "flags" in given else message.flags
     return Draft(
         content=draft.content if "content" in given else message.content,
         embeds=draft.embeds if "embeds" in given else tuple(message.embeds),
@@ -254,6 +270,12 @@ def _after_edit(message: Message, draft: Draft) -> Draft:
         uploads=draft.uploads,
         flags=flags,
     )
+
+
+def _edited_flags(message: Message, draft: Draft) -> int:
+    """Return the flags after an edit, which can suppress previews and show them, but only begin components v2."""
+    changed = message.flags & ~MessageFlag.SUPPRESS_EMBEDS | draft.flags & MessageFlag.SUPPRESS_EMBEDS
+    return int(changed | draft.flags & MessageFlag.COMPONENTS_V2)
 
 
 def _edit_attachments(world: World, channel: Channel, message: Message, draft: Draft) -> None:

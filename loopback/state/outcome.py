@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from .change_signal import ChangeSignal
+from .components import text_of
 from .entities import Interaction, Json, Message
 
 WAIT: Final = 30.0
@@ -15,12 +16,12 @@ Wanted = str | re.Pattern[str] | Callable[[Message], object]
 
 
 def matches(wanted: Wanted, message: Message) -> bool:
-    """Return whether the message's current content has the text, matches the pattern or satisfies the predicate."""
+    """Return whether the message's current text has the text, matches the pattern or satisfies the predicate."""
     match wanted:
         case str():
-            return wanted in message.content
+            return wanted in text_of(message)
         case re.Pattern():
-            return wanted.search(message.content) is not None
+            return wanted.search(text_of(message)) is not None
         case _:
             return bool(wanted(message))
 

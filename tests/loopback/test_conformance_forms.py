@@ -159,7 +159,7 @@ async def test_components_v2_carry_text_files_and_buttons() -> None:
             )
 
         async def go(self, interaction: discord.Interaction) -> None:
-            await interaction.response.edit_message(view=Card("## gone"), attachments=[])
+            await interaction.response.edit_message(view=Card("## gone"))
 
     async with connected_client(client) as (_, channel, ann, bot):
         place = client.get_partial_messageable(channel.id)
