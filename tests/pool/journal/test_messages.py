@@ -40,7 +40,7 @@ WRITER = """
 import sys
 from itertools import count
 from pathlib import Path
-from pool.journal.journal import Journal, MessageState
+from pool.journal.journal import Journal
 
 journal = Journal.open(Path(sys.argv[1]))
 for message_id in count(1):
