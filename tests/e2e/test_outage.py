@@ -16,8 +16,6 @@ from pool.journal.message_states import MessageState
 from .bot_process import GENEROUS
 from .live_bot import BotLab, bot_lab, idle_lab, numbers, running_bot
 
-pytestmark = pytest.mark.timeout(180)
-
 THREADS, ANSWERS = 4, 5
 MINUTES = 20 * 60.0
 PROBES = 80

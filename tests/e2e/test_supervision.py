@@ -31,8 +31,6 @@ from .live_bot import IMPATIENCE, TOKEN, BotLab, bot_lab, idle_lab, numbers, run
 
 METRICS = '[metrics]\nlisten = "127.0.0.1:0"\n'
 
-pytestmark = pytest.mark.timeout(180)
-
 
 @pytest.fixture(autouse=True)
 def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
