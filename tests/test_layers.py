@@ -15,7 +15,7 @@ OURS = {"acp", "pool", "bot", "loopback", "bench", "tests"}
 LOOPBACK_MAY_IMPORT = {"loopback", "aiohttp", "markdown_it"} | sys.stdlib_module_names
 
 ORDER_IN_BOT = [
-    *("text", "rest", "user_messages", "access", "config", "agents", "render", "prompt", "reply", "interactions"),
+    *("text", "user_messages", "rest", "access", "config", "agents", "render", "prompt", "reply", "interactions"),
     *("questions", "operations", "conversation", "intake", "commands", "gateway", "app", "cli", "__main__"),
 ]
 """The packages and files of bot: each imports only those before it."""
@@ -114,6 +114,13 @@ def test_each_package_of_bot_imports_only_what_stands_before_it() -> None:
         if ORDER_IN_BOT.index(places[other]) > ORDER_IN_BOT.index(place)
     ]
     assert wrong == []
+
+
+def test_the_messages_to_people_are_pure() -> None:
+    """They know neither Discord nor an event loop: a text is a value."""
+    found = {each.module for each in imports_of("bot/user_messages")}
+    assert found
+    assert found & {"asyncio", "discord", "structlog"} == set()
 
 
 @pytest.mark.parametrize("package", ["acp", "pool", "bot"])

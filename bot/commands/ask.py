@@ -13,7 +13,6 @@ import discord
 import structlog
 from discord import app_commands
 
-from bot import user_messages as words
 from bot.access.gate import Place, Right, is_answered_in_place
 from bot.agents.agent_options import Command as OwnCommand
 from bot.interactions.bot_client import admit
@@ -25,6 +24,7 @@ from bot.rest.calls import Urgency
 from bot.rest.errors import RestError
 from bot.text.markdown import escape
 from bot.text.printable import visible
+from bot.user_messages import access
 from pool.journal.message_states import MessageState
 from pool.journal.posted_requests import PostedRequest
 from pool.journal.transactions import JournalUnwritable
@@ -144,7 +144,7 @@ async def ask(
         try:
             client.journal.posted_requests.begin(asked)
         except JournalUnwritable:
-            await interaction.response.send_message(words.NOT_DONE, ephemeral=True)
+            await interaction.response.send_message(access.NOT_DONE, ephemeral=True)
             return
         post = _post(interaction, shown, files) if within is None else _post_in(interaction, within, shown, files)
         message_id = await post
@@ -194,7 +194,7 @@ def _refusal(interaction: Interaction, place: Place, said: str, agent: str) -> s
     if here and agent and client.journal.threads.knows(thread_id) and agent != agents.name(thread_id):
         return "This thread has another agent. `/agent` changes that."
     bound = client.pool.bound(thread_id, interaction.user.id)
-    return "" if bound is None else words.BOUNDS[bound]
+    return "" if bound is None else access.BOUNDS[bound]
 
 
 async def _post(interaction: Interaction, shown: str, files: Files) -> int:

@@ -13,7 +13,7 @@ from acp.schema import SessionInfo
 from bot.access.gate import Right
 from bot.interactions.bot_client import admit
 from bot.text.markdown import escape
-from bot.user_messages import fitting, waiting
+from bot.user_messages import layout, queue
 from pool.conversation import Conversation
 from pool.session_listing import NoSlot
 
@@ -63,7 +63,7 @@ async def _sessions(interaction: Interaction) -> None:
     sizes = await asyncio.to_thread(resident, [each.lease.agent.pid for each in listed if each.lease.agent is not None])
     lines = [_session_line(client, each, sizes) for each in listed]
     text = "\n".join(lines) or "No agent is running in a thread that you can see."
-    await interaction.response.send_message(fitting(text, len(shown) - len(listed)), ephemeral=True)
+    await interaction.response.send_message(layout.fitting(text, len(shown) - len(listed)), ephemeral=True)
 
 
 def _can_view(interaction: Interaction, thread_id: int) -> bool:
@@ -114,7 +114,7 @@ async def _resume(interaction: Interaction, session: str = "") -> None:
 def _resume_held(conversation: Conversation | None) -> str:
     if conversation is None or not conversation.held:
         return "Nothing is held here. A message goes on with this thread's session."
-    told = f"{waiting(conversation.waiting)} next."
+    told = f"{queue.waiting(conversation.waiting)} next."
     conversation.resume()
     return told
 

@@ -13,13 +13,13 @@ from discord import app_commands
 
 from acp import AcpError
 from acp.session_options import Choice, Option, Value
-from bot import user_messages as words
 from bot.access.gate import Right
 from bot.agents.agent_options import AgentOptions, write_options
 from bot.interactions.bot_client import admit
 from bot.interactions.components import Button, Component, Menu, view_of
 from bot.text.markdown import escape
 from bot.text.printable import visible
+from bot.user_messages import access
 from pool.journal.transactions import JournalUnwritable
 from pool.session_setup import MODE, choice_value
 
@@ -208,7 +208,7 @@ async def _set_value(interaction: Interaction, option: Option, choice: Choice) -
     session = None if conversation is None else conversation.lease.session
     if session is None:
         if not _remember(interaction, option, choice):
-            await interaction.response.edit_message(content=words.NOT_DONE, view=None)
+            await interaction.response.edit_message(content=access.NOT_DONE, view=None)
             return
         _record(interaction, option, choice)
         offers = client.offers(thread_id).with_value(option.option_id, value)

@@ -9,7 +9,7 @@ from bot.config.presets import PRESETS
 from bot.interactions.bot_client import admit
 from bot.text.markdown import LIMIT, escape
 from bot.text.printable import visible
-from bot.user_messages import links, waiting
+from bot.user_messages import layout, queue
 from pool.conversation import Conversation
 from pool.conversation_context import ConversationState
 
@@ -60,11 +60,11 @@ def _state_line(client: CommandClient, conversation: Conversation | None) -> str
     state = str(conversation.lease.state)
     if conversation.lease.state is ConversationState.IN_LINE:
         ahead = conversation.lease.ahead
-        state += f", behind {links(ahead)}" if ahead else f", number {client.pool.place(conversation)}"
+        state += f", behind {layout.links(ahead)}" if ahead else f", number {client.pool.place(conversation)}"
     if conversation.asked_since is not None:
         state += ", and waits for the answer to its question"
     held = "held" if conversation.held else "waiting"
-    return f"**{state}**" + (f"\n{waiting(conversation.waiting)} {held}" if conversation.waiting else "")
+    return f"**{state}**" + (f"\n{queue.waiting(conversation.waiting)} {held}" if conversation.waiting else "")
 
 
 def _terminal_line(client: CommandClient, thread_id: int, session_id: str) -> str:

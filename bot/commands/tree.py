@@ -8,11 +8,11 @@ import discord
 import structlog
 from discord import app_commands
 
-from bot import user_messages as words
 from bot.access.bot_permissions import PERMISSIONS
 from bot.access.gate import Right
 from bot.interactions.bot_client import admit
 from bot.text.markdown import escape
+from bot.user_messages import access, layout, notices, queue
 from pool.conversation_context import CancelResult
 from pool.journal.journal import Journal
 from pool.journal.transactions import JournalUnwritable
@@ -80,7 +80,7 @@ class CommandTree(app_commands.CommandTree[CommandClient]):
         )
         if not unwritable:  # The journal has logged it.
             log.error("a command failed", command=getattr(interaction.command, "name", None), exc_info=error)
-        told = words.NOT_DONE if unwritable else "That failed, and the reason is in the log."
+        told = access.NOT_DONE if unwritable else "That failed, and the reason is in the log."
         try:
             if interaction.response.is_done():  # Else Discord shows "thinking" for 15 minutes.
                 await interaction.followup.send(told, ephemeral=True)
@@ -97,7 +97,7 @@ async def _cancel(interaction: Interaction) -> None:
     conversation = client.pool.conversation(interaction.channel_id or 0)
     done = conversation.cancel(interaction.user.id) if conversation is not None else CancelResult(stopped=False, held=0)
     log.info("cancelled by a person", thread_id=interaction.channel_id, user_id=interaction.user.id)
-    await interaction.response.send_message(words.cancelled(done), ephemeral=True)
+    await interaction.response.send_message(queue.cancelled(done), ephemeral=True)
 
 
 async def _reset(interaction: Interaction) -> None:
@@ -130,13 +130,13 @@ async def _close(interaction: Interaction) -> None:
     if isinstance(interaction.channel, discord.Thread) and (why := await client.archive(thread_id)):
         if not interaction.app_permissions.manage_threads:
             why = f"I'm missing the permission {PERMISSIONS['manage_threads']}."
-        await interaction.edit_original_response(content=f"{closed}\n{words.not_archived(why)}")
+        await interaction.edit_original_response(content=f"{closed}\n{notices.not_archived(why)}")
 
 
 async def _reload(interaction: Interaction) -> None:
     if await interaction.client.admission.admit(interaction, Right.ADMIN, asker_id=None):
         told = escape(str(interaction.client.reload()))
-        await interaction.response.send_message(words.fitting(told), ephemeral=True)
+        await interaction.response.send_message(layout.fitting(told), ephemeral=True)
 
 
 def _help_command(tree: CommandTree) -> Command:
@@ -146,6 +146,6 @@ def _help_command(tree: CommandTree) -> Command:
         menus = [each.name for each in tree.get_commands(type=discord.AppCommandType.message)]
         if menus:
             lines.append(f"On a message, below Apps: {', '.join(menus)}.")
-        await interaction.response.send_message(words.fitting("\n".join([BEGIN, *lines])), ephemeral=True)
+        await interaction.response.send_message(layout.fitting("\n".join([BEGIN, *lines])), ephemeral=True)
 
     return app_commands.Command(name="help", description="What I can be told.", callback=tell)

@@ -29,7 +29,6 @@ from acp.schema import (
     SessionInfoUpdate,
     ToolCallUpdate,
 )
-from bot import user_messages as words
 from bot.access.gate import Place
 from bot.agents.login import login_advice
 from bot.agents.workspace_files import LinkedFiles
@@ -45,6 +44,7 @@ from bot.reply.status_reactions import StatusReactions
 from bot.reply.typing_indicator import TypingIndicator
 from bot.text.markdown import escape
 from bot.text.redaction import StreamRedactor
+from bot.user_messages import notices, outcomes, questions, to_agents
 from pool.exchange import (
     Cancelled,
     Completed,
@@ -223,7 +223,7 @@ class Exchange:
         await self._destination.opened()
         await self._context.stale_messages.settled(self.message_ids)
         if missed := self._context.cards.take_unanswered(self.request.thread_id):
-            self._prompt.unanswered = words.missed(missed)
+            self._prompt.unanswered = to_agents.missed(missed)
         return await self._prompt.blocks(capabilities)
 
     async def admitted(self) -> None:
@@ -247,7 +247,7 @@ class Exchange:
         if not self._destination.turn_came:  # It may come twice; the first time decides the place among the replies.
             self._context.replies.append(self.request.thread_id, self.reply)
             if self.request.no_thread:
-                self.reply.line(words.no_thread(self.request.no_thread))
+                self.reply.line(notices.no_thread(self.request.no_thread))
         if self.behind and self._destination.channel_id == self.request.channel_id:
             self.reply.name_request()  # Other messages are between the request and the reply.
         self.behind = False
@@ -258,14 +258,14 @@ class Exchange:
 
     def on_queued(self, place: int, asking: Sequence[int]) -> None:
         """Show the place in line, and the threads where a person's answer would let it move."""
-        self.reply.placeholder(words.in_line(place, asking) if place else "-# ⏳ starting")
+        self.reply.placeholder(notices.in_line(place, asking) if place else "-# ⏳ starting")
 
     def on_neighbours(self, thread_ids: Sequence[int], *, waits: bool) -> None:
         """Name the threads that work in the same directory."""
         if waits:
-            self.reply.placeholder(words.outside(thread_ids))
+            self.reply.placeholder(notices.outside(thread_ids))
         else:
-            self.reply.line(words.beside(thread_ids))
+            self.reply.line(notices.beside(thread_ids))
 
     def on_notice(self, notice: Notice) -> None:
         """Say it above the answer."""
@@ -273,7 +273,7 @@ class Exchange:
             self._session_lines.is_new = True
             return
         self._prompt.forgotten |= notice is Notice.FORGOTTEN
-        self.reply.line(words.NOTICES[notice])
+        self.reply.line(notices.NOTICES[notice])
 
     def on_prompted(self, session: Session, turn: Turn) -> None:
         """Show that the agent has it."""
@@ -307,7 +307,7 @@ class Exchange:
             case SessionInfoUpdate(title=str(title)):
                 self._context.thread_names.title(self.request.thread_id, title)
             case Skipped(reason):
-                self.reply.line(words.skipped(reason))
+                self.reply.line(notices.skipped(reason))
             case _:
                 if isinstance(event, Text | ToolCallUpdate | Plan):
                     self._session_lines.introduce()
@@ -315,7 +315,7 @@ class Exchange:
                 if isinstance(event, ToolCallUpdate):
                     self._questions.tool_changed(event)
                 if self.reply.too_long:
-                    self._cut_short(words.TOO_LONG)
+                    self._cut_short(outcomes.TOO_LONG)
 
     async def linked(self) -> None:
         """Read the files that the agent has linked to, in order."""
@@ -327,7 +327,7 @@ class Exchange:
         """Say below the reply that the turn is silent, or long, with a way to stop it."""
         if due is WatchdogAlert.SILENT:
             self.reactions.silent()
-        where, text = self._destination.where, words.due(due, silent_seconds)
+        where, text = self._destination.where, notices.due(due, silent_seconds)
         self._context.warn(WARNING, where.channel_id, where.exchange_id, text)
 
     def on_out_of_turn(self, event: OutOfTurnEvent, questions: OpenQuestions) -> None:
@@ -341,7 +341,7 @@ class Exchange:
 
     def on_unanswered(self, request_id: RequestId, why: Unanswered) -> None:
         """Say on the card why it ends without an answer, and to the agent with the next prompt."""
-        self._questions.unanswered(request_id, words.UNANSWERED[why])
+        self._questions.unanswered(request_id, questions.UNANSWERED[why])
 
     async def settled(self) -> None:
         """Wait for the reply."""
@@ -393,10 +393,10 @@ class Exchange:
     def _say_end(self, outcome: Outcome) -> None:
         # A message that was taken back before its reply began leaves no line.
         if self.reply.begun or not isinstance(outcome, TakenBack):
-            for line in words.closing(outcome, said=self.reply.has_text, redact=self._context.redact):
+            for line in outcomes.closing(outcome, said=self.reply.has_text, redact=self._context.redact):
                 self.reply.line(line)
         if self.reply.begun and isinstance(outcome, Dropped):
-            self.reply.line(words.DROPPED)
+            self.reply.line(outcomes.DROPPED)
             self._destination.start()
         if isinstance(outcome, Failed) and isinstance(outcome.error, AuthRequired):
             self.reply.line(f"-# {login_advice(self._context.agents.name(self.request.thread_id))}")

@@ -5,7 +5,6 @@ from collections.abc import Callable, Collection
 from typing import Protocol
 
 from acp.paths import Lanes
-from bot import user_messages as words
 from bot.access.audit import Audit
 from bot.access.membership import Membership
 from bot.agents.registry import Agents
@@ -21,6 +20,7 @@ from bot.reply.status_reactions import StatusReaction, StatusReactions
 from bot.rest.api import DiscordApi
 from bot.rest.live_message import LiveMessage
 from bot.text.redaction import Redactor
+from bot.user_messages import notices
 from pool.journal.journal import Journal
 from pool.journal.message_states import MessageState
 
@@ -127,7 +127,7 @@ class ExchangeContext:
         thread_id = exchange.request.thread_id
         place = self.journal.threads.place(thread_id)
         if place is not None and place[1] != thread_id and thread_id not in self.api.gone:
-            self.tell(place[1], words.undelivered(thread_id, exchange.reply.given_up))
+            self.tell(place[1], notices.undelivered(thread_id, exchange.reply.given_up))
 
     def tell(self, channel_id: int, text: str) -> None:
         """Post a notice."""

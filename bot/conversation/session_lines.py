@@ -1,11 +1,11 @@
 """The lines of a reply about the agent's session: which agent answers, and in which mode it works."""
 
 from acp import Session
-from bot import user_messages as words
 from bot.agents.agent_options import AgentOptions, introduction, write_options
 from bot.agents.registry import Agents
 from bot.reply.reply import Reply
 from bot.text.redaction import Redactor
+from bot.user_messages import notices
 from pool.journal.threads import ThreadRows
 
 MODES = 20
@@ -48,7 +48,7 @@ class SessionLines:
             if self._changes < MODES:
                 self._show_mode_of(self._session)
             elif self._changes == MODES:
-                self._reply.line(words.MODES)
+                self._reply.line(notices.MODES)
 
     def show_last_mode(self) -> None:
         """Show the mode at the end, where not every change was shown."""
@@ -63,4 +63,4 @@ class SessionLines:
                 self._threads.set_offers(self._thread_id, offers)
 
     def _show_mode_of(self, session: Session) -> None:
-        self._reply.line(words.mode(self._redact(AgentOptions.of(session).current("mode") or self._mode or "")))
+        self._reply.line(notices.mode(self._redact(AgentOptions.of(session).current("mode") or self._mode or "")))

@@ -14,7 +14,6 @@ import aiohttp
 import discord
 import structlog
 
-from bot import user_messages as words
 from bot.access.summary import describe_rules
 from bot.commands.command_client import ClientServices, CommandClient
 from bot.commands.tree import CommandTree
@@ -24,6 +23,7 @@ from bot.intake.deleted_places import DeletedPlaces
 from bot.intake.edits import Edits
 from bot.intake.recovery import Recovery
 from bot.rest.calls import Urgency
+from bot.user_messages import notices
 from pool.journal.posted_requests import PostedRequest
 
 from .component_registry import COMPONENTS, FORMS
@@ -99,7 +99,7 @@ class ThreadlineClient(CommandClient):
             open_thread=self.intake.open_thread,
             stale=context.stale_messages,
             refresh_stale=self._edits.refresh,
-            on_too_old=lambda channel_id: context.tell(channel_id, words.BEYOND),
+            on_too_old=lambda channel_id: context.tell(channel_id, notices.BEYOND),
             on_missed=self._callbacks.on_missed,
         )
 

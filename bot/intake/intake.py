@@ -6,7 +6,6 @@ No step from the first look at a message to its place in the inbox awaits, so th
 import discord
 import structlog
 
-from bot import user_messages as words
 from bot.access.admission import Admission
 from bot.access.gate import Answer, Ignore, OpenThread, Place, Refuse, Verdict
 from bot.conversation.exchange import Exchange
@@ -15,6 +14,7 @@ from bot.prompt.discord_message import request_of
 from bot.prompt.request import Request, write_request
 from bot.reply.notices import OFFER
 from bot.rest.errors import Gone
+from bot.user_messages import access, queue
 from pool.conversation import Conversation
 from pool.journal.transactions import JournalUnwritable
 from pool.pool import Pool
@@ -114,17 +114,17 @@ class Intake:
         """
         thread_id, author_id = request.thread_id, request.author_id
         if (bound := self._pool.bound(thread_id, author_id)) is not None:
-            self._reject(request, bound.name, words.BOUNDS[bound])
+            self._reject(request, bound.name, access.BOUNDS[bound])
             return None
         conversation = self._pool.conversation(thread_id)
         current = None if conversation is None else conversation.current
         if current is not None and request.is_only_text and means_stop(request.text):
-            self._context.warn(OFFER, thread_id, current.message_ids[-1], words.STOP_OFFERED)
+            self._context.warn(OFFER, thread_id, current.message_ids[-1], queue.STOP_OFFERED)
             return None
         try:
             exchange = self.enqueue(request, place, agent=agent, missed=missed)
         except JournalUnwritable as error:
-            self._reject(request, str(error), words.UNWRITABLE)
+            self._reject(request, str(error), access.UNWRITABLE)
             return None
         if exchange is None:
             log.info("message was accepted before", message_id=request.message_id)

@@ -8,12 +8,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bot import user_messages as words
 from bot.conversation.exchange import Exchange
 from bot.conversation.exchange_context import ExchangeContext
 from bot.interactions.thread_buttons import interrupted_view
 from bot.reply.notices import INTERRUPTED
 from bot.reply.reply import Reply
+from bot.user_messages import layout, restarts
 from pool.journal.message_states import MessageRow, MessageState
 from pool.journal.messages import KEPT_SECONDS
 from pool.pool import Pool
@@ -71,7 +71,7 @@ class Interruptions:
         self._open.setdefault(row.thread_id, {})[row.message_id] = interruption
         asked = self._asked(row)
         if asked is not None and time.time() - asked > KEPT_SECONDS:
-            self._close(interruption, "interrupted", words.undecided(self._link(row)))
+            self._close(interruption, "interrupted", restarts.undecided(self._link(row)))
         return interruption
 
     def end_old_notices(self) -> None:
@@ -86,7 +86,7 @@ class Interruptions:
         """Return the text for a question that is over."""
         row = self._journal.messages.row(message_id)
         left = row is not None and row.thread_id == thread_id and row.reason == "interrupted"
-        return words.undecided(self._link(row)) if row is not None and left else ALREADY_DECIDED
+        return restarts.undecided(self._link(row)) if row is not None and left else ALREADY_DECIDED
 
     def recover_draft(self, rows: Sequence[MessageRow]) -> Reply | None:
         """Return the unfinished reply of an interrupted try, first in its thread; None if it has no message."""
@@ -121,7 +121,7 @@ class Interruptions:
 
     def _question(self, row: MessageRow) -> None:
         if self.is_undecided(row) and self._asked(row) is None:
-            text, view = words.interrupted(row.author_id, self._link(row)), lambda: interrupted_view(row.message_id)
+            text, view = restarts.interrupted(row.author_id, self._link(row)), lambda: interrupted_view(row.message_id)
             self._context.notices.show(row.thread_id, INTERRUPTED, text, view, about=row.message_id)
 
     def _asked(self, row: MessageRow) -> float | None:
@@ -131,7 +131,7 @@ class Interruptions:
         """Return the address of a row's message; the one that a thread was opened on is in the channel above."""
         guild_id, channel_id = self._journal.threads.place(row.thread_id) or (None, row.thread_id)
         place = channel_id if row.message_id == row.thread_id else row.thread_id
-        return words.link(guild_id, place, row.message_id)
+        return layout.link(guild_id, place, row.message_id)
 
     def is_undecided(self, row: MessageRow) -> bool:
         """Whether the turn of a row was interrupted and is still without a decision."""
@@ -174,7 +174,7 @@ class Interruptions:
     def thread_continued(self, thread_id: int) -> None:
         """Close the interrupted turns of a thread in which another turn begins."""
         for interruption in self._undecided_in(thread_id):
-            outcome = words.undecided(self._link(interruption.row))
+            outcome = restarts.undecided(self._link(interruption.row))
             if self._asked(interruption.row) is None:  # The thread was continued before the question was posted.
                 self._question(interruption.row)
             self._close(interruption, "interrupted", outcome)

@@ -2,11 +2,11 @@
 
 import asyncio
 
-from bot import user_messages as words
 from bot.conversation.exchange import Exchange
 from bot.interactions.queue_buttons import queue_view
 from bot.interactions.thread_buttons import held_view
 from bot.reply.notices import HELD, WAITING, Notices
+from bot.user_messages import queue as texts
 from pool.conversation import Conversation
 from pool.pool import Pool
 
@@ -50,8 +50,8 @@ class QueueNotices:
         if not queue:
             return
         if held:
-            self._notices.show(thread_id, HELD, words.held(len(queue)), lambda: held_view(thread_id))
+            self._notices.show(thread_id, HELD, texts.held(len(queue)), lambda: held_view(thread_id))
         else:
             first = queue[0].message_ids[-1]
-            text, view = words.queued(len(queue)), lambda: queue_view(thread_id, first)
+            text, view = texts.queued(len(queue)), lambda: queue_view(thread_id, first)
             self._notices.show(thread_id, WAITING, text, view, first=first, silent=True)

@@ -14,13 +14,13 @@ from typing import TypeVar
 import discord
 import structlog
 
-from bot import user_messages as words
 from bot.conversation.exchange import Exchange
 from bot.conversation.exchange_context import ExchangeContext
 from bot.prompt.request import read_request
 from bot.reply.reply import Reply
 from bot.rest.calls import Urgency
 from bot.rest.errors import RestError
+from bot.user_messages import layout, questions
 from pool.journal.message_states import MessageRow, MessageState
 from pool.journal.notices import NoticeRow
 from pool.journal.posted_requests import PostedRequest
@@ -231,8 +231,8 @@ class Recovery:
     async def _close_question(self, question: OpenQuestion) -> None:
         """Remove the buttons of an earlier run's question."""
         thread_id, message_id = question.thread_id, question.message_id
-        became = words.became(self._journal.messages.state(question.exchange_id))
-        text = words.with_line(question.content, became)
+        became = questions.became(self._journal.messages.state(question.exchange_id))
+        text = layout.with_line(question.content, became)
         try:
             if message_id is None:
                 message_id = await self.drafts.find_message(thread_id, question.exchange_id, question.content)

@@ -5,10 +5,10 @@ import secrets
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from bot import user_messages as words
 from bot.prompt.request import Request
 from bot.rest.api import DiscordApi
 from bot.rest.live_message import LiveMessage
+from bot.user_messages import access, layout
 
 NOTICE_SECONDS = 60.0
 """How long one notice counts; later rejections get a new notice, so that people see it."""
@@ -32,8 +32,8 @@ class _Notice:
     def show(self) -> None:
         self.scheduled = False
         request = self.first
-        link = words.link(request.guild_id, request.channel_id, request.message_id)
-        self.post.show(words.rejection(request.author_id, self.reason, self.count, link))
+        link = layout.link(request.guild_id, request.channel_id, request.message_id)
+        self.post.show(access.rejection(request.author_id, self.reason, self.count, link))
 
 
 class RejectionNotices:

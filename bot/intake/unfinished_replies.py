@@ -5,13 +5,13 @@ from functools import partial
 
 import structlog
 
-from bot import user_messages as words
 from bot.reply.page_state import PageState
 from bot.reply.reply import Reply
 from bot.rest.api import DiscordApi
 from bot.rest.calls import Urgency
 from bot.rest.errors import RestError
 from bot.rest.stored_message import StoredMessage
+from bot.user_messages import outcomes
 from pool.journal.journal import Journal
 from pool.journal.message_states import MessageRow
 from pool.journal.sent_pages import SentPage
@@ -64,7 +64,7 @@ class UnfinishedReplies:
             PageState() if each is None else PageState(each.message_id, stop=each.has_buttons, content=each.content)
             for each in found
         ]
-        reply.restore(row.thread_id, words.cut_off(pages), posted, {})
+        reply.restore(row.thread_id, outcomes.cut_off(pages), posted, {})
 
     async def find_message(
         self,

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from bot import user_messages as words
 from bot.access.audit import AuditAction
 from bot.access.gate import Right
+from bot.user_messages import layout
 
 from .bot_client import Interaction
 from .cards import Card
@@ -42,7 +42,7 @@ async def admit_to_card(
         and not message.flags.ephemeral
         and not client.cards.shows(message.id)
     ):
-        await interaction.response.edit_message(content=words.with_line(message.content, reason), view=None)
+        await interaction.response.edit_message(content=layout.with_line(message.content, reason), view=None)
     else:
         await interaction.response.send_message(reason, ephemeral=True)
     return None

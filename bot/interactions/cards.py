@@ -12,12 +12,12 @@ import discord
 
 from acp import OpenQuestions
 from acp.jsonrpc import RequestId
-from bot import user_messages as words
 from bot.access.audit import Audit
 from bot.config.values import Permission
 from bot.rest.api import DiscordApi
 from bot.rest.live_message import LiveMessage
 from bot.rest.mentions import NOBODY, Mentions
+from bot.user_messages import questions
 from pool.journal.journal import Journal
 
 from .components import view_of
@@ -205,7 +205,7 @@ class Cards:
         place = self._journal.threads.place(card.origin.channel_id)
         guild_id = place[0] if place is not None else None
         if card.message_id is not None:
-            text = words.reminder(card.title, guild_id, card.origin.channel_id, card.message_id, seconds_left)
+            text = questions.reminder(card.title, guild_id, card.origin.channel_id, card.message_id, seconds_left)
             self._post(card, nonce=secrets.token_hex(8)).show(f"{card.mentions} {text}")
 
     def remember_page(self, thread_id: int, elicitation_id: str, on_completed: Callable[[], None]) -> None:
@@ -223,9 +223,9 @@ class Cards:
     def closed_reason(self, token: str) -> str:
         """Return why a question is not open, also for one of an earlier run."""
         if self.is_answered(token):
-            return words.ANSWERED
+            return questions.ANSWERED
         exchange_id = self._left.get(token)
-        return words.became(None if exchange_id is None else self._journal.messages.state(exchange_id))
+        return questions.became(None if exchange_id is None else self._journal.messages.state(exchange_id))
 
     # ---- unanswered questions, for the agent's next prompt
 

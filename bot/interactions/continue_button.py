@@ -7,11 +7,11 @@ counts once however often the button is pressed.
 import discord
 import structlog
 
-from bot import user_messages as words
 from bot.access.gate import Right
 from bot.prompt.request import Request
 from bot.reply.notices import PREEMPTED, Notices
 from bot.rest.live_message import answer_press
+from bot.user_messages import access, queue, to_agents
 from pool.journal.transactions import JournalUnwritable
 
 from .bot_client import Interaction
@@ -32,14 +32,14 @@ class ContinueButton(Button, template=r"threadline:go_on:(?P<thread_id>[0-9]{1,2
             return
         bound = client.pool.bound(self.thread_id, user.id)
         if bound is not None:
-            await interaction.response.send_message(words.BOUNDS[bound], ephemeral=True)
+            await interaction.response.send_message(access.BOUNDS[bound], ephemeral=True)
             return
-        request = Request(notice.id, self.thread_id, self.thread_id, user.id, words.GO_ON)
+        request = Request(notice.id, self.thread_id, self.thread_id, user.id, to_agents.GO_ON)
         place = client.admission.place(interaction.guild, interaction.channel)
         try:
             new = client.intake.enqueue(request, place)
         except JournalUnwritable:
-            await interaction.response.send_message(words.NOT_DONE, ephemeral=True)
+            await interaction.response.send_message(access.NOT_DONE, ephemeral=True)
             return
         told = f"-# Continued by <@{user.id}>."
         post = client.notices.end_by_press(self.thread_id, PREEMPTED, told)
@@ -55,4 +55,4 @@ def show_preempted(notices: Notices, thread_id: int) -> None:
         button = discord.ui.Button[discord.ui.View](label="Continue", style=discord.ButtonStyle.success)
         return view_of(ContinueButton(button, thread_id=thread_id))
 
-    notices.show(thread_id, PREEMPTED, words.PREEMPTED, view)
+    notices.show(thread_id, PREEMPTED, queue.PREEMPTED, view)

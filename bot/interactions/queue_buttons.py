@@ -7,10 +7,10 @@ from typing import Any
 import discord
 import structlog
 
-from bot import user_messages as words
 from bot.access.gate import Right
 from bot.reply.notices import HELD
 from bot.rest.live_message import answer_press
+from bot.user_messages import queue
 from pool.conversation import Conversation
 from pool.exchange import Exchange
 
@@ -120,7 +120,7 @@ def _drop(
     if not dropped:
         return "What waits was written by others; only they and approvers may drop it.", ()
     ids = ", ".join(str(message_id) for exchange in dropped for message_id in exchange.message_ids)
-    what, audit = f"{words.waiting(len(dropped))} dropped: {ids}", interaction.client.audit
+    what, audit = f"{queue.waiting(len(dropped))} dropped: {ids}", interaction.client.audit
     audit.record("stopped", what, user_id=interaction.user.id, thread_id=conversation.thread_id)
     left = len(exchanges) - len(dropped)
     return f"{len(dropped)} dropped." + (f" {left} by others stay." if left else ""), dropped[SLICE:]
@@ -133,7 +133,7 @@ async def drop_held(interaction: Interaction, conversation: Conversation) -> Non
         await interaction.response.send_message(told, ephemeral=True)
         await _drop_rest(conversation, rest)
         return
-    client, by, what = interaction.client, interaction.user.id, words.waiting(conversation.waiting)
+    client, by, what = interaction.client, interaction.user.id, queue.waiting(conversation.waiting)
     told = f"-# {what} dropped by <@{by}>."
     post = client.notices.end_by_press(conversation.thread_id, HELD, told)
     conversation.drop()

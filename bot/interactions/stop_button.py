@@ -4,7 +4,7 @@ import discord
 import structlog
 
 from bot.access.gate import Right
-from bot.user_messages import cancelled
+from bot.user_messages import queue
 
 from .bot_client import Interaction
 from .components import Button, view_of
@@ -37,7 +37,7 @@ class StopButton(Button, template=r"threadline:stop:(?P<thread_id>[0-9]{1,20}):(
             return
         done = conversation.cancel(interaction.user.id)
         log.info("stopped by a person", thread_id=self.thread_id, user_id=interaction.user.id)
-        await interaction.response.send_message(cancelled(done), ephemeral=True)
+        await interaction.response.send_message(queue.cancelled(done), ephemeral=True)
 
 
 def stop_button(thread_id: int, message_id: int) -> StopButton:

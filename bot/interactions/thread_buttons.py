@@ -2,10 +2,10 @@
 
 import discord
 
-from bot import user_messages as words
 from bot.access.gate import Right
 from bot.reply.notices import HELD
 from bot.rest.live_message import answer_press
+from bot.user_messages import access, queue
 from pool.journal.transactions import JournalUnwritable
 
 from .bot_client import Interaction
@@ -51,7 +51,7 @@ class HeldButton(Button, template=r"threadline:(?P<action>continue|drop):(?P<thr
         elif self.action == "drop":
             await drop_held(interaction, conversation)
         else:
-            told = f"-# {words.waiting(conversation.waiting)} next; continued by <@{by}>."
+            told = f"-# {queue.waiting(conversation.waiting)} next; continued by <@{by}>."
             post = client.notices.end_by_press(self.thread_id, HELD, told)
             conversation.resume()
             await answer_press(interaction, told, post)
@@ -88,7 +88,7 @@ class InterruptedButton(Button, template=r"threadline:(?P<action>retry|skip):(?P
                 interaction.channel_id or 0, self.message_id, retry=retry, by=interaction.user.id
             )
         except JournalUnwritable:
-            await interaction.response.send_message(words.NOT_DONE, ephemeral=True)
+            await interaction.response.send_message(access.NOT_DONE, ephemeral=True)
             return
         await interaction.response.edit_message(content=told, view=None)
 

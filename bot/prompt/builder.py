@@ -11,11 +11,11 @@ from pydantic_core import to_json
 from yarl import URL
 
 from acp.schema import PromptCapabilities, ResourceLink, TextBlock
-from bot import user_messages as words
 from bot.rest.api import DiscordApi
 from bot.rest.backoff import ATTEMPTS
 from bot.rest.calls import Urgency
 from bot.rest.errors import RestError
+from bot.user_messages import to_agents
 from pool.journal.journal import Journal
 
 from .attachments import Attachments
@@ -78,7 +78,7 @@ class PromptBuilder:
         if self.again is not None:
             self._parts = _KEPT.validate_json(self.again)
             shown = await self._show(self._parts, capabilities)
-            return [TextBlock(text=words.INTERRUPTED), *shown]
+            return [TextBlock(text=to_agents.INTERRUPTED), *shown]
         while True:
             asked = self.requests
             if self._inputs != (asked, self.unanswered, self.forgotten):
@@ -189,7 +189,7 @@ class PromptBuilder:
         if not self.forgotten:
             return []
         first = self.requests[0]
-        earlier = self._journal.messages.earlier(first.thread_id, first.message_id, most=words.EARLIER)
+        earlier = self._journal.messages.earlier(first.thread_id, first.message_id, most=to_agents.EARLIER)
         return [(read_request(request).text, answer) for request, answer in earlier if request]
 
     def take_skipped(self) -> list[str]:

@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 import discord
 
 from acp import Accept, Decline, Elicitation, OpenQuestions
-from bot import user_messages as words
 from bot.interactions.bot_client import Interaction
 from bot.interactions.card_access import admit_to_card, record
 from bot.interactions.cards import Card, Item, QuestionOrigin
@@ -16,6 +15,7 @@ from bot.interactions.components import Button, view_of
 from bot.rest.live_message import answer_press
 from bot.text.markdown import code_block, escape
 from bot.text.printable import visible
+from bot.user_messages import questions
 
 from .form_schema import Entered, Field, UnusableForm, fields_of, text_of
 from .form_values import InvalidValue, lines_of, parse_value
@@ -285,7 +285,7 @@ class ElicitationButton(
                 record(interaction, card, "denied", self.action)
                 await answer_press(interaction, content, card.post)
             case _:
-                await interaction.response.send_message(words.became(None), ephemeral=True)
+                await interaction.response.send_message(questions.became(None), ephemeral=True)
 
 
 def elicitation_button(token: str, action: str, label: str = "") -> ElicitationButton:

@@ -5,11 +5,11 @@ from typing import Any
 
 import discord
 
-from bot import user_messages as words
 from bot.interactions.bot_client import Interaction
 from bot.interactions.card_access import admit_to_card, record
 from bot.interactions.components import view_of
 from bot.rest.live_message import answer_press
+from bot.user_messages import questions
 
 from .elicitation import FormCard, elicitation_button
 from .modal import FormModal
@@ -24,7 +24,7 @@ async def submit_form(interaction: Interaction, match: re.Match[str]) -> None:
     if card is None:
         return
     if step >= len(card.steps):
-        await interaction.response.send_message(words.became(None), ephemeral=True)
+        await interaction.response.send_message(questions.became(None), ephemeral=True)
         return
     by = interaction.user.id
     problems = await card.enter(step, by, FormModal.entered(card.steps[step], interaction.data or {}))
@@ -39,7 +39,7 @@ async def submit_form(interaction: Interaction, match: re.Match[str]) -> None:
         ephemeral = _is_ephemeral(interaction)
         content = card.accept(by, here=not ephemeral)
         if content is None:
-            await interaction.response.send_message(words.became(None), ephemeral=True)
+            await interaction.response.send_message(questions.became(None), ephemeral=True)
         elif ephemeral:
             record(interaction, card, "approved", "filled in")
             await interaction.response.edit_message(content="Sent.", view=None)

@@ -6,7 +6,6 @@ import discord
 
 from acp import OpenQuestions, Question
 from acp.schema import PermissionOption, ToolCallUpdate
-from bot import user_messages as words
 from bot.access.audit import AuditAction
 from bot.access.gate import Right
 from bot.interactions.bot_client import Interaction
@@ -16,6 +15,7 @@ from bot.interactions.components import Button, Menu
 from bot.rest.live_message import answer_press
 from bot.text.markdown import code_block, escape
 from bot.text.printable import visible
+from bot.user_messages import questions
 
 from .tool_description import describe, excerpt, headline
 
@@ -103,7 +103,7 @@ class PermissionCard(Card):
         """The remarks on this question."""
         notes = ["The agent has changed what it wants to do; this is what it says now."] if self._changed else []
         notes += [f"Asked although it could be allowed unasked: {self._why}."] if self._why else []
-        notes += [words.DENY_ENDS] if self.question.rejection is None else []
+        notes += [questions.DENY_ENDS] if self.question.rejection is None else []
         more = len(self.question.options) - SHOWN
         return notes + ([f"{more} more options cannot be shown."] if more > 0 else [])
 
@@ -217,4 +217,4 @@ async def _answer(interaction: Interaction, token: str, choice: str) -> None:
         record(interaction, card, card.audit_action(choice), option.name if option is not None else "Deny")
         await answer_press(interaction, content, card.post)
     else:
-        await interaction.response.send_message(words.became(None), ephemeral=True)
+        await interaction.response.send_message(questions.became(None), ephemeral=True)

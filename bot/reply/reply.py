@@ -11,7 +11,6 @@ import structlog
 
 from acp import Event
 from acp.schema import ToolCallUpdate
-from bot import user_messages as words
 from bot.config.appearance import Style
 from bot.render.page_breaks import pages_of
 from bot.render.transcript import Transcript
@@ -19,6 +18,7 @@ from bot.render.turn_summary import Receipt
 from bot.render.uploads import File, Link, batches
 from bot.rest.api import DiscordApi
 from bot.text.markdown import LIMIT
+from bot.user_messages import outcomes
 from pool.journal.journal import Journal
 from pool.journal.trailers import FIRST_TRAILER, Trailer
 
@@ -228,7 +228,7 @@ class Reply:
         if not self.broken:
             return self._shown
         *before, last = self._shown or [""]
-        word = "\n".join([words.NOT_RENDERED, *self._said_since])
+        word = "\n".join([outcomes.NOT_RENDERED, *self._said_since])
         fits = len(last) + 1 + len(word) <= LIMIT
         return [*before, f"{last}\n{word}".strip()] if fits else [*self._shown, *pages_of(word)]
 

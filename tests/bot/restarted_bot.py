@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bot import user_messages as words
 from bot.config.appearance import Reactions
 from bot.conversation.exchange import Exchange
 from bot.conversation.exchange_context import ExchangeContext
 from bot.intake.queue_notice import QueueNotices
 from bot.intake.recovery import Recovery
 from bot.prompt.request import Request, write_request
+from bot.user_messages import restarts
 from pool.journal.journal import Journal
 from pool.journal.message_states import MessageState
 from pool.pool import Pool
@@ -23,9 +23,9 @@ from tests.pool.pool_harness import LIMITS, AgentFactory, every, obey
 from tests.support.memory_agent import MemoryAgent
 
 CHANNEL, THREAD, ADA = 10, 20, 42
-ASKED = words.interrupted(ADA, f"https://discord.com/channels/1/{THREAD}/100")
+ASKED = restarts.interrupted(ADA, f"https://discord.com/channels/1/{THREAD}/100")
 """The question about message 100, whose turn a restart has interrupted."""
-UNDECIDED = words.undecided(f"https://discord.com/channels/1/{THREAD}/100")
+UNDECIDED = restarts.undecided(f"https://discord.com/channels/1/{THREAD}/100")
 """The text of that question after the thread has continued without a decision."""
 
 KEPT = '[{"type": "text", "text": "%s"}]'

@@ -10,7 +10,7 @@ import pytest
 
 from bot.render.converter import MarkdownConverter
 from bot.reply.completion import Completion, complete
-from bot.user_messages import NOT_RENDERED
+from bot.user_messages import outcomes
 
 from .live_bot import bot_lab, numbers, said
 
@@ -90,7 +90,9 @@ async def test_a_text_that_cannot_be_rendered_ends_its_turn_with_a_word_and_the_
     monkeypatch.setattr(MarkdownConverter, "feed", failing)
     async with bot_lab(tmp_path) as lab:
         thread = await lab.thread("say so far\nstream 20 0\nsay trap\nhang")
-        await lab.answer(thread, lambda each: each.content.startswith("so far") and NOT_RENDERED in each.content)
+        await lab.answer(
+            thread, lambda each: each.content.startswith("so far") and outcomes.NOT_RENDERED in each.content
+        )
         await lab.ann.say(thread, "say next")
         await lab.answer(thread, "next")
 

@@ -13,7 +13,6 @@ import pytest
 from structlog.testing import capture_logs
 
 from acp.schema import PromptCapabilities, TextBlock
-from bot import user_messages as words
 from bot.config.appearance import DONE, EYE, FAILED, WAITING
 from bot.conversation.exchange import Exchange
 from bot.intake.interrupted_turns import ALREADY_DECIDED, CHOICE_SECONDS
@@ -22,6 +21,7 @@ from bot.prompt.request import Request, write_request
 from bot.reply.notices import HELD, INTERRUPTED
 from bot.rest.errors import PermanentError, TryLater
 from bot.rest.mentions import NOBODY, Mentions
+from bot.user_messages import notices, outcomes, questions, queue, to_agents
 from pool.journal.journal import Journal
 from pool.journal.message_states import MessageState
 from pool.journal.messages import KEPT_SECONDS
@@ -169,7 +169,7 @@ async def test_held_messages_stay_held_and_are_shown_again(tmp_path: Path, journ
     async with restarted(journal, tmp_path) as it:
         await it.recovered()
         (notice,) = it.board.messages.values()
-        assert notice.content == words.held(2)
+        assert notice.content == queue.held(2)
         assert [button.label for button in notice.buttons] == ["Continue", "Drop all"]
         await elapse(CHOICE_SECONDS * 2)
         assert it.prompts == []
@@ -311,10 +311,10 @@ async def test_retry_sends_the_same_prompt_first_and_says_that_it_is_the_second_
         await settle()
         assert it.prompts == ["request 100", *(f"request {number}" for number in waiting)]
         (first,) = [each for each in it.factory.agents[0].received if each.get("method") == "session/prompt"][:1]
-        assert prompt_text(first) == words.INTERRUPTED
-        answers = [words.INTERRUPTED, *(f"request {number}" for number in waiting)]
+        assert prompt_text(first) == to_agents.INTERRUPTED
+        answers = [to_agents.INTERRUPTED, *(f"request {number}" for number in waiting)]
         assert [text for text in it.shown if text in answers] == answers
-        assert set(it.shown) == {f"a draft\n{words.CUT_OFF}", f"-# Sent again by <@{ADA}>.", *answers}
+        assert set(it.shown) == {f"a draft\n{outcomes.CUT_OFF}", f"-# Sent again by <@{ADA}>.", *answers}
         assert {it.state(number) for number in (100, *waiting)} == {MessageState.ANSWERED}
         assert it.decide(100, retry=True) == "This was decided before."
         assert it.decide(100, retry=False) == "This was decided before."
@@ -447,26 +447,26 @@ async def test_a_further_restart_does_not_repeat_a_question(tmp_path: Path, jour
     async with restarted(journal, tmp_path) as it:
         await it.recovered()
         standing = it.board.messages
-        assert sorted(it.shown) == sorted([ASKED, words.held(2)])
+        assert sorted(it.shown) == sorted([ASKED, queue.held(2)])
     async with restarted(journal, tmp_path) as it:
         it.board.messages = standing
         await it.recovered()
         assert it.board.whats == ["edit"]
-        assert sorted(it.shown) == sorted([ASKED, words.held(2)])
+        assert sorted(it.shown) == sorted([ASKED, queue.held(2)])
     left(journal, 90, MessageState.PROMPTED)
     async with restarted(journal, tmp_path) as it:
         it.board.messages = standing
         it.board._ids = count(50)
         await it.recovered()
-        assert sorted(it.shown) == sorted([ASKED, ASKED.replace("/100", "/90"), words.held(2)])
+        assert sorted(it.shown) == sorted([ASKED, ASKED.replace("/100", "/90"), queue.held(2)])
         assert it.decide(100, retry=False) == "Skipped."
 
 
 DRAFTS = [
-    pytest.param("-# ⏳ working", words.CUT, id="nothing of it was there"),
-    pytest.param("the beginning of an", f"the beginning of an\n{words.CUT_OFF}", id="some of it was there"),
-    pytest.param(f"the beginning\n{words.CUT_OFF}", f"the beginning\n{words.CUT_OFF}", id="it was said before"),
-    pytest.param(words.CUT, words.CUT, id="it was said before of nothing"),
+    pytest.param("-# ⏳ working", outcomes.CUT, id="nothing of it was there"),
+    pytest.param("the beginning of an", f"the beginning of an\n{outcomes.CUT_OFF}", id="some of it was there"),
+    pytest.param(f"the beginning\n{outcomes.CUT_OFF}", f"the beginning\n{outcomes.CUT_OFF}", id="it was said before"),
+    pytest.param(outcomes.CUT, outcomes.CUT, id="it was said before of nothing"),
 ]
 
 
@@ -506,7 +506,7 @@ async def test_a_draft_with_no_room_for_it_says_in_another_message_that_it_was_c
         it.stands(-9, pages[0])
         it.stands(-7, pages[2], buttons=["Stop"])
         await it.recovered()
-        assert it.shown == [pages[0], pages[2], words.CUT_OFF, ASKED]
+        assert it.shown == [pages[0], pages[2], outcomes.CUT_OFF, ASKED]
         assert it.board.messages[-7].buttons == []
 
 
@@ -514,7 +514,7 @@ async def test_a_reply_that_a_regular_stop_cut_off_is_completed_and_asked_about(
     tmp_path: Path, journal: Journal
 ) -> None:
     """The stop stored its pages, as for a finished turn; then no page is owed."""
-    pages = ["one, whole", f"two\n{words.CUT_OFF}"]
+    pages = ["one, whole", f"two\n{outcomes.CUT_OFF}"]
     left(journal, 100, MessageState.PROMPTED)
     journal.sent_pages.intend(100, 0, "one")
     journal.sent_pages.posted(100, 0, -9)
@@ -527,14 +527,14 @@ async def test_a_reply_that_a_regular_stop_cut_off_is_completed_and_asked_about(
         assert journal.messages.pages(100) == []
         assert it.decide(100, retry=True) == "Sent again."
         await settle()
-        assert it.shown[3:] == [words.INTERRUPTED]
+        assert it.shown[3:] == [to_agents.INTERRUPTED]
 
 
 async def test_a_reply_that_a_regular_stop_cut_off_is_completed_after_an_early_decision(
     tmp_path: Path, journal: Journal
 ) -> None:
     """Even the start after a kill completes it: the pages are owed until they are posted."""
-    pages = ["one, whole", f"two\n{words.CUT_OFF}"]
+    pages = ["one, whole", f"two\n{outcomes.CUT_OFF}"]
     left(journal, 100, MessageState.PROMPTED)
     journal.messages.interrupt((100,), pages)
     journal.notices.begin(NoticeRow("asked", THREAD, INTERRUPTED, 100, time.time(), ASKED, None))
@@ -635,7 +635,7 @@ async def test_a_draft_in_a_thread_that_cannot_be_read_stays(tmp_path: Path, jou
 
 # ---- drafts of what waited
 
-IN_LINE = words.in_line(2, [])
+IN_LINE = notices.in_line(2, [])
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["its message is known", "its message is not known"])
@@ -670,7 +670,7 @@ async def test_a_held_message_that_is_dropped_does_not_look_waiting(tmp_path: Pa
         assert it.board.messages[-5].content == IN_LINE
         conversation.drop()
         await it.recovered()
-        assert it.board.messages[-5].content == words.DROPPED
+        assert it.board.messages[-5].content == outcomes.DROPPED
         assert it.prompts == []
 
 
@@ -685,7 +685,7 @@ async def test_a_second_try_that_was_cut_off_before_it_began_leaves_no_draft_at_
     async with restarted(journal, tmp_path) as it:
         it.stands(-5, "-# ⏳ working")
         await it.recovered()
-        assert it.shown == [words.CUT, words.INTERRUPTED]
+        assert it.shown == [outcomes.CUT, to_agents.INTERRUPTED]
 
 
 # ---- finished
@@ -898,7 +898,7 @@ async def test_the_next_client_leaves_work_in_progress_alone(tmp_path: Path, jou
 # ---- questions
 
 QUESTION = "<@42> **May I?** Run"
-CLOSED = f"{QUESTION}\n-# {words.became(MessageState.CLOSED)}"
+CLOSED = f"{QUESTION}\n-# {questions.became(MessageState.CLOSED)}"
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["its message is known", "its message is not known"])
@@ -1004,7 +1004,7 @@ async def test_the_kept_prompt_is_what_is_sent_again(tmp_path: Path, journal: Jo
         kept = first.stored_prompt()
         again = Exchange(request, it.context, again=kept)
         again.opened(THREAD)
-        assert await again.blocks(PromptCapabilities()) == [TextBlock(text=words.INTERRUPTED), *sent]
+        assert await again.blocks(PromptCapabilities()) == [TextBlock(text=to_agents.INTERRUPTED), *sent]
         assert again.stored_prompt() == kept
         for exchange in (first, again):
             exchange.reply.end()

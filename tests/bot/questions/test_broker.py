@@ -22,7 +22,7 @@ from bot.rest.errors import PermanentError
 from bot.rest.mentions import MOST, Mentions
 from bot.text.markdown import LIMIT, escape
 from bot.text.sizes import MAX_FILE_BYTES
-from bot.user_messages import became
+from bot.user_messages import questions
 from pool.journal.journal import Journal
 from pool.journal.message_states import MessageState
 from tests.acp.opened import HELLO, opened
@@ -517,11 +517,11 @@ def test_the_reason_of_an_old_closed_question_comes_from_its_exchange() -> None:
         accepted(journal, ASKED_BY)
         journal.questions.asked("0" * 16, thread_id=THREAD, exchange_id=ASKED_BY, content="May I?")
         cards = Cards(journal=journal, api=FakeDiscord())
-        assert cards.closed_reason("0" * 16) == became(MessageState.RECEIVED)
+        assert cards.closed_reason("0" * 16) == questions.became(MessageState.RECEIVED)
         journal.messages.prompted((ASKED_BY,), "[]")
         journal.questions.settled("0" * 16)
-        assert cards.closed_reason("0" * 16) == became(MessageState.PROMPTED)
-        assert "Retry" in became(MessageState.PROMPTED)
+        assert cards.closed_reason("0" * 16) == questions.became(MessageState.PROMPTED)
+        assert "Retry" in questions.became(MessageState.PROMPTED)
         assert cards.closed_reason("1" * 16) == "This question is no longer open: its turn is over."
 
 

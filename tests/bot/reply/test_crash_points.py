@@ -15,12 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from bot import user_messages as words
 from bot.conversation.exchange import Exchange
 from bot.intake.interrupted_turns import CHOICE_SECONDS
 from bot.intake.queue_notice import QueueNotices
 from bot.intake.recovery import Recovery
 from bot.rest.errors import PermanentError
+from bot.user_messages import queue
 from pool.conversation import Conversation
 from pool.journal.journal import Journal
 from pool.journal.message_states import BEFORE, MessageState
@@ -190,7 +190,7 @@ async def is_held(it: RestartedBot) -> None:
     await elapse(CHOICE_SECONDS)
     assert it.prompts == []
     assert it.state(WATCHED) is MessageState.HELD
-    assert it.board.shown.count(words.held(1)) == 1
+    assert it.board.shown.count(queue.held(1)) == 1
     talk(it).resume()
     await settle()
     assert it.prompts == [ANSWER]

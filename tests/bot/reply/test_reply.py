@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from acp import Text
 from acp.schema import parse_update
-from bot import user_messages as words
 from bot.render.transcript import Transcript
 from bot.reply.delivery import Delivery
 from bot.reply.page_state import OLD_SECONDS, PageState
@@ -25,6 +24,7 @@ from bot.rest.calls import ApiCall, Urgency
 from bot.rest.errors import ContentRefused, PermanentError, TryLater
 from bot.rest.mentions import NOBODY, Mentions
 from bot.rest.rate_limits import EDIT_GAP
+from bot.user_messages import outcomes
 from pool.journal.journal import Journal
 from pool.journal.sent_pages import SentPage
 from pool.journal.trailers import Trailer
@@ -685,7 +685,7 @@ async def test_a_reply_that_cannot_be_rendered_says_so_and_the_next_one_is_poste
     assert reply.broken
     broken_page, next_page = it.board.shown
     assert broken_page.startswith("words")
-    assert words.NOT_RENDERED in broken_page
+    assert outcomes.NOT_RENDERED in broken_page
     assert "late" in broken_page
     assert next_page == "next"
 

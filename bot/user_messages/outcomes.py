@@ -1,0 +1,75 @@
+"""How an exchange ended, and what of its answer is missing. Pure."""
+
+from collections.abc import Callable, Sequence
+
+from acp import AgentClosed
+from bot.text.markdown import LIMIT, code_block, escape
+from bot.text.redaction import redact_tokens
+from pool.exchange import Cancelled, Completed, Dropped, ExchangeRefused, Failed, Outcome, ShutDown, TakenBack, TimedOut
+
+_STOPS = {
+    "refusal": "⚠ The agent refused to go on.",
+    "max_tokens": "⚠ The agent stopped: it ran out of tokens.",
+    "max_turn_requests": "⚠ The agent stopped: it made as many requests as one turn allows.",
+    "cancelled": "⏹ The agent ended the turn as cancelled.",
+}
+
+AT_WORK = "-# ⏳ "
+"""The beginning of a reply that has no content yet."""
+
+DROPPED = "-# ⏹ This was dropped before the agent got it."
+"""Follows a reply that had begun in the thread."""
+
+CUT_OFF = "-# ⏹ Threadline stopped before this was finished."
+
+CUT = "-# ⏹ Threadline stopped before there was any output."
+"""Replaces CUT_OFF where the agent had written no output."""
+
+NOT_RENDERED = "-# ⚠ The rest of this answer cannot be shown: something failed in Threadline. Its log says what."
+
+TOO_LONG = "-# ⏹ The agent has sent more than 20 MB and is stopped; what it sent until then is attached."
+
+
+def cut_off(pages: Sequence[str]) -> list[str]:
+    """Add the line that says that a reply was interrupted, once."""
+    *before, last = pages
+    if last.startswith(AT_WORK) or last == CUT:
+        return [*before, CUT]
+    if not {CUT_OFF, CUT}.isdisjoint(last.splitlines()):  # An orderly stop has said so, above the result of the turn.
+        return [*pages]
+    whole = f"{last}\n{CUT_OFF}"
+    return [*before, whole] if len(whole) <= LIMIT else [*pages, CUT_OFF]
+
+
+def closing(outcome: Outcome, *, said: bool, redact: Callable[[str], str]) -> list[str]:
+    """Report how an exchange ended; `said` is whether the agent has shown anything, `redact` removes secrets."""
+    match outcome:
+        case ShutDown():
+            return [CUT_OFF if said else CUT]
+        case TakenBack():
+            return ["-# ⏹ taken back before the agent got it."]
+        case TimedOut():
+            return ["-# ⏹ stopped: the turn had gone on for as long as one may."]
+        case Failed(ExchangeRefused() as error):
+            return [f"-# 🚫 This was not sent to the agent: {escape(str(error))}"]
+        case Failed(error):
+            return _error(error, redact)
+        case Cancelled(by, None | "cancelled"):
+            return [f"-# ⏹ cancelled by <@{by}>"]
+        case Completed("end_turn") | Cancelled(_, "end_turn"):
+            return [] if said else ["-# The agent ended its turn without a word."]
+        case Dropped():
+            return []
+        case Completed(reason) | Cancelled(_, reason):
+            reason = reason or ""
+            return [f"-# {_STOPS.get(reason, f'The turn ended: {escape(redact(reason)[:100])}')}"]
+
+
+def _error(error: Exception, redact: Callable[[str], str]) -> list[str]:
+    reason, _, rest = redact_tokens(redact(str(error))).partition("\n")
+    lines = [f"❌ {escape(reason[:500])}"]
+    if rest:
+        lines.append(code_block(rest[-1000:]))
+    if isinstance(error, AgentClosed):
+        lines.append("-# The next message starts the agent again.")
+    return lines

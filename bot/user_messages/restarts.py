@@ -1,0 +1,17 @@
+"""What a restart did to a turn. Pure."""
+
+
+def interrupted(author_id: int, link: str) -> str:
+    """Ask what to do about a turn that a restart interrupted; `link` leads to the message."""
+    return (
+        f"⚠ <@{author_id}>, I restarted while the agent was working on {link}; part of it may be done."
+        " **Retry** sends it again, **Skip** drops it. Queued messages continue after your choice, or in 10 minutes."
+    )
+
+
+def undecided(link: str) -> str:
+    """Report an interrupted turn whose thread continued without a choice."""
+    return (
+        f"-# ⏹ I restarted while the agent was working on {link}. No choice was made, and the thread went on."
+        " To send that request again, use Apps → Retry on it."
+    )
