@@ -29,7 +29,8 @@ from acp.events import (
     Withdrawn,
 )
 from acp.open_questions import OpenQuestions
-from acp.process.agent_process import Launch, environment
+from acp.process.agent_process import Launch
+from acp.process.environment import environment
 from acp.process.orphans import end_survivors
 from acp.session import Session
 from acp.session_options import Choice, Option

@@ -27,24 +27,14 @@ from acp.schema import (
 )
 from acp.schema.base import read, said_shortly
 from acp.session import Session
-
-INITIALIZE_SECONDS = 60.0
-"""Bound of initialize. The slowest agent measured takes 7 s cold; one that npx fetches first takes longer."""
-
-AUTHENTICATE_SECONDS = 600.0
-"""Bound of authenticate: a person may have to find a browser, a password and a second factor."""
-
-NEW_SECONDS = 60.0
-"""Bound of session/new. The slowest agent measured takes 2.5 s, in which it also starts the MCP servers."""
-
-LOAD_SECONDS = 120.0
-"""Bound of session/load and session/resume, which replay or read a whole conversation."""
-
-SESSIONS_SECONDS = 30.0
-"""Bound of logout and of each session/list."""
-
-CLOSE_SECONDS = 5.0
-"""Bound of session/close: nothing depends on the answer, and the thread's next message waits for it."""
+from acp.timeouts import (
+    AUTHENTICATE_SECONDS,
+    CLOSE_SECONDS,
+    INITIALIZE_SECONDS,
+    LOAD_SECONDS,
+    NEW_SECONDS,
+    SESSIONS_SECONDS,
+)
 
 LIST_PAGES = 100
 LIST_SESSIONS = 10_000

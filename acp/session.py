@@ -37,10 +37,8 @@ from acp.schema import (
 )
 from acp.schema.base import read
 from acp.session_options import Option, SettingMethod, Value, options_of
+from acp.timeouts import SETTING_SECONDS
 from acp.turn import Turn
-
-SETTING_SECONDS = 30.0
-"""Bound of session/set_mode, session/set_config_option and session/set_model."""
 
 ASKING_MODES = ("default", "ask")
 """Usual ids of the mode in which an agent asks before it acts, in order of preference."""

@@ -23,9 +23,7 @@ from acp.open_questions import OpenQuestions
 from acp.pending import Reply
 from acp.schema import PromptResponse, PromptUsage
 from acp.schema.base import said_shortly
-
-CANCEL_SECONDS = 10.0
-"""How long an agent may take to end a cancelled turn. Real ones need 0.1 s; undoing a tool's work may take longer."""
+from acp.timeouts import CANCEL_SECONDS
 
 HIGH_WATER = 1024 * 1024
 LOW_WATER = HIGH_WATER // 4

@@ -24,7 +24,7 @@ The ways to stop:
 
 `cancel`, `reset`, `close` and `thread_deleted` also close the current exchange if its prompt is not sent yet.
 `withdraw` and `release` act on the current exchange only in that case. A cancelled turn ends when the agent says so. An
-agent that takes longer than `acp.turn.CANCEL_SECONDS` loses its connection, and the next exchange starts another one.
+agent that takes longer than `acp.timeouts.CANCEL_SECONDS` loses its connection; the next exchange starts another one.
 `preempt` keeps an agent that cannot load its session. `finish_and_stop` cancels a turn that waits for an answer.
 """
 

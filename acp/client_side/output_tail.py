@@ -2,6 +2,12 @@
 
 import codecs
 
+DEFAULT_OUTPUT_BYTES = 1024 * 1024
+"""Bytes kept of a command's output where the agent names no limit."""
+
+MAX_OUTPUT_BYTES = 10 * 1024 * 1024
+"""Most bytes kept, also where the agent names a higher limit."""
+
 # Cutting for each piece would move the whole tail each time, so a quarter more is kept before a cut.
 _SLACK_SHARE = 4
 

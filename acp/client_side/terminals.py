@@ -12,15 +12,10 @@ from pathlib import Path
 from acp.jsonrpc import INTERNAL_ERROR, INVALID_PARAMS
 from acp.process.orphans import MARKER
 
+from .output_tail import DEFAULT_OUTPUT_BYTES, MAX_OUTPUT_BYTES
 from .refusal import NOT_FOUND, RequestRefused
 from .roots import Roots
 from .terminal import ExitStatus, Output, Terminal
-
-DEFAULT_OUTPUT_BYTES = 1024 * 1024
-"""Bytes kept of a command's output where the agent names no limit."""
-
-MAX_OUTPUT_BYTES = 10 * 1024 * 1024
-"""Most bytes kept, also where the agent names a higher limit."""
 
 MAX_TERMINALS = 16
 """Unreleased terminals of a session, whether their commands run or not."""

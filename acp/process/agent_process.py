@@ -5,7 +5,7 @@ import os
 import signal
 import stat
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self, cast
@@ -38,9 +38,6 @@ LINGER_SECONDS = 0.5
 """How long to wait for the exit status and the last stderr lines, once the process has exited or closed its stdout. A
 grandchild may hold the pipes open for ever."""
 
-BASE_NAMES = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "TZ", "TMPDIR")
-"""The variables that every agent inherits. The configuration must name all others."""
-
 # Held during a process's creation, which blocks the loop for a moment, so that other work runs between two of them.
 _starting: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
 
@@ -55,12 +52,6 @@ class Launch:
     args: tuple[str, ...]
     cwd: Path
     env: Mapping[str, str]
-
-
-def environment(source: Mapping[str, str], *, inherit: Iterable[str], env: Mapping[str, str]) -> dict[str, str]:
-    """Compose an agent's environment from `source` (ours): the base names, the names in `inherit`, then `env`."""
-    names = [*BASE_NAMES, *inherit]
-    return {**{name: source[name] for name in names if name in source}, **env}
 
 
 def is_directory(path: Path) -> bool:

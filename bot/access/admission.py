@@ -19,6 +19,7 @@ from pool.journal.journal import Journal
 
 from .approvers import approver_mentions
 from .audit import Audit, AuditAction
+from .bot_mention import mentions_bot
 from .bot_permissions import FOR_THREADS, PERMISSIONS
 from .gate import LASTING, Facts, Ignore, Kind, Person, Place, Refuse, Right, Rules, Verdict, decide, listed, permits
 from .membership import Membership
@@ -108,7 +109,7 @@ class Admission:
             person=self.person(message.author),
             place=place,
             kind=self._kind(message),
-            mentioned=self._is_mentioned(message),
+            mentioned=mentions_bot(message, self.user),
             mentioned_role_ids=frozenset(message.raw_role_mentions),
             known=self._journal.threads.knows(place.channel_id) or self.has_opened(message.channel),
             shared=other_bots or self._bot_turns.shared(place.channel_id),
@@ -130,15 +131,6 @@ class Admission:
         if message.author.bot:
             return Kind.BOT
         return Kind.PERSON if message.type in (discord.MessageType.default, discord.MessageType.reply) else Kind.SYSTEM
-
-    def _is_mentioned(self, message: discord.Message) -> bool:
-        user = self.user
-        if user is None:
-            return False
-        own_role = message.guild.self_role if message.guild is not None else None
-        return any(each.id == user.id for each in message.mentions) or (
-            own_role is not None and own_role.id in message.raw_role_mentions
-        )
 
     def _is_other_bot(self, user: discord.abc.User) -> bool:
         return user.bot and self.user is not None and user.id != self.user.id

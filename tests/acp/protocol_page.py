@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from acp import agent, session, turn
+from acp import timeouts
 from acp.jsonrpc import INVALID_REQUEST, MAX_VALUES
 from acp.line_splitter import MAX_LINE
 from acp.schema import UPDATES
@@ -24,19 +24,19 @@ class Row:
 
 
 SENT: tuple[Row, ...] = (
-    Row("initialize", "at the start", "advertises only what is answered", agent.INITIALIZE_SECONDS),
-    Row("authenticate", "a login that needs no terminal", "", agent.AUTHENTICATE_SECONDS),
-    Row("logout", "if `auth.logout` is advertised", "", agent.SESSIONS_SECONDS),
-    Row("session/new", "a thread's first message", "with the MCP servers and directories", agent.NEW_SECONDS),
-    Row("session/resume", "a thread wakes; `resume` is advertised", "preferred: no replay", agent.LOAD_SECONDS),
-    Row("session/load", "a thread wakes; only `loadSession` is", "the replay is not shown", agent.LOAD_SECONDS),
-    Row("session/list", "if `list` is advertised", "page by page, 10,000 sessions at most", agent.SESSIONS_SECONDS),
-    Row("session/close", "`/reset`, if `close` is advertised", "", agent.CLOSE_SECONDS),
-    Row("session/set_config_option", "an option is chosen", "selects and switches", session.SETTING_SECONDS),
-    Row("session/set_mode", "a mode that no config option has", "read back if reported", session.SETTING_SECONDS),
-    Row("session/set_model", "a model that no config option has", "no longer in the schema", session.SETTING_SECONDS),
+    Row("initialize", "at the start", "advertises only what is answered", timeouts.INITIALIZE_SECONDS),
+    Row("authenticate", "a login that needs no terminal", "", timeouts.AUTHENTICATE_SECONDS),
+    Row("logout", "if `auth.logout` is advertised", "", timeouts.SESSIONS_SECONDS),
+    Row("session/new", "a thread's first message", "with the MCP servers and directories", timeouts.NEW_SECONDS),
+    Row("session/resume", "a thread wakes; `resume` is advertised", "preferred: no replay", timeouts.LOAD_SECONDS),
+    Row("session/load", "a thread wakes; only `loadSession` is", "the replay is not shown", timeouts.LOAD_SECONDS),
+    Row("session/list", "if `list` is advertised", "page by page, 10,000 sessions at most", timeouts.SESSIONS_SECONDS),
+    Row("session/close", "`/reset`, if `close` is advertised", "", timeouts.CLOSE_SECONDS),
+    Row("session/set_config_option", "an option is chosen", "selects and switches", timeouts.SETTING_SECONDS),
+    Row("session/set_mode", "a mode that no config option has", "read back if reported", timeouts.SETTING_SECONDS),
+    Row("session/set_model", "a model that no config option has", "no longer in the schema", timeouts.SETTING_SECONDS),
     Row("session/prompt", "a message", "one at a time; content that is not advertised is refused or becomes text"),
-    Row("session/cancel", "a person stops the turn", "the turn ends with its response", turn.CANCEL_SECONDS),
+    Row("session/cancel", "a person stops the turn", "the turn ends with its response", timeouts.CANCEL_SECONDS),
     Row("$/cancel_request", "a request is abandoned", "a late answer is dropped by its id"),
 )
 

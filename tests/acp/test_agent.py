@@ -16,11 +16,11 @@ from acp import (
     Text,
     Unreadable,
 )
-from acp.agent import INITIALIZE_SECONDS, LOAD_SECONDS, NEW_SECONDS
 from acp.client_side.terminals import Terminals
 from acp.early_updates import EARLY_BYTES, EARLY_SESSIONS, EARLY_UPDATES
 from acp.jsonrpc import MAX_VALUES
 from acp.schema import UsageUpdate
+from acp.timeouts import INITIALIZE_SECONDS, LOAD_SECONDS, NEW_SECONDS
 from tests.acp.official import by_the_schema
 from tests.acp.opened import CWD, HELLO, opened
 from tests.support.memory_agent import MemoryAgent

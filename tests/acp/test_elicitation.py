@@ -19,7 +19,7 @@ from acp import (
     Unreadable,
     Withdrawn,
 )
-from acp.agent import NEW_SECONDS
+from acp.timeouts import NEW_SECONDS
 from tests.acp.official import by_the_schema
 from tests.acp.opened import CWD, HELLO, Opened
 from tests.support.memory_agent import Json, MemoryAgent

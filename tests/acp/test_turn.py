@@ -6,7 +6,8 @@ import pytest
 from acp import AgentClosed, Event, ProtocolError, Question, RemoteError, Text, Thought, Turn, Withdrawn
 from acp.schema import PermissionOption, Plan, ToolCall, ToolCallUpdate, UsageUpdate
 from acp.session import LONGEST_PIECE
-from acp.turn import CANCEL_SECONDS, HIGH_WATER, LOW_WATER
+from acp.timeouts import CANCEL_SECONDS
+from acp.turn import HIGH_WATER, LOW_WATER
 from tests.acp.official import by_the_schema
 from tests.acp.opened import HELLO, opened
 from tests.support.virtual_time import elapse, quiet

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from acp.process.agent_process import BASE_NAMES
+from acp.process.environment import BASE_NAMES
 from acp.process.orphans import MARKER
 from loopback.state.permissions import Permission
 

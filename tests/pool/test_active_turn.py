@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from acp import Elicitation
-from acp.turn import CANCEL_SECONDS
+from acp.timeouts import CANCEL_SECONDS
 from pool.conversation_context import CancelResult
 from pool.exchange import Completed, TimedOut
 from pool.journal.message_states import MessageState as Row

@@ -10,10 +10,9 @@ from pydantic import BaseModel
 from structlog.testing import capture_logs
 
 from acp import AgentClosed, AuthRequired, Event, RequestTimeout, SpawnFailed, Text
-from acp.agent import CLOSE_SECONDS
 from acp.connection import LAST_WORDS_SECONDS
 from acp.schema import ImageBlock, PromptCapabilities
-from acp.turn import CANCEL_SECONDS
+from acp.timeouts import CANCEL_SECONDS, CLOSE_SECONDS
 from pool.conversation import FAILED_STARTS
 from pool.conversation_context import CancelResult, ConversationState
 from pool.exchange import Cancelled, Completed, Dropped, ExchangeFailed, ExchangeRefused, Failed, ShutDown

@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from acp import Agent, AuthRequired, Client, FileSystem, RemoteError, Session, Unsupported
-from acp.agent import AUTHENTICATE_SECONDS, LIST_PAGES
+from acp.agent import LIST_PAGES
 from acp.client_side.terminals import Terminals
 from acp.schema import EnvVariable, HttpHeader, McpServer, McpServerHttp, McpServerSse, McpServerStdio
+from acp.timeouts import AUTHENTICATE_SECONDS
 from tests.acp.official import by_the_schema
 from tests.acp.opened import CWD, HELLO, opened
 from tests.support.memory_agent import Json, MemoryAgent

@@ -15,7 +15,8 @@ import acp.connection
 import acp.process.agent_process
 import acp.process.orphans
 from acp import Agent, AgentClosed, Launch, RemoteError, SpawnFailed, Text, environment
-from acp.process.agent_process import BASE_NAMES, STDERR_LINES, STDERR_WIDTH, AgentProcess
+from acp.process.agent_process import STDERR_LINES, STDERR_WIDTH, AgentProcess
+from acp.process.environment import BASE_NAMES
 from acp.process.orphans import MARKER
 from acp.schema import TextBlock
 from tests.acp.child_processes import PATIENCE, RUN, SLEEPER, Child, gone, launch, running

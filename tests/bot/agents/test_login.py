@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from acp.process.agent_process import BASE_NAMES
+from acp.process.environment import BASE_NAMES
 from bot.agents.login import login_advice
 from tests.support import fork_server as forked
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from acp.process.agent_process import BASE_NAMES
+from acp.process.environment import BASE_NAMES
 from bot.agents import probe as doctor
 from bot.agents.probe import WRITE_NAME, probe_agent
 from bot.agents.probe_result import ProbeResult, as_lines
