@@ -13,9 +13,9 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import Final
 
+from bot.rest.call_scheduler import Scheduler, StartedCall
 from bot.rest.calls import ApiCall, Bucket, Urgency
 from bot.rest.rate_budget import RateLimitHeaders, Scope
-from bot.rest.rate_limits import Scheduler, StartedCall
 from loopback.rest.rate_limits import Limit, Limits, Verdict
 
 ONE_WAY: Final = 0.035

@@ -13,10 +13,10 @@ from contextvars import ContextVar
 import structlog
 
 from .backoff import Backoff
+from .call_scheduler import Scheduler, StartedCall
 from .calls import ApiCall, Bucket, Urgency
 from .errors import RestError
 from .rate_budget import RateLimitHeaders, Reservation
-from .rate_limits import Scheduler, StartedCall
 
 log = structlog.stdlib.get_logger("bot")
 

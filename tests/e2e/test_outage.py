@@ -25,7 +25,7 @@ PROBES = 80
 @pytest.fixture(autouse=True)
 def _hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give the outage as many probes as in reality, each after a fraction of the wait."""
-    for module in ("rest.circuit_breaker", "rest.rate_limits", "gateway.supervisor"):
+    for module in ("rest.circuit_breaker", "rest.call_scheduler", "gateway.supervisor"):
         monkeypatch.setattr(f"bot.{module}.PROBE_SECONDS", 0.05)
     monkeypatch.setattr("bot.rest.circuit_breaker.FIRST_PROBE_SECONDS", 0.02)
     monkeypatch.setattr("bot.gateway.supervisor.FIRST_SECONDS", 0.02)

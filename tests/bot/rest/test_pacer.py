@@ -11,12 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.rest.api import DiscordApi
+from bot.rest.call_scheduler import Scheduler
 from bot.rest.calls import ApiCall, Bucket, Urgency
 from bot.rest.circuit_breaker import PROBE_SECONDS
 from bot.rest.errors import TryLater
 from bot.rest.pacer import Pacer
 from bot.rest.rate_budget import UNANSWERED_SECONDS, RateLimitHeaders
-from bot.rest.rate_limits import TOTAL_CALLS, Scheduler
+from bot.rest.rate_limits import TOTAL_CALLS
 from tests.bot.fake_discord import performing, settle
 from tests.support.virtual_time import elapse
 

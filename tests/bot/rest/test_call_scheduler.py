@@ -9,18 +9,18 @@ from hypothesis import strategies as st
 
 from bench.simulated_discord import ONE_WAY, Scheduled
 from bot.rest.backoff import LONGEST_WAIT
-from bot.rest.calls import ApiCall, Bucket, Urgency
-from bot.rest.circuit_breaker import FIRST_PROBE_SECONDS
-from bot.rest.rate_budget import RateLimitHeaders, Scope
-from bot.rest.rate_limits import (
+from bot.rest.call_scheduler import (
     HALF_SHARE_SECONDS,
     LOW_PATIENCE,
     QUEUES_KEPT,
-    TOTAL_CALLS,
     TOTAL_GAP,
     Scheduler,
     StartedCall,
 )
+from bot.rest.calls import ApiCall, Bucket, Urgency
+from bot.rest.circuit_breaker import FIRST_PROBE_SECONDS
+from bot.rest.rate_budget import RateLimitHeaders, Scope
+from bot.rest.rate_limits import TOTAL_CALLS
 from tests.support.call_count import calls
 
 ROUNDING = 1e-6
