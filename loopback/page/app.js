@@ -27,6 +27,8 @@ class App {
   #usage = null;
   #going = false;
   #expected = null;
+  dismissed = new Set();
+  active = null;
 
   constructor() {
     this.announcer = new Announcer();
@@ -40,6 +42,8 @@ class App {
       (state) => this.#connection(state),
     );
     addEventListener("hashchange", () => this.#follow());
+    addEventListener("keydown", (event) => this.#typed(event));
+    document.querySelector(".skip").addEventListener("click", () => this.#composer().field.focus());
     setInterval(() => localise(document), MINUTE_MS);
   }
 
@@ -90,7 +94,10 @@ class App {
       this.wrong("There is nobody here yet: the server has no people.");
       return;
     }
-    if (frame.overview) this.#know(frame.overview);
+    if (frame.overview) {
+      this.wire.since ??= frame.overview.since;
+      this.#know(frame.overview);
+    }
     if (frame.usage) {
       this.#usage = frame.usage;
       this.sidebar.usage(frame.usage);
@@ -168,6 +175,22 @@ class App {
     return { open, unread, pings: this.#pings.get(id) ?? 0 };
   }
 
+  // Keys
+
+  /** Where one would write: beside what has the focus, or had it last. */
+  #composer() {
+    const pane = this.active && !this.active.element.hidden && this.active.place ? this.active : this.main;
+    return pane.composer;
+  }
+
+  /** What is typed outside a field is meant for the composer, as in Discord. */
+  #typed(event) {
+    const { target, key } = event;
+    if ([...key].length !== 1 || key === " " || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    if (target.closest("input, textarea, select, #layer, dialog, form.command")) return;
+    if (!this.#composer().line.hidden) this.#composer().field.focus();
+  }
+
   // Asking
 
   /** Do something; the answer, or null when it went wrong, which is then shown. */
@@ -216,6 +239,21 @@ class App {
     await pane.show(id);
     this.#settle();
     if (!keepView && matchMedia("(min-width: 761px)").matches) pane.composer.field.focus();
+  }
+
+  /** Go to a place or to a message in it, as a link says. */
+  async go(id, message) {
+    const open = () => this.panes.find((one) => one.place?.id === id);
+    if (!message || !open()) await this.open(id, { beside: Boolean(message) && this.place(id).parent === this.main.place?.id });
+    if (!message) return;
+    this.view(open() === this.beside ? "beside" : "main");
+    if (!(await open().list.reveal(message))) this.wrong("That message is not there any more.");
+  }
+
+  /** Put away a message that only this person sees. */
+  dismiss(message) {
+    this.dismissed.add(message.id);
+    for (const pane of this.panes) pane.apply([], [message.id]);
   }
 
   async close(pane) {

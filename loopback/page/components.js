@@ -1,8 +1,9 @@
 // Buttons, menus and layout that a bot put on a message, or in a form.
 
-import { h, icon, written } from "/page/dom.js";
+import { h, icon } from "/page/dom.js";
+import { file, picture } from "/page/media.js";
 import { openMenu } from "/page/menu.js";
-import { localise } from "/page/times.js";
+import { hide, marked } from "/page/text.js";
 
 const STYLES = { 1: "primary", 2: "secondary", 3: "success", 4: "danger", 5: "link" };
 const NAMES = { 3: "Choose", 5: "Choose somebody", 6: "Choose a role", 7: "Choose somebody or a role", 8: "Choose a channel" };
@@ -26,29 +27,39 @@ function component(app, message, one) {
     case 8:
       return select(app, message, one);
     case 9:
-      return h("div.section", {}, h("div", {}, inner()), one.accessory ? component(app, message, one.accessory) : null);
+      return h("div.section", {}, h("div.section-texts", {}, inner()), one.accessory ? component(app, message, one.accessory) : null);
     case 10:
-      return text(one);
+      return marked(app, one.html ?? "");
+    case 11:
+      return covered(one, h("div.thumbnail", {}, picture(one.media, one.description)));
+    case 12:
+      return h(`div.gallery.of-${Math.min(one.items.length, 3)}`, {}, one.items.map((each) => covered(each, picture(each.media, each.description))));
+    case 13:
+      return covered(one, file(one.file));
     case 14:
-      return one.divider === false ? h("div.gap") : h("hr");
+      return h(`${one.divider === false ? "div.gap" : "hr"}${one.spacing === 2 ? ".wide" : ""}`);
     case 17:
-      return container(one, inner());
+      return covered(one, container(one, inner()));
     default:
       return null;
   }
 }
 
-function text(one) {
-  const element = written("div", one.html ?? "");
-  element.className = "md";
-  localise(element);
+function container(one, inner) {
+  const element = h("div.container", {}, inner);
+  if (Number.isInteger(one.accent_color)) {
+    element.classList.add("accented");
+    element.style.setProperty("--accented", `#${one.accent_color.toString(16).padStart(6, "0")}`);
+  }
   return element;
 }
 
-function container(one, inner) {
-  const element = h("div.embed", {}, inner);
-  if (Number.isInteger(one.accent_color)) element.style.borderLeftColor = `#${one.accent_color.toString(16).padStart(6, "0")}`;
-  return element;
+/** A spoiler hides the whole element until it is pressed. */
+function covered(one, element) {
+  if (!one.spoiler) return element;
+  const cover = h("div.spoiler.block", {}, element);
+  hide(cover);
+  return cover;
 }
 
 function label(one) {

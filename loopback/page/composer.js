@@ -2,6 +2,8 @@
 
 import { CommandForm } from "/page/command.js";
 import { h, icon } from "/page/dom.js";
+import { askWhether } from "/page/forms.js";
+import { Length, MOST } from "/page/length.js";
 import { size } from "/page/media.js";
 import { Suggestions } from "/page/suggest.js";
 
@@ -18,14 +20,15 @@ export class Composer {
 
   constructor(app) {
     this.#app = app;
-    this.field = h("textarea", { rows: 1, maxlength: 4000, enterkeyhint: "send" });
+    this.field = h("textarea", { rows: 1, enterkeyhint: "send" });
+    this.length = new Length(this.field, () => this.#encoded());
     this.suggestions = new Suggestions(this.field, "Suggestions", (item) => item.take());
     this.picker = h("input", { type: "file", multiple: true, hidden: true, onchange: () => this.#add([...this.picker.files]) });
     this.attach = h("button.round", { type: "button", "aria-label": "Attach files", title: "Attach files", onclick: () => this.picker.click() }, icon("plus"));
     this.sender = h("button.round.send", { "aria-label": "Send", title: "Send" }, icon("send"));
     this.banner = h("div.banner", { hidden: true });
     this.shelf = h("ul.shelf", { "aria-label": "Files to send", hidden: true });
-    this.line = h("form.line", { onsubmit: (event) => this.#submit(event) }, this.attach, this.picker, this.field, this.sender);
+    this.line = h("form.line", { onsubmit: (event) => this.#submit(event) }, this.attach, this.picker, this.field, this.length.element, this.sender);
     this.closed = h("p.closed", { hidden: true });
     this.element = h("div.composer", {}, this.suggestions.list, this.banner, this.shelf, this.line, this.closed);
     this.field.addEventListener("input", () => this.#changed());
@@ -109,6 +112,7 @@ export class Composer {
   #grow() {
     this.field.style.height = "auto";
     this.field.style.height = `${Math.min(this.field.scrollHeight, 240)}px`;
+    this.length.count();
   }
 
   #key(event) {
@@ -147,8 +151,15 @@ export class Composer {
     const found = await this.#commands;
     if (!found) this.#commands = null;
     if (!this.field.value.startsWith("/")) return;
-    const fitting = (found?.slash ?? []).filter((one) => one.name.startsWith(begun));
-    this.suggestions.show(fitting.map((one) => ({ label: `/${one.name}`, hint: `${one.description} · ${one.bot}`, take: () => this.#command(one) })));
+    const known = found?.slash ?? [];
+    const several = new Set(known.map((one) => one.bot)).size > 1;
+    const fitting = known.filter((one) => one.name.includes(begun)).sort((one, other) => byName(begun, one, other));
+    this.suggestions.show(fitting.map((one) => ({ label: `/${one.name}`, options: one.options.map((each) => each.name), detail: one.description, hint: several ? one.bot : "", take: () => this.#command(one) })));
+  }
+
+  /** The text as it would be sent. */
+  #encoded() {
+    return this.#place ? this.#app.encoded(this.#place.id, this.field.value.trim()) : "";
   }
 
   #insert(from, text) {
@@ -177,22 +188,36 @@ export class Composer {
 
   async #submit(event) {
     event.preventDefault();
-    const text = this.field.value.trim();
+    const text = this.#encoded();
     if (!text && !this.#files.length) return;
-    const files = await Promise.all(this.#files.map(packed));
-    const fields = { channel: this.#place.id, text: this.#app.encoded(this.#place.id, text), files };
-    if (this.#reply) fields.reply = this.#reply.id;
+    if (this.length.left < 0) {
+      const words = `It has ${(MOST - this.length.left).toLocaleString()} characters, and Discord takes ${MOST.toLocaleString()}.`;
+      askWhether("Your message is too long", words, "Send as a file", () => this.#send("", [...this.#files, new File([this.field.value], "message.txt", { type: "text/plain" })]));
+    } else await this.#send(text, this.#files);
+  }
+
+  /** Send, and take back into the field what could not be sent. Returns whether it was sent. */
+  async #send(text, files) {
     const place = this.#place;
+    const fields = { channel: place.id, text, files: await Promise.all(files.map(packed)) };
+    if (this.#reply) fields.reply = this.#reply.id;
     const kept = { value: this.field.value, files: this.#files };
     this.clear();
     this.#typed = 0;
     this.#commands = null;
-    if ((await this.#app.act("say", fields)) || this.#place !== place || this.field.value) return;
+    const sent = await this.#app.act("say", fields);
+    if (sent || this.#place !== place || this.field.value) return Boolean(sent);
     this.field.value = kept.value;
     this.#files = kept.files;
     this.#shelve();
     this.#grow();
+    return false;
   }
+}
+
+/** Commands that begin with what is typed come first, and else by the alphabet. */
+function byName(begun, one, other) {
+  return Number(other.name.startsWith(begun)) - Number(one.name.startsWith(begun)) || one.name.localeCompare(other.name);
 }
 
 /** A file as the server takes it. */

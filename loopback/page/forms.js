@@ -1,7 +1,8 @@
 // Dialogs: the forms that bots open, and the page's own short questions.
 
 import { optionsOf } from "/page/components.js";
-import { h, written } from "/page/dom.js";
+import { h } from "/page/dom.js";
+import { marked } from "/page/text.js";
 
 const ROW = 1;
 const TEXT_INPUT = 4;
@@ -55,10 +56,7 @@ export function fillForm(app, channel, form) {
 function part(app, channel, one, fields) {
   if (one.type === ROW) return one.components.map((field) => labelled(app, channel, field.label, "", field, fields));
   if (one.type === LABEL) return labelled(app, channel, one.label, one.description ?? "", one.component, fields);
-  if (one.type !== TEXT_DISPLAY) return null;
-  const text = written("div", one.html);
-  text.className = "md";
-  return text;
+  return one.type === TEXT_DISPLAY ? marked(app, one.html) : null;
 }
 
 function labelled(app, channel, label, description, field, fields) {

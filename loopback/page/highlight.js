@@ -37,10 +37,10 @@ function* pieces(text, language) {
   yield ["", text.slice(done)];
 }
 
+/** Each line is an element of its own, so that none hangs on the line before it. */
 function* changes(text) {
   for (const line of text.split(/(?<=\n)/)) {
-    const kind = line.startsWith("@@") ? "comment" : line.startsWith("+") ? "added" : line.startsWith("-") ? "removed" : "";
-    yield [kind, line];
+    yield [line.startsWith("@@") ? "hunk" : line.startsWith("+") ? "added" : line.startsWith("-") ? "removed" : "context", line];
   }
 }
 

@@ -11,7 +11,8 @@ export class MessageList {
   #app;
   #rows = new Map();
   #more = false;
-  #loading = false;
+  #loading = null;
+  #current = null;
   #channel = null;
   #stuck = true;
   #top = 0;
@@ -20,7 +21,7 @@ export class MessageList {
     this.#app = app;
     this.list = h("ol.messages", { "aria-label": "Messages" });
     this.begin = h("div.begin");
-    this.scroller = h("div.scroller", { role: "region", "aria-label": "Messages", tabindex: 0 }, this.begin, this.list);
+    this.scroller = h("div.scroller", { role: "region", "aria-label": "Messages", tabindex: -1 }, this.begin, this.list);
     this.jump = h("button.jump", { type: "button", hidden: true, onclick: () => this.toEnd() }, icon("down"), "Newest messages");
     this.element = h("div.list", {}, this.scroller, this.jump);
     this.scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
@@ -41,11 +42,11 @@ export class MessageList {
   fill(channel, page) {
     this.#channel = channel;
     this.#rows.clear();
+    this.#current = null;
     this.list.replaceChildren();
     this.#more = page.more;
     this.#stuck = true;
     this.apply(page.messages, []);
-    this.#rove(this.list.lastElementChild);
     this.toEnd();
   }
 
@@ -53,9 +54,11 @@ export class MessageList {
   apply(messages, gone) {
     const touched = new Set();
     for (const id of gone) this.#drop(id, touched);
-    for (const message of messages) this.#put(message, touched);
+    for (const message of messages) if (!this.#app.dismissed.has(message.id)) this.#put(message, touched);
     for (const row of touched) this.#refresh(row);
     if (this.#stuck) this.#trim();
+    // Whoever reads elsewhere finds the newest message first, which may ask something.
+    if (!this.#current || !this.list.contains(document.activeElement)) this.#rove(this.list.lastElementChild);
     this.begin.hidden = this.#more;
     if (this.#stuck) this.toEnd();
     else if (messages.some((one) => one.id === this.list.lastElementChild?.row.message.id)) this.jump.hidden = false;
@@ -66,8 +69,20 @@ export class MessageList {
     return [...this.#rows.values()].reverse().find((row) => row.message.own && row.message.system === null);
   }
 
-  row(id) {
-    return this.#rows.get(id);
+  /** Show a message, however far back it is. Returns whether it is there. */
+  async reveal(id) {
+    this.#stuck = false;
+    while (!this.#rows.has(id) && this.#more && older(id, this.list.firstElementChild.row.message.id)) {
+      if (!(await this.#older())) break;
+    }
+    const element = this.#rows.get(id)?.element;
+    if (!element) return false;
+    element.scrollIntoView({ block: "center" });
+    element.focus({ preventScroll: true });
+    element.classList.remove("found");
+    void element.offsetWidth; // the mark begins again
+    element.classList.add("found");
+    return true;
   }
 
   toEnd() {
@@ -105,9 +120,9 @@ export class MessageList {
     if (row.element.contains(document.activeElement)) (next ?? row.element.previousElementSibling ?? this.scroller).focus();
     row.element.remove();
     this.#rows.delete(id);
+    if (row === this.#current) this.#current = null;
     touched.delete(row);
     if (next) touched.add(next.row);
-    if (!this.list.querySelector('[tabindex="0"]')) this.#rove(this.list.lastElementChild);
   }
 
   #refresh(row) {
@@ -123,6 +138,7 @@ export class MessageList {
     while (this.list.childElementCount > MOST) {
       const first = this.list.firstElementChild;
       this.#rows.delete(first.row.message.id);
+      if (first.row === this.#current) this.#current = null;
       first.remove();
       this.#more = true;
     }
@@ -138,25 +154,30 @@ export class MessageList {
     if (scrollTop < NEAR * 3) this.#older();
   }
 
-  async #older() {
-    if (!this.#more || this.#loading || !this.list.firstElementChild) return;
-    this.#loading = true;
-    const channel = this.#channel;
-    const page = await this.#app.act("older", { channel, before: this.list.firstElementChild.row.message.id });
-    if (page && channel === this.#channel) {
-      const height = this.scroller.scrollHeight - this.scroller.scrollTop;
-      this.#more = page.more;
-      this.apply(page.messages, []);
-      if (!this.#stuck) this.scroller.scrollTop = this.scroller.scrollHeight - height;
-    }
-    this.#loading = false;
+  /** Load the messages before those that are here. Returns whether some came. */
+  #older() {
+    if (!this.#more || !this.list.firstElementChild) return Promise.resolve(false);
+    this.#loading ??= this.#load().finally(() => (this.#loading = null));
+    return this.#loading;
   }
 
-  /** One row can be reached by Tab, the others from it by the arrow keys. */
+  async #load() {
+    const channel = this.#channel;
+    const page = await this.#app.act("older", { channel, before: this.list.firstElementChild.row.message.id });
+    if (!page || channel !== this.#channel) return false;
+    const height = this.scroller.scrollHeight - this.scroller.scrollTop;
+    this.#more = page.more;
+    this.apply(page.messages, []);
+    if (!this.#stuck) this.scroller.scrollTop = this.scroller.scrollHeight - height;
+    return page.messages.length > 0;
+  }
+
+  /** One row and its controls can be reached by Tab, the others from it by the arrow keys. */
   #rove(element) {
-    if (!element) return;
-    this.list.querySelectorAll('.row[tabindex="0"]').forEach((one) => one.setAttribute("tabindex", "-1"));
-    element.setAttribute("tabindex", "0");
+    if (!element || element.row === this.#current) return;
+    this.#current?.reach(false);
+    this.#current = element.row;
+    this.#current.reach(true);
   }
 
   #walk(event) {

@@ -3,8 +3,9 @@
 import { attachments, embeds } from "/page/media.js";
 import { components } from "/page/components.js";
 import { avatar, h, icon, morph, written } from "/page/dom.js";
-import { highlight } from "/page/highlight.js";
-import { exactly, hour, localise, when } from "/page/times.js";
+import { Length } from "/page/length.js";
+import { marked } from "/page/text.js";
+import { exactly, hour, when } from "/page/times.js";
 
 const GROUP_MS = 7 * 60_000;
 
@@ -26,6 +27,7 @@ export class Row {
   #app;
   #seen = {};
   #parts = {};
+  #current = false;
   message = null;
 
   constructor(app, message) {
@@ -36,9 +38,10 @@ export class Row {
     const { reply, face, head, ...rest } = this.#parts;
     this.tools = h("div.tools", { role: "toolbar", "aria-label": "What to do with the message" });
     this.article = h("article", {}, reply, face, h("div.column", {}, head, ...Object.values(rest)));
-    this.element = h("li.row", { id: `message-${message.id}`, tabindex: -1 }, this.article, this.tools);
+    this.element = h("li.row", { id: `message-${message.id}` }, this.article, this.tools);
     this.element.row = this;
     this.#tools(message);
+    this.reach(false);
   }
 
   /** Show `message`, below `before` in the list. */
@@ -56,11 +59,22 @@ export class Row {
     this.#part("face", [first, message.author, message.system === null], () => (!first ? [] : message.system === null ? [avatar(message.author.name)] : [icon("note")]));
     this.#part("head", [first, message.author, message.at, message.used, message.system], () => this.#head(message, first));
     this.#part("body", [message.html, message.thinking, message.edited], () => this.#body(message), true);
-    this.#part("media", [message.files, message.embeds], () => [...attachments(message.files), ...embeds(message.embeds)]);
+    this.#part("media", [message.files, message.embeds], () => [...attachments(message.files), ...embeds(this.#app, message.embeds)]);
     this.#part("controls", [message.components], () => components(this.#app, message), false, true);
     this.#part("reactions", [message.reactions], () => this.#reactions(message), true);
     this.#part("thread", [message.thread], () => this.#thread(message), true);
-    this.#part("note", [message.ephemeral], () => note(message));
+    this.#part("note", [message.ephemeral, message.html, message.thinking, message.edited], () => this.#note(message), true);
+  }
+
+  /** Whether this is the row whose controls Tab reaches. */
+  reach(current) {
+    this.#current = current;
+    this.element.tabIndex = current ? 0 : -1;
+    this.#tabs(this.element);
+  }
+
+  #tabs(within) {
+    for (const one of within.querySelectorAll("a[href], button, [tabindex]")) one.tabIndex = this.#current ? 0 : -1;
   }
 
   #part(name, shown, build, patch = false, keepFocus = false) {
@@ -69,9 +83,10 @@ export class Row {
     this.#seen[name] = state;
     const part = this.#parts[name];
     const focused = keepFocus && part.contains(document.activeElement) ? document.activeElement.dataset.key : null;
-    const fresh = build();
-    if (patch) morph(part, h("div", {}, ...fresh));
-    else part.replaceChildren(...fresh);
+    const fresh = h("div", {}, ...build());
+    this.#tabs(fresh);
+    if (patch) morph(part, fresh);
+    else part.replaceChildren(...fresh.childNodes);
     if (focused) [...part.querySelectorAll("[data-key]")].find((one) => one.dataset.key === focused)?.focus();
   }
 
@@ -90,13 +105,7 @@ export class Row {
       return [h("p.thinking", {}, `${message.author.name} is thinking`, h("span.dots", { "aria-hidden": true }, "…"))];
     }
     if (!message.html) return [];
-    const body = written("div", message.html);
-    body.className = "md";
-    for (const code of body.querySelectorAll("pre > code")) dress(code);
-    for (const spoiler of body.querySelectorAll(".spoiler")) hide(spoiler);
-    for (const mention of body.querySelectorAll(`[data-user="${this.#app.me.id}"], .everyone`)) mention.classList.add("me");
-    for (const channel of body.querySelectorAll("[data-channel]")) lead(channel);
-    localise(body);
+    const body = marked(this.#app, message.html);
     if (message.edited !== null) (body.lastElementChild?.matches("p") ? body.lastElementChild : body).append(edited(message));
     return [body];
   }
@@ -162,6 +171,14 @@ export class Row {
     });
   }
 
+  /** What stands below everything else: who sees it, and for components that it was edited. */
+  #note(message) {
+    const changed = !message.html && !message.thinking && message.edited !== null ? h("p", {}, edited(message)) : null;
+    if (!message.ephemeral) return changed ? [changed] : [];
+    const dismiss = h("button.dismiss", { type: "button", dataset: { key: "dismiss" }, onclick: () => this.#app.dismiss(this.message) }, "Dismiss message");
+    return [changed, h("p.only-you", {}, "Only you can see this · ", dismiss)].filter(Boolean);
+  }
+
   #place() {
     return { channel: this.message.channel, message: this.message.id };
   }
@@ -170,14 +187,15 @@ export class Row {
   edit() {
     const { message } = this;
     const body = this.#parts.body;
-    const field = h("textarea", { "aria-label": "The message's text", maxlength: 2000, rows: Math.min(12, message.text.split("\n").length + 1), value: message.text });
+    const field = h("textarea", { "aria-label": "The message's text", rows: Math.min(12, message.text.split("\n").length + 1), value: message.text });
     const done = () => {
       form.remove();
       body.hidden = false;
       this.element.focus();
     };
+    const length = new Length(field, () => this.#app.encoded(message.channel, field.value));
     const save = async () => {
-      if (field.value.trim() && (await this.#app.act("edit", { ...this.#place(), text: field.value }))) done();
+      if (field.value.trim() && length.left >= 0 && (await this.#app.act("edit", { ...this.#place(), text: field.value }))) done();
     };
     const form = h(
       "form.edit",
@@ -194,7 +212,7 @@ export class Row {
         },
       },
       field,
-      h("div.choices", {}, h("button.plain", { type: "button", onclick: done }, "Cancel"), h("button.primary", {}, "Save")),
+      h("div.choices", {}, length.element, h("button.plain", { type: "button", onclick: done }, "Cancel"), h("button.primary", {}, "Save")),
     );
     body.hidden = true;
     body.after(form);
@@ -209,31 +227,4 @@ function stamp(message, form, classes = "") {
 
 function edited(message) {
   return h("span.edited", { title: exactly(message.edited) }, " (edited)");
-}
-
-function note(message) {
-  return message.ephemeral ? [h("p.only-you", {}, "Only you can see this.")] : [];
-}
-
-/** A code block with its language and a way to take it along. */
-function dress(code) {
-  const { language } = code.dataset;
-  highlight(code);
-  const copy = h("button.copy", { type: "button", "aria-label": "Copy the code" }, icon("copy"));
-  const block = h("div.code", {}, h(`div.code-head${language ? "" : ".bare"}`, {}, language ? h("span", {}, language) : null, copy));
-  code.parentElement.replaceWith(block);
-  block.append(h("pre", {}, code));
-}
-
-function hide(spoiler) {
-  spoiler.replaceChildren(h("span", {}, ...spoiler.childNodes));
-  spoiler.setAttribute("role", "button");
-  spoiler.setAttribute("tabindex", "0");
-  spoiler.setAttribute("aria-expanded", "false");
-  spoiler.setAttribute("aria-label", "Spoiler, press to show");
-}
-
-function lead(mention) {
-  mention.setAttribute("role", "link");
-  mention.setAttribute("tabindex", "0");
 }

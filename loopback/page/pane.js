@@ -4,6 +4,7 @@ import { Composer } from "/page/composer.js";
 import { h, icon, sign } from "/page/dom.js";
 import { MessageList } from "/page/list.js";
 import { openMenu } from "/page/menu.js";
+import { uncover } from "/page/text.js";
 
 const TYPING_MS = 10_000;
 
@@ -24,6 +25,7 @@ export class Pane {
     this.composer.pane = this;
     element.replaceChildren(this.head, this.list.element, this.composer.element, this.typing);
     element.addEventListener("click", (event) => this.#pressed(event));
+    element.addEventListener("focusin", () => (app.active = this));
     element.addEventListener("keydown", (event) => (event.key === "Enter" || event.key === " ") && this.#pressed(event));
     element.addEventListener("dragover", (event) => event.preventDefault());
     element.addEventListener("drop", (event) => {
@@ -148,24 +150,20 @@ export class Pane {
     if (this.typing.textContent !== text) this.typing.textContent = text;
   }
 
-  /** Spoilers, code to copy and links to channels are found here, for their elements come and go. */
+  /** Spoilers, code to copy and links to places are found here, for their elements come and go. */
   #pressed(event) {
     const spoiler = event.target.closest(".spoiler:not(.shown)");
     const copy = event.type === "click" && event.target.closest(".copy");
-    const channel = event.target.closest("[data-channel][role]");
+    const to = event.target.closest("[data-channel]");
     if (spoiler && event.target.closest(".spoiler") === spoiler) {
       event.preventDefault();
-      spoiler.classList.add("shown");
-      spoiler.setAttribute("aria-expanded", "true");
-      spoiler.removeAttribute("aria-label");
-      spoiler.removeAttribute("role");
-      spoiler.removeAttribute("tabindex");
+      uncover(spoiler);
     } else if (copy) {
       navigator.clipboard?.writeText(copy.closest(".code").querySelector("code").textContent);
       this.#app.announce("Copied.");
-    } else if (channel && this.#app.place(channel.dataset.channel)) {
+    } else if (to && this.#app.place(to.dataset.channel)) {
       event.preventDefault();
-      this.#app.open(channel.dataset.channel);
+      this.#app.go(to.dataset.channel, to.dataset.message);
     }
   }
 }

@@ -2,6 +2,8 @@
 
 import { h } from "/page/dom.js";
 
+const MOST = 100;
+
 let number = 0;
 
 export class Suggestions {
@@ -9,7 +11,7 @@ export class Suggestions {
   #items = [];
   #at = 0;
 
-  /** `field` keeps the focus; `take(item)` is called with what was chosen. Items have `label` and may have `hint`. */
+  /** `field` keeps the focus; `take(item)` is called with what was chosen. Items have `label` and may have `hint`, `options` and `detail`. */
   constructor(field, label, take) {
     number += 1;
     this.#field = field;
@@ -28,11 +30,18 @@ export class Suggestions {
   }
 
   show(items) {
-    this.#items = items.slice(0, 12);
+    this.#items = items.slice(0, MOST);
     this.#at = 0;
     this.list.replaceChildren(
       ...this.#items.map((item, at) =>
-        h("li", { role: "option", id: `${this.list.id}-${at}` }, h("span.name", {}, item.label), item.hint ? h("span.hint", {}, item.hint) : null),
+        h(
+          "li",
+          { role: "option", id: `${this.list.id}-${at}` },
+          h("span.name", {}, item.label),
+          (item.options ?? []).map((name) => h("span.option", {}, name)),
+          item.hint ? h("span.hint", {}, item.hint) : null,
+          item.detail ? h("span.detail", {}, item.detail) : null,
+        ),
       ),
     );
     this.list.hidden = this.#items.length === 0;

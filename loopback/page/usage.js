@@ -22,6 +22,7 @@ export class Usage {
         h("p.meter", {}, this.rate, h("span.of")),
         this.bars,
         this.facts,
+        h("p.lead", {}, "429 is Discord’s answer to a request beyond a limit. The bot waits as long as the answer says, and sends it again."),
         h("h3", {}, "Buckets"),
         this.windows,
         h("h3", {}, "Last calls"),
@@ -38,8 +39,8 @@ export class Usage {
     this.#chart(seconds, most);
     this.facts.replaceChildren(
       ...[
-        ["429 in the last 30 s", String(refused)],
-        ["429 in all", String(refusals)],
+        ["Refused (429), last 30 s", String(refused)],
+        ["Refused (429), in all", String(refusals)],
         ["Enforced", enforced.length ? enforced.join(", ").replaceAll("_", " ") : "nothing: only counted"],
       ].flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]),
     );

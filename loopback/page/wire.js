@@ -9,6 +9,8 @@ export class Wire {
   #open = new Map();
   #drops = 0;
   #person = "";
+  /** When the page was opened, in the server's time: of what only one person sees it gets what came later. */
+  since = null;
 
   /** `onframe` gets each frame; `onstate` "open", "lost" or, for good, "refused". */
   constructor(onframe, onstate) {
@@ -36,6 +38,7 @@ export class Wire {
   #begin() {
     const query = new URLSearchParams({ key: new URLSearchParams(location.search).get("key") ?? "" });
     if (this.#person) query.set("person", this.#person);
+    if (this.since !== null) query.set("since", this.since);
     const socket = new WebSocket(`ws://${location.host}/page/socket?${query}`);
     this.#socket = socket;
     socket.onopen = () => {

@@ -185,7 +185,7 @@ class TabActions:
             del self._forms[next(iter(self._forms))]
         known = GuildNames(self._world, self._world.guilds.get(outcome.interaction.guild_id or 0))
         shown = response["data"]
-        fields = [view.component(one, known) for one in shown["components"]]
+        fields = [view.component(one, known, {}) for one in shown["components"]]
         return {"form": {"id": str(outcome.interaction.id), "title": shown["title"], "components": fields}}
 
     # Commands

@@ -30,6 +30,10 @@ _EVERYONE: Final = re.compile(r"@(?:everyone|here)\b")
 _URL: Final = re.compile(r"https?://[^\s<]*[^\s<.,:;\"'\])*_~|]", re.IGNORECASE)
 _SCHEME: Final = re.compile(r"(?:^|\W)(https?)$", re.IGNORECASE)
 _TARGET: Final = re.compile(r"\(\s*<?https?://[^\s<>)]", re.IGNORECASE)
+_PLACE: Final = re.compile(
+    r"https://(?:ptb\.|canary\.)?discord(?:app)?\.com/channels/(?:[0-9]{1,20}|@me)"
+    r"/(?P<channel>[0-9]{1,20})(?:/(?P<message>[0-9]{1,20}))?/?"
+)
 _ESCAPE: Final = re.compile(r"\\([^0-9A-Za-z\s])")
 
 
@@ -128,11 +132,13 @@ def _url(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 -- a rule's 
 
 
 def _masked(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 -- a rule's signature
-    """Match CommonMark's link, if it leads to a web address."""
+    """Match CommonMark's link, if it leads to a web address and its label names no other."""
     if state.src[state.pos] != "[":
         return False
     end = parseLinkLabel(state, state.pos, disableNested=True)
-    return end >= 0 and _TARGET.match(state.src, end + 1) is not None and link(state, silent)
+    if end < 0 or _TARGET.match(state.src, end + 1) is None or _URL.search(state.src, state.pos, end):
+        return False
+    return link(state, silent)
 
 
 def _link(state: StateInline, url: str) -> None:
@@ -140,6 +146,17 @@ def _link(state: StateInline, url: str) -> None:
     if not state.md.validateLink(address):
         _push(state, "text", url)
         return
+    if place_of(address):
+        _push(state, "discord_place", address)
+        return
     state.push("link_open", "a", 1).attrSet("href", address)
     _push(state, "text", url)
     state.push("link_close", "a", -1)
+
+
+def place_of(url: str) -> tuple[int, int | None] | None:
+    """Return the ids of the channel and the message to which a link of Discord leads; None for any other link."""
+    found = _PLACE.fullmatch(url)
+    if found is None:
+        return None
+    return int(found["channel"]), int(found["message"]) if found["message"] else None

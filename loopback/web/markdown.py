@@ -78,8 +78,31 @@ def _code(self: RendererHTML, tokens: Sequence[Token], at: int, options: Options
 
 def _link(self: RendererHTML, tokens: Sequence[Token], at: int, options: OptionsDict, env: _Env) -> str:
     del self, options, env
-    href = escapeHtml(str(tokens[at].attrGet("href")))
-    return f'<a href="{href}" target="_blank" rel="noopener noreferrer nofollow">'
+    return _anchor(str(tokens[at].attrGet("href")))
+
+
+def _anchor(url: str) -> str:
+    return f'<a href="{escapeHtml(url)}"{_place(url)} target="_blank" rel="noopener noreferrer nofollow">'
+
+
+def _place(url: str) -> str:
+    """Return the attributes by which the page finds the channel or message of a link."""
+    place = inlines.place_of(url)
+    if place is None:
+        return ""
+    channel, message = place
+    return f' data-channel="{channel}"' + (f' data-message="{message}"' if message else "")
+
+
+def _jump(self: RendererHTML, tokens: Sequence[Token], at: int, options: OptionsDict, env: _Env) -> str:
+    """Render a link to a channel or a message as the name of its place, or as it is if nobody knows the place."""
+    del self, options
+    url = tokens[at].content
+    place = inlines.place_of(url)
+    named = env["names"].channel(place[0]) if place else None
+    if not named:
+        return f"{_anchor(url)}{escapeHtml(url)}</a>"
+    return f'<span class="mention"{_place(url)}>#{escapeHtml(named)}</span>'
 
 
 def _strong(self: RendererHTML, tokens: Sequence[Token], at: int, options: OptionsDict, env: _Env) -> str:
@@ -121,6 +144,7 @@ def _span(css: str, before: str = "", after: str = "") -> Any:
 _RULES: Final = {
     "discord_code": _code,
     "link_open": _link,
+    "discord_place": _jump,
     "strong_open": _strong,
     "strong_close": _strong,
     "discord_user": _mention("user", "@"),

@@ -117,7 +117,7 @@ class Pages:
             await socket.send_str(json.dumps({"overview": None}))
             await socket.close()
             return socket
-        connection = self._connect(socket, person)
+        connection = self._connect(socket, person, _seconds(request.query.get("since", "")))
         self._connections.add(connection)
         try:
             await connection.serve()
@@ -125,13 +125,20 @@ class Pages:
             self._connections.discard(connection)
         return socket
 
-    def _connect(self, socket: web.WebSocketResponse, person: Account) -> TabConnection:
-        tab = Tab(self._world, person, self._online)
+    def _connect(self, socket: web.WebSocketResponse, person: Account, since: float | None) -> TabConnection:
+        tab = Tab(self._world, person, self._online, since)
         return TabConnection(socket, tab, TabActions(self._world, self._changes, tab), self._usage)
 
     def _usage(self) -> Json:
         bots = {str(bot.id): self._online(bot) for bot in self._world.bots_by_application.values()}
         return {**usage(self._world, self._record, self._limits), "online": bots}
+
+
+def _seconds(text: str) -> float | None:
+    """Return a time of the world as a tab gives it back; None for anything else."""
+    with suppress(ValueError):
+        return float(text)
+    return None
 
 
 def _served(name: str) -> web.Response:

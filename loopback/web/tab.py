@@ -21,10 +21,14 @@ WINDOW: Final = 50
 
 
 class Tab:
-    """What one browser tab shows to the person `viewer`. `online` tells whether a bot is connected."""
+    """What one browser tab shows to the person `viewer`. `online` tells whether a bot is connected.
 
-    def __init__(self, world: World, viewer: Account, online: sidebar.Online) -> None:
+    Ephemeral messages from before `since`, when the page was opened, are not shown: a reload puts them away.
+    """
+
+    def __init__(self, world: World, viewer: Account, online: sidebar.Online, since: float | None = None) -> None:
         self.viewer = viewer
+        self._since = world.clock() if since is None else since
         self._world = world
         self._online = online
         self._oldest: dict[int, int] = {}
@@ -57,7 +61,7 @@ class Tab:
     def _page(self, channel: Channel, before: int | None = None) -> Json:
         found: list[Message] = []
         for one in reversed(channel.messages.values()):
-            if (before is None or one.id < before) and view.shows(one, self.viewer.id):
+            if (before is None or one.id < before) and self._shows(one):
                 found.append(one)
                 if len(found) > WINDOW:
                     break
@@ -73,7 +77,7 @@ class Tab:
         """Note the changes of an event of the world."""
         match event:
             case world_events.MessageCreated(message):
-                if view.shows(message, self.viewer.id) and self._sees(message.channel_id):
+                if self._shows(message) and self._sees(message.channel_id):
                     self._posted[message.id] = message
                     self._note(message)
                     self._note_opener(message)
@@ -100,7 +104,7 @@ class Tab:
 
     def _note(self, message: Message) -> None:
         oldest = self._oldest.get(message.channel_id)
-        if oldest is not None and message.id >= oldest and view.shows(message, self.viewer.id):
+        if oldest is not None and message.id >= oldest and self._shows(message):
             self._changed[message.id] = message
 
     def _note_opener(self, message: Message) -> None:
@@ -109,6 +113,10 @@ class Tab:
         parent = self._world.channels.get(channel.parent_id or 0)
         if parent is not None and (opener := parent.messages.get(channel.id)):
             self._note(opener)
+
+    def _shows(self, message: Message) -> bool:
+        put_away = message.ephemeral_to is not None and message.created < self._since
+        return view.shows(message, self.viewer.id) and not put_away
 
     def _sees(self, channel_id: int) -> bool:
         channel = self._world.channels.get(channel_id)
@@ -119,7 +127,10 @@ class Tab:
         frame: Json = {}
         if self._moved:
             self._oldest = {one: oldest for one, oldest in self._oldest.items() if self._sees(one)}
-            frame["overview"] = sidebar.overview(self._world, self.viewer, self._online)
+            frame["overview"] = {
+                **sidebar.overview(self._world, self.viewer, self._online),
+                "since": self._since,
+            }
         changed = [one for one in self._changed.values() if one.channel_id in self._oldest]
         frame["messages"] = [view.message(self._world, one, self.viewer.id) for one in changed if not one.deleted]
         frame["gone"] = [str(one.id) for one in changed if one.deleted]

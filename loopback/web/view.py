@@ -6,9 +6,12 @@ times are milliseconds since the epoch.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
-from loopback.state import attachment_urls
+from loopback.payloads.filenames import cleansed
+from loopback.payloads.message_payloads import beside_components
+from loopback.state import attachment_urls, components
 from loopback.state.entities import Attachment, Bot, Interaction, Json, Message, MessageFlag, MessageType, Thread
 from loopback.state.world import World
 from loopback.web.markdown import to_html
@@ -40,6 +43,9 @@ def message(world: World, one: Message, viewer: int) -> Json:
         begin = {"id": str(one.id), "channel": str(one.channel_id), "own": False, "pings": False, "starter": True}
         return {**message(world, opener, viewer), **begin, "thread": None, "components": [], "reactions": []}
     known = GuildNames(world, world.guilds.get(one.guild_id or 0))
+    files = {each.filename: _file(world, each) for each in one.attachments}
+    # A message of components v2 shows only the files that its components name.
+    beside = [] if one.flags & MessageFlag.COMPONENTS_V2 else beside_components(one)
     return {
         "id": str(one.id),
         "channel": str(one.channel_id),
@@ -47,7 +53,7 @@ def message(world: World, one: Message, viewer: int) -> Json:
         "at": round(one.created * 1000),
         "edited": None if one.edited is None else round(one.edited * 1000),
         "html": "" if _system(one) else to_html(one.content, known),
-        "text": one.content,
+        "text": components.text_of(one),
         "system": _system_words(one, known) if _system(one) else None,
         "starter": False,
         "own": one.author_id == viewer,
@@ -57,9 +63,9 @@ def message(world: World, one: Message, viewer: int) -> Json:
         "reply": _reply(world, one, viewer, known),
         "used": _used(one.interaction, known) if one.type in _COMMANDS else None,
         "thread": _thread(world, one),
-        "files": [_file(world, each) for each in one.attachments],
+        "files": [_file(world, each) for each in beside],
         "embeds": [] if one.flags & MessageFlag.SUPPRESS_EMBEDS else [_embed(each, known) for each in one.embeds],
-        "components": [component(each, known) for each in one.components],
+        "components": [component(each, known, files) for each in one.components],
         "reactions": [
             {"emoji": emoji.partition(":")[0], "name": emoji, "count": len(users), "mine": viewer in users}
             for emoji, users in one.reactions.items()
@@ -116,7 +122,7 @@ def _reply(world: World, one: Message, viewer: int, known: GuildNames) -> Json |
 
 def snippet(one: Message) -> str:
     """Return the first line of a message, cut to a length that fits a line."""
-    lines = [line for line in one.content.splitlines() if line.strip() and not line.startswith("```")]
+    lines = [line for line in components.text_of(one).splitlines() if line.strip() and not line.startswith("```")]
     line = (lines or ["(a file)" if one.attachments else "(no text)"])[0].lstrip("#> ")
     return line if len(line) <= SNIPPET else line[: SNIPPET - 1] + "…"
 
@@ -176,14 +182,29 @@ def _web_address(url: object) -> str | None:
     return url if isinstance(url, str) and url.lower().startswith(("http://", "https://")) else None
 
 
-def component(one: Json, known: GuildNames) -> Json:
-    """Return the component with HTML for its texts, and without addresses that are not of the web."""
-    copy = {**one, "components": [component(each, known) for each in one.get("components") or ()]}
+def component(one: Json, known: GuildNames, files: Mapping[str, Json]) -> Json:
+    """Return the component with HTML for its texts, its files, and without addresses that are not of the web."""
+    copy = {**one, "components": [component(each, known, files) for each in one.get("components") or ()]}
     for key in ("accessory", "component"):
         if isinstance(inner := one.get(key), dict):
-            copy[key] = component(inner, known)
+            copy[key] = component(inner, known, files)
     if "content" in one:
         copy["html"] = to_html(str(one["content"]), known)
     if "url" in one:
         copy["url"] = _web_address(one["url"])
+    if "items" in one:
+        copy["items"] = [{**each, "media": _media(each.get("media"), files)} for each in one["items"] or ()]
+    for key in ("file", "media"):
+        if key in one:
+            copy[key] = _media(one[key], files)
     return copy
+
+
+def _media(given: Json | None, files: Mapping[str, Json]) -> Json | None:
+    """Return the message's own file that is named, or a picture of the web by its address alone."""
+    url = (given or {}).get("url")
+    name = str(url).removeprefix(components.UPLOADED)
+    if name != url:
+        return files.get(cleansed(name, ""))
+    web = _web_address(url)
+    return None if web is None else {"name": web, "url": web, "about": "", "web": True}

@@ -6,8 +6,9 @@ from contextlib import asynccontextmanager
 import pytest
 
 from loopback import Loopback, User
+from loopback.state import drafts
 from loopback.state.drafts import Draft
-from loopback.state.entities import Bot, Channel
+from loopback.state.entities import Bot, Channel, MessageFlag
 from loopback.state.messages import edit, post
 from tests.browser.axe import source, violations
 from tests.browser.browser_lab import shown, silent_browser
@@ -33,6 +34,32 @@ def answer(question: str) -> int:
 ```
 `code`, [a link](https://example.org) and ~~nothing~~"""
 
+MEDIA = {"media": {"url": "attachment://a.png"}}
+CARD = [
+    {
+        "type": 17,
+        "accent_color": 0xF5A524,
+        "components": [
+            {"type": 10, "content": "### Permission needed\n-# run `pytest`\n```diff\n- a\n+ b\n```"},
+            {
+                "type": 9,
+                "components": [{"type": 10, "content": "beside a picture"}],
+                "accessory": {"type": 11, **MEDIA},
+            },
+            {"type": 14},
+            {"type": 12, "items": [MEDIA, {**MEDIA, "spoiler": True}]},
+            {"type": 13, "file": {"url": "attachment://a.png"}},
+            {
+                "type": 1,
+                "components": [
+                    {"type": 2, "style": style, "label": f"style {style}", "custom_id": str(style)}
+                    for style in range(1, 5)
+                ],
+            },
+        ],
+    }
+]
+
 
 @asynccontextmanager
 async def furnished(chromium: str) -> AsyncIterator[tuple[Loopback, Browser, User, Channel]]:
@@ -48,6 +75,8 @@ async def furnished(chromium: str) -> AsyncIterator[tuple[Loopback, Browser, Use
             await ann.say(channel, "an answer", reply_to=said, files=[("a.png", PICTURE), ("b.txt", b"b")])
             embed = {"title": "An embed", "description": "with **words**", "color": 0x4F55D6, "footer": {"text": "end"}}
             post(server.world, channel, bot.id, Draft(content="Look:", embeds=(embed,)))
+            body = {"components": CARD, "flags": int(MessageFlag.COMPONENTS_V2)}
+            post(server.world, channel, bot.id, drafts.read(body, [drafts.Upload("a.png", PICTURE, "image/png")]))
             thread = await ann.open_thread(said, "a thread to talk in")
             await ann.say(thread, "counter")
             await ann.sees(thread, "At your service", by=bot)

@@ -4,6 +4,8 @@ import asyncio
 import os
 from pathlib import Path
 
+import discord
+
 from tests.browser.browser_lab import browser_lab, shown
 from tests.browser.chrome import Page
 
@@ -64,13 +66,20 @@ async def test_a_turn_is_cancelled_by_a_command(tmp_path: Path, chromium: str) -
         await place.ann.sees(thread, "working", by=place.bot)
         page = await shown(chrome, place.discord, place.ann, thread)
         await page.click("#main .composer textarea")
-        await page.write("/can")
+        await page.write("/")
+        names = "[...document.querySelectorAll('#main .suggestions .name')].map((one) => one.textContent.slice(1))"
+        await page.until("document.querySelector('#main .suggestions .name')")
+        known = [command.name for command in place.client.tree.get_commands(type=discord.AppCommandType.chat_input)]
+        assert await page.evaluate(names) == sorted(known)
+        width = "document.querySelector('#main {}').offsetWidth".format
+        assert await page.evaluate(width(".suggestions")) == await page.evaluate(width(".composer"))
+        await page.write("can")
         await page.sees("/cancel", "#main .suggestions [aria-selected=true]")
         await page.press("Enter")
         await page.until("document.activeElement.closest('.command') !== null")
         await page.press("Enter")
         await page.sees("Stopping.", "#main .row.ephemeral")
-        await page.sees("Only you can see this.", "#main .row.ephemeral")
+        await page.sees("Only you can see this", "#main .row.ephemeral")
         await page.sees("ancelled", "#main .row.from-bot")
 
 

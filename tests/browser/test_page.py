@@ -148,6 +148,8 @@ async def test_menus_are_chosen_from_by_mouse_and_by_keys(chromium: str) -> None
         await page.press("ArrowDown")
         await page.press("Enter")
         await page.sees("painted green", "#main .row.ephemeral")
+        await page.click("#main .dismiss")
+        await page.until("!document.querySelector('#main .row.ephemeral')")
         await page.click("#main .select", "Some tools")
         await page.click("[role=menuitemcheckbox]", "saw")
         assert await page.evaluate("document.querySelector('.confirm').disabled")
@@ -203,6 +205,42 @@ async def test_a_message_has_a_menu_with_the_bots_own_entries(chromium: str) -> 
             "![...document.querySelectorAll('#main .row')].some((one) => one.innerText.includes('and more'))"
         )
         assert said.deleted
+        await page.call("Page.reload")
+        await page.until("document.querySelector('#main')?.dataset.shown")
+        assert await page.evaluate("document.querySelector('#main .row.ephemeral')") is None
+
+
+async def test_a_message_link_leads_back_to_the_message(chromium: str) -> None:
+    """A link is shown by its place's name, and the page loads older messages until it finds the message."""
+    async with opened(chromium) as place:
+        first = await place.ann.say(place.channel, "where it began")
+        for number in range(60):
+            await place.ben.say(place.channel, f"message {number}")
+        link = f"https://discord.com/channels/{place.guild.id}/{place.channel.id}/{first.id}"
+        await place.ann.say(place.channel, f"see {link}")
+        page = await shown(place.chrome, place.server, place.ann, place.channel)
+        assert await page.evaluate("[...document.querySelectorAll('#main .row .md')].at(-1).innerText") == (
+            "see #general›"
+        )
+        await page.click("#main .mention")
+        await page.until("document.activeElement.innerText.includes('where it began')")
+
+
+async def test_a_message_beyond_discords_limit_is_offered_as_a_file(chromium: str) -> None:
+    """The composer counts down near 2,000 characters, and Enter beyond them asks before it sends a file."""
+    async with opened(chromium) as place:
+        page = await shown(place.chrome, place.server, place.ann, place.channel)
+        await page.click("#main .composer textarea")
+        await page.write("x" * 1799)
+        await page.until("document.querySelector('#main .composer .length').hidden")
+        await page.write("x" * 202)
+        await page.sees("-1", "#main .length.over")
+        await page.press("Enter")
+        await page.sees("It has 2,001 characters, and Discord takes 2,000.", "dialog")
+        await page.click("dialog .primary")
+        await page.sees("message.txt", "#main .row a.file")
+        (sent,) = place.server.messages(place.channel)
+        assert (sent.content, sent.attachments[0].content) == ("", b"x" * 2001)
 
 
 async def test_a_voice_channel_has_its_own_icon_and_offers_no_thread(chromium: str) -> None:
@@ -245,18 +283,32 @@ async def test_reactions_are_added_seen_and_taken_back(chromium: str) -> None:
 
 
 async def test_everything_can_be_reached_by_keys(chromium: str) -> None:
-    """Arrows select messages, Tab reaches a message's tools, Up edits the last one, Shift+Enter breaks a line."""
+    """Arrows select messages, Tab reaches a message's tools, Up edits the last one, Shift+Enter breaks a line.
+
+    Only the selected message and what is in it are tab stops. Typing anywhere, and the skip link, lead to the composer.
+    """
     async with opened(chromium) as place:
         for number in range(3):
-            await place.ann.say(place.channel, f"message {number}")
+            await place.ann.say(place.channel, f"message {number} https://a.example ||hidden|| ```py\nx\n```")
         page = await shown(place.chrome, place.server, place.ann, place.channel)
         await page.evaluate("document.querySelector('#main .row[tabindex=\"0\"]').focus()")
         focused = "document.activeElement.innerText"
         assert "message 2" in await page.evaluate(focused)
         await page.press("ArrowUp")
         assert "message 1" in await page.evaluate(focused)
-        await page.press("Tab")
-        await page.until("document.activeElement.closest('.tools') !== null")
+        stops = "[...document.querySelectorAll('#main .messages *')].filter((one) => one.tabIndex === 0)"
+        await page.evaluate(f"void (window.stops = {stops})")
+        assert await page.evaluate("stops.every((one) => one.closest('.row').contains(document.activeElement))")
+        for within in ("a", ".spoiler", ".copy", ".tools"):
+            await page.press("Tab")
+            await page.until(f"document.activeElement.closest('{within}') !== null")
+        await page.press("h")
+        await page.until("document.activeElement === document.querySelector('#main .composer textarea')")
+        assert await page.evaluate("document.activeElement.value") == "h"
+        await page.evaluate("document.activeElement.value = ''")
+        await page.evaluate("document.querySelector('.skip').focus()")
+        await page.press("Enter")
+        await page.until("document.activeElement === document.querySelector('#main .composer textarea')")
         await page.click("#main .composer textarea")
         await page.press("ArrowUp")
         await page.until("document.activeElement.closest('form.edit') !== null")

@@ -126,8 +126,29 @@ def test_only_web_addresses_become_links() -> None:
         assert "<a" not in shown(f"[a]({scheme}:alert(1)) {scheme}://a.example <{scheme}:alert(1)>")
 
 
+def test_a_link_whose_label_is_another_address_stays_text() -> None:
+    """Discord shows both addresses, so that no label lies about where a link leads."""
+    shown_links = read(shown("[https://a.example](https://b.example)"))
+    assert shown_links.text == "[https://a.example](https://b.example)"
+
+
+def test_a_link_to_a_message_is_shown_by_its_place() -> None:
+    """A masked one keeps its label, an unknown place its address, and all carry the ids that the page needs."""
+    url, ids = "https://discord.com/channels/1/4/9", 'data-channel="4" data-message="9"'
+    chip = f'<span class="mention" {ids}>#general</span>'
+    assert shown(f"see {url} <{url}>") == f"<p>see {chip} {chip}</p>"
+    assert (
+        shown("https://ptb.discord.com/channels/1/4") == '<p><span class="mention" data-channel="4">#general</span></p>'
+    )
+    rest = 'target="_blank" rel="noopener noreferrer nofollow"'
+    assert shown(f"[there]({url})") == f'<p><a href="{url}" {ids} {rest}>there</a></p>'
+    unknown = url.replace("/4/", "/5/")
+    assert shown(unknown) == f'<p><a href="{unknown}" data-channel="5" data-message="9" {rest}>{unknown}</a></p>'
+    assert "data-" not in shown("https://discord.com.evil.example/channels/1/4/9")
+
+
 TAGS: dict[str, frozenset[str]] = {
-    "a": frozenset({"href", "target", "rel"}),
+    "a": frozenset({"href", "target", "rel", "data-channel", "data-message"}),
     "blockquote": frozenset(),
     "code": frozenset({"data-language"}),
     "em": frozenset(),
@@ -137,7 +158,7 @@ TAGS: dict[str, frozenset[str]] = {
     "p": frozenset({"class"}),
     "pre": frozenset(),
     "s": frozenset(),
-    "span": frozenset({"class", "data-user", "data-role", "data-channel"}),
+    "span": frozenset({"class", "data-user", "data-role", "data-channel", "data-message"}),
     "strong": frozenset(),
     "time": frozenset({"datetime", "data-style"}),
     "u": frozenset(),
@@ -204,6 +225,8 @@ PIECES = st.sampled_from(
             "<@2>",
             "<#4>",
             "<t:1:R>",
+            "https://discord.com/channels/1/4/9",
+            "https://discord.com/channels/1/5",
             "<t:-1>",
             "<:a_b:1>",
             "</a b:1>",

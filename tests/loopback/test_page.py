@@ -13,8 +13,9 @@ import aiohttp
 import pytest
 
 from loopback import Account, Loopback, User
+from loopback.state import drafts
 from loopback.state.drafts import Draft
-from loopback.state.entities import Message
+from loopback.state.entities import Message, MessageFlag
 from loopback.state.messages import Origin, edit, post
 from loopback.state.permissions import Permission
 from loopback.web.pages import WRONG_KEY
@@ -62,11 +63,11 @@ def socket_address(server: Loopback) -> str:
 
 
 @asynccontextmanager
-async def tab(server: Loopback, person: Account) -> AsyncIterator[Tab]:
+async def tab(server: Loopback, person: Account, since: float | None = None) -> AsyncIterator[Tab]:
     """Open a tab for a person, and wait for its sidebar."""
     async with (
         aiohttp.ClientSession() as session,
-        session.ws_connect(f"{socket_address(server)}&person={person.id}") as socket,
+        session.ws_connect(f"{socket_address(server)}&person={person.id}&since={since or ''}") as socket,
     ):
         opened = Tab(socket)
         await opened.frame(lambda frame: "overview" in frame)
@@ -284,6 +285,40 @@ async def test_a_refused_action_has_a_readable_reason(request_: dict[str, Any], 
             act = fields.pop("act")
             assert words in await page.ask(act, **fields)
             assert "id" in await page.ask("say", channel=str(channel.id), text="goes on", files=[])
+
+
+async def test_components_are_shown_with_their_texts_and_files() -> None:
+    """Texts are HTML, a file has its address on this server, and a file that no component names is not shown."""
+    async with Loopback() as server:
+        channel, ann, bot = furnish(server)
+        file = {"type": 13, "file": {"url": "attachment://a.txt"}}
+        picture = {"type": 12, "items": [{"media": {"url": "https://a.example/x.png"}}]}
+        card = {"type": 17, "components": [{"type": 10, "content": "**a** <b>"}, file, picture]}
+        body = {"flags": int(MessageFlag.COMPONENTS_V2), "components": [card]}
+        uploads = [drafts.Upload("a.txt", b"abc", "text/plain"), drafts.Upload("b.txt", b"b", "text/plain")]
+        post(server.world, channel, bot.id, drafts.read(body, uploads))
+        async with tab(server, ann) as page:
+            (shown,) = (await page.ask("look", channel=str(channel.id)))["messages"]
+            text, file, picture = shown["components"][0]["components"]
+            assert text["html"] == "<p><strong>a</strong> &lt;b&gt;</p>"
+            assert (file["file"]["name"], file["file"]["size"], file["file"]["url"][0]) == ("a.txt", 3, "/")
+            assert picture["items"][0]["media"]["url"] == "https://a.example/x.png"
+            assert (shown["files"], shown["text"]) == ([], "**a** <b>")
+
+
+async def test_ephemeral_messages_last_as_long_as_the_page_is_open() -> None:
+    """A reload does not show them again. A page that lost its connection says since when it is open, and keeps them."""
+    async with Loopback() as server:
+        channel, ann, bot = furnish(server)
+        async with tab(server, ann) as page:
+            since = next(frame["overview"]["since"] for frame in page.frames if "overview" in frame)
+            by_bot(server, bot, channel, "for ann alone", ann)
+            assert len((await page.ask("look", channel=str(channel.id)))["messages"]) == 1
+        server.jump(1)
+        async with tab(server, ann) as page:
+            assert (await page.ask("look", channel=str(channel.id)))["messages"] == []
+        async with tab(server, ann, since) as page:
+            assert len((await page.ask("look", channel=str(channel.id)))["messages"]) == 1
 
 
 async def test_history_is_read_back_in_steps_without_a_gap() -> None:
