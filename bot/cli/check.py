@@ -36,7 +36,10 @@ def run_check(path: Path, *, offline: bool = False) -> bool:
     logs.configure(secrets_of(config), level=logging.WARNING)
     found = [Finding("configuration", Level.OK, f"{path} reads well")]
     found += [Finding("configuration", Level.WARNING, warning) for warning in warnings(config)]
-    problems = [Finding(".".join(keys[:2]), Level.FAILED, line) for keys, line in unmet_requirements(config)]
+    problems = [
+        Finding(".".join(keys[:2]), Level.FAILED, config.located(keys, words))
+        for keys, words in unmet_requirements(config)
+    ]
 
     async def look() -> None:
         if not offline:

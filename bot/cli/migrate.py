@@ -6,7 +6,9 @@ from pathlib import Path
 import click
 
 from bot.cli.init.config_template import TOKEN
+from bot.config import error_texts
 from bot.config.env_file import variables_path, write_variables
+from bot.config.positions import syntax_error
 from bot.config.toml_writer import toml_value
 
 from .common import fail
@@ -32,11 +34,13 @@ def migrate(file: Path, output: Path, *, force: bool) -> None:
     if output.exists() and not force:
         fail(f"{output} exists; --force writes it anew", 2)
     try:
-        old = tomllib.loads(file.read_text(encoding="utf-8"))
+        text = file.read_text(encoding="utf-8")
+        old = tomllib.loads(text)
     except (OSError, UnicodeDecodeError) as error:
         fail(f"{file}: cannot be read: {getattr(error, 'strerror', None) or error}", 2)
     except tomllib.TOMLDecodeError as error:
-        fail(f"{file}: is not TOML: {error}", 2)
+        number, reason = syntax_error(text, error)
+        fail(error_texts.line(file, number, "", error_texts.not_toml(reason)), 2)
     if not isinstance(old.get("discord"), dict):
         fail(f"{file}: has no table [discord]; is it the config.toml of openab?", 2)
     try:

@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from acp import Client, FileSystem, Launch, Terminals, environment
 
+from . import error_texts as texts
 from .mcp_servers import ServerConfig
 from .presets import PRESETS, Preset
 from .values import ConfigTable, Name, Permission, PresetName
@@ -69,7 +70,7 @@ class AgentConfig(ConfigTable):
     @model_validator(mode="after")
     def _wrapped_whole(self) -> "AgentConfig":
         if self.wrap and "terminal" in self.client:
-            raise ValueError('client = ["terminal"] runs commands outside of what wrap puts around the agent')
+            raise ValueError(texts.TERMINAL_OUTSIDE_WRAP)
         return self
 
     @property
@@ -105,7 +106,7 @@ class AgentsConfig(ConfigTable):
     def _named(cls, given: Any) -> Any:
         for name in given if isinstance(given, dict) else ():
             if not re.fullmatch(r"[A-Za-z0-9_-]{1,32}", name):
-                raise ValueError(f"{name!r} is no name for an agent: up to 32 letters, digits, - and _")
+                raise ValueError(texts.no_agents_name(name))
         return given
 
     @property

@@ -1,24 +1,21 @@
-"""Reads a TOML file into a model: replaces `${NAME}` in values, and reports each mistake by line and dotted key."""
+"""Reads a TOML file into a model: replaces `${NAME}` in values, and reports each mistake by line, table and key."""
 
-import json
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from . import error_texts as texts
+from .mistakes import Keys, Problem, problems_of
+from .positions import is_assigned, line_of, syntax_error
+
 VARIABLE = re.compile(r"\$(\$\{|\{([A-Za-z_][A-Za-z0-9_]*)\})")
-_HEADER = re.compile(r"\s*\[(\[?)\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?$")
-_ASSIGNMENT = re.compile(r"""\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"))*)\s*=""")
 
-
-Problem = tuple[tuple[str, ...], str]
-"""The parts of a dotted key, and what is wrong there."""
-
-Variable = tuple[tuple[str, ...], str]
+Variable = tuple[Keys, str]
 """The parts of a dotted key, and the value that replaced a `${NAME}` there."""
 
 M = TypeVar("M", bound=BaseModel)
@@ -30,41 +27,91 @@ class ConfigError(Exception):
 
 @dataclass(frozen=True)
 class Document(Generic[M]):
-    """A file's content, and its text, in which keys are located. Documents with equal content are equal."""
+    """A file's content, and its text, in which keys are located. Documents with equal content are equal.
+
+    With `problems` the content lacks the keys that have them, and only serves to find further problems.
+    """
 
     path: Path
     text: str = field(compare=False)
     content: M
     variables: tuple[Variable, ...] = ()
+    problems: tuple[Problem, ...] = ()
 
-    def located(self, keys: tuple[str, ...], words: str) -> str:
-        """Return a problem as a line with the file, the line number and the dotted key."""
+    def located(self, keys: Keys, words: str) -> str:
+        """Return a problem as a line with the file, the line number, the table and the key."""
         return _located(self.path, self.text, keys, words)
+
+    def raise_problems(self, more: Iterable[Problem] = ()) -> None:
+        """Raise `ConfigError` with a line for each of its problems and of `more`, unless there are none.
+
+        A key has its first problem only: what follows from that one helps no reader.
+        """
+        found = dict(self.problems)
+        for keys, words in more:
+            found.setdefault(keys, words)
+        if found:
+            raise _error(self.path, self.text, found.items())
 
 
 def read(path: Path, environ: Mapping[str, str], model: type[M]) -> Document[M]:
-    """Read the file as `model` describes it, with `${NAME}` replaced from `environ`. Raises `ConfigError`."""
+    """Read the file as `model` describes it, with `${NAME}` replaced from `environ`.
+
+    Raises `ConfigError` where not even a part of the content can be used.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
+        raise ConfigError(texts.line(path, None, "", texts.unreadable(reason_of(error)))) from None
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: is not TOML: {error}") from None
+        number, reason = syntax_error(text, error)
+        raise ConfigError(texts.line(path, number, "", texts.not_toml(reason))) from None
     variables = _Variables(environ)
     expanded = variables.expand(raw)
-    _raise_problems(path, text, variables.problems)
+    content, mistakes = _validated(model, expanded)
+    unset = {keys for keys, _ in variables.problems}
+    problems = [*variables.problems, *(each for each in mistakes if unset.isdisjoint(_above(each[0])))]
+    if content is None:
+        raise _error(path, text, problems)
+    return Document(path, text, content, tuple(variables.found), tuple(problems))
+
+
+def reason_of(error: OSError | UnicodeDecodeError) -> str:
+    """Return why a file cannot be used, without numbers and paths."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+
+
+def _validated(model: type[M], raw: dict[str, Any]) -> tuple[M | None, list[Problem]]:
+    """Return the content and its problems; without the keys that have some, or None where even then it is none."""
     try:
-        return Document(path, text, model.model_validate(expanded), tuple(variables.found))
+        return model.model_validate(raw), []
     except ValidationError as error:
-        _raise_problems(path, text, [(tuple(map(str, each["loc"])), _describe(each)) for each in error.errors()])
-        raise
+        problems = problems_of(error, model)
+    try:
+        return model.model_validate(_without(raw, {keys for keys, _ in problems})), problems
+    except ValidationError:
+        return None, problems
 
 
-def _raise_problems(path: Path, text: str, problems: Sequence[Problem]) -> None:
-    if problems:
-        raise ConfigError("\n".join(_located(path, text, keys, message) for keys, message in problems))
+def _without(value: Any, wrong: set[Keys], keys: Keys = ()) -> Any:
+    """Return a parsed value without the elements at these places."""
+    match value:
+        case dict():
+            return {
+                key: _without(each, wrong, (*keys, key)) for key, each in value.items() if (*keys, key) not in wrong
+            }
+        case list():
+            listed = [(each, (*keys, str(number))) for number, each in enumerate(value)]
+            return [_without(each, wrong, place) for each, place in listed if place not in wrong]
+        case _:
+            return value
+
+
+def _above(keys: Keys) -> Iterator[Keys]:
+    """Yield a dotted key and all that contain it."""
+    return (keys[:count] for count in range(len(keys) + 1))
 
 
 class _Variables:
@@ -75,90 +122,34 @@ class _Variables:
         self.problems: list[Problem] = []
         self.found: list[Variable] = []
 
-    def expand(self, value: Any, keys: tuple[str, ...] = ()) -> Any:
-        """Replace `${NAME}` in every text; `$${` is a literal `${`."""
+    def expand(self, value: Any, keys: Keys = ()) -> Any:
+        """Replace `${NAME}` in every text; `$${` is a literal `${`. An unset variable stays as it is written."""
         if isinstance(value, dict):
             return {key: self.expand(each, (*keys, key)) for key, each in value.items()}
         if isinstance(value, list):
             return [self.expand(each, keys) for each in value]
         if not isinstance(value, str):
             return value
-        return VARIABLE.sub(lambda match: self._value(match[2], keys), value)
+        return VARIABLE.sub(lambda match: self._value(match[0], match[2], keys), value)
 
-    def _value(self, name: str | None, keys: tuple[str, ...]) -> str:
+    def _value(self, reference: str, name: str | None, keys: Keys) -> str:
         if name is None:
             return "${"
         if name not in self._environ:
-            self.problems.append((keys, f"the environment variable {name} is not set"))
+            self.problems.append((keys, texts.variable_not_set(name)))
         self.found.append((keys, self._environ.get(name, "")))
-        return self._environ.get(name, "")
+        return self._environ.get(name, reference)
 
 
-def _describe(error: Any) -> str:
-    """Return a pydantic error in the words of the file's reader."""
-    match error["type"]:
-        case "extra_forbidden":
-            return "unknown key"
-        case "missing":
-            return "is missing"
-        case "value_error":
-            return str(error["ctx"]["error"])
-        case "path_type":
-            return "must be a path, written as text"
-        case "string_pattern_mismatch":
-            return 'must be an address like "http://127.0.0.1:8377"'
-        case "frozen_set_type" | "tuple_type" | "list_type":
-            return "must be a list"
-        case "model_type" | "model_attributes_type" | "dict_type":
-            return "must be a table"
-        case _:
-            return str(error["msg"])
+def _error(path: Path, text: str, problems: Iterable[Problem]) -> ConfigError:
+    """Return the problems as one error, in the order of the file."""
+    numbered = sorted(problems, key=lambda problem: line_of(text, problem[0]) if problem[0] else 0)
+    return ConfigError("\n".join(_located(path, text, keys, words) for keys, words in numbered))
 
 
-def _located(path: Path, text: str, keys: tuple[str, ...], message: str) -> str:
-    line = _line_of(text, keys)
-    where = f"{path}:{line}" if line else f"{path}"
-    return f"{where}: {'.'.join(map(_bare, keys))}: {_one_line(message)}"
-
-
-def _bare(key: str) -> str:
-    """Return a part of a dotted key, quoted unless it is a bare key in TOML."""
-    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key)
-
-
-def _one_line(text: str) -> str:
-    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
-
-
-def _line_of(text: str, keys: tuple[str, ...]) -> int | None:
-    """Return the line of the assignment or table header that is closest to the dotted key; None if there is none."""
-    best, best_line = 0, None
-    table: tuple[str, ...] = ()
-    listed: dict[tuple[str, ...], int] = {}
-    for number, line in enumerate(text.splitlines(), start=1):
-        if header := _HEADER.match(line):
-            table = _numbered(_split_key(header[2]), listed, begins=bool(header[1]))
-            found = table
-        elif assignment := _ASSIGNMENT.match(line):
-            found = (*table, *_split_key(assignment[1]))
-        else:
-            continue
-        if found == keys[: len(found)] and len(found) > best:
-            best, best_line = len(found), number
-    return best_line
-
-
-def _numbered(keys: tuple[str, ...], listed: dict[tuple[str, ...], int], *, begins: bool) -> tuple[str, ...]:
-    """Insert the element's index behind each key of a list of tables; `begins`: `[[keys]]` starts another element."""
-    numbered: tuple[str, ...] = ()
-    for count, key in enumerate(keys, start=1):
-        numbered += (key,)
-        if begins and count == len(keys):
-            listed[numbered] = listed.get(numbered, -1) + 1
-        if numbered in listed:
-            numbered += (str(listed[numbered]),)
-    return numbered
-
-
-def _split_key(dotted: str) -> tuple[str, ...]:
-    return tuple(part.strip().strip("\"'") for part in dotted.split("."))
+def _located(path: Path, text: str, keys: Keys, words: str) -> str:
+    if not keys:
+        return texts.line(path, None, "", words)
+    number = line_of(text, keys)
+    outside = len(keys) == 1 and is_assigned(text, number, keys[0])
+    return texts.line(path, number, keys[0] if outside else texts.place(keys), words)

@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from .document import ConfigError
+from . import error_texts as texts
+from .document import ConfigError, reason_of
 
 _LINE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
 
@@ -36,17 +37,20 @@ def read_variables(path: Path) -> dict[str, str]:
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
+        raise ConfigError(texts.line(path, None, "", texts.unreadable(reason_of(error)))) from None
     if others:
-        raise ConfigError(f"{path}: others may read it; make it yours alone: chmod 600 {path}")
-    found = {}
+        raise ConfigError(texts.line(path, None, "", texts.variables_exposed(path)))
+    found, mistakes = {}, []
     for number, line in enumerate(lines, start=1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         match = _LINE.fullmatch(line.strip())
         if match is None:
-            raise ConfigError(f"{path}, line {number}: is not of the form NAME=VALUE")
-        found[match[1]] = _unquoted(match[2])
+            mistakes.append(texts.line(path, number, "", texts.NOT_A_VARIABLE))
+        else:
+            found[match[1]] = _unquoted(match[2])
+    if mistakes:
+        raise ConfigError("\n".join(mistakes))
     return found
 
 

@@ -1,14 +1,16 @@
 """Loads the configuration file, resolves its paths, and checks it: each error has the file, the line and the key."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from . import error_texts as texts
 from .agents import AgentConfig, AgentsConfig
-from .document import ConfigError, Document, read
+from .document import Document, read
 from .file_exposure import readable_by_others, writable_by_others
-from .requirements import READABLE, unmet_requirements
+from .mistakes import Problem
+from .requirements import unmet_requirements
 from .schema import AuditConfig, Config, JournalConfig
 from .secrets import TOKEN, literal_secrets
 from .values import expand_home
@@ -16,28 +18,32 @@ from .values import expand_home
 
 def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
     """Read the file, and check it against this machine. Raises `ConfigError`."""
-    config = read_config(path, environ)
-    if problems := unmet_requirements(config):
-        raise ConfigError("\n".join(line for _, line in problems))
+    config, document = _read(path, environ)
+    document.raise_problems([*_exposed(document), *unmet_requirements(config)])
     return config
 
 
 def read_config(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
     """Read the file without checking it against this machine. Raises `ConfigError`."""
-    document = read(path, environ, Config)
-    _refuse_exposed(document)
-    config = _resolve_paths(document.content, path.resolve().parent)
-    config.set_source(document)
+    config, document = _read(path, environ)
+    document.raise_problems(_exposed(document))
     return config
 
 
-def _refuse_exposed(document: Document[Config]) -> None:
-    """Raise `ConfigError` where other accounts may change the file, which names programs, or read the token in it."""
+def _read(path: Path, environ: Mapping[str, str]) -> tuple[Config, Document[Config]]:
+    document = read(path, environ, Config)
+    config = _resolve_paths(document.content, path.resolve().parent)
+    config.set_source(document)
+    return config, document
+
+
+def _exposed(document: Document[Config]) -> Iterator[Problem]:
+    """Find out whether other accounts may change the file, which names programs, or read the token in it."""
     path = document.path
     if writable_by_others(path):
-        raise ConfigError(f"{path}: others may write it, and it names programs to run: chmod go-w {path}")
+        yield (), texts.EXPOSED_TO_WRITING.format(path=path)
     if readable_by_others(path) and TOKEN in literal_secrets(document.content, document.variables):
-        raise ConfigError(document.located(TOKEN, f"{READABLE}: chmod 600 {path}"))
+        yield TOKEN, texts.READABLE.format(path=path)
 
 
 def _resolve_paths(config: Config, base: Path) -> Config:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from acp.schema import EnvVariable, HttpHeader, McpServer, McpServerHttp, McpServerSse, McpServerStdio
 
+from . import error_texts as texts
 from .values import Name
 
 _PROGRAM = ("command", "args", "env")
@@ -37,10 +38,10 @@ class ServerConfig(BaseModel):
     def _of_one_kind(self) -> "ServerConfig":
         needed, foreign = ("command", _ADDRESS) if self.type == "stdio" else ("url", _PROGRAM)
         if not getattr(self, needed):
-            raise ValueError(f"a server of type {self.type} needs {needed}")
+            raise ValueError(texts.server_needs(self.type, needed))
         for name in foreign:
             if getattr(self, name):
-                raise ValueError(f"a server of type {self.type} has no {name}")
+                raise ValueError(texts.server_has_no(self.type, name))
         return self
 
     def program(self, cwd: Path, path: str) -> str | None:

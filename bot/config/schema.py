@@ -8,6 +8,7 @@ from pydantic import Field, PrivateAttr, model_validator
 from bot.access.gate import Bots, Mention, People, Rules
 
 from . import env_file as variables
+from . import error_texts as texts
 from .agents import AgentsConfig
 from .appearance import Reactions, ReplyConfig
 from .document import Document
@@ -48,7 +49,7 @@ class AccessConfig(ConfigTable):
     @model_validator(mode="after")
     def _guilds_bound_the_star(self) -> "AccessConfig":
         if self.channels is None and not self.guilds:
-            raise ValueError('channels = ["*"] needs guilds: name the servers whose channels are meant')
+            raise ValueError(texts.STAR_NEEDS_GUILDS)
         return self
 
 
@@ -187,6 +188,10 @@ class Config(ConfigTable):
     def document(self) -> "Document[Config] | None":
         """The file with its text, if the configuration came from one."""
         return self._document
+
+    def located(self, keys: tuple[str, ...], words: str) -> str:
+        """Return a problem as a line with its place in the file."""
+        return self._document.located(keys, words) if self._document else words
 
     @property
     def log_file(self) -> Path:

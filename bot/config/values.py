@@ -11,6 +11,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from bot.access.gate import People
 
+from . import error_texts as texts
+from .mistakes import closest
 from .presets import PRESETS
 
 
@@ -35,7 +37,7 @@ def state_directory() -> Path:
 
 def _snowflake(value: object) -> int:
     if isinstance(value, bool) or not re.fullmatch(r"[0-9]{1,20}", str(value)):
-        raise ValueError("is not a Discord id; ids are numbers, written as text")
+        raise ValueError(texts.NOT_AN_ID)
     return int(str(value))
 
 
@@ -43,7 +45,7 @@ def _people(value: object, *, asker: bool = False) -> People:
     if isinstance(value, People):
         return value
     if not isinstance(value, list):
-        raise ValueError("must be a list")  # noqa: TRY004 - pydantic turns only ValueError into a message
+        raise ValueError(texts.NOT_A_LIST)  # noqa: TRY004 - pydantic turns only ValueError into a message
     users: set[int] = set()
     roles: set[int] = set()
     words: set[str] = set()
@@ -56,8 +58,7 @@ def _people(value: object, *, asker: bool = False) -> People:
         try:
             (roles if role else users).add(_snowflake(entry.removeprefix("role:") if role else entry))
         except ValueError:
-            known = ", ".join(f'"{word}"' for word in sorted(allowed))
-            raise ValueError(f'entry {number} is none of: a user id, "role:ID", {known}') from None
+            raise ValueError(texts.not_a_person(number, allowed)) from None
     return People(
         user_ids=frozenset(users),
         role_ids=frozenset(roles),
@@ -74,30 +75,30 @@ def _approvers(value: object) -> People:
 
 def _not_blank(secret: SecretStr) -> SecretStr:
     if not secret.get_secret_value().strip():
-        raise ValueError("is empty")
+        raise ValueError(texts.EMPTY)
     return secret
 
 
 def _preset(name: str) -> str:
     if name and name not in PRESETS:
-        raise ValueError(f"{name!r} is no preset; there are: {', '.join(PRESETS)}")
+        raise ValueError(texts.no_such_preset(PRESETS, closest(name, PRESETS)))
     return name
 
 
 def _address(text: str) -> str:
     match = re.fullmatch(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})", text)
     if text and (match is None or int(match[1]) > 65535):
-        raise ValueError('must be a host and a port, like "127.0.0.1:9464"')
+        raise ValueError(texts.NOT_A_LISTENER)
     return text
 
 
 def _endpoint(text: str) -> str:
     """Refuse an address that would receive the token unencrypted."""
     if re.fullmatch(r"(https?://[^/\s]+)?", text) is None:
-        raise ValueError('must be an address like "http://127.0.0.1:8377"')
+        raise ValueError(texts.NOT_AN_ADDRESS)
     host = urlsplit(text).hostname or ""
     if text.startswith("http://") and not _is_loopback(host):
-        raise ValueError("must begin with https:// for another machine: the token would be sent in the open")
+        raise ValueError(texts.UNENCRYPTED)
     return text
 
 
@@ -117,7 +118,7 @@ def _bytes(value: object) -> object:
     """Parse a size: a number of bytes, or one followed by KiB, MiB or GiB."""
     match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([KMG]iB)?", str(value))
     if isinstance(value, bool) or match is None:
-        raise ValueError('is not a size like "4GiB"; 0 is no bound')
+        raise ValueError(texts.NOT_A_SIZE)
     powers = {None: 0, "KiB": 1, "MiB": 2, "GiB": 3}
     return int(float(match[1]) * 1024 ** powers[match[2]])
 

@@ -35,7 +35,7 @@ async def test_reloading_lets_somebody_in_and_out_while_a_turn_runs(tmp_path: Pa
         lab.config.write_text(lab.config.read_text() + "\n[acces]\n")
         told = said(await lab.ann.slash(thread, "reload"))
         assert "Nothing has changed" in told
-        assert "unknown key" in told
+        assert "unknown table" in told
         assert "working" in said(await lab.mallory.slash(thread, "status"))
 
         lab.configure(extra=extra)

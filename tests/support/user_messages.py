@@ -11,13 +11,14 @@ SAYS = {"fail", "exit", "Finding", "Refuse", "refuse", "_fault", "_raise", "_rej
 """What `bot` calls with such words: the end of a command, a check's row, a refusal, a mistake of the configuration."""
 
 RETURNS = {
-    "bot/config/requirements.py": {"unmet", "warnings"},
     "bot/gateway/connection.py": {"fatal_reason"},
     "bot/agents/probe.py": {"_missing"},
     "bot/agents/login.py": {"login_words"},
-    "bot/config/document.py": {"_words", "_value"},
 }
 """Functions and methods that return such words to where they are said."""
+
+FAILURES = {"bot/config/error_texts.py"}
+"""Modules that hold such words and no others."""
 
 WRITES = {"error", "critical"}
 """Levels of the log that ask for somebody. A line with a traceback is a mistake of ours, whatever it says."""
@@ -149,6 +150,8 @@ def told() -> dict[str, str]:
     """Return each text, with a file that has it."""
     found: dict[str, str] = {}
     for path, tree in modules().items():
+        if path in FAILURES:
+            found |= {text: path for text in texts(tree) if WORDS.search(text)}
         defined = definitions(tree)
         for node in parts(tree):
             for source, kind in sources(path, node):

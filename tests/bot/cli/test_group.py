@@ -72,14 +72,14 @@ def assert_one_line(done: subprocess.CompletedProcess[str], code: int, *parts: s
 # ---- a configuration that cannot be used: exit code 2
 
 BROKEN = {
-    "a mistyped key": ("[pool]\nmax_agent = 1\n", "pool.max_agent: unknown key"),
+    "a mistyped key": ("[pool]\nmax_agent = 1\n", "[pool] max_agent: unknown key; did you mean max_agents?"),
     "an unset variable": ('[journal]\npath = "${NOT_SET_ANYWHERE}"\n', "NOT_SET_ANYWHERE is not set"),
-    "no TOML": ("[pool\n", "is not TOML"),
-    "a value of the wrong type": ("[pool]\nmax_agents = []\n", "pool.max_agents: Input should be a valid integer"),
+    "no TOML": ("[pool\n", ": this is not valid TOML: "),
+    "a value of the wrong type": ("[pool]\nmax_agents = []\n", "[pool] max_agents: must be a whole number"),
     "all channels of no guild": ('[access]\nchannels = ["*"]\n', "needs guilds"),
     "an endpoint that is no address": (
         '[discord]\ntoken = "t0ken"\nendpoint = "localhost"\n',
-        "discord.endpoint: must be an address",
+        "[discord] endpoint: must be an address",
     ),
 }
 
@@ -96,8 +96,11 @@ def test_a_broken_configuration_is_one_line_and_exit_code_2(tmp_path: Path, name
 @pytest.mark.parametrize(
     ("agent", "reason"),
     [
-        ('command = "no-such-agent"', "agents.default.command: the command 'no-such-agent' was not found"),
-        ('command = "sh"\ncwd = "/no/such/folder"', "agents.default.cwd: the directory /no/such/folder does not exist"),
+        ('command = "no-such-agent"', '[agents.default] command: the command "no-such-agent" was not found'),
+        (
+            'command = "sh"\ncwd = "/no/such/folder"',
+            "[agents.default] cwd: the directory /no/such/folder",
+        ),
     ],
 )
 def test_a_missing_agent_or_folder_is_one_line_and_exit_code_2(
@@ -113,7 +116,7 @@ def test_a_missing_agent_or_folder_is_one_line_and_exit_code_2(
 def test_an_empty_or_missing_token_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
     """Not a refused login much later."""
     path = config(tmp_path)
-    assert_one_line(threadline("run", "-c", path, cwd=tmp_path, DISCORD_TOKEN=""), 2, "discord.token: is empty")
+    assert_one_line(threadline("run", "-c", path, cwd=tmp_path, DISCORD_TOKEN=""), 2, "[discord] token: is empty")
 
 
 def test_a_missing_file_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
@@ -201,7 +204,7 @@ def test_check_starts_the_agent_and_says_what_it_found(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     assert lines[0] == f"well     configuration: {tmp_path}/threadline.toml reads well"
-    assert lines[1] == "warning  configuration: access.channels is empty: the bot works nowhere"
+    assert lines[1] == "warning  configuration: [access] channels is empty; the bot does not work in any channel"
     assert all(line.startswith("well     agents.default: ") for line in lines[2:])
     assert lines[2].endswith(" answers, protocol version 1")
     assert lines[3].endswith("sessions survive a restart: yes")
@@ -233,7 +236,7 @@ endpoint = "{endpoint}"
     wrong = [line for line in lines if line.startswith("FAILED")]
     subjects = ["token", "agents.default", "agents.wide", "channels.7"]
     assert sorted(line.split()[1].removesuffix(":") for line in wrong) == sorted(subjects)
-    assert "threadline.toml:2: agents.default.command: the command 'no-such-agent' was not found" in done.stdout
+    assert 'threadline.toml:2: [agents.default] command: the command "no-such-agent" was not found' in done.stdout
     assert "well     agents.other: asks before it acts: yes, in mode default" in lines
     assert not [line for line in lines if line.startswith("well     agents.wide")]
 
@@ -246,7 +249,9 @@ def test_variables_beside_the_configuration_are_used_and_must_be_ones_own(tmp_pa
     beside.write_text(f"NAMED_BESIDE=a.db\nOTHER={TOKEN}\n")
     assert threadline("check", "--offline", "-c", path, cwd=tmp_path).returncode == 0
     beside.chmod(0o644)
-    assert_one_line(threadline("check", "-c", path, cwd=tmp_path), 2, "threadline.env: others may read it")
+    assert_one_line(
+        threadline("check", "-c", path, cwd=tmp_path), 2, "threadline.env: other accounts can read this file"
+    )
 
 
 @pytest.mark.parametrize(

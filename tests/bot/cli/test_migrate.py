@@ -258,7 +258,7 @@ def test_a_literal_token_goes_into_the_file_of_variables(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("[discord", "is not TOML"),
+        ("[discord", ":1: this is not valid TOML: "),
         ('[slack]\nbot_token = "x"\n', "has no table [discord]"),
         ("discord = 5\n", "has no table [discord]"),
         ('[discord]\nbot_token = "${X}"\n[pool]\nmax_sessions = "many"\n', "a value of another kind"),

@@ -126,7 +126,7 @@ def test_a_report_can_be_made_with_an_invalid_configuration(tmp_path: Path) -> N
     assert (done.returncode, done.stdout.startswith("Written: report.md")) == (0, True)
     text = (tmp_path / "report.md").read_text()
     assert "pool.max_agent = 1" in text
-    assert "pool.max_agent: unknown key" in text
+    assert "[pool] max_agent: unknown key" in text
 
 
 def test_values_that_are_no_secrets_keep_their_form() -> None:

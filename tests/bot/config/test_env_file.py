@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.config import error_texts as texts
 from bot.config.document import ConfigError
 from bot.config.env_file import read_variables, variables_path, write_variables
 
@@ -38,12 +39,16 @@ def test_no_file_means_no_variables(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("mode", "text", "words"),
-    [(0o640, "A=1\n", "others may read it"), (0o600, "A=1\nnonsense\n", "line 2: is not of the form NAME=VALUE")],
+    [
+        (0o640, "A=1\n", ["a.env: other accounts can read this file; run: chmod 600 {path}"]),
+        (0o600, "A=1\nnonsense\nB=2\nC D\n", [f"a.env:{number}: {texts.NOT_A_VARIABLE}" for number in (2, 4)]),
+    ],
 )
-def test_a_readable_or_mistyped_file_is_refused(tmp_path: Path, mode: int, text: str, words: str) -> None:
-    """A file that others can read is not used; a mistyped line has its number."""
+def test_a_readable_or_mistyped_file_is_refused(tmp_path: Path, mode: int, text: str, words: list[str]) -> None:
+    """A file that others can read is not used; each mistyped line has its number."""
     path = tmp_path / "a.env"
     path.write_text(text)
     path.chmod(mode)
-    with pytest.raises(ConfigError, match=words):
+    with pytest.raises(ConfigError) as caught:
         read_variables(path)
+    assert str(caught.value).splitlines() == [f"{tmp_path}/{line.format(path=path)}" for line in words]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.config import error_texts as texts
 from bot.config.document import ConfigError
 from bot.config.file_exposure import readable_by_others, writable_by_others
 from bot.config.load import load
@@ -44,7 +45,7 @@ def test_a_file_that_others_may_write_is_refused(shared: Path, mode: int) -> Non
     path = written(shared, mode)
     with pytest.raises(ConfigError) as caught:
         load(path, ENVIRON)
-    assert str(caught.value) == f"{path}: others may write it, and it names programs to run: chmod go-w {path}"
+    assert str(caught.value) == f"{path}: {texts.EXPOSED_TO_WRITING.format(path=path)}"
 
 
 def test_a_links_target_and_the_path_there_decide(shared: Path) -> None:
@@ -65,14 +66,13 @@ def test_a_token_that_others_may_read_is_refused(shared: Path, mode: int) -> Non
     path = written(shared, mode, token=LITERAL)
     with pytest.raises(ConfigError) as caught:
         load(path, ENVIRON)
-    words = "discord.token: others may read what stands here; use a variable, or close the file"
-    assert str(caught.value) == f"{path}:2: {words}: chmod 600 {path}"
+    assert str(caught.value) == f"{path}:2: [discord] token: {texts.READABLE.format(path=path)}"
 
 
 def test_a_token_that_only_its_owner_may_read_is_taken_and_so_is_a_variable_that_all_may_read(shared: Path) -> None:
     """A variable's name is no secret."""
     assert secrets_of(load(written(shared, 0o600, token=LITERAL), ENVIRON)) == (LITERAL,)
-    assert warnings(load(written(shared, 0o644), ENVIRON)) == ["access.channels is empty: the bot works nowhere"]
+    assert warnings(load(written(shared, 0o644), ENVIRON)) == [texts.NO_CHANNELS]
 
 
 def test_a_folder_that_nobody_else_may_enter_closes_all_files_in_it(shared: Path) -> None:
@@ -86,8 +86,7 @@ def test_other_secrets_that_others_may_read_are_warned_of(shared: Path) -> None:
     agent = 'env = { API_KEY = "sk-literal", OTHER_KEY = "${KEY}", COLOR = "red" }\n'
     path = written(shared, 0o644, agent=agent)
     found = warnings(load(path, ENVIRON))
-    words = "agents.default.env.API_KEY: others may read what stands here; use a variable, or close the file"
-    assert found[-1] == f"{words}: chmod 600 {path}"
+    assert found[-1] == f"[agents.default] env, API_KEY: {texts.READABLE.format(path=path)}"
     assert not any("OTHER_KEY" in warning or "COLOR" in warning for warning in found)
 
 

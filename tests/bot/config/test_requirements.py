@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.config import error_texts as texts
 from bot.config.document import ConfigError
 from bot.config.load import load
 from bot.config.schema import Config
@@ -39,14 +40,14 @@ def complaint(path: Path) -> str:
 @pytest.mark.parametrize(
     ("agent", "rest", "key", "file"),
     [
-        ('cwd = "."', "", "agents.default.cwd", "threadline.toml"),
-        ('additional_directories = ["other", "."]', "", "agents.default.additional_directories", "threadline.toml"),
-        ("", '[channels.5]\ncwd = "."', "channels.5.cwd", "threadline.toml"),
-        ("", '[agents.second]\ncommand = "sh"\ncwd = "."', "agents.second.cwd", "threadline.toml"),
-        ("", '[journal]\npath = "project/deep/journal.db"', "agents.default.cwd", "project/deep/journal.db"),
-        ("", '[journal]\npath = "link/journal.db"', "agents.default.cwd", "link/journal.db"),
-        ("", '[audit]\npath = "project/audit.jsonl"', "agents.default.cwd", "project/audit.jsonl"),
-        ('cwd = "back"', "", "agents.default.cwd", "threadline.toml"),
+        ('cwd = "."', "", "[agents.default] cwd", "threadline.toml"),
+        ('additional_directories = ["other", "."]', "", "[agents.default] additional_directories", "threadline.toml"),
+        ("", '[channels.5]\ncwd = "."', "[channels.5] cwd", "threadline.toml"),
+        ("", '[agents.second]\ncommand = "sh"\ncwd = "."', "[agents.second] cwd", "threadline.toml"),
+        ("", '[journal]\npath = "project/deep/journal.db"', "[agents.default] cwd", "project/deep/journal.db"),
+        ("", '[journal]\npath = "link/journal.db"', "[agents.default] cwd", "link/journal.db"),
+        ("", '[audit]\npath = "project/audit.jsonl"', "[agents.default] cwd", "project/audit.jsonl"),
+        ('cwd = "back"', "", "[agents.default] cwd", "threadline.toml"),
     ],
 )
 def test_the_bots_own_files_where_an_agent_works_are_refused_in_one_line(
@@ -57,7 +58,7 @@ def test_the_bots_own_files_where_an_agent_works_are_refused_in_one_line(
     (tmp_path / "link").symlink_to(tmp_path / "project")
     (tmp_path / "back").symlink_to(tmp_path)
     line = complaint(path)
-    assert f": {key}: the agent could read and change {tmp_path / file} there" in line
+    assert f": {key}: {texts.exposed(tmp_path / file)}" in line
 
 
 def test_the_file_of_variables_counts_before_it_exists(tmp_path: Path) -> None:
@@ -114,10 +115,10 @@ def test_a_program_around_the_agent_gets_its_command_and_its_directory(tmp_path:
 @pytest.mark.parametrize(
     ("agent", "said"),
     [
-        ('wrap = ["no-such-sandbox"]', "agents.default.wrap: the command 'no-such-sandbox' was not found"),
-        ('wrap = ["env"]\nclient = ["terminal"]', 'client = ["terminal"] runs commands outside of what wrap puts'),
-        ("wrap = 'env'", "agents.default.wrap: must be a list"),
-        ('wrap = [""]', "agents.default.wrap"),
+        ('wrap = ["no-such-sandbox"]', '[agents.default] wrap: the command "no-such-sandbox" was not found'),
+        ('wrap = ["env"]\nclient = ["terminal"]', 'client = ["terminal"] runs commands outside the program in wrap'),
+        ("wrap = 'env'", "[agents.default] wrap: must be a list"),
+        ('wrap = [""]', "[agents.default] wrap, entry 1: is empty"),
     ],
 )
 def test_a_program_that_cannot_be_put_around_the_agent_is_said(tmp_path: Path, agent: str, said: str) -> None:

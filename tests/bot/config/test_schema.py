@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from bot.access.gate import People, Rules
+from bot.config import error_texts as texts
 from bot.config.appearance import Reactions, Style
 from bot.config.document import ConfigError
 from bot.config.load import load
@@ -209,22 +210,20 @@ def test_lists_that_allow_nobody_are_warned_about(tmp_path: Path) -> None:
     """Legal, but hardly intended."""
     config = loaded(tmp_path, SMALLEST + "[access]\nusers = []\nadmins = []\napprovers = []\n")
     assert warnings(config) == [
-        "access.users is empty: nobody is allowed",
-        "access.admins is empty: nobody is allowed",
-        "access.approvers is empty: only admins are allowed",
-        "access.channels is empty: the bot works nowhere",
+        "[access] users is empty; no person is allowed",
+        "[access] admins is empty; no person is allowed",
+        texts.ONLY_ADMINS,
+        texts.NO_CHANNELS,
     ]
     listed = SMALLEST + '[access]\nchannels = ["1"]\n'
     assert warnings(loaded(tmp_path, listed)) == []
-    assert warnings(loaded(tmp_path, listed + '[threads]\nbots = "all"\n')) == [
-        "threads.trusted_bots is empty: no bot is answered"
-    ]
+    assert warnings(loaded(tmp_path, listed + '[threads]\nbots = "all"\n')) == [texts.NO_BOTS]
 
 
 def test_settings_of_a_channel_that_is_not_listed_are_warned_about(tmp_path: Path) -> None:
     """They grant no access there."""
     config = loaded(tmp_path, SMALLEST + '[access]\nchannels = ["1"]\n[channels.1]\n[channels.2]\n')
-    assert warnings(config) == ["channels.2 is about a channel that access.channels does not list"]
+    assert warnings(config) == ["[channels.2] has no effect; [access] channels does not list this channel"]
 
 
 def test_there_may_be_several_agents_and_each_is_looked_at(tmp_path: Path) -> None:
@@ -233,9 +232,9 @@ def test_there_may_be_several_agents_and_each_is_looked_at(tmp_path: Path) -> No
     config = loaded(tmp_path, SMALLEST + other.format("project"))
     assert list(config.agents.by_name) == ["default", "other"]
     assert complaint(tmp_path, SMALLEST + other.format("no-such")).endswith(
-        f"agents.other.cwd: the directory {tmp_path}/no-such does not exist"
+        f"[agents.other] cwd: {texts.no_directory(tmp_path / 'no-such')}"
     )
-    assert "'a b' is no name for an agent" in complaint(tmp_path, SMALLEST + "[agents.'a b']\ncommand = 'sh'\n")
+    assert '"a b" cannot be the name of an agent' in complaint(tmp_path, SMALLEST + "[agents.'a b']\ncommand = 'sh'\n")
 
 
 def test_a_channels_directory_is_seen_from_the_files_folder(tmp_path: Path) -> None:
@@ -257,85 +256,111 @@ def test_the_token_shows_in_no_representation(tmp_path: Path) -> None:
 # A key to set or add, its value as TOML, and what is said about it.
 TOO_LONG = "x" * 300  # A directory that even root cannot look up.
 
-UNENCRYPTED = "must begin with https:// for another machine: the token would be sent in the open"
-
 WRONG_VALUES = [
-    ("discord.token", '""', "is empty"),
-    ("discord.token", '"  "', "is empty"),
-    ("discord.token", "5", "Input should be a valid string"),
-    ("discord.endpoint", '"127.0.0.1:8377"', 'must be an address like "http://127.0.0.1:8377"'),
-    ("discord.endpoint", '"http://127.0.0.1/api"', 'must be an address like "http://127.0.0.1:8377"'),
-    ("discord.endpoint", '"http://discord.example:8377"', UNENCRYPTED),
-    ("discord.endpoint", '"http://127.0.0.1@discord.example"', UNENCRYPTED),
-    ("discord.endpoint", '"http://localhost.example"', UNENCRYPTED),
-    ("discord.tokn", '"x"', "unknown key"),
-    ("access.user", '["*"]', "unknown key"),
-    ("access.guilds", '"1"', "must be a list"),
-    ("access.guilds", '["one"]', "is not a Discord id; ids are numbers, written as text"),
-    ("access.channels", '["-5"]', "is not a Discord id; ids are numbers, written as text"),
-    ("access.channels", "[true]", "is not a Discord id; ids are numbers, written as text"),
-    ("access.channels", "[1.5]", "is not a Discord id; ids are numbers, written as text"),
-    ("access.channels", '["5", "*"]', "is not a Discord id; ids are numbers, written as text"),
-    ("access.channels", '["*"]', 'channels = ["*"] needs guilds: name the servers whose channels are meant'),
-    ("access.channels", '"*"', "must be a list"),
-    ("access.users", '"*"', "must be a list"),
-    ("access.users", '["bob"]', 'entry 1 is none of: a user id, "role:ID", "*", "owner"'),
-    ("access.users", '["5", "asker"]', 'entry 2 is none of: a user id, "role:ID", "*", "owner"'),
-    ("access.users", '["role:mods"]', 'entry 1 is none of: a user id, "role:ID", "*", "owner"'),
-    ("access.users", '[["owner"]]', 'entry 1 is none of: a user id, "role:ID", "*", "owner"'),
-    ("access.users", "[{}]", 'entry 1 is none of: a user id, "role:ID", "*", "owner"'),
-    ("access.approvers", '["askers"]', 'entry 1 is none of: a user id, "role:ID", "*", "asker", "owner"'),
-    ("access.admins", '["asker"]', 'entry 1 is none of: a user id, "role:ID", "*", "owner"'),
-    ("agents.default.command", '""', "String should have at least 1 character"),
-    ("agents.default.command", '"no-such-agent"', "the command 'no-such-agent' was not found; is it installed?"),
-    ("agents.default.command", '"./no-such-agent"', "the command './no-such-agent' was not found; is it installed?"),
-    ("agents.default.args", '"--acp"', "must be a list"),
-    ("agents.default.args", "[1]", "Input should be a valid string"),
-    ("agents.default.cwd", '"/no/such/folder"', "the directory /no/such/folder does not exist"),
-    ("agents.default.cwd", '"~no-such-user/x"', "the directory {folder}/~no-such-user/x does not exist"),
-    ("agents.default.cwd", '"line\\nfeed"', "the directory {folder}/line\\nfeed does not exist"),
+    ("discord.token", '""', texts.EMPTY),
+    ("discord.token", '"  "', texts.EMPTY),
+    ("discord.token", "5", texts.NOT_TEXT),
+    ("discord.endpoint", '"127.0.0.1:8377"', texts.NOT_AN_ADDRESS),
+    ("discord.endpoint", '"http://127.0.0.1/api"', texts.NOT_AN_ADDRESS),
+    ("discord.endpoint", '"http://discord.example:8377"', texts.UNENCRYPTED),
+    ("discord.endpoint", '"http://127.0.0.1@discord.example"', texts.UNENCRYPTED),
+    ("discord.endpoint", '"http://localhost.example"', texts.UNENCRYPTED),
+    ("discord.tokn", '"x"', "unknown key; did you mean token?"),
+    ("access.user", '["*"]', "unknown key; did you mean users?"),
+    ("access.guilds", '"1"', texts.NOT_A_LIST),
+    ("access.guilds", '["one"]', texts.NOT_AN_ID),
+    ("access.channels", '["-5"]', texts.NOT_AN_ID),
+    ("access.channels", "[true]", texts.NOT_AN_ID),
+    ("access.channels", "[1.5]", texts.NOT_AN_ID),
+    ("access.channels", '["5", "*"]', texts.NOT_AN_ID),
+    ("access.channels", '["*"]', texts.STAR_NEEDS_GUILDS),
+    ("access.channels", '"*"', texts.NOT_A_LIST),
+    ("access.users", '"*"', texts.NOT_A_LIST),
+    ("access.users", '["bob"]', 'entry 1 is not valid; write a user ID, "role:ID", "*", "owner"'),
+    ("access.users", '["5", "asker"]', 'entry 2 is not valid; write a user ID, "role:ID", "*", "owner"'),
+    ("access.users", '["role:mods"]', 'entry 1 is not valid; write a user ID, "role:ID", "*", "owner"'),
+    ("access.users", '[["owner"]]', 'entry 1 is not valid; write a user ID, "role:ID", "*", "owner"'),
+    ("access.users", "[{}]", 'entry 1 is not valid; write a user ID, "role:ID", "*", "owner"'),
+    ("access.approvers", '["askers"]', 'entry 1 is not valid; write a user ID, "role:ID", "*", "asker", "owner"'),
+    ("access.admins", '["asker"]', 'entry 1 is not valid; write a user ID, "role:ID", "*", "owner"'),
+    ("agents.default.command", '""', texts.EMPTY),
+    (
+        "agents.default.command",
+        '"no-such-agent"',
+        texts.command_not_found("no-such-agent", ""),
+    ),
+    (
+        "agents.default.command",
+        '"./no-such-agent"',
+        texts.command_not_found("./no-such-agent", ""),
+    ),
+    ("agents.default.args", '"--acp"', texts.NOT_A_LIST),
+    ("agents.default.args", "[1]", texts.NOT_TEXT),
+    (
+        "agents.default.cwd",
+        '"/no/such/folder"',
+        texts.no_directory(Path("/no/such/folder")),
+    ),
+    (
+        "agents.default.cwd",
+        '"~no-such-user/x"',
+        texts.no_directory(Path("{folder}/~no-such-user/x")),
+    ),
+    (
+        "agents.default.cwd",
+        '"line\\nfeed"',
+        texts.no_directory(Path("{folder}/line\\nfeed")),
+    ),
     ("agents.default.cwd", f'"/{TOO_LONG}"', f"the directory /{TOO_LONG} cannot be entered: File name too long"),
-    ("agents.default.cwd", "5", "must be a path, written as text"),
-    ("agents.default.env", '"A=1"', "must be a table"),
-    ("agents.default.env", "{ A = 1 }", "Input should be a valid string"),
-    ("agents.default.permission", '"allow"', "Input should be 'ask', 'allow_reads', 'allow_all' or 'deny'"),
-    ("agents.default.clients", "[]", "unknown key"),
-    ("agents.default.client", '["net"]', "Input should be 'fs' or 'terminal'"),
-    ("agents.default.additional_directories", '"."', "must be a list"),
-    ("agents.default.additional_directories", '["no"]', "the directory {folder}/no does not exist"),
+    ("agents.default.cwd", "5", texts.NOT_A_PATH),
+    ("agents.default.env", '"A=1"', texts.NOT_A_TABLE),
+    ("agents.default.env", "{ A = 1 }", texts.NOT_TEXT),
+    ("agents.default.permission", '"allow"', 'is not valid; choose one of: "ask", "allow_reads", "allow_all", "deny"'),
+    ("agents.default.clients", "[]", "unknown key; did you mean client?"),
+    ("agents.default.client", '["net"]', 'is not valid; choose one of: "fs", "terminal"'),
+    ("agents.default.additional_directories", '"."', texts.NOT_A_LIST),
+    (
+        "agents.default.additional_directories",
+        '["no"]',
+        texts.no_directory(Path("{folder}/no")),
+    ),
     (
         "agents.default.additional_directories",
         f'["/{TOO_LONG}"]',
         f"the directory /{TOO_LONG} cannot be entered: File name too long",
     ),
-    ("agents.default.warm", "-1", "Input should be greater than or equal to 0"),
-    ("agents.default.ceiling_minutes", "0", "Input should be greater than 0"),
-    ("agents.other", "1", "must be a table"),
-    ("channels.5.agent", '"nobody"', "there is no agent 'nobody'; there are: default"),
-    ("channels.5.agents", '["default", "nobody"]', "there is no agent 'nobody'; there are: default"),
-    ("channels.5.cwd", '"/no/such/folder"', "the directory /no/such/folder does not exist"),
+    ("agents.default.warm", "-1", "must be at least 0"),
+    ("agents.default.ceiling_minutes", "0", "must be more than 0"),
+    ("agents.other", "1", texts.AGENT_NEEDS_TABLE),
+    ("channels.5.agent", '"nobody"', 'there is no agent "nobody"; choose one of: default'),
+    ("channels.5.agents", '["default", "nobody"]', 'there is no agent "nobody"; choose one of: default'),
+    (
+        "channels.5.cwd",
+        '"/no/such/folder"',
+        texts.no_directory(Path("/no/such/folder")),
+    ),
     ("channels.5.cwd", f'"/{TOO_LONG}"', f"the directory /{TOO_LONG} cannot be entered: File name too long"),
-    ("channels.5.permission", '"never"', "Input should be '', 'ask', 'allow_reads', 'allow_all' or 'deny'"),
-    ("pool.max_agents", "0", "Input should be greater than or equal to 1"),
-    ("pool.max_agents", '"many"', "Input should be a valid integer, unable to parse string as an integer"),
-    ("pool.idle_minutes", "0", "Input should be greater than 0"),
-    ("pool.idle_minutes", "nan", "Input should be greater than 0"),
-    ("pool.max_memory", '"4GB"', 'is not a size like "4GiB"; 0 is no bound'),
-    ("pool.max_memory", "true", 'is not a size like "4GiB"; 0 is no bound'),
-    ("pool.per_thread", "0", "Input should be greater than or equal to 1"),
-    ("pool.silence_seconds", "0", "Input should be greater than 0"),
-    ("catch_up.hours", "337", "Input should be less than or equal to 336"),
-    ("catch_up.messages", "0", "Input should be greater than or equal to 1"),
-    ("metrics.listen", '"9464"', 'must be a host and a port, like "127.0.0.1:9464"'),
-    ("metrics.listen", '":9464"', 'must be a host and a port, like "127.0.0.1:9464"'),
-    ("metrics.listen", '"localhost"', 'must be a host and a port, like "127.0.0.1:9464"'),
-    ("metrics.listen", '"::1:80"', 'must be a host and a port, like "127.0.0.1:9464"'),
-    ("metrics.listen", '"http://127.0.0.1:80"', 'must be a host and a port, like "127.0.0.1:9464"'),
-    ("metrics.listen", '"127.0.0.1:65536"', 'must be a host and a port, like "127.0.0.1:9464"'),
-    ("reactions.enabled", '"perhaps"', "Input should be a valid boolean, unable to interpret input"),
-    ("threads.directory", '"mine"', "Input should be 'shared' or 'exclusive'"),
-    ("threads.auto_archive_minutes", "61", "Input should be 60, 1440, 4320 or 10080"),
-    ("journal.path", "[]", "Input should be a valid string"),
+    ("channels.5.permission", '"never"', 'is not valid; choose one of: "ask", "allow_reads", "allow_all", "deny"'),
+    ("pool.max_agents", "0", "must be at least 1"),
+    ("pool.max_agents", '"many"', texts.NOT_WHOLE),
+    ("pool.idle_minutes", "0", "must be more than 0"),
+    ("pool.idle_minutes", "nan", "must be more than 0"),
+    ("pool.max_memory", '"4GB"', texts.NOT_A_SIZE),
+    ("pool.max_memory", "true", texts.NOT_A_SIZE),
+    ("pool.per_thread", "0", "must be at least 1"),
+    ("pool.silence_seconds", "0", "must be more than 0"),
+    ("catch_up.hours", "337", "must be at most 336"),
+    ("catch_up.messages", "0", "must be at least 1"),
+    ("metrics.listen", '"9464"', texts.NOT_A_LISTENER),
+    ("metrics.listen", '":9464"', texts.NOT_A_LISTENER),
+    ("metrics.listen", '"localhost"', texts.NOT_A_LISTENER),
+    ("metrics.listen", '"::1:80"', texts.NOT_A_LISTENER),
+    ("metrics.listen", '"http://127.0.0.1:80"', texts.NOT_A_LISTENER),
+    ("metrics.listen", '"127.0.0.1:65536"', texts.NOT_A_LISTENER),
+    ("reactions.enabled", '"perhaps"', texts.NOT_A_SWITCH),
+    ("threads.directory", '"mine"', 'is not valid; choose one of: "shared", "exclusive"'),
+    ("threads.auto_archive_minutes", "61", "is not valid; choose one of: 60, 1440, 4320, 10080"),
+    ("journal.path", "[]", texts.NOT_TEXT),
 ]
 
 
@@ -358,7 +383,7 @@ def test_an_address_is_a_host_and_a_port(tmp_path: Path, listen: str, address: t
 
 @pytest.mark.parametrize(("key", "value", "reason"), WRONG_VALUES, ids=lambda part: part[:40])
 def test_a_wrong_value_is_one_line_with_file_line_and_key(tmp_path: Path, key: str, value: str, reason: str) -> None:
-    """`file:line: dotted key: reason`, with the key's own line."""
+    """`file:line: [table] key: reason`, with the key's own line."""
     table, _, name = key.rpartition(".")
     lines = [line for line in SMALLEST.splitlines() if table == "channels.5" or not line.startswith(f"{name} ")]
     header = f"[{table}]"
@@ -367,67 +392,101 @@ def test_a_wrong_value_is_one_line_with_file_line_and_key(tmp_path: Path, key: s
     number = lines.index(header) + 1
     lines.insert(number, f"{name} = {value}")
     line = complaint(tmp_path, "\n".join(lines))
-    if reason.startswith('channels = ["*"]'):  # said of the table: the key that is missing is another one
-        key, number = "access", number - 1
-    found = re.fullmatch(r"threadline\.toml:(\d+): ([a-z_.]+(?:5\.)?[a-z_.]+?)(?:\.\d+|\.A)?: (.*)", line)
+    place = f"{header} {name}"
+    if reason == texts.STAR_NEEDS_GUILDS:  # said of the table: the key that is missing is another one
+        place, number = header, number - 1
+    elif key == "agents.other":
+        place = "[agents.other]"
+    found = re.fullmatch(r"threadline\.toml:(\d+): (\[.*?\].*?)(?:, entry \d|, A)?: (.*)", line)
     assert found is not None, line
-    assert (int(found[1]), found[2], found[3]) == (number + 1, key, reason.format(folder=tmp_path))
+    assert (int(found[1]), found[2], found[3]) == (number + 1, place, reason.format(folder=tmp_path))
 
 
 @pytest.mark.parametrize(
-    ("extra", "place"),
+    ("extra", "said"),
     [
-        ("[acess]\nchannels = []\n", "6: acess"),
-        ("top = 1\n", "6: agents.default.top"),
-        ("[agents.second]\ncommand = 'sh'\ncwd = 'project'\ncolour = 'red'\n", "9: agents.second.colour"),
-        ("[channels.5]\nagent = 'default'\ncolour = 'red'\n", "8: channels.5.colour"),
-        ("[pool.inner]\nkey = 1\n", "6: pool.inner"),
-        ("[[access.users]]\nx = 1\n", None),
-        ('[access]\n"us ers" = []\n', '7: access."us ers"'),
-        ('[access]\n"a\\nb" = []\n', '6: access."a\\nb"'),
+        ("[acess]\nchannels = []\n", "6: [acess]: unknown table; did you mean [access]?"),
+        ("[acess.inner]\nx = 1\n", "6: [acess]: unknown table; did you mean [access]?"),
+        ("top = 1\n", "6: [agents.default] top: unknown key; choose one of: preset, command, args, "),
+        ("max_agents = 1\n", "6: [agents.default] max_agents: unknown key; it belongs in [pool]"),
+        (
+            "[agents.second]\ncommand = 'sh'\ncwd = 'project'\npermision = 'ask'\n",
+            "9: [agents.second] permision: unknown key; did you mean permission?",
+        ),
+        (
+            "[channels.5]\nagent = 'default'\ncolour = 'red'\n",
+            "8: [channels.5] colour: unknown key; choose one of: agent, agents, cwd, mode, permission",
+        ),
+        ("[pool.inner]\nkey = 1\n", "6: [pool] inner: unknown key; choose one of: max_agents, "),
+        ("[[access.users]]\nx = 1\n", ""),
+        ('[access]\n"us ers" = []\n', '7: [access] "us ers": unknown key; did you mean users?'),
+        ('[access]\n"a\\nb" = []\n', '6: [access] "a\\nb": unknown key; choose one of: guilds, '),
     ],
 )
-def test_an_unknown_key_is_refused_at_any_depth(tmp_path: Path, extra: str, place: str | None) -> None:
-    """A mistyped key is never ignored."""
-    line = complaint(tmp_path, SMALLEST + extra)
-    if place is not None:
-        assert line == f"threadline.toml:{place}: unknown key"
+def test_an_unknown_key_or_table_is_refused_at_any_depth(tmp_path: Path, extra: str, said: str) -> None:
+    """A mistyped one is never ignored; the line says which one may be meant, or where the key belongs."""
+    assert complaint(tmp_path, SMALLEST + extra).startswith(f"threadline.toml:{said}")
+
+
+def test_a_key_outside_all_tables_is_told_where_it_belongs(tmp_path: Path) -> None:
+    """The first table begins below it."""
+    assert complaint(tmp_path, f"max_agents = 1\n{SMALLEST}") == (
+        "threadline.toml:1: max_agents: this key stands outside a table; move it below [pool]"
+    )
+    said = complaint(tmp_path, f"{SMALLEST}[agents]\ncwd = 'project'\n")
+    assert said == f"threadline.toml:7: [agents.cwd]: {texts.AGENT_NEEDS_TABLE}"
 
 
 @pytest.mark.parametrize(
     ("left_out", "said"),
     [
-        ("token", "threadline.toml:1: discord.token: is missing"),
-        ("command", "threadline.toml:3: agents.default.command: is missing"),
-        ("cwd", "threadline.toml:3: agents.default.cwd: is missing"),
+        ("token", '1: [discord] token: is missing; add token = "${DISCORD_TOKEN}"'),
+        (
+            "command",
+            '3: [agents.default] command: is missing; add the agent\'s command, or a preset such as preset = "claude"',
+        ),
+        (
+            "cwd",
+            '3: [agents.default] cwd: is missing; add the folder in which the agent works, such as cwd = "~/project"',
+        ),
     ],
 )
 def test_a_missing_key_is_named_with_its_table(tmp_path: Path, left_out: str, said: str) -> None:
-    """The line is that of its table."""
+    """The line is that of its table; behind it stands what to add."""
     kept = [line for line in SMALLEST.splitlines() if not line.startswith(left_out)]
-    assert complaint(tmp_path, "\n".join(kept)) == said
+    assert complaint(tmp_path, "\n".join(kept)) == f"threadline.toml:{said}"
 
 
-def test_a_missing_table_is_named(tmp_path: Path) -> None:
-    """It has no line, so the file alone is named."""
-    assert complaint(tmp_path, SMALLEST[SMALLEST.index("[agents") :]) == "threadline.toml: discord: is missing"
-    assert complaint(tmp_path, '[discord]\ntoken = "t"\n[agents]\n') == "threadline.toml:3: agents.default: is missing"
+def test_a_missing_table_is_named_with_the_line_below_which_it_can_be_added(tmp_path: Path) -> None:
+    """The last one, or that of the table around it."""
+    missing = texts.MISSING_TABLE
+    rest = SMALLEST[SMALLEST.index("[agents") :]
+    assert complaint(tmp_path, rest) == f"threadline.toml:3: [discord]: {missing}"
+    token = '[discord]\ntoken = "t"\n'
+    assert complaint(tmp_path, f"{token}[agents]\n") == f"threadline.toml:3: [agents.default]: {missing}"
+    assert complaint(tmp_path, token) == f"threadline.toml:2: [agents]: {missing}"
 
 
-def test_several_mistakes_are_several_lines(tmp_path: Path) -> None:
-    """One run shows them all."""
+def test_several_mistakes_are_several_lines_in_the_order_of_the_file(tmp_path: Path) -> None:
+    """One run shows them all: of the values, of unset variables, and of this machine; one for each key."""
+    text = SMALLEST.replace('"project"', '"no-such/${NOT_SET}"').replace('"sh"', '"sh -c true"')
     with pytest.raises(ConfigError) as caught:
-        loaded(tmp_path, SMALLEST + "[pool]\nmax_agents = 0\nmax_agent = 1\n")
-    assert [line.partition(": ")[2] for line in str(caught.value).splitlines()] == [
-        "pool.max_agents: Input should be greater than or equal to 1",
-        "pool.max_agent: unknown key",
+        loaded(tmp_path, f"{text}[pool]\nmax_agents = 0\nmax_agent = 1\nper_user = '${{NUMBER}}'\n", {})
+    assert [line.partition(".toml:")[2] for line in str(caught.value).splitlines()] == [
+        f"2: [discord] token: {texts.variable_not_set('DISCORD_TOKEN')}",
+        '4: [agents.default] command: arguments belong into args; write command = "sh" and args = ["-c", "true"]',
+        f"5: [agents.default] cwd: {texts.variable_not_set('NOT_SET')}",
+        "7: [pool] max_agents: must be at least 1",
+        "8: [pool] max_agent: unknown key; did you mean max_agents?",
+        f"9: [pool] per_user: {texts.variable_not_set('NUMBER')}",
     ]
 
 
 def test_a_file_that_is_not_toml_is_said_to_be_so(tmp_path: Path) -> None:
     """With the place of the mistake."""
     said = complaint(tmp_path, "[discord]\ntoken = oops\n")
-    assert said.startswith("threadline.toml: is not TOML: Invalid value (at line 2")
+    assert said.startswith("threadline.toml:2: this is not valid TOML: Invalid value; check ")
+    assert complaint(tmp_path, '[discord]\ntoken = """t').startswith("threadline.toml:2: this is not valid TOML: ")
 
 
 def test_a_file_that_cannot_be_read_is_said_to_be_so(tmp_path: Path) -> None:
@@ -448,7 +507,7 @@ def test_a_file_that_cannot_be_read_is_said_to_be_so(tmp_path: Path) -> None:
 def test_an_unset_variable_is_an_error_with_its_name(tmp_path: Path) -> None:
     """With the line of the value that needs it."""
     said = complaint(tmp_path, SMALLEST, {})
-    assert said == "threadline.toml:2: discord.token: the environment variable DISCORD_TOKEN is not set"
+    assert said == f"threadline.toml:2: [discord] token: {texts.variable_not_set('DISCORD_TOKEN')}"
 
 
 @pytest.mark.parametrize(
@@ -490,7 +549,8 @@ def test_whatever_a_secret_holds_it_arrives_unchanged(tmp_path_factory: pytest.T
     if secret.strip():
         assert loaded(folder, SMALLEST, {"DISCORD_TOKEN": secret}).discord.token.get_secret_value() == secret
     else:
-        assert complaint(folder, SMALLEST, {"DISCORD_TOKEN": secret}) == "threadline.toml:2: discord.token: is empty"
+        said = complaint(folder, SMALLEST, {"DISCORD_TOKEN": secret})
+        assert said == f"threadline.toml:2: [discord] token: {texts.EMPTY}"
 
 
 SECRET_PLACES = [
