@@ -14,6 +14,9 @@ LONGEST = 500
 """Characters of the description that are kept."""
 
 MINUTE = 60.0
+LONGEST_REQUEST = 50_000
+"""Characters of an agent's question that are kept: its message in the thread becomes one line."""
+
 PER_MINUTE = 60
 """Lines of one action of one person in one thread in so many seconds; more are counted."""
 
@@ -43,8 +46,12 @@ class Audit:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._append(self._path, b"")
 
-    def record(self, action: AuditAction, what: str, *, user_id: int | None, thread_id: int | None) -> None:
+    def record(
+        self, action: AuditAction, what: str, *, user_id: int | None, thread_id: int | None, request: str = ""
+    ) -> None:
         """Write a line, unless there are too many. `user_id` is None if the configuration decided.
+
+        `request` is the whole question that was answered.
 
         A failure is only logged. Needs a running loop, which reports the omitted lines after a minute.
         """
@@ -55,7 +62,7 @@ class Audit:
         if count == 1:
             asyncio.get_running_loop().call_later(MINUTE, self._count, key)
         if count <= PER_MINUTE:
-            self._write(self._path, action, what, user_id, thread_id)
+            self._write(self._path, action, what, user_id, thread_id, request)
 
     def close(self) -> None:
         """Report the omitted lines of the minutes in progress."""
@@ -65,16 +72,19 @@ class Audit:
     def _count(self, key: Key) -> None:
         left_out = self._minutes.pop(key, 0) - PER_MINUTE
         if left_out > 0 and self._path is not None:
-            action, *whose = key
-            self._write(self._path, "omitted", f"{left_out} more lines of one minute: {action}", *whose)
+            action, user_id, thread_id = key
+            self._write(self._path, "omitted", f"{left_out} more lines of one minute: {action}", user_id, thread_id)
 
-    def _write(self, path: Path, action: str, what: str, user_id: int | None, thread_id: int | None) -> None:
+    def _write(
+        self, path: Path, action: str, what: str, user_id: int | None, thread_id: int | None, request: str = ""
+    ) -> None:
         line = {
             "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "deed": action,
             "user_id": None if user_id is None else str(user_id),
             "thread_id": None if thread_id is None else str(thread_id),
             "what": self._redact(what)[:LONGEST],
+            **({"request": self._redact(request)[:LONGEST_REQUEST]} if request else {}),
         }
         try:
             self._append(path, json.dumps(line).encode() + b"\n")

@@ -231,15 +231,21 @@ class Recovery:
     async def _close_question(self, question: OpenQuestion) -> None:
         """Remove the buttons of an earlier run's question."""
         thread_id, message_id = question.thread_id, question.message_id
-        became = questions.became(self._journal.messages.state(question.exchange_id))
-        text = layout.with_line(question.content, became)
+        reason = questions.became(self._journal.messages.state(question.exchange_id))
+        text = (
+            questions.closed(reason, question.subject)
+            if question.subject
+            else layout.with_line(question.content, questions.no_longer_open(reason))
+        )
         try:
             if message_id is None:
                 message_id = await self.drafts.find_message(thread_id, question.exchange_id, question.content)
             if message_id is not None:
                 api = self._context.api
                 await api.retrying(
-                    partial(api.edit, thread_id, message_id, text, urgency=Urgency.NOTICE, drop_view=True)
+                    partial(
+                        api.edit, thread_id, message_id, text, urgency=Urgency.NOTICE, drop_view=True, drop_files=True
+                    )
                 )
         except RestError as error:
             log.info("an old question could not be closed", message_id=message_id, reason=str(error))

@@ -6,6 +6,7 @@ from typing import TypeVar
 from bot.access.audit import AuditAction
 from bot.access.gate import Right
 from bot.user_messages import layout
+from bot.user_messages import questions as texts
 
 from .bot_client import Interaction
 from .cards import Card
@@ -42,13 +43,15 @@ async def admit_to_card(
         and not message.flags.ephemeral
         and not client.cards.shows(message.id)
     ):
-        await interaction.response.edit_message(content=layout.with_line(message.content, reason), view=None)
+        content = client.cards.last_line(token) or layout.with_line(message.content, texts.no_longer_open(reason))
+        await interaction.response.edit_message(content=content, view=None, attachments=[])
     else:
-        await interaction.response.send_message(reason, ephemeral=True)
+        await interaction.response.send_message(texts.no_longer_open(reason), ephemeral=True)
     return None
 
 
 def record(interaction: Interaction, card: Card, action: AuditAction, what: str) -> None:
     """Audit the answer to a card."""
     audit = interaction.client.audit
-    audit.record(action, f"{what}: {card.title}", user_id=interaction.user.id, thread_id=card.origin.channel_id)
+    what, thread_id = f"{what}: {card.title}", card.origin.channel_id
+    audit.record(action, what, user_id=interaction.user.id, thread_id=thread_id, request=card.request)

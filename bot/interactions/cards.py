@@ -2,7 +2,7 @@
 
 import secrets
 from abc import ABC, abstractmethod
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +17,7 @@ from bot.config.values import Permission
 from bot.rest.api import DiscordApi
 from bot.rest.live_message import LiveMessage
 from bot.rest.mentions import NOBODY, Mentions
-from bot.user_messages import questions
+from bot.user_messages import questions as texts
 from pool.journal.journal import Journal
 
 from .components import view_of
@@ -28,8 +28,8 @@ MOST_UNANSWERED = 10
 MOST_PAGES = 1000
 """Pages to remember in all threads; beyond them the oldest are forgotten."""
 
-MOST_ANSWERED = 1000
-"""Answered questions to remember, for people who press a moment later."""
+MOST_ENDED = 1000
+"""Answered and closed questions to remember, for people who press a moment later."""
 
 Item = discord.ui.Item[Any]
 
@@ -60,6 +60,8 @@ class Card(ABC):
         """Its number, if several are open."""
         self.answered = False
         """Whether a person has answered."""
+        self.last_line = ""
+        """What the message becomes when it is no longer open."""
         self.message_id: int | None = None
         self.post: LiveMessage | None = None
         self.on_closed: Callable[[Card], None] = lambda _card: None
@@ -75,8 +77,18 @@ class Card(ABC):
 
     @property
     @abstractmethod
+    def subject(self) -> str:
+        """What it is about, in Discord's Markdown on one line."""
+
+    @property
+    @abstractmethod
     def text(self) -> str:
         """The question in Discord's Markdown."""
+
+    @property
+    @abstractmethod
+    def request(self) -> str:
+        """The whole question in plain text, for the audit log."""
 
     @property
     def notes(self) -> Sequence[str]:
@@ -96,7 +108,7 @@ class Card(ABC):
     def content(self) -> str:
         """The message while the question is open."""
         number = f"**{self.number}.** " if self.number is not None else ""
-        lines = [f"{self.mentions} {number}**{self.heading}** {self.text}", *(f"-# {note}" for note in self.notes)]
+        lines = [f"{self.mentions} {number}**{self.heading}** · {self.text}", *(f"-# {note}" for note in self.notes)]
         return "\n".join(lines)
 
     def view(self) -> discord.ui.View:
@@ -111,27 +123,25 @@ class Card(ABC):
 
     # ---- its end
 
-    def mark_answered(self, line: str, *, here: bool = True) -> str:
-        """Record that a person has answered; return the message's new content.
+    def mark_answered(self, verdict: str, *, here: bool = True) -> str:
+        """Record that a person has answered; return the line that the message becomes.
 
         `here`: the caller shows it by `answer_press`.
         """
         self.answered = True
-        content = self._closed(line)
+        self.last_line = texts.answered(verdict, self.subject)
         self.on_closed(self)
         if self.post is not None:
-            (self.post.pressed if here else self.post.show)(content)
-        return content
+            (self.post.pressed if here else self.post.show)(self.last_line)
+        return self.last_line
 
     def close(self, reason: str) -> None:
-        """Remove the buttons and show why, unless the question was answered."""
+        """Leave one line that says why, unless the question was answered."""
         if not self.answered:
+            self.last_line = texts.closed(reason, self.subject)
             self.on_closed(self)
             if self.post is not None:
-                self.post.show(self._closed(reason))
-
-    def _closed(self, line: str) -> str:
-        return f"{self.text}\n-# {line}"
+                self.post.show(self.last_line)
 
 
 class Cards:
@@ -158,9 +168,11 @@ class Cards:
         self._recipients = recipients
         self._in_turn = in_turn
         self._open: dict[str, Card] = {}
-        self._left = {each.token: each.exchange_id for each in journal.questions.all()}
+        self._left = {each.token: each for each in journal.questions.all()}
+        """The questions that an earlier run left open."""
         self._unanswered: dict[int, list[str]] = {}
-        self._answered: deque[str] = deque(maxlen=MOST_ANSWERED)
+        self._ended: OrderedDict[str, tuple[bool, str]] = OrderedDict()
+        """Whether a question was answered, and its last line."""
         self._pages: OrderedDict[tuple[int, str], Callable[[], None]] = OrderedDict()
         self.answered = 0
         """The number of answered questions."""
@@ -194,7 +206,8 @@ class Cards:
 
     def is_answered(self, token: str) -> bool:
         """Whether a person has answered the question: its message says so, or is about to."""
-        return token in self._answered
+        answered, _ = self._ended.get(token, (False, ""))
+        return answered
 
     def shows(self, message_id: int) -> bool:
         """Whether a message shows an open question."""
@@ -205,7 +218,7 @@ class Cards:
         place = self._journal.threads.place(card.origin.channel_id)
         guild_id = place[0] if place is not None else None
         if card.message_id is not None:
-            text = questions.reminder(card.title, guild_id, card.origin.channel_id, card.message_id, seconds_left)
+            text = texts.reminder(card.title, guild_id, card.origin.channel_id, card.message_id, seconds_left)
             self._post(card, nonce=secrets.token_hex(8)).show(f"{card.mentions} {text}")
 
     def remember_page(self, thread_id: int, elicitation_id: str, on_completed: Callable[[], None]) -> None:
@@ -223,15 +236,25 @@ class Cards:
     def closed_reason(self, token: str) -> str:
         """Return why a question is not open, also for one of an earlier run."""
         if self.is_answered(token):
-            return questions.ANSWERED
-        exchange_id = self._left.get(token)
-        return questions.became(None if exchange_id is None else self._journal.messages.state(exchange_id))
+            return texts.ANSWERED
+        left = self._left.get(token)
+        return texts.became(None if left is None else self._journal.messages.state(left.exchange_id))
+
+    def last_line(self, token: str) -> str:
+        """Return the line that a card becomes which is no longer open; an empty one if it is unknown."""
+        if token in self._ended:
+            _, line = self._ended[token]
+            return line
+        left = self._left.get(token)
+        return texts.closed(self.closed_reason(token), left.subject) if left is not None and left.subject else ""
 
     # ---- unanswered questions, for the agent's next prompt
 
     def note_unanswered(self, card: Card, why: str) -> None:
         """Record a question that ended without an answer."""
-        self.audit.record("denied", f"{why}: {card.title}", user_id=None, thread_id=card.origin.channel_id)
+        self.audit.record(
+            "denied", f"{why}: {card.title}", user_id=None, thread_id=card.origin.channel_id, request=card.request
+        )
         missed = self._unanswered.setdefault(card.origin.channel_id, [])
         missed.append(f"{card.title}: {why}")
         del missed[:-MOST_UNANSWERED]
@@ -249,7 +272,7 @@ class Cards:
     def _first(self, card: Card, content: str) -> None:
         where = card.origin
         self._journal.questions.asked(
-            card.token, thread_id=where.channel_id, exchange_id=where.exchange_id, content=content
+            card.token, thread_id=where.channel_id, exchange_id=where.exchange_id, content=content, subject=card.subject
         )
 
     def _posted(self, card: Card, message_id: int) -> None:
@@ -264,5 +287,6 @@ class Cards:
     def _forget(self, card: Card) -> None:
         if self._open.pop(card.token, None) is not None:
             self.answered += card.answered
-            if card.answered:
-                self._answered.append(card.token)
+            self._ended[card.token] = card.answered, card.last_line
+            if len(self._ended) > MOST_ENDED:
+                self._ended.popitem(last=False)

@@ -18,6 +18,7 @@ from acp.jsonrpc import RequestId
 from acp.schema import ToolCallUpdate
 from bot.interactions.cards import Cards, QuestionOrigin
 from bot.text.redaction import Redactor, redact_value
+from bot.user_messages import questions as texts
 
 from .broker import QuestionBroker
 
@@ -57,7 +58,7 @@ class AgentQuestions:
             case Unreadable(reason):
                 broker.unreadable(reason)
             case Withdrawn(request_id):
-                broker.close("withdrawn by the agent", request_id)
+                broker.close(texts.WITHDRAWN, request_id)
             case _:
                 return False
         return True
@@ -70,7 +71,7 @@ class AgentQuestions:
     def end_turn(self) -> None:
         """Close the questions of the turn."""
         if self._in_turn is not None:
-            self._in_turn.close("no longer open: the turn has ended")
+            self._in_turn.close(texts.TURN_ENDED)
 
     def take_out_of_turn(self, event: OutOfTurnEvent, questions: OpenQuestions, where: QuestionOrigin) -> None:
         """Open or close a question outside the turns, unless the agent has withdrawn it since."""
@@ -83,7 +84,7 @@ class AgentQuestions:
                 if any(each.request_id == asked.request_id for each in questions.unanswered):
                     broker.elicit(asked)
             case Withdrawn(request_id):
-                broker.close("no longer open: nobody waits for it any more", request_id)
+                broker.close(texts.NOT_NEEDED, request_id)
             case ElicitationCompleted(elicitation_id):
                 self._cards.page_completed(where.channel_id, elicitation_id)
 

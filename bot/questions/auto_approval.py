@@ -25,7 +25,7 @@ from acp.schema import Diff, OtherToolContent, TextBlock, ToolCallUpdate, ToolCo
 from bot.config.values import Permission
 from bot.render.tool_calls import FORGOTTEN
 
-from .tool_description import exceeds
+from .description_size import exceeds
 
 SENSITIVE = frozenset({
     # directories: settings, hooks, commands and servers of agents, and files that tools run by themselves

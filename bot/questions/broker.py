@@ -11,23 +11,22 @@ from acp.schema import ToolCallUpdate
 from bot.access.audit import AuditAction
 from bot.interactions.cards import Card, Cards, QuestionOrigin
 from bot.render.tool_calls import merged
-from bot.text.markdown import escape
 from bot.text.printable import visible
 from bot.text.sizes import MAX_FILE_BYTES
+from bot.user_messages import questions as texts
 
 from .auto_approval import Allow, AskPerson, Deny, decide
+from .description_size import CODED, exceeds
 from .elicitation import PageCard, make_card
 from .form_schema import UnusableForm
 from .permission import PermissionCard
-from .tool_description import CODED, TooLong, exceeds, headline
+from .tool_description import TooLong, headline
 
 MOST_OPEN = 20
 """Questions of one turn that may be open at the same time; further ones are rejected."""
 
 LONGEST_FORM = 1_000_000
 """Approximate characters of a form; searching them for invisible ones takes some tenths of a second."""
-
-TOO_LARGE = "it is larger than what Discord can show"
 
 SHOWN = ("title", "kind", "content", "locations", "raw_input")
 """The fields of a tool call that a question shows."""
@@ -54,6 +53,7 @@ class QuestionBroker:
         """`questions` takes the answers, `directories` are the session's; `tell` adds a line to the reply."""
         self._cards = cards
         self._directories = directories
+        self._directory = str(directories[0]) if directories else ""
         self._questions = questions
         self._where = where
         self._tell = tell
@@ -67,23 +67,23 @@ class QuestionBroker:
     def ask(self, question: Question, call: ToolCallUpdate) -> None:
         """Decide a question, or ask people; `call` has everything known of the tool call."""
         # A reused id names another question, which the old card must not answer.
-        self.close("the agent has asked something else instead", question.request_id)
+        self.close(texts.REPLACED, question.request_id)
         permission = self._cards.permission(self._where.channel_id)
         decision = decide(permission, question, call, self._directories)
         match decision:
             case Allow(option_id):
-                self._record("approved", "as configured", call)
+                self._record("approved", texts.AS_CONFIGURED, call)
                 self._questions.answer(question.request_id, option_id)
             case Deny():
-                self._reject(question, call, "denied, as configured")
+                self._reject(question, call, texts.AS_CONFIGURED)
             case AskPerson(reason):
                 self._ask_people(question, call, why=reason)
 
     def elicit(self, asked: Elicitation) -> None:
         """Ask for values, or for a visit to a page; decline what people cannot answer."""
-        self.close("the agent has asked something else instead", asked.request_id)
+        self.close(texts.REPLACED, asked.request_id)
         if exceeds((asked.message, asked.schema, asked.url), LONGEST_FORM, coded=CODED):
-            self._decline(asked.request_id, TOO_LARGE)
+            self._decline(asked.request_id, texts.TOO_LARGE)
             return
         try:
             card = make_card(asked, self._questions, self._where)
@@ -91,10 +91,10 @@ class QuestionBroker:
             self._decline(asked.request_id, str(unusable))
             return
         if _is_too_large(card):
-            self._decline(asked.request_id, TOO_LARGE)
+            self._decline(asked.request_id, texts.TOO_LARGE)
             return
         if self._is_full():
-            self._decline(asked.request_id, "too many questions are open")
+            self._decline(asked.request_id, texts.TOO_MANY)
             return
         if isinstance(card, PageCard) and asked.elicitation_id is not None:
             self._cards.remember_page(self._where.channel_id, asked.elicitation_id, card.completed)
@@ -103,20 +103,20 @@ class QuestionBroker:
     def unreadable(self, reason: str) -> None:
         """Report a question that cannot be read."""
         self._cards.audit.record("denied", f"cannot be read: {reason}", user_id=None, thread_id=self._where.channel_id)
-        self._say(f"-# 🚫 refused a question of the agent's that cannot be read: {escape(visible(reason[:300]))}")
+        self._say(texts.unreadable(visible(reason[:300])))
 
     def _decline(self, request_id: RequestId, why: str) -> None:
-        self._say(f"-# 🚫 declined what the agent asked for: {escape(visible(why))}")
+        self._say(texts.not_asked(visible(why)))
         self._questions.answer(request_id, Decline())
 
     def _ask_people(self, question: Question, call: ToolCallUpdate, **said: Any) -> None:
         """Ask people, unless the question is too large or too many are open."""
         if self._is_full():
-            self._reject(question, call, "rejected, for too many questions are open")
+            self._reject(question, call, texts.TOO_MANY)
             return
         card = self._card(question, call, **said)
         if card is None:
-            self._reject(question, call, f"rejected, for {TOO_LARGE}")
+            self._reject(question, call, texts.TOO_LARGE)
         else:
             self._add(card)
 
@@ -125,7 +125,7 @@ class QuestionBroker:
         if exceeds((call, question.options), MAX_FILE_BYTES):
             return None
         try:
-            card = PermissionCard(question, self._questions, call, self._where, **said)
+            card = PermissionCard(question, self._questions, call, self._where, directory=self._directory, **said)
         except TooLong:
             return None
         return None if _is_too_large(card) else card
@@ -150,17 +150,17 @@ class QuestionBroker:
         """Answer a question that Discord refused to show, or the agent would wait for hours."""
         if card.answered or card not in self._open:
             return
-        self._cards.note_unanswered(card, "it could not be shown")
-        self._remove(card, "it could not be shown")
+        self._cards.note_unanswered(card, texts.NOT_SHOWN)
+        self._remove(card, texts.NOT_SHOWN)
         if isinstance(card, PermissionCard):
-            self._reject(card.question, card.call, "rejected, for Discord did not take the question")
+            self._reject(card.question, card.call, texts.REFUSED)
         else:
-            self._decline(card.request_id, "Discord did not take the question")
+            self._decline(card.request_id, texts.REFUSED)
 
     def _reject(self, question: Question, call: ToolCallUpdate, why: str) -> None:
         """Reject a question without a person, and say so in the reply."""
         self._record("denied", why, call)
-        self._say(f"-# 🚫 {why}: {escape(headline(call))}")
+        self._say(texts.rejected(why, headline(call)))
         if question.rejection is None:
             self._questions.withdraw(question.request_id)
         else:
@@ -169,7 +169,7 @@ class QuestionBroker:
     def _say(self, line: str) -> None:
         self._lines += 1
         if self._lines <= MOST_LINES:
-            self._tell(line if self._lines < MOST_LINES else "-# 🚫 further rejections are not listed")
+            self._tell(line if self._lines < MOST_LINES else texts.NOT_LISTED)
 
     def _record(self, action: AuditAction, why: str, call: ToolCallUpdate) -> None:
         self._cards.audit.record(action, f"{why}: {headline(call)}", user_id=None, thread_id=self._where.channel_id)
@@ -192,12 +192,11 @@ class QuestionBroker:
             if new is not None and new.described == card.described:
                 card.call = call
                 continue
-            self._remove(card, "the agent has changed what it wants to do")
+            self._remove(card, texts.REQUEST_CHANGED)
             if new is not None:
                 self._add(new)
             else:
-                why = TOO_LARGE if changes <= MOST_CHANGES else "the agent keeps changing what it asks"
-                self._reject(card.question, call, f"rejected, for {why}")
+                self._reject(card.question, call, texts.TOO_LARGE if changes <= MOST_CHANGES else texts.KEEPS_CHANGING)
 
     # ---- their end
 
@@ -221,7 +220,7 @@ class QuestionBroker:
         for card in self._open:
             if card.request_id == request_id and not card.answered:
                 self._cards.note_unanswered(card, why)
-        self.close(f"closed: {why}", request_id)
+        self.close(why, request_id)
 
 
 def _is_too_large(card: Card) -> bool:

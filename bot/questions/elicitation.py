@@ -15,7 +15,7 @@ from bot.interactions.components import Button, view_of
 from bot.rest.live_message import answer_press
 from bot.text.markdown import code_block, escape
 from bot.text.printable import visible
-from bot.user_messages import questions
+from bot.user_messages import questions as texts
 
 from .form_schema import Entered, Field, UnusableForm, fields_of, text_of
 from .form_values import InvalidValue, lines_of, parse_value
@@ -56,15 +56,25 @@ class ElicitationCard(Card):
     @property
     def title(self) -> str:
         """The beginning of the agent's message."""
-        return " ".join(self._message.split())[:TITLE] or "a question"
+        return " ".join(self._message.split())[:TITLE] or texts.NO_MESSAGE
+
+    @property
+    def subject(self) -> str:
+        """The beginning of the agent's message."""
+        return escape(self.title)
+
+    @property
+    def request(self) -> str:
+        """The agent's whole message."""
+        return self._message
 
     @property
     def text(self) -> str:
         """The agent's message, or its beginning."""
         if len(self._message) <= TITLE and "\n" not in self._message:
             return escape(self._message)
-        rest = "\n-# The rest is in the attached file." if excerpt(self._message) != self._message else ""
-        return f"\n{code_block(excerpt(self._message))}{rest}"
+        more = f"\n-# {texts.REST_ATTACHED}" if excerpt(self._message) != self._message else ""
+        return f"\n{code_block(excerpt(self._message))}{more}"
 
     @property
     def files(self) -> Sequence[tuple[str, bytes]]:
@@ -73,12 +83,13 @@ class ElicitationCard(Card):
         return [] if shown else [("message.txt", self._message.encode(errors="replace"))]
 
     def decline_or_cancel(self, action: str, by: int) -> str | None:
-        """Decline or cancel; return the message's new content. None: it is answered already, or over."""
+        """Decline or cancel; return the line that the message becomes. None: it is answered already, or over."""
         if action == "decline":
             given = self.questions.answer(self.request_id, Decline())
         else:
             given = self.questions.withdraw(self.request_id)
-        return self.mark_answered(f"{'Declined' if action == 'decline' else 'Cancelled'} by <@{by}>") if given else None
+        verdict = texts.declined(by) if action == "decline" else texts.cancelled(by)
+        return self.mark_answered(verdict) if given else None
 
     def items(self) -> Iterator[Item]:
         """Yield Decline and Cancel."""
@@ -89,7 +100,7 @@ class ElicitationCard(Card):
 class FormCard(ElicitationCard):
     """A form in steps of at most five fields."""
 
-    heading = "Please fill this in:"
+    heading = texts.FORM
 
     def __init__(self, asked: Elicitation, questions: OpenQuestions, where: QuestionOrigin) -> None:
         """Raises `UnusableForm`."""
@@ -113,10 +124,8 @@ class FormCard(ElicitationCard):
         """The fields, and the number of steps."""
         shown = [escape(visible(field.title, 40)) + r"\*" * field.required for field in self.fields[:SHOWN]]
         more = len(self.fields) - len(shown)
-        steps = f" ({len(self.steps)} steps)" if len(self.steps) > 1 else ""
-        asked = ", ".join(shown) + (f" and {more} more" if more else "")
-        notes = [f"It asks for: {asked}{steps}"] if self.fields else []
-        return [*notes, "The form in full is in the attached file."] if self._sheet else notes
+        notes = [texts.fields(shown, more, len(self.steps))] if self.fields else []
+        return [*notes, texts.FORM_ATTACHED] if self._sheet else notes
 
     @property
     def files(self) -> list[tuple[str, bytes]]:
@@ -125,13 +134,13 @@ class FormCard(ElicitationCard):
 
     def items(self) -> Iterator[Item]:
         """Yield Fill in, Decline and Cancel."""
-        yield elicitation_button(self.token, "0", "Fill in" if self.fields else "Accept")
+        yield elicitation_button(self.token, "0", texts.FILL_IN if self.fields else texts.ACCEPT)
         yield from super().items()
 
     def form(self, step: int, user_id: int) -> FormModal:
         """Return the modal of a step, with the person's earlier entries."""
-        parts = [f"Step {step + 1} of {len(self.steps)}"] if len(self.steps) > 1 else []
-        title = ": ".join([*parts, self._title] if self._title else parts) or "The agent asks"
+        parts = [texts.step(step + 1, len(self.steps))] if len(self.steps) > 1 else []
+        title = ": ".join([*parts, self._title] if self._title else parts) or texts.MODAL_TITLE
         return FormModal(f"threadline:form:{self.token}:{step}", title, self.steps[step], self.drafts.get(user_id, {}))
 
     async def enter(self, step: int, user_id: int, given: Mapping[str, Entered]) -> list[str]:
@@ -163,13 +172,13 @@ class FormCard(ElicitationCard):
         return next(undone, None)
 
     def accept(self, by: int, *, here: bool) -> str | None:
-        """Send the person's entries; return the message's new content. None: it is answered already, or over."""
+        """Send the person's entries; return the line that the message becomes. None: it is answered or over."""
         draft = self.drafts.get(by, {})
         values = {field.name: parse_value(field, draft.get(field.name)) for field in self.fields}
         content = {name: value for name, value in values.items() if value is not None}
         if not self.questions.answer(self.request_id, Accept(content)):
             return None
-        return self.mark_answered(f"Filled in by <@{by}>", here=here)
+        return self.mark_answered(texts.filled_in(by), here=here)
 
 
 def _patterned(field: Field, given: Entered) -> Iterator[tuple[str, str]]:
@@ -192,7 +201,7 @@ def _problems(fields: Sequence[Field], draft: Mapping[str, Entered]) -> Iterator
 class PageCard(ElicitationCard):
     """A page to visit. Only the person who opens it gets the link."""
 
-    heading = "Please open a page:"
+    heading = texts.PAGE
 
     def __init__(self, asked: Elicitation, questions: OpenQuestions, where: QuestionOrigin) -> None:
         """Raises `UnusableForm` unless the address is plain https."""
@@ -203,31 +212,31 @@ class PageCard(ElicitationCard):
     @property
     def notes(self) -> list[str]:
         """The host of the page."""
-        return [f"It leads to: `{self.host}`"]
+        return [texts.leads_to(self.host)]
 
     def items(self) -> Iterator[Item]:
         """Yield Open, Decline and Cancel."""
-        yield elicitation_button(self.token, "open", "Open the page")
+        yield elicitation_button(self.token, "open", texts.OPEN_PAGE)
         yield from super().items()
 
     def accept(self, by: int) -> bool:
         """Tell the agent that the person opens the page. False: it is answered already, or over."""
         given = self.questions.answer(self.request_id, Accept())
         if given:
-            self.mark_answered(f"`{self.host}` opened by <@{by}>", here=False)
+            self.mark_answered(texts.opened(self.host, by), here=False)
         return given
 
     def link(self) -> discord.ui.View:
         """Return the link button."""
-        return view_of(discord.ui.Button(label=f"Open {self.host}"[:80], url=self.url))
+        return view_of(discord.ui.Button(label=texts.open_host(self.host)[:80], url=self.url))
 
     def completed(self) -> None:
         """Show that the agent reports the visit as completed, even if it did not start from the card."""
-        line = f"✔ `{self.host}`: done"
+        verdict = texts.visited(self.host)
         if not self.answered and self.questions.answer(self.request_id, Accept()):
-            self.mark_answered(line, here=False)
+            self.mark_answered(verdict, here=False)
         elif self.answered and self.post is not None:
-            self.post.show(self._closed(line))
+            self.post.show(texts.answered(verdict, self.subject))
 
 
 def host_of(url: str) -> str:
@@ -279,13 +288,13 @@ class ElicitationButton(
                 await answer_press(interaction, content, card.post)
             case PageCard() if self.action == "open" and card.accept(by):
                 record(interaction, card, "approved", f"opened {card.host}")
-                text = f"It leads to `{card.host}`:\n{code_block(card.url)}"
+                text = f"{texts.leads_to(card.host)}\n{code_block(card.url)}"
                 await interaction.response.send_message(text, view=card.link(), ephemeral=True)
             case _ if self.action in ("decline", "cancel") and (content := card.decline_or_cancel(self.action, by)):
                 record(interaction, card, "denied", self.action)
                 await answer_press(interaction, content, card.post)
             case _:
-                await interaction.response.send_message(questions.became(None), ephemeral=True)
+                await interaction.response.send_message(texts.no_longer_open(texts.became(None)), ephemeral=True)
 
 
 def elicitation_button(token: str, action: str, label: str = "") -> ElicitationButton:

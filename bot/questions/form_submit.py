@@ -9,7 +9,7 @@ from bot.interactions.bot_client import Interaction
 from bot.interactions.card_access import admit_to_card, record
 from bot.interactions.components import view_of
 from bot.rest.live_message import answer_press
-from bot.user_messages import questions
+from bot.user_messages import questions as texts
 
 from .elicitation import FormCard, elicitation_button
 from .modal import FormModal
@@ -24,25 +24,25 @@ async def submit_form(interaction: Interaction, match: re.Match[str]) -> None:
     if card is None:
         return
     if step >= len(card.steps):
-        await interaction.response.send_message(questions.became(None), ephemeral=True)
+        await interaction.response.send_message(texts.no_longer_open(texts.became(None)), ephemeral=True)
         return
     by = interaction.user.id
     problems = await card.enter(step, by, FormModal.entered(card.steps[step], interaction.data or {}))
     following = card.next_step(by)
     if problems:
         lines = "\n".join(problems)
-        await _offer_form(interaction, f"Something does not fit yet:\n{lines[:1500]}", card.token, step, "Correct it")
+        await _offer_form(interaction, texts.not_valid(lines[:1500]), card.token, step, texts.CORRECT)
     elif following is not None:
-        done = f"Step {step + 1} of {len(card.steps)} is filled in."
-        await _offer_form(interaction, done, card.token, following, f"Step {following + 1}")
+        done = texts.step_done(step + 1, len(card.steps))
+        await _offer_form(interaction, done, card.token, following, texts.next_step(following + 1))
     else:
         ephemeral = _is_ephemeral(interaction)
         content = card.accept(by, here=not ephemeral)
         if content is None:
-            await interaction.response.send_message(questions.became(None), ephemeral=True)
+            await interaction.response.send_message(texts.no_longer_open(texts.became(None)), ephemeral=True)
         elif ephemeral:
             record(interaction, card, "approved", "filled in")
-            await interaction.response.edit_message(content="Sent.", view=None)
+            await interaction.response.edit_message(content=texts.SENT, view=None)
         else:
             record(interaction, card, "approved", "filled in")
             await answer_press(interaction, content, card.post)

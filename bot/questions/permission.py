@@ -13,9 +13,9 @@ from bot.interactions.card_access import admit_to_card, record
 from bot.interactions.cards import Card, Item, QuestionOrigin
 from bot.interactions.components import Button, Menu
 from bot.rest.live_message import answer_press
-from bot.text.markdown import code_block, escape
+from bot.text.markdown import code_block, shortened
 from bot.text.printable import visible
-from bot.user_messages import questions
+from bot.user_messages import questions as texts
 
 from .tool_description import describe, excerpt, headline
 
@@ -37,20 +37,22 @@ DENY = "deny"
 """Our own choice if no shown option rejects. It answers with the agent's rejection, or else `cancelled`."""
 
 _KINDS = {
-    "allow_once": discord.ButtonStyle.success,
-    "allow_always": discord.ButtonStyle.secondary,
-    "reject_once": discord.ButtonStyle.danger,
-    "reject_always": discord.ButtonStyle.danger,
+    "allow_once": (discord.ButtonStyle.success, "✅"),
+    "allow_always": (discord.ButtonStyle.primary, "✅"),
+    "reject_once": (discord.ButtonStyle.danger, "❌"),
+    "reject_always": (discord.ButtonStyle.danger, "❌"),
 }
+"""How each kind of option looks: an option may be called anything."""
 
 _ALLOWS = frozenset({"allow_once", "allow_always"})
 _REJECTS = frozenset({"reject_once", "reject_always"})
+_LASTS = frozenset({"allow_always", "reject_always"})
 
 
 class PermissionCard(Card):
     """Asks whether the agent may do something; the answer is one of its options."""
 
-    heading = "May I?"
+    heading = texts.PERMISSION
 
     def __init__(
         self,
@@ -59,37 +61,48 @@ class PermissionCard(Card):
         call: ToolCallUpdate,
         where: QuestionOrigin,
         *,
+        directory: str = "",
         changed: bool = False,
         why: str = "",
     ) -> None:
         """`call` has everything known of the tool call, which may be more than the question repeats.
 
+        `directory` is the session's: paths inside are relative to it.
         `changed`: the agent has changed its request. `why`: the reason that the configuration did not decide it.
         Raises `TooLong`.
         """
         super().__init__(questions, question.request_id, where)
         self.question = question
         self.call = call
-        self.described = describe(call, self._cut_names())
-        self._detail = self.described[1]
-        self._shown = excerpt(self._detail)
+        self.described = describe(call, directory, self._cut_names())
+        self._rest = self.described.rest
+        self._shown = excerpt(self._rest)
         self._denies = not any(option.kind in _REJECTS for option in question.options[:SHOWN])
         self._changed = changed
         self._why = why
 
     @property
     def title(self) -> str:
-        """The tool call's title."""
+        """The command, or else the title."""
         return headline(self.call)
 
     @property
+    def subject(self) -> str:
+        """The command, the file or the title."""
+        return self.described.subject
+
+    @property
     def text(self) -> str:
-        """The description of the tool call."""
-        head, _ = self.described
-        if not self._detail:
-            return head
-        rest = "\n-# The rest is in the attached file." if self._shown != self._detail else ""
-        return f"{head}\n{code_block(self._shown)}{rest}"
+        """What is to be done, and the rest of the request in a code block."""
+        if not self._rest:
+            return self.described.action
+        more = f"\n-# {texts.REST_ATTACHED}" if self._shown != self._rest else ""
+        return f"{self.described.action}\n{code_block(self._shown, self.described.language)}{more}"
+
+    @property
+    def request(self) -> str:
+        """The whole request."""
+        return f"{self.described.action}\n{self._rest}"
 
     def _cut_names(self) -> Iterator[str]:
         """Yield the names that are too long for a button: the scope of an allowance is usually at their end."""
@@ -101,43 +114,44 @@ class PermissionCard(Card):
     @property
     def notes(self) -> list[str]:
         """The remarks on this question."""
-        notes = ["The agent has changed what it wants to do; this is what it says now."] if self._changed else []
-        notes += [f"Asked although it could be allowed unasked: {self._why}."] if self._why else []
-        notes += [questions.DENY_ENDS] if self.question.rejection is None else []
+        notes = [texts.CHANGED] if self._changed else []
+        notes += [texts.always_asked(self._why)] if self._why else []
+        notes += [texts.DENY_ENDS] if self.question.rejection is None else []
         more = len(self.question.options) - SHOWN
-        return notes + ([f"{more} more options cannot be shown."] if more > 0 else [])
+        return notes + ([texts.options_left_out(more)] if more > 0 else [])
 
     @property
     def files(self) -> list[tuple[str, bytes]]:
         """The whole request, if the message has only its beginning."""
-        shown = self._shown == self._detail
-        return [] if shown else [("request.txt", self._detail.encode(errors="replace"))]
+        shown = self._shown == self._rest
+        return [] if shown else [("request.txt", self._rest.encode(errors="replace"))]
 
     def items(self) -> Iterator[Item]:
         """Yield a button for each option, with the agent's order and names; menus for very many."""
         options = self.question.options
         if len(options) + self._denies <= BUTTONS:
             for choice, option in enumerate(options):
-                yield self._button(
-                    str(choice), _label(option, LABEL), _KINDS.get(option.kind, discord.ButtonStyle.secondary)
-                )
+                yield self._button(str(choice), _label(option, LABEL), option.kind)
         else:
             for menu, start in enumerate(range(0, min(len(options), SHOWN), MENU)):
                 yield self._menu(menu, options[start : start + MENU])
         if self._denies:
-            yield self._button(DENY, "Deny", discord.ButtonStyle.danger)
+            yield self._button(DENY, texts.DENY, "reject_once")
 
-    def _button(self, choice: str, label: str, style: discord.ButtonStyle) -> "AnswerButton":
-        button = discord.ui.Button[discord.ui.View](label=label, style=style)
+    def _button(self, choice: str, label: str, kind: str | None) -> "AnswerButton":
+        style, emoji = _KINDS.get(kind or "", (discord.ButtonStyle.secondary, None))
+        button = discord.ui.Button[discord.ui.View](label=label, style=style, emoji=emoji)
         return AnswerButton(button, token=self.token, choice=choice)
 
     def _menu(self, number: int, options: Sequence[PermissionOption]) -> "AnswerMenu":
         """Return a menu; its values are the indices of the options."""
         first = number * MENU
         menu = discord.ui.Select[discord.ui.View](
-            placeholder=f"Options {first + 1} to {first + len(options)}",
+            placeholder=texts.option_range(first + 1, first + len(options)),
             options=[
-                discord.SelectOption(label=_label(option, MENU_LABEL), value=str(choice))
+                discord.SelectOption(
+                    label=_label(option, MENU_LABEL), value=str(choice), emoji=_KINDS.get(option.kind, (None, None))[1]
+                )
                 for choice, option in enumerate(options, first)
             ],
         )
@@ -164,7 +178,7 @@ class PermissionCard(Card):
         return "approved" if option.kind in _ALLOWS else "answered"
 
     def answer(self, choice: str, by: int) -> str | None:
-        """Answer the agent; return the message's new content. None: it is answered already, or over."""
+        """Answer the agent; return the line that the message becomes. None: it is answered already, or over."""
         option, rejection = self.option(choice), self.question.rejection
         if option is not None:
             given = self.questions.answer(self.request_id, option.option_id)
@@ -176,13 +190,18 @@ class PermissionCard(Card):
             given = self.questions.withdraw(self.request_id)
         if not given:
             return None
-        name = escape(visible(option.name, LABEL)) if option is not None else "Denied"
-        return self.mark_answered(f"{name} — chosen by <@{by}>")
+        if option is None:
+            return self.mark_answered(texts.decided("reject_once", by))
+        alone = option.kind in _KINDS and [each.kind for each in self.question.options].count(option.kind) == 1
+        return self.mark_answered(texts.decided(option.kind, by, "" if alone else visible(option.name.strip(), LABEL)))
 
 
 def _label(option: PermissionOption, most: int) -> str:
-    name = visible(option.name.strip(), most + 1)
-    return (name if len(name) <= most else f"{name[: most - 1]}…") or "(no name)"
+    """Return an option's name, which says so if the choice lasts."""
+    name = visible(option.name.strip(), most + 1) or texts.NO_NAME
+    if option.kind in _LASTS and "always" not in name.casefold():
+        name = texts.lasting(name)
+    return shortened(name, most)
 
 
 class AnswerButton(Button, template=r"threadline:answer:(?P<token>[0-9a-f]{16}):(?P<choice>[0-9]{1,2}|deny)"):
@@ -214,7 +233,7 @@ async def _answer(interaction: Interaction, token: str, choice: str) -> None:
     content = card.answer(choice, interaction.user.id)
     if content is not None:
         option = card.option(choice)
-        record(interaction, card, card.audit_action(choice), option.name if option is not None else "Deny")
+        record(interaction, card, card.audit_action(choice), option.name if option is not None else texts.DENY)
         await answer_press(interaction, content, card.post)
     else:
-        await interaction.response.send_message(questions.became(None), ephemeral=True)
+        await interaction.response.send_message(texts.no_longer_open(texts.became(None)), ephemeral=True)

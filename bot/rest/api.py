@@ -297,10 +297,12 @@ class DiscordApi:
         *,
         urgency: Urgency | None = None,
         drop_view: bool = False,
+        drop_files: bool = False,
         view: discord.ui.View | None = None,
     ) -> StoredMessage:
         """Replace a message's text; return it as stored. `view` replaces its buttons, `drop_view` removes them."""
         changed: dict[str, Any] = {"view": view} if drop_view or view is not None else {}
+        changed |= {"attachments": []} if drop_files else {}
         async with self._turn(urgency, channel_id, Bucket.EDIT), self._writing("edit", channel_id):
             message = self._channel(channel_id).get_partial_message(message_id)
             after = await message.edit(content=content, allowed_mentions=discord.AllowedMentions.none(), **changed)

@@ -159,7 +159,14 @@ class LiveMessage:
             # A press may have removed the buttons that an earlier run posted.
             others = wanted.about is not None or self._shown is None
             view = wanted.buttons() if wanted.buttons is not None and others else None
-            await self._api.edit(self._channel_id, self._message_id, wanted.content, drop_view=drop, view=view)
+            await self._api.edit(
+                self._channel_id,
+                self._message_id,
+                wanted.content,
+                drop_view=drop,
+                drop_files=drop and bool(self._files),
+                view=view,
+            )
             return wanted
         # An earlier try may have posted the message although its answer was lost, so every try has the first content.
         now = asyncio.get_running_loop().time()
@@ -208,6 +215,6 @@ async def answer_press(interaction: discord.Interaction[Any], content: str, post
 
     `post` is the live message, if there is one; its `pressed` was called with `content`, so it edits if this fails.
     """
-    await interaction.response.edit_message(content=content, view=None)
+    await interaction.response.edit_message(content=content, view=None, attachments=[])
     if post is not None:
         post.answered(content)

@@ -1,4 +1,6 @@
-"""What becomes of an agent's question. Pure."""
+"""An agent's questions to people: the cards, how each was answered, and why it was closed. Pure."""
+
+from collections.abc import Iterable
 
 from bot.text.markdown import escape
 from pool.exchange import Unanswered
@@ -6,29 +8,108 @@ from pool.journal.message_states import MessageState
 
 from .layout import link
 
-UNANSWERED = {
-    Unanswered.TIME: "nobody answered in time",
-    Unanswered.OTHERS: "others had long been waiting for an agent",
-}
-"""Why a question was rejected without a person."""
+# ---- an open question
 
-DENY_ENDS = "The agent offers no way to reject this alone: Deny ends its turn."
+PERMISSION, FORM, PAGE = "Permission needed", "Input needed", "Page to open"
+"""What a card asks for."""
 
-_BECAME = {
-    MessageState.RECEIVED: "Threadline was restarted, and the request is taken up again",
-    MessageState.HELD: "Threadline was restarted, and the request is held until somebody goes on with it",
-    MessageState.PROMPTED: "Threadline was restarted and the turn is interrupted; Retry on the notice below asks again",
-    MessageState.FINISHED: "its turn has ended",
-    MessageState.ANSWERED: "its turn has ended",
-    MessageState.CLOSED: "Threadline was restarted, and the request was not taken up again",
-}
+NO_TITLE = "Use a tool"
+"""Describes a tool call without a title."""
 
-ANSWERED = "This question is no longer open: it has been answered."
+REST_ATTACHED = "The rest is in the attached file."
+FORM_ATTACHED = "The form in full is in the attached file."
+
+DENY_ENDS = "This agent can't reject a single action: Deny ends its turn."
+
+DENY = "Deny"
+"""The label of the bot's own button, where the agent offers no way to reject."""
+
+NO_NAME = "(no name)"
+"""The label of an option without a name."""
+
+CHANGED = "The agent changed its request. This is the new one."
+
+_VERBS = {"read": "read", "edit": "edit", "delete": "delete"}
 
 
-def became(state: MessageState | None) -> str:
-    """Say of a question that it is no longer open; `state` is that of its exchange, if known."""
-    return f"This question is no longer open: {_BECAME[state] if state is not None else 'its turn is over'}."
+def action(kind: str | None, code: str) -> str:
+    """Say what is to be done with a command, or with a file for a `kind` of call that names one."""
+    return f"{_VERBS.get(kind or '', 'run')} {code}"
+
+
+def titled(title: str, kind: str) -> str:
+    """Say what is to be done by a title and a kind, which may be empty."""
+    return f"{title} ({kind})" if kind else title
+
+
+def always_asked(reason: str) -> str:
+    """Explain why the configuration did not decide."""
+    return f"Always asked: {reason}."
+
+
+def options_left_out(count: int) -> str:
+    """Count the options that a card has no room for."""
+    return "1 more option is not shown." if count == 1 else f"{count} more options are not shown."
+
+
+def option_range(first: int, last: int) -> str:
+    """Name the options of a menu."""
+    return f"Options {first} to {last}"
+
+
+def lasting(name: str) -> str:
+    """Return the name of an option whose effect lasts, where the agent's name does not say so."""
+    return f"Always: {name}"
+
+
+def fields(titles: Iterable[str], more: int, steps: int) -> str:
+    """List the fields of a form; `more` are not listed."""
+    named = ", ".join(titles) + (f" and {more} more" if more else "")
+    return f"Fields: {named}" + (f" ({steps} steps)" if steps > 1 else "")
+
+
+FILL_IN, ACCEPT, OPEN_PAGE = "Fill in", "Accept", "Open the page"
+"""Labels of buttons."""
+
+MODAL_TITLE = "The agent asks"
+
+NO_MESSAGE = "a question"
+"""Names a form or page without a message."""
+
+CORRECT = "Correct it"
+"""The label of the button that opens a step again."""
+
+SENT = "Sent."
+
+
+def step(number: int, count: int) -> str:
+    """Name a step of a form."""
+    return f"Step {number} of {count}"
+
+
+def step_done(number: int, count: int) -> str:
+    """Confirm a step of a form that is not the last one."""
+    return f"{step(number, count)} is filled in."
+
+
+def next_step(number: int) -> str:
+    """Return the label of the button that opens another step."""
+    return f"Step {number}"
+
+
+def not_valid(problems: str) -> str:
+    """List what is wrong with a step of a form."""
+    return f"Some answers are not valid yet:\n{problems}"
+
+
+def open_host(host: str) -> str:
+    """Return the label of the link to a page."""
+    return f"Open {host}"
+
+
+def leads_to(host: str) -> str:
+    """Name the host of a page."""
+    return f"It leads to: `{host}`"
 
 
 def reminder(title: str, guild_id: int | None, channel_id: int, message_id: int, seconds_left: float) -> str:
@@ -40,3 +121,116 @@ def reminder(title: str, guild_id: int | None, channel_id: int, message_id: int,
 def _minutes(seconds: float) -> str:
     minutes = max(1, round(seconds / 60))
     return f"{minutes} min" if minutes < 120 else f"{minutes / 60:.0f} h"
+
+
+# ---- questions that get no card, or lose it
+
+TOO_LARGE = "too large to show in Discord"
+TOO_MANY = "too many questions are open"
+KEEPS_CHANGING = "the agent keeps changing its request"
+REFUSED = "Discord refused the question"
+AS_CONFIGURED = "as configured"
+
+NOT_LISTED = "-# 🚫 Further rejections are not listed."
+
+
+def rejected(reason: str, title: str) -> str:
+    """Report a permission that was rejected without a person."""
+    return f"-# 🚫 Rejected, {reason}: {escape(title)}"
+
+
+def not_asked(reason: str) -> str:
+    """Report a form or a page that was declined without a person."""
+    return f"-# 🚫 Declined what the agent asked for: {escape(reason)}"
+
+
+def unreadable(reason: str) -> str:
+    """Report a question that violates the protocol."""
+    return f"-# 🚫 Refused an unreadable question from the agent: {escape(reason)}"
+
+
+# ---- an answered question
+
+_DECIDED = {
+    "allow_once": "✅ Allowed once by",
+    "allow_always": "✅ Always allowed by",
+    "reject_once": "❌ Rejected by",
+    "reject_always": "❌ Always rejected by",
+}
+
+
+def decided(kind: str | None, by: int, name: str = "") -> str:
+    """Name the decision about a permission. `name` is the option's, where the kind alone does not tell it."""
+    return f"{_DECIDED.get(kind or '', '❔ Answered by')} <@{by}>" + (f" ({escape(name)})" if name else "")
+
+
+def filled_in(by: int) -> str:
+    """Name the person who filled a form in."""
+    return f"✅ Filled in by <@{by}>"
+
+
+def declined(by: int) -> str:
+    """Name the person who declined to give an answer."""
+    return f"❌ Declined by <@{by}>"
+
+
+def cancelled(by: int) -> str:
+    """Name the person who ended a question without an answer."""
+    return f"❌ Cancelled by <@{by}>"
+
+
+def opened(host: str, by: int) -> str:
+    """Name the page and the person who opened it."""
+    return f"✅ `{host}` opened by <@{by}>"
+
+
+def visited(host: str) -> str:
+    """Report that the agent has seen the page's visit completed."""
+    return f"✅ `{host}` done"
+
+
+def answered(verdict: str, subject: str) -> str:
+    """Return the line that remains of an answered card."""
+    return f"{verdict} · {subject}"
+
+
+# ---- a question that was closed
+
+UNANSWERED = {
+    Unanswered.TIME: "no answer in time",
+    Unanswered.OTHERS: "other threads had been waiting for an agent",
+}
+"""Why a question was rejected without a person."""
+
+NOT_NEEDED = "no longer needed"
+TURN_ENDED = "the turn has ended"
+WITHDRAWN = "withdrawn by the agent"
+REQUEST_CHANGED = "the agent changed its request"
+REPLACED = "the agent asked something else"
+NOT_SHOWN = "it could not be shown"
+
+_BECAME = {
+    MessageState.RECEIVED: "I restarted, and the request is queued again",
+    MessageState.HELD: "I restarted, and the request is on hold",
+    MessageState.PROMPTED: "I restarted and the turn was interrupted; Retry on the message below asks again",
+    MessageState.FINISHED: TURN_ENDED,
+    MessageState.ANSWERED: TURN_ENDED,
+    MessageState.CLOSED: "I restarted, and the request was not continued",
+}
+
+ANSWERED = "it has been answered"
+
+
+def became(state: MessageState | None) -> str:
+    """Say why a question of an earlier run is closed; `state` is that of its exchange, if known."""
+    return TURN_ENDED if state is None else _BECAME[state]
+
+
+def no_longer_open(reason: str) -> str:
+    """Tell a person that their answer comes too late."""
+    return f"This question is no longer open: {reason}."
+
+
+def closed(reason: str, subject: str) -> str:
+    """Return the line that remains of a card without an answer. `subject` may be unknown, and empty."""
+    return f"-# closed: {reason} · {subject}" if subject else f"-# closed: {reason}"

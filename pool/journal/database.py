@@ -188,6 +188,9 @@ _MIGRATIONS = (
     """
     ALTER TABLE asks DROP COLUMN about;
     """,
+    """
+    ALTER TABLE questions ADD COLUMN subject TEXT NOT NULL DEFAULT '';
+    """,
 )
 """Schema steps; `user_version` counts those that are applied. `file_of(data)` writes an attachment file and returns its
 name."""

@@ -14,17 +14,20 @@ class OpenQuestion:
     exchange_id: int
     content: str
     message_id: int | None
+    subject: str
+    """What it is about, on one line; empty for a question of an earlier version."""
 
 
 class QuestionRows(Rows):
     """The rows of questions; `Journal.questions`."""
 
     @retried
-    def asked(self, token: str, *, thread_id: int, exchange_id: int, content: str) -> None:
+    def asked(self, token: str, *, thread_id: int, exchange_id: int, content: str, subject: str) -> None:
         """Write down that a question with this text is about to be posted, for the first time or again."""
         with self._writer.transaction():
             self._db.execute(
-                "INSERT OR REPLACE INTO questions VALUES (?, ?, ?, ?, NULL)", (token, thread_id, exchange_id, content)
+                "INSERT OR REPLACE INTO questions VALUES (?, ?, ?, ?, NULL, ?)",
+                (token, thread_id, exchange_id, content, subject),
             )
 
     @retried
@@ -41,5 +44,5 @@ class QuestionRows(Rows):
 
     def all(self) -> list[OpenQuestion]:
         """Return the open questions."""
-        rows = self._db.execute("SELECT token, thread_id, exchange_id, content, message_id FROM questions")
+        rows = self._db.execute("SELECT token, thread_id, exchange_id, content, message_id, subject FROM questions")
         return [OpenQuestion(*fields) for fields in rows]

@@ -126,6 +126,7 @@ class FakeDiscord(DiscordApi):
         *,
         urgency: Urgency | None = None,
         drop_view: bool = False,
+        drop_files: bool = False,
         view: discord.ui.View | None = None,
     ) -> StoredMessage:
         assert 0 < len(content) <= 2000
@@ -138,6 +139,8 @@ class FakeDiscord(DiscordApi):
         self.messages[message_id].content = self.mangle(content)
         if drop_view or view is not None:
             self.messages[message_id].buttons = _buttons(view)
+        if drop_files:
+            self.messages[message_id].files = ()
         if fault is not None:
             raise fault
         return self._stored(message_id)

@@ -94,7 +94,7 @@ async def test_an_outsider_cannot_steer_a_thread_by_message_command_or_button(tm
     """Messages, commands and buttons go through the same gate."""
     async with bot_lab(tmp_path) as lab:
         thread = await lab.thread("say mine\nask execute make install")
-        card = await lab.ann.sees(thread, "May I", by=lab.bot)
+        card = await lab.ann.sees(thread, "Permission needed", by=lab.bot)
         await lab.mallory.say(thread, "say theirs")
         pressed = await lab.mallory.click(card, "Allow once")
         assert pressed.acknowledged
@@ -114,7 +114,7 @@ async def test_only_the_asker_and_admins_answer_the_agents_question(tmp_path: Pa
     """The default approver is the asker; another allowed person may look, but not decide."""
     async with bot_lab(tmp_path) as lab:
         thread = await lab.thread("ask execute make install", lab.ben)
-        card = await lab.ben.sees(thread, "May I", by=lab.bot)
+        card = await lab.ben.sees(thread, "Permission needed", by=lab.bot)
         pressed = await lab.mallory.click(card, "Allow once")
         assert "may not" in said(pressed)
         await lab.ann.click(card, "Reject")
@@ -191,7 +191,7 @@ async def test_a_question_pings_the_asker_alone(tmp_path: Path) -> None:
     """A notice pings only the person it is for, even with mentions in the agent's text."""
     async with bot_lab(tmp_path) as lab:
         thread = await lab.thread(f"ask execute echo @everyone <@{lab.mallory.id}>", lab.ben)
-        card = await lab.ben.sees(thread, "May I", by=lab.bot)
+        card = await lab.ben.sees(thread, "Permission needed", by=lab.bot)
         assert {int(getattr(user, "id", user)) for user in card.mentions} == {lab.ben.id}
 
 

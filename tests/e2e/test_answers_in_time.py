@@ -36,7 +36,7 @@ async def test_commands_are_answered_while_the_agent_hangs_and_after_a_restart(t
     async with idle_lab(tmp_path) as lab:
         async with running_bot(lab):
             thread = await lab.thread("say begun\nask execute make install")
-            card = await lab.ann.sees(thread, "May I", by=lab.bot)
+            card = await lab.ann.sees(thread, "Permission needed", by=lab.bot)
             other = await lab.conversation("say begun\nhang", "begun")
             looking = [await lab.ann.slash(other, command) for command in ("status", "sessions", "reload", "resume")]
             assert late(*looking) == []

@@ -40,7 +40,7 @@ async def test_titles_names_and_questions_ping_nobody_and_format_nothing(tmp_pat
     async with bot_lab(tmp_path, agent=agent) as lab:
         nasty = NASTY.format(person=lab.ben.id)
         thread = await lab.thread(f"tool execute {nasty}\nask execute {nasty}\nsay done", lab.ann)
-        card = await lab.ann.sees(thread, "May I", by=lab.bot)
+        card = await lab.ann.sees(thread, "Permission needed", by=lab.bot)
         assert {int(getattr(user, "id", user)) for user in card.mentions} <= {lab.ann.id}
         assert not LINK.search(card.content.split("```")[0])
         for command in ("status", "sessions"):
@@ -76,7 +76,7 @@ async def test_a_secret_that_the_agent_says_stays_a_secret(tmp_path: Path) -> No
         )
         await lab.ann.sees(thread, "finished", by=lab.bot)
         await lab.ann.say(thread, "ask execute curl -H sk-live-0123456789")
-        card = await lab.ann.sees(thread, "May I", by=lab.bot)
+        card = await lab.ann.sees(thread, "Permission needed", by=lab.bot)
         assert "sk-live" not in thread.name
         shown = [text for message in lab.said_by_bot(thread) for _, text in message.history]
         assert any("[secret]" in text for text in shown)
@@ -118,7 +118,7 @@ async def test_what_an_agent_can_be_set_to_pings_nobody_formats_nothing_and_tell
                 ["say", "at the end"],
             )
         )
-        card = await lab.ann.sees(thread, "May I", by=lab.bot)
+        card = await lab.ann.sees(thread, "Permission needed", by=lab.bot)
         shown = []  # What Discord shows without Markdown.
         told = [card.content]
         for command in ("mode", "model", "config", "status"):
@@ -133,7 +133,7 @@ async def test_what_an_agent_can_be_set_to_pings_nobody_formats_nothing_and_tell
         (menu,) = chosen.message.components
         told.append(said(await lab.ann.pick(chosen.message, [menu["components"][0]["options"][1]["label"]])))
         await lab.ann.click(card, labels(card)[0])
-        asking = await lab.ann.sees(thread, "Please fill this in", by=lab.bot)
+        asking = await lab.ann.sees(thread, "Input needed", by=lab.bot)
         opened = await lab.ann.click(asking, "Fill in")
         shown += [*labels(card), json.dumps(opened.response, ensure_ascii=False)]
         await lab.ann.click(asking, "Decline")

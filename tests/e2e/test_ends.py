@@ -27,7 +27,7 @@ def buttons(lab: BotLab, thread: Thread) -> list[str]:
 
 async def controls(lab: BotLab) -> Thread:
     """Bring up every control of a running turn: Stop, a question, an offer to stop, a queue notice."""
-    thread = await lab.conversation("say begun\nask execute make install", "May I")
+    thread = await lab.conversation("say begun\nask execute make install", "Permission needed")
     await lab.ann.say(thread, "stop")
     await lab.ann.sees(thread, "Shall it stop?", by=lab.bot)
     await lab.ben.say(thread, "say behind")
@@ -42,7 +42,7 @@ async def controls(lab: BotLab) -> Thread:
 
 async def answer(lab: BotLab, thread: Thread) -> None:
     """Answer the question, so that the agent works to its end."""
-    await lab.ann.click(await lab.ann.sees(thread, "May I", by=lab.bot), "Allow once")
+    await lab.ann.click(await lab.ann.sees(thread, "Permission needed", by=lab.bot), "Allow once")
 
 
 async def cancel(lab: BotLab, thread: Thread) -> None:
@@ -165,7 +165,9 @@ async def test_each_choice_after_the_bots_end_does_what_it_says_and_ends_the_que
             asked = "on hold" if choice == "Continue" else "I restarted"
             await lab.ann.click(await lab.ann.sees(thread, asked, by=lab.bot), choice)
             if choice == "Retry":
-                again = await lab.ann.sees(thread, lambda each: "May I" in each.content and bool(each.components))
+                again = await lab.ann.sees(
+                    thread, lambda each: "Permission needed" in each.content and bool(each.components)
+                )
                 await lab.ann.click(again, "Allow once")
             await lab.answer(thread, re.compile(r"^behind\b", re.MULTILINE))
             assert sum("begun" in each.content for each in lab.said_by_bot(thread)) == (2 if choice == "Retry" else 1)
@@ -209,8 +211,8 @@ async def test_a_press_whose_answer_the_network_refuses_takes_the_buttons_away_a
     async with bot_lab(tmp_path) as lab:
         refused = lab.discord.fault(method="POST", path=re.compile("/callback$"), edge="1020", times=None)
         thread = await lab.thread("say begun\nask execute make install\nhang")
-        await lab.ann.click(await lab.ann.sees(thread, "May I", by=lab.bot), "Allow once")
-        await lab.ann.sees(thread, "chosen by", by=lab.bot)
+        await lab.ann.click(await lab.ann.sees(thread, "Permission needed", by=lab.bot), "Allow once")
+        await lab.ann.sees(thread, "Allowed once by", by=lab.bot)
         await lab.ann.sees(thread, "allowed (allow_once)", by=lab.bot)
         await lab.ann.say(thread, "say behind")
         await lab.ann.sees(thread, "1 waiting", by=lab.bot)

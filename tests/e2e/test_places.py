@@ -70,7 +70,7 @@ async def test_a_conversation_beside_a_voice_channel_is_steered_there(tmp_path: 
         await lab.ann.click(live, "Stop")
         held = await lab.ann.sees(lounge, "on hold", by=lab.bot)
         await lab.ann.click(held, "Continue")
-        card = await lab.ann.sees(lounge, "May I", by=lab.bot)
+        card = await lab.ann.sees(lounge, "Permission needed", by=lab.bot)
         await lab.ann.click(card, "Allow once")
         await lab.ann.sees(lounge, "allowed (allow_once)", by=lab.bot)
         exported = await lab.ben.slash(lounge, "export")

@@ -47,7 +47,7 @@ async def test_an_old_question_makes_way_and_its_thread_goes_on_by_a_button_even
             asking, cards = [], []
             for number in (1, 2):  # One after the other: which question is the older one is part of the scene.
                 asking.append(await lab.thread(f"say case {number}\nask execute make {number}"))
-                cards.append(await lab.ann.sees(asking[-1], "May I", by=lab.bot))
+                cards.append(await lab.ann.sees(asking[-1], "Permission needed", by=lab.bot))
             for number in range(AGENTS):
                 other = await lab.thread(f"say served {number}", lab.ben)
                 await lab.ben.sees(other, f"served {number}", by=lab.bot)

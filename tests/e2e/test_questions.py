@@ -17,14 +17,14 @@ async def test_the_configuration_answers_what_it_covers_and_people_the_rest(tmp_
     """Under allow_all a command runs unasked and once; a change of the agent's rights or mode is asked."""
     async with bot_lab(tmp_path, agent_extra='permission = "allow_all"') as lab:
         thread = await lab.thread("ask execute make install\nwrite a.txt\nwrite .claude/settings.json")
-        card = await lab.ann.sees(thread, "May I", by=lab.bot)
+        card = await lab.ann.sees(thread, "Permission needed", by=lab.bot)
         assert "settings.json" in card.content
         await lab.ann.click(card, "Reject")
         reply = await lab.ann.sees(thread, "rejected (reject_once)", by=lab.bot)
         assert reply.content.count("allowed (allow_once)") == 2
         assert not (lab.project / ".claude").exists()
         await lab.ann.say(thread, "ask switch_mode Ready to code?")
-        await lab.ann.sees(thread, re.compile("May I.*Ready to code"), by=lab.bot, after=reply)
+        await lab.ann.sees(thread, re.compile("Permission needed.*Ready to code"), by=lab.bot, after=reply)
 
 
 async def test_deny_denies_without_a_card_and_says_so(tmp_path: Path) -> None:
@@ -32,9 +32,9 @@ async def test_deny_denies_without_a_card_and_says_so(tmp_path: Path) -> None:
     async with bot_lab(tmp_path, agent_extra='permission = "deny"') as lab:
         thread = await lab.thread("ask execute make install\nsay and I went on")
         reply = await lab.ann.sees(thread, "and I went on", by=lab.bot)
-        assert "denied, as configured: make install" in reply.content
+        assert "Rejected, as configured: make install" in reply.content
         assert "rejected (reject_once)" in reply.content
-        assert not any("May I" in message.content for message in lab.said_by_bot(thread))
+        assert not any("Permission needed" in message.content for message in lab.said_by_bot(thread))
 
 
 async def test_a_changed_command_kills_the_old_buttons_and_is_asked_anew(tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ async def test_a_changed_command_kills_the_old_buttons_and_is_asked_anew(tmp_pat
                 ["await", 1],
             )
         )
-        old = await lab.ann.sees(thread, "$ ls", by=lab.bot)
+        old = await lab.ann.sees(thread, "run `ls`", by=lab.bot)
         other = await lab.ann.sees(thread, "Go on", by=lab.bot)
         assert "**2.**" in other.content
         await lab.ann.sees(thread, lambda message: message.id == old.id and "**1.**" in message.content)
@@ -60,7 +60,7 @@ async def test_a_changed_command_kills_the_old_buttons_and_is_asked_anew(tmp_pat
         assert {user if isinstance(user, int) else user.id for user in new.mentions} == {lab.ann.id}
         late = await lab.ann.click(old, "allow once")
         assert late.acknowledged
-        assert "no longer open" in old.content
+        assert old.content == "-# closed: the agent changed its request · `ls`"
         stuck.remove()
         first, second = await asyncio.gather(lab.ann.click(new, "reject once"), lab.ann.click(new, "allow once"))
         assert first.acknowledged
@@ -80,11 +80,11 @@ async def test_deny_huge_requests_and_very_many_options(tmp_path: Path) -> None:
         await lab.ann.sees(thread, '{"outcome": {"outcome": "cancelled"}}', by=lab.bot)
         thread = await lab.thread(strings(["big", 1_000_000, "x"], ["await", 1]))
         big = await lab.ann.sees(thread, "The rest is in the attached file", by=lab.bot)
-        assert [file.size for file in big.attachments] == [1_000_002]
+        assert [file.size for file in big.attachments] == [1_000_013]
         await lab.ann.click(big, "allow_once")
         thread = await lab.thread(strings(["big", 2_000_000, "\u202e"], ["await", 1]))
         rejected = await lab.ann.sees(thread, '"optionId": "reject_once"', by=lab.bot)
-        assert "rejected, for it is larger than what Discord can show" in rejected.content
+        assert "Rejected, too large to show in Discord" in rejected.content
         thread = await lab.thread(strings(["many", 100], ["await", 1]))
         many = await lab.ann.sees(thread, "Choose", by=lab.bot)
         menus = [one["custom_id"] for row in many.components for one in row["components"] if one["type"] == 3]
@@ -109,13 +109,13 @@ async def test_a_question_that_breaks_the_protocol_is_shown_as_far_as_it_goes(tm
                 ["await", 2],
             )
         )
-        card = await lab.ann.sees(thread, "May I", by=lab.bot)
+        card = await lab.ann.sees(thread, "Permission needed", by=lab.bot)
         assert "make" in card.content
         assert labels(card) == ["Sure", "No"]
         assert "may not" in said(await lab.mallory.click(card, "Sure"))
         await lab.ann.click(card, "Sure")
         reply = await lab.ann.sees(thread, '"optionId": "sure"', by=lab.bot)
-        assert "cannot be read: toolCall.toolCallId: Field required" in reply.content
+        assert "unreadable question from the agent: toolCall.toolCallId: Field required" in reply.content
 
 
 async def test_what_lasts_is_for_who_may_change_what_the_agent_does(tmp_path: Path) -> None:
@@ -137,11 +137,11 @@ async def test_a_question_that_nobody_answers_is_reminded_of_and_the_agent_is_to
     async with bot_lab(tmp_path, agent=PUPPET, extra=extra) as lab:
         asked = permission(1, "c", "Build it", "allow_once", "reject_once")
         thread = await lab.thread(strings(asked, ["await", 1]))
-        card = await lab.ann.sees(thread, "May I", by=lab.bot)
+        card = await lab.ann.sees(thread, "Permission needed", by=lab.bot)
         reminder = await lab.ann.sees(thread, "still waiting for an answer", by=lab.bot)
         assert f"/{thread.id}/{card.id}>" in reminder.content
         await lab.ann.sees(thread, '"optionId": "reject_once"', by=lab.bot)
-        await lab.ann.sees(thread, "nobody answered in time", by=lab.bot)
+        await lab.ann.sees(thread, "no answer in time", by=lab.bot)
         assert card.components == []
         await lab.ann.say(thread, strings(["said"]))
         told = await lab.ann.sees(thread, "It was not a person's decision", by=lab.bot)
@@ -153,7 +153,7 @@ async def test_buttons_still_answer_after_a_restart(tmp_path: Path) -> None:
     async with idle_lab(tmp_path) as lab:
         async with bot_process(lab) as process:
             thread = await lab.thread("ask execute make install")
-            card = await lab.ann.sees(thread, "May I", by=lab.bot)
+            card = await lab.ann.sees(thread, "Permission needed", by=lab.bot)
             process.kill()
             await process.communicate()
         stuck = lab.discord.fault(method="PATCH", path=re.compile(rf"/messages/{card.id}$"), status=503, times=None)
@@ -161,7 +161,7 @@ async def test_buttons_still_answer_after_a_restart(tmp_path: Path) -> None:
             await lab.ann.sees(thread, "I restarted", by=lab.bot)
             pressed = await lab.ann.click(card, "Allow once")
             assert pressed.acknowledged
-            assert "the turn is interrupted; Retry" in card.content
+            assert "the turn was interrupted; Retry" in card.content
             assert card.components == []
             stuck.remove()
 
@@ -172,8 +172,8 @@ async def test_a_forged_press_does_nothing(tmp_path: Path) -> None:
         asked = permission(1, "c", "Build", "allow_once", "reject_once")
         thread = await lab.thread(strings(asked, ["await", 1], form(2, {"a": {"type": "string"}}), ["await", 2]))
         other = await lab.thread(strings(asked, ["await", 1]), lab.ben)
-        card = await lab.ann.sees(thread, "May I", by=lab.bot)
-        theirs = await lab.ben.sees(other, "May I", by=lab.bot)
+        card = await lab.ann.sees(thread, "Permission needed", by=lab.bot)
+        theirs = await lab.ben.sees(other, "Permission needed", by=lab.bot)
         token = custom_ids(card)[0].split(":")[2]
         forged = ["threadline:answer:0123456789abcdef:0", f"threadline:answer:{token}:99"]
         forged += [f"threadline:answer:{token}:deny", f"threadline:elicit:{token}:decline"]
@@ -184,7 +184,7 @@ async def test_a_forged_press_does_nothing(tmp_path: Path) -> None:
             assert len(labels(card)) == 2  # A press with an invented id does not remove the buttons.
         assert not (await forge(lab.ann, card, "threadline:answer:nonsense:0")).acknowledged
         await lab.ann.click(card, "allow once")
-        await lab.ann.sees(thread, "Please fill this in", by=lab.bot)
+        await lab.ann.sees(thread, "Input needed", by=lab.bot)
         assert theirs.components
         await lab.ben.click(theirs, "reject once")
         await lab.ben.sees(other, '"optionId": "reject_once"', by=lab.bot)
@@ -199,7 +199,7 @@ async def test_forms_that_were_open_over_a_restart_are_answered_in_words(tmp_pat
     async with idle_lab(tmp_path, agent=PUPPET, access=access) as lab:
         async with bot_process(lab) as process:
             thread = await lab.thread(strings(form(1, EVERY_KIND, "name", "age", "days"), ["await", 1]))
-            card = await lab.ann.sees(thread, "Please fill this in", by=lab.bot)
+            card = await lab.ann.sees(thread, "Input needed", by=lab.bot)
             first = await lab.ann.fill(await lab.ann.click(card, "Fill in"), {"Name": "Ada", "Age": "36"})
             assert first.message is not None
             second = await lab.ann.click(first.message, "Step 2")
@@ -211,11 +211,11 @@ async def test_forms_that_were_open_over_a_restart_are_answered_in_words(tmp_pat
         async with bot_process(lab):
             await lab.ann.sees(thread, "I restarted", by=lab.bot)
             sent = await lab.ann.fill(second, {"Days": ["Mo"]})
-            assert "the turn is interrupted; Retry" in said(sent)
-            assert "the turn is interrupted; Retry" in said(await lab.ann.click(first.message, "Step 2"))
+            assert "the turn was interrupted; Retry" in said(sent)
+            assert "the turn was interrupted; Retry" in said(await lab.ann.click(first.message, "Step 2"))
             assert card.components
             assert (await lab.ben.fill(bens, {"Name": "Ben", "Age": "40"})).acknowledged
-            assert "the turn is interrupted; Retry" in card.content
+            assert "the turn was interrupted; Retry" in card.content
             assert card.components == []
             asked = await lab.ben.fill(about, {"What do you want to know?": strings(["said"])})
             assert "asks:" in said(asked)
@@ -242,7 +242,7 @@ async def test_a_form_in_steps_is_filled_in_corrected_and_sent(tmp_path: Path) -
     """Seven fields of every kind; wrong values are explained and can be corrected without losing the others."""
     async with bot_lab(tmp_path, agent=PUPPET) as lab:
         thread = await lab.thread(strings(form(1, EVERY_KIND, "name", "age", "days"), ["await", 1]))
-        card = await lab.ann.sees(thread, "Please fill this in", by=lab.bot)
+        card = await lab.ann.sees(thread, "Input needed", by=lab.bot)
         assert "Who are you?" in card.content
         assert r"Name\*, Mail, Age\*, Sure, Colour, Days\*, Size (2 steps)" in card.content
         assert labels(card) == ["Fill in", "Decline", "Cancel"]
@@ -283,7 +283,7 @@ async def test_a_form_that_discord_has_no_room_for_is_attached_and_answered(tmp_
         names = ["Springfield" if number in (7, 8) else f"Town {number}" for number in range(60)]
         city = {"type": "string", "title": "Where " * 20, "enum": [f"c{n}" for n in range(60)], "enumNames": names}
         thread = await lab.thread(strings(form(1, {"city": city, "note": {"type": "string"}}, "city"), ["await", 1]))
-        card = await lab.ann.sees(thread, "Please fill this in", by=lab.bot)
+        card = await lab.ann.sees(thread, "Input needed", by=lab.bot)
         (sheet,) = card.attachments
         assert sheet.filename == "form.txt"
         assert sheet.content is not None
@@ -307,7 +307,7 @@ async def test_a_list_of_texts_is_written_a_line_for_each(tmp_path: Path) -> Non
         paths = {"type": "array", "title": "Paths", "items": items, "maxItems": 3, "uniqueItems": True}
         paths |= {"minItems": 2, "default": ["src", "docs"]}
         thread = await lab.thread(strings(form(1, {"paths": paths}, "paths"), ["await", 1]))
-        card = await lab.ann.sees(thread, "Please fill this in", by=lab.bot)
+        card = await lab.ann.sees(thread, "Input needed", by=lab.bot)
         assert "may not" in said(await lab.mallory.click(card, "Fill in"))
         opened = await lab.ann.click(card, "Fill in")
         assert opened.response is not None
@@ -333,9 +333,9 @@ async def test_a_form_is_declined_cancelled_or_taken_back_and_then_answers_nobod
     async with bot_lab(tmp_path, agent=PUPPET, access='users = ["*"]\napprovers = ["*"]') as lab:
         one: Json = {"name": {"type": "string"}}
         thread = await lab.thread(strings(form(1, one), ["await", 1], form(2, one), ["await", 2]))
-        card = await lab.ann.sees(thread, "Please fill this in", by=lab.bot)
+        card = await lab.ann.sees(thread, "Input needed", by=lab.bot)
         await lab.ann.click(card, "Decline")
-        second = await lab.ann.sees(thread, "Please fill this in", by=lab.bot, after=card)
+        second = await lab.ann.sees(thread, "Input needed", by=lab.bot, after=card)
         opened = await lab.ben.click(second, "Fill in")
         await lab.ann.click(second, "Cancel")
         late = await lab.ben.fill(opened, {"name": "Ben"})
@@ -347,12 +347,12 @@ async def test_a_form_is_declined_cancelled_or_taken_back_and_then_answers_nobod
         await lab.ann.say(
             thread, strings(form(3, one), go, ["await", 4], back, ["await", 3], form(5, one), ["await", 5])
         )
-        third = await lab.ann.sees(thread, "Please fill this in", by=lab.bot, after=second)
+        third = await lab.ann.sees(thread, "Input needed", by=lab.bot, after=second)
         asked = await lab.ann.sees(thread, "Go on", by=lab.bot)
         await lab.ann.click(asked, "allow once")
         await lab.ann.sees(thread, "withdrawn by the agent", by=lab.bot)
         assert third.components == []
-        fourth = await lab.ann.sees(thread, "Please fill this in", by=lab.bot, after=asked)
+        fourth = await lab.ann.sees(thread, "Input needed", by=lab.bot, after=asked)
         forms = await asyncio.gather(lab.ann.click(fourth, "Fill in"), lab.ben.click(fourth, "Fill in"))
         sent = await asyncio.gather(lab.ann.fill(forms[0], {"name": "Ann"}), lab.ben.fill(forms[1], {"name": "Ben"}))
         assert all(each.acknowledged for each in sent)
@@ -380,7 +380,7 @@ async def test_a_page_is_shown_with_its_host_and_linked_to_who_opens_it(tmp_path
             )
         )
         await lab.ann.sees(thread, "its page is not https", by=lab.bot)
-        card = await lab.ann.sees(thread, "Please open a page", by=lab.bot)
+        card = await lab.ann.sees(thread, "Page to open", by=lab.bot)
         assert "It leads to: `login.example:8443`" in card.content
         assert "state=1" not in card.content
         opened = await lab.ann.click(card, "Open the page")
@@ -408,14 +408,14 @@ async def test_what_is_asked_aside_from_turns_stands_in_the_thread(tmp_path: Pat
         await lab.ann.click(visit, "Open the page")
         await lab.ann.sees(thread, "I am in", by=lab.bot)
         await lab.ann.sees(thread, lambda message: message.id == visit.id and "done" in message.content)
-        card = await lab.ann.sees(thread, "Please fill this in", by=lab.bot)
+        card = await lab.ann.sees(thread, "Input needed", by=lab.bot)
         await lab.ann.fill(await lab.ann.click(card, "Fill in"), {"name": "Ada"})
         assert f"Filled in by <@{lab.ann.id}>" in card.content
         await lab.ann.say(thread, strings(["await", 7], ["after", form(8, one)]))
         await lab.ann.sees(thread, '{"action": "accept", "content": {"name": "Ada"}}', by=lab.bot)
-        last = await lab.ann.sees(thread, "Please fill this in", by=lab.bot, after=card)
+        last = await lab.ann.sees(thread, "Input needed", by=lab.bot, after=card)
         form_of_last = await lab.ann.click(last, "Fill in")
         await lab.ann.slash(thread, "close")
-        await lab.ann.sees(thread, lambda message: message.id == last.id and "nobody waits" in message.content)
+        await lab.ann.sees(thread, lambda message: message.id == last.id and "no longer needed" in message.content)
         assert last.components == []
-        assert "no longer open" in said(await lab.ann.fill(form_of_last, {"name": "Ada"}))
+        assert said(await lab.ann.fill(form_of_last, {"name": "Ada"})) == "-# closed: no longer needed · Who are you?"

@@ -192,7 +192,7 @@ async def test_an_open_question_is_closed_after_a_restart(tmp_path: Path) -> Non
     async with idle_lab(tmp_path, remembers=True) as lab:
         async with bot_run(lab, signal.SIGKILL):
             thread = await lab.thread("ask execute make install")
-            card = await lab.ann.sees(thread, "May I", by=lab.bot)
+            card = await lab.ann.sees(thread, "Permission needed", by=lab.bot)
         async with bot_run(lab):
             await lab.ann.sees(thread, lambda message: message.id == card.id and not message.components)
             assert "restarted" in card.content

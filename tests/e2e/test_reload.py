@@ -55,7 +55,7 @@ async def test_the_audit_log_tells_who_did_what_once(tmp_path: Path) -> None:
     path = tmp_path / "audit.jsonl"
     async with bot_lab(tmp_path, extra=f'[audit]\npath = "{path}"') as lab:
         thread = await lab.thread("ask execute make install\nhang", lab.ben)
-        card = await lab.ben.sees(thread, "May I", by=lab.bot)
+        card = await lab.ben.sees(thread, "Permission needed", by=lab.bot)
         await lab.ben.click(card, "Allow once")
         await lab.ben.sees(thread, "allowed (allow_once)", by=lab.bot)
         await lab.ben.slash(thread, "status")

@@ -19,7 +19,7 @@ async def test_an_agent_on_the_official_sdk_streams_asks_and_is_cancelled(tmp_pa
     async with bot_lab(tmp_path, agent=(str(PYTHON), str(AGENT))) as lab:
         thread = await lab.conversation("tell me something nice", "tell me something nice")
         await lab.ann.say(thread, "now with permission please")
-        card = await lab.ann.sees(thread, "May I", by=lab.bot)
+        card = await lab.ann.sees(thread, "Permission needed", by=lab.bot)
         labels = [button["label"] for row in card.components for button in row["components"]]
         assert len(labels) == 3
         await lab.ann.click(card, labels[0])
@@ -45,7 +45,7 @@ async def test_an_agent_has_files_and_commands_done_for_it_after_a_question_each
         (lab.project / "note.txt").write_text("a secret plan")
         thread = await lab.conversation("what were you given?", f"Servers ['shell'], besides ['{tmp_path}/library'")
         await lab.ann.say(thread, "copy the note")
-        card = await lab.ann.sees(thread, "May I", by=lab.bot)
+        card = await lab.ann.sees(thread, "Permission needed", by=lab.bot)
         assert "+A SECRET PLAN" in card.content
         assert not (lab.project / "NOTE.txt").exists()
         await lab.ann.click(card, "Allow")
@@ -53,7 +53,7 @@ async def test_an_agent_has_files_and_commands_done_for_it_after_a_question_each
         assert (lab.project / "NOTE.txt").read_text() == "A SECRET PLAN"
         for choice, answer in (("Allow", "Exit 3: from there."), ("Reject", "Refused with -32603.")):
             await lab.ann.say(thread, "use the shell")
-            card = await lab.ann.sees(thread, "May I", by=lab.bot)
+            card = await lab.ann.sees(thread, "Permission needed", by=lab.bot)
             assert "$ sh -c 'echo from; echo there >&2; exit 3'" in card.content
             await lab.ann.click(card, choice)
             await lab.ann.sees(thread, answer, by=lab.bot)

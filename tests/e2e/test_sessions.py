@@ -23,7 +23,7 @@ async def test_status_tells_all_there_is_to_know_while_the_turn_hangs_and_when_i
     """The state, the context used, the cost, and the line that continues the session in a terminal."""
     options = {"agent_extra": 'preset = "claude"', "extra": "[pool]\nmax_agents = 1\n"}
     async with bot_lab(tmp_path, **options) as lab:
-        thread = await lab.conversation("usage\nask execute make install", "May I")
+        thread = await lab.conversation("usage\nask execute make install", "Permission needed")
         status = said(await lab.ann.slash(thread, "status"))
         assert status.startswith("**working, and waits for the answer to its question**\n")
         assert "agent: default" in status

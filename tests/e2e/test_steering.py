@@ -16,7 +16,7 @@ async def test_a_permission_request_shows_what_will_be_done_and_the_answer_goes_
     """The card is a new message with one button for each option, with the agent's own names."""
     async with bot_lab(tmp_path) as lab:
         thread = await lab.thread("say first\nask execute make install")
-        card = await lab.ann.sees(thread, "May I", by=lab.bot)
+        card = await lab.ann.sees(thread, "Permission needed", by=lab.bot)
         assert "make install" in card.content
         labels = [button["label"] for row in card.components for button in row["components"]]
         assert labels == ["Allow once", "Always allow", "Reject"]
@@ -24,14 +24,14 @@ async def test_a_permission_request_shows_what_will_be_done_and_the_answer_goes_
         assert pressed.acknowledged
         await lab.ann.sees(thread, "allowed (allow_once)", by=lab.bot)
         assert card.components == []
-        assert f"Allow once — chosen by <@{lab.ann.id}>" in card.content
+        assert f"✅ Allowed once by <@{lab.ann.id}> · `make install`" == card.content
 
 
 async def test_a_rejection_is_the_agents_own_reject_option(tmp_path: Path) -> None:
     """Unlike `cancelled`, it does not end the whole turn."""
     async with bot_lab(tmp_path) as lab:
         thread = await lab.thread("ask edit main.py\nsay and I went on")
-        card = await lab.ann.sees(thread, "May I", by=lab.bot)
+        card = await lab.ann.sees(thread, "Permission needed", by=lab.bot)
         await lab.ann.click(card, "Reject")
         reply = await lab.ann.sees(thread, "and I went on", by=lab.bot)
         assert "rejected (reject_once)" in reply.content
@@ -41,13 +41,13 @@ async def test_two_people_press_at_once_and_the_first_one_wins(tmp_path: Path) -
     """The other person reads that it was answered, the card says by whom, and the agent gets one answer."""
     async with bot_lab(tmp_path, access='users = ["*"]\napprovers = ["*"]') as lab:
         thread = await lab.thread("ask execute make install")
-        card = await lab.ann.sees(thread, "May I", by=lab.bot)
+        card = await lab.ann.sees(thread, "Permission needed", by=lab.bot)
         people = (lab.ann, lab.ben, lab.mallory)
         presses = [person.click(card, label) for person in people for label in ("Allow once", "Reject")]
         told = [said(outcome) for outcome in await asyncio.gather(*presses)]
-        assert sum("chosen by" in each for each in told) == 1
+        assert sum("ed once by" in each or "Rejected by" in each for each in told) == 1
         assert sum("no longer open: it has been answered" in each for each in told) == len(told) - 1
-        assert "chosen by" in card.content
+        assert "Allowed once by" in card.content
         assert "no longer open" not in card.content
         assert card.components == []
         reply = await lab.ann.sees(thread, re.compile(r"(allowed|rejected) \("), by=lab.bot)
@@ -72,10 +72,10 @@ async def test_cancel_closes_the_open_question(tmp_path: Path) -> None:
     """The card loses its buttons and says why."""
     async with bot_lab(tmp_path) as lab:
         thread = await lab.thread("ask execute make install")
-        card = await lab.ann.sees(thread, "May I", by=lab.bot)
+        card = await lab.ann.sees(thread, "Permission needed", by=lab.bot)
         await lab.ann.slash(thread, "cancel")
         await lab.ann.sees(thread, lambda message: message.id == card.id and not message.components)
-        assert "no longer open" in card.content
+        assert card.content == "-# closed: the turn has ended · `make install`"
 
 
 async def test_what_waits_behind_a_cancelled_turn_is_held_until_a_person_says_so(tmp_path: Path) -> None:

@@ -98,7 +98,7 @@ async def test_the_figures_tell_what_the_bot_has_done(tmp_path: Path) -> None:
     """Two turns, an answered and an open question, and real memory."""
     async with bot_lab(tmp_path, extra=METRICS) as lab:
         thread = await lab.thread("say hello\nask execute make test")
-        card = await lab.ann.sees(thread, "May I", by=lab.bot)
+        card = await lab.ann.sees(thread, "Permission needed", by=lab.bot)
         await lab.ann.click(card, "Allow once")
         await lab.answer(thread, re.compile("^hello"))
         await lab.ann.say(thread, "ask execute make install")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot.access.audit import LONGEST, MINUTE, PER_MINUTE, Audit
+from bot.access.audit import LONGEST, LONGEST_REQUEST, MINUTE, PER_MINUTE, Audit
 from bot.text.redaction import Redactor
 from tests.support.virtual_time import elapse
 
@@ -33,6 +33,17 @@ async def test_an_action_is_a_line_with_who_where_and_what(tmp_path: Path) -> No
     assert (second["user_id"], second["thread_id"]) == (None, None)
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
+
+
+async def test_an_answered_question_is_kept_with_its_whole_request(tmp_path: Path) -> None:
+    """Its message in the thread becomes one line. Secrets are taken out, and its length is bounded."""
+    path = tmp_path / "audit.jsonl"
+    audit = Audit(path, redact=Redactor(["hunter22"]))
+    audit.record("approved", "Allow: make", user_id=1, thread_id=2, request="make\nhunter22 " + "y" * LONGEST_REQUEST)
+    (line,) = lines(path)
+    assert line["request"].startswith("make\n")
+    assert "hunter22" not in line["request"]
+    assert len(line["request"]) == LONGEST_REQUEST
 
 
 async def test_a_rotated_log_continues_in_a_new_file(tmp_path: Path) -> None:

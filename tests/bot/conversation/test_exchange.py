@@ -532,16 +532,18 @@ async def test_a_question_is_asked_with_all_that_is_known_and_closed_with_the_tu
             assert isinstance(question, Question)
             exchange.on_event(question)
         await settle()
-        assert it.board.shown[1:] == [f"<@{ADA}> **{n}.** **May I?** Run\n```\n$ make\n```" for n in (1, 2)]
+        assert it.board.shown[1:] == [
+            f"<@{ADA}> **{n}.** **Permission needed** · run `make`\n```\ntitle: Run\n```" for n in (1, 2)
+        ]
         exchange.on_event(Withdrawn(0))
         await settle()
-        assert it.board.shown[1].endswith("-# withdrawn by the agent")
+        assert it.board.shown[1] == "-# closed: withdrawn by the agent · `make`"
         assert it.board.shown[2].startswith(f"<@{ADA}>")
         peer.end_turn(prompt)
         assert [event async for event in turn] == []
         it.finish(exchange)
         await settle()
-        assert it.board.shown[2].endswith("-# no longer open: the turn has ended")
+        assert it.board.shown[2] == "-# closed: the turn has ended · `make`"
         assert all(not message.buttons for message in it.board.messages.values())
 
 

@@ -21,7 +21,7 @@ from bot.prompt.request import Request, write_request
 from bot.reply.notices import HELD, INTERRUPTED
 from bot.rest.errors import PermanentError, TryLater
 from bot.rest.mentions import NOBODY, Mentions
-from bot.user_messages import notices, outcomes, questions, queue, to_agents
+from bot.user_messages import notices, outcomes, queue, to_agents
 from pool.journal.journal import Journal
 from pool.journal.message_states import MessageState
 from pool.journal.messages import KEPT_SECONDS
@@ -897,8 +897,9 @@ async def test_the_next_client_leaves_work_in_progress_alone(tmp_path: Path, jou
 
 # ---- questions
 
-QUESTION = "<@42> **May I?** Run"
-CLOSED = f"{QUESTION}\n-# {questions.became(MessageState.CLOSED)}"
+QUESTION = "<@42> **Permission needed** · run `make`\n```\ntimeout: 3\n```"
+SUBJECT = "`make`"
+CLOSED = "-# closed: I restarted, and the request was not continued · `make`"
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["its message is known", "its message is not known"])
@@ -907,7 +908,7 @@ async def test_a_question_of_an_earlier_run_loses_its_buttons_and_says_why(
 ) -> None:
     """So does one whose sending was not confirmed. It happens once (P52)."""
     left(journal, 100, MessageState.CLOSED)
-    journal.questions.asked("token", thread_id=THREAD, exchange_id=100, content=QUESTION)
+    journal.questions.asked("token", thread_id=THREAD, exchange_id=100, content=QUESTION, subject=SUBJECT)
     if known:
         journal.questions.posted("token", -9)
     async with restarted(journal, tmp_path) as it:
@@ -920,12 +921,25 @@ async def test_a_question_of_an_earlier_run_loses_its_buttons_and_says_why(
         assert it.board.whats.count("edit") == 1
 
 
+async def test_a_question_of_an_earlier_version_keeps_its_text(tmp_path: Path, journal: Journal) -> None:
+    """Its row does not say what it was about."""
+    left(journal, 100, MessageState.CLOSED)
+    journal.questions.asked("token", thread_id=THREAD, exchange_id=100, content=QUESTION, subject="")
+    journal.questions.posted("token", -9)
+    async with restarted(journal, tmp_path) as it:
+        it.stands(-9, QUESTION, buttons=["a button"])
+        await it.recovered()
+        why = "This question is no longer open: I restarted, and the request was not continued."
+        assert it.board.messages[-9].content == f"{QUESTION}\n-# {why}"
+        assert it.board.messages[-9].buttons == []
+
+
 async def test_a_question_of_an_earlier_run_keeps_its_buttons_no_longer_than_an_outage_lasts(
     tmp_path: Path, journal: Journal
 ) -> None:
     """Their presses would have no effect."""
     left(journal, 100, MessageState.CLOSED)
-    journal.questions.asked("token", thread_id=THREAD, exchange_id=100, content=QUESTION)
+    journal.questions.asked("token", thread_id=THREAD, exchange_id=100, content=QUESTION, subject=SUBJECT)
     journal.questions.posted("token", -9)
     async with restarted(journal, tmp_path) as it:
         it.stands(-9, QUESTION, buttons=["a button"])
@@ -982,7 +996,7 @@ async def test_each_posted_request_is_accepted_even_if_another_fails(tmp_path: P
 async def test_a_question_that_was_never_posted_or_is_gone_is_forgotten(tmp_path: Path, journal: Journal) -> None:
     """One that is not found, refused or deleted is not tried at the next start."""
     for token, message_id in (("never", None), ("deleted", -8), ("refused", None)):
-        journal.questions.asked(token, thread_id=THREAD, exchange_id=100, content=QUESTION)
+        journal.questions.asked(token, thread_id=THREAD, exchange_id=100, content=QUESTION, subject=SUBJECT)
         if message_id is not None:
             journal.questions.posted(token, message_id)
     async with restarted(journal, tmp_path) as it:

@@ -14,10 +14,11 @@ from bot.access.gate import People
 from bot.config.values import Permission
 from bot.interactions.cards import MOST_PAGES, MOST_UNANSWERED, Cards, QuestionOrigin
 from bot.questions.broker import LONGEST_FORM, MOST_CHANGES, MOST_LINES, MOST_OPEN, QuestionBroker
+from bot.questions.description_size import CODED
 from bot.questions.elicitation import MOST_DRAFTS, FormCard, PageCard, host_of
 from bot.questions.form_schema import MOST_FIELDS, UnusableForm
 from bot.questions.permission import PermissionCard
-from bot.questions.tool_description import CODED, describe
+from bot.questions.tool_description import Description, describe
 from bot.rest.errors import PermanentError
 from bot.rest.mentions import MOST, Mentions
 from bot.text.markdown import LIMIT, escape
@@ -136,7 +137,7 @@ async def test_a_question_that_the_configuration_decides_gets_no_card() -> None:
     async with asking("deny") as it:
         await it.ask({"title": "Run *it*"})
         assert it.answered() == [{"outcome": "selected", "optionId": "no"}]
-        assert it.lines == [r"-# 🚫 denied, as configured: Run \*it\*"]
+        assert it.lines == [r"-# 🚫 Rejected, as configured: Run \*it\*"]
         await it.ask({"title": "Run"}, OPTIONS[:1])
         assert it.answered()[1:] == [{"outcome": "cancelled"}]
 
@@ -146,9 +147,9 @@ async def test_a_question_that_cannot_be_shown_in_full_is_rejected() -> None:
     async with asking() as it:
         await it.ask({"title": "Run", "rawInput": "x" * (MAX_FILE_BYTES + 1)})
         assert it.answered() == [{"outcome": "selected", "optionId": "no"}]
-        assert it.lines == ["-# 🚫 rejected, for it is larger than what Discord can show: Run"]
+        assert it.lines == ["-# 🚫 Rejected, too large to show in Discord: Run"]
         await it.ask({"title": "Look", "rawInput": ALMOST})
-        assert it.lines[1:] == ["-# 🚫 rejected, for it is larger than what Discord can show: Look"]
+        assert it.lines[1:] == ["-# 🚫 Rejected, too large to show in Discord: Look"]
         assert it.messages == []
 
 
@@ -158,8 +159,8 @@ async def test_a_question_that_grows_too_large_is_rejected() -> None:
         await it.ask({"title": "Run", "rawInput": "ls"})
         await it.change(rawInput=ALMOST)
         assert it.answered() == [{"outcome": "selected", "optionId": "no"}]
-        assert "the agent has changed what it wants to do" in it.messages[0].content
-        assert it.lines == ["-# 🚫 rejected, for it is larger than what Discord can show: Run"]
+        assert it.messages[0].content == "-# closed: the agent changed its request · Run"
+        assert it.lines == ["-# 🚫 Rejected, too large to show in Discord: Run"]
 
 
 @pytest.mark.parametrize(("size", "shown"), [(MAX_FILE_BYTES // CODED - 1, True), (MAX_FILE_BYTES // CODED, False)])
@@ -168,7 +169,7 @@ async def test_a_question_that_takes_long_to_escape_is_rejected(size: int, shown
     async with asking() as it:
         await it.ask({"title": "Run", "rawInput": "x" * size + "\u200b"})
         assert bool(it.messages) is shown
-        assert it.lines == ([] if shown else ["-# 🚫 rejected, for it is larger than what Discord can show: Run"])
+        assert it.lines == ([] if shown else ["-# 🚫 Rejected, too large to show in Discord: Run"])
 
 
 # ---- a question that changes
@@ -185,9 +186,9 @@ async def test_a_command_that_changes_after_the_card_was_shown_is_asked_again() 
         assert new.token != old.token
         first, second = it.messages
         assert (first.buttons, len(second.buttons)) == ([], len(OPTIONS))
-        assert first.content.endswith("-# the agent has changed what it wants to do")
-        assert "$ rm -rf /" in second.content
-        assert "changed what it wants to do" in second.content
+        assert first.content == "-# closed: the agent changed its request · `ls`"
+        assert "run `rm -rf /`" in second.content
+        assert "The agent changed its request. This is the new one." in second.content
         assert second.mention == Mentions((ADA,))
         assert it.answered() == []
         assert new.answer("0", ADA) is not None
@@ -217,7 +218,7 @@ async def test_an_agent_that_keeps_changing_its_mind_is_rejected() -> None:
             await it.change(rawInput=str(number))
         assert len(it.messages) == 1 + MOST_CHANGES
         assert it.answered() == [{"outcome": "selected", "optionId": "no"}]
-        assert it.lines == ["-# 🚫 rejected, for the agent keeps changing what it asks: Run"]
+        assert it.lines == ["-# 🚫 Rejected, the agent keeps changing its request: Run"]
         assert it.open == []
 
 
@@ -225,9 +226,9 @@ async def test_a_large_question_is_described_only_when_it_changes(monkeypatch: p
     """An update that repeats a part costs no description; one that only adds spaces is a change."""
     described: list[ToolCallUpdate] = []
 
-    def counting(call: ToolCallUpdate, more: Iterable[str]) -> tuple[str, str]:
+    def counting(call: ToolCallUpdate, directory: str, more: Iterable[str]) -> Description:
         described.append(call)
-        return describe(call, more)
+        return describe(call, directory, more)
 
     monkeypatch.setattr("bot.questions.permission.describe", counting)
     async with asking() as it:
@@ -239,7 +240,7 @@ async def test_a_large_question_is_described_only_when_it_changes(monkeypatch: p
         for number in range(60):
             await it.change(title="Run" + " " * (number + 1))
         assert len(described) == 1 + MOST_CHANGES
-        assert it.lines == ["-# 🚫 rejected, for the agent keeps changing what it asks: Run"]
+        assert it.lines == ["-# 🚫 Rejected, the agent keeps changing its request: Run"]
 
 
 async def test_a_card_answers_no_other_question_of_the_same_id() -> None:
@@ -251,7 +252,7 @@ async def test_a_card_answers_no_other_question_of_the_same_id() -> None:
         (new,) = it.open
         assert it.cards.find(old.token) is None
         assert new.title == "Destroy"
-        assert it.messages[0].content.endswith("-# the agent has asked something else instead")
+        assert it.messages[0].content == "-# closed: the agent asked something else · Look"
         assert it.answered() == [{"outcome": "cancelled"}]
 
 
@@ -265,13 +266,13 @@ async def test_several_open_questions_are_numbered() -> None:
         assert "**1.**" not in it.messages[0].content
         await it.ask({"title": "Two", "toolCallId": "d"})
         await it.ask({"title": "Three", "toolCallId": "e"})
-        assert [message.content.split("**May I?**")[0] for message in it.messages] == [
+        assert [message.content.split("**Permission needed**")[0] for message in it.messages] == [
             f"<@{ADA}> **{number}.** " for number in (1, 2, 3)
         ]
         for card in it.open:
             assert card.answer("0", ADA) is not None
         await it.ask({"title": "Four"})
-        assert it.messages[3].content.startswith(f"<@{ADA}> **May I?** Four")
+        assert it.messages[3].content.startswith(f"<@{ADA}> **Permission needed** · Four")
 
 
 async def test_a_flood_of_questions_is_bounded() -> None:
@@ -284,8 +285,8 @@ async def test_a_flood_of_questions_is_bounded() -> None:
             it.questions.ask(question, question.tool_call)
         assert len(it.cards) == MOST_OPEN
         assert len(it.answered()) == 2 * MOST_LINES
-        assert it.lines[0] == f"-# 🚫 rejected, for too many questions are open: Run {MOST_OPEN}"
-        assert it.lines[MOST_LINES - 1 :] == ["-# 🚫 further rejections are not listed"]
+        assert it.lines[0] == f"-# 🚫 Rejected, too many questions are open: Run {MOST_OPEN}"
+        assert it.lines[MOST_LINES - 1 :] == ["-# 🚫 Further rejections are not listed."]
         it.questions.elicit(Elicitation("e", "form", "Who?", {}))
         assert len(it.cards) == MOST_OPEN
 
@@ -330,7 +331,7 @@ async def test_an_elicitation_that_may_deceive_is_declined(fields: Json, why: st
     """The reply says so, and there is no card."""
     async with asking() as it:
         assert elicited(it, **fields) == [Decline()]
-        assert it.lines == [f"-# 🚫 declined what the agent asked for: {escape(why)}"]
+        assert it.lines == [f"-# 🚫 Declined what the agent asked for: {escape(why)}"]
         assert len(it.cards) == 0
 
 
@@ -416,7 +417,7 @@ async def test_a_forms_title_and_description_are_shown_and_a_huge_form_is_declin
         assert answers == []
         large = elicited(it, message="m" * (LONGEST_FORM + 1), request_id=2)
         assert large == [Decline()]
-        assert any("larger than what Discord can show" in line for line in it.lines)
+        assert any("too large to show in Discord" in line for line in it.lines)
 
 
 async def test_the_agent_says_that_a_page_was_visited() -> None:
@@ -429,14 +430,14 @@ async def test_the_agent_says_that_a_page_was_visited() -> None:
         opened, _, ended = sorted(filter(None, map(it.cards.find, tokens)), key=lambda card: card.number or 0)
         assert isinstance(opened, PageCard)
         assert opened.accept(ADA)
-        it.questions.close("withdrawn by the agent", ended.request_id)
+        it.questions.close(questions.WITHDRAWN, ended.request_id)
         it.turn.withdraw(ended.request_id)
         for number in (0, 1, 2, 1, 7):
             it.cards.page_completed(THREAD, f"e{number}")
             it.cards.page_completed(THREAD + 1, f"e{number}")
         await settle()
-        done = "-# ✔ `a.example`: done"
-        assert [message.content.endswith(done) for message in it.messages] == [True, True, False]
+        done = "✅ `a.example` done · Who?"
+        assert [message.content for message in it.messages] == [done, done, "-# closed: withdrawn by the agent · Who?"]
         assert [message.buttons for message in it.messages] == [[], [], []]
         assert answers == [[Accept()], [Accept()], [None]]
         assert len(it.cards) == 0
@@ -502,11 +503,11 @@ async def test_the_agent_learns_of_unanswered_questions() -> None:
     async with asking() as it:
         for number in range(MOST_UNANSWERED + 2):
             question = await it.ask({"title": f"Run {number}"})
-            it.questions.unanswered(question.request_id, "nobody answered in time")
+            it.questions.unanswered(question.request_id, "no answer in time")
             await settle()
-        assert it.messages[0].content.endswith("-# closed: nobody answered in time")
+        assert it.messages[0].content == "-# closed: no answer in time · Run 0"
         assert it.cards.take_unanswered(THREAD) == [
-            f"Run {number}: nobody answered in time" for number in range(2, MOST_UNANSWERED + 2)
+            f"Run {number}: no answer in time" for number in range(2, MOST_UNANSWERED + 2)
         ]
         assert it.cards.take_unanswered(THREAD) == []
 
@@ -515,14 +516,14 @@ def test_the_reason_of_an_old_closed_question_comes_from_its_exchange() -> None:
     """It is the state that the restart found, even after the card was corrected (P52)."""
     with scratch_journal() as journal:
         accepted(journal, ASKED_BY)
-        journal.questions.asked("0" * 16, thread_id=THREAD, exchange_id=ASKED_BY, content="May I?")
+        journal.questions.asked("0" * 16, thread_id=THREAD, exchange_id=ASKED_BY, content="May I?", subject="`ls`")
         cards = Cards(journal=journal, api=FakeDiscord())
         assert cards.closed_reason("0" * 16) == questions.became(MessageState.RECEIVED)
         journal.messages.prompted((ASKED_BY,), "[]")
         journal.questions.settled("0" * 16)
         assert cards.closed_reason("0" * 16) == questions.became(MessageState.PROMPTED)
         assert "Retry" in questions.became(MessageState.PROMPTED)
-        assert cards.closed_reason("1" * 16) == "This question is no longer open: its turn is over."
+        assert cards.closed_reason("1" * 16) == "the turn has ended"
 
 
 # ---- who is pinged
@@ -565,7 +566,7 @@ async def test_a_question_that_cannot_be_shown_is_rejected_and_the_turn_continue
         it.board.faults.extend([PermanentError("Missing Permissions")] * 2)
         await it.ask({"title": "Run"})
         assert it.answered() == [{"outcome": "selected", "optionId": "no"}]
-        assert it.lines == ["-# 🚫 rejected, for Discord did not take the question: Run"]
+        assert it.lines == ["-# 🚫 Rejected, Discord refused the question: Run"]
         assert it.cards.take_unanswered(THREAD) == ["Run: it could not be shown"]
         assert (it.open, it.messages, it.turn.unanswered) == ([], [], ())
 
@@ -577,4 +578,4 @@ async def test_values_that_cannot_be_asked_for_are_declined() -> None:
         answers = elicited(it)
         await settle()
         assert answers == [Decline()]
-        assert it.lines == ["-# 🚫 declined what the agent asked for: Discord did not take the question"]
+        assert it.lines == ["-# 🚫 Declined what the agent asked for: Discord refused the question"]

@@ -18,6 +18,7 @@ from bot.questions.permission import BUTTONS, DENY, LABEL, MENU, MENUS, AnswerBu
 from bot.questions.tool_description import TITLE, describe
 from bot.rest.errors import TryLater
 from bot.rest.mentions import Mentions
+from bot.user_messages import questions as texts
 from pool.journal.journal import Journal
 from tests.acp.opened import HELLO, opened
 from tests.bot.fake_discord import AnswerLost, FakeDiscord, Message, pacing, scratch_journal, settle
@@ -28,7 +29,7 @@ from tests.support.virtual_time import elapse
 pytestmark = pytest.mark.virtual_time
 
 THREAD, ASKED_BY, ADA = 7, 70, 42
-NO_END = "\\ No newline at end of file\n"
+HOME = "/srv/project"
 COMMAND = "rm -rf build && make all"
 
 
@@ -77,31 +78,63 @@ def call(**fields: Any) -> Json:
 # ---- what is shown
 
 
+TEXT = {"type": "content", "content": {"type": "text", "text": "the plan"}}
+EDIT = {"type": "diff", "path": f"{HOME}/src/f.py", "oldText": "a\nb\n", "newText": "a\nc\n"}
+NEW = {"type": "diff", "path": "/f", "newText": "a\n"}
+
+
 @pytest.mark.parametrize(
-    ("fields", "headline", "detail"),
+    ("fields", "action", "rest"),
     [
-        ({"title": "Run it", "kind": "execute", "rawInput": {"command": COMMAND}}, "Run it (execute)", f"$ {COMMAND}"),
-        ({"title": "Run it", "rawInput": COMMAND}, "Run it", COMMAND),
-        ({"rawInput": {"command": "ls", "cwd": "/"}}, "Use a tool", '{\n  "command": "ls",\n  "cwd": "/"\n}'),
-        ({"title": "Go", "rawInput": {"command": ["a", "b"]}}, "Go", '{\n  "command": [\n    "a",\n    "b"\n  ]\n}'),
-        ({"title": "Read", "locations": [{"path": "/a"}, {"path": "/b", "line": 3}]}, "Read", "/a\n/b:3"),
+        # commands
+        ({"title": "Run it", "kind": "execute", "rawInput": {"command": COMMAND}}, f"run `{COMMAND}`", "title: Run it"),
+        ({"title": f"`{COMMAND}`", "rawInput": {"command": COMMAND}}, f"run `{COMMAND}`", ""),
+        ({"title": f"{COMMAND[:9]}…", "rawInput": {"command": COMMAND}}, f"run `{COMMAND}`", ""),
+        ({"title": "ls", "kind": "execute", "rawInput": "ls"}, "run `ls`", ""),
+        ({"title": "ls", "rawInput": {"command": "ls", "description": "Look", "timeout": 5, "cwd": "/"}},
+         "run `ls`", "description: Look\ntimeout: 5\ncwd: /"),
+        ({"title": "ls", "rawInput": {"command": "ls", "cwd": "ls"}}, "run `ls`", "cwd: ls"),
+        ({"title": "x", "rawInput": {"command": ["sh", "-c", "a b"], "proposed_amendment": ["sh", "-c", "a b"]}},
+         "run `sh -c 'a b'`", "title: x"),
+        ({"title": "Go", "rawInput": {"command": "a\n b"}}, "a b", "$ a\n b\ntitle: Go"),
+        ({"title": "Go", "rawInput": {"command": "echo `id`"}}, "echo \\`id\\`", "$ echo `id`\ntitle: Go"),
+        ({"title": "Go", "rawInput": {"command": "rm  -rf"}}, "rm -rf", "$ rm  -rf\ntitle: Go"),
+        ({"title": "View", "kind": "read", "rawInput": {"command": "view"}}, "View (read)", "command: view"),
+        ({"title": "Go", "rawInput": {"command": ["a", 1]}}, "Go", 'command: ["a", 1]'),
+        ({"title": "Go", "rawInput": ["a", 1]}, "Go", '["a", 1]'),
+        ({"title": "Go", "rawInput": "free text"}, "Go", "free text"),
+        ({"title": "Go", "rawInput": {"text": "one\ntwo: 2", "more": {"a": "é"}, "none": None}},
+         "Go", 'text: one\n  two: 2\nmore: {"a": "é"}'),
         ({"title": "Nothing", "rawInput": {}}, "Nothing", ""),
+        # files
+        ({"title": "Read", "locations": [{"path": "/a"}, {"path": "/b", "line": 3}]}, "Read", "/a\n/b:3"),
+        ({"title": f"Read {HOME}/a", "kind": "read", "locations": [{"path": f"{HOME}/a"}]}, "read `a`", ""),
+        ({"title": "Look (1-20)", "kind": "read", "locations": [{"path": f"{HOME}/a", "line": 2}],
+          "rawInput": {"file_path": f"{HOME}/a", "limit": 20}}, "read `a:2`", "title: Look (1-20)\nlimit: 20"),
+        *(
+            ({"title": "x", "kind": "delete", "locations": [{"path": path}]}, f"delete `{path}`", "title: x")
+            for path in (f"{HOME}/../etc", f"{HOME}/a/../../b", f"{HOME}/~/x", f"{HOME}2/x", "/etc/passwd")
+        ),
+        ({"title": "x", "kind": "delete", "locations": [{"path": f"{HOME}//x"}]}, "delete `x`", ""),
+        ({"title": "Two", "kind": "delete", "locations": [{"path": "/a"}, {"path": "/b"}]}, "Two (delete)", "/a\n/b"),
+        ({"title": "Edit src/f.py", "kind": "edit", "content": [EDIT], "locations": [{"path": EDIT["path"]}],
+          "rawInput": {"file_path": EDIT["path"], "old_string": "a\nb\n", "new_string": "a\nc\n", "all": False}},
+         "edit `src/f.py`", "@@ -1,2 +1,2 @@\n a\n-b\n+c\nall: false"),
+        ({"title": EDIT["path"], "kind": "edit", "content": [EDIT],
+          "rawInput": {"filepath": EDIT["path"], "diff": f"--- {HOME}\n+++ {HOME}\n@@ -1,2 +1,2 @@\n a\n-b\n+c\n"}},
+         "edit `src/f.py`", "@@ -1,2 +1,2 @@\n a\n-b\n+c"),
+        ({"title": "/f", "kind": "edit", "locations": [{"path": "/f"}], "rawInput": {"diff": "@@ -1 +1 @@\n-a\n+b"}},
+         "edit `/f`", "diff:\n@@ -1 +1 @@\n-a\n+b"),
+        ({"title": "New", "content": [NEW, {**EDIT, "path": "/g"}]},
+         "New", "--- /f\n+++ /f\n@@ -0,0 +1 @@\n+a\n--- /g\n+++ /g\n@@ -1,2 +1,2 @@\n a\n-b\n+c"),
+        ({"title": "New", "content": [{**NEW, "newText": ""}]}, "New", "/f: new and empty"),
+        ({"title": "Same", "content": [{**NEW, "oldText": "a\n"}]}, "Same", "/f: unchanged"),
+        # anything else
         ({"title": "T" * 250}, "T" * TITLE, "T" * 250),
         ({"title": "*x* <@1>", "kind": "<@2>"}, r"\*x\* \<\@1\> (\<\@2\>)", ""),
-        (
-            {"title": "Leave", "content": [{"type": "content", "content": {"type": "text", "text": "the plan"}}]},
-            *("Leave", "the plan"),
-        ),
-        (
-            {"title": "Edit", "content": [{"type": "diff", "path": "/f", "oldText": "a\nb", "newText": "a\nc"}]},
-            *("Edit", f"--- /f\n+++ /f\n@@ -1,2 +1,2 @@\n a\n-b\n{NO_END}+c\n{NO_END}".rstrip()),
-        ),
-        ({"title": "New", "content": [{"type": "diff", "path": "/f", "newText": "a"}]},
-         "New", f"--- /f\n+++ /f\n@@ -0,0 +1 @@\n+a\n{NO_END}".rstrip()),
-        ({"title": "New", "content": [{"type": "diff", "path": "/f", "newText": ""}]}, "New", "/f: new and empty"),
-        ({"title": "Same", "content": [{"type": "diff", "path": "/f", "oldText": "a", "newText": "a"}]},
-         "Same", "/f: unchanged"),
         ({"title": "Two\nlines"}, "Two lines", "Two\nlines"),
+        ({"title": "Leave", "content": [TEXT], "rawInput": {"plan": "x", "content": "the plan"}},
+         "Leave", "the plan\nplan: x"),
         ({"title": "Look", "content": [{"type": "terminal", "terminalId": "t\n1"}]}, "Look", r"[terminal t\u{a}1]"),
         ({"title": "Look", "content": [{"type": "new", "what": "é"}, {"type": "diff", "path": "/f"}]},
          "Look", '{"type": "new", "what": "é"}\n{"type": "diff", "path": "/f"}'),
@@ -120,26 +153,30 @@ def call(**fields: Any) -> Json:
         ({"title": "x", "locations": [{"path": "/a\n/b"}]}, "x", r"/a\u{a}/b"),
     ],
 )  # fmt: skip
-def test_a_tool_call_is_described_in_full(fields: Json, headline: str, detail: str) -> None:
-    """The description has the command as typed, every file, the change and the plan (P51)."""
-    assert describe(ToolCallUpdate.model_validate(call(**fields))) == (headline, detail)
+def test_a_tool_call_is_described_in_full_and_once(fields: Json, action: str, rest: str) -> None:
+    """The command or the file comes first, as it is; then what that does not say, each value with its name (P51)."""
+    described = describe(ToolCallUpdate.model_validate(call(**fields)), HOME)
+    assert (described.action, described.rest) == (action, rest)
+    assert described.language == ("diff" if "@@" in rest else "")
 
 
 @pytest.mark.parametrize("hidden", ["\u202e", "\u200b", "\u0007", "\u001b", "\r", "\u3164", "\u2066", "\u00a0"])
 def test_characters_that_hide_or_turn_text_are_made_visible(hidden: str) -> None:
-    """That holds for the command, the title, the kind and the path (P51)."""
-    fields = {"title": f"Run{hidden}it", "kind": f"k{hidden}", "rawInput": f"ls{hidden}x"}
-    headline, detail = describe(ToolCallUpdate.model_validate(call(**fields, locations=[{"path": f"/a{hidden}b"}])))
-    assert hidden not in headline + detail
-    assert detail == f"/a\\u{{{ord(hidden):x}}}b\nls\\u{{{ord(hidden):x}}}x"
-    assert headline == f"Run\\\\u{{{ord(hidden):x}}}it (k\\\\u{{{ord(hidden):x}}})"
+    """That holds for the command, the title, the kind, the path and the names and values of the input (P51)."""
+    fields = {"title": f"Run{hidden}it", "kind": f"k{hidden}", "rawInput": {f"n{hidden}": f"v{hidden}"}}
+    described = describe(ToolCallUpdate.model_validate(call(**fields, locations=[{"path": f"/a{hidden}b"}])))
+    code = f"\\u{{{ord(hidden):x}}}"
+    assert described.rest == f"/a{code}b\nn{code}: v{code}"
+    assert described.action == f"Run\\{code}it (k\\{code})"
+    command = describe(ToolCallUpdate.model_validate(call(title="x", rawInput={"command": f"ls{hidden}x"})))
+    assert (command.action, command.rest) == (f"ls\\{code}x", f"$ ls{code}x\ntitle: x")
 
 
 async def test_a_question_is_a_message_that_pings_the_asker() -> None:
     """It has the description and a button for each option, with the agent's names."""
     async with asked(call(title="Run the tests", kind="execute", rawInput={"command": "make test"})) as it:
         await settle()
-        assert it.message.content == f"<@{ADA}> **May I?** Run the tests (execute)\n```\n$ make test\n```"
+        assert it.message.content == f"<@{ADA}> **Permission needed** · run `make test`\n```\ntitle: Run the tests\n```"
         assert it.message.mention == Mentions((ADA,))
         assert [button.label for button in it.message.buttons] == ["Allow once", "Always allow", "Reject"]
         assert not it.message.files
@@ -152,7 +189,7 @@ async def test_a_long_command_is_attached_in_full(command: str) -> None:
         await settle()
         assert "The rest is in the attached file." in it.message.content
         ((name, content),) = it.message.files
-        assert (name, content.decode()) == ("request.txt", f"$ {command}")
+        assert (name, content.decode()) == ("request.txt", f"$ {command}\ntitle: Run")
 
 
 def option(number: int, name: str, kind: str = "allow_once") -> Json:
@@ -180,6 +217,58 @@ async def test_every_option_gets_a_label_that_discord_accepts() -> None:
         assert labels == ["n" * (LABEL - 1) + "…", "(no name)", "(no name)", "tu\\u{202e}rn", "No"]
 
 
+async def test_the_kind_of_an_option_is_on_its_button_whatever_the_agent_calls_it() -> None:
+    """A lasting allowance called "Deny" is blue with a tick, and says "Always"; an unknown kind has no sign."""
+    kinds = ["allow_once", "allow_always", "reject_once", "reject_always", "new"]
+    options = [option(number, "Deny", kind) for number, kind in enumerate(kinds)]
+    async with asked(options=[*options, option(9, "Always allow this", "allow_always")]) as it:
+        await settle()
+        assert [(each.label, str(each.emoji or ""), each.style) for each in it.message.buttons] == [
+            ("Deny", "✅", discord.ButtonStyle.success),
+            ("Always: Deny", "✅", discord.ButtonStyle.primary),
+            ("Deny", "❌", discord.ButtonStyle.danger),
+            ("Always: Deny", "❌", discord.ButtonStyle.danger),
+            ("Deny", "", discord.ButtonStyle.secondary),
+            ("Always allow this", "✅", discord.ButtonStyle.primary),
+        ]
+    many = [option(number, "Deny", "allow_always") for number in range(40)]
+    async with asked(options=many) as it:
+        menu = next(item.item for item in it.card.items() if isinstance(item, AnswerMenu))
+        assert {(each.label, str(each.emoji)) for each in menu.options} == {("Always: Deny", "✅")}
+
+
+@pytest.mark.parametrize(
+    ("kind", "verdict"),
+    [
+        ("allow_once", "✅ Allowed once by"),
+        ("allow_always", "✅ Always allowed by"),
+        ("reject_once", "❌ Rejected by"),
+        ("reject_always", "❌ Always rejected by"),
+    ],
+)
+async def test_an_answered_question_is_one_line(kind: str, verdict: str) -> None:
+    """It has the decision, the person and the command; the option's name only where two are of one kind."""
+    run = call(title="Test", rawInput={"command": "pytest -x", "timeout": 3})
+    async with asked(run, [option(0, "It's *mine*", kind)]) as it:
+        assert it.card.answer("0", ADA) == f"{verdict} <@{ADA}> · `pytest -x`"
+    async with asked(run, [option(0, "It's *mine*", kind), option(1, "Yours", kind)]) as it:
+        assert it.card.answer("0", ADA) == f"{verdict} <@{ADA}> (It's \\*mine\\*) · `pytest -x`"
+    async with asked(run, [option(0, "Maybe", "new")]) as it:
+        assert it.card.answer("0", ADA) == f"❔ Answered by <@{ADA}> (Maybe) · `pytest -x`"
+
+
+async def test_a_closed_question_keeps_neither_its_text_nor_its_file() -> None:
+    """The audit log has the whole request."""
+    async with asked(call(title="Run", rawInput={"command": "x" * 5_000})) as it:
+        await settle()
+        assert it.message.files
+        it.card.close(texts.NOT_NEEDED)
+        await settle()
+        assert it.message.content == f"-# closed: no longer needed · {'x' * TITLE}"
+        assert it.message.files == ()
+        assert "x" * 5_000 in it.card.request
+
+
 async def test_options_beyond_the_bound_on_buttons_are_in_menus() -> None:
     """A hundred fit, in the agent's order; the card counts those left out."""
     options = [
@@ -191,7 +280,7 @@ async def test_options_beyond_the_bound_on_buttons_are_in_menus() -> None:
         await settle()
         menus = [item.item for item in it.card.items() if isinstance(item, AnswerMenu)]
         assert [each.label for menu in menus for each in menu.options] == [f"option {n}" for n in range(MENU * MENUS)]
-        assert "20 more options cannot be shown" in it.message.content
+        assert "20 more options are not shown" in it.message.content
         assert it.card.answer("120", ADA) is None
         assert it.card.answer("99", ADA) is not None
         answer = await it.peer.answer_to(it.question.request_id)
@@ -206,7 +295,7 @@ async def test_deny_is_added_where_the_agent_offers_no_way_to_reject() -> None:
         assert "Deny ends its turn" in it.message.content
         said = it.card.answer(DENY, ADA)
         assert said is not None
-        assert said.endswith(f"Denied — chosen by <@{ADA}>")
+        assert said == f"❌ Rejected by <@{ADA}> · Run the tests"
         assert (await it.peer.answer_to(it.question.request_id))["result"] == {"outcome": {"outcome": "cancelled"}}
     async with asked() as it:
         assert it.card.answer(DENY, ADA) is None  # a forged press: the agent has its own
@@ -286,7 +375,7 @@ async def test_a_megabyte_is_shown_and_attached() -> None:
     async with asked(call(title="Run", rawInput={"command": "é\u200b" * 200_000})) as it:
         await settle()
         ((_, content),) = it.message.files
-        assert len(content.decode()) == 2 + 9 * 200_000
+        assert len(content.decode()) == len("$ \ntitle: Run") + 9 * 200_000
 
 
 async def test_a_button_carries_only_a_token_and_a_number() -> None:
@@ -329,9 +418,9 @@ async def test_discord_accepts_the_card_of_any_request(body: Json, options: list
     async with asked(call(**body), options) as it:
         await elapse(1)
         ((message_id, message),) = it.board.messages.items()
-        assert message.content.startswith(f"<@{ADA}> **May I?**")
+        assert message.content.startswith(f"<@{ADA}> **Permission needed** · ")
         assert not open_fence(message.content)
-        _, detail = describe(it.question.tool_call)
+        detail = describe(it.question.tool_call).rest
         assert detail in message.content or message.files[0][1].startswith(detail.encode())
         content = it.card.answer(str(len(options) - 1), 2**63)
         if content is None:
@@ -351,11 +440,11 @@ async def test_the_first_answer_wins() -> None:
         await settle()
         said = it.card.answer("0", ADA)
         assert said is not None
-        assert said.endswith(f"\n-# Allow once — chosen by <@{ADA}>")
+        assert said == f"✅ Allowed once by <@{ADA}> · Run the tests"
         assert it.card.post is not None
         it.card.post.answered(said)
         assert it.card.answer("2", 43) is None
-        it.card.close("no longer open: the turn has ended")
+        it.card.close(texts.TURN_ENDED)
         await settle()
         assert it.cards.find(it.card.token) is None
         assert it.board.whats == ["send"]  # the press's own answer has changed the message
@@ -371,8 +460,7 @@ async def test_a_question_that_is_over_loses_its_buttons_and_says_why() -> None:
         it.turn.withdraw(it.question.request_id)
         it.card.close("withdrawn by the agent")
         await settle()
-        assert it.message.content.endswith("\n-# withdrawn by the agent")
-        assert "May I?" not in it.message.content
+        assert it.message.content == "-# closed: withdrawn by the agent · Run the tests"
         assert it.message.buttons == []
         assert it.cards.find(it.card.token) is None
         assert it.card.answer("0", ADA) is None
@@ -387,7 +475,7 @@ async def test_a_question_that_ends_before_it_is_posted_keeps_no_buttons(fault: 
         await elapse(0.05)
         it.card.close("withdrawn by the agent")
         await settle()
-        assert it.message.content.endswith("\n-# withdrawn by the agent")
+        assert it.message.content == "-# closed: withdrawn by the agent · Run the tests"
         assert it.message.buttons == []
 
 

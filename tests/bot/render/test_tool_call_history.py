@@ -50,7 +50,7 @@ def test_calls_that_do_not_end_hold_no_more_than_a_bound(fields: Any) -> None:
     assert held.count(True) == MOST_WEIGHT // made[-1].weight
     assert made[-1].weight > 0
     assert made[0].update.raw_input == FORGOTTEN
-    assert FORGOTTEN in describe(made[0].update)[1]
+    assert FORGOTTEN in describe(made[0].update).rest
 
 
 def test_the_latest_call_is_whole_however_much_it_holds() -> None:

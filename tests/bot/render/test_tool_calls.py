@@ -106,7 +106,7 @@ def test_a_call_that_begins_again_says_what_it_does_now() -> None:
     again = parse_update({"sessionUpdate": "tool_call", **told})
     assert isinstance(again, ToolCallUpdate)
     made.take(again, COMPACT)
-    assert describe(made.update) == ("rm", "$ rm -rf /")
+    assert describe(made.update).action == "run `rm -rf /`"
 
 
 def test_a_failed_call_changed_nothing() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from bot.questions.tool_description import LINE, NODE, exceeds
+from bot.questions.description_size import LINE, NODE, exceeds
 from bot.text.printable import visible
 
 

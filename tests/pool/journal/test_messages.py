@@ -303,7 +303,9 @@ NOTES: dict[str, Callable[[Journal], None]] = {
     "intent": lambda journal: journal.sent_pages.intend(10, 1, "page"),
     "page": lambda journal: journal.sent_pages.posted(10, 0, 500),
     "left": lambda journal: journal.sent_pages.left(10, 0, "page"),
-    "question": lambda journal: journal.questions.asked("new", thread_id=1, exchange_id=10, content="May I?"),
+    "question": lambda journal: journal.questions.asked(
+        "new", thread_id=1, exchange_id=10, content="May I?", subject="ls"
+    ),
     "card": lambda journal: journal.questions.posted("old", 600),
     "settled": lambda journal: journal.questions.settled("old"),
     "told": lambda journal: journal.messages.clear_owed((12,)),
@@ -328,7 +330,7 @@ def test_a_crash_leaves_a_single_write_whole_or_not_at_all(tmp_path: Path, note:
         journal.threads.choose(1, "mode", "default")
         journal.marks.advance(2, 9)
         journal.sent_pages.intend(10, 0, "page")
-        journal.questions.asked("old", thread_id=1, exchange_id=10, content="May I?")
+        journal.questions.asked("old", thread_id=1, exchange_id=10, content="May I?", subject="ls")
         journal.messages.close((12,), "failed", ["sorry"])
         before = everything(journal)
         with crashes(journal, path) as found:

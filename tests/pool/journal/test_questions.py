@@ -12,12 +12,12 @@ def test_a_question_is_open_until_it_is_settled(tmp_path: Path) -> None:
     with Journal.open(path) as journal:
         assert journal.questions.all() == []
         for token in ("a", "b", "c"):
-            journal.questions.asked(token, thread_id=1, exchange_id=10, content=f"May I {token}?")
+            journal.questions.asked(token, thread_id=1, exchange_id=10, content=f"May I {token}?", subject=token)
         journal.questions.posted("a", 500)
         journal.questions.settled("b")
         journal.questions.settled("b")
     with Journal.open(path) as journal:
         assert journal.questions.all() == [
-            OpenQuestion("a", 1, 10, "May I a?", 500),
-            OpenQuestion("c", 1, 10, "May I c?", None),
+            OpenQuestion("a", 1, 10, "May I a?", 500, "a"),
+            OpenQuestion("c", 1, 10, "May I c?", None, "c"),
         ]
