@@ -59,10 +59,10 @@ class Lab:
         """The second person."""
         return self.people[1]
 
-    async def thread(self, text: str, person: User | None = None) -> Thread:
-        """Mention the bot in the channel, as ann unless another person is given; return the thread that it opens."""
+    async def thread(self, text: str, person: User | None = None, channel: Channel | None = None) -> Thread:
+        """Mention the bot in a channel, as ann in "general" unless told otherwise; return the thread that it opens."""
         person = person or self.ann
-        message = await person.say(self.channel, f"{self.bot.mention} {text}")
+        message = await person.say(channel or self.channel, f"{self.bot.mention} {text}")
         return await person.sees_thread(message, timeout=self.patience)
 
     def said_by_bot(self, place: Channel | int) -> list[Message]:
@@ -71,17 +71,30 @@ class Lab:
         return [each for each in self.discord.messages(place) if each.author_id == self.bot.id and each.type in written]
 
 
-def configuration(lab: Lab, folder: Path, agent: Table, *, access: Table = "", more: str = "", **tables: Table) -> str:
+def configuration(
+    lab: Lab,
+    folder: Path,
+    agent: Table,
+    *,
+    access: Table = "",
+    channels: Sequence[Channel] = (),
+    more: str = "",
+    **tables: Table,
+) -> str:
     """Return the text of a configuration with which the lab's bot works in its channel.
 
     `agent` is the default agent, which works in `folder`/project. The journal is in `folder` too. `access` adds to the
-    access table, each keyword is a table of its own, and `more` is the rest of the file.
+    access table. The bot works in `channels` too, in a directory of their name. Each keyword is a table of its own, and
+    `more` is the rest of the file.
     """
     project = folder / "project"
     project.mkdir(exist_ok=True)
+    for channel in channels:
+        (folder / channel.name).mkdir(exist_ok=True)
+        tables[f"channels.{channel.id}"] = {"cwd": str(folder / channel.name)}
     parts: dict[str, Sequence[Table]] = {
         "discord": [{"token": lab.bot.token, "endpoint": lab.discord.endpoint}],
-        "access": [{"channels": ids(lab.channel)}, access],
+        "access": [{"channels": ids(lab.channel, *channels)}, access],
         "agents.default": [{"cwd": str(project)}, agent],
         "journal": [{"path": str(folder / "threadline.db")}],
         **{name: [table] for name, table in tables.items()},

@@ -51,8 +51,14 @@ class Agents:
 
     def title(self, thread_id: int) -> str:
         """Return the display name of a thread's agent: that of its preset or program, behind its own if it has one."""
-        channel, name, directory = self._assignment(thread_id)
-        agent = self._of(channel, name, directory)
+        return self._title(self.name(thread_id))
+
+    def titles(self, channel_id: int) -> dict[str, str]:
+        """Return the display names of the agents that a channel offers, by their names, its own first."""
+        return {name: self._title(name) for name in self.choices(channel_id)}
+
+    def _title(self, name: str) -> str:
+        agent = self.config.agents.by_name[name]
         program = agent.known_preset.title if agent.known_preset else Path(agent.command).name
         return program if name == DEFAULT else f"{name} · {program}"
 

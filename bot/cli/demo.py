@@ -38,7 +38,9 @@ def demo(*, once: bool, agent: str) -> None:
     def bot(stage: DemoLab) -> list[str]:
         path = stage.workdir / "threadline.toml"
         access = {"guilds": ids(stage.guild), "users": ids(*stage.people)}
-        path.write_text(configuration(stage, stage.workdir, "\n".join(chosen), access=access), "utf-8")
+        agent_table = "\n".join(chosen)
+        text = configuration(stage, stage.workdir, agent_table, access=access, channels=[stage.billing])
+        path.write_text(text, "utf-8")
         return [sys.executable, "-m", "bot", "run", "-c", str(path)]
 
     with tempfile.TemporaryDirectory(prefix="threadline-demo-") as folder:

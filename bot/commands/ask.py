@@ -98,9 +98,9 @@ def _describe_command(command: OwnCommand) -> str:
 
 async def offer_agents(interaction: Interaction, typed: str) -> Choices:
     """Offer the agents that a person may choose here."""
-    names = interaction.client.agents.choices(_channel_id(interaction))
-    found = [name for name in names if typed.casefold() in name.casefold()]
-    return [app_commands.Choice(name=name, value=name) for name in found[:MAX_CHOICES]]
+    titles = interaction.client.agents.titles(_channel_id(interaction))
+    found = [(name, title) for name, title in titles.items() if typed.casefold() in f"{name} {title}".casefold()]
+    return [app_commands.Choice(name=title[:MAX_CHOICE_LENGTH], value=name) for name, title in found[:MAX_CHOICES]]
 
 
 def _channel_id(interaction: Interaction) -> int:

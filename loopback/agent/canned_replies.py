@@ -25,9 +25,28 @@ It fails on one line only:
 - due = start.replace(year=start.year + 1)
 + due = add_years(start, 1)
 ```
-29 February plus a year is not a date. I used the helper that is already there."""
+29 February plus a year is not a date. I use the helper that is already there."""
 
 FIXED = "Done: **12 passed** in 0.41 s."
+
+NOTES_BEFORE = """\
+# Changelog
+
+## Unreleased
+
+## 1.4.0
+"""
+NOTES_AFTER = """\
+# Changelog
+
+## Unreleased
+
+- Due dates of leap days are right.
+- A retry waits with some jitter.
+
+## 1.4.0
+"""
+NOTES = "The notes are written. Two of the nine commits concern users; the others are tests and refactoring."
 
 WORST = "`billing`: its rounding has no test at all, and money is the worst place to guess."
 
@@ -47,6 +66,10 @@ def _tool(kind: str, title: str) -> Directive:
     return Directive("tool", {"kind": kind, "title": title})
 
 
+def _permit(kind: str, title: str, **more: str) -> Directive:
+    return Directive("permit", {"kind": kind, "title": title, **more})
+
+
 _REPLIES: tuple[tuple[tuple[str, ...], tuple[Directive, ...]], ...] = (
     (
         ("retry", "work"),
@@ -59,13 +82,37 @@ _REPLIES: tuple[tuple[tuple[str, ...], tuple[Directive, ...]], ...] = (
     (
         ("test", "fix"),
         (
-            Directive("plan", {"steps": "Reproduce the failure | Find the cause | Fix it and run the test again"}),
+            Directive("plan", {"steps": "Find the cause | Fix it | Run the test again"}),
+            _type("Let me look at the test and at what it calls.", 15),
             _tool("read", "tests/test_due_dates.py"),
-            _type("Let me see it fail first.", 15),
-            Directive("permit", {"kind": "execute", "title": "pytest -x tests/test_due_dates.py"}),
+            _tool("read", "billing/due_dates.py"),
             _type(CAUSE, 25),
+            Directive("tick"),
             _tool("edit", "billing/due_dates.py"),
+            Directive("tick"),
+            _type("Now the test again.", 15),
+            _permit("execute", "pytest -x tests/test_due_dates.py"),
+            Directive("tick"),
             _type(FIXED, 15),
+        ),
+    ),
+    (
+        ("release", "notes"),
+        (
+            _type("I look at what has changed since the last release.", 25),
+            _permit("execute", "git log --oneline v1.4.0..HEAD"),
+            _type("Nine commits. I write down those that a user notices.", 25),
+            _permit("edit", "CHANGELOG.md", path="CHANGELOG.md", old=NOTES_BEFORE, new=NOTES_AFTER),
+            _type(NOTES, 25),
+        ),
+    ),
+    (
+        ("build", "fails"),
+        (
+            _type("I read the build file first.", 25),
+            _tool("read", "Makefile"),
+            _type("A target is missing.", 25),
+            Directive("crash"),
         ),
     ),
     (("review", "module"), (_type("I will go through them in order.", 12), _type(REVIEW, 8))),

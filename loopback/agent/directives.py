@@ -89,12 +89,13 @@ def _web(turn: Turn, directive: Directive) -> None:
 
 @implements("plan")
 def _plan(turn: Turn, directive: Directive) -> None:
-    steps = [step.strip() for step in directive.text("steps").split("|")]
-    for done in range(len(steps) + 1):
-        statuses = ["completed"] * done + ["in_progress"] + ["pending"] * len(steps)
-        pairs = zip(steps, statuses, strict=False)
-        entries = [{"content": step, "priority": "medium", "status": status} for step, status in pairs]
-        turn.update({"sessionUpdate": "plan", "entries": entries})
+    turn.plan([step.strip() for step in directive.text("steps").split("|")])
+
+
+@implements("tick")
+def _tick(turn: Turn, directive: Directive) -> None:
+    del directive
+    turn.tick()
 
 
 def _allowed(turn: Turn, call: Message, kind: str, title: str) -> tuple[bool, str]:
@@ -128,11 +129,18 @@ def _ask(turn: Turn, directive: Directive) -> None:
 @implements("permit")
 def _permit(turn: Turn, directive: Directive) -> None:
     kind, title = directive.text("kind"), directive.text("title")
-    call = turn.open_tool(kind, title)
-    if turn.session.mode != "auto" and not _allowed(turn, call, kind, title)[0]:
+    # Only canned replies have a change, which has more than one line.
+    content = [_diff(turn, directive)] if directive.text("path") else []
+    call = turn.open_tool(kind, title, content=content)
+    if turn.session.mode != "auto" and not _allowed(turn, {**call, "content": content}, kind, title)[0]:
         turn.say("Understood, I leave it as it is.")
         raise TurnEnded("end_turn")
-    turn.move_tool(call, "completed", "done")
+    turn.move_tool(call, "completed", None if content else "done")
+
+
+def _diff(turn: Turn, directive: Directive) -> Message:
+    path = str(Path(turn.session.cwd) / directive.text("path"))
+    return {"type": "diff", "path": path, "oldText": directive.text("old"), "newText": directive.text("new")}
 
 
 @implements("write")

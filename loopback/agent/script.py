@@ -59,7 +59,8 @@ GRAMMAR: dict[str, Word] = {
     "code": Word("code LINES", "a fenced block of that many lines", r"(?P<lines>\d+)"),
     "think": Word("think TEXT", "one chunk of thought", _TEXT),
     "tool": Word("tool KIND TITLE", "a tool call, from pending to completed", f"{_KIND} (?P<title>.+)"),
-    "plan": Word("plan A | B | C", "a plan, worked off step by step", "(?P<steps>.+)"),
+    "plan": Word("plan A | B | C", "a plan whose first step is in progress", "(?P<steps>.+)"),
+    "tick": Word("tick", "completes the plan's current step, and begins the next", ""),
     "web": Word("web QUERY", "a tool call that looks something up", "(?P<query>.+)"),
     "ask": Word(
         "ask KIND TITLE",

@@ -28,6 +28,8 @@ class Turn:
         self.everything = everything
         self.deaf = False
         self.late: list[str] = []
+        self._steps: list[str] = []
+        self._done = 0
         self._cancelled = False
         self._changed = threading.Condition()
         self._tools = 0
@@ -45,6 +47,18 @@ class Turn:
         self._check()
         self.session.remember(update)
         self.wire.notify("session/update", {"sessionId": self.session.session_id, "update": update})
+
+    def plan(self, steps: list[str], done: int = 0) -> None:
+        """Send a plan of which so many steps are completed and the next one is in progress."""
+        self._steps, self._done = steps, done
+        statuses = ["completed"] * done + ["in_progress"] + ["pending"] * len(steps)
+        pairs = zip(steps, statuses, strict=False)
+        entries = [{"content": step, "priority": "medium", "status": status} for step, status in pairs]
+        self.update({"sessionUpdate": "plan", "entries": entries})
+
+    def tick(self) -> None:
+        """Complete the plan's current step."""
+        self.plan(self._steps, self._done + 1)
 
     def begin_paragraph(self) -> None:
         """Let the next text start a new line."""

@@ -50,8 +50,9 @@ class Console:
         self._terminal.footer = f"{self._who.name} in {where} ❯ {typed}"
 
     def threads(self) -> list[Thread]:
-        """Return the channel's threads, oldest first."""
-        return self._lab.discord.world.threads_of(self._lab.channel)
+        """Return the threads of both channels, oldest first in each."""
+        world = self._lab.discord.world
+        return [thread for channel in (self._lab.channel, self._lab.billing) for thread in world.threads_of(channel)]
 
     async def _take(self, line: str) -> None:
         command, _, rest = line.partition(" ")

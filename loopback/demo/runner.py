@@ -29,7 +29,7 @@ CONNECT_SECONDS: Final = 60.0
 """Seconds within which the bot must be connected."""
 
 _FRAME: Final = 0.1  # seconds between two drawings
-_HEADLINE: Final = "Two people, two threads, an agent of its own behind each. No token, no network."
+_HEADLINE: Final = "Two people, two projects, an agent of its own behind each thread. No token, no network."
 
 
 class DemoFailed(Exception):

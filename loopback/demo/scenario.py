@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +12,7 @@ from loopback.agent import canned_replies
 from loopback.demo.checks import Conversation
 from loopback.harness import Lab
 from loopback.state import components
-from loopback.state.entities import Message, Thread
+from loopback.state.entities import Channel, Message, Thread
 from loopback.user import User
 
 READING: Final = 1.2
@@ -30,9 +30,13 @@ SETTLED: Final = 8.0
 
 @dataclass(kw_only=True)
 class DemoLab(Lab):
-    """The demo's lab, with ann and ben. `workdir` is the demo's own directory."""
+    """The demo's lab, with ann and ben, who work on two projects. `workdir` is the demo's own directory."""
 
     workdir: Path
+    billing: Channel = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.billing = self.discord.add_channel(self.guild, "billing")
 
 
 async def run_scripted(lab: DemoLab) -> Conversation:
@@ -64,7 +68,7 @@ async def _ann_asks(lab: DemoLab, streaming: asyncio.Event) -> Thread:
 
 async def _ben_asks(lab: DemoLab, streaming: asyncio.Event) -> tuple[Thread, Message]:
     await streaming.wait()
-    thread = await lab.thread("the due date test fails on leap days, please fix it", lab.ben)
+    thread = await lab.thread("the due date test fails on leap days, please fix it", lab.ben, lab.billing)
     card = await _sees(lab, lab.ben, thread, offers("Allow once"))
     await asyncio.sleep(READING)
     if not (await lab.ben.click(card, "Allow once")).acknowledged:
@@ -87,8 +91,8 @@ async def _ann_cancels(lab: DemoLab, thread: Thread) -> Message:
 async def run_plain(lab: DemoLab) -> Conversation:
     """Converse with a real agent: two plain requests. Raises AssertionError for a missing answer."""
     requests = (
-        (lab.ann, "in two or three sentences, what is a race condition?"),
-        (lab.ben, "in one sentence, what makes a request idempotent?"),
+        (lab.ann, lab.channel, "in two or three sentences, what is a race condition?"),
+        (lab.ben, lab.billing, "in one sentence, what makes a request idempotent?"),
     )
     try:
         async with asyncio.TaskGroup() as people:
@@ -99,9 +103,9 @@ async def run_plain(lab: DemoLab) -> Conversation:
     return Conversation(ann, ben)
 
 
-async def _settled(lab: DemoLab, person: User, request: str) -> Thread:
+async def _settled(lab: DemoLab, person: User, channel: Channel, request: str) -> Thread:
     """Ask, and wait for an answer that no longer changes."""
-    thread = await lab.thread(request, person)
+    thread = await lab.thread(request, person, channel)
     await _sees(lab, person, thread, lambda message: len(message.history) > 1, REAL_PATIENCE)
     while await _changes(lab, thread, [message.content for message in lab.said_by_bot(thread)]):
         pass

@@ -11,7 +11,7 @@ export function marked(app, html) {
   for (const code of body.querySelectorAll("pre > code")) dress(code);
   for (const spoiler of body.querySelectorAll(".spoiler")) hide(spoiler);
   for (const mention of body.querySelectorAll(`[data-user="${app.me.id}"], .everyone`)) mention.classList.add("me");
-  for (const place of body.querySelectorAll(".mention[data-channel]")) lead(place);
+  for (const place of body.querySelectorAll(".mention[data-channel]")) lead(app, place);
   localise(body);
   return body;
 }
@@ -43,10 +43,12 @@ export function uncover(spoiler) {
 }
 
 /** A mention of a channel or a message leads there. */
-function lead(mention) {
+function lead(app, mention) {
   mention.setAttribute("role", "link");
   mention.setAttribute("tabindex", "0");
+  const name = mention.textContent;
+  if (app.place(mention.dataset.channel)?.thread) mention.replaceChildren(icon("thread"), name.replace(/^#/, " "));
   if (!mention.dataset.message) return;
-  mention.setAttribute("aria-label", `Message in ${mention.textContent}`);
+  mention.setAttribute("aria-label", `Message in ${name}`);
   mention.append(h("span.step", { "aria-hidden": true }, "›"), icon("message"));
 }

@@ -2,11 +2,14 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from loopback import Account, Channel, Loopback
 from tests.browser.chrome import Browser, Page, browser
 from tests.e2e.live_bot import BotLab, idle_lab, running_bot
+
+DEFAULTS = '[reply]\nfinish = "auto"\n\n[threads]\nintroduction = true\n'
 
 
 @asynccontextmanager
@@ -14,6 +17,23 @@ async def browser_lab(folder: Path, chromium: str) -> AsyncIterator[tuple[BotLab
     """Run a lab with the bot, and a silent browser."""
     async with idle_lab(folder) as place, running_bot(place), silent_browser(chromium) as chrome:
         yield place, chrome
+
+
+@dataclass(frozen=True)
+class Story:
+    """A lab whose bot has the defaults of replies and threads, with two channels that have directories of their own."""
+
+    lab: BotLab
+    billing: Channel
+
+
+@asynccontextmanager
+async def story(folder: Path) -> AsyncIterator[Story]:
+    """Provide the lab for pictures, without a running bot."""
+    async with idle_lab(folder) as lab:
+        billing = lab.discord.add_channel(lab.guild, "billing")
+        lab.configure(channels=[billing], extra=DEFAULTS, remembers=True)
+        yield Story(lab, billing)
 
 
 @asynccontextmanager

@@ -13,8 +13,10 @@ from pathlib import Path
 
 from PIL import Image
 
-from tests.browser.browser_lab import browser_lab, shown
+from loopback.agent import canned_replies
+from tests.browser.browser_lab import shown, silent_browser, story
 from tests.browser.chrome import Page, chromium, find
+from tests.e2e.live_bot import running_bot
 
 WIDTH, HEIGHT = 1100, 640
 FRAME_SECONDS = 0.1
@@ -50,21 +52,23 @@ class Camera:
 
 async def play(folder: Path, chromium: str, scheme: str) -> list[tuple[bytes, float]]:
     """Run the scenario, and return its frames as PNG with their seconds."""
-    async with browser_lab(folder, chromium) as (place, chrome):
-        fixing = await place.thread("the due date test fails on leap days, please fix it", place.ben)
-        page = await shown(chrome, place.discord, place.ben, place.channel, fixing)
+    async with story(folder) as place, running_bot(place.lab), silent_browser(chromium) as chrome:
+        lab = place.lab
+        fixing = await lab.thread("the due date test fails on leap days, please fix it", lab.ben, place.billing)
+        page = await shown(chrome, lab.discord, lab.ben, lab.channel, fixing)
         await page.prefer(scheme)
         await page.resize(WIDTH, HEIGHT, scale=1)
         camera = Camera(page)
         taking = asyncio.create_task(camera.run(), name="camera")
         try:
-            await page.sees("Allow once", "#beside .component")
-            asking = await place.thread("how does our retry logic work?", place.ann)
-            await page.evaluate(f"void (location.hash = '{place.ben.id}/{asking.id}/{fixing.id}')")
+            await page.sees("Let me look at the test", "#beside .md")
+            asking = await lab.thread("how does our retry logic work?", lab.ann)
+            await page.evaluate(f"void (location.hash = '{lab.ben.id}/{asking.id}/{fixing.id}')")
             await page.sees("It only retries timeouts.", "#main .md")
             await page.click("#beside .component", "Allow once")
-            await page.sees("· 1 tool", "#main .md")
-            await page.sees("· 3 tools", "#beside .md")
+            for pane, end in (("#main", "Nothing is swallowed."), ("#beside", canned_replies.FIXED[-10:])):
+                await page.sees(end, f"{pane} .md")
+                await page.until(f"!document.querySelector('{pane} .component')")
         finally:
             taking.cancel()
             with suppress(asyncio.CancelledError):

@@ -85,8 +85,11 @@ class BotLab(Lab):
         access: str = "",
         extra: str = "",
         agent_extra: str = "",
+        channels: Sequence[Channel] = (),
     ) -> None:
         """Write the configuration. `extra` adds tables; an agent that `remembers` keeps its sessions over a restart.
+
+        The bot works in `channels` too, each of which has a directory of its own.
 
         Introductions and the mention after a long turn are off, because they would depend on the machine's speed.
         """
@@ -99,7 +102,7 @@ class BotLab(Lab):
             agent = (*agent, "--state", str(self.config.with_name("sessions")))
         people = access or {"users": ids(self.ann, self.ben)}
         lines_of_agent = f"{lines(command(agent))}{agent_extra}"
-        text = configuration(self, self.config.parent, lines_of_agent, access=people, more=extra)
+        text = configuration(self, self.config.parent, lines_of_agent, access=people, channels=channels, more=extra)
         self.config.write_text(text, "utf-8")
 
 

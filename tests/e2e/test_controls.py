@@ -36,7 +36,8 @@ async def test_asking_by_a_command_opens_a_thread_on_the_posted_request(tmp_path
     """The chosen agent answers there, its first reply names it, and the conversation continues in the thread."""
     async with bot_lab(tmp_path, extra=other_agent(tmp_path) + "[threads]\nintroduction = true\n") as lab:
         offered = await lab.ann.autocomplete(lab.channel, "ask", "agent", "oth", request="cwd")
-        assert [choice["value"] for choice in offered.choices or ()] == ["other"]
+        (choice,) = offered.choices
+        assert (choice["value"], choice["name"]) == ("other", f"other · {Path(sys.executable).name}")
         refused = await lab.ann.slash(lab.channel, "ask", request="cwd", agent="nobody")
         assert "no such agent" in said(refused)
         await lab.ann.slash(lab.channel, "ask", request="cwd\n@everyone", agent="other")

@@ -214,15 +214,14 @@ async def test_plain_text_is_quoted_and_echo_shows_every_block() -> None:
 
 
 async def test_tools_plan_and_usage_are_reported() -> None:
-    """A tool call goes from pending to completed, a plan from pending to done."""
+    """A tool call goes from pending to completed, a plan step by step."""
     async with agent() as client:
         session_id = await client.session()
-        await client.says(session_id, "tool read a.py", "plan one | two", "usage", "web cats")
+        await client.says(session_id, "tool read a.py", "plan one | two", "tick", "tick", "usage", "web cats")
         statuses = [update["status"] for update in updates(client.seen, "tool_call_update")]
         assert statuses == ["in_progress", "completed", "in_progress", "completed"]
-        plans = list(updates(client.seen, "plan"))
-        assert [entry["status"] for entry in plans[0]["entries"]] == ["in_progress", "pending"]
-        assert [entry["status"] for entry in plans[-1]["entries"]] == ["completed", "completed"]
+        plans = [[entry["status"] for entry in plan["entries"]] for plan in updates(client.seen, "plan")]
+        assert plans == [["in_progress", "pending"], ["completed", "in_progress"], ["completed", "completed"]]
         assert [update["size"] for update in updates(client.seen, "usage_update")] == [200_000]
 
 
