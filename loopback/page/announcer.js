@@ -24,16 +24,21 @@ export class Announcer {
     clearTimeout(this.#waiting.get(message.id));
     const tell = () => {
       this.#waiting.delete(message.id);
-      const text = message.system ?? plain(message.html);
+      const text = message.system ?? plain(message.html || written(message.components));
       this.say(`${message.author.name}: ${text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text}`);
     };
     this.#waiting.set(message.id, setTimeout(tell, STILL_MS));
   }
 }
 
+/** The HTML of all texts in components. */
+function written(components) {
+  return components.map((one) => `${one.html ?? ""} ${written(one.components ?? [])}`).join(" ");
+}
+
 /** The text of a message's HTML. A template neither runs scripts nor loads files. */
 function plain(html) {
   const template = document.createElement("template");
-  template.innerHTML = html;
-  return template.content.textContent.trim();
+  template.innerHTML = html.replace(/<\/(?:p|h3|li|pre)>/g, " $&");
+  return template.content.textContent.replace(/\s+/g, " ").trim();
 }

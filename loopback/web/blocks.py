@@ -9,6 +9,7 @@ import re
 from typing import Final
 
 from markdown_it import MarkdownIt
+from markdown_it.parser_block import RuleFuncBlockType
 from markdown_it.ruler import RuleOptionsType
 from markdown_it.rules_block import StateBlock, list_block
 
@@ -27,7 +28,10 @@ def install(parser: MarkdownIt) -> None:
     """Replace the parser's block rules by Discord's."""
     ruler = parser.block.ruler
     ruler.before("paragraph", "discord_code", _code, _ENDS_PARAGRAPH)
-    ruler.before("paragraph", "discord_quote", _quote, _ENDS_PARAGRAPH)
+    quote = _enclosed("blockquote", "blockquote", preprocess.QUOTE, preprocess.QUOTE_END)
+    ruler.before("paragraph", "discord_quote", quote, _ENDS_PARAGRAPH)
+    spoiler = _enclosed("spoiler", "div", preprocess.SPOILER, preprocess.SPOILER_END, "spoiler block")
+    ruler.before("paragraph", "discord_spoiler", spoiler, _ENDS_PARAGRAPH)
     ruler.before("paragraph", "discord_heading", _heading, _ENDS_PARAGRAPH)
     ruler.before("paragraph", "discord_subtext", _subtext, _ENDS_PARAGRAPH)
     ruler.before("paragraph", "discord_list", _list, {"alt": ["paragraph"]})
@@ -57,20 +61,27 @@ def _code(state: StateBlock, start: int, _end: int, silent: bool) -> bool:  # no
     return True
 
 
-def _quote(state: StateBlock, start: int, _end: int, silent: bool) -> bool:  # noqa: FBT001 -- a rule's signature
-    if _line(state, start) != preprocess.QUOTE:
-        return False
-    if silent:
+def _enclosed(kind: str, tag: str, begin: str, end: str, css: str = "") -> RuleFuncBlockType:
+    """Return a rule for blocks between two marks."""
+
+    def rule(state: StateBlock, start: int, _end: int, silent: bool) -> bool:  # noqa: FBT001 -- a rule's signature
+        if _line(state, start) != begin:
+            return False
+        if silent:
+            return True
+        last = _closing(state, start, end)
+        outer = state.lineMax, state.blkIndent
+        state.lineMax, state.blkIndent = last, 0
+        opening = state.push(f"{kind}_open", tag, 1)
+        if css:
+            opening.attrSet("class", css)
+        state.md.block.tokenize(state, start + 1, last)
+        state.push(f"{kind}_close", tag, -1)
+        state.lineMax, state.blkIndent = outer
+        state.line = last + 1
         return True
-    last = _closing(state, start, preprocess.QUOTE_END)
-    outer = state.lineMax, state.blkIndent
-    state.lineMax, state.blkIndent = last, 0
-    state.push("blockquote_open", "blockquote", 1)
-    state.md.block.tokenize(state, start + 1, last)
-    state.push("blockquote_close", "blockquote", -1)
-    state.lineMax, state.blkIndent = outer
-    state.line = last + 1
-    return True
+
+    return rule
 
 
 def _heading(state: StateBlock, start: int, _end: int, silent: bool) -> bool:  # noqa: FBT001 -- a rule's signature

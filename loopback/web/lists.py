@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from .preprocess import CODE, CODE_END, QUOTE, QUOTE_END
+from .preprocess import CODE, CODE_END, QUOTE, QUOTE_END, SPOILER, SPOILER_END
 
 _ITEM: Final = re.compile(r"([-*]|[0-9]{1,9}\.)( +)(?=\S)")
 
@@ -82,7 +82,7 @@ def _continues(line: _Line) -> bool:
     """Return whether a line below an item belongs to its list."""
     if line.fixed or line.is_item:
         return True
-    return line.indent > 0 and line.text not in ("", QUOTE, QUOTE_END)
+    return line.indent > 0 and line.text not in ("", QUOTE, QUOTE_END, SPOILER, SPOILER_END)
 
 
 def _list(lines: Sequence[_Line], column: int) -> Iterator[str]:

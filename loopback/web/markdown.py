@@ -29,7 +29,7 @@ _FORMATS: Final = {
     "f": "%d %B %Y %H:%M",
     "F": "%A, %d %B %Y %H:%M",
 }
-_BLOCKS: Final = "(?:ul|ol|li|p|blockquote|pre|h3)"
+_BLOCKS: Final = "(?:ul|ol|li|p|blockquote|div|pre|h3)"
 _BETWEEN_BLOCKS: Final = re.compile(rf"(</?{_BLOCKS}(?: [^<>]*)?>)\n|\n(<{_BLOCKS}[ >])")
 _Env = MutableMapping[str, Any]
 

@@ -1,7 +1,8 @@
 """Converts Discord's Markdown into a form that a line-based block parser can read. Pure.
 
-Discord finds code blocks also in the middle of a line, and quotes before everything else. This module puts both on
-lines of their own, between marks that are control characters, which it removes from the text first.
+Discord finds code blocks also in the middle of a line and in spoilers, and quotes before everything else. This module
+puts code, quotes, and spoilers that hold code on lines of their own, between marks that are control characters, which
+it removes from the text first.
 """
 
 from __future__ import annotations
@@ -14,12 +15,15 @@ CODE: Final = "\x02"
 CODE_END: Final = "\x03"
 QUOTE: Final = "\x0e"
 QUOTE_END: Final = "\x0f"
+SPOILER: Final = "\x10"
+SPOILER_END: Final = "\x11"
 
 _CONTROLS: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
 _SPANS: Final = r"""
     (?P<escaped> \\[^0-9A-Za-z\s] )
   | (?P<fence> ``` (?:(?P<language>[A-Za-z0-9_+\-.\#]+)\n)? \n* (?P<code>[^\n](?s:.*?)) \n* ``` )
   | (?P<inline> (?P<ticks>`++) (?s:.+?) (?<!`) (?P=ticks) (?!`) )
+  | (?P<spoiler> \|\| (?P<covered>(?s:.+?)) \|\| )
 """
 _INNER: Final = re.compile(_SPANS, re.VERBOSE)
 _OUTER: Final = re.compile(
@@ -28,6 +32,7 @@ _OUTER: Final = re.compile(
     r"|" + _SPANS,
     re.VERBOSE | re.MULTILINE,
 )
+_FENCE: Final = re.compile("```[^`](?s:.*?)```")
 _QUOTE_MARK: Final = re.compile(r"^[ ]*> ?", re.MULTILINE)
 
 
@@ -39,7 +44,7 @@ def marked(text: str) -> str:
 def _pieces(text: str, pattern: re.Pattern[str]) -> Iterator[str]:
     done = 0
     for found in pattern.finditer(text):
-        before = text[done : found.start()]
+        before, marks = text[done : found.start()], (QUOTE, QUOTE_END)
         match found.lastgroup:
             case "rest":
                 inner = found["all"]
@@ -49,10 +54,13 @@ def _pieces(text: str, pattern: re.Pattern[str]) -> Iterator[str]:
                 yield from _code(before, found)
                 done = _after(text, found.end())
                 continue
+            case "spoiler" if _FENCE.search(found["covered"]):
+                inner, marks = found["covered"], (SPOILER, SPOILER_END)
+                before += "\n" if before.rpartition("\n")[2] else ""
             case _:
                 continue
         yield before
-        yield "\n".join((QUOTE, "".join(_pieces(inner, _INNER)), QUOTE_END, ""))
+        yield "\n".join((marks[0], "".join(_pieces(inner, _INNER)), marks[1], ""))
         done = _after(text, found.end())
     yield text[done:]
 
