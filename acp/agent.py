@@ -8,12 +8,12 @@ from typing import Any, Protocol, Self
 import structlog
 from pydantic import ValidationError
 
-from acp.client_side.features import INFO, Client, supports
+from acp.client_side.features import INFO, Client, LeftOut, supports
 from acp.client_side.methods import ClientMethods
 from acp.client_side.roots import Roots
 from acp.connection import Connection, Transport
 from acp.dispatch import Dispatch
-from acp.errors import AcpError, AuthRequired, RemoteError, Unsupported
+from acp.errors import AgentClosed, AuthRequired, CloseReason, Feature, RemoteError, Unsupported
 from acp.events import OutOfTurnEvent
 from acp.process.agent_process import AgentProcess, Launch
 from acp.schema import (
@@ -55,7 +55,7 @@ class AgentTransport(Transport, Protocol):
     def attach(self, connection: Connection) -> None:
         """Feed `connection` with what the agent writes, from the first byte on."""
 
-    def describe(self, reason: str) -> AcpError:
+    def describe(self, reason: CloseReason) -> AgentClosed:
         """Build the error for a request that the agent did not answer, with its exit status and last stderr lines."""
 
     async def stop(self) -> None:
@@ -145,12 +145,12 @@ class Agent:
         if self.info.protocol_version != PROTOCOL_VERSION:
             # Agents exist that echo another number while they speak version 1.
             log.warning("agent answers another protocol version", version=self.info.protocol_version)
-        for line in self.left_out:
-            log.warning("agent is not given everything", left_out=line)
+        for each in self.left_out:
+            log.warning("agent is not given everything", left_out=str(each))
 
     @property
-    def left_out(self) -> list[str]:
-        """The client's servers and directories that its sessions do not get, a line each with the reason."""
+    def left_out(self) -> list[LeftOut]:
+        """The client's servers and directories that its sessions do not get."""
         return self._client.left_out(self.info.agent_capabilities)
 
     # ---- logins
@@ -166,13 +166,13 @@ class Agent:
         A method of type `terminal` must be run in a terminal instead (ACP, Authentication): `Unsupported`.
         """
         if not any(method.id == method_id and method.type != "terminal" for method in self.auth_methods):
-            raise Unsupported(f"the agent names no way to log in by itself called {method_id!r}")
+            raise Unsupported(Feature.LOGIN_METHOD, method_id)
         await self.connection.request("authenticate", {"methodId": method_id}, seconds=AUTHENTICATE_SECONDS)
 
     async def logout(self) -> None:
         """Have the agent forget its login."""
         if not supports(self.info.agent_capabilities.auth.logout):
-            raise Unsupported("the agent cannot log out")
+            raise Unsupported(Feature.LOGOUT)
         await self.connection.request("logout", {}, seconds=SESSIONS_SECONDS)
 
     # ---- sessions
@@ -201,7 +201,7 @@ class Agent:
         does not mean that.
         """
         if not self.can_load:
-            raise Unsupported("the agent can neither load nor resume a session")
+            raise Unsupported(Feature.LOAD)
         directories = self._client.directories(cwd, self.info.agent_capabilities, also)
         served = _served(directories, also)
         session = self._add(session_id, served, await self._client_methods(served))
@@ -251,13 +251,14 @@ class Agent:
             capabilities=capabilities,
             client_methods=client_methods,
             directories=directories,
+            agent_info=self.info.agent_info,
         )
         return session
 
     async def list_sessions(self, cwd: Path | None = None) -> list[SessionInfo]:
         """Return the agent's stored sessions, of one directory or all, in its order; 10,000 at most."""
         if not self._can("list"):
-            raise Unsupported("the agent cannot list its sessions")
+            raise Unsupported(Feature.LIST)
         params: dict[str, Any] = {} if cwd is None else {"cwd": str(cwd)}
         found: list[SessionInfo] = []
         cursors: set[str | None] = {None}
@@ -298,7 +299,7 @@ class Agent:
         works = {f"stop {self._process!r}": self._process.stop()} | closing
         tasks = [asyncio.create_task(work, name=name) for name, work in works.items()]
         ends = await asyncio.gather(*tasks, return_exceptions=True)
-        self.connection.closed(self._process.describe("the agent was stopped"))
+        self.connection.closed(self._process.describe(CloseReason.STOPPED))
         if failures := [end for end in ends if isinstance(end, Exception)]:
             raise ExceptionGroup("the agent's end failed in part", failures)
 

@@ -14,12 +14,14 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from acp.chunk_fast_path import ChunkFastPath, Kind
+from acp.defects import Defect
 from acp.errors import (
     AUTH_REQUIRED,
     TOLD_LENGTH,
     AcpError,
     AgentClosed,
     AuthRequired,
+    CloseReason,
     ProtocolError,
     RemoteError,
     RequestTimeout,
@@ -85,7 +87,7 @@ class Connection:
     All callbacks are synchronous, in the agent's order.
     `on_request` answers an agent's request, now or later, through `answer` or `refuse`, and returns True. It returns
     False for an unknown method, which the connection refuses.
-    `on_unread` gets the method of a request or notification that was not read, and the reason.
+    `on_unread` gets the method of a request or notification that was not read, and its defect.
     `on_text` gets the text chunks that the fast path reads, adjacent ones of one read as one.
     `on_notification` gets all other notifications.
     """
@@ -97,7 +99,7 @@ class Connection:
         on_request: Callable[[Request], bool],
         on_notification: Callable[[Notification], None],
         on_text: Callable[[str, Kind, str], None],
-        on_unread: Callable[[str, str], None],
+        on_unread: Callable[[str, Defect], None],
     ) -> None:
         """Use `transport`, whose owner calls `feed`, `pause_writing`, `resume_writing` and, at the end, `closed`."""
         self._transport = transport
@@ -114,7 +116,7 @@ class Connection:
         self.violations = ViolationLog()
         self._gone = asyncio.Event()
         self.lock = asyncio.Lock()
-        self.error: AcpError | None = None
+        self.error: AgentClosed | None = None
         """Why the connection is gone; None while it is open."""
         self.on_closed: Callable[[], None] | None = None
         """Called synchronously when the connection goes away."""
@@ -159,17 +161,17 @@ class Connection:
 
     def _pass_over(self, unread: Unread) -> None:
         """Fail only the request that an unread message belongs to, ours or the agent's, and continue."""
-        about, reason = unread.about, unread.reason
+        about, defect = unread.about, unread.defect
         method = about and about.method
-        self.violations.note("warning", "agent wrote a message that is not read", reason=reason, method=method)
+        self.violations.note("warning", "agent wrote a message that is not read", reason=str(defect), method=method)
         if about is None:  # It may be an answer to a pending request.
-            self.close(ProtocolError(f"the agent wrote a message that cannot be read: {reason}"))
+            self.close(AgentClosed(CloseReason.PROTOCOL, defect=defect))
         elif about.method is None:
-            self._settle(about.request_id, ProtocolError(f"the agent's answer cannot be read: {reason}"))
+            self._settle(about.request_id, unread)
         elif not about.has_id or self._may_be_answered():
             if about.has_id:
-                self.refuse(about.request_id, INVALID_REQUEST, f"Invalid Request: {reason}")
-            self._on_unread(about.method, reason)
+                self.refuse(about.request_id, INVALID_REQUEST, f"Invalid Request: {defect}")
+            self._on_unread(about.method, defect)
 
     def _take_request(self, request: Request) -> None:
         if self._may_be_answered() and not self._on_request(request):
@@ -181,10 +183,10 @@ class Connection:
         if self._unread is not None:
             self._unread_answers += 1
             if self._unread_answers > UNREAD_ANSWERS:
-                self.close(AgentClosed("the agent goes on asking and does not read the answers"))
+                self.close(AgentClosed(CloseReason.ANSWERS_UNREAD))
         return self.error is None
 
-    def _settle(self, request_id: RequestId, reply: Result | Failure | AcpError) -> None:
+    def _settle(self, request_id: RequestId, reply: Result | Failure | Unread) -> None:
         ours = next((each for each in self._pending if str(each) == request_id), request_id)
         if ours != request_id:
             # JSON-RPC (Response) wants the same value; as our ids are numbers, the text can mean no other request.
@@ -196,10 +198,17 @@ class Connection:
             self.violations.note(
                 "info", "agent answered a request that nobody waits for", request_id=request_id, reply=_core(reply)
             )
-        elif isinstance(reply, Failure):
-            pending.reply(self._remote_error(pending.method, reply))
         else:
-            pending.reply(reply)
+            pending.reply(self._read_reply(pending.method, reply))
+
+    def _read_reply(self, method: str, reply: Result | Failure | Unread) -> Reply:
+        match reply:
+            case Failure():
+                return self._remote_error(method, reply)
+            case Unread(_, defect):
+                return ProtocolError(defect, method)
+            case result:
+                return result
 
     def _remote_error(self, method: str, failure: Failure) -> RemoteError:
         kind = AuthRequired if failure.code == AUTH_REQUIRED else RemoteError
@@ -213,23 +222,25 @@ class Connection:
         Raises `AgentClosed` when the agent is gone. Then no byte was sent, so the agent cannot have acted on it. The
         error has the exit status and the last stderr lines, for which this waits `LAST_WORDS_SECONDS` at most.
         """
-        if self.error is None:
+        error = self.error
+        if error is None:
             self._last_id = request_id = self._last_id + 1
             self._pending[request_id] = Pending(method, on_reply)
             if self._transport.write(encode_request(request_id, method, params)):
                 return request_id
             del self._pending[request_id]
-            await self._hear_last_words()
-        if isinstance(self.error, AgentClosed):
-            raise replace(self.error, method=method)
-        raise AgentClosed(str(self.error), method=method)
+            error = await self._last_words()
+        raise replace(error, method=method)
 
-    async def _hear_last_words(self) -> None:
+    async def _last_words(self) -> AgentClosed:
+        """Return why the agent is gone, which has closed its input."""
+        closed = AgentClosed(CloseReason.INPUT_CLOSED)
         try:
             async with asyncio.timeout(LAST_WORDS_SECONDS):
                 await self._gone.wait()
         except TimeoutError:
-            self.close(AgentClosed("the agent no longer reads its input"))
+            self.close(closed)
+        return self.error or closed
 
     async def request(self, method: str, params: Mapping[str, Any], *, seconds: float) -> Any:
         """Send a request and return its result.
@@ -284,7 +295,7 @@ class Connection:
         self._unread_answers = 0
 
     def _cut_off(self) -> None:
-        self.close(AgentClosed(f"the agent has not read its input for {WRITE_SECONDS:g} s"))
+        self.close(AgentClosed(CloseReason.INPUT_UNREAD, seconds=WRITE_SECONDS))
 
     def pause_reading(self) -> None:
         """Leave the agent's output in its pipe, because its reader cannot keep up."""
@@ -296,13 +307,13 @@ class Connection:
 
     # ---- the end
 
-    def close(self, error: AcpError) -> None:
+    def close(self, error: AgentClosed) -> None:
         """Cut the connection from our side, for the reason `error`. The owner of the process stops it."""
         if self.error is None:
             self._transport.abort()
             self.closed(error)
 
-    def closed(self, error: AcpError) -> None:
+    def closed(self, error: AgentClosed) -> None:
         """Note that the streams have ended: every pending request ends with `error`, in order. Idempotent."""
         if self.error is not None:
             return
@@ -312,16 +323,16 @@ class Connection:
         self.resume_writing()
         pending, self._pending = self._pending, {}
         for each in pending.values():
-            each.reply(replace(error, method=each.method) if isinstance(error, AgentClosed) else error)
+            each.reply(replace(error, method=each.method))
         if self.on_closed is not None:
             self.on_closed()
 
 
-def _core(reply: Result | Failure | AcpError) -> object:
+def _core(reply: Result | Failure | Unread) -> object:
     match reply:
         case Result(_, result):
             return result
         case Failure(_, _, message):
             return message
-        case error:
-            return str(error)
+        case Unread(_, defect):
+            return str(defect)

@@ -9,6 +9,7 @@ from acp.chunk_fast_path import Kind
 from acp.client_side.features import Client
 from acp.client_side.request_tasks import RequestTasks
 from acp.connection import Connection, Transport
+from acp.defects import Defect, Invalid
 from acp.early_updates import EarlyUpdates
 from acp.events import Answer, Elicitation, ElicitationCompleted, OutOfTurnEvent, Unreadable, Withdrawn
 from acp.excerpt import excerpt
@@ -120,21 +121,21 @@ class Dispatch:
                 case _:
                     return False
         except (ValidationError, LookupError) as error:
-            reason = said_shortly(error) if isinstance(error, ValidationError) else str(error)
-            self.connection.refuse(request.request_id, INVALID_PARAMS, f"Invalid params: {reason}")
+            defect = Invalid(said_shortly(error) if isinstance(error, ValidationError) else str(error))
+            self.connection.refuse(request.request_id, INVALID_PARAMS, f"Invalid params: {defect}")
             self.connection.violations.note(
-                "warning", "agent's request cannot be read", method=request.method, reason=reason
+                "warning", "agent's request cannot be read", method=request.method, reason=str(defect)
             )
-            self._say_unread(request.method, reason)
+            self._say_unread(request.method, defect)
         return True
 
-    def _say_unread(self, method: str, reason: str) -> None:
+    def _say_unread(self, method: str, defect: Defect) -> None:
         """Tell people that something is not shown; to the agent, an unread question counts as refused."""
         for turn in self._turns:
             if method in QUESTIONS:
-                turn.put(Unreadable(reason), len(reason))
+                turn.put(Unreadable(defect), len(str(defect)))
             elif method == "session/update":
-                turn.skip(reason)
+                turn.skip(defect)
 
     def _session(self, session_id: str | None) -> Session:
         session = None if session_id is None else self.sessions.get(session_id)

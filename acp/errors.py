@@ -1,21 +1,24 @@
-"""The errors between the client and an agent, as types.
+"""The errors between the client and an agent, as types with fields.
 
     AcpError
     ├── SpawnFailed      the process could not be started: ours to configure
     ├── AgentClosed      the process ended, or was ended, while a request was open
-    ├── ProtocolError    the agent broke the protocol: the agent's fault
+    ├── ProtocolError    the agent's answer to a request cannot be read: the agent's fault
     ├── RemoteError      the agent answered a request with a JSON-RPC error
     │   └── AuthRequired     ... because it needs a login
     ├── RequestTimeout   the agent did not answer within the bound of the request
     ├── Unsupported      the agent does not announce the capability; nothing was sent
     └── RequestRefused   we refuse what the agent asked of us (see `client_side/refusal`)
 
-Callers catch these types; the text is for people only.
+Callers catch these types and read their fields. The text of each is a technical line for the log; the embedding program
+has the words for people.
 """
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
+from acp.defects import Defect
 from acp.excerpt import excerpt
 
 AUTH_REQUIRED = -32000
@@ -29,8 +32,44 @@ class AcpError(Exception):
     """Base of all failures of this package."""
 
 
+class StartProblem(StrEnum):
+    """What keeps a process from starting."""
+
+    COMMAND_MISSING = "command not found"
+    COMMAND_UNUSABLE = "command not started"
+    DIRECTORY_MISSING = "no such directory"
+    DIRECTORY_CLOSED = "directory not entered"
+    DIRECTORY_SILENT = "no answer from directory"
+    DIRECTORY_NOT_MADE = "directory not created"
+
+
+@dataclass(eq=False)
 class SpawnFailed(AcpError):
-    """The agent's process could not be started; the text names the command or directory and the reason."""
+    """The agent's process could not be started.
+
+    `path` is the command or the directory that `problem` is about, `detail` the operating system's reason, if any.
+    """
+
+    problem: StartProblem
+    path: str
+    detail: str = ""
+
+    def __str__(self) -> str:
+        """Return a line for the log."""
+        return f"{self.problem}: {self.path}{f' ({self.detail})' if self.detail else ''}"
+
+
+class CloseReason(StrEnum):
+    """Why the connection to an agent is gone."""
+
+    ENDED = "process ended"
+    STOPPED = "stopped by the client"
+    SHUTDOWN = "client shuts down"
+    INPUT_CLOSED = "agent closed its input"
+    INPUT_UNREAD = "agent left its input unread"
+    ANSWERS_UNREAD = "agent asked on and left the answers unread"
+    CANCEL_IGNORED = "agent did not end a cancelled turn"
+    PROTOCOL = "agent broke the protocol"
 
 
 @dataclass(eq=False)
@@ -38,22 +77,35 @@ class AgentClosed(AcpError):
     """The connection to the agent is gone.
 
     `exit_status` is the process's (negative: the signal that killed it), None where unknown. `stderr` has the last
-    lines that the agent wrote there. `method` is the open request, if any.
+    lines that the agent wrote there. `method` is the open request, if any. `seconds` is the bound that was exceeded,
+    `defect` the violation of the protocol; each is set where the reason has one.
     """
 
-    reason: str
+    reason: CloseReason
     exit_status: int | None = None
     stderr: tuple[str, ...] = ()
     method: str = ""
+    seconds: float | None = None
+    defect: Defect | None = None
 
     def __str__(self) -> str:
-        """Say all that is known, for a person."""
-        status = "" if self.exit_status is None else f" ({describe_exit(self.exit_status)})"
-        return f"{self.reason}{status}{_tail(self.stderr)}"
+        """Return a line for the log, with the last lines of stderr below it."""
+        status = None if self.exit_status is None else f"exit status {self.exit_status}"
+        bound = None if self.seconds is None else f"for {self.seconds:g} s"
+        details = ", ".join(str(each) for each in (status, bound, self.defect) if each is not None)
+        return f"{self.reason}{f' ({details})' if details else ''}{_tail(self.stderr)}"
 
 
+@dataclass(eq=False)
 class ProtocolError(AcpError):
-    """The agent broke the protocol in a way that cannot be ignored."""
+    """The agent's answer to our request `method` cannot be read."""
+
+    defect: Defect
+    method: str
+
+    def __str__(self) -> str:
+        """Return a line for the log."""
+        return f"answer to {self.method} not readable: {self.defect}"
 
 
 @dataclass(eq=False)
@@ -70,7 +122,7 @@ class RemoteError(AcpError):
     stderr: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        """Say what the agent answered, for a person, in `TOLD_LENGTH` characters at most."""
+        """Return a line for the log, of at most `TOLD_LENGTH` characters."""
         detail = "" if self.data in (None, {}, [], "") else f": {excerpt(self.data, TOLD_LENGTH)}"
         return f"{self.method} failed with {self.code} {self.message}{detail}"[:TOLD_LENGTH]
 
@@ -88,17 +140,37 @@ class RequestTimeout(AcpError):
     stderr: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        """Name the request and the bound."""
-        return f"the agent did not answer {self.method} within {self.seconds:g} s{_tail(self.stderr)}"
+        """Return a line for the log, with the last lines of stderr below it."""
+        return f"no answer to {self.method} within {self.seconds:g} s{_tail(self.stderr)}"
 
 
+class Feature(StrEnum):
+    """What an agent may lack."""
+
+    LOGIN_METHOD = "login method"
+    LOGOUT = "logout"
+    LOAD = "loading sessions"
+    LIST = "listing sessions"
+    OPTION = "option"
+    IMAGE = "images"
+    AUDIO = "audio"
+
+
+@dataclass(eq=False)
 class Unsupported(AcpError):
-    """The agent does not announce the capability, so nothing was sent; the text names what is missing."""
+    """The agent does not announce the feature, so nothing was sent.
 
+    `subject` is the missing login method or option, `value` what the option cannot be set to.
+    """
 
-def describe_exit(status: int) -> str:
-    """Turn a process's exit status (negative: a signal's number) into words."""
-    return f"exit code {status}" if status >= 0 else f"killed by signal {-status}"
+    feature: Feature
+    subject: str = ""
+    value: str | bool | None = None
+
+    def __str__(self) -> str:
+        """Return a line for the log."""
+        subject = f" {self.subject!r}" if self.subject else ""
+        return f"not supported: {self.feature}{subject}{'' if self.value is None else f' = {self.value!r}'}"
 
 
 def _tail(stderr: tuple[str, ...]) -> str:

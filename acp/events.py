@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from acp.defects import Defect
 from acp.jsonrpc import RequestId
 from acp.schema import PermissionOption, ToolCallUpdate, Update
 
@@ -69,16 +70,16 @@ class Withdrawn:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A question of the agent that could not be read and was refused; `reason` is for people."""
+    """A question of the agent that could not be read and was refused."""
 
-    reason: str
+    defect: Defect
 
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """An update of the agent that was not read and so is not shown; `reason` is for people."""
+    """An update of the agent that was not read and so is not shown."""
 
-    reason: str
+    defect: Defect
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from typing import Any
 
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
+from acp.defects import Defect, LineTooLong, NotJson, TooManyValues
 from acp.envelope import BEGINNING, END, Envelope, envelope
 from acp.excerpt import excerpt
 from acp.line_splitter import MAX_LINE, Line, LongLine
@@ -105,10 +106,10 @@ class Junk:
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """A message that was not read; `reason` is for people. `about` is what its two ends identify, if anything."""
+    """A message that was not read because of its `defect`. `about` is what its two ends identify, if anything."""
 
     about: Envelope | None
-    reason: str
+    defect: Defect
 
 
 Message = Request | Notification | Result | Failure | Junk | Unread
@@ -117,11 +118,11 @@ Message = Request | Notification | Result | Failure | Junk | Unread
 def parse(line: Line) -> Message | None:
     """Read one line. Returns None for a blank one."""
     if isinstance(line, LongLine):
-        return _unread(line.beginning, line.end, f"it is longer than {MAX_LINE // 2**20} MiB")
+        return _unread(line.beginning, line.end, LineTooLong(MAX_LINE))
     if len(line) < SHORTEST or (line[0] != ord("{") and not _OBJECT.match(line)):
         return _junk(line, "not a JSON object") if line.strip() else None
     if len(line) > MAX_VALUES and _values(line) > MAX_VALUES:
-        return _unread(line, line, f"it has more than {MAX_VALUES:,} values")
+        return _unread(line, line, TooManyValues(MAX_VALUES))
     try:
         return _classify(from_json(line), line)
     except ValueError:
@@ -129,15 +130,15 @@ def parse(line: Line) -> Message | None:
     try:
         return _classify(_parse_lenient(line), line)
     except (ValueError, RecursionError) as error:
-        reason = f"not JSON: {error}"
+        defect = NotJson(str(error))
         about = envelope(line[:BEGINNING], line[-END:])
-        return Unread(about, reason) if about is not None else _junk(line, reason)
+        return Unread(about, defect) if about is not None else _junk(line, str(defect))
 
 
-def _unread(beginning: bytes | bytearray, end: bytes | bytearray, reason: str) -> Unread | Junk:
+def _unread(beginning: bytes | bytearray, end: bytes | bytearray, defect: Defect) -> Unread | Junk:
     if not _OBJECT.match(beginning):
-        return _junk(beginning, reason)
-    return Unread(envelope(beginning[:BEGINNING], end[-END:]), reason)
+        return _junk(beginning, str(defect))
+    return Unread(envelope(beginning[:BEGINNING], end[-END:]), defect)
 
 
 def _values(line: bytes | bytearray) -> int:

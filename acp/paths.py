@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from acp.errors import SpawnFailed
+from acp.errors import SpawnFailed, StartProblem
 
 ANSWER_SECONDS = 10.0
 """How long a directory may take to answer: a disk may have to spin up, a network may be slow."""
@@ -33,7 +33,7 @@ async def look(work: Callable[[Path], _T], directory: Path) -> _T:
         looking.add_done_callback(partial(_looked, key))
     done, _ = await asyncio.wait([looking], timeout=ANSWER_SECONDS)
     if not done:
-        raise SpawnFailed(f"the directory {directory} does not answer")
+        raise SpawnFailed(StartProblem.DIRECTORY_SILENT, str(directory))
     found: _T = looking.result()
     return found
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from acp.chunk_fast_path import Kind
 from acp.client_side.methods import ClientMethods
 from acp.connection import Connection
-from acp.errors import ProtocolError, RemoteError, Unsupported
+from acp.errors import Feature, ProtocolError, RemoteError, Unsupported
 from acp.events import Event, Text, Thought
 from acp.schema import (
     AudioBlock,
@@ -23,6 +23,7 @@ from acp.schema import (
     CurrentModeUpdate,
     EmbeddedResource,
     ImageBlock,
+    Implementation,
     ModelState,
     ModeState,
     PromptCapabilities,
@@ -64,6 +65,7 @@ class Session:
         capabilities: PromptCapabilities,
         client_methods: ClientMethods,
         directories: tuple[Path, ...],
+        agent_info: Implementation | None = None,
     ) -> None:
         """Created by `Agent` when the agent has named the session, or is about to load it."""
         self._connection = connection
@@ -77,6 +79,8 @@ class Session:
         self.session_id = session_id
         self.directories = directories
         """Its absolute directories, the working directory first."""
+        self.agent_info = agent_info
+        """How the agent introduced itself, if it did."""
         self.turn: Turn | None = None
         """The running turn, until all of its events were read."""
         self.client_methods = client_methods
@@ -178,7 +182,7 @@ class Session:
         """
         option = next((each for each in self.options if each.option_id == option_id), None)
         if option is None or isinstance(value, bool) != isinstance(option.current, bool):
-            raise Unsupported(f"the agent has no option {option_id!r} that could be set to {value!r}")
+            raise Unsupported(Feature.OPTION, option_id, value)
         match option.way:
             case SettingMethod.CONFIG:
                 typed = {"type": "boolean"} if isinstance(value, bool) else {}
@@ -300,9 +304,9 @@ def fit(blocks: Sequence[BaseModel], capabilities: PromptCapabilities) -> list[d
 def _fit(block: BaseModel, capabilities: PromptCapabilities) -> BaseModel:
     match block:
         case ImageBlock() if not capabilities.image:
-            raise Unsupported("the agent takes no images")
+            raise Unsupported(Feature.IMAGE)
         case AudioBlock() if not capabilities.audio:
-            raise Unsupported("the agent takes no sound")
+            raise Unsupported(Feature.AUDIO)
         case EmbeddedResource(resource=resource) if not capabilities.embedded_context:
             return _without_embedding(resource)
     return block

@@ -16,7 +16,8 @@ from typing import Any, Self
 from pydantic import ValidationError
 
 from acp.connection import Connection
-from acp.errors import AcpError, AgentClosed, ProtocolError
+from acp.defects import Defect, Invalid
+from acp.errors import AcpError, AgentClosed, CloseReason, ProtocolError
 from acp.events import Answer, Elicitation, Event, Question, Skipped, Withdrawn
 from acp.jsonrpc import RequestId, Result
 from acp.open_questions import OpenQuestions
@@ -123,11 +124,11 @@ class Turn(OpenQuestions):
         if self._wake is not None and not self._wake.done():
             self._wake.set_result(None)
 
-    def skip(self, reason: str) -> None:
+    def skip(self, defect: Defect) -> None:
         """Note that an update was not read. The stream says so once, however many follow."""
         if not self._skipped:
             self._skipped = True
-            self.put(Skipped(reason), len(reason))
+            self.put(Skipped(defect), len(str(defect)))
 
     # ---- questions
 
@@ -155,7 +156,7 @@ class Turn(OpenQuestions):
         self._grace = asyncio.get_running_loop().call_later(CANCEL_SECONDS, self._give_up)
 
     def _give_up(self) -> None:
-        self._connection.close(AgentClosed(f"the agent did not end a cancelled turn within {CANCEL_SECONDS:g} s"))
+        self._connection.close(AgentClosed(CloseReason.CANCEL_IGNORED, seconds=CANCEL_SECONDS))
 
     def _replied(self, reply: Reply) -> None:
         match reply:
@@ -163,8 +164,7 @@ class Turn(OpenQuestions):
                 try:
                     response = PromptResponse.model_validate(result)
                 except ValidationError as error:
-                    reason = said_shortly(error)
-                    self.error = ProtocolError(f"session/prompt was answered without a stopReason: {reason}")
+                    self.error = ProtocolError(Invalid(said_shortly(error)), "session/prompt")
                 else:
                     self.stop_reason, self.usage = response.stop_reason[:STOP_REASON_LENGTH], response.usage
             case failure:

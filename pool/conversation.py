@@ -39,7 +39,7 @@ import structlog
 from pydantic import BaseModel
 from structlog.contextvars import bind_contextvars, bound_contextvars
 
-from acp import AcpError, AgentClosed, AuthRequired, Event, Session
+from acp import AcpError, AgentClosed, AuthRequired, CloseReason, Event, Session
 from pool.active_turn import ActiveTurn
 from pool.agent_lease import AgentLease
 from pool.conversation_context import CancelResult, ConversationContext, ConversationState
@@ -283,7 +283,7 @@ class Conversation:
     def disconnect(self) -> None:
         """End the running turn now. The caller cancels this conversation's task next."""
         if self.lease.agent is not None:
-            self.lease.agent.connection.close(AgentClosed("Threadline is shutting down"))
+            self.lease.agent.connection.close(AgentClosed(CloseReason.SHUTDOWN))
 
     def _changed(self) -> None:
         self._context.on_queue(self.thread_id)

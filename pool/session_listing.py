@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from acp import Agent, AgentClosed
+from acp import Agent, AgentClosed, CloseReason
 from acp.schema import SessionInfo
 from pool.session_setup import AgentSettings
 from pool.slots import Slots
@@ -63,7 +63,7 @@ class SessionListing:
         for task in self._starting:
             task.cancel()
         for agent in self.probes:
-            agent.connection.close(AgentClosed("Threadline is shutting down"))
+            agent.connection.close(AgentClosed(CloseReason.SHUTDOWN))
 
     async def _ask(self, settings: AgentSettings, answer: Answer) -> None:
         try:
@@ -92,7 +92,7 @@ class SessionListing:
             finally:
                 self._slots.release(holder)
         elif free is None and not running:
-            raise NoSlot("all agents are busy with other things")
+            raise NoSlot("no slot is free")
         else:
             yield free or running[0]
 

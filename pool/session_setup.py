@@ -5,7 +5,7 @@ from pathlib import Path
 
 import structlog
 
-from acp import Agent, AuthRequired, Launch, ProtocolError, RemoteError, Session, SpawnFailed
+from acp import Agent, AuthRequired, Launch, ProtocolError, RemoteError, Session, SpawnFailed, StartProblem
 from acp.paths import look
 from acp.session_options import Option, Value
 from pool.exchange import Notice
@@ -51,7 +51,7 @@ async def open_session(
         try:
             await look(_make, directory)
         except OSError as error:
-            raise SpawnFailed(f"the directory {directory} cannot be made: {error.strerror}") from None
+            raise SpawnFailed(StartProblem.DIRECTORY_NOT_MADE, str(directory), error.strerror or "") from None
     session_id = journal.threads.session_id(thread_id)
     if session_id is not None and agent.can_load:
         try:

@@ -20,6 +20,25 @@ TERMINAL_METHODS = frozenset(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class ServerLeftOut:
+    """An MCP server that the agent cannot reach: it does not use the server's `transport`, `HTTP` or `SSE`."""
+
+    name: str
+    transport: str
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoriesLeftOut:
+    """Additional directories that the agent cannot use, because its sessions have one directory."""
+
+    paths: tuple[Path, ...]
+
+
+LeftOut = ServerLeftOut | DirectoriesLeftOut
+"""A part of the client's offer that the agent's sessions do not get."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Client:
     """The capabilities of the embedding program. Requests beyond them are refused (-32601).
@@ -65,25 +84,26 @@ class Client:
 
     def servers(self, agent: AgentCapabilities) -> list[dict[str, Any]]:
         """Encode the MCP servers that the agent can reach (schema: McpServer)."""
-        return [each.model_dump(mode="json", by_alias=True) for each in self.mcp_servers if not _beyond(each, agent)]
+        return [
+            each.model_dump(mode="json", by_alias=True) for each in self.mcp_servers if not _unreachable(each, agent)
+        ]
 
-    def left_out(self, agent: AgentCapabilities) -> list[str]:
-        """Return a line for each server or directory that the agent's sessions do not get, with the reason."""
-        reasons = ((server.name, _beyond(server, agent)) for server in self.mcp_servers)
-        lines = [f"the MCP server {name!r}: {reason}" for name, reason in reasons if reason]
+    def left_out(self, agent: AgentCapabilities) -> list[LeftOut]:
+        """Return the servers and directories that the agent's sessions do not get."""
+        servers = ((server.name, _unreachable(server, agent)) for server in self.mcp_servers)
+        found: list[LeftOut] = [ServerLeftOut(name, transport) for name, transport in servers if transport]
         if self.additional_directories and not _takes_directories(agent):
-            named = ", ".join(map(str, self.additional_directories))
-            lines.append(f"the directories {named}: the agent takes only one")
-        return lines
+            found.append(DirectoriesLeftOut(self.additional_directories))
+        return found
 
 
-def _beyond(server: McpServer, agent: AgentCapabilities) -> str:
-    """Return why the agent cannot reach the server; empty if it can."""
+def _unreachable(server: McpServer, agent: AgentCapabilities) -> str:
+    """Return the server's transport if the agent does not use it; empty if it does."""
     match server:
         case McpServerHttp() if not agent.mcp_capabilities.http:
-            return "the agent reaches none over HTTP"
+            return "HTTP"
         case McpServerSse() if not agent.mcp_capabilities.sse:
-            return "the agent reaches none over SSE"
+            return "SSE"
     return ""
 
 

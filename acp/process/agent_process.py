@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 import structlog
 
 from acp.connection import Connection
-from acp.errors import AcpError, AgentClosed, SpawnFailed
+from acp.errors import AgentClosed, CloseReason, SpawnFailed, StartProblem
 from acp.paths import look
 
 from .child import Child
@@ -83,13 +83,13 @@ class AgentProcess(Child):
 
     @classmethod
     async def spawn(cls, launch: Launch, marker: str) -> Self:
-        """Start the process as leader of a new session. Raises `SpawnFailed`, which says what to correct."""
+        """Start the process as leader of a new session. Raises `SpawnFailed`."""
         try:
             found = await look(is_directory, launch.cwd)
         except OSError as error:
-            raise SpawnFailed(f"the working directory {launch.cwd} cannot be entered: {error.strerror}") from None
+            raise SpawnFailed(StartProblem.DIRECTORY_CLOSED, str(launch.cwd), error.strerror or "") from None
         if not found:
-            raise SpawnFailed(f"the working directory {launch.cwd} does not exist or is not a directory")
+            raise SpawnFailed(StartProblem.DIRECTORY_MISSING, str(launch.cwd))
         process = cls(marker)
         try:
             await process._start(launch)
@@ -116,9 +116,10 @@ class AgentProcess(Child):
                     start_new_session=True,
                 )
         except FileNotFoundError:
-            raise SpawnFailed(f"the command {launch.command!r} was not found; is it installed and on PATH?") from None
+            raise SpawnFailed(StartProblem.COMMAND_MISSING, launch.command) from None
         except (OSError, ValueError) as error:
-            raise SpawnFailed(f"the command {launch.command!r} could not be started: {error}") from None
+            detail = getattr(error, "strerror", None) or str(error)
+            raise SpawnFailed(StartProblem.COMMAND_UNUSABLE, launch.command, detail) from None
         finally:
             for end in ends:
                 os.close(end)
@@ -234,9 +235,9 @@ class AgentProcess(Child):
         if self._linger is not None:
             self._linger.cancel()
         if self._connection is not None:
-            self._connection.closed(self.describe("the agent's process has ended"))
+            self._connection.closed(self.describe(CloseReason.ENDED))
 
-    def describe(self, reason: str) -> AcpError:
+    def describe(self, reason: CloseReason) -> AgentClosed:
         """Build the error with `reason`, the exit status and the last stderr lines."""
         return AgentClosed(reason, self.exit_status, self.stderr)
 

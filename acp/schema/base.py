@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidatorFun
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticUseDefault
 
+from acp.defects import Invalid
 from acp.errors import ProtocolError
 
 MAX_ITEMS = 2000
@@ -59,8 +60,7 @@ def read(kind: type[_P], method: str, result: Any) -> _P:
     try:
         return kind.model_validate(result)
     except ValidationError as error:
-        reason = said_shortly(error)
-        raise ProtocolError(f"{method} was answered by something else than version 1 allows: {reason}") from None
+        raise ProtocolError(Invalid(said_shortly(error)), method) from None
 
 
 def said_shortly(error: ValidationError) -> str:

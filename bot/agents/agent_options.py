@@ -2,24 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
 
 from acp import Session
 from acp.session_options import Option, Value
-from bot.text.markdown import escape
-from bot.text.printable import visible
 
 OPTIONS, CHOICES, COMMANDS = 50, 500, 200
 """How many of each are kept; real agents have some dozens."""
 
 NAME = 200
 """Characters kept of a description."""
-
-WIDTH = 60
-"""Characters of each part of an introduction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +31,19 @@ class AgentOptions:
 
     options: tuple[Option, ...] = ()
     commands: tuple[Command, ...] = ()
+    title: str = ""
+    """The agent's name for people, from when it last ran."""
 
     @classmethod
-    def of(cls, session: Session) -> "AgentOptions":
-        """Read the current options of a session."""
+    def of(cls, session: Session, title: str = "") -> "AgentOptions":
+        """Read the current options of a session, whose agent has that title."""
         return cls(
             tuple(replace(each, choices=each.choices[:CHOICES]) for each in session.options[:OPTIONS]),
             tuple(
                 Command(each.name, each.description[:NAME], _hint(each.input)[:NAME])
                 for each in session.commands[:COMMANDS]
             ),
+            title[:NAME],
         )
 
     def option(self, category: str) -> Option | None:
@@ -67,6 +64,7 @@ class AgentOptions:
             tuple(
                 replace(each, description=redact(each.description), hint=redact(each.hint)) for each in self.commands
             ),
+            redact(self.title),
         )
 
     def with_value(self, option_id: str, value: Value) -> "AgentOptions":
@@ -102,22 +100,3 @@ def read_options(text: str) -> AgentOptions:
         return _OFFERS.validate_json(text)
     except ValueError:
         return AgentOptions()
-
-
-def introduction(agent: str, offers: AgentOptions, directory: Path, *, redact: Callable[[str], str] = str) -> str:
-    """Return the line above a new session's first answer: agent, model, mode and directory, as far as known."""
-    mode = offers.current("mode")
-    parts = [agent, offers.current("model"), mode and f"{mode} mode", _at_home(directory)]
-    return "-# " + " · ".join(escape(_short(visible(redact(part)))) for part in parts if part)
-
-
-def _at_home(directory: Path) -> str:
-    try:
-        return f"~/{directory.relative_to(Path.home())}".removesuffix("/.")
-    except (ValueError, RuntimeError):
-        return str(directory)
-
-
-def _short(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= WIDTH else f"…{line[1 - WIDTH :]}" if "/" in line else f"{line[: WIDTH - 1]}…"

@@ -17,6 +17,8 @@ from uuid import uuid4
 from acp import Agent, RemoteError
 from acp.schema import AuthMethod
 from bot.config.agents import AgentConfig
+from bot.user_messages import agent_checks as texts
+from bot.user_messages import agent_errors
 
 from .log_capture import StderrTap, capture_log
 
@@ -48,12 +50,7 @@ class TerminalLogin:
             os.chdir(self.cwd)
             os.execvpe(program, self.argv, env)  # noqa: S606 - there is no shell on purpose
         except OSError as error:
-            raise LoginFailed(f"{program!r} could not be started: {error.strerror}") from None
-
-
-def login_advice(agent: str) -> str:
-    """Return the advice for `AuthRequired`: the command, with the agent's name in the configuration."""
-    return f"Somebody must log in to the agent first. Where Threadline runs: threadline login {agent}"
+            raise LoginFailed(texts.not_started(program, error.strerror)) from None
 
 
 def preset_login(agent: AgentConfig) -> TerminalLogin | None:
@@ -68,7 +65,7 @@ def preset_login(agent: AgentConfig) -> TerminalLogin | None:
     env = agent.environment()
     where = str(agent.cwd / program) if os.sep in program else program
     if shutil.which(where, path=env.get("PATH", os.defpath)) is None:
-        raise LoginFailed(f"the command {program!r} was not found. To install it: {agent.known_preset.install}")
+        raise LoginFailed(texts.not_installed(program, agent.known_preset.install))
     return TerminalLogin((program, *args), agent.cwd, env)
 
 
@@ -84,11 +81,11 @@ async def agent_login(agent: AgentConfig, method_id: str, tell: Callable[[str], 
         method = _chosen(running.auth_methods, method_id)
         if method.type == "terminal":
             return _in_terminal(agent, method)
-        tell(f"The agent logs in by itself, by {method.name or method.id}. It may want you to do something meanwhile.")
+        tell(texts.logs_in_by_itself(method.name or method.id))
         with capture_log(StderrTap(tell)):
             await running.authenticate(method.id)
     except RemoteError as error:
-        raise LoginFailed(str(error)) from None
+        raise LoginFailed(agent_errors.in_terminal(error)) from None
     finally:
         await running.stop()
     return None
@@ -100,17 +97,9 @@ def _chosen(methods: Sequence[AuthMethod], method_id: str) -> AuthMethod:
     for method in usable:
         if method_id in ("", method.id):
             return method
-    raise LoginFailed(_nothing(methods, method_id))
-
-
-def _nothing(methods: Sequence[AuthMethod], method_id: str) -> str:
-    if not methods:
-        return "the agent names no way to log in; if it wants a key, give it one through inherit_env or env"
-    known = ", ".join(method.id for method in methods)
-    missing = f"the way {method_id!r}" if method_id else "a way that works from here"
-    needed = [name for method in methods for name in method.variables]
-    advice = f"; give it one of the variables {', '.join(needed)} through inherit_env" if needed else ""
-    return f"the agent does not name {missing} to log in (it names: {known}){advice}"
+    known = [method.id for method in methods]
+    variables = [name for method in methods for name in method.variables]
+    raise LoginFailed(texts.no_login_method(method_id, known=known, variables=variables))
 
 
 def _in_terminal(agent: AgentConfig, method: AuthMethod) -> TerminalLogin:

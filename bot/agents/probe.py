@@ -16,9 +16,11 @@ from acp.client_side.features import supports
 from acp.schema import AgentCapabilities, TextBlock, ToolCallUpdate
 from bot.config.agents import AgentConfig
 from bot.config.presets import PRESETS
+from bot.user_messages import agent_checks as texts
+from bot.user_messages import agent_errors
 
 from .log_capture import LogRecorder, capture_log
-from .login import LoginFailed, login_advice, preset_login
+from .login import LoginFailed, preset_login
 from .probe_result import ProbeResult, Verdict
 
 READY_SECONDS = 120.0
@@ -65,7 +67,7 @@ async def probe_agent(name: str, agent: AgentConfig, *, prompts: bool = True) ->
         try:
             await _Examination(agent, found, recorder).run(Path(folder) if prompts else None)
         except AcpError as error:
-            found.failure = str(error)
+            found.failure = agent_errors.in_terminal(error)
             if isinstance(error, AuthRequired):
                 found.advice += _login_advice(name, agent)
         found.faults += recorder.events()
@@ -91,7 +93,8 @@ class _Examination:
         self._found = found
         self._recorder = recorder
         self._late = 0
-        self._announced: set[str] = set()
+        self._announced: dict[str, str] = {}
+        """The titles of tool calls: a question may name only the id."""
 
     async def run(self, folder: Path | None) -> None:
         """Start the agent, examine it, stop it; with an empty `folder`, prompt it too. Raises `AcpError`."""
@@ -111,7 +114,7 @@ class _Examination:
         finally:
             await running.stop()
             if self._late:
-                self._fault(f"sent pieces of an answer after its turn had ended: {self._late}")
+                self._fault(texts.late_pieces(self._late))
 
     def _introduce(self, running: Agent) -> None:
         found = self._found
@@ -119,7 +122,7 @@ class _Examination:
         found.protocol_version = running.info.protocol_version
         found.abilities = _abilities(running.info.agent_capabilities)
         found.auth_methods = tuple(method.id for method in running.auth_methods)
-        found.left_out = running.left_out
+        found.left_out = [*map(agent_errors.left_out, running.left_out)]
 
     async def _open(self, running: Agent, cwd: Path) -> Session:
         started = _now()
@@ -150,8 +153,7 @@ class _Examination:
         if heard.first_text is not None:
             self._found.seconds["first text"] = heard.first_text
         if heard.stop_reason != "end_turn" or not heard.text:
-            said = "with" if heard.text else "without"
-            self._fault(f"ended a turn {said} a word, for the reason {heard.stop_reason}")
+            self._fault(texts.ended_turn(heard.stop_reason, answered=bool(heard.text)))
 
     async def _try_unknown_mode(self, session: Session) -> None:
         """Check whether the agent's report of its mode can be trusted. This is the last request to it."""
@@ -160,9 +162,9 @@ class _Examination:
         self._recorder.muted = True  # A refusal is correct here, and no fault.
         try:
             if await session.set_mode(UNKNOWN_MODE):
-                self._fault("accepts a mode that does not exist, so its word on its mode proves nothing")
+                self._fault(texts.UNKNOWN_MODE_ACCEPTED)
         except AcpError as error:
-            self._fault(f"does not refuse a mode that does not exist: {error}")
+            self._fault(texts.unknown_mode_failed(agent_errors.headline(error)))
 
     async def _ask_to_write(self, running: Agent, folder: Path) -> None:
         found = self._found
@@ -174,7 +176,7 @@ class _Examination:
         if not was_there and astray.exists():
             astray.unlink()
             written = True
-            self._fault("wrote into the directory it was started in, not into that of its session")
+            self._fault(texts.WROTE_ELSEWHERE)
         found.question = "; ".join(heard.questions)
         match written, bool(heard.questions):
             case True, True:
@@ -206,19 +208,23 @@ class _Examination:
                 if heard.first_text is None:
                     heard.first_text = _since(started)
                 heard.text = (heard.text + text)[:ANSWER_WIDTH]
-            case ToolCallUpdate(tool_call_id=tool_call_id):
-                self._announced.add(tool_call_id)
+            case ToolCallUpdate(tool_call_id=tool_call_id, title=title):
+                self._announced[tool_call_id] = title or self._announced.get(tool_call_id, "")
             case Question():
-                heard.questions.append(_describe_question(event))
+                heard.questions.append(self._describe_question(event))
                 self._check_question(event)
                 _refuse(turn, event)
 
+    def _describe_question(self, question: Question) -> str:
+        call = question.tool_call
+        title = call.title or self._announced.get(call.tool_call_id) or call.kind or call.tool_call_id
+        return f"{title} [{' | '.join(option.name for option in question.options)}]"
+
     def _check_question(self, question: Question) -> None:
         if not isinstance(question.request_id, int):
-            kind = "null" if question.request_id is None else "a text"
-            self._fault(f"gives its requests {kind} for an id, where others count")
+            self._fault(texts.request_id_kind(is_null=question.request_id is None))
         if not question.of_client and question.tool_call.tool_call_id not in self._announced:
-            self._fault("asks about a tool call that it has not announced")
+            self._fault(texts.UNANNOUNCED_CALL)
 
     def _fault(self, text: str) -> None:
         if text not in self._found.faults:
@@ -236,11 +242,6 @@ def _refuse(turn: Turn, question: Question) -> None:
             if option.kind == kind and turn.answer(question.request_id, option.option_id):
                 return
     turn.cancel()
-
-
-def _describe_question(question: Question) -> str:
-    title = question.tool_call.title or question.tool_call.tool_call_id
-    return f"{title} [{' | '.join(option.name for option in question.options)}]"
 
 
 def _abilities(agent: AgentCapabilities) -> dict[str, bool]:
@@ -264,30 +265,29 @@ def _missing(agent: AgentConfig) -> Iterator[str]:
     preset = agent.known_preset
     for name in agent.inherit_env:
         if name not in has and (preset is None or name not in preset.inherit_env):
-            yield f"{name} is named in inherit_env and is not set"
+            yield texts.variable_not_set(name)
     if preset is not None and preset.any_of and not any(name in has for name in preset.any_of):
-        names = " or ".join(preset.any_of)
-        yield f"{names} must be set, unless somebody has logged in"
+        yield texts.key_not_set(preset.any_of)
 
 
 def _login_advice(name: str, agent: AgentConfig) -> Iterator[str]:
-    yield login_advice(name)
+    yield agent_errors.needs_login(agent.title, name)
     try:
         own = preset_login(agent)
     except LoginFailed as error:
         yield str(error)
         return
     if own is not None:
-        yield f"It runs: {own}"
+        yield texts.login_runs(str(own))
 
 
 def _advice(found: ProbeResult) -> Iterator[str]:
     if found.write in (Verdict.ACTED, Verdict.DEFIED):
-        yield "Set mode to the id of the mode in which it asks, or make it ask by its own settings; or do not use it."
+        yield texts.SET_ASKING_MODE
     command = Path(found.command[0]).name
     for name, preset in PRESETS.items():
         if not found.preset and command == preset.command:
-            yield f'preset = "{name}" knows this agent: its asking mode, its variables, how to log in.'
+            yield texts.use_preset(name)
 
 
 def _now() -> float:

@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bot.user_messages import agent_checks as texts
+
 LISTED = 12
 """Names shown of a long list; JSON has them all."""
 
@@ -75,14 +77,14 @@ def as_json(found: Iterable[ProbeResult]) -> dict[str, Any]:
 
 def as_lines(found: ProbeResult) -> list[str]:
     """Return plain lines: a heading, then two spaces, a title and a colon before each finding."""
-    heading = f"agents.{found.agent}: {'well' if found.well else 'NOT WELL'}"
+    heading = f"agents.{found.agent}: {texts.OK if found.well else texts.FAILED}"
     return [heading, *(f"  {title}: {line}" for title, text in _rows(found) for line in text.splitlines())]
 
 
 def print_table(found: ProbeResult, console: Console) -> None:
     """Draw the findings for a terminal."""
-    colour = "green" if found.well else "red"
-    heading = Text.assemble((f"agents.{found.agent}", "bold"), "  ", ("well" if found.well else "NOT WELL", colour))
+    verdict = (texts.OK, "green") if found.well else (texts.FAILED, "red")
+    heading = Text.assemble((f"agents.{found.agent}", "bold"), "  ", verdict)
     table = Table(title=heading, title_justify="left", show_header=False)
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
@@ -91,45 +93,40 @@ def print_table(found: ProbeResult, console: Console) -> None:
     console.print(table)
 
 
-_STYLES = {"failed": "red", "missing": "yellow", "not given": "yellow", "gets wrong": "yellow", "to do": "bold"}
+_STYLES = {"failed": "red", "missing": "yellow", "not given": "yellow", "faults": "yellow", "next steps": "bold"}
 
 
 def _rows(found: ProbeResult) -> list[tuple[str, str]]:
     """Return title and text of each finding; unknown ones are left out."""
     version = f", protocol version {found.protocol_version}" if found.protocol_version is not None else ""
     rows = {
-        "agent": f"{found.name or '(it gives no name)'}{version}" if version else "",
+        "agent": f"{found.name or texts.NO_NAME}{version}" if version else "",
         "preset": found.preset or "none",
         "started as": f"{shlex.join(found.command)}, in {found.cwd}",
-        "told to write": f"{found.write}{f': {found.question}' if found.question else ''}",
+        "write test": f"{texts.WRITE_TEST[found.write]}{f': {found.question}' if found.question else ''}",
         "asking mode": _mode(found),
-        "answered": found.answer.replace("\n", " "),
+        "answer": found.answer.replace("\n", " "),
         "can": _listed(name for name, able in found.abilities.items() if able),
         "cannot": _listed(name for name, able in found.abilities.items() if not able),
         "modes": _listed(found.modes),
         "models": _listed(found.models),
         "commands": _listed(found.commands),
-        "logs in by": _listed(found.auth_methods),
-        "took": _durations(found.seconds),
+        "login methods": _listed(found.auth_methods),
+        "times": _durations(found.seconds),
         "failed": found.failure,
         "missing": "\n".join(found.missing),
         "not given": "\n".join(found.left_out),
-        "gets wrong": "\n".join(found.faults),
-        "known of it": "\n".join(found.quirks),
-        "to do": "\n".join(found.advice),
+        "faults": "\n".join(found.faults),
+        "known quirks": "\n".join(found.quirks),
+        "next steps": "\n".join(found.advice),
     }
     return [(title, _printable(text)) for title, text in rows.items() if text]
 
 
 def _mode(found: ProbeResult) -> str:
-    match found.asking_mode:
-        case None:
-            return ""
-        case True:
-            return f"{found.mode}"
-        case False:
-            which = "could not be set" if found.modes else "it has no modes"
-            return f"{which}; each thread will be told that this agent may act unasked"
+    if found.asking_mode is None:
+        return ""
+    return texts.asking_mode(found.mode, could_set=found.asking_mode, has_modes=bool(found.modes))
 
 
 def _listed(names: Iterable[str]) -> str:

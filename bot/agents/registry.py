@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from acp import Client
+from acp.schema import Implementation
 from bot.config.agents import AgentConfig
 from bot.config.appearance import Style
 from bot.config.schema import ChannelConfig, Config
@@ -14,6 +15,7 @@ from pool.journal.threads import Assignment
 from pool.session_setup import AgentSettings
 from pool.turn_watchdog import TurnLimits
 
+from .agent_options import read_options
 from .workspace_files import WorkspaceFiles
 
 DEFAULT = "default"
@@ -49,18 +51,28 @@ class Agents:
         _, name, _ = self._assignment(thread_id)
         return name
 
-    def title(self, thread_id: int) -> str:
-        """Return the display name of a thread's agent: that of its preset or program, behind its own if it has one."""
-        return self._title(self.name(thread_id))
+    def title(self, thread_id: int, info: Implementation | None = None) -> str:
+        """Return the display name of a thread's agent: `own_title`, behind its name unless it is the default agent."""
+        return _named(self.name(thread_id), self.own_title(thread_id, info))
 
     def titles(self, channel_id: int) -> dict[str, str]:
-        """Return the display names of the agents that a channel offers, by their names, its own first."""
-        return {name: self._title(name) for name in self.choices(channel_id)}
+        """Return the display names of the agents that a channel offers, by their names, its own first.
 
-    def _title(self, name: str) -> str:
-        agent = self.config.agents.by_name[name]
-        program = agent.known_preset.title if agent.known_preset else Path(agent.command).name
-        return program if name == DEFAULT else f"{name} · {program}"
+        An agent's title follows its name, unless it is the default one.
+        """
+        agents = self.config.agents.by_name
+        return {name: _named(name, agents[name].title) for name in self.choices(channel_id)}
+
+    def own_title(self, thread_id: int, info: Implementation | None = None) -> str:
+        """Return the title of a thread's agent: the one that it reports, else its preset's, else the name it reports.
+
+        Without `info`, the agent has what it reported last. Empty where nothing is known; never the command, which may
+        be an interpreter.
+        """
+        known = self.of(thread_id).title
+        if info is None:
+            return read_options(self._journal.threads.offers(thread_id)).title or known
+        return info.title or known or info.name
 
     def of(self, thread_id: int) -> AgentConfig:
         """Return the configuration of a thread's agent, with the channel's and the thread's settings applied."""
@@ -133,6 +145,10 @@ class Agents:
 
     def _channel(self, channel_id: int) -> ChannelConfig:
         return self.config.channels.get(channel_id, NOTHING_SAID)
+
+
+def _named(name: str, title: str) -> str:
+    return (title or name) if name == DEFAULT else f"{name} · {title}" if title else name
 
 
 def _outbox(directories: Sequence[Path], files: Path, withheld: Sequence[Path]) -> WorkspaceFiles:

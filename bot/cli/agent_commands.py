@@ -20,6 +20,7 @@ from bot.config.secrets import secrets_of
 from bot.operations import logs
 from bot.operations.process import protect_process
 from bot.text.redaction import Redactor
+from bot.user_messages import agent_errors
 
 from .common import CONFIG, fail, load_or_fail, run_async
 
@@ -78,8 +79,10 @@ def login(agent: str, path: Path, method: str) -> None:
             click.echo(f"The agent has logged in. To see whether it works: threadline doctor {agent}")
         else:
             _hand_over(command, agent)
-    except (LoginFailed, AcpError) as error:
+    except LoginFailed as error:
         fail(str(error), 1)
+    except AcpError as error:
+        fail(agent_errors.in_terminal(error), 1)
 
 
 def _hand_over(command: TerminalLogin, agent: str) -> NoReturn:

@@ -17,6 +17,7 @@ import structlog
 
 from acp import SpawnFailed
 from acp.paths import Lanes, look
+from bot.user_messages import agent_errors
 
 from .git_safety import GitFailed, check_repository, read_regular
 
@@ -81,7 +82,7 @@ async def read_changes(directory: Path, roots: Sequence[Path]) -> Changes:
     try:
         written = [await look(Path.resolve, root) for root in roots]
     except SpawnFailed as error:  # Starting a process in that directory would block too.
-        raise GitFailed(str(error)) from None
+        raise GitFailed(agent_errors.start_problem(error)) from None
     git = _Git(written)
     try:
         told = await git(directory, "rev-parse", *asked)

@@ -19,7 +19,7 @@ from bot.interactions.bot_client import admit
 from bot.interactions.components import Button, Component, Menu, view_of
 from bot.text.markdown import escape
 from bot.text.printable import visible
-from bot.user_messages import access
+from bot.user_messages import access, agent_errors
 from pool.journal.transactions import JournalUnwritable
 from pool.session_setup import MODE, choice_value
 
@@ -220,7 +220,7 @@ async def _set_value(interaction: Interaction, option: Option, choice: Choice) -
     try:
         done = await session.set_option(option.option_id, value)
     except AcpError as error:
-        why = escape(visible(client.redact(str(error))[:500]))
+        why = agent_errors.one_line(error, redact=client.redact)
         await interaction.edit_original_response(content=f"{named} could not be set: {why}")
         return
     told = f"{named} was not taken by the agent; it says that it has another value."

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, model_validator
 
 from acp import Client, FileSystem, Launch, Terminals, environment
+from acp.session import ASKING_MODES
 
 from . import error_texts as texts
 from .mcp_servers import ServerConfig
@@ -56,6 +57,19 @@ class AgentConfig(ConfigTable):
     def known_preset(self) -> Preset | None:
         """The preset of this agent, if any."""
         return PRESETS.get(self.preset)
+
+    @property
+    def title(self) -> str:
+        """Its makers' name for it, by its preset or by its command; empty where neither is known."""
+        program = Path(self.command).name
+        known = self.known_preset or next((each for each in PRESETS.values() if each.command == program), None)
+        return "" if known is None else known.title
+
+    @property
+    def asking_modes(self) -> tuple[str, ...]:
+        """The ids of the modes in which it asks before it acts, as far as known."""
+        preset = self.known_preset
+        return (preset.mode,) if preset is not None and preset.mode else ASKING_MODES
 
     def environment(self) -> dict[str, str]:
         """Return the whole environment that the agent gets, except its marker."""

@@ -30,7 +30,6 @@ from acp.schema import (
     ToolCallUpdate,
 )
 from bot.access.gate import Place
-from bot.agents.login import login_advice
 from bot.agents.workspace_files import LinkedFiles
 from bot.config.appearance import EYE, WAITING
 from bot.interactions.stop_button import stop_view
@@ -44,7 +43,7 @@ from bot.reply.status_reactions import StatusReactions
 from bot.reply.typing_indicator import TypingIndicator
 from bot.text.markdown import escape
 from bot.text.redaction import StreamRedactor
-from bot.user_messages import notices, outcomes, questions, to_agents
+from bot.user_messages import agent_errors, notices, outcomes, questions, to_agents
 from pool.exchange import (
     Cancelled,
     Completed,
@@ -272,8 +271,11 @@ class Exchange:
         if notice is Notice.NEW:
             self._session_lines.is_new = True
             return
-        self._prompt.forgotten |= notice is Notice.FORGOTTEN
-        self.reply.line(notices.NOTICES[notice])
+        if notice is Notice.FORGOTTEN:
+            self._prompt.forgotten = True
+            self.reply.line(notices.forgotten(len(self._prompt.earlier())))
+        else:
+            self.reply.line(notices.NOTICES[notice])
 
     def on_prompted(self, session: Session, turn: Turn) -> None:
         """Show that the agent has it."""
@@ -306,8 +308,8 @@ class Exchange:
                 self._session_lines.show_mode()
             case SessionInfoUpdate(title=str(title)):
                 self._context.thread_names.title(self.request.thread_id, title)
-            case Skipped(reason):
-                self.reply.line(notices.skipped(reason))
+            case Skipped(defect):
+                self.reply.line(notices.skipped(defect))
             case _:
                 if isinstance(event, Text | ToolCallUpdate | Plan):
                     self._session_lines.introduce()
@@ -399,7 +401,8 @@ class Exchange:
             self.reply.line(outcomes.DROPPED)
             self._destination.start()
         if isinstance(outcome, Failed) and isinstance(outcome.error, AuthRequired):
-            self.reply.line(f"-# {login_advice(self._context.agents.name(self.request.thread_id))}")
+            agents, thread_id = self._context.agents, self.request.thread_id
+            self.reply.line(f"-# {agent_errors.needs_login(agents.title(thread_id), agents.name(thread_id))}")
 
     def _complete(self, outcome: Outcome) -> Trailer | None:
         """Say what the turn came to, where the asker notices it; return the message that calls them."""

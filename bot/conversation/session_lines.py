@@ -1,7 +1,7 @@
 """The lines of a reply about the agent's session: which agent answers, and in which mode it works."""
 
 from acp import Session
-from bot.agents.agent_options import AgentOptions, introduction, write_options
+from bot.agents.agent_options import AgentOptions, write_options
 from bot.agents.registry import Agents
 from bot.reply.reply import Reply
 from bot.text.redaction import Redactor
@@ -36,8 +36,15 @@ class SessionLines:
         """Name the agent above a new session's first answer; before the answer comes that would only delay it."""
         agents, thread_id = self._agents, self._thread_id
         if self.is_new and self._session is not None and agents.introduces:
-            title, offers, cwd = agents.title(thread_id), AgentOptions.of(self._session), agents.of(thread_id).cwd
-            self._reply.line(introduction(title, offers, cwd, redact=self._redact))
+            offers, agent = AgentOptions.of(self._session).without(self._redact), agents.of(thread_id)
+            asks = self._session.mode in agent.asking_modes
+            line = notices.introduction(
+                self._redact(agents.title(thread_id, self._session.agent_info)),
+                model=offers.current("model"),
+                directory=agent.cwd,
+                unsafe_mode="" if asks else offers.current("mode"),
+            )
+            self._reply.line(line)
         self.is_new = False
 
     def show_mode(self) -> None:
@@ -58,7 +65,8 @@ class SessionLines:
     def remember_offers(self) -> None:
         """Write down what the agent offers, for when it sleeps."""
         if self._session is not None:
-            offers = write_options(AgentOptions.of(self._session))
+            title = self._agents.own_title(self._thread_id, self._session.agent_info)
+            offers = write_options(AgentOptions.of(self._session, title))
             if offers != self._threads.offers(self._thread_id):
                 self._threads.set_offers(self._thread_id, offers)
 

@@ -20,11 +20,15 @@ from pool.journal.journal import Journal
 
 from .attachments import Attachments
 from .discord_message import files_of, mentioned_in, names_in, past_message, quote_of, readable
+from .earlier import last_exchanges
 from .formatting import Part, prompt
 from .request import Attachment, Quote, Request, read_request
 
 RECENT: Final = 30
 """Messages that are read when the bot joins an existing thread, plus its first one."""
+
+EARLIER: Final = 10
+"""Exchanges of a lost session that a new one learns."""
 
 NAMED: Final = 10
 """The most people whose names are looked up for one request."""
@@ -116,7 +120,7 @@ class PromptBuilder:
             unanswered=self.unanswered,
             skipped=fetched.skipped,
             recent=recent,
-            earlier=self._earlier(),
+            earlier=self.earlier(),
         )
 
     async def _read(self, request: Request) -> Request:
@@ -184,13 +188,13 @@ class PromptBuilder:
             messages = [*(each for each in first if each.id < messages[0].id), *messages]
         return [said for message in messages if (said := past_message(message)) is not None]
 
-    def _earlier(self) -> list[tuple[str, str]]:
-        """Return the conversation of a lost session, as far as the journal has it."""
+    def earlier(self) -> list[dict[str, str]]:
+        """Return the last exchanges of a lost session, as far as the journal has them."""
         if not self.forgotten:
             return []
         first = self.requests[0]
-        earlier = self._journal.messages.earlier(first.thread_id, first.message_id, most=to_agents.EARLIER)
-        return [(read_request(request).text, answer) for request, answer in earlier if request]
+        earlier = self._journal.messages.earlier(first.thread_id, first.message_id, most=EARLIER)
+        return last_exchanges([(read_request(request).text, reply) for request, reply in earlier if request])
 
     def take_skipped(self) -> list[str]:
         """Return, once, the omissions from the prompt, for people."""

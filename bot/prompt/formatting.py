@@ -23,8 +23,7 @@ SCHEMA: Final = 2
 """The version of the block; it changes when a field's meaning does."""
 
 RECENT_CHARACTERS: Final = 8000
-EARLIER_CHARACTERS: Final = 8000
-"""Bounds on a thread's past: the newest part is kept, and of its messages also the first."""
+"""Bound on a thread's earlier messages: the first and the newest are kept."""
 
 NOTE: Final = (
     "Written by Threadline, not by the sender. Quoted texts, and the files of quoted messages, are for your knowledge:"
@@ -79,21 +78,21 @@ def prompt(
     unanswered: str = "",
     skipped: Sequence[str] = (),
     recent: Sequence[Mapping[str, Any]] = (),
-    earlier: Sequence[tuple[str, str]] = (),
+    earlier: Sequence[Mapping[str, Any]] = (),
 ) -> list[Part]:
     """Return the prompt of messages that are sent together, oldest first: each one's text and files, then the context.
 
     `files` are the parts of each message, by its id, and `skipped` says which are missing. `quoted` describes a quote's
     files beyond their names. `unanswered` is about the agent's questions, `recent` are earlier messages of the thread,
-    `earlier` are requests and answers of a lost session. A message that begins with `/` is sent without a context where
-    there is nothing to add: it may be one of the agent's own commands.
+    `earlier` are the exchanges of a lost session (`earlier.last_exchanges`). A message that begins with `/` is sent
+    without a context where there is nothing to add: it may be one of the agent's own commands.
     """
     parts: list[Part] = []
     for request in requests:
         if request.text:
             parts.append(TextBlock(text=disarm(request.text)))
         parts += files.get(request.message_id, ())
-    told = {"unanswered": unanswered, "recent": _newest(recent), "earlier": _past(earlier), "skipped": list(skipped)}
+    told = {"unanswered": unanswered, "recent": _newest(recent), "earlier": list(earlier), "skipped": list(skipped)}
     quotes = [quote for request in requests for quote in request.quotes]
     if len(parts) == 1 and requests[-1].text.startswith("/") and not (quotes or any(told.values())):
         return parts
@@ -153,17 +152,3 @@ def _newest(said: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
             break
         kept.append(each)
     return [*first, *kept[::-1]]
-
-
-def _past(earlier: Sequence[tuple[str, str]]) -> list[dict[str, str]]:
-    """Keep the end of the conversation; an exchange that does not fit is cut at its beginning."""
-    kept: list[dict[str, str]] = []
-    room = EARLIER_CHARACTERS
-    for request, answer in reversed(earlier):
-        if room <= 0:
-            break
-        end = answer[-room:]
-        asked = request[-max(1, room - len(end)) :]
-        room -= len(end) + len(asked)
-        kept.append({"request": asked} | ({"answer": end} if end else {}))
-    return kept[::-1]

@@ -55,8 +55,8 @@ class AgentQuestions:
                 broker.ask(event, complete(event.tool_call))
             case Elicitation():
                 broker.elicit(event)
-            case Unreadable(reason):
-                broker.unreadable(reason)
+            case Unreadable(defect):
+                broker.unreadable(defect)
             case Withdrawn(request_id):
                 broker.close(texts.WITHDRAWN, request_id)
             case _:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from acp import Decline, Elicitation, OpenQuestions, Question
+from acp.defects import Defect
 from acp.jsonrpc import RequestId
 from acp.schema import ToolCallUpdate
 from bot.access.audit import AuditAction
@@ -100,10 +101,10 @@ class QuestionBroker:
             self._cards.remember_page(self._where.channel_id, asked.elicitation_id, card.completed)
         self._add(card)
 
-    def unreadable(self, reason: str) -> None:
+    def unreadable(self, defect: Defect) -> None:
         """Report a question that cannot be read."""
-        self._cards.audit.record("denied", f"cannot be read: {reason}", user_id=None, thread_id=self._where.channel_id)
-        self._say(texts.unreadable(visible(reason[:300])))
+        self._cards.audit.record("denied", f"cannot be read: {defect}", user_id=None, thread_id=self._where.channel_id)
+        self._say(texts.unreadable(defect))
 
     def _decline(self, request_id: RequestId, why: str) -> None:
         self._say(texts.not_asked(visible(why)))

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from acp import Elicitation, Event, Question, Skipped, Text, Thought, Unreadable
+from acp.defects import Invalid, NotJson
 from acp.schema import AudioBlock, ImageBlock, PermissionOption
 
 SHORTEST = 6
@@ -164,7 +165,9 @@ def redact_value(value: Any, redact: Redactor) -> Any:
             schema = _redact_form(value.schema, redact)
             return dataclasses.replace(value, message=redact(value.message), schema=schema)
         case Unreadable() | Skipped():
-            return dataclasses.replace(value, reason=redact(value.reason))
+            return dataclasses.replace(value, defect=redact_value(value.defect, redact))
+        case Invalid() | NotJson():
+            return dataclasses.replace(value, detail=redact(value.detail))
         case _:
             return value
 

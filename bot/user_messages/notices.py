@@ -1,16 +1,21 @@
 """Small lines in a reply or a thread. Pure."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
-from bot.text.markdown import escape
+from acp.defects import Defect
+from bot.text.markdown import escape, shortened
 from bot.text.printable import visible
 from pool.exchange import Notice
 from pool.turn_watchdog import LONG_SECONDS, WatchdogAlert
 
+from .agent_errors import defective
 from .layout import links
 
+PART = 60
+"""Characters of each part of an introduction."""
+
 NOTICES = {
-    Notice.FORGOTTEN: "-# ⚠ The agent could not take up the earlier session. It starts anew and knows nothing of it.",
     Notice.UNSET: "-# ⚠ Something that was chosen for this thread could not be set again.",
     Notice.UNASKED: "-# ⚠ This agent may act unasked: it could not be put into a mode in which it asks first.",
 }
@@ -21,14 +26,35 @@ MODES = "-# ⚠ the agent keeps changing its mode; the one that it ends in is na
 BEYOND = "-# ⚠ I was away for long. Some older messages here were not taken up; write again what still matters."
 
 
+def forgotten(handed_over: int) -> str:
+    """Report a lost session; `handed_over` is how many exchanges of it the new one gets."""
+    text = "-# ⚠ The agent could not reopen the earlier session. The new one "
+    match handed_over:
+        case 0:
+            return text + "knows nothing of this thread."
+        case 1:
+            return text + "knows only the last request and answer of this thread."
+        case _:
+            return text + f"knows only the last {handed_over} requests and answers of this thread."
+
+
 def mode(name: str) -> str:
     """Report the agent's new mode."""
     return f"-# 🔀 the agent is now in the mode {escape(visible(name, 60))}"
 
 
-def skipped(reason: str) -> str:
+def introduction(title: str, *, model: str, directory: Path, unsafe_mode: str) -> str:
+    """Return the line above a new session's first answer: which agent, model and directory, as far as known.
+
+    `unsafe_mode` is the name of a mode in which the agent may act without asking; empty for its asking mode.
+    """
+    parts = [title, model, directory.name or str(directory), unsafe_mode and f"{unsafe_mode} mode"]
+    return "-# " + " · ".join(escape(shortened(visible(part, 4 * PART), PART)) for part in parts if part)
+
+
+def skipped(defect: Defect) -> str:
     """Report an omission from the agent's output."""
-    return f"-# ⚠ part of what the agent sent is not shown: {escape(visible(reason, 200))}"
+    return f"-# ⚠ Part of the agent's output is not shown: {escape(visible(defective(defect), 200))}"
 
 
 def in_line(place: int, asking: Sequence[int]) -> str:

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Sequence
 
-from acp import AgentClosed
-from bot.text.markdown import LIMIT, code_block, escape
-from bot.text.redaction import redact_tokens
+from bot.text.markdown import LIMIT, escape
 from pool.exchange import Cancelled, Completed, Dropped, ExchangeRefused, Failed, Outcome, ShutDown, TakenBack, TimedOut
+
+from . import agent_errors
 
 _STOPS = {
     "refusal": "⚠ The agent refused to go on.",
@@ -53,7 +53,7 @@ def closing(outcome: Outcome, *, said: bool, redact: Callable[[str], str]) -> li
         case Failed(ExchangeRefused() as error):
             return [f"-# 🚫 This was not sent to the agent: {escape(str(error))}"]
         case Failed(error):
-            return _error(error, redact)
+            return agent_errors.failure(error, redact=redact)
         case Cancelled(by, None | "cancelled"):
             return [f"-# ⏹ cancelled by <@{by}>"]
         case Completed("end_turn") | Cancelled(_, "end_turn"):
@@ -63,13 +63,3 @@ def closing(outcome: Outcome, *, said: bool, redact: Callable[[str], str]) -> li
         case Completed(reason) | Cancelled(_, reason):
             reason = reason or ""
             return [f"-# {_STOPS.get(reason, f'The turn ended: {escape(redact(reason)[:100])}')}"]
-
-
-def _error(error: Exception, redact: Callable[[str], str]) -> list[str]:
-    reason, _, rest = redact_tokens(redact(str(error))).partition("\n")
-    lines = [f"❌ {escape(reason[:500])}"]
-    if rest:
-        lines.append(code_block(rest[-1000:]))
-    if isinstance(error, AgentClosed):
-        lines.append("-# The next message starts the agent again.")
-    return lines

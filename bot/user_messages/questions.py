@@ -2,10 +2,13 @@
 
 from collections.abc import Iterable
 
+from acp.defects import Defect
 from bot.text.markdown import escape
+from bot.text.printable import visible
 from pool.exchange import Unanswered
 from pool.journal.message_states import MessageState
 
+from .agent_errors import defective
 from .layout import link
 
 # ---- an open question
@@ -144,9 +147,9 @@ def not_asked(reason: str) -> str:
     return f"-# 🚫 Declined what the agent asked for: {escape(reason)}"
 
 
-def unreadable(reason: str) -> str:
+def unreadable(defect: Defect) -> str:
     """Report a question that violates the protocol."""
-    return f"-# 🚫 Refused an unreadable question from the agent: {escape(reason)}"
+    return f"-# 🚫 Refused an unreadable question from the agent: {escape(visible(defective(defect), 300))}"
 
 
 # ---- an answered question

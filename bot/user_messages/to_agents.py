@@ -14,9 +14,6 @@ GO_ON = (
 )
 """Tells a preempted agent to continue."""
 
-EARLIER = 10
-"""Exchanges of the past that a new session learns."""
-
 
 def missed(questions: Sequence[str]) -> str:
     """Tell the agent, with the next prompt, which of its questions went unanswered, each with the reason."""

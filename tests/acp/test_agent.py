@@ -17,7 +17,9 @@ from acp import (
     Unreadable,
 )
 from acp.client_side.terminals import Terminals
+from acp.defects import Invalid, TooManyValues
 from acp.early_updates import EARLY_BYTES, EARLY_SESSIONS, EARLY_UPDATES
+from acp.errors import CloseReason
 from acp.jsonrpc import MAX_VALUES
 from acp.schema import UsageUpdate
 from acp.timeouts import INITIALIZE_SECONDS, LOAD_SECONDS, NEW_SECONDS
@@ -99,7 +101,7 @@ async def test_an_agent_that_dies_before_it_is_initialized_says_why() -> None:
     await peer.expect("initialize")
     peer.raw(b"kimi-cli is no longer maintained\n")
     peer.die(1, ["Error: no API key"])
-    with pytest.raises(AgentClosed, match=r"exit code 1\)\nError: no API key"):
+    with pytest.raises(AgentClosed, match=r"exit status 1\)\nError: no API key"):
         await start
     assert peer.stopped
 
@@ -285,15 +287,15 @@ async def test_a_malformed_question_is_refused(params: Any) -> None:
         assert answer["error"]["message"].startswith("Invalid params")
         unreadable = await anext(turn)
         assert isinstance(unreadable, Unreadable)
-        assert unreadable.reason
-        assert "\n" not in unreadable.reason
+        assert isinstance(unreadable.defect, Invalid)
+        assert "\n" not in unreadable.defect.detail
         peer.end_turn(prompt)
         assert [event async for event in turn] == []
 
 
 async def test_what_is_not_read_is_told_in_the_turn() -> None:
     """Once for all updates, for each refused question, and the turn ends if it was its response."""
-    reason = "it has more than 30,000 values"
+    defect = TooManyValues(30_000)
     async with opened() as (peer, _, session), session.prompt(HELLO) as turn:
         prompt = await peer.expect("session/prompt")
         for _ in range(3):
@@ -302,9 +304,9 @@ async def test_what_is_not_read_is_told_in_the_turn() -> None:
         peer.notify("$/cancel_request", {"requestId": 0, "_meta": MANY})
         peer.text(session.session_id, "still here")
         peer.reply(prompt, MANY)
-        assert [event async for event in turn] == [Skipped(reason), Unreadable(reason), Text("still here")]
+        assert [event async for event in turn] == [Skipped(defect), Unreadable(defect), Text("still here")]
         assert isinstance(turn.error, ProtocolError)
-        assert str(turn.error) == f"the agent's answer cannot be read: {reason}"
+        assert (turn.error.method, turn.error.defect) == ("session/prompt", defect)
 
 
 async def test_a_question_of_an_unknown_session_is_refused() -> None:
@@ -377,7 +379,7 @@ async def test_stopping_an_agent_ends_what_waits_for_it() -> None:
         assert turn.error.exit_status == 0
         with pytest.raises(AgentClosed):
             await loading
-        with pytest.raises(AgentClosed, match="exit code 0"):
+        with pytest.raises(AgentClosed, match="exit status 0"):
             await agent.new_session(CWD)
         assert agent.connection.error is not None
 
@@ -390,14 +392,14 @@ async def test_a_killed_agent_is_closed_by_its_signal() -> None:
         assert [event async for event in turn] == []
         assert peer.killed
         assert isinstance(turn.error, AgentClosed)
-        assert "killed by signal 9" in str(turn.error)
+        assert turn.error.exit_status == -9
 
 
 async def test_every_failure_is_of_one_family() -> None:
-    """Callers catch `AcpError`; its text is for people only."""
-    assert str(RequestTimeout("initialize", 60.0)) == "the agent did not answer initialize within 60 s"
+    """Callers catch `AcpError`; its text is for the log."""
+    assert str(RequestTimeout("initialize", 60.0)) == "no answer to initialize within 60 s"
     assert str(RemoteError("m", -1, "no", {})) == "m failed with -1 no"
-    for error in (AgentClosed("x"), ProtocolError("x"), RemoteError("m", -1, "x"), RequestTimeout("m", 1.0)):
+    for error in (AgentClosed(CloseReason.ENDED), RemoteError("m", -1, "x"), RequestTimeout("m", 1.0)):
         assert isinstance(error, AcpError)
 
 

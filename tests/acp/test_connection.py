@@ -8,7 +8,8 @@ from structlog.testing import capture_logs
 
 import acp.connection
 from acp.connection import SHORT_LINES, UNREAD_ANSWERS, WRITE_SECONDS, Connection
-from acp.errors import AgentClosed, ProtocolError, RemoteError, RequestTimeout
+from acp.defects import LineTooLong, TooManyValues
+from acp.errors import AgentClosed, CloseReason, ProtocolError, RemoteError, RequestTimeout
 from acp.jsonrpc import MAX_VALUES, Message, Notification, Request, Result, encode_notification, parse
 from acp.line_splitter import MAX_LINE, Line
 from acp.pending import Reply
@@ -227,7 +228,8 @@ async def test_an_answer_that_is_not_read_ends_its_request_alone() -> None:
     await client.until("end")
     error, *others = client.heard
     assert isinstance(error, ProtocolError)
-    assert str(error) == "the agent's answer cannot be read: it has more than 30,000 values"
+    assert (error.method, error.defect) == ("m", TooManyValues(30_000))
+    assert str(error) == "answer to m not readable: more than 30,000 values"
     assert others[0] == Result(other["id"], "mine")
 
 
@@ -246,7 +248,8 @@ async def test_requests_that_are_not_read_are_not_refused_without_end() -> None:
     client.connection.notify("big", {"x": "y" * 100_000})
     client.peer.raw(b'{"id":1,"method":"m","params":}\n' * (UNREAD_ANSWERS + 1))
     await client.until("closed")
-    assert "goes on asking" in str(client.connection.error)
+    assert client.connection.error is not None
+    assert client.connection.error.reason is CloseReason.ANSWERS_UNREAD
     assert len(client.heard) == UNREAD_ANSWERS + 1
 
 
@@ -255,8 +258,8 @@ async def test_a_request_that_is_not_read_is_refused() -> None:
     client = Client()
     client.peer.say({"id": "a", "method": "session/request_permission", "params": MANY})
     answer = await client.peer.answer_to("a")
-    assert answer["error"] == {"code": -32600, "message": "Invalid Request: it has more than 30,000 values"}
-    assert client.heard == ["session/request_permission unread: it has more than 30,000 values"]
+    assert answer["error"] == {"code": -32600, "message": "Invalid Request: more than 30,000 values"}
+    assert client.heard == ["session/request_permission unread: more than 30,000 values"]
 
 
 async def test_a_notification_that_is_not_read_costs_nothing_else() -> None:
@@ -264,7 +267,7 @@ async def test_a_notification_that_is_not_read_costs_nothing_else() -> None:
     client = Client()
     client.peer.notify("session/update", MANY)
     client.peer.notify("end", {})
-    assert await client.until("end") == ["session/update unread: it has more than 30,000 values", "end"]
+    assert await client.until("end") == ["session/update unread: more than 30,000 values", "end"]
     assert client.peer.received == []
 
 
@@ -279,7 +282,7 @@ async def test_a_line_beyond_the_limit_is_a_message_that_is_not_read() -> None:
     await client.until("end")
     error, *_ = client.heard
     assert isinstance(error, ProtocolError)
-    assert str(error) == "the agent's answer cannot be read: it is longer than 16 MiB"
+    assert error.defect == LineTooLong(16 * 2**20)
 
 
 def test_of_the_lines_of_a_read_that_are_too_short_for_a_message_few_are_looked_at(
@@ -306,8 +309,12 @@ async def test_a_message_that_may_be_any_answer_closes_the_connection() -> None:
     client.peer.raw(json.dumps({"jsonrpc": "2.0", "x": MANY}).encode() + b"\n")
     client.peer.notify("too late", {})
     await client.until("closed")
-    assert isinstance(client.connection.error, ProtocolError)
-    assert client.heard == [client.connection.error, "closed"]
+    error = client.connection.error
+    assert error is not None
+    assert (error.reason, error.defect) == (CloseReason.PROTOCOL, TooManyValues(30_000))
+    failed, closed = client.heard
+    assert isinstance(failed, AgentClosed)
+    assert (failed.method, failed.defect, closed) == ("m", error.defect, "closed")
     assert client.peer.aborted
 
 
@@ -317,7 +324,7 @@ async def test_nothing_is_heard_after_the_connection_was_closed() -> None:
 
     def close_at_first(notification: Notification) -> None:
         client.hear(notification)
-        client.connection.close(ProtocolError("enough"))
+        client.connection.close(AgentClosed(CloseReason.STOPPED))
 
     client.connection = Connection(
         client.peer,
@@ -344,7 +351,7 @@ async def test_every_pending_request_ends_when_the_agent_dies() -> None:
         error = await task
     assert isinstance(error, AgentClosed)
     assert (error.exit_status, error.stderr) == (3, ("Traceback", "KeyError: 'model'"))
-    assert str(error) == "the agent's process has ended (exit code 3)\nTraceback\nKeyError: 'model'"
+    assert str(error) == "process ended (exit status 3)\nTraceback\nKeyError: 'model'"
     assert [_name(each) for each in client.heard] == ["last words", "first", "second", "third", "closed"]
     assert repr(client.connection) == "<Connection closed: AgentClosed, 0 pending>"
 
@@ -362,8 +369,8 @@ async def test_a_request_on_a_dead_connection_was_never_handed_over() -> None:
 async def test_a_request_after_the_agent_broke_the_protocol_was_never_handed_over() -> None:
     """The error names the violation; for the caller, the agent is gone."""
     client = Client()
-    client.connection.close(ProtocolError("too long"))
-    with pytest.raises(AgentClosed, match="too long"):
+    client.connection.close(AgentClosed(CloseReason.PROTOCOL, defect=LineTooLong(2**24)))
+    with pytest.raises(AgentClosed, match="longer than 16 MiB"):
         await client.connection.start("session/prompt", {}, client.hear)
 
 
@@ -379,7 +386,7 @@ async def test_a_request_into_a_broken_pipe_was_never_handed_over() -> None:
 async def test_whatever_is_said_on_a_dead_connection_does_nothing() -> None:
     """Callers of `notify` and `answer` need no check."""
     client = Client()
-    client.connection.close(ProtocolError("enough"))
+    client.connection.close(AgentClosed(CloseReason.STOPPED))
     client.connection.notify("session/cancel", {})
     client.connection.answer(0, {})
     client.connection.refuse(0, -32601, "no")
@@ -390,10 +397,10 @@ async def test_whatever_is_said_on_a_dead_connection_does_nothing() -> None:
 async def test_a_connection_is_closed_once_and_keeps_its_first_reason() -> None:
     """Later reasons are ignored."""
     client = Client()
-    first = ProtocolError("first")
+    first = AgentClosed(CloseReason.PROTOCOL)
     client.connection.close(first)
-    client.connection.close(ProtocolError("second"))
-    client.connection.closed(AgentClosed("third"))
+    client.connection.close(AgentClosed(CloseReason.STOPPED))
+    client.connection.closed(AgentClosed(CloseReason.ENDED))
     assert client.connection.error is first
     assert client.heard == ["closed"]
 
@@ -402,7 +409,7 @@ async def test_a_connection_that_nobody_watches_may_close() -> None:
     """`on_closed` is optional."""
     client = Client()
     client.connection.on_closed = None
-    client.connection.close(ProtocolError("enough"))
+    client.connection.close(AgentClosed(CloseReason.STOPPED))
     assert client.connection.error is not None
 
 
@@ -416,7 +423,8 @@ async def test_an_agent_that_never_reads_its_input_is_cut_off() -> None:
         error = await task
     assert asyncio.get_running_loop().time() - began == pytest.approx(WRITE_SECONDS)
     assert isinstance(error, AgentClosed)
-    assert "has not read its input for 30 s" in str(error)
+    assert isinstance(error, AgentClosed)
+    assert (error.reason, error.seconds) == (CloseReason.INPUT_UNREAD, 30)
     assert client.peer.aborted
 
 
@@ -465,7 +473,7 @@ async def test_whatever_an_agent_repeats_floods_no_log() -> None:
             client.peer.raw(b'{"id":1,"method":"m","params":}\n')
         client.peer.notify("end", {})
         await client.until("end")
-        client.connection.close(ProtocolError("enough"))
+        client.connection.close(AgentClosed(CloseReason.STOPPED))
     kinds = [entry["event"] for entry in logs]
     assert sorted(kinds.count(kind) for kind in set(kinds)) == [3, LOGGED, LOGGED, LOGGED]
     assert sorted(entry["count"] for entry in logs if "count" in entry) == [3, 3, LOGGED + 6]
@@ -492,7 +500,8 @@ async def test_an_agent_that_asks_on_and_reads_no_answer_is_cut_off() -> None:
     for _ in range(UNREAD_ANSWERS + 1):
         client.peer.say(ask)
     await client.until("closed")
-    assert "goes on asking" in str(client.connection.error)
+    assert client.connection.error is not None
+    assert client.connection.error.reason is CloseReason.ANSWERS_UNREAD
 
 
 async def test_a_failure_names_its_request_and_has_the_last_words() -> None:

@@ -19,6 +19,7 @@ from acp import (
     Unreadable,
     Withdrawn,
 )
+from acp.defects import Invalid
 from acp.timeouts import NEW_SECONDS
 from tests.acp.official import by_the_schema
 from tests.acp.opened import CWD, HELLO, Opened
@@ -115,7 +116,7 @@ async def test_an_elicitation_about_the_prompts_request_is_the_turns() -> None:
         elicit(peer, 1, requestId="nobody's")
         assert (await peer.answer_to(1))["error"]["code"] == -32602
         peer.end_turn(prompt)
-        assert await _rest(turn) == [Unreadable('no request "nobody\'s" waits for an answer')]
+        assert await _rest(turn) == [Unreadable(Invalid('no request "nobody\'s" waits for an answer'))]
     assert (await peer.answer_to(0))["result"] == {"action": "cancel"}
     await agent.stop()
 

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import acp.jsonrpc
+from acp.defects import LineTooLong, NotJson, TooManyValues
 from acp.envelope import BEGINNING, END, Envelope
 from acp.jsonrpc import (
     INTERNAL_ERROR,
@@ -205,7 +206,7 @@ def test_of_a_message_that_is_broken_the_ends_tell_what_it_is(data: bytes, about
     unread = parse(data)
     assert isinstance(unread, Unread)
     assert unread.about == about
-    assert unread.reason.startswith("not JSON")
+    assert isinstance(unread.defect, NotJson)
 
 
 # ---- what would take too long
@@ -222,7 +223,7 @@ def test_a_message_of_too_many_values_is_not_read(value: bytes) -> None:
     few = _update(b"[" + b",".join([value] * (MAX_VALUES // 10)) + b"]")
     many = _update(b"[" + b",".join([value] * MAX_VALUES) + b"]")
     assert isinstance(parse(few), Notification)
-    assert parse(many) == Unread(Envelope("session/update", None, has_id=False), "it has more than 30,000 values")
+    assert parse(many) == Unread(Envelope("session/update", None, has_id=False), TooManyValues(30_000))
 
 
 @pytest.mark.parametrize("text", ["a,b,c\n", "[{,", '"', "\\", '\\",', '",\\', "\u4e2d,"], ids=repr)
@@ -360,11 +361,11 @@ def test_a_line_is_kept_up_to_the_limit_and_no_longer(size: int, kind: type[Line
 def test_of_a_line_that_is_too_long_the_ends_tell_what_it_is() -> None:
     """An oversized line of other content is junk."""
     answer = LongLine(b'{"id":1,"result":"' + b"x" * 10_000)
-    assert parse(answer) == Unread(Envelope(None, 1, has_id=True), "it is longer than 16 MiB")
+    assert parse(answer) == Unread(Envelope(None, 1, has_id=True), LineTooLong(16 * 2**20))
     nothing = LongLine(b'{"x":"' + b"x" * 10_000)
-    assert parse(nothing) == Unread(None, "it is longer than 16 MiB")
+    assert parse(nothing) == Unread(None, LineTooLong(16 * 2**20))
     junk = parse(LongLine(b"x" * 10_000))
-    assert junk == Junk("x" * 200, "it is longer than 16 MiB")
+    assert junk == Junk("x" * 200, "longer than 16 MiB")
 
 
 def test_the_limit_is_that_of_the_documentation() -> None:

@@ -52,7 +52,7 @@ def test_embedded_bytes_become_a_link_where_they_must() -> None:
     }
 
 
-@pytest.mark.parametrize(("block", "word"), [(IMAGE, "images"), (SOUND, "sound")], ids=["image", "audio"])
+@pytest.mark.parametrize(("block", "word"), [(IMAGE, "images"), (SOUND, "audio")], ids=["image", "audio"])
 async def test_what_an_agent_does_not_take_is_a_named_error(block: Any, word: str) -> None:
     """The prompt is not sent, and the lock is free."""
     async with opened(MemoryAgent(capabilities={"promptCapabilities": {"embeddedContext": True}})) as (

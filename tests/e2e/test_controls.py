@@ -46,13 +46,21 @@ async def test_asking_by_a_command_opens_a_thread_on_the_posted_request(tmp_path
         thread = await lab.ann.sees_thread(posted)
         answer = await lab.ann.sees(thread, "elsewhere\n", by=lab.bot)
         first, second = answer.content.splitlines()[:2]
-        assert first.startswith("-# other · python")
-        assert "Small and quick · Default mode · " in first
+        assert first == "-# other · Scripted agent · Small and quick · elsewhere"
         assert second == str(tmp_path / "elsewhere")
         await lab.ann.slash(thread, "ask", request="say once more")
         again = await lab.ann.sees(thread, re.compile("^once more"), by=lab.bot)
-        assert "python" not in again.content
+        assert "Scripted agent" not in again.content
         assert "another agent" in said(await lab.ann.slash(thread, "ask", request="cwd", agent="default"))
+
+
+async def test_an_unsafe_mode_is_named_where_the_agent_is_introduced(tmp_path: Path) -> None:
+    """The asking mode is not: every thread has it."""
+    extra = "[threads]\nintroduction = true\n"
+    async with bot_lab(tmp_path, agent_extra='mode = "auto"', extra=extra) as lab:
+        thread = await lab.thread("say hello")
+        answer = await lab.ann.sees(thread, "hello", by=lab.bot)
+        assert answer.content.startswith(f"-# Scripted agent · Small and quick · {lab.project.name} · Auto mode\nhello")
 
 
 async def test_a_thread_gets_another_agent_and_a_new_session(tmp_path: Path) -> None:

@@ -12,11 +12,34 @@ from loopback.state import threads
 from loopback.state.entities import ChannelType
 
 from .live_bot import bot_lab, idle_lab, running_bot, said
+from .puppet_script import PUPPET, strings
 
 
 def offered(outcome: Outcome) -> Sequence[str]:
     """Return the names of the choices that the bot offers."""
     return [choice["name"] for choice in outcome.choices or ()]
+
+
+async def test_a_new_session_gets_the_last_exchanges_of_a_lost_one_as_they_were_said(tmp_path: Path) -> None:
+    """The agent cannot load sessions. The new one gets them without Threadline's own lines, and the thread is told."""
+    extra = "[threads]\nintroduction = true\n"
+    async with bot_lab(tmp_path, agent=PUPPET, extra=extra) as lab:
+        call = {
+            "sessionUpdate": "tool_call",
+            "toolCallId": "c",
+            "title": "make",
+            "kind": "execute",
+            "status": "completed",
+        }
+        thread = await lab.thread(strings(["say", "first"], ["update", call], ["say", "\n\nsecond"]))
+        before = await lab.ann.sees(thread, "second", by=lab.bot)
+        assert "-# " in before.content
+        await lab.ann.slash(thread, "close")
+        await lab.ann.say(thread, strings(["said"]))
+        reply = await lab.ann.sees(thread, "could not reopen", by=lab.bot)
+        assert "The new one knows only the last request and answer of this thread." in reply.content
+        await lab.discord.until(lambda: '"earlier"' in reply.content)
+        assert '"answer":"first\\n\\nsecond"}]' in reply.content.replace("\\\\", "\\")
 
 
 async def test_status_tells_all_there_is_to_know_while_the_turn_hangs_and_when_it_sleeps(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ WORDS = {
     "astray": "writes into the directory it was started in",
     "auth-new": "wants a login before it opens a session",
     "auth-prompt": "wants a login before it answers a prompt",
+    "by-id": "asks about a tool call by its id alone",
     "defies": "asks, and writes whatever the answer",
     "dies": "exits with a word on stderr when a session is wanted",
     "dies-of-modes": "has a mode, and exits when another is set",
@@ -111,7 +112,7 @@ def write(session_id: str) -> None:
             request_id,
             "session/request_permission",
             sessionId=session_id,
-            toolCall={"toolCallId": "call", "title": "Write it?"},
+            toolCall={"toolCallId": "call"} | ({} if "by-id" in words else {"title": "Write it?"}),
             options=options,
         )
         allowed = answer["result"]["outcome"].get("optionId") == "yes"

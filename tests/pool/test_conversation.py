@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel
 from structlog.testing import capture_logs
 
-from acp import AgentClosed, AuthRequired, Event, RequestTimeout, SpawnFailed, Text
+from acp import AgentClosed, AuthRequired, Event, RequestTimeout, SpawnFailed, StartProblem, Text
 from acp.connection import LAST_WORDS_SECONDS
 from acp.schema import ImageBlock, PromptCapabilities
 from acp.timeouts import CANCEL_SECONDS, CLOSE_SECONDS
@@ -297,7 +297,7 @@ async def test_an_agent_that_dies_in_a_turn_ends_that_exchange_only(tmp_path: Pa
         exchange = it.say(1, 10, text="die")
         second = it.say(1, 11)
         await exchange.end()
-        assert str(exchange.error) == "the agent's process has ended (exit code 3)\nout of memory"
+        assert str(exchange.error) == "process ended (exit status 3)\nout of memory"
         assert exchange.text == "I feel "
         assert it.row(10) is Row.FINISHED
         assert it.journal.messages.pages(10) == ["I feel "]
@@ -328,7 +328,7 @@ async def test_a_prompt_that_the_agent_cannot_take_ends_that_exchange_only(tmp_p
 
     async with running_pool(tmp_path, obedient=True) as it:
         exchange = it.say(1, 10, Picture(10))
-        assert str(await exchange.failure()) == "the agent takes no images"
+        assert str(await exchange.failure()) == "not supported: images"
         assert it.row(10) is Row.CLOSED
         assert (await it.answered(1, 11)).ending == Completed("end_turn")
         assert len(it.factory.agents) == 1
@@ -940,7 +940,7 @@ async def test_three_failed_starts_hold_the_inbox(tmp_path: Path) -> None:
 
     def make(number: int) -> MemoryAgent:
         if broken:
-            raise SpawnFailed("the command 'agent' was not found")
+            raise SpawnFailed(StartProblem.COMMAND_MISSING, "agent")
         return every()(number)
 
     async with running_pool(tmp_path, make, slots=1, obedient=True) as it:
@@ -948,7 +948,7 @@ async def test_three_failed_starts_hold_the_inbox(tmp_path: Path) -> None:
         for round_of_starts in range(2):
             first = round_of_starts * FAILED_STARTS
             for exchange in exchanges[first : first + FAILED_STARTS]:
-                assert str(await exchange.failure()) == "the command 'agent' was not found"
+                assert str(await exchange.failure()) == "command not found: agent"
             await quiet()
             waiting = range(10 + first + FAILED_STARTS, 18)
             assert repr(it.conversation(1)) == f"<1 asleep, {len(waiting)} held>"
@@ -965,7 +965,7 @@ async def test_a_successful_start_resets_the_count(tmp_path: Path) -> None:
 
     def make(number: int) -> MemoryAgent:
         if number != FAILED_STARTS:
-            raise SpawnFailed("not found")
+            raise SpawnFailed(StartProblem.COMMAND_MISSING, "agent")
         return every()(number)
 
     async with running_pool(tmp_path, make, slots=1, obedient=True) as it:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from acp import SpawnFailed
+from acp import SpawnFailed, StartProblem
 from acp.schema import PromptCapabilities
 from pool.conversation_context import ConversationState
 from pool.exchange import ExchangeFailed, ShutDown
@@ -114,7 +114,7 @@ class Schedule:
     def make(self, number: int) -> MemoryAgent:
         """Start an agent, or fail."""
         if self.dice.random() < 0.1:
-            raise SpawnFailed("no luck")
+            raise SpawnFailed(StartProblem.COMMAND_MISSING, "agent")
         return Moody(self.dice, self.prompted, number)
 
     async def run(self, it: RunningPool, steps: int) -> None:

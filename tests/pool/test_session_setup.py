@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from acp import Launch, SpawnFailed
+from acp import Launch, SpawnFailed, StartProblem
 from pool.exchange import Notice
 from pool.journal.journal import Journal
 from pool.session_setup import MODE, AgentSettings, apply_settings, choice_value, open_session
@@ -81,9 +81,11 @@ async def test_a_directory_that_cannot_be_made_is_a_failed_start(tmp_path: Path)
     (tmp_path / "file").touch()
     settings = AgentSettings(Launch("agent", (), CWD, {}), additional_directories=(tmp_path / "file" / "1",))
     async with opened(MemoryAgent()) as it:
-        reason = f"the directory {tmp_path}/file/1 cannot be made: Not a directory"
-        with Journal.open(tmp_path / "journal.db") as journal, pytest.raises(SpawnFailed, match=reason):
+        with Journal.open(tmp_path / "journal.db") as journal, pytest.raises(SpawnFailed) as failed:
             await open_session(it.agent, 1, settings, journal)
+    error = failed.value
+    assert (error.problem, error.detail) == (StartProblem.DIRECTORY_NOT_MADE, "Not a directory")
+    assert error.path == f"{tmp_path}/file/1"
 
 
 async def test_the_additional_directories_of_a_session_are_created(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from acp import Launch, SpawnFailed
+from acp import AgentClosed, CloseReason, Launch, SpawnFailed, StartProblem
 from pool.conversation_context import ConversationState
 from pool.exchange import Completed
 from pool.session_setup import AgentSettings
@@ -136,7 +136,7 @@ async def test_a_dead_spare_is_not_claimed_and_not_replaced_immediately(tmp_path
         with capture_logs() as logs:
             it.factory.agents[0].die(3)
             await quiet()
-        assert [log["reason"] for log in logs] == ["the agent's process has ended (exit code 3)"]
+        assert [log["reason"] for log in logs] == ["process ended (exit status 3)"]
         assert repr(it.pool) == "<Pool <Slots 0/2 held, 0 in line> <Spares 0 of 1 ready>>"
         assert (await it.answered(1, 10)).ending == Completed("end_turn")
         assert len(it.factory.agents) == 2
@@ -151,7 +151,7 @@ async def test_a_spare_that_dies_in_the_step_of_a_claim_is_not_claimed(tmp_path:
     async with running_pool(tmp_path, slots=2, warm=1, obedient=True) as it:
         await quiet()
         exchange = it.say(1, 10)
-        it.pool.agents[0].connection.close(SpawnFailed("gone"))
+        it.pool.agents[0].connection.close(AgentClosed(CloseReason.STOPPED))
         assert await exchange.end() == Completed("end_turn")
         assert exchange.told == ["starting", "waiting 0", "blocks", "prompted", "hello", "ended"]
         assert it.factory.agents[0].methods() == ["initialize"]
@@ -169,7 +169,9 @@ async def test_a_claimed_spare_that_dies_idle_is_noticed(tmp_path: Path) -> None
         assert it.factory.agents[0].stopped
 
 
-@pytest.mark.parametrize("error", [SpawnFailed("not found"), RuntimeError("out of file descriptors")])
+@pytest.mark.parametrize(
+    "error", [SpawnFailed(StartProblem.COMMAND_MISSING, "agent"), RuntimeError("out of file descriptors")]
+)
 async def test_a_spare_that_cannot_be_started_is_tried_again_after_a_while(tmp_path: Path, error: Exception) -> None:
     """Any error affects no other agent, and is logged once in that time."""
     broken = True

@@ -14,7 +14,7 @@ from itertools import count
 from typing import Any
 
 from acp.connection import Connection
-from acp.errors import AcpError, AgentClosed
+from acp.errors import AgentClosed, CloseReason
 
 Json = dict[str, Any]
 
@@ -220,7 +220,7 @@ class MemoryAgent:
         self.aborted = True
         self._output.clear()
 
-    def describe(self, reason: str) -> AcpError:
+    def describe(self, reason: CloseReason) -> AgentClosed:
         """See `AgentTransport`."""
         return AgentClosed(reason, self.exit_status, self.stderr)
 
@@ -251,7 +251,7 @@ class MemoryAgent:
             return
         piece = self._output.popleft()
         if piece is None:
-            self._connection.closed(self.describe("the agent's process has ended"))
+            self._connection.closed(self.describe(CloseReason.ENDED))
         else:
             self._connection.feed(piece)
         self._deliver_soon()

@@ -12,13 +12,18 @@ SAYS = {"fail", "exit", "Finding", "Refuse", "refuse", "_fault", "_raise", "_rej
 
 RETURNS = {
     "bot/gateway/connection.py": {"fatal_reason"},
-    "bot/agents/probe.py": {"_missing"},
-    "bot/agents/login.py": {"login_words"},
+    "bot/user_messages/agent_checks.py": {
+        *("late_pieces", "ended_turn", "unknown_mode_failed", "request_id_kind"),
+        *("variable_not_set", "key_not_set", "not_installed", "not_started", "no_login_method", "asking_mode"),
+    },
 }
 """Functions and methods that return such words to where they are said."""
 
-FAILURES = {"bot/config/error_texts.py"}
+FAILURES = {"bot/config/error_texts.py", "bot/user_messages/agent_errors.py"}
 """Modules that hold such words and no others."""
+
+TYPED = {"AcpError"}
+"""Exceptions of ours, with all below them, whose fields `bot` puts into words. Their own text is for the log."""
 
 WRITES = {"error", "critical"}
 """Levels of the log that ask for somebody. A line with a traceback is a mistake of ours, whatever it says."""
@@ -37,6 +42,7 @@ UNTOLD = {
     "PermanentError": "ends a write of which the log tells",
     "TryLater": "is tried again",
     "TooMany": "is waited for",
+    "NoSlot": "leaves a list empty",
 }
 """Exceptions of ours whose text no person sees."""
 
@@ -95,7 +101,7 @@ def classes() -> Iterator[ast.ClassDef]:
 @cache
 def exceptions() -> set[str]:
     """Return the names of our exceptions with texts for people."""
-    ours = [(each.name, {*map(called, each.bases)}) for each in classes()]
+    ours = [(each.name, {*map(called, each.bases)}) for each in classes() if each.name not in TYPED]
     found, before = {"Exception"}, 0
     while before != len(found):
         before = len(found)

@@ -6,6 +6,7 @@ import pytest
 
 from acp import Agent, AuthRequired, Client, FileSystem, RemoteError, Session, Unsupported
 from acp.agent import LIST_PAGES
+from acp.client_side.features import ServerLeftOut
 from acp.client_side.terminals import Terminals
 from acp.schema import EnvVariable, HttpHeader, McpServer, McpServerHttp, McpServerSse, McpServerStdio
 from acp.timeouts import AUTHENTICATE_SECONDS
@@ -105,6 +106,7 @@ async def test_servers_that_an_agent_cannot_reach_are_left_out() -> None:
     peer, agent = await started(Client(mcp_servers=SERVERS))
     await agent.new_session(CWD)
     assert [server["name"] for server in peer.received[-1]["params"]["mcpServers"]] == ["files"]
+    assert agent.left_out == [ServerLeftOut("wiki", "HTTP"), ServerLeftOut("old", "SSE")]
     await agent.stop()
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from acp.process.environment import BASE_NAMES
-from bot.agents.login import login_advice
 from tests.support import fork_server as forked
 
 from .configured_agent import BOUND, TOKEN, configured, odd, on_terminal
@@ -137,7 +136,7 @@ def test_an_agent_that_logs_in_by_itself_is_told_to(tmp_path: Path) -> None:
     done = run(odd(tmp_path, "with-agent-login"))
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == [
-        "The agent logs in by itself, by with-agent-login. It may want you to do something meanwhile.",
+        "The agent logs in by itself (with-agent-login). Follow its instructions, if it prints any.",
         "visit http://127.0.0.1/device and type 1234",
         "The agent has logged in. To see whether it works: threadline doctor default",
     ]
@@ -148,15 +147,17 @@ def test_the_way_can_be_chosen(tmp_path: Path) -> None:
     path = odd(tmp_path, "with-terminal-login", "with-refused-login")
     done = run(path, "--method", "with-refused-login")
     assert done.returncode == 1
-    assert done.stderr == "threadline: authenticate failed with -32603 will not do authenticate\n"
+    assert (
+        done.stderr == "threadline: The agent reported an error: will not do authenticate (authenticate, code -32603)\n"
+    )
 
 
 @pytest.mark.parametrize(
     ("words", "args", "reason"),
     [
-        ([], [], "names no way to log in; if it wants a key, give it one through inherit_env or env"),
-        (["with-variable-login"], [], "(it names: with-variable-login); give it one of the variables ODD_KEY"),
-        (["with-agent-login"], ["--method", "other"], "the way 'other' to log in (it names: with-agent-login)"),
+        ([], [], "offers no login method. If it needs a key, pass one through inherit_env or env"),
+        (["with-variable-login"], [], "(it offers: with-variable-login). Pass one of the variables ODD_KEY"),
+        (["with-agent-login"], ["--method", "other"], "no login method 'other' (it offers: with-agent-login)"),
     ],
 )
 def test_where_there_is_no_way_it_says_what_there_is(
@@ -183,11 +184,3 @@ def test_an_unknown_agent_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
     done = run(odd(tmp_path), "other")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "threadline: there is no agent 'other' in the configuration; there are: default\n"
-
-
-# ---- the message in a thread
-
-
-def test_the_words_for_a_thread_name_the_command() -> None:
-    """As a shell line."""
-    assert login_advice("default").endswith(": threadline login default")

@@ -108,7 +108,7 @@ def test_the_report_has_the_necessary_facts_and_no_secret(tmp_path: Path) -> Non
         'agents.default.env.A_KEY = "${MODEL_KEY}"',
         'agents.default.env.B_KEY = "[secret]"',
         'agents.default.mcp_servers[0].headers.Authorization = "[secret]"',
-        "agents.default: NOT WELL",
+        "agents.default: FAILED",
         "exit code 3",
         '{"event": "older"}',
         '{"event": "said [secret]"}',

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from acp import AgentClosed, Question, RemoteError, SpawnFailed, Text, Thought, Withdrawn
+from acp import AgentClosed, CloseReason, Question, RemoteError, SpawnFailed, StartProblem, Text, Thought, Withdrawn
 from acp.schema import PromptCapabilities, TextBlock, ToolCall, parse_update
 from bot.agents.workspace_files import WorkspaceFiles
 from bot.config.appearance import DONE, EYE, FAILED, Reactions
@@ -22,6 +22,7 @@ from bot.prompt.attachments import Attachments, Fetched, Fresh
 from bot.prompt.request import Attachment, Request
 from bot.reply.typing_indicator import TYPING_SECONDS
 from bot.rest.errors import PermanentError, TryLater
+from bot.user_messages import agent_errors, notices
 from pool.exchange import Cancelled, Completed, Dropped, ExchangeFailed, Failed, Notice, Outcome, ShutDown, TakenBack
 from pool.journal.journal import Journal
 from pool.journal.message_states import MessageState
@@ -172,8 +173,8 @@ async def test_notices_stand_above_the_answer(tmp_path: Path) -> None:
         exchange.on_event(Text("answer"))
         await it.finished(exchange)
         first, second, last = it.board.shown[0].splitlines()
-        assert "knows nothing of it" in first
-        assert "may act unasked" in second
+        assert "knows nothing of this thread" in first
+        assert second == notices.NOTICES[Notice.UNASKED]
         assert last == "answer"
 
 
@@ -306,16 +307,18 @@ ENDINGS = [
     (Completed("x" * 5_000), "said", f"said\n-# The turn ended: {'x' * 100}"),
     (Completed(f"for {SECRET}"), "said", "said\n-# The turn ended: for [secret]"),
     (ShutDown(), "said", "said\n-# ⏹ Threadline stopped before this was finished."),
-    (Failed(SpawnFailed("no such command")), "", "❌ no such command"),
     (
-        Failed(AgentClosed("the agent ended", 3, ("one", "two"))),
-        *("said", "said\n❌ the agent ended (exit code 3)\n```\none\ntwo\n```"),
+        Failed(SpawnFailed(StartProblem.DIRECTORY_MISSING, f"/{SECRET}/<@1>")),
+        *("", "❌ The agent could not start: its directory /\\[secret\\]/\\<\\@1\\> does not exist."),
     ),
     (
-        Failed(RemoteError("session/prompt", -32603, "Internal error", {"details": "rate limit"})),
-        *("", "❌ session/prompt failed with -32603 Internal error: {'details': 'rate limit'}"),
+        Failed(AgentClosed(CloseReason.ENDED, 3, ("one", f"KeyError: {SECRET}"))),
+        *("said", "said\n❌ The agent ended unexpectedly with exit code 3.\n```\nKeyError: [secret]\n```"),
     ),
-    (Failed(SpawnFailed(f"token {SECRET} <@1>")), "", "❌ token \\[secret\\] \\<\\@1\\>"),
+    (
+        Failed(RemoteError("session/prompt", -32603, "Internal error", {"details": SECRET})),
+        *("", '❌ The agent reported an error: Internal error\n```json\n{\n  "details": "[secret]"\n}\n```'),
+    ),
 ]
 
 
@@ -329,11 +332,7 @@ async def test_every_end_has_its_words(tmp_path: Path, ending: Outcome, said: st
         await it.finished(exchange, ending)
         (page,) = it.board.shown
         assert plain(page).strip().startswith(plain(shown))
-        extra = (
-            "-# The next message starts the agent again."
-            if isinstance(ending, Failed) and isinstance(ending.error, AgentClosed)
-            else ""
-        )
+        extra = agent_errors.NEXT_STARTS if isinstance(ending, Failed) and isinstance(ending.error, AgentClosed) else ""
         assert plain(page).strip().removeprefix(plain(shown)).strip() == plain(extra)
 
 
@@ -604,7 +603,7 @@ async def test_a_question_comes_below_the_answer_before_it(tmp_path: Path) -> No
     ("ending", "reactions"),
     [
         (COMPLETED, {(THREAD, DONE)}),
-        (Failed(SpawnFailed("no such command")), {(THREAD, FAILED)}),
+        (Failed(SpawnFailed(StartProblem.COMMAND_MISSING, "agent")), {(THREAD, FAILED)}),
         (Cancelled(ADA, "cancelled"), set()),
     ],
     ids=["done", "failed", "cancelled"],

@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 from prometheus_client.parser import text_string_to_metric_families
 
-from acp import SpawnFailed
+from acp import SpawnFailed, StartProblem
 from bot.interactions.cards import Cards
 from bot.operations.health import BEAT_SECONDS, DOWN_SECONDS, STUCK_SECONDS, Health
 from bot.operations.http_endpoint import MonitoringEndpoint
@@ -92,7 +92,7 @@ async def test_agent_starts_are_counted_by_how_they_end() -> None:
     with metrics.agent_start():
         pass
     with pytest.raises(SpawnFailed), metrics.agent_start():
-        raise SpawnFailed("no such command")
+        raise SpawnFailed(StartProblem.COMMAND_MISSING, "agent")
     found = await figures(metrics)
     assert found["threadline_agent_starts_total"] == 1
     assert found["threadline_agent_start_failures_total"] == 1

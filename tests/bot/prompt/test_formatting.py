@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from acp.schema import ResourceLink, TextBlock
-from bot.prompt.formatting import EARLIER_CHARACTERS, RECENT_CHARACTERS, TAG, Part, disarm, prompt
+from bot.prompt.formatting import RECENT_CHARACTERS, TAG, Part, disarm, prompt
 from bot.prompt.request import Attachment, Quote, Request, read_request, write_request
 
 ADA = Request(
@@ -65,7 +65,9 @@ def test_a_forged_block_in_the_text_is_none() -> None:
     """In the text, in a name, in a quote: the prompt has one block, and it is ours."""
     quote = Quote("reply", FORGED, "2024-10-27T08:00:00Z", 7, FORGED, (Attachment(FORGED, "", None, 0),))
     forged = Request(1, 10, 20, 42, FORGED, author_name=FORGED, guild_id=1, guild_name=FORGED, quotes=(quote,))
-    parts = prompt([forged], {}, skipped=[FORGED], recent=[{"text": FORGED}], earlier=[(FORGED, FORGED)])
+    parts = prompt(
+        [forged], {}, skipped=[FORGED], recent=[{"text": FORGED}], earlier=[{"request": FORGED, "answer": FORGED}]
+    )
     text = "\n".join(part.text for part in parts if isinstance(part, TextBlock))
     assert text.count(f"<{TAG}") == text.count(f"</{TAG}") == 1
     said = told(parts)
@@ -149,15 +151,12 @@ def test_a_posts_tags_and_a_message_that_is_gone_are_told() -> None:
     assert said["messages"][0]["replies_to"] == [{"sent": "2024-10-27T08:00:00Z", "missing": True}]
 
 
-def test_of_a_long_past_the_newest_is_told() -> None:
-    """Within both bounds, in order."""
+def test_of_a_long_thread_the_first_and_the_newest_messages_are_told() -> None:
+    """Within the bound, in order."""
     recent = [{"text": f"{number} " + "x" * 2000} for number in range(10)]
-    earlier = [(f"{number} ask", f"{number} " + "y" * 3000) for number in range(10)]
-    said = told(prompt([ADA], {}, recent=recent, earlier=earlier))
+    said = told(prompt([ADA], {}, recent=recent))
     assert [each["text"][0] for each in said["recent"]] == ["0", "8", "9"]
     assert sum(len(each["text"]) for each in said["recent"]) <= RECENT_CHARACTERS
-    assert [each["request"] for each in said["earlier"][1:]] == ["8 ask", "9 ask"]
-    assert sum(len(each["request"]) + len(each.get("answer", "")) for each in said["earlier"]) <= EARLIER_CHARACTERS + 1
 
 
 def test_a_request_of_an_earlier_version_can_be_read() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from acp import SpawnFailed
+from acp import SpawnFailed, StartProblem
 from acp.schema import UsageUpdate
 from bot.config.appearance import Finish
 from bot.render.turn_summary import Receipt, cost_of
@@ -53,7 +53,7 @@ def test_the_longer_somebody_has_waited_the_louder_it_is(finish: Finish, waited:
         (Completed("max_tokens"), "⏹ stopped"),
         (TimedOut(), "⏹ stopped"),
         (Cancelled(BEN, "cancelled"), "⏹ stopped"),
-        (Failed(SpawnFailed("@everyone")), "❌ failed"),
+        (Failed(SpawnFailed(StartProblem.COMMAND_MISSING, "@everyone")), "❌ failed"),
     ],
 )
 def test_an_end_without_an_answer_does_not_look_like_one(ending: Outcome, state: str) -> None:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from acp import Elicitation, Event, Question, Skipped, Text, Thought, Unreadable, Withdrawn
+from acp.defects import Invalid, NotJson
 from acp.schema import Diff, ImageBlock, PermissionOption, Plan, PlanEntry, ToolCall, ToolCallUpdate
 from bot.conversation.thread_names import thread_name
 from bot.questions.form_schema import fields_of
@@ -103,8 +104,8 @@ def test_letters_that_begin_many_words_are_not_held_back() -> None:
             (PermissionOption(option_id="x", name=f"Use {SECRET}", kind="allow_once"),),
         ),
         Elicitation(1, "form", f"Is it {SECRET}?", {}),
-        Unreadable(f"no {SECRET}"),
-        Skipped(f"no {SECRET}"),
+        Unreadable(Invalid(f"no {SECRET}")),
+        Skipped(NotJson(f"no {SECRET}")),
         ToolCall(tool_call_id="1", raw_input=[[{"a": [1, "x" * 2000 + SECRET]}], {f"{SECRET}-1": [2]}]),
     ],
     ids=["call", "diff", "extra", "plan", "question", "elicitation", "unreadable", "skipped", "long and deep"],

@@ -1,0 +1,118 @@
+"""What `doctor`, `check` and `login` say about an agent. Pure."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+NO_NAME: Final = "(no name)"
+OK, FAILED = "ok", "FAILED"
+"""How a heading ends."""
+
+WRITE_TEST: Final[Mapping[str, str]] = {
+    "asked": "it asked first",
+    "acted without asking": "it acted without asking",
+    "asked, was refused, and acted all the same": "it asked, was refused, and acted anyway",
+    "did not try": "it did not try",
+    "not examined": "not done",
+}
+"""What the agent did when it was asked for a harmless write, by the verdict."""
+
+
+# ---- how it behaves
+
+
+def asking_mode(mode: str | None, *, could_set: bool, has_modes: bool) -> str:
+    """Say in which mode the agent asks first, or that it has none."""
+    if could_set:
+        return mode or ""
+    which = "could not be set" if has_modes else "it has no modes"
+    return f"{which}; each thread warns that this agent may act without asking"
+
+
+# ---- its faults
+
+
+def late_pieces(count: int) -> str:
+    """Report pieces of an answer that came after the end of their turn."""
+    return f"sent pieces of an answer after the end of its turn: {count}"
+
+
+def ended_turn(stop_reason: str | None, *, answered: bool) -> str:
+    """Report a turn that ended without an answer, or for another reason than its end."""
+    return f"ended a turn {'with' if answered else 'without'} an answer; stop reason: {stop_reason}"
+
+
+UNKNOWN_MODE_ACCEPTED = "accepts a mode that does not exist, so its reports of its mode prove nothing"
+
+
+def unknown_mode_failed(error: str) -> str:
+    """Report another end than a refusal of a mode that does not exist."""
+    return f"does not refuse a mode that does not exist: {error}"
+
+
+WROTE_ELSEWHERE = "wrote into the directory in which it was started, not into its session's directory"
+
+
+def request_id_kind(*, is_null: bool) -> str:
+    """Report the kind of the ids of its requests."""
+    return f"uses {'null' if is_null else 'text'} as the id of its requests; other agents use numbers"
+
+
+UNANNOUNCED_CALL = "asks about a tool call that it has not announced"
+
+
+# ---- what is missing
+
+
+def variable_not_set(name: str) -> str:
+    """Report a variable that the configuration names."""
+    return f"{name} is listed in inherit_env but is not set"
+
+
+def key_not_set(names: Sequence[str]) -> str:
+    """Report variables of which the agent needs one."""
+    return f"{' or '.join(names)} must be set, unless you have logged in"
+
+
+# ---- what to do
+
+
+SET_ASKING_MODE = (
+    "Set mode to the id of a mode in which it asks, or make it ask in its own settings. Otherwise do not use it."
+)
+
+
+def use_preset(name: str) -> str:
+    """Advise a preset."""
+    return f'Use preset = "{name}": it has the asking mode, the variables and the login of this agent.'
+
+
+def login_runs(command: str) -> str:
+    """Name the command that a login runs."""
+    return f"That runs: {command}"
+
+
+# ---- the login
+
+
+def logs_in_by_itself(method: str) -> str:
+    """Announce a login that the agent carries out."""
+    return f"The agent logs in by itself ({method}). Follow its instructions, if it prints any."
+
+
+def not_installed(program: str, install: str) -> str:
+    """Report the missing program of a preset's login."""
+    return f"the command {program!r} was not found. To install it: {install}"
+
+
+def not_started(program: str, reason: str | None) -> str:
+    """Report a login command that the system does not start."""
+    return f"{program!r} could not be started: {reason}"
+
+
+def no_login_method(method_id: str, *, known: Sequence[str], variables: Sequence[str]) -> str:
+    """Report that no login method fits: the wanted one, if any, the known ones, and variables that would do."""
+    if not known:
+        return "the agent offers no login method. If it needs a key, pass one through inherit_env or env"
+    missing = f"method {method_id!r}" if method_id else "method that works from here"
+    advice = f". Pass one of the variables {', '.join(variables)} through inherit_env" if variables else ""
+    return f"the agent has no login {missing} (it offers: {', '.join(known)}){advice}"

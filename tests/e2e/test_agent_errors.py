@@ -1,0 +1,60 @@
+"""What a thread shows of an agent's errors, from the wire to the page."""
+
+import os
+import re
+import signal
+from pathlib import Path
+
+from structlog.testing import capture_logs
+
+from .live_bot import bot_lab
+
+
+async def test_an_agents_error_is_told_in_its_own_words_with_the_way_to_log_in(tmp_path: Path) -> None:
+    """The data is JSON; the method and the code are in the log alone."""
+    with capture_logs() as logs:
+        async with bot_lab(tmp_path) as lab:
+            thread = await lab.thread("say so far\nerror -32000 Authentication required")
+            reply = await lab.ann.sees(thread, "Authentication required", by=lab.bot)
+            assert reply.content.startswith(
+                "so far\n❌ The agent reported an error: Authentication required\n"
+                '```json\n{\n  "reason": "the prompt asked for this error"\n}\n```\n'
+                "-# Log in to Scripted agent first. On the machine that runs Threadline, run: threadline login default"
+            )
+    (ended,) = [entry for entry in logs if entry["event"] == "turn ended"]
+    assert ended["error"].startswith("session/prompt failed with -32000 Authentication required: ")
+
+
+async def test_of_a_dead_agents_last_words_only_the_error_is_shown(tmp_path: Path) -> None:
+    """It writes two lines; the next message starts another one."""
+    async with bot_lab(tmp_path) as lab:
+        thread = await lab.thread("say so far\ncrash 7")
+        ended = await lab.ann.sees(thread, "exit code 7", by=lab.bot)
+        assert "```\nfatal: and so it does\n```\n-# Your next message starts the agent again." in ended.content
+        assert "told to crash" not in ended.content
+        await lab.ann.say(thread, "say well again")
+        await lab.ann.sees(thread, "well again", by=lab.bot)
+
+
+async def test_a_killed_agent_that_has_said_no_error_is_not_quoted(tmp_path: Path) -> None:
+    """Its log is no reason."""
+    async with bot_lab(tmp_path) as lab:
+        thread = await lab.thread("stderr 2000\npid\nhang")
+        told = await lab.ann.sees(thread, re.compile(r"\d+$"), by=lab.bot)
+        before = told.content
+        os.kill(int(before.splitlines()[-1]), signal.SIGKILL)
+        ended = await lab.ann.sees(thread, "killed by signal 9", by=lab.bot)
+        error = "❌ The agent was killed by signal 9 \\(SIGKILL\\).\n-# Your next message starts the agent again."
+        assert ended.content.startswith(f"{before}\n{error}")
+        assert "```" not in ended.content
+
+
+async def test_an_agent_that_is_no_longer_installed_is_named(tmp_path: Path) -> None:
+    """The program disappears while the bot runs."""
+    program = tmp_path / "my-agent"
+    program.symlink_to("/bin/cat")
+    async with bot_lab(tmp_path, agent=(str(program),)) as lab:
+        program.unlink()
+        thread = await lab.thread("hello")
+        reply = await lab.ann.sees(thread, "The agent could not start", by=lab.bot)
+        assert f"the command '{program}' was not found. Is it installed and on PATH?" in reply.content.replace("\\", "")
