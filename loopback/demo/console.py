@@ -13,12 +13,12 @@ from loopback.state.outcome import Outcome
 from .scenario import DemoLab, offers
 
 HELP: Final = """\
-Type to talk. In the channel the bot is mentioned for you, and opens a thread.
-  /threads        what threads there are      /channel       back to the channel
-  /thread N       go to thread N              /as ann|ben    be somebody else
+Type a message. In the channel, the bot is mentioned for you and opens a thread.
+  /threads        list the threads            /channel       back to the channel
+  /thread N       go to thread N              /as ann|ben    switch person
   /click LABEL    press a button              /quit          leave (or Ctrl-D)
-Other commands go to the bot: /status, /queue, /cancel and the rest.
-The scripted agent can do more than talk: say help in a thread."""
+Other commands go to the bot: /status, /queue, /cancel and so on.
+The scripted agent can do more than talk: write help in a thread."""
 
 _PATIENCE: Final = 10.0  # seconds until a missing thread or button is an error
 

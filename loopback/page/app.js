@@ -86,12 +86,12 @@ class App {
     this.sidebar.connection(state);
     document.documentElement.dataset.link = state;
     if (state === "open") this.#going = false;
-    if (state === "refused") this.wrong("The server was started again. Open the address that it printed.");
+    if (state === "refused") this.wrong("The server was restarted. Open the address that it printed.");
   }
 
   #take(frame) {
     if (frame.overview === null) {
-      this.wrong("There is nobody here yet: the server has no people.");
+      this.wrong("This server has no people yet.");
       return;
     }
     if (frame.overview) {
@@ -247,7 +247,7 @@ class App {
     if (!message || !open()) await this.open(id, { beside: Boolean(message) && this.place(id).parent === this.main.place?.id });
     if (!message) return;
     this.view(open() === this.beside ? "beside" : "main");
-    if (!(await open().list.reveal(message))) this.wrong("That message is not there any more.");
+    if (!(await open().list.reveal(message))) this.wrong("That message no longer exists.");
   }
 
   /** Put away a message that only this person sees. */
@@ -367,17 +367,17 @@ class App {
     const where = { channel: message.channel, message: message.id };
     const items = [];
     if (message.own && message.system === null) items.push({ label: "Edit", act: () => row.edit() });
-    if (message.text) items.push({ label: "Copy the text", act: () => navigator.clipboard?.writeText(message.text) });
-    items.push({ label: "Copy the id", act: () => navigator.clipboard?.writeText(message.id) });
+    if (message.text) items.push({ label: "Copy text", act: () => navigator.clipboard?.writeText(message.text) });
+    items.push({ label: "Copy message ID", act: () => navigator.clipboard?.writeText(message.id) });
     const found = message.system === null && !message.ephemeral ? await this.act("commands", { channel: message.channel }) : null;
     for (const one of found?.menus ?? []) {
       items.push({ label: one.name, hint: one.bot, act: () => this.act("menu", { ...where, command: one.name }) });
     }
     if (message.own && message.system === null) {
-      const ask = () => askWhether("Delete the message?", "It cannot be brought back.", "Delete", () => this.act("delete", where));
+      const ask = () => askWhether("Delete message?", "You can't undo this.", "Delete", () => this.act("delete", where));
       items.push({ label: "Delete", danger: true, act: ask });
     }
-    openMenu(anchor, items, { label: "What to do with the message" });
+    openMenu(anchor, items, { label: "Message actions" });
   }
 }
 

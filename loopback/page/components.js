@@ -6,7 +6,7 @@ import { openMenu } from "/page/menu.js";
 import { hide, marked } from "/page/text.js";
 
 const STYLES = { 1: "primary", 2: "secondary", 3: "success", 4: "danger", 5: "link" };
-const NAMES = { 3: "Choose", 5: "Choose somebody", 6: "Choose a role", 7: "Choose somebody or a role", 8: "Choose a channel" };
+const NAMES = { 3: "Choose", 5: "Choose a person", 6: "Choose a role", 7: "Choose a person or a role", 8: "Choose a channel" };
 
 /** Elements for all components of a message. */
 export function components(app, message) {

@@ -49,7 +49,7 @@ export class Composer {
     const writable = Boolean(place?.writable);
     this.line.hidden = !writable || this.#form !== null;
     this.closed.hidden = writable;
-    this.closed.textContent = place?.locked ? "This thread is locked." : "You cannot write here.";
+    this.closed.textContent = place?.locked ? "This thread is locked." : "You don't have permission to send messages here.";
     if (place) {
       this.field.placeholder = place.thread ? "Message this thread" : `Message ${place.label}`;
       this.field.setAttribute("aria-label", `Message ${place.label}`);
@@ -70,7 +70,7 @@ export class Composer {
     this.#reply = row?.message ?? null;
     this.banner.hidden = !row;
     if (!row) return;
-    const leave = h("button.tool", { type: "button", "aria-label": "Do not reply", onclick: () => this.answer(null) }, icon("close"));
+    const leave = h("button.tool", { type: "button", "aria-label": "Cancel reply", onclick: () => this.answer(null) }, icon("close"));
     this.banner.replaceChildren(h("span", {}, "Replying to ", h("strong", {}, row.message.author.name)), leave);
     this.field.focus();
   }
@@ -191,7 +191,7 @@ export class Composer {
     const text = this.#encoded();
     if (!text && !this.#files.length) return;
     if (this.length.left < 0) {
-      const words = `It has ${(MOST - this.length.left).toLocaleString()} characters, and Discord takes ${MOST.toLocaleString()}.`;
+      const words = `It has ${(MOST - this.length.left).toLocaleString()} characters. The limit is ${MOST.toLocaleString()}.`;
       askWhether("Your message is too long", words, "Send as a file", () => this.#send("", [...this.#files, new File([this.field.value], "message.txt", { type: "text/plain" })]));
     } else await this.#send(text, this.#files);
   }

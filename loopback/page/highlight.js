@@ -40,7 +40,7 @@ function* pieces(text, language) {
 /** Each line is an element of its own, so that none hangs on the line before it. */
 function* changes(text) {
   for (const line of text.split(/(?<=\n)/)) {
-    yield [line.startsWith("@@") ? "hunk" : line.startsWith("+") ? "added" : line.startsWith("-") ? "removed" : "context", line];
+    yield [/^(@@|---|\+\+\+|diff --git|index )/.test(line) ? "hunk" : line.startsWith("+") ? "added" : line.startsWith("-") ? "removed" : "context", line];
   }
 }
 

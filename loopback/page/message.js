@@ -36,7 +36,7 @@ export class Row {
       this.#parts[name] = h(`div.part-${name}`);
     }
     const { reply, face, head, ...rest } = this.#parts;
-    this.tools = h("div.tools", { role: "toolbar", "aria-label": "What to do with the message" });
+    this.tools = h("div.tools", { role: "toolbar", "aria-label": "Message actions" });
     this.article = h("article", {}, reply, face, h("div.column", {}, head, ...Object.values(rest)));
     this.element = h("li.row", { id: `message-${message.id}` }, this.article, this.tools);
     this.element.row = this;
@@ -113,7 +113,7 @@ export class Row {
   #reply(message) {
     const { reply } = message;
     if (!reply) return [];
-    if (reply.gone) return [h("p.answered", {}, icon("reply"), "The message this answers is gone.")];
+    if (reply.gone) return [h("p.answered", {}, icon("reply"), "The original message was deleted.")];
     const who = h("strong", {}, reply.author.name);
     const line = written("span", reply.html);
     line.className = "md line";

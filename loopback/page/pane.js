@@ -78,7 +78,7 @@ export class Pane {
     const tool = (name, label, onclick, extra = {}) => h("button.tool", { type: "button", "aria-label": label, title: label, onclick, ...extra }, icon(name));
     const back = tool("back", "Back", () => (this.#beside ? this.#app.close(this) : this.#app.view("places")));
     back.classList.add("only-phone");
-    const more = tool("more", "What to do here", () => openMenu(more, this.#acts(), { label: place.label }), { "aria-haspopup": "menu" });
+    const more = tool("more", "More actions", () => openMenu(more, this.#acts(), { label: place.label }), { "aria-haspopup": "menu" });
     const parent = place.thread ? this.#app.place(place.parent) : null;
     const way = parent ? h("button.crumb", { type: "button", onclick: () => this.#app.open(parent.id) }, parent.label) : null;
     const title = h("h2", {}, sign(place), h("span.name", {}, place.name));
@@ -99,13 +99,13 @@ export class Pane {
   #acts() {
     const { place } = this;
     const acts = [];
-    if (!this.#beside && place.thread) acts.push({ label: "Open beside", act: () => this.#app.open(place.id, { beside: true }) });
+    if (!this.#beside && place.thread) acts.push({ label: "Open side by side", act: () => this.#app.open(place.id, { beside: true }) });
     if (this.#beside) acts.push({ label: "Open in the main pane", act: () => this.#app.open(place.id) });
     if (!place.thread && !place.direct && !place.vocal && place.writable) acts.push({ label: "New thread", act: () => this.#app.askThread(null, place) });
     if (place.thread) acts.push({ label: place.joined ? "Leave the thread" : "Join the thread", act: () => this.#app.act("join", { channel: place.id }) });
     if (place.thread && place.manages) {
       acts.push({ label: "Rename", act: () => this.#app.askName(place) });
-      acts.push({ label: place.archived ? "Open again" : "Archive", act: () => this.#app.act("archive", { channel: place.id, archived: !place.archived }) });
+      acts.push({ label: place.archived ? "Unarchive" : "Archive", act: () => this.#app.act("archive", { channel: place.id, archived: !place.archived }) });
     }
     return acts;
   }
@@ -115,11 +115,11 @@ export class Pane {
     if (!place) return;
     const bot = this.#app.mentionable(place.id).find((one) => one.bot);
     const hint = place.thread
-      ? "Everything said here is part of one conversation."
+      ? "All messages here belong to one conversation."
       : place.direct
-        ? "Only the two of you see what is written here."
+        ? "Only the two of you can see these messages."
         : bot
-          ? `Write @${bot.name} and what you want: ${place.vocal ? "it answers here" : "it opens a thread, and answers there"}.`
+          ? `Mention @${bot.name} with your request. It ${place.vocal ? "answers here" : "opens a thread and answers there"}.`
           : "";
     this.list.begin.replaceChildren(h("p.begin-name", {}, place.label), h("p", {}, hint));
   }

@@ -3,7 +3,7 @@
 import { avatar, h, icon, sign } from "/page/dom.js";
 import { openMenu } from "/page/menu.js";
 
-const THEMES = { auto: "As the system", light: "Light", dark: "Dark" };
+const THEMES = { auto: "Same as system", light: "Light", dark: "Dark" };
 const CATEGORY = 4;
 
 export class Sidebar {
@@ -18,7 +18,7 @@ export class Sidebar {
     this.link = document.querySelector("#link");
     this.theme = h("button.tool", { type: "button", "aria-haspopup": "menu", onclick: () => this.#chooseTheme() });
     this.rate = h("span.rate", {}, "0/s");
-    this.gauge = h("button.tool.gauge", { type: "button", title: "What the bots ask of Discord", "aria-pressed": "false", onclick: () => app.toggleUsage() }, icon("gauge"), h("span.unseen", {}, "Discord’s limits"), this.rate);
+    this.gauge = h("button.tool.gauge", { type: "button", title: "How close the bots are to Discord’s limits", "aria-pressed": "false", onclick: () => app.toggleUsage() }, icon("gauge"), h("span.unseen", {}, "Discord’s limits"), this.rate);
     this.person = h("button.person", { type: "button", "aria-haspopup": "menu", onclick: () => this.#choosePerson() });
     this.self.append(this.person, this.gauge, this.theme);
     this.#showTheme();
@@ -115,7 +115,7 @@ export class Sidebar {
   #choosePerson() {
     const { people, me } = this.#app.overview;
     openMenu(this.person, people.map((one) => ({ label: one.name, value: one.id, checked: one.id === me.id })), {
-      label: "Be somebody else",
+      label: "Switch person",
       choose: (id) => this.#app.be(id),
     });
   }

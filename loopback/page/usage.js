@@ -17,12 +17,12 @@ export class Usage {
       h("header.pane-head", {}, h("div.titles", {}, h("h2", {}, icon("gauge"), "Discord’s limits")), close),
       h(
         "div.usage-body",
-        { tabindex: 0, role: "region", "aria-label": "What the bots ask of Discord" },
-        h("p.lead", {}, "What the bots ask of the server, against what the real Discord allows."),
+        { tabindex: 0, role: "region", "aria-label": "Requests of the bots" },
+        h("p.lead", {}, "The requests that the bots send, compared with Discord’s limits."),
         h("p.meter", {}, this.rate, h("span.of")),
         this.bars,
         this.facts,
-        h("p.lead", {}, "429 is Discord’s answer to a request beyond a limit. The bot waits as long as the answer says, and sends it again."),
+        h("p.lead", {}, "Discord answers 429 when a request exceeds a limit. The bot then waits as long as the answer says, and sends it again."),
         h("h3", {}, "Buckets"),
         this.windows,
         h("h3", {}, "Last calls"),
@@ -41,10 +41,10 @@ export class Usage {
       ...[
         ["Refused (429), last 30 s", String(refused)],
         ["Refused (429), in all", String(refusals)],
-        ["Enforced", enforced.length ? enforced.join(", ").replaceAll("_", " ") : "nothing: only counted"],
+        ["Enforced", enforced.length ? enforced.join(", ").replaceAll("_", " ") : "none, only counted"],
       ].flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]),
     );
-    this.windows.replaceChildren(...(windows.length ? windows.map(bucket) : [h("li.hint", {}, "None is running.")]));
+    this.windows.replaceChildren(...(windows.length ? windows.map(bucket) : [h("li.hint", {}, "No bucket is in use.")]));
     this.calls.replaceChildren(
       ...calls.map((call) =>
         h("tr", {}, h("td", {}, h("span.method", {}, call.method), " ", h("span.path", {}, call.path)), h(`td.status${call.status >= 400 ? ".bad" : ""}`, {}, String(call.status)), h("td", {}, call.ms.toFixed(1))),

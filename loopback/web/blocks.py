@@ -58,6 +58,7 @@ def _code(state: StateBlock, start: int, _end: int, silent: bool) -> bool:  # no
     token.info = line[1:]
     token.content = state.getLines(start + 1, last, state.sCount[start], keepLastLF=False).rstrip()
     state.line = last + 1
+    _gap(state)
     return True
 
 
@@ -79,6 +80,7 @@ def _enclosed(kind: str, tag: str, begin: str, end: str, css: str = "") -> RuleF
         state.push(f"{kind}_close", tag, -1)
         state.lineMax, state.blkIndent = outer
         state.line = last + 1
+        _gap(state)
         return True
 
     return rule
@@ -92,6 +94,7 @@ def _heading(state: StateBlock, start: int, _end: int, silent: bool) -> bool:  #
         _inline(state, found[2])
         state.push("heading_close", "h3", -1)
         state.line = start + 1
+        _gap(state)
     return found is not None
 
 
@@ -102,6 +105,7 @@ def _subtext(state: StateBlock, start: int, _end: int, silent: bool) -> bool:  #
         _inline(state, found[1])
         state.push("subtext_close", "p", -1)
         state.line = start + 1
+        _gap(state)
     return found is not None
 
 
@@ -126,11 +130,20 @@ def _paragraph(state: StateBlock, start: int, _end: int, silent: bool) -> bool: 
     state.parentType = outer
     text = state.getLines(start, last, state.blkIndent, keepLastLF=False)
     state.push("paragraph_open", "p", 1)
-    # The last line break of a block is invisible, unless it makes an empty line.
-    _inline(state, text.rstrip() + "\n" * text[len(text.rstrip()) :].count("\n"))
+    ends_list = outer == "list" and not (last < state.lineMax and _ITEM.match(_line(state, last)))
+    empty = 0 if ends_list else text[len(text.rstrip()) :].count("\n")
+    # The last line break of a block is invisible.
+    _inline(state, text.rstrip() + "\n" * (empty + 1 if empty else 0))
     state.push("paragraph_close", "p", -1)
     state.line = last
     return True
+
+
+def _gap(state: StateBlock) -> None:
+    """Show the empty lines below a block. Discord shows all line breaks but those below a list."""
+    end = state.skipEmptyLines(state.line)
+    if state.line < end < state.lineMax:
+        state.push("discord_gap", "br", 0).content = "<br/>" * (end - state.line)
 
 
 def _inline(state: StateBlock, text: str) -> None:

@@ -76,6 +76,11 @@ def _code(self: RendererHTML, tokens: Sequence[Token], at: int, options: Options
     return f"<pre><code{language}>{escapeHtml(tokens[at].content)}</code></pre>\n"
 
 
+def _gap(self: RendererHTML, tokens: Sequence[Token], at: int, options: OptionsDict, env: _Env) -> str:
+    del self, options, env
+    return tokens[at].content
+
+
 def _link(self: RendererHTML, tokens: Sequence[Token], at: int, options: OptionsDict, env: _Env) -> str:
     del self, options, env
     return _anchor(str(tokens[at].attrGet("href")))
@@ -143,6 +148,7 @@ def _span(css: str, before: str = "", after: str = "") -> Any:
 
 _RULES: Final = {
     "discord_code": _code,
+    "discord_gap": _gap,
     "link_open": _link,
     "discord_place": _jump,
     "strong_open": _strong,

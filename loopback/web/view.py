@@ -23,8 +23,8 @@ _WORDS: Final = {
     MessageType.RECIPIENT_ADD: "added {other} to the thread.",
     MessageType.RECIPIENT_REMOVE: "removed {other} from the thread.",
     MessageType.CHANNEL_NAME_CHANGE: "changed the name to {text}",
-    MessageType.PINS_ADD: "pinned a message here.",
-    MessageType.JOIN: "is here now.",
+    MessageType.PINS_ADD: "pinned a message to this channel.",
+    MessageType.JOIN: "joined the server.",
     MessageType.THREAD_CREATED: "started a thread: {text}",
     MessageType.THREAD_STARTER: "opened this thread.",
 }

@@ -54,7 +54,7 @@ UNTIL = """
 new Promise((resolve) => {
   const look = () => {
     const value = (() => { return %s; })();
-    if (value) { seeing.disconnect(); resolve(value === true ? true : value); return true; }
+    if (value) { seeing.disconnect(); resolve(typeof value === "object" ? true : value); return true; }
     return false;
   };
   const seeing = new MutationObserver(look);

@@ -236,7 +236,7 @@ async def test_a_message_beyond_discords_limit_is_offered_as_a_file(chromium: st
         await page.write("x" * 202)
         await page.sees("-1", "#main .length.over")
         await page.press("Enter")
-        await page.sees("It has 2,001 characters, and Discord takes 2,000.", "dialog")
+        await page.sees("It has 2,001 characters. The limit is 2,000.", "dialog")
         await page.click("dialog .primary")
         await page.sees("message.txt", "#main .row a.file")
         (sent,) = place.server.messages(place.channel)

@@ -87,7 +87,12 @@ def test_a_line_is_shown_as_discord_shows_it(text: str, html: str) -> None:
         ("```\n**a** <b>\n```", "<pre><code>**a** &lt;b&gt;</code></pre>"),
         ("- a\n  ```\n  b\n    c\n  ```\n- d", "<ul><li>a<pre><code>b\n  c</code></pre></li><li>d</li></ul>"),
         ("> ```js\n> a\n> ```", '<blockquote><pre><code data-language="js">a</code></pre></blockquote>'),
-        ("||a\n\n- b||", "<p>||a\n</p><ul><li>b||</li></ul>"),
+        ("- a\n\nb", "<ul><li>a</li></ul><p>b</p>"),
+        ("||a\n- b||", "<p>||a</p><ul><li>b||</li></ul>"),
+        (
+            "-# a\n\nb\n\n> c\n\n\n- d",
+            '<p class="subtext">a</p><br/><p>b\n\n</p><blockquote><p>c</p></blockquote><br/><br/><ul><li>d</li></ul>',
+        ),
         (
             "x ||see\n```py\ny\n```||\nz",
             '<p>x</p><div class="spoiler block"><p>see</p><pre><code data-language="py">y</code></pre></div><p>z</p>',
@@ -156,6 +161,7 @@ def test_a_link_to_a_message_is_shown_by_its_place() -> None:
 TAGS: dict[str, frozenset[str]] = {
     "a": frozenset({"href", "target", "rel", "data-channel", "data-message"}),
     "blockquote": frozenset(),
+    "br": frozenset(),
     "code": frozenset({"data-language"}),
     "div": frozenset({"class"}),
     "em": frozenset(),
