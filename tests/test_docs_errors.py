@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.support.user_messages import WORDS, modules, texts, told
 
 PAGE = Path(__file__).parent.parent / "docs/troubleshooting.md"
-FOREIGN = {"--agent: No closing quotation"}
+FOREIGN = {"No closing quotation"}
 """Texts of libraries that are passed on."""
 
 

@@ -29,12 +29,12 @@ FOR_THREADS = ("create_public_threads", "send_messages_in_threads")
 _TITLES = {**PERMISSIONS, "connect": "Connect"}
 
 _CONSEQUENCES = {
-    "send_messages": "it cannot say there that it refuses somebody, nor answer where no thread can be opened",
-    **dict.fromkeys(FOR_THREADS, "no thread is opened: requests are answered in the channel"),
-    "read_message_history": "what is written while it is away is never answered, and messages get no signs",
-    "add_reactions": "messages get no signs",
-    "attach_files": "no files are shown: long code, changes, the rest of long answers",
-    "manage_threads": "/close does not archive a thread that a person opened",
+    "send_messages": "it cannot tell people that it refuses them, or answer where it cannot open a thread",
+    **dict.fromkeys(FOR_THREADS, "it cannot open threads, and answers in the channel"),
+    "read_message_history": "it misses messages that come while it is away, and adds no reactions",
+    "add_reactions": "it adds no reactions",
+    "attach_files": "it cannot attach files: long code, changes, the rest of long answers",
+    "manage_threads": "/close cannot archive a thread that a person opened",
 }
 
 
@@ -64,12 +64,12 @@ class PermissionNeeds:
         if all(set(way) & set(missing) for way in self.ways):
             return _cannot_answer(missing)
         names = tuple(_TITLES[name] for name in missing)
-        return MissingPermissions(names, tuple(f"{_TITLES[name]}: {_CONSEQUENCES[name]}" for name in missing))
+        return MissingPermissions(names, tuple(f"{_TITLES[name]} ({_CONSEQUENCES[name]})" for name in missing))
 
 
 def _cannot_answer(missing: list[str]) -> MissingPermissions:
     names = tuple(_TITLES[name] for name in missing)
-    return MissingPermissions(names, (f"{', '.join(names)}: it can answer nothing there",), mute=True)
+    return MissingPermissions(names, (f"{', '.join(names)} (it cannot answer there at all)",), mute=True)
 
 
 _EVERYWHERE = ("read_message_history", "add_reactions", "attach_files")

@@ -15,6 +15,7 @@ from bot.agents.login import LoginFailed, TerminalLogin, agent_login, preset_log
 from bot.agents.probe import probe_agent
 from bot.agents.probe_result import ProbeResult, as_json, as_lines, print_table
 from bot.config.agents import AgentConfig
+from bot.config.mistakes import closest
 from bot.config.schema import Config
 from bot.config.secrets import secrets_of
 from bot.operations import logs
@@ -22,20 +23,18 @@ from bot.operations.process import protect_process
 from bot.text.redaction import Redactor
 from bot.user_messages import agent_errors
 
-from .common import CONFIG, fail, load_or_fail, run_async
+from .common import CONFIG, fail, find_or_fail, load_or_fail, run_async
+from .invocation import command_line
+from .texts import failures, options, results
 
 
-@click.command()
+@click.command(help=options.DOCTOR)
 @click.argument("agent", default="")
 @CONFIG
-@click.option("--json", "as_data", is_flag=True, help="Print everything as JSON.")
-def doctor(agent: str, path: Path, *, as_data: bool) -> None:
-    """Find out what each agent can do, and whether it asks first.
-
-    Starts all agents, or the one named AGENT. Each gets two short prompts, which cost what prompts cost. It works in
-    its own directory and in a temporary one; what it asks is refused.
-    """
-    config = load_or_fail(path)
+@click.option("--json", "as_data", is_flag=True, help=options.AS_JSON)
+def doctor(agent: str, given: Path | None, *, as_data: bool) -> None:
+    """Probe the agents with prompts."""
+    config = load_or_fail(find_or_fail(given))
     logs.configure(secrets_of(config), level=logging.WARNING)
     protect_process()
     agents = _named(config, agent) if agent else config.agents.by_name
@@ -60,33 +59,32 @@ def _show(found: ProbeResult, redact: Callable[[str], str]) -> None:
         click.echo(redact("\n".join(as_lines(found))))
 
 
-@click.command()
+@click.command(help=options.LOGIN)
 @click.argument("agent", default="default")
 @CONFIG
-@click.option("--method", default="", metavar="ID", help="The agent's way to log in, where it has several.")
-def login(agent: str, path: Path, method: str) -> None:
-    """Log in to AGENT in this terminal, by its own means.
-
-    It has the environment and the directory that the bot gives it.
-    """
+@click.option("--method", default="", metavar="ID", help=options.METHOD)
+def login(agent: str, given: Path | None, method: str) -> None:
+    """Log in over the protocol, or hand the terminal over to the agent's own login."""
+    path = find_or_fail(given)
     config = load_or_fail(path)
     logs.configure(secrets_of(config), level=logging.ERROR)
     protect_process()
     settings = _named(config, agent)[agent]
+    check = command_line("doctor", agent, configuration=path)
     try:
         command = (None if method else preset_login(settings)) or run_async(agent_login(settings, method, click.echo))
         if command is None:
-            click.echo(f"The agent has logged in. To see whether it works: threadline doctor {agent}")
+            click.echo(results.agent_logged_in(check))
         else:
-            _hand_over(command, agent)
+            _hand_over(command, check)
     except LoginFailed as error:
         fail(str(error), 1)
     except AcpError as error:
         fail(agent_errors.in_terminal(error), 1)
 
 
-def _hand_over(command: TerminalLogin, agent: str) -> NoReturn:
-    click.echo(f"Running: {command}\nin {command.cwd}. To see afterwards whether it works: threadline doctor {agent}")
+def _hand_over(command: TerminalLogin, check: str) -> NoReturn:
+    click.echo(results.login_runs(command, command.cwd, check))
     sys.stdout.flush()
     command.become()
 
@@ -94,5 +92,5 @@ def _hand_over(command: TerminalLogin, agent: str) -> NoReturn:
 def _named(config: Config, name: str) -> dict[str, AgentConfig]:
     agents = config.agents.by_name
     if name not in agents:
-        fail(f"there is no agent {name!r} in the configuration; there are: {', '.join(agents)}", 2)
+        fail(failures.no_such_agent(name, closest(name, agents), agents), 2)
     return {name: agents[name]}

@@ -13,29 +13,26 @@ from bot.config.secrets import secrets_of
 from bot.operations import logs
 from bot.text.redaction import Redactor
 
-from .common import CONFIG, load_or_fail, run_async
+from .common import CONFIG, find_or_fail, load_or_fail, run_async
 from .discord_check import discord_findings
 from .findings import Finding, Level, print_findings
+from .texts import failures, options, results
 
 
-@click.command()
+@click.command(help=options.CHECK)
 @CONFIG
-@click.option("--offline", is_flag=True, help="Leave Discord out.")
-def check(path: Path, *, offline: bool) -> None:
-    """See whether it would work.
-
-    Reads the configuration, looks at Discord, starts each agent and shakes hands. Nothing is posted, and no agent is
-    prompted.
-    """
-    raise SystemExit(0 if run_check(path, offline=offline) else 1)
+@click.option("--offline", is_flag=True, help=options.OFFLINE)
+def check(given: Path | None, *, offline: bool) -> None:
+    """Check, and exit with 1 if a check failed."""
+    raise SystemExit(0 if run_check(find_or_fail(given), offline=offline) else 1)
 
 
 def run_check(path: Path, *, offline: bool = False) -> bool:
     """Check and print; return whether every check passed. An unreadable configuration ends the program."""
     config = load_or_fail(path, read_config)
     logs.configure(secrets_of(config), level=logging.WARNING)
-    found = [Finding("configuration", Level.OK, f"{path} reads well")]
-    found += [Finding("configuration", Level.WARNING, warning) for warning in warnings(config)]
+    found = [Finding(results.CONFIGURATION, Level.OK, results.valid(path))]
+    found += [Finding(results.CONFIGURATION, Level.WARNING, warning) for warning in warnings(config)]
     problems = [
         Finding(".".join(keys[:2]), Level.FAILED, config.located(keys, words))
         for keys, words in unmet_requirements(config)
@@ -59,17 +56,17 @@ def run_check(path: Path, *, offline: bool = False) -> bool:
 def _agent(found: ProbeResult) -> Finding:
     subject = f"agents.{found.agent}"
     amiss = [
-        *(f"missing: {variable}" for variable in found.missing),
-        *(f"not given: {words}" for words in found.left_out),
-        *(f"gets wrong: {fault}" for fault in found.faults),
+        *map(failures.missing_variable, found.missing),
+        *map(failures.not_given, found.left_out),
+        *map(failures.gets_wrong, found.faults),
     ]
     if not found.well:
         return Finding(subject, Level.FAILED, "\n".join([found.failure, *amiss, *found.advice]))
     lines = [
-        f"{found.name or found.command[0]} answers, protocol version {found.protocol_version}",
-        f"sessions survive a restart: {'yes' if found.abilities['load'] else 'no'}",
-        f"modes: {', '.join(found.modes) or 'none'}",
-        f"asks before it acts: {f'yes, in mode {found.mode}' if found.asking_mode else 'its mode could not be set'}",
+        results.answers(found.name or found.command[0], found.protocol_version),
+        results.survives(yes=bool(found.abilities["load"])),
+        results.modes(found.modes),
+        results.asks(found.mode) if found.asking_mode else failures.NO_ASKING_MODE,
         *amiss,
     ]
     level = Level.OK if found.asking_mode and not (found.faults or found.left_out) else Level.WARNING

@@ -1,6 +1,7 @@
 """The common parts of the commands: the configuration option, loading, and failing with one line."""
 
 import asyncio
+import os
 import signal
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -12,25 +13,35 @@ from bot.config.document import ConfigError
 from bot.config.env_file import load_variables
 from bot.config.load import load
 from bot.config.schema import Config
+from bot.config.search import NAME, VARIABLE, find, places
 from bot.operations.process import watch_children
+
+from .texts import failures, options, results
 
 _T = TypeVar("_T")
 
-CONFIG = click.option(
-    "-c",
-    "--config",
-    "path",
-    type=click.Path(path_type=Path),
-    default=Path("threadline.toml"),
-    show_default=True,
-    help="The configuration file.",
-)
+CONFIG = click.option("-c", "--config", "given", type=click.Path(path_type=Path), help=options.CONFIG)
+
+
+def find_or_fail(given: Path | None) -> Path:
+    """Return the configuration's file: the flag's, or the first in the usual places; or end with exit code 2.
+
+    A file that neither a flag nor the working directory names is named on stderr.
+    """
+    path = given or find(os.environ)
+    if not path.exists():
+        if given is not None:
+            fail(failures.missing_file(path), 2)
+        if os.environ.get(VARIABLE):
+            fail(failures.missing_file_in_variable(path), 2)
+        fail(failures.no_configuration(place.absolute() for place in places(os.environ)), 2)
+    if path not in {given, NAME}:
+        click.echo(f"threadline: {results.using(path)}", err=True)
+    return path
 
 
 def load_or_fail(path: Path, read: Callable[[Path], Config] = load) -> Config:
     """Read the configuration, with the variables next to it, or end with exit code 2."""
-    if not path.exists():
-        fail(f"{path}: there is no such file; threadline init writes one", 2)
     try:
         load_variables(path)
         return read(path)

@@ -10,10 +10,12 @@ from pathlib import Path
 import click
 
 from bot.cli.init import config_template as first_config
+from bot.config.mistakes import closest
 from bot.config.presets import PRESETS
 from bot.config.toml_writer import toml_string
 
 from .common import fail
+from .texts import failures, options
 
 SCRIPTED = (sys.executable, "-m", "loopback.agent")
 
@@ -22,18 +24,18 @@ class NoAgent(Exception):
     """No usable agent: the text says which were tried, or what is wrong with the command."""
 
 
-@click.command()
-@click.option("--once", is_flag=True, help="Play the conversation, check that it went right, and end.")
-@click.option("--agent", default="", metavar="COMMAND", help="Use this ACP agent, or `auto`: the first one found.")
+@click.command(help=options.DEMO)
+@click.option("--once", is_flag=True, help=options.ONCE)
+@click.option("--agent", default="", metavar="COMMAND", help=options.DEMO_AGENT)
 def demo(*, once: bool, agent: str) -> None:
-    """See it work on this machine: no token, no network."""
+    """Run the demo until it is over."""
     from loopback.demo import DemoLab, demo  # noqa: PLC0415 - describing the command needs no server
     from loopback.harness import configuration, ids  # noqa: PLC0415 - the same
 
     try:
         chosen = agent_lines(agent)
     except NoAgent as error:
-        fail(str(error), 2)
+        fail(failures.bad_flag("--agent", error), 2)
 
     def bot(stage: DemoLab) -> list[str]:
         path = stage.workdir / "threadline.toml"
@@ -58,14 +60,15 @@ def agent_lines(choice: str) -> list[str]:
         for name, preset in PRESETS.items():
             if shutil.which(preset.command):
                 return [f"preset = {toml_string(name)}"]
-        raise NoAgent(f"none of these agents was found on PATH: {', '.join(sorted(PRESETS))}")
+        raise NoAgent(failures.no_agent_installed(PRESETS))
     try:
         chosen = first_config.split_command(choice) if choice else SCRIPTED
     except ValueError as error:
-        raise NoAgent(f"--agent: {error} in {choice!r}") from None
+        raise NoAgent(failures.bad_agent(error, choice)) from None
     known = PRESETS.get(chosen[0]) or next((each for each in PRESETS.values() if each.command == chosen[0]), None)
     command = known.command if known is not None else chosen[0]
     if shutil.which(command) is None:
-        advice = f". To install it: {known.install}" if known is not None else "; is it installed?"
-        raise NoAgent(f"the command {command!r} was not found{advice}")
+        if known is not None:
+            raise NoAgent(failures.agent_not_installed(command, known.install))
+        raise NoAgent(failures.agent_not_found(command, closest(command, PRESETS), PRESETS))
     return first_config.agent_lines(chosen)

@@ -7,11 +7,13 @@ import discord
 from bot.access.bot_permissions import MissingPermissions, invite_link
 from bot.access.gate import People
 from bot.config.schema import Config
-from bot.gateway.connection import intents
+from bot.gateway.connection import describe_error, intents
 from bot.operations.start_failure import StartFailed
 
 from .discord_probe import DiscordProbe, connect_probe, lacks_in
 from .findings import Finding, Level
+from .texts import failures, results
+from .texts.setup import PORTAL
 
 LISTED = 20
 """Channels that are listed one by one where all of a server's are allowed, and users that are looked up."""
@@ -19,7 +21,7 @@ LISTED = 20
 
 def portal_url(application_id: int) -> str:
     """Return the page of the developer portal with the bot's switches."""
-    return f"https://discord.com/developers/applications/{application_id}/bot"
+    return f"{PORTAL}/{application_id}/bot"
 
 
 async def discord_findings(config: Config) -> list[Finding]:
@@ -29,10 +31,10 @@ async def discord_findings(config: Config) -> list[Finding]:
         async with connect_probe(config.discord, intents(direct=config.access.dm)) as probe:
             found.extend(_check_application(probe))
             async with probe.connected():
-                found.append(Finding("gateway", Level.OK, "connects, and may read what people write"))
+                found.append(Finding(results.GATEWAY, Level.OK, results.CONNECTED))
                 found.extend([finding async for finding in _check_places(config, probe)])
     except StartFailed as error:
-        subject = "gateway" if found else "token"
+        subject = results.GATEWAY if found else results.TOKEN
         return [*found, Finding(subject, Level.FAILED, str(error))]
     return found
 
@@ -40,23 +42,22 @@ async def discord_findings(config: Config) -> list[Finding]:
 def _check_application(probe: DiscordProbe) -> Iterator[Finding]:
     application = probe.myself
     owner = application.team.name if application.team is not None else application.owner.name
-    yield Finding("token", Level.OK, f"is that of {probe.user}, an application of {owner}")
+    yield Finding(results.TOKEN, Level.OK, results.token_of(probe.user, owner))
     if application.bot_public:
-        words = f"everybody may invite it to their server; turn Public Bot off: {portal_url(application.id)}"
-        yield Finding("bot_public", Level.WARNING, words)
+        yield Finding(results.PUBLIC_BOT, Level.WARNING, failures.public(portal_url(application.id)))
 
 
 async def _check_places(config: Config, probe: DiscordProbe) -> AsyncIterator[Finding]:
-    link = f"to invite it: {invite_link(probe.myself.id)}"
+    link = invite_link(probe.myself.id)
     if not probe.guilds:
-        yield Finding("servers", Level.FAILED, f"the bot is in no server; {link}")
+        yield Finding(results.SERVERS, Level.FAILED, failures.no_server(link))
         return
     for guild_id in sorted(config.access.guilds):
         guild = probe.get_guild(guild_id)
         if guild is None:
             known = await probe.identify(guild_id)
-            words = f"is {known}, not a server" if known else f"the bot is no member, or the id is wrong; {link}"
-            yield Finding(f"server {guild_id}", Level.FAILED, words)
+            words = failures.not_a(known, "server") if known else failures.not_member(link)
+            yield Finding(results.server(guild_id), Level.FAILED, words)
         elif config.access.channels is None:
             for finding in _check_guild(guild):
                 yield finding
@@ -71,13 +72,13 @@ def _check_guild(guild: discord.Guild) -> Iterator[Finding]:
     lacking = [(each, lacks) for each in guild.text_channels if (lacks := lacks_in(each)).names]
     count = len(guild.text_channels)
     level = Level.FAILED if all(lacks.mute for _, lacks in lacking) and len(lacking) == count else Level.OK
-    yield Finding(f"server {guild.name}", level, f"all is there in {count - len(lacking)} of {count} channels")
+    yield Finding(results.server(guild.name), level, failures.channels_in_order(count - len(lacking), count))
     for channel, lacks in lacking[:LISTED]:
-        yield Finding(f"#{channel.name}", Level.WARNING, _lines(lacks))
+        yield Finding(results.channel(channel.name, guild.name), Level.WARNING, _lines(lacks))
 
 
 def _lines(lacks: MissingPermissions) -> str:
-    return "\n".join(f"the bot lacks: {line}" for line in lacks.lines)
+    return "\n".join(map(failures.lacks, lacks.lines))
 
 
 async def _check_channel(probe: DiscordProbe, channel_id: int) -> Finding:
@@ -86,31 +87,31 @@ async def _check_channel(probe: DiscordProbe, channel_id: int) -> Finding:
         case discord.TextChannel() | discord.ForumChannel() | discord.VoiceChannel() | discord.StageChannel():
             lacks = lacks_in(channel)
             level = Level.FAILED if lacks.mute else Level.WARNING if lacks.names else Level.OK
-            words = _lines(lacks) or "all permissions are there"
-            return Finding(f"#{channel.name} in {channel.guild.name}", level, words)
+            words = _lines(lacks) or results.ALL_PERMISSIONS
+            return Finding(results.channel(channel.name, channel.guild.name), level, words)
         case None:
-            return Finding(f"channel {channel_id}", Level.FAILED, await _why_unseen(probe, channel_id))
+            words = await _why_unseen(probe, channel_id)
         case discord.Thread():
-            words = f"is a thread; list the channel above it: {channel.parent_id}"
-            return Finding(f"channel {channel_id}", Level.FAILED, words)
+            words = failures.is_thread(channel.parent_id)
         case discord.abc.GuildChannel():
-            return Finding(f"channel {channel_id}", Level.FAILED, f"is a {channel.type.name}; list the channels in it")
+            words = failures.is_kind(channel.type.name)
         case _:
-            return Finding(f"channel {channel_id}", Level.FAILED, "is not a channel of a server")
+            words = failures.NOT_A_CHANNEL
+    return Finding(results.channel_id(channel_id), Level.FAILED, words)
 
 
 async def _why_unseen(probe: DiscordProbe, channel_id: int) -> str:
     if known := await probe.identify(channel_id):
-        return f"is {known}, not a channel"
+        return failures.not_a(known, "channel")
     try:
         await probe.fetch_channel(channel_id)
     except discord.Forbidden:
-        return "the bot cannot see it: it lacks View Channels there, or is not in its server"
+        return failures.UNSEEN
     except discord.NotFound:
-        return "there is no such channel in the servers of the bot; is it the id of a channel?"
+        return failures.NO_SUCH_CHANNEL
     except discord.DiscordException as error:
-        return f"cannot be looked at: {error}"
-    return "is not a channel of a server"
+        return failures.cannot_look(describe_error(error))
+    return failures.NOT_A_CHANNEL
 
 
 async def _check_people(config: Config, probe: DiscordProbe) -> AsyncIterator[Finding]:
@@ -119,11 +120,11 @@ async def _check_people(config: Config, probe: DiscordProbe) -> AsyncIterator[Fi
     roles = {role_id for people in lists for role_id in people.role_ids} | config.threads.mention_roles
     for role_id in sorted(roles - {role.id for guild in probe.guilds for role in guild.roles}):
         known = await probe.identify(role_id)
-        words = f"is {known}, not a role" if known else "no server of the bot has this role"
-        yield Finding(f"role {role_id}", Level.WARNING, words)
+        words = failures.not_a(known, "role") if known else failures.NO_SUCH_ROLE
+        yield Finding(results.role_id(role_id), Level.WARNING, words)
     for user_id in sorted({user_id for people in lists for user_id in people.user_ids})[:LISTED]:
         known = await probe.identify(user_id)
         if not known:
-            yield Finding(f"user {user_id}", Level.WARNING, "Discord names no such user")
-        elif not known.startswith("the user"):
-            yield Finding(f"user {user_id}", Level.WARNING, f'is {known}, not a user; a role is written "role:ID"')
+            yield Finding(results.user_id(user_id), Level.WARNING, failures.NO_SUCH_USER)
+        elif probe.known_as(user_id):
+            yield Finding(results.user_id(user_id), Level.WARNING, failures.not_a_user(known))

@@ -23,6 +23,8 @@ from bot.gateway.connection import (
 )
 from bot.operations.start_failure import StartFailed
 
+from .texts import failures, results
+
 LOGIN_SECONDS = 30.0
 """Bound of the login: two calls, which the library repeats while Discord has trouble."""
 
@@ -44,7 +46,16 @@ class ChannelFacts:
 
     def __str__(self) -> str:
         """Return the channel's and the server's name."""
-        return f"#{self.name} in {self.guild}"
+        return results.channel(self.name, self.guild)
+
+
+@dataclass(frozen=True, slots=True)
+class RoleFacts:
+    """A role that people can have, in one of the bot's servers."""
+
+    role_id: int
+    name: str
+    guild: str
 
 
 class DiscordProbe(discord.Client):
@@ -58,7 +69,7 @@ class DiscordProbe(discord.Client):
     def myself(self) -> discord.AppInfo:
         """The bot's application; known after the login."""
         if self.application is None:
-            raise LookupError("not logged in")
+            raise LookupError
         return self.application
 
     @property
@@ -86,13 +97,13 @@ class DiscordProbe(discord.Client):
         Raises `StartFailed` within READY_SECONDS.
         """
         link = asyncio.create_task(self.connect(reconnect=False), name="probe")
-        ready = asyncio.create_task(self.wait_until_ready(), name="probe is ready")
+        ready = asyncio.create_task(self.wait_until_ready(), name="probe-ready")
         try:
             await asyncio.wait((link, ready), return_when=asyncio.FIRST_COMPLETED, timeout=READY_SECONDS)
             if link.done():
                 raise _failure(link.exception())
             if not ready.done():
-                raise StartFailed(f"Discord's gateway said nothing for {READY_SECONDS:g} s")
+                raise StartFailed(failures.silent_gateway(READY_SECONDS))
             yield
         finally:
             ready.cancel()
@@ -130,26 +141,35 @@ class DiscordProbe(discord.Client):
             if channel.id in channel_ids or not (channel_ids or isinstance(channel, discord.channel.VocalGuildChannel))
         ]
 
+    def role_facts(self) -> list[RoleFacts]:
+        """Return the servers' roles, the highest first, without those of everybody and of bots."""
+        return [
+            RoleFacts(role.id, role.name, guild.name)
+            for guild in self.guilds
+            for role in reversed(guild.roles)
+            if not (role.is_default() or role.managed)
+        ]
+
     def known_as(self, some_id: int) -> str:
         """Say what has this id in the bot's servers; empty where that is unknown."""
         if (guild := self.get_guild(some_id)) is not None:
-            return f"the server {guild.name}"
+            return results.known_server(guild.name)
         match self.get_channel(some_id):
             case discord.CategoryChannel() as channel:
-                return f"the category {channel.name} in {channel.guild.name}"
+                return results.known_category(channel.name, channel.guild.name)
             case discord.Thread() as thread:
-                return f"a thread below the channel {thread.parent_id}"
+                return results.known_thread(thread.parent_id)
             case discord.abc.GuildChannel() as channel:
-                return f"#{channel.name} in {channel.guild.name}"
+                return results.channel(channel.name, channel.guild.name)
         roles = (guild.get_role(some_id) for guild in self.guilds)
-        return next((f"the role {role.name} of {role.guild.name}" for role in roles if role is not None), "")
+        return next((results.known_role(role.name, role.guild.name) for role in roles if role is not None), "")
 
     async def identify(self, some_id: int) -> str:
         """Say what has this id, users included; empty where Discord does not tell."""
         if known := self.known_as(some_id):
             return known
         try:
-            return f"the user {await self.fetch_user(some_id)}"
+            return results.known_user(await self.fetch_user(some_id))
         except discord.HTTPException:
             return ""
 
@@ -185,7 +205,7 @@ async def connect_probe(settings: DiscordConfig, intents: discord.Intents) -> As
             async with asyncio.timeout(LOGIN_SECONDS):
                 await client.login(settings.token.get_secret_value())
         except TimeoutError:
-            raise StartFailed(f"Discord did not answer in {LOGIN_SECONDS:g} s") from None
+            raise StartFailed(failures.no_answer(LOGIN_SECONDS)) from None
         except (discord.DiscordException, OSError) as error:
             raise _failure(error) from None
         yield client
@@ -195,7 +215,7 @@ async def connect_probe(settings: DiscordConfig, intents: discord.Intents) -> As
 
 def _failure(error: BaseException | None) -> StartFailed:
     if not isinstance(error, Exception):
-        return StartFailed("Discord closed the connection")
+        return StartFailed(failures.CLOSED)
     if pointless := fatal_reason(error):
         return LoginRefused(pointless)
-    return StartFailed(f"cannot connect to Discord: {describe_error(error)}")
+    return StartFailed(failures.no_connection(describe_error(error)))

@@ -19,7 +19,7 @@ NARROW = 60
 class Level(StrEnum):
     """The result of one check. Only `FAILED` keeps the bot from working."""
 
-    OK = "well"
+    OK = "ok"
     WARNING = "warning"
     FAILED = "FAILED"
 

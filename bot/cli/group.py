@@ -6,12 +6,11 @@ from typing import ClassVar
 
 import acp
 
+from .texts import failures, options
+
 if not getattr(acp, "THREADLINE", False):
-    sys.exit(
-        f"threadline: the package 'acp' at {acp.__file__} is not Threadline's own: another package of that name"
-        " (agent-client-protocol) is installed in this environment. Install Threadline into an environment of its own,"
-        " for example with pipx."
-    )
+    print("threadline:", failures.FOREIGN_ACP.format(file=acp.__file__), file=sys.stderr)  # noqa: T201 - no click yet
+    sys.exit(2)
 
 import click
 
@@ -46,7 +45,7 @@ class Commands(click.Group):
         return command
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, help=options.PROGRAM, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="threadline", prog_name="threadline")
 def main() -> None:
-    """Threadline joins Discord threads to coding agents."""
+    """Run the command that the arguments name."""

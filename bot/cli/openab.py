@@ -15,6 +15,8 @@ from bot.cli.init.config_template import TOKEN
 from bot.config.document import VARIABLE
 from bot.config.presets import PRESETS
 
+from .texts import openab as texts
+
 _SAME_MEANING = {
     "discord.allow_dm": "access.dm",
     "discord.allowed_role_ids": "threads.mention_roles",
@@ -26,41 +28,6 @@ _SAME_MEANING = {
     "reactions.enabled": "reactions.enabled",
 }
 """Keys whose values have the same meaning here."""
-
-_UNSUPPORTED = {
-    "discord.message_processing_mode": "messages of a thread go to the agent in order, one person's in a row together",
-    "discord.max_buffered_messages": "see pool.per_thread for how many may wait",
-    "discord.max_batch_tokens": "up to 10 messages of one person in a row go together, or 20,000 characters",
-    "pool.liveness_check_secs": "an agent that ends is noticed at once",
-    "pool.hung_grace_secs": "a cancelled turn has 10 seconds, then its agent is stopped",
-    "pool.preload_persisted_sessions": "a thread's session is loaded when somebody writes there",
-    "pool.default_config_options": "options are chosen in the thread; only mode can be preset",
-    "reactions.emojis": "the signs are fixed",
-    "reactions.timing": "signs are neither delayed nor held",
-    "reactions.mapping": "reactions of people are not read",
-    "reactions.narration_display": "what an agent says between its tools is shown; see reply.tools and reply.thoughts",
-    "delivery": "an answer is shown as it is written, see the table reply",
-    "triage": "only people, and bots that you trust, are answered",
-    "usage": "the line below an answer has the context and the cost that the agent tells of",
-    "mcp_profiles_dir": "name servers in agents.default.mcp_servers",
-    "cron": "there are no scheduled messages",
-    "cronjobs": "there are no scheduled messages",
-    "usercron_enabled": "there are no scheduled messages",
-    "usercron_path": "there are no scheduled messages",
-    "stt": "voice messages are not transcribed",
-    "hooks": "use what starts the bot: ExecStartPre of systemd, an init container",
-    "secrets": "use ${NAME} and a file of variables, see docs/configuration.md",
-    "workspace": "give a channel its own folder: [channels.ID] cwd",
-    "ambient": "the bot reads only what is addressed to it",
-    "filestore": "there is no object store",
-    "agentcore": "agents run on this machine",
-    "mcp": "name servers in agents.default.mcp_servers",
-    **dict.fromkeys(
-        ("feishu", "gateway", "googlechat", "line", "lineworks", "slack", "teams", "telegram", "wecom"),
-        "there is only Discord",
-    ),
-}
-"""Keys without a counterpart, by the beginning of the key, and what to do or to know instead."""
 
 _CHOICES = {
     "discord.allow_bot_messages": (
@@ -108,9 +75,7 @@ def translate(old: Mapping[str, Any]) -> Translation:
     done = Translation()
     given = {theirs: _with_variables(value) for theirs, value in _flat(old)}
     if any(theirs.startswith("secrets.refs.") for theirs in given):
-        done.advice.append(
-            "A secret is a variable here: ${secrets.a_key} is ${A_KEY} now; put A_KEY=... into the .env file."
-        )
+        done.advice.append(texts.SECRETS)
     _discord(given, done)
     _agent(given, done)
     _pool(given, done)
@@ -120,9 +85,8 @@ def translate(old: Mapping[str, Any]) -> Translation:
         if theirs in given:
             done.put(ours, given.pop(theirs), theirs)
     for theirs in given:
-        reason = next(
-            (_UNSUPPORTED[prefix] for prefix in _prefixes(theirs) if prefix in _UNSUPPORTED), "it is not known here"
-        )
+        reasons = (texts.REASONS[prefix] for prefix in _prefixes(theirs) if prefix in texts.REASONS)
+        reason = next(reasons, texts.UNKNOWN)
         done.unsupported.append(f"{theirs}: {reason}")
     return done
 
@@ -162,25 +126,15 @@ def _discord(given: dict[str, Any], done: Translation) -> None:
         done.put("discord.token", f"${{{TOKEN}}}", "discord.bot_token")
         done.token = "" if "${" in token else token
         if not done.token:
-            done.advice.append(f"Put the token, and nothing else, into the variable {TOKEN}.")
-    _allowed(given, done, "channels", [], 'All channels: access.guilds = [ids of your servers] and channels = ["*"].')
-    _allowed(
-        given,
-        done,
-        "users",
-        ["owner"],
-        'Everybody could talk to the agent; now only you may. As before: users = ["*"].',
-    )
+            done.advice.append(texts.token_variable(TOKEN))
+    _allowed(given, done, "channels", [], texts.ALL_CHANNELS)
+    _allowed(given, done, "users", ["owner"], texts.ALL_USERS)
     _convert_choices(given, done)
     bots, trusted = done.tables.get("threads", {}).get("bots", "off"), given.get("discord.trusted_bot_ids")
     if bots != "off" and not trusted:
-        done.advice.append(
-            "openab took any bot for a trusted one; here only those of threads.trusted_bots are answered."
-        )
+        done.advice.append(texts.ANY_BOT)
     if bots == "off" and trusted:
-        done.advice.append(
-            'Trusted bots were answered when they mentioned it. To keep that: threads.bots = "mentions".'
-        )
+        done.advice.append(texts.TRUSTED_BOTS)
     if (turns := given.pop("discord.max_bot_turns", None)) is not None:
         done.put("threads.bot_turns", _bounded("threads.bot_turns", int(turns), MOST, done), "discord.max_bot_turns")
 
@@ -192,7 +146,7 @@ def _convert_choices(given: dict[str, Any], done: Translation) -> None:
         if (same := known.get(word.lower().replace("_", "-"))) is not None:
             done.put(ours, same, theirs)
         else:
-            done.unsupported.append(f"{theirs}: {word!r} is not known here")
+            done.unsupported.append(f"{theirs}: {texts.unknown_value(word)}")
 
 
 def _allowed(given: dict[str, Any], done: Translation, what: str, instead: list[str], advice: str) -> None:
@@ -202,7 +156,7 @@ def _allowed(given: dict[str, Any], done: Translation, what: str, instead: list[
     if not listed if allowed is None else allowed:
         done.advice.append(advice)
         if listed:
-            done.unsupported.append(f"{some}: openab did not look at it, for {every} was set")
+            done.unsupported.append(f"{some}: {texts.ignored(every)}")
             del given[some]
         listed = instead
     done.put(f"access.{what}", listed)
@@ -212,12 +166,10 @@ def _allowed(given: dict[str, Any], done: Translation, what: str, instead: list[
 def _agent(given: dict[str, Any], done: Translation) -> None:
     command, args = given.pop("agent.command", ""), given.get("agent.args", [])
     if not command:
-        done.advice.append("openab took the agent from OPENAB_AGENT_COMMAND; correct agents.default.command.")
+        done.advice.append(texts.AGENT_FROM_VARIABLE)
     name = PurePath(command).name
     if name in {"claude", "codex"}:
-        done.advice.append(
-            f'{name} itself speaks no ACP. preset = "{name}", without command and args, starts what does.'
-        )
+        done.advice.append(texts.no_acp(name))
     preset = next((key for key, each in PRESETS.items() if (each.command, each.args) == (name, tuple(args))), "")
     if preset:
         given.pop("agent.args", None)
@@ -228,8 +180,8 @@ def _agent(given: dict[str, Any], done: Translation) -> None:
     done.put("agents.default.cwd", given.pop("agent.working_dir", "~"), working_dir)
     unasked = [arg for arg in args if any(word in arg for word in ("trust", "yolo", "bypass", "dangerous"))]
     if unasked:
-        done.advice.append(f"The agent acts unasked because of {', '.join(unasked)}: take it out, and it is asked for.")
-    done.advice.append("openab answered every question of the agent with yes; here people are asked: permission.")
+        done.advice.append(texts.acts_unasked(unasked))
+    done.advice.append(texts.PERMISSION)
 
 
 def _pool(given: dict[str, Any], done: Translation) -> None:
@@ -243,12 +195,12 @@ def _pool(given: dict[str, Any], done: Translation) -> None:
         done.put("agents.default.ceiling_minutes", minutes, "pool.prompt_hard_timeout_secs")
     if (mode := given.pop("pool.default_config_options.mode", None)) is not None:
         done.put("agents.default.mode", mode, "pool.default_config_options.mode")
-        done.advice.append(f"Is {mode} a mode in which the agent asks first? If not, leave mode out.")
+        done.advice.append(texts.asking_mode(mode))
 
 
 def _bounded(ours: str, value: float, most: float, done: Translation) -> float:
     """Return the nearest allowed value, at least 1, and advise where it differs."""
     allowed = type(value)(min(max(value, 1), most))
     if allowed != value:
-        done.advice.append(f"{ours} was {value:g} and is {allowed:g} now, which is as far as it goes here.")
+        done.advice.append(texts.bounded(ours, value, allowed))
     return allowed

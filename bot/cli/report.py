@@ -22,12 +22,14 @@ from bot.config.document import ConfigError
 from bot.config.env_file import load_variables
 from bot.config.load import load
 from bot.config.schema import Config
+from bot.config.search import find
 from bot.config.secrets import SECRET_NAME, secrets_of
 from bot.config.toml_writer import toml_array, toml_string
 from bot.operations import logs
 from bot.text.redaction import Redactor
 
 from .common import CONFIG, fail, run_async
+from .texts import failures, options, results
 
 LINES = 200
 """The last log lines in the report."""
@@ -56,50 +58,47 @@ _ANNOUNCES_SECRET = re.compile(
 _REDACTED = "[secret]"
 
 
-@click.command()
+@click.command(help=options.REPORT)
 @CONFIG
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write it there; otherwise it is printed.")
-@click.option("--no-agents", is_flag=True, help="Start no agent.")
-def report(path: Path, output: Path | None, *, no_agents: bool) -> None:
-    """Gather what a report of a fault needs.
-
-    The versions, the configuration, what each agent says at its start, the last log lines. Secrets are left out. Read
-    it before you give it away: paths, ids and what agents call themselves are in it.
-    """
+@click.option("-o", "--output", type=click.Path(path_type=Path), help=options.REPORT_FILE)
+@click.option("--no-agents", is_flag=True, help=options.NO_AGENTS)
+def report(given: Path | None, output: Path | None, *, no_agents: bool) -> None:
+    """Write the report, also where the configuration is missing or cannot be used."""
     logs.configure(level=logging.ERROR)
-    text = "\n".join(_sections(path, agents=not no_agents)) + "\n"
+    text = "\n".join(_sections(given or find(os.environ), agents=not no_agents)) + "\n"
     if output is None:
         click.echo(text, nl=False)
         return
     try:
         output.write_text(text, encoding="utf-8")
     except OSError as error:
-        fail(f"{output} cannot be written: {error.strerror}", 1)
-    click.echo(f"Written: {output}. Read it before you give it away.")
+        fail(failures.unwritable(output, error.strerror), 2)
+    click.echo(results.report_written(output))
 
 
 def _sections(path: Path, *, agents: bool) -> Iterator[str]:
-    yield from ("# Threadline report", "", "## Versions", "", *_fenced(_versions()))
+    yield from (results.REPORT_TITLE, "", results.VERSIONS, "", *_fenced(_versions()))
     secrets: set[str] = set()
     try:
         secrets.update(load_variables(path).values())
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, ConfigError) as error:
-        yield from ("## Configuration", "", *_fenced([f"cannot be read: {getattr(error, 'strerror', None) or error}"]))
+        reason = results.cannot_be_read(getattr(error, "strerror", None) or error)
+        yield from (results.REPORTED_CONFIGURATION, "", *_fenced([reason]))
         return
     secrets |= set(_secrets(raw))
     redact = Redactor(secrets)
-    yield from ("## Configuration", "", *_fenced(map(redact, redacted_lines(raw))))
+    yield from (results.REPORTED_CONFIGURATION, "", *_fenced(map(redact, redacted_lines(raw))))
     try:
         config = load(path)
     except ConfigError as error:
-        yield from ("It cannot be used:", "", *_fenced(redact(str(error)).splitlines()))
+        yield from (results.UNUSABLE, "", *_fenced(redact(str(error)).splitlines()))
         return
     redact = Redactor({*secrets, *secrets_of(config), *_values_of_agents(config)})
     if agents:
         found = [redact(line) for line in run_async(_probe_agents(config))]
-        yield from ("## Agents", "", *_fenced(found))
-    yield from ("## Last log lines", "", *_fenced(map(redact, _last_lines(config.log_file))))
+        yield from (results.AGENTS, "", *_fenced(found))
+    yield from (results.LOG_LINES, "", *_fenced(map(redact, _last_lines(config.log_file))))
 
 
 def _fenced(lines: Iterable[str]) -> Iterator[str]:
@@ -133,7 +132,7 @@ def _last_lines(path: Path) -> list[str]:
                 last.extend(line.rstrip("\n") for line in lines)
         except OSError:
             continue
-    return list(last) or [f"there is no {path}"]
+    return list(last) or [results.no_log(path)]
 
 
 # ---- what is secret in a configuration

@@ -17,36 +17,37 @@ from bot.operations.process import protect_process, spare_collector, watch_child
 from bot.operations.start_failure import StartFailed
 from pool.journal.database import JournalBusy, JournalError, JournalUnusable
 
-from .common import CONFIG, fail, load_or_fail
+from .common import CONFIG, fail, find_or_fail, load_or_fail
+from .texts import failures, options, results
 
 
-@click.command()
+@click.command(help=options.RUN)
 @CONFIG
-@click.option("--new-journal", is_flag=True, help="Put a journal that cannot be used aside, and begin a new one.")
+@click.option("--new-journal", is_flag=True, help=options.NEW_JOURNAL)
 @click.option(
     "--log-format",
     type=click.Choice(get_args(logs.Form)),
     default="auto",
     show_default=True,
-    help="How log lines look: auto is pretty on a terminal, and JSON elsewhere.",
+    help=options.LOG_FORMAT,
 )
 @click.option(
     "--log-level",
     type=click.Choice(["debug", "info", "warning"]),
     default="info",
     show_default=True,
-    help="From which level on; debug has what agents write to stderr.",
+    help=options.LOG_LEVEL,
 )
-def run(path: Path, log_format: logs.Form, log_level: str, *, new_journal: bool) -> None:
-    """Connect to Discord and work until stopped."""
+def run(given: Path | None, log_format: logs.Form, log_level: str, *, new_journal: bool) -> None:
+    """Run the bot, and exit with its code."""
     from bot.app import App  # noqa: PLC0415 - describing the command needs no Discord library
 
-    config = load_or_fail(path)
+    config = load_or_fail(find_or_fail(given))
     logs.configure(secrets_of(config), level=logging.getLevelNamesMapping()[log_level.upper()], form=log_format)
     with suppress(OSError):  # A journal in the same place fails below, with the reason.
         logs.keep_log_file(config.log_file, secrets_of(config))
     for warning in warnings(config):
-        click.echo(f"threadline: warning: {warning}", err=True)
+        click.echo(f"threadline: {results.warning(warning)}", err=True)
     protect_process()
     spare_collector()
     faulthandler.enable()  # systemd sends SIGABRT to a bot that does not answer.
@@ -59,7 +60,7 @@ def run(path: Path, log_format: logs.Form, log_level: str, *, new_journal: bool)
     try:
         asyncio.run(work())
     except JournalUnusable as error:
-        fail(f"{error}; `threadline run --new-journal` puts it aside and begins a new one", 2)
+        fail(failures.new_journal(error), 2)
     except StartFailed as error:
         fail(str(error), error.exit_code)
     except JournalBusy as error:

@@ -1,33 +1,20 @@
 """`threadline service`: a unit for systemd that runs this installation with this configuration."""
 
 import os
-import shutil
-import sys
 from pathlib import Path
 
 import click
 
-from .common import CONFIG, fail
+from .common import CONFIG, find_or_fail
+from .invocation import program
+from .texts import options
 
 
-@click.command()
+@click.command(help=options.SERVICE)
 @CONFIG
-def service(path: Path) -> None:
-    """Print a systemd user unit.
-
-    Put it into ~/.config/systemd/user/threadline.service. Its first lines say how to start it.
-    """
-    if not path.is_file():
-        fail(f"{path}: there is no such file; threadline init writes one", 2)
-    click.echo(unit_text(_program(), path.absolute()), nl=False)
-
-
-def _program() -> tuple[str, ...]:
-    """Return the absolute command that starts this program: its script, or else this Python."""
-    script = Path(sys.argv[0]).absolute()
-    if script.name == "threadline" and shutil.which(script):
-        return (str(script),)
-    return (sys.executable, "-m", "bot")
+def service(given: Path | None) -> None:
+    """Print the unit."""
+    click.echo(unit_text(program(), find_or_fail(given).absolute()), nl=False)
 
 
 def unit_text(program: tuple[str, ...], configuration: Path) -> str:
@@ -46,28 +33,28 @@ After=network-online.target
 StartLimitIntervalSec=0
 
 [Service]
-# It says itself when it is ready, which takes as long as Discord is away, and then every second that it still works.
+# The bot reports when it is ready, which takes as long as Discord is away, and then every second that it still works.
 Type=notify
 TimeoutStartSec=infinity
-# It ends itself after 60 seconds without a sign of life, and says where it stood; this is for when it cannot do that.
+# The bot exits after 60 seconds without a sign of life, and logs where it was stuck; this is for when it cannot.
 WatchdogSec=90
 ExecStart={start}
 WorkingDirectory={str(configuration.parent).replace("%", "%%")}
 # The PATH of the shell in which this was written: agents are looked up on it.
 Environment={_escaped(f"PATH={os.environ.get('PATH', os.defpath)}")}
-# Only the bot is told to stop; it lets turns end, then ends its agents. What is left after that is killed.
+# Only the bot gets the signal; it lets turns end, then stops its agents. Processes that remain are killed.
 KillMode=mixed
 TimeoutStopSec=40
 Restart=on-failure
 RestartSec=30
 # The token, the configuration or the journal cannot be used: a person has to change something first.
 RestartPreventExitStatus=2
-# An agent that eats all memory is ended alone, not the bot with it.
+# An agent that uses all memory is killed alone.
 OOMPolicy=continue
 TasksMax=4096
 LimitNOFILE=65536
-# What agents can live with. Not here: read-only or hidden folders, for agents work in them; private namespaces and a
-# filter of system calls, for some agents make a sandbox of their own out of these.
+# These work with every agent. Read-only or hidden folders do not, because agents work in them; nor do private
+# namespaces or a filter of system calls, because some agents build a sandbox of their own from these.
 NoNewPrivileges=yes
 RestrictSUIDSGID=yes
 RestrictRealtime=yes

@@ -81,7 +81,7 @@ def test_the_image_installs_the_lock_by_its_hashes_and_runs_as_nobody_special() 
     assert kubernetes("Deployment")["spec"]["template"]["spec"]["securityContext"]["runAsUser"] == int(number)
     words = [*json.loads(all_of("ENTRYPOINT")[0]), *json.loads(all_of("CMD")[0])]
     assert words[:4] == ["tini", "--", "threadline", "run"]
-    assert run_command.make_context("run", words[4:]).params["path"] == Path("/etc/threadline/threadline.toml")
+    assert run_command.make_context("run", words[4:]).params["given"] == Path("/etc/threadline/threadline.toml")
 
 
 def test_what_has_the_token_in_its_environment_cannot_be_looked_into() -> None:

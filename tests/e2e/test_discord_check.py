@@ -37,7 +37,7 @@ def config(folder: Path, endpoint: str, access: str) -> Config:
 async def rows(config: Config) -> list[tuple[str, str, str]]:
     """Return the findings as plain texts, without the row about the Public Bot switch."""
     found = await discord_findings(config)
-    return [(str(each.subject), str(each.level), each.words) for each in found if each.subject != "bot_public"]
+    return [(str(each.subject), str(each.level), each.words) for each in found if each.subject != "Public Bot"]
 
 
 async def test_each_channel_is_told_with_what_lacks_in_it_by_name(tmp_path: Path) -> None:
@@ -65,24 +65,24 @@ async def test_each_channel_is_told_with_what_lacks_in_it_by_name(tmp_path: Path
         found = await discord_findings(config(tmp_path, server.endpoint, f"channels = [{listed}]\n{people}"))
     told = {each.subject: (each.level, each.words) for each in found}
     assert told["token"][0] is Level.OK
-    assert told["gateway"] == (Level.OK, "connects, and may read what people write")
+    assert told["gateway"] == (Level.OK, "connects, and may read messages")
     assert told[f"server {elsewhere.id}"][0] is Level.FAILED
     assert f"client_id={bot.application_id}" in told[f"server {elsewhere.id}"][1]
-    assert told["#well in Lab"] == (Level.OK, "all permissions are there")
+    assert told["#well in Lab"] == (Level.OK, "the bot has all permissions")
     assert told["#mute in Lab"][0] is Level.WARNING
     assert told["#mute in Lab"][1].splitlines() == [
-        "the bot lacks: Create Public Threads: no thread is opened: requests are answered in the channel",
-        "the bot lacks: Add Reactions: messages get no signs",
+        "the bot lacks: Create Public Threads (it cannot open threads, and answers in the channel)",
+        "the bot lacks: Add Reactions (it adds no reactions)",
     ]
     assert told[f"channel {hidden.id}"][0] is Level.FAILED
     assert "it lacks View Channels there" in told[f"channel {hidden.id}"][1]
-    assert told["#forum in Lab"] == (Level.OK, "all permissions are there")
-    assert told["#lounge in Lab"] == (Level.OK, "all permissions are there")
-    assert told["#closed in Lab"] == (Level.FAILED, "the bot lacks: Connect: it can answer nothing there")
+    assert told["#forum in Lab"] == (Level.OK, "the bot has all permissions")
+    assert told["#lounge in Lab"] == (Level.OK, "the bot has all permissions")
+    assert told["#closed in Lab"] == (Level.FAILED, "the bot lacks: Connect (it cannot answer there at all)")
     assert told[f"channel {category.id}"] == (Level.FAILED, "is a category; list the channels in it")
     assert told[f"channel {far.id}"][0] is Level.FAILED
     assert told["role 77"] == (Level.WARNING, "no server of the bot has this role")
-    assert "bot_public" not in told
+    assert "Public Bot" not in told
 
 
 async def test_where_all_channels_are_meant_only_those_that_lack_something_are_told(tmp_path: Path) -> None:
@@ -94,10 +94,10 @@ async def test_where_all_channels_are_meant_only_those_that_lack_something_are_t
         server.world.overwrite(channels[1], guild.id, deny=discord.Permissions(send_messages=True).value)
         access = f'channels = ["*"]\nguilds = ["{guild.id}"]'
         found = await discord_findings(config(tmp_path, server.endpoint, access))
-    (two,) = [each for each in found if each.subject == "#two"]
-    assert (two.level, two.words.partition(": it cannot")[0]) == (Level.WARNING, "the bot lacks: Send Messages")
-    assert ("all is there in 2 of 3 channels", Level.OK) in [(each.words, each.level) for each in found]
-    assert [each.level for each in found if each.subject == "bot_public"] == [Level.WARNING]
+    (two,) = [each for each in found if each.subject == "#two in Lab"]
+    assert (two.level, two.words.partition(" (it cannot")[0]) == (Level.WARNING, "the bot lacks: Send Messages")
+    assert ("the bot has all permissions in 2 of 3 channels", Level.OK) in [(each.words, each.level) for each in found]
+    assert [each.level for each in found if each.subject == "Public Bot"] == [Level.WARNING]
 
 
 async def test_a_server_in_none_of_whose_channels_it_can_answer_has_failed(tmp_path: Path) -> None:
@@ -132,8 +132,8 @@ async def test_an_id_of_another_kind_is_told_what_it_is(tmp_path: Path) -> None:
     assert told["channel 41"].startswith("there is no such channel")
     assert told[f"server {channel.id}"] == "is #general in Lab, not a server"
     assert told[f"server {ann.id}"].startswith("is the user ann")
-    assert told[f"user {role.id}"] == 'is the role dev of Lab, not a user; a role is written "role:ID"'
-    assert told["user 42"] == "Discord names no such user"
+    assert told[f"user {role.id}"] == 'is the role dev of Lab, not a user; write a role as "role:ID"'
+    assert told["user 42"] == "Discord knows no user with this ID"
     assert told[f"role {ann.id}"].startswith("is the user ann")
     assert told[f"role {channel.id}"] == "is #general in Lab, not a role"
     assert f"user {ann.id}" not in told
@@ -164,7 +164,7 @@ async def test_what_is_said_of_a_permission_is_what_happens_without_it(
         found = await discord_findings(load(lab.config))
         (told,) = [each for each in found if each.subject == "#general in Lab"]
         assert told.level is level
-        assert ("answer nothing" in told.words, "answered in the channel" in told.words) == (
+        assert ("cannot answer there at all" in told.words, "answers in the channel" in told.words) == (
             answered == "nowhere",
             answered == "channel",
         )
@@ -186,7 +186,7 @@ async def test_a_refused_token_and_a_refused_intent_are_one_clear_line(tmp_path:
         assert await rows(nobody) == [("token", "FAILED", REFUSED[TOKEN_REFUSED])]
         server.add_bot("threadline", token=TOKEN, intents=ALL_INTENTS & ~(1 << 15))
         (token, gateway) = await rows(nobody)
-        assert token[:2] == ("token", "well")
+        assert token[:2] == ("token", "ok")
         intent = "Discord refused the Message Content intent: turn it on in the developer portal, Bot"
         assert gateway == ("gateway", "FAILED", intent)
 
@@ -209,7 +209,7 @@ async def test_a_silent_gateway_and_an_absent_server_end_within_a_bound(
         server.add_bot("threadline", token=TOKEN)
         server.event_fault("READY", GatewayFault.LOST)
         last = (await rows(config(tmp_path, server.endpoint, "")))[-1]
-    assert last == ("gateway", "FAILED", "Discord's gateway said nothing for 0.3 s")
+    assert last == ("gateway", "FAILED", "Discord's gateway sent nothing for 0.3 s")
     monkeypatch.setattr(discord_probe, "LOGIN_SECONDS", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"

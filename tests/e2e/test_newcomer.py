@@ -4,16 +4,18 @@ import asyncio
 import json
 import os
 import pty
+import shlex
 import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
 
+from bot.cli.init.answers import Answers
+from bot.cli.init.login import log_in
 from bot.cli.init.prompts import Prompter
-from bot.cli.init.wizard import Answers, log_in
 from bot.config.presets import PRESETS
 from loopback import Loopback
 from loopback.harness import Lab
@@ -45,19 +47,25 @@ def plain() -> dict[str, str]:
 
 
 @asynccontextmanager
-async def running(cwd: Path) -> AsyncIterator[None]:
-    """Run `threadline run`, ended by SIGTERM, with exit code 0."""
-    process = await start("run", cwd=cwd, env={**plain(), "XDG_STATE_HOME": str(cwd)})
+async def typed_into_a_shell(line: str, cwd: Path, **environ: str) -> AsyncIterator[None]:
+    """Run a line as a person types it, ended by SIGTERM, with exit code 0."""
+    process = await asyncio.create_subprocess_exec(
+        *("/bin/sh", "-c", f"exec {line}"),
+        cwd=cwd,
+        env={**plain(), "XDG_STATE_HOME": str(cwd), **environ},
+        stderr=asyncio.subprocess.DEVNULL,
+    )
     try:
         yield
     finally:
-        process.send_signal(signal.SIGTERM)
+        with suppress(ProcessLookupError):
+            process.send_signal(signal.SIGTERM)
         async with asyncio.timeout(BOUND):
             assert await process.wait() == 0
 
 
 async def test_a_newcomer_comes_from_a_token_to_the_first_answer_by_flags(tmp_path: Path) -> None:
-    """The intent is enabled, the bot is invited, two files are written, and both commands find them."""
+    """The intent is enabled, the bot is invited, two files are written; the last line starts the bot."""
     async with Loopback(strict=strictly()) as server:
         guild = server.add_guild("Lab")
         channel = server.add_channel(guild, "general")
@@ -76,45 +84,102 @@ async def test_a_newcomer_comes_from_a_token_to_the_first_answer_by_flags(tmp_pa
         assert TOKEN not in said + (tmp_path / "threadline.toml").read_text()
         assert (tmp_path / "threadline.env").stat().st_mode & 0o777 == 0o600
 
-        code, said = await threadline("check", cwd=tmp_path)
-        assert code == 0, said
-        assert "well     #general in Lab: all permissions are there" in said, said
-        assert "well     agents.default: asks before it acts: yes" in said
+        code, checked = await threadline("check", cwd=tmp_path)
+        assert code == 0, checked
+        assert "ok       #general in Lab: the bot has all permissions" in checked, checked
+        assert "ok       agents.default: asks before it acts: yes" in checked
 
-        async with running(tmp_path):
+        async with typed_into_a_shell(said.splitlines()[-1], tmp_path):
             await server.connected(bot)
             message = await ann.say(channel, f"{bot.mention} say hello")
             thread = await ann.sees_thread(message)
             await ann.sees(thread, "hello", by=bot)
 
 
-async def test_a_person_in_a_terminal_is_asked_and_the_token_is_not_shown(tmp_path: Path) -> None:
-    """A wrong or malformed token is asked for again; channels are picked by number, the agent is typed."""
+async def test_a_newcomer_comes_from_a_token_to_the_first_answer_by_questions(tmp_path: Path) -> None:
+    """It begins with where to make a token. A wrong answer is asked for again, and the token is not shown."""
     async with Loopback(strict=strictly()) as server:
         guild = server.add_guild("Lab")
         channels = [server.add_channel(guild, name) for name in ("general", "builds", "random")]
+        writers, _ = (server.add_role(guild, name) for name in ("writers", "admins"))
         bot = server.add_bot("threadline", token=TOKEN, guilds=(guild,), intents=NO_TEXT)
         answers = [
+            ("https://discord.com/developers/applications", None),
+            ("Message Content Intent on", None),
             ("The bot's token: ", "MTIz.mistyped"),
             ("The bot's token: ", f'"{TOKEN}"'),
             ("The bot's token: ", TOKEN),
             ("Turn the Message Content intent on? [Y/n]: ", ""),
             ("Numbers [1]: ", "7"),
             ("Numbers [1]: ", "1, 3"),
-            ("Which one? A number", str(len(PRESETS) + 1)),
-            ("Its command, with arguments: ", "sh -c 'exit"),
-            ("Its command, with arguments: ", " ".join(SCRIPTED)),
+            ("Who may talk to the bot?\r\n  1. Only you\r\n  2. A role\r\n  3. Everybody who sees the channel", None),
+            ("Number [1]: ", "2"),
+            ("1. @admins in Lab\r\n  2. @writers in Lab", None),
+            ("Number: ", "1, 2"),
+            ("Number: ", "2"),
+            (f"{len(PRESETS) + 1}. Another one, by its command", None),
+            ("Number", str(len(PRESETS) + 1)),
+            ("The command, with arguments: ", "sh -c 'exit"),
+            ("The command, with arguments: ", "claud"),
+            ("The command, with arguments: ", " ".join(SCRIPTED)),
             ("The folder in which the agent works", str(tmp_path / "project")),
-            ("Check now whether it works? [Y/n]: ", "n"),
+            ("Check the setup now? [Y/n]: ", "y"),
         ]
         said = await typed(["init", "--endpoint", server.endpoint], answers, cwd=tmp_path)
-    assert bot.allowed_intents == ALL_INTENTS
-    assert TOKEN not in said
-    assert "Discord refused the token" in said
-    assert "that is no token" in said
-    assert "No closing quotation. Once more:" in said
-    written = (tmp_path / "threadline.toml").read_text()
-    assert [str(each.id) in written for each in channels] == [True, False, True]
+        assert bot.allowed_intents == ALL_INTENTS
+        assert TOKEN not in said
+        assert "Discord refused the token" in said
+        assert "that is not a token" in said
+        assert "No closing quotation\r\nTry again:" in said
+        assert '"claud" was not found on PATH; did you mean claude?\r\nTry again:' in said
+        written = (tmp_path / "threadline.toml").read_text()
+        assert [str(each.id) in written for each in channels] == [True, False, True]
+        assert f'# role:{writers.id} is @writers in Lab.\nusers = ["owner", "role:{writers.id}"]' in written
+
+        async with typed_into_a_shell(said.splitlines()[-1], tmp_path):
+            await server.connected(bot)
+            cleo = server.add_person("cleo", guilds=(guild,), roles=(writers,))
+            message = await cleo.say(channels[0], f"{bot.mention} say hello")
+            thread = await cleo.sees_thread(message)
+            await cleo.sees(thread, "hello", by=bot)
+
+
+SCRIPT = f"#!{sys.executable}\nimport sys\nfrom bot.cli import main\nsys.exit(main())\n"
+"""What pip installs as `threadline`."""
+
+
+@pytest.mark.parametrize(
+    ("installed", "called", "flags", "last"),
+    [
+        ("bin/threadline", "threadline", [], "threadline run"),
+        (".venv/bin/threadline", ".venv/bin/threadline", [], ".venv/bin/threadline run"),
+        ("bin/threadline", "threadline", ["-c", "an other.toml"], "threadline run -c 'an other.toml'"),
+    ],
+    ids=["installed, as in the container", "a checkout", "a file of another name"],
+)
+async def test_the_last_line_of_init_is_a_command_that_works_where_it_was_called(
+    tmp_path: Path, installed: str, called: str, flags: list[str], last: str
+) -> None:
+    """It is typed into the same shell."""
+    script = tmp_path / installed
+    script.parent.mkdir(parents=True)
+    script.write_text(SCRIPT)
+    script.chmod(0o700)
+    path = f"{script.parent}:{os.environ['PATH']}" if called == "threadline" else "/usr/bin:/bin"
+    async with Loopback(strict=strictly()) as server:
+        lab = Lab.furnish(server, "ann", token=TOKEN)
+        line = [called, "init", "--yes", "--endpoint", server.endpoint, "--agent", shlex.join(SCRIPTED), *flags]
+        process = await asyncio.create_subprocess_exec(
+            *("/bin/sh", "-c", shlex.join(line)),
+            cwd=tmp_path,
+            env={**plain(), "PATH": path, "DISCORD_TOKEN": TOKEN},
+            stdout=asyncio.subprocess.PIPE,
+        )
+        async with asyncio.timeout(BOUND):
+            said, _ = await process.communicate()
+        assert said.decode().splitlines()[-1] == last, said.decode()
+        async with typed_into_a_shell(last, tmp_path, PATH=path):
+            await server.connected(lab.bot)
 
 
 class Willing(Prompter):
@@ -160,8 +225,11 @@ async def test_nothing_is_asked_while_an_event_loop_runs(tmp_path: Path, monkeyp
     assert ask.in_a_loop == [False]
 
 
-async def typed(args: Sequence[str], answers: Sequence[tuple[str, str]], *, cwd: Path) -> str:
-    """Run a command in a terminal, answer each question when it appears, and return all output."""
+async def typed(args: Sequence[str], answers: Sequence[tuple[str, str | None]], *, cwd: Path) -> str:
+    """Run a command in a terminal, answer each question when it appears, and return all output.
+
+    A text without an answer is waited for.
+    """
     ours, theirs = pty.openpty()
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "bot", *args),
@@ -180,7 +248,9 @@ async def typed(args: Sequence[str], answers: Sequence[tuple[str, str]], *, cwd:
                 while question not in shown[seen:]:
                     shown += (await asyncio.to_thread(os.read, ours, 4096)).decode()
                 seen = shown.index(question, seen) + len(question)
-                os.write(ours, f"{answer}\n".encode())
+                if answer is not None:
+                    os.write(ours, f"{answer}\n".encode())
+            shown += await asyncio.to_thread(_rest, ours)
             await process.wait()
     except (TimeoutError, OSError) as error:
         raise AssertionError(f"{error!r}: {shown}") from error
@@ -188,6 +258,15 @@ async def typed(args: Sequence[str], answers: Sequence[tuple[str, str]], *, cwd:
         os.close(ours)
     assert process.returncode == 0, shown
     return shown
+
+
+def _rest(terminal: int) -> str:
+    """Read until the other end of a terminal is closed, which Linux reports as an error."""
+    parts = []
+    with suppress(OSError):
+        while part := os.read(terminal, 4096):
+            parts.append(part)
+    return b"".join(parts).decode()
 
 
 def names(folder: Path) -> list[str]:
@@ -198,20 +277,21 @@ def names(folder: Path) -> list[str]:
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        ([], "The bot's token: nobody is there to answer; give --token-file"),
+        ([], "The bot's token: there is no terminal to ask in; give --token-file"),
         (["--token-file", "none"], "--token-file: cannot be read"),
-        (["--token-file", "spaces"], "that is no token"),
+        (["--token-file", "spaces"], "that is not a token"),
         (["--token-file", "token", "--endpoint", "localhost"], 'must be an address like "http://127.0.0.1:8377"'),
         (["--token-file", "token", "--endpoint", "http://127.0.0.1:9"], "cannot connect to Discord"),
         (["--token-file", "empty"], "--token-file: is empty"),
-        (["-c", "there.toml"], "there.toml exists; --force writes it anew"),
-        (["-c", "token.toml"], "token.env exists; --force writes it anew"),
+        (["-c", "there.toml"], "there.toml exists; --force replaces it"),
+        (["-c", "token.toml"], "token.env exists; --force replaces it"),
         (["-c", "nowhere/threadline.toml"], "nowhere: there is no such folder"),
-        (["--channel", "general"], "--channel: 'general' is no id"),
-        (["--user", "bob"], "--user: entry 1 is none of: a user id"),
-        (["--agent", "it's"], '--agent: No closing quotation in "it\'s"'),
-        (["--agent", " "], "--agent: No command in ' '"),
-        (["--agent", "nosuch --acp"], "--agent: 'nosuch' was not found; known by name are claude, codex"),
+        (["--channel", "general"], "--channel: general is not an ID"),
+        (["--user", "bob"], "--user: entry 1 is not valid; write a user ID"),
+        (["--agent", "it's"], "--agent: No closing quotation in it's"),
+        (["--agent", " "], "--agent: No command in  "),
+        (["--agent", "nosuch --acp"], '--agent: "nosuch" was not found on PATH; known by name: claude, codex'),
+        (["--agent", "claud"], '--agent: "claud" was not found on PATH; did you mean claude?'),
     ],
 )
 async def test_what_cannot_be_is_one_line_and_nothing_is_written(tmp_path: Path, args: list[str], words: str) -> None:
@@ -234,7 +314,7 @@ async def test_a_folder_that_cannot_be_written_to_is_noticed_before_anything_is_
     folder = tmp_path / "closed"
     folder.mkdir(mode=0o500)
     code, said = await threadline("init", "--yes", "-c", "closed/threadline.toml", cwd=tmp_path, DISCORD_TOKEN=TOKEN)
-    assert (code, said) == (2, f"threadline: {folder}: nothing can be written there; name another file with -c\n")
+    assert (code, said) == (2, f"threadline: {folder}: this account may not write here; name another file with -c\n")
 
 
 @pytest.mark.parametrize("folder", [".", "other/.."])
@@ -257,9 +337,9 @@ async def test_a_server_that_nobody_invites_it_to_ends_the_wait(tmp_path: Path) 
         args = ["--yes", "--endpoint", server.endpoint, "--wait", "0.2", "--agent", "true"]
         code, said = await threadline("init", *args, cwd=tmp_path, DISCORD_TOKEN=TOKEN)
     assert code == 1
-    assert "Discord did not allow that (Not yours). Turn on Message Content Intent by hand" in said
+    assert "Discord did not allow that (Not yours).\nTurn on Message Content Intent here" in said
     assert f"https://discord.com/developers/applications/{bot.application_id}/bot" in said
-    assert said.endswith("the bot has joined no server; invite it by the link above, and begin again\n")
+    assert said.endswith("the bot has not joined a server; invite it with the link above, and run this again\n")
     assert names(tmp_path) == []
 
 

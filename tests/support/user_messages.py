@@ -19,7 +19,7 @@ RETURNS = {
 }
 """Functions and methods that return such words to where they are said."""
 
-FAILURES = {"bot/config/error_texts.py", "bot/user_messages/agent_errors.py"}
+FAILURES = {"bot/config/error_texts.py", "bot/cli/texts/failures.py", "bot/user_messages/agent_errors.py"}
 """Modules that hold such words and no others."""
 
 TYPED = {"AcpError"}

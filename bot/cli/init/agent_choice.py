@@ -1,12 +1,17 @@
 """`threadline init`: chooses among the installed agents, and says what the chosen one still needs."""
 
 import shutil
+from pathlib import Path
 
 import click
 
 from bot.cli.common import fail
+from bot.cli.invocation import command_line
+from bot.cli.texts import failures
+from bot.cli.texts import setup as texts
 from bot.config.presets import PRESETS
 
+from .answers import why_unknown
 from .config_template import split_command
 from .prompts import Prompter
 
@@ -15,42 +20,38 @@ def choose_agent(given: str, ask: Prompter) -> list[str]:
     """Return a preset's name, or a command with its arguments: `given`, else the choice, or the first one found."""
     found = [name for name, preset in PRESETS.items() if shutil.which(preset.command)]
     if given:
-        chosen = split_command(given)
-    elif ask.asking:
-        click.echo("Agents:")
+        return split_command(given)
+    if ask.asking:
         names = list(PRESETS)
-        options = [
-            f"{PRESETS[name].title}: {'found' if name in found else f'to install it: {PRESETS[name].install}'}"
-            for name in names
-        ]
-        default = str(names.index(found[0]) + 1) if found else ""
-        number = ask.choice("Which one? A number", [*options, "Another one, by its command"], default=default)[0]
-        chosen = [names[number]] if number < len(names) else _command(ask)
-    elif found:
-        chosen = found[:1]
-    else:
-        fail(f"no agent was found on PATH; give --agent: one of {', '.join(PRESETS)}, or a command", 2)
-    _print_needs(chosen[0])
-    return chosen
+        options = [texts.agent(each.title, "" if name in found else each.install) for name, each in PRESETS.items()]
+        default = names.index(found[0]) if found else None
+        number = ask.choice(texts.AGENTS, [*options, texts.ANOTHER_AGENT], default=default)
+        return [names[number]] if number < len(names) else _ask_command(ask)
+    if not found:
+        fail(failures.no_agent_installed(PRESETS), 2)
+    return found[:1]
 
 
-def _command(ask: Prompter) -> list[str]:
+def _ask_command(ask: Prompter) -> list[str]:
     while True:
         try:
-            return split_command(ask.text("Its command, with arguments", flag="--agent"))
+            command = split_command(ask.text(texts.AGENT_COMMAND, flag="--agent"))
         except ValueError as error:
-            click.echo(f"{error}. Once more:")
+            click.echo(texts.try_again(error))
+            continue
+        if not (unknown := why_unknown(command[0])):
+            return command
+        click.echo(texts.try_again(unknown))
 
 
-def _print_needs(agent: str) -> None:
+def print_needs(agent: str, configuration: Path) -> None:
+    """Say what a known agent still needs."""
     preset = PRESETS.get(agent)
     if preset is None:
-        if not shutil.which(agent):
-            click.echo(f"{agent} was not found on PATH; known by name are {', '.join(PRESETS)}.")
         return
     if not shutil.which(preset.command):
-        click.echo(f"To install {preset.title}: {preset.install}")
+        click.echo(texts.to_install(preset.title, preset.install))
     if preset.login:
-        click.echo(f"To log in to {preset.title} afterwards: threadline login")
+        click.echo(texts.to_log_in(preset.title, command_line("login", configuration=configuration)))
     elif preset.any_of:
-        click.echo(f"{preset.title} takes a key from {' or '.join(preset.any_of)}.")
+        click.echo(texts.takes_key(preset.title, preset.any_of))

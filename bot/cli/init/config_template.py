@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bot.cli.texts import failures
 from bot.config.presets import PRESETS
 from bot.config.toml_writer import toml_array, toml_string
 from bot.config.values import expand_home
@@ -24,14 +25,15 @@ class Choices:
     """The channels, with their names for the comment."""
     agent: Sequence[str]
     cwd: Path
-    users: Sequence[str]
+    users: Mapping[str, str]
+    """Entries of `access.users`, with the names of roles for the comment."""
 
 
 def split_command(agent: str) -> list[str]:
     """Split an agent's command as a shell does; a relative path becomes absolute. Raises ValueError with the reason."""
     command, *args = shlex.split(agent) or [""]
     if not command:
-        raise ValueError("No command")
+        raise ValueError(failures.NO_COMMAND)
     return [str(expand_home(Path(command)).absolute()) if os.sep in command else command, *args]
 
 
@@ -48,38 +50,39 @@ def config_text(choices: Choices) -> str:
     endpoint = [f"endpoint = {toml_string(choices.endpoint)}"] if choices.endpoint else []
     channels = [f"    {toml_string(channel_id)},  # {_plain(name)}" for channel_id, name in choices.channels.items()]
     lines = [
-        "# Threadline's configuration. What is not here has its default; docs/configuration.md explains every key.",
-        "# After a change: threadline check, then start the bot anew.",
+        "# Threadline's configuration. Missing keys have their defaults; docs/configuration.md explains every key.",
+        "# After a change, run threadline check, then restart the bot.",
         "",
         "[discord]",
-        "# Replaced by the environment variable, or by the line in the .env file beside this one.",
+        "# Replaced by the environment variable, or by the line in the .env file next to this one.",
         f"token = {toml_string(f'${{{TOKEN}}}')}",
         *endpoint,
         "",
         "[access]",
-        "# Where the bot works, with the threads below. It answers nowhere else.",
+        "# The channels in which the bot works, with their threads.",
         "channels = [",
         *channels,
         "]",
-        '# Who may talk to it: "owner" (of its application), a user id, "role:ID", or "*" for everybody who sees the',
-        "# channel. Whoever may talk to it can have the agent do what this account can do: see docs/security.md.",
+        '# Who may talk to the bot: "owner" (only you), a user ID, "role:ID", or "*" (everybody who sees the channel).',
+        "# These people can have the agent do what this account can do: see docs/security.md.",
+        *(f"# {entry} is {_plain(name)}." for entry, name in choices.users.items() if name),
         f"users = {toml_array(choices.users)}",
-        "# Who may answer an agent's questions. The asker is whoever wrote the message.",
+        "# Who may answer an agent's questions. The asker is the author of the message.",
         '#approvers = ["asker"]',
         "",
         "[agents.default]",
         *agent_lines(choices.agent),
-        "# The directory in which it works.",
+        "# The folder in which it works.",
         f"cwd = {toml_string(choices.cwd)}",
         "# Variables that the agent gets, by name, beyond those of its preset. The token is never among them.",
         "#inherit_env = []" if choices.agent[0] not in PRESETS else '#env = { NAME = "value" }',
         "",
         "[pool]",
-        "# Agents at the same time. Each is a process with a few hundred MB; further threads wait in line.",
+        "# Agents at the same time. Each is a process of a few hundred MB; further threads wait in the queue.",
         "#max_agents = 8",
         "",
         "[metrics]",
-        "# Where figures for Prometheus and the bot's health are served.",
+        "# The address for Prometheus and for health checks.",
         '#listen = "127.0.0.1:9464"',
     ]
     return "\n".join(lines) + "\n"
@@ -90,9 +93,9 @@ def env_lines(choices: Choices) -> list[str]:
     preset = PRESETS.get(choices.agent[0])
     wanted = preset.any_of if preset is not None else ()
     return [
-        "# What is secret. The configuration names these variables; keep this file yours alone (mode 0600).",
+        "# Secrets. The configuration names these variables. Only you should be able to read this file (mode 0600).",
         f"{TOKEN}={choices.token}",
-        *(["# A key for the agent, unless somebody logs in to it:"] if wanted else []),
+        *(["# A key for the agent, unless you log in to it:"] if wanted else []),
         *(f"# {name}=" for name in wanted),
     ]
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 import click
 
 from bot.cli.common import fail
+from bot.cli.texts import failures
+from bot.cli.texts import setup as texts
 
 
 class Prompter:
@@ -23,7 +25,7 @@ class Prompter:
             asked: str = click.prompt(words, default=default or None, hide_input=hidden)
             return asked.strip()
         if not default:
-            fail(f"{words}: nobody is there to answer; give {flag}", 2)
+            fail(failures.not_interactive(words, flag), 2)
         return default
 
     def confirm(self, words: str, *, given: bool | None, default: bool) -> bool:
@@ -32,14 +34,20 @@ class Prompter:
             return given
         return click.confirm(words, default=default) if self.asking else default
 
-    def choice(self, words: str, options: Sequence[str], *, default: str = "") -> list[int]:
-        """Return the chosen indices of a numbered list, at least one. Repeats the question after an invalid answer."""
+    def choice(self, words: str, options: Sequence[str], *, default: int | None = None) -> int:
+        """Return the chosen index of a numbered list below a question. Repeats the question after an invalid answer."""
+        click.echo(words)
+        chosen = self.choices(texts.NUMBER, options, default="" if default is None else str(default + 1), most=1)
+        return chosen[0]
+
+    def choices(self, words: str, options: Sequence[str], *, default: str = "", most: int | None = None) -> list[int]:
+        """Return the chosen indices of a numbered list, at least one and at most `most`."""
         for number, option in enumerate(options, start=1):
             click.echo(f"  {number}. {option}")
         while True:
             answer: str = click.prompt(words, default=default or None)
-            numbers = [part for part in answer.replace(",", " ").split() if part.isdecimal()]
-            chosen = [int(number) - 1 for number in numbers if 0 < int(number) <= len(options)]
-            if chosen and len(chosen) == len(answer.replace(",", " ").split()):
+            parts = answer.replace(",", " ").split()
+            chosen = [int(part) - 1 for part in parts if part.isdecimal() and 0 < int(part) <= len(options)]
+            if 0 < len(chosen) == len(parts) <= (most or len(parts)):
                 return chosen
-            click.echo(f"Numbers from 1 to {len(options)}, please.")
+            click.echo(texts.enter_number(len(options)))

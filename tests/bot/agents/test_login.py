@@ -13,6 +13,9 @@ from tests.support import fork_server as forked
 
 from .configured_agent import BOUND, TOKEN, configured, odd, on_terminal
 
+THREADLINE = Path(sys.executable).with_name("threadline")
+"""How a test's own interpreter would call the program."""
+
 TELLS = """\
 import json, os, sys
 told = {"args": sys.argv[1:], "cwd": os.getcwd(), "names": sorted(os.environ), "terminal": os.isatty(0)}
@@ -80,7 +83,7 @@ def test_the_operator_learns_what_runs_and_how_to_test_it_afterwards(tmp_path: P
     program(tmp_path, "kimi")
     first, second, *_ = run(configured(tmp_path, 'preset = "kimi"')).stdout.splitlines()
     assert first == "Running: kimi login"
-    assert second == f"in {tmp_path}/project. To see afterwards whether it works: threadline doctor default"
+    assert second == f"in {tmp_path}/project. To check the login afterwards: {THREADLINE} doctor default"
 
 
 def test_the_login_has_the_terminal_to_itself(tmp_path: Path) -> None:
@@ -138,7 +141,7 @@ def test_an_agent_that_logs_in_by_itself_is_told_to(tmp_path: Path) -> None:
     assert done.stdout.splitlines() == [
         "The agent logs in by itself (with-agent-login). Follow its instructions, if it prints any.",
         "visit http://127.0.0.1/device and type 1234",
-        "The agent has logged in. To see whether it works: threadline doctor default",
+        f"The agent has logged in. To check it: {THREADLINE} doctor default",
     ]
 
 
@@ -183,4 +186,4 @@ def test_an_unknown_agent_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
     """With the known names."""
     done = run(odd(tmp_path), "other")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "threadline: there is no agent 'other' in the configuration; there are: default\n"
+    assert done.stderr == 'threadline: there is no agent "other" in the configuration; choose one of: default\n'

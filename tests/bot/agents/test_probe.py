@@ -317,7 +317,7 @@ def test_one_agent_can_be_named_and_an_unknown_one_is_an_error(tmp_path: Path) -
     assert run(path, "default").returncode == 0
     done = run(path, "other")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "threadline: there is no agent 'other' in the configuration; there are: default\n"
+    assert done.stderr == 'threadline: there is no agent "other" in the configuration; choose one of: default\n'
 
 
 def test_a_token_among_the_agents_arguments_is_not_printed(tmp_path: Path) -> None:

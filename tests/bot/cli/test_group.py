@@ -120,9 +120,10 @@ def test_an_empty_or_missing_token_is_one_line_and_exit_code_2(tmp_path: Path) -
 
 
 def test_a_missing_file_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
-    """Also for the default name."""
+    """The named one, or all the places that were looked at."""
     assert_one_line(threadline("run", "-c", "none.toml", cwd=tmp_path), 2, "none.toml: there is no such file")
-    assert_one_line(threadline("check", cwd=tmp_path), 2, "threadline init writes one")
+    places = f"looked for {tmp_path}/threadline.toml and {tmp_path}/.config/threadline/threadline.toml"
+    assert_one_line(threadline("check", cwd=tmp_path), 2, places, "threadline init writes one")
 
 
 def test_a_journal_that_cannot_be_opened_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
@@ -192,7 +193,7 @@ def test_another_packages_acp_is_noticed_and_nothing_is_done(tmp_path: Path, com
     package.mkdir(parents=True)
     (package / "__init__.py").write_text("class Agent: ...\n")
     done = interpreted("-m", "bot", *command, cwd=tmp_path, PYTHONPATH=str(package.parent))
-    assert_one_line(done, 1, str(package / "__init__.py"), "agent-client-protocol", "environment of its own")
+    assert_one_line(done, 2, str(package / "__init__.py"), "agent-client-protocol", "environment of its own")
 
 
 # ---- check
@@ -203,9 +204,9 @@ def test_check_starts_the_agent_and_says_what_it_found(tmp_path: Path) -> None:
     done = threadline("check", "--offline", "-c", config(tmp_path), cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
-    assert lines[0] == f"well     configuration: {tmp_path}/threadline.toml reads well"
+    assert lines[0] == f"ok       configuration: {tmp_path}/threadline.toml is valid"
     assert lines[1] == "warning  configuration: [access] channels is empty; the bot does not work in any channel"
-    assert all(line.startswith("well     agents.default: ") for line in lines[2:])
+    assert all(line.startswith("ok       agents.default: ") for line in lines[2:])
     assert lines[2].endswith(" answers, protocol version 1")
     assert lines[3].endswith("sessions survive a restart: yes")
     assert "modes: default, " in lines[4]
@@ -237,8 +238,8 @@ endpoint = "{endpoint}"
     subjects = ["token", "agents.default", "agents.wide", "channels.7"]
     assert sorted(line.split()[1].removesuffix(":") for line in wrong) == sorted(subjects)
     assert 'threadline.toml:2: [agents.default] command: the command "no-such-agent" was not found' in done.stdout
-    assert "well     agents.other: asks before it acts: yes, in mode default" in lines
-    assert not [line for line in lines if line.startswith("well     agents.wide")]
+    assert "ok       agents.other: asks before it acts: yes, in mode default" in lines
+    assert not [line for line in lines if line.startswith("ok       agents.wide")]
 
 
 def test_variables_beside_the_configuration_are_used_and_must_be_ones_own(tmp_path: Path) -> None:
@@ -295,3 +296,37 @@ def test_a_command_that_needs_no_discord_does_not_wait_for_its_library(tmp_path:
     commands = ("demo", "doctor", "login", "migrate", "report", "run", "service")
     done = interpreted("-c", "\n".join(lines), *commands, cwd=tmp_path)
     assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+def test_a_configuration_that_is_found_elsewhere_is_named(tmp_path: Path) -> None:
+    """By the variable, or in XDG's place; in the working directory it goes without saying."""
+    home, elsewhere = tmp_path / "home", tmp_path / "elsewhere"
+    for folder in (home / "threadline", elsewhere):
+        folder.mkdir(parents=True)
+    xdg = config(home / "threadline")
+    found = threadline("service", cwd=elsewhere, XDG_CONFIG_HOME=str(home))
+    assert (found.returncode, found.stderr) == (0, f"threadline: using {xdg}\n")
+    assert f"run -c {xdg}" in found.stdout
+    named = config(tmp_path)
+    found = threadline("service", cwd=elsewhere, XDG_CONFIG_HOME=str(home), THREADLINE_CONFIG=str(named))
+    assert (found.returncode, found.stderr) == (0, f"threadline: using {named}\n")
+    missing = threadline("service", cwd=tmp_path, THREADLINE_CONFIG="/no/such.toml")
+    assert_one_line(missing, 2, "THREADLINE_CONFIG=/no/such.toml: there is no such file")
+    assert threadline("service", cwd=tmp_path).stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["doctor", "defalt"], 'there is no agent "defalt" in the configuration; did you mean default?'),
+        (["login", "claude"], 'there is no agent "claude" in the configuration; choose one of: default'),
+        (["report", "--no-agents", "-o", "/no/such/folder/r.md"], "cannot be written: No such file"),
+        (["demo", "--agent", "clade"], '--agent: "clade" was not found on PATH; did you mean claude?'),
+        (["demo", "--agent", "it's"], "--agent: No closing quotation in it's"),
+    ],
+    ids=lambda part: " ".join(part) if isinstance(part, list) else "",
+)
+def test_a_wrong_argument_is_one_line_and_exit_code_2(tmp_path: Path, args: list[str], words: str) -> None:
+    """Another start with the same arguments would fail too."""
+    config(tmp_path)
+    assert_one_line(threadline(*args, cwd=tmp_path), 2, words)

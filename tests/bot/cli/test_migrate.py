@@ -76,8 +76,8 @@ def test_the_published_example_gives_a_file_that_check_accepts_once_the_token_is
     assert "  pool.session_ttl_hours -> pool.idle_minutes" in done.stdout
     assert "  reactions.remove_after_reply -> reactions.keep" in done.stdout
     assert "keep = true" in (tmp_path / "threadline.toml").read_text()
-    assert "The agent acts unasked because of --trust-all-tools" in done.stdout
-    assert "Everybody could talk to the agent; now only you may." in done.stdout
+    assert "The agent acts without asking because of --trust-all-tools" in done.stdout
+    assert "Everybody could talk to the agent; now only you can." in done.stdout
     path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
     environ = {**os.environ, "PATH": path, "DISCORD_BOT_TOKEN": "MTIz.a.token", "PYTHONPATH": os.pathsep.join(sys.path)}
     checked = run("check", "--offline", cwd=tmp_path, env=environ, timeout=BOUND)
@@ -145,7 +145,7 @@ def test_an_unknown_word_is_reported_and_not_guessed() -> None:
     """The default applies."""
     done = translate(tomllib.loads('[discord]\nbot_token = "${T}"\nallow_user_messages = "often"\n'))
     assert "threads" not in done.tables
-    assert "discord.allow_user_messages: 'often' is not known here" in done.unsupported
+    assert 'discord.allow_user_messages: the value "often" is not known' in done.unsupported
 
 
 @pytest.mark.parametrize("token", ["", "Bot ${DISCORD_BOT_TOKEN}"])
@@ -178,10 +178,10 @@ def test_every_key_is_converted_or_reported(tmp_path: Path) -> None:
     named = {line.partition(":")[0] for line in done.unsupported} | {line.partition(" ")[0] for line in done.converted}
     assert named >= {"discord.message_processing_mode", "pool.default_config_options.model", "cron.jobs"}
     assert named >= {"slack.bot_token", "something.new", "discord.max_bot_turns", "reactions.tool_display"}
-    assert "something.new: it is not known here" in done.unsupported
+    assert "something.new: this key is not known" in done.unsupported
     assert done.token == "MTIz.written.down"
     assert len(done.advice) == 4
-    assert "threads.bot_turns was 5000 and is 1000 now, which is as far as it goes here." in done.advice
+    assert "threads.bot_turns was 5000 and is now 1000, the nearest allowed value." in done.advice
     text = config_text(done, "config.toml")
     assert "written.down" not in text
     parsed = tomllib.loads(text)
@@ -233,12 +233,12 @@ def test_secrets_of_later_versions_become_variables_and_ignored_keys_are_reporte
         *("mcp_profiles_dir", "secrets.refs.discord_token", "pool.preload_persisted_sessions"),
         *("delivery.mode", "triage.enabled", "usage.runners"),
     }
-    assert "it is not known here" not in left.values()
+    assert "this key is not known" not in left.values()
     taken = [line.partition(" ")[0] for line in done.converted]
     assert {"discord.allow_all_channels", "discord.allow_all_users", "discord.allowed_users"} <= set(taken)
     assert "agent.working_dir" not in taken
     advice = "\n".join(done.advice)
-    assert "${secrets.a_key} is ${A_KEY} now" in advice
+    assert "${secrets.a_key} is now ${A_KEY}" in advice
     assert 'threads.bots = "mentions"' in advice
     assert 'preset = "claude"' in advice
 

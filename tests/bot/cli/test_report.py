@@ -123,7 +123,7 @@ def test_a_report_can_be_made_with_an_invalid_configuration(tmp_path: Path) -> N
     """It is needed most then; `-o` names its file."""
     (tmp_path / "threadline.toml").write_text("[pool]\nmax_agent = 1\n")
     done = run("report", "--no-agents", "-o", "report.md", cwd=tmp_path, timeout=BOUND)
-    assert (done.returncode, done.stdout.startswith("Written: report.md")) == (0, True)
+    assert (done.returncode, done.stdout.startswith("Wrote report.md")) == (0, True)
     text = (tmp_path / "report.md").read_text()
     assert "pool.max_agent = 1" in text
     assert "[pool] max_agent: unknown key" in text
