@@ -74,3 +74,11 @@ def test_a_plain_request_has_a_canned_reply() -> None:
     assert story is not None
     assert {directive.word for directive in story} <= set(DIRECTIVES)
     assert find_reply("good morning") is None
+
+
+def test_a_canned_plan_is_ticked_as_its_work_is_done() -> None:
+    """There is work before each tick, and a tick for each step."""
+    words = [directive.word for directive in find_reply("please fix the test") or ()]
+    begin = words.index("plan")
+    assert words.count("tick") == 3
+    assert all(words[at - 1] not in ("plan", "tick") for at in range(begin, len(words)) if words[at] == "tick")

@@ -8,6 +8,7 @@ from bot.cli.demo import NoAgent, agent_lines
 from bot.config.load import load
 from bot.config.presets import PRESETS
 from loopback import Loopback
+from loopback.demo import DemoLab
 from loopback.harness import Lab, configuration
 
 
@@ -25,6 +26,18 @@ def test_the_demos_configuration_reads_well(tmp_path: Path, choice: str) -> None
     assert config.agents.default.cwd == tmp_path / "project"
     assert config.rules.users.user_ids == {3, 4}
     assert config.agents.default.args[-1] == ("loopback.agent" if not choice else "print(1)")
+
+
+def test_each_of_the_demos_projects_has_a_directory(tmp_path: Path) -> None:
+    """So no thread of the story is warned of another agent in its directory."""
+    lab, path = DemoLab.furnish(Loopback(), "ann", "ben", token="token", workdir=tmp_path), tmp_path / "threadline.toml"
+    path.write_text(configuration(lab, tmp_path, "\n".join(agent_lines("")), channels=[lab.billing]))
+    config = load(path)
+    assert config.rules.channels == frozenset((lab.channel.id, lab.billing.id))
+    assert {config.agents.default.cwd, Path(config.channels[lab.billing.id].cwd)} == {
+        tmp_path / "project",
+        tmp_path / "billing",
+    }
 
 
 def test_auto_takes_the_first_known_agent_on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
