@@ -111,7 +111,7 @@ class App:
             api=api,
             permission=lambda thread_id: agents.of(thread_id).permission,
             recipients=admission.approver_mentions,
-            in_turn=replies.in_turn,
+            place=replies.ask,
             audit=audit,
         )
         attachments = Attachments(config.journal.attachments)

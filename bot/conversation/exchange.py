@@ -12,9 +12,11 @@ from pydantic import BaseModel
 
 from acp import (
     AuthRequired,
+    Elicitation,
     Event,
     OpenQuestions,
     OutOfTurnEvent,
+    Question,
     Session,
     Skipped,
     Text,
@@ -299,6 +301,8 @@ class Exchange:
         if self._is_working():
             self.reactions.event(event)
         for each in self._redacting.take(event):
+            if isinstance(each, Question | Elicitation):
+                self._session_lines.introduce()
             if not self._questions.take(each, self._destination.where, self.reply.tool_call):
                 self._show(each)
 

@@ -105,21 +105,23 @@ class ExchangeContext:
 
     def ended(self, exchange: Answering) -> None:
         """End what goes with the exchange's turn."""
-        self.replies.end_turn(exchange.request.message_id)
         for kind in (WARNING, OFFER):
             self.notices.end(exchange.request.thread_id, kind, exchange.request.message_id)
 
     def left_thread(self, exchange: Answering) -> None:
         """Take the exchange out of its thread: it waits for its turn in another place."""
-        self.replies.end_turn(exchange.request.message_id)
-        self.replies.remove(exchange.request.thread_id, exchange.reply)
+        self._forget_reply(exchange)
 
     def settled(self, exchange: Answering, *, confirmed: bool) -> None:
         """Record that a reply is confirmed, or given up."""
-        self.replies.remove(exchange.request.thread_id, exchange.reply)
+        self._forget_reply(exchange)
         if not confirmed and self.journal.messages.state(exchange.request.message_id) is MessageState.FINISHED:
             self._undelivered(exchange)
         self.journal.messages.settle(exchange.message_ids, confirmed=confirmed)
+
+    def _forget_reply(self, exchange: Answering) -> None:
+        self.replies.forget(exchange.request.message_id)
+        self.replies.remove(exchange.request.thread_id, exchange.reply)
 
     def _undelivered(self, exchange: Answering) -> None:
         """Say in the channel above that an answer could not be posted: the thread is locked. Not if it is gone."""

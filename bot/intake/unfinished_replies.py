@@ -64,7 +64,9 @@ class UnfinishedReplies:
             PageState() if each is None else PageState(each.message_id, stop=each.has_buttons, content=each.content)
             for each in found
         ]
-        reply.restore(row.thread_id, outcomes.cut_off(pages), posted, {})
+        # A page that was begun, and has no message, begins below a question.
+        is_below = posts[-1].number >= len(found)
+        reply.restore(row.thread_id, outcomes.cut_off(pages, below=is_below), posted, {})
 
     async def find_message(
         self,

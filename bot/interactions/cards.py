@@ -43,6 +43,12 @@ class QuestionOrigin:
     asker_id: int
 
 
+def post_immediately(_exchange_id: int, post: Callable[[], None]) -> Callable[[], None]:
+    """Post a question that no reply waits for."""
+    post()
+    return lambda: None
+
+
 class Card(ABC):
     """One open question and its message. `token` is its secret name in the ids of its buttons."""
 
@@ -67,6 +73,8 @@ class Card(ABC):
         self.on_closed: Callable[[Card], None] = lambda _card: None
         self.on_refused: Callable[[], None] = lambda: None
         """Called if Discord refuses the message."""
+        self.on_stands: Callable[[], None] = lambda: None
+        """Called when the message stands, or never will."""
 
     # ---- its message
 
@@ -154,19 +162,19 @@ class Cards:
         api: DiscordApi,
         permission: Callable[[int], Permission] = lambda _: "ask",
         recipients: Callable[[int], Mentions] = lambda asker_id: Mentions((asker_id,)),
-        in_turn: Callable[[int, Callable[[], None]], None] = lambda _exchange_id, post: post(),
+        place: Callable[[int, Callable[[], None]], Callable[[], None]] = post_immediately,
         audit: Audit | None = None,
     ) -> None:
         """`permission` returns the configured permission of a thread, `recipients` who may answer an asker's agent.
 
-        `in_turn` posts a question in its place among the replies, see `ReplyOrder.in_turn`.
+        `place` posts a question in its place in the reply, see `ReplyOrder.ask`.
         """
         self.permission = permission
         self.audit = audit or Audit()
         self._journal = journal
         self._api = api
         self._recipients = recipients
-        self._in_turn = in_turn
+        self._place = place
         self._open: dict[str, Card] = {}
         self._left = {each.token: each for each in journal.questions.all()}
         """The questions that an earlier run left open."""
@@ -193,12 +201,12 @@ class Cards:
             files=card.files,
             on_first=partial(self._first, card),
             on_posted=lambda id_: self._posted(card, id_),
-            on_refused=card.on_refused,
+            on_refused=lambda: self._refused(card),
             on_done=lambda: self._shown(card),
         )
         self._open[card.token] = card
         card.post.show(card.content, card.view)
-        self._in_turn(where.exchange_id, card.post.release)
+        card.on_stands = self._place(where.exchange_id, card.post.release)
 
     def find(self, token: str) -> Card | None:
         """Return the open question with this token."""
@@ -278,9 +286,15 @@ class Cards:
     def _posted(self, card: Card, message_id: int) -> None:
         card.message_id = message_id
         self._journal.questions.posted(card.token, message_id)
+        card.on_stands()
+
+    def _refused(self, card: Card) -> None:
+        card.on_stands()
+        card.on_refused()
 
     def _shown(self, card: Card) -> None:
         """Settle the journal's row when the message of a closed question has lost its buttons."""
+        card.on_stands()
         if card.token not in self._open:
             self._journal.questions.settled(card.token)
 

@@ -24,7 +24,7 @@ from .permission import PermissionCard
 from .tool_description import TooLong, headline
 
 MOST_OPEN = 20
-"""Questions of one turn that may be open at the same time; further ones are rejected."""
+"""Questions of one turn that may be open, or not posted yet, at the same time; further ones are rejected."""
 
 LONGEST_FORM = 1_000_000
 """Approximate characters of a form; searching them for invisible ones takes some tenths of a second."""
@@ -59,6 +59,8 @@ class QuestionBroker:
         self._where = where
         self._tell = tell
         self._open: list[Card] = []
+        self._unposted: list[Card] = []
+        """The cards that Discord has neither taken nor refused; some may be closed already."""
         self._count = 0
         self._lines = 0
         self._changes: dict[RequestId, int] = {}
@@ -133,7 +135,8 @@ class QuestionBroker:
 
     def _is_full(self) -> bool:
         self._open = [each for each in self._open if not each.answered]
-        return len(self._open) >= MOST_OPEN
+        self._unposted = [each for each in self._unposted if each.message_id is None]
+        return max(len(self._open), len(self._unposted)) >= MOST_OPEN
 
     def _add(self, card: Card) -> None:
         """Post a card, with a number if others are open."""
@@ -144,11 +147,13 @@ class QuestionBroker:
             if first.number is None:
                 first.renumber(self._count - 1)
         card.on_refused = partial(self._on_refused, card)
-        self._cards.open(card)
         self._open.append(card)
+        self._unposted.append(card)
+        self._cards.open(card)
 
     def _on_refused(self, card: Card) -> None:
         """Answer a question that Discord refused to show, or the agent would wait for hours."""
+        self._unposted = [each for each in self._unposted if each is not card]
         if card.answered or card not in self._open:
             return
         self._cards.note_unanswered(card, texts.NOT_SHOWN)

@@ -58,6 +58,19 @@ class ToolRun:
             fold(self.calls, self.folded)
             self._fold_at = 2 * len(self.calls) + 2 * MOST  # Running calls stay.
 
+    def take_running(self) -> list[Call]:
+        """Remove and return the calls that have not ended."""
+        running = [call for call in self.calls if not call.ended]
+        self.calls = [call for call in self.calls if call.ended]
+        for call in running:
+            call.listed = False
+        return running
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it has no lines."""
+        return not self.calls and not self.folded.calls
+
     def render(self) -> str:
         """Return the lines of the calls as they are now."""
         return lines_of(self.calls, self.style, self.folded)
@@ -97,6 +110,12 @@ class Blocks:
         run = ToolRun(style)
         self._blocks.append(run)
         return run
+
+    def take_running(self) -> list[Call]:
+        """Remove and return the tool calls that have not ended."""
+        taken = [call for block in self._blocks if isinstance(block, ToolRun) for call in block.take_running()]
+        self._blocks = [block for block in self._blocks if not isinstance(block, ToolRun) or not block.is_empty]
+        return taken
 
     def holds(self, line: Line | None) -> bool:
         """Whether a line may still change: it is here as a whole."""

@@ -16,6 +16,9 @@ MOST_MOVED = 200
 MOST_CHARACTERS = 200_000
 """Characters on pages, whatever the style says; the rest is spooled."""
 
+LEAST_COUNTED = 200
+"""Characters that a page counts as at least: a few words between many questions make a thousand pages at most."""
+
 NOTE = "\n-# 📎 The rest is in the attached `reply.md`."
 
 LATE_NOTE = "\n-# ⋯ The rest came after the end of the turn, and is not shown."
@@ -33,20 +36,19 @@ class Pager:
     """Cuts one growing text. `over`: the pages are full, and the text continues in `rest`."""
 
     def __init__(self, most: int) -> None:
-        """Allow `most` pages for what the agent says; 0 is no limit."""
+        """Allow `most` pages that end because they are full; 0 is no limit."""
         self._most = most
         self._frozen: list[str] = []
+        self._full = 0
+        """How many of the frozen pages ended because they were full, and not at a question."""
         self._characters = 0
         self._opening = ""
         self._notices: list[str] = []
         self.rest = Spool()
         self.over = False
         self._late = False
-
-    @property
-    def last_page(self) -> int:
+        self.last_page = 0
         """The index of the page that names the rest."""
-        return max(0, len(self._frozen) - 1)
 
     def freeze(self, text: str, *, complete: bool, words_end: int, live: Sequence[Span] = ()) -> int:
         """Freeze the full pages that `text` begins with; return how many of its characters were taken.
@@ -83,7 +85,7 @@ class Pager:
         Only pages in the first half are: room that is lost on all of them would move more text into the file.
         """
         shown, room = len(text) + len(draft.text), LIMIT - len(self._opening)
-        late = 0 < self._most < 2 * (len(self._frozen) + 1)
+        late = 0 < self._most < 2 * (self._full + 1)
         return not (late or self.over or draft.fence) and LIMIT // 2 < shown <= room < shown + more
 
     def end_page(self, text: str, draft: Draft, live: Sequence[Span]) -> int:
@@ -101,15 +103,41 @@ class Pager:
         self._freeze(page)
         return page.end
 
+    @property
+    def count(self) -> int:
+        """The number of frozen pages."""
+        return len(self._frozen)
+
+    @property
+    def takes_breaks(self) -> bool:
+        """Whether the open page may end although it is not full: the next one need not be the last."""
+        return self._characters + 2 * LIMIT <= MOST_CHARACTERS
+
+    def break_at_question(self, text: str) -> int:
+        """Freeze the open page, which holds `text` and no open code block; return the number of pages so far.
+
+        Where the pages are `over`, `text` has none, and only the notices are frozen. Call it only while `takes_breaks`.
+        """
+        shown, opening = ("\n".join(self._notices), "") if self.over else (text, self._opening)
+        self._notices.clear()
+        self._opening = ""
+        for content in pages_of(shown, opening):
+            self._keep(content)
+        return len(self._frozen)
+
     def _freeze(self, page: Page) -> None:
         if page.content:
-            self._frozen.append(page.content)
-            self._characters += len(page.content)
+            self._keep(page.content)
+            self._full += 1
         self._opening = page.opening
+
+    def _keep(self, content: str) -> None:
+        self._frozen.append(content)
+        self._characters += max(len(content), LEAST_COUNTED)
 
     def _is_full(self) -> bool:
         """Whether the open page is the last one."""
-        return (0 < self._most <= len(self._frozen) + 1) or self._characters + 2 * LIMIT > MOST_CHARACTERS
+        return (0 < self._most <= self._full + 1) or self._characters + 2 * LIMIT > MOST_CHARACTERS
 
     def fill(self, text: str) -> int:
         """Make the open page the last one, although there is room; return how many characters were taken."""
@@ -118,7 +146,9 @@ class Pager:
     def _overflow(self, text: str, at: int) -> int:
         note = LATE_NOTE if self._late else NOTE
         page = take_page(text, at, self._opening, LIMIT - len(note))
-        self._frozen.append((page.content + note).lstrip("\n"))
+        self._keep((page.content + note).lstrip("\n"))
+        self._full += 1
+        self.last_page = len(self._frozen) - 1
         self._opening = page.opening if page.opening.startswith(FENCE) else ""
         self._write_rest(self._opening)
         self.over = True
@@ -143,7 +173,7 @@ class Pager:
         if self.over:
             self._frozen += pages_of("\n".join(self._notices))
             self._notices.clear()
-            self._most, self._opening, self.over = len(self._frozen) + 1, "", False
+            self._most, self._opening, self.over = self._full + 1, "", False
 
     def _write_rest(self, text: str) -> None:
         if not self._late:

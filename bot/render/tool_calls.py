@@ -69,6 +69,8 @@ class Call:
     """Whether it is among the calls of a run."""
     over: bool = False
     """Whether the turn has ended, whatever the call's state is."""
+    waits: bool = False
+    """Whether a question stands below the line that it had: it gets another one when it goes on."""
     weight: int = 0
     """About how many bytes it holds while it has not ended."""
     _compared: object = field(default=None, repr=False)
@@ -79,6 +81,11 @@ class Call:
     def ended(self) -> bool:
         """Whether the agent has said how it ended."""
         return self.update.status in ENDED
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether it has not begun to run, as far as the agent has said."""
+        return self.update.status in {None, "pending"}
 
     def take(self, update: ToolCallUpdate, style: Style, budget: DiffBudget | None = None) -> tuple[Sent, ...]:
         """Take an update; return the data that the call brought, once it has ended."""

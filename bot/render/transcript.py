@@ -7,14 +7,14 @@ text is cut into pages. Each part of the text is in one of three states, in this
              ended. The converter holds them, and shows them as well as they can be shown now.
     settled  converted to Discord's Markdown for good, whatever comes behind. A block may still change as a whole: a
              tool call goes on, a plan ticks off. The open page shows what has settled, and the draft behind it.
-    frozen   on a page that is full. The page never changes again, and its text is forgotten.
+    frozen   on a page that is full, or above a question. The page never changes again, and its text is forgotten.
 
 A chunk costs an append. All else happens when somebody asks for the pages, or when `PENDING` characters wait. It costs
 what is new and the open pages, whatever lies before them.
 
 The text alone decides what settles, and what has settled decides where a page ends: the pages are the same in whatever
 chunks the text came, and whenever somebody looked. There is one exception: a page without room for what is expected
-before the next look ends early, see `pages`.
+before the next look ends early, see `pages`. A question ends the page too, so that what follows stands below it.
 
 When all pages are full the pager is `over`: the rest of the text goes into a file as it was written, and further pages
 show only the bot's own lines.
@@ -145,6 +145,26 @@ class Transcript:
     def line(self, text: str) -> None:
         """Add the bot's own lines. A page shows them even where the rest of the text is in a file."""
         self._add_block(Line(text, own=True))
+
+    def break_at_question(self) -> int:
+        """End the open page, for a question follows; return the number of pages above it.
+
+        A tool call that has not ended is shown below the question when it goes on. The last page that is allowed does
+        not end: it stands below all further questions.
+        """
+        if not self._pager.takes_breaks:
+            return self._pager.count
+        text = ""
+        if not self._pager.over:
+            self._interrupt()
+            for call in self._blocks.take_running():
+                call.waits = True
+            text = self._freeze()
+        if self._pager.over:
+            self._take_notices()
+        else:
+            self._blocks.clear()
+        return self._pager.break_at_question(text)
 
     def end(self) -> None:
         """End the turn: what is unfinished is shown as it is.
@@ -385,7 +405,8 @@ class Transcript:
         self._budget.renew()
         sent = call.take(update, self._style, self._budget)
         self._calls.lighten(call)
-        if self._style.tools != "off" and not call.listed and not (had_ended and call.ended):
+        waits = call.waits and call.is_pending
+        if self._style.tools != "off" and not call.listed and not waits and not (had_ended and call.ended):
             size = len(call.line(self._style))
             if self._count(size):
                 self._interrupt()
@@ -458,14 +479,17 @@ class Transcript:
         """Freeze the pages that are full, and forget their text; return the settled text behind them."""
         text = "" if self._pager.over else self._freeze_full_pages()
         if self._pager.over:  # Since now, or before: the bot's own lines have pages, and all else goes into the rest.
-            for own in self._blocks.take_own():
-                self._pager.notice(own)
+            self._take_notices()
             text = self._freeze_full_pages()
             if self._ended:
                 self._pager.finish(text)
                 self._blocks.clear()
                 return ""
         return text
+
+    def _take_notices(self) -> None:
+        for own in self._blocks.take_own():
+            self._pager.notice(own)
 
     def _freeze_full_pages(self) -> str:
         pieces = self._blocks.pieces()

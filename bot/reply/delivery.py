@@ -7,6 +7,7 @@ it still differs, and is written again.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Protocol, TypeVar
@@ -21,6 +22,7 @@ from pool.journal.journal import Journal
 from pool.journal.trailers import Trailer
 from pool.journal.transactions import JournalUnwritable
 
+from .card_queue import CardQueue
 from .edit_cadence import EditCadence
 from .message_sender import MessageSender
 from .page_state import PageState, first_difference, first_unwritten
@@ -76,6 +78,9 @@ class Delivery:
         self._stop = stop
         self._channel_id: int | None = None
         self._posted: list[PageState] = []
+        self._lasting = 0
+        """How many of the first pages are as they will always be: they stand above a question."""
+        self._cards = CardQueue(self.look)
         self._trailers = PendingTrailers()
         self._job = ApiCall(None, lambda: self._isolated(self._next_write), Urgency.FIRST)
         self._paused = False  # Writing failed for good; the end is a reason to try once more.
@@ -103,8 +108,27 @@ class Delivery:
 
     def look(self) -> None:
         """See whether there is something to write."""
-        if self._channel_id is not None and not self._paused:
+        if self._channel_id is not None and not self._paused and not self._cards.is_posting:
             self._isolated(self._ask)
+
+    def hold(self, above: int, post: Callable[[], None]) -> Callable[[], None]:
+        """Call `post`, which posts a question, when the first `above` pages are as they are to be.
+
+        Further pages wait until the question stands, or never will: until what is returned is called.
+        """
+        stands = self._cards.add(above, partial(self._post_question, above, post))
+        if self._paused:
+            self._cards.release_all()
+        return stands
+
+    def _post_question(self, above: int, post: Callable[[], None]) -> None:
+        # What the next run adds to this reply stands below the question too.
+        self._journal.sent_pages.break_before(self._key, above)
+        post()
+
+    def release_questions(self) -> None:
+        """Post the questions that wait: nothing more is written above them."""
+        self._cards.release_all()
 
     def end(self, trailers: Mapping[int, Trailer]) -> None:
         """Send these, by their numbers, once the pages are confirmed; then settle. Call `look` when it may begin."""
@@ -126,8 +150,9 @@ class Delivery:
     def _ask(self, delay: float = 0.0, since: float | None = None, bucket: Bucket | None = None) -> None:
         now, waiting = asyncio.get_running_loop().time(), self._job.waiting
         is_old = bool(self._posted) and self._posted[-1].is_old(now)
+        # A question that waits for the pages above it is as urgent as the end.
         self._job.urgency = self._cadence.urgency(
-            ended=self._ended, has_words=self._content.has_words, is_posted=bool(self._posted)
+            ended=self._ended or bool(self._cards), has_words=self._content.has_words, is_posted=bool(self._posted)
         )
         if bucket is not None:
             self._job.bucket = bucket
@@ -147,7 +172,13 @@ class Delivery:
         return pages
 
     def _first_difference(self, pages: list[str]) -> int | None:
-        return first_difference(self._posted, pages, ended=self._ended)
+        """Return the number of the first page to write, of those that may be written now."""
+        above = min(self._cards.passed, len(self._posted), len(pages))
+        while self._lasting < above and self._posted[self._lasting].lasts(pages[self._lasting]):
+            self._lasting += 1
+        open_, due = self._posted[self._lasting :], pages[self._lasting : self._cards.above]
+        number = first_difference(open_, due, ended=self._ended, complete=self._ended or bool(self._cards))
+        return None if number is None else self._lasting + number
 
     def _isolated(self, step: Callable[[], T]) -> T | None:
         """Do what leads to a write. Where it fails the reply is given up: one that never settles holds its thread."""
@@ -159,7 +190,7 @@ class Delivery:
                 self._channel_id = None
                 self._content.delivered(confirmed=False)
             else:
-                self._paused = True
+                self._pause()
             return None
 
     def _next_write(self) -> Awaitable[None] | None:
@@ -172,6 +203,10 @@ class Delivery:
         if scarce:
             pages = self._look_at(self._cadence.expected(self._content.said))
         number = self._first_difference(pages)
+        pages = pages[: self._cards.above]
+        if number is None and self._cards:
+            self._cards.release_first()
+            return None
         if number is None and not self._trailers:
             self._settle_if_ended()
             return None
@@ -180,8 +215,10 @@ class Delivery:
             return None
         if number is None:
             return self._write(channel_id, partial(self._put_trailer, channel_id))
-        if number >= len(pages) or (number < len(self._posted) and self._posted[number].becomes_spare(pages[number])):
-            return self._write(channel_id, partial(self._remove, channel_id, number), number)
+        if number >= len(pages):
+            return self._write(channel_id, partial(self._remove_surplus, channel_id, number), number)
+        if number < len(self._posted) and self._posted[number].becomes_spare(pages[number]):
+            return self._write(channel_id, partial(self._remove_spare, channel_id, number), number)
         # What is new behind the page, because it was ended early or is the last, waits as long as for an edit.
         next_waits, now = scarce and number >= count - 1, asyncio.get_running_loop().time()
         self._cadence.write(now, self._content.said, waited_since=self._job.since, next_waits=next_waits)
@@ -269,8 +306,20 @@ class Delivery:
         if sent is not None and sent.message_id is None:
             self._sender.may_be_sent(ENCLOSED + number)
 
+    async def _remove_surplus(self, channel_id: int, number: int) -> None:
+        """Delete the message of a page that does not exist any more; one that comes in its place begins afresh."""
+        with contextlib.suppress(Gone):
+            await self._remove(channel_id, number)
+        self._posted[number] = PageState()
+        self._note_left(number)
+
+    async def _remove_spare(self, channel_id: int, number: int) -> None:
+        """Delete the message that shows no part of its page any more; what it has shown stands elsewhere."""
+        await self._remove(channel_id, number)
+        self._posted[number].drop()
+        self._note_left(number)
+
     async def _remove(self, channel_id: int, number: int) -> None:
-        """Delete the message of a page that does not exist any more."""
         posted = self._posted[number]
         if posted.message_id is None and posted.tried is not None:
             stored = await self._sender.send(
@@ -282,8 +331,6 @@ class Delivery:
                 await self._api.delete(channel_id, posted.message_id)
             except PermanentError as error:  # It stays; what is still to be shown does not wait for it.
                 log.warning("a message too many could not be deleted", channel_id=channel_id, reason=str(error))
-            posted.drop()
-            self._note_left(number)
 
     async def _put_trailer(self, channel_id: int) -> None:
         """Send the next message behind the pages; one that Discord refuses is replaced by a line about it."""
@@ -313,7 +360,9 @@ class Delivery:
     def _continue(self) -> None:
         """Look again: the pages may have changed during the write, or the end has to be confirmed."""
         number = self._first_difference(self._look_at())
-        if number is not None:
+        if number is None and self._cards:
+            self._cards.release_first()
+        elif number is not None:
             self._job.due = self._cadence.due
             self._ask(since=self._cadence.since(is_new_page=number == len(self._posted)), bucket=self._bucket(number))
         elif self._trailers:
@@ -326,7 +375,7 @@ class Delivery:
             self._settle_if_ended()
 
     def _settle_if_ended(self) -> None:
-        if self._ended:
+        if self._ended and not self._cards:
             self._content.delivered(confirmed=True)
 
     async def _reopen(self, channel_id: int, error: Archived) -> None:
@@ -346,7 +395,12 @@ class Delivery:
             self._channel_id, self.given_up = None, reason
             self._content.delivered(confirmed=self._says_all)
         else:
-            self._paused = True
+            self._pause()
+
+    def _pause(self) -> None:
+        """Write nothing until the end; the questions do not wait for that."""
+        self._paused = True
+        self._cards.release_all()
 
     @property
     def _says_all(self) -> bool:

@@ -7,12 +7,12 @@ from .reply import Reply
 
 
 class ReplyOrder:
-    """The last reply of each thread, and the replies whose turns run."""
+    """The last reply of each thread, and the replies that have begun and not settled."""
 
     def __init__(self) -> None:
         """Start without a reply."""
         self._last: dict[int, Reply] = {}
-        self._working: dict[int, Reply] = {}
+        self._begun: dict[int, Reply] = {}
         """By the ids of the messages that they answer."""
 
     def append(self, thread_id: int, reply: Reply) -> None:
@@ -28,20 +28,23 @@ class ReplyOrder:
             del self._last[thread_id]
 
     def begin_turn(self, message_id: int, reply: Reply) -> None:
-        """Remember the reply to a message as one whose turn runs, for `in_turn`."""
-        self._working[message_id] = reply
+        """Remember the reply to a message, for the questions of its agent."""
+        self._begun[message_id] = reply
 
-    def end_turn(self, message_id: int) -> None:
-        """Forget what `begin_turn` remembered."""
-        self._working.pop(message_id, None)
+    def forget(self, message_id: int) -> None:
+        """Forget what `begin_turn` remembered: the reply has settled, or goes to another place."""
+        self._begun.pop(message_id, None)
 
-    def in_turn(self, message_id: int, post: Callable[[], None]) -> None:
-        """Call `post` when the replies before that of a running turn have settled; immediately without such a turn."""
-        reply = self._working.get(message_id)
-        if reply is None:
-            post()
-        else:
-            reply.in_turn(post)
+    def ask(self, message_id: int, post: Callable[[], None]) -> Callable[[], None]:
+        """Call `post`, which posts a question, in its place in the reply to a message, see `Reply.ask`.
+
+        Without such a reply it is posted immediately.
+        """
+        reply = self._begun.get(message_id)
+        if reply is not None:
+            return reply.ask(post)
+        post()
+        return lambda: None
 
     async def settled(self, seconds: float, thread_id: int | None = None) -> None:
         """Wait until every reply that has ended, or those of one thread, is confirmed or given up, for `seconds`.

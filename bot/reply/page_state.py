@@ -78,6 +78,10 @@ class PageState:
             return not text.strip() or text != self.content
         return bool(text.strip()) or self.tried is not None or (bool(self._earlier) and self._overshot(page))
 
+    def lasts(self, page: str) -> bool:
+        """Whether a message shows the page as it is, and nothing else is to be done for a page that never changes."""
+        return not self.differs(page) and not (self.stop and self.message_id is not None)
+
     @property
     def stands(self) -> bool:
         """Whether there is a message, or may be one."""
@@ -143,8 +147,11 @@ class PageState:
         return shown.startswith(page) and shown.rstrip() != page.rstrip()
 
 
-def first_difference(posted: Sequence[PageState], pages: Sequence[str], *, ended: bool) -> int | None:
-    """Return the number of the first page whose message is to change; None where all messages are as they must be."""
+def first_difference(posted: Sequence[PageState], pages: Sequence[str], *, ended: bool, complete: bool) -> int | None:
+    """Return the number of the first page whose message is to change; None where all messages are as they must be.
+
+    `ended` is whether no page needs the Stop button any more, and `complete` whether no page more will come.
+    """
     # A surplus button is harmless for a while; missing text is not.
     if (unwritten := first_unwritten(posted, pages)) is not None:
         return unwritten
@@ -152,7 +159,7 @@ def first_difference(posted: Sequence[PageState], pages: Sequence[str], *, ended
         if one.stop and one.message_id is not None and (ended or number < len(pages) - 1):
             return number
     # A page that was begun before it was sure is not always needed in the end.
-    surplus = range(len(pages), len(posted) if ended else 0)
+    surplus = range(len(pages), len(posted) if complete else 0)
     return next((number for number in surplus if posted[number].stands), None)
 
 

@@ -65,14 +65,14 @@ class Reply:
         """The reply that this one waits for."""
         self._followers: list[Callable[[], None]] = []
         """Called when this reply has settled."""
-        self._waiting: list[Callable[[], None]] = []
-        """Called when the reply before this one has settled."""
         self._final: list[str] | None = None
         self._placeholder = ""
         self._shown: list[str] = []
         """The pages when they were last rendered."""
-        self._said_since: list[str] = []
-        """The bot's own lines since the reply is broken."""
+        self._said_since = [outcomes.NOT_RENDERED]
+        """What follows the pages in a reply that is broken: the bot's own lines."""
+        self._above = 0
+        """How many pages stand above the last question."""
         self.broken = False
         self.ended = False
         self.settled = asyncio.Event()
@@ -128,6 +128,7 @@ class Reply:
             return
         self.settled.set()
         self._transcript.close()
+        self._delivery.release_questions()
         try:
             self._on_settled(confirmed)
         finally:  # The later replies continue although that may fail.
@@ -138,16 +139,32 @@ class Reply:
         """Begin to post: the reply before this one has settled."""
         self._after = None
         self._changed()
-        waiting, self._waiting = self._waiting, []
-        for call in waiting:
-            call()
 
-    def in_turn(self, call: Callable[[], None]) -> None:
-        """Call it when the reply before this one has settled; immediately where there is none."""
-        if self._after is None:
-            call()
+    def ask(self, post: Callable[[], None]) -> Callable[[], None]:
+        """Call `post`, which posts a question, when all that was said before stands; what is said next waits.
+
+        Call what is returned when the question stands, or never will. A question after the end waits for all of the
+        reply.
+        """
+        if self.settled.is_set():
+            post()
+        elif self.ended:
+            self._followers.append(post)
         else:
-            self._waiting.append(call)
+            stands = self._delivery.hold(self._break_page(), post)
+            self._changed()
+            return stands
+        return lambda: None
+
+    def _break_page(self) -> int:
+        """End the open page; return how many pages are above what is said next."""
+        self._placeholder = ""
+        above = self._rendered(self._transcript.break_at_question, otherwise=0)
+        if self.broken:
+            self._shown, self._said_since = self._pages(), []
+            above = len(self._shown)
+        self._above = above
+        return above
 
     # ---- what it shows
 
@@ -228,8 +245,8 @@ class Reply:
         if not self.broken:
             return self._shown
         *before, last = self._shown or [""]
-        word = "\n".join([outcomes.NOT_RENDERED, *self._said_since])
-        fits = len(last) + 1 + len(word) <= LIMIT
+        word = "\n".join(self._said_since)
+        fits = len(self._shown) > self._above and len(last) + 1 + len(word) <= LIMIT
         return [*before, f"{last}\n{word}".strip()] if fits else [*self._shown, *pages_of(word)]
 
     # ---- its end

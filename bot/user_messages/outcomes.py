@@ -30,15 +30,15 @@ NOT_RENDERED = "-# ⚠ The rest of this answer cannot be shown: something failed
 TOO_LONG = "-# ⏹ The agent has sent more than 20 MB and is stopped; what it sent until then is attached."
 
 
-def cut_off(pages: Sequence[str]) -> list[str]:
-    """Add the line that says that a reply was interrupted, once."""
+def cut_off(pages: Sequence[str], *, below: bool = False) -> list[str]:
+    """Add the line that says that a reply was interrupted, once; `below` the last page where it is to stand apart."""
     *before, last = pages
     if last.startswith(AT_WORK) or last == CUT:
         return [*before, CUT]
     if not {CUT_OFF, CUT}.isdisjoint(last.splitlines()):  # An orderly stop has said so, above the result of the turn.
         return [*pages]
     whole = f"{last}\n{CUT_OFF}"
-    return [*before, whole] if len(whole) <= LIMIT else [*pages, CUT_OFF]
+    return [*before, whole] if len(whole) <= LIMIT and not below else [*pages, CUT_OFF]
 
 
 def closing(outcome: Outcome, *, said: bool, redact: Callable[[str], str]) -> list[str]:

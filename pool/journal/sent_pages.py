@@ -29,6 +29,12 @@ class SentPages(Rows):
             )
 
     @retried
+    def break_before(self, exchange_id: int, number: int) -> None:
+        """Write down that a page begins below a question: what comes after the pages before it needs a new message."""
+        with self._writer.transaction():
+            self._db.execute("INSERT OR IGNORE INTO posts VALUES (?, ?, '', NULL, '')", (exchange_id, number))
+
+    @retried
     def posted(self, exchange_id: int, number: int, message_id: int) -> None:
         """Write down the message of a page."""
         with self._writer.transaction():

@@ -41,7 +41,7 @@ def context_of_one(
     return ExchangeContext(
         journal=journal,
         api=board,
-        cards=Cards(journal=journal, api=board, in_turn=replies.in_turn),
+        cards=Cards(journal=journal, api=board, place=replies.ask),
         replies=replies,
         agents=agents,
         attachments=Attachments(folder / "attachments"),

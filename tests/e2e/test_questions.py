@@ -21,7 +21,7 @@ async def test_the_configuration_answers_what_it_covers_and_people_the_rest(tmp_
         assert "settings.json" in card.content
         await lab.ann.click(card, "Reject")
         reply = await lab.ann.sees(thread, "rejected (reject_once)", by=lab.bot)
-        assert reply.content.count("allowed (allow_once)") == 2
+        assert sum(each.content.count("allowed (allow_once)") for each in lab.said_by_bot(thread)) == 2
         assert not (lab.project / ".claude").exists()
         await lab.ann.say(thread, "ask switch_mode Ready to code?")
         await lab.ann.sees(thread, re.compile("Permission needed.*Ready to code"), by=lab.bot, after=reply)
@@ -65,8 +65,8 @@ async def test_a_changed_command_kills_the_old_buttons_and_is_asked_anew(tmp_pat
         first, second = await asyncio.gather(lab.ann.click(new, "reject once"), lab.ann.click(new, "allow once"))
         assert first.acknowledged
         assert second.acknowledged
-        reply = await lab.ann.sees(thread, re.compile(r"optionId.*\n.*optionId", re.DOTALL), by=lab.bot)
-        assert reply.content.count('"outcome": "selected"') == 2
+        await lab.ann.sees(thread, '"optionId": "reject_once"', by=lab.bot, after=new)
+        assert sum('"outcome": "selected"' in each.content for each in lab.said_by_bot(thread)) == 2
 
 
 async def test_deny_huge_requests_and_very_many_options(tmp_path: Path) -> None:
@@ -114,8 +114,10 @@ async def test_a_question_that_breaks_the_protocol_is_shown_as_far_as_it_goes(tm
         assert labels(card) == ["Sure", "No"]
         assert "may not" in said(await lab.mallory.click(card, "Sure"))
         await lab.ann.click(card, "Sure")
-        reply = await lab.ann.sees(thread, '"optionId": "sure"', by=lab.bot)
-        assert "unreadable question from the agent: toolCall.toolCallId: Field required" in reply.content
+        await lab.ann.sees(thread, '"optionId": "sure"', by=lab.bot, after=card)
+        await lab.ann.sees(
+            thread, "unreadable question from the agent: toolCall.toolCallId: Field required", by=lab.bot
+        )
 
 
 async def test_what_lasts_is_for_who_may_change_what_the_agent_does(tmp_path: Path) -> None:
@@ -341,7 +343,8 @@ async def test_a_form_is_declined_cancelled_or_taken_back_and_then_answers_nobod
         late = await lab.ben.fill(opened, {"name": "Ben"})
         assert late.acknowledged
         assert "no longer open" in said(late)
-        await lab.ann.sees(thread, re.compile(r'"decline".*"cancel"', re.DOTALL), by=lab.bot)
+        await lab.ann.sees(thread, '"decline"', by=lab.bot, after=card)
+        await lab.ann.sees(thread, '"cancel"', by=lab.bot, after=second)
         go = permission(4, "c", "Go on", "allow_once", "reject_once")
         back = ["notify", "$/cancel_request", {"requestId": 3}]
         await lab.ann.say(
@@ -392,7 +395,8 @@ async def test_a_page_is_shown_with_its_host_and_linked_to_who_opens_it(tmp_path
         asked = await lab.ann.sees(thread, "Go on", by=lab.bot)
         await lab.ann.click(asked, "allow once")
         await lab.ann.sees(thread, lambda message: message.id == card.id and "done" in message.content)
-        await lab.ann.sees(thread, re.compile(r'"decline".*"action": "accept"', re.DOTALL), by=lab.bot)
+        await lab.ann.sees(thread, '"decline"', by=lab.bot)
+        await lab.ann.sees(thread, '"action": "accept"', by=lab.bot, after=card)
 
 
 async def test_what_is_asked_aside_from_turns_stands_in_the_thread(tmp_path: Path) -> None:

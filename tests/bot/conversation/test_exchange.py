@@ -266,9 +266,9 @@ async def test_a_request_without_a_thread_waits_again_and_then_says_why(tmp_path
         it.journal.messages.move(THREAD, CHANNEL, "")
         exchange.moved(replace(exchange.request, thread_id=CHANNEL, no_thread="No room."))
         await settle()
-        in_turn = list[int]()
-        it.context.replies.in_turn(THREAD, partial(in_turn.append, THREAD))  # It is called immediately: no turn runs.
-        assert in_turn == [THREAD]
+        asked = list[int]()
+        it.context.replies.ask(THREAD, partial(asked.append, THREAD))  # It is called immediately: no turn runs.
+        assert asked == [THREAD]
         assert it.board.shown == []
         exchange.on_starting()
         exchange.on_event(Text("answer"))
@@ -531,18 +531,19 @@ async def test_a_question_is_asked_with_all_that_is_known_and_closed_with_the_tu
             assert isinstance(question, Question)
             exchange.on_event(question)
         await settle()
-        assert it.board.shown[1:] == [
+        assert it.board.shown == [
             f"<@{ADA}> **{n}.** **Permission needed** · run `make`\n```\ntitle: Run\n```" for n in (1, 2)
         ]
         exchange.on_event(Withdrawn(0))
         await settle()
-        assert it.board.shown[1] == "-# closed: withdrawn by the agent · `make`"
-        assert it.board.shown[2].startswith(f"<@{ADA}>")
+        assert it.board.shown[0] == "-# closed: withdrawn by the agent · `make`"
+        assert it.board.shown[1].startswith(f"<@{ADA}>")
         peer.end_turn(prompt)
         assert [event async for event in turn] == []
         it.finish(exchange)
         await settle()
-        assert it.board.shown[2] == "-# closed: the turn has ended · `make`"
+        assert it.board.shown[1] == "-# closed: the turn has ended · `make`"
+        assert it.board.shown[2].startswith("-# The agent ended its turn without a word.")
         assert all(not message.buttons for message in it.board.messages.values())
 
 

@@ -1,5 +1,6 @@
 """The questions of one turn: decided, asked, repeated when they change, numbered, with reminders, closed."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -12,7 +13,7 @@ from acp.schema import ToolCallUpdate
 from bot.access.approvers import approver_mentions
 from bot.access.gate import People
 from bot.config.values import Permission
-from bot.interactions.cards import MOST_PAGES, MOST_UNANSWERED, Cards, QuestionOrigin
+from bot.interactions.cards import MOST_PAGES, MOST_UNANSWERED, Cards, QuestionOrigin, post_immediately
 from bot.questions.broker import LONGEST_FORM, MOST_CHANGES, MOST_LINES, MOST_OPEN, QuestionBroker
 from bot.questions.description_size import CODED
 from bot.questions.elicitation import MOST_DRAFTS, FormCard, PageCard, host_of
@@ -88,7 +89,7 @@ class Asking:
 
 @asynccontextmanager
 async def asking(
-    permission: Permission = "ask", *, in_turn: Callable[[int, Callable[[], None]], None] = lambda _, post: post()
+    permission: Permission = "ask", *, place: Callable[[int, Callable[[], None]], Callable[[], None]] = post_immediately
 ) -> AsyncIterator[Asking]:
     """Begin a turn."""
     board = FakeDiscord()
@@ -97,7 +98,7 @@ async def asking(
         accepted(journal, ASKED_BY)
         async with pacing(board), opened() as (peer, _, session), session.prompt(HELLO) as turn:
             await peer.expect("session/prompt")
-            cards = Cards(journal=journal, api=board, permission=lambda _: permission, in_turn=in_turn)
+            cards = Cards(journal=journal, api=board, permission=lambda _: permission, place=place)
             questions = QuestionBroker(
                 cards, turn, QuestionOrigin(THREAD, ASKED_BY, ADA), directories=session.directories, tell=lines.append
             )
@@ -107,7 +108,12 @@ async def asking(
 async def test_the_journal_has_the_text_with_which_a_question_was_posted() -> None:
     """The next run finds an unconfirmed message by it; the text may change while the question waits."""
     behind: list[Callable[[], None]] = []
-    async with asking(in_turn=lambda _, post: behind.append(post)) as it:
+
+    def place(_exchange_id: int, post: Callable[[], None]) -> Callable[[], None]:
+        behind.append(post)
+        return lambda: None
+
+    async with asking(place=place) as it:
         await it.ask({"title": "Run"}, request_id=-1)
         await it.ask({"title": "Look"}, request_id=-2)
         assert it.journal.questions.all() == []  # There is no message to look for.
@@ -289,6 +295,22 @@ async def test_a_flood_of_questions_is_bounded() -> None:
         assert it.lines[MOST_LINES - 1 :] == ["-# 🚫 Further rejections are not listed."]
         it.questions.elicit(Elicitation("e", "form", "Who?", {}))
         assert len(it.cards) == MOST_OPEN
+
+
+async def test_questions_that_are_taken_back_before_they_are_posted_are_bounded_too() -> None:
+    """While Discord takes no message, an agent that asks and withdraws in turns fills no memory with cards."""
+    async with asking() as it:
+        it.board.held = asyncio.Event()
+        for number in range(3 * MOST_OPEN):
+            await it.ask({"title": f"Run {number}"}, request_id=number)
+            it.questions.close("withdrawn", number)
+        assert sum("too many questions" in line for line in it.lines) == 2 * MOST_OPEN
+        it.board.held.set()
+        await settle()
+        assert len(it.board.shown) == MOST_OPEN
+        await it.ask({"title": "Look"}, request_id=999)
+        await settle()
+        assert len(it.board.shown) == MOST_OPEN + 1
 
 
 # ---- forms and pages

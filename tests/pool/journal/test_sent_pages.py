@@ -37,3 +37,16 @@ def test_the_part_that_an_abandoned_message_showed_is_kept(tmp_path: Path) -> No
         journal.sent_pages.intend(10, 0, ", two", "one")
         journal.sent_pages.posted(10, 0, 501)
         assert journal.sent_pages.of(10) == [SentPage(0, ", two", 501, "one")]
+
+
+def test_a_page_that_begins_below_a_question_is_known_before_it_is_sent(tmp_path: Path) -> None:
+    """A page that is there already stays as it is."""
+    path = tmp_path / "journal.db"
+    with Journal.open(path) as journal:
+        receive(journal, 10)
+        journal.sent_pages.intend(10, 0, "one")
+        journal.sent_pages.posted(10, 0, 500)
+        for number in (0, 1, 1):
+            journal.sent_pages.break_before(10, number)
+    with Journal.open(path) as journal:
+        assert journal.sent_pages.of(10) == [SentPage(0, "one", 500), SentPage(1, "", None)]
