@@ -38,6 +38,7 @@ async def test_who_loses_the_right_to_talk_finds_all_that_is_open_closed(tmp_pat
         thread = await lab.thread(
             strings(
                 ["update", {"sessionUpdate": "config_option_update", "configOptions": settings}],
+                ["say", "I begin."],
                 permission(1, "a", "Build", "allow_once", "reject_once"),
                 [
                     "request",
