@@ -11,7 +11,7 @@ from acp import Text
 from bot.render.transcript import Transcript
 from bot.reply.page_state import PageState
 from bot.reply.reply import Reply
-from bot.rest.api import PermanentError, TryLater
+from bot.rest.errors import PermanentError, TryLater
 from bot.rest.live_message import LiveMessage
 from bot.user_messages import outcomes
 from pool.journal.trailers import Trailer
