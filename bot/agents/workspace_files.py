@@ -15,7 +15,8 @@ from urllib.parse import unquote, urlsplit
 from acp import paths
 from acp.client_side.refusal import RequestRefused
 from acp.client_side.roots import Entry, Roots
-from bot.text.sizes import MAX_FILE_BYTES, format_size
+from bot.text.sizes import MAX_FILE_BYTES
+from bot.user_messages import files as texts
 
 _KERNEL: Final = ("proc", "sys", "dev")
 """Directories below `/` whose files are interfaces of the kernel: environments, keys, memory."""
@@ -24,8 +25,6 @@ _KERNEL: Final = ("proc", "sys", "dev")
 _CAREFULLY = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 _PIECE = 1024 * 1024
-
-NO_ANSWER = "its file system does not answer"
 
 
 class _Withheld(Exception):
@@ -54,18 +53,18 @@ class WorkspaceFiles:
                 self._check(entry)
                 return self._content_of(entry)
         except RequestRefused as error:
-            return error.reason  # Without the path, which the thread should not see.
+            return texts.unreadable(error)
         except _Withheld as error:
             return str(error)
 
     def _check(self, entry: Entry) -> None:
         if entry.path.parts[1:2] and entry.path.parts[1] in _KERNEL:
-            raise _Withheld("it is not a regular file")
+            raise _Withheld(texts.NOT_REGULAR)
         inside = [entry.path.relative_to(place) for place in self._places if entry.path.is_relative_to(place)]
         if not inside or any(part.startswith(".") for part in min(inside, key=lambda way: len(way.parts)).parts):
-            raise _Withheld("hidden files are not sent")
+            raise _Withheld(texts.HIDDEN)
         if any(entry.path.is_relative_to(own) for own in self._withheld):
-            raise _Withheld("it belongs to the bot")
+            raise _Withheld(texts.BOTS_OWN)
 
     def _content_of(self, entry: Entry) -> bytes:
         # Checked before, since opening a device can have an effect, and after, since the entry may have been replaced.
@@ -81,18 +80,18 @@ class WorkspaceFiles:
         finally:
             os.close(descriptor)
         if len(data) > MAX_FILE_BYTES:
-            raise _Withheld(f"it is larger than {format_size(MAX_FILE_BYTES)}")
+            raise _Withheld(texts.too_large(MAX_FILE_BYTES))
         if not data:
-            raise _Withheld("it is empty")
+            raise _Withheld(texts.EMPTY)
         return bytes(data)
 
     def _require_fit(self, status: os.stat_result) -> None:
         if not stat.S_ISREG(status.st_mode):
-            raise _Withheld("it is not a regular file")
+            raise _Withheld(texts.NOT_REGULAR)
         if any(_is_same(status, own) for own in self._withheld):
-            raise _Withheld("it belongs to the bot")
+            raise _Withheld(texts.BOTS_OWN)
         if status.st_size > MAX_FILE_BYTES:
-            raise _Withheld(f"{format_size(status.st_size)} are more than {format_size(MAX_FILE_BYTES)}")
+            raise _Withheld(texts.too_large(MAX_FILE_BYTES))
 
 
 def _is_same(status: os.stat_result, own: Path) -> bool:
@@ -110,9 +109,9 @@ def _path_of(uri: str) -> str:
     try:
         parts = urlsplit(uri)
     except ValueError:
-        raise _Withheld("the address cannot be read") from None
+        raise _Withheld(texts.BAD_ADDRESS) from None
     if parts.scheme.lower() != "file" or parts.netloc not in {"", "localhost"} or not parts.path.startswith("/"):
-        raise _Withheld("only files of the session's directories are sent")
+        raise _Withheld(texts.OUTSIDE)
     return unquote(parts.path)
 
 
@@ -133,12 +132,12 @@ class LinkedFiles:
         After a file that did not answer, no other file of the turn is tried: a turn waits once.
         """
         if self._silent:
-            return NO_ANSWER
+            return texts.NO_ANSWER
         try:
             return await self._lanes.do(self._thread_id, lambda: self._read_now(uri), paths.ANSWER_SECONDS)
         except TimeoutError:
             self._silent = True
-            return NO_ANSWER
+            return texts.NO_ANSWER
         except OSError as error:
             return error.strerror or str(error)
 

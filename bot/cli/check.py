@@ -64,7 +64,7 @@ def _agent(found: ProbeResult) -> Finding:
         return Finding(subject, Level.FAILED, "\n".join([found.failure, *amiss, *found.advice]))
     lines = [
         results.answers(found.name or found.command[0], found.protocol_version),
-        results.survives(yes=bool(found.abilities["load"])),
+        results.reopens(yes=found.abilities["load"] or found.abilities["resume"]),
         results.modes(found.modes),
         results.asks(found.mode) if found.asking_mode else failures.NO_ASKING_MODE,
         *amiss,

@@ -43,9 +43,8 @@ from bot.reply.notices import WARNING
 from bot.reply.reply import Reply
 from bot.reply.status_reactions import StatusReactions
 from bot.reply.typing_indicator import TypingIndicator
-from bot.text.markdown import escape
 from bot.text.redaction import StreamRedactor
-from bot.user_messages import agent_errors, notices, outcomes, questions, to_agents
+from bot.user_messages import agent_errors, files, notices, outcomes, questions, to_agents
 from pool.exchange import (
     Cancelled,
     Completed,
@@ -288,7 +287,7 @@ class Exchange:
         self._session_lines.begin(thread_id, session)
         self._turn_log.began()
         for skipped in self._prompt.take_skipped():
-            self.reply.line(f"-# ⚠ not passed on: {escape(skipped)}")
+            self.reply.line(files.not_sent(skipped))
         self.reply.placeholder("-# ⏳ working")
         self._questions.begin_turn(turn, where, directories=session.directories, add_line=self.reply.line)
         if self._typing is None:  # Another agent may follow one that died before it got a byte.

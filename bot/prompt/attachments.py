@@ -20,7 +20,7 @@ from yarl import URL
 
 from acp.client_side.refusal import RequestRefused
 from acp.schema import PromptCapabilities, ResourceLink, TextBlock
-from bot.text.sizes import format_size
+from bot.user_messages import files as texts
 
 from .attachment_store import AttachmentStore, safe_name
 from .formatting import Part, disarm
@@ -129,22 +129,22 @@ class Attachments:
                     if not (quoted and isinstance(part, TextBlock)):  # The words of others stay in the quote.
                         parts.append(part)
                 except _Skipped as skipped:
-                    fetched.skipped.append(f"{attachment.name}: {skipped}")
+                    fetched.skipped.append(texts.left_out(attachment.name, str(skipped)))
                 except TimeoutError:
-                    fetched.skipped.append(f"{attachment.name}: Discord did not send it in time")
+                    fetched.skipped.append(texts.left_out(attachment.name, texts.LATE))
                 except (aiohttp.ClientError, OSError, ValueError, RequestRefused) as error:
                     log.warning("an attachment cannot be saved", message_id=request.message_id, reason=str(error))
-                    fetched.skipped.append(f"{attachment.name}: it could not be fetched or saved")
+                    fetched.skipped.append(texts.left_out(attachment.name, texts.NOT_SAVED))
         return fetched
 
     async def _take(self, attachment: Attachment, path: Path, thread_id: int, fetched: Fetched, fresh: Fresh) -> Part:
         """Save a file unless it is stored; return a link, or the text where Discord made the file of a long text."""
         fetched.count += 1
         if fetched.count > FILES:
-            raise _Skipped(f"one prompt takes {FILES} files")
+            raise _Skipped(texts.too_many(FILES))
         most = min(FILE_BYTES, ALL_BYTES - fetched.size)
         if attachment.size > most:
-            raise _Skipped(f"{format_size(attachment.size)} are more than {format_size(most)}")
+            raise _Skipped(texts.too_large(most))
         size = await asyncio.to_thread(self._store.size, path)
         if size != attachment.size:  # Missing, or another file of that name, since removed.
             size = await self._fetch(attachment, path, most, fresh)
@@ -169,11 +169,11 @@ class Attachments:
     async def _save(self, address: str, path: Path, most: int) -> int:
         url = URL(address, encoded=True)
         if url.scheme not in {"http", "https"} or self._http is None:
-            raise _Skipped("it has no address to fetch it from")
+            raise _Skipped(texts.NO_ADDRESS)
         async with self._http.get(url, allow_redirects=False) as response:
             if response.status != 200:
                 kind = _Expired if response.status in _EXPIRED else _Skipped
-                raise kind(f"Discord does not give it ({response.status})")
+                raise kind(texts.refused(response.status))
             packing = _unpacker(response.headers.get("Content-Encoding", ""))
             size = await self._write(response.content, path, most, packing)
         await asyncio.to_thread(self._store.publish, path)
@@ -187,7 +187,7 @@ class Attachments:
                 for piece in (received,) if packing is None else packing.pieces(received):
                     size += len(piece)
                     if size > most:
-                        raise _Skipped(f"it is larger than {format_size(most)}")
+                        raise _Skipped(texts.too_large(most))
                     file.write(piece)
                     await asyncio.sleep(0)  # Some bytes may expand to megabytes.
         if packing is not None:

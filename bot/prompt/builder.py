@@ -15,7 +15,7 @@ from bot.rest.api import DiscordApi
 from bot.rest.backoff import ATTEMPTS
 from bot.rest.calls import Urgency
 from bot.rest.errors import RestError
-from bot.user_messages import to_agents
+from bot.user_messages import files, to_agents
 from pool.journal.journal import Journal
 
 from .attachments import Attachments
@@ -109,9 +109,9 @@ class PromptBuilder:
                 recent = await self._recent(requests[0])
             except RestError as error:
                 log.warning("a thread cannot be read", thread_id=requests[0].thread_id, reason=str(error))
-                fetched.skipped.append("what was said here before: Discord does not give it")
+                fetched.skipped.append(files.EARLIER_MESSAGES)
         if unread:
-            fetched.skipped.append("the message asked about: it can no longer be read")
+            fetched.skipped.append(files.QUOTED_MESSAGE)
         self._skipped = fetched.skipped
         return prompt(
             requests,

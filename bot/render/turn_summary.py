@@ -7,6 +7,8 @@ from acp.schema import UsageUpdate
 _CURRENCY = 8
 """Letters of a currency's code: ISO 4217 has three, others a few more."""
 
+_CENT = 0.01
+
 _MOST_COST = 10**12
 """A larger amount is taken for unknown: one of thousands of digits cannot even be shown."""
 
@@ -42,7 +44,7 @@ class Receipt:
             window = f" of {_short(self.window)}" if self.window else ""
             found.append(f"{_short(self.tokens)}{window} tokens")
         if self.cost:
-            found.append(f"${self.cost:.2f}" if self.currency == "USD" else f"{self.cost:.2f} {self.currency}".rstrip())
+            found.append(_cost(self.cost, self.currency))
         return " · ".join(found)
 
 
@@ -54,6 +56,12 @@ def cost_of(usage: UsageUpdate) -> tuple[float | None, str]:
     is_code = currency.isalpha() and len(currency) <= _CURRENCY
     known = float(amount) if isinstance(amount, int | float) and -_MOST_COST <= amount <= _MOST_COST else None
     return known, currency if is_code else ""
+
+
+def _cost(amount: float, currency: str) -> str:
+    few = 0 < amount < _CENT  # Rounded, it would read as free.
+    number = f"{_CENT if few else amount:.2f}"
+    return ("<" if few else "") + (f"${number}" if currency == "USD" else f"{number} {currency}".rstrip())
 
 
 def _time(seconds: float) -> str:

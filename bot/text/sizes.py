@@ -10,4 +10,4 @@ def format_size(size: int) -> str:
     """Return a number of bytes in words."""
     if size < 1024:
         return "1 byte" if size == 1 else f"{size} bytes"
-    return f"{size / 1024:.0f} KiB" if size < 1024 * 1024 else f"{size / 1024 / 1024:.1f} MiB"
+    return f"{size / 1024:.0f} KiB" if size < 1024 * 1024 else f"{size / 1024 / 1024:.1f}".removesuffix(".0") + " MiB"

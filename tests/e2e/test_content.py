@@ -230,4 +230,4 @@ async def test_a_file_that_waited_for_more_than_a_day_is_fetched_from_its_new_ad
             reply = await lab.answer(thread, "got it")
             assert "what ann has" in reply.content
             assert "what mallory has" in reply.content
-            assert "not passed on" not in reply.content
+            assert "not sent to the agent" not in reply.content

@@ -67,9 +67,9 @@ def answers(name: str, version: object) -> str:
     return f"{name} answers, protocol version {version}"
 
 
-def survives(*, yes: bool) -> str:
-    """Whether sessions can be loaded."""
-    return f"sessions survive a restart: {'yes' if yes else 'no'}"
+def reopens(*, yes: bool) -> str:
+    """Whether the agent announces that it can reopen sessions. Some refuse to in practice."""
+    return f"says that it can reopen sessions: {'yes' if yes else 'no'}"
 
 
 def modes(names: Iterable[str]) -> str:

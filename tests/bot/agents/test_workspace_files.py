@@ -11,9 +11,12 @@ from pathlib import Path
 import pytest
 
 import acp.paths
+from acp.client_side.refusal import RequestRefused
 from acp.paths import Lanes
-from bot.agents.workspace_files import NO_ANSWER, LinkedFiles, WorkspaceFiles
+from bot.agents.workspace_files import LinkedFiles, WorkspaceFiles
 from bot.text.sizes import MAX_FILE_BYTES
+from bot.user_messages import files
+from bot.user_messages.files import NO_ANSWER, OUTSIDE
 from tests.acp.child_processes import PATIENCE
 
 
@@ -87,6 +90,18 @@ def test_everything_else_is_refused_with_words(uri: str, tmp_path: Path) -> None
     assert str(tmp_path) not in words
 
 
+def test_a_refusal_says_what_a_person_can_act_on(tmp_path: Path) -> None:
+    """A missing file, one outside the directories, and one that the system does not open."""
+    outbox = WorkspaceFiles([tmp_path])
+    assert outbox.read_now(f"{tmp_path}/missing") == "it does not exist"
+    assert outbox.read_now("/etc/passwd") == OUTSIDE
+    (tmp_path / "loop").symlink_to("loop")
+    assert outbox.read_now(f"{tmp_path}/loop") == OUTSIDE
+    assert files.unreadable(RequestRefused.by_system("x", PermissionError(13, "Permission denied"))) == (
+        "Permission denied"
+    )
+
+
 def test_the_kernels_files_are_refused_even_where_everything_is_the_session() -> None:
     """A session may work in `/`; the environment of its process stays private."""
     assert refused(WorkspaceFiles([Path("/")]).read_now("/proc/self/environ")) == "it is not a regular file"
@@ -137,7 +152,7 @@ def test_a_file_that_discord_would_not_take_is_not_read(tmp_path: Path) -> None:
     """By its stated size."""
     with (tmp_path / "large").open("wb") as file:
         file.truncate(MAX_FILE_BYTES + 1)
-    assert refused(WorkspaceFiles([tmp_path]).read_now(str(tmp_path / "large"))) == "10.0 MiB are more than 10.0 MiB"
+    assert refused(WorkspaceFiles([tmp_path]).read_now(str(tmp_path / "large"))) == "larger than 10 MiB"
 
 
 class Mount(WorkspaceFiles):

@@ -208,7 +208,7 @@ def test_check_starts_the_agent_and_says_what_it_found(tmp_path: Path) -> None:
     assert lines[1] == "warning  configuration: [access] channels is empty; the bot does not work in any channel"
     assert all(line.startswith("ok       agents.default: ") for line in lines[2:])
     assert lines[2].endswith(" answers, protocol version 1")
-    assert lines[3].endswith("sessions survive a restart: yes")
+    assert lines[3].endswith("says that it can reopen sessions: yes")
     assert "modes: default, " in lines[4]
     assert lines[5].endswith("asks before it acts: yes, in mode default")
     assert len(lines) == 6

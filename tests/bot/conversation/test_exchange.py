@@ -188,11 +188,11 @@ async def test_a_file_that_cannot_be_passed_on_is_named_above_the_answer_and_to_
         exchange = it.begun(THREAD, "look", file)
         asked, context = await exchange.blocks(PromptCapabilities())
         assert asked == TextBlock(text="look")
-        assert "a*b.bin: 953.7 MiB are more than 25.0 MiB" in str(context)
+        assert "a*b.bin (larger than 25 MiB)" in str(context)
         exchange.on_prompted(session, turn)
         exchange.on_event(Text("answer"))
         await it.finished(exchange)
-        assert it.board.shown == ["-# ⚠ not passed on: a\\*b.bin: 953.7 MiB are more than 25.0 MiB\nanswer\n-# 0 s"]
+        assert it.board.shown == ["-# ⚠ not sent to the agent: a\\*b.bin \\(larger than 25 MiB\\)\nanswer\n-# 0 s"]
 
 
 async def test_a_prompt_that_cannot_be_sent_yet_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,7 +216,7 @@ async def test_a_prompt_that_cannot_be_sent_yet_is_made_once(tmp_path: Path, mon
         exchange.on_prompted(session, turn)
         exchange.on_prompted(session, turn)  # An agent that died before it got a byte is followed by another.
         await it.finished(exchange)
-        assert it.board.shown[0].count("not passed on") == 1
+        assert it.board.shown[0].count("not sent to the agent") == 1
 
 
 async def test_typing_is_shown_once_although_a_second_agent_gets_the_prompt(tmp_path: Path) -> None:

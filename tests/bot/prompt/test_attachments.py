@@ -21,6 +21,7 @@ from bot.prompt.attachment_store import KEPT_SECONDS, AttachmentStore, safe_name
 from bot.prompt.attachments import ALL_BYTES, FILE_BYTES, FILES, Attachments, Fetched
 from bot.prompt.inline import IMAGE_BYTES, TEXT_BYTES, inline
 from bot.prompt.request import Attachment, Request
+from bot.user_messages.files import NOT_SAVED
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 20
 EVERYTHING = PromptCapabilities(image=True, audio=True, embedded_context=True)
@@ -156,10 +157,10 @@ async def test_a_text_that_comes_compressed_is_the_text(
 @pytest.mark.parametrize(
     ("encoding", "body", "why"),
     [
-        ("gzip", gzip.compress(bytes(FILE_BYTES + 1)), "it is larger than 25.0 MiB"),
-        ("gzip", gzip.compress(bytes(range(256)) * 9)[:-20], "it could not be fetched or saved"),
-        ("gzip", b"no such thing", "it could not be fetched or saved"),
-        ("br", b"\x0b\x02\x80hello\x03", "it could not be fetched or saved"),
+        ("gzip", gzip.compress(bytes(FILE_BYTES + 1)), "larger than 25 MiB"),
+        ("gzip", gzip.compress(bytes(range(256)) * 9)[:-20], NOT_SAVED),
+        ("gzip", b"no such thing", NOT_SAVED),
+        ("br", b"\x0b\x02\x80hello\x03", NOT_SAVED),
     ],
 )
 async def test_content_that_expands_too_far_or_not_at_all_is_skipped(
@@ -169,7 +170,7 @@ async def test_content_that_expands_too_far_or_not_at_all_is_skipped(
     async with stage(tmp_path) as it:
         it.packed["a.txt"] = (encoding, body)
         fetched = await it.fetch(it.file("a.txt", "text/plain"))
-        assert fetched.skipped == [f"a.txt: {why}"]
+        assert fetched.skipped == [f"a.txt ({why})"]
         assert fetched.parts == {MESSAGE: []}
 
 
@@ -209,13 +210,13 @@ async def test_what_is_too_large_is_not_fetched_or_not_to_its_end(
         fetched = await it.fetch(
             it.file("huge.bin", size=FILE_BYTES + 1), it.file("endless", size=1), it.file("small.txt")
         )
-        assert fetched.skipped == ["huge.bin: 25.0 MiB are more than 3.0 MiB", "endless: it is larger than 3.0 MiB"]
+        assert fetched.skipped == ["huge.bin (larger than 3 MiB)", "endless (larger than 3 MiB)"]
         assert [part.name for part in fetched.parts[MESSAGE] if isinstance(part, ResourceLink)] == ["small.txt"]
         assert it.served == ["endless", "small.txt"]
         assert not (it.root / str(THREAD) / str(MESSAGE) / "endless").exists()
         monkeypatch.setattr(module, "ALL_BYTES", 7)
         fetched = await it.fetch(it.file("small.txt"), it.file("other.txt", path="small.txt"))
-        assert fetched.skipped == ["other.txt: 5 bytes are more than 2 bytes"]
+        assert fetched.skipped == ["other.txt (larger than 2 bytes)"]
         assert ALL_BYTES > FILE_BYTES
 
 
@@ -224,7 +225,9 @@ async def test_of_too_many_files_the_first_are_taken(tmp_path: Path) -> None:
     async with stage(tmp_path, a_txt=b"a") as it:
         fetched = await it.fetch(*(it.file(f"{number}.txt", path="a.txt") for number in range(FILES + 2)))
         assert len(fetched.parts[MESSAGE]) == FILES
-        assert fetched.skipped == [f"{number}.txt: one prompt takes {FILES} files" for number in (FILES, FILES + 1)]
+        assert fetched.skipped == [
+            f"{number}.txt (only {FILES} files fit into one prompt)" for number in (FILES, FILES + 1)
+        ]
 
 
 async def test_what_cannot_be_fetched_is_said_and_the_others_come(tmp_path: Path) -> None:
@@ -238,10 +241,10 @@ async def test_what_cannot_be_fetched_is_said_and_the_others_come(tmp_path: Path
             it.file("a.txt"),
         )
         assert fetched.skipped == [
-            "gone.txt: Discord does not give it (404)",
-            "elsewhere: Discord does not give it (302)",
-            "closed: it could not be fetched or saved",
-            "local: it has no address to fetch it from",
+            "gone.txt (Discord refused it, status 404)",
+            "elsewhere (Discord refused it, status 302)",
+            f"closed ({NOT_SAVED})",
+            "local (Discord gave no address for it)",
         ]
         assert len(fetched.parts[MESSAGE]) == 1
         assert it.served == ["gone.txt", "elsewhere", "a.txt"]
@@ -253,7 +256,7 @@ async def test_a_file_with_an_expired_address_is_fetched_from_its_current_one(tm
         it.fresh = {name: f"{it.address}/{path}" for name, path in (("old", "a.txt"), ("worse", "gone"), ("b", "b"))}
         fetched = await it.fetch(*map(it.file, ("old", "worse", "b", "unknown", "elsewhere")))
         assert [part.name for part in fetched.parts[MESSAGE] if isinstance(part, ResourceLink)] == ["old"]
-        assert [each.partition(":")[0] for each in fetched.skipped] == ["worse", "b", "unknown", "elsewhere"]
+        assert [each.partition(" (")[0] for each in fetched.skipped] == ["worse", "b", "unknown", "elsewhere"]
         assert it.served == ["old", "a.txt", "worse", "gone", "b", "unknown", "elsewhere"]
         assert it.asked == ["old", "worse", "b", "unknown"]
 
@@ -296,7 +299,7 @@ async def test_a_link_that_an_agent_puts_there_leads_nowhere(tmp_path: Path) -> 
     async with stage(tmp_path, a_txt=b"abc") as it:
         (it.root / str(THREAD)).symlink_to(outside)
         fetched = await it.fetch(it.file("a.txt"))
-        assert fetched.skipped == ["a.txt: it could not be fetched or saved"]
+        assert fetched.skipped == [f"a.txt ({NOT_SAVED})"]
         assert [*outside.iterdir()] == [outside / "key"]
         through = ResourceLink(name="key", uri=(it.root / str(THREAD) / "key").as_uri(), size=6)
         assert await it.attachments.show([through], EVERYTHING, THREAD) == [through]

@@ -721,7 +721,7 @@ def test_data_that_cannot_be_attached_is_named_with_the_reason() -> None:
         content(type="hologram"),
     )
     assert "\n".join(transcript.pages()).split("\n") == [
-        "-# 🚫 image.png was not sent: 11.4 MiB are more than the 10.0 MiB that Discord takes",
+        "-# 🚫 image.png was not sent: 11.4 MiB are more than the 10 MiB that Discord takes",
         "-# 🚫 image.png was not sent: its data is not base64",
         "-# 🚫 image.png was not sent: it is empty",
         "-# 🚫 x.bin was not sent: it holds no data",
@@ -1148,7 +1148,7 @@ def test_a_file_that_cannot_be_written_is_named_with_the_reason(
     shown = "\n".join(transcript.pages())
     assert "📎 `image.png` · 293 KiB" in shown
     assert "-# 🚫 `image-2.png` was not sent, it could not be written: No such file or directory" in shown
-    assert "-# ⚠ `reply.md` ends after 1.0 MiB, it could not be written: No such file or directory" in shown
+    assert "-# ⚠ `reply.md` ends after 1 MiB, it could not be written: No such file or directory" in shown
     assert [(file.name, len(file.read())) for file in transcript.files()] == [
         ("image.png", 300_000),
         ("reply.md", 1024 * 1024),

@@ -130,7 +130,7 @@ def test_bytes_that_come_after_a_spool_is_closed_are_dropped() -> None:
         spool.read()
 
 
-@pytest.mark.parametrize(("size", "words"), [(5, "5 bytes"), (2048, "2 KiB"), (10 * 1024 * 1024, "10.0 MiB")])
+@pytest.mark.parametrize(("size", "words"), [(5, "5 bytes"), (2048, "2 KiB"), (10 * 1024 * 1024, "10 MiB")])
 def test_sizes_are_written_for_people(size: int, words: str) -> None:
     """In units that are easy to read."""
     assert format_size(size) == words

@@ -90,3 +90,17 @@ def test_a_currency_that_is_no_code_is_left_out(currency: object) -> None:
     """Prose in that field does not get into the line of facts."""
     usage = UsageUpdate(used=1, size=2, cost={"amount": 0.5, "currency": currency})
     assert cost_of(usage) == (0.5, "")
+
+
+@pytest.mark.parametrize(
+    ("cost", "currency", "words"),
+    [
+        (0.42, "USD", "$0.42"),
+        (0.0004, "USD", "<$0.01"),
+        (0.0099, "EUR", "<0.01 EUR"),
+        (0.01, "", "0.01"),
+    ],
+)
+def test_a_turn_that_costs_less_than_a_cent_is_not_shown_as_free(cost: float, currency: str, words: str) -> None:
+    """Rounded, it would be."""
+    assert Receipt(5, cost=cost, currency=currency).words() == f"5 s · {words}"
