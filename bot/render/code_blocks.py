@@ -11,7 +11,7 @@ from bot.text.markdown import FENCE, break_fences, code_block, escape, escape_ht
 
 _OPENING = re.compile(r"([ \t]*)(`{3,}|~{3,})[ \t]*([^\n]*)$")
 _INFO_BEHIND_WORDS = re.compile(r"[A-Za-z0-9_+\-.#]*[ \t]*$")
-_LANGUAGE = re.compile(r"[A-Za-z0-9_+\-.#]{1,30}$")
+_LANGUAGE = re.compile(r"\{?\.?([A-Za-z0-9_+\-.#]{1,30})(?=[\s,:;{}]|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,24 +24,40 @@ class Fence:
     quoted: bool = False
     in_line: bool = False
     """Whether it began behind words: then it ends at the next three backticks wherever they are, as on Discord."""
+    indented: bool = False
+    """Whether its lines have `indent` before them and nothing else marks it."""
 
     @property
     def language(self) -> str:
         """The language, as Discord understands it; empty where the info string has none."""
-        word = self.info.split(maxsplit=1)[0] if self.info else ""
-        word = word.strip("{}").removeprefix(".")
-        return word if _LANGUAGE.match(word) else ""
+        found = _LANGUAGE.match(self.info)
+        return found[1] if found else ""
 
     def content_of(self, line: str) -> str:
         """Return a line of the block without the block's own indentation and quote marks."""
         if self.quoted:
             line = line[len(quote_prefix(line)) :]
-        return line.removeprefix(self.indent)
+        return self.without_indent(line)
+
+    def without_indent(self, lines: str) -> str:
+        """Return lines without the indentation of the block."""
+        if self.indented:
+            return re.sub(rf"^(?: {{1,{len(self.indent)}}}|\t)", "", lines, flags=re.MULTILINE)
+        return re.sub(rf"^{self.indent}", "", lines, flags=re.MULTILINE) if self.indent else lines
+
+    def holds(self, line: str) -> bool:
+        """Whether a line belongs to an indented block."""
+        return self.unindented.match(line) is None
+
+    @property
+    def unindented(self) -> re.Pattern[str]:
+        """The beginning of a line that ends an indented block."""
+        return re.compile(rf"^(?! {{{len(self.indent)}}}|\t|[ \t\r]*$)", re.MULTILINE)
 
     @property
     def title(self) -> str:
         """The info string as a line above the block; empty where it is just a language."""
-        return "" if self.info == self.language else f"-# {escape(self.info)}\n"
+        return "" if self.info == self.language else f"*{escape(self.info)}*\n"
 
     @property
     def opening(self) -> str:
@@ -72,6 +88,8 @@ def closing(line: str, fence: Fence) -> tuple[str | None, str | None] | None:
 
     None alone: the block does not end in this line.
     """
+    if fence.indented:
+        return None if fence.holds(line) else (None, line)
     if fence.quoted and not quote_prefix(line):
         return None, line
     text = line[len(quote_prefix(line)) :] if fence.quoted else line

@@ -8,11 +8,13 @@ import re
 from dataclasses import dataclass, replace
 
 from bot.config.appearance import Style
-from bot.text.markdown import FENCE, break_fences, convert_inline, convert_line, quote_prefix
+from bot.text.markdown import FENCE, break_fences, quote_prefix
 
 from .code_blocks import Fence, closing, opening
+from .inline import Inline
+from .lines import Item, Line, code_indent, heading_of, line_of
+from .open_code import OpenCode
 from .page_breaks import whole_until
-from .spool import Spool
 from .tables import Table, cells_of, columns_of_rule
 from .uploads import UploadShelf, code_name
 
@@ -34,7 +36,8 @@ MOST_BLANK, MOST_BLANK_CODE = 2, 100
 
 _BLANKS = re.compile(r"[^\S\n]*+")
 _BLANK_LINES = re.compile(r"(?:[ \t\r]*+\n)*+")
-_THREE_MARKS = re.compile(r"[`~]{3}")
+_ONLY_MARKS = re.compile(r"[ \t]*(?:[-*+>]|\d{1,9}[.)]?|#{1,6})?[ \t]*$")
+"""The beginning of a line that shows nothing yet."""
 
 WIDE_LINE = 100
 """Characters a line, on average, by which `long_code_lines` also limits a code block of few very long lines."""
@@ -50,45 +53,14 @@ class Draft:
     lines: int = 0
 
 
-class _Code:
-    """A code block that is being written."""
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A line of words that may still become a heading or the head of a table, or continue in the next line."""
 
-    def __init__(self, fence: Fence, *, direct: bool) -> None:
-        self.fence = fence
-        self.text: list[str] = []
-        self.lines = 0
-        self.characters = 0
-        self.name = ""
-        self.spool: Spool | None = None
-        self.direct = direct
-        self.opened = False
-
-    def add(self, text: str) -> None:
-        self.lines += text.endswith("\n")
-        self.characters += len(text)
-        if self.spool is not None:
-            self.spool.write(text.encode())
-        else:
-            self.text.append(text)
-
-    def add_lines(self, text: str) -> None:
-        """Add whole lines of the text to the file."""
-        text = text.replace("\r\n", "\n")
-        if self.fence.indent:
-            text = re.sub(rf"^{self.fence.indent}", "", text, flags=re.MULTILINE)
-        self.lines += text.count("\n") - 1
-        self.add(text)
-
-    def spill(self, name: str) -> None:
-        """Move the code into a file, and continue there."""
-        self.name = name
-        self.spool = Spool("".join(self.text).encode())
-        self.text.clear()
-
-    @property
-    def line(self) -> str:
-        """The line that announces its file."""
-        return f"📎 `{self.name}` · {self.lines} lines"
+    text: str
+    line: Line
+    alone: bool
+    """Whether no words are right before it."""
 
 
 class MarkdownConverter:
@@ -101,9 +73,21 @@ class MarkdownConverter:
         self._settled: list[str] = []
         self._line = ""
         self._in_line = False
+        self._inline = Inline(style.directory)
+        self._items: tuple[Item, ...] = ()
+        """The items of a list that the last line is inside of."""
+        self._quoted = False
+        self._blanks = 0
+        """Blank lines below an item that are not shown yet: within an item they would end its list."""
+        self._begun = False
+        """Whether a line has ended: the spaces that a text begins with mean nothing."""
+        self._after_words = False
+        self._below = ""
+        """What a further line of the settled part of a line begins with."""
+        self._held: _Held | None = None
         self._rows: list[str] = []
         self._aligned: tuple[str, ...] = ()
-        self._code: _Code | None = None
+        self._code: OpenCode | None = None
         self._interrupted = False
         self._ends_in_backtick = False
         self._blank = self._blank_pieces = 0
@@ -120,6 +104,8 @@ class MarkdownConverter:
         if self._code is None:
             return ""
         fence = self._code.fence
+        if fence.indented:
+            return ""
         return f"{'> ' if fence.quoted else ''}{fence.marker}{fence.language}\n"
 
     @property
@@ -151,7 +137,7 @@ class MarkdownConverter:
         """Skip many lines in one step where each alone would change nothing; return where the next one begins."""
         code = self._code
         if code is not None and code.spool is not None:
-            return self._skip_file(code, text, at)
+            return code.skip(text, at, in_line=self._in_line)
         if self._in_line:
             blank = _BLANKS.match(text, at) if self._blank_pieces == MOST_BLANK else None
         else:
@@ -159,32 +145,20 @@ class MarkdownConverter:
             blank = _BLANK_LINES.match(text, at) if self._blank == most and not self._rows else None
         return at if blank is None else blank.end()
 
-    def _skip_file(self, code: _Code, text: str, at: int) -> int:
-        """Write into the file all lines that cannot end its block; return where the next one begins."""
-        if self._in_line:
-            end = text.find("\n", at)
-            end = len(text) if end < 0 else end
-            code.add(text[at:end])
-            return end
-        if code.fence.quoted:
-            return at
-        mark = _THREE_MARKS.search(text, at)
-        end = text.rfind("\n", at, len(text) if mark is None else mark.start()) + 1
-        if end > at:
-            code.add_lines(text[at:end])
-        return max(at, end)
-
     def settle_words(self) -> str:
         """Settle the unfinished line up to its last word; return what has settled.
 
         A line stays as it is where only its end tells what it is.
         """
-        line = self._line
+        line, held = self._line, self._held
         plain = line[:1].isalnum() and "|" not in line and FENCE not in line and "~~~" not in line
+        if held is not None and self._inline.is_open(held.line.words):
+            plain = False
         if self._code is None and not self._rows and plain:
             end = whole_until(line, 0, line.rstrip().rfind(" ") + 1)
+            end = end and self._inline.decided(line, end)
             if end:
-                self._settle_piece(line[:end])
+                self._settle_piece(line[:end], end)
                 self._line = line[end:]
         return self._out()
 
@@ -196,38 +170,57 @@ class MarkdownConverter:
             self._take(line, ended=False)
         if self._rows:
             self._end_table()
+        self._settle_held()
         if self._code is not None:
             fence = self._code.fence
             self._end_code()
-            self._begin_code(replace(fence, info=fence.language))
+            if not fence.indented:
+                self._begin_code(replace(fence, info=fence.language))
+        self._put("\n" * self._blanks)
+        self._blanks, self._items = 0, ()
+        self._begun = self._after_words = False
         return self._out().rstrip("\n") if self._interrupted else self._out()
 
     def draft(self) -> Draft:
         """Return what has not settled, as well as it can be shown now."""
         if self._code is not None:
             return self._draft_of_code(self._code)
-        held = ""
-        if len(self._rows) == 1:
-            held = convert_line(self._rows[0]) + "\n"
-        elif self._rows:
-            held = self._table().render(self._style.tables) + "\n"
-        if self._rows and not self._line.strip("|:- \t"):
-            return Draft(held)
         if self._in_line:
-            words = convert_inline(self._line)
+            words = self._inline.convert(self._line, draft=True)
             return Draft(f"\u200b{words}" if self._ends_in_backtick and words.startswith("`") else words)
-        found = opening(self._line)
-        return Draft(held + (convert_line(found[0]) if found else convert_line(self._line)))
+        held = ""
+        if self._held is not None:
+            held = self._held.line.shown(self._inline) + "\n"
+        elif self._rows:
+            held = self._table().render(self._style.tables, self._inline) + "\n"
+        if held and not self._line.strip("|:-= \t"):
+            return Draft(held)
+        return Draft(held + self._draft_of_line(self._line))
 
-    def _draft_of_code(self, code: _Code) -> Draft:
+    def _draft_of_line(self, text: str) -> str:
+        found = opening(text)
+        text = found[0] if found else text
+        if _ONLY_MARKS.match(text):
+            return ""
+        if indent := self._code_indent(text):
+            return Fence("", indent=" " * indent, indented=True).shown(text.strip())
+        line = self._line_of(text)
+        return self._gap(line) + line.shown(self._inline, draft=True)
+
+    def _draft_of_code(self, code: OpenCode) -> Draft:
         if code.spool is not None:
             return Draft(f"{code.line} so far")
+        ended = None if self._in_line else closing(self._line, code.fence)
         rest = code.fence.content_of(self._line)
-        if code.direct:
-            return Draft(f"\u200b{break_fences(rest)}" if self._ends_in_backtick else break_fences(rest))
-        if closing(self._line, code.fence) is not None or self._line.strip() in {"`", "``", "~", "~~"}:
+        if ended is not None or self._line.strip() in {"`", "``", "~", "~~"}:
             rest = ""
+        behind = self._draft_of_line(ended[1]) if ended is not None and ended[1] else ""
+        if code.direct:
+            shown = f"{FENCE}\n{behind}" if behind and code.opened else behind or break_fences(rest)
+            return Draft(f"\u200b{shown}" if self._ends_in_backtick and not behind else shown)
         shown = ("".join(code.text) + rest).removesuffix("\n")
+        if behind:
+            return Draft(f"{code.fence.shown(shown.rstrip())}\n{behind}".lstrip("\n"))
         return Draft("", code.fence, shown, code.lines) if shown.strip() else Draft()
 
     # ---- lines
@@ -237,46 +230,152 @@ class MarkdownConverter:
         line = line.removesuffix("\r")
         self._blank = 0 if line.strip() else self._blank + 1
         in_line, self._in_line, self._blank_pieces = self._in_line, False, 0
+        self._take_whole(line, ended=ended, in_line=in_line)
+        self._begun = True
+
+    def _take_whole(self, line: str, *, ended: bool, in_line: bool) -> None:
         if self._code is not None:
             self._take_code(self._code, line, in_line=in_line)
         elif in_line and opening(line) is None:
-            self._put(convert_inline(line) + "\n")
+            self._put_below(self._inline.convert(line) + "\n")
         else:
             self._take_words(line, ended=ended, in_line=in_line)
 
     def _take_piece(self, text: str, at: int) -> int:
         """Take the beginning of a very long line; return where it continues."""
-        end = text.rfind(" ", at + PIECE // 2, at + PIECE) + 1 or at + PIECE
-        while end > at + PIECE // 2 and text[end - 1] == text[end] == "`":
-            end -= 1
-        self._settle_piece(text[at:end])
-        return end
+        window = text[at : at + LONGEST_LINE]
+        end = window.rfind(" ", PIECE // 2, PIECE) + 1 or PIECE
+        return at + self._settle_piece(window, end)
 
-    def _settle_piece(self, piece: str) -> None:
-        """Settle a part of a line that continues behind it."""
+    def _settle_piece(self, text: str, end: int) -> int:
+        """Settle about `end` characters of a line that continues behind them; return how many."""
+        piece = text[:end]
         self._blank_pieces = 0 if piece.strip() else self._blank_pieces + 1
+        if not self._in_line and self._code is None:
+            if self._rows:
+                self._end_table()
+            self._settle_held()
+            if indent := self._code_indent(text):
+                self._begin_code(Fence("", indent=" " * indent, indented=True))
         if self._code is not None:
             self._code.add(piece if self._in_line else self._code.fence.content_of(piece))
             self._grow(self._code)
         else:
-            if self._rows:
-                self._end_table()
-            self._put(convert_inline(piece) if self._in_line else convert_line(piece))
+            end = self._settle_words_of(text, end)
         self._in_line = True
+        return end
 
-    def _take_words(self, line: str, *, ended: bool, in_line: bool = False) -> None:
-        if self._rows and self._take_row(line):
+    def _settle_words_of(self, text: str, end: int) -> int:
+        before, start = "", 0
+        if not self._in_line:
+            line = self._line_of(text)
+            if line.kind in {"words", "item", "heading"}:
+                before, start = line.before, min(line.start, end)
+            self._enter(line)
+            self._after_words = True
+        words, cut = self._inline.beginning(text[start:], end - start)
+        self._put_below(before + words)
+        return start + cut
+
+    def _take_words(self, text: str, *, ended: bool, in_line: bool = False) -> None:
+        if self._rows and self._take_row(text):
             return
-        found = opening(line)
+        if self._held is not None and self._take_below(self._held, text):
+            return
+        found = opening(text)
         if found is not None:
             words, fence = found
             if words or in_line:
-                self._put(convert_line(words) + "\n")
+                self._put_line(self._line_of(words))
+            else:
+                self._enter(self._line_of(text))
             self._begin_code(fence)
-        elif ended and self._may_be_row(line):
-            self._rows = [line]
+        elif indent := self._code_indent(text):
+            fence = Fence("", indent=" " * indent, indented=True)
+            self._put("\n" * self._blanks)
+            self._blanks = 0
+            self._begin_code(fence)
+            if self._code is not None:
+                self._take_code(self._code, text, in_line=False)
         else:
-            self._put(convert_line(line) + "\n")
+            self._take_line(text, ended=ended)
+
+    def _take_line(self, text: str, *, ended: bool) -> None:
+        line = self._line_of(text)
+        if line.kind == "blank" and line.items and not line.quoted:
+            self._blanks += 1
+            self._after_words = False
+        elif ended and not line.quoted and (self._may_be_row(text) or (line.kind == "words" and not line.items)):
+            alone = not self._after_words
+            self._enter(line)
+            self._held = _Held(text, line, alone)
+        else:
+            self._put_line(line)
+
+    def _take_below(self, held: _Held, text: str) -> bool:
+        """Take a line that makes a heading or a table of the line before, or continues its words; else settle that."""
+        self._held = None
+        aligned = columns_of_rule(text) if self._may_be_row(held.text) else ()
+        if aligned and len(cells_of(held.text)) == len(aligned):
+            self._aligned = aligned
+            self._rows = [held.text, text]
+            return True
+        words = held.line.words
+        if held.line.kind == "words" and (marks := heading_of(words, text, alone=held.alone)):
+            self._put(f"{replace(held.line, kind='heading', before=marks).shown(self._inline)}\n")
+            self._after_words = False
+            return True
+        if held.line.kind == "words" and self._inline.is_open(words) and opening(text) is None:
+            below = self._line_of(text)
+            joined = f"{words}\n{below.words}"
+            if below.kind == "words" and not below.quoted and len(joined) < LONGEST_LINE:
+                self._held = _Held("", replace(held.line, words=joined), alone=False)
+                return True
+        self._put_shown(held.line)
+        return False
+
+    def _settle_held(self) -> None:
+        if self._held is not None:
+            held, self._held = self._held, None
+            self._put_shown(held.line)
+
+    # ---- where a line is
+
+    def _line_of(self, text: str) -> Line:
+        quoted = bool(quote_prefix(text))
+        return line_of(text, self._items if quoted == self._quoted else ())
+
+    def _code_indent(self, text: str) -> int:
+        if not self._begun or (self._quoted and self._items):
+            return 0
+        return code_indent(text, self._items, apart=not self._after_words and (not self._items or self._blanks > 0))
+
+    def _gap(self, line: Line) -> str:
+        """Return the blank lines above a line that are shown."""
+        return "" if line.is_inside and not line.quoted else "\n" * self._blanks
+
+    def _enter(self, line: Line) -> None:
+        """Settle the blank lines above a line, which is the last one now."""
+        self._put(self._gap(line))
+        self._blanks, self._items, self._quoted = 0, line.items, line.quoted
+        self._after_words = line.kind == "words"
+        self._below = line.below
+
+    def _put_line(self, line: Line) -> None:
+        self._enter(line)
+        self._put_shown(line)
+
+    def _put_shown(self, line: Line) -> None:
+        """Settle a line, unless it held only what does not show."""
+        shown = line.shown(self._inline)
+        if shown or not line.words.strip():
+            self._put(shown + "\n")
+
+    def _put_below(self, words: str) -> None:
+        """Settle words; a line break in them stays in the item or the quote."""
+        ended = words.endswith("\n")
+        words = words.removesuffix("\n").replace("\n", f"\n{self._below}")
+        self._put(words + "\n" * ended)
 
     # ---- tables
 
@@ -285,13 +384,7 @@ class MarkdownConverter:
 
     def _take_row(self, line: str) -> bool:
         """Take a line that follows a row; return False where it is no row and the table has settled."""
-        if len(self._rows) == 1:
-            aligned = columns_of_rule(line)
-            if aligned and len(cells_of(self._rows[0])) == len(aligned):
-                self._aligned = aligned
-                self._rows.append(line)
-                return True
-        elif self._may_be_row(line) and opening(line) is None:
+        if self._may_be_row(line) and opening(line) is None:
             if len(self._rows) - 2 == MOST_ROWS or sum(map(len, self._rows)) > LONGEST_TABLE:
                 head = self._rows[:2]
                 self._end_table()
@@ -306,15 +399,12 @@ class MarkdownConverter:
         return Table(head, self._aligned, tuple(cells_of(row, count) for row in self._rows[2:]))
 
     def _end_table(self) -> None:
-        if len(self._rows) == 1:
-            self._put(convert_line(self._rows[0]) + "\n")
-        else:
-            self._put(self._table().render(self._style.tables) + "\n")
+        self._put(self._table().render(self._style.tables, self._inline) + "\n")
         self._rows = []
 
     # ---- code
 
-    def _take_code(self, code: _Code, line: str, *, in_line: bool) -> None:
+    def _take_code(self, code: OpenCode, line: str, *, in_line: bool) -> None:
         ended = None if in_line else closing(line, code.fence)
         if ended is None:
             code.add((line if in_line else code.fence.content_of(line)) + "\n")
@@ -328,9 +418,9 @@ class MarkdownConverter:
             self._take_words(behind, ended=True)
 
     def _begin_code(self, fence: Fence) -> None:
-        self._code = _Code(fence, direct=self._style.long_code_lines == 0 or self._shelf.full)
+        self._code = OpenCode(fence, direct=self._style.long_code_lines == 0 or self._shelf.full)
 
-    def _settle_code(self, code: _Code) -> None:
+    def _settle_code(self, code: OpenCode) -> None:
         """Settle the lines so far of a block that will not become a file."""
         if not code.opened:
             code.opened = True
@@ -338,7 +428,7 @@ class MarkdownConverter:
         self._put(break_fences("".join(code.text)))
         code.text.clear()
 
-    def _grow(self, code: _Code) -> None:
+    def _grow(self, code: OpenCode) -> None:
         """Settle what was added to a block, or make a file of it when it is too long."""
         most = self._style.long_code_lines
         code.direct = code.direct or (self._shelf.closed and code.spool is None)
@@ -351,13 +441,16 @@ class MarkdownConverter:
         code, self._code = self._code, None
         if code is None:
             return
+        self._after_words = False
         if code.opened:
             self._settle_code(code)
             self._put(f"{FENCE}\n")
         elif code.spool is not None:
             self._shelf.keep(code.name, code.spool, code.line)
             self._put(code.line + "\n")
-        elif shown := code.fence.shown("".join(code.text).removesuffix("\n")):
+        elif shown := code.fence.shown(
+            "".join(code.text).rstrip("\n") if code.fence.indented else "".join(code.text).removesuffix("\n")
+        ):
             self._put(shown + "\n")
 
     # ---- what has settled

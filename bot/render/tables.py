@@ -7,21 +7,19 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 
 from bot.config.appearance import Tables
-from bot.text.markdown import FENCE, break_fences, convert_inline
+from bot.text.markdown import FENCE
+
+from .inline import Inline
 
 WIDEST = 44
 """Columns of code that a phone shows without wrapping."""
 
 _RULE = re.compile(r"\s*\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?\s*$")
 _CELL = re.compile(r"((?:\\.|`[^`\n]*`|[^|\\`]|[\\`])*)\|")
-_EMPHASIS = re.compile(r"(\*\*|__|~~|(?<!`)`{1,2}(?!`))(?=\S)(.{1,400}?)(?<=\S)\1")
-NESTED = 3
-"""Levels of emphasis inside emphasis that are removed."""
-
 _JOINED_LETTERS = re.compile("\u200d(?=\\w)")
 """`cell_len` counts joined characters as one emoji; joined letters need a column each."""
 
-_LINK = re.compile(r"\[[^\[\]]*+\]\([^()]{0,1400}+\)|https?://")
+_LINK = re.compile(r"https?://")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,29 +30,30 @@ class Table:
     aligned: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
 
-    def render(self, tables: Tables) -> str:
+    def render(self, tables: Tables, inline: Inline) -> str:
         """Return its lines, without a line feed at the end; as bullets where it has links or is wider than a phone."""
         if tables == "code" and not self._has_links():
-            lines = self._aligned_lines()
+            lines = self._aligned_lines(inline)
             if max(map(width_of, lines)) <= WIDEST:
                 return "\n".join([FENCE, *lines, FENCE])
-        return "\n".join(line for row in self.rows or (("",) * len(self.head),) for line in self._bullets(row))
+        return "\n".join(line for row in self.rows or (("",) * len(self.head),) for line in self._bullets(row, inline))
 
     def _has_links(self) -> bool:
         return any(_LINK.search(cell) for row in (self.head, *self.rows) for cell in row)
 
-    def _aligned_lines(self) -> list[str]:
-        rows = [[_plain(cell) for cell in row] for row in (self.head, *self.rows)]
+    def _aligned_lines(self, inline: Inline) -> list[str]:
+        rows = [[inline.plain(_unbarred(cell)) for cell in row] for row in (self.head, *self.rows)]
         widths = [max(1, *map(width_of, column)) for column in zip(*rows, strict=True)]
         lines = ["  ".join(map(_padded, row, widths, self.aligned)).rstrip() for row in rows]
         return [lines[0], "  ".join("─" * width for width in widths), *lines[1:]]
 
-    def _bullets(self, row: Sequence[str]) -> list[str]:
+    def _bullets(self, row: Sequence[str], inline: Inline) -> list[str]:
         """Return a row as a bullet: the first cell, and below it the other cells with their columns' names."""
         named = [
-            f"{head}: {cell}" if head and cell else head or cell for head, cell in zip(self.head, row, strict=True)
+            f"{head}: {cell}" if head and cell else head or cell
+            for head, cell in zip(_converted(self.head, inline), _converted(row, inline), strict=True)
         ]
-        first, *others = map(_cell_line, named)
+        first, *others = named
         return [f"- {first}", *(f"  - {other}" for other in others if other)]
 
 
@@ -86,15 +85,12 @@ def width_of(text: str) -> int:
     return cell_len(_JOINED_LETTERS.sub("", text), "latest")
 
 
-def _plain(cell: str) -> str:
-    """Remove the marks of emphasis from a cell: a code block would show them."""
-    for _ in range(NESTED):
-        cell = _EMPHASIS.sub(r"\2", cell)
-    return break_fences(cell.replace("\\|", "|"))
+def _unbarred(cell: str) -> str:
+    return cell.replace("\\|", "|")
 
 
-def _cell_line(cell: str) -> str:
-    return convert_inline(cell.replace("\\|", "|"))
+def _converted(row: Sequence[str], inline: Inline) -> list[str]:
+    return [" ".join(inline.convert(_unbarred(cell)).split("\n")) for cell in row]
 
 
 def _padded(cell: str, width: int, aligned: str) -> str:

@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.render.page_breaks import LOOKAHEAD, Page, is_decided, take_page, whole_until
-from bot.text.markdown import LIMIT, code_block, convert_line
+from bot.text.markdown import LIMIT, code_block
 from tests.bot.page_checks import HOSTILE, assert_postable
 
 LINES = st.sampled_from(
@@ -273,9 +273,3 @@ def test_a_page_ends_before_the_least_indented_line() -> None:
 def test_a_page_can_be_asked_for_with_less_room() -> None:
     """Then there is room for text behind it."""
     assert len(take_page("word " * 600, limit=100).content) <= 100
-
-
-def test_shown_lines_have_no_three_backticks() -> None:
-    """Only the pager's own fences count then."""
-    for line in ("```x```", "a ``` b", "`` ``` ``", "````", "```a``` ```b```", "x```y"):
-        assert "```" not in convert_line(line)

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from acp import Text
 from bot.config.appearance import Style
+from bot.render.inline import Inline
 from bot.render.tables import WIDEST, Table, cells_of, columns_of_rule, width_of
 from bot.render.transcript import Transcript
 from tests.bot.page_checks import words_of
@@ -47,6 +48,13 @@ def test_a_table_with_links_becomes_bullets() -> None:
     assert shown("|a|b|\n|-|-|\n|x|[y](http://z)|") == "- a: x\n  - b: [y](http://z)"
 
 
+def test_cells_show_what_their_marks_mean() -> None:
+    """Emphasis in emphasis, entities, line breaks, and files: none is more than its words in code."""
+    text = "| a | b |\n|-|-|\n| **x *y*** &lt; z | [m.py](s/m.py#L2)<br>`c` |"
+    assert shown(text).split("\n")[3] == "x y < z  s/m.py:2 c"
+    assert shown(text, "bullets") == "- a: **x *y*** \\< z\n  - b: `s/m.py:2` `c`"
+
+
 def test_tables_are_shown_as_configured() -> None:
     """As bullets, or as the agent wrote them."""
     text = "|a|b|\n|-|-|\n|1|2|\nbehind"
@@ -57,7 +65,7 @@ def test_tables_are_shown_as_configured() -> None:
 @pytest.mark.parametrize("text", ["a | b\nc | d", "|a|b|\n|-|", "| a |", "a || b", "|a|b|\n---\nc"])
 def test_text_that_only_looks_like_a_table_stays(text: str) -> None:
     """A bar is often just a bar."""
-    assert shown(text).replace("────────────", "---") == text
+    assert shown(text).replace("────────────", "---").replace("\\", "") == text
 
 
 def test_a_table_of_many_rows_continues_with_its_head() -> None:
@@ -131,7 +139,7 @@ def test_every_cell_is_shown_and_lines_of_code_fit_a_phone(rows: list[tuple[str,
     """For any table, in both shapes."""
     table = Table(rows[0], ("<",) * len(rows[0]), tuple(rows[1:]))
     for tables in ("code", "bullets"):
-        text = table.render(tables)
+        text = table.render(tables, Inline())
         if text.startswith("```"):
             assert all(width_of(line) <= WIDEST for line in text.split("\n"))
             assert text.count("```") == 2

@@ -325,8 +325,8 @@ def test_a_flood_of_text_costs_no_more_to_translate_and_to_page_than_the_pages_h
 
     monkeypatch.setattr(transcript_module, "MOST_CONVERTED", most := 50_000)
     counting(MarkdownConverter, "_take", lambda _, line: len(line) + 1)
-    counting(MarkdownConverter, "_settle_piece", lambda _, piece: len(piece))
-    counting(Table, "render", lambda table, _: sum(map(len, chain(*table.rows))))
+    counting(MarkdownConverter, "_settle_piece", lambda *told: told[-1])
+    counting(Table, "render", lambda table, *_: sum(map(len, chain(*table.rows))))
     counting(pager_module, "take_page", lambda *_: LIMIT)
     costs = []
     for size in (150_000, 300_000):
@@ -347,10 +347,10 @@ def test_to_look_at_a_table_or_code_that_is_being_written_costs_a_few_pages(monk
     looked = 0
     render, show = Table.render, Fence.shown
 
-    def rendered(table: Table, tables: Any) -> str:
+    def rendered(table: Table, *more: Any) -> str:
         nonlocal looked
         looked += sum(map(len, chain(table.head, *table.rows)))
-        return render(table, tables)
+        return render(table, *more)
 
     def taken(text: str, *more: Any) -> Any:
         nonlocal looked
@@ -433,7 +433,7 @@ def test_thoughts_beyond_the_pages_are_quoted_in_the_file() -> None:
 def test_any_number_of_blank_lines_is_shown_as_two() -> None:
     """Outside of code, and in whatever pieces they come."""
     text = "a" + "\n" * 400 + "b" + " \n" * 400 + "c\n```\nd" + "\n" * 9 + "e\n```"
-    assert shown(Text(text)) == ["a\n\n\nb \n \n \nc\n```\nd" + "\n" * 9 + "e\n```"]
+    assert shown(Text(text)) == ["a\n\n\nb \n\n\nc\n```\nd" + "\n" * 9 + "e\n```"]
     assert shown(*map(Text, chunked(text, 3))) == shown(Text(text))
 
 

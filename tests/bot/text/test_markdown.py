@@ -1,4 +1,4 @@
-"""Discord's Markdown: the conversion of CommonMark, and the escaping of foreign text."""
+"""Discord's Markdown: code blocks that nothing ends, and the escaping of foreign text."""
 
 import re
 
@@ -6,58 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.text.markdown import RULE, break_fences, code_block, convert_line, escape
+from bot.text.markdown import break_fences, code_block, escape
 from tests.bot.page_checks import open_fence
-
-
-@pytest.mark.parametrize(
-    ("line", "shown"),
-    [
-        ("plain words", "plain words"),
-        ("# One", "# One"),
-        ("### Three", "### Three"),
-        ("#### Four", "**Four**"),
-        ("###### Six **bold** words ##", "**Six bold words**"),
-        ("#### ", ""),
-        ("#hashtag", "#hashtag"),
-        ("---", RULE),
-        ("* * *", RULE),
-        ("___", RULE),
-        ("--", "--"),
-        ("- [ ] open", "- ☐ open"),
-        ("  1. [x] done", "  1. ☑ done"),
-        ("* [X] done", "* ☑ done"),
-        ("+ item", "- item"),
-        ("- [a](http://b)", "- [a](http://b)"),
-        ("![alt](http://p/q.png)", "[alt](http://p/q.png)"),
-        ("a ![](http://p/q(1).png) b", "a [image](http://p/q(1).png) b"),
-        ('![a](http://p "title")', '[a](http://p "title")'),
-        ("`![a](http://p)`", "`![a](http://p)`"),
-        ("wow! [a](http://p)", "wow! [a](http://p)"),
-        ("> quote", "> quote"),
-        (">> deep", "> deep"),
-        ("> > deep", "> deep"),
-        (">>> all the rest", "> all the rest"),
-        ("> #### Four", "> **Four**"),
-        ("&lt;b&gt; &amp; &nbsp;", "&lt;b&gt; &amp; &nbsp;"),
-        ("a ```code``` b", "a `code` b"),
-        ("a ```one``` ```two``` b", "a `one` `two` b"),
-        ("`` ` `` stays", "`` ` `` stays"),
-        ("a ``` b", "a ``\u200b` b"),
-        ("`````", "``\u200b``\u200b`"),
-        ("-# small", "-# small"),
-        ("<@123> <:name:456> <t:1:R>", "<@123> <:name:456> <t:1:R>"),
-    ],
-)
-def test_a_line_becomes_what_shows_the_same_on_discord(line: str, shown: str) -> None:
-    """Headings, rules, items, images, quotes and code spans, case by case."""
-    assert convert_line(line) == shown
-
-
-@given(st.text("`a ![](x)>#-", max_size=60))
-def test_no_line_of_words_opens_a_code_block(line: str) -> None:
-    """Discord would read three backticks as one, and swallow the rest."""
-    assert "```" not in convert_line(line)
 
 
 @given(st.text("`a\n", max_size=60))
