@@ -11,6 +11,9 @@ from dataclasses import dataclass
 
 from .html import PAIRED
 
+APART = "\u200b"
+"""Stands, without a width, between marks that would be read as one."""
+
 LONGEST_RUN = 3
 """Marks in a row that can be emphasis."""
 
@@ -41,11 +44,11 @@ class Run:
 
     def shown(self) -> str:
         """Return the marks of both sides, and those without a partner between them."""
-        return self.closing + self._alone() + self.opening
+        alone = self._alone()
+        return self.closing + (alone or APART * bool(self.closing and self.opening)) + self.opening
 
     def _alone(self) -> str:
-        is_text = self.is_text and self.left == 1 and not self.closing and not self.opening
-        if not self.left or self.is_tag or is_text:
+        if not self.left or self.is_tag or (self.is_text and self.left == 1):
             return self.plain_text()
         return f"\\{self.mark}" * self.left
 
@@ -68,7 +71,7 @@ def run_of(text: str, found: re.Match[str]) -> Run:
     is_text = False
     if mark in "*_":
         left, right = _faces(behind, before), _faces(before, behind)
-        is_text = behind.isspace()
+        is_text = behind.isspace() and before.isspace()
         if mark == "_":
             is_text = before.isalnum() and behind.isalnum()
             left, right = left and not (right and before.isalnum()), right and not (left and behind.isalnum())

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from bot.text.markdown import FENCE, break_fences
 
-from .emphasis import Run, ended, paired, run_of, show_marks, tag_of
+from .emphasis import APART, Run, ended, paired, run_of, show_marks, tag_of
 from .file_links import WEB, file_of, is_elsewhere, leads_to_file
 from .html import attributes, character_of, escaped, lowered, raised, shown_tag
 
@@ -325,12 +325,17 @@ def _without_half(text: str) -> str:
 def _shown(parts: list[str | Run]) -> str:
     """Join the parts. Backticks that were apart stay so, and no line becomes small grey text as the bot's own ones."""
     pieces: list[str] = []
+    last: str | Run = ""
     for part in parts:
         shown = part if isinstance(part, str) else part.shown()
-        if shown.startswith("`") and pieces and pieces[-1].endswith("`") and not pieces[-1].endswith("\\`"):
-            pieces.append("\u200b")
-        if shown:
-            pieces.append(shown)
+        if not shown:
+            continue
+        if shown.startswith("`"):
+            is_one = pieces and pieces[-1].endswith("`") and not pieces[-1].endswith("\\`")
+        else:
+            is_one = isinstance(last, Run) and isinstance(part, Run) and last.closing and part.opening
+        pieces += [APART, shown] if is_one else [shown]
+        last = part
     return _SUBTEXT.sub(r"\1\\-", break_fences("".join(pieces)))
 
 
