@@ -331,9 +331,9 @@ def _shown(parts: list[str | Run]) -> str:
         if not shown:
             continue
         if shown.startswith("`"):
-            is_one = pieces and pieces[-1].endswith("`") and not pieces[-1].endswith("\\`")
+            is_one = bool(pieces) and pieces[-1].endswith("`") and not pieces[-1].endswith("\\`")
         else:
-            is_one = isinstance(last, Run) and isinstance(part, Run) and last.closing and part.opening
+            is_one = isinstance(last, Run) and isinstance(part, Run) and bool(last.closing and part.opening)
         pieces += [APART, shown] if is_one else [shown]
         last = part
     return _SUBTEXT.sub(r"\1\\-", break_fences("".join(pieces)))
