@@ -39,7 +39,9 @@ from bot.reply.order import ReplyOrder
 from bot.rest.api import DiscordApi
 from bot.rest.http_trace import trace
 from bot.text.redaction import Redactor
-from pool.journal.database import JournalUnusable, put_aside
+from bot.user_messages import journal_errors
+from pool.journal.database import put_aside
+from pool.journal.errors import JournalUnusable
 from pool.journal.journal import Journal
 from pool.limits import Limits
 from pool.pool import Pool
@@ -132,7 +134,11 @@ class App:
         recovery = Recovery(pool=pool, context=context, queue_notices=queue_notices, begun=admission.begun)
         context.on_turn_started = recovery.interruptions.thread_continued
         supervised = self._supervised = self._supervise(admission, context, pool, recovery, metrics)
-        health = Health(lambda: supervised.connected, trouble=lambda: journal.trouble, away=lambda: api.pacer.trouble)
+        health = Health(
+            lambda: supervised.connected,
+            trouble=lambda: journal_errors.trouble(journal.trouble),
+            away=lambda: api.pacer.trouble,
+        )
         metrics.watch(pool, cards, health)
         async with attachments, self._endpoint(metrics, health), asyncio.TaskGroup() as tasks:
             beating = tasks.create_task(health.run(), name="health")

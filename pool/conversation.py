@@ -45,8 +45,8 @@ from pool.agent_lease import AgentLease
 from pool.conversation_context import CancelResult, ConversationContext, ConversationState
 from pool.exchange import Cancelled, Dropped, Exchange, ExchangeFailed, Failed, Outcome, ShutDown, TakenBack
 from pool.inbox import Inbox, close_exchange
+from pool.journal.errors import JournalUnwritable
 from pool.journal.message_states import MessageState as RowState
-from pool.journal.transactions import JournalUnwritable
 
 FAILED_STARTS = 3
 """After this many failed starts in a row, the inbox is held for a person."""

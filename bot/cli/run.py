@@ -15,7 +15,8 @@ from bot.operations import logs
 from bot.operations.loop_watchdog import LoopWatchdog
 from bot.operations.process import protect_process, spare_collector, watch_children
 from bot.operations.start_failure import StartFailed
-from pool.journal.database import JournalBusy, JournalError, JournalUnusable
+from bot.user_messages import journal_errors
+from pool.journal.errors import JournalBusy, JournalError, JournalUnusable
 
 from .common import CONFIG, fail, find_or_fail, load_or_fail
 from .texts import failures, options, results
@@ -60,10 +61,10 @@ def run(given: Path | None, log_format: logs.Form, log_level: str, *, new_journa
     try:
         asyncio.run(work())
     except JournalUnusable as error:
-        fail(failures.new_journal(error), 2)
+        fail(failures.new_journal(journal_errors.described(error)), 2)
     except StartFailed as error:
         fail(str(error), error.exit_code)
     except JournalBusy as error:
-        fail(str(error), 1)
+        fail(journal_errors.described(error), 1)
     except JournalError as error:
-        fail(str(error), 2)
+        fail(journal_errors.described(error), 2)

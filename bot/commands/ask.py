@@ -25,9 +25,9 @@ from bot.rest.errors import RestError
 from bot.text.markdown import escape
 from bot.text.printable import visible
 from bot.user_messages import access
+from pool.journal.errors import JournalUnwritable
 from pool.journal.message_states import MessageState
 from pool.journal.posted_requests import PostedRequest
-from pool.journal.transactions import JournalUnwritable
 
 from .command_client import MAX_CHOICE_LENGTH, MAX_CHOICES, Command, Interaction
 

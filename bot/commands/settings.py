@@ -20,7 +20,7 @@ from bot.interactions.components import Button, Component, Menu, view_of
 from bot.text.markdown import escape
 from bot.text.printable import visible
 from bot.user_messages import access, agent_errors
-from pool.journal.transactions import JournalUnwritable
+from pool.journal.errors import JournalUnwritable
 from pool.session_setup import MODE, choice_value
 
 from .command_client import Command, Interaction

@@ -9,7 +9,7 @@ from bot.config.presets import PRESETS
 from bot.interactions.bot_client import admit
 from bot.text.markdown import LIMIT, escape
 from bot.text.printable import visible
-from bot.user_messages import layout, queue
+from bot.user_messages import journal_errors, layout, queue
 from pool.conversation import Conversation
 from pool.conversation_context import ConversationState
 
@@ -34,8 +34,8 @@ def _status_lines(client: CommandClient, thread_id: int) -> list[str]:
     conversation = client.pool.conversation(thread_id)
     name = client.agents.name(thread_id)
     lines = [_state_line(client, conversation), f"agent: {escape(name)}"]
-    if client.journal.trouble:
-        lines.append(f"⚠ the journal cannot be written: {escape(client.journal.trouble)}; nothing new is taken up")
+    if trouble := journal_errors.trouble(client.journal.trouble):
+        lines.append(f"⚠ the journal cannot be written: {escape(trouble)}; nothing new is taken up")
     session = None if conversation is None else conversation.lease.session
     if session is not None:
         lines.append(f"mode: {escape(visible(client.redact(session.mode or 'not told'), LONGEST))}")

@@ -14,8 +14,8 @@ from bot.interactions.bot_client import admit
 from bot.text.markdown import escape
 from bot.user_messages import access, layout, notices, queue
 from pool.conversation_context import CancelResult
+from pool.journal.errors import JournalUnwritable
 from pool.journal.journal import Journal
-from pool.journal.transactions import JournalUnwritable
 
 from .agent import agent_command
 from .ask import ask_commands

@@ -16,7 +16,7 @@ from bot.reply.notices import OFFER
 from bot.rest.errors import Gone
 from bot.user_messages import access, queue
 from pool.conversation import Conversation
-from pool.journal.transactions import JournalUnwritable
+from pool.journal.errors import JournalUnwritable
 from pool.pool import Pool
 
 from .deleted_places import DeletedPlaces

@@ -12,7 +12,7 @@ from bot.prompt.request import Request
 from bot.reply.notices import PREEMPTED, Notices
 from bot.rest.live_message import answer_press
 from bot.user_messages import access, queue, to_agents
-from pool.journal.transactions import JournalUnwritable
+from pool.journal.errors import JournalUnwritable
 
 from .bot_client import Interaction
 from .components import Button, view_of

@@ -6,7 +6,7 @@ from bot.access.gate import Right
 from bot.reply.notices import HELD
 from bot.rest.live_message import answer_press
 from bot.user_messages import access, queue
-from pool.journal.transactions import JournalUnwritable
+from pool.journal.errors import JournalUnwritable
 
 from .bot_client import Interaction
 from .components import Button, view_of

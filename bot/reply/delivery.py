@@ -18,9 +18,9 @@ import structlog
 from bot.rest.api import DiscordApi
 from bot.rest.calls import ApiCall, Bucket, Urgency
 from bot.rest.errors import Archived, ContentRefused, Gone, PermanentError, TryLater
+from pool.journal.errors import JournalUnwritable
 from pool.journal.journal import Journal
 from pool.journal.trailers import Trailer
-from pool.journal.transactions import JournalUnwritable
 
 from .card_queue import CardQueue
 from .edit_cadence import EditCadence

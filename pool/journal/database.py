@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from .attachment_files import AttachmentFiles, folder_of
+from .errors import JournalBusy, JournalError, JournalFileError, JournalProblem, JournalUnusable
 
 CHECKED_AT_START = 128 * 1024 * 1024
 """A file of up to this many bytes is checked for damage at the start, in about a second; a larger one later."""
@@ -196,18 +197,6 @@ _MIGRATIONS = (
 name."""
 
 
-class JournalError(Exception):
-    """The journal cannot be used, or a requested transition does not exist. The text says which."""
-
-
-class JournalBusy(JournalError):
-    """Another program has locked the file; it can be opened later."""
-
-
-class JournalUnusable(JournalError):
-    """The file is damaged, or written by a newer Threadline. It can be put aside."""
-
-
 def open_database(path: Path) -> sqlite3.Connection:
     """Open or create the file at `path`, mode 0600 in a directory of mode 0700. Raises `JournalError`."""
     try:
@@ -215,8 +204,8 @@ def open_database(path: Path) -> sqlite3.Connection:
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         connection = connect(path)
     except (OSError, sqlite3.Error) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise JournalError(f"the journal {path} cannot be opened: {reason}") from None
+        reason = getattr(error, "strerror", None) or str(error)
+        raise JournalFileError(JournalProblem.NOT_OPENED, path, reason) from None
     try:
         _migrate(connection, path)
         connection.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
@@ -240,15 +229,15 @@ def damage_of(connection: sqlite3.Connection) -> str:
     return "" if verdict == "ok" else str(verdict)
 
 
-def unusable(path: Path, error: sqlite3.Error) -> JournalError:
-    """Return the `JournalError` that says what an SQLite error means for the file."""
+def unusable(path: Path, error: sqlite3.Error) -> JournalFileError:
+    """Return the error that says what an SQLite error means for the file."""
     match getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF:  # The low byte is the kind of error.
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-            return JournalBusy(f"the journal {path} is locked by another program; end that one first")
+            return JournalBusy(JournalProblem.LOCKED, path)
         case code if code in _OF_THE_MACHINE:
-            return JournalError(f"the journal {path} cannot be opened: {error}")
+            return JournalFileError(JournalProblem.NOT_OPENED, path, str(error))
         case _:
-            return JournalUnusable(f"the journal {path} cannot be read: {error}")
+            return JournalUnusable(JournalProblem.NOT_READ, path, str(error))
 
 
 def put_aside(path: Path) -> Path:
@@ -263,7 +252,7 @@ def put_aside(path: Path) -> Path:
             if file.exists():
                 file.rename(aside.with_name(aside.name + suffix))
     except OSError as error:
-        raise JournalError(f"the journal {path} cannot be put aside: {error.strerror}") from None
+        raise JournalFileError(JournalProblem.NOT_PUT_ASIDE, path, error.strerror or "") from None
     return aside
 
 
@@ -274,13 +263,13 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute(f"PRAGMA wal_autocheckpoint = {LARGEST_WAL}")
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > len(_MIGRATIONS):
-        raise JournalUnusable(f"the journal {path} was written by a newer Threadline (schema {version})")
+        raise JournalUnusable(JournalProblem.NEWER, path, str(version))
     connection.create_function("file_of", 1, AttachmentFiles(folder_of(path)).write)
     for number, script in enumerate(_MIGRATIONS[version:], start=version + 1):
         connection.executescript(f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT;")
     damage = damage_of(connection) if path.stat().st_size <= CHECKED_AT_START else ""
     if damage:
-        raise JournalUnusable(f"the journal {path} is damaged: {damage}")
+        raise JournalUnusable(JournalProblem.DAMAGED, path, damage)
     with connection:
         row = ("journal_id", secrets.token_hex(8))
         connection.execute("INSERT OR IGNORE INTO facts VALUES (?, ?)", row)

@@ -10,6 +10,7 @@ from typing import Self
 
 from .attachment_files import AttachmentFiles, folder_of
 from .database import open_database, unusable
+from .errors import JournalUnwritable
 from .facts import FactRows
 from .marks import MarkRows
 from .messages import MessageRows, OnMoved
@@ -82,8 +83,8 @@ class Journal:
         self._writer.damaged(how)
 
     @property
-    def trouble(self) -> str:
-        """Why the file cannot be written; empty where it can."""
+    def trouble(self) -> JournalUnwritable | None:
+        """Why the file cannot be written; None where it can."""
         return self._writer.trouble
 
     def retry(self) -> None:

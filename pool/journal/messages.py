@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from .database import JournalError
+from .errors import WrongState
 from .marks import MarkRows
 from .message_states import BEFORE, NEW, MessageRow, MessageState
 from .threads import UNASSIGNED, Assignment
@@ -291,7 +291,7 @@ class MessageRows(Rows):
         for message_id in message_ids:
             moved = self._db.execute(change, (state, reason, message_id, *before)).rowcount
             if moved != 1:
-                raise JournalError(f"message {message_id} is {self.state(message_id)} and cannot become {state}")
+                raise WrongState(message_id, self.state(message_id), state)
         self._moves.append((state, reason, len(message_ids)))
 
     @contextmanager

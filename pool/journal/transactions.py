@@ -15,16 +15,9 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 import structlog
 
-from .database import JournalError
-
-GONE = "its file was moved or deleted; put it back, or start Threadline anew"
-"""The reason when the file is no longer at its path, which SQLite does not notice."""
+from .errors import JournalProblem, JournalUnwritable
 
 log = structlog.stdlib.get_logger("pool")
-
-
-class JournalUnwritable(JournalError):
-    """The file cannot be written now: the disk is full, or fails. The text has SQLite's reason."""
 
 
 class Writer:
@@ -36,8 +29,8 @@ class Writer:
         (_, _, file) = db.execute("PRAGMA database_list").fetchone()
         self.file = Path(file)
         self._inode = self.file.stat().st_ino
-        self.trouble = ""
-        """Why the last transaction failed; empty if it succeeded."""
+        self.trouble: JournalUnwritable | None = None
+        """Why the last transaction failed; None if it succeeded."""
         self._damage = ""
         self._owed: deque[Callable[[], None]] = deque()
         self._paying = False
@@ -46,10 +39,10 @@ class Writer:
     def transaction(self) -> Iterator[None]:
         """Commit the block's changes together, after owed writes, or none of them. Raises `JournalUnwritable`."""
         self._pay()
-        unusable = self._damage or (GONE if self._is_gone() else "")
-        if unusable:
-            self._note(unusable)
-            raise JournalUnwritable(f"the journal cannot be written: {unusable}")
+        if self._damage:
+            raise self._refuse(JournalProblem.DAMAGED, self._damage)
+        if self._is_gone():
+            raise self._refuse(JournalProblem.GONE)
         try:
             self.db.execute("BEGIN IMMEDIATE")
             yield
@@ -58,15 +51,21 @@ class Writer:
             if self.db.in_transaction:  # SQLite has rolled back by itself on some errors.
                 self.db.execute("ROLLBACK")
             if isinstance(error, sqlite3.OperationalError):
-                self._note(str(error))
-                raise JournalUnwritable(f"the journal cannot be written: {error}") from None
+                raise self._refuse(JournalProblem.NOT_WRITTEN, str(error)) from None
             raise
-        self._note("")
+        self._note(None)
+
+    def _refuse(self, problem: JournalProblem, detail: str = "") -> JournalUnwritable:
+        """Note why the file cannot be written, and return the error to raise."""
+        self._note(
+            JournalUnwritable(problem, self.file, detail)
+        )  # Not the raised one, which holds its callers' frames.
+        return JournalUnwritable(problem, self.file, detail)
 
     def damaged(self, how: str) -> None:
         """Refuse all further writes: the file is damaged."""
-        self._damage = f"its file is damaged: {how}"
-        self._note(self._damage)
+        self._damage = how
+        self._note(JournalUnwritable(JournalProblem.DAMAGED, self.file, how))
 
     def _is_gone(self) -> bool:
         """Whether the file was moved or deleted; SQLite would still write into it."""
@@ -75,10 +74,10 @@ class Writer:
         except OSError:
             return True
 
-    def _note(self, trouble: str) -> None:
-        if trouble and not self.trouble:
-            log.error("the journal cannot be written", reason=trouble)
-        elif self.trouble and not trouble:
+    def _note(self, trouble: JournalUnwritable | None) -> None:
+        if trouble is not None and self.trouble is None:
+            log.error("the journal cannot be written", reason=str(trouble))
+        elif self.trouble is not None and trouble is None:
             log.warning("the journal can be written again")
         self.trouble = trouble
 
@@ -95,7 +94,7 @@ class Writer:
 
     def retry(self) -> None:
         """After a failure, try to write again, and make the owed writes."""
-        if self.trouble:
+        if self.trouble is not None:
             # Without owed writes too, by a write that needs room.
             with suppress(JournalUnwritable), self.transaction():
                 self.db.execute("INSERT OR REPLACE INTO facts VALUES ('written', datetime())")

@@ -19,10 +19,15 @@ RETURNS = {
 }
 """Functions and methods that return such words to where they are said."""
 
-FAILURES = {"bot/config/error_texts.py", "bot/cli/texts/failures.py", "bot/user_messages/agent_errors.py"}
+FAILURES = {
+    "bot/user_messages/journal_errors.py",
+    "bot/config/error_texts.py",
+    "bot/cli/texts/failures.py",
+    "bot/user_messages/agent_errors.py",
+}
 """Modules that hold such words and no others."""
 
-TYPED = {"AcpError"}
+TYPED = {"AcpError", "JournalError"}
 """Exceptions of ours, with all below them, whose fields `bot` puts into words. Their own text is for the log."""
 
 WRITES = {"error", "critical"}

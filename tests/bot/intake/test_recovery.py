@@ -22,13 +22,13 @@ from bot.reply.notices import HELD, INTERRUPTED
 from bot.rest.errors import PermanentError, TryLater
 from bot.rest.mentions import NOBODY, Mentions
 from bot.user_messages import notices, outcomes, queue, to_agents
+from pool.journal.errors import JournalUnwritable
 from pool.journal.journal import Journal
 from pool.journal.message_states import MessageState
 from pool.journal.messages import KEPT_SECONDS
 from pool.journal.notices import NoticeRow
 from pool.journal.posted_requests import PostedRequest
 from pool.journal.trailers import FIRST_TRAILER, Trailer
-from pool.journal.transactions import JournalUnwritable
 from tests.bot.fake_discord import Message, settle
 from tests.bot.restarted_bot import ADA, ASKED, CHANNEL, KEPT, THREAD, UNDECIDED, left, restarted
 from tests.pool.journals import LARGE, no_room

@@ -19,7 +19,8 @@ from bot.operations.http_endpoint import MonitoringEndpoint
 from bot.operations.metrics import Metrics
 from bot.rest.pacer import Pacer
 from bot.rest.rate_budget import RateLimitHeaders
-from pool.journal.database import JournalError
+from bot.user_messages import journal_errors
+from pool.journal.errors import JournalError
 from pool.journal.journal import Journal
 from pool.journal.message_states import MessageState
 from tests.bot.fake_discord import FakeDiscord
@@ -206,7 +207,7 @@ async def test_a_gateway_that_is_gone_for_two_minutes_is_unhealthy() -> None:
 async def test_a_journal_that_cannot_be_written_is_unhealthy(tmp_path: Path) -> None:
     """While the disk is full."""
     with Journal.open(tmp_path / "journal.db") as journal:
-        health = Health(lambda: True, trouble=lambda: journal.trouble)
+        health = Health(lambda: True, trouble=lambda: journal_errors.trouble(journal.trouble))
         with no_room(journal):
             journal.facts.note("name", LARGE)
         assert health.problems() == ["the journal cannot be written: database or disk is full"]

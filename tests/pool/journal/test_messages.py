@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pool.journal.database import JournalError
+from pool.journal.errors import JournalError
 from pool.journal.journal import Journal
 from pool.journal.message_states import MessageRow, MessageState
 from pool.journal.sent_pages import SentPage

@@ -9,11 +9,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from pool.journal.database import BUSY_MILLISECONDS
+from pool.journal.errors import JournalProblem, JournalUnwritable
 from pool.journal.journal import Journal
 from pool.journal.message_states import MessageState
 from pool.journal.sent_pages import SentPage
 from pool.journal.trailers import Trailer
-from pool.journal.transactions import JournalUnwritable
 from tests.pool.journals import LARGE, no_room
 
 
@@ -41,7 +41,8 @@ def test_owed_writes_are_made_in_order_when_there_is_room(journal: Journal) -> N
         journal.sent_pages.posted(10, 0, 700)
         journal.messages.settle((10,), confirmed=True)
         assert journal.messages.state(10) is MessageState.PROMPTED
-        assert journal.trouble == "database or disk is full"
+        assert journal.trouble is not None
+        assert journal.trouble.detail == "database or disk is full"
         journal.retry()
         assert journal.messages.state(10) is MessageState.PROMPTED
     journal.retry()
@@ -49,14 +50,14 @@ def test_owed_writes_are_made_in_order_when_there_is_room(journal: Journal) -> N
     assert journal.messages.pages(10) == [LARGE]
     assert journal.sent_pages.of(10) == [SentPage(0, "page", 700)]
     assert journal.trailers.of(10) == {}
-    assert journal.trouble == ""
+    assert journal.trouble is None
 
 
 def test_a_message_is_neither_accepted_nor_sent_without_being_written(journal: Journal) -> None:
     """The write raises and leaves no trace, behind owed writes too."""
     begun(journal, 10)
     with no_room(journal):
-        with pytest.raises(JournalUnwritable, match="the journal cannot be written: database or disk is full"):
+        with pytest.raises(JournalUnwritable, match="not written: database or disk is full"):
             accept(journal, 20, LARGE)
         assert not journal.threads.knows(2)
         assert journal.marks.seen(2) is None
@@ -79,7 +80,7 @@ def test_trouble_is_logged_once_and_so_is_its_end(tmp_path: Path) -> None:
                     accept(journal, 10, LARGE)
         for _ in range(3):
             journal.retry()
-        assert journal.trouble == ""
+        assert journal.trouble is None
     assert [log["event"] for log in logs] == ["the journal cannot be written", "the journal can be written again"]
 
 
@@ -145,13 +146,14 @@ def test_a_file_that_was_moved_is_not_written(tmp_path: Path) -> None:
         for there in (False, True):
             if there:
                 path.touch()
-            with pytest.raises(JournalUnwritable, match="its file was moved or deleted"):
+            with pytest.raises(JournalUnwritable, match="moved or deleted"):
                 accept(journal, 20)
             journal.messages.finish((10,), "end_turn", ["page"])
-        assert journal.trouble.startswith("its file was moved or deleted")
+        assert journal.trouble is not None
+        assert journal.trouble.problem is JournalProblem.GONE
         elsewhere.rename(path)
         journal.retry()
-        assert journal.trouble == ""
+        assert journal.trouble is None
         assert journal.messages.state(10) is MessageState.FINISHED
         assert accept(journal, 20)
 
