@@ -115,6 +115,7 @@ class App:
             recipients=admission.approver_mentions,
             place=replies.ask,
             audit=audit,
+            components=lambda: agents.config.reply.components,
         )
         attachments = Attachments(config.journal.attachments)
         context = ExchangeContext(

@@ -12,6 +12,7 @@ import structlog
 
 from bot.rest.api import DiscordApi
 from bot.rest.calls import Urgency
+from bot.rest.components_v2 import walk
 from bot.rest.errors import RestError
 from bot.rest.live_message import LiveMessage
 from bot.rest.mentions import Mentions
@@ -237,8 +238,8 @@ def _describe_use(interaction: discord.Interaction[Any]) -> str:
         options = [f"{each['name']}={each['value']}" for each in data.get("options", ()) if "value" in each]
         return " ".join([f"/{data['name']}", *options])
     custom_id = data.get("custom_id", "")
-    shown = discord.ui.View.from_message(interaction.message).children if interaction.message is not None else ()
-    labels = [str(item.label) for item in shown if isinstance(item, discord.ui.Button) and item.custom_id == custom_id]
+    shown = walk(interaction.message.components) if interaction.message is not None else ()
+    labels = [str(item.label) for item in shown if isinstance(item, discord.Button) and item.custom_id == custom_id]
     return next(iter(labels), custom_id)
 
 

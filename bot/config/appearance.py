@@ -8,6 +8,7 @@ from .values import ConfigTable
 
 Finish = Literal["auto", "edit", "fresh", "ping"]
 Tables = Literal["code", "bullets", "off"]
+Components = Literal["v2", "plain"]
 
 EYE = "👀"
 """Marks a message that was accepted."""
@@ -29,6 +30,8 @@ class ReplyConfig(ConfigTable):
     """How the end of a turn is announced, see `bot.reply.completion`."""
     max_pages: Annotated[int, Field(ge=0, le=100)] = 8
     long_code_lines: Annotated[int, Field(ge=0, le=10_000)] = 200
+    components: Components = "v2"
+    """The form of questions: a card in a container, or a plain message with buttons."""
 
     def style(self, directory: object) -> "Style":
         """Return the style of a reply whose session works in `directory`."""

@@ -76,7 +76,7 @@ class ExchangeContext:
         self.membership = membership
         self.audit = audit
         self.thread_names = ThreadNames(threads=journal.threads, api=api, redact=redact)
-        self.notices = Notices(journal.notices, api=api)
+        self.notices = Notices(journal.notices, api=api, components=lambda: agents.config.reply.components)
         self.link_lanes = Lanes("links")
         self.stale_messages = StaleMessages()
         """The messages that waited while the gateway was away."""

@@ -19,6 +19,7 @@ from bot.conversation.exchange_context import ExchangeContext
 from bot.prompt.request import read_request
 from bot.reply.reply import Reply
 from bot.rest.calls import Urgency
+from bot.rest.components_v2 import CARD
 from bot.rest.errors import RestError
 from bot.user_messages import layout, questions
 from pool.journal.message_states import MessageRow, MessageState
@@ -242,11 +243,9 @@ class Recovery:
                 message_id = await self.drafts.find_message(thread_id, question.exchange_id, question.content)
             if message_id is not None:
                 api = self._context.api
-                await api.retrying(
-                    partial(
-                        api.edit, thread_id, message_id, text, urgency=Urgency.NOTICE, drop_view=True, drop_files=True
-                    )
-                )
+                accent = CARD if question.components_v2 else None
+                edit = partial(api.edit, thread_id, message_id, text, drop_view=True, drop_files=True, accent=accent)
+                await api.retrying(partial(edit, urgency=Urgency.NOTICE))
         except RestError as error:
             log.info("an old question could not be closed", message_id=message_id, reason=str(error))
         self._journal.questions.settled(question.token)

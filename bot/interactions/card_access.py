@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from bot.access.audit import AuditAction
 from bot.access.gate import Right
+from bot.rest.components_v2 import edit_pressed, text_of
 from bot.user_messages import layout
 from bot.user_messages import questions as texts
 
@@ -43,8 +44,8 @@ async def admit_to_card(
         and not message.flags.ephemeral
         and not client.cards.shows(message.id)
     ):
-        content = client.cards.last_line(token) or layout.with_line(message.content, texts.no_longer_open(reason))
-        await interaction.response.edit_message(content=content, view=None, attachments=[])
+        content = client.cards.last_line(token) or layout.with_line(text_of(message), texts.no_longer_open(reason))
+        await edit_pressed(interaction, content)
     else:
         await interaction.response.send_message(texts.no_longer_open(reason), ephemeral=True)
     return None

@@ -13,12 +13,15 @@ import discord
 from acp import OpenQuestions
 from acp.jsonrpc import RequestId
 from bot.access.audit import Audit
+from bot.config.appearance import Components
 from bot.config.values import Permission
 from bot.rest.api import DiscordApi
+from bot.rest.components_v2 import CARD
 from bot.rest.live_message import LiveMessage
 from bot.rest.mentions import NOBODY, Mentions
 from bot.user_messages import questions as texts
 from pool.journal.journal import Journal
+from pool.journal.questions import OpenQuestion
 
 from .components import view_of
 
@@ -68,6 +71,8 @@ class Card(ABC):
         """Whether a person has answered."""
         self.last_line = ""
         """What the message becomes when it is no longer open."""
+        self.components_v2 = False
+        """Whether its message consists of components."""
         self.message_id: int | None = None
         self.post: LiveMessage | None = None
         self.on_closed: Callable[[Card], None] = lambda _card: None
@@ -116,8 +121,12 @@ class Card(ABC):
     def content(self) -> str:
         """The message while the question is open."""
         number = f"**{self.number}.** " if self.number is not None else ""
-        lines = [f"{self.mentions} {number}**{self.heading}** · {self.text}", *(f"-# {note}" for note in self.notes)]
-        return "\n".join(lines)
+        notes = [*self.notes]
+        if self.origin.asker_id not in self.mentions.user_ids:
+            notes.append(texts.asked_for(self.origin.asker_id))
+        return "\n".join(
+            [f"{self.mentions} {number}**{self.heading}** · {self.text}", *(f"-# {note}" for note in notes)]
+        )
 
     def view(self) -> discord.ui.View:
         """Return a view of the items."""
@@ -164,13 +173,16 @@ class Cards:
         recipients: Callable[[int], Mentions] = lambda asker_id: Mentions((asker_id,)),
         place: Callable[[int, Callable[[], None]], Callable[[], None]] = post_immediately,
         audit: Audit | None = None,
+        components: Callable[[], Components] = lambda: "v2",
     ) -> None:
         """`permission` returns the configured permission of a thread, `recipients` who may answer an asker's agent.
 
-        `place` posts a question in its place in the reply, see `ReplyOrder.ask`.
+        `place` posts a question in its place in the reply, see `ReplyOrder.ask`. `components` is the form of a question's
+        message.
         """
         self.permission = permission
         self.audit = audit or Audit()
+        self._components = components
         self._journal = journal
         self._api = api
         self._recipients = recipients
@@ -194,11 +206,13 @@ class Cards:
         where = card.origin
         card.mentions = self._recipients(where.asker_id)
         card.on_closed = self._forget
+        card.components_v2 = self._components() == "v2"
         card.post = self._post(
             card,
             nonce=card.token,
             held=True,
             files=card.files,
+            accent=CARD if card.components_v2 else None,
             on_first=partial(self._first, card),
             on_posted=lambda id_: self._posted(card, id_),
             on_refused=lambda: self._refused(card),
@@ -279,8 +293,9 @@ class Cards:
 
     def _first(self, card: Card, content: str) -> None:
         where = card.origin
+        v2 = card.components_v2
         self._journal.questions.asked(
-            card.token, thread_id=where.channel_id, exchange_id=where.exchange_id, content=content, subject=card.subject
+            OpenQuestion(card.token, where.channel_id, where.exchange_id, content, None, card.subject, v2)
         )
 
     def _posted(self, card: Card, message_id: int) -> None:

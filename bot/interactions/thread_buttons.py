@@ -4,6 +4,7 @@ import discord
 
 from bot.access.gate import Right
 from bot.reply.notices import HELD
+from bot.rest.components_v2 import edit_pressed
 from bot.rest.live_message import answer_press
 from bot.user_messages import access, queue
 from pool.journal.errors import JournalUnwritable
@@ -90,7 +91,7 @@ class InterruptedButton(Button, template=r"threadline:(?P<action>retry|skip):(?P
         except JournalUnwritable:
             await interaction.response.send_message(access.NOT_DONE, ephemeral=True)
             return
-        await interaction.response.edit_message(content=told, view=None)
+        await edit_pressed(interaction, told)
 
 
 def held_view(thread_id: int) -> discord.ui.View:

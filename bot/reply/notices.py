@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 
 import discord
 
+from bot.config.appearance import Components
 from bot.rest.api import DiscordApi
+from bot.rest.components_v2 import WARNING as WARNING_COLOUR
 from bot.rest.live_message import LiveMessage
 from pool.journal.notices import NoticeRow, NoticeRows
 
@@ -29,6 +31,9 @@ PREEMPTED = "made way"
 INTERRUPTED = "interrupted"
 """A restart has interrupted a turn, and a person has to choose what becomes of it."""
 
+CARDS = frozenset({INTERRUPTED})
+"""Notices that are cards: a person has to choose. All others are small lines."""
+
 Buttons = Callable[[], discord.ui.View]
 
 
@@ -45,8 +50,14 @@ class _OpenNotice:
 class Notices:
     """All notices: a thread has one of each kind and subject. The methods are synchronous; the messages follow."""
 
-    def __init__(self, kept: NoticeRows, *, api: DiscordApi) -> None:
-        """Start with those that an earlier run has left; `lost` are those whose messages have to be looked for."""
+    def __init__(
+        self, kept: NoticeRows, *, api: DiscordApi, components: Callable[[], Components] = lambda: "v2"
+    ) -> None:
+        """Start with those that an earlier run has left; `lost` are those whose messages have to be looked for.
+
+        `components` is the form of a new notice that is a card.
+        """
+        self._components = components
         self._kept = kept
         self._api = api
         self._open: dict[tuple[int, str, int], _OpenNotice] = {}
@@ -114,9 +125,9 @@ class Notices:
         """Post a notice, or edit the one that is there. Another `first` changes the buttons too."""
         notice = self._open.get((thread_id, kind, about))
         if notice is None:
-            notice = self._open[thread_id, kind, about] = self._open_notice(
-                NoticeRow(secrets.token_hex(8), thread_id, kind, about, time.time(), "", None), silent=silent
-            )
+            v2 = kind in CARDS and self._components() == "v2"
+            row = NoticeRow(secrets.token_hex(8), thread_id, kind, about, time.time(), "", None, v2)
+            notice = self._open[thread_id, kind, about] = self._open_notice(row, silent=silent)
         notice.post.show(content, buttons, about=first)
 
     def end(self, thread_id: int, kind: str, about: int = 0, *, content: str = "") -> None:
@@ -163,6 +174,7 @@ class Notices:
             api=self._api,
             nonce=row.nonce,
             silent=silent,
+            accent=WARNING_COLOUR if row.components_v2 else None,
             message_id=row.message_id,
             held=bool(row.content) and row.message_id is None,
             on_first=lambda content: self._kept.begin(replace(row, content=content, since=notice.since)),

@@ -18,6 +18,7 @@ from discord.utils import time_snowflake
 
 from .backoff import Backoff
 from .calls import Bucket, Urgency
+from .components_v2 import layout_of
 from .errors import (
     LOST,
     MISSING_ACCESS,
@@ -215,8 +216,11 @@ class DiscordApi:
         silent: bool = False,
         view: discord.ui.View | None = None,
         files: Sequence[tuple[str, bytes]] = (),
+        accent: int | None = None,
     ) -> StoredMessage:
         """Post a message that pings only those in `mention`, without embeds; return it as Discord stores it.
+
+        With an `accent` it is a card of that colour, see `layout_of`, and each `edit` must have one too.
 
         Within minutes, the same `nonce` (at most 25 characters) returns the message that exists already. Discord
         refuses `reply_to` where the bot may not read the history: the message is then posted without it.
@@ -227,20 +231,23 @@ class DiscordApi:
             "silent": silent,
             "view": view or discord.utils.MISSING,
         }
+        text: str | None = content
+        if accent is not None:
+            text, options["view"] = None, layout_of(content, view, accent, files)
         async with self._turn(urgency, channel_id):
             try:
-                message = await self._send(channel_id, content, files, reply_to, options)
+                message = await self._send(channel_id, text, files, reply_to, options)
             except PermanentError as error:
                 if reply_to is None or code_of(error) != NO_REPLY:
                     raise
-                message = await self._send(channel_id, content, files, None, options)
+                message = await self._send(channel_id, text, files, None, options)
         self._confirmed.append(message.id)
         return StoredMessage.of(message)
 
     async def _send(
         self,
         channel_id: int,
-        content: str,
+        content: str | None,
         files: Sequence[tuple[str, bytes]],
         reply_to: int | None,
         options: Mapping[str, Any],
@@ -289,7 +296,7 @@ class DiscordApi:
                         return each
             return await self.send(channel_id, content, files=files, **options)
 
-    async def edit(
+    async def edit(  # noqa: PLR0913 - what a message can have
         self,
         channel_id: int,
         message_id: int,
@@ -299,13 +306,22 @@ class DiscordApi:
         drop_view: bool = False,
         drop_files: bool = False,
         view: discord.ui.View | None = None,
+        files: Sequence[tuple[str, bytes]] = (),
+        accent: int | None = None,
     ) -> StoredMessage:
-        """Replace a message's text; return it as stored. `view` replaces its buttons, `drop_view` removes them."""
-        changed: dict[str, Any] = {"view": view} if drop_view or view is not None else {}
+        """Replace a message's text; return it as stored. `view` replaces its buttons, `drop_view` removes them.
+
+        `accent` is that of a card, with the `files` that it has and keeps; the `view` is then always replaced.
+        """
+        changed: dict[str, Any] = {"content": content}
+        if accent is not None:
+            changed = {"view": layout_of(content, view, accent, files)}
+        elif drop_view or view is not None:
+            changed["view"] = view
         changed |= {"attachments": []} if drop_files else {}
         async with self._turn(urgency, channel_id, Bucket.EDIT), self._writing("edit", channel_id):
             message = self._channel(channel_id).get_partial_message(message_id)
-            after = await message.edit(content=content, allowed_mentions=discord.AllowedMentions.none(), **changed)
+            after = await message.edit(allowed_mentions=discord.AllowedMentions.none(), **changed)
         return StoredMessage.of(after)
 
     async def delete(self, channel_id: int, message_id: int) -> None:

@@ -12,6 +12,7 @@ from bot.rest.errors import Archived, Gone, PermanentError, TryLater
 
 from .api import DiscordApi
 from .calls import ApiCall, Bucket, Urgency
+from .components_v2 import edit_pressed
 from .mentions import NOBODY, Mentions
 
 PRESS_SECONDS = 5.0
@@ -41,6 +42,7 @@ class LiveMessage:
         mention: Mentions = NOBODY,
         silent: bool = False,
         files: Sequence[tuple[str, bytes]] = (),
+        accent: int | None = None,
         message_id: int | None = None,
         held: bool = False,
         on_first: Callable[[str], None] = lambda _content: None,
@@ -50,9 +52,9 @@ class LiveMessage:
     ) -> None:
         """Prepare a message, or continue the one with `message_id`; a `held` one is posted when it is released.
 
-        `mention` is whom it may ping; a `silent` one notifies no device. `on_first` gets the content before the first
-        try, `on_posted` the id, and `on_refused` is called if the message is given up before it is posted. `on_done` is
-        called each time the message shows the newest content, or is gone.
+        `mention` is whom it may ping; a `silent` one notifies no device; with an `accent` it is a card of that colour.
+        `on_first` gets the content before the first try, `on_posted` the id, and `on_refused` is called if the message
+        is given up before it is posted. `on_done` is called each time the message shows the newest content, or is gone.
         """
         self._channel_id = channel_id
         self._api = api
@@ -60,6 +62,7 @@ class LiveMessage:
         self._mention = mention
         self._silent = silent
         self._files = files
+        self._accent = accent
         self._on_first = on_first
         self._on_posted = on_posted
         self._on_refused = on_refused
@@ -156,8 +159,8 @@ class LiveMessage:
             return wanted
         if self._message_id is not None:
             drop = wanted.buttons is None
-            # A press may have removed the buttons that an earlier run posted.
-            others = wanted.about is not None or self._shown is None
+            # A press may have removed the buttons that an earlier run posted; a card is replaced as a whole.
+            others = wanted.about is not None or self._shown is None or self._accent is not None
             view = wanted.buttons() if wanted.buttons is not None and others else None
             await self._api.edit(
                 self._channel_id,
@@ -166,6 +169,8 @@ class LiveMessage:
                 drop_view=drop,
                 drop_files=drop and bool(self._files),
                 view=view,
+                files=self._files,
+                accent=self._accent,
             )
             return wanted
         # An earlier try may have posted the message although its answer was lost, so every try has the first content.
@@ -183,6 +188,7 @@ class LiveMessage:
             silent=self._silent,
             view=first.buttons() if first.buttons is not None else None,
             files=self._files,
+            accent=self._accent,
         )
         self._message_id = stored.message_id
         self._call.bucket = Bucket.EDIT
@@ -215,6 +221,6 @@ async def answer_press(interaction: discord.Interaction[Any], content: str, post
 
     `post` is the live message, if there is one; its `pressed` was called with `content`, so it edits if this fails.
     """
-    await interaction.response.edit_message(content=content, view=None, attachments=[])
+    await edit_pressed(interaction, content)
     if post is not None:
         post.answered(content)

@@ -7,6 +7,8 @@ import discord
 
 from bot.text.file_names import is_kept_as
 
+from .components_v2 import text_of, walk
+
 
 @dataclass(frozen=True, slots=True)
 class StoredMessage:
@@ -19,9 +21,12 @@ class StoredMessage:
 
     @classmethod
     def of(cls, message: discord.Message) -> "StoredMessage":
-        """Take what the library says of a message."""
-        files = tuple(file.filename for file in message.attachments)
-        return cls(message.id, message.content, files, bool(message.components))
+        """Take what the library says of a message. Discord lists a file that a component shows only there."""
+        parts = [*walk(message.components)]
+        files = [file.filename for file in message.attachments]
+        files += [part.name or "" for part in parts if isinstance(part, discord.FileComponent)]
+        pressable = any(isinstance(part, discord.Button | discord.SelectMenu) for part in parts)
+        return cls(message.id, text_of(message), tuple(files), pressable)
 
     def matches(self, content: str, files: Sequence[tuple[str, bytes]]) -> bool:
         """Whether it has this content, and files with these names."""

@@ -45,6 +45,11 @@ def titled(title: str, kind: str) -> str:
     return f"{title} ({kind})" if kind else title
 
 
+def asked_for(asker_id: int) -> str:
+    """Name the person whose request the agent works on, where others have to answer."""
+    return f"The agent is working for <@{asker_id}>."
+
+
 def always_asked(reason: str) -> str:
     """Explain why the configuration did not decide."""
     return f"Always asked: {reason}."

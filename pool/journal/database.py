@@ -192,6 +192,10 @@ _MIGRATIONS = (
     """
     ALTER TABLE questions ADD COLUMN subject TEXT NOT NULL DEFAULT '';
     """,
+    """
+    ALTER TABLE questions ADD COLUMN components_v2 INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE notices ADD COLUMN components_v2 INTEGER NOT NULL DEFAULT 0;
+    """,
 )
 """Schema steps; `user_version` counts those that are applied. `file_of(data)` writes an attachment file and returns its
 name."""

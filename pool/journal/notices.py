@@ -10,7 +10,7 @@ class NoticeRow:
     """A notice that is posted, or may be: without `message_id` that is unknown.
 
     `about` is the message that it is about, 0 for none; `since` is when it was first to be posted, in Unix time;
-    `content` is its text then.
+    `content` is its text then, and `components_v2` whether its message consists of components.
     """
 
     nonce: str
@@ -20,6 +20,7 @@ class NoticeRow:
     since: float
     content: str
     message_id: int | None
+    components_v2: bool = False
 
 
 class NoticeRows(Rows):
@@ -29,7 +30,7 @@ class NoticeRows(Rows):
     def begin(self, notice: NoticeRow) -> None:
         """Write down that a notice is about to be posted, for the first time or again."""
         with self._writer.transaction():
-            self._db.execute("INSERT OR REPLACE INTO notices VALUES (?, ?, ?, ?, ?, ?, ?)", astuple(notice))
+            self._db.execute("INSERT OR REPLACE INTO notices VALUES (?, ?, ?, ?, ?, ?, ?, ?)", astuple(notice))
 
     @retried
     def posted(self, nonce: str, message_id: int) -> None:
@@ -51,5 +52,6 @@ class NoticeRows(Rows):
 
     def all(self) -> list[NoticeRow]:
         """Return the notices that have not ended, oldest first."""
-        query = "SELECT nonce, thread_id, kind, about, since, content, message_id FROM notices ORDER BY since"
-        return [NoticeRow(*fields) for fields in self._db.execute(query)]
+        names = "nonce, thread_id, kind, about, since, content, message_id, components_v2"
+        rows = self._db.execute(f"SELECT {names} FROM notices ORDER BY since")  # noqa: S608 - from above
+        return [NoticeRow(*fields) for fields in rows]

@@ -1,6 +1,6 @@
 """The rows of questions whose messages still have buttons."""
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 from .transactions import Rows, retried
 
@@ -16,19 +16,18 @@ class OpenQuestion:
     message_id: int | None
     subject: str
     """What it is about, on one line; empty for a question of an earlier version."""
+    components_v2: bool
+    """Whether its message consists of components, and must be edited so."""
 
 
 class QuestionRows(Rows):
     """The rows of questions; `Journal.questions`."""
 
     @retried
-    def asked(self, token: str, *, thread_id: int, exchange_id: int, content: str, subject: str) -> None:
-        """Write down that a question with this text is about to be posted, for the first time or again."""
+    def asked(self, question: OpenQuestion) -> None:
+        """Write down that a question is about to be posted, for the first time or again."""
         with self._writer.transaction():
-            self._db.execute(
-                "INSERT OR REPLACE INTO questions VALUES (?, ?, ?, ?, NULL, ?)",
-                (token, thread_id, exchange_id, content, subject),
-            )
+            self._db.execute("INSERT OR REPLACE INTO questions VALUES (?, ?, ?, ?, ?, ?, ?)", astuple(question))
 
     @retried
     def posted(self, token: str, message_id: int) -> None:
@@ -44,5 +43,6 @@ class QuestionRows(Rows):
 
     def all(self) -> list[OpenQuestion]:
         """Return the open questions."""
-        rows = self._db.execute("SELECT token, thread_id, exchange_id, content, message_id, subject FROM questions")
+        names = "token, thread_id, exchange_id, content, message_id, subject, components_v2"
+        rows = self._db.execute(f"SELECT {names} FROM questions")  # noqa: S608 - from above
         return [OpenQuestion(*fields) for fields in rows]

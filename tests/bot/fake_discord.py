@@ -35,6 +35,8 @@ class Message:
     mention: Mentions = NOBODY
     buttons: list[discord.ui.Button[discord.ui.View]] = field(default_factory=list)
     files: Sequence[tuple[str, bytes]] = ()
+    accent: int | None = None
+    """The colour of a message of components."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,7 @@ class FakeDiscord(DiscordApi):
         silent: bool = False,
         view: discord.ui.View | None = None,
         files: Sequence[tuple[str, bytes]] = (),
+        accent: int | None = None,
     ) -> StoredMessage:
         assert 0 < len(content) <= 2000 or (files and not content)
         assert nonce is None or len(nonce) <= 25
@@ -111,7 +114,7 @@ class FakeDiscord(DiscordApi):
         message_id = self._nonces.get(nonce or "", 0)  # The nonce of a message that was deleted makes no new one.
         if not message_id:
             message_id = new_id
-            self.messages[message_id] = Message(self.mangle(content), silent, mention, _buttons(view), files)
+            self.messages[message_id] = Message(self.mangle(content), silent, mention, _buttons(view), files, accent)
             if nonce is not None:
                 self._nonces[nonce], self._nonces_since[nonce] = message_id, now
         if fault is not None:
@@ -128,6 +131,8 @@ class FakeDiscord(DiscordApi):
         drop_view: bool = False,
         drop_files: bool = False,
         view: discord.ui.View | None = None,
+        files: Sequence[tuple[str, bytes]] = (),
+        accent: int | None = None,
     ) -> StoredMessage:
         assert 0 < len(content) <= 2000
         fault = await self._call("edit", content, urgency, channel_id, Bucket.EDIT)
@@ -136,8 +141,9 @@ class FakeDiscord(DiscordApi):
         if self.archived:
             raise Archived("Thread is archived")
         self._judge(content)
+        assert (self.messages[message_id].accent is None) == (accent is None), "a message cannot change its form"
         self.messages[message_id].content = self.mangle(content)
-        if drop_view or view is not None:
+        if drop_view or accent is not None or view is not None:
             self.messages[message_id].buttons = _buttons(view)
         if drop_files:
             self.messages[message_id].files = ()

@@ -18,6 +18,7 @@ from loopback import Loopback, Message, Outcome, User
 from loopback.bot_process import unless
 from loopback.harness import Lab, command, configuration, ids, in_toml, lines
 from loopback.rest.rate_limits import Limit
+from loopback.state.components import text_of
 from loopback.state.entities import Channel, Thread
 from loopback.state.outcome import Wanted, matches
 from tests.loopback.openapi import strictly
@@ -162,7 +163,7 @@ def nothing_written(folder: Path) -> Iterator[None]:
 def said(outcome: Outcome) -> str:
     """Return the bot's answer to a press or a command."""
     assert outcome.message is not None
-    return outcome.message.content
+    return text_of(outcome.message)
 
 
 def numbers(first: int, last: int) -> str:

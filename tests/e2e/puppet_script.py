@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from loopback import Message, Outcome, User
+from loopback.state.components import walk
 
 PUPPET = (sys.executable, str(Path(__file__).parents[1] / "peers/puppet.py"))
 
@@ -37,17 +38,17 @@ def form(request_id: int, properties: Json, *required: str, message: str = "Who 
 
 def labels(message: Any) -> list[str]:
     """Return the labels of a message's buttons."""
-    return [one["label"] for row in message.components for one in row["components"] if "label" in one]
+    return [one["label"] for _, one in walk(message.components) if "label" in one]
 
 
 def custom_ids(message: Any) -> list[str]:
     """Return the ids of a message's buttons."""
-    return [one["custom_id"] for row in message.components for one in row["components"]]
+    return [one["custom_id"] for _, one in walk(message.components) if "custom_id" in one]
 
 
 async def forge(person: User, message: Message, custom_id: str) -> Outcome:
     """Press a message's first button with a forged id."""
-    button = message.components[0]["components"][0]
+    button = next(one for _, one in walk(message.components) if "custom_id" in one)
     real = button["custom_id"]
     button["custom_id"] = custom_id
     try:

@@ -9,20 +9,21 @@ from pathlib import Path
 
 import pytest
 
+from loopback.state.components import text_of
 from loopback.state.entities import Thread
 from pool.journal.journal import Journal
 from pool.journal.message_states import MessageState
 
 from .bot_process import agent_pids, bot_run
 from .live_bot import BotLab, bot_lab, idle_lab, running_bot
+from .puppet_script import labels
 
 HELD = ["Continue", "Drop all"]
 
 
 def buttons(lab: BotLab, thread: Thread) -> list[str]:
     """Return the buttons in a thread, top to bottom."""
-    rows = [row for message in lab.discord.messages(thread) for row in message.components]
-    return [button["label"] for row in rows for button in row["components"]]
+    return [label for message in lab.discord.messages(thread) for label in labels(message)]
 
 
 async def controls(lab: BotLab) -> Thread:
@@ -165,9 +166,7 @@ async def test_each_choice_after_the_bots_end_does_what_it_says_and_ends_the_que
             asked = "on hold" if choice == "Continue" else "I restarted"
             await lab.ann.click(await lab.ann.sees(thread, asked, by=lab.bot), choice)
             if choice == "Retry":
-                again = await lab.ann.sees(
-                    thread, lambda each: "Permission needed" in each.content and bool(each.components)
-                )
+                again = await lab.ann.sees(thread, lambda each: "Permission needed" in text_of(each))
                 await lab.ann.click(again, "Allow once")
             await lab.answer(thread, re.compile(r"^behind\b", re.MULTILINE))
             assert sum("begun" in each.content for each in lab.said_by_bot(thread)) == (2 if choice == "Retry" else 1)

@@ -6,6 +6,10 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from loopback.state.components import text_of, walk
+
 from .bot_process import bot_process
 from .live_bot import bot_lab, idle_lab, said
 from .puppet_script import PUPPET, custom_ids, forge, form, labels, permission, strings
@@ -18,7 +22,7 @@ async def test_the_configuration_answers_what_it_covers_and_people_the_rest(tmp_
     async with bot_lab(tmp_path, agent_extra='permission = "allow_all"') as lab:
         thread = await lab.thread("ask execute make install\nwrite a.txt\nwrite .claude/settings.json")
         card = await lab.ann.sees(thread, "Permission needed", by=lab.bot)
-        assert "settings.json" in card.content
+        assert "settings.json" in text_of(card)
         await lab.ann.click(card, "Reject")
         reply = await lab.ann.sees(thread, "rejected (reject_once)", by=lab.bot)
         assert sum(each.content.count("allowed (allow_once)") for each in lab.said_by_bot(thread)) == 2
@@ -52,15 +56,15 @@ async def test_a_changed_command_kills_the_old_buttons_and_is_asked_anew(tmp_pat
         )
         old = await lab.ann.sees(thread, "run `ls`", by=lab.bot)
         other = await lab.ann.sees(thread, "Go on", by=lab.bot)
-        assert "**2.**" in other.content
-        await lab.ann.sees(thread, lambda message: message.id == old.id and "**1.**" in message.content)
+        assert "**2.**" in text_of(other)
+        await lab.ann.sees(thread, lambda message: message.id == old.id and "**1.**" in text_of(message))
         stuck = lab.discord.fault(method="PATCH", path=re.compile(rf"/messages/{old.id}$"), status=503, times=None)
         await lab.ann.click(other, "allow once")
         new = await lab.ann.sees(thread, "rm -rf /", by=lab.bot, after=other)
         assert {user if isinstance(user, int) else user.id for user in new.mentions} == {lab.ann.id}
         late = await lab.ann.click(old, "allow once")
         assert late.acknowledged
-        assert old.content == "-# closed: the agent changed its request · `ls`"
+        assert text_of(old) == "-# closed: the agent changed its request · `ls`"
         stuck.remove()
         first, second = await asyncio.gather(lab.ann.click(new, "reject once"), lab.ann.click(new, "allow once"))
         assert first.acknowledged
@@ -74,7 +78,7 @@ async def test_deny_huge_requests_and_very_many_options(tmp_path: Path) -> None:
     async with bot_lab(tmp_path, agent=PUPPET) as lab:
         thread = await lab.thread(strings(permission(1, "c", "Build\u202e", "allow_once"), ["await", 1]))
         card = await lab.ann.sees(thread, "Deny ends its turn", by=lab.bot)
-        assert "u{202e}" in card.content
+        assert "u{202e}" in text_of(card)
         assert labels(card) == ["allow once", "Deny"]
         await lab.ann.click(card, "Deny")
         await lab.ann.sees(thread, '{"outcome": {"outcome": "cancelled"}}', by=lab.bot)
@@ -87,7 +91,7 @@ async def test_deny_huge_requests_and_very_many_options(tmp_path: Path) -> None:
         assert "Rejected, too large to show in Discord" in rejected.content
         thread = await lab.thread(strings(["many", 100], ["await", 1]))
         many = await lab.ann.sees(thread, "Choose", by=lab.bot)
-        menus = [one["custom_id"] for row in many.components for one in row["components"] if one["type"] == 3]
+        menus = [one["custom_id"] for _, one in walk(many.components) if one["type"] == 3]
         assert len(menus) == 4
         refused = await lab.mallory.pick(many, ["Option 60"], custom_id=menus[2])
         assert "may not" in said(refused)
@@ -110,7 +114,7 @@ async def test_a_question_that_breaks_the_protocol_is_shown_as_far_as_it_goes(tm
             )
         )
         card = await lab.ann.sees(thread, "Permission needed", by=lab.bot)
-        assert "make" in card.content
+        assert "make" in text_of(card)
         assert labels(card) == ["Sure", "No"]
         assert "may not" in said(await lab.mallory.click(card, "Sure"))
         await lab.ann.click(card, "Sure")
@@ -142,28 +146,36 @@ async def test_a_question_that_nobody_answers_is_reminded_of_and_the_agent_is_to
         assert f"/{thread.id}/{card.id}>" in reminder.content
         await lab.ann.sees(thread, '"optionId": "reject_once"', by=lab.bot)
         await lab.ann.sees(thread, "no answer in time", by=lab.bot)
-        assert card.components == []
+        assert labels(card) == []
         await lab.ann.say(thread, strings(["said"]))
         told = await lab.ann.sees(thread, "It was not a person's decision", by=lab.bot)
         assert "- Build it" in told.content
 
 
-async def test_buttons_still_answer_after_a_restart(tmp_path: Path) -> None:
-    """They say what became of the turn, also where the card could not be edited."""
-    async with idle_lab(tmp_path) as lab:
+@pytest.mark.parametrize(("before", "after"), [("v2", "v2"), ("v2", "plain"), ("plain", "v2")])
+async def test_buttons_still_answer_after_a_restart(tmp_path: Path, before: str, after: str) -> None:
+    """They say what became of the turn, also where the card could not be edited. A card keeps the form that it has."""
+    async with idle_lab(tmp_path, extra=f'[reply]\nfinish = "edit"\ncomponents = "{before}"\n') as lab:
         async with bot_process(lab) as process:
             thread = await lab.thread("ask execute make install")
             card = await lab.ann.sees(thread, "Permission needed", by=lab.bot)
             process.kill()
             await process.communicate()
+        assert bool(card.content) == (before == "plain")
+        text = lab.config.read_text()
+        lab.config.write_text(text.replace(f'components = "{before}"', f'components = "{after}"'))
         stuck = lab.discord.fault(method="PATCH", path=re.compile(rf"/messages/{card.id}$"), status=503, times=None)
         async with bot_process(lab):
-            await lab.ann.sees(thread, "I restarted", by=lab.bot)
+            notice = await lab.ann.sees(thread, "I restarted while", by=lab.bot)
+            assert bool(notice.content) == (after == "plain")
             pressed = await lab.ann.click(card, "Allow once")
             assert pressed.acknowledged
-            assert "the turn was interrupted; Retry" in card.content
-            assert card.components == []
+            assert "the turn was interrupted; Retry" in text_of(card)
+            assert labels(card) == []
             stuck.remove()
+            told = await lab.ann.click(notice, "Skip")
+            assert said(told) == f"-# Skipped by <@{lab.ann.id}>."
+            await lab.discord.until(lambda: not labels(notice))
 
 
 async def test_a_forged_press_does_nothing(tmp_path: Path) -> None:
@@ -185,7 +197,7 @@ async def test_a_forged_press_does_nothing(tmp_path: Path) -> None:
         assert not (await forge(lab.ann, card, "threadline:answer:nonsense:0")).acknowledged
         await lab.ann.click(card, "allow once")
         await lab.ann.sees(thread, "Input needed", by=lab.bot)
-        assert theirs.components
+        assert labels(theirs)
         await lab.ben.click(theirs, "reject once")
         await lab.ben.sees(other, '"optionId": "reject_once"', by=lab.bot)
 
@@ -213,10 +225,10 @@ async def test_forms_that_were_open_over_a_restart_are_answered_in_words(tmp_pat
             sent = await lab.ann.fill(second, {"Days": ["Mo"]})
             assert "the turn was interrupted; Retry" in said(sent)
             assert "the turn was interrupted; Retry" in said(await lab.ann.click(first.message, "Step 2"))
-            assert card.components
+            assert labels(card)
             assert (await lab.ben.fill(bens, {"Name": "Ben", "Age": "40"})).acknowledged
-            assert "the turn was interrupted; Retry" in card.content
-            assert card.components == []
+            assert "the turn was interrupted; Retry" in text_of(card)
+            assert labels(card) == []
             asked = await lab.ben.fill(about, {"What do you want to know?": strings(["said"])})
             assert "asks:" in said(asked)
             await lab.ben.click(await lab.ben.sees(thread, "I restarted", by=lab.bot), "Skip")
@@ -243,8 +255,8 @@ async def test_a_form_in_steps_is_filled_in_corrected_and_sent(tmp_path: Path) -
     async with bot_lab(tmp_path, agent=PUPPET) as lab:
         thread = await lab.thread(strings(form(1, EVERY_KIND, "name", "age", "days"), ["await", 1]))
         card = await lab.ann.sees(thread, "Input needed", by=lab.bot)
-        assert "Who are you?" in card.content
-        assert r"Name\*, Mail, Age\*, Sure, Colour, Days\*, Size (2 steps)" in card.content
+        assert "Who are you?" in text_of(card)
+        assert r"Name\*, Mail, Age\*, Sure, Colour, Days\*, Size (2 steps)" in text_of(card)
         assert labels(card) == ["Fill in", "Decline", "Cancel"]
         refused = await lab.mallory.click(card, "Fill in")
         assert "may not" in said(refused)
@@ -273,8 +285,8 @@ async def test_a_form_in_steps_is_filled_in_corrected_and_sent(tmp_path: Path) -
         }
         assert json.loads(reply.content.split("\n")[0]) == {"action": "accept", "content": content}
         await lab.ann.sees(thread, f"Filled in by <@{lab.ann.id}>", by=lab.bot)
-        assert card.components == []
-        assert "ada@example.org" not in card.content
+        assert labels(card) == []
+        assert "ada@example.org" not in text_of(card)
 
 
 async def test_a_form_that_discord_has_no_room_for_is_attached_and_answered(tmp_path: Path) -> None:
@@ -352,7 +364,7 @@ async def test_a_form_is_declined_cancelled_or_taken_back_and_then_answers_nobod
         asked = await lab.ann.sees(thread, "Go on", by=lab.bot)
         await lab.ann.click(asked, "allow once")
         await lab.ann.sees(thread, "withdrawn by the agent", by=lab.bot)
-        assert third.components == []
+        assert labels(third) == []
         fourth = await lab.ann.sees(thread, "Input needed", by=lab.bot, after=asked)
         forms = await asyncio.gather(lab.ann.click(fourth, "Fill in"), lab.ben.click(fourth, "Fill in"))
         sent = await asyncio.gather(lab.ann.fill(forms[0], {"name": "Ann"}), lab.ben.fill(forms[1], {"name": "Ben"}))
@@ -382,8 +394,8 @@ async def test_a_page_is_shown_with_its_host_and_linked_to_who_opens_it(tmp_path
         )
         await lab.ann.sees(thread, "its page is not https", by=lab.bot)
         card = await lab.ann.sees(thread, "Page to open", by=lab.bot)
-        assert "It leads to: `login.example:8443`" in card.content
-        assert "state=1" not in card.content
+        assert "It leads to: `login.example:8443`" in text_of(card)
+        assert "state=1" not in text_of(card)
         opened = await lab.ann.click(card, "Open the page")
         assert opened.message is not None
         assert opened.message.ephemeral_to == lab.ann.id
@@ -392,7 +404,7 @@ async def test_a_page_is_shown_with_its_host_and_linked_to_who_opens_it(tmp_path
         await lab.ann.sees(thread, f"opened by <@{lab.ann.id}>", by=lab.bot)
         asked = await lab.ann.sees(thread, "Go on", by=lab.bot)
         await lab.ann.click(asked, "allow once")
-        await lab.ann.sees(thread, lambda message: message.id == card.id and "done" in message.content)
+        await lab.ann.sees(thread, lambda message: message.id == card.id and "done" in text_of(message))
         await lab.ann.sees(thread, '"decline"', by=lab.bot)
         await lab.ann.sees(thread, '"action": "accept"', by=lab.bot, after=card)
 
@@ -409,15 +421,15 @@ async def test_what_is_asked_aside_from_turns_stands_in_the_thread(tmp_path: Pat
         assert "may not" in said(refused)
         await lab.ann.click(visit, "Open the page")
         await lab.ann.sees(thread, "I am in", by=lab.bot)
-        await lab.ann.sees(thread, lambda message: message.id == visit.id and "done" in message.content)
+        await lab.ann.sees(thread, lambda message: message.id == visit.id and "done" in text_of(message))
         card = await lab.ann.sees(thread, "Input needed", by=lab.bot)
         await lab.ann.fill(await lab.ann.click(card, "Fill in"), {"name": "Ada"})
-        assert f"Filled in by <@{lab.ann.id}>" in card.content
+        assert f"Filled in by <@{lab.ann.id}>" in text_of(card)
         await lab.ann.say(thread, strings(["await", 7], ["after", form(8, one)]))
         await lab.ann.sees(thread, '{"action": "accept", "content": {"name": "Ada"}}', by=lab.bot)
         last = await lab.ann.sees(thread, "Input needed", by=lab.bot, after=card)
         form_of_last = await lab.ann.click(last, "Fill in")
         await lab.ann.slash(thread, "close")
-        await lab.ann.sees(thread, lambda message: message.id == last.id and "no longer needed" in message.content)
-        assert last.components == []
+        await lab.ann.sees(thread, lambda message: message.id == last.id and "no longer needed" in text_of(message))
+        assert labels(last) == []
         assert said(await lab.ann.fill(form_of_last, {"name": "Ada"})) == "-# closed: no longer needed · Who are you?"

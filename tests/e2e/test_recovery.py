@@ -13,6 +13,7 @@ from bot.access.admission import Admission
 from bot.conversation.exchange import Exchange
 from bot.intake.recovery import Recovery
 from loopback import Message
+from loopback.state.components import text_of
 from loopback.state.entities import Thread
 from loopback.state.faults import GatewayFault
 from pool.journal.journal import Journal
@@ -20,6 +21,7 @@ from pool.journal.message_states import MessageState
 
 from .bot_process import GENEROUS, answered_once, bot_run
 from .live_bot import BotLab, idle_lab, nothing_written, running_bot, said, spoken
+from .puppet_script import labels
 
 
 def lines_said(lab: BotLab, thread: Thread, begin: str | tuple[str, ...]) -> list[str]:
@@ -129,7 +131,7 @@ async def test_an_interrupted_prompt_is_sent_again_only_by_a_person(tmp_path: Pa
             assert "may not" in (pressed.message.content if pressed.message else "")
             with nothing_written(tmp_path):
                 assert "was not done" in said(await lab.ann.click(notice, "Retry"))
-                assert notice.components
+                assert labels(notice)
             await lab.ann.click(notice, "Retry")
             await lab.ann.sees(thread, "the draft", by=lab.bot, after=notice)
             await lab.ann.slash(thread, "cancel")
@@ -153,8 +155,8 @@ async def test_an_interrupted_request_is_sent_again_by_the_menu_of_its_message_t
             assert "may not" in said(await lab.ben.menu(draft, "Retry"))
             assert "Sent again" in said(await lab.ann.menu(asked, "Retry"))
             await lab.ann.sees(thread, "the draft", by=lab.bot, after=notice)
-            await lab.ann.sees(thread, lambda each: each.id == notice.id and not each.components)
-            assert "Sent again by" in notice.content
+            await lab.ann.sees(thread, lambda each: each.id == notice.id and not labels(each))
+            assert "Sent again by" in text_of(notice)
             assert "is being worked on" in said(await lab.ann.menu(asked, "Retry"))
 
 
@@ -194,8 +196,8 @@ async def test_an_open_question_is_closed_after_a_restart(tmp_path: Path) -> Non
             thread = await lab.thread("ask execute make install")
             card = await lab.ann.sees(thread, "Permission needed", by=lab.bot)
         async with bot_run(lab):
-            await lab.ann.sees(thread, lambda message: message.id == card.id and not message.components)
-            assert "restarted" in card.content
+            await lab.ann.sees(thread, lambda message: message.id == card.id and not labels(message))
+            assert "restarted" in text_of(card)
 
 
 async def test_idle_threads_and_a_restart_post_nothing(tmp_path: Path) -> None:

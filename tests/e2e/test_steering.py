@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from loopback.state.components import text_of
 from loopback.state.threads import change
 
 from .live_bot import SCRIPTED, bot_lab, said, spoken
+from .puppet_script import labels
 
 
 async def test_a_permission_request_shows_what_will_be_done_and_the_answer_goes_back(tmp_path: Path) -> None:
@@ -17,14 +19,13 @@ async def test_a_permission_request_shows_what_will_be_done_and_the_answer_goes_
     async with bot_lab(tmp_path) as lab:
         thread = await lab.thread("say first\nask execute make install")
         card = await lab.ann.sees(thread, "Permission needed", by=lab.bot)
-        assert "make install" in card.content
-        labels = [button["label"] for row in card.components for button in row["components"]]
-        assert labels == ["Allow once", "Always allow", "Reject"]
+        assert "make install" in text_of(card)
+        assert labels(card) == ["Allow once", "Always allow", "Reject"]
         pressed = await lab.ann.click(card, "Allow once")
         assert pressed.acknowledged
         await lab.ann.sees(thread, "allowed (allow_once)", by=lab.bot)
-        assert card.components == []
-        assert f"✅ Allowed once by <@{lab.ann.id}> · `make install`" == card.content
+        assert labels(card) == []
+        assert f"✅ Allowed once by <@{lab.ann.id}> · `make install`" == text_of(card)
 
 
 async def test_a_rejection_is_the_agents_own_reject_option(tmp_path: Path) -> None:
@@ -47,9 +48,9 @@ async def test_two_people_press_at_once_and_the_first_one_wins(tmp_path: Path) -
         told = [said(outcome) for outcome in await asyncio.gather(*presses)]
         assert sum("ed once by" in each or "Rejected by" in each for each in told) == 1
         assert sum("no longer open: it has been answered" in each for each in told) == len(told) - 1
-        assert "Allowed once by" in card.content
-        assert "no longer open" not in card.content
-        assert card.components == []
+        assert "Allowed once by" in text_of(card)
+        assert "no longer open" not in text_of(card)
+        assert labels(card) == []
         reply = await lab.ann.sees(thread, re.compile(r"(allowed|rejected) \("), by=lab.bot)
         assert len(re.findall(r"(allowed|rejected) \(", reply.content)) == 1
 
@@ -74,8 +75,8 @@ async def test_cancel_closes_the_open_question(tmp_path: Path) -> None:
         thread = await lab.thread("ask execute make install")
         card = await lab.ann.sees(thread, "Permission needed", by=lab.bot)
         await lab.ann.slash(thread, "cancel")
-        await lab.ann.sees(thread, lambda message: message.id == card.id and not message.components)
-        assert card.content == "-# closed: the turn has ended · `make install`"
+        await lab.ann.sees(thread, lambda message: message.id == card.id and not labels(message))
+        assert text_of(card) == "-# closed: the turn has ended · `make install`"
 
 
 async def test_what_waits_behind_a_cancelled_turn_is_held_until_a_person_says_so(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from pool.journal.message_states import MessageState
 from pool.journal.messages import KEPT_SECONDS
 from pool.journal.notices import NoticeRow
 from pool.journal.posted_requests import PostedRequest
+from pool.journal.questions import OpenQuestion
 from pool.journal.trailers import FIRST_TRAILER, Trailer
 from tests.bot.fake_discord import Message, settle
 from tests.bot.restarted_bot import ADA, ASKED, CHANNEL, KEPT, THREAD, UNDECIDED, left, restarted
@@ -908,7 +909,7 @@ async def test_a_question_of_an_earlier_run_loses_its_buttons_and_says_why(
 ) -> None:
     """So does one whose sending was not confirmed. It happens once (P52)."""
     left(journal, 100, MessageState.CLOSED)
-    journal.questions.asked("token", thread_id=THREAD, exchange_id=100, content=QUESTION, subject=SUBJECT)
+    journal.questions.asked(OpenQuestion("token", THREAD, 100, QUESTION, None, SUBJECT, components_v2=False))
     if known:
         journal.questions.posted("token", -9)
     async with restarted(journal, tmp_path) as it:
@@ -924,7 +925,7 @@ async def test_a_question_of_an_earlier_run_loses_its_buttons_and_says_why(
 async def test_a_question_of_an_earlier_version_keeps_its_text(tmp_path: Path, journal: Journal) -> None:
     """Its row does not say what it was about."""
     left(journal, 100, MessageState.CLOSED)
-    journal.questions.asked("token", thread_id=THREAD, exchange_id=100, content=QUESTION, subject="")
+    journal.questions.asked(OpenQuestion("token", THREAD, 100, QUESTION, None, "", components_v2=False))
     journal.questions.posted("token", -9)
     async with restarted(journal, tmp_path) as it:
         it.stands(-9, QUESTION, buttons=["a button"])
@@ -939,7 +940,7 @@ async def test_a_question_of_an_earlier_run_keeps_its_buttons_no_longer_than_an_
 ) -> None:
     """Their presses would have no effect."""
     left(journal, 100, MessageState.CLOSED)
-    journal.questions.asked("token", thread_id=THREAD, exchange_id=100, content=QUESTION, subject=SUBJECT)
+    journal.questions.asked(OpenQuestion("token", THREAD, 100, QUESTION, None, SUBJECT, components_v2=False))
     journal.questions.posted("token", -9)
     async with restarted(journal, tmp_path) as it:
         it.stands(-9, QUESTION, buttons=["a button"])
@@ -996,7 +997,7 @@ async def test_each_posted_request_is_accepted_even_if_another_fails(tmp_path: P
 async def test_a_question_that_was_never_posted_or_is_gone_is_forgotten(tmp_path: Path, journal: Journal) -> None:
     """One that is not found, refused or deleted is not tried at the next start."""
     for token, message_id in (("never", None), ("deleted", -8), ("refused", None)):
-        journal.questions.asked(token, thread_id=THREAD, exchange_id=100, content=QUESTION, subject=SUBJECT)
+        journal.questions.asked(OpenQuestion(token, THREAD, 100, QUESTION, None, SUBJECT, components_v2=False))
         if message_id is not None:
             journal.questions.posted(token, message_id)
     async with restarted(journal, tmp_path) as it:

@@ -27,6 +27,7 @@ from bot.text.sizes import MAX_FILE_BYTES
 from bot.user_messages import questions
 from pool.journal.journal import Journal
 from pool.journal.message_states import MessageState
+from pool.journal.questions import OpenQuestion
 from tests.acp.opened import HELLO, opened
 from tests.bot.access.test_gate import ASKER, EVERYONE, NOBODY, ONLY_ADA, ONLY_OWNER, ONLY_ROLE, ROLE, users
 from tests.bot.fake_discord import AnswerLost, FakeDiscord, Message, accepted, pacing, scratch_journal, settle
@@ -538,7 +539,7 @@ def test_the_reason_of_an_old_closed_question_comes_from_its_exchange() -> None:
     """It is the state that the restart found, even after the card was corrected (P52)."""
     with scratch_journal() as journal:
         accepted(journal, ASKED_BY)
-        journal.questions.asked("0" * 16, thread_id=THREAD, exchange_id=ASKED_BY, content="May I?", subject="`ls`")
+        journal.questions.asked(OpenQuestion("0" * 16, THREAD, ASKED_BY, "May I?", None, "`ls`", components_v2=True))
         cards = Cards(journal=journal, api=FakeDiscord())
         assert cards.closed_reason("0" * 16) == questions.became(MessageState.RECEIVED)
         journal.messages.prompted((ASKED_BY,), "[]")

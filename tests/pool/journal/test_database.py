@@ -119,7 +119,8 @@ def test_a_journal_of_an_earlier_version_is_migrated_with_a_row_in_every_state(t
         connection.execute(f"INSERT INTO posts ({columns}) VALUES (?, 0, 'page', 500)", (finished,))  # noqa: S608
         connection.execute("INSERT INTO choices VALUES (1, 'mode', 'plan')")
         connection.execute("INSERT INTO marks VALUES (2, 99)")
-        connection.execute("INSERT INTO questions VALUES ('t', 1, ?, 'May I?', 600)", (finished,))
+        columns = "token, thread_id, exchange_id, content, message_id"
+        connection.execute(f"INSERT INTO questions ({columns}) VALUES ('t', 1, ?, 'May I?', 600)", (finished,))  # noqa: S608
     connection.close()
     with Journal.open(path) as journal:
         rows = [journal.messages.row(message_id) for message_id, _ in enumerate(STATES, start=10)]

@@ -14,6 +14,7 @@ import pytest
 from pool.journal.errors import JournalError
 from pool.journal.journal import Journal
 from pool.journal.message_states import MessageRow, MessageState
+from pool.journal.questions import OpenQuestion
 from pool.journal.sent_pages import SentPage
 from pool.journal.threads import Assignment
 from pool.journal.trailers import FIRST_TRAILER, Trailer
@@ -303,13 +304,16 @@ NOTES: dict[str, Callable[[Journal], None]] = {
     "intent": lambda journal: journal.sent_pages.intend(10, 1, "page"),
     "page": lambda journal: journal.sent_pages.posted(10, 0, 500),
     "left": lambda journal: journal.sent_pages.left(10, 0, "page"),
-    "question": lambda journal: journal.questions.asked(
-        "new", thread_id=1, exchange_id=10, content="May I?", subject="ls"
-    ),
+    "question": lambda journal: journal.questions.asked(question("new")),
     "card": lambda journal: journal.questions.posted("old", 600),
     "settled": lambda journal: journal.questions.settled("old"),
     "told": lambda journal: journal.messages.clear_owed((12,)),
 }
+
+
+def question(token: str) -> OpenQuestion:
+    """Return a question about message 10."""
+    return OpenQuestion(token, 1, 10, "May I?", None, "ls", components_v2=False)
 
 
 def everything(journal: Journal) -> tuple[object, ...]:
@@ -330,7 +334,7 @@ def test_a_crash_leaves_a_single_write_whole_or_not_at_all(tmp_path: Path, note:
         journal.threads.choose(1, "mode", "default")
         journal.marks.advance(2, 9)
         journal.sent_pages.intend(10, 0, "page")
-        journal.questions.asked("old", thread_id=1, exchange_id=10, content="May I?", subject="ls")
+        journal.questions.asked(question("old"))
         journal.messages.close((12,), "failed", ["sorry"])
         before = everything(journal)
         with crashes(journal, path) as found:

@@ -12,12 +12,14 @@ def test_a_question_is_open_until_it_is_settled(tmp_path: Path) -> None:
     with Journal.open(path) as journal:
         assert journal.questions.all() == []
         for token in ("a", "b", "c"):
-            journal.questions.asked(token, thread_id=1, exchange_id=10, content=f"May I {token}?", subject=token)
+            journal.questions.asked(
+                OpenQuestion(token, 1, 10, f"May I {token}?", None, token, components_v2=token == "c")
+            )
         journal.questions.posted("a", 500)
         journal.questions.settled("b")
         journal.questions.settled("b")
     with Journal.open(path) as journal:
         assert journal.questions.all() == [
-            OpenQuestion("a", 1, 10, "May I a?", 500, "a"),
-            OpenQuestion("c", 1, 10, "May I c?", None, "c"),
+            OpenQuestion("a", 1, 10, "May I a?", 500, "a", components_v2=False),
+            OpenQuestion("c", 1, 10, "May I c?", None, "c", components_v2=True),
         ]
