@@ -177,8 +177,7 @@ class Cards:
     ) -> None:
         """`permission` returns the configured permission of a thread, `recipients` who may answer an asker's agent.
 
-        `place` posts a question in its place in the reply, see `ReplyOrder.ask`. `components` is the form of a question's
-        message.
+        `place` posts a question in its place in the reply, see `ReplyOrder.ask`; `components` is its message's form.
         """
         self.permission = permission
         self.audit = audit or Audit()

@@ -10,6 +10,7 @@ import pytest
 
 from bot.intake import rejection_notice as turned_away
 from loopback import Message
+from loopback.state.components import text_of
 from loopback.state.permissions import Permission
 
 from .bot_process import agent_pids
@@ -42,7 +43,7 @@ async def test_titles_names_and_questions_ping_nobody_and_format_nothing(tmp_pat
         thread = await lab.thread(f"tool execute {nasty}\nask execute {nasty}\nsay done", lab.ann)
         card = await lab.ann.sees(thread, "Permission needed", by=lab.bot)
         assert {int(getattr(user, "id", user)) for user in card.mentions} <= {lab.ann.id}
-        assert not LINK.search(card.content.split("```")[0])
+        assert not LINK.search(text_of(card).split("```")[0])
         for command in ("status", "sessions"):
             assert not LINK.search(said(await lab.ann.slash(thread, command)))
         await lab.ann.click(card, "Allow once")
@@ -80,7 +81,7 @@ async def test_a_secret_that_the_agent_says_stays_a_secret(tmp_path: Path) -> No
         assert "sk-live" not in thread.name
         shown = [text for message in lab.said_by_bot(thread) for _, text in message.history]
         assert any("[secret]" in text for text in shown)
-        assert "[secret]" in card.content
+        assert "[secret]" in text_of(card)
         assert not any("sk-live" in text for text in shown)
 
 
@@ -120,7 +121,7 @@ async def test_what_an_agent_can_be_set_to_pings_nobody_formats_nothing_and_tell
         )
         card = await lab.ann.sees(thread, "Permission needed", by=lab.bot)
         shown = []  # What Discord shows without Markdown.
-        told = [card.content]
+        told = [text_of(card)]
         for command in ("mode", "model", "config", "status"):
             answer = await lab.ann.slash(thread, command)
             told.append(said(answer))
@@ -142,7 +143,7 @@ async def test_what_an_agent_can_be_set_to_pings_nobody_formats_nothing_and_tell
         own = [re.sub(r"```.*?```", "", text, flags=re.DOTALL) for text in told]
         assert [text for text in own if LINK.search(text) or "\n# " in text] == []
         assert [text for text in told + shown if "sk-live" in text] == []
-        assert [text for text in [card.content, asking.content, *shown] if "\u202e" in text] == []
+        assert [text for text in [text_of(card), text_of(asking), *shown] if "\u202e" in text] == []
         assert pings(lab) == []
         assert [call for call in lab.discord.record if call.status == 400] == []
 

@@ -59,7 +59,7 @@ async def test_an_old_question_makes_way_and_its_thread_goes_on_by_a_button_even
             assert f"<#{asking[0].id}>, <#{asking[1].id}>" in told.content
             monkeypatch.setattr("pool.pool.PREEMPT_SECONDS", 0.5)
             await lab.ben.sees(newcomer, "at last", by=lab.bot)
-            await lab.ann.sees(asking[0], "closed: others had long been waiting", by=lab.bot)
+            await lab.ann.sees(asking[0], "closed: other threads had been waiting", by=lab.bot)
             await lab.ann.sees(asking[0], "rejected (reject_once)", by=lab.bot)
             notice = await lab.ann.sees(asking[0], "Others had waited for long", by=lab.bot)
             assert "asleep" in said(await lab.ann.slash(asking[0], "status"))

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from loopback import Message, Outcome
+from loopback.state.components import walk
 
 from .bot_process import bot_run
 from .live_bot import BotLab, bot_lab, idle_lab, said
@@ -58,7 +59,7 @@ async def test_who_loses_the_right_to_talk_finds_all_that_is_open_closed(tmp_pat
             ben,
         )
         build, choose, fill, look = [
-            await ben.sees(thread, text, by=lab.bot) for text in ("Build", "Choose", "fill this", "open a page")
+            await ben.sees(thread, text, by=lab.bot) for text in ("Build", "Choose", "Input needed", "Page to open")
         ]
         live = await ben.sees(thread, lambda each: "Stop" in str(each.components), by=lab.bot)
         waiting = await ben.say(thread, strings(["say", "waited"]))
@@ -71,7 +72,7 @@ async def test_who_loses_the_right_to_talk_finds_all_that_is_open_closed(tmp_pat
         about = await ben.menu(build, "Ask about this")
         await take_away(lab, f'users = ["{lab.ann.id}"]\napprovers = ["*"]', agent=PUPPET)
         before = len(lab.said_by_bot(thread))
-        menus = [each["custom_id"] for row in choose.components for each in row["components"] if each["type"] == 3]
+        menus = [each["custom_id"] for _, each in walk(choose.components) if each["type"] == 3]
         tried = [
             await ben.click(build, "allow once"),
             await ben.click(build, "reject once"),
@@ -110,7 +111,7 @@ async def test_who_loses_the_right_to_answer_keeps_only_their_words(tmp_path: Pa
         ben = lab.ben
         asked = permission(1, "a", "Build", "allow_once", "reject_once")
         thread = await lab.thread(strings(asked, form(2, {"f": {"type": "string"}}), ["await", 1], ["await", 2]), ben)
-        build, fill = [await ben.sees(thread, text, by=lab.bot) for text in ("Build", "fill this")]
+        build, fill = [await ben.sees(thread, text, by=lab.bot) for text in ("Build", "Input needed")]
         begun = await ben.click(fill, "Fill in")
         access = f'users = ["{lab.ann.id}", "{ben.id}"]\napprovers = ["{lab.ann.id}"]'
         await take_away(lab, access, agent=PUPPET)

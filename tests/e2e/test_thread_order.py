@@ -5,11 +5,12 @@ import signal
 from pathlib import Path
 from typing import Any
 
+from loopback.state.components import text_of
 from loopback.state.entities import Thread
 
 from .bot_process import bot_run
 from .live_bot import BotLab, bot_lab, idle_lab
-from .puppet_script import PUPPET, permission, strings
+from .puppet_script import PUPPET, labels, permission, strings
 
 KINDS = ("allow_once", "reject_once")
 
@@ -28,13 +29,13 @@ MARKS = re.compile(r"First words|Run one|Second words|Run two|Last words")
 
 def read(lab: BotLab, thread: Thread) -> list[list[str]]:
     """Return what the bot's messages say of the script, message by message, top to bottom."""
-    found = (MARKS.findall(message.content) for message in lab.said_by_bot(thread))
+    found = (MARKS.findall(text_of(message)) for message in lab.said_by_bot(thread))
     return [each for each in found if each]
 
 
 async def asked(lab: BotLab, thread: Thread, title: str) -> Any:
     """Wait for a question."""
-    return await lab.ann.sees(thread, lambda message: title in message.content and message.components, by=lab.bot)
+    return await lab.ann.sees(thread, lambda message: title in text_of(message) and labels(message), by=lab.bot)
 
 
 async def test_a_turn_with_two_questions_reads_from_top_to_bottom(tmp_path: Path) -> None:
@@ -58,7 +59,7 @@ async def test_a_question_before_any_text_leaves_no_placeholder_above_it(tmp_pat
         await lab.ann.click(await asked(lab, thread, "Run one"), "allow once")
         await lab.ann.sees(thread, "Last words", by=lab.bot)
         assert read(lab, thread) == [["Run one"], ["Last words"]]
-        assert not any("⏳" in message.content for message in lab.said_by_bot(thread))
+        assert not any("⏳" in text_of(message) for message in lab.said_by_bot(thread))
 
 
 async def test_questions_in_an_outage_come_in_their_places_when_it_is_over(tmp_path: Path) -> None:
@@ -91,7 +92,7 @@ async def test_what_a_restart_adds_stands_below_the_question_too(tmp_path: Path)
         async with bot_run(lab):
             await lab.ann.sees(thread, "stopped before this was finished", by=lab.bot)
             await lab.ann.sees(thread, "I restarted", by=lab.bot)
-        texts = [message.content for message in lab.said_by_bot(thread)]
+        texts = [text_of(message) for message in lab.said_by_bot(thread)]
         places = [next(at for at, text in enumerate(texts) if mark in text) for mark in ("First words", "Run one")]
         assert places == [0, 1]
         assert "stopped before this was finished" in texts[2]
