@@ -158,7 +158,7 @@ async def skipped(it: RestartedBot) -> None:
 async def undeliverable(it: RestartedBot) -> None:
     """Discord refuses its reply."""
     left(it.journal, WATCHED, MessageState.RECEIVED)
-    it.board.faults.extend([PermanentError("Missing Permissions")] * 2)
+    it.board.faults.extend([PermanentError("Missing Permissions")] * 100)  # More than there are calls, of any kind.
     await recovered(it)
 
 
