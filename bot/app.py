@@ -20,6 +20,7 @@ from bot.config.schema import Config
 from bot.config.secrets import secrets_of
 from bot.conversation.exchange_context import ExchangeContext
 from bot.gateway.client import ClientCallbacks, ThreadlineClient
+from bot.gateway.connection import client_options
 from bot.gateway.identify_limit import IdentifyLimit
 from bot.gateway.supervisor import SupervisedClient
 from bot.intake.deleted_places import DeletedPlaces
@@ -117,7 +118,7 @@ class App:
             audit=audit,
             components=lambda: agents.config.reply.components,
         )
-        attachments = Attachments(config.journal.attachments)
+        attachments = Attachments(config.journal.attachments, **client_options(config.discord))
         context = ExchangeContext(
             journal=journal,
             api=api,

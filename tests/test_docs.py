@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from bot.access.bot_permissions import PERMISSIONS
@@ -47,6 +47,8 @@ def as_written(value: object) -> object:
             return list(entries)
         case frozenset() | tuple():
             return list(value)
+        case SecretStr():
+            return value.get_secret_value()
         case _:
             return value
 

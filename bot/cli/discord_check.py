@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator
 
+import aiohttp
 import discord
 
 from bot.access.bot_permissions import MissingPermissions, invite_link
@@ -109,7 +110,7 @@ async def _why_unseen(probe: DiscordProbe, channel_id: int) -> str:
         return failures.UNSEEN
     except discord.NotFound:
         return failures.NO_SUCH_CHANNEL
-    except discord.DiscordException as error:
+    except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
         return failures.cannot_look(describe_error(error))
     return failures.NOT_A_CHANNEL
 

@@ -9,12 +9,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import aiohttp
 import discord
 
 from bot.access.bot_permissions import IN_CHANNEL, IN_FORUM, IN_VOICE_CHAT, MissingPermissions
 from bot.config.schema import DiscordConfig
 from bot.gateway.connection import (
     LoginRefused,
+    client_options,
     close_client,
     configure_library,
     describe_error,
@@ -22,6 +24,7 @@ from bot.gateway.connection import (
     fatal_reason,
 )
 from bot.operations.start_failure import StartFailed
+from bot.user_messages import connection as texts
 
 from .texts import failures, results
 
@@ -61,8 +64,9 @@ class RoleFacts:
 class DiscordProbe(discord.Client):
     """A client that only reads. Use `connect_probe`."""
 
-    def __init__(self, intents: discord.Intents) -> None:
-        super().__init__(intents=intents, max_messages=None, guild_ready_timeout=GUILD_SECONDS)
+    def __init__(self, settings: DiscordConfig, intents: discord.Intents) -> None:
+        options = client_options(settings)
+        super().__init__(intents=intents, max_messages=None, guild_ready_timeout=GUILD_SECONDS, **options)
         self._changed = asyncio.Event()
 
     @property
@@ -170,7 +174,7 @@ class DiscordProbe(discord.Client):
             return known
         try:
             return results.known_user(await self.fetch_user(some_id))
-        except discord.HTTPException:
+        except (discord.HTTPException, aiohttp.ClientError, OSError):
             return ""
 
 
@@ -199,14 +203,14 @@ def lacks_in(channel: discord.abc.GuildChannel) -> MissingPermissions:
 async def connect_probe(settings: DiscordConfig, intents: discord.Intents) -> AsyncIterator[DiscordProbe]:
     """Log in, and close the client at the end. Raises `StartFailed` within LOGIN_SECONDS."""
     configure_library(settings.endpoint)
-    client = DiscordProbe(intents)
+    client = DiscordProbe(settings, intents)
     try:
         try:
             async with asyncio.timeout(LOGIN_SECONDS):
                 await client.login(settings.token.get_secret_value())
         except TimeoutError:
             raise StartFailed(failures.no_answer(LOGIN_SECONDS)) from None
-        except (discord.DiscordException, OSError) as error:
+        except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
             raise _failure(error) from None
         yield client
     finally:
@@ -218,4 +222,4 @@ def _failure(error: BaseException | None) -> StartFailed:
         return StartFailed(failures.CLOSED)
     if pointless := fatal_reason(error):
         return LoginRefused(pointless)
-    return StartFailed(failures.no_connection(describe_error(error)))
+    return StartFailed(texts.cannot_connect(texts.DISCORD, describe_error(error)))

@@ -115,6 +115,7 @@ NOT_A_SWITCH: Final = "must be true or false, without quotation marks"
 NOT_AN_ID: Final = "is not a Discord ID; copy the number with Copy ID in Discord, and write it in quotation marks"
 NOT_AN_ADDRESS: Final = 'must be an address like "http://127.0.0.1:8377"'
 NOT_A_LISTENER: Final = 'must be a host and a port, like "127.0.0.1:9464"'
+NOT_A_PROXY: Final = 'must be the address of an HTTP proxy, like "http://proxy.example:3128"'
 NOT_A_SIZE: Final = 'is not a size; write it like "4GiB", or 0 for no bound'
 UNENCRYPTED: Final = "must begin with https:// for another machine; otherwise the token would be sent unencrypted"
 STAR_NEEDS_GUILDS: Final = 'channels = ["*"] needs guilds; list the IDs of the servers there'
@@ -209,6 +210,9 @@ def nobody_allowed(name: str) -> str:
 
 ONLY_ADMINS: Final = "[access] approvers is empty; only admins are allowed"
 NO_BOTS: Final = "[threads] trusted_bots is empty; no bot gets an answer"
+UNUSABLE_PROXY: Final = (
+    "HTTPS_PROXY names no HTTP proxy, so it is not used; set [discord] proxy to an address that begins with http://"
+)
 NO_CHANNELS: Final = "[access] channels is empty; the bot does not work in any channel"
 
 

@@ -14,6 +14,7 @@ from .agents import AgentConfig
 from .document import reason_of
 from .file_exposure import readable_by_others
 from .mistakes import Problem, closest
+from .proxy import ignored_proxy
 from .schema import ChannelConfig, Config
 from .secrets import literal_secrets
 
@@ -38,6 +39,8 @@ def warnings(config: Config) -> list[str]:
         found.append(texts.ONLY_ADMINS)
     if threads.bots != "off" and not threads.trusted_bots:
         found.append(texts.NO_BOTS)
+    if ignored_proxy(config.discord):
+        found.append(texts.UNUSABLE_PROXY)
     if access.channels == frozenset():
         found.append(texts.NO_CHANNELS)
     elif access.channels is not None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import Field, PrivateAttr, SecretStr, model_validator
 
 from bot.access.gate import Bots, Mention, People, Rules
 
@@ -20,6 +20,7 @@ from .values import (
     Endpoint,
     PeopleList,
     Permission,
+    ProxyAddress,
     Size,
     Snowflake,
     Token,
@@ -34,6 +35,8 @@ class DiscordConfig(ConfigTable):
     token: Token
     endpoint: Endpoint = ""
     """Base address of another Discord-compatible server; empty: Discord."""
+    proxy: ProxyAddress = SecretStr("")
+    """Address of an HTTP proxy, which may hold credentials; empty: the environment's, see `bot.config.proxy`."""
 
 
 class AccessConfig(ConfigTable):

@@ -3,8 +3,10 @@
 import os
 import re
 from collections.abc import Iterator, Mapping
+from urllib.parse import quote
 
 from .document import Variable
+from .proxy import proxy_of
 from .schema import Config
 
 SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASS|CREDENTIAL|AUTH|COOKIE|PRIVATE|SIGNATURE|\bSIG\b", re.IGNORECASE)
@@ -13,6 +15,9 @@ SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASS|CREDENTIAL|AUTH|COOKIE|PRIVATE|
 TOKEN = ("discord", "token")
 """The key of the bot's token."""
 
+PROXY = ("discord", "proxy")
+"""The key of the proxy, which may hold credentials."""
+
 _TABLES = {"env", "headers"}
 
 _AUTHORIZATION = re.compile(r"(?:Bearer|Basic|Token)\s+(\S+)", re.IGNORECASE)
@@ -20,10 +25,10 @@ _AUTHORIZATION = re.compile(r"(?:Bearer|Basic|Token)\s+(\S+)", re.IGNORECASE)
 
 
 def secrets_of(config: Config) -> tuple[str, ...]:
-    """Return the values that must appear in no log and no message: the token, and secrets of agents and MCP servers.
+    """Return the values that must appear in no log and no message: the token, and secrets of the proxy and the agents.
 
-    These are the values of variables in tables `env` and `headers`, values there under a secret's name, and inherited
-    variables with a secret's name. Paths are excluded: answers without them would be useless.
+    These are a proxy's password, the values of variables in tables `env` and `headers`, values there under a secret's
+    name, and inherited variables with a secret's name. Paths are excluded: answers without them would be useless.
     """
     variables = config.document.variables if config.document else ()
     given = [value for keys, value in variables if not _TABLES.isdisjoint(keys)]
@@ -32,6 +37,8 @@ def secrets_of(config: Config) -> tuple[str, ...]:
         given += [value for table in tables for name, value in table.items() if SECRET_NAME.search(name)]
         given += [os.environ[name] for name in agent.inherit_env if name in os.environ and SECRET_NAME.search(name)]
     given += [match[1] for value in given if (match := _AUTHORIZATION.fullmatch(value))]
+    proxy = proxy_of(config.discord)
+    given += [proxy.password, quote(proxy.password, safe="")] if proxy is not None and proxy.password else []
     return (config.discord.token.get_secret_value(), *(value for value in given if not _is_path(value)))
 
 
@@ -43,6 +50,8 @@ def literal_secrets(config: Config, variables: tuple[Variable, ...]) -> Iterator
 
 def _secret_keys(config: Config) -> Iterator[tuple[str, ...]]:
     yield TOKEN
+    if "@" in config.discord.proxy.get_secret_value():
+        yield PROXY
     for name, agent in config.agents.by_name.items():
         tables: dict[tuple[str, ...], Mapping[str, str]] = {("agents", name, "env"): agent.env}
         for number, server in enumerate(agent.mcp_servers):

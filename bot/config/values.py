@@ -102,6 +102,13 @@ def _endpoint(text: str) -> str:
     return text
 
 
+def _proxy(secret: SecretStr) -> SecretStr:
+    address = secret.get_secret_value()
+    if not re.fullmatch(r"(http://([^/@\s]+@)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?/?)?", address):
+        raise ValueError(texts.NOT_A_PROXY)
+    return secret
+
+
 def _is_loopback(host: str) -> bool:
     try:
         return ip_address(host).is_loopback
@@ -136,4 +143,5 @@ Permission = Literal["ask", "allow_reads", "allow_all", "deny"]
 Token = Annotated[SecretStr, AfterValidator(_not_blank)]
 Address = Annotated[str, AfterValidator(_address)]
 Endpoint = Annotated[str, AfterValidator(_endpoint)]
+ProxyAddress = Annotated[SecretStr, AfterValidator(_proxy)]
 Size = Annotated[int, BeforeValidator(_bytes)]

@@ -27,7 +27,7 @@ from bot.user_messages import notices
 from pool.journal.posted_requests import PostedRequest
 
 from .component_registry import COMPONENTS, FORMS
-from .connection import intents
+from .connection import client_options, intents
 from .identify_limit import IdentifyLimit
 
 GUILD_SECONDS = 0.5
@@ -70,6 +70,7 @@ class ThreadlineClient(CommandClient):
             intents=intents(direct=config.access.dm),
             allowed_mentions=discord.AllowedMentions.none(),
             http_trace=http_trace,
+            **client_options(config.discord),
             max_ratelimit_timeout=60.0,
             guild_ready_timeout=GUILD_SECONDS,
             max_messages=None,

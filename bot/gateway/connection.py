@@ -1,26 +1,31 @@
 """Sets up and closes connections to Discord: intents, the library's settings, and errors in words."""
 
 import asyncio
+import os
+import re
+import socket
+import ssl
 import threading
 from contextlib import suppress
+from typing import TypedDict
 
 import aiohttp
 import discord
 import structlog
 import yarl
 
+from bot.config.proxy import proxy_of
+from bot.config.schema import DiscordConfig
 from bot.operations.start_failure import NeedsPerson
 from bot.rest.errors import reason_of
+from bot.user_messages import connection as texts
 
 CLOSE_SECONDS = 2.0
 """Bound on closing the connection to Discord."""
 
 TOKEN_REFUSED = 4004
 INTENT_REFUSED = 4014
-REFUSED = {
-    TOKEN_REFUSED: "Discord refused the token: reset it in the developer portal, Bot, and write the new one",
-    INTENT_REFUSED: "Discord refused the Message Content intent: turn it on in the developer portal, Bot",
-}
+REFUSED = {TOKEN_REFUSED: texts.TOKEN_REFUSED, INTENT_REFUSED: texts.INTENT_REFUSED}
 """The gateway's close codes that another try cannot change (Discord, Gateway Close Event Codes), and what to do."""
 
 MESSAGES_PER_STEP = 16
@@ -28,6 +33,13 @@ MESSAGES_PER_STEP = 16
 rounds of a busy loop."""
 
 log = structlog.stdlib.get_logger("bot")
+
+
+class ClientOptions(TypedDict):
+    """The options of an HTTP client, by the names of aiohttp and discord.py."""
+
+    proxy: str | None
+    proxy_auth: aiohttp.BasicAuth | None
 
 
 class LoginRefused(NeedsPerson):
@@ -70,6 +82,15 @@ def configure_library(endpoint: str) -> None:
         discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = gateway.with_scheme(scheme)
 
 
+def client_options(settings: DiscordConfig) -> ClientOptions:
+    """Return a client's options for the way to Discord."""
+    proxy = proxy_of(settings)
+    if proxy is None:
+        return {"proxy": None, "proxy_auth": None}
+    auth = aiohttp.BasicAuth(proxy.user, proxy.password, "utf-8") if proxy.user or proxy.password else None
+    return {"proxy": proxy.address, "proxy_auth": auth}
+
+
 async def close_client(client: discord.Client) -> None:
     """Close a client's gateway and HTTP session, also if Discord does not answer, or on cancellation."""
     try:
@@ -82,8 +103,8 @@ async def leave_gateway(client: discord.Client) -> None:
     """Close a client's connections to the gateway, half-open ones too."""
     try:
         async with asyncio.timeout(CLOSE_SECONDS):
-            for socket in _half_open_sockets(client):
-                await socket.close()
+            for each in _half_open_sockets(client):
+                await each.close()
             await client.close()
     except TimeoutError:
         log.warning("Discord did not let go of the connection in time")
@@ -128,11 +149,31 @@ def fatal_reason(error: Exception) -> str:
 
 
 def describe_error(error: Exception) -> str:
-    """Say why a connection ended."""
+    """Say why a connection ended, in words without Python's own forms of addresses and exceptions."""
     match error:
+        case aiohttp.ClientProxyConnectionError():
+            return texts.unreachable_proxy(error.host, error.port, _system_reason(error.os_error))
         case aiohttp.ClientConnectorError():
-            return error.os_error.strerror or str(error)
+            return _system_reason(error.os_error)
+        case aiohttp.ClientHttpProxyError():
+            return texts.proxy_refused(error.status, error.message)
+        case aiohttp.ClientResponseError():
+            return texts.answered(error.status)
+        case TimeoutError():
+            return texts.NO_ANSWER
+        case OSError():
+            return _system_reason(error)
         case discord.HTTPException():
             return reason_of(error)
         case _:
             return str(error) or type(error).__name__
+
+
+def _system_reason(error: OSError) -> str:
+    """Return the system's words for an error; asyncio's own text has the address as a tuple."""
+    if isinstance(error, socket.gaierror | ssl.SSLError):
+        return error.strerror or str(error)
+    if error.errno is not None:
+        return os.strerror(error.errno)
+    codes = re.findall(r"\[Errno (\d+)\]", str(error))  # One for each of a name's addresses.
+    return ", ".join(dict.fromkeys(os.strerror(int(code)) for code in codes)) or str(error) or type(error).__name__

@@ -11,11 +11,13 @@ from contextlib import suppress
 
 import structlog
 
+from bot.config.proxy import proxy_of
 from bot.config.schema import DiscordConfig
 from bot.operations.start_failure import StartFailed
 from bot.operations.systemd import notify
 from bot.rest.api import DiscordApi
 from bot.rest.circuit_breaker import PROBE_SECONDS
+from bot.user_messages import connection as texts
 
 from .client import ThreadlineClient
 from .connection import (
@@ -105,6 +107,8 @@ class SupervisedClient:
 
     async def _keep_alive(self) -> StartFailed:
         configure_library(self._config.endpoint)
+        if (proxy := proxy_of(self._config)) is not None:
+            log.info("connecting through a proxy", address=proxy.address)
         loop, delay = asyncio.get_running_loop(), ReconnectDelay()
         while True:
             client = self.client = self._build()
@@ -162,7 +166,7 @@ class SupervisedClient:
             if pointless := fatal_reason(error):
                 return LoginRefused(pointless)
             if not self._has_connected:
-                where = self._config.endpoint or "Discord"
-                return StartFailed(f"cannot connect to {where}: {describe_error(error)}")
+                where = self._config.endpoint or texts.DISCORD
+                return StartFailed(texts.cannot_connect(where, describe_error(error)))
             return error
-        return ConnectionError("the connection was closed")
+        return ConnectionError(texts.LOST)

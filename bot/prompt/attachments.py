@@ -81,9 +81,13 @@ class Fetched:
 class Attachments:
     """The files of all threads. An asynchronous context manager."""
 
-    def __init__(self, root: Path) -> None:
-        """Files are saved below `root`, which is absolute and outside the agents' directories. Raises OSError."""
+    def __init__(self, root: Path, proxy: str | None = None, proxy_auth: aiohttp.BasicAuth | None = None) -> None:
+        """Files are saved below `root`, which is absolute and outside the agents' directories. Raises OSError.
+
+        They are fetched through `proxy`, if there is one.
+        """
         self._store = AttachmentStore(root)
+        self._proxy, self._proxy_auth = proxy, proxy_auth
         self._http: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -93,7 +97,14 @@ class Attachments:
         connector = aiohttp.TCPConnector(limit=0)
         # Discord compresses text on request, and a small answer could then expand without bound.
         headers = {"Accept-Encoding": "identity"}
-        self._http = aiohttp.ClientSession(timeout=timeout, auto_decompress=False, connector=connector, headers=headers)
+        self._http = aiohttp.ClientSession(
+            timeout=timeout,
+            auto_decompress=False,
+            connector=connector,
+            headers=headers,
+            proxy=self._proxy,
+            proxy_auth=self._proxy_auth,
+        )
         return self
 
     async def __aexit__(

@@ -187,7 +187,7 @@ async def test_a_refused_token_and_a_refused_intent_are_one_clear_line(tmp_path:
         server.add_bot("threadline", token=TOKEN, intents=ALL_INTENTS & ~(1 << 15))
         (token, gateway) = await rows(nobody)
         assert token[:2] == ("token", "ok")
-        intent = "Discord refused the Message Content intent: turn it on in the developer portal, Bot"
+        intent = "Discord refused the Message Content intent: turn it on in the developer portal, page Bot"
         assert gateway == ("gateway", "FAILED", intent)
 
 

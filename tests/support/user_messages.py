@@ -11,7 +11,6 @@ SAYS = {"fail", "exit", "Finding", "Refuse", "refuse", "_fault", "_raise", "_rej
 """What `bot` calls with such words: the end of a command, a check's row, a refusal, a mistake of the configuration."""
 
 RETURNS = {
-    "bot/gateway/connection.py": {"fatal_reason"},
     "bot/user_messages/agent_checks.py": {
         *("late_pieces", "ended_turn", "unknown_mode_failed", "request_id_kind"),
         *("variable_not_set", "key_not_set", "not_installed", "not_started", "no_login_method", "asking_mode"),
@@ -20,10 +19,11 @@ RETURNS = {
 """Functions and methods that return such words to where they are said."""
 
 FAILURES = {
-    "bot/user_messages/journal_errors.py",
-    "bot/config/error_texts.py",
     "bot/cli/texts/failures.py",
+    "bot/config/error_texts.py",
     "bot/user_messages/agent_errors.py",
+    "bot/user_messages/connection.py",
+    "bot/user_messages/journal_errors.py",
 }
 """Modules that hold such words and no others."""
 

@@ -192,11 +192,6 @@ def silent_gateway(seconds: float) -> str:
 CLOSED: Final = "Discord closed the connection"
 
 
-def no_connection(reason: object) -> str:
-    """The network."""
-    return f"cannot connect to Discord: {reason}"
-
-
 # ---- what a check finds on Discord
 
 

@@ -171,7 +171,7 @@ def test_a_journal_that_another_program_has_locked_is_not_put_aside(tmp_path: Pa
 
 
 def test_an_endpoint_where_nothing_listens_is_one_line_and_exit_code_1(tmp_path: Path) -> None:
-    """The line has the address."""
+    """The line has the address and the system's reason, and no tuple of Python's."""
     with closed_endpoint() as endpoint:
         rest = f"""\
 [discord]
@@ -183,7 +183,7 @@ channels = ["1"]
 path = "journal.db"
 """
         done = threadline("run", "-c", config(tmp_path, rest=rest), cwd=tmp_path)
-    assert_one_line(done, 1, f"cannot connect to {endpoint}")
+    assert_one_line(done, 1, f"cannot connect to {endpoint}: Connection refused")
 
 
 @pytest.mark.parametrize("command", [["run"], ["check"], ["--version"]], ids=str)

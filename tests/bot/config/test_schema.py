@@ -63,6 +63,7 @@ def test_every_key_can_be_set(tmp_path: Path) -> None:
 [discord]
 token = "{SECRET}"
 endpoint = "http://127.0.0.1:8377"
+proxy = "http://proxy.example:3128"
 [access]
 guilds = ["1", 2]
 channels = ["3"]

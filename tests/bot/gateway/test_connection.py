@@ -6,9 +6,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import aiohttp
 import discord
+import pytest
 
-from bot.gateway.connection import MESSAGES_PER_STEP, close_client, configure_library, intents
+from bot.gateway.connection import MESSAGES_PER_STEP, close_client, configure_library, describe_error, intents
 from loopback import Loopback
 from loopback.harness import Lab
 from tests.support.virtual_time import step
@@ -79,3 +81,48 @@ async def test_others_get_the_event_loop_between_any_few_of_many_messages_that_a
     assert [text for text, _ in client.handled] == [f"{number}" for number in range(MANY)]
     assert max(Counter(client.read).values()) <= MESSAGES_PER_STEP
     assert max(Counter(round_ for _, round_ in client.handled).values()) <= MESSAGES_PER_STEP
+
+
+# ---- errors in words
+
+
+async def refused(address: str) -> Exception:
+    """Return the error of a connection to that address."""
+    async with aiohttp.ClientSession() as session:
+        try:
+            await session.ws_connect(address)
+        except aiohttp.ClientError as error:
+            return error
+    raise AssertionError(address)
+
+
+async def test_a_connections_error_is_told_in_the_systems_words() -> None:
+    """A closed port, a name without an address, and an answer that is no websocket."""
+    assert describe_error(await refused("ws://127.0.0.1:9/")) == "Connection refused"
+    unknown = describe_error(await refused("ws://no-such-host.invalid/"))
+    assert unknown
+    assert "(" not in unknown
+    async with Loopback() as place:
+        answer = describe_error(await refused(f"{place.endpoint}/no-such-page"))
+    assert answer == "the server answered 404"
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (TimeoutError(), "no answer in time"),
+        (ConnectionResetError(104, "Connection reset by peer"), "Connection reset by peer"),
+        (
+            OSError(
+                "Multiple exceptions: [Errno 111] Connect call failed ('::1', 1, 0, 0), [Errno 111] Connect call"
+                " failed ('127.0.0.1', 1)"
+            ),
+            "Connection refused",
+        ),
+        (OSError("no number"), "no number"),
+        (ValueError(), "ValueError"),
+    ],
+)
+def test_an_error_is_told_without_pythons_own_forms(error: Exception, words: str) -> None:
+    """No tuples of addresses, and each reason once."""
+    assert describe_error(error) == words
