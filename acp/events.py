@@ -17,6 +17,11 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
+class MessageBegun:
+    """The text behind this belongs to another message of the agent's than the text before."""
+
+
+@dataclass(frozen=True, slots=True)
 class Thought:
     """A piece of the agent's reasoning. Pieces that arrived together may be one."""
 
@@ -92,7 +97,18 @@ class ElicitationCompleted:
 OutOfTurnEvent = Elicitation | Withdrawn | ElicitationCompleted
 """The events of questions that an agent asks outside its turns."""
 
-Event = Text | Thought | Update | Question | Elicitation | Withdrawn | Unreadable | Skipped | ElicitationCompleted
+Event = (
+    Text
+    | MessageBegun
+    | Thought
+    | Update
+    | Question
+    | Elicitation
+    | Withdrawn
+    | Unreadable
+    | Skipped
+    | ElicitationCompleted
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from acp.chunk_fast_path import Kind
 from acp.client_side.methods import ClientMethods
 from acp.connection import Connection
 from acp.errors import Feature, ProtocolError, RemoteError, Unsupported
-from acp.events import Event, Text, Thought
+from acp.events import Event, MessageBegun, Text, Thought
 from acp.schema import (
     AudioBlock,
     AvailableCommand,
@@ -76,6 +76,8 @@ class Session:
         self._models: ModelState | None = None
         self._reported_mode: str | None = None
         self._options: tuple[Option, ...] = ()
+        self._message_id: str | None = None
+        """The agent's message that the last text belongs to, if it says so."""
         self.session_id = session_id
         self.directories = directories
         """Its absolute directories, the working directory first."""
@@ -240,8 +242,20 @@ class Session:
         """Handle the `update` member of a session/update, from a line of `size` bytes."""
         event = _read(raw)
         self._apply(event)
+        if raw.get("sessionUpdate") == "agent_message_chunk":
+            self._begin_message(raw.get("messageId"))
         if not self.loading and not isinstance(event, UserMessageChunk | UnknownUpdate):
             self._take(event, size)
+
+    def _begin_message(self, message_id: object) -> None:
+        """Note a message's id: another one than before begins a new message (ACP, Prompt Turn).
+
+        The fast path has no new ids, for it reads only chunks that are equal but for their text.
+        """
+        if isinstance(message_id, str) and message_id != self._message_id:
+            if self._message_id is not None and not self.loading:
+                self._put(MessageBegun(), 0)
+            self._message_id = message_id
 
     def _take(self, event: Event, size: int) -> None:
         """Queue an event. Long text is split, so that its reader can serve others between two pieces."""

@@ -106,6 +106,15 @@ def closing(line: str, fence: Fence) -> tuple[str | None, str | None] | None:
     return None
 
 
+def unfenced(text: str) -> str:
+    """Return a text that is one code block without its fence: some agents put a tool's output into one."""
+    text = text.strip()
+    first, _, rest = text.partition("\n")
+    found = _OPENING.match(first) if text.endswith(FENCE) else None
+    code = rest.removesuffix(found[2]) if found and rest else ""
+    return text if not found or code == rest or (code and not code.endswith("\n")) else code.rstrip("\n")
+
+
 def balanced(text: str) -> str:
     """Return a Discord message as CommonMark that is complete: no code block and no HTML continues behind it.
 

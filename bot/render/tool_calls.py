@@ -9,6 +9,7 @@ from acp.schema import AudioBlock, Diff, EmbeddedResource, ImageBlock, TextBlock
 from bot.config.appearance import Style
 from bot.text.markdown import LIMIT, code_block, escape, shortened
 
+from .code_blocks import unfenced
 from .diffs import Change, changes_of, excerpt, left_out, place_of
 from .line_diff import DiffBudget
 
@@ -268,7 +269,7 @@ def _sent(update: ToolCallUpdate) -> Iterator[Sent]:
 def _output(update: ToolCallUpdate) -> str:
     """Return the last lines of a tool's text."""
     texts = [
-        part.content.text
+        unfenced(part.content.text)
         for part in update.content or ()
         if isinstance(part, ToolContent) and isinstance(part.content, TextBlock)
     ]

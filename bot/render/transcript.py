@@ -20,7 +20,7 @@ When all pages are full the pager is `over`: the rest of the text goes into a fi
 show only the bot's own lines.
 """
 
-from acp import Event, Text, Thought
+from acp import Event, MessageBegun, Text, Thought
 from acp.schema import (
     AgentMessageChunk,
     AudioBlock,
@@ -120,6 +120,9 @@ class Transcript:
                 self._add_text(text)
                 if not text.strip():
                     return False  # It shows with the words behind it, if there are any.
+            case MessageBegun():
+                self._begin_message()
+                return False
             case Thought(text):
                 return self._add_thought(text)
             case ToolCallUpdate():
@@ -301,6 +304,11 @@ class Transcript:
             self._drain()
             self._freeze()
 
+    def _begin_message(self) -> None:
+        """Put a blank line between two messages of the agent's with nothing else between them."""
+        if self.has_text and not self._thinking and (self._pending or not self._closed):
+            self._add_text("\n\n")
+
     def _drain(self) -> None:
         """Give the converter what was said."""
         text = "".join(self._pending)
@@ -401,7 +409,7 @@ class Transcript:
     def _add_tool_call(self, update: ToolCallUpdate) -> bool:
         """Show a tool call on one line. Its id decides which one it is: some are announced twice, some never."""
         call = self._calls.of(update.tool_call_id)
-        had_ended = call.ended
+        had_ended, is_new = call.ended, not call.is_known
         self._budget.renew()
         sent = call.take(update, self._style, self._budget)
         self._calls.lighten(call)
@@ -412,6 +420,8 @@ class Transcript:
                 self._interrupt()
                 self._make_room(size)
                 self._blocks.run(self._style).add(call)
+        elif is_new:
+            self._interrupt()  # The words behind a call that is not shown are not those before it.
         if call.ended and not had_ended:
             for patch in call.take_patches():
                 if self._count(len(patch)) and not self._ended:

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from acp import AgentClosed, Event, RequestTimeout, Text, Turn
+from acp import AgentClosed, Event, MessageBegun, RequestTimeout, Text, Turn
 from acp.schema import AvailableCommand, AvailableCommandsUpdate, CurrentModeUpdate, SessionInfoUpdate, UsageUpdate
 from acp.session import UNCLAIMED_BYTES, UNCLAIMED_MAX, Session
 from tests.acp.official import by_the_schema
@@ -140,6 +140,21 @@ async def test_a_question_outside_a_turn_is_cancelled_at_once() -> None:
 
 
 # ---- updates outside a turn
+
+
+async def test_another_message_id_begins_another_message() -> None:
+    """Chunks without an id continue with the message before."""
+    async with opened() as (peer, _, session), session.prompt(HELLO) as turn:
+        prompt = await peer.expect("session/prompt")
+        for message_id, text in (("m1", "a"), ("m1", "b"), (None, "c"), ("m2", "d"), ("m2", "e")):
+            content = {"type": "text", "text": text}
+            named = {} if message_id is None else {"messageId": message_id}
+            peer.update(session.session_id, {"sessionUpdate": "agent_message_chunk", **named, "content": content})
+        peer.end_turn(prompt)
+        events = await _all(turn)
+        texts = "".join(event.text if isinstance(event, Text) else "|" for event in events)
+        assert texts == "abc|de"
+        assert MessageBegun() in events
 
 
 async def test_updates_before_the_first_prompt_go_to_the_first_turn() -> None:

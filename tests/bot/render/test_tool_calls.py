@@ -86,6 +86,18 @@ def test_in_full_the_last_lines_of_a_tools_output_are_shown() -> None:
     assert lines_of(run, COMPACT) == "-# ✘ make"
 
 
+def test_output_that_is_a_code_block_is_shown_as_one_block() -> None:
+    """Some agents put it into a fence of their own; a fence inside is kept from ending the block."""
+    for text, shown in (
+        ("```console\n$ ls\na\n```", "$ ls\na"),
+        ("````\n```\n````\n", "``\u200b`"),
+        ("```\na", "``\u200b`\na"),
+    ):
+        output = {"type": "content", "content": {"type": "text", "text": text}}
+        run = [call(style=FULL, title="ls", status="completed", content=[output])]
+        assert lines_of(run, FULL).partition("\n")[2] == f"```\n{shown}\n```"
+
+
 def test_a_call_that_has_ended_keeps_nothing_large() -> None:
     """A turn may have thousands; a later repetition by the agent does not bring it back (invariant 12)."""
     made = call(title="Edit", status="completed", rawInput={"x": "y" * 999}, rawOutput="z", content=[diff("a", "b")])

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from acp import Text, Thought
+from acp import MessageBegun, Text, Thought
 from acp.schema import AgentMessageChunk, AgentThoughtChunk, TextBlock, ToolCallUpdate, parse_update
 from bot.config.appearance import Style
 from bot.render import pager as pager_module
@@ -865,6 +865,21 @@ def test_tool_calls_are_hidden_where_the_style_says_so() -> None:
     transcript.end()
     assert transcript.pages() == ["📎 `image.png` · 3 bytes"]
     assert [file.name for file in transcript.files()] == ["image.png", "changes.patch"]
+
+
+def test_words_around_a_hidden_tool_call_stay_apart() -> None:
+    """An update of the same call does not part words."""
+    events = [Text("I look."), tool("1", title="read"), Text("It is "), tool("1", status="completed"), Text("fine.")]
+    assert shown(*events, style=Style(tools="off")) == ["I look.\nIt is fine."]
+
+
+@pytest.mark.parametrize("style", [Style(), Style(tools="off")])
+def test_another_message_of_the_agent_begins_behind_a_blank_line(style: Style) -> None:
+    """Only where nothing else is between the two."""
+    assert shown(MessageBegun(), Text("one."), MessageBegun(), Text("two."), style=style) == ["one.\n\ntwo."]
+    assert shown(Text("one.\n"), MessageBegun(), Text("\ntwo."), style=style) == ["one.\n\n\ntwo."]
+    (page,) = shown(Text("one."), tool("1", title="read"), MessageBegun(), Text("two."), style=style)
+    assert "\n\n" not in page
 
 
 def test_a_tool_call_on_a_frozen_page_stays_as_it_was() -> None:
