@@ -13,6 +13,8 @@ _OPENING = re.compile(r"([ \t]*)(`{3,}|~{3,})[ \t]*([^\n]*)$")
 _INFO_BEHIND_WORDS = re.compile(r"[A-Za-z0-9_+\-.#]*[ \t]*$")
 _LANGUAGE = re.compile(r"\{?\.?([A-Za-z0-9_+\-.#]{1,30})(?=[\s,:;{}]|$)")
 
+_TITLE = re.compile(r"\b(?:title|file|filename|path)=[\"']?([^\"'{}\n]{1,200})")
+
 
 @dataclass(frozen=True, slots=True)
 class Fence:
@@ -56,8 +58,11 @@ class Fence:
 
     @property
     def title(self) -> str:
-        """The info string as a line above the block; empty where it is just a language."""
-        return "" if self.info == self.language else f"*{escape(self.info)}*\n"
+        """The title, or else the info string, as a line above the block; empty where it is just a language."""
+        if self.info == self.language:
+            return ""
+        named = _TITLE.search(self.info)
+        return f"*{escape(named[1] if named else self.info)}*\n"
 
     @property
     def opening(self) -> str:

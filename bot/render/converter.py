@@ -82,6 +82,8 @@ class MarkdownConverter:
         self._begun = False
         """Whether a line has ended: the spaces that a text begins with mean nothing."""
         self._after_words = False
+        self._dropped = False
+        """Whether the last line was dropped behind a blank one: a blank line behind it would be a second one."""
         self._below = ""
         """What a further line of the settled part of a line begins with."""
         self._held: _Held | None = None
@@ -302,15 +304,18 @@ class MarkdownConverter:
 
     def _take_line(self, text: str, *, ended: bool) -> None:
         line = self._line_of(text)
-        if line.kind == "blank" and line.items and not line.quoted:
+        alone = not self._after_words
+        if line.kind == "blank" and self._dropped:
+            self._dropped = self._after_words = False
+        elif line.kind == "blank" and line.items and not line.quoted:
             self._blanks += 1
             self._after_words = False
         elif ended and not line.quoted and (self._may_be_row(text) or (line.kind == "words" and not line.items)):
-            alone = not self._after_words
             self._enter(line)
             self._held = _Held(text, line, alone)
         else:
             self._put_line(line)
+            self._dropped = self._dropped and alone
 
     def _take_below(self, held: _Held, text: str) -> bool:
         """Take a line that makes a heading or a table of the line before, or continues its words; else settle that."""
@@ -332,6 +337,7 @@ class MarkdownConverter:
                 self._held = _Held("", replace(held.line, words=joined), alone=False)
                 return True
         self._put_shown(held.line)
+        self._dropped = self._dropped and held.alone
         return False
 
     def _settle_held(self) -> None:
@@ -368,7 +374,8 @@ class MarkdownConverter:
     def _put_shown(self, line: Line) -> None:
         """Settle a line, unless it held only what does not show."""
         shown = line.shown(self._inline)
-        if shown or not line.words.strip():
+        self._dropped = not shown and bool(line.words.strip())
+        if not self._dropped:
             self._put(shown + "\n")
 
     def _put_below(self, words: str) -> None:

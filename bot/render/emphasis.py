@@ -161,6 +161,8 @@ def ended(unpaired: Sequence[Run], text: str, last: Run, *, draft: bool) -> list
         if run.left and (draft or (run.start == 0 and run.raw == "**" and text[2:3].isupper())):
             mark = PAIRED[run.mark[1:-1]] if run.is_tag else ("*" if run.mark == "_" else run.mark) * run.left
             run.left = 0
+            if not text[run.end :].strip("*_~| \t"):
+                continue  # There is nothing to be emphasised yet.
             pairs += [(run, last, mark[-1]), (run, last, mark[:2])] if len(mark) == LONGEST_RUN else [(run, last, mark)]
     return pairs
 

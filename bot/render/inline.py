@@ -58,6 +58,8 @@ class _Parsed:
     """Marks that could begin emphasis, and do not."""
     stray_code: int = -1
     """Where backticks stand that begin no code; negative without any."""
+    seen: int = -1
+    """Where the text ends of which something is shown, if that is not its end."""
 
 
 class Inline:
@@ -157,7 +159,8 @@ class Inline:
         pairs, parsed.unpaired = paired(runs, len(text) if draft else -1)
         last = Run("", 0, len(text), len(text), "", opens=False, closes=False)
         if not plain:
-            pairs += ended(parsed.unpaired, text, last, draft=draft)
+            seen = text if parsed.seen < 0 else text[: parsed.seen]
+            pairs += ended(parsed.unpaired, seen, last, draft=draft)
             show_marks(pairs, in_bold=in_bold)
         if last.closing:
             words = text[at:]
@@ -190,6 +193,7 @@ class Inline:
             return close + len(ticks)
         if draft:
             code = text[end:].rstrip("` ")
+            parsed.seen = len(text) if code else start
             parsed.parts.append(_span(ticks, code) if code else "")
             return len(text)
         parsed.stray_code = start if parsed.stray_code < 0 else parsed.stray_code

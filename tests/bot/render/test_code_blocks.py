@@ -75,7 +75,7 @@ def test_a_code_block_ends_at_its_own_marks(line: str, fence: Fence, ended: obje
         ("> ```\n> a\nb", "```\na\n```\nb"),
         ("see ```py\na```\nb", "see\n```py\na\n```\nb"),
         ("see ```py\na``` b", "see\n```py\na\n```\nb"),
-        ('```py title="a.py"\nb\n```', '*py title="a.py"*\n```py\nb\n```'),
+        ('```py title="a.py"\nb\n```', "*a.py*\n```py\nb\n```"),
         ("```{.python}\nb\n```", "*{.python}*\n```python\nb\n```"),
         ("```rust,ignore\nb\n```", "*rust,ignore*\n```rust\nb\n```"),
         ("```⚠ Not the bot\nb\n```", "*⚠ Not the bot*\n```\nb\n```"),

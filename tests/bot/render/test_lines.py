@@ -125,6 +125,8 @@ def test_a_tag_that_only_arranges_has_no_line() -> None:
     """What is inside is shown."""
     text = "<details>\n<summary>More</summary>\n\nhidden\n</details>\nbehind"
     assert shown(text) == "**More**\n\nhidden\nbehind"
+    assert shown("one\n\n<details>\n\n</details>\n\ntwo") == "one\n\ntwo"
+    assert shown("one\n</div>\n\ntwo") == "one\n\ntwo"
 
 
 @given(
