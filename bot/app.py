@@ -107,7 +107,9 @@ class App:
         config, api = self._config, DiscordApi()
         agents, redact = Agents(config, journal), Redactor(secrets_of(config))
         audit = self._audit(redact)
-        admission = Admission(rules=lambda: agents.config.rules, journal=journal, api=api, audit=audit)
+        admission = Admission(
+            rules=lambda: agents.config.rules, journal=journal, api=api, audit=audit, config_file=config.file
+        )
         replies = ReplyOrder()
         cards = Cards(
             journal=journal,

@@ -1,4 +1,4 @@
-"""Requests by a command: `/ask`, "Ask about this", and Retry after the answer."""
+"""Requests by a command: `/ask`, "Ask about this message", and Retry after the answer."""
 
 import asyncio
 import time
@@ -47,7 +47,7 @@ async def _once(lab: ChaosLab, line: Line, place: Channel) -> Message | None:
     person = lab.people[line.by]
     about = next((each for each in reversed(lab.discord.messages(place)) if each.author_id == person.id), None)
     if line.way is Way.ABOUT and about is not None:
-        form = await person.menu(about, "Ask about this")
+        form = await person.menu(about, "Ask about this message")
         return (await person.fill(form, {"What do you want to know?": line.script})).interaction.original
     return (await person.slash(place, "ask", request=line.script)).interaction.original
 
@@ -67,7 +67,7 @@ async def ask_again(lab: ChaosLab, line: Line, round_number: int, message_id: in
         ended = read_rows(lab.journal).get(message_id, ("received", None))[0] not in OPEN
         if message is not None and ended and lab.discord.is_connected(lab.bot):
             with suppress(AssertionError, DiscordError):
-                done = await lab.people[line.by].menu(message, "Retry")
+                done = await lab.people[line.by].menu(message, "Retry request")
                 if done.acknowledged:
                     await _posted(lab, thread_id, before)
                     # In an outage the bot may post it after the person's wait.

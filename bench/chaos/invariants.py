@@ -13,10 +13,10 @@ from bench.chaos.plan import Line
 LIMIT: Final = 2000
 """Characters of a Discord message."""
 
-PLACEHOLDER: Final = re.compile(r"^-# ⏳ (starting|working|all agents are busy)", re.MULTILINE)
+PLACEHOLDER: Final = re.compile(r"^-# ⏳ (starting|working|All agents are busy)", re.MULTILINE)
 
 DECLARED: Final = re.compile(
-    r"cancelled by <@"
+    r"Stopped by <@"
     r"|^❌"
     r"|ended its turn"
     r"|^-# ⏹",

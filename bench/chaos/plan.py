@@ -133,7 +133,7 @@ class Way(StrEnum):
 
     SAY = "a message"
     ASK = "/ask"
-    ABOUT = "Ask about this"
+    ABOUT = "Ask about this message"
     AGAIN = "a message, and Retry once it is answered"
 
 

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import discord
@@ -16,18 +17,39 @@ from bot.rest.components_v2 import walk
 from bot.rest.errors import RestError
 from bot.rest.live_message import LiveMessage
 from bot.rest.mentions import Mentions
+from bot.user_messages import access as texts
+from bot.user_messages.queue import OTHER_THREAD
+from pool.journal.errors import JournalUnwritable
 from pool.journal.journal import Journal
 
 from .approvers import approver_mentions
 from .audit import Audit, AuditAction
 from .bot_mention import mentions_bot
 from .bot_permissions import FOR_THREADS, PERMISSIONS
-from .gate import LASTING, Facts, Ignore, Kind, Person, Place, Refuse, Right, Rules, Verdict, decide, listed, permits
+from .gate import (
+    DIRECT,
+    LASTING,
+    Facts,
+    Ignore,
+    Kind,
+    Person,
+    Place,
+    Refuse,
+    Right,
+    Rules,
+    Verdict,
+    decide,
+    listed,
+    permits,
+)
 from .membership import Membership
 from .throttle import BotTurnCounter, Throttle
 
 BEGIN_SECONDS = 2.0
 """How long a press or a command waits for the recovery; Discord accepts an answer for three seconds."""
+
+TOLD, MOST_TOLD = "told about direct messages", 1000
+"""The journal's fact with the ids of the people who were told that direct messages are not enabled, and how many."""
 
 log = structlog.stdlib.get_logger("bot")
 
@@ -35,9 +57,12 @@ log = structlog.stdlib.get_logger("bot")
 class Admission:
     """Asks the gate about messages, commands and buttons."""
 
-    def __init__(self, *, rules: Callable[[], Rules], journal: Journal, api: DiscordApi, audit: Audit) -> None:
-        """`rules` returns the current rules."""
+    def __init__(
+        self, *, rules: Callable[[], Rules], journal: Journal, api: DiscordApi, audit: Audit, config_file: Path
+    ) -> None:
+        """`rules` returns the current rules; the owner learns in which `config_file` they are."""
         self._rules = rules
+        self._config_file = config_file
         self.membership = Membership(rules=rules, journal=journal, api=api)
         self._journal = journal
         self._api = api
@@ -191,8 +216,7 @@ class Admission:
         if interaction.type is discord.InteractionType.autocomplete:
             await interaction.response.autocomplete([])
             return False
-        words = owner_message(refusal) if person.is_owner else refusal.reason
-        await interaction.response.send_message(words, ephemeral=True)
+        await interaction.response.send_message(self._explained(refusal, person), ephemeral=True)
         return False
 
     async def admit_button(self, interaction: discord.Interaction[Any], thread_id: int, right: Right) -> bool:
@@ -200,7 +224,7 @@ class Admission:
         if not await self.admit(interaction, right, asker_id=self._journal.threads.asker(thread_id)):
             return False
         if interaction.channel_id != thread_id:
-            await interaction.response.send_message("This button belongs to another thread.", ephemeral=True)
+            await interaction.response.send_message(OTHER_THREAD, ephemeral=True)
             return False
         return True
 
@@ -211,8 +235,35 @@ class Admission:
         person, place = self.person(interaction.user), self.place(interaction.guild, interaction.channel)
         return permits(right, person, place, self.rules, asker_id=asker_id)
 
+    def _explained(self, refusal: Refuse, person: Person) -> str:
+        """Return a refusal with what helps: for the owner the configuration to change, for others whom to ask."""
+        direct = DIRECT in refusal.line.splitlines()
+        if person.is_owner and refusal.line:
+            # Only the file's name: this may stand in a channel.
+            return texts.to_owner(refusal.reason, refusal.line, self._config_file.name, restart=direct)
+        if direct:
+            return texts.NO_DIRECT_MESSAGES
+        if refusal.no_access:
+            return texts.with_owners(refusal.reason, sorted(self.membership.owner_ids))
+        return refusal.reason
+
+    def _may_explain_direct_messages(self, user_id: int) -> bool:
+        """Whether a person has not yet been told that direct messages are not enabled; note it, over restarts too."""
+        told = self._journal.facts.value(TOLD).split()
+        if str(user_id) in told:
+            return False
+        try:
+            self._journal.facts.note(TOLD, " ".join([*told, str(user_id)][-MOST_TOLD:]))
+        except JournalUnwritable:
+            return False
+        return True
+
     async def show_refusal(self, message: discord.Message, refusal: Refuse) -> None:
-        """Show a refusal: one per person in ten minutes, but each different line to the owner. All are logged."""
+        """Show a refusal: one per person in ten minutes, but each different line to the owner. All are logged.
+
+        A person without access who mentions the bot learns whom to ask, in a place where the bot works, once in ten
+        minutes. A direct message is answered once per person while they are not enabled.
+        """
         log.info("message refused", author_id=message.author.id, reason=refusal.reason, to_allow=refusal.line)
         api = self._api
         channel_id, message_id = message.channel.id, message.id
@@ -220,13 +271,19 @@ class Admission:
             # The gate lets this through once; it has no mention, so another bot has no reason to answer.
             LiveMessage(channel_id, api=api, nonce=secrets.token_hex(8)).show(f"-# {refusal.reason}")
             return
-        owner = self.person(message.author).is_owner
-        if not self._refusals.allows((message.author.id, refusal.line if owner else "")):
+        person = self.person(message.author)
+        if message.guild is None and not self.rules.dm and not self._may_explain_direct_messages(person.user_id):
             return
+        if not self._refusals.allows((person.user_id, refusal.line if person.is_owner else "")):
+            return
+        place = self.place(message.guild, message.channel)
+        asked = mentions_bot(message, self.user) and listed(place, self.rules)
+        here = message.guild is None or (asked and self._refusals.allows(channel_id))
+        told = self._explained(refusal, person)
         try:
             await api.react(channel_id, message_id, "🚫", urgency=Urgency.LOW)
-            if owner:
-                await api.send(channel_id, owner_message(refusal), urgency=Urgency.NOTICE, reply_to=message_id)
+            if person.is_owner or here:
+                await api.send(channel_id, told, urgency=Urgency.NOTICE, reply_to=message_id)
         except RestError as error:
             log.info("a refusal could not be shown", message_id=message_id, reason=str(error))
 
@@ -264,15 +321,8 @@ def _no_thread(channel: object) -> str | None:
     if not granted.view_channel:  # The message shows that the cache is outdated.
         return None
     lacks = [PERMISSIONS[name] for name in FOR_THREADS if not getattr(granted, name)]
-    return f"I lack {' and '.join(lacks)} here." if lacks else None
+    return texts.missing_permissions(lacks) if lacks else None
 
 
 def _is_forum_post(channel: object) -> bool:
     return isinstance(channel, discord.Thread) and isinstance(channel.parent, discord.ForumChannel)
-
-
-def owner_message(refusal: Refuse) -> str:
-    """Return a refusal for the owner, with the line of configuration that would allow it, if any."""
-    if not refusal.line:
-        return refusal.reason
-    return f"{refusal.reason} To change that, write below `[access]`:\n```toml\n{refusal.line}\n```"

@@ -8,6 +8,11 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal, assert_never
 
+from bot.user_messages import access as texts
+
+DIRECT = "dm = true"
+"""The line that enables direct messages; it needs a restart."""
+
 Bots = Literal["off", "mentions", "all"]
 """When trusted bots and webhooks are answered: never, when they mention the bot, or like people."""
 
@@ -117,16 +122,16 @@ class Rules:
 
 
 class Right(Enum):
-    """The right that a command or a button needs. Admins have all of them."""
+    """The right that a command or a button needs, as `access.DEEDS` names it. Admins have all of them."""
 
-    LOOK = "see what the agent is doing"
-    TALK = "talk to the agent"
-    STOP = "stop the agent"
-    CONTINUE = "let the agent go on"
-    APPROVE = "answer the agent's question"
-    CHANGE = "change what the agent may do unasked"
-    RESET = "end or forget the conversation"
-    ADMIN = "do what admins do"
+    LOOK = "look"
+    TALK = "talk"
+    STOP = "stop"
+    CONTINUE = "continue"
+    APPROVE = "approve"
+    CHANGE = "change"
+    RESET = "reset"
+    ADMIN = "admin"
 
 
 LASTING = frozenset({Right.CHANGE, Right.RESET})
@@ -154,11 +159,12 @@ class OpenThread:
 class Refuse:
     """The person sees a refusal. `line` has the lines below `[access]` that would allow it, one for each list.
 
-    It is empty if no list can allow it.
+    It is empty if no list can allow it. `no_access`: the person may not use the bot there at all.
     """
 
     reason: str
     line: str = ""
+    no_access: bool = False
 
 
 Verdict = Ignore | Answer | OpenThread | Refuse
@@ -175,8 +181,6 @@ def decide(facts: Facts, rules: Rules) -> Verdict:
             pass
         case _:
             assert_never(facts.kind)
-    if facts.place.guild_id is None and not rules.dm:
-        return Ignore("a direct message")
     if not _addressed(facts, rules):
         return Ignore("not addressed to the bot")
     return _refusal(facts.person, facts.place, rules) or _accept_in(facts.place)
@@ -193,7 +197,7 @@ def _decide_on_bot(facts: Facts, rules: Rules) -> Verdict:
     if facts.bot_turns > rules.bot_turns:
         return Ignore("bots have used up their turns")
     if facts.bot_turns == rules.bot_turns:
-        return Refuse(f"I have answered {rules.bot_turns} messages of bots in a row. A person's message lets me go on.")
+        return Refuse(texts.enough_of_bots(rules.bot_turns))
     return _accept_in(facts.place)
 
 
@@ -241,7 +245,7 @@ def permits(right: Right, person: Person, place: Place, rules: Rules, *, asker_i
         case Right.APPROVE | Right.CHANGE if approver:
             return None
     key, people = ("admins", rules.admins) if right is Right.ADMIN else ("approvers", rules.approvers)
-    return Refuse(f"You may not {right.value} here.", _line_with(key, people.entries, str(person.user_id)))
+    return Refuse(texts.not_permitted(right.value), _line_with(key, people.entries, str(person.user_id)))
 
 
 def permits_turn(person: Person, place: Place, rules: Rules) -> Refuse | None:
@@ -265,17 +269,17 @@ def _refusal(person: Person, place: Place, rules: Rules) -> Refuse | None:
     found: list[Refuse] = []
     if place.guild_id is None:
         if not rules.dm:
-            found.append(Refuse("I do not work in direct messages.", "dm = true"))
+            found.append(Refuse(texts.NOT_IN_DIRECT_MESSAGES, DIRECT))
     else:
         if rules.guilds and place.guild_id not in rules.guilds:
             line = _line_with("guilds", _sorted(rules.guilds), str(place.guild_id))
-            found.append(Refuse("I do not work in this server.", line))
+            found.append(Refuse(texts.NOT_IN_SERVER, line))
         if rules.channels is not None and rules.channels.isdisjoint((place.channel_id, place.parent_id)):
             line = _line_with("channels", _sorted(rules.channels), str(place.parent_id or place.channel_id))
-            found.append(Refuse("I do not work in this channel.", line))
+            found.append(Refuse(texts.NOT_IN_CHANNEL, line))
     if not rules.users.includes(person):
-        found.append(Refuse("You may not talk to me.", _line_with("users", rules.users.entries, str(person.user_id))))
-    return Refuse(found[0].reason, "\n".join(each.line for each in found)) if found else None
+        found.append(Refuse(texts.NO_ACCESS, _line_with("users", rules.users.entries, str(person.user_id))))
+    return Refuse(found[0].reason, "\n".join(each.line for each in found), no_access=True) if found else None
 
 
 def _sorted(ids: frozenset[int]) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ async def discord_findings(config: Config) -> list[Finding]:
     """Log in, connect, and check. Never raises for Discord's errors; ends within the bounds of `discord_probe`."""
     found: list[Finding] = []
     try:
-        async with connect_probe(config.discord, intents(direct=config.access.dm)) as probe:
+        async with connect_probe(config.discord, intents()) as probe:
             found.extend(_check_application(probe))
             async with probe.connected():
                 found.append(Finding(results.GATEWAY, Level.OK, results.CONNECTED))

@@ -6,6 +6,7 @@ from discord import app_commands
 from bot.access.gate import Right
 from bot.interactions.bot_client import admit
 from bot.text.markdown import escape
+from bot.user_messages import commands as texts
 
 from .ask import offer_agents
 from .command_client import Command, Interaction
@@ -15,14 +16,12 @@ log = structlog.stdlib.get_logger("bot")
 
 def agent_command() -> Command:
     """Create the command."""
-    command: Command = app_commands.Command(
-        name="agent", description="Give this thread another agent. It begins a new session.", callback=_agent
-    )
+    command: Command = app_commands.Command(name="agent", description=texts.DESCRIPTIONS["agent"], callback=_agent)
     command.autocomplete("name")(offer_agents)
     return command
 
 
-@app_commands.describe(name="The agent, as the configuration names it.")
+@app_commands.describe(name=texts.AGENT_NAME)
 async def _agent(interaction: Interaction, name: str) -> None:
     client, thread_id, by = interaction.client, interaction.channel_id or 0, interaction.user.id
     if not await admit(interaction, Right.CHANGE):
@@ -30,10 +29,10 @@ async def _agent(interaction: Interaction, name: str) -> None:
     agents = client.agents
     place = client.admission.place(interaction.guild, interaction.channel)
     if name not in agents.choices(place.parent_id or place.channel_id):
-        await interaction.response.send_message("There is no such agent here.", ephemeral=True)
+        await interaction.response.send_message(texts.NO_SUCH_AGENT, ephemeral=True)
         return
     if name == agents.name(thread_id):
-        await interaction.response.send_message("That is this thread's agent already.", ephemeral=True)
+        await interaction.response.send_message(texts.SAME_AGENT, ephemeral=True)
         return
     agents.assign(thread_id, name)  # First, since it raises when the journal cannot be written.
     conversation = client.pool.conversation(interaction.channel_id or 0)
@@ -42,5 +41,4 @@ async def _agent(interaction: Interaction, name: str) -> None:
         conversation.close(by)  # The process belongs to the old agent.
     client.audit.record("changed", f"agent to {name}", user_id=by, thread_id=thread_id)
     log.info("agent changed by a person", thread_id=thread_id, user_id=by, agent=name)
-    words = f"This thread's agent is **{escape(agents.title(thread_id))}** now. The next message begins a new session."
-    await interaction.response.send_message(f"{words} It knows nothing of what was said here.")
+    await interaction.response.send_message(texts.agent_changed(by, escape(agents.title(thread_id))))

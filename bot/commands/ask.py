@@ -1,4 +1,4 @@
-"""`/ask`, `/run`, "Ask about this" and "Retry": the bot posts the request and accepts it like a mention."""
+"""`/ask`, `/run` and two message menus: the bot posts the request and accepts it like a mention."""
 
 import asyncio
 import re
@@ -25,6 +25,7 @@ from bot.rest.errors import RestError
 from bot.text.markdown import escape
 from bot.text.printable import visible
 from bot.user_messages import access
+from bot.user_messages import commands as texts
 from pool.journal.errors import JournalUnwritable
 from pool.journal.message_states import MessageState
 from pool.journal.posted_requests import PostedRequest
@@ -34,13 +35,10 @@ from .command_client import MAX_CHOICE_LENGTH, MAX_CHOICES, Command, Interaction
 ABOUT_FORM = re.compile(r"threadline:about:(?P<message>[0-9]{1,20})")
 """The id of the form that asks about a message."""
 
-_ABOUT = (Field("question", "What do you want to know?", "text", required=True),)
+_ABOUT = (Field("question", texts.ABOUT_QUESTION, "text", required=True),)
 
 SHOWN = 1500
 """Characters of a request in its message; a longer request comes as a file too."""
-
-BARE = "(a message of somebody else's, and no word about it)"
-"""Stands for the text of a request that only quotes."""
 
 Choices = list[app_commands.Choice[str]]
 Files = list[tuple[str, bytes]]
@@ -50,31 +48,29 @@ log = structlog.stdlib.get_logger("bot")
 
 def ask_commands() -> list[Command | app_commands.ContextMenu]:
     """Create the commands and the context menus."""
-    ask: Command = app_commands.Command(
-        name="ask", description="Ask an agent: in a channel this opens a thread, in a thread it goes on.", callback=_ask
-    )
+    ask: Command = app_commands.Command(name="ask", description=texts.DESCRIPTIONS["ask"], callback=_ask)
     ask.autocomplete("agent")(offer_agents)
-    run: Command = app_commands.Command(name="run", description="Use one of the agent's own commands.", callback=_run)
+    run: Command = app_commands.Command(name="run", description=texts.DESCRIPTIONS["run"], callback=_run)
     run.autocomplete("command")(_offer_commands)
-    about = app_commands.ContextMenu(name="Ask about this", callback=_ask_about)
-    retry = app_commands.ContextMenu(name="Retry", callback=_retry)
+    about = app_commands.ContextMenu(name=texts.ASK_ABOUT_MENU, callback=_ask_about)
+    retry = app_commands.ContextMenu(name=texts.RETRY_MENU, callback=_retry)
     return [ask, run, about, retry]
 
 
-@app_commands.describe(request="What you want.", agent="Which agent is to do it; only where a conversation begins.")
+@app_commands.describe(request=texts.ASK_REQUEST, agent=texts.ASK_AGENT)
 async def _ask(interaction: Interaction, request: str, agent: str = "") -> None:
     await ask(interaction, request, agent=agent)
 
 
-@app_commands.describe(command="The command's name.", text="What it is to be told.")
+@app_commands.describe(command=texts.RUN_COMMAND, text=texts.RUN_TEXT)
 async def _run(interaction: Interaction, command: str, text: str = "") -> None:
     if not await admit(interaction, Right.TALK):
         return
     name = command.strip().removeprefix("/")
     known = [each.name for each in interaction.client.offers(interaction.channel_id or 0).commands]
     if name not in known:
-        words = "The agent has no such command." if known else "The agent has not named its commands yet."
-        await interaction.response.send_message(words, ephemeral=True)
+        told = texts.NO_SUCH_COMMAND if known else texts.NO_COMMANDS
+        await interaction.response.send_message(told, ephemeral=True)
         return
     await ask(interaction, f"/{name} {text}".strip())
 
@@ -93,7 +89,7 @@ async def _offer_commands(interaction: Interaction, typed: str) -> Choices:
 def _describe_command(command: OwnCommand) -> str:
     """Describe a command: its name, the argument that it expects, its description."""
     hint, about = (" ".join(text.split()) for text in (command.hint, command.description))
-    return visible(command.name + (f" [{hint}]" if hint else "") + (f" — {about}" if about else ""), MAX_CHOICE_LENGTH)
+    return visible(texts.own_command(command.name, hint, about), MAX_CHOICE_LENGTH)
 
 
 async def offer_agents(interaction: Interaction, typed: str) -> Choices:
@@ -133,7 +129,7 @@ async def ask(
         place = Place(place.guild_id, within, place.channel_id)
     text = text.strip()
     # The message shows this person's words alone, and names the files.
-    said = text or ", ".join(each.name for each in attachments) or (BARE if quotes else "")
+    said = text or ", ".join(each.name for each in attachments) or (texts.QUOTE_ALONE if quotes else "")
     if refusal := _refusal(interaction, place, said, agent):
         await interaction.response.send_message(refusal, ephemeral=True)
         return
@@ -186,13 +182,13 @@ def _refusal(interaction: Interaction, place: Place, said: str, agent: str) -> s
     client, thread_id = interaction.client, place.channel_id
     agents, here = client.agents, is_answered_in_place(place)
     if not client.intake.is_open:
-        return "I am about to stop. Ask again when I am back."
+        return texts.STOPPING
     if not said:
-        return "There is nothing in it to ask."
+        return texts.NO_REQUEST
     if agent and agent not in agents.choices(_channel_id(interaction)):
-        return "There is no such agent here."
+        return texts.NO_SUCH_AGENT
     if here and agent and client.journal.threads.knows(thread_id) and agent != agents.name(thread_id):
-        return "This thread has another agent. `/agent` changes that."
+        return texts.OTHER_AGENT
     bound = client.pool.bound(thread_id, interaction.user.id)
     return "" if bound is None else access.BOUNDS[bound]
 
@@ -213,7 +209,7 @@ async def _post_in(interaction: Interaction, thread_id: int, shown: str, files: 
 
     An outage is waited out, as for an accepted message.
     """
-    await interaction.response.send_message(f"Asking again in <#{thread_id}> …", ephemeral=True)
+    await interaction.response.send_message(texts.asking_again(thread_id), ephemeral=True)
     context, loop = interaction.client.context, asyncio.get_running_loop()
     post = partial(context.api.send_once, thread_id, shown, urgency=Urgency.FIRST, files=files)
     nonce, began = secrets.token_hex(8), loop.time()
@@ -221,11 +217,11 @@ async def _post_in(interaction: Interaction, thread_id: int, shown: str, files: 
         stored = await context.api.retrying(lambda: post(tried=loop.time() - began, nonce=nonce))
     except RestError as error:
         log.warning("a request cannot be posted", thread_id=thread_id, reason=str(error))
-        told = f"That cannot be asked again: {escape(str(error))}. Ask anew with `/ask`."
+        told = texts.not_asked_again(escape(str(error)))
         if not await _change_answer(interaction, told):
             context.tell(interaction.channel_id or thread_id, told)
         return None
-    await _change_answer(interaction, f"Asked again in <#{thread_id}>.")
+    await _change_answer(interaction, texts.asked_again(thread_id))
     return stored.message_id
 
 
@@ -243,7 +239,7 @@ def _rendered(interaction: Interaction, text: str) -> tuple[str, Files]:
     """Return a request as its message shows it, and a file with all of a long request."""
     shown = text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
     files = [("request.txt", text.encode())] if shown != text else []
-    return f"<@{interaction.user.id}> asks:\n>>> {shown}", files
+    return texts.asks(interaction.user.id, shown), files
 
 
 # ---- about a message
@@ -251,7 +247,7 @@ def _rendered(interaction: Interaction, text: str) -> tuple[str, Files]:
 
 async def _ask_about(interaction: Interaction, message: discord.Message) -> None:
     if await interaction.client.admission.admit(interaction, Right.TALK, asker_id=None):
-        form = FormModal(f"threadline:about:{message.id}", "Ask about this message", _ABOUT, {})
+        form = FormModal(f"threadline:about:{message.id}", texts.ABOUT_FORM_TITLE, _ABOUT, {})
         await interaction.response.send_modal(form)
 
 
@@ -269,7 +265,7 @@ async def _retry(interaction: Interaction, message: discord.Message) -> None:
         return
     rows = client.journal.messages.exchange(message.id)
     if not rows:
-        await interaction.response.send_message("This message was no request, and answers none.", ephemeral=True)
+        await interaction.response.send_message(texts.NOT_A_REQUEST, ephemeral=True)
     elif client.interruptions.is_undecided(rows[-1]):
         thread_id = rows[-1].thread_id
         if await client.admission.admit(interaction, Right.CONTINUE, asker_id=client.journal.threads.asker(thread_id)):
@@ -277,7 +273,7 @@ async def _retry(interaction: Interaction, message: discord.Message) -> None:
             told = decide(thread_id, rows[-1].message_id, retry=True, by=interaction.user.id)
             await interaction.response.send_message(told)
     elif rows[-1].state not in {MessageState.ANSWERED, MessageState.CLOSED}:
-        await interaction.response.send_message("This one waits or is being worked on.", ephemeral=True)
+        await interaction.response.send_message(texts.ALREADY_QUEUED, ephemeral=True)
     else:
         thread_id, gone = rows[-1].thread_id, client.context.api.gone
         requests = [read_request(row.request) for row in rows]

@@ -17,6 +17,8 @@ from bot.rest.calls import Urgency
 from bot.rest.errors import RestError
 from bot.text.markdown import code_block, escape
 from bot.text.redaction import Redactor
+from bot.user_messages import exports as texts
+from bot.user_messages.commands import DESCRIPTIONS
 
 from .command_client import Command, Interaction
 from .git_changes import Changes
@@ -34,10 +36,8 @@ LINES, WIDTH = 1500, 8 * 1024 * 1024
 def export_commands() -> list[Command]:
     """Create the commands."""
     return [
-        app_commands.Command(
-            name="diff", description="What has changed in the working directory, as a patch.", callback=_diff
-        ),
-        app_commands.Command(name="export", description="This thread as a Markdown file.", callback=_export),
+        app_commands.Command(name="diff", description=DESCRIPTIONS["diff"], callback=_diff),
+        app_commands.Command(name="export", description=DESCRIPTIONS["export"], callback=_export),
     ]
 
 
@@ -49,17 +49,17 @@ async def _diff(interaction: Interaction) -> None:
     try:
         found = await interaction.client.diff_queue.changes(agent.cwd, (agent.cwd, *agent.additional_directories))
     except GitFailed as error:
-        await interaction.followup.send(f"There is no diff to show: {escape(str(error))}.", ephemeral=True)
+        await interaction.followup.send(texts.no_diff(escape(str(error))), ephemeral=True)
         return
-    remarks = "".join(f"\n-# {each}" for each in _remarks(found))
+    remarks = [*_remarks(found)]
     if not found.patch:
-        await interaction.followup.send(f"Nothing has changed since the last commit.{remarks}", ephemeral=True)
+        await interaction.followup.send(texts.with_remarks(texts.NO_CHANGES, remarks), ephemeral=True)
         return
     status, patch = await asyncio.to_thread(_redacted, found, interaction.client.redact)
     shown = status if len(status) <= LINES else status[:LINES].rsplit("\n", 1)[0] + "\n…"
-    words = code_block(shown) + remarks
+    told = texts.with_remarks(code_block(shown), remarks)
     file = discord.File(BytesIO(patch), "changes.patch")
-    await interaction.followup.send(words, file=file, ephemeral=True)
+    await interaction.followup.send(told, file=file, ephemeral=True)
 
 
 def _redacted(found: Changes, redact: Redactor) -> tuple[str, bytes]:
@@ -70,11 +70,11 @@ def _redacted(found: Changes, redact: Redactor) -> tuple[str, bytes]:
 
 def _remarks(found: Changes) -> Iterator[str]:
     if found.cut:
-        yield "The patch is too long, and was cut."
+        yield texts.CUT
     if found.unread:
-        yield "Some new files could not be looked at, and are not in it."
+        yield texts.UNREAD
     if found.nested:
-        yield "Of repositories inside this one, as submodules are, only the commits are compared."
+        yield texts.NESTED
 
 
 async def _export(interaction: Interaction) -> None:
@@ -84,13 +84,11 @@ async def _export(interaction: Interaction) -> None:
     try:
         text, left_out = await _thread_as_markdown(interaction)
     except RestError as error:
-        await interaction.followup.send(f"The thread cannot be read: {escape(str(error))}", ephemeral=True)
+        await interaction.followup.send(texts.not_exported(escape(str(error))), ephemeral=True)
         return
     file = discord.File(BytesIO(text.encode()), "thread.md")
-    words = "The thread as it stands now." + (
-        "\n-# Its older messages did not fit, and are left out." if left_out else ""
-    )
-    await interaction.followup.send(words, file=file, ephemeral=True)
+    told = texts.with_remarks(texts.EXPORTED, [texts.OLDER_LEFT_OUT] if left_out else [])
+    await interaction.followup.send(told, file=file, ephemeral=True)
 
 
 async def _thread_as_markdown(interaction: Interaction) -> tuple[str, bool]:
@@ -104,7 +102,7 @@ async def _thread_as_markdown(interaction: Interaction) -> tuple[str, bool]:
         if len(batch) < BATCH:
             break
         before = batch[0].id
-    name = getattr(interaction.channel, "name", None) or "Conversation"
+    name = getattr(interaction.channel, "name", None) or texts.CONVERSATION
     # Rendering the worst message takes a millisecond.
     text, cut = await asyncio.to_thread(_as_markdown, name, messages)
     return text, cut or len(messages) >= MESSAGES

@@ -1,11 +1,13 @@
-"""`/queue` and "Send now": list a thread's waiting messages, drop some, send one immediately. Each asks the gate."""
+"""`/queue` and a message menu: list a thread's waiting messages, drop some, send one now. Each asks the gate."""
 
 import discord
 from discord import app_commands
 
 from bot.access.gate import Right
-from bot.interactions.queue_buttons import NOTHING_WAITING, drop_menu, may_drop, send_now, snippet
+from bot.interactions.queue_buttons import drop_menu, may_drop, send_now, snippet
 from bot.text.markdown import LIMIT, escape
+from bot.user_messages import commands
+from bot.user_messages import queue as texts
 
 from .command_client import Command, Interaction
 
@@ -18,10 +20,8 @@ MORE = 30
 
 def queue_commands() -> list[Command | app_commands.ContextMenu]:
     """Create the command and the context menu."""
-    listing: Command = app_commands.Command(
-        name="queue", description="What waits in this thread, with a menu to drop some of it.", callback=_queue
-    )
-    return [listing, app_commands.ContextMenu(name="Send now", callback=_send_now)]
+    listing: Command = app_commands.Command(name="queue", description=commands.DESCRIPTIONS["queue"], callback=_queue)
+    return [listing, app_commands.ContextMenu(name=commands.SEND_NOW_MENU, callback=_send_now)]
 
 
 async def _queue(interaction: Interaction) -> None:
@@ -30,13 +30,13 @@ async def _queue(interaction: Interaction) -> None:
     conversation = client.pool.conversation(thread_id)
     waiting = conversation.queue if conversation is not None else ()
     if not waiting:
-        await interaction.response.send_message(NOTHING_WAITING, ephemeral=True)
+        await interaction.response.send_message(texts.EMPTY, ephemeral=True)
         return
     first = enumerate(waiting[:SHOWN], 1)
-    lines = [f"{number}. <@{each.author_id}> {escape(snippet(each))}" for number, each in first]
+    lines = [texts.entry(number, each.author_id, escape(snippet(each))) for number, each in first]
     while len("\n".join(lines)) > LIMIT - MORE:
         lines.pop()
-    more = [f"… and {len(waiting) - len(lines)} more"] if len(lines) < len(waiting) else []
+    more = [texts.more(len(waiting) - len(lines))] if len(lines) < len(waiting) else []
     text = "\n".join([*lines, *more])
     own = [(number, each) for number, each in enumerate(waiting, 1) if may_drop(interaction, each)][:SHOWN]
     options = [
@@ -52,5 +52,5 @@ async def _send_now(interaction: Interaction, message: discord.Message) -> None:
     client, thread_id = interaction.client, interaction.channel_id or 0
     if not await client.admission.admit(interaction, Right.STOP, asker_id=client.journal.threads.asker(thread_id)):
         return
-    told = send_now(client.pool.conversation(thread_id), message.id, interaction)
-    await interaction.response.send_message(told, ephemeral=True)
+    sent = send_now(client.pool.conversation(thread_id), message.id, interaction)
+    await interaction.response.send_message(texts.GOES_NEXT if sent else texts.NOT_WAITING, ephemeral=True)

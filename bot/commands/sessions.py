@@ -14,6 +14,8 @@ from bot.access.gate import Right
 from bot.interactions.bot_client import admit
 from bot.text.markdown import escape
 from bot.user_messages import layout, queue
+from bot.user_messages import sessions as texts
+from bot.user_messages.commands import DESCRIPTIONS, RESUME_SESSION
 from pool.conversation import Conversation
 from pool.session_listing import NoSlot
 
@@ -35,13 +37,11 @@ def session_commands() -> list[Command]:
     """Create the commands."""
     resume: Command = app_commands.Command(
         name="resume",
-        description="Go on with what is held here, or with another session: an earlier one of this thread's, or any.",
+        description=DESCRIPTIONS["resume"],
         callback=_resume,
     )
     resume.autocomplete("session")(_offer_sessions)
-    sessions: Command = app_commands.Command(
-        name="sessions", description="Which threads have an agent now, and what it is doing.", callback=_sessions
-    )
+    sessions: Command = app_commands.Command(name="sessions", description=DESCRIPTIONS["sessions"], callback=_sessions)
     return [resume, sessions]
 
 
@@ -62,7 +62,7 @@ async def _sessions(interaction: Interaction) -> None:
     listed = shown[:LISTED]
     sizes = await asyncio.to_thread(resident, [each.lease.agent.pid for each in listed if each.lease.agent is not None])
     lines = [_session_line(client, each, sizes) for each in listed]
-    text = "\n".join(lines) or "No agent is running in a thread that you can see."
+    text = "\n".join(lines) or texts.NO_AGENT
     await interaction.response.send_message(layout.fitting(text, len(shown) - len(listed)), ephemeral=True)
 
 
@@ -81,57 +81,58 @@ def _can_view(interaction: Interaction, thread_id: int) -> bool:
 
 def _session_line(client: CommandClient, conversation: Conversation, sizes: dict[int, int]) -> str:
     thread_id, lease = conversation.thread_id, conversation.lease
-    parts = [f"<#{thread_id}> **{lease.state}**"]
-    asker_id = client.journal.threads.asker(thread_id)
-    if asker_id is not None:
-        parts.append(f"<@{asker_id}>")
-    if conversation.waiting:
-        parts.append(f"{conversation.waiting} {'held' if conversation.held else 'waiting'}")
-    parts.append(escape(client.agents.name(thread_id)))
-    if lease.agent is not None:
-        parts.append(f"{lease.held_seconds / 60:.0f} min")
-        parts.append(f"{sizes.get(lease.agent.pid, 0) / 2**20:.0f} MiB")
-    return " · ".join(parts)
+    count = queue.on_hold if conversation.held else queue.waiting
+    return texts.running(
+        thread_id,
+        lease.state,
+        escape(client.agents.name(thread_id)),
+        asker_id=client.journal.threads.asker(thread_id),
+        waiting=count(conversation.waiting) if conversation.waiting else "",
+        minutes=None if lease.agent is None else lease.held_seconds / 60,
+        memory=0 if lease.agent is None else sizes.get(lease.agent.pid, 0),
+    )
 
 
 # ---- /resume
 
 
-@app_commands.describe(session="An earlier session of this thread or (admins) one that was begun elsewhere.")
+@app_commands.describe(session=RESUME_SESSION)
 async def _resume(interaction: Interaction, session: str = "") -> None:
     client, thread_id = interaction.client, interaction.channel_id or 0
     if not session:
         if await admit(interaction, Right.CONTINUE):
-            await interaction.response.send_message(
-                _resume_held(client.pool.conversation(interaction.channel_id or 0)), ephemeral=True
-            )
+            await _resume_held(interaction)
         return
     own = client.journal.threads.session_thread(session) == thread_id
     if await admit(interaction, Right.CONTINUE if own else Right.ADMIN):
-        await interaction.response.send_message(_resume_session(interaction, session), ephemeral=True)
+        await _resume_session(interaction, session)
 
 
-def _resume_held(conversation: Conversation | None) -> str:
+async def _resume_held(interaction: Interaction) -> None:
+    conversation = interaction.client.pool.conversation(interaction.channel_id or 0)
     if conversation is None or not conversation.held:
-        return "Nothing is held here. A message goes on with this thread's session."
-    told = f"{queue.waiting(conversation.waiting)} next."
+        await interaction.response.send_message(texts.NOTHING_HELD, ephemeral=True)
+        return
+    told = queue.resumed(conversation.waiting, interaction.user.id)
     conversation.resume()
-    return told
+    await interaction.response.send_message(told)
 
 
-def _resume_session(interaction: Interaction, session_id: str) -> str:
+async def _resume_session(interaction: Interaction, session_id: str) -> None:
     client, thread_id = interaction.client, interaction.channel_id or 0
     if client.journal.threads.session_id(thread_id) == session_id:
-        return "This thread goes on with that session already."
+        await interaction.response.send_message(texts.SAME_SESSION, ephemeral=True)
+        return
     if client.journal.threads.session_thread(session_id) not in {None, thread_id}:
         # Two threads in one session would answer each other's questions.
-        return "That session belongs to another thread."
+        await interaction.response.send_message(texts.OTHERS_SESSION, ephemeral=True)
+        return
     conversation = client.pool.conversation(interaction.channel_id or 0)
     if conversation is not None:
         conversation.reset(interaction.user.id)
     client.journal.threads.set_session(thread_id, session_id)
     log.info("session taken up by a person", thread_id=thread_id, user_id=interaction.user.id)
-    return "The next message here goes on with that session, if the agent has it."
+    await interaction.response.send_message(texts.session_resumed(interaction.user.id))
 
 
 async def _offer_sessions(interaction: Interaction, typed: str) -> list[app_commands.Choice[str]]:
@@ -144,7 +145,7 @@ async def _offer_sessions(interaction: Interaction, typed: str) -> list[app_comm
     listed = {each.session_id: each for each in await _list_sessions(client, thread_id)}
     names = {
         session_id: _choice_name(
-            listed.get(session_id), datetime.fromtimestamp(began, UTC).isoformat(), "of this thread"
+            listed.get(session_id), datetime.fromtimestamp(began, UTC).isoformat(), texts.OF_THIS_THREAD
         )
         for session_id, began in client.journal.threads.past_sessions(thread_id).items()
     }
@@ -170,5 +171,5 @@ async def _list_sessions(client: CommandClient, thread_id: int) -> list[SessionI
 
 
 def _choice_name(info: SessionInfo | None, when: str, remark: str) -> str:
-    title = info.title if info is not None and info.title else "untitled"
-    return " · ".join(part for part in (title[:60], when[:16].replace("T", " "), remark) if part)
+    title = info.title if info is not None and info.title else texts.UNTITLED
+    return texts.joined((title[:60], when[:16].replace("T", " "), remark))

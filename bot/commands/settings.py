@@ -7,6 +7,7 @@ longer than Discord allows.
 from hashlib import sha256
 from typing import Any
 
+import aiohttp
 import discord
 import structlog
 from discord import app_commands
@@ -15,11 +16,14 @@ from acp import AcpError
 from acp.session_options import Choice, Option, Value
 from bot.access.gate import Right
 from bot.agents.agent_options import AgentOptions, write_options
+from bot.conversation.exchange import Exchange
 from bot.interactions.bot_client import admit
 from bot.interactions.components import Button, Component, Menu, view_of
 from bot.text.markdown import escape
 from bot.text.printable import visible
 from bot.user_messages import access, agent_errors
+from bot.user_messages import settings as texts
+from bot.user_messages.commands import DESCRIPTIONS
 from pool.journal.errors import JournalUnwritable
 from pool.session_setup import MODE, choice_value
 
@@ -37,17 +41,15 @@ FREE = frozenset({"model", "model_config", "thought_level"})
 ALL = "list"
 """Stands in a menu's id for the list of all options."""
 
-NOTHING = "The agent has not said that this can be set. It says so once it has been written to."
-
 log = structlog.stdlib.get_logger("bot")
 
 
 def setting_commands() -> list[Command]:
     """Create the commands."""
     return [
-        app_commands.Command(name="model", description="Choose the agent's model.", callback=_model),
-        app_commands.Command(name="mode", description="Choose the agent's mode: what it asks before.", callback=_mode),
-        app_commands.Command(name="config", description="Set anything the agent lets one set.", callback=_config),
+        app_commands.Command(name="model", description=DESCRIPTIONS["model"], callback=_model),
+        app_commands.Command(name="mode", description=DESCRIPTIONS["mode"], callback=_mode),
+        app_commands.Command(name="config", description=DESCRIPTIONS["config"], callback=_config),
     ]
 
 
@@ -64,7 +66,7 @@ async def _mode(interaction: Interaction) -> None:
 async def _config(interaction: Interaction) -> None:
     if await admit(interaction, Right.TALK):
         options = _offers(interaction).options
-        content = "What is to be set?" if options else NOTHING
+        content = texts.WHICH if options else texts.UNKNOWN
         await interaction.response.send_message(content, view=_options_view(options, 0), ephemeral=True)
 
 
@@ -74,7 +76,7 @@ def _offers(interaction: Interaction) -> AgentOptions:
 
 async def _send_menu(interaction: Interaction, option: Option | None) -> None:
     if option is None:
-        await interaction.response.send_message(NOTHING, ephemeral=True)
+        await interaction.response.send_message(texts.UNKNOWN, ephemeral=True)
     else:
         await interaction.response.send_message(_title(option), view=_option_view(option, 0), ephemeral=True)
 
@@ -87,12 +89,12 @@ def _key(option_id: str) -> str:
 
 
 def _title(option: Option) -> str:
-    return f"**{escape(_name(option))}** {escape(visible(option.description, 500))}".strip()
+    return texts.title(escape(_name(option)), escape(visible(option.description, 500)))
 
 
 def _name(named: Option | Choice) -> str:
     """Return a name on one line; Discord refuses a blank one."""
-    return _line(named.name) or "(no name)"
+    return _line(named.name) or texts.NO_NAME
 
 
 def _line(text: str) -> str:
@@ -101,7 +103,7 @@ def _line(text: str) -> str:
 
 def _choices(option: Option) -> list[Choice]:
     """Return the values, the current one first; a switch has two."""
-    choices = option.choices or (Choice("true", "On"), Choice("false", "Off"))
+    choices = option.choices or (Choice("true", texts.ON), Choice("false", texts.OFF))
     current = choice_value(option.current)
     return sorted(choices, key=lambda choice: choice.value != current)
 
@@ -130,7 +132,7 @@ def _options_view(options: tuple[Option, ...], page: int) -> discord.ui.View:
 
 def _current_value(option: Option) -> str:
     name = next((_name(each) for each in _choices(option) if each.value == choice_value(option.current)), "?")
-    return f"now: {name}"[:WIDTH]
+    return texts.now(name)[:WIDTH]
 
 
 def _paged(entries: list[discord.SelectOption], key: str, page: int) -> discord.ui.View:
@@ -139,9 +141,9 @@ def _paged(entries: list[discord.SelectOption], key: str, page: int) -> discord.
     shown = entries[page * PAGE : (page + 1) * PAGE]
     items: list[Component[Any]] = []
     if shown:
-        placeholder = "Choose one of these, or look further" if last > 0 else "Choose one"
+        placeholder = texts.CHOOSE_OR_TURN if last > 0 else texts.CHOOSE
         items.append(OptionMenu(discord.ui.Select(placeholder=placeholder, options=shown), key=key))
-    for label, to in (("Back", page - 1), ("More", page + 1)):
+    for label, to in ((texts.BACK_BUTTON, page - 1), (texts.MORE_BUTTON, page + 1)):
         if 0 <= to <= last:
             items.append(PageButton(discord.ui.Button(label=label), key=key, page=to))
     return view_of(*items)
@@ -166,7 +168,7 @@ class OptionMenu(Menu, template=r"threadline:set:(?P<key>[0-9a-f]{8}|list)"):
         choices = {} if option is None else {_key(each.value): each for each in _choices(option)}
         choice = choices.get(chosen)
         if option is None or (choice is None and self.key != ALL):
-            await interaction.response.edit_message(content="The agent no longer offers that.", view=None)
+            await interaction.response.edit_message(content=texts.NOT_OFFERED, view=None)
         elif choice is None or self.key == ALL:
             await interaction.response.edit_message(content=_title(option), view=_option_view(option, 0))
         else:
@@ -191,7 +193,7 @@ class PageButton(Button, template=r"threadline:page:(?P<key>[0-9a-f]{8}|list):(?
         elif option is not None:
             await interaction.response.edit_message(view=_option_view(option, self.page))
         else:
-            await interaction.response.edit_message(content="The agent no longer offers that.", view=None)
+            await interaction.response.edit_message(content=texts.NOT_OFFERED, view=None)
 
 
 # ---- setting
@@ -202,7 +204,6 @@ async def _set_value(interaction: Interaction, option: Option, choice: Choice) -
     client, thread_id = interaction.client, interaction.channel_id or 0
     if option.category not in FREE and not await client.admission.admit(interaction, Right.CHANGE, asker_id=None):
         return
-    named = f"**{escape(_name(option))}**: {escape(_name(choice))}"
     value: Value = choice.value == "true" if isinstance(option.current, bool) else choice.value
     conversation = client.pool.conversation(thread_id)
     session = None if conversation is None else conversation.lease.session
@@ -213,22 +214,43 @@ async def _set_value(interaction: Interaction, option: Option, choice: Choice) -
         _record(interaction, option, choice)
         offers = client.offers(thread_id).with_value(option.option_id, value)
         client.journal.threads.set_offers(thread_id, write_options(offers))  # For the next menu.
-        await interaction.response.edit_message(content=f"{named}, as soon as the agent is awake.", view=None)
+        await interaction.response.defer()
+        await _tell_thread(interaction, option, choice, texts.WHEN_AWAKE)
         return
     # Answer before the agent does: it may be slow.
-    await interaction.response.edit_message(content=f"{named} …", view=None)
+    name, chosen = escape(_name(option)), escape(_name(choice))
+    await interaction.response.edit_message(content=texts.setting(name, chosen), view=None)
+    if option.category == "mode" and conversation is not None and isinstance(conversation.current, Exchange):
+        conversation.current.expect_mode(choice.value)
     try:
         done = await session.set_option(option.option_id, value)
     except AcpError as error:
         why = agent_errors.one_line(error, redact=client.redact)
-        await interaction.edit_original_response(content=f"{named} could not be set: {why}")
+        await interaction.edit_original_response(content=texts.failed(name, chosen, why))
         return
-    told = f"{named} was not taken by the agent; it says that it has another value."
-    if done:
-        _record(interaction, option, choice)
-        lasts = _remember(interaction, option, choice)
-        told = f"{named}." if lasts else f"{named}, until the agent sleeps: I cannot write anything down now."
-    await interaction.edit_original_response(content=told)
+    if not done:
+        await interaction.edit_original_response(content=texts.not_taken(name, chosen))
+        return
+    _record(interaction, option, choice)
+    lasts = _remember(interaction, option, choice)
+    await _tell_thread(interaction, option, choice, "" if lasts else texts.UNTIL_ASLEEP)
+
+
+async def _tell_thread(interaction: Interaction, option: Option, choice: Choice, remark: str) -> None:
+    """Tell everybody in the thread what a person has set, in place of the menu that only this person sees."""
+    about = _line(choice.description) if option.category == "mode" else ""
+    told = texts.changed(
+        interaction.user.id,
+        escape(_name(option)),
+        escape(_name(choice)),
+        category=option.category,
+        remarks=[each for each in (escape(about), remark) if each],
+    )
+    interaction.client.context.tell(interaction.channel_id or 0, told)
+    try:
+        await interaction.delete_original_response()
+    except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
+        log.info("a menu could not be removed", reason=str(error))
 
 
 def _remember(interaction: Interaction, option: Option, choice: Choice) -> bool:

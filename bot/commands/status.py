@@ -5,11 +5,14 @@ import shlex
 from discord import app_commands
 
 from bot.access.gate import Right
+from bot.agents.agent_options import AgentOptions
 from bot.config.presets import PRESETS
 from bot.interactions.bot_client import admit
 from bot.text.markdown import LIMIT, escape
 from bot.text.printable import visible
-from bot.user_messages import journal_errors, layout, queue
+from bot.user_messages import journal_errors, queue
+from bot.user_messages import status as texts
+from bot.user_messages.commands import DESCRIPTIONS
 from pool.conversation import Conversation
 from pool.conversation_context import ConversationState
 
@@ -21,7 +24,7 @@ LONGEST = 100
 
 def status_command() -> Command:
     """Create the command."""
-    return app_commands.Command(name="status", description="What the agent of this thread is doing.", callback=_status)
+    return app_commands.Command(name="status", description=DESCRIPTIONS["status"], callback=_status)
 
 
 async def _status(interaction: Interaction) -> None:
@@ -33,38 +36,38 @@ async def _status(interaction: Interaction) -> None:
 def _status_lines(client: CommandClient, thread_id: int) -> list[str]:
     conversation = client.pool.conversation(thread_id)
     name = client.agents.name(thread_id)
-    lines = [_state_line(client, conversation), f"agent: {escape(name)}"]
+    lines = [_state_line(client, conversation), texts.agent(escape(client.agents.title(thread_id)), escape(name))]
     if trouble := journal_errors.trouble(client.journal.trouble):
-        lines.append(f"⚠ the journal cannot be written: {escape(trouble)}; nothing new is taken up")
+        lines.append(texts.trouble(escape(trouble)))
     session = None if conversation is None else conversation.lease.session
     if session is not None:
-        lines.append(f"mode: {escape(visible(client.redact(session.mode or 'not told'), LONGEST))}")
+        shown = AgentOptions.of(session).current("mode") or session.mode or texts.UNKNOWN
+        lines.append(texts.mode(escape(visible(client.redact(shown), LONGEST))))
         if session.usage is not None:
-            used, size = session.usage.used, session.usage.size
-            share = f" ({used / size:.0%})" if size else ""
-            lines.append(f"context: {used:,} of {size:,} tokens used{share}")
+            lines.append(texts.context(session.usage.used, session.usage.size))
             if session.usage.cost:
-                lines.append(f"cost so far: {escape(_cost(session.usage.cost))}")
+                lines.append(texts.cost(escape(_cost(session.usage.cost))))
     session_id = client.journal.threads.session_id(thread_id)
     if session_id is not None:
-        lines.append(f"session: `{_plain(session_id)}`")
+        lines.append(texts.session(_plain(session_id)))
         line = _terminal_line(client, thread_id, session_id)
         if line:
-            lines.append(f"in a terminal: `{line}`")
+            lines.append(texts.in_terminal(line))
     return lines
 
 
 def _state_line(client: CommandClient, conversation: Conversation | None) -> str:
     if conversation is None:
-        return "**asleep** — a message wakes the agent."
-    state = str(conversation.lease.state)
-    if conversation.lease.state is ConversationState.IN_LINE:
-        ahead = conversation.lease.ahead
-        state += f", behind {layout.links(ahead)}" if ahead else f", number {client.pool.place(conversation)}"
-    if conversation.asked_since is not None:
-        state += ", and waits for the answer to its question"
-    held = "held" if conversation.held else "waiting"
-    return f"**{state}**" + (f"\n{queue.waiting(conversation.waiting)} {held}" if conversation.waiting else "")
+        return texts.ASLEEP
+    in_line = conversation.lease.state is ConversationState.IN_LINE
+    count = queue.on_hold if conversation.held else queue.waiting
+    return texts.state(
+        conversation.lease.state,
+        ahead=conversation.lease.ahead if in_line else (),
+        place=client.pool.place(conversation) if in_line else 0,
+        asking=conversation.asked_since is not None,
+        waiting=count(conversation.waiting) if conversation.waiting else "",
+    )
 
 
 def _terminal_line(client: CommandClient, thread_id: int, session_id: str) -> str:
@@ -85,4 +88,4 @@ def _cost(cost: object) -> str:
         case {"amount": int() | float() as amount, "currency": str(currency)}:
             return f"{amount:.4g} {currency[:8]}"
         case _:
-            return "not told"
+            return texts.UNKNOWN

@@ -3,6 +3,7 @@
 import json
 from hashlib import sha256
 from itertools import chain
+from typing import Any
 
 import discord
 import structlog
@@ -12,7 +13,8 @@ from bot.access.bot_permissions import PERMISSIONS
 from bot.access.gate import Right
 from bot.interactions.bot_client import admit
 from bot.text.markdown import escape
-from bot.user_messages import access, layout, notices, queue
+from bot.user_messages import access, layout, queue
+from bot.user_messages import commands as texts
 from pool.conversation_context import CancelResult
 from pool.journal.errors import JournalUnwritable
 from pool.journal.journal import Journal
@@ -26,12 +28,20 @@ from .sessions import session_commands
 from .settings import setting_commands
 from .status import status_command
 
-log = structlog.stdlib.get_logger("bot")
+VISIBLE_TO = {
+    "reload": discord.Permissions(manage_guild=True),
+    "reset": discord.Permissions(send_messages_in_threads=True),
+    "close": discord.Permissions(send_messages_in_threads=True),
+}
+"""Who sees these commands until a server's settings say otherwise: managers, and people who can write in the thread.
 
-BEGIN = """\
-Mention me in a channel, or use `/ask`: I open a thread with an agent of its own. In the thread every message goes to \
-the agent; what you write while it works waits its turn. It asks with buttons before it does what needs your word.
+Whoever began a conversation may reset and close it, so more is not asked. The gate judges each use in any case.
 """
+
+RENAMED_MENUS = {"Ask about this": texts.ASK_ABOUT_MENU, "Retry": texts.RETRY_MENU, "Send now": texts.SEND_NOW_MENU}
+"""The menus' names before: a person's client may still show them."""
+
+log = structlog.stdlib.get_logger("bot")
 
 
 class CommandTree(app_commands.CommandTree[CommandClient]):
@@ -45,14 +55,11 @@ class CommandTree(app_commands.CommandTree[CommandClient]):
             # A user install would bring the commands to servers without the bot.
             allowed_installs=app_commands.AppInstallationType(guild=True, user=False),
         )
-        for callback, description in (
-            (_cancel, "Stop what the agent is doing in this thread. What waits is held."),
-            (_reset, "Stop, and begin a new session: the agent forgets this thread's conversation."),
-            (_close, "Stop, let the agent go and archive the thread. The session is kept; a message wakes it."),
-            (_reload, "Read the configuration again. Running turns are not touched."),
-        ):
+        for callback in (_cancel, _reset, _close, _reload):
             name = callback.__name__.removeprefix("_")
-            self.add_command(app_commands.Command(name=name, description=description, callback=callback))
+            steering: Command = app_commands.Command(name=name, description=texts.DESCRIPTIONS[name], callback=callback)
+            steering.default_permissions = VISIBLE_TO.get(name)
+            self.add_command(steering)
         families = (session_commands(), ask_commands(), queue_commands(), setting_commands(), export_commands())
         for command in [*chain.from_iterable(families), agent_command(), status_command(), _help_command(self)]:
             self.add_command(command)
@@ -67,6 +74,9 @@ class CommandTree(app_commands.CommandTree[CommandClient]):
 
     async def interaction_check(self, interaction: Interaction, /) -> bool:
         """Ask the gate before any command, menu or autocompletion; many need another right and ask again."""
+        used: Any = interaction.data or {}
+        if used.get("type") == discord.AppCommandType.message.value:
+            used["name"] = RENAMED_MENUS.get(used["name"], used["name"])
         try:
             return await self.client.admission.admit(interaction, Right.LOOK, asker_id=None)
         except Exception as error:
@@ -80,7 +90,7 @@ class CommandTree(app_commands.CommandTree[CommandClient]):
         )
         if not unwritable:  # The journal has logged it.
             log.error("a command failed", command=getattr(interaction.command, "name", None), exc_info=error)
-        told = access.NOT_DONE if unwritable else "That failed, and the reason is in the log."
+        told = access.NOT_DONE if unwritable else texts.FAILED
         try:
             if interaction.response.is_done():  # Else Discord shows "thinking" for 15 minutes.
                 await interaction.followup.send(told, ephemeral=True)
@@ -110,8 +120,7 @@ async def _reset(interaction: Interaction) -> None:
     elif interaction.channel_id is not None:
         client.journal.threads.set_session(interaction.channel_id, None)
     log.info("reset by a person", thread_id=interaction.channel_id, user_id=interaction.user.id)
-    told = "Done. The next message begins a new session; the agent knows nothing of this one."
-    await interaction.response.send_message(told, ephemeral=True)
+    await interaction.response.send_message(texts.session_reset(interaction.user.id))
 
 
 async def _close(interaction: Interaction) -> None:
@@ -124,28 +133,26 @@ async def _close(interaction: Interaction) -> None:
     if conversation is not None:
         conversation.close(interaction.user.id)
     log.info("closed by a person", thread_id=thread_id, user_id=interaction.user.id)
-    after = "begins a new session" if lost else "wakes the agent again, with its session"
-    closed = f"Closed. A message here {after}."
+    closed = texts.closed(known=not lost)
     await interaction.response.send_message(closed)
     if isinstance(interaction.channel, discord.Thread) and (why := await client.archive(thread_id)):
         if not interaction.app_permissions.manage_threads:
-            why = f"I'm missing the permission {PERMISSIONS['manage_threads']}."
-        await interaction.edit_original_response(content=f"{closed}\n{notices.not_archived(why)}")
+            why = access.missing_permissions([PERMISSIONS["manage_threads"]])
+        await interaction.edit_original_response(content=f"{closed}\n{texts.not_archived(escape(why))}")
 
 
 async def _reload(interaction: Interaction) -> None:
     if await interaction.client.admission.admit(interaction, Right.ADMIN, asker_id=None):
-        told = escape(str(interaction.client.reload()))
+        done = interaction.client.reload()
+        told = escape(texts.reloaded(done.applied, done.waiting, done.mistake))
         await interaction.response.send_message(layout.fitting(told), ephemeral=True)
 
 
 def _help_command(tree: CommandTree) -> Command:
     async def tell(interaction: Interaction) -> None:
         slash = tree.get_commands(type=discord.AppCommandType.chat_input)
-        lines = [f"`/{each.name}` {each.description}" for each in sorted(slash, key=lambda each: each.name)]
         menus = [each.name for each in tree.get_commands(type=discord.AppCommandType.message)]
-        if menus:
-            lines.append(f"On a message, below Apps: {', '.join(menus)}.")
-        await interaction.response.send_message(layout.fitting("\n".join([BEGIN, *lines])), ephemeral=True)
+        told = texts.command_list({each.name: each.description for each in slash}, menus)
+        await interaction.response.send_message(layout.fitting(told), ephemeral=True)
 
-    return app_commands.Command(name="help", description="What I can be told.", callback=tell)
+    return app_commands.Command(name="help", description=texts.DESCRIPTIONS["help"], callback=tell)

@@ -29,15 +29,6 @@ class Reloaded:
     mistake: str = ""
     """Why the file cannot be used, a line for each problem; the configuration is then unchanged."""
 
-    def __str__(self) -> str:
-        """Return the answer for the person who asked."""
-        if self.mistake:
-            return f"Nothing has changed, for the configuration is wrong:\n{self.mistake}"
-        lines = [f"Taken over: {', '.join(self.applied)}."] if self.applied else []
-        if self.waiting:
-            lines.append(f"Changed too, but only a restart takes it over: {', '.join(self.waiting)}.")
-        return "\n".join(lines) or "Nothing has changed in the configuration."
-
 
 def reload(running: Config) -> Reloaded:
     """Read the file of a running configuration again."""

@@ -194,7 +194,7 @@ class Exchange:
 
     def not_opened(self, reason: str) -> None:
         """Say in the request's channel that there is no thread; the exchange fails."""
-        self._destination.fail(f"I could not open a thread: {reason}")
+        self._destination.fail(f"I can't open a thread: {reason}")
 
     def message_deleted(self) -> None:
         """Give the reply up: its message is gone, and with it the thread."""
@@ -304,6 +304,10 @@ class Exchange:
                 self._session_lines.introduce()
             if not self._questions.take(each, self._destination.where, self.reply.tool_call):
                 self._show(each)
+
+    def expect_mode(self, mode: str) -> None:
+        """Do not show this mode as the agent's own change: a person sets it, and the thread is told who."""
+        self._session_lines.expect_mode(mode)
 
     def _show(self, event: Event) -> None:
         match event:

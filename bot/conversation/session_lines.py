@@ -24,6 +24,7 @@ class SessionLines:
         self._thread_id = 0
         self._session: Session | None = None
         self._mode: str | None = None
+        self._expected: str | None = None
         self._changes = 0
         self.is_new = False
         """Whether the session is new, and the agent has not been introduced yet."""
@@ -47,10 +48,16 @@ class SessionLines:
             self._reply.line(line)
         self.is_new = False
 
+    def expect_mode(self, mode: str) -> None:
+        """Leave this mode out the next time: a person sets it, and the thread is told who."""
+        self._expected = mode
+
     def show_mode(self) -> None:
-        """Show that the agent is in another mode, by `/mode` or by its own choice."""
+        """Show that the agent has changed its mode by itself."""
         if self._session is not None and self._session.mode != self._mode:
-            self._mode = self._session.mode
+            self._mode, expected, self._expected = self._session.mode, self._expected, None
+            if self._mode == expected:
+                return
             self._changes += 1
             if self._changes < MODES:
                 self._show_mode_of(self._session)

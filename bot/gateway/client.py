@@ -67,7 +67,7 @@ class ThreadlineClient(CommandClient):
         """Connect the events of the gateway with `services`. `http_trace` watches each HTTP call."""
         super().__init__(
             services,
-            intents=intents(direct=config.access.dm),
+            intents=intents(),
             allowed_mentions=discord.AllowedMentions.none(),
             http_trace=http_trace,
             **client_options(config.discord),

@@ -63,11 +63,13 @@ class Websocket(discord.gateway.DiscordWebSocket):
             await asyncio.sleep(0)
 
 
-def intents(*, direct: bool) -> discord.Intents:
-    """Return the bot's intents: the unprivileged ones and the text of messages, with or without `direct` messages."""
+def intents() -> discord.Intents:
+    """Return the bot's intents: the unprivileged ones and the text of messages.
+
+    Direct messages are among them also where they are not enabled: people learn that once.
+    """
     wanted = discord.Intents.default()
     wanted.message_content = True
-    wanted.dm_messages = direct
     return wanted
 
 

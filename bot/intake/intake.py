@@ -7,14 +7,16 @@ import discord
 import structlog
 
 from bot.access.admission import Admission
+from bot.access.bot_mention import mentions_bot
 from bot.access.gate import Answer, Ignore, OpenThread, Place, Refuse, Verdict
+from bot.access.throttle import Throttle
 from bot.conversation.exchange import Exchange
 from bot.conversation.exchange_context import ExchangeContext
 from bot.prompt.discord_message import request_of
 from bot.prompt.request import Request, write_request
 from bot.reply.notices import OFFER
 from bot.rest.errors import Gone
-from bot.user_messages import access, queue
+from bot.user_messages import access, commands, queue
 from pool.conversation import Conversation
 from pool.journal.errors import JournalUnwritable
 from pool.pool import Pool
@@ -49,6 +51,7 @@ class Intake:
         self._interruptions = recovery.interruptions
         self._places = places
         self._rejections = RejectionNotices(api=context.api)
+        self._helped = Throttle()
         self.posted_requests = PostedRequests(
             journal=self._journal, api=context.api, drafts=recovery.drafts, accept=self.accept
         )
@@ -97,6 +100,8 @@ class Intake:
         )
         if request.is_empty:
             log.info("message is empty", message_id=message.id)
+            if not missed and mentions_bot(message, self._admission.user):
+                self._help(message)
             return None
         if self._journal.messages.state(message.id) is not None:
             log.info("message was accepted before", message_id=message.id)
@@ -173,6 +178,11 @@ class Intake:
             thread_id = exchange.request.thread_id
             self._context.audit.record("stopped", "a message that steers", user_id=author.id, thread_id=thread_id)
 
+    def _help(self, message: discord.Message) -> None:
+        """Answer a mention without a word; a person sees this once in ten minutes in each place."""
+        if self._helped.allows((message.author.id, message.channel.id)):
+            self._context.tell(message.channel.id, access.MENTION_HELP)
+
     def _reject(self, request: Request, reason: str, text: str) -> None:
         """Tell the author that a message is not accepted. Only a new notice is logged, as there may be thousands."""
         if self._rejections.show(request, text):
@@ -191,4 +201,4 @@ class Intake:
         except Exception:  # otherwise its conversation would wait for ever, and its reply never settle
             log.exception("a thread could not be opened", message_id=exchange.request.message_id)
             if not exchange.is_open:
-                exchange.not_opened("something went wrong, and the reason is in the log.")
+                exchange.not_opened(commands.FAILED)

@@ -23,8 +23,6 @@ from .unfinished_replies import UnfinishedReplies
 CHOICE_SECONDS = 600.0
 """How long the messages behind an interrupted turn wait for a decision, over all runs of the bot."""
 
-ALREADY_DECIDED = "-# This was decided before."
-
 
 @dataclass(frozen=True, slots=True)
 class Interruption:
@@ -86,7 +84,7 @@ class Interruptions:
         """Return the text for a question that is over."""
         row = self._journal.messages.row(message_id)
         left = row is not None and row.thread_id == thread_id and row.reason == "interrupted"
-        return restarts.undecided(self._link(row)) if row is not None and left else ALREADY_DECIDED
+        return restarts.undecided(self._link(row)) if row is not None and left else restarts.ALREADY_DECIDED
 
     def recover_draft(self, rows: Sequence[MessageRow]) -> Reply | None:
         """Return the unfinished reply of an interrupted try, first in its thread; None if it has no message."""
@@ -151,7 +149,7 @@ class Interruptions:
         if interruption is None or not self.is_undecided(interruption.row):
             return self._outcome(thread_id, message_id)
         if not retry:
-            outcome = f"-# Skipped by <@{by}>."
+            outcome = restarts.skipped(by)
             self._close(interruption, "skipped", outcome)
             conversation = self._pool.conversation(thread_id)
             if conversation is not None:
@@ -159,10 +157,10 @@ class Interruptions:
             return outcome
         exchange = self._retry_exchange(interruption.rows)
         if exchange is None:
-            outcome = "-# The request can no longer be read."
+            outcome = restarts.UNREADABLE
         else:
             self._journal.messages.requeue(interruption.message_ids)
-            outcome = f"-# Sent again by <@{by}>."
+            outcome = restarts.sent_again(by)
         self._forget(interruption)
         self._context.notices.end(thread_id, INTERRUPTED, message_id, content=outcome)
         if exchange is not None:

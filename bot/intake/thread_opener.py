@@ -15,6 +15,7 @@ from bot.rest.api import DiscordApi
 from bot.rest.backoff import ATTEMPTS
 from bot.rest.calls import Urgency
 from bot.rest.errors import ContentRefused, Gone, RestError, TryLater
+from bot.user_messages import notices
 from pool.pool import Pool
 
 OPEN_SECONDS = 900.0
@@ -135,5 +136,4 @@ class _ThreadOpening:
             self._refused += now - self._failed_at
         self._failed_at, self._answers = now, answers
         if self._refused + wait > OPEN_SECONDS:
-            minutes = self._refused / 60
-            raise NotOpened(f"Discord has refused for {minutes:.0f} minutes: {error}" if minutes >= 1 else str(error))
+            raise NotOpened(notices.refused_for(self._refused, str(error)))

@@ -11,12 +11,11 @@ from bot.agents.registry import Agents
 from bot.prompt.request import Request
 from bot.reply.notices import Notices
 from bot.text.redaction import Redactor
+from bot.user_messages import access as texts
 from pool.journal.journal import Journal
 from pool.pool import Pool
 
 from .cards import Cards
-
-NO_CONVERSATION = "There is no conversation here. Mention me in a channel, and I open a thread for it."
 
 
 class InterruptedTurns(Protocol):
@@ -61,6 +60,6 @@ async def admit(interaction: discord.Interaction[BotClient], right: Right) -> bo
     if not await client.admission.admit(interaction, right, asker_id=client.journal.threads.asker(thread_id)):
         return False
     if not client.journal.threads.knows(thread_id):
-        await interaction.response.send_message(NO_CONVERSATION, ephemeral=True)
+        await interaction.response.send_message(texts.NO_CONVERSATION, ephemeral=True)
         return False
     return True

@@ -41,7 +41,7 @@ class ContinueButton(Button, template=r"threadline:go_on:(?P<thread_id>[0-9]{1,2
         except JournalUnwritable:
             await interaction.response.send_message(access.NOT_DONE, ephemeral=True)
             return
-        told = f"-# Continued by <@{user.id}>."
+        told = queue.continued(user.id)
         post = client.notices.end_by_press(self.thread_id, PREEMPTED, told)
         if new is not None:
             log.info("continued by a person", thread_id=self.thread_id, user_id=user.id)
@@ -52,7 +52,7 @@ def show_preempted(notices: Notices, thread_id: int) -> None:
     """Tell a thread that its question was closed for others, with the button."""
 
     def view() -> discord.ui.View:
-        button = discord.ui.Button[discord.ui.View](label="Continue", style=discord.ButtonStyle.success)
+        button = discord.ui.Button[discord.ui.View](label=queue.CONTINUE_BUTTON, style=discord.ButtonStyle.success)
         return view_of(ContinueButton(button, thread_id=thread_id))
 
     notices.show(thread_id, PREEMPTED, queue.PREEMPTED, view)

@@ -23,8 +23,6 @@ SNIPPET = 60
 SLICE = 50
 """Messages to drop in one step."""
 
-NOTHING_WAITING = "Nothing is waiting."
-
 log = structlog.stdlib.get_logger("bot")
 
 
@@ -49,13 +47,14 @@ class QueueButton(
             return
         conversation = client.pool.conversation(self.thread_id)
         if conversation is None or not conversation.queue:
-            await interaction.response.edit_message(content=f"-# {NOTHING_WAITING}", view=None)
+            await interaction.response.edit_message(content=f"-# {queue.EMPTY}", view=None)
         elif self.action == "now":
-            await interaction.response.send_message(send_now(conversation, self.first, interaction), ephemeral=True)
+            if send_now(conversation, self.first, interaction):
+                await interaction.response.defer()  # The turn above ends, and says who has stopped it.
+            else:
+                await interaction.response.send_message(queue.NOT_WAITING, ephemeral=True)
         else:
-            told, rest = _drop(interaction, conversation, conversation.queue)
-            await interaction.response.send_message(told, ephemeral=True)
-            await _drop_rest(conversation, rest)
+            await _drop_own(interaction, conversation)
 
 
 class DropMenu(Menu, template=r"threadline:drop_some:(?P<thread_id>[0-9]{1,20})"):
@@ -72,16 +71,14 @@ class DropMenu(Menu, template=r"threadline:drop_some:(?P<thread_id>[0-9]{1,20})"
         chosen = {int(value) for value in self.item.values if value.isdecimal()}
         waiting = conversation.queue if conversation is not None else ()
         found = [exchange for exchange in waiting if not chosen.isdisjoint(exchange.message_ids)]
-        told, _ = (
-            _drop(interaction, conversation, found) if conversation is not None and found else (NOTHING_WAITING, ())
-        )
+        told, _ = _drop(interaction, conversation, found) if conversation is not None and found else (queue.EMPTY, ())
         await interaction.response.edit_message(content=told, view=None)
 
 
 def queue_view(thread_id: int, first: int) -> discord.ui.View:
     """Return the buttons of the notice that messages wait; `first` is the first of them."""
-    now = discord.ui.Button[discord.ui.View](label="Send now", style=discord.ButtonStyle.primary)
-    drop = discord.ui.Button[discord.ui.View](label="Drop", style=discord.ButtonStyle.secondary)
+    now = discord.ui.Button[discord.ui.View](label=queue.INTERRUPT_BUTTON, style=discord.ButtonStyle.primary)
+    drop = discord.ui.Button[discord.ui.View](label=queue.DROP_BUTTON, style=discord.ButtonStyle.secondary)
     return view_of(
         QueueButton(now, action="now", thread_id=thread_id, first=first),
         QueueButton(drop, action="unqueue", thread_id=thread_id, first=first),
@@ -90,18 +87,20 @@ def queue_view(thread_id: int, first: int) -> discord.ui.View:
 
 def drop_menu(thread_id: int, options: list[discord.SelectOption]) -> discord.ui.View:
     """Return the menu of waiting messages; the values of `options` are their ids."""
-    menu = discord.ui.Select[discord.ui.View](placeholder="Drop …", max_values=len(options), options=options)
+    menu = discord.ui.Select[discord.ui.View](
+        placeholder=queue.DROP_PLACEHOLDER, max_values=len(options), options=options
+    )
     return view_of(DropMenu(menu, thread_id=thread_id))
 
 
-def send_now(conversation: Conversation | None, message_id: int, interaction: discord.Interaction[Any]) -> str:
-    """Send a waiting message before all others; return the answer."""
+def send_now(conversation: Conversation | None, message_id: int, interaction: discord.Interaction[Any]) -> bool:
+    """Send a waiting message before all others; return False where it is not waiting."""
     waiting = conversation.queue if conversation is not None else ()
     exchange = next((each for each in waiting if message_id in each.message_ids), None)
     if conversation is None or exchange is None:
-        return "This message is not waiting."
+        return False
     conversation.send_now(exchange, interaction.user.id)
-    return "It is next; what is running is stopped for it."
+    return True
 
 
 def _drop(
@@ -118,26 +117,35 @@ def _drop(
         conversation.withdraw(exchange, "dropped")
     log.info("dropped by a person", thread_id=conversation.thread_id, user_id=interaction.user.id, count=len(dropped))
     if not dropped:
-        return "What waits was written by others; only they and approvers may drop it.", ()
+        return queue.OTHERS_MESSAGES, ()
     ids = ", ".join(str(message_id) for exchange in dropped for message_id in exchange.message_ids)
-    what, audit = f"{queue.waiting(len(dropped))} dropped: {ids}", interaction.client.audit
+    what, audit = f"{queue.messages(len(dropped))} dropped: {ids}", interaction.client.audit
     audit.record("stopped", what, user_id=interaction.user.id, thread_id=conversation.thread_id)
     left = len(exchanges) - len(dropped)
-    return f"{len(dropped)} dropped." + (f" {left} by others stay." if left else ""), dropped[SLICE:]
+    return queue.dropped(len(dropped), left), dropped[SLICE:]
+
+
+async def _drop_own(interaction: Interaction, conversation: Conversation) -> None:
+    """Drop the waiting messages that the person may drop. Only where some stay the answer says so: else all is seen."""
+    everything = all(may_drop(interaction, each) for each in conversation.queue)
+    told, rest = _drop(interaction, conversation, conversation.queue)
+    if everything:
+        await interaction.response.defer()
+    else:
+        await interaction.response.send_message(told, ephemeral=True)
+    await _drop_rest(conversation, rest)
 
 
 async def drop_held(interaction: Interaction, conversation: Conversation) -> None:
     """Drop the held messages if the person may drop all of them, otherwise their own."""
     if not all(may_drop(interaction, each) for each in conversation.queue):
-        told, rest = _drop(interaction, conversation, conversation.queue)
-        await interaction.response.send_message(told, ephemeral=True)
-        await _drop_rest(conversation, rest)
+        await _drop_own(interaction, conversation)
         return
-    client, by, what = interaction.client, interaction.user.id, queue.waiting(conversation.waiting)
-    told = f"-# {what} dropped by <@{by}>."
+    client, by, count = interaction.client, interaction.user.id, conversation.waiting
+    told = queue.all_dropped(count, by)
     post = client.notices.end_by_press(conversation.thread_id, HELD, told)
     conversation.drop()
-    client.audit.record("stopped", f"{what} dropped", user_id=by, thread_id=conversation.thread_id)
+    client.audit.record("stopped", f"{queue.messages(count)} dropped", user_id=by, thread_id=conversation.thread_id)
     await answer_press(interaction, told, post)
 
 
@@ -158,5 +166,5 @@ def may_drop(interaction: Interaction, exchange: Exchange) -> bool:
 
 def snippet(exchange: Exchange) -> str:
     """Return the beginning of a waiting message."""
-    text = " ".join(exchange.summary.split()) or "(no text)"
+    text = " ".join(exchange.summary.split()) or queue.NO_TEXT
     return text if len(text) <= SNIPPET else f"{text[: SNIPPET - 1]}…"

@@ -29,20 +29,27 @@ class StopButton(Button, template=r"threadline:stop:(?P<thread_id>[0-9]{1,20}):(
         if not await client.admission.admit(interaction, Right.STOP, asker_id=asker_id):
             return
         if interaction.channel_id != self.thread_id:
-            await interaction.response.send_message("This button belongs to another thread.", ephemeral=True)
+            await interaction.response.send_message(queue.OTHER_THREAD, ephemeral=True)
             return
         # The turn may have ended during the await.
         if conversation is None or current is None or conversation.current is not current:
-            await interaction.response.send_message("This turn is over.", ephemeral=True)
+            await interaction.response.send_message(queue.TURN_OVER, ephemeral=True)
             return
-        done = conversation.cancel(interaction.user.id)
+        conversation.cancel(interaction.user.id)
         log.info("stopped by a person", thread_id=self.thread_id, user_id=interaction.user.id)
-        await interaction.response.send_message(queue.cancelled(done), ephemeral=True)
+        # The end of the reply says who has stopped it, and a notice what is on hold.
+        await interaction.response.edit_message(view=view_of(_stopping_button(self.thread_id, self.message_id)))
 
 
 def stop_button(thread_id: int, message_id: int) -> StopButton:
     """Return the button for the turn that answers `message_id`."""
-    button = discord.ui.Button[discord.ui.View](label="Stop", emoji="⏹️", style=discord.ButtonStyle.secondary)
+    button = discord.ui.Button[discord.ui.View](label=queue.STOP_BUTTON, emoji="⏹️", style=discord.ButtonStyle.secondary)
+    return StopButton(button, thread_id=thread_id, message_id=message_id)
+
+
+def _stopping_button(thread_id: int, message_id: int) -> StopButton:
+    """Return the button as it is from the press to the end of the turn, which removes it."""
+    button = discord.ui.Button[discord.ui.View](label=queue.STOPPING_BUTTON, emoji="⏹️", disabled=True)
     return StopButton(button, thread_id=thread_id, message_id=message_id)
 
 

@@ -6,7 +6,7 @@ from bot.access.gate import Right
 from bot.reply.notices import HELD
 from bot.rest.components_v2 import edit_pressed
 from bot.rest.live_message import answer_press
-from bot.user_messages import access, queue
+from bot.user_messages import access, queue, restarts
 from pool.journal.errors import JournalUnwritable
 
 from .bot_client import Interaction
@@ -15,14 +15,12 @@ from .queue_buttons import drop_held
 from .stop_button import stop_button
 
 _STYLES = {
-    "continue": ("Continue", discord.ButtonStyle.success),
-    "drop": ("Drop all", discord.ButtonStyle.danger),
-    "keep": ("Keep going", discord.ButtonStyle.secondary),
-    "retry": ("Retry", discord.ButtonStyle.success),
-    "skip": ("Skip", discord.ButtonStyle.secondary),
+    "continue": (queue.CONTINUE_BUTTON, discord.ButtonStyle.success),
+    "drop": (queue.DROP_ALL_BUTTON, discord.ButtonStyle.danger),
+    "keep": (queue.KEEP_GOING_BUTTON, discord.ButtonStyle.secondary),
+    "retry": (restarts.RETRY_BUTTON, discord.ButtonStyle.success),
+    "skip": (restarts.SKIP_BUTTON, discord.ButtonStyle.secondary),
 }
-
-OUTDATED = "-# This notice is out of date."
 
 
 def _button(action: str) -> discord.ui.Button[discord.ui.View]:
@@ -48,11 +46,11 @@ class HeldButton(Button, template=r"threadline:(?P<action>continue|drop):(?P<thr
         conversation = client.pool.conversation(self.thread_id)
         current = client.notices.shows(self.thread_id, HELD, notice.id)
         if conversation is None or not conversation.held or not current:
-            await interaction.response.edit_message(content=OUTDATED, view=None)
+            await interaction.response.edit_message(content=queue.OUTDATED, view=None)
         elif self.action == "drop":
             await drop_held(interaction, conversation)
         else:
-            told = f"-# {queue.waiting(conversation.waiting)} next; continued by <@{by}>."
+            told = queue.resumed(conversation.waiting, by)
             post = client.notices.end_by_press(self.thread_id, HELD, told)
             conversation.resume()
             await answer_press(interaction, told, post)
@@ -66,7 +64,7 @@ class KeepGoingButton(Button, template=r"threadline:keep:(?P<thread_id>[0-9]{1,2
     async def handle(self, interaction: Interaction) -> None:
         """Remove the buttons. The notice ends with the turn."""
         if await interaction.client.admission.admit_button(interaction, self.thread_id, Right.CONTINUE):
-            told = f"-# <@{interaction.user.id}> lets it go on."
+            told = queue.kept_going(interaction.user.id)
             await interaction.response.edit_message(content=told, view=None)
 
 

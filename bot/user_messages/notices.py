@@ -16,14 +16,14 @@ PART = 60
 """Characters of each part of an introduction."""
 
 NOTICES = {
-    Notice.UNSET: "-# ⚠ Something that was chosen for this thread could not be set again.",
-    Notice.UNASKED: "-# ⚠ This agent may act unasked: it could not be put into a mode in which it asks first.",
+    Notice.UNSET: "-# ⚠ A setting of this thread (model, mode or option) could not be restored.",
+    Notice.UNASKED: "-# ⚠ This agent may act without asking: no asking mode could be set.",
 }
 
-MODES = "-# ⚠ the agent keeps changing its mode; the one that it ends in is named at the end"
+MODES = "-# ⚠ The agent keeps changing its mode. Its final mode is named at the end."
 """Replaces further mode changes in a reply; appears once."""
 
-BEYOND = "-# ⚠ I was away for long. Some older messages here were not taken up; write again what still matters."
+BEYOND = "-# ⚠ I was offline for a long time and skipped some older messages. Please resend what still matters."
 
 
 def forgotten(handed_over: int) -> str:
@@ -40,7 +40,7 @@ def forgotten(handed_over: int) -> str:
 
 def mode(name: str) -> str:
     """Report the agent's new mode."""
-    return f"-# 🔀 the agent is now in the mode {escape(visible(name, 60))}"
+    return f"-# 🔀 Mode: {escape(visible(name, 60))}"
 
 
 def introduction(title: str, *, model: str, directory: Path, unsafe_mode: str) -> str:
@@ -59,20 +59,21 @@ def skipped(defect: Defect) -> str:
 
 def in_line(place: int, asking: Sequence[int]) -> str:
     """Report a thread's position in line, and which threads wait for a person's answer."""
-    text = f"-# ⏳ all agents are busy; this thread is number {place} in line"
+    text = f"-# ⏳ All agents are busy. You are number {place} in the queue"
     if asking:
-        text += ". Waiting for somebody's answer: " + ", ".join(f"<#{thread_id}>" for thread_id in asking[:5])
+        text += ". Threads waiting for an answer: " + ", ".join(f"<#{thread_id}>" for thread_id in asking[:5])
     return text
 
 
 def no_thread(reason: str) -> str:
     """Explain why an answer is in the channel."""
-    return f"-# ⚠ I could not open a thread: {escape(reason)}"
+    return f"-# ⚠ I can't open a thread: {escape(reason)}"
 
 
-def not_archived(reason: str) -> str:
-    """Explain why a closed thread stays in the list."""
-    return f"-# ⚠ I can't archive this thread: {escape(reason)}"
+def refused_for(seconds: float, reason: str) -> str:
+    """Give Discord's reason, and for how long it has given it."""
+    minutes = seconds / 60
+    return f"Discord refused for {minutes:.0f} minutes: {reason}" if minutes >= 1 else reason
 
 
 def undelivered(thread_id: int, reason: str) -> str:
@@ -82,16 +83,16 @@ def undelivered(thread_id: int, reason: str) -> str:
 
 def outside(thread_ids: Sequence[int]) -> str:
     """Name the threads that use the directory first."""
-    return f"-# ⏳ one thread at a time works in this directory; before this one comes {links(thread_ids)}"
+    return f"-# ⏳ Waiting for {links(thread_ids)}: only one thread at a time may use this folder"
 
 
 def beside(thread_ids: Sequence[int]) -> str:
     """Name the other threads that work in the same directory."""
-    return f"-# ⚠ Another agent works in the same directory now: {links(thread_ids)}"
+    return f"-# ⚠ Another agent is working in this folder: {links(thread_ids)}"
 
 
 def due(due: WatchdogAlert, silent_seconds: float) -> str:
     """Report a silent or long turn."""
     if due is WatchdogAlert.SILENT:
-        return f"-# ⏳ Nothing has come from the agent for {silent_seconds:.0f} s. It may be thinking, or stuck."
-    return f"-# ⏳ The agent has been at this for {LONG_SECONDS / 60:.0f} minutes."
+        return f"-# ⏳ No output for {silent_seconds:.0f} s. The agent may be thinking or stuck."
+    return f"-# ⏳ Still working after {LONG_SECONDS / 60:.0f} minutes."

@@ -8,16 +8,16 @@ from pool.exchange import Cancelled, Completed, Dropped, ExchangeRefused, Failed
 from . import agent_errors
 
 _STOPS = {
-    "refusal": "⚠ The agent refused to go on.",
-    "max_tokens": "⚠ The agent stopped: it ran out of tokens.",
-    "max_turn_requests": "⚠ The agent stopped: it made as many requests as one turn allows.",
-    "cancelled": "⏹ The agent ended the turn as cancelled.",
+    "refusal": "⚠ The agent declined to continue.",
+    "max_tokens": "⚠ The agent reached its token limit.",
+    "max_turn_requests": "⚠ The agent reached the limit of requests per turn.",
+    "cancelled": "⏹ The agent cancelled the turn.",
 }
 
 AT_WORK = "-# ⏳ "
 """The beginning of a reply that has no content yet."""
 
-DROPPED = "-# ⏹ This was dropped before the agent got it."
+DROPPED = "-# ⏹ Dropped before it was sent."
 """Follows a reply that had begun in the thread."""
 
 CUT_OFF = "-# ⏹ Threadline stopped before this was finished."
@@ -25,9 +25,11 @@ CUT_OFF = "-# ⏹ Threadline stopped before this was finished."
 CUT = "-# ⏹ Threadline stopped before there was any output."
 """Replaces CUT_OFF where the agent had written no output."""
 
-NOT_RENDERED = "-# ⚠ The rest of this answer cannot be shown: something failed in Threadline. Its log says what."
+NOT_RENDERED = (
+    "-# ⚠ The rest of this answer can't be shown because of an error in Threadline. The bot's log has the reason."
+)
 
-TOO_LONG = "-# ⏹ The agent has sent more than 20 MB and is stopped; what it sent until then is attached."
+TOO_LONG = "-# ⏹ The agent sent more than 20 MB and was stopped. What it sent until then is attached."
 
 
 def cut_off(pages: Sequence[str], *, below: bool = False) -> list[str]:
@@ -47,17 +49,17 @@ def closing(outcome: Outcome, *, said: bool, redact: Callable[[str], str]) -> li
         case ShutDown():
             return [CUT_OFF if said else CUT]
         case TakenBack():
-            return ["-# ⏹ taken back before the agent got it."]
+            return ["-# ⏹ Deleted before it was sent."]
         case TimedOut():
-            return ["-# ⏹ stopped: the turn had gone on for as long as one may."]
+            return ["-# ⏹ Stopped at the time limit."]
         case Failed(ExchangeRefused() as error):
             return [f"-# 🚫 This was not sent to the agent: {escape(str(error))}"]
         case Failed(error):
             return agent_errors.failure(error, redact=redact)
         case Cancelled(by, None | "cancelled"):
-            return [f"-# ⏹ cancelled by <@{by}>"]
+            return [f"-# ⏹ Stopped by <@{by}>"]
         case Completed("end_turn") | Cancelled(_, "end_turn"):
-            return [] if said else ["-# The agent ended its turn without a word."]
+            return [] if said else ["-# The agent finished without an answer."]
         case Dropped():
             return []
         case Completed(reason) | Cancelled(_, reason):

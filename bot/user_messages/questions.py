@@ -123,7 +123,7 @@ def leads_to(host: str) -> str:
 def reminder(title: str, guild_id: int | None, channel_id: int, message_id: int, seconds_left: float) -> str:
     """Report a question that is still open, with a link to it."""
     address = link(guild_id, channel_id, message_id)
-    return f"still waiting for an answer, {_minutes(seconds_left)} more: [{escape(title)}](<{address}>)"
+    return f"still waiting for an answer ({_minutes(seconds_left)} left): [{escape(title)}](<{address}>)"
 
 
 def _minutes(seconds: float) -> str:

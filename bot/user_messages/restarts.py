@@ -1,4 +1,8 @@
-"""What a restart did to a turn. Pure."""
+"""What a restart did to a turn, and what a person decided about it. Pure."""
+
+ALREADY_DECIDED = "-# This was decided before."
+
+UNREADABLE = "-# The request can no longer be read."
 
 
 def interrupted(author_id: int, link: str) -> str:
@@ -12,6 +16,20 @@ def interrupted(author_id: int, link: str) -> str:
 def undecided(link: str) -> str:
     """Report an interrupted turn whose thread continued without a choice."""
     return (
-        f"-# ⏹ I restarted while the agent was working on {link}. No choice was made, and the thread went on."
-        " To send that request again, use Apps → Retry on it."
+        f"-# ⏹ I restarted while the agent was working on {link}. No choice was made, and the thread continued."
+        " To send that request again, use Apps → Retry request on it."
     )
+
+
+def skipped(by: int) -> str:
+    """Report that a person has dropped the request."""
+    return f"-# Skipped by <@{by}>."
+
+
+def sent_again(by: int) -> str:
+    """Report that a person has sent the request again."""
+    return f"-# Sent again by <@{by}>."
+
+
+RETRY_BUTTON = "Retry"
+SKIP_BUTTON = "Skip"

@@ -61,19 +61,22 @@ class Session:
 
     def options(self, *, with_modes: bool) -> list[Message]:
         """Return the complete list of config options, which the protocol wants at every change."""
-        names = {mode: name for mode, (name, _) in MODES.items()}
-        model = _select("model", "Model", self.model, MODELS)
-        return [_select("mode", "Mode", self.mode, names), model] if with_modes else [model]
+        models = {model: (name, "") for model, name in MODELS.items()}
+        model = _select("model", "Model", self.model, models)
+        return [_select("mode", "Mode", self.mode, MODES), model] if with_modes else [model]
 
 
-def _select(option: str, name: str, current: str, choices: dict[str, str]) -> Message:
+def _select(option: str, name: str, current: str, choices: dict[str, tuple[str, str]]) -> Message:
     return {
         "id": option,
         "name": name,
         "category": option,
         "type": "select",
         "currentValue": current,
-        "options": [{"value": value, "name": label} for value, label in choices.items()],
+        "options": [
+            {"value": value, "name": label} | ({"description": about} if about else {})
+            for value, (label, about) in choices.items()
+        ],
     }
 
 

@@ -73,11 +73,12 @@ def _check(body: Json, path: tuple[str | int, ...], problems: FormErrors) -> Non
 
 
 def _command(world: World, bot: Bot, guild_id: int | None, body: Json, kind: int, command_id: str) -> Json:
+    permissions = body.get("default_member_permissions")
     command: Json = {
         "id": command_id,
         "application_id": str(bot.application_id),
         "version": str(world.snowflake()),
-        "default_member_permissions": body.get("default_member_permissions"),
+        "default_member_permissions": None if permissions is None else str(permissions),  # Taken as a number too.
         "type": kind,
         "name": body["name"],
         "name_localizations": body.get("name_localizations"),

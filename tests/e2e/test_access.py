@@ -28,15 +28,18 @@ def forget(folder: Path) -> None:
         file.unlink()
 
 
-async def test_an_outsider_gets_one_refusal_in_ten_minutes_and_no_thread(tmp_path: Path) -> None:
-    """People outside the lists cannot start a conversation."""
+async def test_an_outsider_is_told_once_in_ten_minutes_whom_to_ask_and_gets_no_thread(tmp_path: Path) -> None:
+    """People outside the lists cannot start a conversation; without a mention they get no words."""
     async with bot_lab(tmp_path) as lab:
         first = await lab.mallory.say(lab.channel, f"{lab.bot.mention} say hello")
         second = await lab.mallory.say(lab.channel, f"{lab.bot.mention} say hello again")
         await lab.conversation("say served", "served")
         await lab.discord.until(lambda: list(first.reactions))
         assert list(second.reactions) == []
-        assert lab.said_by_bot(lab.channel) == []
+        told = await lab.mallory.sees(lab.channel, "You don't have access", by=lab.bot)
+        assert told.content == f"You don't have access to this bot. Ask <@{lab.bot.owner_id}>."
+        assert lab.said_by_bot(lab.channel) == [told]
+        assert told.mentions == []
 
 
 async def test_the_owner_is_told_each_line_that_would_let_a_message_in(tmp_path: Path) -> None:
@@ -78,15 +81,15 @@ async def test_a_thread_that_a_new_journal_does_not_know_is_closed_too(tmp_path:
         forget(tmp_path)
         foreign = await lab.ann.open_thread(lab.channel, "between people")
         async with running_bot(lab):
-            assert "no conversation here" in said(await lab.ann.slash(foreign, "close"))
-            assert "may not end" in said(await lab.ben.slash(thread, "close"))
+            assert "No conversation here" in said(await lab.ann.slash(foreign, "close"))
+            assert "permission to end" in said(await lab.ben.slash(thread, "close"))
             assert not thread.archived
-            assert "Closed. A message here begins a new session." in said(await lab.ann.slash(thread, "close"))
+            assert "Closed. A new message starts a new session." in said(await lab.ann.slash(thread, "close"))
             await lab.discord.until(lambda: thread.archived)
             await lab.ben.say(thread, "say here again")
             await lab.answer(thread, "here again")
             assert not foreign.archived
-            assert "with its session" in said(await lab.ann.slash(thread, "close"))
+            assert "resumes the session" in said(await lab.ann.slash(thread, "close"))
             await lab.discord.until(lambda: thread.archived)
 
 
@@ -98,11 +101,11 @@ async def test_an_outsider_cannot_steer_a_thread_by_message_command_or_button(tm
         await lab.mallory.say(thread, "say theirs")
         pressed = await lab.mallory.click(card, "Allow once")
         assert pressed.acknowledged
-        assert "may not" in said(pressed)
+        assert "have access" in said(pressed)
         for command in ("cancel", "reset", "status"):
             outcome = await lab.mallory.slash(thread, command)
             assert outcome.acknowledged
-            assert "may not" in said(outcome)
+            assert "have access" in said(outcome)
         await lab.ann.click(card, "Allow once")
         await lab.ann.sees(thread, "allowed (allow_once)", by=lab.bot)
         await lab.ann.say(thread, "recall")
@@ -116,7 +119,7 @@ async def test_only_the_asker_and_admins_answer_the_agents_question(tmp_path: Pa
         thread = await lab.thread("ask execute make install", lab.ben)
         card = await lab.ben.sees(thread, "Permission needed", by=lab.bot)
         pressed = await lab.mallory.click(card, "Allow once")
-        assert "may not" in said(pressed)
+        assert "have access" in said(pressed)
         await lab.ann.click(card, "Reject")
         await lab.ben.sees(thread, "rejected (reject_once)", by=lab.bot)
 
@@ -219,7 +222,7 @@ async def test_an_agent_that_cannot_be_made_to_ask_is_announced(tmp_path: Path) 
     async with bot_lab(tmp_path, agent=agent) as lab:
         thread = await lab.thread("say hello there")
         reply = await lab.ann.sees(thread, "hello there", by=lab.bot)
-        assert "may act unasked" in reply.content.splitlines()[0]
+        assert "may act without asking" in reply.content.splitlines()[0]
 
 
 async def test_an_agent_that_acts_unasked_by_default_is_put_into_its_asking_mode(tmp_path: Path) -> None:

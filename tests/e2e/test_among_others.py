@@ -38,7 +38,7 @@ async def test_trusted_bots_are_answered_until_a_person_has_to_write_again(tmp_p
             await hal.say(thread, "say without a mention")
             for _ in range(5):
                 await hal.say(thread, f"{call} say too much")
-            told = await lab.ann.sees(thread, "answered 2 messages of bots in a row", by=lab.bot)
+            told = await lab.ann.sees(thread, "after 2 messages from bots in a row", by=lab.bot)
             assert list(told.mentions) == []
             await lab.ann.say(thread, "say go on")
             await lab.ann.sees(thread, "go on", by=lab.bot)
@@ -100,13 +100,13 @@ async def test_direct_messages_are_answered_where_they_are_allowed_and_to_whom(t
             await lab.ann.sees(mine, "between us", by=lab.bot)
             await lab.ann.say(mine, "recall")
             await lab.answer(mine, "say between us")
-            assert "idle" in said(await lab.ann.slash(mine, "status"))
+            assert "Idle" in said(await lab.ann.slash(mine, "status"))
             refused = await lab.mallory.say(theirs, "say something")
-            assert "may not talk" in said(await lab.mallory.slash(theirs, "status"))
+            assert "have access" in said(await lab.mallory.slash(theirs, "status"))
             await lab.ann.say(mine, "say it is over")
             await lab.ann.sees(mine, "it is over", by=lab.bot)
             await lab.discord.until(lambda: list(refused.reactions))
-            assert lab.said_by_bot(theirs) == []
+            await lab.mallory.sees(theirs, "You don't have access to this bot. Ask <@", by=lab.bot)
         await lab.ann.say(mine, "say you were away")
         async with running_bot(lab):
             await lab.ann.sees(mine, "you were away", by=lab.bot)
@@ -135,10 +135,30 @@ async def test_a_post_in_a_forum_that_is_listed_is_a_request(tmp_path: Path) -> 
             assert replies(lab, post, "say like this") == 1
 
 
-async def test_direct_messages_are_not_even_heard_by_default(tmp_path: Path) -> None:
-    """The bot does not ask Discord for them."""
+async def test_who_writes_where_direct_messages_are_not_enabled_is_told_so_once(tmp_path: Path) -> None:
+    """Over restarts too. The owner learns the line to add; nobody gets an agent."""
+    async with idle_lab(tmp_path) as lab:
+        mine, theirs = lab.ann.direct(lab.bot), lab.mallory.direct(lab.bot)
+        lab.configure()
+        for _ in range(2):
+            async with running_bot(lab):
+                first = await lab.mallory.say(theirs, "say between us")
+                await lab.ann.say(mine, "say between us")
+                again = await lab.mallory.say(theirs, "say hello?")
+                await lab.mallory.sees(theirs, "I'm not enabled in direct messages.", by=lab.bot)
+                await lab.ann.sees(mine, "dm = true", by=lab.bot)
+                await lab.conversation("say in the open", "in the open")
+        assert [len(lab.said_by_bot(each)) for each in (mine, theirs)] == [1, 1]
+        assert list(first.reactions) + list(again.reactions) == []
+        assert "`/help`" in lab.said_by_bot(theirs)[0].content
+
+
+async def test_a_mention_without_words_is_answered_with_two_lines_of_help(tmp_path: Path) -> None:
+    """Once in a while: a second one in the same channel says nothing new."""
     async with bot_lab(tmp_path) as lab:
-        mine = lab.ann.direct(lab.bot)
-        await lab.ann.say(mine, "say between us")
-        await lab.conversation("say in the open", "in the open")
-        assert lab.said_by_bot(mine) == []
+        await lab.ann.say(lab.channel, lab.bot.mention)
+        told = await lab.ann.sees(lab.channel, "`/ask`", by=lab.bot)
+        assert len(told.content.splitlines()) == 2
+        await lab.ann.say(lab.channel, lab.bot.mention)
+        await lab.conversation("say hello", "hello")
+        assert lab.said_by_bot(lab.channel) == [told]

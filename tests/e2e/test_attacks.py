@@ -185,8 +185,8 @@ async def test_an_outsider_with_power_in_the_guild_has_none_over_the_bot(tmp_pat
         thread = await lab.conversation("say begun\nhang", "begun")
         await lab.mallory.rename(thread, "@everyone `stop`")
         for command in ("cancel", "close", "reload", "sessions"):
-            assert "may not talk" in said(await lab.mallory.slash(thread, command))
-        assert "working" in said(await lab.ann.slash(thread, "status"))
+            assert "have access" in said(await lab.mallory.slash(thread, command))
+        assert "Working" in said(await lab.ann.slash(thread, "status"))
         assert "Stopping" in said(await lab.ann.slash(thread, "cancel"))
 
 
@@ -215,13 +215,15 @@ async def test_a_user_cannot_put_an_agent_into_a_mode_that_asks_nobody(tmp_path:
         listed = await lab.ben.slash(thread, "config")
         assert listed.message is not None
         await lab.ben.pick(listed.message, ["Mode"])
-        assert "may not change what the agent may do unasked" in said(await lab.ben.pick(listed.message, ["Auto"]))
+        assert "permission to change what the agent may do without asking" in said(
+            await lab.ben.pick(listed.message, ["Auto"])
+        )
         people = f'users = ["{lab.ann.id}", "{lab.ben.id}"]\napprovers = ["{lab.ann.id}"]'
         lab.configure(access=people)
         assert "access.approvers" in said(await lab.ann.slash(thread, "reload"))
         own = await lab.thread("say mine", lab.ben)
         await lab.ben.sees(own, "mine", by=lab.bot)
-        assert "may not change what the agent may do unasked" in said(await lab.ben.slash(own, "mode"))
+        assert "permission to change what the agent may do without asking" in said(await lab.ben.slash(own, "mode"))
         await lab.ben.say(own, "mode")
         await lab.ben.sees(own, "default", by=lab.bot)
 
@@ -252,10 +254,10 @@ async def test_a_forged_stop_names_no_turn_of_another_thread(tmp_path: Path) -> 
         own = await lab.thread("say mine\nhang", lab.ben)
         await lab.ben.sees(own, "mine", by=lab.bot)
         forged = await forge(lab.ben, reply, f"threadline:stop:{thread.id}:{own.id}")
-        assert "may not stop the agent" in said(forged)
+        assert "permission to stop the agent" in said(forged)
         carried = await forge(lab.ben, reply, f"threadline:stop:{own.id}:{own.id}")
         assert "belongs to another thread" in said(carried)
-        assert "working" in said(await lab.ben.slash(own, "status"))
-        assert "working" in said(await lab.ann.slash(thread, "status"))
+        assert "Working" in said(await lab.ben.slash(own, "status"))
+        assert "Working" in said(await lab.ann.slash(thread, "status"))
         assert "Stopping" in said(await lab.ann.click(reply, "Stop"))
         assert "Stopping" in said(await lab.ben.slash(own, "cancel"))

@@ -67,17 +67,17 @@ async def test_a_thread_gets_another_agent_and_a_new_session(tmp_path: Path) -> 
     """The running turn stops. The new agent works in its own directory and knows no earlier message."""
     async with bot_lab(tmp_path, extra=other_agent(tmp_path)) as lab:
         thread = await lab.conversation("say first\nhang", "first")
-        assert "You may not" in said(await lab.ben.slash(thread, "agent", name="other"))
+        assert "You don't have permission" in said(await lab.ben.slash(thread, "agent", name="other"))
         assert "already" in said(await lab.ann.slash(thread, "agent", name="default"))
         assert "no such agent" in said(await lab.ann.slash(thread, "agent", name="nobody"))
         done = await lab.ann.slash(thread, "agent", name="other")
         assert "other" in said(done)
-        assert "knows nothing" in said(done)
+        assert "no memory of this one" in said(done)
         await lab.ann.say(thread, "recall\ncwd")
         answer = await lab.ann.sees(thread, "elsewhere", by=lab.bot)
         assert answer.content.startswith("1 prompts")
         await lab.ann.say(lab.channel, "hello")
-        assert "no conversation here" in said(await lab.ann.slash(lab.channel, "agent", name="other"))
+        assert "No conversation here" in said(await lab.ann.slash(lab.channel, "agent", name="other"))
 
 
 async def test_whoever_chooses_or_commands_while_nothing_can_be_written_is_told(tmp_path: Path) -> None:
@@ -88,16 +88,16 @@ async def test_whoever_chooses_or_commands_while_nothing_can_be_written_is_told(
         assert chosen.message is not None
         with nothing_written(tmp_path):
             await lab.ann.pick(chosen.message, ["Large and careful"])
-            told = "Large and careful, until the agent sleeps: I cannot write anything down now."
-            await lab.discord.until(lambda: told in said(chosen).replace("*", ""))
-            assert "was not done" in said(await lab.ann.slash(thread, "agent", name="other"))
+            told = "set the model to Large and careful (until the agent sleeps: I can't save changes right now)"
+            await lab.ann.sees(thread, told, by=lab.bot)
+            assert "nothing was done" in said(await lab.ann.slash(thread, "agent", name="other"))
             assert "its file was moved or deleted" in said(await lab.ann.slash(thread, "status"))
             await lab.ann.slash(thread, "close")
             await lab.asleep(thread)
             listed = await lab.ann.slash(thread, "model")
             assert listed.message is not None
             await lab.ann.pick(listed.message, ["Large and careful"])
-            assert "was not done" in listed.message.content
+            assert "nothing was done" in listed.message.content
         assert lab.client.journal.threads.choices(thread.id) == {}
         await lab.ann.say(thread, "say and so on\ncwd")
         answer = await lab.ann.sees(thread, "and so on", by=lab.bot)
@@ -127,19 +127,19 @@ async def test_a_request_is_retried_and_a_message_asked_about(tmp_path: Path) ->
         first = await lab.ann.say(thread, "say one")
         await lab.ann.say(thread, "say two\nstop refusal")
         await lab.ann.sees(thread, "2 waiting", by=lab.bot)
-        assert "waits" in said(await lab.ann.menu(first, "Retry"))
+        assert "already queued" in said(await lab.ann.menu(first, "Retry request"))
         await lab.ann.slash(thread, "cancel")
         await lab.ann.slash(thread, "resume")
-        answer = await lab.ann.sees(thread, "refused to go on", by=lab.bot)
+        answer = await lab.ann.sees(thread, "declined to continue", by=lab.bot)
         for message in (answer, first):
-            await lab.client.context.replies.settled(GENEROUS, thread.id)  # Until then it is being worked on.
-            await lab.ann.menu(message, "Retry")
+            await lab.client.context.replies.settled(GENEROUS, thread.id)  # Until then it already queued or running.
+            await lab.ann.menu(message, "Retry request")
             posted = await lab.ann.sees(thread, "asks:\n>>> say one\n\nsay two", by=lab.bot, after=answer)
-            answer = await lab.ann.sees(thread, "refused to go on", by=lab.bot, after=posted)
+            answer = await lab.ann.sees(thread, "declined to continue", by=lab.bot, after=posted)
             assert "one" in answer.content
         remark = await lab.mallory.say(thread, "the build is red", files=[("log.txt", b"what went wrong")])
-        assert "no request" in said(await lab.ann.menu(remark, "Retry"))
-        form, late = [await lab.ann.menu(remark, "Ask about this") for _ in range(2)]
+        assert "not a request" in said(await lab.ann.menu(remark, "Retry request"))
+        form, late = [await lab.ann.menu(remark, "Ask about this message") for _ in range(2)]
         lab.discord.fault(method="GET", path=re.compile(rf"/messages/{remark.id}$"), status=503)
         await lab.ann.fill(form, {"What do you want to know?": "echo"})
         answer = await lab.ann.sees(thread, "threadline-context", by=lab.bot, after=answer)
@@ -158,7 +158,7 @@ async def test_a_request_by_a_command_keeps_its_place_before_what_others_say_nex
         thread = await lab.thread("say begun")
         await lab.answer(thread, "begun")
         remark = await lab.mallory.say(thread, "the build is red")
-        form = await lab.ann.menu(remark, "Ask about this")
+        form = await lab.ann.menu(remark, "Ask about this message")
         path = f"/messages/{remark.id}" if slow == "the message that it is about" else "/interactions/"
         lab.discord.fault(path=re.compile(path), slow=1.0)
         filled = asyncio.create_task(lab.ann.fill(form, {"What do you want to know?": "say the first"}))
@@ -177,23 +177,23 @@ async def test_a_request_that_opened_a_thread_is_retried_there(tmp_path: Path) -
         answer = await lab.answer(thread, "begun")
         (opening,) = [each for each in lab.discord.messages(lab.channel) if each.author_id == lab.ann.id]
         context = lab.client.context
-        assert "may not" in said(await lab.mallory.menu(opening, "Retry"))
+        assert "You don't have access to this bot. Ask <@" in said(await lab.mallory.menu(opening, "Retry request"))
         for archived in (False, True):
-            await context.replies.settled(GENEROUS, thread.id)  # Until then it is being worked on.
+            await context.replies.settled(GENEROUS, thread.id)  # Until then it already queued or running.
             if archived:
                 await lab.ann.slash(thread, "close")
                 await lab.discord.until(lambda: thread.archived)
-            retried = await lab.ben.menu(opening, "Retry")
+            retried = await lab.ben.menu(opening, "Retry request")
             await retried.settled(f"Asked again in <#{thread.id}>")
             posted = await lab.ann.sees(thread, f"<@{lab.ben.id}> asks:\n>>> say begun", by=lab.bot, after=answer)
             answer = await lab.answer(thread, "begun", after=posted)
         assert [each for each in lab.said_by_bot(lab.channel) if each.ephemeral_to is None] == []
         await context.replies.settled(GENEROUS, thread.id)
         lab.discord.fault(method="POST", path=re.compile(rf"/channels/{thread.id}/messages"), status=403)
-        refused = await lab.ann.menu(opening, "Retry")
-        await refused.settled("cannot be asked again")
+        refused = await lab.ann.menu(opening, "Retry request")
+        await refused.settled("could not be sent again")
         lab.discord.world.delete_channel(thread)
-        elsewhere = await lab.ann.menu(opening, "Retry")
+        elsewhere = await lab.ann.menu(opening, "Retry request")
         assert elsewhere.message is not None
         await lab.answer(await lab.ann.sees_thread(elsewhere.message), "begun")
 
@@ -203,7 +203,7 @@ async def test_help_names_every_command(tmp_path: Path) -> None:
     async with bot_lab(tmp_path) as lab:
         told = said(await lab.ben.slash(lab.channel, "help"))
         assert all(f"`/{name}`" in told for name in ("ask", "agent", "cancel", "run", "status", "help"))
-        assert "Ask about this, Retry" in told
+        assert "Ask about this message, Retry request" in told
         assert isinstance(await lab.thread("say hello"), Thread)
 
 
@@ -212,7 +212,7 @@ async def test_model_and_mode_are_chosen_while_a_turn_runs_and_while_the_agent_s
     agent = (*SCRIPTED, "--state", str(tmp_path / "agent"))
     async with bot_lab(tmp_path, agent=agent) as lab:
         thread = await lab.conversation("say begun\nhang", "begun")
-        assert "may not" in said(await lab.ben.slash(thread, "mode"))
+        assert "have permission" in said(await lab.ben.slash(thread, "mode"))
         shown = await lab.ann.slash(thread, "model")
         assert shown.message is not None
         (menu,) = shown.message.components[0]["components"]
@@ -223,7 +223,10 @@ async def test_model_and_mode_are_chosen_while_a_turn_runs_and_while_the_agent_s
         chosen = await lab.ben.slash(thread, "model")
         assert chosen.message is not None
         await lab.ben.pick(chosen.message, ["Large and careful"])
-        await lab.discord.until(lambda: "Large and careful." in said(chosen))
+        told = f"-# 🔀 <@{lab.ben.id}> set the model to Large and careful"
+        line = await lab.ann.sees(thread, lambda each: each.content == told, by=lab.bot)
+        assert line.mentions == []
+        await lab.discord.until(lambda: chosen.message is not None and chosen.message.deleted)
         await lab.ann.slash(thread, "close")
         await lab.discord.until(lambda: thread.archived)
         await lab.ann.say(thread, "say awake")
@@ -236,7 +239,9 @@ async def test_model_and_mode_are_chosen_while_a_turn_runs_and_while_the_agent_s
         assert "now: Large and careful" in str(listed.message.components)
         await lab.ann.pick(listed.message, ["Mode"])
         await lab.ann.pick(listed.message, ["Auto"])
-        assert "as soon as the agent is awake" in listed.message.content
+        told = f"-# 🔀 <@{lab.ann.id}> set the mode to Auto (Acts without asking; applies when the agent wakes up)"
+        await lab.ben.sees(thread, lambda each: each.content == told, by=lab.bot)
+        await lab.discord.until(lambda: listed.message is not None and listed.message.deleted)
         assert client.journal.threads.choices(thread.id) == {"model": "large", MODE: "auto"}
         again = await lab.ann.slash(thread, "config")
         assert again.message is not None
@@ -261,7 +266,7 @@ async def test_a_menu_of_more_than_twenty_five_has_pages_and_begins_with_the_cur
         assert listed[0] == "Model 30"
         assert sorted(listed) == [f"Model {number:02}" for number in range(1, 61)]
         await lab.ann.pick(menu, [pages[-1][-1]])
-        await lab.ann.sees(thread, "Model 60.", by=lab.bot)
+        await lab.ann.sees(thread, "set the model to Model 60", by=lab.bot)
         odd = (await lab.ann.slash(thread, "config")).message
         assert odd is not None
         assert labels(odd) == ["Model", "(no name)"]
@@ -340,7 +345,7 @@ async def test_a_command_that_fails_while_discord_shows_it_thinking_says_so(
         git("init", "--quiet", at=lab.project)
         monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
         failed = await lab.ann.slash(thread, "diff")
-        await lab.discord.until(lambda: failed.message is not None and "That failed" in said(failed))
+        await lab.discord.until(lambda: failed.message is not None and "Something went wrong" in said(failed))
 
 
 async def test_a_command_whose_answer_is_on_its_way_when_the_bot_stops_does_no_harm(tmp_path: Path) -> None:
@@ -348,7 +353,7 @@ async def test_a_command_whose_answer_is_on_its_way_when_the_bot_stops_does_no_h
     async with bot_lab(tmp_path) as lab:
         lab.discord.fault(method="POST", path=re.compile("/callback$"), slow=GENEROUS, times=2)
         assert "`/ask`" in said(await lab.ann.slash(lab.channel, "help"))
-        assert "may not talk" in said(await lab.mallory.slash(lab.channel, "help"))
+        assert "have access" in said(await lab.mallory.slash(lab.channel, "help"))
         invoked = [task for task in asyncio.all_tasks() if task.get_name() == "CommandTree-invoker"]
     await asyncio.wait(invoked)
     assert [task.exception() for task in invoked] == [None, None]
@@ -365,7 +370,7 @@ async def test_a_thread_is_exported_as_markdown_for_who_asks_alone(tmp_path: Pat
         heads = re.findall(r"^## (\w+), [\d-]+T[\d:]+Z\n\n(.*)$", text, re.MULTILINE)
         assert text.startswith("# say hello\n")
         assert heads == [("ann", "@threadline say hello"), ("threadline", "hello")]
-        assert said(exported) == "The thread as it stands now."
+        assert said(exported) == "The thread as it is now."
 
 
 async def test_an_export_is_written_beside_the_event_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -412,7 +417,7 @@ async def test_what_does_not_fit_into_an_export_is_left_out_from_the_beginning_a
         exported = await lab.ben.slash(thread, "export")
         text = await attached(lab, exported)
         assert re.findall(r"^(\d) ü{30}$", text, re.MULTILINE) == ["2", "3"]
-        assert "older messages did not fit" in said(exported)
+        assert "Older messages did not fit" in said(exported)
 
 
 async def test_commands_are_told_to_discord_only_when_they_have_changed(tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ async def test_a_request_that_was_posted_and_not_written_down_is_answered_after_
             await lab.ann.slash(thread, "ask", request=f"say in the thread {lab.mallory.mention}")
             request = await lab.ann.sees(lab.channel, "in the channel", by=lab.bot)
             await lab.ann.sees(thread, "in the thread", by=lab.bot)
-            form = await lab.ann.menu(about, "Ask about this")
+            form = await lab.ann.menu(about, "Ask about this message")
             await lab.ann.fill(form, {"What do you want to know?": "say about it"})
             asked = await lab.ann.sees(thread, "say about it", by=lab.bot)
             await lab.ben.say(thread, "say and then")

@@ -30,11 +30,11 @@ async def controls(lab: BotLab) -> Thread:
     """Bring up every control of a running turn: Stop, a question, an offer to stop, a queue notice."""
     thread = await lab.conversation("say begun\nask execute make install", "Permission needed")
     await lab.ann.say(thread, "stop")
-    await lab.ann.sees(thread, "Shall it stop?", by=lab.bot)
+    await lab.ann.sees(thread, "Did you want to stop", by=lab.bot)
     await lab.ben.say(thread, "say behind")
     await lab.ann.sees(thread, "1 waiting", by=lab.bot)
     await lab.discord.until(lambda: len(buttons(lab, thread)) >= 8)
-    assert {"Stop", "Allow once", "Keep going", "Send now", "Drop"} <= set(buttons(lab, thread))
+    assert {"Stop", "Allow once", "Keep going", "Interrupt and send", "Drop"} <= set(buttons(lab, thread))
     return thread
 
 
@@ -53,12 +53,12 @@ async def cancel(lab: BotLab, thread: Thread) -> None:
 
 async def stop(lab: BotLab, thread: Thread) -> None:
     """Press Stop below the offer."""
-    await lab.ann.click(await lab.ann.sees(thread, "Shall it stop?", by=lab.bot), "Stop")
+    await lab.ann.click(await lab.ann.sees(thread, "Did you want to stop", by=lab.bot), "Stop")
 
 
 async def send_now(lab: BotLab, thread: Thread) -> None:
     """Send a waiting message first."""
-    await lab.ann.click(await lab.ann.sees(thread, "1 waiting", by=lab.bot), "Send now")
+    await lab.ann.click(await lab.ann.sees(thread, "1 waiting", by=lab.bot), "Interrupt and send")
 
 
 async def reset(lab: BotLab, thread: Thread) -> None:
@@ -80,7 +80,7 @@ async def die(lab: BotLab, _thread: Thread) -> None:
 async def preempt(lab: BotLab, thread: Thread) -> None:
     """Preempt the turn for others in line; the messages that wait here follow them."""
     await lab.thread("say I was waiting", lab.ben)
-    await lab.ann.sees(thread, "Others had waited", by=lab.bot)
+    await lab.ann.sees(thread, "The question above was cancelled", by=lab.bot)
 
 
 ENDS = [
@@ -150,7 +150,7 @@ async def test_however_the_bot_ends_the_same_is_asked_and_nothing_else_is_left(
             await lab.ann.sees(thread, "No choice was made", by=lab.bot)
             # Who was asked is not the asker any more: Ben may stop his own turn.
             await lab.ben.slash(thread, "cancel")
-            await lab.ben.sees(thread, f"cancelled by <@{lab.ben.id}>", by=lab.bot)
+            await lab.ben.sees(thread, f"Stopped by <@{lab.ben.id}>", by=lab.bot)
             await all_is_over(lab, thread)
         journal_is_settled(lab)
 
@@ -198,7 +198,7 @@ async def test_a_thread_that_cannot_be_opened_for_whatever_reason_ends_its_reque
     async with bot_lab(tmp_path) as lab:
         monkeypatch.setattr("bot.intake.intake.open_thread_for", broken)
         request = await lab.ann.say(lab.channel, f"{lab.bot.mention} say hello")
-        await lab.ann.sees(lab.channel, "I could not open a thread: something went wrong", by=lab.bot)
+        await lab.ann.sees(lab.channel, "I can't open a thread: Something went wrong", by=lab.bot)
         await lab.discord.until(lambda: "❌" in map(str, request.reactions))
 
 
@@ -218,7 +218,7 @@ async def test_a_press_whose_answer_the_network_refuses_takes_the_buttons_away_a
         await lab.ann.slash(thread, "cancel")
         held = await lab.ann.sees(thread, "on hold", by=lab.bot)
         await lab.ann.click(held, "Continue")
-        await lab.ann.sees(thread, "continued by", by=lab.bot)
+        await lab.ann.sees(thread, "resumed", by=lab.bot)
         await lab.answer(thread, "behind")
         await lab.discord.until(lambda: not buttons(lab, thread))
         assert refused.hits >= 3

@@ -20,6 +20,7 @@ from bot.config.appearance import EYE
 from bot.gateway.client import ThreadlineClient
 from bot.gateway.component_registry import FORMS
 from bot.interactions.components import Component
+from bot.user_messages.access import not_permitted
 from loopback import Message, Outcome, User
 from loopback.state.entities import Bot, InteractionType, Thread
 
@@ -161,31 +162,31 @@ async def test_an_outsider_finds_every_entrance_closed(tmp_path: Path) -> None:
         for command in commands_of(client):
             given: dict[str, Any] = {each.name: "1" for each in command.parameters if each.required}
             outcome = await lab.mallory.slash(thread, command.qualified_name, **given)
-            assert "may not talk to me" in said(outcome), command.qualified_name
+            assert "have access to this bot" in said(outcome), command.qualified_name
             for option in command.parameters:
                 if option.autocomplete:
                     typed = await lab.mallory.autocomplete(thread, command.qualified_name, option.name, "a")
                     assert typed.acknowledged
                     assert typed.choices == [], option.name
         for menu in client.tree.get_commands(type=discord.AppCommandType.message):
-            assert "may not talk to me" in said(await lab.mallory.menu(reply, menu.name)), menu.name
+            assert "have access to this bot" in said(await lab.mallory.menu(reply, menu.name)), menu.name
         for menu in client.tree.get_commands(type=discord.AppCommandType.user):
             outcome = await lab.mallory.menu(lab.discord.world.accounts[lab.ann.id], menu.name, channel=thread)
-            assert "may not talk to me" in said(outcome), menu.name
+            assert "have access to this bot" in said(outcome), menu.name
         done = {(call.method, call.path.rsplit("/", 1)[-1]) for call in lab.discord.record[before:]}
         assert done - {("POST", "typing")} == {("POST", "callback")}  # The agent is at work all the while.
         for button in BUTTONS:
             custom_id = sample(button.__discord_ui_compiled_template__.pattern, thread, reply)
             outcome = await pressed(lab, lab.mallory, thread, custom_id, button)
             assert outcome.acknowledged, button.__qualname__
-            assert "may not talk to me" in said(outcome), button.__qualname__
+            assert "have access to this bot" in said(outcome), button.__qualname__
         opened = outcome.interaction
         for form in (pattern.pattern for pattern in FORMS):
             sent = {"custom_id": sample(form, thread, reply), "components": []}
             bot = lab.discord.world.accounts[lab.bot.id]
             assert isinstance(bot, Bot)
             outcome = await lab.mallory._begin(bot, thread, InteractionType.MODAL, sent, message=reply, origin=opened)
-            assert "may not talk to me" in said(outcome), form
+            assert "have access to this bot" in said(outcome), form
         assert "working" in repr(client.pool.conversation(thread.id))
         assert "Stopping" in said(await lab.ann.slash(thread, "cancel"))
 
@@ -199,10 +200,10 @@ async def test_a_user_has_no_more_than_a_users_rights_in_anothers_thread(tmp_pat
         for name, right in RIGHTS.items():
             given: dict[str, Any] = {each.name: "1" for each in commands[name].parameters if each.required}
             outcome = await lab.ben.slash(thread, name, **given)
-            refused = f"may not {right.value}" in said(outcome)
+            refused = not_permitted(right.value) in said(outcome)
             assert refused == (right not in EVERYBODYS), name
         taken = await lab.ben.slash(thread, "resume", session="another")
-        assert f"may not {Right.ADMIN.value}" in said(taken)
+        assert not_permitted(Right.ADMIN.value) in said(taken)
         assert "working" in repr(lab.client.pool.conversation(thread.id))
         assert "Stopping" in said(await lab.ann.slash(thread, "cancel"))
 
@@ -212,11 +213,11 @@ async def test_who_began_a_conversation_may_forget_and_close_it(tmp_path: Path) 
     async with bot_lab(tmp_path) as lab:
         thread = await lab.thread("say one", lab.ben)
         await lab.answer(thread, "one")
-        assert "Done" in said(await lab.ben.slash(thread, "reset"))
+        assert "reset the session" in said(await lab.ben.slash(thread, "reset"))
         assert "Closed" in said(await lab.ben.slash(thread, "close"))
         other = await lab.thread("say two", lab.ann)
         two = await lab.answer(other, "two")
         await lab.ben.say(other, "say three")
         await lab.answer(other, "three", after=two)
         for name in ("reset", "close"):
-            assert f"may not {Right.RESET.value}" in said(await lab.ben.slash(other, name))
+            assert not_permitted(Right.RESET.value) in said(await lab.ben.slash(other, name))

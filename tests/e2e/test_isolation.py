@@ -28,7 +28,7 @@ async def test_a_hung_turn_delays_no_other_thread_old_or_new_and_no_command(tmp_
         await lab.answer(old, numbers(1, 20))
         new = await lab.thread("stream 30 0", lab.ben)
         await lab.ben.sees(new, numbers(1, 30), by=lab.bot)
-        for thread, state in ((hung, "working"), (old, "idle")):
+        for thread, state in ((hung, "Working"), (old, "Idle")):
             status = await lab.ann.slash(thread, "status")
             assert status.acknowledged
             assert state in said(status)
@@ -41,9 +41,9 @@ async def test_a_full_house_of_hung_turns_still_answers_commands(tmp_path: Path)
         second = await lab.thread("say two\nhang", lab.ben)
         await lab.ann.sees(first, "one", by=lab.bot)
         await lab.ben.sees(second, "two", by=lab.bot)
-        third = await lab.conversation("say three", "number 1 in line")
+        third = await lab.conversation("say three", "number 1 in the queue")
         status = await lab.ann.slash(third, "status")
-        assert "in line, number 1" in said(status)
+        assert "In the queue, number 1" in said(status)
         cancelled = await lab.ann.slash(first, "cancel")
         assert cancelled.acknowledged
         await lab.ann.sees(third, "three", by=lab.bot)
@@ -56,12 +56,12 @@ async def test_an_agent_that_crashes_ends_only_its_own_turn(tmp_path: Path) -> N
         await lab.ben.sees(hung, "steady", by=lab.bot)
         thread = await lab.thread("say so far\ncrash 7")
         ended = await lab.ann.sees(thread, "exit code 7", by=lab.bot)
-        assert f"works in the same directory now: <#{hung.id}>\nso far" in ended.content
+        assert f"is working in this folder: <#{hung.id}>\nso far" in ended.content
         assert "```" in ended.content
         await lab.ann.say(thread, "say well again")
         await lab.ann.sees(thread, "well again", by=lab.bot)
         status = await lab.ann.slash(hung, "status")
-        assert "working" in said(status)
+        assert "Working" in said(status)
 
 
 async def test_a_temporary_directory_that_is_gone_costs_no_answer(

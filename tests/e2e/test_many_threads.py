@@ -22,7 +22,7 @@ RESTART_CALLS = 10
 
 PLENTY = "per_user = 1000\nper_minute = 1000"
 SUBTEXT = re.compile(r"^-# ")
-IN_LINE = re.compile(r"number (\d+) in line")
+IN_LINE = re.compile(r"number (\d+) in the queue")
 
 
 def configured(lab: BotLab, census: Path) -> None:

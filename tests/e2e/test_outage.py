@@ -103,7 +103,7 @@ async def test_a_request_that_is_asked_again_in_an_outage_is_posted_once_when_it
         messages = re.compile(f"/channels/{thread.id}/messages")
         lost = lab.discord.fault(method="POST", path=messages, answer_lost=True)
         away = lab.discord.fault(path=messages, times=None, status=503)
-        retried = await lab.ben.menu(opening, "Retry")
+        retried = await lab.ben.menu(opening, "Retry request")
         await retried.settled(f"Asking again in <#{thread.id}> …")
         await lab.discord.until(lambda: away.hits >= 3, timeout=GENEROUS)
         end(lost, away)
@@ -122,7 +122,7 @@ async def test_a_request_whose_thread_is_never_opened_is_answered_in_the_channel
         refused = lab.discord.fault(method="POST", path=re.compile("/threads$"), times=None, status=503)
         await lab.ann.say(lab.channel, f"<@{lab.bot.id}> say here")
         told = await lab.ann.sees(lab.channel, "here", by=lab.bot)
-        assert "I could not open a thread: 503: made up" in told.content
+        assert "I can't open a thread: 503: made up" in told.content
         assert refused.hits > 1
 
 

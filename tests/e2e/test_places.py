@@ -66,7 +66,7 @@ async def test_a_conversation_beside_a_voice_channel_is_steered_there(tmp_path: 
         await lab.ann.say(lounge, f"{hello} ask execute make install")
         await lab.ann.sees(lounge, "waiting", by=lab.bot)
         refused = await lab.mallory.click(live, "Stop")
-        assert "may not" in said(refused)
+        assert "have access" in said(refused)
         await lab.ann.click(live, "Stop")
         held = await lab.ann.sees(lounge, "on hold", by=lab.bot)
         await lab.ann.click(held, "Continue")
@@ -99,7 +99,7 @@ async def test_where_the_bot_may_open_no_thread_the_request_is_answered_in_the_c
         told = await lab.ben.sees(channel, "2 prompts", by=lab.bot)
         answers = [message for message in lab.said_by_bot(channel) if answered(message)]
         assert [answered(message) for message in answers] == [first.id, second.id]
-        line = "-# ⚠ I could not open a thread: I lack Create Public Threads here.\n"
+        line = "-# ⚠ I can't open a thread: I'm missing the permission Create Public Threads.\n"
         assert [message.content.startswith(line) for message in answers] == [True, True]
         assert not [call for call in lab.discord.record if call.path.endswith("/threads")]
         assert len(agent_pids(lab.config)) == 1
@@ -119,7 +119,7 @@ async def test_a_guild_that_is_full_of_threads_is_answered_in_the_channel_also_a
         async with running_bot(lab):
             await lab.ann.say(channel, f"{hello} say begun\nhang")
             live = await lab.ann.sees(channel, "begun", by=lab.bot)
-            assert live.content.startswith("-# ⚠ I could not open a thread: Maximum number of active threads reached")
+            assert live.content.startswith("-# ⚠ I can't open a thread: Maximum number of active threads reached")
             await lab.ann.say(channel, f"{hello} say second")
             await lab.ben.say(channel, f"{hello} say third")
             await lab.ben.sees(channel, "2 waiting", by=lab.bot)
@@ -134,7 +134,7 @@ async def test_a_guild_that_is_full_of_threads_is_answered_in_the_channel_also_a
             await lab.ann.say(channel, f"{hello} say again\nhang")
             live = await lab.ann.sees(channel, "again", by=lab.bot)
             await lab.ann.click(live, "Stop")
-            await lab.ann.sees(channel, "cancelled by", by=lab.bot, after=third)
+            await lab.ann.sees(channel, "Stopped by", by=lab.bot, after=third)
             await lab.client.context.replies.settled(BOUND, channel.id)
             assert lab.client.journal.messages.open_rows() == []
 
@@ -208,7 +208,7 @@ async def test_an_agent_that_was_asked_for_is_not_replaced_by_that_of_the_channe
         await lab.ann.slash(lab.channel, "ask", request="say one", agent="default")
         await lab.ann.sees(lab.channel, re.compile("^one$", re.MULTILINE), by=lab.bot)
         await lab.ann.slash(lab.channel, "ask", request="say two", agent="other")
-        told = await lab.ann.sees(lab.channel, "❌ I could not open a thread: Maximum", by=lab.bot)
+        told = await lab.ann.sees(lab.channel, "❌ I can't open a thread: Maximum", by=lab.bot)
         assert "two" not in told.content
         monkeypatch.setattr(threads, "ACTIVE_THREADS", 1)
         await lab.ann.slash(lab.channel, "ask", request="say three", agent="other")

@@ -28,13 +28,13 @@ async def test_hung_agents_are_warned_about_and_ended_while_the_last_slot_serves
             other = await lab.thread(f"say served {number}", lab.ben)
             await lab.answer(other, f"served {number}")
         for thread in hung:
-            assert "working" in said(await lab.ann.slash(thread, "status"))
+            assert "Working" in said(await lab.ann.slash(thread, "status"))
             await lab.ann.sees(thread, "Nothing has come from the agent", by=lab.bot)
         assert len(agent_pids(lab.config)) == AGENTS
         later = 121 * 60.0
         for thread in hung:
             await lab.ann.sees(thread, "as long as one may", by=lab.bot)
-        assert "idle" in said(await lab.ben.slash(other, "status"))
+        assert "Idle" in said(await lab.ben.slash(other, "status"))
         await lab.ann.say(hung[1], "say awake")
         await lab.ann.sees(hung[1], "awake", by=lab.bot)
 
@@ -55,17 +55,17 @@ async def test_an_old_question_makes_way_and_its_thread_goes_on_by_a_button_even
             await lab.ben.say(other, "say now I hang\nhang")
             await lab.ben.sees(other, "now I hang", by=lab.bot)
             newcomer = await lab.thread("say at last", lab.ben)
-            told = await lab.ben.sees(newcomer, "number 1 in line", by=lab.bot)
+            told = await lab.ben.sees(newcomer, "number 1 in the queue", by=lab.bot)
             assert f"<#{asking[0].id}>, <#{asking[1].id}>" in told.content
             monkeypatch.setattr("pool.pool.PREEMPT_SECONDS", 0.5)
             await lab.ben.sees(newcomer, "at last", by=lab.bot)
             await lab.ann.sees(asking[0], "closed: other threads had been waiting", by=lab.bot)
             await lab.ann.sees(asking[0], "rejected (reject_once)", by=lab.bot)
-            notice = await lab.ann.sees(asking[0], "Others had waited for long", by=lab.bot)
-            assert "asleep" in said(await lab.ann.slash(asking[0], "status"))
+            notice = await lab.ann.sees(asking[0], "The question above was cancelled", by=lab.bot)
+            assert "Asleep" in said(await lab.ann.slash(asking[0], "status"))
             assert labels(cards[1])
             assert "Stopping" in said(await lab.ben.slash(other, "cancel"))
-            await lab.ben.sees(other, "cancelled by", by=lab.bot)
+            await lab.ben.sees(other, "Stopped by", by=lab.bot)
         async with running_bot(lab):
             refused = await lab.mallory.click(notice, "Continue")
             assert "may not" in said(refused).lower()

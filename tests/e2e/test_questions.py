@@ -130,7 +130,7 @@ async def test_what_lasts_is_for_who_may_change_what_the_agent_does(tmp_path: Pa
         await lab.ben.say(thread, strings(asked, ["await", 1]))
         card = await lab.ben.sees(thread, "Build", by=lab.bot)
         refused = await lab.ben.click(card, "allow always")
-        assert "may not change what the agent may do" in said(refused)
+        assert "permission to change what the agent may do" in said(refused)
         await lab.ben.click(card, "allow once")
         await lab.ben.sees(thread, '"optionId": "allow_once"', by=lab.bot)
 
@@ -216,7 +216,7 @@ async def test_forms_that_were_open_over_a_restart_are_answered_in_words(tmp_pat
             assert first.message is not None
             second = await lab.ann.click(first.message, "Step 2")
             bens = await lab.ben.click(card, "Fill in")
-            about = await lab.ben.menu(card, "Ask about this")
+            about = await lab.ben.menu(card, "Ask about this message")
             process.kill()
             await process.communicate()
         stuck = lab.discord.fault(method="PATCH", path=re.compile(rf"/messages/{card.id}$"), status=503, times=None)

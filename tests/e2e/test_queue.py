@@ -82,9 +82,9 @@ async def test_of_two_people_each_gets_an_answer_and_drops_only_their_own(tmp_pa
         await lab.ben.pick(listed.message, ["3. say of ben 2"])
         await lab.ann.sees(thread, "3 waiting", by=lab.bot)
         dropped = await lab.ann.click(notice, "Drop")
-        assert "2 dropped. 1 by others stay." in said(dropped)
-        refused = await lab.ben.click(notice, "Send now")
-        assert "may not" in said(refused)
+        assert "Dropped 2 messages. 1 message from others stays." in said(dropped)
+        refused = await lab.ben.click(notice, "Interrupt and send")
+        assert "You don't have permission to stop the agent here." in said(refused)
         await open_gate(gate)
         await lab.ben.sees(thread, "of ben 1", by=lab.bot)
         await lab.ann.say(thread, "say the end")
@@ -101,7 +101,7 @@ async def test_very_many_are_dropped_while_other_threads_go_on(tmp_path: Path, m
         for number in range(9):
             await lab.ben.say(thread, f"say of ben {number}")
         notice = await lab.ann.sees(thread, "10 waiting", by=lab.bot)
-        assert "9 dropped. 1 by others stay." in said(await lab.ben.click(notice, "Drop"))
+        assert "Dropped 9 messages. 1 message from others stays." in said(await lab.ben.click(notice, "Drop"))
         await lab.ann.sees(thread, "1 waiting", by=lab.bot)
         await open_gate(gate)
         await lab.ann.sees(thread, "of ann", by=lab.bot)
@@ -118,11 +118,11 @@ async def test_who_drops_all_that_is_held_drops_only_their_own(tmp_path: Path) -
         await lab.ben.say(thread, "say of ben again")
         await lab.ann.sees(thread, "3 waiting", by=lab.bot)
         await lab.ann.slash(thread, "cancel")
-        held = await lab.ann.sees(thread, "on hold", by=lab.bot)
-        assert "2 dropped. 1 by others stay." in said(await lab.ben.click(held, "Drop all"))
-        assert "written by others" in said(await lab.ben.click(held, "Drop all"))
+        held = await lab.ann.sees(thread, "-# ⏸", by=lab.bot)
+        assert "Dropped 2 messages. 1 message from others stays." in said(await lab.ben.click(held, "Drop all"))
+        assert "belong to others" in said(await lab.ben.click(held, "Drop all"))
         await lab.ann.click(held, "Drop all")
-        assert held.content == f"-# 1 message is dropped by <@{lab.ann.id}>."
+        assert held.content == f"-# <@{lab.ann.id}> dropped 1 message."
         assert held.components == []
         await lab.ben.say(thread, "say done")
         await lab.answer(thread, "done")
@@ -155,18 +155,18 @@ async def test_send_now_stops_what_runs_and_goes_before_the_rest(tmp_path: Path)
         for number in (1, 2, 3):
             await lab.ann.say(thread, f"say number {number}")
         notice = await lab.ann.sees(thread, "3 waiting", by=lab.bot)
-        pressed = await lab.ann.click(notice, "Send now")
-        assert "It is next" in said(pressed)
+        pressed = await lab.ann.click(notice, "Interrupt and send")
+        assert pressed.message is notice
         await lab.ann.sees(thread, "number 3", by=lab.bot)
         begun, *others = await answers(lab, thread)
-        assert begun.startswith("begun\n-# ⏹ cancelled")
+        assert begun.startswith("begun\n-# ⏹ Stopped")
         assert others == ["number 1", "number 2\nnumber 3"]
         hanging = await lab.ann.say(thread, "say again\nhang")
         await lab.ann.sees(thread, "again", by=lab.bot)
         await lab.ann.say(thread, "say later")
         chosen = await lab.ann.say(thread, "say chosen")
-        assert "not waiting" in said(await lab.ann.menu(hanging, "Send now"))
-        assert "It is next" in said(await lab.ann.menu(chosen, "Send now"))
+        assert "not in the queue" in said(await lab.ann.menu(hanging, "Send queued message now"))
+        assert "It goes next" in said(await lab.ann.menu(chosen, "Send queued message now"))
         await lab.ann.sees(thread, "later", by=lab.bot)
         assert (await answers(lab, thread))[-2:] == ["chosen", "later"]
 
@@ -235,14 +235,14 @@ async def test_a_plain_stop_offers_to_stop_and_does_not_wait(tmp_path: Path) -> 
     async with bot_lab(tmp_path) as lab:
         thread = await lab.conversation("say begun\nhang", "begun")
         await lab.ann.say(thread, "Stop!!")
-        first = await lab.ann.sees(thread, "Shall it stop?", by=lab.bot)
+        first = await lab.ann.sees(thread, "Did you want to stop", by=lab.bot)
         await lab.ann.say(thread, "wait", files=[("log.txt", b"this is not lost")])
         await lab.ann.sees(thread, "1 waiting", by=lab.bot)
         await lab.ann.say(thread, "stop it")
-        offered = await lab.ann.sees(thread, "Shall it stop?", by=lab.bot, after=first)
+        offered = await lab.ann.sees(thread, "Did you want to stop", by=lab.bot, after=first)
         await lab.discord.until(lambda: first.deleted)
         await lab.ann.click(offered, "Stop")
-        await lab.ann.sees(thread, "cancelled by", by=lab.bot)
+        await lab.ann.sees(thread, "Stopped by", by=lab.bot)
         await lab.discord.until(lambda: offered.deleted)
         await lab.ann.say(thread, "wait")
         await lab.ann.sees(thread, re.compile("You said: .wait\nwait"), by=lab.bot)
@@ -258,7 +258,7 @@ async def test_a_message_steers_where_that_is_configured(tmp_path: Path) -> None
         await lab.ann.say(thread, "say steered")
         await lab.ann.sees(thread, "patient", by=lab.bot)
         begun, *others = await answers(lab, thread)
-        assert begun.startswith("begun\n-# ⏹ cancelled")
+        assert begun.startswith("begun\n-# ⏹ Stopped")
         assert others == ["steered", "patient"]
 
 
@@ -290,11 +290,11 @@ async def test_a_second_press_in_haste_stops_nothing(tmp_path: Path) -> None:
         await lab.ben.say(thread, "say number 2")
         notice = await lab.ann.sees(thread, "2 waiting", by=lab.bot)
         seen = notice.components[0]["components"][0]["custom_id"]
-        await lab.ann.click(notice, "Send now")
+        await lab.ann.click(notice, "Interrupt and send")
         await lab.ann.sees(thread, "number 1", by=lab.bot)
         notice = await lab.ann.sees(thread, "1 waiting", by=lab.bot)
-        assert "not waiting" in said(await forge(lab.ann, notice, seen))
-        await lab.ann.click(notice, "Send now")
+        assert "not in the queue" in said(await forge(lab.ann, notice, seen))
+        await lab.ann.click(notice, "Interrupt and send")
         await lab.ann.sees(thread, "number 2", by=lab.bot)
 
 
@@ -304,13 +304,13 @@ async def test_an_old_notice_drops_nothing_of_what_a_later_cancel_holds(tmp_path
         thread, gate = await busy(lab)
         await lab.ann.say(thread, "say first")
         await lab.ann.slash(thread, "cancel")
-        old = await lab.ann.sees(thread, "on hold", by=lab.bot)
+        old = await lab.ann.sees(thread, "-# ⏸", by=lab.bot)
         await lab.ann.say(thread, f"say second\ngate {gate}")
         await lab.ann.sees(thread, re.compile(r"^second", re.MULTILINE), by=lab.bot)
-        await lab.discord.until(lambda: not any("on hold" in each.content for each in lab.said_by_bot(thread)))
+        await lab.discord.until(lambda: not any("⏸" in each.content for each in lab.said_by_bot(thread)))
         await lab.ann.say(thread, "say third")
         await lab.ann.slash(thread, "cancel")
-        held = await lab.ann.sees(thread, "on hold", by=lab.bot, after=old)
+        held = await lab.ann.sees(thread, "-# ⏸", by=lab.bot, after=old)
         another = lab.said_by_bot(thread)[0]
         another.components = held.components  # As if the old one had not gone.
         assert "out of date" in said(await lab.ann.click(another, "Drop all"))

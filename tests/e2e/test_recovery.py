@@ -89,7 +89,7 @@ async def test_what_the_owner_had_in_line_is_answered_after_a_restart(tmp_path: 
     async with idle_lab(tmp_path, remembers=True, access="# the owner alone", extra="[pool]\nmax_agents = 1") as lab:
         async with bot_run(lab, signal.SIGKILL):
             await lab.ann.sees(await lab.thread("say begun\nhang"), "begun", by=lab.bot)
-            thread = await lab.conversation("say waited", "in line")
+            thread = await lab.conversation("say waited", "in the queue")
         async with bot_run(lab):
             await lab.answer(thread, re.compile("waited|may not"))
             assert [spoken(each) for each in lab.said_by_bot(thread)] == ["waited"]
@@ -128,14 +128,14 @@ async def test_an_interrupted_prompt_is_sent_again_only_by_a_person(tmp_path: Pa
         async with bot_run(lab):
             notice = await lab.ann.sees(thread, "I restarted", by=lab.bot)
             pressed = await lab.mallory.click(notice, "Retry")
-            assert "may not" in (pressed.message.content if pressed.message else "")
+            assert "have access" in (pressed.message.content if pressed.message else "")
             with nothing_written(tmp_path):
-                assert "was not done" in said(await lab.ann.click(notice, "Retry"))
+                assert "nothing was done" in said(await lab.ann.click(notice, "Retry"))
                 assert labels(notice)
             await lab.ann.click(notice, "Retry")
             await lab.ann.sees(thread, "the draft", by=lab.bot, after=notice)
             await lab.ann.slash(thread, "cancel")
-            await lab.ann.sees(thread, "cancelled by", by=lab.bot)
+            await lab.ann.sees(thread, "Stopped by", by=lab.bot)
         drafts = [each for each in lab.said_by_bot(thread) if "the draft" in each.content]
         assert len(drafts) == 2
 
@@ -152,12 +152,12 @@ async def test_an_interrupted_request_is_sent_again_by_the_menu_of_its_message_t
             await lab.ann.slash(thread, "status")  # By its answer the bot knows which message the draft is.
         async with bot_run(lab):
             notice = await lab.ann.sees(thread, "I restarted", by=lab.bot)
-            assert "may not" in said(await lab.ben.menu(draft, "Retry"))
-            assert "Sent again" in said(await lab.ann.menu(asked, "Retry"))
+            assert "have permission" in said(await lab.ben.menu(draft, "Retry request"))
+            assert "Sent again" in said(await lab.ann.menu(asked, "Retry request"))
             await lab.ann.sees(thread, "the draft", by=lab.bot, after=notice)
             await lab.ann.sees(thread, lambda each: each.id == notice.id and not labels(each))
             assert "Sent again by" in text_of(notice)
-            assert "is being worked on" in said(await lab.ann.menu(asked, "Retry"))
+            assert "already queued or running" in said(await lab.ann.menu(asked, "Retry request"))
 
 
 async def test_messages_sent_while_the_bot_was_away_are_answered(tmp_path: Path) -> None:
@@ -221,13 +221,13 @@ async def test_more_missed_messages_than_the_bound_are_named_in_the_thread(tmp_p
         for number in range(8):
             await lab.ann.say(thread, f"say missed {number}")
         async with bot_run(lab):
-            await lab.ann.sees(thread, "I was away for long", by=lab.bot)
+            await lab.ann.sees(thread, "I was offline for a long time", by=lab.bot)
             await lab.ann.sees(thread, "missed 7", by=lab.bot)
         async with bot_run(lab):
             await lab.ann.say(thread, "say missed nothing")
             await lab.ann.sees(thread, "missed nothing", by=lab.bot)
             assert lines_said(lab, thread, "missed") == ["missed 5", "missed 6", "missed 7", "missed nothing"]
-            assert sum("I was away for long" in each.content for each in lab.said_by_bot(thread)) == 1
+            assert sum("I was offline for a long time" in each.content for each in lab.said_by_bot(thread)) == 1
 
 
 async def test_nobody_is_refused_for_want_of_roles_in_a_missed_message(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from .bot_process import bot_run
 from .live_bot import BotLab, bot_lab, idle_lab, said
 from .puppet_script import PUPPET, form, permission, strings
 
-GONE = "You may not talk to me."
+GONE = "You don't have access to this bot."
 
 
 def shown(outcome: Outcome) -> Message:
@@ -23,7 +23,7 @@ def shown(outcome: Outcome) -> Message:
 async def take_away(lab: BotLab, access: str, **options: Any) -> None:
     """Have the owner write other rules and reload them."""
     lab.configure(access=access, **options)
-    assert "Taken over" in said(await lab.ann.slash(lab.channel, "reload"))
+    assert "Applied" in said(await lab.ann.slash(lab.channel, "reload"))
 
 
 async def test_who_loses_the_right_to_talk_finds_all_that_is_open_closed(tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ async def test_who_loses_the_right_to_talk_finds_all_that_is_open_closed(tmp_pat
         await ben.pick(one, ["Setting 3"])
         begun = await ben.click(fill, "Fill in")
         second = await ben.fill(await ben.click(fill, "Fill in"), {"f0": "x"})
-        about = await ben.menu(build, "Ask about this")
+        about = await ben.menu(build, "Ask about this message")
         await take_away(lab, f'users = ["{lab.ann.id}"]\napprovers = ["*"]', agent=PUPPET)
         before = len(lab.said_by_bot(thread))
         menus = [each["custom_id"] for _, each in walk(choose.components) if each["type"] == 3]
@@ -87,9 +87,12 @@ async def test_who_loses_the_right_to_talk_finds_all_that_is_open_closed(tmp_pat
             await ben.click(picker, "More"),
             await ben.pick(one, ["B"]),
             await ben.fill(about, {"What do you want to know?": "what?"}),
-            *[await ben.click(notice, label) for label in ("Send now", "Drop")],
+            *[await ben.click(notice, label) for label in ("Interrupt and send", "Drop")],
             await ben.click(live, "Stop"),
-            *[await ben.menu(waiting, name) for name in ("Send now", "Retry", "Ask about this")],
+            *[
+                await ben.menu(waiting, name)
+                for name in ("Send queued message now", "Retry request", "Ask about this message")
+            ],
         ]
         for outcome in tried:
             assert outcome.acknowledged
@@ -120,7 +123,7 @@ async def test_who_loses_the_right_to_answer_keeps_only_their_words(tmp_path: Pa
             await ben.click(build, "reject once"),
             await ben.fill(begun, {"f": "x"}),
         ):
-            assert "may not answer" in said(outcome)
+            assert "permission to answer" in said(outcome)
         await lab.ann.click(build, "reject once")
         await lab.ann.click(fill, "Decline")
         await ben.sees(thread, '"decline"', by=lab.bot)
@@ -139,7 +142,7 @@ async def test_what_waits_is_not_sent_when_its_author_may_no_longer_talk(tmp_pat
         now = await ben.say(thread, "say pwned now")
         await ann.sees(thread, "4 waiting", by=lab.bot)
         await take_away(lab, f'users = ["{ann.id}"]', extra="[audit]\npath = 'audit.jsonl'")
-        await ann.menu(now, "Send now")
+        await ann.menu(now, "Send queued message now")
         await ann.sees(thread, "still heard", by=lab.bot)
         refused = [each for each in lab.said_by_bot(thread) if f"not sent to the agent: {GONE}" in each.content]
         assert len(refused) == 2

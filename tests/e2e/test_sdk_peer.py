@@ -27,7 +27,7 @@ async def test_an_agent_on_the_official_sdk_streams_asks_and_is_cancelled(tmp_pa
         await lab.ann.say(thread, "wait for me")
         await lab.ann.sees(thread, "Waiting", by=lab.bot)
         await lab.ann.slash(thread, "cancel")
-        await lab.ann.sees(thread, "cancelled by", by=lab.bot)
+        await lab.ann.sees(thread, "Stopped by", by=lab.bot)
 
 
 OFFERED = """\

@@ -59,7 +59,7 @@ async def test_status_tells_all_there_is_to_know_while_the_turn_hangs_and_when_i
         assert f"session: `{continuing[2]}`" in status
         await lab.ann.say(thread, "say I wait")
         other = await lab.thread("say me too", lab.ben)
-        await lab.ben.sees(other, "number 1 in line", by=lab.bot)
+        await lab.ben.sees(other, "number 1 in the queue", by=lab.bot)
         assert said(await lab.ben.slash(other, "status")).startswith("**in line, number 1**")
         assert "1 message is waiting" in said(await lab.ann.slash(thread, "status"))
         await lab.ann.slash(thread, "close")
@@ -92,7 +92,7 @@ async def test_sessions_lists_the_threads_that_a_person_can_see(tmp_path: Path) 
             assert re.search(rf"<#{thread.id}> \*\*idle\*\* · <@{lab.ben.id}> · default · 0 min · [1-9]\d* MiB", listed)
             assert (f"<#{secret.id}> **working**" in listed) is sees
         await lab.ben.slash(secret, "cancel")
-        await lab.ben.sees(secret, "cancelled by", by=lab.bot)
+        await lab.ben.sees(secret, "Stopped by", by=lab.bot)
 
 
 async def test_sessions_makes_no_line_that_has_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,7 +124,7 @@ async def test_a_thread_goes_back_to_an_earlier_session_of_its_own(tmp_path: Pat
         refused = await lab.mallory.autocomplete(thread, "resume", "session", "")
         assert offered(refused) == []
         taken = await lab.ben.slash(thread, "resume", session=found.choices[0]["value"])
-        assert "goes on with that session" in said(taken)
+        assert "chose another session" in said(taken)
         await lab.ben.say(thread, "recall")
         recalled = await lab.ben.sees(thread, "say remember the milk", by=lab.bot)
         assert "2" in recalled.content
@@ -152,7 +152,7 @@ async def test_a_session_that_no_thread_has_begun_is_for_admins(tmp_path: Path) 
             refused = await lab.ben.slash(thread, "resume", session=foreign.session_id)
             assert "may not" in said(refused)
             taken = await lab.ann.slash(thread, "resume", session=foreign.session_id)
-            assert "goes on with that session" in said(taken)
+            assert "chose another session" in said(taken)
             await lab.ben.say(thread, "recall")
             await lab.ben.sees(thread, "say from a terminal", by=lab.bot)
             beyond = await lab.ann.slash(other, "resume", session=foreign.session_id)

@@ -63,7 +63,7 @@ async def test_cancel_ends_the_turn_and_says_by_whom(tmp_path: Path) -> None:
         cancelled = await lab.ann.slash(thread, "cancel")
         assert cancelled.acknowledged
         assert "Stopping" in said(cancelled)
-        await lab.ann.sees(thread, f"cancelled by <@{lab.ann.id}>", by=lab.bot)
+        await lab.ann.sees(thread, f"Stopped by <@{lab.ann.id}>", by=lab.bot)
         assert reply.content.startswith("working on it")
         await lab.ann.say(thread, "say next")
         await lab.ann.sees(thread, "next", by=lab.bot)
@@ -88,7 +88,7 @@ async def test_what_waits_behind_a_cancelled_turn_is_held_until_a_person_says_so
         await lab.ann.slash(thread, "cancel")
         notice = await lab.ann.sees(thread, "2 messages are on hold", by=lab.bot)
         status = await lab.ann.slash(thread, "status")
-        assert "2 messages are held" in said(status)
+        assert "2 messages on hold" in said(status)
         await lab.ann.click(notice, "Continue")
         await lab.ann.sees(thread, "third", by=lab.bot)
         answers = [text for text in map(spoken, lab.said_by_bot(thread)) if text in {"second", "third"}]
@@ -137,15 +137,15 @@ async def test_commands_outside_a_conversation_say_so(tmp_path: Path) -> None:
         for command in ("cancel", "reset", "status"):
             outcome = await lab.ann.slash(lab.channel, command)
             assert outcome.acknowledged
-            assert "no conversation here" in said(outcome)
+            assert "No conversation here" in said(outcome)
 
 
 async def test_stop_reasons_are_shown_in_words(tmp_path: Path) -> None:
     """A refusal or a token limit does not look like success."""
     async with bot_lab(tmp_path) as lab:
-        thread = await lab.conversation("say well\nstop refusal", "refused to go on")
+        thread = await lab.conversation("say well\nstop refusal", "declined to continue")
         await lab.ann.say(thread, "say hm\nstop max_tokens")
-        await lab.ann.sees(thread, "ran out of tokens", by=lab.bot)
+        await lab.ann.sees(thread, "reached its token limit", by=lab.bot)
 
 
 async def test_a_remote_error_is_shown_with_its_data(tmp_path: Path) -> None:
@@ -176,7 +176,7 @@ async def test_idle_agents_sleep_and_wake_with_their_memory(tmp_path: Path) -> N
         second = await lab.thread("say I am second", lab.ben)
         await lab.ben.sees(second, "I am second", by=lab.bot)
         status = await lab.ann.slash(first, "status")
-        assert "asleep" in said(status)
+        assert "Asleep" in said(status)
         await lab.ann.say(first, "recall")
         recalled = await lab.ann.sees(first, re.compile("say I am first"), by=lab.bot)
         assert "2" in recalled.content
@@ -202,9 +202,9 @@ async def test_a_silent_turn_gets_a_word_with_a_way_to_stop_it(tmp_path: Path) -
     """Stop on the notice ends the turn."""
     async with bot_lab(tmp_path, extra="[pool]\nsilence_seconds = 1\n") as lab:
         thread = await lab.conversation("say I begin\nhang", "I begin")
-        notice = await lab.ann.sees(thread, "Nothing has come from the agent", by=lab.bot)
+        notice = await lab.ann.sees(thread, "No output for", by=lab.bot)
         await lab.ann.click(notice, "Stop")
-        await lab.ann.sees(thread, f"cancelled by <@{lab.ann.id}>", by=lab.bot)
+        await lab.ann.sees(thread, f"Stopped by <@{lab.ann.id}>", by=lab.bot)
 
 
 async def test_too_many_messages_are_refused_with_a_word(tmp_path: Path) -> None:
@@ -213,7 +213,7 @@ async def test_too_many_messages_are_refused_with_a_word(tmp_path: Path) -> None
         thread = await lab.conversation("say I begin\nhang", "I begin")
         for number in range(3):
             await lab.ann.say(thread, f"say {number}")
-        await lab.ann.sees(thread, "too many messages waiting", by=lab.bot)
+        await lab.ann.sees(thread, "queue is full", by=lab.bot)
 
 
 async def test_a_request_by_a_command_that_is_too_much_is_refused_before_it_is_posted(tmp_path: Path) -> None:
@@ -223,7 +223,7 @@ async def test_a_request_by_a_command_that_is_too_much_is_refused_before_it_is_p
         asked = await lab.ann.slash(thread, "ask", request="say two")
         assert "asks:" in said(asked)
         refused = await lab.ann.slash(thread, "ask", request="say three")
-        assert "faster than I may take up" in said(refused)
+        assert "too fast" in said(refused)
         assert refused.message is not None
         assert refused.message.ephemeral_to == lab.ann.id
         assert "asks:" in said(await lab.ben.slash(thread, "ask", request="say of another"))

@@ -45,7 +45,7 @@ def test_a_row_that_counts_as_answered_without_an_answer_is_lost() -> None:
     assert faults(replace(WELL, pages=PAGES[:1])) == [Violation.LOST]
 
 
-@pytest.mark.parametrize("word", ["❌ the agent has ended", "-# ⏹ cancelled by <@5>", "-# ⏹ Threadline was stopped"])
+@pytest.mark.parametrize("word", ["❌ the agent has ended", "-# ⏹ Stopped by <@5>", "-# ⏹ Threadline was stopped"])
 def test_a_message_that_is_openly_declared_is_not_lost(word: str) -> None:
     """A declaration in the thread is enough for any row."""
     told = replace(WELL, pages=(PAGES[0], Page(103, word, 102)), rows={**ROWS, 102: ("closed", "failed")})
@@ -102,7 +102,7 @@ def test_answers_in_another_order_than_their_questions_are_out_of_order() -> Non
         "answer-0001-01" + "x" * 2000,
         "answer-0001-01\n```python\nopen",
         "-# ⏳ working\nanswer-0001-01",
-        "-# ⏳ all agents are busy; this thread is number 1 in line\nanswer-0001-01",
+        "-# ⏳ All agents are busy. You are number 1 in line\nanswer-0001-01",
     ],
 )
 def test_a_malformed_page_is_wrong(content: str) -> None:
@@ -196,7 +196,7 @@ def test_merged_messages_have_one_reply() -> None:
     swapped = reply.replace("line_1 = 1\nline_2 = 2", "line_2 = 2\nline_1 = 1")
     assert faults(replace(thread, pages=(Page(103, swapped, 102),))) == [Violation.PAGE]
     cancelled = {100: ("closed", "cancelled"), 102: ("closed", "cancelled")}
-    declared = replace(thread, pages=(Page(103, "-# ⏹ cancelled by <@5>", 102),), rows=cancelled)
+    declared = replace(thread, pages=(Page(103, "-# ⏹ Stopped by <@5>", 102),), rows=cancelled)
     assert faults(declared, actions=UserActions(harsh={1})) == []
 
 

@@ -29,6 +29,7 @@ from bot.access.gate import (
     permits_turn,
 )
 from bot.config.load import load
+from bot.user_messages import access as texts
 
 GUILD, OTHER_GUILD = 1, 2
 CHANNEL, OTHER_CHANNEL, THREAD = 10, 11, 20
@@ -63,10 +64,16 @@ STAR = Rules(guilds=frozenset({GUILD}), channels=None, users=EVERYONE)
 BOUND = Rules(guilds=frozenset({GUILD}), channels=frozenset({CHANNEL}), users=EVERYONE)
 EMPTY = Rules()
 
-NO_SERVER = "I do not work in this server."
-NO_CHANNEL = "I do not work in this channel."
-NO_DIRECT = "I do not work in direct messages."
-NO_TALK = "You may not talk to me."
+
+def denied(reason: str, line: str) -> Refuse:
+    """Return the refusal of a person who may not use the bot in a place at all."""
+    return Refuse(reason, line, no_access=True)
+
+
+NO_SERVER = "I'm not enabled in this server."
+NO_CHANNEL = "I'm not enabled in this channel."
+NO_DIRECT = "I'm not enabled in direct messages."
+NO_TALK = "You don't have access to this bot."
 UNADDRESSED = Ignore("not addressed to the bot")
 
 
@@ -90,55 +97,55 @@ MESSAGES: list[tuple[Person, Place, How, Rules, Verdict]] = [
     (PERSON, ELSEWHERE, NOT, OPEN, UNADDRESSED),
     (OWNER, IN_CHANNEL, NOT, EMPTY, UNADDRESSED),
     # Direct messages.
-    (PERSON, DIRECT, M, OPEN, Ignore("a direct message")),
-    (PERSON, DIRECT, K, OPEN, Ignore("a direct message")),
-    (OWNER, DIRECT, NOT, STAR, Ignore("a direct message")),
+    (PERSON, DIRECT, M, OPEN, denied(NO_DIRECT, "dm = true")),
+    (PERSON, DIRECT, K, OPEN, denied(NO_DIRECT, "dm = true")),
+    (OWNER, DIRECT, NOT, STAR, denied(NO_DIRECT, "dm = true")),
     # Empty lists allow nobody, the owner included (P55).
-    (PERSON, IN_CHANNEL, M, EMPTY, Refuse(NO_CHANNEL, f'channels = ["{CHANNEL}"]\nusers = ["{ADA}"]')),
-    (OWNER, IN_CHANNEL, M, EMPTY, Refuse(NO_CHANNEL, f'channels = ["{CHANNEL}"]\nusers = ["{ADA}"]')),
-    (PERSON, IN_THREAD, K, EMPTY, Refuse(NO_CHANNEL, f'channels = ["{CHANNEL}"]\nusers = ["{ADA}"]')),
-    (PERSON, IN_CHANNEL, M, users(NOBODY), Refuse(NO_TALK, f'users = ["{ADA}"]')),
-    (OWNER, IN_CHANNEL, M, users(NOBODY), Refuse(NO_TALK, f'users = ["{ADA}"]')),
-    (PERSON, IN_THREAD, K, users(NOBODY), Refuse(NO_TALK, f'users = ["{ADA}"]')),
-    (PERSON, IN_CHANNEL, M, Rules(users=EVERYONE), Refuse(NO_CHANNEL, f'channels = ["{CHANNEL}"]')),
+    (PERSON, IN_CHANNEL, M, EMPTY, denied(NO_CHANNEL, f'channels = ["{CHANNEL}"]\nusers = ["{ADA}"]')),
+    (OWNER, IN_CHANNEL, M, EMPTY, denied(NO_CHANNEL, f'channels = ["{CHANNEL}"]\nusers = ["{ADA}"]')),
+    (PERSON, IN_THREAD, K, EMPTY, denied(NO_CHANNEL, f'channels = ["{CHANNEL}"]\nusers = ["{ADA}"]')),
+    (PERSON, IN_CHANNEL, M, users(NOBODY), denied(NO_TALK, f'users = ["{ADA}"]')),
+    (OWNER, IN_CHANNEL, M, users(NOBODY), denied(NO_TALK, f'users = ["{ADA}"]')),
+    (PERSON, IN_THREAD, K, users(NOBODY), denied(NO_TALK, f'users = ["{ADA}"]')),
+    (PERSON, IN_CHANNEL, M, Rules(users=EVERYONE), denied(NO_CHANNEL, f'channels = ["{CHANNEL}"]')),
     # Channels; a thread is judged by the channel above it, or by itself.
-    (PERSON, ELSEWHERE, M, OPEN, Refuse(NO_CHANNEL, f'channels = ["{CHANNEL}", "{OTHER_CHANNEL}"]')),
-    (PERSON, THREAD_ELSEWHERE, M, OPEN, Refuse(NO_CHANNEL, f'channels = ["{CHANNEL}", "{OTHER_CHANNEL}"]')),
-    (PERSON, THREAD_ELSEWHERE, K, OPEN, Refuse(NO_CHANNEL, f'channels = ["{CHANNEL}", "{OTHER_CHANNEL}"]')),
+    (PERSON, ELSEWHERE, M, OPEN, denied(NO_CHANNEL, f'channels = ["{CHANNEL}", "{OTHER_CHANNEL}"]')),
+    (PERSON, THREAD_ELSEWHERE, M, OPEN, denied(NO_CHANNEL, f'channels = ["{CHANNEL}", "{OTHER_CHANNEL}"]')),
+    (PERSON, THREAD_ELSEWHERE, K, OPEN, denied(NO_CHANNEL, f'channels = ["{CHANNEL}", "{OTHER_CHANNEL}"]')),
     (PERSON, THREAD_ELSEWHERE, M, Rules(channels=frozenset({THREAD}), users=EVERYONE), Answer()),
     (PERSON, IN_CHANNEL, M, Rules(channels=frozenset({THREAD}), users=EVERYONE),
-     Refuse(NO_CHANNEL, f'channels = ["{THREAD}", "{CHANNEL}"]')),
+     denied(NO_CHANNEL, f'channels = ["{THREAD}", "{CHANNEL}"]')),
     # Without guilds a listed channel counts wherever it is; with guilds only there.
     (PERSON, OTHER_SERVER, M, OPEN, OpenThread()),
     (PERSON, IN_CHANNEL, M, BOUND, OpenThread()),
     (PERSON, IN_THREAD, K, BOUND, Answer()),
-    (PERSON, OTHER_SERVER, M, BOUND, Refuse(NO_SERVER, f'guilds = ["{GUILD}", "{OTHER_GUILD}"]')),
-    (PERSON, THREAD_IN_OTHER_SERVER, K, BOUND, Refuse(NO_SERVER, f'guilds = ["{GUILD}", "{OTHER_GUILD}"]')),
+    (PERSON, OTHER_SERVER, M, BOUND, denied(NO_SERVER, f'guilds = ["{GUILD}", "{OTHER_GUILD}"]')),
+    (PERSON, THREAD_IN_OTHER_SERVER, K, BOUND, denied(NO_SERVER, f'guilds = ["{GUILD}", "{OTHER_GUILD}"]')),
     (PERSON, Place(OTHER_GUILD, OTHER_CHANNEL), M, BOUND,
-     Refuse(NO_SERVER, f'guilds = ["{GUILD}", "{OTHER_GUILD}"]\nchannels = ["{CHANNEL}", "{OTHER_CHANNEL}"]')),
+     denied(NO_SERVER, f'guilds = ["{GUILD}", "{OTHER_GUILD}"]\nchannels = ["{CHANNEL}", "{OTHER_CHANNEL}"]')),
     # All channels of the named guilds.
     (PERSON, IN_CHANNEL, M, STAR, OpenThread()),
     (PERSON, ELSEWHERE, M, STAR, OpenThread()),
     (PERSON, THREAD_ELSEWHERE, K, STAR, Answer()),
-    (PERSON, OTHER_SERVER, M, STAR, Refuse(NO_SERVER, f'guilds = ["{GUILD}", "{OTHER_GUILD}"]')),
-    (PERSON, THREAD_IN_OTHER_SERVER, M, STAR, Refuse(NO_SERVER, f'guilds = ["{GUILD}", "{OTHER_GUILD}"]')),
+    (PERSON, OTHER_SERVER, M, STAR, denied(NO_SERVER, f'guilds = ["{GUILD}", "{OTHER_GUILD}"]')),
+    (PERSON, THREAD_IN_OTHER_SERVER, M, STAR, denied(NO_SERVER, f'guilds = ["{GUILD}", "{OTHER_GUILD}"]')),
     # People: by id, by role, the owner, everybody.
     (PERSON, IN_CHANNEL, M, users(ONLY_ADA), OpenThread()),
-    (SOMEBODY, IN_CHANNEL, M, users(ONLY_ADA), Refuse(NO_TALK, f'users = ["{ADA}", "{BOB}"]')),
-    (SOMEBODY, IN_THREAD, K, users(ONLY_ADA), Refuse(NO_TALK, f'users = ["{ADA}", "{BOB}"]')),
-    (OWNER, IN_CHANNEL, M, users(ONLY_BOB), Refuse(NO_TALK, f'users = ["{BOB}", "{ADA}"]')),
+    (SOMEBODY, IN_CHANNEL, M, users(ONLY_ADA), denied(NO_TALK, f'users = ["{ADA}", "{BOB}"]')),
+    (SOMEBODY, IN_THREAD, K, users(ONLY_ADA), denied(NO_TALK, f'users = ["{ADA}", "{BOB}"]')),
+    (OWNER, IN_CHANNEL, M, users(ONLY_BOB), denied(NO_TALK, f'users = ["{BOB}", "{ADA}"]')),
     (MEMBER, IN_CHANNEL, M, users(ONLY_ROLE), OpenThread()),
     (MEMBER, IN_THREAD, K, users(ONLY_ROLE), Answer()),
-    (STRANGER_ROLE, IN_CHANNEL, M, users(ONLY_ROLE), Refuse(NO_TALK, f'users = ["role:{ROLE}", "{ADA}"]')),
-    (PERSON, IN_CHANNEL, M, users(ONLY_ROLE), Refuse(NO_TALK, f'users = ["role:{ROLE}", "{ADA}"]')),
-    (Person(ROLE), IN_CHANNEL, M, users(ONLY_ROLE), Refuse(NO_TALK, f'users = ["role:{ROLE}", "{ROLE}"]')),
-    (Person(ADA, frozenset({BOB})), IN_CHANNEL, M, users(ONLY_BOB), Refuse(NO_TALK, f'users = ["{BOB}", "{ADA}"]')),
+    (STRANGER_ROLE, IN_CHANNEL, M, users(ONLY_ROLE), denied(NO_TALK, f'users = ["role:{ROLE}", "{ADA}"]')),
+    (PERSON, IN_CHANNEL, M, users(ONLY_ROLE), denied(NO_TALK, f'users = ["role:{ROLE}", "{ADA}"]')),
+    (Person(ROLE), IN_CHANNEL, M, users(ONLY_ROLE), denied(NO_TALK, f'users = ["role:{ROLE}", "{ROLE}"]')),
+    (Person(ADA, frozenset({BOB})), IN_CHANNEL, M, users(ONLY_BOB), denied(NO_TALK, f'users = ["{BOB}", "{ADA}"]')),
     (OWNER, IN_CHANNEL, M, users(ONLY_OWNER), OpenThread()),
-    (PERSON, IN_CHANNEL, M, users(ONLY_OWNER), Refuse(NO_TALK, f'users = ["owner", "{ADA}"]')),
-    (PERSON, IN_CHANNEL, M, users(ASKER), Refuse(NO_TALK, f'users = ["asker", "{ADA}"]')),
+    (PERSON, IN_CHANNEL, M, users(ONLY_OWNER), denied(NO_TALK, f'users = ["owner", "{ADA}"]')),
+    (PERSON, IN_CHANNEL, M, users(ASKER), denied(NO_TALK, f'users = ["asker", "{ADA}"]')),
     # Admins are not users by that alone: a message needs `users`.
-    (PERSON, IN_CHANNEL, M, replace(users(NOBODY), admins=ONLY_ADA), Refuse(NO_TALK, f'users = ["{ADA}"]')),
-    (PERSON, IN_CHANNEL, M, replace(users(NOBODY), approvers=ONLY_ADA), Refuse(NO_TALK, f'users = ["{ADA}"]')),
+    (PERSON, IN_CHANNEL, M, replace(users(NOBODY), admins=ONLY_ADA), denied(NO_TALK, f'users = ["{ADA}"]')),
+    (PERSON, IN_CHANNEL, M, replace(users(NOBODY), approvers=ONLY_ADA), denied(NO_TALK, f'users = ["{ADA}"]')),
 ]  # fmt: skip
 
 
@@ -179,7 +186,7 @@ BOT_ELSEWHERE = Ignore(f"written by {BOT} where the bot does not work")
 USED_UP = Ignore("bots have used up their turns")
 ROLES = replace(OPEN, mention_roles=frozenset({ROLE}))
 S, P, B, W = frozenset("S"), frozenset("P"), frozenset("B"), frozenset("W")
-ENOUGH = Refuse("I have answered 10 messages of bots in a row. A person's message lets me go on.")
+ENOUGH = Refuse("I stopped after 10 messages from bots in a row. A message from a person continues.")
 
 # Each row as above, and how many messages of bots were taken up. S: another bot is about; P: the first message of a
 # forum post; R, O: the role ROLE, or another one, is mentioned; B, W: written by a bot, or a webhook.
@@ -219,8 +226,8 @@ SITUATIONS: list[tuple[Person, Place, How, int, Rules, Verdict]] = [
     (PERSON, IN_CHANNEL, R | O, 0, ROLES, OpenThread()),
     (PERSON, IN_CHANNEL, R, 0, OPEN, UNADDRESSED),
     (PERSON, IN_THREAD, O | K, 0, mention("mentions", ROLES), UNADDRESSED),
-    (PERSON, ELSEWHERE, R, 0, ROLES, Refuse(NO_CHANNEL, f'channels = ["{CHANNEL}", "{OTHER_CHANNEL}"]')),
-    (SOMEBODY, IN_CHANNEL, R, 0, replace(ROLES, users=ONLY_ADA), Refuse(NO_TALK, f'users = ["{ADA}", "{BOB}"]')),
+    (PERSON, ELSEWHERE, R, 0, ROLES, denied(NO_CHANNEL, f'channels = ["{CHANNEL}", "{OTHER_CHANNEL}"]')),
+    (SOMEBODY, IN_CHANNEL, R, 0, replace(ROLES, users=ONLY_ADA), denied(NO_TALK, f'users = ["{ADA}", "{BOB}"]')),
     # A forum post is a request where the forum itself is named; below `*` it must mention the bot.
     (PERSON, IN_THREAD, P, 0, OPEN, Answer()),
     (PERSON, IN_THREAD, P | M, 0, OPEN, Answer()),
@@ -232,9 +239,9 @@ SITUATIONS: list[tuple[Person, Place, How, int, Rules, Verdict]] = [
     (PERSON, IN_THREAD, P | M, 0, STAR, Answer()),
     (PERSON, THREAD_ELSEWHERE, P, 0, OPEN, UNADDRESSED),
     (PERSON, THREAD_ELSEWHERE, P | M, 0, OPEN,
-     Refuse(NO_CHANNEL, f'channels = ["{CHANNEL}", "{OTHER_CHANNEL}"]')),
-    (SOMEBODY, IN_THREAD, P, 0, users(ONLY_ADA), Refuse(NO_TALK, f'users = ["{ADA}", "{BOB}"]')),
-    (PERSON, THREAD_IN_OTHER_SERVER, P, 0, BOUND, Refuse(NO_SERVER, f'guilds = ["{GUILD}", "{OTHER_GUILD}"]')),
+     denied(NO_CHANNEL, f'channels = ["{CHANNEL}", "{OTHER_CHANNEL}"]')),
+    (SOMEBODY, IN_THREAD, P, 0, users(ONLY_ADA), denied(NO_TALK, f'users = ["{ADA}", "{BOB}"]')),
+    (PERSON, THREAD_IN_OTHER_SERVER, P, 0, BOUND, denied(NO_SERVER, f'guilds = ["{GUILD}", "{OTHER_GUILD}"]')),
     # Beside a voice or stage channel: in the channel, and only when mentioned.
     (PERSON, IN_VOICE, M, 0, OPEN, Answer()),
     (PERSON, IN_VOICE, NOT, 0, OPEN, UNADDRESSED),
@@ -243,9 +250,9 @@ SITUATIONS: list[tuple[Person, Place, How, int, Rules, Verdict]] = [
     (PERSON, IN_VOICE, R, 0, ROLES, Answer()),
     (PERSON, IN_VOICE, K, 0, mention("shared"), UNADDRESSED),
     (PERSON, IN_VOICE, M, 0, STAR, Answer()),
-    (SOMEBODY, IN_VOICE, M, 0, users(ONLY_ADA), Refuse(NO_TALK, f'users = ["{ADA}", "{BOB}"]')),
+    (SOMEBODY, IN_VOICE, M, 0, users(ONLY_ADA), denied(NO_TALK, f'users = ["{ADA}", "{BOB}"]')),
     (PERSON, replace(IN_VOICE, channel_id=OTHER_CHANNEL), M, 0, OPEN,
-     Refuse(NO_CHANNEL, f'channels = ["{CHANNEL}", "{OTHER_CHANNEL}"]')),
+     denied(NO_CHANNEL, f'channels = ["{CHANNEL}", "{OTHER_CHANNEL}"]')),
     # Where the bot may open no thread, the same; and a thread again, once it may, for who mentions it.
     (PERSON, replace(IN_VOICE, no_thread="I lack it."), M, 0, OPEN, Answer()),
     (PERSON, replace(IN_VOICE, no_thread="I lack it."), K, 0, OPEN, UNADDRESSED),
@@ -259,13 +266,13 @@ SITUATIONS: list[tuple[Person, Place, How, int, Rules, Verdict]] = [
     (PERSON, DIRECT, NOT, 0, mention("mentions", direct(ONLY_ADA)), Answer()),
     (PERSON, DIRECT, NOT, 0, direct(EVERYONE), Answer()),
     (OWNER, DIRECT, NOT, 0, direct(ONLY_OWNER), Answer()),
-    (PERSON, DIRECT, NOT, 0, direct(ONLY_OWNER), Refuse(NO_TALK, f'users = ["owner", "{ADA}"]')),
-    (PERSON, DIRECT, NOT, 0, direct(ONLY_BOB), Refuse(NO_TALK, f'users = ["{BOB}", "{ADA}"]')),
-    (PERSON, DIRECT, NOT, 0, direct(ONLY_ROLE), Refuse(NO_TALK, f'users = ["role:{ROLE}", "{ADA}"]')),
-    (PERSON, DIRECT, NOT, 0, direct(NOBODY), Refuse(NO_TALK, f'users = ["{ADA}"]')),
+    (PERSON, DIRECT, NOT, 0, direct(ONLY_OWNER), denied(NO_TALK, f'users = ["owner", "{ADA}"]')),
+    (PERSON, DIRECT, NOT, 0, direct(ONLY_BOB), denied(NO_TALK, f'users = ["{BOB}", "{ADA}"]')),
+    (PERSON, DIRECT, NOT, 0, direct(ONLY_ROLE), denied(NO_TALK, f'users = ["role:{ROLE}", "{ADA}"]')),
+    (PERSON, DIRECT, NOT, 0, direct(NOBODY), denied(NO_TALK, f'users = ["{ADA}"]')),
     (PERSON, DIRECT, NOT, 0, replace(BOUND, dm=True), Answer()),
-    (PERSON, DIRECT, NOT, 0, OPEN, Ignore("a direct message")),
-    (PERSON, IN_CHANNEL, M, 0, direct(ONLY_ADA), Refuse(NO_CHANNEL, f'channels = ["{CHANNEL}"]')),
+    (PERSON, DIRECT, NOT, 0, OPEN, denied(NO_DIRECT, "dm = true")),
+    (PERSON, IN_CHANNEL, M, 0, direct(ONLY_ADA), denied(NO_CHANNEL, f'channels = ["{CHANNEL}"]')),
     # Bots and webhooks: not at all,
     (PERSON, IN_THREAD, B | M | K, 0, bots("off"), FROM_BOT),
     (PERSON, IN_CHANNEL, B | M, 0, bots("off"), FROM_BOT),
@@ -406,16 +413,18 @@ def test_a_person_has_exactly_the_rights_that_the_lists_give(
 def test_a_refused_right_says_which_and_how_to_give_it() -> None:
     """The reason names the right; the line adds the person to the approvers."""
     refusal = permits(Right.APPROVE, SOMEBODY, IN_THREAD, replace(OPEN, approvers=ASKER), asker_id=ADA)
-    assert refusal == Refuse("You may not answer the agent's question here.", f'approvers = ["asker", "{BOB}"]')
+    assert refusal == Refuse(
+        "You don't have permission to answer the agent's question here.", f'approvers = ["asker", "{BOB}"]'
+    )
     stop = permits(Right.STOP, SOMEBODY, IN_THREAD, OPEN, asker_id=ADA)
-    assert stop == Refuse("You may not stop the agent here.", f'approvers = ["{BOB}"]')
+    assert stop == Refuse("You don't have permission to stop the agent here.", f'approvers = ["{BOB}"]')
 
 
 def test_a_right_of_admins_is_refused_with_the_list_of_admins() -> None:
     """Askers and approvers may not change what applies to everyone."""
     right = Right.ADMIN
     refusal = permits(right, PERSON, IN_THREAD, replace(OPEN, approvers=EVERYONE, admins=ONLY_OWNER), asker_id=ADA)
-    assert refusal == Refuse(f"You may not {right.value} here.", f'admins = ["owner", "{ADA}"]')
+    assert refusal == Refuse(texts.not_permitted(right.value), f'admins = ["owner", "{ADA}"]')
 
 
 TRUSTED = replace(bots("all"), users=ONLY_BOB)
@@ -449,7 +458,7 @@ def test_a_waiting_message_becomes_a_turn_by_the_rules_at_that_time(
 
 def test_direct_messages_are_opened_by_a_line_of_their_own() -> None:
     """The list of channels does not apply to them, only `dm`."""
-    assert permits(Right.LOOK, OWNER, DIRECT, STAR, asker_id=None) == Refuse(NO_DIRECT, "dm = true")
+    assert permits(Right.LOOK, OWNER, DIRECT, STAR, asker_id=None) == denied(NO_DIRECT, "dm = true")
 
 
 # ---- from the refusal to the line, through the file

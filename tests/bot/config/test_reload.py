@@ -9,6 +9,7 @@ from bot.access.summary import describe_rules
 from bot.config.load import load
 from bot.config.reload import RELOADABLE, Reloaded, apply_reloadable, reload
 from bot.config.schema import Config
+from bot.user_messages.commands import reloaded
 
 BEGINNING = """\
 [discord]
@@ -17,6 +18,11 @@ token = "t0ken"
 command = "sh"
 cwd = "project"
 """
+
+
+def told(done: Reloaded) -> str:
+    """Return the answer to `/reload`."""
+    return reloaded(done.applied, done.waiting, done.mistake)
 
 
 def loaded(folder: Path, text: str = "", *, beginning: str = BEGINNING) -> Config:
@@ -36,7 +42,7 @@ def test_lists_of_people_and_places_are_reloadable(tmp_path: Path) -> None:
     assert done.waiting == ()
     assert done.config.rules.users.everyone
     assert done.config.rules.channels == frozenset({1, 2})
-    assert str(done) == "Taken over: access.channels, access.users, threads.mention, threads.bots."
+    assert told(done) == "Applied: access.channels, access.users, threads.mention, threads.bots."
     assert done.config.file == running.file
 
 
@@ -59,8 +65,8 @@ def test_what_needs_a_restart_is_named_and_left_as_it_was(tmp_path: Path) -> Non
     assert done.applied == ()
     assert done.waiting == ("discord.token", "access.dm", "agents.default.command", "pool.max_agents")
     assert done.config == running
-    assert "only a restart" in str(done)
-    assert "another" not in str(done)
+    assert "needs a restart" in told(done)
+    assert "another" not in told(done)
 
 
 def test_a_channels_table_is_reloadable_unless_it_names_a_new_agent(tmp_path: Path) -> None:
@@ -82,8 +88,8 @@ def test_a_wrong_file_changes_nothing_and_says_why(tmp_path: Path, text: str) ->
     done = reload(running)
     assert done.config is running
     assert (done.applied, done.waiting) == ((), ())
-    assert str(running.file) in str(done)
-    assert str(done).startswith("Nothing has changed, for the configuration is wrong:\n")
+    assert str(running.file) in told(done)
+    assert told(done).startswith("The configuration has errors, so nothing has changed:\n")
 
 
 def test_a_file_that_says_the_same_changes_nothing(tmp_path: Path) -> None:
@@ -92,7 +98,7 @@ def test_a_file_that_says_the_same_changes_nothing(tmp_path: Path) -> None:
     loaded(tmp_path, '# The same.\n[channels.1]\nmode = "a"\n')
     done = reload(running)
     assert done == Reloaded(running)
-    assert str(done) == "Nothing has changed in the configuration."
+    assert told(done) == "Nothing has changed in the configuration."
 
 
 def test_every_reloadable_key_exists(tmp_path: Path) -> None:

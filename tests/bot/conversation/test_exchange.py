@@ -104,7 +104,7 @@ async def test_the_thread_sees_every_step(tmp_path: Path) -> None:
         assert it.board.shown == ["-# ⏳ starting"]
         exchange.on_queued(2, [])
         await settle()
-        assert it.board.shown == ["-# ⏳ all agents are busy; this thread is number 2 in line"]
+        assert it.board.shown == ["-# ⏳ All agents are busy. You are number 2 in the queue"]
         exchange.on_queued(0, [])
         await settle()
         assert it.board.shown == ["-# ⏳ starting"]
@@ -129,7 +129,7 @@ async def test_an_agent_that_keeps_changing_its_mode_does_not_fill_the_thread_wi
             session.update(change, 0)
             exchange.on_event(parse_update(change))
         it.finish(exchange)
-        told = re.findall("now in the mode (.*)|keeps changing", "\n".join(exchange.reply.pages()))
+        told = re.findall("Mode: (.*)|keeps changing", "\n".join(exchange.reply.pages()))
         assert told == [*(f"m{number}" for number in range(MODES - 1)), "", "m99"]
 
 
@@ -255,7 +255,7 @@ async def test_a_thread_that_cannot_be_opened_is_reported_in_the_channel(tmp_pat
         with pytest.raises(ExchangeFailed) as failed:
             await exchange.blocks(PromptCapabilities())
         await it.finished(exchange, Failed(failed.value))
-        assert it.board.shown == ["❌ I could not open a thread: Missing Permissions"]
+        assert it.board.shown == ["❌ I can't open a thread: Missing Permissions"]
 
 
 async def test_a_request_without_a_thread_waits_again_and_then_says_why(tmp_path: Path) -> None:
@@ -273,7 +273,7 @@ async def test_a_request_without_a_thread_waits_again_and_then_says_why(tmp_path
         exchange.on_starting()
         exchange.on_event(Text("answer"))
         await it.finished(exchange)
-        assert it.board.shown == ["-# ⚠ I could not open a thread: No room.\nanswer"]
+        assert it.board.shown == ["-# ⚠ I can't open a thread: No room.\nanswer"]
 
 
 async def test_a_message_that_is_taken_back_before_the_reply_begins_leaves_no_word(tmp_path: Path) -> None:
@@ -284,24 +284,24 @@ async def test_a_message_that_is_taken_back_before_the_reply_begins_leaves_no_wo
         assert first.on_ended(TakenBack()) == []
         it.begin(second)
         await settle()
-        assert second.on_ended(TakenBack()) == ["-# ⏹ taken back before the agent got it."]
+        assert second.on_ended(TakenBack()) == ["-# ⏹ Deleted before it was sent."]
 
 
 # ---- the end
 
 ENDINGS = [
     (COMPLETED, "said", "said"),
-    (COMPLETED, "", "-# The agent ended its turn without a word."),
-    (COMPLETED, "\n", "-# The agent ended its turn without a word."),
-    (Completed("refusal"), "said", "said\n-# ⚠ The agent refused to go on."),
-    (Completed("max_tokens"), "said", "said\n-# ⚠ The agent stopped: it ran out of tokens."),
+    (COMPLETED, "", "-# The agent finished without an answer."),
+    (COMPLETED, "\n", "-# The agent finished without an answer."),
+    (Completed("refusal"), "said", "said\n-# ⚠ The agent declined to continue."),
+    (Completed("max_tokens"), "said", "said\n-# ⚠ The agent reached its token limit."),
     (
         Completed("max_turn_requests"),
-        *("said", "said\n-# ⚠ The agent stopped: it made as many requests as one turn allows."),
+        *("said", "said\n-# ⚠ The agent reached the limit of requests per turn."),
     ),
-    (Completed("cancelled"), "said", "said\n-# ⏹ The agent ended the turn as cancelled."),
-    (Cancelled(ADA, "cancelled"), "said", f"said\n-# ⏹ cancelled by <@{ADA}>"),
-    (Cancelled(ADA), "", f"-# ⏹ cancelled by <@{ADA}>"),
+    (Completed("cancelled"), "said", "said\n-# ⏹ The agent cancelled the turn."),
+    (Cancelled(ADA, "cancelled"), "said", f"said\n-# ⏹ Stopped by <@{ADA}>"),
+    (Cancelled(ADA), "", f"-# ⏹ Stopped by <@{ADA}>"),
     (Cancelled(ADA, "end_turn"), "said", "said"),
     (Completed("invented_later"), "said", "said\n-# The turn ended: invented\\_later"),
     (Completed("x" * 5_000), "said", f"said\n-# The turn ended: {'x' * 100}"),
@@ -543,7 +543,7 @@ async def test_a_question_is_asked_with_all_that_is_known_and_closed_with_the_tu
         it.finish(exchange)
         await settle()
         assert it.board.shown[1] == "-# closed: the turn has ended · `make`"
-        assert it.board.shown[2].startswith("-# The agent ended its turn without a word.")
+        assert it.board.shown[2].startswith("-# The agent finished without an answer.")
         assert all(not message.buttons for message in it.board.messages.values())
 
 

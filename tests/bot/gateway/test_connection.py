@@ -44,7 +44,7 @@ class Listener(discord.Client):
     """Records each message with the rounds in which the library read it and in which it was handled."""
 
     def __init__(self, rounds: Rounds) -> None:
-        super().__init__(intents=intents(direct=False))
+        super().__init__(intents=intents())
         self.rounds = rounds
         self.read: list[int] = []
         self.handled: list[tuple[str, int]] = []

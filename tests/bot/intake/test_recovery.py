@@ -15,13 +15,13 @@ from structlog.testing import capture_logs
 from acp.schema import PromptCapabilities, TextBlock
 from bot.config.appearance import DONE, EYE, FAILED, WAITING
 from bot.conversation.exchange import Exchange
-from bot.intake.interrupted_turns import ALREADY_DECIDED, CHOICE_SECONDS
+from bot.intake.interrupted_turns import CHOICE_SECONDS
 from bot.intake.recovery import SLICE
 from bot.prompt.request import Request, write_request
 from bot.reply.notices import HELD, INTERRUPTED
 from bot.rest.errors import PermanentError, TryLater
 from bot.rest.mentions import NOBODY, Mentions
-from bot.user_messages import notices, outcomes, queue, to_agents
+from bot.user_messages import notices, outcomes, queue, restarts, to_agents
 from pool.journal.errors import JournalUnwritable
 from pool.journal.journal import Journal
 from pool.journal.message_states import MessageState
@@ -236,7 +236,10 @@ async def test_a_message_written_while_the_bot_was_away_waits_for_the_decision_t
         assert it.prompts == ["request 101", "request 102"]
         assert (it.state(100), it.shown[0]) == (MessageState.CLOSED, UNDECIDED)
         assert it.recovery.interruptions.seconds_left(THREAD) == 0.0
-        for thread_id, told in ((THREAD, UNDECIDED), (THREAD + 1, ALREADY_DECIDED)):  # A press that comes too late.
+        for thread_id, told in (
+            (THREAD, UNDECIDED),
+            (THREAD + 1, restarts.ALREADY_DECIDED),
+        ):  # A press that comes too late.
             assert it.recovery.interruptions.decide(thread_id, 100, retry=True, by=ADA) == told
 
 
@@ -547,7 +550,7 @@ async def test_a_reply_that_a_regular_stop_cut_off_is_completed_after_an_early_d
         board = it.board
     async with restarted(journal, tmp_path, board=board) as it:
         await it.recovered()
-        assert it.shown == [ALREADY_DECIDED, *pages]
+        assert it.shown == [restarts.ALREADY_DECIDED, *pages]
         assert (journal.messages.pages(100), journal.messages.open_rows()) == ([], [])
 
 
@@ -575,7 +578,7 @@ async def test_a_question_whose_end_was_not_shown_is_ended_by_the_next_start(tmp
         for message_id in (100, 101):
             it.stands(message_id, ASKED, buttons=["Retry", "Skip"])
         await it.recovered()
-        assert it.board.messages == {100: Message(UNDECIDED), 101: Message(ALREADY_DECIDED)}
+        assert it.board.messages == {100: Message(UNDECIDED), 101: Message(restarts.ALREADY_DECIDED)}
         assert journal.notices.all() == []
 
 

@@ -32,7 +32,7 @@ async def test_one_notice_counts_rejected_messages() -> None:
             assert not away.show(message(), "Too many.")
         await elapse(COUNT_SECONDS + 1)
     address = f"https://discord.com/channels/3/7/{first.message_id}"
-    assert board.shown == [f"<@5> Too many.\n-# 1000 messages were not taken up, beginning with <{address}>."]
+    assert board.shown == [f"<@5> Too many.\n-# 1000 messages were not accepted, starting with <{address}>."]
     assert board.whats == ["send", "edit"]
 
 

@@ -100,7 +100,7 @@ async def test_a_request_that_gets_no_thread_in_the_end_is_told_so(tmp_path: Pat
     async with stage(tmp_path) as it:
         await elapse(1)
         it.board.faults.extend([TryLater("429", 280.0)] * 10)
-        with pytest.raises(NotOpened, match="Discord has refused for 14 minutes: 429"):
+        with pytest.raises(NotOpened, match="Discord refused for 14 minutes: 429"):
             await it.open()
         it.board.faults[0] = TryLater("too many", OPEN_SECONDS + 1)
         with pytest.raises(NotOpened, match=r"^too many$"):

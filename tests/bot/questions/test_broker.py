@@ -512,7 +512,7 @@ async def test_a_reminder_pings_with_a_link_once_more() -> None:
         await settle()
         reminder = it.messages[1]
         link = f"https://discord.com/channels/1/{THREAD}/1"
-        assert reminder.content == f"<@{ADA}> still waiting for an answer, 2 h more: [Run \\[it\\]\\(x\\)](<{link}>)"
+        assert reminder.content == f"<@{ADA}> still waiting for an answer (2 h left): [Run \\[it\\]\\(x\\)](<{link}>)"
         assert reminder.mention == Mentions((ADA,))
         it.questions.remind("another", 7200)
         assert it.open[0].answer("0", ADA) is not None
