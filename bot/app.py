@@ -266,8 +266,9 @@ class App:
             context.audit.record(
                 "changed", f"configuration: {', '.join(reloaded.applied)}", user_id=None, thread_id=None
             )
-            for sentence in describe_rules(reloaded.config.rules):
-                log.info(sentence)
+            if self._supervised is not None and (client := self._supervised.client) is not None:
+                for sentence in describe_rules(reloaded.config.rules, client.name_of):
+                    log.info(sentence)
         return reloaded
 
     def _lock_user(self, user_id: int) -> None:

@@ -14,7 +14,7 @@ import aiohttp
 import discord
 import structlog
 
-from bot.access.summary import describe_rules
+from bot.access.summary import describe_ready, describe_rules
 from bot.commands.command_client import ClientServices, CommandClient
 from bot.commands.tree import CommandTree
 from bot.config.schema import Config
@@ -32,9 +32,6 @@ from .identify_limit import IdentifyLimit
 
 GUILD_SECONDS = 0.5
 """How long the next server's arrival may take; then the start is complete without it."""
-
-MOST_NAMED = 10
-"""Channels that the log names; the others are only counted."""
 
 log = structlog.stdlib.get_logger("bot")
 
@@ -135,7 +132,7 @@ class ThreadlineClient(CommandClient):
     async def on_ready(self) -> None:
         """When the guilds are known, recover what an earlier run left, then catch up."""
         log.info("connected to Discord", user=str(self.user), guilds=len(self.guilds))
-        for sentence in describe_rules(self.admission.rules):
+        for sentence in describe_rules(self.admission.rules, self.name_of):
             log.info(sentence)
         unopened = await self._recovery.begin()
         async with asyncio.TaskGroup() as tasks:
@@ -146,9 +143,30 @@ class ThreadlineClient(CommandClient):
             await self._catch_up.run([*self._known_places(self.guilds), *self._known_direct_messages()])
             # Later than the catch-up, which accepts a missed one in its order.
             tasks.create_task(self._recovery.accept_posted_requests(self._accept_left_over), name="asks")
-        where = _describe_places(self.guilds, self.admission.works_in, direct=self.admission.rules.dm)
-        log.info("ready", user=str(self.user), where=where)
+        name = self.user.name if self.user is not None else ""
+        log.info(describe_ready(name, self._channel_names(), direct=self.admission.rules.dm), user=str(self.user))
         self._callbacks.on_ready()
+
+    def name_of(self, some_id: int) -> str:
+        """Return the name of a server, channel, role or user; empty if the bot does not know it."""
+        if (guild := self.get_guild(some_id)) is not None:
+            return guild.name
+        if isinstance(channel := self.get_channel(some_id), discord.abc.GuildChannel):
+            return f"#{channel.name}"
+        roles = (guild.get_role(some_id) for guild in self.guilds)
+        known = next(filter(None, roles), None) or self.get_user(some_id)
+        return f"@{known.name}" if known is not None else ""
+
+    def _channel_names(self) -> list[str]:
+        """Name the channels where the bot works, with the server if there are several."""
+        kinds = (discord.TextChannel, discord.ForumChannel, discord.VoiceChannel, discord.StageChannel)
+        channels = [each for guild in self.guilds for each in guild.channels if isinstance(each, kinds)]
+        several = len(self.guilds) > 1
+        return [
+            f"#{each.name} in {each.guild.name}" if several else f"#{each.name}"
+            for each in channels
+            if self.admission.works_in(each)
+        ]
 
     def _known_places(self, guilds: Iterable[discord.Guild]) -> list[tuple[int, int | None]]:
         """List the places to catch up with: allowed channels and known threads, each with its newest message."""
@@ -250,14 +268,3 @@ class ThreadlineClient(CommandClient):
             for pattern, submit in FORMS.items():
                 if match := pattern.fullmatch(str(sent.get("custom_id"))):
                     await submit(interaction, match)
-
-
-def _describe_places(
-    guilds: Iterable[discord.Guild], works_in: Callable[[discord.abc.GuildChannel], bool], *, direct: bool
-) -> str:
-    """Name the channels of these servers where the bot works, and direct messages if allowed."""
-    kinds = (discord.TextChannel, discord.ForumChannel, discord.VoiceChannel, discord.StageChannel)
-    channels = (each for guild in guilds for each in guild.channels if isinstance(each, kinds))
-    names = [f"#{each.name} in {each.guild.name}" for each in channels if works_in(each)]
-    more = [f"{len(names) - MOST_NAMED} more channels"] if len(names) > MOST_NAMED else []
-    return ", ".join([*names[:MOST_NAMED], *more, *(["direct messages"] if direct else [])]) or "no channel"

@@ -403,6 +403,8 @@ async def test_the_log_tells_each_turn_in_a_line_and_the_agents_own_words_with_i
             async with asyncio.timeout(BOUND):
                 _, said = await process.communicate()
     lines = [json.loads(line) for line in said.decode().splitlines()]
+    assert "ready: mention @threadline in #general" in [line["event"] for line in lines]
+    assert any(f"the channels #general ({lab.channel.id})" in line["event"] for line in lines)
     (turn,) = [line for line in lines if line["event"] == "turn ended"]
     assert (turn["level"], turn["stop_reason"], turn["tool_calls"]) == ("info", "end_turn", 0)
     assert (turn["thread_id"], turn["turn"], bool(turn["session_id"])) == (thread.id, thread.id, True)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bot.access.gate import People
-from bot.access.summary import describe_rules
+from bot.access.summary import describe_ready, describe_rules
 from bot.config.load import load
 from bot.config.reload import RELOADABLE, Reloaded, apply_reloadable, reload
 from bot.config.schema import Config
@@ -112,6 +112,27 @@ def test_every_reloadable_key_exists(tmp_path: Path) -> None:
 # ---- in words
 
 
+def nameless(_some_id: int) -> str:
+    """Know no name."""
+    return ""
+
+
+@pytest.mark.parametrize(
+    ("channels", "direct", "said"),
+    [
+        (["#general"], False, "ready: mention @threadline in #general"),
+        (["#a", "#b"], True, "ready: mention @threadline in #a, #b, or send @threadline a direct message"),
+        ([], True, "ready: send @threadline a direct message"),
+        ([], False, "ready, but the bot sees no listed channel: run threadline check"),
+        ([f"#{n}" for n in range(11)], False, "#9, 1 more channel"),
+        ([f"#{n}" for n in range(12)], False, "#9, 2 more channels"),
+    ],
+)
+def test_the_end_of_a_start_says_what_a_person_has_to_do(channels: list[str], direct: bool, said: str) -> None:  # noqa: FBT001
+    """In one line; many channels are counted."""
+    assert describe_ready("threadline", channels, direct=direct).endswith(said)
+
+
 def test_the_rules_say_in_words_who_may_do_what(tmp_path: Path) -> None:
     """Places, people by each kind of entry, mentions, bots."""
     text = """\
@@ -126,18 +147,19 @@ mention = "shared"
 bots = "mentions"
 trusted_bots = ["8"]
 """
-    assert list(describe_rules(loaded(tmp_path, text).rules)) == [
+    names = {1: "#general", 7: "@dev", 9: "Lab"}
+    assert list(describe_rules(loaded(tmp_path, text).rules, lambda some_id: names.get(some_id, ""))) == [
         (
-            "The bot works in the channels 1, 2 of the servers 9 and in direct messages; no mention is needed in the"
-            " bot's own threads, but where another bot is."
+            "The bot works in the channels #general (1), 2 of the servers Lab (9) and in direct messages; no mention is"
+            " needed in the bot's own threads, except where another bot is."
         ),
-        "To talk to it, and to stop their own turns: the bot's owner, the users 5, the roles 7.",
+        "Allowed to talk to it and to stop their own turns: the bot's owner, the users 5, the roles @dev (7).",
         (
-            "Of these, to answer an agent's questions, to stop any turn, to change what an agent may do unasked, and to"
-            " end and forget conversations, as those who began them may: whoever wrote the message."
+            "Of these, allowed to answer an agent's questions, to stop any turn, to change what an agent may do without"
+            " asking, and to end conversations that others started: the author of the message."
         ),
-        "To do all this, to reload the configuration and to take up any session: nobody.",
-        "Messages that mention it are answered of the bots and webhooks 8, at most 10 until a person writes.",
+        "Allowed all this, to reload the configuration and to resume any session: no person.",
+        "It answers messages that mention it from the bots and webhooks 8, at most 10 until a person writes.",
     ]
 
 
@@ -152,13 +174,13 @@ trusted_bots = ["8"]
 )
 def test_places_are_said_in_words(tmp_path: Path, access: str, said: str) -> None:
     """None, all, direct messages only."""
-    first, *others = describe_rules(loaded(tmp_path, f"[access]\n{access}\n").rules)
+    first, *others = describe_rules(loaded(tmp_path, f"[access]\n{access}\n").rules, nameless)
     assert first.startswith(said)
-    assert not any("answered of the bots" in each for each in others)
+    assert not any("bots and webhooks" in each for each in others)
 
 
 def test_everybody_is_said_as_such(tmp_path: Path) -> None:
     """A star includes all other entries."""
     rules = loaded(tmp_path, '[access]\nusers = ["*", "5"]\n').rules
     assert rules.users == People(frozenset({5}), everyone=True, entries=("*", "5"))
-    assert "their own turns: everybody." in list(describe_rules(rules))[1]
+    assert "their own turns: everybody." in list(describe_rules(rules, nameless))[1]
