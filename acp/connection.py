@@ -334,5 +334,5 @@ def _core(reply: Result | Failure | Unread) -> object:
             return result
         case Failure(_, _, message):
             return message
-        case Unread(_, defect):
-            return str(defect)
+        case unread:
+            return str(unread.defect)

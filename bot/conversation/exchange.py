@@ -409,7 +409,8 @@ class Exchange:
             self._destination.start()
         if isinstance(outcome, Failed) and isinstance(outcome.error, AuthRequired):
             agents, thread_id = self._context.agents, self.request.thread_id
-            self.reply.line(f"-# {agent_errors.needs_login(agents.title(thread_id), agents.name(thread_id))}")
+            title, name = agents.own_title(thread_id), agents.name(thread_id)
+            self.reply.line(agent_errors.login_line(title, name, redact=self._context.redact))
 
     def _complete(self, outcome: Outcome) -> Trailer | None:
         """Say what the turn came to, where the asker notices it; return the message that calls them."""

@@ -1,7 +1,6 @@
 """What a thread shows of an agent's errors, from the wire to the page."""
 
 import os
-import re
 import signal
 from pathlib import Path
 
@@ -19,7 +18,7 @@ async def test_an_agents_error_is_told_in_its_own_words_with_the_way_to_log_in(t
             assert reply.content.startswith(
                 "so far\n❌ The agent reported an error: Authentication required\n"
                 '```json\n{\n  "reason": "the prompt asked for this error"\n}\n```\n'
-                "-# Log in to Scripted agent first. On the machine that runs Threadline, run: threadline login default"
+                "-# Log in to Scripted agent first. On the machine that runs Threadline, run `threadline login default`"
             )
     (ended,) = [entry for entry in logs if entry["event"] == "turn ended"]
     assert ended["error"].startswith("session/prompt failed with -32000 Authentication required: ")
@@ -39,10 +38,10 @@ async def test_of_a_dead_agents_last_words_only_the_error_is_shown(tmp_path: Pat
 async def test_a_killed_agent_that_has_said_no_error_is_not_quoted(tmp_path: Path) -> None:
     """Its log is no reason."""
     async with bot_lab(tmp_path) as lab:
-        thread = await lab.thread("stderr 2000\npid\nhang")
-        told = await lab.ann.sees(thread, re.compile(r"\d+$"), by=lab.bot)
+        thread = await lab.thread("stderr 2000\npid\nsay steady\nhang")
+        told = await lab.ann.sees(thread, "steady", by=lab.bot)
         before = told.content
-        os.kill(int(before.splitlines()[-1]), signal.SIGKILL)
+        os.kill(int(before.splitlines()[1]), signal.SIGKILL)
         ended = await lab.ann.sees(thread, "killed by signal 9", by=lab.bot)
         error = "❌ The agent was killed by signal 9 \\(SIGKILL\\).\n-# Your next message starts the agent again."
         assert ended.content.startswith(f"{before}\n{error}")
