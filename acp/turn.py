@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from acp.connection import Connection
 from acp.defects import Defect, Invalid
 from acp.errors import AcpError, AgentClosed, CloseReason, ProtocolError
-from acp.events import Answer, Elicitation, Event, Question, Skipped, Withdrawn
+from acp.events import Answer, Elicitation, Event, MessageBegun, Question, Skipped, Text, Withdrawn
 from acp.jsonrpc import RequestId, Result
 from acp.open_questions import OpenQuestions
 from acp.pending import Reply
@@ -53,6 +53,8 @@ class Turn(OpenQuestions):
         self._wake: asyncio.Future[None] | None = None
         self._grace: asyncio.TimerHandle | None = None
         self._skipped = False
+        self._late = False
+        """Whether text has come behind the response."""
         self.request_id: RequestId = None
         """The id of the prompt's request; None until it is sent."""
         self.ended = False
@@ -110,7 +112,13 @@ class Turn(OpenQuestions):
             yield self._events.popleft()[0]
 
     def put(self, event: Event, size: int = 0) -> None:
-        """Queue an event of `size` characters. Reading pauses when the queue holds too much."""
+        """Queue an event of `size` characters. Reading pauses when the queue holds too much.
+
+        Text behind the response is another message than the text before it.
+        """
+        if self.ended and isinstance(event, Text) and not self._late:
+            self._late = True
+            self.put(MessageBegun())
         size += _EVENT_COST
         self._events.append((event, size))
         self._waiting += size

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from acp.schema import UsageUpdate
 
+QUICK_SECONDS = 3.0
+"""A turn that was quicker, and used no tool and cost nothing, has no receipt: it would say nothing."""
+
 _CURRENCY = 8
 """Letters of a currency's code: ISO 4217 has three, others a few more."""
 
@@ -32,7 +35,9 @@ class Receipt:
     currency: str = ""
 
     def words(self) -> str:
-        """Return the facts on one line; those that are zero or unknown are left out."""
+        """Return the facts on one line; those that are zero or unknown are left out. Empty for a quick answer."""
+        if self.seconds < QUICK_SECONDS and not (self.tools or self.files or self.cost):
+            return ""
         found = [_time(self.seconds)]
         if self.tools:
             failed = f" ({self.failed} failed)" if self.failed else ""

@@ -9,7 +9,7 @@ from typing import Final
 
 from acp.schema import UsageUpdate
 from bot.config.appearance import DONE, FAILED, Finish
-from bot.render.turn_summary import Receipt, cost_of
+from bot.render.turn_summary import QUICK_SECONDS, Receipt, cost_of
 from pool.exchange import Cancelled, Completed, Dropped, Failed, Outcome, ShutDown
 from pool.journal.trailers import Trailer
 
@@ -52,6 +52,8 @@ def complete(finish: Finish, outcome: Outcome, receipt: Receipt | None, *, waite
     """
     facts = "" if receipt is None else receipt.words()
     way = _way(finish, waited)
+    if way == "fresh" and receipt is not None and not facts and waited < QUICK_SECONDS:
+        return Completion()  # The answer itself is a new message.
     if way == "edit" or _is_known(outcome, asker_id):
         return Completion(f"-# {facts}" if facts else "")
     state = _state(outcome)

@@ -193,7 +193,7 @@ async def test_updates_after_the_response_go_to_whoever_takes_late_ones() -> Non
 
 
 async def test_updates_behind_the_response_stay_behind_what_was_not_yet_read() -> None:
-    """A slow consumer gets the late ones last."""
+    """A slow consumer gets the late ones last; their text is another message, which is not glued to the one before."""
     async with opened() as (peer, _, session):
         heard: list[Event] = []
         session.on_late = heard.append
@@ -203,9 +203,11 @@ async def test_updates_behind_the_response_stay_behind_what_was_not_yet_read() -
             peer.end_turn(prompt)
             peer.text(session.session_id, "late")
             await quiet()
+            peer.text(session.session_id, " and more")
+            await quiet()
             assert turn.ended
             assert not turn.exhausted
-            assert await _all(turn) == [Text("in time"), Text("late")]
+            assert await _all(turn) == [Text("in time"), MessageBegun(), Text("late"), Text(" and more")]
             assert turn.exhausted
             peer.text(session.session_id, "later")
             await quiet()

@@ -69,7 +69,7 @@ class RestartedBot:
     @property
     def shown(self) -> list[str]:
         """What a reader sees, without the durations of turns."""
-        return [text.removesuffix("\n-# 0 s") for text in self.board.shown]
+        return list(self.board.shown)
 
     @property
     def notice(self) -> Message:

@@ -192,7 +192,7 @@ async def test_a_file_that_cannot_be_passed_on_is_named_above_the_answer_and_to_
         exchange.on_prompted(session, turn)
         exchange.on_event(Text("answer"))
         await it.finished(exchange)
-        assert it.board.shown == ["-# ⚠ not sent to the agent: a\\*b.bin \\(larger than 25 MiB\\)\nanswer\n-# 0 s"]
+        assert it.board.shown == ["-# ⚠ not sent to the agent: a\\*b.bin \\(larger than 25 MiB\\)\nanswer"]
 
 
 async def test_a_prompt_that_cannot_be_sent_yet_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -64,6 +64,18 @@ def test_an_end_without_an_answer_does_not_look_like_one(ending: Outcome, state:
     assert seal("fresh", ending, None).message == Trailer(f"-# {state}")
 
 
+@pytest.mark.parametrize("finish", ["auto", "edit", "fresh"])
+def test_a_quick_answer_has_no_receipt_and_no_message_about_its_end(finish: Finish) -> None:
+    """Unless it has tools, files or a cost: a ping that is wanted for each answer says no time."""
+    quick = Receipt(2.9, tokens=1200, window=200_000)
+    assert seal(finish, receipt=quick, waited=2.9) == Completion()
+    assert seal("ping", receipt=quick, waited=2.9) == Completion(message=Trailer(f"<@{ADA}> ✅ done", mention=ADA))
+    assert seal("auto", receipt=quick, waited=FRESH_SECONDS) == Completion(message=Trailer("-# ✅ done"))
+    for facts in ({"tools": 1}, {"files": 1}, {"cost": 0.2, "currency": "USD"}):
+        assert seal("edit", receipt=Receipt(0.2, **facts), waited=0.2).line.startswith("-# 0 s · ")
+    assert seal("edit", receipt=Receipt(3.0), waited=3.0) == Completion("-# 3 s")
+
+
 @pytest.mark.parametrize("ending", [Cancelled(ADA, "cancelled"), ShutDown(), Dropped()])
 @pytest.mark.parametrize("finish", ["auto", "fresh", "ping"])
 def test_the_asker_is_not_pinged_for_an_own_action_or_by_a_bot_that_stops(ending: Outcome, finish: Finish) -> None:
