@@ -89,6 +89,7 @@ export class MessageList {
     this.#stuck = true;
     this.jump.hidden = true;
     this.scroller.scrollTop = this.scroller.scrollHeight;
+    this.#top = this.scroller.scrollTop; // a shorter list moves up by itself, which is no wish to read back
   }
 
   #put(message, touched) {

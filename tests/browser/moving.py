@@ -66,6 +66,7 @@ async def play(folder: Path, chromium: str, scheme: str) -> list[tuple[bytes, fl
             await page.evaluate(f"void (location.hash = '{lab.ben.id}/{asking.id}/{fixing.id}')")
             await page.sees("It only retries timeouts.", "#main .md")
             await page.click("#beside .component", "Allow once")
+            await page.hover(".brand")
             for pane, end in (("#main", "Nothing is swallowed."), ("#beside", canned_replies.FIXED[-10:])):
                 await page.sees(end, f"{pane} .md")
                 await page.until(f"!document.querySelector('{pane} .component')")

@@ -71,6 +71,13 @@ async def test_the_scroll_stays_at_the_end_only_if_it_was_there(chromium: str) -
             edit(place.server.world, growing, Draft(given=frozenset({"content"}), content="line\n" * lines + "end"))
         await page.sees("end", "#main .row.from-bot")
         await page.until(AT_END)
+        await page.hover("#main .row.from-bot")
+        edit(place.server.world, growing, Draft(given=frozenset({"content"}), content="one line"))
+        await page.sees("one line", "#main .row.from-bot")
+        post(place.server.world, place.channel, place.bot.id, Draft(content="more\n" * 20 + "last"))
+        await page.sees("last", "#main .row.from-bot")
+        await page.until(AT_END)
+        assert await page.evaluate("document.querySelector('#main .jump').hidden")
         await page.evaluate("document.querySelector('#main .scroller').scrollTop = 600")
         await page.until(f"!{AT_END}")
         before = await page.evaluate(
