@@ -8,6 +8,7 @@ import { marked } from "/page/text.js";
 import { exactly, hour, when } from "/page/times.js";
 
 const GROUP_MS = 7 * 60_000;
+const TEXT_DISPLAY = 10;
 
 /** Whether a message continues the one before it, without a header of its own. */
 export function continues(message, before) {
@@ -60,10 +61,10 @@ export class Row {
     this.#part("head", [first, message.author, message.at, message.used, message.system], () => this.#head(message, first));
     this.#part("body", [message.html, message.thinking, message.edited], () => this.#body(message), true);
     this.#part("media", [message.files, message.embeds], () => [...attachments(message.files), ...embeds(this.#app, message.embeds)]);
-    this.#part("controls", [message.components], () => components(this.#app, message), false, true);
+    this.#part("controls", [message.components, message.edited], () => this.#controls(message), false, true);
     this.#part("reactions", [message.reactions], () => this.#reactions(message), true);
     this.#part("thread", [message.thread], () => this.#thread(message), true);
-    this.#part("note", [message.ephemeral, message.html, message.thinking, message.edited], () => this.#note(message), true);
+    this.#part("note", [message.ephemeral, message.html, message.components, message.edited], () => this.#note(message), true);
   }
 
   /** Whether this is the row whose controls Tab reaches. */
@@ -106,7 +107,7 @@ export class Row {
     }
     if (!message.html) return [];
     const body = marked(this.#app, message.html);
-    if (message.edited !== null) (body.lastElementChild?.matches("p") ? body.lastElementChild : body).append(edited(message));
+    if (message.edited !== null) mark(body, message);
     return [body];
   }
 
@@ -171,9 +172,16 @@ export class Row {
     });
   }
 
-  /** What stands below everything else: who sees it, and for components that it was edited. */
+  #controls(message) {
+    const shown = components(this.#app, message);
+    if (!message.html && message.edited !== null && endsInText(message)) mark(shown.at(-1), message);
+    return shown;
+  }
+
+  /** What stands below everything else: who sees it, and for components without a last text that it was edited. */
   #note(message) {
-    const changed = !message.html && !message.thinking && message.edited !== null ? h("p", {}, edited(message)) : null;
+    const bare = !message.html && message.components.length > 0 && !endsInText(message);
+    const changed = bare && message.edited !== null ? h("p", {}, edited(message)) : null;
     if (!message.ephemeral) return changed ? [changed] : [];
     const dismiss = h("button.dismiss", { type: "button", dataset: { key: "dismiss" }, onclick: () => this.#app.dismiss(this.message) }, "Dismiss message");
     return [changed, h("p.only-you", {}, "Only you can see this · ", dismiss)].filter(Boolean);
@@ -223,6 +231,13 @@ export class Row {
 
 function stamp(message, form, classes = "") {
   return h(`time.stamp${classes}`, { datetime: new Date(message.at).toISOString(), title: exactly(message.at) }, form(message.at));
+}
+
+const endsInText = (message) => message.components.at(-1)?.type === TEXT_DISPLAY;
+
+/** Say at the end of a text that it was edited. */
+function mark(text, message) {
+  (text.lastElementChild?.matches("p") ? text.lastElementChild : text).append(edited(message));
 }
 
 function edited(message) {
