@@ -14,7 +14,6 @@ DOCUMENTS = {
     "bot/cli/init/config_template.py": "the first configuration, a file with comments",
     "bot/cli/service_unit.py": "the unit, a file with comments",
     "bot/config/presets.py": "the table of known agents",
-    "bot/config/reload.py": "the answer to /reload, which people read in Discord",
 }
 """Modules that are mostly a text themselves."""
 

@@ -1,10 +1,9 @@
 """The HTTP proxy on the way to Discord: the configured one, or the environment's."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
-from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined]  # No stub.
+from urllib.request import getproxies_environment, proxy_bypass
 
 from .schema import DiscordConfig
 
@@ -39,11 +38,9 @@ def ignored_proxy(settings: DiscordConfig) -> bool:
 def _from_environment(endpoint: str) -> str:
     if endpoint.startswith("http://"):
         return ""
-    proxies: Mapping[str, str] = getproxies_environment()
-    host = urlsplit(endpoint).hostname or DISCORD_HOST
-    if proxy_bypass_environment(host, dict(proxies)):
-        return ""
-    return proxies.get("https") or proxies.get("all") or ""
+    proxies = getproxies_environment()
+    proxy = proxies.get("https") or proxies.get("all") or ""
+    return "" if proxy and proxy_bypass(urlsplit(endpoint).hostname or DISCORD_HOST) else proxy
 
 
 def _parsed(address: str) -> Proxy | None:
