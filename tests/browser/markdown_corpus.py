@@ -14,7 +14,7 @@ from markdown_it import MarkdownIt
 
 import loopback
 from loopback.web.markdown import to_html
-from tests.bot.render.markdown_corpus import ANSWERS, pages_of
+from tests.bot.render.markdown_corpus import ANSWERS, NoNames, pages_of
 from tests.browser.chrome import browser, chromium, find
 
 STYLES: Final = ("base.css", "layout.css", "messages.css", "markdown.css")
@@ -31,19 +31,6 @@ PAGE: Final = """<!doctype html><meta charset="utf-8">{styles}
   .md {{ border-bottom: 1px dashed; padding-bottom: .5rem; white-space: pre-wrap }}
 </style>
 <section class="meant"><h2>meant</h2>{meant}</section><section><h2>shown</h2>{shown}</section>"""
-
-
-class NoNames:
-    """Knows no names."""
-
-    def user(self, user_id: int) -> str | None:
-        """Return no name."""
-
-    def role(self, role_id: int) -> str | None:
-        """Return no name."""
-
-    def channel(self, channel_id: int) -> str | None:
-        """Return no name."""
 
 
 def document(text: str) -> str:

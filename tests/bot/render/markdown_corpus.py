@@ -14,6 +14,19 @@ DIRECTORY = "/srv/project"
 PAGE_BREAK = "\n\n<!-- page -->\n\n"
 
 
+class NoNames:
+    """Knows no names."""
+
+    def user(self, user_id: int) -> str | None:
+        """Return no name."""
+
+    def role(self, role_id: int) -> str | None:
+        """Return no name."""
+
+    def channel(self, channel_id: int) -> str | None:
+        """Return no name."""
+
+
 def expected(answer: Path) -> Path:
     """Return the file with an answer's pages."""
     return answer.with_suffix(".discord.md")
