@@ -76,6 +76,8 @@ class Fence:
 
 def opening(line: str) -> tuple[str, Fence] | None:
     """Return the words before a code block that begins in this line, and its beginning; None if none does."""
+    if FENCE not in line and "~~~" not in line:
+        return None
     quote = quote_prefix(line)
     if match := _OPENING.match(line, len(quote)):
         indent, marker, info = match.groups()

@@ -327,7 +327,7 @@ class MarkdownConverter:
             return True
         words = held.line.words
         if held.line.kind == "words" and (marks := heading_of(words, text, alone=held.alone)):
-            self._put(f"{replace(held.line, kind='heading', before=marks).shown(self._inline)}\n")
+            self._put(Line("heading", marks, words).shown(self._inline) + "\n")
             self._after_words = False
             return True
         if held.line.kind == "words" and self._inline.is_open(words) and opening(text) is None:

@@ -42,6 +42,7 @@ _TOKEN = re.compile(
 _SPECIAL = re.compile(r"[\\`\[<&*_【]|~~|\|\||://|-#")
 _TICKS = re.compile(r"`+")
 _IMAGE = re.compile(r"!\[([^\[\]\n]{0,400}+)\]\([^()\n]{0,1400}+\)")
+_EMPTY_LINES = re.compile(r"\n(?:[ \t]*+\n){3,}+")
 _SUBTEXT = re.compile(r"^([ \t]*)-(?=#)", re.MULTILINE)
 _BEGUN_LINK = re.compile(r"!?\[(?P<label>[^\[\]\n]{0,400}+)(?:\](?:\([^()\s]{0,1400}+)?)?$")
 _BEGUN_TAG = re.compile(r"<(?:/?[A-Za-z]{0,10}|!(?:-(?:-[^\n]{0,600})?)?)$")
@@ -327,7 +328,10 @@ def _without_half(text: str) -> str:
 
 
 def _shown(parts: list[str | Run]) -> str:
-    """Join the parts. Backticks that were apart stay so, and no line becomes small grey text as the bot's own ones."""
+    """Join the parts. Backticks that were apart stay so, and no line becomes small grey text as the bot's own ones.
+
+    Any number of empty lines is two.
+    """
     pieces: list[str] = []
     last: str | Run = ""
     for part in parts:
@@ -340,7 +344,8 @@ def _shown(parts: list[str | Run]) -> str:
             is_one = isinstance(last, Run) and isinstance(part, Run) and bool(last.closing and part.opening)
         pieces += [APART, shown] if is_one else [shown]
         last = part
-    return _SUBTEXT.sub(r"\1\\-", break_fences("".join(pieces)))
+    joined = _EMPTY_LINES.sub("\n\n\n", break_fences("".join(pieces)))
+    return _SUBTEXT.sub(r"\1\\-", joined)
 
 
 def _whole_at(atoms: list[tuple[int, int]], at: int) -> tuple[int, int]:

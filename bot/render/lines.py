@@ -105,6 +105,8 @@ def line_of(text: str, items: tuple[Item, ...] = ()) -> Line:
     if start == len(text):
         return Line("blank", items=items)
     indent = columns(text[:start])
+    if text[start].isalpha():  # Most lines are: nothing else begins so.
+        return _below(text, start, indent, items)
     if _RULE_LINE.match(text, start):
         return Line("rule", start=start)
     if item := _ITEM.match(text, start):
@@ -141,6 +143,8 @@ def _below(text: str, start: int, indent: int, items: tuple[Item, ...]) -> Line:
     while items and indent <= items[-1].indent:
         items = items[:-1]
     margin = "  " * len(items)
+    if text[start].isalpha():
+        return Line("words", margin, _unbroken(text[start:]), start, items, margin)
     if heading := _HEADING.match(text, start):
         level, title = len(heading[1]), _title(text[heading.end() :])
         if level > HEADINGS or not title:
@@ -152,10 +156,12 @@ def _below(text: str, start: int, indent: int, items: tuple[Item, ...]) -> Line:
     if note := _FOOTNOTE.match(text, start):
         number = raised(note[1]) if note[1].isdigit() else f"[{note[1]}]"
         return Line("words", f"{margin}{number} ", text[note.end() :], note.end(), items, margin)
-    words = text[start:]
-    if words.endswith("\\") and not words.endswith("\\\\"):
-        words = words[:-1]  # A line break, which Discord has at every end of a line.
-    return Line("words", margin, words, start, items, margin)
+    return Line("words", margin, _unbroken(text[start:]), start, items, margin)
+
+
+def _unbroken(words: str) -> str:
+    """Return words without the mark of a line break, which Discord has at every end of a line."""
+    return words[:-1] if words.endswith("\\") and not words.endswith("\\\\") else words
 
 
 def _title(text: str) -> str:
@@ -175,10 +181,12 @@ def code_indent(text: str, items: tuple[Item, ...], *, apart: bool) -> int:
 
     `apart` is whether no words are right before it: those would continue with it.
     """
+    if not apart or not text.startswith((" ", "\t")):
+        return 0
     white = _WHITE.match(text)
     start = white.end() if white else 0
     indent = columns(text[:start])
-    if not apart or start == len(text) or indent < CODE_INDENT:
+    if start == len(text) or indent < CODE_INDENT:
         return 0
     inside = [item for item in items if indent >= item.words]
     if items and not inside:

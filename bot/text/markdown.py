@@ -55,5 +55,5 @@ def escape_html(line: str) -> str:
 
 def quote_prefix(line: str) -> str:
     """Return the quote marks at the beginning of a line as written; empty without any."""
-    match = _QUOTE.match(line)
+    match = _QUOTE.match(line) if ">" in line else None
     return match[0] if match else ""
