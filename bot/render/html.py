@@ -11,7 +11,7 @@ DROPPED = re.compile(
 )
 """Tags that only arrange what is inside."""
 
-INSTEAD = {"br": "\n", "hr": RULE, "li": "- "}
+INSTEAD = {"hr": RULE, "li": "- "}
 """What stands for a tag without content."""
 
 PAIRED = (
@@ -29,11 +29,11 @@ _ATTRIBUTE = re.compile(r"\b(href|src|alt)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')", re
 _MARKS = re.compile(r"([\\`*_~|<>@#\[\]+:-])")
 
 
-def shown_tag(name: str, raw: str, *, plain: bool) -> str:
+def shown_tag(name: str, raw: str) -> str:
     """Return what stands for a tag that marks no words: itself where it is none of HTML's."""
     instead = INSTEAD.get(name.lower())
     if instead is not None:
-        return "" if raw.startswith("</") else " " if plain and instead == "\n" else instead
+        return "" if raw.startswith("</") else instead
     return "" if DROPPED.fullmatch(name.lower()) else raw
 
 

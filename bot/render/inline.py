@@ -16,6 +16,9 @@ from .html import attributes, character_of, escaped, lowered, raised, shown_tag
 MOST_DEFINED = 200
 """Reference links of one text whose targets are known."""
 
+MOST_BREAKS = 3
+"""Line breaks in a row that are shown: two empty lines."""
+
 # Quantifiers that end in + are possessive: to give characters back never helps here, and costs the square.
 _LABEL = r"(?:[^\[\]\n\\]|\\.|\[[^\[\]\n]{0,200}+\](?:\([^\s()]{0,400}+\))?){0,500}+"
 _TARGET = r"(?:<[^<>\n]{0,1400}+>|(?:[^\s()\\<>]|\\.|\([^\s()]{0,200}+\)){0,1400}+)"
@@ -35,6 +38,7 @@ _TOKEN = re.compile(
     r"|(?P<comment><!--(?:[^-<\n]++|-(?!->)|<(?!!--)){0,100}+-->)"
     r"|(?P<address><https?://[^\s<>]{1,1800}+>|(?<![\w/])https?://[^\s<>`]{0,1800}[^\s<>`*_~|.,:;\"')\]])"
     r"|(?P<local><?(?<![\w/])file:///[^\s<>`)\]]{1,1400}+>?)"
+    r"|(?P<break>(?:<[bB][rR][ \t]*+/?>[ \t]*+)++)"
     r"|(?P<html></?(?P<element>[A-Za-z][A-Za-z0-9]{0,9})(?:[ \t][^<>\n]{0,300}+)?/?>)"
     r"|(?P<entity>&(?:\#\d{1,7}|\#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});)"
     r"|(?P<run>\*+|_+|~~+|\|\|+)"
@@ -42,7 +46,6 @@ _TOKEN = re.compile(
 _SPECIAL = re.compile(r"[\\`\[<&*_【]|~~|\|\||://|-#")
 _TICKS = re.compile(r"`+")
 _IMAGE = re.compile(r"!\[([^\[\]\n]{0,400}+)\]\([^()\n]{0,1400}+\)")
-_EMPTY_LINES = re.compile(r"\n(?:[ \t]*+\n){3,}+")
 _SUBTEXT = re.compile(r"^([ \t]*)-(?=#)", re.MULTILINE)
 _BEGUN_LINK = re.compile(r"!?\[(?P<label>[^\[\]\n]{0,400}+)(?:\](?:\([^()\s]{0,1400}+)?)?$")
 _BEGUN_TAG = re.compile(r"<(?:/?[A-Za-z]{0,10}|!(?:-(?:-[^\n]{0,600})?)?)$")
@@ -232,7 +235,9 @@ class Inline:
                 character = character_of(found[0])
                 return character if plain else escaped(character)
             case "html":
-                return shown_tag(found["element"], found[0], plain=plain)
+                return shown_tag(found["element"], found[0])
+            case "break":
+                return " " if plain else "\n" * min(found[0].count("<"), MOST_BREAKS)
             case "comment":
                 return ""
             case _:
@@ -328,10 +333,7 @@ def _without_half(text: str) -> str:
 
 
 def _shown(parts: list[str | Run]) -> str:
-    """Join the parts. Backticks that were apart stay so, and no line becomes small grey text as the bot's own ones.
-
-    Any number of empty lines is two.
-    """
+    """Join the parts. Backticks that were apart stay so, and no line becomes small grey text as the bot's own ones."""
     pieces: list[str] = []
     last: str | Run = ""
     for part in parts:
@@ -344,8 +346,7 @@ def _shown(parts: list[str | Run]) -> str:
             is_one = isinstance(last, Run) and isinstance(part, Run) and bool(last.closing and part.opening)
         pieces += [APART, shown] if is_one else [shown]
         last = part
-    joined = _EMPTY_LINES.sub("\n\n\n", break_fences("".join(pieces)))
-    return _SUBTEXT.sub(r"\1\\-", joined)
+    return _SUBTEXT.sub(r"\1\\-", break_fences("".join(pieces)))
 
 
 def _whole_at(atoms: list[tuple[int, int]], at: int) -> tuple[int, int]:
