@@ -35,7 +35,7 @@ async def test_the_agent_learns_who_wrote_and_gets_the_files(tmp_path: Path) -> 
         shown = reply.content.replace("\\", "")
         assert "[image image/png, 40 characters of base64]" in shown
         assert "# the notes" in shown
-        linked = re.search(r"file://(/[^)\s>]*/data.bin)", shown)
+        linked = re.search(r"(/[^)\s>`]*/data.bin)", shown)
         assert linked is not None
         assert bytes_of(linked[1]) == b"\0\1\2"
         assert not linked[1].startswith(str(lab.project))
