@@ -65,6 +65,11 @@ def check_shape(played: Conversation) -> list[Check]:
     ]
 
 
+def is_stopped(message: Message) -> bool:
+    """Return whether the answer says that a person stopped it, by Discord's sign or in words."""
+    return "⏹" in message.content or "cancelled" in message.content.lower()
+
+
 def _complete(what: str, messages: Iterable[Message], expected: str) -> Check:
     shown = "\n".join(message.content for message in messages)
     missing = [line for line in expected.splitlines() if line not in shown and not line.startswith("```")]
@@ -99,7 +104,7 @@ def _cancelled(message: Message | None) -> Check:
     what = "the cancelled answer says so, and stops where it was"
     if message is None:
         return Check(what, "it never began")
-    if "cancelled" not in message.content.lower():
+    if not is_stopped(message):
         return Check(what, f"it ends with {message.content[-60:]!r}")
     return Check(what, _if(f"**{canned_replies.MODULES[-1]}**" in message.content, "it was told to its end"))
 

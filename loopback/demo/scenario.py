@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from loopback.agent import canned_replies
-from loopback.demo.checks import Conversation
+from loopback.demo.checks import Conversation, is_stopped
 from loopback.harness import Lab
 from loopback.state import components
 from loopback.state.entities import Channel, Message, Thread
@@ -83,9 +83,7 @@ async def _ann_cancels(lab: DemoLab, thread: Thread) -> Message:
     await _sees(lab, lab.ann, thread, lambda message: third in message.content)
     if not (await lab.ann.slash(thread, "cancel")).acknowledged:
         raise AssertionError("/cancel was not answered in time")
-    return await _sees(
-        lab, lab.ann, thread, lambda message: third in message.content and "cancelled" in message.content.lower()
-    )
+    return await _sees(lab, lab.ann, thread, lambda message: third in message.content and is_stopped(message))
 
 
 async def run_plain(lab: DemoLab) -> Conversation:

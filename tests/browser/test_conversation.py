@@ -80,7 +80,7 @@ async def test_a_turn_is_cancelled_by_a_command(tmp_path: Path, chromium: str) -
         await page.press("Enter")
         await page.sees("Stopping.", "#main .row.ephemeral")
         await page.sees("Only you can see this", "#main .row.ephemeral")
-        await page.sees("ancelled", "#main .row.from-bot")
+        await page.sees("⏹", "#main .row.from-bot")
 
 
 async def test_two_people_talk_in_two_tabs(tmp_path: Path, chromium: str) -> None:
