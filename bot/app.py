@@ -22,6 +22,7 @@ from bot.conversation.exchange_context import ExchangeContext
 from bot.gateway.client import ClientCallbacks, ThreadlineClient
 from bot.gateway.connection import client_options
 from bot.gateway.identify_limit import IdentifyLimit
+from bot.gateway.presence import Presence
 from bot.gateway.supervisor import SupervisedClient
 from bot.intake.deleted_places import DeletedPlaces
 from bot.intake.intake import Intake
@@ -146,6 +147,7 @@ class App:
         metrics.watch(pool, cards, health)
         async with attachments, self._endpoint(metrics, health), asyncio.TaskGroup() as tasks:
             beating = tasks.create_task(health.run(), name="health")
+            showing = tasks.create_task(Presence(pool, lambda: supervised.client).run(), name="presence")
             pacing = tasks.create_task(api.pacer.run(), name="pacer")
             cleaning = tasks.create_task(attachments.keep_clean(), name="attachments")
             with self._signals(pool, context), closing(audit):
@@ -154,7 +156,7 @@ class App:
                     failed = await self._until_stopped(client)
                 await context.replies.settled(REPLY_SECONDS)
                 await api.pacer.drain(SIGN_SECONDS)
-            for task in (client, pacing, beating, cleaning):
+            for task in (client, pacing, beating, showing, cleaning):
                 task.cancel()
         if failed is not None:
             raise failed

@@ -123,11 +123,15 @@ class Pool:
     # ---- messages
 
     def bound(self, thread_id: int, author_id: int) -> Bound | None:
-        """Return the bound that another message of this author would exceed; None when it is acceptable."""
+        """Return the bound that another message of this author would exceed; None when it is acceptable.
+
+        A message resumes what its thread holds, so a full queue that is held takes one more: the first of it starts.
+        """
         if self._pace.is_too_fast(author_id):
             return Bound.MINUTE
         conversation = self._conversations.get(thread_id)
-        if conversation is not None and conversation.waiting >= self._limits.per_thread:
+        full = conversation is not None and conversation.waiting >= self._limits.per_thread
+        if conversation is not None and full and not conversation.held:
             return Bound.THREAD
         if conversation is None or not conversation.serves(author_id):
             served = sum(each.serves(author_id) for each in self._conversations.values())

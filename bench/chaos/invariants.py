@@ -13,7 +13,7 @@ from bench.chaos.plan import Line
 LIMIT: Final = 2000
 """Characters of a Discord message."""
 
-PLACEHOLDER: Final = re.compile(r"^-# ⏳ (starting|working|All agents are busy)", re.MULTILINE)
+PLACEHOLDER: Final = re.compile(r"^-# ⏳ (Starting|Working|All agents are busy)", re.MULTILINE)
 
 DECLARED: Final = re.compile(
     r"Stopped by <@"

@@ -194,11 +194,11 @@ class Exchange:
 
     def not_opened(self, reason: str) -> None:
         """Say in the request's channel that there is no thread; the exchange fails."""
-        self._destination.fail(f"I can't open a thread: {reason}")
+        self._destination.fail(notices.cannot_open_thread(reason))
 
     def message_deleted(self) -> None:
         """Give the reply up: its message is gone, and with it the thread."""
-        self._destination.discard("The message is gone.")
+        self._destination.discard(notices.MESSAGE_GONE)
 
     def moved(self, request: Request) -> None:
         """Wait once more, as `request` says, in the conversation of the channel: there is no thread."""
@@ -253,12 +253,12 @@ class Exchange:
         self.behind = False
         self.reactions.show(EYE)
         self._context.started(self)
-        self.reply.placeholder("-# ⏳ starting")
+        self.reply.placeholder(notices.STARTING)
         self._destination.start()
 
     def on_queued(self, place: int, asking: Sequence[int]) -> None:
         """Show the place in line, and the threads where a person's answer would let it move."""
-        self.reply.placeholder(notices.in_line(place, asking) if place else "-# ⏳ starting")
+        self.reply.placeholder(notices.in_line(place, asking) if place else notices.STARTING)
 
     def on_neighbours(self, thread_ids: Sequence[int], *, waits: bool) -> None:
         """Name the threads that work in the same directory."""
@@ -288,7 +288,7 @@ class Exchange:
         self._turn_log.began()
         for skipped in self._prompt.take_skipped():
             self.reply.line(files.not_sent(skipped))
-        self.reply.placeholder("-# ⏳ working")
+        self.reply.placeholder(notices.WORKING)
         self._questions.begin_turn(turn, where, directories=session.directories, add_line=self.reply.line)
         if self._typing is None:  # Another agent may follow one that died before it got a byte.
             self._typing = TypingIndicator(where.channel_id, api=context.api, wanted=self._is_working)

@@ -6,6 +6,7 @@ from typing import Any
 import discord
 
 from bot.text.printable import visible
+from bot.user_messages.questions import NO_NAME
 
 from .form_schema import TEXT, Entered, Field
 
@@ -33,7 +34,7 @@ class FormModal(discord.ui.Modal):
             component = _menu(place, field, entered) if field.listed else _input(place, field, entered)
             self.add_item(
                 discord.ui.Label(
-                    text=_cut(_line(field.title) or "(no name)", LABEL),
+                    text=_cut(_line(field.title) or NO_NAME, LABEL),
                     description=_cut(_about(field), DESCRIPTION) or None,
                     component=component,
                 )
@@ -100,7 +101,7 @@ def _menu(place: int, field: Field, entered: Entered) -> discord.ui.Select[Any]:
         max_values=most,
         options=[
             discord.SelectOption(
-                label=_cut(_line(choice.title) or "(no name)", OPTION),
+                label=_cut(_line(choice.title) or NO_NAME, OPTION),
                 description=_cut(_line(choice.description), OPTION) or None,
                 value=str(number),
                 default=str(number) in chosen,

@@ -36,6 +36,7 @@ from acp.schema import (
 from bot.config.appearance import Style
 from bot.text.markdown import escape, shortened
 from bot.text.sizes import format_size
+from bot.user_messages.files import ends_early
 
 from .blocks import Block, Blocks, Line, Prose
 from .converter import Draft, MarkdownConverter
@@ -187,7 +188,7 @@ class Transcript:
         for name, spool in self._spools():
             if spool.lost:
                 size = format_size(spool.size)
-                self.line(f"-# ⚠ `{name}` ends after {size}, it could not be written: {escape(spool.trouble)}")
+                self.line(ends_early(name, size, escape(spool.trouble)))
         self._files = self._found()
         self._pager.turn_late()
         self._leaving = self._as_written = False

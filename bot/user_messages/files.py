@@ -61,3 +61,8 @@ def unreadable(error: RequestRefused) -> str:
         case code if code == INVALID_PARAMS:
             return OUTSIDE
     return error.reason
+
+
+def ends_early(name: str, size: str, reason: str) -> str:
+    """Report a file that could not be written to its end."""
+    return f"-# ⚠ `{name}` ends after {size}, it could not be written: {reason}"

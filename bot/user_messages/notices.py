@@ -20,6 +20,12 @@ NOTICES = {
     Notice.UNASKED: "-# ⚠ This agent may act without asking: no asking mode could be set.",
 }
 
+STARTING = "-# ⏳ Starting the agent…"
+
+WORKING = "-# ⏳ Working…"
+
+MESSAGE_GONE = "The message is gone."
+
 MODES = "-# ⚠ The agent keeps changing its mode. Its final mode is named at the end."
 """Replaces further mode changes in a reply; appears once."""
 
@@ -36,6 +42,11 @@ def forgotten(handed_over: int) -> str:
             return text + "knows only the last request and answer of this thread."
         case _:
             return text + f"knows only the last {handed_over} requests and answers of this thread."
+
+
+def cannot_open_thread(reason: str) -> str:
+    """Explain why there is no thread."""
+    return f"I can't open a thread: {reason}"
 
 
 def mode(name: str) -> str:
@@ -67,7 +78,7 @@ def in_line(place: int, asking: Sequence[int]) -> str:
 
 def no_thread(reason: str) -> str:
     """Explain why an answer is in the channel."""
-    return f"-# ⚠ I can't open a thread: {escape(reason)}"
+    return f"-# ⚠ {cannot_open_thread(escape(reason))}"
 
 
 def refused_for(seconds: float, reason: str) -> str:

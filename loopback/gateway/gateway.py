@@ -147,7 +147,11 @@ class Gateway:
                 raise Closed(Close.DECODE_ERROR)
             case Op.REQUEST_MEMBERS:
                 self._send_members(connection.session, data)
-            case Op.PRESENCE | Op.VOICE:
+            case Op.PRESENCE if not isinstance(data, dict):
+                raise Closed(Close.DECODE_ERROR)
+            case Op.PRESENCE if connection.session is not None:
+                self._sessions.show_presence(connection.session.bot, data)
+            case Op.VOICE:
                 pass
             case _:
                 raise Closed(Close.UNKNOWN_OPCODE)

@@ -108,8 +108,9 @@ def _frame(name: str, sequence: int, text: str) -> str:
 
 
 class GatewaySessions:
-    """All sessions, which get the world's events. `changed` is called when one becomes ready, resumes or is left.
+    """All sessions, which get the world's events.
 
+    `changed` is called when one becomes ready, resumes, shows a status or is left.
     `faults` may lose, repeat or swap events, after `violations` has inspected them.
     """
 
@@ -151,6 +152,11 @@ class GatewaySessions:
     def connected(self, bot: Bot) -> bool:
         """Return whether one of the bot's sessions is ready and attached."""
         return any(session.connected for session in self.of(bot))
+
+    def show_presence(self, bot: Bot, presence: Json) -> None:
+        """Keep a status that a bot shows."""
+        bot.presences.append(presence)
+        self._changed()
 
     def open(self, bot: Bot, intents: int, shard: tuple[int, int], outlet: Outlet) -> GatewaySession:
         """Open a session, and send READY and each guild of its shard."""

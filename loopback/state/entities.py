@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -11,6 +12,9 @@ from typing import Any, Final
 Json = dict[str, Any]
 
 ALL_INTENTS: Final = (1 << 26) - 1
+
+PRESENCES_KEPT: Final = 100
+"""Statuses of a bot that are kept for tests to look at."""
 
 
 class ChannelType(IntEnum):
@@ -85,7 +89,7 @@ class Bot(Account):
 
     Identifying with more than `allowed_intents` closes with 4014. `public` is whether everybody may invite it.
     `team` are the ids of its owners, and whether each has joined. `commands` has the global ones under None, each
-    guild's under its id. `identifies` counts the sessions.
+    guild's under its id. `identifies` counts the sessions. `presences` are the statuses that it has shown.
     """
 
     application_id: int
@@ -96,6 +100,7 @@ class Bot(Account):
     team: dict[int, bool] = field(default_factory=dict)
     commands: dict[int | None, list[Json]] = field(default_factory=dict)
     identifies: int = 0
+    presences: deque[Json] = field(default_factory=lambda: deque(maxlen=PRESENCES_KEPT))
 
 
 @dataclass(eq=False)

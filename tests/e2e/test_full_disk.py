@@ -37,7 +37,7 @@ async def test_a_disk_that_is_full_for_a_while_loses_nothing_and_holds_up_nothin
     gate = tmp_path / "gate"
     os.mkfifo(gate)
     async with bot_lab(tmp_path) as lab:
-        thread = await lab.conversation(f"gate {gate}\nstream 2000 0", re.compile("working"))
+        thread = await lab.conversation(f"gate {gate}\nstream 2000 0", re.compile("Working"))
         with no_room(opened[0]):
             await asyncio.to_thread(gate.write_text, "open")
             await troubled.wait()

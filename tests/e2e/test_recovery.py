@@ -330,7 +330,7 @@ async def test_an_answer_that_was_not_posted_to_its_end_is_posted_after_a_kill(t
             message = await lab.ann.say(lab.channel, f"{lab.bot.mention} gate {gate}\nhuge 5000\ncode 300")
             await lab.ann.sees(lab.channel, lambda each: each.id == message.id and bool(each.reactions))
             thread = await lab.ann.sees_thread(message)
-            await lab.ann.sees(thread, "working", by=lab.bot)
+            await lab.ann.sees(thread, "Working…", by=lab.bot)
             await asyncio.to_thread(gate.write_text, "")
             await lab.discord.until(lambda: settled(lab, message.id) is MessageState.FINISHED, timeout=GENEROUS)
         full.remove()

@@ -101,16 +101,16 @@ async def test_the_thread_sees_every_step(tmp_path: Path) -> None:
         assert it.board.shown == []  # Its turn has not come.
         exchange.on_starting()
         await settle()
-        assert it.board.shown == ["-# ⏳ starting"]
+        assert it.board.shown == [notices.STARTING]
         exchange.on_queued(2, [])
         await settle()
         assert it.board.shown == ["-# ⏳ All agents are busy. You are number 2 in the queue"]
         exchange.on_queued(0, [])
         await settle()
-        assert it.board.shown == ["-# ⏳ starting"]
+        assert it.board.shown == [notices.STARTING]
         exchange.on_prompted(session, turn)
         await settle()
-        assert it.board.shown == ["-# ⏳ working"]
+        assert it.board.shown == [notices.WORKING]
         exchange.on_event(Text("answer"))
         peer.end_turn(prompt)
         assert [event async for event in turn] == []
