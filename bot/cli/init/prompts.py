@@ -35,19 +35,22 @@ class Prompter:
         return click.confirm(words, default=default) if self.asking else default
 
     def choice(self, words: str, options: Sequence[str], *, default: int | None = None) -> int:
-        """Return the chosen index of a numbered list below a question. Repeats the question after an invalid answer."""
-        click.echo(words)
-        chosen = self.choices(texts.NUMBER, options, default="" if default is None else str(default + 1), most=1)
-        return chosen[0]
+        """Return the chosen index of a numbered list. Repeats the question after an invalid answer."""
+        shown = "" if default is None else str(default + 1)
+        return self._numbers(words, texts.NUMBER, options, default=shown, most=1)[0]
 
-    def choices(self, words: str, options: Sequence[str], *, default: str = "", most: int | None = None) -> list[int]:
-        """Return the chosen indices of a numbered list, at least one and at most `most`."""
+    def choices(self, words: str, options: Sequence[str], *, default: str = "") -> list[int]:
+        """Return the chosen indices of a numbered list, at least one. Repeats the question after an invalid answer."""
+        return self._numbers(words, texts.NUMBERS, options, default=default, most=len(options))
+
+    def _numbers(self, words: str, prompt: str, options: Sequence[str], *, default: str, most: int) -> list[int]:
+        click.echo(words)
         for number, option in enumerate(options, start=1):
             click.echo(f"  {number}. {option}")
         while True:
-            answer: str = click.prompt(words, default=default or None)
+            answer: str = click.prompt(prompt, default=default or None)
             parts = answer.replace(",", " ").split()
             chosen = [int(part) - 1 for part in parts if part.isdecimal() and 0 < int(part) <= len(options)]
-            if 0 < len(chosen) == len(parts) <= (most or len(parts)):
+            if 0 < len(chosen) == len(parts) <= most:
                 return chosen
             click.echo(texts.enter_number(len(options)))

@@ -15,10 +15,11 @@ Create the bot first, if you have none:
 # ---- questions
 
 TOKEN: Final = "The bot's token"  # noqa: S105 - a question
-CHANNELS: Final = "Which channels should the bot work in? Numbers"
+CHANNELS: Final = "Which channels should the bot work in?"
 ACCESS: Final = "Who may talk to the bot?"
 ACCESS_CHOICES: Final = ("Only you", "A role", "Everybody who sees the channel")
 NUMBER: Final = "Number"
+NUMBERS: Final = "Numbers"
 ROLES: Final = "Which role?"
 AGENTS: Final = "Which agent should it use?"
 ANOTHER_AGENT: Final = "Another one, by its command"
