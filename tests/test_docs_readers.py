@@ -73,6 +73,8 @@ def cards() -> Iterator[Card]:
     call = ToolCallUpdate(tool_call_id="c", title="Run it")
     options = (PermissionOption(option_id="a", name="OF THE AGENT", kind="allow_once"),)
     yield PermissionCard(Question("q", call, options), questions, call, where)
+    rejects = PermissionOption(option_id="r", name="OF THE AGENT", kind="reject_once")
+    yield PermissionCard(Question("r", call, (*options, rejects)), questions, call, where)
     fields = {"properties": {"name": {"type": "string"}}}
     for asked in (
         Elicitation("f", "form", "", fields),

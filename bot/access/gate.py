@@ -43,12 +43,14 @@ class People:
 
     def includes(self, person: Person, *, asker_id: int | None = None) -> bool:
         """Whether the list includes this person."""
+        return self.everyone or self.names(person) or (self.asker and person.user_id == asker_id)
+
+    def names(self, person: Person) -> bool:
+        """Whether the list names this person, or a role that they have."""
         return (
-            self.everyone
-            or person.user_id in self.user_ids
+            person.user_id in self.user_ids
             or not self.role_ids.isdisjoint(person.role_ids)
             or (self.owner and person.is_owner)
-            or (self.asker and person.user_id == asker_id)
         )
 
 
@@ -130,6 +132,7 @@ class Right(Enum):
     CONTINUE = "continue"
     APPROVE = "approve"
     CHANGE = "change"
+    GRANT = "grant"
     RESET = "reset"
     ADMIN = "admin"
 
@@ -243,6 +246,8 @@ def permits(right: Right, person: Person, place: Place, rules: Rules, *, asker_i
         case Right.STOP | Right.CONTINUE | Right.RESET if person.user_id == asker_id or approver:
             return None
         case Right.APPROVE | Right.CHANGE if approver:
+            return None
+        case Right.GRANT if rules.approvers.names(person):
             return None
     key, people = ("admins", rules.admins) if right is Right.ADMIN else ("approvers", rules.approvers)
     return Refuse(texts.not_permitted(right.value), _line_with(key, people.entries, str(person.user_id)))

@@ -23,6 +23,7 @@ from .agent import agent_command
 from .ask import ask_commands
 from .command_client import Command, CommandClient, Interaction
 from .export import export_commands
+from .permissions import permissions_command
 from .queue import queue_commands
 from .sessions import session_commands
 from .settings import setting_commands
@@ -61,7 +62,13 @@ class CommandTree(app_commands.CommandTree[CommandClient]):
             steering.default_permissions = VISIBLE_TO.get(name)
             self.add_command(steering)
         families = (session_commands(), ask_commands(), queue_commands(), setting_commands(), export_commands())
-        for command in [*chain.from_iterable(families), agent_command(), status_command(), _help_command(self)]:
+        for command in [
+            *chain.from_iterable(families),
+            agent_command(),
+            status_command(),
+            permissions_command(),
+            _help_command(self),
+        ]:
             self.add_command(command)
 
     async def sync_changes(self, journal: Journal) -> None:

@@ -140,8 +140,10 @@ class Intake:
             self._steer(conversation, exchange, author, place)
         return exchange
 
-    def enqueue(self, request: Request, place: Place, *, agent: str = "", missed: bool = False) -> Exchange | None:
-        """Record a request and put it into its thread's inbox; return None if it was accepted before.
+    def enqueue(
+        self, request: Request, place: Place, *, agent: str = "", missed: bool = False, first: bool = False
+    ) -> Exchange | None:
+        """Record a request and put it into its thread's inbox, or `first`; return None if it was accepted before.
 
         Raises `JournalUnwritable`.
         """
@@ -164,6 +166,8 @@ class Intake:
         seconds = self._interruptions.seconds_left(thread_id) if missed else 0.0
         if seconds > 0:
             self._pool.wait(thread_id, exchange, seconds)
+        elif first:
+            self._pool.go_first(thread_id, exchange)
         else:
             self._pool.submit(thread_id, exchange)
         return exchange

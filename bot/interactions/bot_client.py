@@ -28,8 +28,8 @@ class InterruptedTurns(Protocol):
 class RequestQueue(Protocol):
     """The part of the intake that buttons use."""
 
-    def enqueue(self, request: Request, place: Place) -> object | None:
-        """Record a request and put it into its thread's inbox; return None if it was accepted before.
+    def enqueue(self, request: Request, place: Place, *, first: bool = False) -> object | None:
+        """Record a request and put it into its thread's inbox, or `first`; return None if it was accepted before.
 
         Raises `JournalUnwritable`.
         """

@@ -81,6 +81,15 @@ class Card(ABC):
         self.on_stands: Callable[[], None] = lambda: None
         """Called when the message stands, or never will."""
 
+    @property
+    def request_ids(self) -> Sequence[RequestId]:
+        """The requests that an answer ends: equal questions share a card."""
+        return (self.request_id,)
+
+    def drop(self, _request_id: RequestId) -> bool:
+        """Stop answering one of several requests. Return False if it is the only one."""
+        return False
+
     # ---- its message
 
     @property
@@ -135,6 +144,10 @@ class Card(ABC):
     def renumber(self, number: int) -> None:
         """Change the number that it shows."""
         self.number = number
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show the open question as it is now."""
         if self.post is not None:
             self.post.show(self.content, self.view)
 
@@ -253,6 +266,10 @@ class Cards:
         on_completed = self._pages.pop((thread_id, elicitation_id), None)
         if on_completed is not None:
             on_completed()
+
+    def rules(self, thread_id: int) -> list[str]:
+        """Return the rules that allow commands in a thread without a question."""
+        return [each.rule for each in self._journal.command_rules.of(thread_id)]
 
     def closed_reason(self, token: str) -> str:
         """Return why a question is not open, also for one of an earlier run."""

@@ -26,6 +26,7 @@ from bot.config.values import Permission
 from bot.render.tool_calls import FORGOTTEN
 
 from .description_size import exceeds
+from .tool_description import command_of
 
 SENSITIVE = frozenset({
     # directories: settings, hooks, commands and servers of agents, and files that tools run by themselves
@@ -78,6 +79,10 @@ _COMMAND_KEY = re.compile(r"command|cmd|^(?:script|args|argv)$", re.IGNORECASE)
 _NAMED = re.compile(rf"(?<![\w.-])(?:{'|'.join(map(re.escape, sorted(SENSITIVE)))})(?![\w-])", re.IGNORECASE)
 
 
+_COMMAND_PLACES = frozenset({"cwd", "workdir", "working_directory"})
+_COMMAND_INPUT = _COMMAND_PLACES | {"command", "description", "timeout", "timeout_ms"}
+"""The input of a command that runs where it says, as it is written, and nothing else."""
+
 _QUOTING = str.maketrans("", "", "\"'\\")
 _APART = re.compile(r"[\s;|&()<>`$={}]+")
 """The characters that a shell removes from a word, and those that end one."""
@@ -125,6 +130,29 @@ def decide(permission: Permission, question: Question, call: ToolCallUpdate, dir
     if reason is None and allow is None:
         reason = "the agent offers no way to allow it only once"
     return AskPerson(reason or "") if allow is None or reason is not None else Allow(allow)
+
+
+def lone_command(call: ToolCallUpdate, directories: Sequence[Path]) -> str | None:
+    """Return the command that a call runs in the session's directories, if it does nothing else.
+
+    None for a call with other effects or unknown parts, and for a command that may change what an agent may do: the
+    rules of a thread must not allow it. Reads the file system.
+    """
+    command, raw = command_of(call), call.raw_input
+    named = raw if isinstance(raw, dict) else {}
+    unknown = any(not isinstance(part, ToolContent) for part in call.content or ())
+    if (
+        command is None
+        or len(command) > LONGEST_PATH
+        or unknown
+        or not named.keys() <= _COMMAND_INPUT
+        or not directories
+    ):
+        return None
+    places = [each.path for each in call.locations or ()] + [named[key] for key in named.keys() & _COMMAND_PLACES]
+    if not all(isinstance(place, str) for place in places) or not _all_places(places, directories, _is_inside):
+        return None
+    return None if _mentions_sensitive(command) else command
 
 
 def _why_ask(permission: Permission, call: ToolCallUpdate, directories: Sequence[Path]) -> str | None:

@@ -16,11 +16,12 @@ from bot.text.printable import visible
 from bot.text.sizes import MAX_FILE_BYTES
 from bot.user_messages import questions as texts
 
-from .auto_approval import Allow, AskPerson, Deny, decide
+from .auto_approval import Allow, AskPerson, Deny, decide, lone_command
+from .command_rules import rules_for
 from .description_size import CODED, exceeds
 from .elicitation import PageCard, make_card
 from .form_schema import UnusableForm
-from .permission import PermissionCard
+from .permission import SHOWN_FIELDS, PermissionCard
 from .tool_description import TooLong, headline
 
 MOST_OPEN = 20
@@ -29,11 +30,11 @@ MOST_OPEN = 20
 LONGEST_FORM = 1_000_000
 """Approximate characters of a form; searching them for invisible ones takes some tenths of a second."""
 
-SHOWN = ("title", "kind", "content", "locations", "raw_input")
-"""The fields of a tool call that a question shows."""
-
 MOST_LINES = 50
 """Lines of a reply about questions that were answered without a person."""
+
+ASKING = frozenset({"ask", "allow_reads"})
+"""The permissions under which a thread may have rules."""
 
 MOST_CHANGES = 5
 """Changes of a question before it is rejected: each change pings people."""
@@ -80,7 +81,20 @@ class QuestionBroker:
             case Deny():
                 self._reject(question, call, texts.AS_CONFIGURED)
             case AskPerson(reason):
-                self._ask_people(question, call, why=reason)
+                rules = self._rules(question, call)
+                given = next((rule for rule in self._cards.rules(self._where.channel_id) if rule in rules), None)
+                if given is None:
+                    self._ask_people(question, call, why=reason)
+                else:
+                    self._record("approved", texts.by_rule(given), call)
+                    self._questions.answer(question.request_id, _once(question) or "")
+
+    def _rules(self, question: Question, call: ToolCallUpdate) -> tuple[str, ...]:
+        """Return the rules that would allow this in the thread; none where only a person may decide."""
+        if self._cards.permission(self._where.channel_id) not in ASKING or _once(question) is None:
+            return ()
+        command = lone_command(call, self._directories)
+        return () if command is None else tuple(rules_for(command))
 
     def elicit(self, asked: Elicitation) -> None:
         """Ask for values, or for a visit to a page; decline what people cannot answer."""
@@ -113,7 +127,9 @@ class QuestionBroker:
         self._questions.answer(request_id, Decline())
 
     def _ask_people(self, question: Question, call: ToolCallUpdate, **said: Any) -> None:
-        """Ask people, unless the question is too large or too many are open."""
+        """Ask people, unless they are asked the same already, the question is too large or too many are open."""
+        if any(isinstance(card, PermissionCard) and card.merge(question, call) for card in self._open):
+            return
         if self._is_full():
             self._reject(question, call, texts.TOO_MANY)
             return
@@ -128,7 +144,8 @@ class QuestionBroker:
         if exceeds((call, question.options), MAX_FILE_BYTES):
             return None
         try:
-            card = PermissionCard(question, self._questions, call, self._where, directory=self._directory, **said)
+            said |= {"directory": self._directory, "rules": self._rules(question, call)}
+            card = PermissionCard(question, self._questions, call, self._where, **said)
         except TooLong:
             return None
         return None if _is_too_large(card) else card
@@ -159,7 +176,8 @@ class QuestionBroker:
         self._cards.note_unanswered(card, texts.NOT_SHOWN)
         self._remove(card, texts.NOT_SHOWN)
         if isinstance(card, PermissionCard):
-            self._reject(card.question, card.call, texts.REFUSED)
+            for question in card.asked:
+                self._reject(question, card.call, texts.REFUSED)
         else:
             self._decline(card.request_id, texts.REFUSED)
 
@@ -185,31 +203,45 @@ class QuestionBroker:
 
         The old card is closed, so that people only allow what they have seen.
         """
-        told = {name: value for name in SHOWN if (value := getattr(update, name)) is not None}
+        told = {name: value for name in SHOWN_FIELDS if (value := getattr(update, name)) is not None}
         for card in [card for card in self._open if isinstance(card, PermissionCard) and not card.answered]:
-            if card.call.tool_call_id != update.tool_call_id:
+            asked = card.asked_for(update.tool_call_id)
+            if not asked:
                 continue
             # Most updates repeat known values, and describing a large request takes long.
             if all(value == getattr(card.call, name) for name, value in told.items()):
                 continue
             call = merged(card.call, update)
+            if len(asked) < len(card.request_ids):
+                self._split(card, asked, call)
+                continue
             changes = self._changes[card.request_id] = self._changes.get(card.request_id, 0) + 1
             new = self._card(card.question, call, changed=True) if changes <= MOST_CHANGES else None
             if new is not None and new.described == card.described:
                 card.call = call
                 continue
             self._remove(card, texts.REQUEST_CHANGED)
+            questions = card.asked
             if new is not None:
                 self._add(new)
-            else:
-                self._reject(card.question, call, texts.TOO_LARGE if changes <= MOST_CHANGES else texts.KEEPS_CHANGING)
+                questions = [question for question in questions[1:] if not new.merge(question, call)]
+            for question in questions:
+                self._reject(question, call, texts.TOO_LARGE if changes <= MOST_CHANGES else texts.KEEPS_CHANGING)
+
+    def _split(self, card: PermissionCard, questions: Sequence[Question], call: ToolCallUpdate) -> None:
+        """Ask for themselves the questions of a card whose tool call is no longer equal to the others'."""
+        for question in questions:
+            card.drop(question.request_id)
+            self._ask_people(question, call, changed=True)
 
     # ---- their end
 
     def close(self, reason: str, *request_ids: RequestId) -> None:
         """Close the cards of these requests, or without ids all open ones."""
-        for card in [card for card in self._open if not request_ids or card.request_id in request_ids]:
-            self._remove(card, reason)
+        for card in [*self._open]:
+            gone = [each for each in card.request_ids if not request_ids or each in request_ids]
+            if gone and not (request_ids and all(map(card.drop, gone))):
+                self._remove(card, reason)
 
     def _remove(self, card: Card, reason: str) -> None:
         card.close(reason)
@@ -224,9 +256,14 @@ class QuestionBroker:
     def unanswered(self, request_id: RequestId, why: str) -> None:
         """Close an unanswered question with the reason; the agent's next prompt reports it."""
         for card in self._open:
-            if card.request_id == request_id and not card.answered:
+            if card.request_id == request_id and len(card.request_ids) == 1 and not card.answered:
                 self._cards.note_unanswered(card, why)
         self.close(why, request_id)
+
+
+def _once(question: Question) -> str | None:
+    """Return the option that allows it once."""
+    return next((option.option_id for option in question.options if option.kind == "allow_once"), None)
 
 
 def _is_too_large(card: Card) -> bool:

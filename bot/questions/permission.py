@@ -1,22 +1,30 @@
 """A permission question: a button for each of the agent's options, and always one to deny."""
 
+import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import discord
 
 from acp import OpenQuestions, Question
+from acp.jsonrpc import RequestId
 from acp.schema import PermissionOption, ToolCallUpdate
 from bot.access.audit import AuditAction
 from bot.access.gate import Right
 from bot.interactions.bot_client import Interaction
 from bot.interactions.card_access import admit_to_card, record
 from bot.interactions.cards import Card, Item, QuestionOrigin
-from bot.interactions.components import Button, Menu
+from bot.interactions.components import Button, Menu, view_of
 from bot.rest.live_message import answer_press
 from bot.text.markdown import code_block, shortened
 from bot.text.printable import visible
+from bot.user_messages import access
 from bot.user_messages import questions as texts
+from pool.journal.command_rules import CommandRule
+from pool.journal.errors import JournalUnwritable
 
+from .form_schema import Field
+from .modal import FormModal
 from .tool_description import describe, excerpt, headline
 
 LABEL = 80
@@ -32,6 +40,18 @@ MENUS = 4
 
 SHOWN = MENU * MENUS
 """Options of a question that a card can show."""
+
+REASON = (Field("reason", texts.REASON_FIELD, "text", required=True),)
+"""The form for the reason of a rejection."""
+
+MOST_RULES = 25
+"""Rules of a thread, as many as a menu shows."""
+
+MOST_EQUAL = 100
+"""Equal questions that one card answers."""
+
+SHOWN_FIELDS = ("title", "kind", "content", "locations", "raw_input")
+"""The fields of a tool call that a question shows."""
 
 DENY = "deny"
 """Our own choice if no shown option rejects. It answers with the agent's rejection, or else `cancelled`."""
@@ -64,22 +84,70 @@ class PermissionCard(Card):
         directory: str = "",
         changed: bool = False,
         why: str = "",
+        rules: Sequence[str] = (),
     ) -> None:
         """`call` has everything known of the tool call, which may be more than the question repeats.
 
         `directory` is the session's: paths inside are relative to it.
         `changed`: the agent has changed its request. `why`: the reason that the configuration did not decide it.
+        `rules`: those that would allow it without a question from now on.
         Raises `TooLong`.
         """
         super().__init__(questions, question.request_id, where)
         self.question = question
+        self._equal: list[tuple[Question, str]] = []
+        """Further requests of the same, each with the id of its tool call."""
         self.call = call
         self.described = describe(call, directory, self._cut_names())
         self._rest = self.described.rest
         self._shown = excerpt(self._rest)
         self._denies = not any(option.kind in _REJECTS for option in question.options[:SHOWN])
+        self.rules = rules
         self._changed = changed
         self._why = why
+
+    # ---- equal questions
+
+    @property
+    def request_ids(self) -> Sequence[RequestId]:
+        """The requests that an answer ends."""
+        return [self.request_id, *(question.request_id for question, _ in self._equal)]
+
+    def merge(self, question: Question, call: ToolCallUpdate) -> bool:
+        """Answer this question too if it asks the same; return whether it does."""
+        same = question.options == self.question.options and all(
+            getattr(call, name) == getattr(self.call, name) for name in SHOWN_FIELDS
+        )
+        if not same or self.answered or len(self._equal) + 1 >= MOST_EQUAL:
+            return False
+        self._equal.append((question, call.tool_call_id))
+        self.refresh()
+        return True
+
+    def drop(self, request_id: RequestId) -> bool:
+        """Stop answering one of several equal questions. Return False if it is the only one."""
+        if not self._equal:
+            return False
+        if request_id == self.request_id:
+            self.question, tool_call_id = self._equal.pop(0)
+            self.request_id = self.question.request_id
+            self.call = self.call.model_copy(update={"tool_call_id": tool_call_id})
+        else:
+            self._equal = [each for each in self._equal if each[0].request_id != request_id]
+        self.refresh()
+        return True
+
+    @property
+    def asked(self) -> list[Question]:
+        """All questions that an answer ends."""
+        return [self.question, *(question for question, _ in self._equal)]
+
+    def asked_for(self, tool_call_id: str) -> list[Question]:
+        """Return the questions about one tool call."""
+        asked = [(self.question, self.call.tool_call_id), *self._equal]
+        return [question for question, about in asked if about == tool_call_id]
+
+    # ---- its message
 
     @property
     def title(self) -> str:
@@ -116,6 +184,7 @@ class PermissionCard(Card):
         """The remarks on this question."""
         notes = [texts.CHANGED] if self._changed else []
         notes += [texts.always_asked(self._why)] if self._why else []
+        notes += [texts.asked_times(len(self._equal) + 1)] if self._equal else []
         notes += [texts.DENY_ENDS] if self.question.rejection is None else []
         more = len(self.question.options) - SHOWN
         return notes + ([texts.options_left_out(more)] if more > 0 else [])
@@ -137,6 +206,34 @@ class PermissionCard(Card):
                 yield self._menu(menu, options[start : start + MENU])
         if self._denies:
             yield self._button(DENY, texts.DENY, "reject_once")
+        if self.takes_reason:
+            yield _own_button(ReasonButton, texts.REASON_BUTTON, self.token)
+        if self.rules and self._has_room:
+            yield _own_button(GrantButton, texts.grant_button(self.rules[-1]), self.token)
+
+    @property
+    def _has_room(self) -> bool:
+        """Whether the bot's own two buttons fit."""
+        return len(self.question.options) + self._denies + 2 <= BUTTONS
+
+    @property
+    def takes_reason(self) -> bool:
+        """Whether it can be rejected with a reason: without ending the turn, and where there is room for the button."""
+        return self.question.rejection is not None and self._has_room
+
+    def grant(self, by: int, rule: str) -> bool:
+        """Allow this once, as a rule allows the next. False: it is answered already, or over."""
+        once = next((option.option_id for option in self.question.options if option.kind == "allow_once"), None)
+        if once is None or not self._give(once):
+            return False
+        self.mark_answered(texts.granted(by, rule), here=False)
+        return True
+
+    def reject(self, by: int, reason: str) -> str | None:
+        """Reject with a reason; return the line that the message becomes. None: it is answered already, or over."""
+        if self.question.rejection is None or not self._give(self.question.rejection):
+            return None
+        return self.mark_answered(texts.rejected_because(by, reason))
 
     def _button(self, choice: str, label: str, kind: str | None) -> "AnswerButton":
         style, emoji = _KINDS.get(kind or "", (discord.ButtonStyle.secondary, None))
@@ -180,20 +277,20 @@ class PermissionCard(Card):
     def answer(self, choice: str, by: int) -> str | None:
         """Answer the agent; return the line that the message becomes. None: it is answered already, or over."""
         option, rejection = self.option(choice), self.question.rejection
-        if option is not None:
-            given = self.questions.answer(self.request_id, option.option_id)
-        elif choice != DENY or not self._denies:
-            given = False
-        elif rejection is not None:
-            given = self.questions.answer(self.request_id, rejection)
-        else:
-            given = self.questions.withdraw(self.request_id)
-        if not given:
+        if option is None and (choice != DENY or not self._denies):
+            return None
+        answer = rejection if option is None else option.option_id
+        if not self._give(answer):
             return None
         if option is None:
             return self.mark_answered(texts.decided("reject_once", by))
         alone = option.kind in _KINDS and [each.kind for each in self.question.options].count(option.kind) == 1
         return self.mark_answered(texts.decided(option.kind, by, "" if alone else visible(option.name.strip(), LABEL)))
+
+    def _give(self, answer: str | None) -> bool:
+        """Answer all requests, or with None end them; return whether one of them was open."""
+        give = self.questions.withdraw if answer is None else partial(self.questions.answer, answer=answer)
+        return True in [give(request_id) for request_id in self.request_ids]
 
 
 def _label(option: PermissionOption, most: int) -> str:
@@ -213,6 +310,69 @@ class AnswerButton(Button, template=r"threadline:answer:(?P<token>[0-9a-f]{16}):
     async def handle(self, interaction: Interaction) -> None:
         """Answer, if the person may."""
         await _answer(interaction, self.token, self.choice)
+
+
+class ReasonButton(Button, template=r"threadline:reason:(?P<token>[0-9a-f]{16})"):
+    """Reject with a reason, which `bot.questions.rejection_reason` takes."""
+
+    token: str
+
+    async def handle(self, interaction: Interaction) -> None:
+        """Open the form, if the person may answer."""
+        card = await admit_to_card(interaction, PermissionCard, self.token)
+        if card is not None:
+            form = FormModal(f"threadline:because:{self.token}", texts.REASON_TITLE, REASON, {})
+            await interaction.response.send_modal(form)
+
+
+class GrantButton(Button, template=r"threadline:grant:(?P<token>[0-9a-f]{16})"):
+    """Allow such commands in this thread from now on."""
+
+    token: str
+
+    async def handle(self, interaction: Interaction) -> None:
+        """Offer the rules to choose from, if the person may make one."""
+        card = await admit_to_card(interaction, PermissionCard, self.token, lambda _card: Right.GRANT)
+        if card is not None:
+            options = [
+                discord.SelectOption(label=texts.rule_label(rule), value=str(number))
+                for number, rule in enumerate(card.rules)
+            ]
+            menu = discord.ui.Select[discord.ui.View](placeholder=texts.CHOOSE_RULE, options=options)
+            view = view_of(RuleMenu(menu, token=self.token))
+            await interaction.response.send_message(texts.GRANT_ABOUT, view=view, ephemeral=True)
+
+
+class RuleMenu(Menu, template=r"threadline:rule:(?P<token>[0-9a-f]{16})"):
+    """The rules that would allow a question's command."""
+
+    token: str
+
+    async def handle(self, interaction: Interaction) -> None:
+        """Make the rule and answer the question, if the person may."""
+        card = await admit_to_card(interaction, PermissionCard, self.token, lambda _card: Right.GRANT)
+        if card is None:
+            return
+        client, by, thread_id = interaction.client, interaction.user.id, card.origin.channel_id
+        chosen = next(iter(self.item.values), "")
+        rule = card.rules[int(chosen)] if chosen.isdecimal() and int(chosen) < len(card.rules) else None
+        if rule is None or len(client.cards.rules(thread_id)) >= MOST_RULES:
+            told = texts.no_longer_open(texts.TURN_ENDED) if rule is None else texts.TOO_MANY_RULES
+            await interaction.response.edit_message(content=told, view=None)
+            return
+        try:
+            client.journal.command_rules.add(CommandRule(thread_id, rule, by, time.time()))
+        except JournalUnwritable:
+            await interaction.response.edit_message(content=access.NOT_DONE, view=None)
+            return
+        client.audit.record("changed", texts.rule_audit(rule), user_id=by, thread_id=thread_id)
+        if card.grant(by, rule):
+            record(interaction, card, "approved", texts.rule_audit(rule))
+        await interaction.response.edit_message(content=texts.RULE_MADE, view=None)
+
+
+def _own_button(kind: type[ReasonButton] | type[GrantButton], label: str, token: str) -> ReasonButton | GrantButton:
+    return kind(discord.ui.Button(label=label, style=discord.ButtonStyle.secondary), token=token)
 
 
 class AnswerMenu(Menu, template=r"threadline:answers:(?P<token>[0-9a-f]{16}):(?P<menu>[0-9])"):

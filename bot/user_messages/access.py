@@ -46,6 +46,7 @@ DEEDS = {
     "continue": "resume the agent's work",
     "approve": "answer the agent's question",
     "change": "change what the agent may do without asking",
+    "grant": "allow commands for good",
     "reset": "end or reset the conversation",
     "admin": "use commands for admins",
 }

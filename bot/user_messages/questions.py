@@ -3,13 +3,16 @@
 from collections.abc import Iterable
 
 from acp.defects import Defect
-from bot.text.markdown import escape
+from bot.text.markdown import escape, shortened
 from bot.text.printable import visible
 from pool.exchange import Unanswered
 from pool.journal.message_states import MessageState
 
 from .agent_errors import defective
 from .layout import link
+
+LABEL = 80
+"""Characters of a button's label (Discord, Button Structure)."""
 
 # ---- an open question
 
@@ -48,6 +51,11 @@ def titled(title: str, kind: str) -> str:
 def asked_for(asker_id: int) -> str:
     """Name the person whose request the agent works on, where others have to answer."""
     return f"The agent is working for <@{asker_id}>."
+
+
+def asked_times(count: int) -> str:
+    """Count equal questions."""
+    return f"Asked {count} times. Your answer counts for all of them."
 
 
 def always_asked(reason: str) -> str:
@@ -170,6 +178,75 @@ _DECIDED = {
 def decided(kind: str | None, by: int, name: str = "") -> str:
     """Name the decision about a permission. `name` is the option's, where the kind alone does not tell it."""
     return f"{_DECIDED.get(kind or '', '❔ Answered by')} <@{by}>" + (f" ({escape(name)})" if name else "")
+
+
+REASON_BUTTON, REASON_TITLE, REASON_FIELD = "Reject with a reason", "Reject with a reason", "What should it do instead?"
+"""The button, and the form that it opens."""
+
+CHOOSE_RULE = "Choose what is allowed"
+
+GRANT_ABOUT = "From now on, this thread's agent may run this without asking. `/permissions` shows and removes it."
+
+RULE_MADE = "Allowed in this thread from now on. `/permissions` shows and removes it."
+TOO_MANY_RULES = "This thread has as many rules as it can have. `/permissions` removes some."
+
+
+def grant_button(rule: str) -> str:
+    """Return the label of the button that allows such commands in a thread."""
+    return shortened(f"Always allow here: {rule.removesuffix(' …')}…", LABEL)
+
+
+def rule_label(rule: str) -> str:
+    """Describe a rule in a menu."""
+    return f"Commands like: {rule}" if rule.endswith(" …") else f"Exactly: {rule}"
+
+
+def rule_audit(rule: str) -> str:
+    """Describe a new rule in the audit log."""
+    return f"always allow here: {rule}"
+
+
+def by_rule(rule: str) -> str:
+    """Say in the audit log which rule has allowed a command."""
+    return f"allowed by this thread's rule: {rule}"
+
+
+def granted(by: int, rule: str) -> str:
+    """Name the person who made a rule, and the rule."""
+    return f"✅ Always allowed in this thread by <@{by}>: `{rule}`"
+
+
+NO_RULES = "No commands are always allowed in this thread."
+RULES = "Always allowed in this thread:"
+REMOVE_RULE = "Remove a rule"
+
+
+def rule_line(rule: str, by: int, since: float) -> str:
+    """Describe a rule in the list of a thread."""
+    return f"- `{rule}` · <@{by}>, <t:{since:.0f}:R>"
+
+
+def rule_removed(rule: str, by: int) -> str:
+    """Report that a command is no longer always allowed."""
+    return f"-# <@{by}> removed a rule: `{rule}` needs permission again."
+
+
+def rule_removed_audit(rule: str) -> str:
+    """Describe the removal of a rule in the audit log."""
+    return f"no longer always allowed here: {rule}"
+
+
+PERMISSIONS_ABOUT = "Show or remove what the agent may always do in this thread"
+
+RULE_GONE = "That rule is gone already."
+
+REASON_LENGTH = 150
+"""Characters of a reason in the line that remains of the card; the agent gets all of it."""
+
+
+def rejected_because(by: int, reason: str) -> str:
+    """Name the person who rejected, and the beginning of the reason."""
+    return f"{_DECIDED['reject_once']} <@{by}>: {escape(shortened(visible(reason, REASON_LENGTH + 1), REASON_LENGTH))}"
 
 
 def filled_in(by: int) -> str:

@@ -196,6 +196,15 @@ _MIGRATIONS = (
     ALTER TABLE questions ADD COLUMN components_v2 INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE notices ADD COLUMN components_v2 INTEGER NOT NULL DEFAULT 0;
     """,
+    """
+    CREATE TABLE command_rules (
+        thread_id INTEGER NOT NULL,
+        rule TEXT NOT NULL,
+        made_by INTEGER NOT NULL,
+        since REAL NOT NULL,
+        PRIMARY KEY (thread_id, rule)
+    ) STRICT, WITHOUT ROWID;
+    """,
 )
 """Schema steps; `user_version` counts those that are applied. `file_of(data)` writes an attachment file and returns its
 name."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from .attachment_files import AttachmentFiles, folder_of
+from .command_rules import CommandRuleRows
 from .database import open_database, unusable
 from .errors import JournalUnwritable
 from .facts import FactRows
@@ -41,6 +42,7 @@ class Journal:
         self.messages = MessageRows(self._writer, self.marks, self.trailers, on_moved)
         self.sent_pages = SentPages(self._writer)
         self.questions = QuestionRows(self._writer)
+        self.command_rules = CommandRuleRows(self._writer)
         self.reactions = ReactionRows(self._writer)
         self.notices = NoticeRows(self._writer)
         self.posted_requests = PostedRequestRows(self._writer)

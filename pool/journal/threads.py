@@ -67,13 +67,14 @@ class ThreadRows(Rows):
         return (thread_id, UNASSIGNED) if row is None else (row[0], Assignment(*row[1:]))
 
     def assign(self, thread_id: int, assignment: Assignment) -> None:
-        """Give a thread another agent and directory. Its session, choices and options are forgotten."""
+        """Give a thread another agent and directory. Its session, choices, options and rules are forgotten."""
         with self._writer.transaction():
             self._db.execute(
                 "UPDATE conversations SET agent = ?, directory = ?, session_id = NULL, offers = '' WHERE thread_id = ?",
                 (*assignment, thread_id),
             )
             self._db.execute("DELETE FROM choices WHERE thread_id = ?", (thread_id,))
+            self._db.execute("DELETE FROM command_rules WHERE thread_id = ?", (thread_id,))
 
     def session_id(self, thread_id: int) -> str | None:
         """Return the thread's ACP session; None without one."""

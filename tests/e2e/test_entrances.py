@@ -45,6 +45,7 @@ EVENTS = {
 WAYS = {
     ("intake", "submit"): "a message, a request of a command or a menu, or a press of Continue, that was judged",
     ("intake", "wait"): "one that was missed, behind a question about a turn that was cut off",
+    ("intake", "go_first"): "the reason of a rejection, that was judged",
     ("thread_opener", "submit"): "one that gets no thread, in its channel",
     ("interrupted_turns", "go_first"): "a press of Retry, for whoever asked",
     ("recovery", "restore"): "what waited when the bot ended",
@@ -68,6 +69,7 @@ RIGHTS = {
     "diff": Right.TALK,
     "export": Right.LOOK,
     "status": Right.LOOK,
+    "permissions": Right.LOOK,
     "queue": Right.LOOK,
     "sessions": Right.LOOK,
 }

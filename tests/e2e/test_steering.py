@@ -20,7 +20,7 @@ async def test_a_permission_request_shows_what_will_be_done_and_the_answer_goes_
         thread = await lab.thread("say first\nask execute make install")
         card = await lab.ann.sees(thread, "Permission needed", by=lab.bot)
         assert "make install" in text_of(card)
-        assert labels(card) == ["Allow once", "Always allow", "Reject"]
+        assert labels(card)[:4] == ["Allow once", "Always allow", "Reject", "Reject with a reason"]
         pressed = await lab.ann.click(card, "Allow once")
         assert pressed.acknowledged
         await lab.ann.sees(thread, "allowed (allow_once)", by=lab.bot)

@@ -361,6 +361,7 @@ ALL = frozenset(Right)
 USES = frozenset({Right.LOOK, Right.TALK})
 OWN = USES | {Right.STOP, Right.CONTINUE, Right.RESET}
 APPROVES = OWN | {Right.APPROVE, Right.CHANGE}
+NAMED = APPROVES | {Right.GRANT}
 # Each row: who, where, the rules, who asked, and the rights that they have.
 RIGHTS: list[tuple[Person, Place, Rules, int | None, frozenset[Right]]] = [
     (PERSON, IN_THREAD, OPEN, ADA, OWN),
@@ -369,9 +370,9 @@ RIGHTS: list[tuple[Person, Place, Rules, int | None, frozenset[Right]]] = [
     (SOMEBODY, IN_THREAD, OPEN, ADA, USES),
     (PERSON, IN_THREAD, OPEN, None, USES),
     (PERSON, IN_THREAD, replace(OPEN, approvers=ASKER), None, USES),
-    (SOMEBODY, IN_THREAD, replace(OPEN, approvers=ONLY_BOB), ADA, APPROVES),
+    (SOMEBODY, IN_THREAD, replace(OPEN, approvers=ONLY_BOB), ADA, NAMED),
     (PERSON, IN_THREAD, replace(OPEN, approvers=ONLY_BOB), ADA, OWN),
-    (MEMBER, IN_THREAD, replace(OPEN, approvers=ONLY_ROLE), BOB, APPROVES),
+    (MEMBER, IN_THREAD, replace(OPEN, approvers=ONLY_ROLE), BOB, NAMED),
     (STRANGER_ROLE, IN_THREAD, replace(OPEN, approvers=ONLY_ROLE), BOB, USES),
     (SOMEBODY, IN_THREAD, replace(OPEN, approvers=EVERYONE), ADA, APPROVES),
     # Admins may do everything, named as users or not, but only where the bot works.

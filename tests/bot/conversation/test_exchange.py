@@ -524,25 +524,26 @@ async def test_a_question_is_asked_with_all_that_is_known_and_closed_with_the_tu
         prompt = await peer.expect("session/prompt")
         exchange = it.begun()
         exchange.on_prompted(session, turn)
-        exchange.on_event(ToolCall(tool_call_id="c", title="Run", raw_input={"command": "make"}))
-        for _ in range(2):
-            peer.ask(session.session_id, {"toolCallId": "c"})
+        for name in "cd":
+            exchange.on_event(ToolCall(tool_call_id=name, title="Run", raw_input={"command": f"make {name}"}))
+            peer.ask(session.session_id, {"toolCallId": name})
             question = await anext(turn)
             assert isinstance(question, Question)
             exchange.on_event(question)
         await settle()
         assert it.board.shown == [
-            f"<@{ADA}> **{n}.** **Permission needed** · run `make`\n```\ntitle: Run\n```" for n in (1, 2)
+            f"<@{ADA}> **{n}.** **Permission needed** · run `make {name}`\n```\ntitle: Run\n```"
+            for n, name in enumerate("cd", 1)
         ]
         exchange.on_event(Withdrawn(0))
         await settle()
-        assert it.board.shown[0] == "-# closed: withdrawn by the agent · `make`"
+        assert it.board.shown[0] == "-# closed: withdrawn by the agent · `make c`"
         assert it.board.shown[1].startswith(f"<@{ADA}>")
         peer.end_turn(prompt)
         assert [event async for event in turn] == []
         it.finish(exchange)
         await settle()
-        assert it.board.shown[1] == "-# closed: the turn has ended · `make`"
+        assert it.board.shown[1] == "-# closed: the turn has ended · `make d`"
         assert it.board.shown[2].startswith("-# The agent finished without an answer.")
         assert all(not message.buttons for message in it.board.messages.values())
 

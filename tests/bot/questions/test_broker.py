@@ -18,13 +18,14 @@ from bot.questions.broker import LONGEST_FORM, MOST_CHANGES, MOST_LINES, MOST_OP
 from bot.questions.description_size import CODED
 from bot.questions.elicitation import MOST_DRAFTS, FormCard, PageCard, host_of
 from bot.questions.form_schema import MOST_FIELDS, UnusableForm
-from bot.questions.permission import PermissionCard
+from bot.questions.permission import MOST_EQUAL, PermissionCard
 from bot.questions.tool_description import Description, describe
 from bot.rest.errors import PermanentError
 from bot.rest.mentions import MOST, Mentions
 from bot.text.markdown import LIMIT, escape
 from bot.text.sizes import MAX_FILE_BYTES
 from bot.user_messages import questions
+from pool.journal.command_rules import CommandRule
 from pool.journal.journal import Journal
 from pool.journal.message_states import MessageState
 from pool.journal.questions import OpenQuestion
@@ -192,7 +193,7 @@ async def test_a_command_that_changes_after_the_card_was_shown_is_asked_again() 
         assert it.cards.find(old.token) is None
         assert new.token != old.token
         first, second = it.messages
-        assert (first.buttons, len(second.buttons)) == ([], len(OPTIONS))
+        assert (first.buttons, len(second.buttons)) == ([], len(OPTIONS) + 2)
         assert first.content == "-# closed: the agent changed its request · `ls`"
         assert "run `rm -rf /`" in second.content
         assert "The agent changed its request. This is the new one." in second.content
@@ -312,6 +313,126 @@ async def test_questions_that_are_taken_back_before_they_are_posted_are_bounded_
         await it.ask({"title": "Look"}, request_id=999)
         await settle()
         assert len(it.board.shown) == MOST_OPEN + 1
+
+
+async def test_equal_questions_share_a_card_and_its_answer() -> None:
+    """The card counts them. What differs in its command or its options is asked for itself."""
+    async with asking() as it:
+        for number in range(3):
+            await it.ask({"title": "Run", "toolCallId": f"c{number}", "rawInput": {"command": "ls"}}, request_id=number)
+        await it.ask({"title": "Run", "toolCallId": "d", "rawInput": {"command": "ls -l"}}, request_id=3)
+        await it.ask({"title": "Run", "toolCallId": "e", "rawInput": {"command": "ls"}}, OPTIONS[:1], request_id=4)
+        assert len(it.messages) == 3
+        assert "-# Asked 3 times. Your answer counts for all of them." in it.messages[0].content
+        (card,) = [card for card in it.open if len(card.request_ids) == 3]
+        assert card.answer("0", ADA) == f"✅ Allowed once by <@{ADA}> · `ls`"
+        await settle()
+        assert it.answered() == [{"outcome": "selected", "optionId": "yes"}] * 3
+        await it.ask({"title": "Run", "toolCallId": "c9", "rawInput": {"command": "ls"}}, request_id=9)
+        assert len(it.messages) == 4  # An answer is for what was asked before it.
+
+
+async def test_one_of_equal_questions_can_end_or_change_without_the_others() -> None:
+    """The first too: its card then answers the others. A changed one gets a card of its own."""
+    async with asking() as it:
+        for number in range(4):
+            await it.ask({"title": "Run", "toolCallId": f"c{number}", "rawInput": {"command": "ls"}}, request_id=number)
+        it.turn.withdraw(0)
+        it.questions.close(questions.WITHDRAWN, 0)
+        await it.change(toolCallId="c2", rawInput={"command": "rm"})
+        assert len(it.messages) == 2
+        assert "run `rm`" in it.messages[1].content
+        assert "Asked 2 times" in it.messages[0].content
+        it.questions.unanswered(1, "no answer in time")
+        await settle()
+        assert it.cards.take_unanswered(THREAD) == []
+        it.questions.close(questions.WITHDRAWN, 3)
+        await settle()
+        assert it.messages[0].content == "-# closed: withdrawn by the agent · `ls`"
+        assert it.messages[0].buttons == []
+        assert len(it.messages[1].buttons) == len(OPTIONS) + 2
+
+
+async def test_equal_questions_about_one_call_change_together() -> None:
+    """They are asked again on one card; what Discord refuses to show is rejected for all."""
+    async with asking() as it:
+        for number in range(2):
+            await it.ask({"title": "Run", "rawInput": {"command": "ls"}}, request_id=number)
+        await it.change(rawInput={"command": "rm"})
+        assert [len(card.request_ids) for card in it.open] == [2]
+        it.board.faults.extend([PermanentError("Missing Permissions")] * 2)
+        await it.change(rawInput={"command": "rm -rf"})
+        assert it.answered() == [{"outcome": "selected", "optionId": "no"}] * 2
+
+
+async def test_a_flood_of_equal_questions_is_bounded() -> None:
+    """Five thousand of them are few cards, and the reply says that the others were rejected."""
+    async with asking() as it:
+        for number in range(5_000):
+            it.peer.ask(it.session.session_id, {"toolCallId": f"c{number}", "title": "Run"}, OPTIONS, number)
+            question = await anext(it.turn)
+            assert isinstance(question, Question)
+            it.questions.ask(question, question.tool_call)
+        await settle()
+        assert len(it.messages) == MOST_OPEN
+        assert len(it.answered()) == 5_000 - MOST_OPEN * MOST_EQUAL
+        assert len(it.lines) == MOST_LINES
+
+
+# ---- rules of the thread
+
+
+async def test_a_rule_allows_its_command_and_nothing_else() -> None:
+    """It is looked at for each question, recorded, and gone when it is removed."""
+    async with asking() as it:
+        it.journal.command_rules.add(CommandRule(THREAD, "git status …", ADA, 1.0))
+        it.journal.command_rules.add(CommandRule(THREAD + 1, "ls", ADA, 1.0))
+        await it.ask({"title": "x", "kind": "execute", "rawInput": {"command": "git status -s"}})
+        assert it.answered() == [{"outcome": "selected", "optionId": "yes"}]
+        asked: list[Json] = [
+            {"rawInput": {"command": "git status; rm -rf ~"}},
+            {"rawInput": {"command": "git push"}},
+            {"rawInput": {"command": "ls"}},
+            {"rawInput": {"command": "git status", "env": {"LD_PRELOAD": "x"}}},
+            {"rawInput": {"command": "git status", "cwd": "/etc"}},
+            {"rawInput": {"command": "git status"}, "kind": "edit"},
+            {"rawInput": {"command": "git status .git/config"}},
+            {"rawInput": {"command": "git status"}, "locations": [{"path": "/etc/passwd"}]},
+            {"rawInput": {"command": "git status"}, "content": [{"type": "diff", "path": "a", "newText": "b"}]},
+            {"title": "git status"},
+        ]
+        for number, fields in enumerate(asked):
+            await it.ask({"title": "x", "kind": "execute", "toolCallId": f"c{number}", **fields}, request_id=number)
+        assert len(it.answered()) == 1
+        assert len(it.messages) == len(asked)
+        assert it.journal.command_rules.remove(THREAD, "git status …")
+        await it.ask({"title": "x", "toolCallId": "z", "rawInput": {"command": "git status -s"}}, request_id=99)
+        assert len(it.answered()) == 1
+
+
+@pytest.mark.parametrize(("permission", "asked"), [("allow_reads", False), ("allow_all", True), ("deny", False)])
+async def test_a_rule_holds_where_a_person_would_be_asked(permission: Permission, asked: bool) -> None:  # noqa: FBT001
+    """It does not loosen what the configuration asks about although it allows everything, nor what it denies."""
+    async with asking(permission) as it:
+        it.journal.command_rules.add(CommandRule(THREAD, "make", ADA, 1.0))
+        call = {
+            "title": "x",
+            "rawInput": {"command": "make"},
+            "kind": "new" if permission == "allow_all" else "execute",
+        }
+        await it.ask(call)
+        assert bool(it.messages) is asked
+        chosen = {"allow_reads": ["yes"], "allow_all": [], "deny": ["no"]}[permission]
+        assert [each["optionId"] for each in it.answered()] == chosen
+
+
+async def test_a_question_that_cannot_be_allowed_once_gets_no_rule() -> None:
+    """Nor does a command that a shell would change."""
+    async with asking() as it:
+        always = ({**OPTIONS[0], "kind": "allow_always"}, OPTIONS[2])
+        await it.ask({"title": "x", "rawInput": {"command": "ls"}}, always, request_id=1)
+        await it.ask({"title": "x", "toolCallId": "d", "rawInput": {"command": "ls; id"}}, request_id=2)
+        assert [card.rules for card in it.open] == [(), ()]
 
 
 # ---- forms and pages

@@ -178,7 +178,9 @@ async def test_a_question_is_a_message_that_pings_the_asker() -> None:
         await settle()
         assert it.message.content == f"<@{ADA}> **Permission needed** · run `make test`\n```\ntitle: Run the tests\n```"
         assert it.message.mention == Mentions((ADA,))
-        assert [button.label for button in it.message.buttons] == ["Allow once", "Always allow", "Reject"]
+        assert [button.label for button in it.message.buttons] == [
+            *("Allow once", "Always allow", "Reject", "Reject with a reason")
+        ]
         assert not it.message.files
 
 
@@ -214,7 +216,14 @@ async def test_every_option_gets_a_label_that_discord_accepts() -> None:
     async with asked(options=[*options, option(9, "No", "reject_once")]) as it:
         await settle()
         labels = [button.label or "" for button in it.message.buttons]
-        assert labels == ["n" * (LABEL - 1) + "…", "(no name)", "(no name)", "tu\\u{202e}rn", "No"]
+        assert labels == [
+            "n" * (LABEL - 1) + "…",
+            "(no name)",
+            "(no name)",
+            "tu\\u{202e}rn",
+            "No",
+            "Reject with a reason",
+        ]
 
 
 async def test_the_kind_of_an_option_is_on_its_button_whatever_the_agent_calls_it() -> None:
@@ -230,6 +239,7 @@ async def test_the_kind_of_an_option_is_on_its_button_whatever_the_agent_calls_i
             ("Always: Deny", "❌", discord.ButtonStyle.danger),
             ("Deny", "", discord.ButtonStyle.secondary),
             ("Always allow this", "✅", discord.ButtonStyle.primary),
+            ("Reject with a reason", "", discord.ButtonStyle.secondary),
         ]
     many = [option(number, "Deny", "allow_always") for number in range(40)]
     async with asked(options=many) as it:
@@ -338,6 +348,7 @@ async def test_an_option_of_an_unknown_kind_can_still_be_chosen(kind: Json) -> N
             ("Sure", discord.ButtonStyle.secondary),
             ("(no name)", discord.ButtonStyle.secondary),
             ("No", discord.ButtonStyle.danger),
+            ("Reject with a reason", discord.ButtonStyle.secondary),
         ]
         assert [it.card.right(choice) for choice in "012"] == [Right.CHANGE, Right.CHANGE, Right.APPROVE]
         assert [it.card.audit_action(choice) for choice in ("0", "2", DENY)] == ["answered", "denied", "denied"]
@@ -383,7 +394,7 @@ async def test_a_button_carries_only_a_token_and_a_number() -> None:
     async with asked() as it:
         await settle()
         template = AnswerButton.__discord_ui_compiled_template__
-        found = [template.fullmatch(button.custom_id or "") for button in it.message.buttons]
+        found = [template.fullmatch(button.custom_id or "") for button in it.message.buttons[: len(OPTIONS)]]
         assert [match and (match["token"], match["choice"]) for match in found] == [
             (it.card.token, str(number)) for number in range(len(OPTIONS))
         ]
