@@ -112,6 +112,7 @@ thoughts = "spoiler"
 finish = "ping"
 max_pages = 0
 long_code_lines = 50
+components = "plain"
 [reactions]
 enabled = false
 keep = false
@@ -166,7 +167,14 @@ listen = "127.0.0.1:9464"
     assert (pool.silence_seconds, pool.question_hours, pool.reminder_hours) == (30, 0.25, 0)
     assert (config.catch_up.hours, config.catch_up.messages) == (48, 10)
     assert config.metrics.address == ("127.0.0.1", 9464)
-    reply = {"tables": "bullets", "tools": "full", "thoughts": "spoiler", "max_pages": 0, "long_code_lines": 50}
+    reply = {
+        "tables": "bullets",
+        "tools": "full",
+        "thoughts": "spoiler",
+        "max_pages": 0,
+        "long_code_lines": 50,
+        "components": "plain",
+    }
     assert config.reply.style("/p") == Style.model_validate({**reply, "finish": "ping", "directory": "/p"})
     assert config.reactions == Reactions(enabled=False, keep=False, progress=True)
     assert config.threads.auto_archive_minutes == 60

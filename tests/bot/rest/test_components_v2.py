@@ -50,7 +50,7 @@ def test_a_card_has_its_text_its_files_and_its_buttons_in_rows(items: list[Any],
     problems = FormErrors()
     check(components, problems, v2=True)
     check_layout(components, [name for name, _ in files], problems, v2=True)
-    assert not problems
+    problems.check()
 
 
 def test_without_buttons_it_is_the_text_alone() -> None:
