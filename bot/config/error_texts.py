@@ -182,7 +182,7 @@ def command_not_found(command: str, install: str) -> str:
 
 def arguments_in_command(command: str, args: Sequence[str]) -> str:
     """A command with arguments behind it."""
-    return f"arguments belong into args; write command = {toml_string(command)} and args = {toml_array(args)}"
+    return f"arguments belong in args; write command = {toml_string(command)} and args = {toml_array(args)}"
 
 
 def no_directory(directory: Path) -> str:

@@ -483,7 +483,7 @@ def test_several_mistakes_are_several_lines_in_the_order_of_the_file(tmp_path: P
         loaded(tmp_path, f"{text}[pool]\nmax_agents = 0\nmax_agent = 1\nper_user = '${{NUMBER}}'\n", {})
     assert [line.partition(".toml:")[2] for line in str(caught.value).splitlines()] == [
         f"2: [discord] token: {texts.variable_not_set('DISCORD_TOKEN')}",
-        '4: [agents.default] command: arguments belong into args; write command = "sh" and args = ["-c", "true"]',
+        '4: [agents.default] command: arguments belong in args; write command = "sh" and args = ["-c", "true"]',
         f"5: [agents.default] cwd: {texts.variable_not_set('NOT_SET')}",
         "7: [pool] max_agents: must be at least 1",
         "8: [pool] max_agent: unknown key; did you mean max_agents?",
