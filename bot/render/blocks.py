@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from bot.config.appearance import Style
 
 from .pager import Span
-from .tool_calls import MOST, Call, Folded, fold, lines_of
+from .tool_calls import MOST, Call, Folded, fold, lines_of, summary_of
 
 
 @dataclass(slots=True)
@@ -48,6 +48,8 @@ class ToolRun:
     style: Style
     calls: list[Call] = field(default_factory=list)
     folded: Folded = field(default_factory=Folded)
+    followed: bool = False
+    """Whether something stands behind it: then it is one line."""
     _fold_at: int = 4 * MOST
 
     def add(self, call: Call) -> None:
@@ -67,13 +69,19 @@ class ToolRun:
         return running
 
     @property
+    def is_long(self) -> bool:
+        """Whether it has more than one call."""
+        return len(self.calls) + self.folded.calls > 1
+
+    @property
     def is_empty(self) -> bool:
         """Whether it has no lines."""
         return not self.calls and not self.folded.calls
 
     def render(self) -> str:
         """Return the lines of the calls as they are now."""
-        return lines_of(self.calls, self.style, self.folded)
+        render = summary_of if self.followed else lines_of
+        return render(self.calls, self.style, self.folded)
 
 
 Block = Prose | Line | ToolRun
@@ -85,6 +93,8 @@ class Blocks:
     def __init__(self) -> None:
         """Start empty."""
         self._blocks: list[Block] = []
+        self.open_run: ToolRun | None = None
+        """The run of tool calls behind which nothing stands."""
 
     def add(self, block: Block) -> None:
         """Add a block."""
@@ -102,12 +112,13 @@ class Blocks:
         """Return the run that a new tool call belongs to: blank lines do not separate two calls."""
         for at in range(len(self._blocks) - 1, -1, -1):
             block = self._blocks[at]
-            if isinstance(block, ToolRun):
+            if isinstance(block, ToolRun) and not block.followed:
                 del self._blocks[at + 1 :]
+                self.open_run = block
                 return block
             if not isinstance(block, Prose) or block.render().strip():
                 break
-        run = ToolRun(style)
+        self.open_run = run = ToolRun(style)
         self._blocks.append(run)
         return run
 

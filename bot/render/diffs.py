@@ -90,6 +90,13 @@ def excerpt(change: Change, most: int) -> str:
     return "\n".join(shown)
 
 
+def is_whole(change: Change, shown: str) -> bool:
+    """Whether an excerpt has all lines of the change, none of them shortened."""
+    lines = [line for line in shown.split("\n") if line[:1] in {"+", "-"}]
+    changed = change.added + change.removed
+    return 0 < changed == len(lines) and all(line in change.patch for line in lines)
+
+
 @dataclass(frozen=True, slots=True)
 class _Parts:
     """The parts of two texts that differ, with a few equal lines around them; and how many lines come before."""

@@ -14,6 +14,9 @@ MOST: Final = 1000
 MOST_WEIGHT: Final = 8 * 1024 * 1024
 """About how many bytes the calls that have not ended may hold together."""
 
+FEW_LINES: Final = 20
+"""Changed lines up to which a reply that shows them all has no patch attached."""
+
 MOST_PATHS: Final = 10_000
 """Changed files that are counted."""
 
@@ -88,6 +91,12 @@ class ToolCallHistory:
         self._weight += weight - self._weights.pop(call_id, 0)
         if weight:
             self._weights[call_id] = weight
+
+    def shows_changes(self) -> bool:
+        """Whether the calls' lines, as they were rendered last, show all changes, and these are few."""
+        tally = self.tally()
+        few = tally.added + tally.removed <= FEW_LINES and not self._forgotten.paths
+        return few and all(call.shows_all for call in self if call.changes)
 
     def tally(self) -> Tally:
         """Return the sums of all calls."""

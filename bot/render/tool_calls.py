@@ -10,7 +10,7 @@ from bot.config.appearance import Style
 from bot.text.markdown import LIMIT, code_block, escape, shortened
 
 from .code_blocks import unfenced
-from .diffs import Change, changes_of, excerpt, left_out, place_of
+from .diffs import Change, changes_of, excerpt, is_whole, left_out, place_of
 from .line_diff import DiffBudget
 
 TITLE = 150
@@ -70,6 +70,10 @@ class Call:
     """Whether it is among the calls of a run."""
     over: bool = False
     """Whether the turn has ended, whatever the call's state is."""
+    is_whole: bool = False
+    """Whether its excerpts are all that it changes."""
+    shows_all: bool = False
+    """Whether they are among the lines that were rendered last."""
     waits: bool = False
     """Whether a question stands below the line that it had: it gets another one when it goes on."""
     weight: int = 0
@@ -123,6 +127,10 @@ class Call:
             self.changes = changes_of(diffs, style.directory, budget or DiffBudget())
             shown = (excerpt(change, DIFF_LINES.get(style.tools, 0)) for change in self.changes[:3])
             self._excerpts = tuple(each for each in shown if each)  # A new file may be empty.
+            self.is_whole = len(self._excerpts) == len(self.changes) and all(
+                map(is_whole, self.changes, self._excerpts)
+            )
+            self.shows_all = False
 
     def take_patches(self) -> list[str]:
         """Return the patches, and drop them; excerpts of them are kept."""
@@ -215,23 +223,57 @@ class Folded:
 
     calls: int = 0
     failed: int = 0
+    unfinished: int = 0
+    added: int = 0
+    removed: int = 0
+    paths: frozenset[str] = frozenset()
+    """The files that were changed, up to `MOST_PLACES`."""
 
     def add(self, call: Call) -> None:
         """Count a call."""
         self.calls += 1
         self.failed += call.update.status == "failed"
+        self.unfinished += not call.ended
+        self.added += sum(change.added for change in call.changes)
+        self.removed += sum(change.removed for change in call.changes)
+        if len(self.paths) < MOST_PLACES:
+            self.paths |= call.paths
 
     def line(self) -> str:
-        """Return the line with the count."""
+        """Return the line with the count, above the latest calls."""
         return f"-# ⋯ {self.calls} earlier" + (f", {self.failed} failed" if self.failed else "")
+
+    def summary(self) -> str:
+        """Return the line that replaces a whole run."""
+        files = len(self.paths)
+        facts = [
+            f"{self.calls} tools",
+            f"{files} {'file' if files == 1 else 'files'}" if files else "",
+            f"+{self.added} −{self.removed}" if self.added or self.removed else "",
+            f"{self.failed} failed" if self.failed else "",
+            f"{self.unfinished} not finished" if self.unfinished else "",
+        ]
+        return f"-# 🛠 {' · '.join(fact for fact in facts if fact)}"
 
 
 def fold(run: list[Call], folded: Folded) -> None:
     """Remove from a run the calls that its lines do not show any more, and count them."""
     for call in [call for call in run[:-MOST] if call.ended]:
         folded.add(call)
-        call.listed = False
+        call.listed = call.shows_all = False
     run[:] = [call for call in run if call.listed]
+
+
+def summary_of(run: Sequence[Call], style: Style, before: Folded) -> str:
+    """Return a run of which nothing is going on as one line, and its running calls below; a single call as it is."""
+    done = [call for call in run if call.ended or call.over]
+    if style.tools == "full" or len(done) + before.calls < 2:
+        return lines_of(run, style, before)
+    count = replace(before)
+    for call in done:
+        count.add(call)
+        call.shows_all = False
+    return "\n".join([count.summary(), *(call.line(style) for call in run if not (call.ended or call.over))])
 
 
 def lines_of(run: Sequence[Call], style: Style, before: Folded = Folded()) -> str:  # noqa: B008 - read only
@@ -239,6 +281,9 @@ def lines_of(run: Sequence[Call], style: Style, before: Folded = Folded()) -> st
 
     `before` are the calls that were removed from the run.
     """
+    latest = next((call for call in reversed(run) if call.changes), None)
+    for call in run:
+        call.shows_all = call.is_whole and (style.tools == "full" or call is latest)
     if style.tools == "full":
         shown = ["\n".join([call.line(style), *call.details(output=True)]) for call in run]
         return "\n".join(shown)
@@ -246,7 +291,6 @@ def lines_of(run: Sequence[Call], style: Style, before: Folded = Folded()) -> st
     hidden, count = set(map(id, folded)), replace(before)
     for call in folded:
         count.add(call)
-    latest = next((call for call in reversed(run) if call.changes), None)
     lines = [count.line()] if count.calls else []
     for call in run:
         if id(call) not in hidden:

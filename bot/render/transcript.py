@@ -163,6 +163,7 @@ class Transcript:
             self._interrupt()
             for call in self._blocks.take_running():
                 call.waits = True
+            self._follow_run()
             text = self._freeze()
         if self._pager.over:
             self._take_notices()
@@ -184,6 +185,7 @@ class Transcript:
         self._shelf.closed = True
         for call in self._calls:
             call.over = True
+        self._follow_run()
         self._freeze()
         for name, spool in self._spools():
             if spool.lost:
@@ -243,7 +245,8 @@ class Transcript:
         ]
         if self._ended:
             found += parts("reply.md", self._pager.last_page, self._pager.rest)
-            found += parts("changes.patch", last, self._patches)
+            if self._pager.over or not self._calls.shows_changes():
+                found += parts("changes.patch", last, self._patches)
         return found
 
     def receipt(self, seconds: float, *, cost_before: float | None = 0.0) -> Receipt:
@@ -299,6 +302,8 @@ class Transcript:
             return
         if self._thinking:
             self._interrupt()
+        if self._blocks.open_run is not None and text.strip():
+            self._follow_run()
         self._pending.append(text)
         self._pending_size += len(text)
         if self._pending_size > PENDING:
@@ -374,9 +379,20 @@ class Transcript:
         if not self._count(size) and not own:
             return False
         self._interrupt()
+        self._follow_run()
         self._make_room(size)
         self._blocks.add(block)
         return True
+
+    def _follow_run(self) -> None:
+        """Fold the last run of tool calls into one line: something follows it, or the end.
+
+        The pages that it has filled stay as they are, also if nobody has looked at them.
+        """
+        run, self._blocks.open_run = self._blocks.open_run, None
+        if run is not None and run.is_long:
+            self._freeze()
+            run.followed = True
 
     def _make_room(self, characters: int) -> None:
         """Freeze full pages now and then, so that of any number of lines only a few pages are kept."""

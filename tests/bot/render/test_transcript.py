@@ -835,7 +835,7 @@ def test_a_tool_call_that_was_never_announced_is_shown() -> None:
         transcript.apply(event)
     assert transcript.pages() == ["-# ✘ tool\n-# ▸ 📝 edit\n-# ▸ x"]
     transcript.end()
-    assert transcript.pages() == ["-# ✘ tool\n-# ■ 📝 edit\n-# ■ x"]
+    assert transcript.pages() == ["-# 🛠 3 tools · 1 failed · 2 not finished"]
 
 
 def test_all_that_is_known_of_a_tool_call_can_be_asked() -> None:
@@ -850,7 +850,7 @@ def test_all_that_is_known_of_a_tool_call_can_be_asked() -> None:
 def test_tool_calls_without_words_between_them_are_one_run() -> None:
     """The blank lines that agents put between calls do not separate them."""
     assert shown(tool("1", title="a"), Text("\n\n"), tool("2", title="b"), Text("\n"), Text("end")) == [
-        "-# ■ a\n-# ■ b\n\nend"
+        "-# 🛠 2 tools · 2 not finished\n\nend"
     ]
 
 
@@ -940,7 +940,7 @@ def test_a_change_that_only_the_question_shows_is_in_the_patch_too() -> None:
     transcript.apply(tool("3", status="in_progress", content=[diff]))
     transcript.apply(tool("3", status="completed", content=[said]))
     transcript.end()
-    assert "-# ✔ 📝 Edit +1 −1" in transcript.pages()[0]
+    assert transcript.pages() == ["-# 🛠 3 tools · 1 file · +2 −2 · 1 failed"]
     (patch,) = transcript.files()
     assert patch.read().decode() == "--- a/a.py\n+++ b/a.py\n@@ -1 +1 @@\n-old\n+new\n" * 2
     receipt = transcript.receipt(1.0)
