@@ -8,6 +8,7 @@ import tempfile
 import threading
 from pathlib import Path
 
+import discord
 import pytest
 from markdown_it import MarkdownIt
 
@@ -503,3 +504,21 @@ async def test_closing_a_persons_thread_says_when_it_cannot_be_archived(tmp_path
             await lab.discord.until(lambda: "can't archive this thread" in said(closed))
             assert "I'm missing the permission Manage Threads." in said(closed)
             assert not thread.archived
+
+
+async def test_a_menu_works_by_its_former_name_and_discord_hides_commands_from_who_cannot_use_them(
+    tmp_path: Path,
+) -> None:
+    """A person's client may still show a name from before an upgrade. The gate judges each use in any case."""
+    async with bot_lab(tmp_path) as lab:
+        thread = await lab.conversation("say begun", "begun")
+        (request,) = [each for each in lab.discord.messages(lab.channel) if each.author_id == lab.ann.id]
+        registered = {str(each["name"]): each for each in lab.bot.commands[None]}
+        registered["Retry request"]["name"] = "Retry"
+        await lab.client.context.replies.settled(GENEROUS, thread.id)
+        await lab.ann.menu(request, "Retry")
+        await lab.ann.sees(thread, "asks:\n>>> say begun", by=lab.bot)
+        hidden = {name: each["default_member_permissions"] for name, each in registered.items()}
+        assert hidden["reload"] == str(discord.Permissions(manage_guild=True).value)
+        assert hidden["close"] == hidden["reset"] == str(discord.Permissions(send_messages_in_threads=True).value)
+        assert hidden["ask"] is None
