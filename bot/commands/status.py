@@ -36,13 +36,16 @@ async def _status(interaction: Interaction) -> None:
 def _status_lines(client: CommandClient, thread_id: int) -> list[str]:
     conversation = client.pool.conversation(thread_id)
     name = client.agents.name(thread_id)
-    lines = [_state_line(client, conversation), texts.agent(escape(client.agents.title(thread_id)), escape(name))]
+    lines = [
+        _state_line(client, conversation),
+        texts.agent(_shown(client, client.agents.title(thread_id)), escape(name)),
+    ]
     if trouble := journal_errors.trouble(client.journal.trouble):
         lines.append(texts.trouble(escape(trouble)))
     session = None if conversation is None else conversation.lease.session
     if session is not None:
         shown = AgentOptions.of(session).current("mode") or session.mode or texts.UNKNOWN
-        lines.append(texts.mode(escape(visible(client.redact(shown), LONGEST))))
+        lines.append(texts.mode(_shown(client, shown)))
         if session.usage is not None:
             lines.append(texts.context(session.usage.used, session.usage.size))
             if session.usage.cost:
@@ -54,6 +57,11 @@ def _status_lines(client: CommandClient, thread_id: int) -> list[str]:
         if line:
             lines.append(texts.in_terminal(line))
     return lines
+
+
+def _shown(client: CommandClient, name: str) -> str:
+    """Return an agent's own name for something, without secrets."""
+    return escape(visible(client.redact(name), LONGEST))
 
 
 def _state_line(client: CommandClient, conversation: Conversation | None) -> str:

@@ -49,7 +49,7 @@ async def test_the_stop_button_stops_the_turn_for_those_who_may_and_goes_with_it
         thread = await lab.thread(f"say before\ngate {gate}\nsay after")
         reply = await lab.ann.sees(thread, "before", by=lab.bot)
         refused = await lab.mallory.click(reply, "Stop")
-        assert "may not" in said(refused).lower()
+        assert "have access" in said(refused)
         assert "Stopping" in said(await lab.ann.click(reply, "Stop"))
         done = await lab.ann.sees(thread, "cancelled", by=lab.bot)
         await lab.discord.until(lambda: not done.components)

@@ -29,7 +29,7 @@ async def test_hung_agents_are_warned_about_and_ended_while_the_last_slot_serves
             await lab.answer(other, f"served {number}")
         for thread in hung:
             assert "Working" in said(await lab.ann.slash(thread, "status"))
-            await lab.ann.sees(thread, "Nothing has come from the agent", by=lab.bot)
+            await lab.ann.sees(thread, "No output for", by=lab.bot)
         assert len(agent_pids(lab.config)) == AGENTS
         later = 121 * 60.0
         for thread in hung:
@@ -68,7 +68,7 @@ async def test_an_old_question_makes_way_and_its_thread_goes_on_by_a_button_even
             await lab.ben.sees(other, "Stopped by", by=lab.bot)
         async with running_bot(lab):
             refused = await lab.mallory.click(notice, "Continue")
-            assert "may not" in said(refused).lower()
+            assert "have access" in said(refused)
             with nothing_written(tmp_path):
                 assert "was not done" in said(await lab.ann.click(notice, "Continue"))
                 assert notice.components

@@ -48,20 +48,20 @@ async def test_status_tells_all_there_is_to_know_while_the_turn_hangs_and_when_i
     async with bot_lab(tmp_path, **options) as lab:
         thread = await lab.conversation("usage\nask execute make install", "Permission needed")
         status = said(await lab.ann.slash(thread, "status"))
-        assert status.startswith("**working, and waits for the answer to its question**\n")
-        assert "agent: default" in status
-        assert "mode: default" in status
-        assert re.search(r"context: [\d,]+ of [\d,]+ tokens used \(\d+%\)", status)
-        assert re.search(r"cost so far: \S+ USD", status)
-        continuing = re.search(r"in a terminal: `cd (\S+) && claude --resume (\S+)`", status)
+        assert status.startswith("**Working, waiting for an answer to its question**\n")
+        assert "(default)" in status
+        assert "Mode: Default" in status
+        assert re.search(r"Context: [\d,]+ of [\d,]+ tokens \(\d+%\)", status)
+        assert re.search(r"Cost so far: \S+ USD", status)
+        continuing = re.search(r"In a terminal: `cd (\S+) && claude --resume (\S+)`", status)
         assert continuing is not None
         assert continuing[1] == str(lab.project)
-        assert f"session: `{continuing[2]}`" in status
+        assert f"Session: `{continuing[2]}`" in status
         await lab.ann.say(thread, "say I wait")
         other = await lab.thread("say me too", lab.ben)
         await lab.ben.sees(other, "number 1 in the queue", by=lab.bot)
-        assert said(await lab.ben.slash(other, "status")).startswith("**in line, number 1**")
-        assert "1 message is waiting" in said(await lab.ann.slash(thread, "status"))
+        assert said(await lab.ben.slash(other, "status")).startswith("**In the queue, number 1**")
+        assert "1 message waiting" in said(await lab.ann.slash(thread, "status"))
         await lab.ann.slash(thread, "close")
         await lab.ben.sees(other, "me too", by=lab.bot)
         slept = said(await lab.ann.slash(thread, "status"))
@@ -71,10 +71,10 @@ async def test_status_tells_all_there_is_to_know_while_the_turn_hangs_and_when_i
 async def test_status_names_the_thread_before_it_where_one_at_a_time_works_in_a_directory(tmp_path: Path) -> None:
     """It has no place in line, since it waits for its directory, and not for a slot."""
     async with bot_lab(tmp_path, extra='[threads]\ndirectory = "exclusive"\n') as lab:
-        thread = await lab.conversation("hang", "working")
+        thread = await lab.conversation("hang", "Working")
         other = await lab.thread("say me too", lab.ben)
-        await lab.ben.sees(other, "before this one comes", by=lab.bot)
-        assert said(await lab.ben.slash(other, "status")).startswith(f"**in line, behind <#{thread.id}>**")
+        await lab.ben.sees(other, "only one thread at a time may use this folder", by=lab.bot)
+        assert said(await lab.ben.slash(other, "status")).startswith(f"**In the queue, after <#{thread.id}>**")
 
 
 async def test_sessions_lists_the_threads_that_a_person_can_see(tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ async def test_a_session_that_no_thread_has_begun_is_for_admins(tmp_path: Path) 
             assert name.startswith("say from a terminal")
             assert foreign.session_id in name
             refused = await lab.ben.slash(thread, "resume", session=foreign.session_id)
-            assert "may not" in said(refused)
+            assert "have permission" in said(refused)
             taken = await lab.ann.slash(thread, "resume", session=foreign.session_id)
             assert "chose another session" in said(taken)
             await lab.ben.say(thread, "recall")
