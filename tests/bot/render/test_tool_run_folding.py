@@ -101,6 +101,7 @@ def test_pages_that_are_full_stay_as_they_are(*, looked: bool) -> None:
         ([edit("a"), Text("words")], Style(), False),
         ([edit("a", 9)], Style(), True),  # The excerpt is cut.
         ([edit("a"), edit("b")], Style(), True),  # One line has replaced them.
+        ([done("1"), edit("a"), Text("words")], Style(), True),
         ([edit("a"), Text("words"), edit("b")], Style(), False),
         ([edit("a"), edit("b")], Style(tools="full"), False),
         ([edit("a")], Style(tools="off"), True),
