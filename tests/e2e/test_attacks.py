@@ -243,7 +243,7 @@ async def test_an_agent_changes_its_mode_under_everybodys_eyes(tmp_path: Path) -
         offered = {"sessionUpdate": "config_option_update", "configOptions": [mode]}
         await lab.ben.say(thread, strings(["update", offered], ["say", "offered"]))
         reply = await lab.ben.sees(thread, "offered", by=lab.bot)
-        assert "now in the mode Plan" in reply.content
+        assert "Mode: Plan" in reply.content
 
 
 async def test_a_forged_stop_names_no_turn_of_another_thread(tmp_path: Path) -> None:

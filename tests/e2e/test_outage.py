@@ -104,7 +104,7 @@ async def test_a_request_that_is_asked_again_in_an_outage_is_posted_once_when_it
         lost = lab.discord.fault(method="POST", path=messages, answer_lost=True)
         away = lab.discord.fault(path=messages, times=None, status=503)
         retried = await lab.ben.menu(opening, "Retry request")
-        await retried.settled(f"Asking again in <#{thread.id}> …")
+        await retried.settled(f"Asking again in <#{thread.id}>…")
         await lab.discord.until(lambda: away.hits >= 3, timeout=GENEROUS)
         end(lost, away)
         await retried.settled(f"Asked again in <#{thread.id}>.")
