@@ -8,7 +8,7 @@ from pool.journal.database import open_database
 
 from .live_bot import bot_lab, numbers, spoken
 
-MOST_READS = 18
+MOST_READS = 20
 """Each by a key: whether it came before, whose thread it is and what of it was seen, for each message of the thread;
 whose agent answers it, what an earlier try had sent, what is offered, its state. The edits of one reply would add more.
 """
