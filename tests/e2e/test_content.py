@@ -120,7 +120,7 @@ async def test_who_only_calls_the_bot_to_what_others_said_starts_it(tmp_path: Pa
         await lab.client.context.replies.settled(GENEROUS, answers.id)  # Until then it already queued or running.
         again = await lab.ann.menu(called, "Retry request")
         assert f"<#{answers.id}>" in said(again)
-        posted = await lab.ann.sees(answers, "no word about it", by=lab.bot)
+        posted = await lab.ann.sees(answers, "without a comment", by=lab.bot)
         await lab.ann.sees(answers, '"text":"the build is broken"', by=lab.bot, after=posted)
         talk = await lab.mallory.open_thread(broken, "who did it?")
         moderators = lab.discord.add_role(lab.guild, "moderators", permissions=Permission.MANAGE_THREADS)

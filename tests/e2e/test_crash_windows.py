@@ -67,7 +67,7 @@ async def test_a_draft_that_had_nothing_to_show_does_not_stand_as_working_for_ev
     async with idle_lab(tmp_path, remembers=True) as lab:
         async with bot_run(lab, signal.SIGKILL):
             thread = await lab.thread("hang")
-            draft = await lab.ann.sees(thread, "⏳ working", by=lab.bot)
+            draft = await lab.ann.sees(thread, "⏳ Working…", by=lab.bot)
         async with bot_run(lab):
             await lab.ann.sees(
                 thread, lambda message: message.id == draft.id and "before there was any output" in message.content

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from loopback.state.components import text_of, walk
+
 from .live_bot import bot_lab
 
 ROOT = Path(__file__).parents[2]
@@ -20,8 +22,8 @@ async def test_an_agent_on_the_official_sdk_streams_asks_and_is_cancelled(tmp_pa
         thread = await lab.conversation("tell me something nice", "tell me something nice")
         await lab.ann.say(thread, "now with permission please")
         card = await lab.ann.sees(thread, "Permission needed", by=lab.bot)
-        labels = [button["label"] for row in card.components for button in row["components"]]
-        assert len(labels) == 3
+        labels = [part["label"] for _, part in walk(card.components) if "label" in part]
+        assert labels[:3] == ["Allow once", "Always allow", "Reject"]
         await lab.ann.click(card, labels[0])
         await lab.ann.sees(thread, "You chose once", by=lab.bot)
         await lab.ann.say(thread, "wait for me")
@@ -46,7 +48,7 @@ async def test_an_agent_has_files_and_commands_done_for_it_after_a_question_each
         thread = await lab.conversation("what were you given?", f"Servers ['shell'], besides ['{tmp_path}/library'")
         await lab.ann.say(thread, "copy the note")
         card = await lab.ann.sees(thread, "Permission needed", by=lab.bot)
-        assert "+A SECRET PLAN" in card.content
+        assert "+A SECRET PLAN" in text_of(card)
         assert not (lab.project / "NOTE.txt").exists()
         await lab.ann.click(card, "Allow")
         await lab.ann.sees(thread, "Copied.", by=lab.bot)
@@ -54,7 +56,7 @@ async def test_an_agent_has_files_and_commands_done_for_it_after_a_question_each
         for choice, answer in (("Allow", "Exit 3: from there."), ("Reject", "Refused with -32603.")):
             await lab.ann.say(thread, "use the shell")
             card = await lab.ann.sees(thread, "Permission needed", by=lab.bot)
-            assert "$ sh -c 'echo from; echo there >&2; exit 3'" in card.content
+            assert "run `sh -c 'echo from; echo there >&2; exit 3'`" in text_of(card)
             await lab.ann.click(card, choice)
             await lab.ann.sees(thread, answer, by=lab.bot)
 
