@@ -101,7 +101,7 @@ def test_answers_in_another_order_than_their_questions_are_out_of_order() -> Non
     [
         "answer-0001-01" + "x" * 2000,
         "answer-0001-01\n```python\nopen",
-        "-# ⏳ working\nanswer-0001-01",
+        "-# ⏳ Working…\nanswer-0001-01",
         "-# ⏳ All agents are busy. You are number 1 in line\nanswer-0001-01",
     ],
 )
@@ -112,7 +112,7 @@ def test_a_malformed_page_is_wrong(content: str) -> None:
 
 def test_a_question_that_is_left_open_is_wrong() -> None:
     """Its buttons have no effect after the turn."""
-    assert faults(replace(WELL, pages=(*PAGES, Page(104, "May I?", None, asks=True)))) == [Violation.PAGE]
+    assert faults(replace(WELL, pages=(*PAGES, Page(104, "Permission needed", None, asks=True)))) == [Violation.PAGE]
 
 
 @pytest.mark.parametrize(
