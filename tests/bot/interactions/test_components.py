@@ -29,6 +29,10 @@ IDS: dict[str, tuple[str, dict[str, int | str]]] = {
     f"threadline:elicit:{TOKEN}:open": ("ElicitationButton", {"token": TOKEN, "action": "open"}),
     f"threadline:elicit:{TOKEN}:decline": ("ElicitationButton", {"token": TOKEN, "action": "decline"}),
     f"threadline:elicit:{TOKEN}:cancel": ("ElicitationButton", {"token": TOKEN, "action": "cancel"}),
+    f"threadline:reason:{TOKEN}": ("ReasonButton", {"token": TOKEN}),
+    f"threadline:grant:{TOKEN}": ("GrantButton", {"token": TOKEN}),
+    f"threadline:rule:{TOKEN}": ("RuleMenu", {"token": TOKEN}),
+    "threadline:revoke:12": ("RevokeMenu", {"thread_id": 12}),
     "threadline:set:01234567": ("OptionMenu", {"key": "01234567"}),
     "threadline:set:list": ("OptionMenu", {"key": "list"}),
     "threadline:page:01234567:2": ("PageButton", {"key": "01234567", "page": 2}),
@@ -68,8 +72,9 @@ def below(base: Any) -> set[type[Any]]:
 
 def test_a_form_is_found_by_its_id() -> None:
     """Forms may be open somewhere."""
-    assert [pattern.fullmatch(f"threadline:form:{TOKEN}:3") is not None for pattern in FORMS] == [True, False]
-    assert [pattern.fullmatch("threadline:about:345") is not None for pattern in FORMS] == [False, True]
+    ids = (f"threadline:form:{TOKEN}:3", f"threadline:because:{TOKEN}", "threadline:about:345")
+    for place, custom_id in enumerate(ids):
+        assert [pattern.fullmatch(custom_id) is not None for pattern in FORMS] == [each == place for each in range(3)]
 
 
 def test_an_id_that_its_own_template_would_not_take_is_never_shown() -> None:
