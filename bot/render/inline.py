@@ -310,8 +310,14 @@ def _key(label: str) -> str:
 
 
 def _span(ticks: str, code: str) -> str:
-    """Return a code span; of many backticks one is enough where there are none inside."""
-    marks = "`" if len(ticks) >= len(FENCE) and "`" not in code else ticks
+    """Return a code span. Nothing of three backticks may stay: such marks get fewer, and backticks inside are put apart.
+
+    Code with backticks inside gets two marks then, as no more than one backtick is left together inside.
+    """
+    marks = ticks
+    if FENCE in ticks or FENCE in code:
+        marks = "``" if "`" in code else "`"
+        code = _TICKS.sub(lambda run: APART.join(run[0]), code)
     return f"{marks}{code.replace(chr(10), ' ')}{marks}"
 
 

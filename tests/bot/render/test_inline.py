@@ -4,7 +4,7 @@ import re
 from functools import partial
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.render.inline import Inline
@@ -62,6 +62,8 @@ def test_marks_of_emphasis_mean_what_they_mean_in_commonmark(text: str, shown: s
         ("a ```one``` ```two``` b", "a `one` `two` b"),
         ("a ``` b", r"a \`\`\` b"),
         ("a ` b", r"a \` b"),
+        ("`a```b` c", "``a`\u200b`\u200b`b`` c"),
+        ("```a`b``c``` d", "``a`b`\u200b`c`` d"),
         ("`a`<kbd>b</kbd>", "`a`\u200b`b`"),
         (r"`C:\*` and `<br>` and `&lt;`", r"`C:\*` and `<br>` and `&lt;`"),
     ],
@@ -207,6 +209,8 @@ def test_no_words_open_a_code_block(text: str, draft: bool) -> None:  # noqa: FB
 
 
 @given(st.text("`*_~|ab 漢.\\", max_size=60))
+@example("`\\```.`")
+@example("```a`b```")
 def test_marks_that_stay_are_in_pairs(text: str) -> None:
     """Whatever else is not escaped cannot begin anything on Discord."""
     bare = re.sub(r"\\[^0-9A-Za-z\s]|(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)", "x", converted(text), flags=re.DOTALL)
