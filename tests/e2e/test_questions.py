@@ -416,7 +416,7 @@ async def test_what_is_asked_aside_from_turns_stands_in_the_thread(tmp_path: Pat
         done = ["notify", "elicitation/complete", {"elicitationId": "login"}]
         thread = await lab.thread(strings(["say", "I am in"], ["after", done], ["after", form(7, one)]))
         visit = await lab.ann.sees(thread, "Log in first", by=lab.bot)
-        assert "waits for the answer" in said(await lab.ann.slash(thread, "status"))
+        assert "waiting for an answer to its question" in said(await lab.ann.slash(thread, "status"))
         refused = await lab.mallory.click(visit, "Open the page")
         assert "don't have" in said(refused)
         await lab.ann.click(visit, "Open the page")

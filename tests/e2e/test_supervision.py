@@ -102,7 +102,7 @@ async def test_the_figures_tell_what_the_bot_has_done(tmp_path: Path) -> None:
         await lab.ann.click(card, "Allow once")
         await lab.answer(thread, re.compile("^hello"))
         await lab.ann.say(thread, "ask execute make install")
-        await lab.ann.sees(thread, re.compile("May I.*make install", re.DOTALL), by=lab.bot, after=card)
+        await lab.ann.sees(thread, re.compile("Permission needed.*make install"), by=lab.bot, after=card)
         found = await figures(lab)
     assert found["threadline_messages_received_total"] == 2
     assert found["threadline_turns_total end_turn"] == 1
