@@ -97,9 +97,8 @@ async def test_the_log_says_when_it_is_ready_as_whom_and_where_and_why_it_stops(
             process.send_signal(signal.SIGTERM)
             async with asyncio.timeout(GENEROUS):
                 _, stderr = await process.communicate()
-    (ready,) = lines(stderr, "ready")
+    (ready,) = lines(stderr, "ready: mention @threadline in #general")
     assert ready["user"].startswith("threadline")
-    assert ready["where"] == "#general in Lab"
     (stopping,) = lines(stderr, "stopping")
     assert stopping["reason"] == "SIGTERM"
 
