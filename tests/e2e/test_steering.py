@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from loopback.state.components import text_of
 from loopback.state.threads import change
@@ -126,7 +127,7 @@ async def test_a_deaf_agent_is_cut_off_after_a_cancel(tmp_path: Path, monkeypatc
     async with bot_lab(tmp_path) as lab:
         thread = await lab.conversation("say deaf now\nhang deaf", "deaf now")
         await lab.ann.slash(thread, "cancel")
-        await lab.ann.sees(thread, "did not end a cancelled turn", by=lab.bot)
+        await lab.ann.sees(thread, "did not cancel its turn within 0.5 s", by=lab.bot)
         await lab.ann.say(thread, "say alive")
         await lab.ann.sees(thread, "alive", by=lab.bot)
 
@@ -149,11 +150,15 @@ async def test_stop_reasons_are_shown_in_words(tmp_path: Path) -> None:
 
 
 async def test_a_remote_error_is_shown_with_its_data(tmp_path: Path) -> None:
-    """The thread shows code, message and data of the JSON-RPC error."""
-    async with bot_lab(tmp_path) as lab:
-        thread = await lab.thread("error -32000 Authentication required")
-        told = await lab.ann.sees(thread, "Authentication required", by=lab.bot)
-        assert "32000" in told.content
+    """The thread shows message and data of the JSON-RPC error, and the log its code."""
+    with capture_logs() as logs:
+        async with bot_lab(tmp_path) as lab:
+            thread = await lab.thread("error -32000 Authentication required")
+            told = await lab.ann.sees(thread, "The agent reported an error: Authentication required", by=lab.bot)
+            assert '"reason": "the prompt asked for this error"' in told.content
+            assert "32000" not in told.content
+    (ended,) = [entry for entry in logs if entry["event"] == "turn ended"]
+    assert "-32000" in ended["error"]
 
 
 async def test_text_after_the_end_of_a_turn_is_shown(tmp_path: Path) -> None:
