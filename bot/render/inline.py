@@ -310,9 +310,9 @@ def _key(label: str) -> str:
 
 
 def _span(ticks: str, code: str) -> str:
-    """Return a code span. Nothing of three backticks may stay: such marks get fewer, and backticks inside are put apart.
+    """Return a code span. Three backticks together may not stay: neither as its marks nor inside.
 
-    Code with backticks inside gets two marks then, as no more than one backtick is left together inside.
+    Then code with backticks inside gets two as its marks, and those inside are put apart.
     """
     marks = ticks
     if FENCE in ticks or FENCE in code:
