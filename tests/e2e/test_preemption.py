@@ -33,7 +33,7 @@ async def test_hung_agents_are_warned_about_and_ended_while_the_last_slot_serves
         assert len(agent_pids(lab.config)) == AGENTS
         later = 121 * 60.0
         for thread in hung:
-            await lab.ann.sees(thread, "as long as one may", by=lab.bot)
+            await lab.ann.sees(thread, "Stopped at the time limit", by=lab.bot)
         assert "Idle" in said(await lab.ben.slash(other, "status"))
         await lab.ann.say(hung[1], "say awake")
         await lab.ann.sees(hung[1], "awake", by=lab.bot)
@@ -70,14 +70,14 @@ async def test_an_old_question_makes_way_and_its_thread_goes_on_by_a_button_even
             refused = await lab.mallory.click(notice, "Continue")
             assert "have access" in said(refused)
             with nothing_written(tmp_path):
-                assert "was not done" in said(await lab.ann.click(notice, "Continue"))
+                assert "nothing was done" in said(await lab.ann.click(notice, "Continue"))
                 assert notice.components
             await asyncio.gather(*(lab.ann.click(notice, "Continue") for _ in range(2)))
             assert not notice.components
             assert "Continued by" in notice.content
             # The agent is told why it is asked again; this one repeats what it does not understand.
-            told = await lab.ann.sees(asking[0], "Somebody is there again", by=lab.bot)
-            assert "not because somebody rejected it" in told.content
+            told = await lab.ann.sees(asking[0], "You can continue now", by=lab.bot)
+            assert "a person did not reject it" in told.content
             await lab.ann.say(asking[0], "recall")
             recalled = await lab.ann.sees(asking[0], "say case 1", by=lab.bot)
             assert "3" in recalled.content
