@@ -14,7 +14,7 @@ from bench.agent_command import ROOT
 from bench.chaos.process import RestartedBot, agents, kept_alive
 from loopback import Loopback, Message, Role
 from loopback.harness import Lab, command, configuration
-from loopback.state.components import BUTTON, walk
+from loopback.state.components import BUTTON, text_of, walk
 
 from .invariants import CONTROL, Finding, Page, Request, Rows, Thread, UserActions
 from .observations import AgentNotes, journal_id, knows_a_channel, read_rows, read_together
@@ -164,7 +164,7 @@ def _page(message: Message) -> Page:
     asks = any(custom_id.startswith("threadline:answer:") for custom_id in buttons(message).values())
     attached = "\n".join((each.content or b"").decode(errors="replace") for each in message.attachments)
     controls = tuple(each for each in buttons(message).values() if CONTROL.match(each))
-    return Page(message.id, message.content, _answered(message.nonce), asks, attached, controls)
+    return Page(message.id, text_of(message), _answered(message.nonce), asks, attached, controls)
 
 
 def _answered(nonce: str | int | None) -> int | None:
