@@ -76,7 +76,7 @@ async def test_a_press_during_the_start_does_what_it_says(tmp_path: Path, monkey
         skipping = asyncio.create_task(_skip(lab, notice))
         async with running_bot(lab):
             await skipping
-            assert "Skipped by" in lab.discord.messages(thread)[-1].content
+            assert text_of(lab.discord.messages(thread)[-1]) == f"-# Skipped by {lab.ann.mention}."
 
 
 async def _skip(lab: BotLab, notice: Message) -> None:
@@ -327,7 +327,9 @@ async def test_an_answer_that_was_not_posted_to_its_end_is_posted_after_a_kill(t
             method="POST", path=re.compile(r"/channels/\d+/messages$"), status=503, times=None, after=1
         )
         async with bot_run(lab, signal.SIGKILL):
-            message = await lab.ann.say(lab.channel, f"{lab.bot.mention} gate {gate}\nhuge 5000\ncode 300")
+            message = await lab.ann.say(
+                lab.channel, f"{lab.bot.mention} gate {gate}\ntool read Makefile\nhuge 5000\ncode 300"
+            )
             await lab.ann.sees(lab.channel, lambda each: each.id == message.id and bool(each.reactions))
             thread = await lab.ann.sees_thread(message)
             await lab.ann.sees(thread, "Working…", by=lab.bot)
@@ -339,7 +341,7 @@ async def test_an_answer_that_was_not_posted_to_its_end_is_posted_after_a_kill(t
         assert len(pages) == 3
         assert len(lab.said_by_bot(thread)) == 1
         async with bot_run(lab):
-            ping = await lab.ann.sees(thread, re.compile(rf"^<@{lab.ann.id}> ✅ done\n-# \d+ s$"), by=lab.bot)
+            ping = await lab.ann.sees(thread, re.compile(rf"^<@{lab.ann.id}> ✅ done\n-# \d+ s · 1 tool$"), by=lab.bot)
         *shown, files, last = lab.said_by_bot(thread)
         assert [each.content for each in shown] == pages
         assert [each.filename for each in files.attachments] == ["code.py"]
