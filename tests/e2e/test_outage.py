@@ -117,7 +117,7 @@ async def test_a_request_whose_thread_is_never_opened_is_answered_in_the_channel
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The bot also asks for the message, which tells this from an outage. The answer gives the reason."""
-    monkeypatch.setattr("bot.intake.thread_opener.OPEN_SECONDS", 0.5)
+    monkeypatch.setattr("bot.intake.thread_opener.OPEN_SECONDS", 3.0)
     async with bot_lab(tmp_path, extra="[reactions]\nenabled = false\n") as lab:
         refused = lab.discord.fault(method="POST", path=re.compile("/threads$"), times=None, status=503)
         await lab.ann.say(lab.channel, f"<@{lab.bot.id}> say here")
