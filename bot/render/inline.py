@@ -347,9 +347,13 @@ def _shown(parts: list[str | Run]) -> str:
         if not shown:
             continue
         if shown.startswith("`"):
-            is_one = bool(pieces) and pieces[-1].endswith("`") and not pieces[-1].endswith("\\`")
-        else:
-            is_one = isinstance(last, Run) and isinstance(part, Run) and bool(last.closing and part.opening)
+            before = pieces[-1] if pieces else ""
+            # An escaped backtick in front of two would make three, which are broken up.
+            is_one = before.endswith("`") and (not before.endswith("\\`") or shown.startswith("``"))
+        elif isinstance(last, Run) and isinstance(part, Run):
+            is_one = bool(last.closing and part.opening)
+        else:  # Marks that are not shown stood between the two.
+            is_one = shown[0] in "~|" and bool(pieces) and pieces[-1].endswith(shown[0])
         pieces += [APART, shown] if is_one else [shown]
         last = part
     return _SUBTEXT.sub(r"\1\\-", break_fences("".join(pieces)))

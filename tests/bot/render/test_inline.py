@@ -212,6 +212,8 @@ def test_no_words_open_a_code_block(text: str, draft: bool) -> None:  # noqa: FB
 @example("`\\```.`")
 @example("```a`b```")
 @example("\\``b`")
+@example("\\```x ``y``")
+@example(".`*~*~")
 def test_marks_that_stay_are_in_pairs(text: str) -> None:
     """Whatever else is not escaped cannot begin anything on Discord."""
     bare = re.sub(r"\\[^0-9A-Za-z\s]|(`+)(?!`).*?(?<!`)\1(?!`)", "x", converted(text), flags=re.DOTALL)
