@@ -131,7 +131,7 @@ async def _resume_session(interaction: Interaction, session_id: str) -> None:
     if conversation is not None:
         conversation.reset(interaction.user.id)
     client.journal.threads.set_session(thread_id, session_id)
-    log.info("session taken up by a person", thread_id=thread_id, user_id=interaction.user.id)
+    log.info("a person resumed a session", thread_id=thread_id, user_id=interaction.user.id)
     await interaction.response.send_message(texts.session_resumed(interaction.user.id))
 
 

@@ -104,7 +104,7 @@ class CommandTree(app_commands.CommandTree[CommandClient]):
             else:
                 await interaction.response.send_message(told, ephemeral=True)
         except Exception as lost:  # noqa: BLE001 - the connection itself may have failed, as at a stop
-            log.warning("nobody could be told that a command failed", reason=str(lost))
+            log.warning("the failure of a command could not be reported", reason=str(lost))
 
 
 async def _cancel(interaction: Interaction) -> None:

@@ -109,7 +109,7 @@ async def leave_gateway(client: discord.Client) -> None:
                 await each.close()
             await client.close()
     except TimeoutError:
-        log.warning("Discord did not let go of the connection in time")
+        log.warning("Discord did not close the connection in time")
     except Exception:  # a broken client must not block the next one
         log.exception("a client could not be closed")
 

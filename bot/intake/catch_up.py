@@ -187,7 +187,7 @@ class CatchUp:
         self._on_missed(len(kept))
         passed = missed[: len(missed) - len(kept)]
         if passed:
-            log.warning("messages are too long ago to be taken up", channel_id=channel_id)
+            log.warning("messages are too old to be accepted", channel_id=channel_id)
             self._on_too_old(channel_id)
             self._journal.marks.advance(channel_id, passed[-1].id)
         await self._deliver(gap, channel_id, kept, tasks)

@@ -387,7 +387,7 @@ class Transcript:
     def _follow_run(self) -> None:
         """Fold the last run of tool calls into one line: something follows it, or the end.
 
-        The pages that it has filled stay as they are, also if nobody has looked at them.
+        The pages that it has filled stay as they are, also before the first look at them.
         """
         run, self._blocks.open_run = self._blocks.open_run, None
         if run is not None and run.is_long:
