@@ -15,7 +15,7 @@ from typing import Final
 
 from bot.rest.call_scheduler import Scheduler, StartedCall
 from bot.rest.calls import ApiCall, Bucket, Urgency
-from bot.rest.rate_budget import RateLimitHeaders, Scope
+from bot.rest.sliding_window import RateLimitHeaders, Scope
 from loopback.rest.rate_limits import Limit, Limits, Verdict
 
 ONE_WAY: Final = 0.035

@@ -14,8 +14,8 @@ from itertools import count
 
 from .calls import ApiCall, Bucket, Urgency
 from .circuit_breaker import PROBE_SECONDS, CircuitBreaker
-from .rate_budget import ROUNDING, Budget, RateLimitHeaders, Reservation, Scope
 from .rate_limits import DEFAULT_LIMITS, TOTAL_CALLS, TOTAL_SECONDS
+from .sliding_window import ROUNDING, Budget, RateLimitHeaders, Reservation, Scope
 
 CERTAIN_SHARE = 0.8
 """The part of the fastest recent round trip that every call is certain to take; see `Budget.round_trip`."""

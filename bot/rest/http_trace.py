@@ -18,7 +18,7 @@ import structlog
 
 from .errors import TryLater, is_from_discord, on_one_line, translated
 from .pacer import Pacer
-from .rate_budget import RateLimitHeaders, Scope
+from .sliding_window import RateLimitHeaders, Scope
 
 ANSWER_SECONDS = 20.0
 """Seconds to wait for an answer. The library has no bound of its own, and aiohttp's is five minutes."""

@@ -16,7 +16,7 @@ from .backoff import Backoff
 from .call_scheduler import Scheduler, StartedCall
 from .calls import ApiCall, Bucket, Urgency
 from .errors import RestError
-from .rate_budget import RateLimitHeaders, Reservation
+from .sliding_window import RateLimitHeaders, Reservation
 
 log = structlog.stdlib.get_logger("bot")
 

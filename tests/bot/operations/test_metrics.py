@@ -18,7 +18,7 @@ from bot.operations.health import BEAT_SECONDS, DOWN_SECONDS, STUCK_SECONDS, Hea
 from bot.operations.http_endpoint import MonitoringEndpoint
 from bot.operations.metrics import Metrics
 from bot.rest.pacer import Pacer
-from bot.rest.rate_budget import RateLimitHeaders
+from bot.rest.sliding_window import RateLimitHeaders
 from bot.user_messages import journal_errors
 from pool.journal.errors import JournalError
 from pool.journal.journal import Journal

@@ -19,8 +19,8 @@ from bot.rest.call_scheduler import (
 )
 from bot.rest.calls import ApiCall, Bucket, Urgency
 from bot.rest.circuit_breaker import FIRST_PROBE_SECONDS
-from bot.rest.rate_budget import RateLimitHeaders, Scope
 from bot.rest.rate_limits import TOTAL_CALLS
+from bot.rest.sliding_window import RateLimitHeaders, Scope
 from tests.support.call_count import calls
 
 ROUNDING = 1e-6

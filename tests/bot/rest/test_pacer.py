@@ -16,8 +16,8 @@ from bot.rest.calls import ApiCall, Bucket, Urgency
 from bot.rest.circuit_breaker import PROBE_SECONDS
 from bot.rest.errors import TryLater
 from bot.rest.pacer import Pacer
-from bot.rest.rate_budget import UNANSWERED_SECONDS, RateLimitHeaders
 from bot.rest.rate_limits import TOTAL_CALLS
+from bot.rest.sliding_window import UNANSWERED_SECONDS, RateLimitHeaders
 from tests.bot.fake_discord import performing, settle
 from tests.support.virtual_time import elapse
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.rest.rate_budget import UNANSWERED_SECONDS, Budget, RateLimitHeaders, Reservation
+from bot.rest.sliding_window import UNANSWERED_SECONDS, Budget, RateLimitHeaders, Reservation
 
 
 class Server:
