@@ -1,7 +1,11 @@
 """One prompt, from the request to its response: the ordered stream of the agent's events.
 
-Only this module knows how a turn ends. In protocol version 1 the response to session/prompt ends it; the end of the
-connection does so too.
+Only this module knows how the protocol reports two facts about a prompt, and `Turn` keeps them apart:
+
+| fact       | in protocol version 1                                                                  |
+|------------|----------------------------------------------------------------------------------------|
+| `taken_in` | the agent's first work on it (text, thought, tool, plan, question), else its response  |
+| `ended`    | the response to session/prompt, or the end of the connection                           |
 
 A cancel is a request to the agent, not the end. It sends `session/cancel` and answers open questions `cancelled`; the
 stream continues until the response (ACP, Prompt Turn, Cancellation). An agent that does not respond within
@@ -18,11 +22,11 @@ from pydantic import ValidationError
 from acp.connection import Connection
 from acp.defects import Defect, Invalid
 from acp.errors import AcpError, AgentClosed, CloseReason, ProtocolError
-from acp.events import Answer, Elicitation, Event, MessageBegun, Question, Skipped, Text, Withdrawn
+from acp.events import Answer, Elicitation, Event, MessageBegun, Question, Skipped, Text, Thought, Withdrawn
 from acp.jsonrpc import RequestId, Result
 from acp.open_questions import OpenQuestions
 from acp.pending import Reply
-from acp.schema import PromptResponse, PromptUsage
+from acp.schema import AgentMessageChunk, AgentThoughtChunk, Plan, PromptResponse, PromptUsage, ToolCallUpdate
 from acp.schema.base import said_shortly
 from acp.timeouts import CANCEL_SECONDS
 
@@ -32,6 +36,9 @@ LOW_WATER = HIGH_WATER // 4
 
 STOP_REASON_LENGTH = 100
 """Characters kept of a stop reason; the protocol's own have at most 17."""
+
+_WORK = (Text, Thought, AgentMessageChunk, AgentThoughtChunk, ToolCallUpdate, Plan, Question, Elicitation)
+"""What an agent sends only when it works on a prompt. It reports modes, commands and usage at any time."""
 
 _EVENT_COST = 200
 
@@ -57,8 +64,10 @@ class Turn(OpenQuestions):
         """Whether text has come behind the response."""
         self.request_id: RequestId = None
         """The id of the prompt's request; None until it is sent."""
+        self.taken_in = False
+        """Whether the agent is known to have the person's message."""
         self.ended = False
-        """Whether the response has arrived, or never will."""
+        """Whether the agent has finished, or never will."""
         self.cancelled = False
         """Whether `cancel` was called."""
         self.stop_reason: str | None = None
@@ -119,6 +128,8 @@ class Turn(OpenQuestions):
         if self.ended and isinstance(event, Text) and not self._late:
             self._late = True
             self.put(MessageBegun())
+        if not self.taken_in and self.request_id is not None and isinstance(event, _WORK):
+            self.taken_in = True
         size += _EVENT_COST
         self._events.append((event, size))
         self._waiting += size
@@ -169,6 +180,7 @@ class Turn(OpenQuestions):
     def _replied(self, reply: Reply) -> None:
         match reply:
             case Result(_, result):
+                self.taken_in = True
                 try:
                     response = PromptResponse.model_validate(result)
                 except ValidationError as error:
@@ -177,6 +189,9 @@ class Turn(OpenQuestions):
                     self.stop_reason, self.usage = response.stop_reason[:STOP_REASON_LENGTH], response.usage
             case failure:
                 self.error = failure
+        self._end()
+
+    def _end(self) -> None:
         self.ended = True
         if self._grace is not None:
             self._grace.cancel()

@@ -336,7 +336,8 @@ class Exchange:
         """Say below the reply that the turn is silent, or long, with a way to stop it."""
         if due is WatchdogAlert.SILENT:
             self.reactions.silent()
-        where, text = self._destination.where, notices.due(due, silent_seconds)
+        where, taken_in = self._destination.where, self._turn is not None and self._turn.taken_in
+        text = notices.due(due, silent_seconds, taken_in=taken_in)
         self._context.warn(WARNING, where.channel_id, where.exchange_id, text)
 
     def on_out_of_turn(self, event: OutOfTurnEvent, questions: OpenQuestions) -> None:

@@ -102,8 +102,9 @@ def beside(thread_ids: Sequence[int]) -> str:
     return f"-# ⚠ Another agent is working in this folder: {links(thread_ids)}"
 
 
-def due(due: WatchdogAlert, silent_seconds: float) -> str:
-    """Report a silent or long turn."""
+def due(due: WatchdogAlert, silent_seconds: float, *, taken_in: bool) -> str:
+    """Report a silent or long turn; `taken_in` is whether the agent has begun to work on the message."""
     if due is WatchdogAlert.SILENT:
-        return f"-# ⏳ No output for {silent_seconds:.0f} s. The agent may be thinking or stuck."
+        why = "The agent may be thinking or stuck." if taken_in else "The agent has not reacted to this message yet."
+        return f"-# ⏳ No output for {silent_seconds:.0f} s. {why}"
     return f"-# ⏳ Still working after {LONG_SECONDS / 60:.0f} minutes."

@@ -79,6 +79,57 @@ async def test_a_response_without_a_stop_reason_is_an_error(result: Any) -> None
     assert isinstance(turn.error, ProtocolError)
 
 
+@pytest.mark.parametrize(
+    "work",
+    [
+        {"sessionUpdate": "agent_thought_chunk", "content": {"type": "text", "text": "hm"}},
+        {"sessionUpdate": "agent_message_chunk", "content": {"type": "text", "text": "hm"}},
+        {"sessionUpdate": "tool_call_update", "toolCallId": "c"},
+        {"sessionUpdate": "plan", "entries": []},
+    ],
+    ids=lambda work: str(work["sessionUpdate"]),
+)
+async def test_the_message_is_taken_in_when_the_agent_begins_to_work_on_it(work: dict[str, Any]) -> None:
+    """What an agent reports about its session at any time says nothing about the message."""
+    async with opened() as (peer, _, session):
+        peer.update(session.session_id, work)  # Left from before the prompt.
+        await quiet()
+        async with session.prompt(HELLO) as turn:
+            prompt = await peer.expect("session/prompt")
+            peer.update(session.session_id, {"sessionUpdate": "available_commands_update", "availableCommands": []})
+            peer.update(session.session_id, {"sessionUpdate": "session_info_update", "title": "T"})
+            peer.update(session.session_id, {"sessionUpdate": "usage_update", "used": 1, "size": 2})
+            await quiet()
+            assert not turn.taken_in
+            peer.update(session.session_id, work)
+            await quiet()
+            assert (turn.taken_in, turn.ended) == (True, False)
+            peer.end_turn(prompt)
+
+
+async def test_a_question_or_the_response_shows_that_the_message_is_taken_in() -> None:
+    """An answer without output is one too; a refusal and a death are none."""
+    async with opened() as (peer, _, session):
+        async with session.prompt(HELLO) as turn:
+            prompt = await peer.expect("session/prompt")
+            peer.ask(session.session_id)
+            await anext(turn)
+            assert turn.taken_in
+            peer.end_turn(prompt)
+        async with session.prompt(HELLO) as turn:
+            peer.end_turn(await peer.expect("session/prompt"))
+            assert await _all(turn) == []
+        assert (turn.taken_in, turn.ended) == (True, True)
+        async with session.prompt(HELLO) as turn:
+            peer.fail(await peer.expect("session/prompt"), -32000, "Authentication required")
+            assert await _all(turn) == []
+        assert (turn.taken_in, turn.ended) == (False, True)
+        async with session.prompt(HELLO) as turn:
+            peer.die()
+            assert await _all(turn) == []
+        assert (turn.taken_in, turn.ended) == (False, True)
+
+
 async def test_a_turn_ends_when_its_agent_dies_and_says_why() -> None:
     """Earlier events stay; the error has the exit status and the last stderr lines."""
     async with opened() as (peer, _, session), session.prompt(HELLO) as turn:

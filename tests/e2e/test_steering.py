@@ -212,6 +212,16 @@ async def test_a_silent_turn_gets_a_word_with_a_way_to_stop_it(tmp_path: Path) -
         await lab.ann.sees(thread, f"Stopped by <@{lab.ann.id}>", by=lab.bot)
 
 
+async def test_the_word_about_silence_says_whether_the_agent_has_begun(tmp_path: Path) -> None:
+    """An agent that was heard may be thinking; one that was not has perhaps not seen the message."""
+    async with bot_lab(tmp_path, extra="[pool]\nsilence_seconds = 1\n") as lab:
+        deaf, heard = await lab.thread("hang"), await lab.thread("say I begin\nhang")
+        told = await lab.ann.sees(deaf, "No output for", by=lab.bot)
+        assert "The agent has not reacted to this message yet." in told.content
+        told = await lab.ann.sees(heard, "No output for", by=lab.bot)
+        assert "The agent may be thinking or stuck." in told.content
+
+
 async def test_too_many_messages_are_refused_with_a_word(tmp_path: Path) -> None:
     """Every refused message gets a notice."""
     async with bot_lab(tmp_path, extra="[pool]\nper_thread = 2\n") as lab:
