@@ -12,8 +12,17 @@ from acp.client_side.features import INFO, Client, LeftOut, supports
 from acp.client_side.methods import ClientMethods
 from acp.client_side.roots import Roots
 from acp.connection import Connection, Transport
+from acp.defects import Invalid
 from acp.dispatch import Dispatch
-from acp.errors import AgentClosed, AuthRequired, CloseReason, Feature, RemoteError, Unsupported
+from acp.errors import (
+    AgentClosed,
+    AuthRequired,
+    CloseReason,
+    Feature,
+    ProtocolError,
+    RemoteError,
+    Unsupported,
+)
 from acp.events import OutOfTurnEvent
 from acp.process.agent_process import AgentProcess, Launch
 from acp.schema import (
@@ -30,6 +39,7 @@ from acp.session import Session
 from acp.timeouts import (
     AUTHENTICATE_SECONDS,
     CLOSE_SECONDS,
+    FORK_SECONDS,
     INITIALIZE_SECONDS,
     LOAD_SECONDS,
     NEW_SECONDS,
@@ -123,6 +133,11 @@ class Agent:
     def can_load(self) -> bool:
         """Whether a session survives this process, because it can be loaded or resumed."""
         return self.info.agent_capabilities.load_session or self._can("resume")
+
+    @property
+    def can_fork(self) -> bool:
+        """Whether it can copy a session into a new one."""
+        return self._can("fork")
 
     def listen_out_of_turn(self, on_out_of_turn: Callable[[OutOfTurnEvent], None]) -> None:
         """Pass what the agent asks outside its turns to `on_out_of_turn`; without it that is cancelled immediately.
@@ -233,6 +248,32 @@ class Agent:
                 log.info("agent does not resume a session; it is loaded", reason=str(error))
         return await self.connection.request("session/load", params, seconds=LOAD_SECONDS)
 
+    async def fork_session(
+        self, session_id: str, cwd: Path, also: Sequence[Path] = (), *, message_id: str = ""
+    ) -> Session:
+        """Copy the session `session_id` into a new one: whole, or up to the agent's message `message_id`.
+
+        The source need not be open here. Needs `can_fork`. The fork point is an extension, which an agent that does not
+        know it ignores. Whatever the agent says about the new session before its first prompt counts as history.
+        """
+        if not self.can_fork:
+            raise Unsupported(Feature.FORK)
+        directories = self._client.directories(cwd, self.info.agent_capabilities, also)
+        client_methods = await self._client_methods(served := _served(directories, also))
+        params = {"sessionId": session_id, **self._setup(directories)}
+        if message_id:
+            params["_meta"] = {"jetbrains": {"air": {"fork": {"version": 1, "messageId": message_id}}}}
+        result = await self.connection.request("session/fork", params, seconds=FORK_SECONDS)
+        response = read(NewSessionResponse, "session/fork", result)
+        if response.session_id == session_id or response.session_id in self._dispatch.sessions:
+            raise ProtocolError(Invalid("sessionId: the fork has the id of another session"), "session/fork")
+        session = self._add(response.session_id, served, client_methods)
+        session.loading = True
+        session.opened(response)
+        for update, size in self._dispatch.early.take(session.session_id):
+            session.update(update, size)
+        return session
+
     def _setup(self, directories: tuple[Path, ...]) -> dict[str, Any]:
         cwd, *others = map(str, directories)
         params: dict[str, Any] = {"cwd": cwd, "mcpServers": self._client.servers(self.info.agent_capabilities)}
@@ -275,6 +316,7 @@ class Agent:
     async def close_session(self, session: Session) -> None:
         """End a session's turn, terminals and requests, forget it here, and close it at an agent that can."""
         self._dispatch.sessions.pop(session.session_id, None)
+        self._dispatch.early.refuse(session.session_id)
         if session.turn is not None:
             session.turn.cancel()
         await self._dispatch.request_tasks.end(session.session_id)

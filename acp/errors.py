@@ -151,6 +151,7 @@ class Feature(StrEnum):
     LOGOUT = "logout"
     LOAD = "loading sessions"
     LIST = "listing sessions"
+    FORK = "forking sessions"
     OPTION = "option"
     IMAGE = "images"
     AUDIO = "audio"

@@ -51,6 +51,9 @@ UNCLAIMED_BYTES = 1024 * 1024
 LONGEST_PIECE = 8 * 1024
 """Most characters of one text event. Showing so many takes 25 ms at worst."""
 
+LONGEST_ID = 200
+"""Most characters of a message's id; real ones have at most 50."""
+
 log = structlog.stdlib.get_logger("acp")
 
 
@@ -87,7 +90,7 @@ class Session:
         """The running turn, until all of its events were read."""
         self.client_methods = client_methods
         self.loading = False
-        """Whether a session/load or resume is pending, whose updates are history."""
+        """Whether updates are history: while a load or resume is pending, and for a fork until its first prompt."""
         self.on_late: Callable[[Event], None] | None = None
         self.mode: str | None = None
         self.config_options: tuple[ConfigOption, ...] = ()
@@ -100,7 +103,7 @@ class Session:
         return f"<Session {self.session_id} mode={self.mode} {self.turn or 'no turn'}>"
 
     def opened(self, response: SessionResponse) -> None:
-        """Apply the answer to session/new, load or resume."""
+        """Apply the answer to session/new, fork, load or resume."""
         self._models = response.models or self._models
         self._modes = response.modes or self._modes
         if response.modes is not None:
@@ -161,6 +164,7 @@ class Session:
         prompt = fit(blocks, self.capabilities)
         async with self._connection.lock:
             turn = Turn(self._connection, self.session_id)
+            self.loading = False
             for event, size in self._unclaimed:
                 turn.put(event, size)
             await turn.start(prompt)
@@ -252,7 +256,11 @@ class Session:
 
         The fast path has no new ids, for it reads only chunks that are equal but for their text.
         """
-        if isinstance(message_id, str) and message_id != self._message_id:
+        if not isinstance(message_id, str) or len(message_id) > LONGEST_ID:
+            return
+        if self.turn is not None and not self.loading:
+            self.turn.message_id = message_id
+        if message_id != self._message_id:
             if self._message_id is not None and not self.loading:
                 self._put(MessageBegun(), 0)
             self._message_id = message_id

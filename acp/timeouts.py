@@ -12,6 +12,9 @@ NEW_SECONDS = 60.0
 LOAD_SECONDS = 120.0
 """Bound of session/load and session/resume, which replay or read a whole conversation."""
 
+FORK_SECONDS = 120.0
+"""Bound of session/fork, which copies a whole conversation, and may replay it."""
+
 SESSIONS_SECONDS = 30.0
 """Bound of logout and of each session/list."""
 

@@ -74,6 +74,8 @@ class Turn(OpenQuestions):
         self.usage: PromptUsage | None = None
         """The tokens of the turn, where the agent reports them."""
         self.error: AcpError | None = None
+        self.message_id: str | None = None
+        """The agent's last message of the turn, where it names its messages."""
 
     def __repr__(self) -> str:
         """Read like a status line."""

@@ -46,6 +46,7 @@ class SessionCapabilities(SchemaModel):
     close: Any = None
     delete: Any = None
     additional_directories: Any = None
+    fork: Any = None
 
 
 class AgentCapabilities(SchemaModel):

@@ -15,7 +15,7 @@ class SessionResponse(SchemaModel):
 
 
 class NewSessionResponse(SessionResponse):
-    """The answer to session/new."""
+    """The answer to session/new and session/fork."""
 
     session_id: str
 

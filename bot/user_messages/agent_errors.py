@@ -173,6 +173,8 @@ def _unsupported(error: Unsupported) -> str:
             return "The agent cannot reopen sessions."
         case Feature.LIST:
             return "The agent cannot list its sessions."
+        case Feature.FORK:
+            return "The agent cannot fork sessions."
         case Feature.OPTION:
             return f"The agent has no option {error.subject!r} with the value {error.value!r}."
         case Feature.IMAGE:

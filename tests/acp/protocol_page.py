@@ -30,8 +30,14 @@ SENT: tuple[Row, ...] = (
     Row("session/new", "a thread's first message", "with the MCP servers and directories", timeouts.NEW_SECONDS),
     Row("session/resume", "a thread wakes; `resume` is advertised", "preferred: no replay", timeouts.LOAD_SECONDS),
     Row("session/load", "a thread wakes; only `loadSession` is", "the replay is not shown", timeouts.LOAD_SECONDS),
+    Row(
+        "session/fork",
+        "`/fork` and `/btw`, if `fork` is advertised",
+        "with the fork point where the agent reads one; the replay is not shown",
+        timeouts.FORK_SECONDS,
+    ),
     Row("session/list", "if `list` is advertised", "page by page, 10,000 sessions at most", timeouts.SESSIONS_SECONDS),
-    Row("session/close", "`/reset`, if `close` is advertised", "", timeouts.CLOSE_SECONDS),
+    Row("session/close", "`/reset`, and after a fork, if `close` is advertised", "", timeouts.CLOSE_SECONDS),
     Row("session/set_config_option", "an option is chosen", "selects and switches", timeouts.SETTING_SECONDS),
     Row("session/set_mode", "a mode that no config option has", "read back if reported", timeouts.SETTING_SECONDS),
     Row("session/set_model", "a model that no config option has", "no longer in the schema", timeouts.SETTING_SECONDS),
@@ -96,7 +102,8 @@ agent may take to end the turn; then its connection is closed.
 
 ABOUT_UPDATES = """\
 An update belongs to the session's running turn; without one it continues the last exchange. Updates that arrive while a
-session is being loaded are history and not shown, but settings in them apply.
+session is being loaded are history and not shown, but settings in them apply. The same goes for a fork until its first
+prompt.
 """
 
 

@@ -301,6 +301,8 @@ class MemoryAgent:
                 self.reply(request, self._settings())
             case "session/list" if self._offers("list"):
                 self.reply(request, {"sessions": [{"sessionId": name, "cwd": "/"} for name in self._history]})
+            case "session/fork" if self._offers("fork"):
+                self.reply(request, {"sessionId": next(self._sessions), **self._settings()})
             case "session/close" if self._offers("close"):
                 self.reply(request, {})
             case "authenticate" | "logout":
