@@ -44,6 +44,7 @@ from acp.timeouts import (
     LOAD_SECONDS,
     NEW_SECONDS,
     SESSIONS_SECONDS,
+    SETTING_SECONDS,
 )
 
 LIST_PAGES = 100
@@ -312,6 +313,16 @@ class Agent:
             cursors.add(page.next_cursor)
             params["cursor"] = page.next_cursor
         return found[:LIST_SESSIONS]
+
+    async def set_title(self, session: Session, title: str) -> None:
+        """Name a session in the agent's list. It may store another title, which `Session.title` has then."""
+        if not self._can("title"):
+            raise Unsupported(Feature.TITLE)
+        params = {"sessionId": session.session_id, "title": title}
+        result = await self.connection.request("session/set_title", params, seconds=SETTING_SECONDS)
+        match result:
+            case {"title": str(stored)}:
+                session.title = stored
 
     async def close_session(self, session: Session) -> None:
         """End a session's turn, terminals and requests, forget it here, and close it at an agent that can."""

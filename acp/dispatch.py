@@ -11,13 +11,22 @@ from acp.client_side.request_tasks import RequestTasks
 from acp.connection import Connection, Transport
 from acp.defects import Defect, Invalid
 from acp.early_updates import EarlyUpdates
-from acp.events import Answer, Elicitation, ElicitationCompleted, OutOfTurnEvent, Unreadable, Withdrawn
+from acp.events import (
+    Answer,
+    Elicitation,
+    ElicitationCompleted,
+    OutOfTurnEvent,
+    Question,
+    Subagent,
+    Unreadable,
+    Withdrawn,
+)
 from acp.excerpt import excerpt
 from acp.jsonrpc import INVALID_PARAMS, Notification, Request, RequestId
 from acp.open_questions import OpenQuestions
 from acp.pending import Pending
 from acp.protocol_violations import WIDTH
-from acp.questions import ask, elicit, permit
+from acp.questions import Ask, ask, elicit, permit
 from acp.schema import CreateElicitation, RequestPermission, ToolCallUpdate
 from acp.schema.base import said_shortly
 from acp.session import Session
@@ -53,6 +62,9 @@ class Dispatch:
         session = self.sessions.get(session_id)
         if session is not None:
             session.text(kind, text)
+        elif (found := self._find_subagent(session_id)) is not None:
+            session, subagent = found
+            session.subagent_works(subagent)
         else:
             update = {"sessionUpdate": kind, "content": {"type": "text", "text": text}}
             self.early.keep(session_id, update, len(text))
@@ -64,6 +76,9 @@ class Dispatch:
                 session = self.sessions.get(session_id)
                 if session is not None:
                     session.update(update, notification.size)
+                elif (found := self._find_subagent(session_id)) is not None:
+                    session, subagent = found
+                    session.subagent_update(subagent, update, notification.size)
                 else:
                     self.early.keep(session_id, update, notification.size)
             case "$/cancel_request", {"requestId": int() | str() | None as request_id}:
@@ -112,8 +127,7 @@ class Dispatch:
         try:
             match request.method:
                 case "session/request_permission":
-                    asked = RequestPermission.model_validate(request.params)
-                    ask(self.connection, self._session(asked.session_id).turn, request, asked)
+                    self._ask(request, RequestPermission.model_validate(request.params))
                 case "elicitation/create" if self._client.elicitation:
                     self._elicit(request, CreateElicitation.model_validate(request.params))
                 case method if self._client.serves(method):
@@ -137,33 +151,51 @@ class Dispatch:
             elif method == "session/update":
                 turn.skip(defect)
 
-    def _session(self, session_id: str | None) -> Session:
-        session = None if session_id is None else self.sessions.get(session_id)
-        if session is None:
+    def _find_subagent(self, session_id: str) -> tuple[Session, Subagent] | None:
+        """Return the subagent with this session id, and the session that it works for."""
+        for session in self.sessions.values():
+            if (subagent := session.subagents.get(session_id)) is not None:
+                return session, subagent
+        return None
+
+    def _asking(self, session_id: str) -> tuple[Session, Subagent | None]:
+        """Return the session that a request names, or the one whose subagent it names. Raises `LookupError`."""
+        session = self.sessions.get(session_id)
+        found = self._find_subagent(session_id) if session is None else (session, None)
+        if found is None:
             raise LookupError(f"unknown session {excerpt(session_id, WIDTH)!r}")
-        return session
+        return found
+
+    def _ask(self, request: Request, params: RequestPermission) -> None:
+        session, subagent = self._asking(params.session_id)
+        turn = session.turn
+        asks: Ask | None = None if turn is None else partial(turn.ask, size=request.size)
+        if subagent is not None and (turn is None or turn.ended):
+            asks = partial(self._ask_out_of_turn, None)
+        ask(self.connection, asks, request.request_id, params, subagent)
 
     def _elicit(self, request: Request, params: CreateElicitation) -> None:
         if params.mode not in self._client.elicitation:
             raise LookupError(f"mode {params.mode!r} is not offered")
+        pending = subagent = None
         if params.session_id is not None:
-            turn, pending = self._running(params.session_id), None
+            turn, subagent = self._running(params.session_id)
         else:
             turn = next((turn for turn in self._turns if turn.request_id == params.request_id), None)
             pending = self.connection.pending(params.request_id)
             if pending is None:
                 raise LookupError(f"no request {excerpt(params.request_id, WIDTH)!r} waits for an answer")
         asks = partial(self._ask_out_of_turn, pending) if turn is None else partial(turn.ask, size=request.size)
-        elicit(self.connection, asks, request.request_id, params)
+        elicit(self.connection, asks, request.request_id, params, subagent)
 
-    def _running(self, session_id: str) -> Turn | None:
+    def _running(self, session_id: str) -> tuple[Turn | None, Subagent | None]:
         if not self.sessions:  # An agent may ask right behind its answer to session/new, before we have read that.
-            return None
-        turn = self._session(session_id).turn
-        return None if turn is None or turn.ended else turn
+            return None, None
+        session, subagent = self._asking(session_id)
+        return None if session.turn is None or session.turn.ended else session.turn, subagent
 
     def _ask_out_of_turn(
-        self, about: Pending | None, asked: Elicitation, on_answer: Callable[[Answer | None], None]
+        self, about: Pending | None, asked: Question | Elicitation, on_answer: Callable[[Answer | None], None]
     ) -> None:
         """Ask outside all turns. A question about our own request stops the request's clock and ends with it."""
 
@@ -184,10 +216,10 @@ class Dispatch:
 
     def _serve(self, request: Request) -> None:
         params = request.params if isinstance(request.params, dict) else {}
-        session = self._session(str(params.get("sessionId")))
+        session, subagent = self._asking(str(params.get("sessionId")))
 
         async def permitted(tool_call: ToolCallUpdate) -> None:
-            await permit(session.turn, request.request_id, tool_call)
+            await permit(session.turn, request.request_id, tool_call, subagent)
 
         work = partial(session.client_methods.fulfil, request.method, params, permitted)
         self.request_tasks.start(request, session.session_id, work)

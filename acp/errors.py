@@ -152,6 +152,7 @@ class Feature(StrEnum):
     LOAD = "loading sessions"
     LIST = "listing sessions"
     FORK = "forking sessions"
+    TITLE = "titles of sessions"
     OPTION = "option"
     IMAGE = "images"
     AUDIO = "audio"

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Any, Literal
 
 from acp.defects import Defect
@@ -28,18 +29,57 @@ class Thought:
     text: str
 
 
+class SubagentState(Enum):
+    """What a subagent is doing, as far as its agent has said."""
+
+    UNKNOWN = auto()
+    RUNNING = auto()
+    WAITING = auto()
+    """A person must act before it continues."""
+    COMPLETED = auto()
+    FAILED = auto()
+    CANCELLED = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Subagent:
+    """A subagent as its agent describes it now. An equal one may follow: a sign that it works.
+
+    All texts are the agent's, cut to some hundred characters; each may be empty. `depth` is 1 below the main agent.
+    """
+
+    session_id: str
+    depth: int
+    title: str = ""
+    description: str = ""
+    state: SubagentState = SubagentState.UNKNOWN
+    reason: str = ""
+    """Why it has failed."""
+    cwd: str = ""
+    """Its working directory, where that is not the session's."""
+
+
+@dataclass(frozen=True, slots=True)
+class SubagentToolCall:
+    """A tool call of a subagent. Its id is unique only among that subagent's."""
+
+    subagent: Subagent
+    update: ToolCallUpdate
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """The agent asks for permission and waits. Answer with `Turn.answer` and one of the options' ids.
 
     An agent's request to read or write a file or to run a command is a question too. Then `of_client` is set, and
-    `tool_call` and `options` are ours.
+    `tool_call` and `options` are ours. `subagent` is the one that asks, if it is not the agent itself.
     """
 
     request_id: RequestId
     tool_call: ToolCallUpdate
     options: tuple[PermissionOption, ...]
     of_client: bool = False
+    subagent: Subagent | None = None
 
     @property
     def rejection(self) -> str | None:
@@ -64,6 +104,7 @@ class Elicitation:
     url: str | None = None
     elicitation_id: str | None = None
     tool_call_id: str | None = None
+    subagent: Subagent | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +135,8 @@ class ElicitationCompleted:
     elicitation_id: str
 
 
-OutOfTurnEvent = Elicitation | Withdrawn | ElicitationCompleted
-"""The events of questions that an agent asks outside its turns."""
+OutOfTurnEvent = Question | Elicitation | Withdrawn | ElicitationCompleted
+"""The events of questions that an agent asks outside its turns. Only its subagents ask for permission then."""
 
 Event = (
     Text
@@ -107,6 +148,8 @@ Event = (
     | Withdrawn
     | Unreadable
     | Skipped
+    | Subagent
+    | SubagentToolCall
     | ElicitationCompleted
 )
 

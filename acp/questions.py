@@ -1,8 +1,8 @@
 """Turns an agent's request into a question for a person: permission, form values, or a page to open.
 
-Each becomes a question of the running turn. Without a turn, permission is refused. Values and a page visit can be
-asked for outside a turn, because they belong to a session, or to a request of ours such as session/new (schema:
-CreateElicitationRequest).
+Each becomes a question of the running turn. Without a turn, permission is refused, unless a subagent asks, which may
+work on after the turn. Values and a page visit can be asked for outside a turn, because they belong to a session, or to
+a request of ours such as session/new (schema: CreateElicitationRequest).
 """
 
 import asyncio
@@ -11,8 +11,8 @@ from typing import Any
 
 from acp.client_side.refusal import RequestRefused
 from acp.connection import Connection
-from acp.events import Accept, Answer, Decline, Elicitation, Question
-from acp.jsonrpc import INTERNAL_ERROR, REQUEST_CANCELLED, Request, RequestId
+from acp.events import Accept, Answer, Decline, Elicitation, Question, Subagent
+from acp.jsonrpc import INTERNAL_ERROR, REQUEST_CANCELLED, RequestId
 from acp.schema import CreateElicitation, PermissionOption, RequestPermission, ToolCallUpdate
 from acp.turn import Turn
 
@@ -21,25 +21,28 @@ REJECT = PermissionOption(option_id="reject", name="Reject", kind="reject_once")
 """The options of our own questions, about what the agent wants of its client."""
 
 
-def ask(connection: Connection, turn: Turn | None, request: Request, params: RequestPermission) -> None:
-    """Ask a session/request_permission and answer it when a person has; without a turn, `cancelled` immediately."""
+Ask = Callable[[Question | Elicitation, Callable[[Answer | None], None]], None]
+"""Puts a question to people, and passes on their answer; None means that there is none."""
+
+
+def ask(
+    connection: Connection, ask: Ask | None, request_id: RequestId, params: RequestPermission, subagent: Subagent | None
+) -> None:
+    """Ask a session/request_permission by `ask`, and answer it when a person has; without one, `cancelled`."""
 
     def reply(answer: Answer | None) -> None:
-        connection.answer(request.request_id, _outcome(answer))
+        connection.answer(request_id, _outcome(answer))
 
-    if turn is None:
+    if ask is None:
         tool_call_id = params.tool_call.tool_call_id
         connection.violations.note("warning", "agent asked for permission outside a turn", tool_call_id=tool_call_id)
         reply(None)
     else:
-        turn.ask(Question(request.request_id, params.tool_call, tuple(params.options)), reply, request.size)
+        ask(Question(request_id, params.tool_call, tuple(params.options), subagent=subagent), reply)
 
 
 def elicit(
-    connection: Connection,
-    ask: Callable[[Elicitation, Callable[[Answer | None], None]], None],
-    request_id: RequestId,
-    params: CreateElicitation,
+    connection: Connection, ask: Ask, request_id: RequestId, params: CreateElicitation, subagent: Subagent | None
 ) -> None:
     """Ask an elicitation/create by `ask`, and answer it when a person has."""
     elicitation = Elicitation(
@@ -50,16 +53,19 @@ def elicit(
         params.url,
         params.elicitation_id,
         params.tool_call_id,
+        subagent,
     )
     ask(elicitation, lambda answer: connection.answer(request_id, _action(answer)))
 
 
-async def permit(turn: Turn | None, request_id: RequestId, tool_call: ToolCallUpdate) -> None:
+async def permit(
+    turn: Turn | None, request_id: RequestId, tool_call: ToolCallUpdate, subagent: Subagent | None
+) -> None:
     """Ask whether the agent may do this through its client. Raises `RequestRefused`, immediately without a turn."""
     if turn is None:
         raise RequestRefused(INTERNAL_ERROR, "No prompt is being answered, so nobody can allow this")
     answered: asyncio.Future[Answer | None] = asyncio.get_running_loop().create_future()
-    question = Question(request_id, tool_call, (ALLOW, REJECT), of_client=True)
+    question = Question(request_id, tool_call, (ALLOW, REJECT), of_client=True, subagent=subagent)
     turn.ask(question, lambda answer: None if answered.done() else answered.set_result(answer))
     match await answered:
         case ALLOW.option_id:

@@ -13,7 +13,7 @@ from acp.chunk_fast_path import Kind
 from acp.client_side.methods import ClientMethods
 from acp.connection import Connection
 from acp.errors import Feature, ProtocolError, RemoteError, Unsupported
-from acp.events import Event, MessageBegun, Text, Thought
+from acp.events import Event, MessageBegun, Subagent, Text, Thought
 from acp.schema import (
     AudioBlock,
     AvailableCommand,
@@ -30,6 +30,7 @@ from acp.schema import (
     ResourceLink,
     SessionInfoUpdate,
     SessionResponse,
+    SubagentUpdate,
     TextBlock,
     UnknownUpdate,
     UsageUpdate,
@@ -38,6 +39,7 @@ from acp.schema import (
 )
 from acp.schema.base import read
 from acp.session_options import Option, SettingMethod, Value, options_of
+from acp.subagents import Subagents
 from acp.timeouts import SETTING_SECONDS
 from acp.turn import Turn
 
@@ -89,6 +91,7 @@ class Session:
         self.turn: Turn | None = None
         """The running turn, until all of its events were read."""
         self.client_methods = client_methods
+        self.subagents = Subagents(session_id)
         self.loading = False
         """Whether updates are history: while a load or resume is pending, and for a fork until its first prompt."""
         self.on_late: Callable[[Event], None] | None = None
@@ -245,11 +248,31 @@ class Session:
     def update(self, raw: dict[str, Any], size: int) -> None:
         """Handle the `update` member of a session/update, from a line of `size` bytes."""
         event = _read(raw)
+        if isinstance(event, SubagentUpdate):
+            self._tell(self.subagents.change(event), size)
+            return
         self._apply(event)
         if raw.get("sessionUpdate") == "agent_message_chunk":
             self._begin_message(raw.get("messageId"))
         if not self.loading and not isinstance(event, UserMessageChunk | UnknownUpdate):
             self._take(event, size)
+
+    def subagent_update(self, subagent: Subagent, raw: dict[str, Any], size: int) -> None:
+        """Handle the `update` member of a session/update from a subagent's session."""
+        event = self.subagents.event(subagent, raw)
+        if event is subagent:
+            self.subagent_works(subagent)
+        else:
+            self._tell(event, size)
+
+    def subagent_works(self, subagent: Subagent) -> None:
+        """Note that a subagent says something; what it says is not for people."""
+        if not self.loading and self.turn is not None:
+            self.turn.put_if_silent(subagent)
+
+    def _tell(self, event: Event | None, size: int) -> None:
+        if event is not None and not self.loading:
+            self._put(event, size)
 
     def _begin_message(self, message_id: object) -> None:
         """Note a message's id: another one than before begins a new message (ACP, Prompt Turn).

@@ -22,7 +22,7 @@ CLOSE_SECONDS = 5.0
 """Bound of session/close: nothing depends on the answer, and the thread's next message waits for it."""
 
 SETTING_SECONDS = 30.0
-"""Bound of session/set_mode, session/set_config_option and session/set_model."""
+"""Bound of session/set_mode, session/set_config_option, session/set_model and session/set_title."""
 
 CANCEL_SECONDS = 10.0
 """How long an agent may take to end a cancelled turn. Real ones need 0.1 s; undoing a tool's work may take longer."""

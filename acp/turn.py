@@ -141,6 +141,11 @@ class Turn(OpenQuestions):
         if self._wake is not None:
             self._wake_consumer()
 
+    def put_if_silent(self, event: Event) -> None:
+        """Queue an event that only shows that the agent works, unless another one waits, which shows it too."""
+        if not self.ended and not self._events:
+            self.put(event)
+
     def _wake_consumer(self) -> None:
         if self._wake is not None and not self._wake.done():
             self._wake.set_result(None)

@@ -45,8 +45,9 @@ class Client:
 
     `file_system` and `terminals` build the services of one session from its directories. A `Question` of the running
     turn precedes each file access and each command. `elicitation` has the modes, `form` and `url`, whose `Elicitation`
-    events are answered. `notices` and `compaction`: these updates are shown. `terminal_login`: a person can run an
-    agent's login in a terminal. The servers and the directories (absolute) go into every session.
+    events are answered. `notices` and `compaction`: these updates are shown. `subagents`: so are `Subagent` and
+    `SubagentToolCall`. `terminal_login`: a person can run an agent's login in a terminal. The servers and the
+    directories (absolute) go into every session.
     """
 
     file_system: Callable[[Roots], FileSystem] | None = None
@@ -54,6 +55,7 @@ class Client:
     elicitation: frozenset[str] = frozenset()
     notices: bool = False
     compaction: bool = False
+    subagents: bool = False
     terminal_login: bool = False
     mcp_servers: tuple[McpServer, ...] = ()
     additional_directories: tuple[Path, ...] = ()
@@ -67,6 +69,8 @@ class Client:
             "terminal": self.terminals is not None,
             "session": session | {name: {} for name in ("notices", "compaction") if getattr(self, name)},
         }
+        if self.subagents:
+            told["subagents"] = {}
         if self.terminal_login:
             told["auth"] = {"terminal": True}
         if self.elicitation:

@@ -47,6 +47,7 @@ class SessionCapabilities(SchemaModel):
     delete: Any = None
     additional_directories: Any = None
     fork: Any = None
+    title: Any = None
 
 
 class AgentCapabilities(SchemaModel):

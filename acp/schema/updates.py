@@ -176,6 +176,31 @@ class CompactionSummaryChunk(SchemaModel):
     content: ContentBlock
 
 
+MAX_SESSION_ID = 1000
+"""Longest id of a subagent's session, in characters; it is kept. Real agents use some dozens."""
+
+
+class SubagentStatus(SchemaModel):
+    """What a subagent's session is doing. `state`: running, requires_action, idle, unknown, or a new one."""
+
+    state: str
+    stop_reason: Lenient[str | None] = None
+    error: Any = None
+
+
+class SubagentUpdate(SchemaModel):
+    """A change of a subagent, on the session above it; the first one announces it. Omitted fields stay, None clears.
+
+    Unstable in the schema.
+    """
+
+    session_id: Annotated[str, Field(max_length=MAX_SESSION_ID)]
+    title: Lenient[str | None] = None
+    description: Lenient[str | None] = None
+    state: Lenient[SubagentStatus | None] = None
+    cwd: Lenient[str | None] = None
+
+
 class UnknownUpdate(SchemaModel):
     """An update of an unknown kind, or with wrong fields."""
 
@@ -197,6 +222,7 @@ Update = (
     | Notice
     | CompactionUpdate
     | CompactionSummaryChunk
+    | SubagentUpdate
     | UnknownUpdate
 )
 
@@ -215,6 +241,7 @@ UPDATES: dict[str, type[Update]] = {
     "notice": Notice,
     "compaction_update": CompactionUpdate,
     "compaction_summary_chunk": CompactionSummaryChunk,
+    "subagent_update": SubagentUpdate,
 }
 """The known kinds of session/update."""
 

@@ -175,6 +175,8 @@ def _unsupported(error: Unsupported) -> str:
             return "The agent cannot list its sessions."
         case Feature.FORK:
             return "The agent cannot fork sessions."
+        case Feature.TITLE:
+            return "The agent does not take names for its sessions."
         case Feature.OPTION:
             return f"The agent has no option {error.subject!r} with the value {error.value!r}."
         case Feature.IMAGE:

@@ -9,6 +9,7 @@ from acp.jsonrpc import INVALID_REQUEST, MAX_VALUES
 from acp.line_splitter import MAX_LINE
 from acp.schema import UPDATES
 from acp.schema.base import MAX_ITEMS
+from acp.subagents import MOST_SUBAGENTS
 
 PAGE = Path(__file__).parents[2] / "docs" / "protocol.md"
 
@@ -41,6 +42,7 @@ SENT: tuple[Row, ...] = (
     Row("session/set_config_option", "an option is chosen", "selects and switches", timeouts.SETTING_SECONDS),
     Row("session/set_mode", "a mode that no config option has", "read back if reported", timeouts.SETTING_SECONDS),
     Row("session/set_model", "a model that no config option has", "no longer in the schema", timeouts.SETTING_SECONDS),
+    Row("session/set_title", "a person renames the thread; `title` is advertised", "", timeouts.SETTING_SECONDS),
     Row("session/prompt", "a message", "one at a time; content that is not advertised is refused or becomes text"),
     Row("session/cancel", "a person stops the turn", "the turn ends with its response", timeouts.CANCEL_SECONDS),
     Row("$/cancel_request", "a request is abandoned", "a late answer is dropped by its id"),
@@ -76,6 +78,7 @@ TOLD: tuple[Row, ...] = (
     Row("notice", "", "a line in the reply"),
     Row("compaction_update", "", "a line in the reply when it is done or has failed"),
     Row("compaction_summary_chunk", "", "not shown: it is the agent's own memory"),
+    Row("subagent_update", "", "a line in the reply; the subagent's tool calls belong to it"),
 )
 
 INTRODUCTION = f"""\
@@ -100,6 +103,16 @@ agent may take to end the turn; then its connection is closed.
 """
 
 
+ABOUT_SUBAGENTS = f"""\
+## Subagents
+
+Threadline advertises `subagents`, which the schema calls unstable. A session that an agent announces with
+`subagent_update` belongs to the session above it, {MOST_SUBAGENTS} of them at a time. Of its updates, the tool calls
+and further subagents are read; its text, its plans and the messages between agents are not shown. What it asks goes to
+the thread of that session, which names it, and so does a question that comes after the turn. Its files and commands are
+those of that session's directories. The session has no other rights: nothing is sent to a subagent.
+"""
+
 ABOUT_UPDATES = """\
 An update belongs to the session's running turn; without one it continues the last exchange. Updates that arrive while a
 session is being loaded are history and not shown, but settings in them apply. The same goes for a fork until its first
@@ -123,6 +136,8 @@ def write() -> str:
             "## Updates\n",
             ABOUT_UPDATES,
             _table(("kind of `session/update`", "result"), told),
+            ABOUT_SUBAGENTS.rstrip(),
+            "",
         )
     )
 

@@ -26,6 +26,7 @@ from acp.schema import (
     RequestPermission,
     ResourceLink,
     SessionInfoUpdate,
+    SubagentUpdate,
     TextBlock,
     ToolCall,
     ToolCallUpdate,
@@ -55,6 +56,7 @@ KNOWN: dict[str, tuple[type, dict[str, Any]]] = {
     "config_option_update": (ConfigOptionUpdate, {"configOptions": [{"id": "mode", "currentValue": "ask"}]}),
     "session_info_update": (SessionInfoUpdate, {"title": "A title"}),
     "usage_update": (UsageUpdate, {"used": 1, "size": 2, "cost": {"amount": 0.1, "currency": "USD"}}),
+    "subagent_update": (SubagentUpdate, {"sessionId": "s", "title": "t", "state": {"state": "running"}}),
 }
 
 

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from acp import AgentClosed, Event, MessageBegun, RequestTimeout, Text, Turn
+from acp import AgentClosed, Event, MessageBegun, RequestTimeout, Text, Turn, Unsupported
 from acp.schema import AvailableCommand, AvailableCommandsUpdate, CurrentModeUpdate, SessionInfoUpdate, UsageUpdate
 from acp.session import UNCLAIMED_BYTES, UNCLAIMED_MAX, Session
 from tests.acp.official import by_the_schema
@@ -519,3 +519,23 @@ async def _leave(session: Session, *, raises: bool) -> bool:
 
 async def _all(turn: Turn) -> list[Event]:
     return [event async for event in turn]
+
+
+# ---- its name in the agent's list
+
+
+async def test_a_session_is_named_where_the_agent_takes_names() -> None:
+    """What the agent stores counts; without the capability nothing is sent."""
+    offer: Json = {"sessionCapabilities": {"title": {}}}
+    async with opened(MemoryAgent(capabilities=offer, manual={"session/set_title"})) as (peer, agent, session):
+        for stored, title in (({"title": "Shorter"}, "Shorter"), ({}, "Shorter"), (None, "Shorter")):
+            naming = asyncio.create_task(agent.set_title(session, "A name"))
+            request = await peer.expect("session/set_title")
+            assert request["params"] == {"sessionId": session.session_id, "title": "A name"}
+            peer.reply(request, stored)
+            await naming
+            assert session.title == title
+    async with opened() as (peer, agent, session):
+        with pytest.raises(Unsupported):
+            await agent.set_title(session, "A name")
+        assert "session/set_title" not in peer.methods()

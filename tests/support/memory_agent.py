@@ -303,6 +303,8 @@ class MemoryAgent:
                 self.reply(request, {"sessions": [{"sessionId": name, "cwd": "/"} for name in self._history]})
             case "session/fork" if self._offers("fork"):
                 self.reply(request, {"sessionId": next(self._sessions), **self._settings()})
+            case "session/set_title" if self._offers("title"):
+                self.reply(request, {"title": params["title"]})
             case "session/close" if self._offers("close"):
                 self.reply(request, {})
             case "authenticate" | "logout":

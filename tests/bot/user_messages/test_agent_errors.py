@@ -154,6 +154,7 @@ HEADLINES: tuple[tuple[Exception, str], ...] = (
     (Unsupported(Feature.LOGOUT), "The agent cannot log out."),
     (Unsupported(Feature.LOAD), "The agent cannot reopen sessions."),
     (Unsupported(Feature.LIST), "The agent cannot list its sessions."),
+    (Unsupported(Feature.TITLE), "The agent does not take names for its sessions."),
     (Unsupported(Feature.IMAGE), "The agent does not accept images."),
     (Unsupported(Feature.AUDIO), "The agent does not accept audio."),
     (ExchangeFailed("I can't open a thread."), "I can't open a thread."),
