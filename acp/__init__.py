@@ -41,6 +41,7 @@ from acp.process.environment import environment
 from acp.process.orphans import end_survivors
 from acp.session import Session
 from acp.session_options import Choice, Option
+from acp.steering import Steered
 from acp.turn import Turn
 
 __all__ = [
@@ -71,6 +72,7 @@ __all__ = [
     "Skipped",
     "SpawnFailed",
     "StartProblem",
+    "Steered",
     "Subagent",
     "SubagentState",
     "SubagentToolCall",

@@ -286,14 +286,8 @@ class Agent:
         return ClientMethods(self._client, await Roots.find(directories) if serves else None)
 
     def _add(self, session_id: str, directories: tuple[Path, ...], client_methods: ClientMethods) -> Session:
-        capabilities = self.info.agent_capabilities.prompt_capabilities
         session = self._dispatch.sessions[session_id] = Session(
-            self.connection,
-            session_id,
-            capabilities=capabilities,
-            client_methods=client_methods,
-            directories=directories,
-            agent_info=self.info.agent_info,
+            self.connection, session_id, info=self.info, client_methods=client_methods, directories=directories
         )
         return session
 

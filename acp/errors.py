@@ -156,6 +156,7 @@ class Feature(StrEnum):
     OPTION = "option"
     IMAGE = "images"
     AUDIO = "audio"
+    STEERING = "messages into a running turn"
 
 
 @dataclass(eq=False)

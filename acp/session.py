@@ -23,7 +23,7 @@ from acp.schema import (
     CurrentModeUpdate,
     EmbeddedResource,
     ImageBlock,
-    Implementation,
+    InitializeResponse,
     ModelState,
     ModeState,
     PromptCapabilities,
@@ -39,6 +39,7 @@ from acp.schema import (
 )
 from acp.schema.base import read
 from acp.session_options import Option, SettingMethod, Value, options_of
+from acp.steering import Steered, steer
 from acp.subagents import Subagents
 from acp.timeouts import SETTING_SECONDS
 from acp.turn import Turn
@@ -67,14 +68,15 @@ class Session:
         connection: Connection,
         session_id: str,
         *,
-        capabilities: PromptCapabilities,
+        info: InitializeResponse,
         client_methods: ClientMethods,
         directories: tuple[Path, ...],
-        agent_info: Implementation | None = None,
     ) -> None:
         """Created by `Agent` when the agent has named the session, or is about to load it."""
         self._connection = connection
-        self.capabilities = capabilities
+        self.capabilities = info.agent_capabilities.prompt_capabilities
+        self.can_steer = info.extensions.steering.supported
+        """Whether `steer` is possible."""
         self._unclaimed: list[tuple[Event, int]] = []
         self._unclaimed_size = 0
         self._modes: ModeState | None = None
@@ -86,7 +88,7 @@ class Session:
         self.session_id = session_id
         self.directories = directories
         """Its absolute directories, the working directory first."""
-        self.agent_info = agent_info
+        self.agent_info = info.agent_info
         """How the agent introduced itself, if it did."""
         self.turn: Turn | None = None
         """The running turn, until all of its events were read."""
@@ -180,6 +182,26 @@ class Session:
                 await turn.settle()
                 # Not earlier, so that updates behind the response stay behind the unread events.
                 self.turn = None
+
+    async def steer(self, blocks: Sequence[BaseModel]) -> Steered:
+        """Send a message into the running turn, without the lock; the agent has `STEERING_SECONDS` to answer.
+
+        The line is written before the first wait. A turn that the agent begins with the message is cancelled. Raises
+        `Unsupported` without `can_steer`, and as `prompt` does.
+        """
+        if not self.can_steer:
+            raise Unsupported(Feature.STEERING)
+        outcome = await steer(self._connection, self.session_id, fit(blocks, self.capabilities))
+        if outcome is Steered.STARTED_NEW_TURN:
+            self._cancel_turns()
+        return outcome
+
+    def _cancel_turns(self) -> None:
+        """Cancel a turn that no prompt of ours has begun, and the running one: the protocol cannot tell them apart."""
+        if self.turn is None or self.turn.ended or self.turn.cancelled:
+            self._connection.notify("session/cancel", {"sessionId": self.session_id})
+        else:
+            self.turn.cancel()
 
     # ---- settings
 

@@ -24,5 +24,8 @@ CLOSE_SECONDS = 5.0
 SETTING_SECONDS = 30.0
 """Bound of session/set_mode, session/set_config_option, session/set_model and session/set_title."""
 
+STEERING_SECONDS = 10.0
+"""Bound of a message into a running turn. Real agents answer in 0.02 s; the turn's end waits for the answer."""
+
 CANCEL_SECONDS = 10.0
 """How long an agent may take to end a cancelled turn. Real ones need 0.1 s; undoing a tool's work may take longer."""

@@ -8,12 +8,14 @@ from .initialize import (
     PROTOCOL_VERSION,
     AgentAuthCapabilities,
     AgentCapabilities,
+    AgentExtensions,
     AuthMethod,
     Implementation,
     InitializeResponse,
     McpCapabilities,
     PromptCapabilities,
     SessionCapabilities,
+    SteeringSupport,
 )
 from .mcp import EnvVariable, HttpHeader, McpServer, McpServerHttp, McpServerSse, McpServerStdio
 from .options import ConfigOption, Mode, Model, ModelState, ModeState
@@ -69,6 +71,7 @@ __all__ = [
     "UPDATES",
     "AgentAuthCapabilities",
     "AgentCapabilities",
+    "AgentExtensions",
     "AgentMessageChunk",
     "AgentThoughtChunk",
     "AudioBlock",
@@ -117,6 +120,7 @@ __all__ = [
     "SessionInfo",
     "SessionInfoUpdate",
     "SessionResponse",
+    "SteeringSupport",
     "SubagentStatus",
     "SubagentUpdate",
     "TextBlock",

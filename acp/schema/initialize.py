@@ -87,6 +87,18 @@ class AuthMethod(SchemaModel):
         return [variable.name for variable in self.vars]
 
 
+class SteeringSupport(SchemaModel):
+    """Whether the agent takes messages into a running turn; a vendor extension, see `acp.steering`."""
+
+    supported: Lenient[bool] = False
+
+
+class AgentExtensions(SchemaModel):
+    """What an agent offers beyond the schema."""
+
+    steering: Lenient[SteeringSupport] = SteeringSupport()
+
+
 class InitializeResponse(SchemaModel):
     """The answer to `initialize`."""
 
@@ -94,3 +106,4 @@ class InitializeResponse(SchemaModel):
     agent_capabilities: Lenient[AgentCapabilities] = AgentCapabilities()
     agent_info: Lenient[Implementation | None] = None
     auth_methods: Items[AuthMethod] = Field(default_factory=list)
+    extensions: Lenient[AgentExtensions] = Field(default=AgentExtensions(), alias="_meta")

@@ -183,6 +183,8 @@ def _unsupported(error: Unsupported) -> str:
             return "The agent does not accept images."
         case Feature.AUDIO:
             return "The agent does not accept audio."
+        case Feature.STEERING:
+            return "The agent takes no messages into a running turn."
 
 
 def defective(defect: Defect) -> str:

@@ -44,6 +44,12 @@ SENT: tuple[Row, ...] = (
     Row("session/set_model", "a model that no config option has", "no longer in the schema", timeouts.SETTING_SECONDS),
     Row("session/set_title", "a person renames the thread; `title` is advertised", "", timeouts.SETTING_SECONDS),
     Row("session/prompt", "a message", "one at a time; content that is not advertised is refused or becomes text"),
+    Row(
+        "_session/steering",
+        "a message into the running turn, if `_meta.steering.supported` is advertised",
+        "an extension of some agents; with `idleBehavior: promptRequired`",
+        timeouts.STEERING_SECONDS,
+    ),
     Row("session/cancel", "a person stops the turn", "the turn ends with its response", timeouts.CANCEL_SECONDS),
     Row("$/cancel_request", "a request is abandoned", "a late answer is dropped by its id"),
 )

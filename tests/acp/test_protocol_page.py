@@ -17,8 +17,8 @@ OFFERS: dict[str, Json] = {name: {} for name in ("list", "resume", "close", "for
 NEVER_SENT = {"session/delete"}
 """A session is its user's own: an editor may go on with it."""
 
-NOT_STABLE = {"session/set_model", "session/fork", "session/set_title"}
-"""Methods outside the stable schema: one for older agents, and those that agents have before they are stable."""
+NOT_STABLE = {"session/set_model", "session/fork", "session/set_title", "_session/steering"}
+"""Methods outside the stable schema: of older agents, of agents ahead of it, and an extension."""
 
 UNSTABLE_UPDATES = {"subagent_update"}
 """Updates that agents send before they are stable, if the client offers to show them."""
@@ -64,6 +64,7 @@ async def _everything(capabilities: Json) -> list[Json]:
         modes={"currentModeId": "a", "availableModes": [{"id": "a", "name": "A"}, {"id": "b", "name": "B"}]},
         models={"currentModelId": "a", "availableModels": [{"modelId": "a", "name": "A"}]},
         config_options=[option],
+        steerable=True,
     )
     agent = await Agent.start(peer, Client(additional_directories=(CWD / "more",), elicitation=frozenset({"form"})))
     await agent.authenticate("web")
@@ -74,6 +75,7 @@ async def _everything(capabilities: Json) -> list[Json]:
         assert await session.set_option(option_id, value)
     async with session.prompt(HELLO) as turn:
         prompt = await peer.expect("session/prompt")
+        await session.steer(HELLO)
         turn.cancel()
         peer.end_turn(prompt, "cancelled")
     if "sessionCapabilities" in capabilities:

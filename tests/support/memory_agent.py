@@ -37,7 +37,8 @@ class MemoryAgent:
     """Fulfils `acp.agent.AgentTransport`. The arguments are its own parts of the answers, as ACP writes them.
 
     `history` maps a session's id to the updates that session/load replays. `manual` has the methods that the test
-    answers by `reply` or `fail`. With `stops`, `stop` waits for that event; with `unstoppable`, it raises that then.
+    answers by `reply` or `fail`. With `steerable` it advertises steering, and the test answers that too. With `stops`,
+    `stop` waits for that event; with `unstoppable`, it raises that then.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class MemoryAgent:
         auth_methods: Sequence[Json] = (),
         history: Mapping[str, Sequence[Json]] | None = None,
         manual: Collection[str] = (),
+        steerable: bool = False,
         session_prefix: str = "session",
         stops: asyncio.Event | None = None,
         unstoppable: Exception | None = None,
@@ -72,6 +74,7 @@ class MemoryAgent:
         self.auth_methods = list(auth_methods)
         self._history = history or {}
         self._manual = frozenset(manual)
+        self._extensions: Json = {"_meta": {"steering": {"supported": True}}} if steerable else {}
         self._sessions = (f"{session_prefix}-{number}" for number in count(1))
         self._stops = stops
         self._unstoppable = unstoppable
@@ -285,7 +288,7 @@ class MemoryAgent:
             case "initialize":
                 info = {"name": "memory", "version": "1"}
                 told = {"agentCapabilities": self.capabilities, "authMethods": self.auth_methods, "agentInfo": info}
-                self.reply(request, {"protocolVersion": 1, **told})
+                self.reply(request, {"protocolVersion": 1, **told, **self._extensions})
             case "session/new":
                 self.reply(request, {"sessionId": next(self._sessions), **self._settings()})
             case "session/load" if self.capabilities.get("loadSession"):

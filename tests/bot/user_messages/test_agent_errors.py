@@ -157,6 +157,7 @@ HEADLINES: tuple[tuple[Exception, str], ...] = (
     (Unsupported(Feature.TITLE), "The agent does not take names for its sessions."),
     (Unsupported(Feature.IMAGE), "The agent does not accept images."),
     (Unsupported(Feature.AUDIO), "The agent does not accept audio."),
+    (Unsupported(Feature.STEERING), "The agent takes no messages into a running turn."),
     (ExchangeFailed("I can't open a thread."), "I can't open a thread."),
     (RuntimeError("a mistake of ours"), "Something went wrong; the bot's log has the reason."),
 )
