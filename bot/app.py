@@ -138,6 +138,7 @@ class App:
         pool = self._pool(context, metrics, queue_notices)
         recovery = Recovery(pool=pool, context=context, queue_notices=queue_notices, begun=admission.begun)
         context.on_turn_started = recovery.interruptions.thread_continued
+        queue_notices.asks = recovery.interruptions.queue_changed
         supervised = self._supervised = self._supervise(admission, context, pool, recovery, metrics)
         health = Health(
             lambda: supervised.connected,

@@ -101,6 +101,11 @@ class Conversation:
         return self._inbox.held
 
     @property
+    def held_until(self) -> float | None:
+        """When a hold ends by itself, in Unix time; None where only a person ends it, or there is none."""
+        return self._inbox.held_until
+
+    @property
     def waiting(self) -> int:
         """How many exchanges wait behind the current one."""
         return len(self._inbox)

@@ -1,6 +1,7 @@
 """The waiting exchanges of a thread, in order: they run when their turn comes, or are held for a person."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 
@@ -35,6 +36,8 @@ class Inbox:
         self._timer: asyncio.TimerHandle | None = None
         self.held = False
         """Whether the waiting exchanges are held for a person."""
+        self.held_until: float | None = None
+        """When a temporary hold ends, in Unix time; None where there is none."""
 
     def __len__(self) -> int:
         """Return how many wait, held or not."""
@@ -107,6 +110,7 @@ class Inbox:
             self.held = True
             if seconds is not None:
                 self._timer = asyncio.get_running_loop().call_later(seconds, self._on_time)
+                self.held_until = time.time() + seconds
 
     def resume(self) -> bool:
         """End the hold. Return whether there was one."""
@@ -149,4 +153,4 @@ class Inbox:
     def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
+            self._timer = self.held_until = None

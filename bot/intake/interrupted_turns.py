@@ -7,6 +7,7 @@ however often the bot restarts.
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from bot.conversation.exchange import Exchange
 from bot.conversation.exchange_context import ExchangeContext
@@ -14,6 +15,7 @@ from bot.interactions.thread_buttons import interrupted_view
 from bot.reply.notices import INTERRUPTED
 from bot.reply.reply import Reply
 from bot.user_messages import layout, restarts
+from pool.conversation import Conversation
 from pool.journal.message_states import MessageRow, MessageState
 from pool.journal.messages import KEPT_SECONDS
 from pool.pool import Pool
@@ -108,7 +110,7 @@ class Interruptions:
         return reply
 
     async def ask(self, interruption: Interruption) -> None:
-        """Finish the unfinished reply, then ask for a decision unless the thread has the question already."""
+        """Finish the unfinished reply, then ask for a decision; a question that is there is brought up to date."""
         row, draft = interruption.row, interruption.draft
         if draft is None:
             self._question(row)
@@ -117,9 +119,24 @@ class Interruptions:
         else:
             await self._drafts.cut_off(row, draft)
 
+    def queue_changed(self, conversation: Conversation) -> bool:
+        """Show on a thread's questions what waits behind them; return whether a decision is open there.
+
+        The question then stands for a notice that the messages are on hold.
+        """
+        undecided = self._undecided_in(conversation.thread_id)
+        for interruption in undecided:
+            if self._asked(interruption.row) is not None:  # Otherwise it is asked when the unfinished reply stands.
+                self._question(interruption.row)
+        return bool(undecided)
+
     def _question(self, row: MessageRow) -> None:
-        if self.is_undecided(row) and self._asked(row) is None:
-            text, view = restarts.interrupted(row.author_id, self._link(row)), lambda: interrupted_view(row.message_id)
+        """Ask, or show what waits behind the question now."""
+        if self.is_undecided(row):
+            conversation = self._pool.conversation(row.thread_id)
+            waiting, until = (0, None) if conversation is None else (conversation.waiting, conversation.held_until)
+            text = restarts.interrupted(row.author_id, self._link(row), waiting=waiting, until=until)
+            view = partial(interrupted_view, row.message_id)
             self._context.notices.show(row.thread_id, INTERRUPTED, text, view, about=row.message_id)
 
     def _asked(self, row: MessageRow) -> float | None:

@@ -1,6 +1,7 @@
 """Shows the waiting messages of a thread: a reaction on each, and one notice with their number."""
 
 import asyncio
+from collections.abc import Callable
 
 from bot.conversation.exchange import Exchange
 from bot.interactions.queue_buttons import queue_view
@@ -15,11 +16,16 @@ SLICE = 20
 
 
 class QueueNotices:
-    """The notices that messages wait for the running turn, or are held for a person; a thread has one of them."""
+    """The notices that messages wait for the running turn, or are held for a person; a thread has one of them.
+
+    A thread with a question about an interrupted turn has none: the question says what waits behind it.
+    """
 
     def __init__(self, notices: Notices) -> None:
         """`update` is the pool's `on_queue`."""
         self._notices = notices
+        self.asks: Callable[[Conversation], bool] = lambda _conversation: False
+        """Brings a thread's questions about interrupted turns up to date; returns whether there are any."""
 
     async def update_all(self, pool: Pool) -> None:
         """Update the threads that have a notice of an earlier run, after the waiting messages are recovered."""
@@ -34,6 +40,7 @@ class QueueNotices:
 
     def _show(self, thread_id: int, conversation: Conversation | None) -> None:
         queue = () if conversation is None else conversation.queue
+        asks = conversation is not None and self.asks(conversation)
         held = conversation is not None and conversation.held
         if queue and not held and (conversation is None or conversation.current is None):
             return  # The first one starts immediately.
@@ -45,9 +52,9 @@ class QueueNotices:
                 exchange.show_waiting()
         if held or not queue:
             self._notices.end(thread_id, WAITING)
-        if not held or not queue:
+        if not held or not queue or asks:
             self._notices.end(thread_id, HELD)
-        if not queue:
+        if not queue or (held and asks):
             return
         if held:
             self._notices.show(thread_id, HELD, texts.held(len(queue)), lambda: held_view(thread_id))

@@ -1,15 +1,28 @@
 """What a restart did to a turn, and what a person decided about it. Pure."""
 
+from .queue import messages
+
 ALREADY_DECIDED = "-# This was decided before."
 
 UNREADABLE = "-# The request can no longer be read."
 
 
-def interrupted(author_id: int, link: str) -> str:
-    """Ask what to do about a turn that a restart interrupted; `link` leads to the message."""
-    return (
+def interrupted(author_id: int, link: str, *, waiting: int = 0, until: float | None = None) -> str:
+    """Ask what to do about a turn that a restart interrupted; `link` leads to the message.
+
+    `waiting` messages are sent after the choice, and without one at the Unix time `until`, if there is one.
+    """
+    text = (
         f"⚠ <@{author_id}>, I restarted while the agent was working on {link}; part of it may be done."
-        " **Retry** sends it again, **Skip** drops it. Queued messages continue after your choice, or in 10 minutes."
+        " **Retry** sends it again, **Skip** drops it."
+    )
+    if not waiting:
+        return text
+    verb, pronoun = ("waits", "It is") if waiting == 1 else ("wait", "They are")
+    without = "with the next message" if until is None else f"with the next message or <t:{until:.0f}:R>"
+    return (
+        f"{text}\n{messages(waiting)} {verb} behind it. {pronoun} sent after your choice."
+        f" Without one, {pronoun.lower()} sent {without}, and the interrupted request is dropped."
     )
 
 

@@ -138,6 +138,7 @@ async def restarted(
         )
         recovery = Recovery(pool=pool, context=context, queue_notices=waiting, begun=asyncio.Event())
         context.on_turn_started = recovery.interruptions.thread_continued
+        waiting.asks = recovery.interruptions.queue_changed
         async with pool:
             yield RestartedBot(journal, board, pool, context, factory, recovery)
         for player in players:

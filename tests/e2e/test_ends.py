@@ -131,8 +131,9 @@ async def interrupted(lab: BotLab, end: signal.Signals) -> AsyncIterator[Thread]
     async with bot_run(lab, end):
         thread = await controls(lab)
     async with bot_run(lab):
-        await lab.ann.sees(thread, "I restarted", by=lab.bot)
-        await lab.discord.until(lambda: sorted(buttons(lab, thread)) == sorted([*HELD, "Retry", "Skip"]))
+        asked = await lab.ann.sees(thread, "I restarted while", by=lab.bot)
+        assert "1 message waits behind it" in text_of(asked)
+        await lab.discord.until(lambda: sorted(buttons(lab, thread)) == ["Retry", "Skip"])
         await lab.ann.sees(thread, re.compile("^begun"), by=lab.bot)
         await lab.ann.sees(thread, "Threadline stopped before this was finished", by=lab.bot)
         yield thread
@@ -142,7 +143,7 @@ async def interrupted(lab: BotLab, end: signal.Signals) -> AsyncIterator[Thread]
 async def test_however_the_bot_ends_the_same_is_asked_and_nothing_else_is_left(
     tmp_path: Path, end: signal.Signals
 ) -> None:
-    """The reply says that it was interrupted, one question asks what to do, and messages are held, until a turn."""
+    """The reply says that it was interrupted, and one question asks what to do and counts what waits behind it."""
     async with idle_lab(tmp_path, remembers=True) as lab:
         async with interrupted(lab, end) as thread:
             await lab.ben.say(thread, "say of ben\nhang")
@@ -155,7 +156,7 @@ async def test_however_the_bot_ends_the_same_is_asked_and_nothing_else_is_left(
         journal_is_settled(lab)
 
 
-@pytest.mark.parametrize("choice", ["Retry", "Skip", "Continue"])
+@pytest.mark.parametrize("choice", ["Retry", "Skip", "/resume"])
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
 async def test_each_choice_after_the_bots_end_does_what_it_says_and_ends_the_question(
     tmp_path: Path, end: signal.Signals, choice: str
@@ -163,8 +164,10 @@ async def test_each_choice_after_the_bots_end_does_what_it_says_and_ends_the_que
     """Waiting messages follow it."""
     async with idle_lab(tmp_path, remembers=True) as lab:
         async with interrupted(lab, end) as thread:
-            asked = "on hold" if choice == "Continue" else "I restarted"
-            await lab.ann.click(await lab.ann.sees(thread, asked, by=lab.bot), choice)
+            if choice == "/resume":
+                await lab.ann.slash(thread, "resume")
+            else:
+                await lab.ann.click(await lab.ann.sees(thread, "I restarted while", by=lab.bot), choice)
             if choice == "Retry":
                 again = await lab.ann.sees(thread, lambda each: "Permission needed" in text_of(each))
                 await lab.ann.click(again, "Allow once")

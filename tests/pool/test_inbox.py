@@ -111,8 +111,10 @@ async def test_a_cancel_makes_a_temporary_hold_permanent(tmp_path: Path) -> None
     """Only a person ends it, also after the next restart."""
     async with running_pool(tmp_path, obedient=True) as it:
         (exchange,) = restored(it, 10, held=True, seconds=TEN_MINUTES)
+        assert it.conversation(1).held_until is not None
         assert it.conversation(1).cancel(A_PERSON) == CancelResult(stopped=False, held=1)
         assert it.row(10) is Row.HELD
+        assert it.conversation(1).held_until is None
         await elapse(TEN_MINUTES + 1)
         assert repr(it.conversation(1)) == "<1 asleep, 1 held>"
         it.conversation(1).resume()

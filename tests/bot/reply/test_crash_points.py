@@ -101,6 +101,7 @@ async def recovered(it: RestartedBot) -> list[Exchange]:
     waiting = QueueNotices(it.context.notices)
     it.recovery = Recovery(pool=it.pool, context=it.context, queue_notices=waiting, begun=asyncio.Event())
     it.context.on_turn_started = it.recovery.interruptions.thread_continued
+    waiting.asks = it.recovery.interruptions.queue_changed
     return await it.recovered()
 
 
@@ -186,11 +187,11 @@ async def is_answered(it: RestartedBot) -> None:
 
 
 async def is_held(it: RestartedBot) -> None:
-    """It is held, and a notice says so; it is answered when a person continues."""
+    """It is held, and one notice or question says so; it is answered when a person continues."""
     await elapse(CHOICE_SECONDS)
     assert it.prompts == []
     assert it.state(WATCHED) is MessageState.HELD
-    assert it.board.shown.count(queue.held(1)) == 1
+    assert sum(queue.held(1) in each or "1 message waits" in each for each in it.board.shown) == 1
     talk(it).resume()
     await settle()
     assert it.prompts == [ANSWER]
