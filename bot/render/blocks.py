@@ -35,10 +35,17 @@ class Line:
     text: str
     own: bool = False
     live: bool = False
+    frozen: str = ""
+    """What they are on a page that does not change again, of the same length; empty where that is the same."""
 
-    def render(self) -> str:
+    @property
+    def goes_on(self) -> bool:
+        """Whether a page that does not change again shows it otherwise."""
+        return bool(self.frozen)
+
+    def render(self, *, frozen: bool = False) -> str:
         """Return the lines."""
-        return self.text
+        return self.frozen if frozen and self.frozen else self.text
 
 
 @dataclass(slots=True)
@@ -74,14 +81,19 @@ class ToolRun:
         return len(self.calls) + self.folded.calls > 1
 
     @property
+    def goes_on(self) -> bool:
+        """Whether a call runs: a page that does not change again does not say so."""
+        return any(not (call.ended or call.over) for call in self.calls)
+
+    @property
     def is_empty(self) -> bool:
         """Whether it has no lines."""
         return not self.calls and not self.folded.calls
 
-    def render(self) -> str:
-        """Return the lines of the calls as they are now."""
+    def render(self, *, frozen: bool = False) -> str:
+        """Return the lines of the calls as they are now, or of the same length for a page that does not change."""
         render = summary_of if self.followed else lines_of
-        return render(self.calls, self.style, self.folded)
+        return render(self.calls, self.style, self.folded, frozen=frozen)
 
 
 Block = Prose | Line | ToolRun
@@ -141,6 +153,10 @@ class Blocks:
             pieces.append(rendered if starts else "\n" + rendered)
         return pieces
 
+    def frozen(self, pieces: Sequence[str]) -> list[str]:
+        """Return the pieces as a page shows them that does not change again; each is as long as before."""
+        return [_frozen(block, piece) for block, piece in zip(self._blocks, pieces, strict=True)]
+
     def words_end(self, pieces: Sequence[str]) -> int:
         """Return where the last piece that is not the bot's own ends in the text."""
         end = sum(map(len, pieces))
@@ -182,6 +198,13 @@ class Blocks:
                 rest = piece[cut:]
                 kept.append(Prose([rest]) if isinstance(block, Prose) else Line(rest, own=_is_own(block)))
         self._blocks = kept
+
+
+def _frozen(block: Block, piece: str) -> str:
+    if isinstance(block, Prose) or not block.goes_on:
+        return piece
+    rendered = block.render(frozen=True)
+    return piece[: len(piece) - len(rendered)] + rendered
 
 
 def _is_own(block: Block) -> bool:

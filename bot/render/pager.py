@@ -50,6 +50,10 @@ class Pager:
         self.last_page = 0
         """The index of the page that names the rest."""
 
+    def has_room(self, text: str) -> bool:
+        """Whether `text` fits on the open page."""
+        return not self.over and len(text) <= LIMIT - len(self._opening)
+
     def freeze(self, text: str, *, complete: bool, words_end: int, live: Sequence[Span] = ()) -> int:
         """Freeze the full pages that `text` begins with; return how many of its characters were taken.
 

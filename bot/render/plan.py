@@ -14,18 +14,22 @@ STEP = 100
 LONGEST = 500
 """Characters of a notice before it is escaped."""
 
-_MARKS = {"completed": "☑", "in_progress": "▸"}
+_DONE, _IN_PROGRESS, _OPEN = "☑", "▸", "☐"
 _SEVERITIES = {"warning": "⚠", "error": "❌"}
 
 
-def plan_lines(entries: Sequence[PlanEntry]) -> str:
-    """Return a plan's lines; of a long plan those around the first step that is not completed."""
+def plan_lines(entries: Sequence[PlanEntry], *, frozen: bool = False) -> str:
+    """Return a plan's lines; of a long plan those around the first step that is not completed.
+
+    Where they can no longer change, they are `frozen`: no step is marked as in progress. Their length is the same.
+    """
+    marks = {"completed": _DONE, "in_progress": _OPEN if frozen else _IN_PROGRESS}
     open_steps = [number for number, entry in enumerate(entries) if entry.status != "completed"]
     current = open_steps[0] if open_steps else len(entries)
     first = max(0, min(current - 2, len(entries) - MOST)) if len(entries) > MOST else 0
     shown = entries[first : first + MOST]
     lines = [_counted(entries[:first], "earlier")] if first else []
-    lines += [f"{_MARKS.get(entry.status, '☐')} {escape(shortened(entry.content, STEP))}" for entry in shown]
+    lines += [f"{marks.get(entry.status, _OPEN)} {escape(shortened(entry.content, STEP))}" for entry in shown]
     if rest := entries[first + MOST :]:
         lines.append(_counted(rest, "more"))
     return "\n".join(lines)

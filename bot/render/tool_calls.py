@@ -167,10 +167,10 @@ class Call:
         self.update = self.update.model_copy(update=self._short | _SMALL)
         self._compared, self._weights, self.weight = None, {}, 0
 
-    def line(self, style: Style) -> str:
-        """Return the call as one line of subtext."""
+    def line(self, style: Style, *, frozen: bool = False) -> str:
+        """Return the call as one line of subtext; on a page that is `frozen` it does not say that the call runs."""
         update = self.update
-        state = _STATES.get(update.status or "", "■" if self.over else "▸")
+        state = _STATES.get(update.status or "", "■" if self.over else "·" if frozen else "▸")
         title = shortened(update.title or update.kind or "tool", TITLE)
         words = [state, _KINDS.get(update.kind or "", ""), escape(title), self._place(title, style)]
         if self.changes:
@@ -264,19 +264,26 @@ def fold(run: list[Call], folded: Folded) -> None:
     run[:] = [call for call in run if call.listed]
 
 
-def summary_of(run: Sequence[Call], style: Style, before: Folded) -> str:
+def summary_of(run: Sequence[Call], style: Style, before: Folded, *, frozen: bool = False) -> str:
     """Return a run of which nothing is going on as one line, and its running calls below; a single call as it is."""
     done = [call for call in run if call.ended or call.over]
     if style.tools == "full" or len(done) + before.calls < 2:
-        return lines_of(run, style, before)
+        return lines_of(run, style, before, frozen=frozen)
     count = replace(before)
     for call in done:
         count.add(call)
         call.shows_all = False
-    return "\n".join([count.summary(), *(call.line(style) for call in run if not (call.ended or call.over))])
+    running = (call.line(style, frozen=frozen) for call in run if not (call.ended or call.over))
+    return "\n".join([count.summary(), *running])
 
 
-def lines_of(run: Sequence[Call], style: Style, before: Folded = Folded()) -> str:  # noqa: B008 - read only
+def lines_of(
+    run: Sequence[Call],
+    style: Style,
+    before: Folded = Folded(),  # noqa: B008 - read only
+    *,
+    frozen: bool = False,
+) -> str:
     """Return the lines of a run: of each call where `tools` is full, else of the latest and the running ones.
 
     `before` are the calls that were removed from the run.
@@ -285,7 +292,7 @@ def lines_of(run: Sequence[Call], style: Style, before: Folded = Folded()) -> st
     for call in run:
         call.shows_all = call.is_whole and (style.tools == "full" or call is latest)
     if style.tools == "full":
-        shown = ["\n".join([call.line(style), *call.details(output=True)]) for call in run]
+        shown = ["\n".join([call.line(style, frozen=frozen), *call.details(output=True)]) for call in run]
         return "\n".join(shown)
     folded = [call for call in run[:-MOST] if call.ended or call.over] if len(run) > MOST else []
     hidden, count = set(map(id, folded)), replace(before)
@@ -294,7 +301,7 @@ def lines_of(run: Sequence[Call], style: Style, before: Folded = Folded()) -> st
     lines = [count.line()] if count.calls else []
     for call in run:
         if id(call) not in hidden:
-            lines.append(call.line(style))
+            lines.append(call.line(style, frozen=frozen))
             if call is latest:
                 lines += call.details(output=False)
     return "\n".join(lines)

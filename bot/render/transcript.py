@@ -7,7 +7,8 @@ text is cut into pages. Each part of the text is in one of three states, in this
              ended. The converter holds them, and shows them as well as they can be shown now.
     settled  converted to Discord's Markdown for good, whatever comes behind. A block may still change as a whole: a
              tool call goes on, a plan ticks off. The open page shows what has settled, and the draft behind it.
-    frozen   on a page that is full, or above a question. The page never changes again, and its text is forgotten.
+    frozen   on a page that is full, or above a question. The page never changes again, and its text is forgotten. It
+             marks nothing as going on: no step of a plan, and no tool call.
 
 A chunk costs an append. All else happens when somebody asks for the pages, or when `PENDING` characters wait. It costs
 what is new and the open pages, whatever lies before them.
@@ -88,7 +89,8 @@ class Transcript:
         """Characters that the agent has said."""
         self._calls = ToolCallHistory()
         self._budget = DiffBudget()
-        self._plan: Line | None = None
+        self._plan = Line("")
+        """The plan as it was shown last."""
         self._links: dict[Link, Line] = {}
         self._links_seen = 0
         self._lines = 0
@@ -129,7 +131,8 @@ class Transcript:
             case ToolCallUpdate():
                 return self._add_tool_call(event)
             case Plan():
-                self._show_plan(event)
+                if not self._show_plan(event):
+                    return False
                 if not event.entries:
                     return True
             case AgentMessageChunk(content=content):
@@ -164,7 +167,8 @@ class Transcript:
             for call in self._blocks.take_running():
                 call.waits = True
             self._follow_run()
-            text = self._freeze()
+            self._freeze()
+            text = "".join(self._blocks.frozen(self._blocks.pieces()))
         if self._pager.over:
             self._take_notices()
         else:
@@ -185,6 +189,7 @@ class Transcript:
         self._shelf.closed = True
         for call in self._calls:
             call.over = True
+        self._plan.text = self._plan.render(frozen=True)
         self._follow_run()
         self._freeze()
         for name, spool in self._spools():
@@ -356,7 +361,7 @@ class Transcript:
         elif full and not self._leaving:
             self._freeze()
             if self._converted > MOST_CONVERTED and not self._pager.over:
-                pieces = self._blocks.pieces()
+                pieces = self._blocks.frozen(self._blocks.pieces())
                 self._blocks.drop(pieces, self._pager.fill("".join(pieces)))
             self._leaving = self._pager.over
 
@@ -449,13 +454,17 @@ class Transcript:
         self.has_text = self.has_text or shows
         return shows
 
-    def _show_plan(self, plan: Plan) -> None:
-        text = plan_lines(plan.entries)
-        if self._plan is not None and self._blocks.holds(self._plan):
-            self._plan.text = text
+    def _show_plan(self, plan: Plan) -> bool:
+        """Show the plan as it is now; return False where it has not changed since it was shown."""
+        text, frozen = plan_lines(plan.entries, frozen=self._ended), plan_lines(plan.entries, frozen=True)
+        if text == self._plan.text:
+            return False
+        if self._blocks.holds(self._plan):
+            self._plan.text, self._plan.frozen = text, frozen
         else:
-            self._plan = Line(text, live=True)  # What is on a frozen page stays as it was.
+            self._plan = Line(text, live=True, frozen=frozen)  # What is on a frozen page stays as it was.
             self._add_block(self._plan)
+        return True
 
     def _add_content(self, content: object) -> None:
         match content:
@@ -519,10 +528,13 @@ class Transcript:
             self._pager.notice(own)
 
     def _freeze_full_pages(self) -> str:
-        pieces = self._blocks.pieces()
-        text = "".join(pieces)
+        shown = self._blocks.pieces()
+        text = "".join(shown)
+        if self._pager.has_room(text):
+            return text
+        pieces = self._blocks.frozen(shown)
         end = self._pager.freeze(
-            text,
+            "".join(pieces),
             complete=not self._converter.in_line,
             words_end=self._blocks.words_end(pieces),
             live=self._blocks.live(pieces),
@@ -534,9 +546,9 @@ class Transcript:
         """End the open page; return the settled text behind it."""
         if not self._thinking:
             self._blocks.settle(self._converter.settle_words())
-        pieces = self._blocks.pieces()
-        text = "".join(pieces)
-        end = self._pager.end_page(text, self._draft(), self._blocks.live(pieces))
+        shown = self._blocks.pieces()
+        text, pieces = "".join(shown), self._blocks.frozen(shown)
+        end = self._pager.end_page("".join(pieces), self._draft(), self._blocks.live(pieces))
         self._blocks.drop(pieces, end)
         return text[end:]
 

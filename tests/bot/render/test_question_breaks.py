@@ -75,7 +75,14 @@ DONE = tool("a", status="completed")
         ([RUNNING, ASK, tool("a", title="make it"), "below"], ["below"]),
         (
             [plan(("one", "in_progress")), ASK, plan(("one", "completed"))],
-            ["▸ one", "☑ one"],
+            ["☐ one", "☑ one"],
+        ),
+        # Agents send the whole plan again: it stands above already.
+        ([plan(("one", "in_progress")), ASK, plan(("one", "in_progress")), "below"], ["☐ one", "below"]),
+        ([plan(("one", "in_progress")), "words", ASK, plan()], ["☐ one\nwords"]),
+        (
+            [plan(("one", "pending")), ASK, plan(("one", "pending")), "below", ASK, plan(("one", "in_progress"))],
+            ["☐ one", "below", "☐ one"],
         ),
     ],
 )

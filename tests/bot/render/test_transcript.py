@@ -1,6 +1,7 @@
 """What a reply shows: the agent's events as pages, in whatever pieces they come, and the files."""
 
 import base64
+import re
 import tempfile
 from collections.abc import Callable
 from itertools import chain, pairwise, repeat
@@ -1007,21 +1008,52 @@ def test_a_plan_is_replaced_in_place() -> None:
     """The newest list is where the first one was."""
     first = plan(("look", "in_progress"), ("act", "pending"))
     second = plan(("look", "completed"), ("act", "in_progress"), ("rest", "pending"))
-    assert shown(Text("a"), first, Text("b")) == ["a\n▸ look\n☐ act\nb"]
-    assert shown(Text("a"), first, Text("b"), second) == ["a\n☑ look\n▸ act\n☐ rest\nb"]
+    transcript = Transcript()
+    for event in (Text("a"), first, Text("b")):
+        transcript.apply(event)
+    assert transcript.pages() == ["a\n▸ look\n☐ act\nb"]
+    transcript.apply(second)
+    assert transcript.pages() == ["a\n☑ look\n▸ act\n☐ rest\nb"]
 
 
 def test_a_plan_whose_page_is_frozen_begins_again() -> None:
-    """The old list stays as it was."""
+    """The old list stays as it was, without the mark of a step in progress, which would soon be false."""
     transcript = Transcript()
     transcript.apply(plan(("look", "in_progress")))
+    assert transcript.pages() == ["▸ look"]
     transcript.apply(Text("x" * 2_500 + "\n"))
-    frozen = transcript.pages()[0]
+    frozen, last = transcript.pages()
+    assert frozen.startswith("☐ look\n")
+    transcript.apply(plan(("look", "in_progress")))
+    assert transcript.pages() == [frozen, last]
     transcript.apply(plan(("look", "completed")))
     assert transcript.pages()[0] == frozen
     assert transcript.pages()[-1].endswith("\n☑ look")
     transcript.apply(plan(("look", "completed"), ("act", "pending")))
     assert transcript.pages()[-1].endswith("\n☑ look\n☐ act")
+
+
+def test_no_step_is_in_progress_when_the_turn_has_ended() -> None:
+    """Agents often leave their last step open; a plan that comes late says the same."""
+    transcript = Transcript()
+    transcript.apply(plan(("look", "completed"), ("act", "in_progress")))
+    transcript.end()
+    assert transcript.pages() == ["☑ look\n☐ act"]
+    transcript.apply(plan(("look", "completed"), ("act", "completed"), ("rest", "in_progress")))
+    assert transcript.pages() == ["☑ look\n☑ act\n☐ rest"]
+
+
+def test_a_page_that_is_full_says_of_no_call_that_it_runs() -> None:
+    """It never changes again, and the call ends later; on the open page its line changes with it."""
+    transcript = Transcript()
+    transcript.apply(tool("a", "tool_call", title="make", kind="execute", status="in_progress"))
+    transcript.apply(Text("words"))
+    assert transcript.pages() == ["-# ▸ 💻 make\nwords"]
+    transcript.apply(Text("x" * 2_500 + "\n"))
+    frozen, _ = transcript.pages()
+    assert frozen.startswith("-# · 💻 make\n")
+    transcript.apply(tool("a", status="completed"))
+    assert transcript.pages()[0] == frozen
 
 
 def test_a_long_plan_shows_the_steps_around_the_current_one() -> None:
@@ -1044,7 +1076,7 @@ events = st.lists(
     | st.builds(lambda number, old, new: tool(str(number), status="completed", content=[
                     {"type": "diff", "path": "/a/b", "oldText": old, "newText": new}]),
                 st.integers(0, 30), st.text("ab\n`"), st.text("ab\n`"))
-    | st.lists(st.tuples(st.text(max_size=300), st.sampled_from(["pending", "completed"])), max_size=30)
+    | st.lists(st.tuples(st.text(max_size=300), st.sampled_from(["pending", "in_progress", "completed"])), max_size=30)
     .map(lambda steps: plan(*steps))
     | st.just(content(type="image", data="AAAA", mimeType="image/png")),
     max_size=12,
@@ -1070,6 +1102,7 @@ def test_pages_are_postable_and_frozen_ones_stay_whatever_the_agent_does(
     assert transcript.pages() == transcript.pages()
     assert transcript.pages()[-1].endswith("-# the end")
     assert all(file.size == len(file.read()) > 0 for file in transcript.files())
+    assert not any(re.match("(-# )?▸ ", line) for page in transcript.pages()[:-1] for line in page.split("\n"))
     transcript.close()
 
 
