@@ -18,7 +18,7 @@ from bot.render.turn_summary import Receipt
 from bot.render.uploads import File, Link, batches
 from bot.rest.api import DiscordApi
 from bot.text.markdown import LIMIT
-from bot.user_messages import outcomes
+from bot.user_messages import notices, outcomes
 from pool.journal.journal import Journal
 from pool.journal.trailers import FIRST_TRAILER, Trailer
 
@@ -157,12 +157,15 @@ class Reply:
         return lambda: None
 
     def _break_page(self) -> int:
-        """End the open page; return how many pages are above what is said next."""
-        self._placeholder = ""
+        """End the open page; return how many pages are above what is said next.
+
+        Without any, the placeholder moves below the question: its button is then the only one that stops the turn.
+        """
         above = self._rendered(self._transcript.break_at_question, otherwise=0)
         if self.broken:
             self._shown, self._said_since = self._pages(), []
             above = len(self._shown)
+        self._placeholder = notices.UNDER_WAY if self._placeholder and above == 0 else ""
         self._above = above
         return above
 

@@ -24,6 +24,9 @@ STARTING = "-# ⏳ Starting the agent…"
 
 WORKING = "-# ⏳ Working…"
 
+UNDER_WAY = "-# ⏳ In progress…"
+"""Stands below a question with nothing above it: true while it is open, and when it is answered."""
+
 MESSAGE_GONE = "The message is gone."
 
 MODES = "-# ⚠ The agent keeps changing its mode. Its final mode is named at the end."

@@ -13,13 +13,13 @@ from bot.reply.page_state import PageState
 from bot.reply.reply import Reply
 from bot.rest.errors import PermanentError, TryLater
 from bot.rest.live_message import LiveMessage
-from bot.user_messages import outcomes
+from bot.user_messages import notices, outcomes
 from pool.journal.trailers import Trailer
 from tests.bot.fake_discord import AnswerLost, settle
 from tests.bot.render.test_transcript import tool
 from tests.support.virtual_time import elapse
 
-from .test_reply import KEY, THREAD, Stage, ended, stage
+from .test_reply import KEY, THREAD, Stage, ended, stage, stop_button
 
 pytestmark = pytest.mark.virtual_time
 
@@ -55,18 +55,33 @@ async def test_each_question_stands_between_what_was_said_before_and_after_it() 
         assert it.board.shown == [*expected, "the end"]
 
 
-async def test_the_placeholder_goes_before_a_question_comes() -> None:
-    """The first text stands below the question, in a message of its own."""
+async def test_the_placeholder_moves_below_a_question_and_becomes_the_first_text() -> None:
+    """Where no text stands above, only its button can stop the turn."""
     async with stage() as it:
-        reply = it.started()
+        reply = it.started(stop=stop_button)
         await settle()
         assert it.board.shown == ["⏳"]
+        for number in (1, 2):
+            ask(it, reply, f"question {number}")
+            await elapse(10)
+            assert it.board.shown == [*["question 1", "question 2"][:number], notices.UNDER_WAY]
+            assert [len(each.buttons) for _, each in sorted(it.board.messages.items())] == [0] * number + [1]
+        reply.apply(Text("text"))
+        await elapse(10)
+        assert it.board.whats[-1] == "edit"
+        assert await ended(reply) == ["text"]
+        assert it.board.shown == ["question 1", "question 2", "text"]
+
+
+async def test_a_turn_that_ends_after_its_question_leaves_no_placeholder() -> None:
+    """It has nothing to say."""
+    async with stage() as it:
+        reply = it.started()
         ask(it, reply, "question")
-        await settle()
+        await elapse(10)
+        assert it.board.shown == ["question", notices.UNDER_WAY]
+        assert await ended(reply) == []
         assert it.board.shown == ["question"]
-        reply.apply(Text("⏳"))  # The same text as the placeholder's is text.
-        assert await ended(reply) == ["⏳"]
-        assert it.board.shown == ["question", "⏳"]
 
 
 async def test_a_running_tool_call_moves_from_above_the_question_to_below_it() -> None:
@@ -77,10 +92,10 @@ async def test_a_running_tool_call_moves_from_above_the_question_to_below_it() -
         await settle()
         assert it.board.shown == ["-# ▸ make"]
         ask(it, reply, "question")
-        await settle()
-        assert it.board.shown == ["question"]
+        await elapse(10)
+        assert it.board.shown == ["question", notices.UNDER_WAY]
         reply.apply(tool("a", status="in_progress"))
-        await settle()
+        await elapse(10)
         assert it.board.shown == ["question", "-# ▸ make"]
 
 
@@ -109,6 +124,41 @@ async def test_a_question_that_is_refused_holds_up_nothing() -> None:
         reply.apply(Text("below"))
         await ended(reply)
         assert it.board.shown == ["above", "below"]
+
+
+async def test_a_question_that_is_refused_for_its_rate_stands_between_its_pages_all_the_same() -> None:
+    """Nothing is written below it until it stands (429)."""
+    async with stage() as it:
+        reply = it.started()
+        reply.apply(Text("above"))
+        await elapse(10)
+        it.board.faults.extend([TryLater("429", 30.0)] * 2)
+        ask(it, reply, "question")
+        reply.apply(Text("below"))
+        await elapse(20)
+        assert it.board.shown == ["above"]
+        await ended(reply)
+        assert it.board.shown == ["above", "question", "below"]
+
+
+async def test_a_thread_that_is_archived_between_a_page_and_its_question_keeps_their_order() -> None:
+    """The last edit of the page above opens it, and so does the edit of the question."""
+    async with stage() as it:
+        reply = it.started()
+        reply.apply(Text("above"))
+        await elapse(10)
+        it.board.archived = True
+        reply.apply(Text(" all"))
+        card = ask(it, reply, "question")
+        reply.apply(Text("below"))
+        await elapse(10)
+        assert it.board.shown == ["above all", "question", "below"]
+        it.board.archived = True
+        card.show("answered")
+        await elapse(10)
+        await ended(reply)
+        assert it.board.shown == ["above all", "answered", "below"]
+        assert it.board.whats.count("reopen") == 2
 
 
 async def test_a_question_does_not_wait_for_a_reply_that_cannot_be_written() -> None:
@@ -239,6 +289,7 @@ async def test_the_journal_knows_that_what_follows_stands_below_a_question() -> 
     """The next run adds no line above it, whether or not there was a page."""
     async with stage() as it:
         reply = it.started()
+        reply.placeholder("")
         ask(it, reply, "first")
         await settle()
         assert [(each.number, each.message_id) for each in it.journal.sent_pages.of(KEY)] == [(0, None)]
