@@ -36,8 +36,8 @@ MOST_BLANK, MOST_BLANK_CODE = 2, 100
 
 _BLANKS = re.compile(r"[^\S\n]*+")
 _BLANK_LINES = re.compile(r"(?:[ \t\r]*+\n)*+")
-_ONLY_MARKS = re.compile(r"[ \t]*(?:[-*+>]|\d{1,9}[.)]?|#{1,6})?[ \t]*$")
-"""The beginning of a line that shows nothing yet."""
+_ONLY_MARKS = re.compile(r"[ \t]*(?:[-*+>]|#{1,6})?[ \t]*$")
+"""The beginning of a line that shows nothing yet. Digits do: "42" may be the whole answer."""
 
 WIDE_LINE = 100
 """Characters a line, on average, by which `long_code_lines` also limits a code block of few very long lines."""

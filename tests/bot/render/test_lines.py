@@ -129,6 +129,15 @@ def test_a_tag_that_only_arranges_has_no_line() -> None:
     assert shown("one\n</div>\n\ntwo") == "one\n\ntwo"
 
 
+@pytest.mark.parametrize("line", ["42", "42.", "2024", "  7", "1)"])
+def test_a_last_line_of_digits_is_shown_before_more_comes(line: str) -> None:
+    """It may become an item of a list, and may as well be the whole answer."""
+    transcript = Transcript()
+    transcript.apply(Text(f"The answer is\n{line}"))
+    (page,) = transcript.pages()
+    assert page.split("\n")[-1].strip() == line.strip().replace(")", ".")
+
+
 @given(
     st.lists(st.sampled_from(["- a\n", "  ", "    ", "1. b\n", "c\n", "\n", "\t", "> ", "```\n", "# d\n"]), max_size=30)
 )
