@@ -15,6 +15,7 @@ class ActiveTurn:
         """Start the turn's clock."""
         self.exchange = exchange
         self.turn = turn
+        self._ceiling = bounds.ceiling
         self._watch = Watchdog(bounds, _now())
         self._deadlines = QuestionDeadlines(turn, exchange, bounds)
         self.cancelled_by: int | None = None
@@ -72,7 +73,7 @@ class ActiveTurn:
         lost = stopping and (not turn.ended or isinstance(turn.error, AgentClosed))
         cut = lost or (stopping and turn.cancelled and turn.stop_reason in {None, "cancelled"})
         if self._over:
-            return TimedOut(turn.stop_reason)
+            return TimedOut(self._ceiling, turn.stop_reason)
         if cut and self.cancelled_by is None:
             return ShutDown(turn.stop_reason)
         if turn.error is not None and not cut:

@@ -64,8 +64,9 @@ class Cancelled:
 
 @dataclass(frozen=True, slots=True)
 class TimedOut:
-    """The turn reached its time limit; with the agent's stop reason, if there was one."""
+    """The turn reached its time limit of `seconds`; with the agent's stop reason, if there was one."""
 
+    seconds: float
     stop_reason: str | None = None
 
 

@@ -64,7 +64,7 @@ def _reason(outcome: Outcome) -> dict[str, object]:
             return {"stop_reason": None, "error": str(error)} | ({} if by is None else {"cancelled_by": by})
         case Cancelled(by, reason):
             return {"stop_reason": reason, "cancelled_by": by}
-        case TimedOut(reason):
+        case TimedOut(stop_reason=reason):
             return {"stop_reason": reason, "ceiling": True}
         case ShutDown(reason):
             return {"stop_reason": reason, "shutdown": True}

@@ -50,8 +50,8 @@ def closing(outcome: Outcome, *, said: bool, redact: Callable[[str], str]) -> li
             return [CUT_OFF if said else CUT]
         case TakenBack():
             return ["-# ⏹ Deleted before it was sent."]
-        case TimedOut():
-            return ["-# ⏹ Stopped at the time limit."]
+        case TimedOut(seconds):
+            return [f"-# ⏹ Stopped at the time limit of {_minutes(seconds)}."]
         case Failed(ExchangeRefused() as error):
             return [f"-# 🚫 This was not sent to the agent: {escape(str(error))}"]
         case Failed(error):
@@ -65,3 +65,8 @@ def closing(outcome: Outcome, *, said: bool, redact: Callable[[str], str]) -> li
         case Completed(reason) | Cancelled(_, reason):
             reason = reason or ""
             return [f"-# {_STOPS.get(reason, f'The turn ended: {escape(redact(reason)[:100])}')}"]
+
+
+def _minutes(seconds: float) -> str:
+    minutes = seconds / 60
+    return "1 minute" if minutes == 1 else f"{minutes:g} minutes"

@@ -33,7 +33,7 @@ async def test_hung_agents_are_warned_about_and_ended_while_the_last_slot_serves
         assert len(agent_pids(lab.config)) == AGENTS
         later = 121 * 60.0
         for thread in hung:
-            await lab.ann.sees(thread, "Stopped at the time limit", by=lab.bot)
+            await lab.ann.sees(thread, "Stopped at the time limit of 120 minutes", by=lab.bot)
         assert "Idle" in said(await lab.ben.slash(other, "status"))
         await lab.ann.say(hung[1], "say awake")
         await lab.ann.sees(hung[1], "awake", by=lab.bot)

@@ -95,7 +95,7 @@ async def test_the_ceiling_cancels_a_turn_and_says_so(tmp_path: Path) -> None:
         assert it.conversation(1).cancel(A_PERSON) == CancelResult(stopped=True, held=0)
         await elapse(5)
         agent.end_turn(prompt, "cancelled")
-        assert await exchange.end() == TimedOut("cancelled")
+        assert await exchange.end() == TimedOut(900.0, "cancelled")
         assert agent.methods().count("session/cancel") == 1
         second = it.say(1, 11)
         await it.finish(agent, second)
@@ -107,7 +107,7 @@ async def test_an_agent_that_ignores_the_ceiling_is_stopped(tmp_path: Path) -> N
         exchange, other = it.say(1, 10), it.say(2, 20)
         await exchange.until("prompted")
         began = now()
-        assert await exchange.end() == TimedOut()
+        assert await exchange.end() == TimedOut(900.0)
         assert now() - began == pytest.approx(900 + CANCEL_SECONDS, abs=LOOK)
         agent = await it.factory.agent(2)
         await it.finish(agent, other)

@@ -51,7 +51,7 @@ def test_the_longer_somebody_has_waited_the_louder_it_is(finish: Finish, waited:
     [
         (Completed("refusal"), "⏹ stopped"),
         (Completed("max_tokens"), "⏹ stopped"),
-        (TimedOut(), "⏹ stopped"),
+        (TimedOut(3600.0), "⏹ stopped"),
         (Cancelled(BEN, "cancelled"), "⏹ stopped"),
         (Failed(SpawnFailed(StartProblem.COMMAND_MISSING, "@everyone")), "❌ failed"),
     ],
