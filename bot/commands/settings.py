@@ -4,6 +4,8 @@ Menus are found by their ids, so they work after a restart. An id contains a has
 longer than Discord allows.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from typing import Any
 
@@ -24,6 +26,7 @@ from bot.text.printable import visible
 from bot.user_messages import access, agent_errors
 from bot.user_messages import settings as texts
 from bot.user_messages.commands import DESCRIPTIONS
+from pool.conversation import Conversation
 from pool.journal.errors import JournalUnwritable
 from pool.session_setup import MODE, choice_value
 
@@ -220,10 +223,9 @@ async def _set_value(interaction: Interaction, option: Option, choice: Choice) -
     # Answer before the agent does: it may be slow.
     name, chosen = escape(_name(option)), escape(_name(choice))
     await interaction.response.edit_message(content=texts.setting(name, chosen), view=None)
-    if option.category == "mode" and conversation is not None and isinstance(conversation.current, Exchange):
-        conversation.current.expect_mode(choice.value)
     try:
-        done = await session.set_option(option.option_id, value)
+        with _told_by_command(conversation, option, choice):
+            done = await session.set_option(option.option_id, value)
     except AcpError as error:
         why = agent_errors.one_line(error, redact=client.redact)
         await interaction.edit_original_response(content=texts.failed(name, chosen, why))
@@ -234,6 +236,20 @@ async def _set_value(interaction: Interaction, option: Option, choice: Choice) -
     _record(interaction, option, choice)
     lasts = _remember(interaction, option, choice)
     await _tell_thread(interaction, option, choice, "" if lasts else texts.UNTIL_ASLEEP)
+
+
+@contextmanager
+def _told_by_command(conversation: Conversation | None, option: Option, choice: Choice) -> Iterator[None]:
+    """Keep the running turn's reply from telling a mode that a person sets as the agent's own change."""
+    current = None if conversation is None or option.category != "mode" else conversation.current
+    if not isinstance(current, Exchange):
+        yield
+        return
+    current.expect_mode(choice.value)
+    try:
+        yield
+    finally:
+        current.expect_mode(None)
 
 
 async def _tell_thread(interaction: Interaction, option: Option, choice: Choice, remark: str) -> None:

@@ -305,8 +305,8 @@ class Exchange:
             if not self._questions.take(each, self._destination.where, self.reply.tool_call):
                 self._show(each)
 
-    def expect_mode(self, mode: str) -> None:
-        """Do not show this mode as the agent's own change: a person sets it, and the thread is told who."""
+    def expect_mode(self, mode: str | None) -> None:
+        """Do not show this mode as the agent's own change while a person sets it; None: see `SessionLines`."""
         self._session_lines.expect_mode(mode)
 
     def _show(self, event: Event) -> None:
@@ -376,9 +376,9 @@ class Exchange:
             self._isolated(step)
         pages = self.reply.end(self._isolated(partial(self._complete, outcome)))
         match outcome:
-            case Failed() | TimedOut(None):
+            case Failed() | TimedOut(stop_reason=None):
                 self._reason = "failed"
-            case Completed(reason) | Cancelled(_, reason) | TimedOut(reason):
+            case Completed(reason) | Cancelled(_, reason) | TimedOut(stop_reason=reason):
                 self._reason = reason
         self._is_unfinished = isinstance(outcome, ShutDown)
         if not self._destination.has_begun:  # There is no reply that the reaction could wait for.

@@ -48,15 +48,17 @@ class SessionLines:
             self._reply.line(line)
         self.is_new = False
 
-    def expect_mode(self, mode: str) -> None:
-        """Leave this mode out the next time: a person sets it, and the thread is told who."""
+    def expect_mode(self, mode: str | None) -> None:
+        """Leave this mode out while a person sets it: the thread is told who. None: it is set, or could not be."""
+        if self._session is not None and self._session.mode == self._expected:
+            self._mode = self._expected  # The agent need not report it.
         self._expected = mode
 
     def show_mode(self) -> None:
         """Show that the agent has changed its mode by itself."""
         if self._session is not None and self._session.mode != self._mode:
-            self._mode, expected, self._expected = self._session.mode, self._expected, None
-            if self._mode == expected:
+            self._mode = self._session.mode
+            if self._mode == self._expected:
                 return
             self._changes += 1
             if self._changes < MODES:

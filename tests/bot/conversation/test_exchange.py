@@ -133,6 +133,42 @@ async def test_an_agent_that_keeps_changing_its_mode_does_not_fill_the_thread_wi
         assert told == [*(f"m{number}" for number in range(MODES - 1)), "", "m99"]
 
 
+@pytest.mark.parametrize(
+    ("happens", "told"),
+    [
+        (["agent m1"], ["m1"]),
+        (["person m1", "agent m1", "done"], []),
+        (["person m1", "done", "agent m1"], ["m1"]),  # It could not be set, and the agent chooses it later.
+        (["agent m1", "person m2", "set m2", "done", "agent m2"], ["m1"]),  # The agent confirms it afterwards.
+        (["agent m1", "person m2", "set m2", "done", "agent m1"], ["m1", "m1"]),
+        (["person m1", "agent m2", "agent m1", "done"], ["m2"]),
+        (["person m1", "agent m1", "done", "agent m2", "agent m1"], ["m2", "m1"]),
+    ],
+)
+async def test_a_mode_that_a_person_sets_is_not_told_as_the_agents_own_change(
+    tmp_path: Path, happens: list[str], told: list[str]
+) -> None:
+    """The command tells it, once; what the agent changes by itself is told each time."""
+    async with stage(tmp_path) as it, opened() as (_, __, session), session.prompt(HELLO) as turn:
+        exchange = it.begun()
+        exchange.on_prompted(session, turn)
+        for each in happens:
+            what, _, mode = each.partition(" ")
+            change = {"sessionUpdate": "current_mode_update", "currentModeId": mode}
+            match what:
+                case "person":
+                    exchange.expect_mode(mode)
+                case "done":
+                    exchange.expect_mode(None)
+                case "set":
+                    session.update(change, 0)
+                case "agent":
+                    session.update(change, 0)
+                    exchange.on_event(parse_update(change))
+        it.finish(exchange)
+        assert re.findall("Mode: (.*)", "\n".join(exchange.reply.pages())) == told
+
+
 async def test_replies_stand_in_the_order_in_which_their_turns_began(tmp_path: Path) -> None:
     """Not in the order of the messages; a turn that begins twice because an agent died keeps its first place."""
     async with stage(tmp_path) as it:
@@ -534,7 +570,7 @@ async def test_a_question_is_asked_with_all_that_is_known_and_closed_with_the_tu
         assert it.board.shown == [
             f"<@{ADA}> **{n}.** **Permission needed** · run `make {name}`\n```\ntitle: Run\n```"
             for n, name in enumerate("cd", 1)
-        ]
+        ] + [notices.UNDER_WAY]
         exchange.on_event(Withdrawn(0))
         await settle()
         assert it.board.shown[0] == "-# closed: withdrawn by the agent · `make c`"
