@@ -4,10 +4,13 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import chain
+from pathlib import PurePosixPath
 from typing import Any
 
 import discord
+from yarl import URL
 
+from bot.rest.components_v2 import walk
 from bot.text.file_names import file_name
 
 from .request import Attachment, Quote, Request, format_time, sent_at
@@ -37,7 +40,7 @@ def request_of(
         thread_id=thread_id,
         author_id=message.author.id,
         text=_without_mention(message, me),
-        attachments=_files(message, message.attachments),
+        attachments=_files(message, message),
         author_name=message.author.display_name,
         guild_id=guild.id if guild is not None else None,
         guild_name=guild.name if guild is not None else "",
@@ -56,8 +59,8 @@ def tags_of(channel: object) -> tuple[str, ...]:
 
 def files_of(message: discord.Message) -> tuple[Attachment, ...]:
     """Return a message's files, and those of the messages that it forwards."""
-    passed_on = (_files(message, snapshot.attachments) for snapshot in message.message_snapshots)
-    return tuple(chain(_files(message, message.attachments), *passed_on))
+    passed_on = (_files(message, snapshot) for snapshot in message.message_snapshots)
+    return tuple(chain(_files(message, message), *passed_on))
 
 
 def past_message(message: discord.Message) -> dict[str, Any] | None:
@@ -166,7 +169,7 @@ def _quotes(message: discord.Message, me: discord.abc.User | None) -> Iterator[Q
     """Return the messages that a message forwards or answers."""
     for snapshot in message.message_snapshots:
         text = _with_embeds(readable(snapshot.content, _names(message)), snapshot)
-        files = _files(message, snapshot.attachments)
+        files = _files(message, snapshot)
         yield Quote("forward", text, format_time(snapshot.created_at), attachments=files)
     reference = message.reference
     if reference is None or message.type is not discord.MessageType.reply:
@@ -178,18 +181,36 @@ def _quotes(message: discord.Message, me: discord.abc.User | None) -> Iterator[Q
 
 
 def quote_of(message: discord.Message, me: discord.abc.User | None) -> Quote:
-    """Quote a message with its files, except those of the bot, which is `me`: its agent made them."""
+    """Quote a message with its files; of the bot, which is `me`, only a card's: its agent made the others."""
     author = message.author
-    files = () if me is not None and author.id == me.id else files_of(message)
+    own = me is not None and author.id == me.id
+    files = _component_files(message, message.components) if own else files_of(message)
     return Quote("reply", text_of(message), sent_at(message.id), author.id, author.display_name, files)
 
 
-def _files(message: discord.Message, attachments: Iterable[discord.Attachment]) -> tuple[Attachment, ...]:
-    return tuple(
+def _files(message: discord.Message, said: discord.Message | discord.MessageSnapshot) -> tuple[Attachment, ...]:
+    """Return the files of a message, or of one that it forwards. Those that components show are only there."""
+    attached = (
         Attachment(
             file_name(each.filename, each.title), each.url, each.content_type, each.size, message.channel.id, message.id
         )
-        for each in attachments
+        for each in said.attachments
+    )
+    return (*attached, *_component_files(message, said.components))
+
+
+def _component_files(message: discord.Message, components: Iterable[object]) -> tuple[Attachment, ...]:
+    return tuple(
+        Attachment(
+            each.name or PurePosixPath(URL(each.media.url).path).name,
+            each.media.url,
+            each.media.content_type,
+            each.size or 0,
+            message.channel.id,
+            message.id,
+        )
+        for each in walk(components)
+        if isinstance(each, discord.FileComponent)
     )
 
 
@@ -204,7 +225,4 @@ def _with_embeds(text: str, said: discord.Message | discord.MessageSnapshot) -> 
 
 
 def _texts(components: Iterable[object]) -> Iterator[str]:
-    for each in components:
-        if isinstance(each, discord.TextDisplay):
-            yield each.content
-        yield from _texts(getattr(each, "children", ()))
+    return (each.content for each in walk(components) if isinstance(each, discord.TextDisplay))

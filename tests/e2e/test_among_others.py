@@ -5,7 +5,7 @@ from typing import Any
 
 from loopback import User
 from loopback.state import messages
-from loopback.state.drafts import Draft
+from loopback.state.drafts import Draft, Upload
 from loopback.state.entities import ChannelType, MessageFlag
 
 from .live_bot import BotLab, bot_lab, idle_lab, running_bot, said
@@ -162,3 +162,19 @@ async def test_a_mention_without_words_is_answered_with_two_lines_of_help(tmp_pa
         await lab.ann.say(lab.channel, lab.bot.mention)
         await lab.conversation("say hello", "hello")
         assert lab.said_by_bot(lab.channel) == [told]
+
+
+async def test_a_question_about_another_bots_card_brings_the_agent_what_the_card_shows(tmp_path: Path) -> None:
+    """The words of its components, and its file, which Discord does not list among the attachments."""
+    async with bot_lab(tmp_path) as lab:
+        hal = acting(lab, "hal")
+        thread = await lab.conversation("say begun", "begun")
+        file = {"type": 13, "id": 3, "file": {"url": "attachment://log.txt"}, "spoiler": False}
+        shown = {"type": 17, "id": 1, "components": [{"type": 10, "id": 2, "content": "The build is red"}, file]}
+        upload = Upload("log.txt", b"what went wrong", "text/plain")
+        draft = Draft(components=(shown,), uploads=(upload,), flags=MessageFlag.COMPONENTS_V2)
+        card = messages.post(lab.discord.world, thread, hal.id, draft)
+        form = await lab.ann.menu(card, "Ask about this message")
+        await lab.ann.fill(form, {"What do you want to know?": "echo"})
+        answer = await lab.ann.sees(thread, "threadline-context", by=lab.bot)
+        assert all(text in answer.content for text in ("The build is red", "log.txt", "what went wrong"))
