@@ -230,7 +230,7 @@ class Recovery:
         self._context.notices.find(lost, message_id)
 
     async def _close_question(self, question: OpenQuestion) -> None:
-        """Remove the buttons of an earlier run's question."""
+        """Remove the buttons of an earlier run's question, and say why. One that was answered stays as it is."""
         thread_id, message_id = question.thread_id, question.message_id
         reason = questions.became(self._journal.messages.state(question.exchange_id))
         text = (
@@ -239,8 +239,7 @@ class Recovery:
             else layout.with_line(question.content, questions.no_longer_open(reason))
         )
         try:
-            if message_id is None:
-                message_id = await self.drafts.find_message(thread_id, question.exchange_id, question.content)
+            message_id = await self._find_open(question)
             if message_id is not None:
                 api = self._context.api
                 accent = CARD if question.components_v2 else None
@@ -249,6 +248,20 @@ class Recovery:
         except RestError as error:
             log.info("an old question could not be closed", message_id=message_id, reason=str(error))
         self._journal.questions.settled(question.token)
+
+    async def _find_open(self, question: OpenQuestion) -> int | None:
+        """Return the message of a question that has its buttons still, as far as that is known. Raises `RestError`."""
+        known, thread_id = question.message_id, question.thread_id
+        try:
+            own = await self.drafts.own_messages(thread_id, after=question.exchange_id if known is None else known - 1)
+        except RestError:
+            if known is None:
+                raise
+            return known  # An edit needs no right to read.
+        open_ = (each for each in own if each.has_buttons)
+        if known is None:
+            return next((each.message_id for each in open_ if each.content == question.content.strip()), None)
+        return next((known for each in open_ if each.message_id == known), None)
 
 
 async def _run_all(items: list[T], work: Callable[[T], Awaitable[None]]) -> None:

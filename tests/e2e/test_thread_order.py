@@ -5,12 +5,17 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from loopback.state.components import text_of
 from loopback.state.entities import Thread
 
 from .bot_process import bot_run
 from .live_bot import BotLab, bot_lab, idle_lab
 from .puppet_script import PUPPET, labels, permission, strings
+
+LEFT = ["Retry", "Skip"]
+"""The buttons in a thread after a restart."""
 
 KINDS = ("allow_once", "reject_once")
 
@@ -97,3 +102,42 @@ async def test_what_a_restart_adds_stands_below_the_question_too(tmp_path: Path)
         assert places == [0, 1]
         assert "stopped before this was finished" in texts[2]
         assert "I restarted" in texts[3]
+
+
+@pytest.mark.parametrize("above", ["First words.", ""])
+async def test_a_kill_after_an_answer_with_nothing_below_it_leaves_the_answer_in_its_place(
+    tmp_path: Path, above: str
+) -> None:
+    """The card is one line that says who decided; below it stands that the reply was cut off, then the question."""
+    script = [permission(1, "a", "Run one", *KINDS), ["await", 2]]
+    async with idle_lab(tmp_path, agent=PUPPET, remembers=True) as lab:
+        async with bot_run(lab, signal.SIGKILL):
+            thread = await lab.thread(strings(*([["say", above]] if above else []), *script))
+            await lab.ann.click(await asked(lab, thread, "Run one"), "allow once")
+            await lab.ann.sees(thread, "Allowed once by", by=lab.bot)
+        async with bot_run(lab):
+            await lab.ann.sees(thread, "I restarted while", by=lab.bot)
+            await lab.discord.until(lambda: [each for m in lab.said_by_bot(thread) for each in labels(m)] == LEFT)
+        marks = [above or "Allowed once by", "Allowed once by", "Threadline stopped before", "I restarted while"]
+        texts = [text_of(message) for message in lab.said_by_bot(thread)]
+        assert len(texts) == len(marks) - (not above)
+        for text, mark in zip(texts, marks if above else marks[1:], strict=True):
+            assert mark in text
+
+
+async def test_a_turn_that_begins_with_a_question_can_be_stopped_before_and_after_the_answer(tmp_path: Path) -> None:
+    """A line below the card has the button."""
+    async with bot_lab(tmp_path, agent=PUPPET) as lab:
+        thread = await lab.conversation(strings(["say", "ready"]), "ready")
+        for answered in (False, True):
+            before = lab.said_by_bot(thread)[-1]
+            await lab.ann.say(thread, strings(permission(1 + answered, "a", "Run one", *KINDS), ["await", 9]))
+            card = await lab.ann.sees(
+                thread, lambda each: "Run one" in text_of(each) and bool(labels(each)), by=lab.bot, after=before
+            )
+            if answered:
+                await lab.ann.click(card, "allow once")
+            line = await lab.ann.sees(thread, "In progress", by=lab.bot, after=card)
+            await lab.ann.click(line, "Stop")
+            await lab.ann.sees(thread, f"Stopped by <@{lab.ann.id}>", by=lab.bot, after=card)
+            await lab.discord.until(lambda: not any(labels(each) for each in lab.said_by_bot(thread)))

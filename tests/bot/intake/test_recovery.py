@@ -989,6 +989,34 @@ async def test_a_question_of_an_earlier_run_loses_its_buttons_and_says_why(
         assert it.board.whats.count("edit") == 1
 
 
+async def test_an_answered_question_keeps_its_answer_although_the_bot_was_killed_before_it_noted_it(
+    tmp_path: Path, journal: Journal
+) -> None:
+    """Discord had shown the press; the card has no buttons any more."""
+    left(journal, 100, MessageState.PROMPTED)
+    journal.questions.asked(OpenQuestion("token", THREAD, 100, QUESTION, None, SUBJECT, components_v2=False))
+    journal.questions.posted("token", -9)
+    async with restarted(journal, tmp_path) as it:
+        it.stands(-9, "✅ Allowed once by <@42> · `make`")
+        await it.recovered()
+        assert it.shown == ["✅ Allowed once by <@42> · `make`", ASKED]
+        assert journal.questions.all() == []
+
+
+async def test_a_question_in_a_place_that_cannot_be_read_loses_its_buttons_all_the_same(
+    tmp_path: Path, journal: Journal
+) -> None:
+    """An edit needs no right to read."""
+    left(journal, 100, MessageState.CLOSED)
+    journal.questions.asked(OpenQuestion("token", THREAD, 100, QUESTION, None, SUBJECT, components_v2=False))
+    journal.questions.posted("token", -9)
+    async with restarted(journal, tmp_path) as it:
+        it.stands(-9, QUESTION, buttons=["a button"])
+        it.board.faults.append(PermanentError("Missing Access"))
+        await it.recovered()
+        assert it.board.messages[-9].content == CLOSED
+
+
 async def test_a_question_of_an_earlier_version_keeps_its_text(tmp_path: Path, journal: Journal) -> None:
     """Its row does not say what it was about."""
     left(journal, 100, MessageState.CLOSED)
