@@ -27,6 +27,14 @@ class LoginFailed(Exception):
     """There is no way to log in here; the text says why, and what to do instead."""
 
 
+class UnknownMethod(LoginFailed):
+    """A person named a login method that the agent does not offer; `known` are those that it does."""
+
+    def __init__(self, known: Sequence[str]) -> None:
+        super().__init__()
+        self.known = known
+
+
 @dataclass(frozen=True, slots=True)
 class TerminalLogin:
     """An interactive command. `env` is its whole environment."""
@@ -73,7 +81,7 @@ async def agent_login(agent: AgentConfig, method_id: str, tell: Callable[[str], 
     """Start the agent and use a way to log in that it names: `method_id`, or the first, terminals before others.
 
     Returns the command to run, or None where the agent itself has logged in; `tell` then gets what the person must know
-    during that, including the agent's stderr. Raises `LoginFailed`, `AcpError`.
+    during that, including the agent's stderr. Raises `LoginFailed` (`UnknownMethod` too), `AcpError`.
     """
     marker = f"login-{uuid4().hex}/1"
     running = await Agent.spawn(agent.launch(), marker=marker, client=agent.client_offer(marker, terminal_login=True))
@@ -98,6 +106,8 @@ def _chosen(methods: Sequence[AuthMethod], method_id: str) -> AuthMethod:
         if method_id in ("", method.id):
             return method
     known = [method.id for method in methods]
+    if method_id and method_id not in known:
+        raise UnknownMethod(known)
     variables = [name for method in methods for name in method.variables]
     raise LoginFailed(texts.no_login_method(method_id, known=known, variables=variables))
 

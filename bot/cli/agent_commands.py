@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 
 from acp import AcpError
-from bot.agents.login import LoginFailed, TerminalLogin, agent_login, preset_login
+from bot.agents.login import LoginFailed, TerminalLogin, UnknownMethod, agent_login, preset_login
 from bot.agents.probe import probe_agent
 from bot.agents.probe_result import ProbeResult, as_json, as_lines, print_table
 from bot.config.agents import AgentConfig
@@ -77,6 +77,8 @@ def login(agent: str, given: Path | None, method: str) -> None:
             click.echo(results.agent_logged_in(check))
         else:
             _hand_over(command, check)
+    except UnknownMethod as error:
+        fail(failures.no_such_login_method(method, closest(method, error.known), error.known), 2)
     except LoginFailed as error:
         fail(str(error), 1)
     except AcpError as error:

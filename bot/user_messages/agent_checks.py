@@ -109,10 +109,14 @@ def not_started(program: str, reason: str | None) -> str:
     return f"{program!r} could not be started: {reason}"
 
 
+NO_LOGIN_METHODS: Final = "the agent offers no login method. If it needs a key, pass one through inherit_env or env"
+
+
 def no_login_method(method_id: str, *, known: Sequence[str], variables: Sequence[str]) -> str:
-    """Report that no login method fits: the wanted one, if any, the known ones, and variables that would do."""
+    """Report that no login method works from here: the wanted one, if any, the known ones, and variables instead."""
     if not known:
-        return "the agent offers no login method. If it needs a key, pass one through inherit_env or env"
-    missing = f"method {method_id!r}" if method_id else "method that works from here"
+        return NO_LOGIN_METHODS
     advice = f". Pass one of the variables {', '.join(variables)} through inherit_env" if variables else ""
-    return f"the agent has no login {missing} (it offers: {', '.join(known)}){advice}"
+    if method_id:
+        return f"the agent's login method {method_id!r} does not work from here{advice}"
+    return f"the agent has no login method that works from here (it offers: {', '.join(known)}){advice}"

@@ -1,7 +1,9 @@
 """Why a command cannot go on, and what a check finds wrong. docs/troubleshooting.md has an entry for each."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
+
+from bot.user_messages import agent_checks
 
 # ---- files and the installation
 
@@ -75,6 +77,13 @@ def did_you_mean(close: str, known: Iterable[str]) -> str:
 def no_such_agent(name: str, close: str, known: Iterable[str]) -> str:
     """An agent that the configuration does not have."""
     return f'there is no agent "{name}" in the configuration; {did_you_mean(close, known)}'
+
+
+def no_such_login_method(method: str, close: str, known: Sequence[str]) -> str:
+    """A login method that the agent does not offer."""
+    if not known:
+        return agent_checks.NO_LOGIN_METHODS
+    return f'the agent has no login method "{method}"; {did_you_mean(close, known)}'
 
 
 def agent_not_found(name: str, close: str, known: Iterable[str]) -> str:

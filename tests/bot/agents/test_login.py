@@ -160,7 +160,11 @@ def test_the_way_can_be_chosen(tmp_path: Path) -> None:
     [
         ([], [], "offers no login method. If it needs a key, pass one through inherit_env or env"),
         (["with-variable-login"], [], "(it offers: with-variable-login). Pass one of the variables ODD_KEY"),
-        (["with-agent-login"], ["--method", "other"], "no login method 'other' (it offers: with-agent-login)"),
+        (
+            ["with-variable-login"],
+            ["--method", "with-variable-login"],
+            "login method 'with-variable-login' does not work from here. Pass one of the variables ODD_KEY",
+        ),
     ],
 )
 def test_where_there_is_no_way_it_says_what_there_is(
@@ -171,6 +175,24 @@ def test_where_there_is_no_way_it_says_what_there_is(
     assert (done.returncode, done.stdout) == (1, "")
     (line,) = done.stderr.splitlines()
     assert reason in line
+
+
+@pytest.mark.parametrize(
+    ("words", "method", "line"),
+    [
+        (["with-agent-login"], "nosuch", 'the agent has no login method "nosuch"; choose one of: with-agent-login'),
+        (["with-agent-login"], "with-agnet-login", "did you mean with-agent-login?"),
+        ([], "nosuch", "the agent offers no login method. If it needs a key, pass one through inherit_env or env"),
+    ],
+)
+def test_an_unknown_way_is_a_usage_error_with_the_known_ones(
+    tmp_path: Path, words: list[str], method: str, line: str
+) -> None:
+    """One line, exit code 2, as for an unknown agent."""
+    done = run(odd(tmp_path, *words), "--method", method)
+    assert (done.returncode, done.stdout) == (2, "")
+    (said,) = done.stderr.splitlines()
+    assert said.endswith(line)
 
 
 def test_an_agent_that_does_not_start_is_a_failure_with_its_reason(tmp_path: Path) -> None:
