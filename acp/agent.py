@@ -330,6 +330,12 @@ class Agent:
             params = {"sessionId": session.session_id}
             await self.connection.request("session/close", params, seconds=CLOSE_SECONDS)
 
+    async def delete_session(self, session_id: str) -> None:
+        """Have the agent delete a session from its store, where it stays otherwise, also after a close."""
+        if not self._can("delete"):
+            raise Unsupported(Feature.DELETE)
+        await self.connection.request("session/delete", {"sessionId": session_id}, seconds=CLOSE_SECONDS)
+
     # ---- the end
 
     async def stop(self) -> None:

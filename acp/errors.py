@@ -153,6 +153,7 @@ class Feature(StrEnum):
     LIST = "listing sessions"
     FORK = "forking sessions"
     TITLE = "titles of sessions"
+    DELETE = "deleting sessions"
     OPTION = "option"
     IMAGE = "images"
     AUDIO = "audio"

@@ -19,7 +19,8 @@ SESSIONS_SECONDS = 30.0
 """Bound of logout and of each session/list."""
 
 CLOSE_SECONDS = 5.0
-"""Bound of session/close: nothing depends on the answer, and the thread's next message waits for it."""
+"""Bound of session/close and session/delete: nothing depends on the answer, and the thread's next message waits for the
+first."""
 
 SETTING_SECONDS = 30.0
 """Bound of session/set_mode, session/set_config_option, session/set_model and session/set_title."""

@@ -1,17 +1,17 @@
 """The doctor: starts an agent as the bot would, exercises it, and reports what it can do.
 
 It asks for a harmless write in an empty directory and refuses it. This shows what no handshake tells: whether the agent
-asks before it acts.
+asks before it acts. Then it tries what the agent offers (`tries`).
 """
 
 import asyncio
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
-from uuid import uuid4
 
-from acp import AcpError, Agent, AuthRequired, Event, Question, RequestTimeout, Session, Text, Thought, Turn
+from acp import AcpError, Agent, AuthRequired, Event, Question, Session, Text, Thought, Turn
 from acp.client_side.features import supports
 from acp.schema import AgentCapabilities, TextBlock, ToolCallUpdate
 from bot.config.agents import AgentConfig
@@ -22,14 +22,11 @@ from bot.user_messages import agent_errors
 from .log_capture import LogRecorder, capture_log
 from .login import LoginFailed, preset_login
 from .probe_result import ProbeResult, Verdict
-
-READY_SECONDS = 120.0
-"""Bound of the turn that answers one word. Agents that repeat a failed model call take a minute and more."""
+from .probe_steps import ANSWER_WIDTH, READY_PROMPT, READY_SECONDS, hold_turn, refuse, start, stop
+from .tries import Tries
 
 WRITE_SECONDS = 180.0
 """Bound of the turn that should write a file: several model calls, with their repetitions."""
-
-READY_PROMPT = "Reply with the single word: ready"
 
 WRITE_NAME = "threadline-doctor.txt"
 
@@ -39,17 +36,25 @@ Use your tools to create one file, and do nothing else. Please
 write {WRITE_NAME}
 in the current directory. The whole text of the file: ok"""
 
-ANSWER_WIDTH = 200
-"""Characters kept of an agent's answer."""
-
 UNKNOWN_MODE = "threadline-doctor-no-such-mode"
 
 
-async def probe_agent(name: str, agent: AgentConfig, *, prompts: bool = True) -> ProbeResult:
+class Depth(Enum):
+    """How far an examination goes."""
+
+    HANDSHAKE = 0
+    """To a new session and the asking mode. Costs nothing."""
+    PROMPTS = 1
+    """On to two short prompts, and the tries that cost nothing more."""
+    EVERYTHING = 2
+    """On to the tries that cost a prompt each."""
+
+
+async def probe_agent(name: str, agent: AgentConfig, depth: Depth = Depth.PROMPTS) -> ProbeResult:
     """Examine the agent `name` of the configuration. Never raises `AcpError`: a failure is a finding.
 
-    Without `prompts` the probe ends after the handshake, a new session and the asking mode, at no cost. Each
-    step has a bound (`acp.agent`, and the two above). No process is left, even when the probe is cancelled.
+    Each step has a bound (`acp.agent`, `probe_steps`, `tries` and the one above). No process is left, even when the
+    probe is cancelled.
     """
     found = ProbeResult(
         agent=name,
@@ -62,14 +67,20 @@ async def probe_agent(name: str, agent: AgentConfig, *, prompts: bool = True) ->
     recorder = LogRecorder()
     with (
         capture_log(recorder),
-        tempfile.TemporaryDirectory(prefix="threadline-doctor-", ignore_cleanup_errors=True) as folder,
+        tempfile.TemporaryDirectory(prefix="threadline-doctor-", ignore_cleanup_errors=True) as temporary,
     ):
+        folder = Path(temporary)
+        examination = _Examination(agent, found, recorder)
         try:
-            await _Examination(agent, found, recorder).run(Path(folder) if prompts else None)
+            await examination.run(None if depth is Depth.HANDSHAKE else folder)
         except AcpError as error:
             found.failure = agent_errors.in_terminal(error)
             if isinstance(error, AuthRequired):
                 found.advice += _login_advice(name, agent)
+        else:
+            if depth is not Depth.HANDSHAKE:
+                tries = Tries(agent, found, examination.sessions, folder)
+                await tries.run(with_prompts=depth is Depth.EVERYTHING)
         found.faults += recorder.events()
     found.advice += _advice(found)
     return found
@@ -93,15 +104,15 @@ class _Examination:
         self._found = found
         self._recorder = recorder
         self._late = 0
+        self.sessions: list[str] = []
+        """The ids of the sessions that it has opened."""
         self._announced: dict[str, str] = {}
         """The titles of tool calls: a question may name only the id."""
 
     async def run(self, folder: Path | None) -> None:
         """Start the agent, examine it, stop it; with an empty `folder`, prompt it too. Raises `AcpError`."""
         found, started = self._found, _now()
-        marker = f"doctor-{uuid4().hex}/1"
-        offer = self._agent.client_offer(marker, terminal_login=True)
-        running = await Agent.spawn(self._agent.launch(), marker=marker, client=offer)
+        running = await start(self._agent)
         try:
             found.seconds["start"] = _since(started)
             self._introduce(running)
@@ -112,9 +123,10 @@ class _Examination:
                 await self._try_unknown_mode(session)
             self._describe(session)
         finally:
-            await running.stop()
+            if left := await stop(running):
+                found.fault(texts.processes_left(left))
             if self._late:
-                self._fault(texts.late_pieces(self._late))
+                self._found.fault(texts.late_pieces(self._late))
 
     def _introduce(self, running: Agent) -> None:
         found = self._found
@@ -127,6 +139,7 @@ class _Examination:
     async def _open(self, running: Agent, cwd: Path) -> Session:
         started = _now()
         session = await running.new_session(cwd)
+        self.sessions.append(session.session_id)
         self._found.seconds.setdefault("session", _since(started))
         asks = await session.ask_first(self._agent.mode)
         self._found.asking_mode = asks and self._found.asking_mode is not False
@@ -153,7 +166,7 @@ class _Examination:
         if heard.first_text is not None:
             self._found.seconds["first text"] = heard.first_text
         if heard.stop_reason != "end_turn" or not heard.text:
-            self._fault(texts.ended_turn(heard.stop_reason, answered=bool(heard.text)))
+            self._found.fault(texts.ended_turn(heard.stop_reason, answered=bool(heard.text)))
 
     async def _try_unknown_mode(self, session: Session) -> None:
         """Check whether the agent's report of its mode can be trusted. This is the last request to it."""
@@ -162,9 +175,9 @@ class _Examination:
         self._recorder.muted = True  # A refusal is correct here, and no fault.
         try:
             if await session.set_mode(UNKNOWN_MODE):
-                self._fault(texts.UNKNOWN_MODE_ACCEPTED)
+                self._found.fault(texts.UNKNOWN_MODE_ACCEPTED)
         except AcpError as error:
-            self._fault(texts.unknown_mode_failed(agent_errors.headline(error)))
+            self._found.fault(texts.unknown_mode_failed(agent_errors.headline(error)))
 
     async def _ask_to_write(self, running: Agent, folder: Path) -> None:
         found = self._found
@@ -176,7 +189,7 @@ class _Examination:
         if not was_there and astray.exists():
             astray.unlink()
             written = True
-            self._fault(texts.WROTE_ELSEWHERE)
+            self._found.fault(texts.WROTE_ELSEWHERE)
         found.question = "; ".join(heard.questions)
         match written, bool(heard.questions):
             case True, True:
@@ -191,29 +204,23 @@ class _Examination:
     async def _converse(self, session: Session, prompt: str, seconds: float) -> _TurnSummary:
         heard, started = _TurnSummary(), _now()
         session.on_late = self._count_late
-        try:
-            async with asyncio.timeout(seconds), session.prompt([TextBlock(text=prompt)]) as turn:
-                async for event in turn:
-                    self._record_event(turn, event, heard, started)
-        except TimeoutError:
-            raise RequestTimeout("session/prompt", seconds) from None
-        if turn.error is not None:
-            raise turn.error
+
+        async def record(turn: Turn, event: Event) -> None:
+            match event:
+                case Text(text):
+                    if heard.first_text is None:
+                        heard.first_text = _since(started)
+                    heard.text = (heard.text + text)[:ANSWER_WIDTH]
+                case ToolCallUpdate(tool_call_id=tool_call_id, title=title):
+                    self._announced[tool_call_id] = title or self._announced.get(tool_call_id, "")
+                case Question():
+                    heard.questions.append(self._describe_question(event))
+                    self._check_question(event)
+                    refuse(turn, event)
+
+        turn = await hold_turn(session, [TextBlock(text=prompt)], seconds, record)
         heard.stop_reason = turn.stop_reason
         return heard
-
-    def _record_event(self, turn: Turn, event: Event, heard: _TurnSummary, started: float) -> None:
-        match event:
-            case Text(text):
-                if heard.first_text is None:
-                    heard.first_text = _since(started)
-                heard.text = (heard.text + text)[:ANSWER_WIDTH]
-            case ToolCallUpdate(tool_call_id=tool_call_id, title=title):
-                self._announced[tool_call_id] = title or self._announced.get(tool_call_id, "")
-            case Question():
-                heard.questions.append(self._describe_question(event))
-                self._check_question(event)
-                _refuse(turn, event)
 
     def _describe_question(self, question: Question) -> str:
         call = question.tool_call
@@ -222,26 +229,13 @@ class _Examination:
 
     def _check_question(self, question: Question) -> None:
         if not isinstance(question.request_id, int):
-            self._fault(texts.request_id_kind(is_null=question.request_id is None))
+            self._found.fault(texts.request_id_kind(is_null=question.request_id is None))
         if not question.of_client and question.tool_call.tool_call_id not in self._announced:
-            self._fault(texts.UNANNOUNCED_CALL)
-
-    def _fault(self, text: str) -> None:
-        if text not in self._found.faults:
-            self._found.faults.append(text)
+            self._found.fault(texts.UNANNOUNCED_CALL)
 
     def _count_late(self, event: Event) -> None:
         if isinstance(event, Text | Thought | ToolCallUpdate):
             self._late += 1
-
-
-def _refuse(turn: Turn, question: Question) -> None:
-    """Reject with the mildest option that the agent offers: a cancel would end the whole turn."""
-    for kind in ("reject_once", "reject_always"):
-        for option in question.options:
-            if option.kind == kind and turn.answer(question.request_id, option.option_id):
-                return
-    turn.cancel()
 
 
 def _abilities(agent: AgentCapabilities) -> dict[str, bool]:
@@ -249,7 +243,7 @@ def _abilities(agent: AgentCapabilities) -> dict[str, bool]:
     prompt, sessions, mcp = agent.prompt_capabilities, agent.session_capabilities, agent.mcp_capabilities
     return {
         "load": agent.load_session,
-        **{name: supports(getattr(sessions, name)) for name in ("resume", "list", "close")},
+        **{name: supports(getattr(sessions, name)) for name in ("resume", "list", "close", "delete")},
         "images": prompt.image,
         "audio": prompt.audio,
         "embedded context": prompt.embedded_context,

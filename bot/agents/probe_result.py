@@ -1,7 +1,7 @@
 """The doctor's result, as rows for people and as JSON for programs."""
 
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -24,6 +24,25 @@ class Verdict(StrEnum):
     DEFIED = "asked, was refused, and acted all the same"
     IDLE = "did not try"
     UNTRIED = "not examined"
+
+
+class Outcome(StrEnum):
+    """How a try ended."""
+
+    PASSED = "pass"
+    NOT_OFFERED = "not offered"
+    FAILED = "failed"
+    UNTRIED = "not tried"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Try:
+    """One try of the doctor."""
+
+    result: Outcome = Outcome.UNTRIED
+    reason: str = ""
+    """Why it failed."""
+    seconds: float = 0.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -52,6 +71,8 @@ class ProbeResult:
     write: Verdict = Verdict.UNTRIED
     question: str = ""
     """Its question, with the choices."""
+    tries: dict[str, Try] = field(default_factory=lambda: dict.fromkeys(texts.TRIES, Try()))
+    """All tries by name, in the order in which they are made."""
     left_out: list[str] = field(default_factory=list)
     """Servers and directories of the configuration that it does not get, with the reason."""
     missing: list[str] = field(default_factory=list)
@@ -63,6 +84,11 @@ class ProbeResult:
     failure: str = ""
     """Why the examination ended early; empty when it did not."""
     advice: list[str] = field(default_factory=list)
+
+    def fault(self, text: str) -> None:
+        """Add a fault, once."""
+        if text not in self.faults:
+            self.faults.append(text)
 
     @property
     def well(self) -> bool:
@@ -104,6 +130,7 @@ def _rows(found: ProbeResult) -> list[tuple[str, str]]:
         "preset": found.preset or "none",
         "started as": f"{shlex.join(found.command)}, in {found.cwd}",
         "write test": f"{texts.WRITE_TEST[found.write]}{f': {found.question}' if found.question else ''}",
+        "tries": "\n".join(_tries(found)),
         "asking mode": _mode(found),
         "answer": found.answer.replace("\n", " "),
         "can": _listed(name for name, able in found.abilities.items() if able),
@@ -121,6 +148,15 @@ def _rows(found: ProbeResult) -> list[tuple[str, str]]:
         "next steps": "\n".join(found.advice),
     }
     return [(title, _printable(text)) for title, text in rows.items() if text]
+
+
+def _tries(found: ProbeResult) -> Iterator[str]:
+    """Describe each try that was made, then name the others; nothing where none was made."""
+    made = {name: each for name, each in found.tries.items() if each.result is not Outcome.UNTRIED}
+    for name, each in made.items():
+        yield texts.tried(name, each.result, each.reason.partition("\n")[0])
+    if made and (others := found.tries.keys() - made):
+        yield texts.not_tried([name for name in found.tries if name in others])
 
 
 def _mode(found: ProbeResult) -> str:

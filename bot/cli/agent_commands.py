@@ -12,7 +12,7 @@ from rich.console import Console
 
 from acp import AcpError
 from bot.agents.login import LoginFailed, TerminalLogin, UnknownMethod, agent_login, preset_login
-from bot.agents.probe import probe_agent
+from bot.agents.probe import Depth, probe_agent
 from bot.agents.probe_result import ProbeResult, as_json, as_lines, print_table
 from bot.config.agents import AgentConfig
 from bot.config.mistakes import closest
@@ -31,17 +31,19 @@ from .texts import failures, options, results
 @click.command(help=options.DOCTOR)
 @click.argument("agent", default="")
 @CONFIG
+@click.option("--try-all", is_flag=True, help=options.TRY_ALL)
 @click.option("--json", "as_data", is_flag=True, help=options.AS_JSON)
-def doctor(agent: str, given: Path | None, *, as_data: bool) -> None:
+def doctor(agent: str, given: Path | None, *, try_all: bool, as_data: bool) -> None:
     """Probe the agents with prompts."""
     config = load_or_fail(find_or_fail(given))
     logs.configure(secrets_of(config), level=logging.WARNING)
     protect_process()
     agents = _named(config, agent) if agent else config.agents.by_name
     redact = Redactor(secrets_of(config))
+    depth = Depth.EVERYTHING if try_all else Depth.PROMPTS
     found = []
     for name, settings in agents.items():
-        found.append(run_async(probe_agent(name, settings)))
+        found.append(run_async(probe_agent(name, settings, depth)))
         if not as_data:
             _show(found[-1], redact)
     if as_data:

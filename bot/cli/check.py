@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from bot.agents.probe import probe_agent
+from bot.agents.probe import Depth, probe_agent
 from bot.agents.probe_result import ProbeResult
 from bot.config.load import read_config
 from bot.config.requirements import unmet_requirements, warnings
@@ -46,7 +46,7 @@ def run_check(path: Path, *, offline: bool = False) -> bool:
         lacking = {finding.subject for finding in problems}
         for name, agent in config.agents.by_name.items():
             if f"agents.{name}" not in lacking:
-                found.append(_agent(await probe_agent(name, agent, prompts=False)))
+                found.append(_agent(await probe_agent(name, agent, Depth.HANDSHAKE)))
 
     run_async(look())
     print_findings(found, Redactor(secrets_of(config)))

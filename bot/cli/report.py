@@ -16,7 +16,7 @@ from typing import Any
 
 import click
 
-from bot.agents.probe import probe_agent
+from bot.agents.probe import Depth, probe_agent
 from bot.agents.probe_result import as_lines
 from bot.config.document import ConfigError
 from bot.config.env_file import load_variables
@@ -120,7 +120,7 @@ def _versions() -> Iterator[str]:
 async def _probe_agents(config: Config) -> list[str]:
     """Start each agent and shake hands, as `check` does, without a prompt."""
     agents = config.agents.by_name.items()
-    found = await asyncio.gather(*(probe_agent(name, agent, prompts=False) for name, agent in agents))
+    found = await asyncio.gather(*(probe_agent(name, agent, Depth.HANDSHAKE) for name, agent in agents))
     return [line for each in found for line in as_lines(each)]
 
 

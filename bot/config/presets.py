@@ -1,7 +1,7 @@
 """The known agents, as one table: how each is started, made to ask, logged in to, installed and continued.
 
-No other code knows an agent's name. Each fact has a source: `measured` in that version, or the agent's own
-documentation. An agent that is not in the table works too, by its command.
+No other code knows an agent's name. Each fact has a source: `measured` in that version, the agent's own documentation,
+or reports of others, `not run here`. An agent that is not in the table works too, by its command.
 """
 
 import shlex
@@ -211,6 +211,75 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
                 "This is not the older `kimi-cli`, whose last version (1.52.0) only prints that it is discontinued.",
             ),
             source="measured: the handshake of 1.40.0; the rest: its documentation",
+        ),
+        "goose": Preset(
+            title="goose",
+            command="goose",
+            args=("acp",),
+            mode="approve",
+            env={"GOOSE_MODE": "approve"},
+            inherit_env=("GOOSE_PROVIDER", "GOOSE_MODEL", "ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GOOGLE_API_KEY"),
+            login=("goose", "configure"),
+            resume="goose session --resume --session-id {session_id}",
+            install="follow the installation guide at block.github.io/goose",
+            quirks=(
+                "Its own default mode, `auto`, acts without asking; `GOOSE_MODE` overrides its settings.",
+                "It needs a model provider, which `goose configure` sets up.",
+                "A tool for database migrations is called `goose` too.",
+            ),
+            source="its documentation, not run here: block.github.io/goose/docs/guides/acp-clients; mode: pull request "
+            "10939 of `kirodotdev/KiroCrew`",
+        ),
+        "copilot": Preset(
+            title="GitHub Copilot CLI",
+            command="copilot",
+            args=("--acp", "--stdio"),
+            inherit_env=("COPILOT_GITHUB_TOKEN",),
+            any_of=("COPILOT_GITHUB_TOKEN",),
+            login=("copilot", "login"),
+            resume="copilot --resume {session_id}",
+            install="npm install -g @github/copilot (needs Node.js 22 or newer)",
+            quirks=(
+                "Its modes do not decide when it asks, so each thread warns that it may act without asking.",
+                "Version 1.0.81-2 and later are reported to act without asking: try yours with `threadline doctor`.",
+                "Its session option `allow_all` turns its questions off.",
+            ),
+            source="its documentation, not run here: "
+            "docs.github.com/en/copilot/reference/copilot-cli-reference/acp-server; questions: issues 845 and 4537 of "
+            "`github/copilot-cli`",
+        ),
+        "cursor": Preset(
+            title="Cursor CLI",
+            command="cursor-agent",
+            args=("acp",),
+            mode="ask",
+            inherit_env=("CURSOR_API_KEY", "CURSOR_AUTH_TOKEN", "CURSOR_CONFIG_DIR"),
+            any_of=("CURSOR_API_KEY", "CURSOR_AUTH_TOKEN"),
+            login=("cursor-agent", "login"),
+            install="follow the installation guide at cursor.com/docs/cli/installation",
+            quirks=(
+                'Its documentation calls the program `agent`; if yours has only that name, set `command = "agent"`.',
+                "In mode `ask` it only reads. In mode `agent` it is reported to ask before commands, not before edits.",
+            ),
+            source="its documentation, not run here: cursor.com/docs/cli/acp; edits: the recordings of cursor-agent "
+            "2026.10.01 in the crate rho-coding-agent 2.19.0",
+        ),
+        "kiro": Preset(
+            title="Kiro CLI",
+            command="kiro-cli",
+            args=("acp",),
+            inherit_env=("KIRO_API_KEY",),
+            any_of=("KIRO_API_KEY",),
+            login=("kiro-cli", "login"),
+            resume="kiro-cli chat --resume-id {session_id}",
+            install="follow the installation guide at kiro.dev/docs/cli",
+            quirks=(
+                "Its modes are its agents, so each thread warns that it may act without asking, although it asks.",
+                "A login takes precedence over `KIRO_API_KEY`, which is documented for its use without a terminal.",
+                "It is reported to end, instead of answering, when it does not know the session to reopen.",
+            ),
+            source="its documentation, not run here: kiro.dev/docs/cli/acp, kiro.dev/docs/cli/authentication; modes: "
+            "issue 54 of `ankitcharolia/kiro-gateway`; sessions: pull request 149 of `inceptionstack/roundhouse`",
         ),
     }
 )

@@ -28,6 +28,53 @@ def asking_mode(mode: str | None, *, could_set: bool, has_modes: bool) -> str:
     return f"{which}; each thread warns that this agent may act without asking"
 
 
+# ---- the tries
+
+TRIES: Final[Mapping[str, str]] = {
+    "restart": "reopen a session after a restart",
+    "crash_idle": "recover from a crash while idle",
+    "image": "see an image",
+    "cancel": "cancel a turn",
+    "crash_turn": "recover from a crash during a turn",
+}
+"""What each try is about, by its name, in the order in which they are made."""
+
+
+def tried(name: str, result: str, reason: str) -> str:
+    """Report a try; `reason` is why it failed."""
+    return f"{TRIES[name]}: {result}{f': {reason}' if reason else ''}"
+
+
+def not_tried(names: Sequence[str]) -> str:
+    """Name the tries that were not made, and how to make them."""
+    return f"not tried: {', '.join(TRIES[name] for name in names)}; --try-all does, for up to three more short prompts"
+
+
+def try_too_long(seconds: float) -> str:
+    """Report a try that was given up."""
+    return f"it was not over within {seconds:g} s"
+
+
+def processes_left(count: int) -> str:
+    """Report processes that outlived the agent that had started them."""
+    return f"processes outlived the agent and were ended: {count}"
+
+
+def ended_early(stop_reason: str | None) -> str:
+    """Report a long turn that was over before anything could be tried in it."""
+    return f"the turn ended by itself; stop reason: {stop_reason}"
+
+
+def not_cancelled(stop_reason: str | None) -> str:
+    """Report a cancelled turn that ended in another way."""
+    return f"the cancelled turn ended with the stop reason {stop_reason}"
+
+
+def wrong_answer(wanted: str, answer: str) -> str:
+    """Report an answer without the word that was to be expected."""
+    return f"the answer lacks the word {wanted!r}: {answer}"
+
+
 # ---- its faults
 
 
@@ -55,6 +102,11 @@ WROTE_ELSEWHERE = "wrote into the directory in which it was started, not into it
 def request_id_kind(*, is_null: bool) -> str:
     """Report the kind of the ids of its requests."""
     return f"uses {'null' if is_null else 'text'} as the id of its requests; other agents use numbers"
+
+
+def session_stays(error: str) -> str:
+    """Report that one of the doctor's own sessions could not be deleted."""
+    return f"does not delete a session: {error}"
 
 
 UNANNOUNCED_CALL = "asks about a tool call that it has not announced"

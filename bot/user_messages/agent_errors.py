@@ -177,6 +177,8 @@ def _unsupported(error: Unsupported) -> str:
             return "The agent cannot fork sessions."
         case Feature.TITLE:
             return "The agent does not take names for its sessions."
+        case Feature.DELETE:
+            return "The agent cannot delete its sessions."
         case Feature.OPTION:
             return f"The agent has no option {error.subject!r} with the value {error.value!r}."
         case Feature.IMAGE:

@@ -39,6 +39,12 @@ SENT: tuple[Row, ...] = (
     ),
     Row("session/list", "if `list` is advertised", "page by page, 10,000 sessions at most", timeouts.SESSIONS_SECONDS),
     Row("session/close", "`/reset`, and after a fork, if `close` is advertised", "", timeouts.CLOSE_SECONDS),
+    Row(
+        "session/delete",
+        "`doctor` has ended, if `delete` is advertised",
+        "its own sessions only",
+        timeouts.CLOSE_SECONDS,
+    ),
     Row("session/set_config_option", "an option is chosen", "selects and switches", timeouts.SETTING_SECONDS),
     Row("session/set_mode", "a mode that no config option has", "read back if reported", timeouts.SETTING_SECONDS),
     Row("session/set_model", "a model that no config option has", "no longer in the schema", timeouts.SETTING_SECONDS),

@@ -15,6 +15,7 @@ from acp import (
     Skipped,
     Text,
     Unreadable,
+    Unsupported,
 )
 from acp.client_side.terminals import Terminals
 from acp.defects import Invalid, TooManyValues
@@ -393,6 +394,17 @@ async def test_a_killed_agent_is_closed_by_its_signal() -> None:
         assert peer.killed
         assert isinstance(turn.error, AgentClosed)
         assert turn.error.exit_status == -9
+
+
+async def test_a_session_is_deleted_where_the_agent_offers_it() -> None:
+    """By its id; without the capability nothing is sent."""
+    async with opened(MemoryAgent(capabilities={"sessionCapabilities": {"delete": {}}})) as (peer, agent, session):
+        await agent.delete_session(session.session_id)
+        assert peer.received[-1]["params"] == {"sessionId": session.session_id}
+    async with opened() as (peer, agent, session):
+        with pytest.raises(Unsupported):
+            await agent.delete_session(session.session_id)
+        assert "session/delete" not in [message.get("method") for message in peer.received]
 
 
 async def test_every_failure_is_of_one_family() -> None:

@@ -6,6 +6,7 @@ one it answers, and writes the requested file without a question.
 
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,20 +16,38 @@ WORDS = {
     "any-mode": "has the modes ask and act, and accepts any other",
     "asks": "asks before it writes",
     "astray": "writes into the directory it was started in",
+    "anew": "offers steering, and begins a new turn with what it is steered with",
     "auth-new": "wants a login before it opens a session",
     "auth-prompt": "wants a login before it answers a prompt",
+    "blind": "accepts images, and sees nothing in them",
     "by-id": "asks about a tool call by its id alone",
+    "counts-prompts": "notes in its directory how many prompts it has had",
+    "daemon": "starts a process that no marker and no session leads to",
     "defies": "asks, and writes whatever the answer",
+    "deletes": "offers to delete sessions, and notes those that it has deleted in its directory",
     "dies": "exits with a word on stderr when a session is wanted",
     "dies-of-modes": "has a mode, and exits when another is set",
+    "ends-cancelled": "ends a cancelled turn as if it had finished",
     "env": "gives its environment for its name",
+    "forgets": "forks sessions, and the fork knows nothing",
+    "forgets-crashed": "does not open its sessions again where it has not ended in order",
+    "forks": "forks sessions",
     "hangs": "says its process id on the FIFO that comes next, and nothing more",
+    "idle": "offers steering, and says that no turn runs",
+    "ignores-cancel": "goes on with a cancelled turn for ever",
     "junk": "writes lines that are no messages",
     "late": "goes on talking in a session when another one is opened",
+    "keeps": "offers to delete sessions, and refuses",
+    "locks": "does not start where another one has not ended in order",
     "logs": "writes about itself to its stderr, as agents do",
     "no-reject": "offers no option to reject",
+    "reopens": "opens its sessions again",
+    "sees": "accepts images",
+    "short": "counts to one",
     "silent": "ends its turns without a word",
+    "steers": "takes messages into its running turn",
     "text-ids": "gives its requests texts for ids",
+    "unopened": "says that it opens its sessions again, and does not",
     "vendor": "asks for something of its own making",
     "with-agent-login": "names a way to log in that it does itself",
     "with-refused-login": "names one that it does itself, and refuses it",
@@ -38,6 +57,9 @@ WORDS = {
 
 words = sys.argv[1:]
 sessions: list[str] = []
+LOCK = Path("lock").absolute()
+"""It lies where the agent was started, while it runs."""
+CRASHED = LOCK.exists()
 
 
 def put(line: str) -> None:
@@ -81,7 +103,19 @@ def initialize() -> dict[str, Any]:
     }
     methods = [{"id": word, "name": word, **ways[word]} for word in words if word in ways]
     name = " ".join(sorted(os.environ)) if "env" in words else "odd"
-    return {"protocolVersion": 1, "authMethods": methods, "agentInfo": {"name": name, "version": "1"}}
+    offered = {"delete": ("deletes", "keeps"), "fork": ("forks", "forgets")}
+    capabilities = {
+        "loadSession": bool({"reopens", "unopened"} & set(words)),
+        "promptCapabilities": {"image": bool({"sees", "blind"} & set(words))},
+        "sessionCapabilities": {each: {} for each, by in offered.items() if set(by) & set(words)},
+    }
+    return {
+        "protocolVersion": 1,
+        "authMethods": methods,
+        "agentInfo": {"name": name, "version": "1"},
+        "agentCapabilities": capabilities,
+        "_meta": {"steering": {"supported": bool({"steers", "idle", "anew"} & set(words))}},
+    }
 
 
 def new(params: dict[str, Any]) -> dict[str, Any]:
@@ -128,6 +162,9 @@ def prompt(params: dict[str, Any]) -> dict[str, Any]:
         sys.stderr.write("2026-01-01 INFO a prompt\nWARNING it is short\n")
         sys.stderr.flush()
     session_id, text = params["sessionId"], params["prompt"][0]["text"]
+    if "counts-prompts" in words:
+        noted = Path("prompts.txt")
+        noted.write_text(f"{int(noted.read_text()) + 1 if noted.exists() else 1}")
     if "junk" in words:
         put("this is no message")
         put("nor is this")
@@ -135,9 +172,26 @@ def prompt(params: dict[str, Any]) -> dict[str, Any]:
         ask(7, "odd/extra")
     if "threadline-doctor.txt" in text:
         write(session_id)
+    elif "Count upwards" in text:
+        return {"stopReason": count(session_id)}
     elif "silent" not in words:
-        say(session_id, "ready")
+        say(session_id, "Red, and ready" if {"blind", "forgets"}.isdisjoint(words) or text.startswith("Reply") else "?")
     return {"stopReason": "end_turn"}
+
+
+def count(session_id: str) -> str:
+    """Count to one, then listen until the turn is cancelled; return its stop reason."""
+    say(session_id, "1")
+    while "short" not in words:
+        message = json.loads(sys.stdin.readline() or sys.exit())
+        match message["method"]:
+            case "session/cancel" if "ignores-cancel" not in words:
+                return "end_turn" if "ends-cancelled" in words else "cancelled"
+            case "_session/steering":
+                outcome = {"idle": "promptRequired", "anew": "startedNewTurn"}
+                result = {"outcome": next((outcome[word] for word in words if word in outcome), "injected")}
+                send(id=message["id"], result=result)
+    return "end_turn"
 
 
 def answer(method: str, params: dict[str, Any]) -> dict[str, Any]:
@@ -153,6 +207,14 @@ def answer(method: str, params: dict[str, Any]) -> dict[str, Any]:
         case "session/set_mode":
             if "dies-of-modes" in words and params["modeId"] != "ask":
                 sys.exit(9)
+            return {"result": {}}
+        case "session/load" if "reopens" in words and not CRASHED:
+            return {"result": {}}
+        case "session/fork":
+            return {"result": {"sessionId": f"{params['sessionId']}#fork"}}
+        case "session/delete" if "deletes" in words:
+            with Path("deleted.txt").open("a") as deleted:
+                deleted.write(f"{params['sessionId']}\n")
             return {"result": {}}
         case "authenticate" if params["methodId"] == "with-agent-login":
             sys.stderr.write("visit http://127.0.0.1/device and type 1234\n")
@@ -170,10 +232,22 @@ def main() -> None:
     if "hangs" in words:
         Path(words[-1]).write_text(f"{os.getpid()}")
         sys.stdin.read()
+    if "daemon" in words:
+        # Its parent is this process alone: the marker is in the environment that it does not get.
+        quiet = subprocess.DEVNULL
+        child = subprocess.Popen(
+            ["/bin/sleep", "600"], env={}, start_new_session=True, stdin=quiet, stdout=quiet, stderr=quiet
+        )
+        Path("daemon.pid").write_text(f"{child.pid}")
+    if "locks" in words and CRASHED:
+        sys.exit("another one runs here")
+    if {"locks", "forgets-crashed"} & set(words):
+        LOCK.touch()
     for line in sys.stdin:
         message = json.loads(line)
         if "id" in message and "method" in message:
             send(id=message["id"], **answer(message["method"], message["params"]))
+    LOCK.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

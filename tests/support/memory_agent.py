@@ -310,6 +310,8 @@ class MemoryAgent:
                 self.reply(request, {"title": params["title"]})
             case "session/close" if self._offers("close"):
                 self.reply(request, {})
+            case "session/delete" if self._offers("delete"):
+                self.reply(request, {})
             case "authenticate" | "logout":
                 self.reply(request, {})
             case "session/set_model" if self.models is not None:

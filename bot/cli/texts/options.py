@@ -17,8 +17,9 @@ DEMO: Final = "Watch the bot work on this machine, without a token or a network.
 DOCTOR: Final = """\
 Find out what each agent can do, and whether it asks first.
 
-Starts all agents, or the one named AGENT. Each gets two short prompts, which cost what prompts cost. The agent works in
-its own directory and in a temporary one. Its requests are refused.
+Starts all agents, or the one named AGENT. Each gets two short prompts, which cost what prompts cost. Then it is started
+again, killed, and started once more. The agent works in its own directory and in a temporary one. Its requests are
+refused, and its sessions are deleted if it can delete sessions.
 """
 
 INIT: Final = """\
@@ -66,6 +67,7 @@ CONFIG: Final = (
 OFFLINE: Final = "Skip Discord."
 ONCE: Final = "Play the conversation, check that it went right, and exit."
 DEMO_AGENT: Final = "Use this ACP agent; `auto` is the first one that is installed."
+TRY_ALL: Final = "Also try what costs a prompt: an image, cancelling, a crash. Up to three more short prompts."
 AS_JSON: Final = "Print everything as JSON."
 METHOD: Final = "The way to log in, if the agent has several."
 TOKEN_FILE: Final = "Read the token from this file; - is stdin."  # noqa: S105 - help

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from acp.process.environment import BASE_NAMES
@@ -18,12 +19,61 @@ from bot.agents import probe as doctor
 from bot.agents.probe import WRITE_NAME, probe_agent
 from bot.agents.probe_result import ProbeResult, as_lines
 from bot.config.agents import AgentConfig
+from bot.user_messages.agent_checks import TRIES, WRITE_TEST
 from tests.acp.child_processes import gone
 from tests.support import fork_server as forked
 
 from .configured_agent import BOUND, ODD, TOKEN, odd, on_terminal, running
 
 ROOT = Path(__file__).parents[3]
+PAGE = ROOT / "docs" / "agents.md"
+
+TEXTS = {"type": "array", "items": {"type": "string"}}
+NUMBERS = {"type": "object", "additionalProperties": {"type": "number", "minimum": 0}}
+TRY = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["result", "reason", "seconds"],
+    "properties": {
+        "result": {"enum": ["pass", "not offered", "failed", "not tried"]},
+        "reason": {"type": "string"},
+        "seconds": {"type": "number", "minimum": 0},
+    },
+}
+ROW: dict[str, Any] = {
+    **{key: {"type": "string"} for key in ("agent", "preset")},
+    "command": {**TEXTS, "minItems": 1},
+    **{key: {"type": "string"} for key in ("cwd", "name")},
+    "protocol_version": {"type": ["integer", "null"]},
+    "abilities": {"type": "object", "additionalProperties": {"type": "boolean"}},
+    "auth_methods": TEXTS,
+    "mode": {"type": ["string", "null"]},
+    "modes": TEXTS,
+    "asking_mode": {"type": ["boolean", "null"]},
+    **dict.fromkeys(("models", "commands"), TEXTS),
+    "seconds": NUMBERS,
+    "answer": {"type": "string"},
+    "write": {"enum": list(WRITE_TEST)},
+    "question": {"type": "string"},
+    "tries": {"type": "object", "additionalProperties": TRY, "required": list(TRIES), "maxProperties": len(TRIES)},
+    **dict.fromkeys(("left_out", "missing", "faults", "quirks"), TEXTS),
+    "failure": {"type": "string"},
+    "advice": TEXTS,
+    "well": {"type": "boolean"},
+}
+"""The keys of an agent's row, in their order, as JSON Schema."""
+
+SCHEMA = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["agents"],
+    "properties": {
+        "agents": {
+            "type": "array",
+            "items": {"type": "object", "additionalProperties": False, "required": list(ROW), "properties": ROW},
+        }
+    },
+}
 SDK_PYTHON = ROOT / ".venv-sdk" / "bin" / "python"
 
 
@@ -281,13 +331,40 @@ def test_piped_it_prints_lines_of_one_form(tmp_path: Path) -> None:
     assert titles == [
         f"  {title}"
         for title in (
-            *("agent", "preset", "started as", "write test", "asking mode", "answer"),
+            *("agent", "preset", "started as", "write test", "tries", "tries", "tries", "asking mode", "answer"),
             *("can", "cannot", "modes", "models", "commands", "times"),
         )
     ]
     assert "\x1b" not in done.stdout
     assert "  can: load, resume, list, close, images, embedded context" in lines
-    assert "  cannot: audio, MCP over HTTP, MCP over SSE, further directories" in lines
+    assert "  cannot: delete, audio, MCP over HTTP, MCP over SSE, further directories" in lines
+
+
+def test_as_json_every_agent_is_a_row_with_the_documented_keys(tmp_path: Path) -> None:
+    """Programs read them: the same keys for an agent that works and one that does not start."""
+    path = running(tmp_path, "-m", "loopback.agent")
+    path.write_text(f'{path.read_text()}[agents.broken]\ncommand = "sh"\nargs = ["-c", "exit 3"]\ncwd = "project"\n')
+    done = run(path, "--json")
+    assert done.returncode == 1
+    rows = json.loads(done.stdout)
+    jsonschema.validate(rows, SCHEMA)
+    assert [row["agent"] for row in rows["agents"]] == ["default", "broken"]
+    assert [row["well"] for row in rows["agents"]] == [True, False]
+    assert [row["tries"]["crash_idle"]["result"] for row in rows["agents"]] == ["pass", "not tried"]
+    documented = re.findall(
+        r"^\| `(\w+)` \|", PAGE.read_text().partition("### For programs")[2].partition("\n## ")[0], re.MULTILINE
+    )
+    assert documented == [*ROW]
+
+
+def test_the_flag_tries_all(tmp_path: Path) -> None:
+    """Its help says what that costs."""
+    done = run(odd(tmp_path, "asks", "announces"), "--try-all")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "  tries: cancel a turn: pass\n" in done.stdout
+    assert "not tried" not in done.stdout
+    shown = forked.run("doctor", "--help", cwd=tmp_path, env=environ(), timeout=BOUND).stdout
+    assert "more short prompts" in " ".join(shown.split())
 
 
 def test_on_a_terminal_it_draws_a_table(tmp_path: Path) -> None:

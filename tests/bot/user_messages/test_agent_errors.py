@@ -155,6 +155,7 @@ HEADLINES: tuple[tuple[Exception, str], ...] = (
     (Unsupported(Feature.LOAD), "The agent cannot reopen sessions."),
     (Unsupported(Feature.LIST), "The agent cannot list its sessions."),
     (Unsupported(Feature.TITLE), "The agent does not take names for its sessions."),
+    (Unsupported(Feature.DELETE), "The agent cannot delete its sessions."),
     (Unsupported(Feature.IMAGE), "The agent does not accept images."),
     (Unsupported(Feature.AUDIO), "The agent does not accept audio."),
     (Unsupported(Feature.STEERING), "The agent takes no messages into a running turn."),
