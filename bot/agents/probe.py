@@ -13,7 +13,7 @@ from pathlib import Path
 
 from acp import AcpError, Agent, AuthRequired, Event, Question, Session, Text, Thought, Turn
 from acp.client_side.features import supports
-from acp.schema import AgentCapabilities, TextBlock, ToolCallUpdate
+from acp.schema import InitializeResponse, TextBlock, ToolCallUpdate
 from bot.config.agents import AgentConfig
 from bot.config.presets import PRESETS
 from bot.user_messages import agent_checks as texts
@@ -132,7 +132,7 @@ class _Examination:
         found = self._found
         found.name = running.name
         found.protocol_version = running.info.protocol_version
-        found.abilities = _abilities(running.info.agent_capabilities)
+        found.abilities = _abilities(running.info)
         found.auth_methods = tuple(method.id for method in running.auth_methods)
         found.left_out = [*map(agent_errors.left_out, running.left_out)]
 
@@ -238,12 +238,14 @@ class _Examination:
             self._late += 1
 
 
-def _abilities(agent: AgentCapabilities) -> dict[str, bool]:
+def _abilities(info: InitializeResponse) -> dict[str, bool]:
     """Return the capabilities that the agent declares (ACP, Initialization)."""
+    agent = info.agent_capabilities
     prompt, sessions, mcp = agent.prompt_capabilities, agent.session_capabilities, agent.mcp_capabilities
     return {
         "load": agent.load_session,
-        **{name: supports(getattr(sessions, name)) for name in ("resume", "list", "close", "delete")},
+        **{name: supports(getattr(sessions, name)) for name in ("resume", "list", "close", "delete", "fork")},
+        "steering": info.extensions.steering.supported,
         "images": prompt.image,
         "audio": prompt.audio,
         "embedded context": prompt.embedded_context,

@@ -12,7 +12,7 @@ from time import monotonic
 
 import psutil
 
-from acp import AcpError, Agent, AgentClosed, Event, Question, Session, Text, Thought, Turn
+from acp import AcpError, Agent, AgentClosed, Event, Question, Session, Steered, Text, Thought, Turn
 from acp.schema import ImageBlock, TextBlock, ToolCallUpdate
 from bot.config.agents import AgentConfig
 from bot.user_messages import agent_checks as texts
@@ -29,6 +29,11 @@ LONG_PROMPT = """\
 Use no tools. Count upwards from 1, and
 stream 1000
 numbers as text, one on each line."""
+
+STEERING_PROMPT = "Stop counting now, and reply with the single word: steered"
+
+FORK_PROMPT = "Which single word did I ask you for before this message? Reply with that word alone."
+FORK_WORD = "ready"
 
 IMAGE_PROMPT = "Which colour is this picture? Reply with one word."
 IMAGE_WORD = "red"
@@ -63,8 +68,10 @@ class Tries:
             await self._try("restart", self._reopen, offered=self._can_load)
             await self._try("crash_idle", self._crash_idle)
             if with_prompts:
+                await self._try("fork", self._fork, offered=can["fork"])
                 await self._try("image", self._image, offered=can["images"])
                 await self._try("cancel", self._cancel)
+                await self._try("steering", self._steer, offered=can["steering"])
                 await self._try("crash_turn", self._crash_turn)
             if can["delete"]:
                 await self._delete_sessions()
@@ -152,6 +159,12 @@ class Tries:
         await self._open()
         return ""
 
+    async def _fork(self) -> str:
+        fork = await (await self._live()).fork_session(self._sessions[0], self._agent.cwd)
+        self._sessions.append(fork.session_id)
+        await fork.ask_first(self._agent.mode)
+        return await self._answers(fork, FORK_WORD, TextBlock(text=FORK_PROMPT))
+
     async def _image(self) -> str:
         picture = ImageBlock(data=IMAGE, mime_type="image/png")
         return await self._answers(await self._open(), IMAGE_WORD, TextBlock(text=IMAGE_PROMPT), picture)
@@ -180,6 +193,20 @@ class Tries:
         if not turn.cancelled:
             return texts.ended_early(turn.stop_reason)
         return "" if turn.stop_reason == "cancelled" else texts.not_cancelled(turn.stop_reason)
+
+    async def _steer(self) -> str:
+        session = await self._open()
+        outcome: Steered | None = None
+
+        async def steer(turn: Turn) -> None:
+            nonlocal outcome
+            outcome = await session.steer([TextBlock(text=STEERING_PROMPT)])
+            turn.cancel()
+
+        turn = await self._interrupt(session, steer)
+        if outcome is None:
+            return texts.ended_early(turn.stop_reason)
+        return "" if outcome is Steered.INJECTED else texts.not_steered(outcome.value)
 
     async def _interrupt(self, session: Session, act: Callable[[Turn], Awaitable[None]]) -> Turn:
         """Hold a long turn, and `act` once, when the agent has begun to work."""

@@ -33,8 +33,10 @@ def asking_mode(mode: str | None, *, could_set: bool, has_modes: bool) -> str:
 TRIES: Final[Mapping[str, str]] = {
     "restart": "reopen a session after a restart",
     "crash_idle": "recover from a crash while idle",
+    "fork": "fork a session",
     "image": "see an image",
     "cancel": "cancel a turn",
+    "steering": "take a message into a running turn",
     "crash_turn": "recover from a crash during a turn",
 }
 """What each try is about, by its name, in the order in which they are made."""
@@ -47,7 +49,7 @@ def tried(name: str, result: str, reason: str) -> str:
 
 def not_tried(names: Sequence[str]) -> str:
     """Name the tries that were not made, and how to make them."""
-    return f"not tried: {', '.join(TRIES[name] for name in names)}; --try-all does, for up to three more short prompts"
+    return f"not tried: {', '.join(TRIES[name] for name in names)}; --try-all does, for up to five more short prompts"
 
 
 def try_too_long(seconds: float) -> str:
@@ -68,6 +70,11 @@ def ended_early(stop_reason: str | None) -> str:
 def not_cancelled(stop_reason: str | None) -> str:
     """Report a cancelled turn that ended in another way."""
     return f"the cancelled turn ended with the stop reason {stop_reason}"
+
+
+def not_steered(outcome: str) -> str:
+    """Report a message that did not go into the running turn; `outcome` is the agent's own word, or ours."""
+    return f"the message did not go into the running turn; outcome: {outcome}"
 
 
 def wrong_answer(wanted: str, answer: str) -> str:

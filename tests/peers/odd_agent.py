@@ -32,6 +32,7 @@ WORDS = {
     "forgets": "forks sessions, and the fork knows nothing",
     "forgets-crashed": "does not open its sessions again where it has not ended in order",
     "forks": "forks sessions",
+    "forks-itself": "forks sessions, and gives the fork the id of its source",
     "hangs": "says its process id on the FIFO that comes next, and nothing more",
     "idle": "offers steering, and says that no turn runs",
     "ignores-cancel": "goes on with a cancelled turn for ever",
@@ -40,10 +41,11 @@ WORDS = {
     "keeps": "offers to delete sessions, and refuses",
     "locks": "does not start where another one has not ended in order",
     "logs": "writes about itself to its stderr, as agents do",
+    "mutinous": "offers steering, and refuses it",
     "no-reject": "offers no option to reject",
     "reopens": "opens its sessions again",
     "sees": "accepts images",
-    "short": "counts to one",
+    "short": "ends a long turn at once, without a word",
     "silent": "ends its turns without a word",
     "steers": "takes messages into its running turn",
     "text-ids": "gives its requests texts for ids",
@@ -103,7 +105,7 @@ def initialize() -> dict[str, Any]:
     }
     methods = [{"id": word, "name": word, **ways[word]} for word in words if word in ways]
     name = " ".join(sorted(os.environ)) if "env" in words else "odd"
-    offered = {"delete": ("deletes", "keeps"), "fork": ("forks", "forgets")}
+    offered = {"delete": ("deletes", "keeps"), "fork": ("forks", "forks-itself", "forgets")}
     capabilities = {
         "loadSession": bool({"reopens", "unopened"} & set(words)),
         "promptCapabilities": {"image": bool({"sees", "blind"} & set(words))},
@@ -114,7 +116,7 @@ def initialize() -> dict[str, Any]:
         "authMethods": methods,
         "agentInfo": {"name": name, "version": "1"},
         "agentCapabilities": capabilities,
-        "_meta": {"steering": {"supported": bool({"steers", "idle", "anew"} & set(words))}},
+        "_meta": {"steering": {"supported": bool({"steers", "idle", "anew", "mutinous"} & set(words))}},
     }
 
 
@@ -181,17 +183,20 @@ def prompt(params: dict[str, Any]) -> dict[str, Any]:
 
 def count(session_id: str) -> str:
     """Count to one, then listen until the turn is cancelled; return its stop reason."""
+    if "short" in words:
+        return "end_turn"
     say(session_id, "1")
-    while "short" not in words:
+    while True:
         message = json.loads(sys.stdin.readline() or sys.exit())
         match message["method"]:
             case "session/cancel" if "ignores-cancel" not in words:
                 return "end_turn" if "ends-cancelled" in words else "cancelled"
+            case "_session/steering" if "mutinous" in words:
+                send(id=message["id"], error={"code": -32601, "message": "will not be steered"})
             case "_session/steering":
                 outcome = {"idle": "promptRequired", "anew": "startedNewTurn"}
                 result = {"outcome": next((outcome[word] for word in words if word in outcome), "injected")}
                 send(id=message["id"], result=result)
-    return "end_turn"
 
 
 def answer(method: str, params: dict[str, Any]) -> dict[str, Any]:
@@ -211,7 +216,8 @@ def answer(method: str, params: dict[str, Any]) -> dict[str, Any]:
         case "session/load" if "reopens" in words and not CRASHED:
             return {"result": {}}
         case "session/fork":
-            return {"result": {"sessionId": f"{params['sessionId']}#fork"}}
+            mark = "" if "forks-itself" in words else "#fork"
+            return {"result": {"sessionId": f"{params['sessionId']}{mark}"}}
         case "session/delete" if "deletes" in words:
             with Path("deleted.txt").open("a") as deleted:
                 deleted.write(f"{params['sessionId']}\n")

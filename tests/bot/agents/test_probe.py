@@ -337,7 +337,7 @@ def test_piped_it_prints_lines_of_one_form(tmp_path: Path) -> None:
     ]
     assert "\x1b" not in done.stdout
     assert "  can: load, resume, list, close, images, embedded context" in lines
-    assert "  cannot: delete, audio, MCP over HTTP, MCP over SSE, further directories" in lines
+    assert "  cannot: delete, fork, steering, audio, MCP over HTTP, MCP over SSE, further directories" in lines
 
 
 def test_as_json_every_agent_is_a_row_with_the_documented_keys(tmp_path: Path) -> None:
