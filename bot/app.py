@@ -41,7 +41,7 @@ from bot.reply.order import ReplyOrder
 from bot.rest.api import DiscordApi
 from bot.rest.http_trace import trace
 from bot.text.redaction import Redactor
-from bot.user_messages import journal_errors
+from bot.user_messages import journal_errors, start_errors
 from pool.journal.database import put_aside
 from pool.journal.errors import JournalUnusable
 from pool.journal.journal import Journal
@@ -169,7 +169,7 @@ class App:
         try:
             audit.open()
         except OSError as error:
-            raise NeedsPerson(f"audit.path: {path} cannot be written: {error.strerror}") from None
+            raise NeedsPerson(start_errors.audit_unwritable(path, error.strerror)) from None
         return audit
 
     @asynccontextmanager
@@ -184,7 +184,7 @@ class App:
             self.metrics_address = await endpoint.open()
         except OSError as error:
             kind = NeedsPerson if isinstance(error, PermissionError) else StartFailed
-            raise kind(f"metrics.listen: cannot listen on {host}, port {port}: {error.strerror}") from None
+            raise kind(start_errors.cannot_listen(host, port, error.strerror)) from None
         log.info("serving figures and health", address=self.metrics_address)
         try:
             yield

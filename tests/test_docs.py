@@ -11,12 +11,12 @@ import pytest
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
-from bot.access.bot_permissions import PERMISSIONS
 from bot.access.gate import People
 from bot.config.load import load
 from bot.config.requirements import warnings
 from bot.config.schema import Config
 from bot.prompt import attachment_store as saved
+from bot.user_messages.access_rules import PERMISSIONS
 from pool.journal import messages
 from pool.journal.message_states import BEFORE
 from tests.support.docs_pages import PAGES, ROOT, blocks

@@ -18,6 +18,7 @@ from bot.rest.errors import RestError
 from bot.rest.live_message import LiveMessage
 from bot.rest.mentions import Mentions
 from bot.user_messages import access as texts
+from bot.user_messages.access_rules import permission_titles
 from bot.user_messages.queue import OTHER_THREAD
 from pool.journal.errors import JournalUnwritable
 from pool.journal.journal import Journal
@@ -25,7 +26,7 @@ from pool.journal.journal import Journal
 from .approvers import approver_mentions
 from .audit import Audit, AuditAction
 from .bot_mention import mentions_bot
-from .bot_permissions import FOR_THREADS, PERMISSIONS
+from .bot_permissions import FOR_THREADS
 from .gate import (
     DIRECT,
     LASTING,
@@ -320,8 +321,8 @@ def _no_thread(channel: object) -> str | None:
     granted = channel.permissions_for(me) if me is not None else discord.Permissions.none()
     if not granted.view_channel:  # The message shows that the cache is outdated.
         return None
-    lacks = [PERMISSIONS[name] for name in FOR_THREADS if not getattr(granted, name)]
-    return texts.missing_permissions(lacks) if lacks else None
+    missing = [name for name in FOR_THREADS if not getattr(granted, name)]
+    return texts.missing_permissions(permission_titles(missing)) if missing else None
 
 
 def _is_forum_post(channel: object) -> bool:

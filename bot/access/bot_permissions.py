@@ -1,41 +1,16 @@
-"""The Discord permissions that the bot uses: their names, and the consequences of lacking each."""
+"""The Discord permissions that each kind of place needs, and those that the bot lacks there."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import discord
+
+from bot.user_messages import access_rules as texts
 
 SCOPES = ("bot", "applications.commands")
 """The scopes of the invite link: a member, and its slash commands."""
 
-PERMISSIONS: Mapping[str, str] = MappingProxyType(
-    {
-        "view_channel": "View Channels",
-        "send_messages": "Send Messages",
-        "send_messages_in_threads": "Send Messages in Threads",
-        "create_public_threads": "Create Public Threads",
-        "read_message_history": "Read Message History",
-        "add_reactions": "Add Reactions",
-        "attach_files": "Attach Files",
-        "manage_threads": "Manage Threads",
-    }
-)
-"""The library's name of each permission, and Discord's name for people."""
-
 FOR_THREADS = ("create_public_threads", "send_messages_in_threads")
 """The permissions that a thread needs."""
-
-_TITLES = {**PERMISSIONS, "connect": "Connect"}
-
-_CONSEQUENCES = {
-    "send_messages": "it cannot tell people that it refuses them, or answer where it cannot open a thread",
-    **dict.fromkeys(FOR_THREADS, "it cannot open threads, and answers in the channel"),
-    "read_message_history": "it misses messages that come while it is away, and adds no reactions",
-    "add_reactions": "it adds no reactions",
-    "attach_files": "it cannot attach files: long code, changes, the rest of long answers",
-    "manage_threads": "/close cannot archive a thread that a person opened",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +38,11 @@ class PermissionNeeds:
         missing = [name for name in used if not getattr(granted, name)]
         if all(set(way) & set(missing) for way in self.ways):
             return _cannot_answer(missing)
-        names = tuple(_TITLES[name] for name in missing)
-        return MissingPermissions(names, tuple(f"{_TITLES[name]} ({_CONSEQUENCES[name]})" for name in missing))
+        return MissingPermissions(texts.permission_titles(missing), tuple(map(texts.consequence, missing)))
 
 
 def _cannot_answer(missing: list[str]) -> MissingPermissions:
-    names = tuple(_TITLES[name] for name in missing)
-    return MissingPermissions(names, (f"{', '.join(names)} (it cannot answer there at all)",), mute=True)
+    return MissingPermissions(texts.permission_titles(missing), (texts.cannot_answer(missing),), mute=True)
 
 
 _EVERYWHERE = ("read_message_history", "add_reactions", "attach_files")
@@ -83,5 +56,5 @@ IN_VOICE_CHAT = PermissionNeeds((("connect", "send_messages"),), _EVERYWHERE)
 
 def invite_link(application_id: int) -> str:
     """Return the address where a manager of a server adds the bot."""
-    permissions = discord.Permissions(**dict.fromkeys(PERMISSIONS, True))
+    permissions = discord.Permissions(**dict.fromkeys(texts.PERMISSIONS, True))
     return discord.utils.oauth_url(application_id, permissions=permissions, scopes=SCOPES)

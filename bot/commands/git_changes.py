@@ -17,7 +17,7 @@ import structlog
 
 from acp import SpawnFailed
 from acp.paths import Lanes, look
-from bot.user_messages import agent_errors
+from bot.user_messages import git_errors as texts
 
 from .git_safety import GitFailed, check_repository, read_regular
 
@@ -82,12 +82,12 @@ async def read_changes(directory: Path, roots: Sequence[Path]) -> Changes:
     try:
         written = [await look(Path.resolve, root) for root in roots]
     except SpawnFailed as error:  # Starting a process in that directory would block too.
-        raise GitFailed(agent_errors.start_problem(error)) from None
+        raise GitFailed(texts.no_answer(error.path)) from None
     git = _Git(written)
     try:
         told = await git(directory, "rev-parse", *asked)
     except Unsuccessful:
-        raise GitFailed("the working directory is in no git repository") from None
+        raise GitFailed(texts.NO_REPOSITORY) from None
     git_directory, common, top, index, exclude = (Path(line) for line in os.fsdecode(told).splitlines())
     worktree = await _worktree(git, git_directory)
     objects = await _run_blocking(
@@ -116,7 +116,7 @@ async def _run_blocking(directory: Path, work: Callable[[], _T]) -> _T:
     try:
         return await _lanes.do(directory, work, LOOK_SECONDS)
     except TimeoutError:
-        raise GitFailed(f"the directory {directory} does not answer") from None
+        raise GitFailed(texts.no_answer(directory)) from None
 
 
 async def _succeeds(git: "_Git", directory: Path, *args: str) -> bool:
@@ -133,7 +133,7 @@ def _object_directory(
     """Return the object directory, after checking every step that leads there. Raises `GitFailed`."""
     here, own, common = directory.resolve(), git_directory.resolve(), common.resolve()
     if not here.is_relative_to(top.resolve()):
-        raise GitFailed("the repository's working tree is elsewhere")
+        raise GitFailed(texts.OTHER_FOLDER)
     check_repository(
         here, [root.resolve() for root in roots], own, common, (own / worktree).resolve() if worktree else None
     )
@@ -184,7 +184,7 @@ def _copy_indexes(index: Path, git_directory: Path, own: Path) -> None:
 
 def _copy_excludes(exclude: Path, own: Path) -> None:
     """Copy the exclude patterns, which name files and run no program. Raises `GitFailed`."""
-    data = read_regular(exclude, LARGEST_EXCLUDES, "list of excludes")
+    data = read_regular(exclude, LARGEST_EXCLUDES, "info/exclude")
     if data is not None:
         (own / "info").mkdir(exist_ok=True)
         (own / "info" / "exclude").write_bytes(data)
@@ -214,15 +214,15 @@ class _Git:
                 stderr=asyncio.subprocess.DEVNULL,
             )
         except OSError as error:
-            raise GitFailed(f"git cannot be run: {error.strerror}") from None
+            raise GitFailed(texts.not_run(error.strerror)) from None
         try:
             async with asyncio.timeout(GIT_SECONDS):
                 output = await _read_output(process)
                 if len(output) <= LARGEST and await process.wait() != 0:
-                    raise Unsuccessful(f"git {next(each for each in args if not each.startswith('-'))} failed")
+                    raise Unsuccessful(texts.failed(next(each for each in args if not each.startswith("-"))))
                 return output
         except TimeoutError:
-            raise GitFailed(f"git took more than {GIT_SECONDS:.0f} s") from None
+            raise GitFailed(texts.too_slow(GIT_SECONDS)) from None
         finally:
             if process.returncode is None:
                 process.kill()

@@ -12,14 +12,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from bot.user_messages import git_errors as texts
+
 MOST_OBJECTS: Final = 500_000
 """Files below `objects` that are checked; git packs them long before this number."""
 
 SMALL: Final = 64 * 1024
 """Bytes of a file that contains paths."""
-
-ELSEWHERE: Final = "its .git leads to a repository that does not name this directory"
-BORROWED: Final = "the repository takes its objects from elsewhere"
 
 
 class GitFailed(Exception):
@@ -35,11 +34,11 @@ def check_repository(here: Path, roots: Sequence[Path], own: Path, common: Path,
     entry = next((each / ".git" for each in (here, *here.parents) if os.path.lexists(each / ".git")), own)
     if _within(own, roots):
         if not _within(common, roots):
-            raise GitFailed(ELSEWHERE)
+            raise GitFailed(texts.FOREIGN)
     elif _within(entry, roots):
         linked = own.parent == common / "worktrees" and _named_git_file(own / "gitdir") == entry
         if not linked and not (own == common and worktree == entry.parent):
-            raise GitFailed(ELSEWHERE)
+            raise GitFailed(texts.FOREIGN)
     else:
         return  # All of it is outside the agent's directories.
     _check_objects(common / "objects", [*roots, common])
@@ -51,7 +50,7 @@ def _within(path: Path, roots: Sequence[Path]) -> bool:
 
 def _named_git_file(file: Path) -> Path | None:
     """Return the `.git` path that a linked worktree's git directory names, without following a link at its end."""
-    name = os.fsdecode((read_regular(file, SMALL, "name of the worktree") or b"").strip())
+    name = os.fsdecode((read_regular(file, SMALL, "gitdir") or b"").strip())
     path = file.parent / name
     return path.parent.resolve() / path.name if name else None
 
@@ -65,13 +64,13 @@ def _check_objects(objects: Path, roots: Sequence[Path]) -> None:
             continue
         seen.add(directory)
         if directory.is_symlink() or not _within(directory, roots):
-            raise GitFailed(BORROWED)
+            raise GitFailed(texts.BORROWED)
         for entry in _entries(directory):
             left -= 1
             if entry.is_symlink():
-                raise GitFailed(BORROWED)
+                raise GitFailed(texts.BORROWED)
             if left < 0:
-                raise GitFailed("the repository is too large")
+                raise GitFailed(texts.TOO_LARGE)
             if entry.is_dir(follow_symlinks=False):
                 waiting.append(Path(entry.path))
         waiting += _alternates(directory / "info" / "alternates")
@@ -83,28 +82,28 @@ def _entries(directory: Path) -> Iterator[os.DirEntry[str]]:
 
 
 def _alternates(file: Path) -> Iterator[Path]:
-    for line in os.fsdecode(read_regular(file, SMALL, "list of alternates") or b"").splitlines():
+    for line in os.fsdecode(read_regular(file, SMALL, "alternates") or b"").splitlines():
         if line.startswith('"'):
-            raise GitFailed(BORROWED)  # A quoted path may contain escapes.
+            raise GitFailed(texts.BORROWED)  # A quoted path may contain escapes.
         if line and not line.startswith("#"):
             yield (file.parent.parent / line).resolve()
 
 
-def read_regular(path: Path, most: int, what: str) -> bytes | None:
+def read_regular(path: Path, most: int, name: str) -> bytes | None:
     """Read a file that an agent may have placed: only a regular one, at most `most` bytes. None: no such file.
 
-    `what` names it to people. Raises `GitFailed`.
+    `name` is its name for people. Raises `GitFailed`.
     """
     try:
         if not stat.S_ISREG(path.lstat().st_mode):
-            raise GitFailed(f"the {what} is not a regular file")
+            raise GitFailed(texts.not_regular(name))
         flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC | os.O_NOFOLLOW
         with os.fdopen(os.open(path, flags), "rb") as file:
             data = file.read(most + 1)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise GitFailed(f"the {what} cannot be read: {error.strerror}") from None
+        raise GitFailed(texts.unreadable(name, error.strerror)) from None
     if len(data) > most:
-        raise GitFailed("the repository is too large")
+        raise GitFailed(texts.TOO_LARGE)
     return data

@@ -9,12 +9,12 @@ import discord
 import structlog
 from discord import app_commands
 
-from bot.access.bot_permissions import PERMISSIONS
 from bot.access.gate import Right
 from bot.interactions.bot_client import admit
 from bot.text.markdown import escape
 from bot.user_messages import access, layout, queue
 from bot.user_messages import commands as texts
+from bot.user_messages.access_rules import permission_titles
 from pool.conversation_context import CancelResult
 from pool.journal.errors import JournalUnwritable
 from pool.journal.journal import Journal
@@ -144,7 +144,7 @@ async def _close(interaction: Interaction) -> None:
     await interaction.response.send_message(closed)
     if isinstance(interaction.channel, discord.Thread) and (why := await client.archive(thread_id)):
         if not interaction.app_permissions.manage_threads:
-            why = access.missing_permissions([PERMISSIONS["manage_threads"]])
+            why = access.missing_permissions(permission_titles(["manage_threads"]))
         await interaction.edit_original_response(content=f"{closed}\n{texts.not_archived(escape(why))}")
 
 

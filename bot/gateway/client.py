@@ -14,7 +14,7 @@ import aiohttp
 import discord
 import structlog
 
-from bot.access.summary import describe_ready, describe_rules
+from bot.access.summary import describe_rules
 from bot.commands.command_client import ClientServices, CommandClient
 from bot.commands.tree import CommandTree
 from bot.config.schema import Config
@@ -24,6 +24,7 @@ from bot.intake.edits import Edits
 from bot.intake.recovery import Recovery
 from bot.rest.calls import Urgency
 from bot.user_messages import notices
+from bot.user_messages.access_rules import ready
 from pool.journal.posted_requests import PostedRequest
 
 from .component_registry import COMPONENTS, FORMS
@@ -144,7 +145,7 @@ class ThreadlineClient(CommandClient):
             # Later than the catch-up, which accepts a missed one in its order.
             tasks.create_task(self._recovery.accept_posted_requests(self._accept_left_over), name="asks")
         name = self.user.name if self.user is not None else ""
-        log.info(describe_ready(name, self._channel_names(), direct=self.admission.rules.dm), user=str(self.user))
+        log.info(ready(name, self._channel_names(), direct=self.admission.rules.dm), user=str(self.user))
         self._callbacks.on_ready()
 
     def name_of(self, some_id: int) -> str:

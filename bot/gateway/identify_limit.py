@@ -14,6 +14,7 @@ import aiohttp
 import discord
 import structlog
 
+from bot.user_messages import connection
 from pool.journal.journal import Journal
 
 RESERVED: Final = 50
@@ -32,7 +33,7 @@ class TooManyIdentifies(Exception):
 
     def __init__(self, seconds: float) -> None:
         """Say when."""
-        super().__init__(f"Discord allows a bot so many logins a day; the next one in {seconds / 60:.0f} minutes")
+        super().__init__(connection.logins_used_up(seconds))
         self.seconds = seconds
 
 

@@ -4,6 +4,8 @@ import asyncio
 import time
 from collections.abc import Callable
 
+from bot.user_messages import status as texts
+
 BEAT_SECONDS = 1.0
 """Seconds between two beats of the event loop."""
 
@@ -70,13 +72,13 @@ class Health:
         """Return what is wrong; empty where the bot is well."""
         found = []
         if self.down_seconds >= DOWN_SECONDS:
-            found.append(f"not connected to Discord for {self.down_seconds:.0f} s")
+            found.append(texts.disconnected(self.down_seconds))
         if away := self._away():
-            found.append(f"Discord takes no calls: {away}")
+            found.append(texts.calls_wait(away))
         if trouble := self._trouble():
-            found.append(f"the journal cannot be written: {trouble}")
+            found.append(texts.journal_unwritable(trouble))
         stuck = time.monotonic() - self._beat
         if stuck >= STUCK_SECONDS:
             # Reported just after the loop runs again: a stuck loop answers no request.
-            found.append(f"the event loop was stuck for {stuck:.0f} s")
+            found.append(texts.loop_stuck(stuck))
         return found

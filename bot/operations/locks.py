@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bot.config.values import state_directory
+from bot.user_messages import start_errors as texts
 
 from .start_failure import NeedsPerson, StartFailed
 
@@ -27,7 +28,7 @@ def journal_lock(journal: Path, configuration: Path) -> Iterator[None]:
 
     Raises `LockHeld`, and `NeedsPerson` where the lock's file cannot be opened.
     """
-    with _lock(journal.with_name(f"{journal.name}.lock"), f"the journal {journal}", configuration):
+    with _lock(journal.with_name(f"{journal.name}.lock"), texts.journal(journal), configuration):
         yield
 
 
@@ -37,7 +38,7 @@ def user_lock(user_id: int, configuration: Path) -> Iterator[None]:
 
     Raises `LockHeld`, and `NeedsPerson` where the lock's file cannot be opened.
     """
-    with _lock(_lock_directory() / f"{user_id}.lock", f"the bot with user id {user_id}", configuration):
+    with _lock(_lock_directory() / f"{user_id}.lock", texts.bot(user_id), configuration):
         yield
 
 
@@ -47,15 +48,15 @@ def _lock(path: Path, what: str, configuration: Path) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
-        raise NeedsPerson(f"{what} cannot be locked: {path}: {error.strerror}") from None
+        raise NeedsPerson(texts.not_locked(what, path, error.strerror)) from None
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = os.pread(descriptor, HOLDER_BYTES, 0).decode(errors="replace").strip() or "pid unknown"
-            raise LockHeld(f"{what} is in use by another process ({holder}); stop that one first") from None
+            holder = os.pread(descriptor, HOLDER_BYTES, 0).decode(errors="replace").strip() or texts.PID_UNKNOWN
+            raise LockHeld(texts.in_use(what, holder)) from None
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"pid {os.getpid()}, configuration {configuration}\n".encode(), 0)
+        os.pwrite(descriptor, f"{texts.holder(os.getpid(), configuration)}\n".encode(), 0)
         yield
     finally:
         os.close(descriptor)
@@ -71,7 +72,7 @@ def _lock_directory() -> Path:
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
         status = path.lstat()
     except OSError as error:
-        raise NeedsPerson(f"the directory {path} cannot be made: {error.strerror}") from None
+        raise NeedsPerson(texts.not_created(path, error.strerror)) from None
     if path.is_symlink() or status.st_uid != os.getuid() or status.st_mode & 0o077:
-        raise NeedsPerson(f"the directory {path} must be this account's alone (mode 0700); remove it and start again")
+        raise NeedsPerson(texts.not_private(path))
     return path

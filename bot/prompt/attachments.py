@@ -251,7 +251,7 @@ class _Unpacker:
     def check_end(self) -> None:
         """Raise ValueError where the end is missing."""
         if not self._inflating.eof:
-            raise ValueError("the compressed file is cut off")
+            raise ValueError(texts.COMPRESSED_CUT_OFF)
 
 
 def _unpacker(encoding: str) -> _Unpacker | None:
@@ -262,7 +262,7 @@ def _unpacker(encoding: str) -> _Unpacker | None:
         case "gzip" | "x-gzip" | "deflate":
             return _Unpacker()
         case other:
-            raise ValueError(f"the content encoding {other!r} is not known")
+            raise ValueError(texts.unknown_encoding(other))
 
 
 def _describe(part: Part) -> dict[str, str]:

@@ -23,7 +23,8 @@ from typing import Any
 from acp import Question
 from acp.schema import Diff, OtherToolContent, TextBlock, ToolCallUpdate, ToolContent
 from bot.config.values import Permission
-from bot.render.tool_calls import FORGOTTEN
+from bot.user_messages import questions as texts
+from bot.user_messages.reply_lines import FORGOTTEN
 
 from .description_size import exceeds
 from .tool_description import command_of
@@ -61,8 +62,6 @@ MOST_LOOKUPS = 200
 
 LONGEST_INPUT = 1_000_000
 """Characters of a call's input to search for names; that takes some tenths of a second."""
-
-TOO_LONG = "it is too long to be looked through"
 
 _KINDS = frozenset({"read", "edit", "delete", "move", "search", "execute", "think", "fetch", "other"})
 _READS = frozenset({"read", "search"})
@@ -128,7 +127,7 @@ def decide(permission: Permission, question: Question, call: ToolCallUpdate, dir
     reason = _why_ask(permission, call, directories)
     allow = next((option.option_id for option in question.options if option.kind == "allow_once"), None)
     if reason is None and allow is None:
-        reason = "the agent offers no way to allow it only once"
+        reason = texts.NO_ALLOW_ONCE
     return AskPerson(reason or "") if allow is None or reason is not None else Allow(allow)
 
 
@@ -157,13 +156,13 @@ def lone_command(call: ToolCallUpdate, directories: Sequence[Path]) -> str | Non
 
 def _why_ask(permission: Permission, call: ToolCallUpdate, directories: Sequence[Path]) -> str | None:
     if call.raw_input == FORGOTTEN:
-        return "not all of what it does is known any more"
+        return texts.PARTLY_FORGOTTEN
     unknown = [part for part in call.content or () if isinstance(part, OtherToolContent)]
     if exceeds((call.raw_input, unknown), 2 * LONGEST_INPUT):  # To find the texts of very many parts takes long.
-        return TOO_LONG
+        return texts.TOO_LONG
     inputs = [*_leaves(call.raw_input), *_leaves([part.model_dump() for part in unknown])]
     if sum(len(text) for _, text in inputs) > LONGEST_INPUT:
-        return TOO_LONG
+        return texts.TOO_LONG
     facts = _CallFacts(call, inputs)
     return facts.why_not_read(directories) if permission == "allow_reads" else facts.why_sensitive(directories)
 
@@ -175,13 +174,13 @@ class _CallFacts:
         self._kind = call.kind
         self._has_diff = any(isinstance(part, Diff) for part in call.content or ())
         self._has_command = any(_COMMAND_KEY.search(key) for key, _ in inputs)
-        texts = [text for _, text in inputs] + [call.title or ""]
-        texts += [
+        said = [text for _, text in inputs] + [call.title or ""]
+        said += [
             part.content.text
             for part in call.content or ()
             if isinstance(part, ToolContent) and isinstance(part.content, TextBlock)
         ]
-        self._text = "\n".join(texts)
+        self._text = "\n".join(said)
         """One text, as a program and its arguments may be in different parts."""
         self._keys = "\n;\n".join({key for key, _ in inputs})
         self._places = [location.path for location in call.locations or ()]
@@ -193,32 +192,32 @@ class _CallFacts:
     def why_not_read(self, directories: Sequence[Path]) -> str | None:
         """Return why this is more than reading inside `directories`, or None."""
         if self._kind not in _READS or self._has_diff or self._has_command:
-            return "only reading and searching is allowed unasked"
+            return texts.ONLY_READING
         if not self._places:
-            return "it does not say what it reads"
+            return texts.UNKNOWN_READING
         if not _all_places(self._places, directories, _is_inside):
-            return "not all of it lies in the session's directories"
+            return texts.OUTSIDE
         return None
 
     def why_sensitive(self, directories: Sequence[Path]) -> str | None:
         """Return why a person must see this although everything is allowed, or None."""
         if self._kind == "switch_mode":
-            return "it changes the mode in which the agent works"
+            return texts.CHANGES_MODE
         if self._kind not in _KINDS:
-            return "it does not say what kind of action it is"
+            return texts.UNKNOWN_KIND
         if self._kind in _HARMLESS and not self._has_diff and not self._has_command:
             return None
         if not self._places and (self._kind in _CHANGES or not self._text.strip()):
-            return "it does not say what it changes"
+            return texts.UNKNOWN_CHANGE
         # A command is searched for the names; a change is judged by its places, as its text may mention them.
         searched = f"{self._text}\n;\n{self._keys}" if self._kind not in _CHANGES or self._has_command else ""
         if len(searched) > 2 * LONGEST_INPUT:  # The title, and texts next to the input.
-            return TOO_LONG
+            return texts.TOO_LONG
         by_name = _mentions_sensitive(searched) or any(
             not SENSITIVE.isdisjoint(_path_parts(word)) for word in self._words
         )
         if by_name or not _all_places(self._places, directories, _is_not_sensitive):
-            return "it may change a file that says what the agent may do"
+            return texts.CHANGES_RIGHTS
         return None
 
 

@@ -15,6 +15,7 @@ from bot.interactions.components import Button, view_of
 from bot.rest.live_message import answer_press
 from bot.text.markdown import code_block, escape
 from bot.text.printable import visible
+from bot.user_messages import form_errors
 from bot.user_messages import questions as texts
 
 from .form_schema import Entered, Field, UnusableForm, fields_of, text_of
@@ -158,7 +159,7 @@ class FormCard(ElicitationCard):
         found = {texts[place][0].name: texts[place] for place in places}
         self._unfit -= {(user_id, field.name) for field in self.steps[step]}
         self._unfit |= {(user_id, name) for name in found}
-        return [(field, f"must match {pattern[:100]}") for field, pattern, _ in found.values()]
+        return [(field, form_errors.must_match(pattern[:100])) for field, pattern, _ in found.values()]
 
     def next_step(self, user_id: int) -> int | None:
         """Return the first step that the person has yet to fill in; None if all entries are valid."""
@@ -242,16 +243,16 @@ class PageCard(ElicitationCard):
 def host_of(url: str) -> str:
     """Return the host of an address, with its port unless that is 443. Raises `UnusableForm` if it may deceive."""
     if len(url) > LONGEST_LINK or not url.isascii() or not url.isprintable() or " " in url or "\\" in url or "`" in url:
-        raise UnusableForm("the address of its page is none that can be shown")
+        raise UnusableForm(form_errors.UNSHOWABLE_ADDRESS)
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
     except ValueError:
-        raise UnusableForm("the address of its page is none") from None
+        raise UnusableForm(form_errors.BAD_ADDRESS) from None
     if parts.scheme != "https":
-        raise UnusableForm("its page is not https")
+        raise UnusableForm(form_errors.NOT_HTTPS)
     if "@" in parts.netloc or not _HOST.fullmatch(host) or _is_number_in_disguise(host):
-        raise UnusableForm("the address of its page hides where it leads")
+        raise UnusableForm(form_errors.DECEPTIVE_ADDRESS)
     shown = f"[{host}]" if ":" in host else host
     return shown if port in (None, 443) else f"{shown}:{port}"
 

@@ -10,6 +10,10 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any, Literal
 
+from bot.user_messages import form_errors
+from bot.user_messages import forms as texts
+from bot.user_messages.questions import NO_NAME
+
 MOST_FIELDS = 50
 """Fields of one form: ten steps."""
 
@@ -18,14 +22,6 @@ MENU_CHOICES = 25
 
 TEXT = 4000
 """Characters in one text input (Discord, Text Input)."""
-
-FORMATS = {
-    "email": "an address like ada@example.org",
-    "uri": "an address like https://example.org/",
-    "date": "a date like 2025-12-31",
-    "date-time": "a time with its zone, like 2025-12-31T18:00:00Z",
-}
-"""The known formats of a text, in words."""
 
 Entered = str | Sequence[str] | None
 """A person's entry: text, or the numbers of the choices in a menu."""
@@ -88,26 +84,22 @@ class Field:
     @property
     def bounds(self) -> str:
         """The bounds in words; empty without any."""
-        low, high = (None if bound is None else f"{bound:g}" for bound in (self.least, self.most))
-        if low is not None and high is not None:
-            return low if low == high else f"{low} to {high}"
-        return f"at least {low}" if low is not None else f"at most {high}" if high is not None else ""
+        return texts.bounds(self.least, self.most)
 
     @property
     def hint(self) -> str:
         """The valid entries in a few words; empty for any text."""
         if self.kind == "text":
-            bounds = self.bounds and f"{self.bounds} characters"
-            shape = FORMATS.get(self.format, self.pattern and f"like {self.pattern}")
+            bounds = self.bounds and texts.characters(self.bounds)
+            shape = texts.FORMATS.get(self.format, self.pattern and texts.like(self.pattern))
             return shape or bounds
         if self.item is not None:
-            each = self.item.hint and f"each {self.item.hint}"
-            return ", ".join(word for word in ("one a line", self.bounds, each) if word)
-        typed = bool(self.choices) and not self.listed
-        what = {"integer": "a whole number", "number": "a number"}.get(self.kind, "")
-        if typed:
-            commas = "commas between them, " if self.kind == "many" else ""
-            what = f"{commas}from the {len(self.choices)} choices in the attached file"
+            each = self.item.hint and texts.each(self.item.hint)
+            return ", ".join(word for word in (texts.ONE_PER_LINE, self.bounds, each) if word)
+        if self.choices and not self.listed:
+            what = texts.listed_choices(len(self.choices), several=self.kind == "many")
+        else:
+            what = texts.NUMBERS.get(self.kind, "")
         return ", ".join(word for word in (what, self.bounds) if word)
 
 
@@ -120,21 +112,21 @@ def fields_of(schema: Mapping[str, Any]) -> tuple[Field, ...]:
     for name, written in properties.items() if isinstance(properties, dict) else ():
         field = _field(str(name), written if isinstance(written, dict) else {}, required=name in names)
         if field is None and name in names:
-            raise UnusableForm(f"its field {name!r} is of a kind that is not known, or has no choices")
+            raise UnusableForm(form_errors.unknown_field(name))
         if field is not None and field.impossible and not field.may_be_empty:
-            raise UnusableForm(f"nothing fits its field {name!r}")
+            raise UnusableForm(form_errors.impossible_field(name))
         found += [] if field is None else [field]
     if missing := names - {field.name for field in found}:
-        raise UnusableForm(f"it wants {min(missing)!r}, which it does not describe")
+        raise UnusableForm(form_errors.undescribed_field(min(missing)))
     if len(found) > MOST_FIELDS:
-        raise UnusableForm(f"it has {len(found)} fields, and {MOST_FIELDS} can be shown")
+        raise UnusableForm(form_errors.too_many_fields(len(found), MOST_FIELDS))
     return tuple(found)
 
 
 def _field(name: str, written: Mapping[str, Any], *, required: bool) -> Field | None:
     about: dict[str, Any] = {
         "name": name,
-        "title": text_of(written, "title") or name or "(no name)",
+        "title": text_of(written, "title") or name or NO_NAME,
         "description": text_of(written, "description"),
         "required": required,
         "default": written.get("default"),

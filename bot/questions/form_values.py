@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from urllib.parse import urlsplit
 
+from bot.user_messages import form_errors as texts
+
 from .form_schema import Choice, Entered, Field, Value
 
 INTEGERS = 2**63
@@ -24,7 +26,7 @@ def parse_value(field: Field, given: Entered) -> Value | None:
     """Return the value of an entry; None for an empty optional field. Raises `InvalidValue`."""
     if not given or (isinstance(given, str) and not given.strip()):
         if not field.may_be_empty:
-            raise InvalidValue("must be filled in")
+            raise InvalidValue(texts.EMPTY)
         return [] if field.required else None
     match field.kind:
         case "text":
@@ -48,10 +50,10 @@ def lines_of(given: Entered) -> list[str]:
 
 def _lines(field: Field, lines: list[str]) -> list[str]:
     if len(lines) < (field.least or 0) or len(lines) > (math.inf if field.most is None else field.most):
-        raise InvalidValue(f"has {len(lines)} lines, and must have {field.bounds}")
+        raise InvalidValue(texts.wrong_count(len(lines), "line", field.bounds))
     twice = next((line for place, line in enumerate(lines) if line in lines[:place]), None)
     if field.unique and twice is not None:
-        raise InvalidValue(f"has {_quoted(twice)} twice")
+        raise InvalidValue(texts.repeated(_quoted(twice)))
     if field.item is None:
         return lines
     values = []
@@ -59,33 +61,33 @@ def _lines(field: Field, lines: list[str]) -> list[str]:
         try:
             values.append(_read_text(field.item, line))
         except InvalidValue as wrong:
-            raise InvalidValue(f"in line {number} {wrong}") from None
+            raise InvalidValue(texts.in_line(number, wrong)) from None
     return values
 
 
 def _read_text(field: Field, text: str) -> str:
     low, high = field.least or 0, field.most if field.most is not None else math.inf
     if not low <= len(text) <= high:
-        raise InvalidValue(f"has {len(text)} characters, and must have {field.bounds}")
+        raise InvalidValue(texts.wrong_count(len(text), "character", field.bounds))
     fits = _FORMAT_CHECKS.get(field.format)
     if fits is not None and not fits(text.strip()):
-        raise InvalidValue(f"must be {field.hint}")
+        raise InvalidValue(texts.must_be(field.hint))
     return text.strip() if fits is not None else text
 
 
 def _read_number(field: Field, text: str) -> int | float:
     if field.kind == "integer":
         if not re.fullmatch(r"[+-]?[0-9]{1,19}", text) or not -INTEGERS <= int(text) < INTEGERS:
-            raise InvalidValue(f"must be {field.hint}")
+            raise InvalidValue(texts.must_be(field.hint))
         number: int | float = int(text)
     elif not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?", text) or math.isinf(float(text)):
-        raise InvalidValue(f"must be {field.hint}")
+        raise InvalidValue(texts.must_be(field.hint))
     else:
         number = float(text)
     low = field.least if field.least is not None else -math.inf
     high = field.most if field.most is not None else math.inf
     if not low <= number <= high:
-        raise InvalidValue(f"must be {field.hint}")
+        raise InvalidValue(texts.must_be(field.hint))
     return number
 
 
@@ -105,11 +107,10 @@ def _typed(field: Field, line: str) -> list[Choice]:
     if not found and field.kind == "many" and "," in line:
         return [choice for name in line.split(",") if name.strip() for choice in _typed(field, name.replace(",", ""))]
     if len(found) > 1:
-        raise InvalidValue(f"has {len(found)} choices {_quoted(line)}; write the number of the right one, like #2")
+        raise InvalidValue(texts.ambiguous(len(found), _quoted(line)))
     if not found:
         like = [choice for choice in field.choices if _plain(line) in _plain(f"{choice.title} {choice.value}")]
-        hint = f"; like it are: {', '.join(_quoted(each.title) for each in like[:LIKE])}" if like else ""
-        raise InvalidValue(f"has no choice {_quoted(line)}; all of them are in the attached file{hint}")
+        raise InvalidValue(texts.no_such_choice(_quoted(line), [_quoted(each.title) for each in like[:LIKE]]))
     return found
 
 
@@ -138,14 +139,14 @@ def _quoted(text: str) -> str:
 
 def _one(values: list[str]) -> str:
     if len(values) != 1:
-        raise InvalidValue("must be one of the choices")
+        raise InvalidValue(texts.NOT_A_CHOICE)
     return values[0]
 
 
 def _some(field: Field, values: list[str]) -> list[str]:
     low, high = field.least or 0, field.most if field.most is not None else math.inf
     if not low <= len(values) <= high:
-        raise InvalidValue(f"has {len(values)} choices, and must have {field.bounds}")
+        raise InvalidValue(texts.wrong_count(len(values), "choice", field.bounds))
     return values
 
 

@@ -27,6 +27,7 @@ from bot.text.markdown import code_block, escape
 from bot.text.printable import is_visible, visible
 from bot.text.sizes import MAX_FILE_BYTES, format_size
 from bot.user_messages import questions as texts
+from bot.user_messages import reply_lines
 
 from .description_size import CODED
 
@@ -185,9 +186,9 @@ class _Request:
         path, change = self._place(diff.path), change_of(diff, budget=budget)
         self._shown |= {diff.old_text or "", diff.new_text}
         if change is None:
-            return f"{path}: unchanged"
+            return reply_lines.unchanged(path)
         if not (change.added or change.removed):
-            return f"{path}: new and empty"
+            return reply_lines.new_and_empty(path)
         self.has_patch = True
         _, _, hunks = change.patch.rstrip("\n").split("\n", maxsplit=2)
         self._changed += _changed_lines(hunks)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from bot.config.appearance import Style
 from bot.text.markdown import FENCE, break_fences, quote_prefix
+from bot.user_messages.reply_lines import file_so_far
 
 from .code_blocks import Fence, closing, opening
 from .inline import Inline
@@ -211,7 +212,7 @@ class MarkdownConverter:
 
     def _draft_of_code(self, code: OpenCode) -> Draft:
         if code.spool is not None:
-            return Draft(f"{code.line} so far")
+            return Draft(file_so_far(code.line))
         ended = None if self._in_line else closing(self._line, code.fence)
         rest = code.fence.content_of(self._line)
         if ended is not None or self._line.strip() in {"`", "``", "~", "~~"}:

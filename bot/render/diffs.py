@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from acp.schema import Diff
 from bot.text.markdown import shortened
+from bot.user_messages import reply_lines
 
 from .line_diff import DiffBudget, Operation, operations
 
@@ -47,13 +48,13 @@ def changes_of(diffs: Sequence[Diff], directory: str, budget: DiffBudget) -> tup
         elif (change := change_of(each, directory, budget)) is not None:
             changes.append(change)
     if len(diffs) > MOST:
-        changes.append(left_out(f"{len(diffs) - MOST} more changes"))
+        changes.append(left_out(reply_lines.more_changes(len(diffs) - MOST)))
     return tuple(changes)
 
 
 def left_out(what: str) -> Change:
     """Return a change whose patch is only a comment, which programs that read patches skip."""
-    return Change(what, 0, 0, f"# too large to be listed: {what}\n")
+    return Change(what, 0, 0, reply_lines.too_large_to_list(what))
 
 
 def change_of(diff: Diff, directory: str = "", budget: DiffBudget | None = None) -> Change | None:

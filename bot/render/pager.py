@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.text.markdown import FENCE, LIMIT, break_fences
+from bot.user_messages import reply_lines as texts
 
 from .converter import Draft
 from .page_breaks import Page, end_page, is_decided, pages_of, take_page
@@ -18,10 +19,6 @@ MOST_CHARACTERS = 200_000
 
 LEAST_COUNTED = 200
 """Characters that a page counts as at least: a few words between many questions make a thousand pages at most."""
-
-NOTE = "\n-# 📎 The rest is in the attached `reply.md`."
-
-LATE_NOTE = "\n-# ⋯ The rest came after the end of the turn, and is not shown."
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +145,7 @@ class Pager:
         return self._overflow(text, 0)
 
     def _overflow(self, text: str, at: int) -> int:
-        note = LATE_NOTE if self._late else NOTE
+        note = texts.REST_TOO_LATE if self._late else texts.REST_ATTACHED
         page = take_page(text, at, self._opening, LIMIT - len(note))
         self._keep((page.content + note).lstrip("\n"))
         self._full += 1
@@ -214,7 +211,7 @@ class Pager:
     def _rolled(self, head: str, draft: Draft) -> str:
         """Return the open page with the last lines of a code block that does not fit."""
         fence = draft.fence
-        note = f"-# ⋯ {draft.lines} lines so far"
+        note = texts.lines_so_far(draft.lines)
         if fence is None:
             return head
         room = LIMIT - len(head) - len(note) - 2 - len(f"\n{fence.opening}{FENCE}")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from acp.schema import CompactionUpdate, Notice, PlanEntry
 from bot.text.markdown import escape, shortened
+from bot.user_messages import reply_lines as texts
 
 MOST = 10
 """Steps that are shown; the others are counted."""
@@ -28,16 +29,16 @@ def plan_lines(entries: Sequence[PlanEntry], *, frozen: bool = False) -> str:
     current = open_steps[0] if open_steps else len(entries)
     first = max(0, min(current - 2, len(entries) - MOST)) if len(entries) > MOST else 0
     shown = entries[first : first + MOST]
-    lines = [_counted(entries[:first], "earlier")] if first else []
+    lines = [_counted(entries[:first], earlier=True)] if first else []
     lines += [f"{marks.get(entry.status, _OPEN)} {escape(shortened(entry.content, STEP))}" for entry in shown]
     if rest := entries[first + MOST :]:
-        lines.append(_counted(rest, "more"))
+        lines.append(_counted(rest, earlier=False))
     return "\n".join(lines)
 
 
-def _counted(entries: Sequence[PlanEntry], word: str) -> str:
+def _counted(entries: Sequence[PlanEntry], *, earlier: bool) -> str:
     done = sum(entry.status == "completed" for entry in entries)
-    return f"-# ⋯ {len(entries)} {word}, {done} done"
+    return texts.steps_left_out(len(entries), done, earlier=earlier)
 
 
 def notice_line(update: Notice | CompactionUpdate) -> str:
@@ -47,9 +48,8 @@ def notice_line(update: Notice | CompactionUpdate) -> str:
             text = f"{title}: {description}" if description else title
             return f"-# {_SEVERITIES.get(severity, 'ℹ')} {escape(text[:LONGEST])}"
         case CompactionUpdate(status="completed"):
-            return "-# The agent has shortened its memory of this session."
+            return texts.COMPACTED
         case CompactionUpdate(status="failed", error=error):
-            reason = f": {escape(error[:LONGEST])}" if error else ""
-            return f"-# ⚠ The agent could not shorten its memory of this session{reason}"
+            return texts.not_compacted((error or "")[:LONGEST])
         case _:
             return ""

@@ -4,6 +4,8 @@ import tempfile
 import weakref
 from typing import IO, Final
 
+from bot.user_messages.files import NOT_KEPT
+
 IN_MEMORY: Final = 64 * 1024
 """Bytes that one spool keeps in memory."""
 
@@ -57,7 +59,7 @@ class Spool:
     def read(self, start: int = 0, size: int = -1) -> bytes:
         """Return the bytes from `start` on, at most `size` where that is not negative. Raises `OSError`."""
         if self._closed:
-            raise OSError("the file is no longer kept")
+            raise OSError(NOT_KEPT)
         end = self.size if size < 0 else min(self.size, start + size)
         behind = self._memory[max(0, start - self._on_disk) : max(0, end - self._on_disk)]
         return self._from_disk(start, min(end, self._on_disk)) + bytes(behind)

@@ -8,6 +8,7 @@ from pydantic_core import to_json
 from acp.schema import AudioBlock, Diff, EmbeddedResource, ImageBlock, TextBlock, ToolCallUpdate, ToolContent
 from bot.config.appearance import Style
 from bot.text.markdown import LIMIT, code_block, escape, shortened
+from bot.user_messages import reply_lines
 
 from .code_blocks import unfenced
 from .diffs import Change, changes_of, excerpt, is_whole, left_out, place_of
@@ -26,8 +27,6 @@ MOST_PLACES = 1000
 
 VALUE = 16
 """Bytes that a value in a structure takes in addition to its text, at least."""
-
-FORGOTTEN = "(no longer known here: the agent's tool calls held too much at one time)"
 
 OUTPUT_LINES = 6
 OUTPUT = 400
@@ -140,7 +139,7 @@ class Call:
 
     def lighten(self) -> None:
         """Drop what is large before the call has ended; a question about it and the patch say so."""
-        self.update = self.update.model_copy(update=self._short | {"content": None, "raw_input": FORGOTTEN})
+        self.update = self.update.model_copy(update=self._short | {"content": None, "raw_input": reply_lines.FORGOTTEN})
         self.changes = tuple(left_out(change.path) for change in self.changes)
         self._compared, self._weights, self.weight = None, {}, 0
 
@@ -245,15 +244,14 @@ class Folded:
 
     def summary(self) -> str:
         """Return the line that replaces a whole run."""
-        files = len(self.paths)
-        facts = [
-            f"{self.calls} tools",
-            f"{files} {'file' if files == 1 else 'files'}" if files else "",
-            f"+{self.added} −{self.removed}" if self.added or self.removed else "",
-            f"{self.failed} failed" if self.failed else "",
-            f"{self.unfinished} not finished" if self.unfinished else "",
-        ]
-        return f"-# 🛠 {' · '.join(fact for fact in facts if fact)}"
+        return reply_lines.tools(
+            self.calls,
+            len(self.paths),
+            added=self.added,
+            removed=self.removed,
+            failed=self.failed,
+            unfinished=self.unfinished,
+        )
 
 
 def fold(run: list[Call], folded: Folded) -> None:

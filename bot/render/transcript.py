@@ -37,7 +37,8 @@ from acp.schema import (
 from bot.config.appearance import Style
 from bot.text.markdown import escape, shortened
 from bot.text.sizes import format_size
-from bot.user_messages.files import ends_early
+from bot.user_messages import files as texts
+from bot.user_messages import reply_lines
 
 from .blocks import Block, Blocks, Line, Prose
 from .converter import Draft, MarkdownConverter
@@ -62,8 +63,6 @@ MOST_CONVERTED = 300_000
 
 SLICE = 8 * 1024
 """Characters between two looks whether the pages are full: what goes into the file is not converted."""
-
-AFTER_THE_END = "it came after the end of the turn"
 
 NAME, REASON = 100, 300
 """Characters of a link's name, and of why a file is not sent: both can hold a path of any length."""
@@ -185,7 +184,7 @@ class Transcript:
         self._ended = True
         self._interrupt()
         for link in self.wanted():
-            self.supply(link, "it had not been read when the turn ended")
+            self.supply(link, texts.NOT_READ)
         self._shelf.closed = True
         for call in self._calls:
             call.over = True
@@ -195,7 +194,7 @@ class Transcript:
         for name, spool in self._spools():
             if spool.lost:
                 size = format_size(spool.size)
-                self.line(ends_early(name, size, escape(spool.trouble)))
+                self.line(texts.ends_early(name, size, escape(spool.trouble)))
         self._files = self._found()
         self._pager.turn_late()
         self._leaving = self._as_written = False
@@ -473,7 +472,7 @@ class Transcript:
             case ResourceLink(name=name, uri=uri) if is_web(uri):
                 self._add_block(Line(f"📎 {_named(name)}: <{uri}>"))
             case ResourceLink(name=name) if self._ended:
-                self._add_block(Line(_not_sent(name, AFTER_THE_END)))
+                self._add_block(Line(_not_sent(name, texts.AFTER_THE_END)))
             case ResourceLink(name=name, uri=uri):
                 self._links_seen += 1
                 line = Line(f"-# 📎 {_named(name)} …")
@@ -481,23 +480,23 @@ class Transcript:
                     self._links[Link(name, uri, self._links_seen)] = line
             case _:
                 kind = shortened(str(getattr(content, "type", "")), NAME)
-                self._add_block(Line(f"-# 📎 (the agent sent {escape(kind)} content, which is not shown)"))
+                self._add_block(Line(reply_lines.not_shown(kind)))
 
     def _send(self, content: Sent) -> None:
         if self.too_long:
             return
-        found = decoded(content)
-        text = f"-# 🚫 {escape(shortened(found, REASON))}" if isinstance(found, str) else self._attach(*found)
+        name, found = decoded(content)
+        text = _not_sent(name, found) if isinstance(found, str) else self._attach(name, found)
         self._add_block(Line(text))
 
     def _attach(self, name: str, data: bytes) -> str:
         """Put a file on the shelf; return the line that announces it, or says why it is not sent."""
         if self._shelf.full:
-            reason = AFTER_THE_END if self._shelf.closed else "the reply has too many files"
-            return f"-# 🚫 {escape(name)} was not sent: {reason}"
+            reason = texts.AFTER_THE_END if self._shelf.closed else texts.TOO_MANY_FILES
+            return texts.not_posted(escape(name), reason)
         name, spool = self._shelf.name(name), Spool(data)
         if spool.lost:
-            return f"-# 🚫 `{name}` was not sent, it could not be written: {escape(spool.trouble)}"
+            return texts.not_posted(f"`{name}`", texts.not_written(escape(spool.trouble)))
         line = f"📎 `{name}` · {format_size(len(data))}"
         self._shelf.keep(name, spool, line)
         return line
@@ -558,7 +557,7 @@ def _named(name: str) -> str:
 
 
 def _not_sent(name: str, reason: str) -> str:
-    return f"-# 🚫 {_named(name)} was not sent: {escape(shortened(reason, REASON))}"
+    return texts.not_posted(_named(name), escape(shortened(reason, REASON)))
 
 
 def _whole(text: str) -> str:

@@ -11,7 +11,8 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from acp.schema import AudioBlock, EmbeddedResource, ImageBlock
-from bot.text.sizes import MAX_FILE_BYTES, format_size
+from bot.text.sizes import MAX_FILE_BYTES
+from bot.user_messages import files
 
 from .code_blocks import Fence
 from .spool import Spool
@@ -140,13 +141,13 @@ def code_name(fence: Fence, first_line: str) -> str:
     return f"code.{extension}" if re.fullmatch(r"[a-z0-9]{1,10}", extension) else "code.txt"
 
 
-def decoded(block: ImageBlock | AudioBlock | EmbeddedResource) -> tuple[str, bytes] | str:
-    """Return the name and the bytes of data that the agent sent, or the reason why they cannot be attached."""
+def decoded(block: ImageBlock | AudioBlock | EmbeddedResource) -> tuple[str, bytes | str]:
+    """Return the name of data that the agent sent, and its bytes or the reason why they cannot be attached."""
     match block:
         case EmbeddedResource(resource=resource):
             uri, kind = str(resource.get("uri") or ""), str(resource.get("mimeType") or "")
             if isinstance(text := resource.get("text"), str):
-                return _checked(_name_of(uri, kind or "text/plain"), text.encode(errors="replace"))
+                return _name_of(uri, kind or "text/plain"), _checked(text.encode(errors="replace"))
             encoded = resource.get("blob")
         case ImageBlock(data=encoded, mime_type=kind):
             uri = block.uri or ""
@@ -154,25 +155,19 @@ def decoded(block: ImageBlock | AudioBlock | EmbeddedResource) -> tuple[str, byt
             uri = ""
     name = _name_of(uri, kind)
     if not isinstance(encoded, str):
-        return f"{name} was not sent: it holds no data"
+        return name, files.NO_DATA
     if len(encoded) * 3 // 4 > MAX_FILE_BYTES + 2:
-        return _too_large(name, len(encoded) * 3 // 4)
+        return name, files.larger_than_allowed(len(encoded) * 3 // 4, MAX_FILE_BYTES)
     try:
-        return _checked(name, base64.b64decode(encoded, validate=False))
+        return name, _checked(base64.b64decode(encoded, validate=False))
     except (binascii.Error, ValueError):
-        return f"{name} was not sent: its data is not base64"
+        return name, files.NOT_BASE64
 
 
-def _checked(name: str, data: bytes) -> tuple[str, bytes] | str:
+def _checked(data: bytes) -> bytes | str:
     if len(data) > MAX_FILE_BYTES:
-        return _too_large(name, len(data))
-    return (name, data) if data else f"{name} was not sent: it is empty"
-
-
-def _too_large(name: str, size: int) -> str:
-    return (
-        f"{name} was not sent: {format_size(size)} are more than the {format_size(MAX_FILE_BYTES)} that Discord takes"
-    )
+        return files.larger_than_allowed(len(data), MAX_FILE_BYTES)
+    return data or files.EMPTY
 
 
 _SOUNDS = {"audio/wav": ".wav", "audio/wave": ".wav", "audio/ogg": ".ogg", "audio/mp4": ".m4a", "audio/flac": ".flac"}

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from bot.rest.backoff import ATTEMPTS
 from bot.rest.errors import TryLater
 from bot.text.markdown import escape
+from bot.user_messages.files import not_read
 from pool.journal.trailers import Trailer
 
 from .refused_content import in_place_of
@@ -49,7 +50,7 @@ class PendingTrailers:
         `taken` is how many messages Discord has taken in all: while it takes none, an outage only puts the files off.
         """
         number, trailer = self.first()
-        instead = in_place_of(trailer, escape(str(error)))
+        instead = in_place_of(trailer, escape(not_read(error)))
         if instead is None or (isinstance(error, TryLater) and not self._is_too_slow(trailer, taken)):
             return False
         self._trailers[number] = instead

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from bot.text.markdown import escape
+from bot.user_messages import files as texts
 from pool.journal.trailers import FIRST_TRAILER, Trailer
 
 ENCLOSED: Final = FIRST_TRAILER + 200
@@ -28,16 +29,16 @@ class _PageFile:
 def enclosed(number: int, page: str, reason: str) -> tuple[str, Trailer]:
     """Return the line that replaces a refused page, and the trailer that brings the page as a file."""
     name = f"part-{number + 1}.md"
-    line = f"-# 🚫 Discord does not accept this part of the answer: {escape(reason)}"[:_LONGEST]
-    return f"{line}\n-# It is attached as {name}.", Trailer(files=(_PageFile(name, page),))
+    refusal, attached = texts.page_as_file(reason, name)
+    return f"{refusal[:_LONGEST]}\n{attached}", Trailer(files=(_PageFile(name, page),))
 
 
 def in_place_of(trailer: Trailer, reason: str) -> Trailer | None:
     """Return the trailer that says that files, or a ping, were refused; None for one without either."""
     if trailer.files:
         names = ", ".join(escape(file.name) for file in trailer.files)
-        return Trailer(f"-# 🚫 {names} could not be attached: {reason}"[:_LONGEST], mention=trailer.mention)
+        return Trailer(texts.not_attached(names, reason)[:_LONGEST], mention=trailer.mention)
     if trailer.mention is not None:
         words = trailer.content.removeprefix(f"<@{trailer.mention}> ")
-        return Trailer(f"-# {words}\n-# 🔕 you could not be called: {reason}"[:_LONGEST])
+        return Trailer(texts.not_pinged(words, reason)[:_LONGEST])
     return None

@@ -16,6 +16,8 @@ import discord
 from discord.http import Route
 from discord.utils import time_snowflake
 
+from bot.user_messages import rest_errors
+
 from .backoff import Backoff
 from .calls import Bucket, Urgency
 from .components_v2 import layout_of
@@ -173,7 +175,7 @@ class DiscordApi:
 
     def _must_exist(self, channel_id: int) -> None:
         if channel_id in self.gone:
-            raise PermanentError("this place is gone")
+            raise PermanentError(rest_errors.GONE)
 
     def _channel(self, channel_id: int, guild_id: int | None = None) -> discord.PartialMessageable:
         self._must_exist(channel_id)
@@ -186,7 +188,7 @@ class DiscordApi:
 
     def _live(self) -> discord.Client:
         if self.client is None:
-            raise TryLater("not connected to Discord", 1.0)
+            raise TryLater(rest_errors.NOT_CONNECTED, 1.0)
         return self.client
 
     @property
@@ -342,7 +344,7 @@ class DiscordApi:
             thread: Mapping[str, Any] = await http.get_channel(thread_id)
             if thread.get("thread_metadata", {}).get("locked"):
                 self._on_locked(thread_id)
-                raise PermanentError("the thread is locked")
+                raise PermanentError(rest_errors.LOCKED)
             await http.edit_channel(thread_id, archived=False)
 
     async def react(self, channel_id: int, message_id: int, emoji: str, *, urgency: Urgency | None = None) -> None:

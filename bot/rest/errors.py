@@ -16,6 +16,7 @@ from typing import Final
 import discord
 
 from bot.text.markdown import shortened
+from bot.user_messages import rest_errors
 
 UNKNOWN_CHANNEL, MISSING_ACCESS, MISSING_PERMISSIONS = 10003, 50001, 50013
 LOST: Final = frozenset({UNKNOWN_CHANNEL, MISSING_ACCESS, MISSING_PERMISSIONS})
@@ -90,7 +91,7 @@ def reason_of(error: discord.HTTPException) -> str:
     answer = error.response
     own = is_from_discord(answer.headers.get("Content-Type", "")) and error.text
     words = on_one_line(error.text) if own else ""
-    return words or f"Discord's network answered {error.status} {answer.reason}"
+    return words or rest_errors.answered(error.status, answer.reason)
 
 
 def on_one_line(text: str) -> str:

@@ -16,6 +16,8 @@ import aiohttp
 import discord
 import structlog
 
+from bot.user_messages import rest_errors
+
 from .errors import TryLater, is_from_discord, on_one_line, translated
 from .pacer import Pacer
 from .sliding_window import RateLimitHeaders, Scope
@@ -61,7 +63,7 @@ async def library_call(size: int = 0) -> AsyncIterator[None]:
     except discord.HTTPException as error:
         raise translated(error) from error
     except TimeoutError as error:
-        raise TryLater("Discord did not answer in time") from error
+        raise TryLater(rest_errors.NO_ANSWER) from error
     except (aiohttp.ClientError, OSError) as error:
         raise TryLater(str(error) or type(error).__name__) from error
     except RuntimeError as error:
@@ -70,7 +72,7 @@ async def library_call(size: int = 0) -> AsyncIterator[None]:
     except (ValueError, TypeError, LookupError, AttributeError) as error:
         # The library's response to a body that is no JSON, or another object than it expects.
         log.warning("an answer of Discord could not be read", exc_info=True)
-        raise TryLater(f"Discord's answer could not be read: {error!r}") from error
+        raise TryLater(rest_errors.unreadable(error)) from error
 
 
 def trace(pacer: Pacer) -> aiohttp.TraceConfig:
@@ -82,7 +84,7 @@ def trace(pacer: Pacer) -> aiohttp.TraceConfig:
     ) -> None:
         exempt = _is_exempt(str(params.url))
         if _bound.get() is not None and not exempt and not pacer.admits():
-            raise _Unreached("Discord is away")
+            raise _Unreached(rest_errors.AWAY)
         call.counted = pacer.sent(exempt=exempt)
         _start_timeout()
 
@@ -101,7 +103,7 @@ def trace(pacer: Pacer) -> aiohttp.TraceConfig:
         pacer.answered(counted, headers)
         wait = headers.retry_after
         if wait is not None and _bound.get() is not None:
-            raise TryLater(f"too many calls; Discord asks to wait for {wait:.1f} s", wait)
+            raise TryLater(rest_errors.rate_limited(wait), wait)
 
     async def on_failure(
         _session: aiohttp.ClientSession, call: SimpleNamespace, params: aiohttp.TraceRequestExceptionParams
@@ -111,7 +113,7 @@ def trace(pacer: Pacer) -> aiohttp.TraceConfig:
         if not isinstance(error, asyncio.CancelledError):
             pacer.failed(call.counted, on_one_line(str(error)) or type(error).__name__)
         elif bound is not None and bound[0].expired():
-            pacer.failed(call.counted, "Discord did not answer in time")
+            pacer.failed(call.counted, rest_errors.NO_ANSWER)
         else:
             pacer.cancelled(call.counted)
 
@@ -128,11 +130,11 @@ async def _headers(response: aiohttp.ClientResponse) -> RateLimitHeaders:
         return _plain_headers(response)
     body = await _body(response) if own else {}
     if status == 408 or status >= 500:
-        raise _Unreached(on_one_line(str(body.get("message", ""))) or f"Discord answered {status} {response.reason}")
+        raise _Unreached(on_one_line(str(body.get("message", ""))) or rest_errors.answered(status, response.reason))
     if (not own and status in EDGE_STATUS) or body.get("code") == EDGE_CODE:
         wait = _number(response.headers.get("Retry-After"))
         seconds = REFUSED_SECONDS if wait is None else max(wait, REFUSED_SECONDS)
-        raise _Unreached(f"the network before Discord refuses the bot: {status} {response.reason}", seconds)
+        raise _Unreached(rest_errors.blocked(status, response.reason), seconds)
     stated = _plain_headers(response)
     if stated.retry_after is None:
         return stated

@@ -27,6 +27,11 @@ def proxy_refused(status: int, reason: str) -> str:
     return f"the proxy refused the connection: {status} {reason}{advice}"
 
 
+def logins_used_up(seconds: float) -> str:
+    """Discord limits how often a bot logs in within a day."""
+    return f"the bot has used up its logins for today; Discord allows the next one in {seconds / 60:.0f} minutes"
+
+
 def answered(status: int) -> str:
     """The server answered with something else than a connection."""
     return f"the server answered {status}"

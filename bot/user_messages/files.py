@@ -4,6 +4,7 @@ from acp.client_side.refusal import NOT_FOUND, RequestRefused
 from acp.jsonrpc import INVALID_PARAMS
 from bot.text.markdown import escape
 from bot.text.sizes import format_size
+from pool.journal.trailers import FileLost
 
 
 def too_large(most: int) -> str:
@@ -51,6 +52,52 @@ EMPTY = "it is empty"
 BAD_ADDRESS = "its address cannot be read"
 OUTSIDE = "only files in the agent's directories are sent"
 NO_ANSWER = "its file system does not answer"
+NO_DATA = "it has no data"
+NOT_BASE64 = "its data is not base64"
+TOO_MANY_FILES = "the reply has too many files"
+AFTER_THE_END = "it came after the end of the turn"
+NOT_READ = "it had not been read when the turn ended"
+NOT_KEPT = "it is no longer available"
+
+
+def not_posted(name: str, reason: str) -> str:
+    """Report a file of the agent that is not attached; both are escaped."""
+    return f"-# 🚫 {name} was not sent: {reason}"
+
+
+def larger_than_allowed(size: int, most: int) -> str:
+    """Give the reason for a file that Discord does not accept."""
+    return f"it has {format_size(size)}, more than Discord's limit of {format_size(most)}"
+
+
+def not_written(reason: str) -> str:
+    """Give the reason for a file that the temporary directory has no room for."""
+    return f"it could not be written: {reason}"
+
+
+def not_attached(names: str, reason: str) -> str:
+    """Report files that Discord did not accept; both are escaped."""
+    return f"-# 🚫 {names} could not be attached: {reason}"
+
+
+def page_as_file(reason: str, name: str) -> tuple[str, str]:
+    """Report a part of an answer that Discord refuses as text, and the file that has it instead."""
+    return f"-# 🚫 Discord refused this part of the answer: {escape(reason)}", f"-# It is attached as {name}."
+
+
+def not_pinged(text: str, reason: str) -> str:
+    """Report that the message which should have pinged its reader was refused; its text is shown without the ping."""
+    return f"-# {text}\n-# 🔕 I couldn't ping you: {reason}"
+
+
+def not_read(error: Exception) -> str:
+    """Give the reason for a file that cannot be read any more, or that Discord did not accept."""
+    match error:
+        case FileLost(kept=False):
+            return "it was too large to keep through a restart"
+        case FileLost():
+            return "it was lost in a restart"
+    return str(error)
 
 
 def unreadable(error: RequestRefused) -> str:
@@ -65,4 +112,14 @@ def unreadable(error: RequestRefused) -> str:
 
 def ends_early(name: str, size: str, reason: str) -> str:
     """Report a file that could not be written to its end."""
-    return f"-# ⚠ `{name}` ends after {size}, it could not be written: {reason}"
+    return f"-# ⚠ `{name}` ends after {size}; the rest could not be written: {reason}"
+
+
+# ---- the files of a prompt, for the log
+
+COMPRESSED_CUT_OFF = "the compressed file is cut off"
+
+
+def unknown_encoding(encoding: str) -> str:
+    """Give the reason for a file that arrived compressed in an unknown way."""
+    return f"the content encoding {encoding!r} is not known"

@@ -63,6 +63,19 @@ def always_asked(reason: str) -> str:
     return f"Always asked: {reason}."
 
 
+# Why the configuration did not decide.
+TOO_LONG = "it is too long to check"
+NO_ALLOW_ONCE = "the agent has no option to allow it only once"
+PARTLY_FORGOTTEN = "part of what it does is no longer known"
+ONLY_READING = "only reading and searching are allowed without asking"
+UNKNOWN_READING = "it does not say what it reads"
+OUTSIDE = "part of it is outside the session's directories"
+CHANGES_MODE = "it changes the agent's mode"
+UNKNOWN_KIND = "it does not say what kind of action it is"
+UNKNOWN_CHANGE = "it does not say what it changes"
+CHANGES_RIGHTS = "it may change a file that controls what the agent may do"
+
+
 def options_left_out(count: int) -> str:
     """Count the options that a card has no room for."""
     return "1 more option is not shown." if count == 1 else f"{count} more options are not shown."

@@ -1,4 +1,4 @@
-"""`/status`: what a thread's agent is doing; and the bot's own status in the list of members. Pure."""
+"""`/status`: what a thread's agent is doing; the bot's own status in the list of members; and the health page. Pure."""
 
 from collections.abc import Sequence
 
@@ -71,3 +71,26 @@ def presence(working: int, asking: int) -> str:
     parts = [f"{working} working"] if working else []
     parts += [f"{asking} asking"] if asking else []
     return " · ".join(parts)
+
+
+# ---- why `/health` fails
+
+
+def disconnected(seconds: float) -> str:
+    """Report a lost connection to the gateway."""
+    return f"not connected to Discord for {seconds:.0f} s"
+
+
+def calls_wait(reason: str) -> str:
+    """Report that Discord's REST API cannot be used."""
+    return f"calls to Discord are on hold: {reason}"
+
+
+def journal_unwritable(reason: str) -> str:
+    """Report that the bot can accept no message."""
+    return f"the journal cannot be written: {reason}"
+
+
+def loop_stuck(seconds: float) -> str:
+    """Report an event loop that stood still."""
+    return f"the event loop was stuck for {seconds:.0f} s"

@@ -24,7 +24,12 @@ log = structlog.stdlib.get_logger("pool")
 
 
 class FileLost(OSError):
-    """The file was not kept, or is lost."""
+    """The file cannot be read after a restart: `kept` is whether it was stored before."""
+
+    def __init__(self, *, kept: bool) -> None:
+        """Say what became of it."""
+        super().__init__("lost" if kept else "not kept")
+        self.kept = kept
 
 
 class Enclosure(Protocol):
@@ -58,13 +63,13 @@ class KeptFile:
     def read(self) -> bytes:
         """Return its bytes. Raises `FileLost`."""
         if self.path is None:
-            raise FileLost("it was too large to be kept over a restart")
+            raise FileLost(kept=False)
         try:
             data = self.path.read_bytes()
         except OSError:
             data = b""
         if len(data) != self.size:
-            raise FileLost("it was lost in a restart")
+            raise FileLost(kept=True)
         return data
 
 

@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.support.user_messages import called, modules, parts, template
+from tests.support.user_messages import UNTOLD, called, exceptions, modules, parts, template
 
 WORDS = "bot/user_messages/"
 COMMAND_LINE = "bot/cli/"
@@ -33,19 +33,20 @@ def sentences(node: ast.AST) -> Iterator[str]:
 
 
 def shown(tree: ast.AST) -> Iterator[str]:
-    """Yield the sentences that a module itself passes to what shows them."""
+    """Yield the sentences that a module itself passes to what shows them, or to an exception of ours."""
+    takes = SHOWS | exceptions() | UNTOLD.keys()
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call):
             continue
         told = [each.value for each in node.keywords if each.arg in TELLS]
-        if called(node) in SHOWS:
+        if called(node) in takes:
             told += [*node.args, *(each.value for each in node.keywords)]
         for each in told:
             yield from sentences(each)
 
 
 def test_no_module_but_those_of_the_words_writes_a_sentence_to_people() -> None:
-    """A text with a space that is posted, shown, answered, edited in or used as a description stands in the package."""
+    """A text with a space that is posted, shown, answered, edited in, raised or used as a description stands there."""
     found = {
         f"{path}: {text}"
         for path, tree in modules().items()
@@ -92,15 +93,16 @@ def public(tree: ast.Module) -> Iterator[str]:
 
 
 def test_a_sentence_is_found_wherever_it_is_shown() -> None:
-    """In an f-string, under a condition, as a label; not where it is logged or raised."""
+    """In an f-string, under a condition, as a label, as a reason; not in the log, or in a report of our own mistake."""
     source = """
 log.info("not for people")
 raise ValueError("nor this one")
 await interaction.response.send_message("an answer" if late else f"another {name}", ephemeral=True)
 Button(label="Press me", custom_id="threadline: id")
 notices.show(thread_id, texts.held(2), "held")
+raise GitFailed(f"the {name} is unknown")
 """
-    assert set(shown(ast.parse(source))) == {"an answer", "another …", "Press me"}
+    assert set(shown(ast.parse(source))) == {"an answer", "another …", "Press me", "the … is unknown"}
 
 
 def test_the_modules_are_small() -> None:

@@ -288,7 +288,7 @@ async def test_the_diff_shows_new_and_changed_files_and_runs_nothing(tmp_path: P
     async with bot_lab(tmp_path) as lab:
         thread = await lab.conversation("say hello", "hello")
         nothing = await lab.ann.slash(thread, "diff")
-        await lab.discord.until(lambda: "the working directory is in no git repository" in said(nothing))
+        await lab.discord.until(lambda: "the agent's folder is not in a git repository" in said(nothing))
         trap = tmp_path / "trap"
         git("init", "--quiet", at=lab.project)
         (lab.project / "a.txt").write_text("one\n")

@@ -71,8 +71,8 @@ async def test_each_channel_is_told_with_what_lacks_in_it_by_name(tmp_path: Path
     assert told["#well in Lab"] == (Level.OK, "the bot has all permissions")
     assert told["#mute in Lab"][0] is Level.WARNING
     assert told["#mute in Lab"][1].splitlines() == [
-        "the bot lacks: Create Public Threads (it cannot open threads, and answers in the channel)",
-        "the bot lacks: Add Reactions (it adds no reactions)",
+        "the bot lacks: Create Public Threads (it cannot open threads and answers in the channel instead)",
+        "the bot lacks: Add Reactions (it cannot add reactions)",
     ]
     assert told[f"channel {hidden.id}"][0] is Level.FAILED
     assert "it lacks View Channels there" in told[f"channel {hidden.id}"][1]

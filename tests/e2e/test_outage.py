@@ -216,7 +216,7 @@ async def test_an_answer_with_words_that_the_server_refuses_comes_as_a_file(tmp_
     async with bot_lab(tmp_path) as lab:
         refused = lab.discord.fault(says="darn", code=code, times=None)
         thread = await lab.thread("say it is darn good")
-        line = await lab.ann.sees(thread, "does not accept this part of the answer", by=lab.bot)
+        line = await lab.ann.sees(thread, "Discord refused this part of the answer", by=lab.bot)
         brought = await lab.ann.sees(thread, lambda each: bool(each.attachments), by=lab.bot, after=line)
         assert [each.filename for each in brought.attachments] == ["part-1.md"]
         assert refused.hits > 0

@@ -313,7 +313,7 @@ async def test_a_word_about_the_end_that_discord_refuses_makes_no_failure_of_an_
         assert lab.said_by_bot(lab.channel) == []
         first, *said = lab.said_by_bot(thread)
         assert first is page
-        assert [not each.mentions and "you could not be called: Blocked" in each.content for each in said] == [True] * (
+        assert [not each.mentions and "I couldn't ping you: Blocked" in each.content for each in said] == [True] * (
             fault is not MISTAKEN
         )
 

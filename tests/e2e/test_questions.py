@@ -324,11 +324,11 @@ async def test_a_list_of_texts_is_written_a_line_for_each(tmp_path: Path) -> Non
         opened = await lab.ann.click(card, "Fill in")
         assert opened.response is not None
         (label,) = opened.response["data"]["components"]
-        assert label["description"] == "one a line, 2 to 3, each like ^[a-z/]+$"
+        assert label["description"] == "one per line, 2 to 3, each like ^[a-z/]+$"
         assert (label["component"]["style"], label["component"]["value"]) == (2, "src\ndocs")
         for entered, wrong in (
             ("a\nb\na", "has 'a' twice"),
-            ("a", "has 1 lines, and must have 2 to 3"),
+            ("a", "has 1 line, but must have 2 to 3"),
             ("a\nB", "must match ^"),
         ):
             told = await lab.ann.fill(opened, {"Paths": entered})
@@ -392,7 +392,7 @@ async def test_a_page_is_shown_with_its_host_and_linked_to_who_opens_it(tmp_path
                 ["say", "and on"],
             )
         )
-        await lab.ann.sees(thread, "its page is not https", by=lab.bot)
+        await lab.ann.sees(thread, "its page does not use https", by=lab.bot)
         card = await lab.ann.sees(thread, "Page to open", by=lab.bot)
         assert "It leads to: `login.example:8443`" in text_of(card)
         assert "state=1" not in text_of(card)

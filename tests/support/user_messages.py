@@ -23,7 +23,11 @@ FAILURES = {
     "bot/config/error_texts.py",
     "bot/user_messages/agent_errors.py",
     "bot/user_messages/connection.py",
+    "bot/user_messages/form_errors.py",
+    "bot/user_messages/git_errors.py",
     "bot/user_messages/journal_errors.py",
+    "bot/user_messages/rest_errors.py",
+    "bot/user_messages/start_errors.py",
 }
 """Modules that hold such words and no others."""
 

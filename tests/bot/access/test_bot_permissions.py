@@ -7,12 +7,12 @@ from bot.access.bot_permissions import (
     IN_CHANNEL,
     IN_FORUM,
     IN_VOICE_CHAT,
-    PERMISSIONS,
     SCOPES,
     MissingPermissions,
     PermissionNeeds,
     invite_link,
 )
+from bot.user_messages.access_rules import PERMISSIONS
 
 
 def test_the_link_asks_for_exactly_what_is_used() -> None:

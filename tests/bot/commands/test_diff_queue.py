@@ -64,7 +64,7 @@ async def test_all_requests_that_share_a_comparison_get_its_error(tmp_path: Path
     here.mkdir()
     asked = (queue.changes(here, (here,)) for _ in range(3))
     failed = await asyncio.gather(*asked, return_exceptions=True)
-    assert [str(each) for each in failed] == ["the working directory is in no git repository"] * 3
+    assert [str(each) for each in failed] == ["the agent's folder is not in a git repository"] * 3
     assert {type(each) for each in failed} == {GitFailed}
     here.rmdir()
     made(here, "one")

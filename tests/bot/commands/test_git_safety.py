@@ -15,7 +15,8 @@ from structlog.testing import capture_logs
 import acp.paths
 import bot.commands.git_changes
 from bot.commands.git_changes import LISTED, read_changes
-from bot.commands.git_safety import BORROWED, ELSEWHERE, GitFailed, read_regular
+from bot.commands.git_safety import GitFailed, read_regular
+from bot.user_messages.git_errors import BORROWED, FOREIGN
 
 SECRET = "what only the other repository holds"
 
@@ -211,7 +212,7 @@ async def test_a_git_that_leads_to_another_repository_is_not_followed(
     here.mkdir()
     forge(here, made(tmp_path / "other", SECRET))
     assert SECRET in git("show", "HEAD:a", at=here)
-    with pytest.raises(GitFailed, match=ELSEWHERE):
+    with pytest.raises(GitFailed, match=FOREIGN):
         await shown(here)
 
 

@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from bot.access.gate import People
-from bot.access.summary import describe_ready, describe_rules
+from bot.access.summary import describe_rules
 from bot.config.load import load
 from bot.config.reload import RELOADABLE, Reloaded, apply_reloadable, reload
 from bot.config.schema import Config
+from bot.user_messages.access_rules import ready
 from bot.user_messages.commands import reloaded
 
 BEGINNING = """\
@@ -123,14 +124,14 @@ def nameless(_some_id: int) -> str:
         (["#general"], False, "ready: mention @threadline in #general"),
         (["#a", "#b"], True, "ready: mention @threadline in #a, #b, or send @threadline a direct message"),
         ([], True, "ready: send @threadline a direct message"),
-        ([], False, "ready, but the bot sees no listed channel: run threadline check"),
+        ([], False, "ready, but the bot cannot see any of its channels: run threadline check"),
         ([f"#{n}" for n in range(11)], False, "#9, 1 more channel"),
         ([f"#{n}" for n in range(12)], False, "#9, 2 more channels"),
     ],
 )
 def test_the_end_of_a_start_says_what_a_person_has_to_do(channels: list[str], direct: bool, said: str) -> None:  # noqa: FBT001
     """In one line; many channels are counted."""
-    assert describe_ready("threadline", channels, direct=direct).endswith(said)
+    assert ready("threadline", channels, direct=direct).endswith(said)
 
 
 def test_the_rules_say_in_words_who_may_do_what(tmp_path: Path) -> None:
@@ -150,26 +151,26 @@ trusted_bots = ["8"]
     names = {1: "#general", 7: "@dev", 9: "Lab"}
     assert list(describe_rules(loaded(tmp_path, text).rules, lambda some_id: names.get(some_id, ""))) == [
         (
-            "The bot works in the channels #general (1), 2 of the servers Lab (9) and in direct messages; no mention is"
-            " needed in the bot's own threads, except where another bot is."
+            "The bot works in the channels #general (1), 2 of the servers Lab (9) and in direct messages."
+            " In its own threads, messages need no mention unless another bot is there."
         ),
-        "Allowed to talk to it and to stop their own turns: the bot's owner, the users 5, the roles @dev (7).",
+        "Users, who may talk to the bot and stop their own turns: the bot's owner, users 5, roles @dev (7).",
         (
-            "Of these, allowed to answer an agent's questions, to stop any turn, to change what an agent may do without"
-            " asking, and to end conversations that others started: the author of the message."
+            "Approvers, users who may also answer an agent's questions, stop any turn, change what an agent may do"
+            " without asking, and end other people's conversations: the person who made the request."
         ),
-        "Allowed all this, to reload the configuration and to resume any session: no person.",
-        "It answers messages that mention it from the bots and webhooks 8, at most 10 until a person writes.",
+        "Admins, who may also reload the configuration and resume any session: no one.",
+        "The bot answers the bots and webhooks 8, if the message mentions it, up to 10 times until a person writes.",
     ]
 
 
 @pytest.mark.parametrize(
     ("access", "said"),
     [
-        ("", "The bot works in no channel;"),
-        ('guilds = ["9"]\nchannels = ["*"]', "The bot works in all channels of the servers 9;"),
-        ("dm = true", "The bot works in direct messages;"),
-        ('channels = ["3"]', "The bot works in the channels 3;"),
+        ("", "The bot does not work in any channel."),
+        ('guilds = ["9"]\nchannels = ["*"]', "The bot works in all channels of the servers 9."),
+        ("dm = true", "The bot works in direct messages."),
+        ('channels = ["3"]', "The bot works in the channels 3."),
     ],
 )
 def test_places_are_said_in_words(tmp_path: Path, access: str, said: str) -> None:

@@ -792,7 +792,7 @@ async def test_trailers_are_sent_once_wherever_the_crash_was(tmp_path: Path, jou
     texts = [
         "answer",
         "",
-        "-# 🚫 b.bin could not be attached: it was too large to be kept over a restart",
+        "-# 🚫 b.bin could not be attached: it was too large to keep through a restart",
         "<@42> done",
     ]
     files: list[list[tuple[str, bytes]]] = [[], [(kept.name, b"code")], [], []]

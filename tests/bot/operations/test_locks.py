@@ -28,7 +28,7 @@ def test_a_bot_user_is_locked_whatever_the_journal(tmp_path: Path, monkeypatch: 
     with (
         user_lock(1, CONFIGURATION),
         user_lock(2, CONFIGURATION),
-        pytest.raises(LockHeld, match="the bot with user id 1 is in use"),
+        pytest.raises(LockHeld, match="the bot with the user ID 1 is in use"),
     ):
         user_lock(1, CONFIGURATION).__enter__()
 
@@ -40,7 +40,7 @@ def test_a_directory_of_locks_that_others_can_write_to_is_refused(
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     (tmp_path / "threadline" / "locks").mkdir(parents=True)
     (tmp_path / "threadline" / "locks").chmod(0o777)
-    with pytest.raises(NeedsPerson, match="must be this account's alone"):
+    with pytest.raises(NeedsPerson, match="must belong to this account alone"):
         user_lock(1, CONFIGURATION).__enter__()
 
 

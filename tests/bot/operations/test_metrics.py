@@ -223,7 +223,7 @@ async def test_a_discord_that_takes_no_calls_is_unhealthy() -> None:
     assert health.problems() == []
     pacer.failed(pacer.sent(exempt=False), "error code: 1015", blocked=True, seconds=5.0)
     await elapse(12)
-    assert health.problems() == ["Discord takes no calls: error code: 1015, for 12 s"]
+    assert health.problems() == ["calls to Discord are on hold: error code: 1015, for 12 s"]
     pacer.answered(pacer.sent(exempt=False), RateLimitHeaders())
     assert health.problems() == []
 

@@ -19,7 +19,7 @@ from bot.questions.auto_approval import (
     Deny,
     decide,
 )
-from bot.render.tool_calls import FORGOTTEN
+from bot.user_messages.reply_lines import FORGOTTEN
 
 Json = dict[str, Any]
 
@@ -210,14 +210,14 @@ EVERYTHING: list[tuple[Json, bool]] = [
 )
 def test_a_call_that_takes_long_to_search_is_asked_about_immediately(call: Json) -> None:
     """The search would block the event loop."""
-    assert judge("allow_all", call) == AskPerson("it is too long to be looked through")
+    assert judge("allow_all", call) == AskPerson("it is too long to check")
 
 
 @pytest.mark.parametrize("permission", ["allow_all", "allow_reads"])
 def test_a_call_whose_details_were_dropped_is_asked_about(permission: Permission) -> None:
     """Its place alone does not say what it does."""
     call = READ | at("HERE/a.py") | {"rawInput": FORGOTTEN}
-    assert judge(permission, call) == AskPerson("not all of what it does is known any more")
+    assert judge(permission, call) == AskPerson("part of what it does is no longer known")
 
 
 @pytest.mark.parametrize(("call", "allowed"), EVERYTHING)
@@ -240,7 +240,7 @@ def test_a_call_is_allowed_once(permission: Permission) -> None:
     """It is never allowed for always, which the agent would remember; without that option a person is asked."""
     call = READ | at("HERE/a.py")
     assert judge(permission, call, options=(ALWAYS, YES)) == Allow("allow_once")
-    assert judge(permission, call, options=(ALWAYS, NO)) == AskPerson("the agent offers no way to allow it only once")
+    assert judge(permission, call, options=(ALWAYS, NO)) == AskPerson("the agent has no option to allow it only once")
     assert isinstance(judge(permission, call, options=()), AskPerson)
 
 

@@ -38,7 +38,7 @@ from tests.support.virtual_time import elapse
 pytestmark = pytest.mark.virtual_time
 
 THREAD, ASKED_BY, ADA = 7, 70, 42
-HIDDEN = "the address of its page is none that can be shown"
+HIDDEN = "the address of its page cannot be shown"
 LEADS = "the address of its page hides where it leads"
 HEAVY = "`" * 170 + "x" * 5_000
 """The beginning grows by a half of its backticks where it is shown."""
@@ -141,7 +141,7 @@ async def test_a_question_that_the_configuration_decides_gets_no_card() -> None:
         assert it.answered() == [{"outcome": "selected", "optionId": "yes"}]
         assert (it.messages, it.lines) == ([], [])
         await it.ask({"title": "Run", "kind": "execute"})
-        assert "only reading and searching is allowed unasked" in it.messages[0].content
+        assert "only reading and searching are allowed without asking" in it.messages[0].content
     async with asking("deny") as it:
         await it.ask({"title": "Run *it*"})
         assert it.answered() == [{"outcome": "selected", "optionId": "no"}]
@@ -450,10 +450,10 @@ def elicited(it: Asking, **fields: Any) -> list[object]:
 @pytest.mark.parametrize(
     ("fields", "why"),
     [
-        ({"schema": {"properties": {}, "required": ["a"]}}, "it wants 'a', which it does not describe"),
-        ({"mode": "url", "url": "http://a.example/"}, "its page is not https"),
-        ({"mode": "url", "url": "javascript:alert(1)"}, "its page is not https"),
-        ({"mode": "url", "url": None}, "its page is not https"),
+        ({"schema": {"properties": {}, "required": ["a"]}}, "it requires 'a', which it does not describe"),
+        ({"mode": "url", "url": "http://a.example/"}, "its page does not use https"),
+        ({"mode": "url", "url": "javascript:alert(1)"}, "its page does not use https"),
+        ({"mode": "url", "url": None}, "its page does not use https"),
         ({"mode": "url", "url": "https:///x"}, LEADS),
         *(
             ({"mode": "url", "url": f"https://{host}/"}, LEADS)
@@ -467,8 +467,8 @@ def elicited(it: Asking, **fields: Any) -> list[object]:
         ({"mode": "url", "url": "https://a.example/`"}, HIDDEN),
         ({"mode": "url", "url": "https://a.example\\@b.example"}, HIDDEN),
         ({"mode": "url", "url": f"https://a.example/{'x' * 512}"}, HIDDEN),
-        ({"mode": "url", "url": "https://a.example:x/"}, "the address of its page is none"),
-        ({"mode": "url", "url": "https://[a/"}, "the address of its page is none"),
+        ({"mode": "url", "url": "https://a.example:x/"}, "the address of its page is not valid"),
+        ({"mode": "url", "url": "https://[a/"}, "the address of its page is not valid"),
     ],
 )
 async def test_an_elicitation_that_may_deceive_is_declined(fields: Json, why: str) -> None:
@@ -513,7 +513,7 @@ async def test_the_longest_possible_card_is_one_message() -> None:
         asked = PermissionCard(
             *(question, it.turn, question.tool_call, QuestionOrigin(THREAD, ASKED_BY, ADA)),
             changed=True,
-            why="it may change a file that says what the agent may do",
+            why="it may change a file that controls what the agent may do",
         )
         fields = {str(n): {"type": "string", "title": "*" * 99} for n in range(MOST_FIELDS)}
         about = {"properties": fields, "required": [*fields], "description": HEAVY}

@@ -92,9 +92,9 @@ def test_a_valid_entry_becomes_the_value_that_the_agent_asked_for(written: Json,
 
 
 WRONG: list[tuple[Json, Any, str]] = [
-    (TEXT | {"minLength": 2}, "a", "has 1 characters, and must have at least 2"),
-    (TEXT | {"maxLength": 2}, "abc", "has 3 characters, and must have at most 2"),
-    (TEXT | {"minLength": 2, "maxLength": 2}, "abc", "has 3 characters, and must have 2"),
+    (TEXT | {"minLength": 2}, "a", "has 1 character, but must have at least 2"),
+    (TEXT | {"maxLength": 2}, "abc", "has 3 characters, but must have at most 2"),
+    (TEXT | {"minLength": 2, "maxLength": 2}, "abc", "has 3 characters, but must have 2"),
     (TEXT | {"format": "email"}, "ada", "must be an address like ada@example.org"),
     (TEXT | {"format": "uri"}, "no address", "must be an address like https://example.org/"),
     (TEXT | {"format": "uri"}, "http://[", "must be an address like https://example.org/"),
@@ -116,19 +116,19 @@ WRONG: list[tuple[Json, Any, str]] = [
     (NUMBER | {"minimum": 0.5}, "0.25", "must be a number, at least 0.5"),
     (ONE, ["7"], "must be one of the choices"),
     (ONE, ["0", "1"], "must be one of the choices"),
-    (MANY, ["0", "1", "2"], "has 3 choices, and must have 1 to 2"),
-    (TEXTS, "a\nb\nc\nd", "has 4 lines, and must have 1 to 3"),
-    (TEXTS | {"minItems": 2}, "a", "has 1 lines, and must have 2 to 3"),
-    (SHORT, "ada@example.org\nben", "in line 2 must be an address like ada@example.org"),
+    (MANY, ["0", "1", "2"], "has 3 choices, but must have 1 to 2"),
+    (TEXTS, "a\nb\nc\nd", "has 4 lines, but must have 1 to 3"),
+    (TEXTS | {"minItems": 2}, "a", "has 1 line, but must have 2 to 3"),
+    (SHORT, "ada@example.org\nben", "line 2 must be an address like ada@example.org"),
     (SHORT, "a@example.org\na@example.org", "has 'a@example.org' twice"),
-    (LONG, "c99", "has no choice 'c99'; all of them are in the attached file"),
-    (LONG, "2" * 99, f"has no choice '{'2' * 50}…'; all of them are in the attached file"),
-    (LONG, "1\n5", "has no choice '1 5'; all of them are in the attached file"),
-    (WORDY, "york", "has no choice 'york'; all of them are in the attached file; like it are: 'New York, USA'"),
-    (WORDY, "Rome, Atlantis", "has no choice 'Atlantis'; all of them are in the attached file"),
-    (SAME, "same", "has 26 choices 'same'; write the number of the right one, like #2"),
-    (SAME, "#0", "has no choice '#0'; all of them are in the attached file"),
-    (SAME, "#27", "has no choice '#27'; all of them are in the attached file"),
+    (LONG, "c99", "has no choice 'c99'; the attached file lists all choices"),
+    (LONG, "2" * 99, f"has no choice '{'2' * 50}…'; the attached file lists all choices"),
+    (LONG, "1\n5", "has no choice '1 5'; the attached file lists all choices"),
+    (WORDY, "york", "has no choice 'york'; the attached file lists all choices. Similar: 'New York, USA'"),
+    (WORDY, "Rome, Atlantis", "has no choice 'Atlantis'; the attached file lists all choices"),
+    (SAME, "same", "has 26 choices named 'same'; enter the number of one, such as #2"),
+    (SAME, "#0", "has no choice '#0'; the attached file lists all choices"),
+    (SAME, "#27", "has no choice '#27'; the attached file lists all choices"),
 ]
 
 
@@ -172,12 +172,12 @@ IMPOSSIBLE: list[Any] = [
     TEXTS | {"items": {"type": "string", "minLength": 4001}},
 ]
 UNUSABLE: list[tuple[Json, str]] = [
-    *(({"f": written}, "its field 'f' is of a kind that is not known, or has no choices") for written in UNKNOWN),
-    *(({"f": written}, "nothing fits its field 'f'") for written in IMPOSSIBLE),
-    ({"g": TEXT}, "it wants 'f', which it does not describe"),
+    *(({"f": written}, "its field 'f' has an unknown type, or no choices") for written in UNKNOWN),
+    *(({"f": written}, "its field 'f' accepts no value") for written in IMPOSSIBLE),
+    ({"g": TEXT}, "it requires 'f', which it does not describe"),
     (
         {"f": TEXT} | {str(n): TEXT for n in range(MOST_FIELDS)},
-        f"it has {MOST_FIELDS + 1} fields, and {MOST_FIELDS} can be shown",
+        f"it has {MOST_FIELDS + 1} fields; at most {MOST_FIELDS} can be shown",
     ),
 ]
 
@@ -282,7 +282,7 @@ def test_the_hint_of_a_menu_has_no_commas_and_a_long_list_says_where_it_is() -> 
         Field("x", "X", "many", choices=tuple(Choice(str(n), str(n)) for n in range(count))) for count in (3, 60)
     )
     assert few.hint == ""
-    assert only(TEXTS).hint == "one a line, 1 to 3"
-    assert only(SHORT).hint == "one a line, each an address like ada@example.org"
-    assert many.hint == "commas between them, from the 60 choices in the attached file"
+    assert only(TEXTS).hint == "one per line, 1 to 3"
+    assert only(SHORT).hint == "one per line, each an address like ada@example.org"
+    assert many.hint == "separated by commas, from the 60 choices in the attached file"
     assert Field("x", "X", "one", choices=many.choices).hint == "from the 60 choices in the attached file"

@@ -150,7 +150,7 @@ def test_the_changes_of_a_turn_share_one_budget() -> None:
     assert budget.now >= 0
     assert (changes[0].added, changes[0].removed) == (240, 0)
     assert (changes[MOST - 1].added, changes[MOST - 1].removed) == (960, 720)
-    assert changes[MOST].patch == "# too large to be listed: 9 more changes\n"
+    assert changes[MOST].patch == "# too large to list: 9 more changes\n"
     while budget.turn:
         budget.renew()
         assert budget.take(budget.now)
@@ -162,7 +162,7 @@ def test_a_patch_only_names_texts_beyond_a_size() -> None:
     big = "x\n" * (MOST_CHARACTERS // 2)
     small, large = changes_of([Diff(path="a", new_text="a"), Diff(path="b", new_text=big)], "", DiffBudget())
     assert small.added == 1
-    assert (large.path, large.added, large.patch) == ("b", 0, "# too large to be listed: b\n")
+    assert (large.path, large.added, large.patch) == ("b", 0, "# too large to list: b\n")
 
 
 def test_a_change_too_large_to_compare_is_shown_all_out_all_in() -> None:

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from acp import Text, Thought
 from bot.config.appearance import Style
-from bot.render.pager import LEAST_COUNTED, MOST_CHARACTERS, NOTE
+from bot.render.pager import LEAST_COUNTED, MOST_CHARACTERS
 from bot.render.transcript import Transcript
 from bot.text.markdown import LIMIT
+from bot.user_messages.reply_lines import REST_ATTACHED
 from tests.bot.page_checks import TALK, assert_postable, joined
 from tests.support.call_count import calls
 
@@ -136,7 +137,7 @@ def test_pages_that_end_at_a_question_do_not_count_as_full() -> None:
     pages = pages_of(*happened, long, style=style)
     assert pages[:5] == [f"Words {number}." for number in range(5)]
     assert len(pages) == 7
-    assert pages[6].endswith(NOTE.strip())
+    assert pages[6].endswith(REST_ATTACHED.strip())
 
 
 def test_of_a_reply_whose_pages_are_full_the_bots_lines_keep_their_places() -> None:

@@ -9,7 +9,8 @@ from bot.config.appearance import Style
 from bot.questions.tool_description import describe
 from bot.render import tool_call_history as tool_calls
 from bot.render.tool_call_history import MOST, MOST_WEIGHT, ToolCallHistory
-from bot.render.tool_calls import FORGOTTEN, TITLE, Call, weight_of
+from bot.render.tool_calls import TITLE, Call, weight_of
+from bot.user_messages.reply_lines import FORGOTTEN
 
 LARGE = "x" * 1_000_000
 
@@ -68,7 +69,7 @@ def test_a_change_that_was_dropped_before_its_call_ended_is_named_in_the_patch()
     first = told(calls, 1, content=[diff("a\n", "b\n")])
     told(calls, 2, rawInput="x" * (MOST_WEIGHT + 1))
     told(calls, 1, status="completed")
-    assert first.take_patches() == ["# too large to be listed: /p/a.py\n"]
+    assert first.take_patches() == ["# too large to list: /p/a.py\n"]
     assert first.take_patches() == [""]
 
 

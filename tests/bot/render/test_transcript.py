@@ -21,10 +21,11 @@ from bot.render.blocks import ToolRun
 from bot.render.code_blocks import Fence
 from bot.render.converter import MarkdownConverter
 from bot.render.page_breaks import take_page
-from bot.render.pager import LATE_NOTE, NOTE, Pager
+from bot.render.pager import Pager
 from bot.render.tables import Table
 from bot.render.transcript import Transcript
 from bot.text.markdown import LIMIT
+from bot.user_messages.reply_lines import REST_ATTACHED, REST_TOO_LATE
 from tests.acp.recorded import TRANSCRIPTS, needs_recordings, read_transcript
 from tests.bot.page_checks import HARD_TEXTS, HOSTILE, TALK, assert_postable, joined, open_fence, texts, words_of
 from tests.support.call_count import calls
@@ -101,7 +102,7 @@ def content(**block: Any) -> Any:
 def everything(transcript: Transcript) -> str:
     """All of the agent's words, on pages and in the attached rest."""
     rest = [file.read().decode() for file in transcript.files() if file.name.startswith("reply")]
-    return joined([page.replace(NOTE, "") for page in transcript.pages()]) + "".join(rest)
+    return joined([page.replace(REST_ATTACHED, "") for page in transcript.pages()]) + "".join(rest)
 
 
 def looked_at(transcript: Transcript, frozen: list[str], coming: int = 0) -> list[str]:
@@ -394,7 +395,7 @@ def test_the_rest_of_a_text_that_shows_almost_nothing_is_attached(monkeypatch: p
     """Without that an agent could write for ever, and never fill a page."""
     monkeypatch.setattr(transcript_module, "MOST_CONVERTED", 50_000)
     transcript = ended(Text("seen\n" + "> ```\n\n\n" * 10_000 + "the end"))
-    assert transcript.pages() == ["seen", NOTE.strip()]
+    assert transcript.pages() == ["seen", REST_ATTACHED.strip()]
     (rest,) = transcript.files()
     assert rest.read().endswith(b"> ```\n\n\nthe end")
 
@@ -543,7 +544,7 @@ def test_text_beyond_the_pages_goes_into_one_file_that_the_last_page_names() -> 
     pages = transcript.pages()
     assert len(pages) == 3
     assert_postable(pages)
-    assert [page.endswith(NOTE) for page in pages] == [False, False, True]
+    assert [page.endswith(REST_ATTACHED) for page in pages] == [False, False, True]
     (rest,) = transcript.files()
     assert (rest.name, rest.page) == ("reply.md", 2)
     assert everything(transcript).split() == text.split()
@@ -575,7 +576,7 @@ def test_the_bots_own_lines_are_shown_even_where_the_pages_are_full(looked: bool
         transcript.pages()
     transcript.line("-# ⏹ cancelled")
     transcript.end()
-    assert transcript.pages()[1].endswith(NOTE)
+    assert transcript.pages()[1].endswith(REST_ATTACHED)
     assert transcript.pages()[2:] == ["-# ⏹ cancelled"]
     (rest,) = transcript.files()
     assert b"cancelled" not in rest.read()
@@ -722,10 +723,10 @@ def test_data_that_cannot_be_attached_is_named_with_the_reason() -> None:
         content(type="hologram"),
     )
     assert "\n".join(transcript.pages()).split("\n") == [
-        "-# 🚫 image.png was not sent: 11.4 MiB are more than the 10 MiB that Discord takes",
+        "-# 🚫 image.png was not sent: it has 11.4 MiB, more than Discord's limit of 10 MiB",
         "-# 🚫 image.png was not sent: its data is not base64",
         "-# 🚫 image.png was not sent: it is empty",
-        "-# 🚫 x.bin was not sent: it holds no data",
+        "-# 🚫 x.bin was not sent: it has no data",
         "-# 📎 (the agent sent hologram content, which is not shown)",
     ]
     assert transcript.files() == []
@@ -1144,7 +1145,7 @@ def test_late_text_is_shown_as_far_as_pages_are_left() -> None:
         transcript.apply(Text("later " * 100))
     first, second = transcript.pages()
     assert_postable([first, second])
-    assert second.endswith(LATE_NOTE)
+    assert second.endswith(REST_TOO_LATE)
 
 
 def test_late_text_has_one_more_page_where_all_were_full() -> None:
@@ -1162,7 +1163,7 @@ def test_late_text_has_one_more_page_where_all_were_full() -> None:
     transcript.apply(Text(" words" * 1_000))
     *same, last, line = transcript.pages()
     assert same == early
-    assert last.endswith(LATE_NOTE)
+    assert last.endswith(REST_TOO_LATE)
     assert line == "-# a line"
 
 
@@ -1195,8 +1196,8 @@ def test_a_file_that_cannot_be_written_is_named_with_the_reason(
     transcript.end()
     shown = "\n".join(transcript.pages())
     assert "📎 `image.png` · 293 KiB" in shown
-    assert "-# 🚫 `image-2.png` was not sent, it could not be written: No such file or directory" in shown
-    assert "-# ⚠ `reply.md` ends after 1 MiB, it could not be written: No such file or directory" in shown
+    assert "-# 🚫 `image-2.png` was not sent: it could not be written: No such file or directory" in shown
+    assert "-# ⚠ `reply.md` ends after 1 MiB; the rest could not be written: No such file or directory" in shown
     assert [(file.name, len(file.read())) for file in transcript.files()] == [
         ("image.png", 300_000),
         ("reply.md", 1024 * 1024),

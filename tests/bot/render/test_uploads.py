@@ -126,7 +126,7 @@ def test_bytes_that_come_after_a_spool_is_closed_are_dropped() -> None:
     spool.close()
     spool.write(b"late")
     assert spool.lost == 4
-    with pytest.raises(OSError, match="no longer kept"):
+    with pytest.raises(OSError, match="no longer available"):
         spool.read()
 
 

@@ -212,7 +212,7 @@ async def test_files_that_discord_refuses_are_replaced_by_a_line_and_the_end_is_
 @pytest.mark.parametrize(
     ("faults", "shown"),
     [
-        ([PermanentError("Blocked")], ["-# ✅ done\n-# 2 s\n-# 🔕 you could not be called: Blocked"]),
+        ([PermanentError("Blocked")], ["-# ✅ done\n-# 2 s\n-# 🔕 I couldn't ping you: Blocked"]),
         ([PermanentError("Blocked"), PermanentError("Blocked")], []),
     ],
     ids=["the call", "the word too"],
@@ -763,9 +763,7 @@ async def test_a_text_that_discord_does_not_take_comes_as_a_file() -> None:
         it.board.refused = ("bad", "Contains harmful links")
         await posted(reply)
         said = {post.number: post.content for post in it.journal.sent_pages.of(KEY)}
-    line = (
-        "-# 🚫 Discord does not accept this part of the answer: Contains harmful links\n-# It is attached as part-2.md."
-    )
+    line = "-# 🚫 Discord refused this part of the answer: Contains harmful links\n-# It is attached as part-2.md."
     assert it.board.shown == [pages[0], line, "done", ""]
     assert [*it.board.messages.values()][-1].files == [("part-2.md", pages[1].encode())]
     assert said[1] == line  # By which another run of the bot would know the message.
@@ -787,7 +785,7 @@ async def test_a_file_with_a_refused_text_that_an_earlier_run_has_sent_is_not_se
         await reply.settled.wait()
         assert reply.given_up == ""
     assert [*it.board.messages] == [page, file]
-    assert it.board.messages[page].content.startswith("-# 🚫 Discord does not accept this part of the answer")
+    assert it.board.messages[page].content.startswith("-# 🚫 Discord refused this part of the answer")
 
 
 async def test_a_text_that_is_refused_while_it_grows_comes_as_a_file_at_the_end() -> None:
@@ -803,7 +801,7 @@ async def test_a_text_that_is_refused_while_it_grows_comes_as_a_file_at_the_end(
         assert it.board.shown == ["good"]
         tries = len(it.board.calls)
         await ended(reply)
-    assert it.board.shown[0].startswith("-# 🚫 Discord does not accept this part of the answer: Blocked")
+    assert it.board.shown[0].startswith("-# 🚫 Discord refused this part of the answer: Blocked")
     assert [*it.board.messages.values()][-1].files == [("part-1.md", b"good" + b" bad" * 10)]
     assert tries == 2
     assert len(it.board.calls) == tries + 3

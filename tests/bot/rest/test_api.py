@@ -155,7 +155,7 @@ async def test_under_a_block_by_the_edge_one_call_in_a_while_leaves(edge: str) -
         assert caught.value.seconds == http_trace.REFUSED_SECONDS
         assert len(str(caught.value)) < 100
         assert "<" not in str(caught.value)
-        assert "the network before Discord refuses the bot" in it.api.pacer.trouble
+        assert "the network in front of Discord refuses the bot" in it.api.pacer.trouble
         for _ in range(20):
             with pytest.raises(TryLater, match="Discord is away"):
                 await it.api.typing(it.channel.id)
@@ -173,9 +173,9 @@ async def test_under_a_block_by_the_edge_one_call_in_a_while_leaves(edge: str) -
 @pytest.mark.parametrize(
     ("status", "kind", "reason"),
     [
-        (404, TryLater, "Discord's network answered 404 Not Found"),
-        (400, TryLater, "Discord's network answered 400 Bad Request"),
-        (413, ContentRefused, f"Discord's network answered 413 {HTTPStatus(413).phrase}"),
+        (404, TryLater, "Discord answered 404 Not Found"),
+        (400, TryLater, "Discord answered 400 Bad Request"),
+        (413, ContentRefused, f"Discord answered 413 {HTTPStatus(413).phrase}"),
     ],
 )
 async def test_an_answer_of_the_network_in_front_of_discord_says_nothing_about_the_place(
