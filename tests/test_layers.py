@@ -14,11 +14,17 @@ ROOT = Path(__file__).parent.parent
 OURS = {"acp", "pool", "bot", "loopback", "bench", "tests"}
 LOOPBACK_MAY_IMPORT = {"loopback", "aiohttp", "markdown_it"} | sys.stdlib_module_names
 
-ORDER_IN_BOT = [
-    *("text", "user_messages", "rest", "access", "config", "agents", "render", "prompt", "reply", "interactions"),
-    *("questions", "operations", "conversation", "intake", "commands", "gateway", "app", "cli", "__main__"),
-]
-"""The packages and files of bot: each imports only those before it."""
+ORDER = {
+    "bot": [
+        *("text", "user_messages", "rest", "access", "config", "agents", "render", "prompt", "reply", "interactions"),
+        *("questions", "operations", "conversation", "intake", "commands", "gateway", "app", "cli", "__main__"),
+    ],
+    "loopback": [
+        *("state", "payloads", "origin_guard", "rest", "gateway", "user", "web", "server", "harness", "bot_process"),
+        *("agent", "control", "demo", "__main__"),
+    ],
+}
+"""The packages and files of each: one imports only those before it."""
 
 
 @dataclass(frozen=True)
@@ -102,16 +108,17 @@ def test_no_modules_import_each_other_in_a_circle(package: str) -> None:
         pytest.fail(f"a circle: {' imports '.join(reversed(error.args[1]))}")
 
 
-def test_each_package_of_bot_imports_only_what_stands_before_it() -> None:
-    """The order is one list, which contains every package."""
-    known = modules("bot")
-    places = {name: name.split(".")[1] for name in known if name != "bot"}
-    assert set(places.values()) == set(ORDER_IN_BOT)
+@pytest.mark.parametrize(("package", "order"), ORDER.items())
+def test_each_part_of_a_package_imports_only_those_before_it(package: str, order: list[str]) -> None:
+    """The order is one list, which contains every part."""
+    known = modules(package)
+    places = {name: name.split(".")[1] for name in known if name != package}
+    assert set(places.values()) == set(order)
     wrong = [
         f"{name} imports {other}"
         for name, place in places.items()
         for other in imported(name, known[name], places.keys() - {name})
-        if ORDER_IN_BOT.index(places[other]) > ORDER_IN_BOT.index(place)
+        if order.index(places[other]) > order.index(place)
     ]
     assert wrong == []
 

@@ -19,7 +19,7 @@ from bot.config.mistakes import closest
 from bot.config.schema import Config
 from bot.config.secrets import secrets_of
 from bot.operations import logs
-from bot.operations.process import protect_process
+from bot.operations.own_process import protect_process
 from bot.text.redaction import Redactor
 from bot.user_messages import agent_errors
 

@@ -14,7 +14,7 @@ from bot.config.env_file import load_variables
 from bot.config.load import load
 from bot.config.schema import Config
 from bot.config.search import NAME, VARIABLE, find, places
-from bot.operations.process import watch_children
+from bot.operations.own_process import watch_children
 
 from .texts import failures, options, results
 

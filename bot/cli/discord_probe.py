@@ -24,7 +24,7 @@ from bot.gateway.connection import (
     fatal_reason,
 )
 from bot.operations.start_failure import StartFailed
-from bot.user_messages import connection as texts
+from bot.user_messages import connection_errors as texts
 
 from .texts import failures, results
 

@@ -13,7 +13,7 @@ from bot.config.requirements import warnings
 from bot.config.secrets import secrets_of
 from bot.operations import logs
 from bot.operations.loop_watchdog import LoopWatchdog
-from bot.operations.process import protect_process, spare_collector, watch_children
+from bot.operations.own_process import protect_process, spare_collector, watch_children
 from bot.operations.start_failure import StartFailed
 from bot.user_messages import journal_errors
 from pool.journal.errors import JournalBusy, JournalError, JournalUnusable

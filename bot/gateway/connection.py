@@ -18,7 +18,7 @@ from bot.config.proxy import proxy_of
 from bot.config.schema import DiscordConfig
 from bot.operations.start_failure import NeedsPerson
 from bot.rest.errors import reason_of
-from bot.user_messages import connection as texts
+from bot.user_messages import connection_errors as texts
 
 CLOSE_SECONDS = 2.0
 """Bound on closing the connection to Discord."""

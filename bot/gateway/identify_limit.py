@@ -14,7 +14,7 @@ import aiohttp
 import discord
 import structlog
 
-from bot.user_messages import connection
+from bot.user_messages import connection_errors
 from pool.journal.journal import Journal
 
 RESERVED: Final = 50
@@ -33,7 +33,7 @@ class TooManyIdentifies(Exception):
 
     def __init__(self, seconds: float) -> None:
         """Say when."""
-        super().__init__(connection.logins_used_up(seconds))
+        super().__init__(connection_errors.logins_used_up(seconds))
         self.seconds = seconds
 
 

@@ -17,7 +17,7 @@ from bot.operations.start_failure import StartFailed
 from bot.operations.systemd import notify
 from bot.rest.api import DiscordApi
 from bot.rest.circuit_breaker import PROBE_SECONDS
-from bot.user_messages import connection as texts
+from bot.user_messages import connection_errors as texts
 
 from .client import ThreadlineClient
 from .connection import (

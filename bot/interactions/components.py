@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from abc import ABC, abstractmethod
 from typing import Any, Self, TypeVar
 
 import discord
@@ -11,7 +12,7 @@ _Item = TypeVar("_Item", bound=discord.ui.Button[Any] | discord.ui.Select[Any])
 _GROUP = re.compile(r"\(\?P<(\w+)>[^()]*\)")
 
 
-class Component(discord.ui.DynamicItem[_Item], template=""):
+class Component(discord.ui.DynamicItem[_Item], ABC, template=""):
     """A button or menu whose id is its template with a value for each named group.
 
     A subclass annotates each group with its type, `int` or `str`; the values become attributes.
@@ -33,9 +34,9 @@ class Component(discord.ui.DynamicItem[_Item], template=""):
         """Handle the press with our client's services, which the library's type does not have."""
         await self.handle(interaction)
 
+    @abstractmethod
     async def handle(self, interaction: Any) -> None:
         """Ask the gate, then act. The interaction's client is the bot's own."""
-        raise NotImplementedError
 
 
 Button = Component[discord.ui.Button[discord.ui.View]]

@@ -1,6 +1,6 @@
 """Fetches people's attachments from Discord, stores them where the session may read, and shows them to the agent.
 
-An agent gets a link to each file, or its content where it accepts that directly (`bot.prompt.inline`).
+An agent gets a link to each file, or its content where it accepts that directly (`bot.prompt.inline_files`).
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from bot.user_messages import files as texts
 
 from .attachment_store import AttachmentStore, safe_name
 from .formatting import Part, disarm
-from .inline import INLINE_BYTES, LARGEST_INLINE, decode_text, inline
+from .inline_files import INLINE_BYTES, LARGEST_INLINE, decode_text, inline
 from .request import Attachment, Request
 
 FILES: Final = 20

@@ -13,7 +13,7 @@ from bot.user_messages.reply_lines import file_so_far
 
 from .code_blocks import Fence, closing, opening
 from .inline import Inline
-from .lines import Item, Line, code_indent, heading_of, line_of
+from .lines import Item, MarkdownLine, code_indent, heading_of, line_of
 from .open_code import OpenCode
 from .page_breaks import whole_until
 from .tables import Table, cells_of, columns_of_rule
@@ -59,7 +59,7 @@ class _Held:
     """A line of words that may still become a heading or the head of a table, or continue in the next line."""
 
     text: str
-    line: Line
+    line: MarkdownLine
     alone: bool
     """Whether no words are right before it."""
 
@@ -328,7 +328,7 @@ class MarkdownConverter:
             return True
         words = held.line.words
         if held.line.kind == "words" and (marks := heading_of(words, text, alone=held.alone)):
-            self._put(Line("heading", marks, words).shown(self._inline) + "\n")
+            self._put(MarkdownLine("heading", marks, words).shown(self._inline) + "\n")
             self._after_words = False
             return True
         if held.line.kind == "words" and self._inline.is_open(words) and opening(text) is None:
@@ -348,7 +348,7 @@ class MarkdownConverter:
 
     # ---- where a line is
 
-    def _line_of(self, text: str) -> Line:
+    def _line_of(self, text: str) -> MarkdownLine:
         quoted = bool(quote_prefix(text))
         return line_of(text, self._items if quoted == self._quoted else ())
 
@@ -357,22 +357,22 @@ class MarkdownConverter:
             return 0
         return code_indent(text, self._items, apart=not self._after_words and (not self._items or self._blanks > 0))
 
-    def _gap(self, line: Line) -> str:
+    def _gap(self, line: MarkdownLine) -> str:
         """Return the blank lines above a line that are shown."""
         return "" if line.is_inside and not line.quoted else "\n" * self._blanks
 
-    def _enter(self, line: Line) -> None:
+    def _enter(self, line: MarkdownLine) -> None:
         """Settle the blank lines above a line, which is the last one now."""
         self._put(self._gap(line))
         self._blanks, self._items, self._quoted = 0, line.items, line.quoted
         self._after_words = line.kind == "words"
         self._below = line.below
 
-    def _put_line(self, line: Line) -> None:
+    def _put_line(self, line: MarkdownLine) -> None:
         self._enter(line)
         self._put_shown(line)
 
-    def _put_shown(self, line: Line) -> None:
+    def _put_shown(self, line: MarkdownLine) -> None:
         """Settle a line, unless it held only what does not show."""
         shown = line.shown(self._inline)
         self._dropped = not shown and bool(line.words.strip())

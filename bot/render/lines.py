@@ -49,7 +49,7 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class MarkdownLine:
     """A line: what Discord has before its words, where these begin, and the items that it is inside of.
 
     A further line that belongs to it begins with `below`.
@@ -85,7 +85,7 @@ class Line:
         return self.before + words.replace("\n", " " if self.kind == "heading" else f"\n{self.below}")
 
 
-def line_of(text: str, items: tuple[Item, ...] = ()) -> Line:
+def line_of(text: str, items: tuple[Item, ...] = ()) -> MarkdownLine:
     """Return what a line is that stands below these items."""
     if quote := quote_prefix(text):
         inner = line_of(text[len(quote) :], items)
@@ -103,18 +103,18 @@ def line_of(text: str, items: tuple[Item, ...] = ()) -> Line:
     white = _WHITE.match(text)
     start = white.end() if white else 0
     if start == len(text):
-        return Line("blank", items=items)
+        return MarkdownLine("blank", items=items)
     indent = columns(text[:start])
     if text[start].isalpha():  # Most lines are: nothing else begins so.
         return _below(text, start, indent, items)
     if _RULE_LINE.match(text, start):
-        return Line("rule", start=start)
+        return MarkdownLine("rule", start=start)
     if item := _ITEM.match(text, start):
         return _item(text, item, indent, items)
     return _below(text, start, indent, items)
 
 
-def _item(text: str, found: re.Match[str], indent: int, items: tuple[Item, ...]) -> Line:
+def _item(text: str, found: re.Match[str], indent: int, items: tuple[Item, ...]) -> MarkdownLine:
     mark, gap, box = found.groups()
     kept, sibling = items, None
     while kept and indent < kept[-1].indent + NESTED:
@@ -128,7 +128,7 @@ def _item(text: str, found: re.Match[str], indent: int, items: tuple[Item, ...])
     margin = "  " * len(kept)
     # Words that begin far behind the mark are code; the item's own text then begins one column behind the mark.
     width = len(mark) + (len(gap) if len(gap) <= CODE_INDENT else 1)
-    return Line(
+    return MarkdownLine(
         "item",
         f"{margin}{shown} {box}",
         text[found.end() :],
@@ -138,25 +138,25 @@ def _item(text: str, found: re.Match[str], indent: int, items: tuple[Item, ...])
     )
 
 
-def _below(text: str, start: int, indent: int, items: tuple[Item, ...]) -> Line:
+def _below(text: str, start: int, indent: int, items: tuple[Item, ...]) -> MarkdownLine:
     """Return a line that is no item: inside of one where it is indented below it."""
     while items and indent <= items[-1].indent:
         items = items[:-1]
     margin = "  " * len(items)
     if text[start].isalpha():
-        return Line("words", margin, _unbroken(text[start:]), start, items, margin)
+        return MarkdownLine("words", margin, _unbroken(text[start:]), start, items, margin)
     if heading := _HEADING.match(text, start):
         level, title = len(heading[1]), _title(text[heading.end() :])
         if level > HEADINGS or not title:
-            return Line("bold", margin, title, heading.end(), items, margin)
-        return Line("heading", f"{margin}{heading[1]} ", title, heading.end(), items, margin)
+            return MarkdownLine("bold", margin, title, heading.end(), items, margin)
+        return MarkdownLine("heading", f"{margin}{heading[1]} ", title, heading.end(), items, margin)
     if found := _DEFINITION.match(text, start):
         target = found[2].removeprefix("<").removesuffix(">")
-        return Line("definition", margin, f"{found[1]}\n{target}", start, items, margin)
+        return MarkdownLine("definition", margin, f"{found[1]}\n{target}", start, items, margin)
     if note := _FOOTNOTE.match(text, start):
         number = raised(note[1]) if note[1].isdigit() else f"[{note[1]}]"
-        return Line("words", f"{margin}{number} ", text[note.end() :], note.end(), items, margin)
-    return Line("words", margin, _unbroken(text[start:]), start, items, margin)
+        return MarkdownLine("words", f"{margin}{number} ", text[note.end() :], note.end(), items, margin)
+    return MarkdownLine("words", margin, _unbroken(text[start:]), start, items, margin)
 
 
 def _unbroken(words: str) -> str:

@@ -7,10 +7,10 @@ from typing import Final
 
 from loopback.state import attachment_urls, components
 from loopback.state.entities import Attachment, Interaction, InteractionType, Json, Message, Reference, Thread, Webhook
+from loopback.state.filenames import cleansed
 from loopback.state.world import World
 
 from . import objects as payloads
-from .filenames import cleansed
 
 MESSAGE_CONTENT: Final = 1 << 15
 POLL_SECONDS: Final = 24 * 3600

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Final
 
-from loopback.payloads import filenames
+from loopback.state import filenames
 
 from .entities import Json, Message
 from .errors import FormErrors

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from loopback.payloads import filenames
+from loopback.state import filenames
 
 from . import components, membership, mentions, world_events
 from .drafts import AllowedMentions, Draft, Upload

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from loopback.payloads.filenames import cleansed
 from loopback.payloads.message_payloads import beside_components
 from loopback.state import attachment_urls, components
 from loopback.state.entities import Attachment, Bot, Interaction, Json, Message, MessageFlag, MessageType, Thread
+from loopback.state.filenames import cleansed
 from loopback.state.world import World
 from loopback.web.markdown import to_html
 

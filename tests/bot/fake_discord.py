@@ -17,7 +17,7 @@ from bot.rest.errors import Archived, ContentRefused, Gone, PermanentError, TryL
 from bot.rest.mentions import NOBODY, Mentions
 from bot.rest.pacer import Pacer
 from bot.rest.stored_message import StoredMessage
-from loopback.payloads.filenames import cleansed
+from loopback.state.filenames import cleansed
 from pool.journal.journal import Journal
 from tests.support.virtual_time import elapse
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from bot.cli.init.answers import Answers
-from bot.cli.init.login import log_in
+from bot.cli.init.discord_login import log_in
 from bot.cli.init.prompts import Prompter
 from bot.config.presets import PRESETS
 from loopback import Loopback

@@ -97,7 +97,7 @@ async def test_a_child_of_the_same_user_cannot_read_the_bots_environment(tmp_pat
     """A child could before; now the kernel refuses. Tried as an ordinary user."""
     script = """
 import ctypes, os, subprocess, sys
-from bot.operations.process import protect_process
+from bot.operations.own_process import protect_process
 if os.getuid() == 0:
     os.setgid(65534)
     os.setuid(65534)

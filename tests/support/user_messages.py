@@ -21,13 +21,7 @@ RETURNS = {
 FAILURES = {
     "bot/cli/texts/failures.py",
     "bot/config/error_texts.py",
-    "bot/user_messages/agent_errors.py",
-    "bot/user_messages/connection.py",
-    "bot/user_messages/form_errors.py",
-    "bot/user_messages/git_errors.py",
-    "bot/user_messages/journal_errors.py",
-    "bot/user_messages/rest_errors.py",
-    "bot/user_messages/start_errors.py",
+    *(str(path.relative_to(ROOT)) for path in (ROOT / "bot/user_messages").glob("*_errors.py")),
 }
 """Modules that hold such words and no others."""
 

@@ -19,7 +19,7 @@ from .access import choose_channels, choose_people, wait_for_places
 from .agent_choice import choose_agent, print_needs
 from .answers import Answers, check_answers
 from .config_template import Choices, config_text, env_lines
-from .login import log_in
+from .discord_login import log_in
 from .prompts import Prompter
 
 JOIN_SECONDS = 600.0

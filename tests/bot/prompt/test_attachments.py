@@ -19,7 +19,7 @@ from acp.schema import AudioBlock, EmbeddedResource, ImageBlock, PromptCapabilit
 from bot.prompt import attachments as module
 from bot.prompt.attachment_store import KEPT_SECONDS, AttachmentStore, safe_name
 from bot.prompt.attachments import ALL_BYTES, FILE_BYTES, FILES, Attachments, Fetched
-from bot.prompt.inline import IMAGE_BYTES, TEXT_BYTES, inline
+from bot.prompt.inline_files import IMAGE_BYTES, TEXT_BYTES, inline
 from bot.prompt.request import Attachment, Request
 from bot.user_messages.files import NOT_SAVED
 

@@ -17,7 +17,7 @@ from tests.bot.render.markdown_corpus import ANSWERS, DIRECTORY, PAGE_BREAK, NoN
 
 @pytest.mark.parametrize("answer", ANSWERS, ids=lambda path: path.stem)
 def test_an_answer_becomes_the_pages_beside_it(answer: Path) -> None:
-    """`python -m tests.browser.markdown_corpus FOLDER` draws both."""
+    """`python -m tests.browser.corpus_pictures FOLDER` draws both."""
     assert PAGE_BREAK.join(pages_of(answer.read_text())) + "\n" == expected(answer).read_text()
 
 

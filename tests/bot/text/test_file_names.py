@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.text.file_names import file_name, is_kept_as
-from loopback.payloads.filenames import cleansed
+from loopback.state.filenames import cleansed
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from loopback.control.person_actions import PERSON_ACTIONS
 from loopback.control.world_actions import WORLD_ACTIONS
 from loopback.state.faults import FaultOptions, FaultTarget
 from tests.loopback.discordpy import logged_in
-from tests.loopback.test_conformance import Client
+from tests.loopback.test_discordpy import Client
 
 
 class Script:

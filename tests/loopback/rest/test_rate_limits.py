@@ -10,7 +10,7 @@ from loopback import Loopback
 from loopback.rest.rate_limits import BAN_SECONDS, OLD_EDIT_CODE, Limit, Limits, Scope
 from tests.loopback.discordpy import furnish, logged_in
 from tests.loopback.openapi import strictly
-from tests.loopback.test_conformance import Client
+from tests.loopback.test_discordpy import Client
 
 from .test_routing import Caller
 

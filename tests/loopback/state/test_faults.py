@@ -15,7 +15,7 @@ from tests.loopback.discordpy import BOUND, furnish, logged_in
 from tests.loopback.gateway.test_gateway import connect, identity
 from tests.loopback.openapi import strictly
 from tests.loopback.rest.test_routing import Caller
-from tests.loopback.test_conformance import Client
+from tests.loopback.test_discordpy import Client
 
 
 def test_a_rule_strikes_its_target_as_often_as_it_says() -> None:

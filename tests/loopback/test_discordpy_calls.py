@@ -13,7 +13,7 @@ from loopback import Loopback
 from loopback.state.entities import ALL_INTENTS
 from loopback.state.permissions import Permission
 from tests.loopback.discordpy import connected_client, logged_in
-from tests.loopback.test_conformance import Client
+from tests.loopback.test_discordpy import Client
 from tests.support.virtual_time import step
 
 from .openapi import strictly

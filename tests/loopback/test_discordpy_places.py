@@ -14,7 +14,7 @@ from loopback.state import threads
 from loopback.state.errors import DiscordError
 from loopback.state.permissions import Permission
 from tests.loopback.discordpy import BOUND, connected_client, furnish, logged_in
-from tests.loopback.test_conformance import Client
+from tests.loopback.test_discordpy import Client
 from tests.support.virtual_time import step
 
 from .openapi import strictly

@@ -8,11 +8,11 @@ import discord
 import pytest
 
 from loopback import Loopback
-from loopback.payloads.filenames import cleansed, title
 from loopback.payloads.message_payloads import attachment_url
+from loopback.state.filenames import cleansed, title
 from tests.loopback.discordpy import furnish, logged_in
 from tests.loopback.openapi import strictly
-from tests.loopback.test_conformance import Client
+from tests.loopback.test_discordpy import Client
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Draws each answer of the corpus: what was meant, by a CommonMark renderer, beside what the page shows of its pages.
 
-Run `python -m tests.browser.markdown_corpus FOLDER [FILE.md ...]`: writes one picture for each answer into the folder.
+Run `python -m tests.browser.corpus_pictures FOLDER [FILE.md ...]`: writes one picture for each answer into the folder.
 """
 
 import asyncio

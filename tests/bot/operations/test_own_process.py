@@ -5,14 +5,14 @@ import sys
 
 SPARING = """
 import gc
-from bot.operations import process
+from bot.operations import own_process
 
 class Thing:
     def __init__(self):
         self.itself = self
 
-process.MOST_SPARED = {most}
-process.spare_collector()
+own_process.MOST_SPARED = {most}
+own_process.spare_collector()
 """
 
 

@@ -9,7 +9,7 @@ from discord import app_commands, ui
 
 from loopback import Loopback
 from tests.loopback.discordpy import connected_client, logged_in
-from tests.loopback.test_conformance import Client
+from tests.loopback.test_discordpy import Client
 
 from .openapi import strictly
 
