@@ -56,6 +56,8 @@ def init(given: Path | None, **flags: object) -> None:
         cwd=_choose_folder(answers, ask),
     )
     _write(answers.path, choices)
+    if is_container_main():
+        click.echo(texts.IN_CONTAINER)
     print_needs(choices.agent[0], answers.path)
     _end(answers, ask)
 
@@ -90,7 +92,4 @@ def _end(answers: Answers, ask: Prompter) -> None:
     if wanted and not run_check(answers.path):
         click.echo(texts.correct(check))
         raise SystemExit(1)
-    if is_container_main():
-        click.echo(texts.in_container(start))
-    else:
-        click.echo(texts.start(start) if wanted else texts.check_and_start(check, start))
+    click.echo(texts.start(start) if wanted else texts.check_and_start(check, start))

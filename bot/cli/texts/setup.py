@@ -26,7 +26,7 @@ ANOTHER_AGENT: Final = "Another one, by its command"
 AGENT_COMMAND: Final = "The command, with arguments"
 FOLDER: Final = "The folder in which the agent works"
 CHECK_NOW: Final = "Check the setup now?"
-ENABLE_INTENT: Final = "The bot may not read messages yet. Turn the Message Content intent on?"
+ENABLE_INTENT: Final = "The bot cannot read messages yet. Turn the Message Content intent on?"
 
 
 def enter_number(count: int) -> str:
@@ -137,6 +137,7 @@ def correct(check: str) -> str:
     return f"Correct what FAILED. To check the setup again:\n{check}"
 
 
-def in_container(command: str) -> str:
-    """This process is all that the container runs."""
-    return f"This container ends now. To start the bot, give the container this command:\n{command}"
+IN_CONTAINER: Final = (
+    "This container runs only this command. To run one of the commands below, start the container again with it in"
+    " place of `init` and its options."
+)

@@ -1,6 +1,5 @@
 """The lines that the program tells people to type."""
 
-import os
 import sys
 from pathlib import Path
 
@@ -67,15 +66,34 @@ def test_a_module_is_called_by_the_script_next_to_its_interpreter(
     assert command_line("run", configuration=Path("threadline.toml")) == "bin/python -m bot run"
 
 
-def test_the_only_process_of_a_container_is_told_from_one_in_a_shell(
+def test_the_only_command_of_a_container_is_told_from_one_in_a_shell(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The image starts it below its first process."""
+    """The container's first process has the same arguments; a shell, or a running bot, has others."""
+    first = tmp_path / "cmdline"
     monkeypatch.setattr(invocation, "CONTAINER_MARKS", (str(tmp_path / "mark"),))
+    monkeypatch.setattr(invocation, "FIRST_PROCESS", first)
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
-    monkeypatch.setattr(os, "getppid", lambda: 1)
+    monkeypatch.setattr(sys, "argv", ["threadline", "init", "--yes"])
+    first.write_bytes(b"tini\0--\0threadline\0init\0--yes\0")
     assert not is_container_main()
     (tmp_path / "mark").touch()
     assert is_container_main()
-    monkeypatch.setattr(os, "getppid", lambda: 7)
+    first.write_bytes(b"/opt/bin/python\0/opt/bin/threadline\0init\0--yes\0")
+    assert is_container_main()
+    for other in (b"bash\0", b"tini\0--\0threadline\0run\0", b""):
+        first.write_bytes(other)
+        assert not is_container_main()
+    first.unlink()
     assert not is_container_main()
+
+
+@pytest.mark.usefixtures("script")
+def test_in_a_container_a_line_does_not_repeat_the_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The image's entry point is the program: the line is what stands behind the image's name."""
+    (tmp_path / "cmdline").write_bytes(b"tini\0--\0threadline\0init\0")
+    monkeypatch.setattr(invocation, "CONTAINER_MARKS", (str(tmp_path),))
+    monkeypatch.setattr(invocation, "FIRST_PROCESS", tmp_path / "cmdline")
+    assert command_line("run", configuration=Path("threadline.toml")) == "run"
+    other = Path("/etc/threadline/threadline.toml")
+    assert command_line("run", configuration=other) == f"run -c {other}"
