@@ -254,7 +254,7 @@ def _told_by_command(conversation: Conversation | None, option: Option, choice: 
 
 async def _tell_thread(interaction: Interaction, option: Option, choice: Choice, remark: str) -> None:
     """Tell everybody in the thread what a person has set, in place of the menu that only this person sees."""
-    about = _line(choice.description) if option.category == "mode" else ""
+    about = _line(choice.description).removesuffix(".") if option.category == "mode" else ""
     told = texts.changed(
         interaction.user.id,
         escape(_name(option)),

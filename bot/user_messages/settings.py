@@ -37,14 +37,14 @@ def setting(name: str, value: str) -> str:
 
 
 def changed(by: int, name: str, value: str, *, category: str, remarks: Sequence[str]) -> str:
-    """Tell a thread what a person has set; `category` is the option's, `remarks` are about the value."""
+    """Tell a thread what a person has set; `category` is the option's, each of the `remarks` has a capital."""
     what = {"mode": "the mode", "model": "the model"}.get(category, name)
-    return f"-# 🔀 <@{by}> set {what} to {value}" + (f" ({'; '.join(remarks)})" if remarks else "")
+    return " · ".join((f"-# 🔀 <@{by}> set {what} to {value}", *remarks))
 
 
-WHEN_AWAKE = "applies when the agent wakes up"
+WHEN_AWAKE = "Applies when the agent wakes up"
 
-UNTIL_ASLEEP = "until the agent sleeps: I can't save changes right now"
+UNTIL_ASLEEP = "Until the agent sleeps: I can't save changes right now"
 
 
 def not_taken(name: str, value: str) -> str:

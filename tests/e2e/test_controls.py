@@ -89,7 +89,7 @@ async def test_whoever_chooses_or_commands_while_nothing_can_be_written_is_told(
         assert chosen.message is not None
         with nothing_written(tmp_path):
             await lab.ann.pick(chosen.message, ["Large and careful"])
-            told = "set the model to Large and careful (until the agent sleeps: I can't save changes right now)"
+            told = "set the model to Large and careful · Until the agent sleeps: I can't save changes right now"
             await lab.ann.sees(thread, told, by=lab.bot)
             assert "nothing was done" in said(await lab.ann.slash(thread, "agent", name="other"))
             assert "its file was moved or deleted" in said(await lab.ann.slash(thread, "status"))
@@ -240,7 +240,7 @@ async def test_model_and_mode_are_chosen_while_a_turn_runs_and_while_the_agent_s
         assert "now: Large and careful" in str(listed.message.components)
         await lab.ann.pick(listed.message, ["Mode"])
         await lab.ann.pick(listed.message, ["Auto"])
-        told = f"-# 🔀 <@{lab.ann.id}> set the mode to Auto (Acts without asking; applies when the agent wakes up)"
+        told = f"-# 🔀 <@{lab.ann.id}> set the mode to Auto · Acts without asking · Applies when the agent wakes up"
         await lab.ben.sees(thread, lambda each: each.content == told, by=lab.bot)
         await lab.discord.until(lambda: listed.message is not None and listed.message.deleted)
         assert client.journal.threads.choices(thread.id) == {"model": "large", MODE: "auto"}
