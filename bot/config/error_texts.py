@@ -83,7 +83,7 @@ def unknown_key(known: Iterable[str], close: str, home: str) -> str:
 
 def key_outside_tables(home: str) -> str:
     """A key before the first table."""
-    return f"this key stands outside a table; move it below {home or 'the header of its table, such as [discord]'}"
+    return f"this key is outside a table; move it below {home or 'the header of its table, such as [discord]'}"
 
 
 _ADD: Final = {
@@ -205,13 +205,14 @@ def exposed(file: Path) -> str:
 
 def nobody_allowed(name: str) -> str:
     """An empty list of people."""
-    return f"[access] {name} is empty; no person is allowed"
+    return f"[access] {name} is empty; no one is allowed"
 
 
 ONLY_ADMINS: Final = "[access] approvers is empty; only admins are allowed"
-NO_BOTS: Final = "[threads] trusted_bots is empty; no bot gets an answer"
+NO_BOTS: Final = "[threads] trusted_bots is empty; bots get no answers"
 UNUSABLE_PROXY: Final = (
-    "HTTPS_PROXY names no HTTP proxy, so it is not used; set [discord] proxy to an address that begins with http://"
+    "HTTPS_PROXY does not name an HTTP proxy, so it is not used; set [discord] proxy to an address that begins with"
+    " http://"
 )
 NO_CHANNELS: Final = "[access] channels is empty; the bot does not work in any channel"
 

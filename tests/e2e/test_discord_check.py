@@ -65,7 +65,7 @@ async def test_each_channel_is_told_with_what_lacks_in_it_by_name(tmp_path: Path
         found = await discord_findings(config(tmp_path, server.endpoint, f"channels = [{listed}]\n{people}"))
     told = {each.subject: (each.level, each.words) for each in found}
     assert told["token"][0] is Level.OK
-    assert told["gateway"] == (Level.OK, "connects, and may read messages")
+    assert told["gateway"] == (Level.OK, "connects and can read messages")
     assert told[f"server {elsewhere.id}"][0] is Level.FAILED
     assert f"client_id={bot.application_id}" in told[f"server {elsewhere.id}"][1]
     assert told["#well in Lab"] == (Level.OK, "the bot has all permissions")

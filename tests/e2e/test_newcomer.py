@@ -155,7 +155,7 @@ SCRIPT = f"#!{sys.executable}\nimport sys\nfrom bot.cli import main\nsys.exit(ma
         (".venv/bin/threadline", ".venv/bin/threadline", [], ".venv/bin/threadline run"),
         ("bin/threadline", "threadline", ["-c", "an other.toml"], "threadline run -c 'an other.toml'"),
     ],
-    ids=["installed, as in the container", "a checkout", "a file of another name"],
+    ids=["installed", "a checkout", "a file of another name"],
 )
 async def test_the_last_line_of_init_is_a_command_that_works_where_it_was_called(
     tmp_path: Path, installed: str, called: str, flags: list[str], last: str
@@ -314,7 +314,7 @@ async def test_a_folder_that_cannot_be_written_to_is_noticed_before_anything_is_
     folder = tmp_path / "closed"
     folder.mkdir(mode=0o500)
     code, said = await threadline("init", "--yes", "-c", "closed/threadline.toml", cwd=tmp_path, DISCORD_TOKEN=TOKEN)
-    assert (code, said) == (2, f"threadline: {folder}: this account may not write here; name another file with -c\n")
+    assert (code, said) == (2, f"threadline: {folder}: this account cannot write here; name another file with -c\n")
 
 
 @pytest.mark.parametrize("folder", [".", "other/.."])
@@ -351,7 +351,7 @@ async def test_a_server_without_a_channel_for_it_is_named(tmp_path: Path) -> Non
         args = ["--yes", "--endpoint", server.endpoint, "--wait", "0.2", "--cwd", "~nobody-of-that-name/project"]
         code, said = await threadline("init", *args, cwd=tmp_path, DISCORD_TOKEN=TOKEN)
         assert code == 1
-        assert said.splitlines()[-1].startswith("threadline: the bot does not see any channel in Lab; ")
+        assert said.splitlines()[-1].startswith("threadline: the bot cannot see any channel in Lab; ")
         assert names(tmp_path) == []
 
 

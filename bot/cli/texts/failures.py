@@ -53,7 +53,7 @@ def no_folder(folder: object) -> str:
 
 def closed_folder(folder: object) -> str:
     """A folder in which the account may not create files."""
-    return f"{folder}: this account may not write here; name another file with -c"
+    return f"{folder}: this account cannot write here; name another file with -c"
 
 
 def not_made(folder: object, reason: object) -> str:
@@ -149,17 +149,17 @@ def not_a_channel(given: int, known: str) -> str:
 
 def which_channel(channels: Iterable[str]) -> str:
     """Several channels, and no answer."""
-    return f"which channel? give --channel; there are: {', '.join(channels)}"
+    return f"which channel? give --channel; the bot sees: {', '.join(channels)}"
 
 
 NOT_INVITED: Final = "the bot has not joined a server; invite it with the link above, and run this again"
 
 
 def not_visible(channel_ids: Iterable[int], servers: Iterable[str]) -> str:
-    """Channels that the bot does not see after the wait; none named means that it sees no channel at all."""
+    """Channels that the bot cannot see after the wait; none named means that it sees no channel at all."""
     which = f"the channels {', '.join(map(str, channel_ids))}" if channel_ids else "any channel"
     return (
-        f"the bot does not see {which} in {', '.join(servers)}; check the IDs, let its role view the channels, and run"
+        f"the bot cannot see {which} in {', '.join(servers)}; check the IDs, let its role view the channels, and run"
         " this again"
     )
 
@@ -172,7 +172,7 @@ def within_reach(folder: object, file: object) -> str:
 # ---- migrate
 
 NOT_OPENAB: Final = "has no table [discord]; is it the config.toml of openab?"
-OTHER_VALUES: Final = "has a value of another kind than openab takes"
+OTHER_VALUES: Final = "has a value of a type that openab does not accept"
 
 
 def not_openab(file: object) -> str:

@@ -69,9 +69,9 @@ def token_variable(name: str) -> str:
 
 
 ALL_CHANNELS: Final = 'All channels: access.guilds = [IDs of your servers] and channels = ["*"].'
-ALL_USERS: Final = 'Everybody could talk to the agent; now only you can. To keep that: users = ["*"].'
+ALL_USERS: Final = 'Everybody could talk to the agent; now only you can. To let everybody in again: users = ["*"].'
 ANY_BOT: Final = "openab trusted every bot; here only the bots in threads.trusted_bots get answers."
-TRUSTED_BOTS: Final = 'Trusted bots got answers when they mentioned it. To keep that: threads.bots = "mentions".'
+TRUSTED_BOTS: Final = 'Trusted bots got answers when they mentioned the bot. To keep that: threads.bots = "mentions".'
 AGENT_FROM_VARIABLE: Final = "openab took the agent from OPENAB_AGENT_COMMAND; correct agents.default.command."
 
 
@@ -82,7 +82,7 @@ def no_acp(name: str) -> str:
 
 def acts_unasked(args: Iterable[str]) -> str:
     """Arguments that switch questions off."""
-    return f"The agent acts without asking because of {', '.join(args)}: remove that, and it asks."
+    return f"The agent acts without asking because of {', '.join(args)}; without that, it asks."
 
 
 PERMISSION: Final = "openab approved every request of the agent; here people are asked (permission)."
@@ -90,7 +90,7 @@ PERMISSION: Final = "openab approved every request of the agent; here people are
 
 def asking_mode(mode: str) -> str:
     """A mode that may not ask."""
-    return f"Does the agent ask first in mode {mode}? If not, remove mode."
+    return f"Does the agent ask first in mode {mode}? If not, remove the key mode."
 
 
 def bounded(key: str, value: float, allowed: float) -> str:

@@ -9,7 +9,7 @@ PROGRAM: Final = "Threadline joins Discord threads to coding agents."
 CHECK: Final = """\
 Check the configuration, Discord and the agents.
 
-Reads the configuration, logs in to Discord, starts each agent and shakes hands. Posts nothing and prompts no agent.
+Reads the configuration, logs in to Discord, starts each agent and shakes hands. It posts nothing and sends no prompt.
 """
 
 DEMO: Final = "Watch the bot work on this machine, without a token or a network."
@@ -81,12 +81,12 @@ USER: Final = (
 AGENT: Final = "The name of a preset, or the command of an ACP agent."
 CWD: Final = "The folder in which the agent works; created if it does not exist."
 WAIT: Final = "Seconds to wait for the bot to be invited."
-YES: Final = "Ask nothing: use the default where no flag answers."
+YES: Final = "Do not ask: use the default where no flag gives the answer."
 FORCE: Final = "Replace the files if they exist."
 CHECK_AFTERWARDS: Final = "Run threadline check at the end."
 CONVERTED: Final = "The configuration to write."
 REPORT_FILE: Final = "Write the report to this file instead of printing it."
-NO_AGENTS: Final = "Start no agent."
-NEW_JOURNAL: Final = "Put a journal that cannot be used aside, and begin a new one."
+NO_AGENTS: Final = "Do not start the agents."
+NEW_JOURNAL: Final = "Put an unusable journal aside and begin a new one."
 LOG_FORMAT: Final = "How log lines look; auto is pretty on a terminal and JSON elsewhere."
 LOG_LEVEL: Final = "The lowest level to log; debug includes what agents write to stderr."

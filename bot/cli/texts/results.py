@@ -55,10 +55,10 @@ def valid(path: object) -> str:
 
 def token_of(user: object, owner: str) -> str:
     """Discord accepts the token."""
-    return f"is that of {user}, an application of {owner}"
+    return f"belongs to {user}, an application of {owner}"
 
 
-CONNECTED: Final = "connects, and may read messages"
+CONNECTED: Final = "connects and can read messages"
 ALL_PERMISSIONS: Final = "the bot has all permissions"
 
 
@@ -97,7 +97,7 @@ def known_category(name: str, guild: str) -> str:
 
 def known_thread(parent_id: object) -> str:
     """A thread."""
-    return f"a thread below the channel {parent_id}"
+    return f"a thread in the channel {parent_id}"
 
 
 def known_role(name: str, guild: str) -> str:

@@ -219,8 +219,8 @@ def test_lists_that_allow_nobody_are_warned_about(tmp_path: Path) -> None:
     """Legal, but hardly intended."""
     config = loaded(tmp_path, SMALLEST + "[access]\nusers = []\nadmins = []\napprovers = []\n")
     assert warnings(config) == [
-        "[access] users is empty; no person is allowed",
-        "[access] admins is empty; no person is allowed",
+        "[access] users is empty; no one is allowed",
+        "[access] admins is empty; no one is allowed",
         texts.ONLY_ADMINS,
         texts.NO_CHANNELS,
     ]
@@ -440,7 +440,7 @@ def test_an_unknown_key_or_table_is_refused_at_any_depth(tmp_path: Path, extra: 
 def test_a_key_outside_all_tables_is_told_where_it_belongs(tmp_path: Path) -> None:
     """The first table begins below it."""
     assert complaint(tmp_path, f"max_agents = 1\n{SMALLEST}") == (
-        "threadline.toml:1: max_agents: this key stands outside a table; move it below [pool]"
+        "threadline.toml:1: max_agents: this key is outside a table; move it below [pool]"
     )
     said = complaint(tmp_path, f"{SMALLEST}[agents]\ncwd = 'project'\n")
     assert said == f"threadline.toml:7: [agents.cwd]: {texts.AGENT_NEEDS_TABLE}"
