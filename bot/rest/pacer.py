@@ -1,8 +1,8 @@
 """Performs one schedule of Discord calls for the whole bot.
 
-Discord limits the calls in each channel and in total; calls beyond a limit are refused, or held back inside the
-library. So every call waits here for its turn, except the answers to interactions, which Discord exempts. A call reads
-what it writes when its turn comes, so a slow Discord gets the newest text.
+Discord limits the calls in each channel and in total (`rate_limits`); calls beyond a limit are refused, or held back
+inside the library. So every call waits here for its turn, except the answers to interactions, which Discord exempts. A
+call reads what it writes when its turn comes, so a slow Discord gets the newest text.
 """
 
 import asyncio

@@ -251,7 +251,7 @@ def rule_removed_audit(rule: str) -> str:
 
 PERMISSIONS_ABOUT = "Show or remove what the agent may always do in this thread"
 
-RULE_GONE = "That rule is gone already."
+RULE_GONE = "That rule is already gone."
 
 REASON_LENGTH = 150
 """Characters of a reason in the line that remains of the card; the agent gets all of it."""

@@ -2,7 +2,7 @@
 
 from .queue import messages
 
-ALREADY_DECIDED = "-# This was decided before."
+ALREADY_DECIDED = "-# This was already decided."
 
 UNREADABLE = "-# The request can no longer be read."
 

@@ -10,7 +10,7 @@ INTERRUPTED = (
 
 GO_ON = (
     "Your question was closed because other threads had long been waiting for an agent; a person did not reject it."
-    " You can continue now: resume your work where you left it, and ask again what you need to ask."
+    " You can continue now: resume your work where you left off, and ask again if you still need to."
 )
 """Tells a preempted agent to continue."""
 

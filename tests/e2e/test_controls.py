@@ -308,7 +308,7 @@ async def test_the_diff_shows_new_and_changed_files_and_runs_nothing(tmp_path: P
         (lab.project / ".git" / "index").unlink()
         (lab.project / ".git" / "index").symlink_to("/dev/zero")
         endless = await lab.ben.slash(thread, "diff")
-        await lab.discord.until(lambda: "the index is not a regular file" in said(endless))
+        await lab.discord.until(lambda: "the repository's file index is not a regular file" in said(endless))
 
 
 async def test_the_diff_can_be_applied_and_leaves_out_what_the_repository_excludes(tmp_path: Path) -> None:

@@ -382,8 +382,8 @@ async def test_retry_sends_the_same_prompt_first_and_says_that_it_is_the_second_
         assert [text for text in it.shown if text in answers] == answers
         assert set(it.shown) == {f"a draft\n{outcomes.CUT_OFF}", f"-# Sent again by <@{ADA}>.", *answers}
         assert {it.state(number) for number in (100, *waiting)} == {MessageState.ANSWERED}
-        assert it.decide(100, retry=True) == "This was decided before."
-        assert it.decide(100, retry=False) == "This was decided before."
+        assert it.decide(100, retry=True) == "This was already decided."
+        assert it.decide(100, retry=False) == "This was already decided."
 
 
 async def test_a_decision_that_cannot_be_recorded_can_be_made_again(tmp_path: Path, journal: Journal) -> None:
@@ -438,7 +438,7 @@ async def test_messages_that_were_sent_together_are_asked_about_and_sent_again_t
     async with restarted(journal, tmp_path) as it:
         await it.recovered()
         assert len([text for text in it.board.shown if "restarted" in text]) == 2
-        assert it.decide(100, retry=True) == "This was decided before."
+        assert it.decide(100, retry=True) == "This was already decided."
         assert it.decide(102, retry=True) == "Sent again."
         assert it.decide(106, retry=False) == "Skipped."
         await settle()
@@ -489,9 +489,9 @@ async def test_a_decision_counts_only_where_it_was_offered(tmp_path: Path, journ
     async with restarted(journal, tmp_path) as it:
         await it.recovered()
         for thread_id, message_id in ((THREAD + 1, 100), (THREAD, 101)):
-            assert it.decide(message_id, retry=True, thread_id=thread_id) == "This was decided before."
+            assert it.decide(message_id, retry=True, thread_id=thread_id) == "This was already decided."
         journal.messages.close((100,), "by another hand")
-        assert it.decide(100, retry=True) == "This was decided before."
+        assert it.decide(100, retry=True) == "This was already decided."
         assert it.prompts == []
 
 
