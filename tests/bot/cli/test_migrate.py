@@ -261,9 +261,9 @@ def test_a_literal_token_goes_into_the_file_of_variables(tmp_path: Path) -> None
         ("[discord", ":1: this is not valid TOML: "),
         ('[slack]\nbot_token = "x"\n', "has no table [discord]"),
         ("discord = 5\n", "has no table [discord]"),
-        ('[discord]\nbot_token = "${X}"\n[pool]\nmax_sessions = "many"\n', "a value of another kind"),
-        ('[discord]\nbot_token = "${X}"\n[pool]\nsession_ttl_hours = "long"\n', "a value of another kind"),
-        ('[discord]\nbot_token = "${X}"\n[agent.env]\nSINCE = 2026-01-31\n', "a value of another kind"),
+        ('[discord]\nbot_token = "${X}"\n[pool]\nmax_sessions = "many"\n', "a value of a type"),
+        ('[discord]\nbot_token = "${X}"\n[pool]\nsession_ttl_hours = "long"\n', "a value of a type"),
+        ('[discord]\nbot_token = "${X}"\n[agent.env]\nSINCE = 2026-01-31\n', "a value of a type"),
     ],
 )
 def test_a_file_that_is_not_openabs_is_one_line(tmp_path: Path, text: str, words: str) -> None:
