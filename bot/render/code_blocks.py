@@ -4,6 +4,7 @@ The rules are CommonMark's (section 4.5), and where agents write otherwise, Disc
 end of a line of words and end at the end of a line of code. A block is always shown with three backticks.
 """
 
+import html
 import re
 from dataclasses import dataclass
 
@@ -12,6 +13,15 @@ from bot.text.markdown import FENCE, break_fences, code_block, escape, escape_ht
 _OPENING = re.compile(r"([ \t]*)(`{3,}|~{3,})[ \t]*([^\n]*)$")
 _INFO_BEHIND_WORDS = re.compile(r"[A-Za-z0-9_+\-.#]*[ \t]*$")
 _LANGUAGE = re.compile(r"\{?\.?([A-Za-z0-9_+\-.#]{1,30})(?=[\s,:;{}]|$)")
+
+PRE = re.compile(r"[ \t]*+<pre(?:[ \t][^<>\n]{0,300}+)?>(?:[ \t]*+<code(?:[ \t][^<>\n]{0,300}+)?>)?", re.IGNORECASE)
+"""The beginning of code in HTML."""
+
+PRE_END = re.compile(r"(?:</code[ \t]*+>[ \t]*+)?</pre[ \t]*+>", re.IGNORECASE)
+_MARKUP = re.compile(
+    r"</?(?:code|span|b|i|u|em|strong|a|var|kbd|samp|mark|font)(?:[ \t][^<>\n]{0,300}+)?>|<br[ \t]*+/?>", re.IGNORECASE
+)
+"""Tags that only format code."""
 
 _TITLE = re.compile(r"\b(?:title|file|filename|path)=[\"']?([^\"'{}\n]{1,200})")
 
@@ -28,6 +38,8 @@ class Fence:
     """Whether it began behind words: then it ends at the next three backticks wherever they are, as on Discord."""
     indented: bool = False
     """Whether its lines have `indent` before them and nothing else marks it."""
+    html: bool = False
+    """Whether it is preformatted text of HTML, with tags and entities in it."""
 
     @property
     def language(self) -> str:
@@ -42,7 +54,9 @@ class Fence:
         return self.without_indent(line)
 
     def without_indent(self, lines: str) -> str:
-        """Return lines without the indentation of the block."""
+        """Return lines without the indentation of the block, or without HTML's marks."""
+        if self.html:
+            return html.unescape(_MARKUP.sub("", lines))
         if self.indented:
             return re.sub(rf"^(?: {{1,{len(self.indent)}}}|\t)", "", lines, flags=re.MULTILINE)
         return re.sub(rf"^{self.indent}", "", lines, flags=re.MULTILINE) if self.indent else lines
@@ -97,6 +111,9 @@ def closing(line: str, fence: Fence) -> tuple[str | None, str | None] | None:
     """
     if fence.indented:
         return None if fence.holds(line) else (None, line)
+    if fence.html:
+        found = PRE_END.search(line)
+        return None if found is None else (fence.content_of(line[: found.start()]) or None, line[found.end() :])
     if fence.quoted and not quote_prefix(line):
         return None, line
     text = line[len(quote_prefix(line)) :] if fence.quoted else line

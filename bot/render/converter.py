@@ -11,7 +11,8 @@ from bot.config.appearance import Style
 from bot.text.markdown import FENCE, break_fences, quote_prefix
 from bot.user_messages.reply_lines import file_so_far
 
-from .code_blocks import Fence, closing, opening
+from .code_blocks import PRE_END, Fence, closing, opening
+from .html_blocks import HtmlBlock, begins_html, preformatted
 from .inline import Inline
 from .lines import Item, MarkdownLine, code_indent, heading_of, line_of
 from .open_code import OpenCode
@@ -91,6 +92,9 @@ class MarkdownConverter:
         self._rows: list[str] = []
         self._aligned: tuple[str, ...] = ()
         self._code: OpenCode | None = None
+        self._html: HtmlBlock | None = None
+        self._as_text = False
+        """Whether HTML begins nothing: it has been waited for its end for too long."""
         self._interrupted = False
         self._ends_in_backtick = False
         self._blank = self._blank_pieces = 0
@@ -107,6 +111,8 @@ class MarkdownConverter:
         if self._code is None:
             return ""
         fence = self._code.fence
+        if fence.html:
+            return "<pre>\n"
         if fence.indented:
             return ""
         return f"{'> ' if fence.quoted else ''}{fence.marker}{fence.language}\n"
@@ -126,7 +132,8 @@ class MarkdownConverter:
             at = self._skip(text, at)
             line_feed = text.find("\n", at)
             end = len(text) if line_feed < 0 else line_feed
-            longest = LONGEST_ROW if text.startswith("|", at) and not self._in_line else LONGEST_LINE
+            is_wide = not self._in_line and (text.startswith("|", at) or begins_html(text, at))
+            longest = LONGEST_ROW if is_wide else LONGEST_LINE
             while end - at >= longest:
                 at, longest = self._skip(text, self._take_piece(text, at)), LONGEST_LINE
             if line_feed < 0:
@@ -157,7 +164,7 @@ class MarkdownConverter:
         plain = line[:1].isalnum() and "|" not in line and FENCE not in line and "~~~" not in line
         if held is not None and self._inline.is_open(held.line.words):
             plain = False
-        if self._code is None and not self._rows and plain:
+        if self._code is None and self._html is None and not self._rows and plain:
             end = whole_until(line, 0, line.rstrip().rfind(" ") + 1)
             end = end and self._inline.decided(line, end)
             if end:
@@ -174,6 +181,8 @@ class MarkdownConverter:
         if self._rows:
             self._end_table()
         self._settle_held()
+        if self._html is not None:
+            self._give_up(self._html)
         if self._code is not None:
             fence = self._code.fence
             self._end_code()
@@ -188,6 +197,8 @@ class MarkdownConverter:
         """Return what has not settled, as well as it can be shown now."""
         if self._code is not None:
             return self._draft_of_code(self._code)
+        if self._html is not None:
+            return Draft(self._html.rendered(self._style.tables, self._inline))
         if self._in_line:
             words = self._inline.convert(self._line, draft=True)
             return Draft(f"\u200b{words}" if self._ends_in_backtick and words.startswith("`") else words)
@@ -207,6 +218,11 @@ class MarkdownConverter:
             return ""
         if indent := self._code_indent(text):
             return Fence("", indent=" " * indent, indented=True).shown(text.strip())
+        if code := preformatted(text):
+            fence, words = code
+            return fence.shown(fence.content_of(PRE_END.split(words)[0]))
+        if begins_html(text) and "-->" not in text:
+            return ""
         line = self._line_of(text)
         return self._gap(line) + line.shown(self._inline, draft=True)
 
@@ -237,12 +253,20 @@ class MarkdownConverter:
         self._begun = True
 
     def _take_whole(self, line: str, *, ended: bool, in_line: bool) -> None:
+        rest = self._take_part(line, ended=ended, in_line=in_line)
+        while rest.strip():
+            rest = self._take_part(rest, ended=True, in_line=False)
+
+    def _take_part(self, line: str, *, ended: bool, in_line: bool) -> str:
+        """Take a line up to the end of the code or HTML that ends in it; return the rest, or nothing."""
         if self._code is not None:
-            self._take_code(self._code, line, in_line=in_line)
-        elif in_line and opening(line) is None:
-            self._put_below(self._inline.convert(line) + "\n")
-        else:
-            self._take_words(line, ended=ended, in_line=in_line)
+            return self._take_code(self._code, line, in_line=in_line)
+        if self._html is not None:
+            return self._take_html(self._html, line)
+        if not in_line or opening(line) is not None:
+            return self._take_words(line, ended=ended, in_line=in_line)
+        self._put_below(self._inline.convert(line) + "\n")
+        return ""
 
     def _take_piece(self, text: str, at: int) -> int:
         """Take the beginning of a very long line; return where it continues."""
@@ -253,6 +277,11 @@ class MarkdownConverter:
     def _settle_piece(self, text: str, end: int) -> int:
         """Settle about `end` characters of a line that continues behind them; return how many."""
         piece = text[:end]
+        if self._html is not None:
+            self._html.part += piece
+            if self._html.is_too_long:
+                self._give_up(self._html)
+            return end
         self._blank_pieces = 0 if piece.strip() else self._blank_pieces + 1
         if not self._in_line and self._code is None:
             if self._rows:
@@ -261,8 +290,13 @@ class MarkdownConverter:
             if indent := self._code_indent(text):
                 self._begin_code(Fence("", indent=" " * indent, indented=True))
         if self._code is not None:
-            self._code.add(piece if self._in_line else self._code.fence.content_of(piece))
-            self._grow(self._code)
+            fence = self._code.fence
+            if fence.html and (found := PRE_END.search(text)) and found.start() < end:
+                self._take_code(self._code, text[: found.end()], in_line=self._in_line)
+                end = found.end()
+            else:
+                self._code.add(piece if self._in_line and not fence.html else fence.content_of(piece))
+                self._grow(self._code)
         else:
             end = self._settle_words_of(text, end)
         self._in_line = True
@@ -280,11 +314,11 @@ class MarkdownConverter:
         self._put_below(before + words)
         return start + cut
 
-    def _take_words(self, text: str, *, ended: bool, in_line: bool = False) -> None:
+    def _take_words(self, text: str, *, ended: bool, in_line: bool) -> str:
         if self._rows and self._take_row(text):
-            return
+            return ""
         if self._held is not None and self._take_below(self._held, text):
-            return
+            return ""
         found = opening(text)
         if found is not None:
             words, fence = found
@@ -299,9 +333,13 @@ class MarkdownConverter:
             self._blanks = 0
             self._begin_code(fence)
             if self._code is not None:
-                self._take_code(self._code, text, in_line=False)
+                return self._take_code(self._code, text, in_line=False)
         else:
+            rest = None if self._as_text or "<" not in text else self._begin_html(text)
+            if rest is not None:
+                return rest
             self._take_line(text, ended=ended)
+        return ""
 
     def _take_line(self, text: str, *, ended: bool) -> None:
         line = self._line_of(text)
@@ -331,7 +369,8 @@ class MarkdownConverter:
             self._put(MarkdownLine("heading", marks, words).shown(self._inline) + "\n")
             self._after_words = False
             return True
-        if held.line.kind == "words" and self._inline.is_open(words) and opening(text) is None:
+        goes_on = opening(text) is None and (self._as_text or not begins_html(text))
+        if held.line.kind == "words" and self._inline.is_open(words) and goes_on:
             below = self._line_of(text)
             joined = f"{words}\n{below.words}"
             if below.kind == "words" and not below.quoted and len(joined) < LONGEST_LINE:
@@ -345,6 +384,43 @@ class MarkdownConverter:
         if self._held is not None:
             held, self._held = self._held, None
             self._put_shown(held.line)
+
+    # ---- HTML that spans lines
+
+    def _begin_html(self, text: str) -> str | None:
+        """Take a line in which HTML begins that may span lines; return what is behind its end, None where none does."""
+        if code := preformatted(text):
+            self._enter(self._line_of(text))
+            self._begin_code(code[0])
+            return self._take_code(self._code, code[1], in_line=False) if self._code is not None and code[1] else ""
+        if (begun := HtmlBlock.begun(text, alone=not self._after_words)) is None:
+            return None
+        block, start = begun
+        if text[:start].strip():
+            self._put_line(self._line_of(text[:start].rstrip()))
+        self._html = block
+        return self._take_html(block, text[start:])
+
+    def _take_html(self, block: HtmlBlock, line: str) -> str:
+        """Take a line of a block; return what is behind its end, or nothing."""
+        behind = block.add(line)
+        if behind is None:
+            if block.is_too_long:
+                self._give_up(block)
+            return ""
+        self._html = None
+        if shown := block.rendered(self._style.tables, self._inline):
+            self._put("\n" * self._blanks + shown + "\n")
+            self._blanks, self._items, self._after_words = 0, (), False
+        self._dropped = not shown and block.alone
+        return behind.lstrip()
+
+    def _give_up(self, block: HtmlBlock) -> None:
+        """Show a block as it was written: its end has not come."""
+        self._html, self._as_text = None, True
+        for line in [*block.lines, *filter(None, [block.part])]:
+            self._take_whole(line, ended=True, in_line=False)
+        self._as_text = False
 
     # ---- where a line is
 
@@ -412,18 +488,19 @@ class MarkdownConverter:
 
     # ---- code
 
-    def _take_code(self, code: OpenCode, line: str, *, in_line: bool) -> None:
-        ended = None if in_line else closing(line, code.fence)
+    def _take_code(self, code: OpenCode, line: str, *, in_line: bool) -> str:
+        """Take a line of code; return what is behind the block's end, or nothing."""
+        is_raw = in_line and not code.fence.html
+        ended = None if is_raw else closing(line, code.fence)
         if ended is None:
-            code.add((line if in_line else code.fence.content_of(line)) + "\n")
+            code.add((line if is_raw else code.fence.content_of(line)) + "\n")
             self._grow(code)
-            return
+            return ""
         last, behind = ended
         if last is not None:
             code.add(last + "\n")
         self._end_code()
-        if behind is not None and behind.strip():
-            self._take_words(behind, ended=True)
+        return behind or ""
 
     def _begin_code(self, fence: Fence) -> None:
         self._code = OpenCode(fence, direct=self._style.long_code_lines == 0 or self._shelf.full)

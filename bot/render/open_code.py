@@ -2,7 +2,7 @@
 
 import re
 
-from .code_blocks import Fence
+from .code_blocks import PRE_END, Fence
 from .spool import Spool
 
 _THREE_MARKS = re.compile(r"[`~]{3}")
@@ -41,13 +41,15 @@ class OpenCode:
     def skip(self, text: str, at: int, *, in_line: bool) -> int:
         """Write into the file all that cannot end the block; return where the rest begins."""
         if in_line:
+            if self.fence.html:
+                return at  # It may end in this line.
             end = text.find("\n", at)
             end = len(text) if end < 0 else end
             self.add(text[at:end])
             return end
         if self.fence.quoted:
             return at
-        pattern = self.fence.unindented if self.fence.indented else _THREE_MARKS
+        pattern = self.fence.unindented if self.fence.indented else PRE_END if self.fence.html else _THREE_MARKS
         mark = pattern.search(text, at)
         end = text.rfind("\n", at, len(text) if mark is None else mark.start()) + 1
         if end > at:
