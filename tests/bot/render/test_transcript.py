@@ -890,7 +890,7 @@ def test_a_tool_call_on_a_frozen_page_stays_as_it_was() -> None:
     transcript.apply(tool("1", "tool_call", title="Read"))
     transcript.apply(Text("x" * 3_000 + "\n"))
     before = list(transcript.pages())
-    assert before[0].startswith("-# ▸ Read\n")
+    assert before[0].startswith("-# · Read\n")
     transcript.apply(tool("1", status="completed"))
     assert transcript.pages() == before
 
