@@ -35,6 +35,7 @@ from acp.events import (
     Unreadable,
     Withdrawn,
 )
+from acp.login_state import LoginState
 from acp.open_questions import OpenQuestions
 from acp.process.agent_process import Launch
 from acp.process.environment import environment
@@ -60,6 +61,7 @@ __all__ = [
     "Feature",
     "FileSystem",
     "Launch",
+    "LoginState",
     "MessageBegun",
     "OpenQuestions",
     "Option",

@@ -24,6 +24,9 @@ from acp.errors import (
     Unsupported,
 )
 from acp.events import OutOfTurnEvent
+from acp.jsonrpc import Result
+from acp.login_state import LoginState, read_login
+from acp.pending import Reply
 from acp.process.agent_process import AgentProcess, Launch
 from acp.schema import (
     PROTOCOL_VERSION,
@@ -163,6 +166,9 @@ class Agent:
             log.warning("agent answers another protocol version", version=self.info.protocol_version)
         for each in self.left_out:
             log.warning("agent is not given everything", left_out=str(each))
+        if supports(self.info.agent_capabilities.auth.status):
+            # The start does not wait for the answer: what follows fails in its own words without a login.
+            await self.connection.start("auth/status", {}, self._on_status)
 
     @property
     def left_out(self) -> list[LeftOut]:
@@ -175,6 +181,23 @@ class Agent:
     def auth_methods(self) -> tuple[AuthMethod, ...]:
         """The ways to log in that the agent offers."""
         return tuple(self.info.auth_methods)
+
+    @property
+    def login(self) -> LoginState:
+        """Whether the agent is logged in, by its last word or by what a request of ours has shown."""
+        return self._dispatch.login
+
+    def listen_login(self, on_login: Callable[[], None]) -> None:
+        """Call `on_login` at each change of `login`: synchronous, in the agent's order; it must not raise."""
+        self._dispatch.on_login = on_login
+
+    def note_login(self, login: LoginState) -> None:
+        """Note what a request of ours has shown about the login."""
+        self._dispatch.note_login(login)
+
+    def _on_status(self, reply: Reply) -> None:
+        if isinstance(reply, Result):
+            self.note_login(read_login(reply.result))
 
     async def authenticate(self, method_id: str) -> None:
         """Have the agent log in by one of its `auth_methods`; a person may have to act (600 s at most).

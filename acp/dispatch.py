@@ -23,6 +23,7 @@ from acp.events import (
 )
 from acp.excerpt import excerpt
 from acp.jsonrpc import INVALID_PARAMS, Notification, Request, RequestId
+from acp.login_state import STATUS_UPDATES, LoginState, read_login
 from acp.open_questions import OpenQuestions
 from acp.pending import Pending
 from acp.protocol_violations import WIDTH
@@ -55,6 +56,10 @@ class Dispatch:
         self.out_of_turn = OpenQuestions()
         self.on_out_of_turn: Callable[[OutOfTurnEvent], None] | None = None
         """Gets the questions outside turns, and what becomes of them."""
+        self.login = LoginState.UNKNOWN
+        """Whether the agent is logged in, as far as it is known."""
+        self.on_login: Callable[[], None] = lambda: None
+        """Called at each change of `login`."""
 
     # ---- what the agent says
 
@@ -85,8 +90,16 @@ class Dispatch:
                 self._withdraw(request_id)
             case "elicitation/complete", {"elicitationId": str(elicitation_id)}:
                 self._completed(ElicitationCompleted(elicitation_id))
+            case method, status if method in STATUS_UPDATES:
+                self.note_login(read_login(status))
             case method, _:
                 self.connection.violations.note("debug", "agent sent a notification that is not for us", method=method)
+
+    def note_login(self, login: LoginState) -> None:
+        """Note what is known of the agent's login now."""
+        if login is not self.login:
+            self.login = login
+            self.on_login()
 
     @property
     def _turns(self) -> list[Turn]:

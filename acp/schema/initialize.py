@@ -36,6 +36,7 @@ class AgentAuthCapabilities(SchemaModel):
     """Optional methods about logins; an object means supported."""
 
     logout: Any = None
+    status: Any = None
 
 
 class SessionCapabilities(SchemaModel):
