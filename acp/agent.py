@@ -25,7 +25,7 @@ from acp.errors import (
 )
 from acp.events import OutOfTurnEvent
 from acp.jsonrpc import Result
-from acp.login_state import LoginState, read_login
+from acp.login_state import LoginState
 from acp.pending import Reply
 from acp.process.agent_process import AgentProcess, Launch
 from acp.schema import (
@@ -187,6 +187,11 @@ class Agent:
         """Whether the agent is logged in, by its last word or by what a request of ours has shown."""
         return self._dispatch.login
 
+    @property
+    def login_words(self) -> int:
+        """How often the agent has said itself whether it is logged in."""
+        return self._dispatch.login_words
+
     def listen_login(self, on_login: Callable[[], None]) -> None:
         """Call `on_login` at each change of `login`: synchronous, in the agent's order; it must not raise."""
         self._dispatch.on_login = on_login
@@ -197,7 +202,7 @@ class Agent:
 
     def _on_status(self, reply: Reply) -> None:
         if isinstance(reply, Result):
-            self.note_login(read_login(reply.result))
+            self._dispatch.hear_login(reply.result)
 
     async def authenticate(self, method_id: str) -> None:
         """Have the agent log in by one of its `auth_methods`; a person may have to act (600 s at most).

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -58,6 +59,8 @@ class Dispatch:
         """Gets the questions outside turns, and what becomes of them."""
         self.login = LoginState.UNKNOWN
         """Whether the agent is logged in, as far as it is known."""
+        self.login_words = 0
+        """How often the agent has said so itself."""
         self.on_login: Callable[[], None] = lambda: None
         """Called at each change of `login`."""
 
@@ -91,9 +94,14 @@ class Dispatch:
             case "elicitation/complete", {"elicitationId": str(elicitation_id)}:
                 self._completed(ElicitationCompleted(elicitation_id))
             case method, status if method in STATUS_UPDATES:
-                self.note_login(read_login(status))
+                self.hear_login(status)
             case method, _:
                 self.connection.violations.note("debug", "agent sent a notification that is not for us", method=method)
+
+    def hear_login(self, status: Any) -> None:
+        """Take the agent's own word about its login."""
+        self.login_words += 1
+        self.note_login(read_login(status))
 
     def note_login(self, login: LoginState) -> None:
         """Note what is known of the agent's login now."""

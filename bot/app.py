@@ -18,6 +18,7 @@ from bot.commands.command_client import ClientServices
 from bot.config.reload import Reloaded, reload
 from bot.config.schema import Config
 from bot.config.secrets import secrets_of
+from bot.conversation.agent_logins import AgentLogins
 from bot.conversation.exchange_context import ExchangeContext
 from bot.gateway.client import ClientCallbacks, ThreadlineClient
 from bot.gateway.connection import client_options
@@ -216,6 +217,7 @@ class App:
             warm=agents.warm,
             on_preempted=lambda thread_id: show_preempted(context.notices, thread_id),
             on_queue=queue_notices.update,
+            on_login=context.login_changed,
         )
 
     # ---- Discord
@@ -233,6 +235,7 @@ class App:
             admission=admission,
             intake=intake,
             interruptions=recovery.interruptions,
+            logins=AgentLogins(pool, context),
             reload=lambda: self._reload(context),
         )
         callbacks = ClientCallbacks(on_login=self._lock_user, on_missed=metrics.missed, on_ready=self._on_ready)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import structlog
 
-from acp import AcpError, Agent, Session
+from acp import AcpError, Agent, AuthRequired, LoginState, Session
 from pool.conversation_context import ConversationContext, ConversationState
 from pool.exchange import Exchange, Notice
 from pool.out_of_turn import OutOfTurnQuestions
@@ -50,6 +50,8 @@ class AgentLease:
         self.yields = False
         """Whether the agent stops after the current exchange."""
         self.idle_since = 0.0
+        self._login_words = 0
+        """How often the agent had spoken of its login when the turn began."""
         self.settings = context.settings(thread_id)
         """The settings of its current or last process."""
         self.agent: Agent | None = None
@@ -73,6 +75,11 @@ class AgentLease:
         return self.state is ConversationState.STOPPING or (
             self.agent is not None and self.agent.connection.error is not None
         )
+
+    @property
+    def is_logged_out(self) -> bool:
+        """Whether the agent says that it is logged out, or has shown it."""
+        return self.agent is not None and self.agent.login is LoginState.LOGGED_OUT
 
     # ---- called from outside; never waits
 
@@ -163,8 +170,10 @@ class AgentLease:
                 await self._open(self.agent)
                 if begins and wanted():
                     self._name_neighbours(exchange)
-        except AcpError:
+        except AcpError as error:
             self.failed_starts += 1
+            if isinstance(error, AuthRequired):
+                self.note_login(LoginState.LOGGED_OUT)
             self._tell(exchange, wanted)
             await self.sleep()
             raise
@@ -206,6 +215,8 @@ class AgentLease:
             pending, self._pending_notices = self._pending_notices, []
             for notice in pending:
                 exchange.on_notice(notice)
+            if self.is_logged_out:
+                exchange.on_notice(Notice.LOGGED_OUT)
 
     async def _open(self, agent: Agent) -> None:
         """Load or open the thread's session, and apply its settings. A reset during that time discards the session."""
@@ -243,11 +254,31 @@ class AgentLease:
             other.check_again()
 
     def yield_if_due(self) -> None:
-        """Stop the agent after an exchange if that was requested, or if others wait and it had its slot for long."""
-        long = self._slots.line and self.held_seconds > FAIR_SECONDS
-        if self.agent and (self.yields or (long and self.agent.can_load)):
+        """Stop the agent after an exchange if that was requested, or if others wait and it had its slot for long.
+
+        A logged-out agent is stopped too: a login takes effect in the next process.
+        """
+        due = self.is_logged_out or (self._slots.line and self.held_seconds > FAIR_SECONDS)
+        if self.agent and (self.yields or (due and self.agent.can_load)):
             self.state = ConversationState.STOPPING
         self.yields = False
+
+    # ---- its turn
+
+    def begin_turn(self) -> None:
+        """Note that a turn begins."""
+        self.state = ConversationState.WORKING
+        self._login_words = 0 if self.agent is None else self.agent.login_words
+
+    def worked(self) -> None:
+        """Note that a turn was completed, which needs a login, unless the agent has said something newer itself."""
+        if self.agent is not None and self.agent.login_words == self._login_words:
+            self.note_login(LoginState.LOGGED_IN)
+
+    def note_login(self, login: LoginState) -> None:
+        """Note what a request has shown about the agent's login: not every agent says it itself."""
+        if self.agent is not None:
+            self.agent.note_login(login)
 
     # ---- between exchanges
 

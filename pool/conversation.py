@@ -19,6 +19,7 @@ The ways to stop:
 | `preempt`: others wait in line     | its questions end       | waits for a slot      | kept      | stops after it    |
 | the ceiling of a turn (`tick`)     | cancelled               | continues             | kept      | runs on           |
 | `AgentLease.evict`: slot, memory   | there is none           | unchanged             | kept      | stops now         |
+| `login_changed`: logged out        | continues               | unchanged             | kept      | stops when idle   |
 | `finish_and_stop`: shutdown        | ends by itself          | left for the restart  | kept      | stops after it    |
 | `disconnect`: shutdown takes long  | ended                   | left for the restart  | kept      | stops now         |
 
@@ -39,11 +40,22 @@ import structlog
 from pydantic import BaseModel
 from structlog.contextvars import bind_contextvars, bound_contextvars
 
-from acp import AcpError, AgentClosed, AuthRequired, CloseReason, Event, Session
+from acp import AcpError, AgentClosed, AuthRequired, CloseReason, Event, LoginState, Session
 from pool.active_turn import ActiveTurn
 from pool.agent_lease import AgentLease
 from pool.conversation_context import CancelResult, ConversationContext, ConversationState
-from pool.exchange import Cancelled, Dropped, Exchange, ExchangeFailed, Failed, Outcome, ShutDown, TakenBack
+from pool.exchange import (
+    Cancelled,
+    Completed,
+    Dropped,
+    Exchange,
+    ExchangeFailed,
+    Failed,
+    Notice,
+    Outcome,
+    ShutDown,
+    TakenBack,
+)
 from pool.inbox import Inbox, close_exchange
 from pool.journal.errors import JournalUnwritable
 from pool.journal.message_states import MessageState as RowState
@@ -272,6 +284,15 @@ class Conversation:
         except Exception:  # an isolation boundary: the caller checks all threads
             log.exception("a check of deadlines failed", thread_id=self.thread_id)
 
+    def login_changed(self) -> None:
+        """Show in the running turn that the agent is logged out. Stop an idle one: a login needs a new process."""
+        if not self.lease.is_logged_out:
+            return
+        if self.running is not None and not self.running.turn.ended:
+            self.running.exchange.on_notice(Notice.LOGGED_OUT)
+        elif self.lease.evictable:
+            self.lease.evict()
+
     def preempt(self) -> None:
         """Give up the slot to threads in line: reject open questions, and stop the agent after the turn."""
         self.lease.preempt()
@@ -366,7 +387,7 @@ class Conversation:
                 await asyncio.sleep(UNWRITABLE_SECONDS)
         else:
             return
-        self.lease.state = ConversationState.WORKING
+        self.lease.begin_turn()
         try:
             async with session.prompt(blocks) as turn:
                 running = self.running = ActiveTurn(exchange, turn, self.lease.settings.bounds)
@@ -429,7 +450,10 @@ class Conversation:
         pages = exchange.on_ended(outcome)
         self.current = None
         if isinstance(turn.error, AuthRequired):
+            self.lease.note_login(LoginState.LOGGED_OUT)
             self.lease.yields = True  # A login takes effect in the next process only.
+        elif isinstance(outcome, Completed):
+            self.lease.worked()
         if isinstance(outcome, ShutDown):
             self._journal.messages.interrupt(exchange.message_ids, pages)
         else:

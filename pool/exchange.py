@@ -28,6 +28,9 @@ class Notice(Enum):
     UNASKED = auto()
     """The agent could not be put into its asking mode: it may act without asking."""
 
+    LOGGED_OUT = auto()
+    """The agent says that it is logged out, so the prompt is likely to fail."""
+
 
 class Unanswered(Enum):
     """Why a question was rejected without a person."""

@@ -7,11 +7,11 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import AsyncExitStack
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import structlog
 
-from acp import Agent
+from acp import Agent, LoginState
 from acp.process.memory import resident
 from pool.agent_lease import AgentLease
 from pool.conversation import Conversation
@@ -20,6 +20,7 @@ from pool.exchange import Exchange
 from pool.journal.journal import Journal
 from pool.journal.maintenance import Maintenance
 from pool.limits import Bound, Limits, Pace
+from pool.logins import Logins
 from pool.queue_positions import LINE_SECONDS, QueuePositions
 from pool.session_listing import SessionListing
 from pool.session_setup import AgentSettings
@@ -58,13 +59,16 @@ class Pool:
         warm: Sequence[tuple[AgentSettings, int]] = (),
         on_preempted: Callable[[int], None] = lambda _thread_id: None,
         on_queue: Callable[[Conversation], None] = lambda _conversation: None,
+        on_login: Callable[[str, LoginState], None] = lambda _agent, _login: None,
     ) -> None:
         """`settings` returns a thread's agent; `spawn` starts one with a marker (`<journal id>/<n>`).
 
         `warm` says how many started agents of each kind are kept for new threads.
         `on_preempted` is called with the thread of a preempted turn when that turn has ended; `on_queue` with a
-        conversation whose inbox or current exchange may have changed.
+        conversation whose inbox or current exchange may have changed; `on_login` with an agent's name, and whether it
+        is logged in, when there is news of that.
         """
+        self._on_login = on_login
         self._spawn_marked = spawn
         self._journal = journal
         self._limits = limits
@@ -85,6 +89,14 @@ class Pool:
             slots=self._slots, spawn=self._spawn, running=self._running_agents, create_task=self._create_task
         )
         """The sessions that the agents have kept."""
+        self.logins = Logins(
+            slots=self._slots,
+            spawn=self._spawn,
+            create_task=self._create_task,
+            on_changed=self._login_changed,
+            on_logged_in=self._replace_agents,
+        )
+        """The logins of the agents."""
         self._context = ConversationContext(
             settings=settings,
             journal=journal,
@@ -203,9 +215,9 @@ class Pool:
 
     @property
     def agents(self) -> list[Agent]:
-        """All running agents, spares and probes included."""
+        """All running agents: also spares, probes, and those in which people log in."""
         used = [each.lease.agent for each in self._conversations.values() if each.lease.agent is not None]
-        return [*used, *self._spares.agents, *self.listing.probes]
+        return [*used, *self._spares.agents, *self.listing.probes, *self.logins.agents]
 
     def _running_agents(self, settings: AgentSettings) -> list[Agent]:
         """Return the living agents of the same name, in any directory."""
@@ -235,7 +247,9 @@ class Pool:
 
     async def _spawn(self, settings: AgentSettings) -> Agent:
         self._spawned += 1
-        return await self._spawn_marked(settings, f"{self._journal.journal_id}/{self._spawned}")
+        agent = await self._spawn_marked(settings, f"{self._journal.journal_id}/{self._spawned}")
+        self.logins.watch(settings.agent, agent)
+        return agent
 
     def _check_soon(self) -> None:
         """Check the line and the slots once, after all that happens in this round of the loop."""
@@ -248,8 +262,8 @@ class Pool:
         self._make_room()
 
     def _tell_place(self, holder: object, place: int, asking: Sequence[int]) -> None:
-        lease = cast(AgentLease, holder)  # Spares and probes take what is free, and are never in line.
-        self._conversations[lease.thread_id].placed(place, asking)
+        if isinstance(holder, AgentLease):  # Spares and probes are never in line; whoever logs in needs no number.
+            self._conversations[holder.thread_id].placed(place, asking)
 
     def _make_room(self) -> None:
         """Free slots for those in line: stop spares first, then the agents that are idle longest."""
@@ -262,6 +276,24 @@ class Pool:
 
     def _longest_idle(self) -> list[AgentLease]:
         return sorted((lease for lease in self._leases() if lease.evictable), key=lambda lease: lease.idle_since)
+
+    # ---- logins
+
+    def _login_changed(self, name: str) -> None:
+        for conversation in self._conversations.values():
+            if conversation.lease.settings.agent == name:
+                conversation.login_changed()
+        self._on_login(name, self.logins.state(name))
+
+    def _replace_agents(self, name: str) -> None:
+        """Stop an agent's processes when they are idle: a login takes effect in new ones.
+
+        One that works without the login stays, if its session would be lost.
+        """
+        self._spares.replace(name)
+        for lease in (conversation.lease for conversation in self._conversations.values()):
+            if lease.settings.agent == name and lease.agent and (lease.agent.can_load or lease.is_logged_out):
+                lease.release_when_idle()
 
     # ---- the keeper
 
@@ -325,6 +357,7 @@ class Pool:
             keeper.cancel()
         self._spares.close()
         self.listing.close()
+        self.logins.close()
         for conversation, task in self._running.items():
             conversation.finish_and_stop()
             if conversation.lease.state in {ConversationState.IN_LINE, ConversationState.STARTING}:

@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from acp import AcpError, Agent
+from acp import AcpError, Agent, LoginState
 from pool.session_setup import AgentSettings
 from pool.slots import Slots
 
@@ -73,9 +73,15 @@ class Spares:
                 spare.task = self._create_task(self._live(spare))
 
     def claim(self, claimant: object, settings: AgentSettings) -> Agent | None:
-        """Give a ready spare that suits `settings`, and its slot, to `claimant`; return None without one."""
+        """Give a ready spare that suits `settings`, and its slot, to `claimant`; return None without one.
+
+        A spare that is logged out is replaced instead: only a new process notices a login.
+        """
         for spare in self._spares:
             if spare.ready and settings.same_process(spare.settings):
+                if spare.agent is not None and spare.agent.login is LoginState.LOGGED_OUT:
+                    self._dismiss([spare])
+                    continue
                 spare.claimed = True
                 self._spares.remove(spare)
                 self._slots.pass_on(spare, claimant)
@@ -86,10 +92,17 @@ class Spares:
     def dismiss(self, most: int) -> int:
         """Stop up to `most` spares for their slots. Return how many."""
         leaving = [spare for spare in self._spares if not spare.dismissed][:most]
+        self._dismiss(leaving)
+        return len(leaving)
+
+    def replace(self, agent: str) -> None:
+        """Stop all spares of that name; `fill` starts others."""
+        self._dismiss([spare for spare in self._spares if spare.settings.agent == agent])
+
+    def _dismiss(self, leaving: Sequence[_Spare]) -> None:
         for spare in leaving:
             spare.dismissed = True
             spare.changed.set()
-        return len(leaving)
 
     @property
     def leaving(self) -> int:

@@ -46,12 +46,16 @@ log = structlog.stdlib.get_logger("acp")
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """How to start an agent. `env` is the whole environment except the marker."""
+    """How to start an agent. `env` is the whole environment except the marker.
+
+    Without `log_stderr` the lines of its stderr are not logged: some agents print the address and code of a login.
+    """
 
     command: str
     args: tuple[str, ...]
     cwd: Path
     env: Mapping[str, str]
+    log_stderr: bool = True
 
 
 def is_directory(path: Path) -> bool:
@@ -68,10 +72,11 @@ def is_directory(path: Path) -> bool:
 class AgentProcess(Child):
     """The process and its three pipes; the transport of a `Connection`. Start with `spawn`, end with `stop`."""
 
-    def __init__(self, marker: str) -> None:
+    def __init__(self, marker: str, *, log_stderr: bool = True) -> None:
         """Use `spawn`."""
         super().__init__()
         self._marker = marker
+        self._log_stderr = log_stderr
         self._connection: Connection | None = None
         self._early = bytearray()
         self._stderr_lines: deque[str] = deque(maxlen=STDERR_LINES)
@@ -90,7 +95,7 @@ class AgentProcess(Child):
             raise SpawnFailed(StartProblem.DIRECTORY_CLOSED, str(launch.cwd), error.strerror or "") from None
         if not found:
             raise SpawnFailed(StartProblem.DIRECTORY_MISSING, str(launch.cwd))
-        process = cls(marker)
+        process = cls(marker, log_stderr=launch.log_stderr)
         try:
             await process._start(launch)
         except BaseException:
@@ -192,7 +197,8 @@ class AgentProcess(Child):
         for line in lines[-STDERR_LINES:]:
             if line.strip():
                 self._stderr_lines.append(_readable(line))
-                log.debug("agent stderr", line=self._stderr_lines[-1])
+                if self._log_stderr:
+                    log.debug("agent stderr", line=self._stderr_lines[-1])
 
     # ---- asyncio's callbacks
 

@@ -133,6 +133,7 @@ class Right(Enum):
     APPROVE = "approve"
     CHANGE = "change"
     GRANT = "grant"
+    LOGIN = "login"
     RESET = "reset"
     ADMIN = "admin"
 
@@ -247,7 +248,7 @@ def permits(right: Right, person: Person, place: Place, rules: Rules, *, asker_i
             return None
         case Right.APPROVE | Right.CHANGE if approver:
             return None
-        case Right.GRANT if rules.approvers.names(person):
+        case Right.GRANT | Right.LOGIN if rules.approvers.names(person):
             return None
     key, people = ("admins", rules.admins) if right is Right.ADMIN else ("approvers", rules.approvers)
     return Refuse(texts.not_permitted(right.value), _line_with(key, people.entries, str(person.user_id)))

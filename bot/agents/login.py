@@ -1,26 +1,31 @@
-"""Logs in to an agent in the operator's terminal, with the environment and directory that the bot uses.
+"""Logs in to an agent, in the operator's terminal or by a page, with the environment and directory that the bot uses.
 
 Each agent has its own login. Its preset names the command, or else the agent does: its `authMethods` of type `terminal`
 name arguments for the same program, and the agent itself carries out those without a type when it gets `authenticate`
-(ACP, Authentication).
+(ACP, Authentication). It may then name a page to visit, and a code (schema: CreateElicitationRequest, url).
 """
 
+import asyncio
 import os
 import shlex
 import shutil
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 from uuid import uuid4
 
-from acp import Agent, RemoteError
+from acp import Accept, Agent, Decline, Elicitation, OutOfTurnEvent, RemoteError
 from acp.schema import AuthMethod
 from bot.config.agents import AgentConfig
+from bot.text.page_address import UnsafeAddress, host_of
 from bot.user_messages import agent_checks as texts
 from bot.user_messages import agent_errors
 
 from .log_capture import StderrTap, capture_log
+
+MOST_PAGES = 5
+"""Pages that an agent may name in one login. Real ones name one."""
 
 
 class LoginFailed(Exception):
@@ -61,6 +66,86 @@ class TerminalLogin:
             raise LoginFailed(texts.not_started(program, error.strerror)) from None
 
 
+@dataclass(frozen=True, slots=True)
+class LoginPage:
+    """A page that a login wants a person to open. All of it is the agent's text; `host` is where the page leads."""
+
+    host: str
+    url: str
+    message: str
+
+
+class NoPageLogin(LoginFailed):
+    """The agent has no login method that needs only a page."""
+
+
+def page_method(agent: AgentConfig, methods: Sequence[AuthMethod]) -> AuthMethod:
+    """Return the method that needs only a page: the preset's, or one that calls itself so. Raises `NoPageLogin`."""
+    preset = agent.known_preset
+    for method in methods:
+        wanted = method.id == preset.page_login if preset is not None else "device" in method.id.casefold()
+        if wanted and method.type == "agent":
+            return method
+    raise NoPageLogin
+
+
+async def log_in_by_page(running: Agent, method_id: str, show: Callable[[LoginPage], Awaitable[bool]]) -> None:
+    """Have the agent log in by one of its methods; `show` shows a person its pages, and returns whether it could.
+
+    Raises `LoginFailed`, `AcpError`. A form is declined: a key or a password has no place in a chat.
+    """
+    pages = _LoginPages(running, show)
+    answering = asyncio.create_task(pages.answer(), name="pages of a login")
+    try:
+        await running.authenticate(method_id)
+    except RemoteError:
+        if pages.refused:
+            raise LoginFailed(pages.refused) from None
+        raise
+    finally:
+        answering.cancel()
+        await asyncio.gather(answering, return_exceptions=True)
+
+
+class _LoginPages:
+    """Answers what an agent asks during a login, one question at a time."""
+
+    def __init__(self, running: Agent, show: Callable[[LoginPage], Awaitable[bool]]) -> None:
+        self._questions = running.out_of_turn
+        self._show = show
+        self._asked: asyncio.Queue[Elicitation] = asyncio.Queue()
+        self._count = 0
+        self.refused = ""
+        """Why a question was declined."""
+        running.listen_out_of_turn(self._take)
+
+    def _take(self, event: OutOfTurnEvent) -> None:
+        if isinstance(event, Elicitation):
+            self._count += 1
+            if self._count <= MOST_PAGES:
+                self._asked.put_nowait(event)
+            else:
+                self._questions.answer(event.request_id, Decline())
+
+    async def answer(self) -> None:
+        """Answer until cancelled."""
+        while True:
+            asked = await self._asked.get()
+            why = await self._refusal(asked)
+            self.refused = why or self.refused
+            self._questions.answer(asked.request_id, Decline() if why else Accept())
+
+    async def _refusal(self, asked: Elicitation) -> str:
+        """Show a page; return why it was refused, empty if it was shown."""
+        if asked.mode != "url":
+            return texts.ASKS_FOR_VALUES
+        try:
+            page = LoginPage(host_of(asked.url or "", plain=True), asked.url or "", asked.message)
+        except UnsafeAddress as unsafe:
+            return texts.page_refused(unsafe.fault)
+        return "" if await self._show(page) else texts.PAGE_NOT_SHOWN
+
+
 def preset_login(agent: AgentConfig) -> TerminalLogin | None:
     """Return the login command of the agent's preset, or None. Raises `LoginFailed` where it is not installed."""
     if agent.known_preset is None or not agent.known_preset.login:
@@ -84,14 +169,20 @@ async def agent_login(agent: AgentConfig, method_id: str, tell: Callable[[str], 
     during that, including the agent's stderr. Raises `LoginFailed` (`UnknownMethod` too), `AcpError`.
     """
     marker = f"login-{uuid4().hex}/1"
-    running = await Agent.spawn(agent.launch(), marker=marker, client=agent.client_offer(marker, terminal_login=True))
+    offer = replace(agent.client_offer(marker, terminal_login=True), elicitation=frozenset({"url"}))
+
+    async def show(page: LoginPage) -> bool:
+        tell(texts.open_page(page.url, page.message))
+        return True
+
+    running = await Agent.spawn(agent.launch(), marker=marker, client=offer)
     try:
         method = _chosen(running.auth_methods, method_id)
         if method.type == "terminal":
             return _in_terminal(agent, method)
         tell(texts.logs_in_by_itself(method.name or method.id))
         with capture_log(StderrTap(tell)):
-            await running.authenticate(method.id)
+            await log_in_by_page(running, method.id, show)
     except RemoteError as error:
         raise LoginFailed(agent_errors.in_terminal(error)) from None
     finally:

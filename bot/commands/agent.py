@@ -5,6 +5,7 @@ from discord import app_commands
 
 from bot.access.gate import Right
 from bot.interactions.bot_client import admit
+from bot.reply.notices import LOGGED_OUT
 from bot.text.markdown import escape
 from bot.user_messages import commands as texts
 
@@ -39,6 +40,7 @@ async def _agent(interaction: Interaction, name: str) -> None:
     if conversation is not None:
         conversation.reset(by)
         conversation.close(by)  # The process belongs to the old agent.
+    client.notices.end(thread_id, LOGGED_OUT)
     client.audit.record("changed", f"agent to {name}", user_id=by, thread_id=thread_id)
     log.info("agent changed by a person", thread_id=thread_id, user_id=by, agent=name)
     await interaction.response.send_message(texts.agent_changed(by, escape(agents.title(thread_id))))

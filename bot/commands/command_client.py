@@ -11,6 +11,7 @@ from discord import app_commands
 from bot.access.admission import Admission
 from bot.agents.agent_options import AgentOptions, read_options
 from bot.config.reload import Reloaded
+from bot.conversation.agent_logins import AgentLogins
 from bot.conversation.exchange_context import ExchangeContext
 from bot.intake.intake import Intake
 from bot.intake.interrupted_turns import Interruptions
@@ -42,6 +43,7 @@ class ClientServices:
     admission: Admission
     intake: Intake
     interruptions: Interruptions
+    logins: AgentLogins
     reload: Callable[[], Reloaded]
     """Reads the configuration again."""
 
@@ -51,6 +53,7 @@ class CommandClient(BotClient):
 
     intake: Intake
     interruptions: Interruptions
+    logins: AgentLogins
     is_behind: Callable[[int], bool]
     """Whether a place's messages wait for its missed messages."""
 
@@ -61,6 +64,7 @@ class CommandClient(BotClient):
         self.admission = services.admission
         self.intake = services.intake
         self.interruptions = services.interruptions
+        self.logins = services.logins
         self.reload = services.reload
         self.diff_queue = DiffQueue()
         self.context = context = services.context

@@ -4,13 +4,14 @@ import shlex
 
 from discord import app_commands
 
+from acp import LoginState
 from bot.access.gate import Right
 from bot.agents.agent_options import AgentOptions
 from bot.config.presets import PRESETS
 from bot.interactions.bot_client import admit
 from bot.text.markdown import LIMIT, escape
 from bot.text.printable import visible
-from bot.user_messages import journal_errors, queue
+from bot.user_messages import journal_errors, logins, queue
 from bot.user_messages import status as texts
 from bot.user_messages.commands import DESCRIPTIONS
 from pool.conversation import Conversation
@@ -40,6 +41,8 @@ def _status_lines(client: CommandClient, thread_id: int) -> list[str]:
         _state_line(client, conversation),
         texts.agent(_shown(client, client.agents.title(thread_id)), escape(name)),
     ]
+    if client.pool.logins.state(name) is LoginState.LOGGED_OUT:
+        lines.append(logins.status(name))
     if trouble := journal_errors.trouble(client.journal.trouble):
         lines.append(texts.trouble(escape(trouble)))
     session = None if conversation is None else conversation.lease.session

@@ -23,6 +23,7 @@ from .agent import agent_command
 from .ask import ask_commands
 from .command_client import Command, CommandClient, Interaction
 from .export import export_commands
+from .login import login_command
 from .permissions import permissions_command
 from .queue import queue_commands
 from .sessions import session_commands
@@ -65,6 +66,7 @@ class CommandTree(app_commands.CommandTree[CommandClient]):
         for command in [
             *chain.from_iterable(families),
             agent_command(),
+            login_command(),
             status_command(),
             permissions_command(),
             _help_command(self),

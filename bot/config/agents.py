@@ -66,6 +66,11 @@ class AgentConfig(ConfigTable):
         return "" if known is None else known.title
 
     @property
+    def may_have_page_login(self) -> bool:
+        """Whether a person may be able to log in to it by a page; unknown for an agent without a preset."""
+        return self.known_preset is None or bool(self.known_preset.page_login)
+
+    @property
     def asking_modes(self) -> tuple[str, ...]:
         """The ids of the modes in which it asks before it acts, as far as known."""
         preset = self.known_preset

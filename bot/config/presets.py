@@ -35,6 +35,9 @@ class Preset:
     login: tuple[str, ...] = ()
     """Its own login command, for a terminal. Empty: it takes keys from variables or files only."""
 
+    page_login: str = ""
+    """The id of its login method that needs no terminal: it names a page and a code. Empty: it has none."""
+
     own_client: tuple[str, ...] = ()
     """Parts of `client` that it should not get: it performs them itself too, even after a refusal."""
 
@@ -89,6 +92,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             inherit_env=("CODEX_API_KEY", "OPENAI_API_KEY", "OPENAI_BASE_URL", "CODEX_HOME"),
             any_of=("CODEX_API_KEY", "OPENAI_API_KEY"),
             login=("codex", "login"),
+            page_login="chat-gpt-device-code",
             resume="codex resume {session_id}",
             install="npm install -g @agentclientprotocol/codex-acp @openai/codex",
             quirks=(

@@ -44,7 +44,7 @@ from bot.reply.reply import Reply
 from bot.reply.status_reactions import StatusReactions
 from bot.reply.typing_indicator import TypingIndicator
 from bot.text.redaction import StreamRedactor
-from bot.user_messages import agent_errors, files, notices, outcomes, questions, to_agents
+from bot.user_messages import files, notices, outcomes, questions, to_agents
 from pool.exchange import (
     Cancelled,
     Completed,
@@ -272,7 +272,9 @@ class Exchange:
         if notice is Notice.NEW:
             self._session_lines.is_new = True
             return
-        if notice is Notice.FORGOTTEN:
+        if notice is Notice.LOGGED_OUT:
+            self._show_logged_out()
+        elif notice is Notice.FORGOTTEN:
             self._prompt.forgotten = True
             self.reply.line(notices.forgotten(len(self._prompt.earlier())))
         else:
@@ -409,9 +411,12 @@ class Exchange:
             self.reply.line(outcomes.DROPPED)
             self._destination.start()
         if isinstance(outcome, Failed) and isinstance(outcome.error, AuthRequired):
-            agents, thread_id = self._context.agents, self.request.thread_id
-            title, name = agents.own_title(thread_id), agents.name(thread_id)
-            self.reply.line(agent_errors.login_line(title, name, redact=self._context.redact))
+            self._show_logged_out()
+
+    def _show_logged_out(self) -> None:
+        """Tell the thread, as soon as it is there, that the agent is logged out."""
+        destination = self._destination
+        destination.when_decided(lambda: self._context.show_logged_out(destination.where.channel_id))
 
     def _complete(self, outcome: Outcome) -> Trailer | None:
         """Say what the turn came to, where the asker notices it; return the message that calls them."""

@@ -4,23 +4,25 @@ import secrets
 from collections.abc import Callable, Collection
 from typing import Protocol
 
+from acp import LoginState
 from acp.paths import Lanes
 from bot.access.audit import Audit
 from bot.access.membership import Membership
 from bot.agents.registry import Agents
 from bot.config.appearance import Reactions
 from bot.interactions.cards import Cards
+from bot.interactions.login_button import login_view
 from bot.interactions.thread_buttons import warning_view
 from bot.prompt.attachments import Attachments
 from bot.prompt.request import Request
-from bot.reply.notices import OFFER, PREEMPTED, WARNING, Notices
+from bot.reply.notices import LOGGED_OUT, OFFER, PREEMPTED, WARNING, Notices
 from bot.reply.order import ReplyOrder
 from bot.reply.reply import Reply
 from bot.reply.status_reactions import StatusReaction, StatusReactions
 from bot.rest.api import DiscordApi
 from bot.rest.live_message import LiveMessage
 from bot.text.redaction import Redactor
-from bot.user_messages import notices
+from bot.user_messages import logins, notices
 from pool.journal.journal import Journal
 from pool.journal.message_states import MessageState
 
@@ -142,3 +144,22 @@ class ExchangeContext:
         """
         self.notices.end(thread_id, kind, message_id)
         self.notices.show(thread_id, kind, text, lambda: warning_view(thread_id, message_id), about=message_id)
+
+    # ---- logins
+
+    def title(self, thread_id: int) -> str:
+        """Return the title of a thread's agent for the middle of a message; it may be the agent's own words."""
+        return logins.shown_title(self.agents.own_title(thread_id), redact=self.redact)
+
+    def show_logged_out(self, thread_id: int) -> None:
+        """Tell a thread that its agent is logged out, and how to log in, until a login."""
+        if self.journal.threads.knows(thread_id):
+            by_page = self.agents.of(thread_id).may_have_page_login
+            text = logins.logged_out(self.title(thread_id), self.agents.name(thread_id), by_page=by_page)
+            self.notices.show(thread_id, LOGGED_OUT, text, (lambda: login_view(thread_id)) if by_page else None)
+
+    def login_changed(self, agent: str, login: LoginState) -> None:
+        """Delete the notices that an agent, by its name, is logged out, when it is logged in."""
+        for thread_id, _ in self.notices.of(LOGGED_OUT) if login is LoginState.LOGGED_IN else ():
+            if self.agents.name(thread_id) == agent:
+                self.notices.end(thread_id, LOGGED_OUT)

@@ -4,6 +4,7 @@ from bot.commands.ask import ABOUT_FORM, submit_question
 from bot.commands.permissions import RevokeMenu
 from bot.commands.settings import OptionMenu, PageButton
 from bot.interactions.continue_button import ContinueButton
+from bot.interactions.login_button import CancelLoginButton, LoginButton
 from bot.interactions.queue_buttons import DropMenu, QueueButton
 from bot.interactions.stop_button import StopButton
 from bot.interactions.thread_buttons import HeldButton, InterruptedButton, KeepGoingButton
@@ -15,6 +16,7 @@ from bot.questions.rejection_reason import REASON_ID, submit_reason
 COMPONENTS = (
     *(AnswerButton, AnswerMenu, ElicitationButton, HeldButton, KeepGoingButton, InterruptedButton, StopButton),
     *(ReasonButton, GrantButton, RuleMenu, RevokeMenu, ContinueButton, QueueButton, DropMenu, OptionMenu, PageButton),
+    *(LoginButton, CancelLoginButton),
 )
 
 FORMS = {FORM_ID: submit_form, REASON_ID: submit_reason, ABOUT_FORM: submit_question}

@@ -35,6 +35,16 @@ class RequestQueue(Protocol):
         """
 
 
+class Logins(Protocol):
+    """The logins of people to agents."""
+
+    async def begin(self, interaction: "Interaction", thread_id: int) -> None:
+        """Let an admitted person log in to a thread's agent; return when that is over."""
+
+    def cancel(self, interaction: "Interaction", agent: str) -> bool:
+        """Cancel the login to an agent for an admitted person; return whether there is one."""
+
+
 class BotClient(discord.Client):
     """A client with the bot's services."""
 
@@ -48,6 +58,7 @@ class BotClient(discord.Client):
     redact: Redactor
     interruptions: InterruptedTurns
     intake: RequestQueue
+    logins: Logins
 
 
 Interaction: TypeAlias = discord.Interaction[BotClient]

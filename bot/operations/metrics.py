@@ -147,6 +147,8 @@ class _StateCollector(Collector):
         yield GaugeMetricFamily("threadline_slots", "Agents that may run at a time.", load.size)
         yield GaugeMetricFamily("threadline_slots_held", "Slots that are taken.", load.held)
         yield GaugeMetricFamily("threadline_line_length", "Conversations that wait for a slot.", load.in_line)
+        logged_out = len(self._pool.logins.logged_out)
+        yield GaugeMetricFamily("threadline_agents_logged_out", "Configured agents that are logged out.", logged_out)
         yield GaugeMetricFamily("threadline_questions_open", "Questions of agents that wait for a person.", len(cards))
         yield CounterMetricFamily("threadline_questions_answered", "Questions that people answered.", cards.answered)
         yield GaugeMetricFamily("threadline_gateway_connected", "1 while the gateway is there.", int(health.connected))

@@ -1,9 +1,6 @@
 """An elicitation: an agent asks for a form's values or for opening a page; a person accepts, declines or cancels."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from ipaddress import IPv4Address
-from urllib.parse import urlsplit
 
 import discord
 
@@ -14,6 +11,7 @@ from bot.interactions.cards import Card, Item, QuestionOrigin
 from bot.interactions.components import Button, view_of
 from bot.rest.live_message import answer_press
 from bot.text.markdown import code_block, escape
+from bot.text.page_address import UnsafeAddress, host_of
 from bot.text.printable import visible
 from bot.user_messages import form_errors
 from bot.user_messages import questions as texts
@@ -24,17 +22,11 @@ from .modal import FormModal, describe_field
 from .pattern_check import find_mismatches
 from .tool_description import TITLE, excerpt
 
-LONGEST_LINK = 512
-"""Characters in the address of a link button (Discord, Button Structure)."""
-
 FIELDS_PER_STEP = 5
 """Fields in a modal (Discord, Modal)."""
 
 SHOWN = 8
 """Fields whose titles the card shows."""
-
-_HOST = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.?|[0-9a-f:.]*:[0-9a-f:.]*")
-"""A plain host name or address. A browser reads others, such as `%65`, differently from people."""
 
 MOST_DRAFTS = 20
 """People whose entries in one form are kept between its steps."""
@@ -208,7 +200,10 @@ class PageCard(ElicitationCard):
         """Raises `UnusableForm` unless the address is plain https."""
         super().__init__(asked, questions, where)
         self.url = asked.url or ""
-        self.host = host_of(self.url)
+        try:
+            self.host = host_of(self.url)
+        except UnsafeAddress as unsafe:
+            raise UnusableForm(form_errors.ADDRESSES[unsafe.fault]) from None
 
     @property
     def notes(self) -> list[str]:
@@ -238,32 +233,6 @@ class PageCard(ElicitationCard):
             self.mark_answered(verdict, here=False)
         elif self.answered and self.post is not None:
             self.post.show(texts.answered(verdict, self.subject))
-
-
-def host_of(url: str) -> str:
-    """Return the host of an address, with its port unless that is 443. Raises `UnusableForm` if it may deceive."""
-    if len(url) > LONGEST_LINK or not url.isascii() or not url.isprintable() or " " in url or "\\" in url or "`" in url:
-        raise UnusableForm(form_errors.UNSHOWABLE_ADDRESS)
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port
-    except ValueError:
-        raise UnusableForm(form_errors.BAD_ADDRESS) from None
-    if parts.scheme != "https":
-        raise UnusableForm(form_errors.NOT_HTTPS)
-    if "@" in parts.netloc or not _HOST.fullmatch(host) or _is_number_in_disguise(host):
-        raise UnusableForm(form_errors.DECEPTIVE_ADDRESS)
-    shown = f"[{host}]" if ":" in host else host
-    return shown if port in (None, 443) else f"{shown}:{port}"
-
-
-def _is_number_in_disguise(host: str) -> bool:
-    """Whether a browser reads a host as a hidden IPv4 address (WHATWG URL, ends in a number)."""
-    try:
-        IPv4Address(host)
-    except ValueError:
-        return re.fullmatch(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?", host) is not None
-    return False
 
 
 class ElicitationButton(

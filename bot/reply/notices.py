@@ -31,6 +31,9 @@ PREEMPTED = "made way"
 INTERRUPTED = "interrupted"
 """A restart has interrupted a turn, and a person has to choose what becomes of it."""
 
+LOGGED_OUT = "logged out"
+"""The thread's agent is logged out; a login, or a turn that succeeds, ends the notice."""
+
 CARDS = frozenset({INTERRUPTED})
 """Notices that are cards: a person has to choose. All others are small lines."""
 
@@ -116,7 +119,7 @@ class Notices:
         thread_id: int,
         kind: str,
         content: str,
-        buttons: Buttons,
+        buttons: Buttons | None,
         *,
         about: int = 0,
         first: int | None = None,

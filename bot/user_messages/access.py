@@ -47,6 +47,7 @@ DEEDS = {
     "approve": "answer the agent's question",
     "change": "change what the agent may do without asking",
     "grant": "allow commands for good",
+    "login": "log in to the agent",
     "reset": "end or reset the conversation",
     "admin": "use commands for admins",
 }

@@ -3,6 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from bot.text.page_address import AddressFault
+from bot.text.printable import visible
+
+from .form_errors import ADDRESSES
+
 NO_NAME: Final = "(no name)"
 OK, FAILED = "ok", "FAILED"
 """How a heading ends."""
@@ -156,6 +161,25 @@ def login_runs(command: str) -> str:
 def logs_in_by_itself(method: str) -> str:
     """Announce a login that the agent carries out."""
     return f"The agent logs in by itself ({method}). Follow its instructions, if it prints any."
+
+
+ASKS_FOR_VALUES: Final = (
+    "the agent asked for a value, such as a key. Never give one to a chat: put it into threadline.env, or use the "
+    "agent's own login"
+)
+"""A login wanted to be filled in."""
+
+PAGE_NOT_SHOWN: Final = "the login page could not be shown"
+
+
+def page_refused(fault: AddressFault) -> str:
+    """Report a login page that is not shown, because of its address."""
+    return f"the agent's login page is not shown: {ADDRESSES[fault]}"
+
+
+def open_page(url: str, message: str) -> str:
+    """Name the page that a login wants to be opened, in a terminal, with what the agent says about it."""
+    return f"{visible(message)}\nOpen: {url}"
 
 
 def not_installed(program: str, install: str) -> str:

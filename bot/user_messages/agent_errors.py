@@ -32,9 +32,6 @@ from pool.exchange import ExchangeFailed
 HEADLINE = 500
 """Most characters of a headline."""
 
-TITLE = 60
-"""Most characters of an agent's title."""
-
 BLOCK = 1000
 """Most characters of the data or the last words below it."""
 
@@ -219,9 +216,3 @@ def _as_text(data: object) -> str:
 def needs_login(title: str, name: str) -> str:
     """Return how to log in to an agent, by its title, if known, and its name in the configuration."""
     return f"Log in to {title or 'the agent'} first. On the machine that runs Threadline, run: threadline login {name}"
-
-
-def login_line(title: str, name: str, *, redact: Callable[[str], str]) -> str:
-    """Return `needs_login` as a line of a reply; the title may be the agent's own words."""
-    shown = escape(shortened(visible(redact(title)), TITLE)) or "the agent"
-    return f"-# Log in to {shown} first. On the machine that runs Threadline, run `threadline login {name}`."

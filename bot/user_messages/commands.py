@@ -13,6 +13,7 @@ DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
         "diff": "Show what has changed in the agent's folder, as a patch",
         "export": "Get this thread as a Markdown file",
         "help": "Show help",
+        "login": "Log in to this thread's agent",
         "mode": "Change the agent's mode: what it asks before it acts",
         "model": "Change the agent's model",
         "queue": "Show or drop queued messages",

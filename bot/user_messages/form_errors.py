@@ -1,7 +1,9 @@
 """Why an agent's form or page cannot be shown, and what is wrong with an entry. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
+
+from bot.text.page_address import AddressFault
 
 # ---- a form that is declined
 
@@ -28,10 +30,12 @@ def too_many_fields(count: int, most: int) -> str:
 
 # ---- a page that is declined
 
-UNSHOWABLE_ADDRESS: Final = "the address of its page cannot be shown"
-BAD_ADDRESS: Final = "the address of its page is not valid"
-NOT_HTTPS: Final = "its page does not use https"
-DECEPTIVE_ADDRESS: Final = "the address of its page hides where it leads"
+ADDRESSES: Final[Mapping[AddressFault, str]] = {
+    AddressFault.UNSHOWABLE: "the address of its page cannot be shown",
+    AddressFault.INVALID: "the address of its page is not valid",
+    AddressFault.SCHEME: "its page does not use https",
+    AddressFault.DECEPTIVE: "the address of its page hides where it leads",
+}
 
 # ---- an entry that is not valid: each follows the name of its field
 

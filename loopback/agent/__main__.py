@@ -7,6 +7,7 @@ import sys
 import threading
 from pathlib import Path
 
+from loopback.agent.login import PLACES, STATUSES, WAYS, LoginScript
 from loopback.agent.peer import REFUSABLE, AgentFlags, ScriptedAgent
 from loopback.agent.script import help_text
 from loopback.agent.sessions import MODES
@@ -36,6 +37,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--deaf", action="store_true", help="ignore SIGTERM and the end of stdin (for ten minutes)")
     add("--protocol", type=int, default=1, metavar="N", help="the protocol version it answers")
     add("--refuse", action="append", default=[], choices=REFUSABLE, help="answer it with an error")
+    add("--login", type=Path, metavar="FILE", help="it needs a login, and has one while FILE exists")
+    add("--login-at", choices=PLACES, default="prompt", help="what fails without the login (prompt)")
+    add("--login-status", choices=STATUSES, default="push", help="how it says whether it is logged in (push)")
+    add("--login-way", choices=WAYS, default="device", help="how one logs in (device: a page, and a code)")
+    add("--login-url", default="https://login.example/device", metavar="URL", help="the page of the login")
+    add("--login-gate", type=Path, metavar="FIFO", help="the login succeeds when this says `yes`, else fails")
     add("--exit-after", choices=["initialize"], help="die right after having answered that")
     return parser
 
@@ -44,6 +51,9 @@ def main() -> None:
     """Serve one client until its end of stdin."""
     flags = vars(_parser().parse_args())
     deaf, exit_after = flags.pop("deaf"), flags.pop("exit_after")
+    login = {name: flags.pop(f"login_{name}") for name in ("at", "status", "way", "url", "gate")}
+    if flags["login"] is not None:
+        flags["login"] = LoginScript(flags["login"], **login)
     if deaf:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     wire = JsonRpcLink(1, on_broken=(lambda: None) if deaf else (lambda: os._exit(1)))

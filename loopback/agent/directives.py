@@ -261,6 +261,15 @@ def _late(turn: Turn, directive: Directive) -> None:
     turn.late.append(directive.text("text"))
 
 
+@implements("login")
+def _login(turn: Turn, directive: Directive) -> None:
+    kind = directive.text("kind")
+    if directive.text("late"):
+        turn.late_logins.append(kind)
+    else:
+        turn.wire.notify("_auth/status_update", {"authStatus": {"kind": kind, "label": f"Status {kind}"}})
+
+
 @implements("vendor")
 def _vendor(turn: Turn, directive: Directive) -> None:
     method = directive.text("method")

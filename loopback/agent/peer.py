@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from loopback.agent.login import Login, LoginScript
 from loopback.agent.script import COMMANDS, Directive, read_script
 from loopback.agent.sessions import MODELS, MODES, Session, Sessions
 from loopback.agent.turn import Turn, TurnEnded, text_update
@@ -44,6 +45,7 @@ class AgentFlags:
     initial_mode: str = "auto"
     state: Path | None = None
     refuse: frozenset[str] = field(default_factory=frozenset)
+    login: LoginScript | None = None
 
 
 class ScriptedAgent:
@@ -53,6 +55,7 @@ class ScriptedAgent:
         self._wire = wire
         self._settings = settings
         self._sessions = Sessions(settings.state)
+        self._login = Login(wire, settings.login)
         self._turns: dict[str, Turn] = {}
         self.initialized = threading.Event()
 
@@ -94,8 +97,11 @@ class ScriptedAgent:
         try:
             match method:
                 case "initialize":
-                    self._wire.answer(request_id, self._initialize())
+                    self._wire.answer(request_id, self._initialize(params))
+                    self._login.announce()
                     self.initialized.set()
+                case "authenticate":
+                    self._login.begin(request_id, params.get("methodId"))
                 case "session/new":
                     session = self._new(params)
                     self._wire.answer(request_id, self._opened(session) | {"sessionId": session.session_id})
@@ -119,6 +125,8 @@ class ScriptedAgent:
 
     def _simple(self, method: str, params: Message) -> Message:
         match method:
+            case "auth/status" if self._login.capabilities():
+                return self._login.status()
             case "session/list":
                 return {"sessions": [_listed(session) for session in self._sessions.listed(params.get("cwd"))]}
             case "session/close":
@@ -133,7 +141,7 @@ class ScriptedAgent:
             case _:
                 raise RpcError(METHOD_NOT_FOUND, "Method not found", {"method": method})
 
-    def _initialize(self) -> Message:
+    def _initialize(self, params: Message) -> Message:
         self._refuse_if("initialize")
         settings = self._settings
         sessions: Message = {"list": {}, "close": {}}
@@ -144,13 +152,15 @@ class ScriptedAgent:
                 "promptCapabilities": {"image": True, "audio": False, "embeddedContext": True},
                 "mcpCapabilities": {"http": False, "sse": False},
                 "sessionCapabilities": sessions | ({"resume": {}} if settings.resume else {}),
+                **self._login.capabilities(),
             },
-            "authMethods": [],
+            "authMethods": self._login.methods(params.get("clientCapabilities", {})),
             "agentInfo": {"name": settings.name, "title": "Scripted agent", "version": "1.0.0"},
         }
 
     def _new(self, params: Message) -> Session:
         self._refuse_if("new")
+        self._login.require("new")
         if not isinstance(params.get("mcpServers"), list):
             raise RpcError(INVALID_PARAMS, "Invalid params", {"missing": "mcpServers"})
         return self._sessions.create(params.get("cwd"), self._settings.initial_mode)
@@ -202,6 +212,7 @@ class ScriptedAgent:
         untitled = session.title is None
         session.remember_prompt(text)
         self._sessions.keep(session)
+        self._login.require("prompt")
         turn = self._turns[session.session_id] = Turn(self._wire, session, "\n".join(map(_described, blocks)))
         arguments = (request_id, turn, _script(text))
         naming = {"untitled": untitled}
@@ -227,6 +238,8 @@ class ScriptedAgent:
             self._wire.refuse(request_id, refused)
         for text in turn.late:
             self._update(session, text_update("agent_message_chunk", text))
+        for kind in turn.late_logins:
+            self._login.push(kind)
         if untitled:
             titled = {"title": session.title, "updatedAt": session.updated_at}
             self._update(session, {"sessionUpdate": "session_info_update", **titled})

@@ -93,6 +93,11 @@ GRAMMAR: dict[str, Word] = {
         "error CODE MESSAGE", "answers the prompt by that JSON-RPC error, with data", r"(?P<code>-?\d+) (?P<message>.+)"
     ),
     "late": Word("late TEXT", "one chunk of text after the prompt's response", _TEXT),
+    "login": Word(
+        "login KIND [late]",
+        "pushes that its login is of this kind (none: logged out); late: after the prompt's response",
+        r"(?P<kind>[a-z_]+)(?P<late> late)?",
+    ),
     "vendor": Word("vendor METHOD", "sends an unknown request and says how it was answered", r"(?P<method>\S+)"),
     "gate": Word("gate PATH", "goes on when somebody has written to the FIFO at PATH, or closed it", r"(?P<path>/\S+)"),
     "sleep": Word("sleep SECONDS", "waits", f"(?P<seconds>{_NUMBER})"),

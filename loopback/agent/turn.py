@@ -28,6 +28,7 @@ class Turn:
         self.everything = everything
         self.deaf = False
         self.late: list[str] = []
+        self.late_logins: list[str] = []
         self._steps: list[str] = []
         self._done = 0
         self._cancelled = False

@@ -59,12 +59,12 @@ async def test_each_change_of_a_login_is_told_once() -> None:
 
 async def test_an_agent_that_can_tell_is_asked_and_the_start_does_not_wait() -> None:
     """The start is over before the answer; the answer counts when it comes."""
-    peer = MemoryAgent(capabilities=ASKED, manual={"auth/status"})
+    peer, told = MemoryAgent(capabilities=ASKED, manual={"auth/status"}), list[LoginState]()
     agent = await Agent.start(peer)
-    assert agent.login is LoginState.UNKNOWN
+    agent.listen_login(lambda: told.append(agent.login))
     peer.reply(await peer.expect("auth/status"), {"state": "unauthenticated"})
     await quiet()
-    assert agent.login is LoginState.LOGGED_OUT
+    assert told == [LoginState.LOGGED_OUT]
     await agent.stop()
 
 

@@ -17,9 +17,10 @@ async def test_an_agents_error_is_told_in_its_own_words_with_the_way_to_log_in(t
             reply = await lab.ann.sees(thread, "Authentication required", by=lab.bot)
             assert reply.content.startswith(
                 "so far\n❌ The agent reported an error: Authentication required\n"
-                '```json\n{\n  "reason": "the prompt asked for this error"\n}\n```\n'
-                "-# Log in to Scripted agent first. On the machine that runs Threadline, run `threadline login default`"
+                '```json\n{\n  "reason": "the prompt asked for this error"\n}\n```'
             )
+            notice = await lab.ann.sees(thread, "Scripted agent is logged out", by=lab.bot)
+            assert "run `threadline login default` on the machine that runs Threadline" in notice.content
     (ended,) = [entry for entry in logs if entry["event"] == "turn ended"]
     assert ended["error"].startswith("session/prompt failed with -32000 Authentication required: ")
 

@@ -62,6 +62,7 @@ RIGHTS = {
     "ask": Right.TALK,
     "run": Right.TALK,
     "agent": Right.CHANGE,
+    "login": Right.LOGIN,
     "help": Right.LOOK,
     "model": Right.TALK,
     "mode": Right.CHANGE,

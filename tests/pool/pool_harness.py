@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from acp import Agent, Client, Launch
+from acp import Agent, Client, Launch, LoginState
 from pool.conversation import Conversation
 from pool.exchange import Completed
 from pool.journal.journal import Journal
@@ -117,6 +117,8 @@ class RunningPool:
     ) -> None:
         self.preempted: list[int] = []
         """The threads whose turn has ended after a question of it was ended for others."""
+        self.logins: list[tuple[str, LoginState]] = []
+        """The news of logins: the agent's name, and what is known then."""
         self.pool = Pool(
             settings,
             spawn=factory.spawn,
@@ -125,6 +127,7 @@ class RunningPool:
             warm=warm,
             on_preempted=self.preempted.append,
             on_queue=on_queue,
+            on_login=lambda name, login: self.logins.append((name, login)),
         )
         self.settings = settings
         self.journal = journal

@@ -7,9 +7,11 @@ import resource
 import signal
 import sys
 from collections.abc import Awaitable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 import acp.connection
 import acp.process.agent_process
@@ -346,6 +348,19 @@ async def test_the_last_lines_of_stderr_say_why_it_ended(tmp_path: Path) -> None
         assert isinstance(error, AgentClosed)
         assert error.stderr == ("Traceback", "  KeyError: é", "no line feed")
         assert str(error).startswith("process ended (exit status 7)\nTraceback\n")
+
+
+async def test_the_stderr_of_a_login_is_not_logged(tmp_path: Path) -> None:
+    """It may hold a code; its last lines still say why the agent ended."""
+    code = "import sys; sys.stderr.write('the code is AB-12\\n'); sys.exit(7)"
+    way = Launch(sys.executable, ("-c", code), tmp_path, environment(os.environ, inherit=(), env={}))
+    heard = list[list[str]]()
+    for log_stderr in (True, False):
+        with capture_logs() as logs, pytest.raises(AgentClosed) as ended:
+            await Agent.spawn(replace(way, log_stderr=log_stderr), marker=f"{RUN}/1")
+        assert ended.value.stderr == ("the code is AB-12",)
+        heard.append([entry["event"] for entry in logs if "AB-12" in str(entry)])
+    assert heard == [["agent stderr"], []]
 
 
 async def test_a_flood_on_stderr_does_not_block_the_agent(tmp_path: Path) -> None:

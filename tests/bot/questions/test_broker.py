@@ -16,8 +16,8 @@ from bot.config.values import Permission
 from bot.interactions.cards import MOST_PAGES, MOST_UNANSWERED, Cards, QuestionOrigin, post_immediately
 from bot.questions.broker import LONGEST_FORM, MOST_CHANGES, MOST_LINES, MOST_OPEN, QuestionBroker
 from bot.questions.description_size import CODED
-from bot.questions.elicitation import MOST_DRAFTS, FormCard, PageCard, host_of
-from bot.questions.form_schema import MOST_FIELDS, UnusableForm
+from bot.questions.elicitation import MOST_DRAFTS, FormCard, PageCard
+from bot.questions.form_schema import MOST_FIELDS
 from bot.questions.permission import MOST_EQUAL, PermissionCard
 from bot.questions.tool_description import Description, describe
 from bot.rest.errors import PermanentError
@@ -477,31 +477,6 @@ async def test_an_elicitation_that_may_deceive_is_declined(fields: Json, why: st
         assert elicited(it, **fields) == [Decline()]
         assert it.lines == [f"-# 🚫 Declined what the agent asked for: {escape(why)}"]
         assert len(it.cards) == 0
-
-
-@pytest.mark.parametrize(
-    ("url", "host"),
-    [
-        ("https://a.example/b?c#d", "a.example"),
-        ("https://A.Example:443/", "a.example"),
-        ("https://a.example:8443/", "a.example:8443"),
-        ("https://xn--80ak6aa92e.example/", "xn--80ak6aa92e.example"),
-        ("https://[::1]:1/", "[::1]:1"),
-        ("https://10.0.0.1/", "10.0.0.1"),
-    ],
-)
-def test_the_host_of_a_page_is_shown_in_full(url: str, host: str) -> None:
-    """It is ASCII, with its port unless that is 443."""
-    assert host_of(url) == host
-
-
-@pytest.mark.parametrize(
-    "host", ["%65vil.example", "a.example%2eevil.example", ".", "", "2130706433", "0x7f.1", "127.1"]
-)
-def test_a_host_that_a_browser_reads_differently_is_refused(host: str) -> None:
-    """People only visit the host that they have read."""
-    with pytest.raises(UnusableForm):
-        host_of(f"https://{host}/")
 
 
 async def test_the_longest_possible_card_is_one_message() -> None:

@@ -27,7 +27,6 @@ from bot.user_messages.agent_errors import (
     headline,
     in_terminal,
     left_out,
-    login_line,
     one_line,
 )
 from pool.exchange import ExchangeFailed
@@ -182,17 +181,6 @@ def test_every_kind_of_start_close_and_feature_has_words_of_its_own() -> None:
 def test_every_defect_of_a_message_has_words(defect: Defect, words: str) -> None:
     """They follow a colon."""
     assert defective(defect) == words
-
-
-def test_the_way_to_log_in_is_shown_with_an_agents_title_as_plain_text() -> None:
-    """The agent chooses it: no markup, no secret, no length; without one it is "the agent"."""
-    command = "On the machine that runs Threadline, run `threadline login default`."
-    redact = Redactor([SECRET])
-    assert login_line("Claude Code", "default", redact=redact) == f"-# Log in to Claude Code first. {command}"
-    assert login_line("", "default", redact=redact) == f"-# Log in to the agent first. {command}"
-    evil = login_line(f"**{SECRET}**\n<@1>" + "x" * 500, "default", redact=redact)
-    assert evil.startswith("-# Log in to \\*\\*\\[secret\\]\\*\\* \\<\\@1\\>xxx")
-    assert len(evil) < 200
 
 
 # ---- the last words
