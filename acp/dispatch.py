@@ -37,6 +37,9 @@ from acp.turn import Turn
 QUESTIONS = frozenset({"session/request_permission", "elicitation/create"})
 """What an agent asks of a person."""
 
+LOGGED_OUT = "agent is logged out"
+"""The event in the log, some times for each process."""
+
 
 class Dispatch:
     """One agent's connection and its sessions by id. Messages for unknown sessions are dropped."""
@@ -101,7 +104,10 @@ class Dispatch:
     def hear_login(self, status: Any) -> None:
         """Take the agent's own word about its login."""
         self.login_words += 1
-        self.note_login(read_login(status))
+        login = read_login(status)
+        if login is LoginState.LOGGED_OUT:
+            self.connection.violations.note("warning", LOGGED_OUT)
+        self.note_login(login)
 
     def note_login(self, login: LoginState) -> None:
         """Note what is known of the agent's login now."""

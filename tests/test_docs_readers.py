@@ -17,6 +17,7 @@ from bot.commands.tree import CommandTree
 from bot.config import appearance
 from bot.intake.stop_words import _PHRASES, _STOP_WORDS, means_stop
 from bot.interactions.cards import Card, QuestionOrigin
+from bot.interactions.login_button import cancel_view, login_view
 from bot.interactions.queue_buttons import queue_view
 from bot.interactions.stop_button import stop_view
 from bot.interactions.thread_buttons import held_view, interrupted_view, warning_view
@@ -88,6 +89,7 @@ def labels() -> set[str]:
     """What the bot's own buttons say."""
     many = Option("o", "O", "", "1", tuple(Choice(str(n), str(n)) for n in range(3 * PAGE)), SettingMethod.MODEL)
     views = [queue_view(1, 1), held_view(1), warning_view(1, 1), interrupted_view(1), stop_view(1, 1)]
+    views += [login_view(1), cancel_view("default")]
     items = [item for view in (*views, _option_view(many, 1)) for item in view.children]
     items += [item for card in cards() for item in card.items()]
     buttons = [getattr(item, "item", item) for item in items]
@@ -110,6 +112,7 @@ def test_whatever_makes_a_button_is_known_to_the_test_of_their_labels() -> None:
     assert makers == {
         "bot/commands/settings.py",
         "bot/interactions/continue_button.py",  # the same label as on held messages
+        "bot/interactions/login_button.py",
         "bot/interactions/queue_buttons.py",
         "bot/interactions/stop_button.py",
         "bot/interactions/thread_buttons.py",

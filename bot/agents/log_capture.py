@@ -5,14 +5,16 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from acp.dispatch import LOGGED_OUT
+
 _OF_THE_LOG = {"event", "level", "logger", "timestamp"}
 """Fields of a log line that are not about the event."""
 
 _STDERR = "agent stderr"
 """The event whose `line` is a line of the agent's stderr."""
 
-_NO_FAULT = {_STDERR, "agent is not given everything"}
-"""Events that are no faults: an agent may write to its stderr, and may lack a feature."""
+_NO_FAULT = {_STDERR, LOGGED_OUT, "agent is not given everything"}
+"""Events that are no faults: an agent may write to its stderr, be logged out, and lack a feature."""
 
 
 @contextmanager

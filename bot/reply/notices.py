@@ -31,7 +31,7 @@ PREEMPTED = "made way"
 INTERRUPTED = "interrupted"
 """A restart has interrupted a turn, and a person has to choose what becomes of it."""
 
-LOGGED_OUT = "logged out"
+LOGGED_OUT = "logged_out"
 """The thread's agent is logged out; a login, or a turn that succeeds, ends the notice."""
 
 CARDS = frozenset({INTERRUPTED})

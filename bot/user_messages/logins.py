@@ -46,7 +46,7 @@ def logged_out(title: str, name: str, *, by_page: bool) -> str:
 
 def logged_in(by: int, title: str) -> str:
     """Tell a thread that a person has logged in to its agent."""
-    return f"-# 🔑 <@{by}> logged in to {title or 'the agent'}. New messages use the login."
+    return f"-# ✅ <@{by}> logged in to {title or 'the agent'}. New messages use the login."
 
 
 # ---- for the person who logs in

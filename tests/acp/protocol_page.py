@@ -26,7 +26,13 @@ class Row:
 
 SENT: tuple[Row, ...] = (
     Row("initialize", "at the start", "advertises only what is answered", timeouts.INITIALIZE_SECONDS),
-    Row("authenticate", "a login that needs no terminal", "", timeouts.AUTHENTICATE_SECONDS),
+    Row(
+        "authenticate",
+        "a login that needs no terminal",
+        "its page is shown to one person",
+        timeouts.AUTHENTICATE_SECONDS,
+    ),
+    Row("auth/status", "at the start, if `auth.status` is advertised", "nothing waits for the answer"),
     Row("logout", "if `auth.logout` is advertised", "", timeouts.SESSIONS_SECONDS),
     Row("session/new", "a thread's first message", "with the MCP servers and directories", timeouts.NEW_SECONDS),
     Row("session/resume", "a thread wakes; `resume` is advertised", "preferred: no replay", timeouts.LOAD_SECONDS),
@@ -71,6 +77,8 @@ ASKED: tuple[Row, ...] = (
     Row("terminal/wait_for_exit", 'with `client = ["terminal"]`', "done; the reader does not wait for it"),
     Row("terminal/kill", 'with `client = ["terminal"]`', "done, for everything that the command started"),
     Row("terminal/release", 'with `client = ["terminal"]`', "done, for everything that the command started"),
+    Row("auth/status_update", "always", "the thread is told that the agent is logged out; a draft of the protocol"),
+    Row("_auth/status_update", "always", "the same, as agents send it today"),
     Row("session/update", "always", "see below"),
     Row("$/cancel_request", "always", "the question is withdrawn, or the request abandoned; answered in both cases"),
 )

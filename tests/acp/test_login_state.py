@@ -3,8 +3,10 @@
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from acp import Agent, LoginState
+from acp.protocol_violations import LOGGED
 from tests.acp.official import by_the_schema
 from tests.support.memory_agent import MemoryAgent
 from tests.support.virtual_time import quiet
@@ -54,6 +56,21 @@ async def test_each_change_of_a_login_is_told_once() -> None:
     await quiet()
     agent.note_login(LoginState.LOGGED_OUT)
     assert told == [LoginState.LOGGED_OUT, LoginState.LOGGED_IN, LoginState.LOGGED_OUT]
+    await agent.stop()
+
+
+async def test_the_log_says_that_an_agent_is_logged_out_a_bounded_number_of_times() -> None:
+    """Without the account that the agent names."""
+    peer = MemoryAgent()
+    agent = await Agent.start(peer)
+    with capture_logs() as logs:
+        for _ in range(100):
+            peer.notify("auth/status_update", {"state": "unauthenticated", "accounts": [{"label": "ann@example"}]})
+        await quiet()
+    assert {entry["event"] for entry in logs} == {"agent is logged out"}
+    assert len(logs) == LOGGED
+    assert "ann" not in str(logs)
+    assert agent.login_words == 100
     await agent.stop()
 
 

@@ -361,7 +361,7 @@ ALL = frozenset(Right)
 USES = frozenset({Right.LOOK, Right.TALK})
 OWN = USES | {Right.STOP, Right.CONTINUE, Right.RESET}
 APPROVES = OWN | {Right.APPROVE, Right.CHANGE}
-NAMED = APPROVES | {Right.GRANT}
+NAMED = APPROVES | {Right.GRANT, Right.LOGIN}
 # Each row: who, where, the rules, who asked, and the rights that they have.
 RIGHTS: list[tuple[Person, Place, Rules, int | None, frozenset[Right]]] = [
     (PERSON, IN_THREAD, OPEN, ADA, OWN),
