@@ -43,11 +43,11 @@ class Depth(Enum):
     """How far an examination goes."""
 
     HANDSHAKE = 0
-    """To a new session and the asking mode. Costs nothing."""
+    """To a new session and the asking mode, without a prompt."""
     PROMPTS = 1
-    """On to two short prompts, and the tries that cost nothing more."""
+    """On to two short prompts, and the tries that need no further one."""
     EVERYTHING = 2
-    """On to the tries that cost a prompt each."""
+    """On to the tries that need a prompt each."""
 
 
 async def probe_agent(name: str, agent: AgentConfig, depth: Depth = Depth.PROMPTS) -> ProbeResult:

@@ -151,7 +151,7 @@ def _rows(found: ProbeResult) -> list[tuple[str, str]]:
 
 
 def _tries(found: ProbeResult) -> Iterator[str]:
-    """Describe each try that was made, then name the others; nothing where none was made."""
+    """Describe each try that was made, then name the others; empty if none was made."""
     made = {name: each for name, each in found.tries.items() if each.result is not Outcome.UNTRIED}
     for name, each in made.items():
         yield texts.tried(name, each.result, each.reason.partition("\n")[0])

@@ -59,7 +59,7 @@ class Tries:
         self._running: Agent | None = None
 
     async def run(self, *, with_prompts: bool) -> None:
-        """Try what costs nothing, then `with_prompts` what costs a prompt each.
+        """Try what needs no prompt, then `with_prompts` what needs one each.
 
         Never raises `AcpError`. No process is left, even when it is cancelled.
         """

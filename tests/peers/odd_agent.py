@@ -16,10 +16,9 @@ WORDS = {
     "any-mode": "has the modes ask and act, and accepts any other",
     "asks": "asks before it writes",
     "astray": "writes into the directory it was started in",
-    "anew": "offers steering, and begins a new turn with what it is steered with",
     "auth-new": "wants a login before it opens a session",
     "auth-prompt": "wants a login before it answers a prompt",
-    "blind": "accepts images, and sees nothing in them",
+    "blind": "accepts images, and does not see them",
     "by-id": "asks about a tool call by its id alone",
     "counts-prompts": "notes in its directory how many prompts it has had",
     "daemon": "starts a process that no marker and no session leads to",
@@ -29,13 +28,13 @@ WORDS = {
     "dies-of-modes": "has a mode, and exits when another is set",
     "ends-cancelled": "ends a cancelled turn as if it had finished",
     "env": "gives its environment for its name",
-    "forgets": "forks sessions, and the fork knows nothing",
+    "forgets": "forks sessions, and the fork does not know what was said",
     "forgets-crashed": "does not open its sessions again where it has not ended in order",
     "forks": "forks sessions",
     "forks-itself": "forks sessions, and gives the fork the id of its source",
     "hangs": "says its process id on the FIFO that comes next, and nothing more",
     "idle": "offers steering, and says that no turn runs",
-    "ignores-cancel": "goes on with a cancelled turn for ever",
+    "ignores-cancel": "does not end a cancelled turn",
     "junk": "writes lines that are no messages",
     "late": "goes on talking in a session when another one is opened",
     "keeps": "offers to delete sessions, and refuses",
@@ -47,6 +46,7 @@ WORDS = {
     "sees": "accepts images",
     "short": "ends a long turn at once, without a word",
     "silent": "ends its turns without a word",
+    "starts-turn": "offers steering, and begins another turn with the message",
     "steers": "takes messages into its running turn",
     "text-ids": "gives its requests texts for ids",
     "unopened": "says that it opens its sessions again, and does not",
@@ -116,7 +116,7 @@ def initialize() -> dict[str, Any]:
         "authMethods": methods,
         "agentInfo": {"name": name, "version": "1"},
         "agentCapabilities": capabilities,
-        "_meta": {"steering": {"supported": bool({"steers", "idle", "anew", "mutinous"} & set(words))}},
+        "_meta": {"steering": {"supported": bool({"steers", "idle", "starts-turn", "mutinous"} & set(words))}},
     }
 
 
@@ -194,7 +194,7 @@ def count(session_id: str) -> str:
             case "_session/steering" if "mutinous" in words:
                 send(id=message["id"], error={"code": -32601, "message": "will not be steered"})
             case "_session/steering":
-                outcome = {"idle": "promptRequired", "anew": "startedNewTurn"}
+                outcome = {"idle": "promptRequired", "starts-turn": "startedNewTurn"}
                 result = {"outcome": next((outcome[word] for word in words if word in outcome), "injected")}
                 send(id=message["id"], result=result)
 

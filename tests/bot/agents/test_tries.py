@@ -62,7 +62,7 @@ async def test_what_an_agent_does_not_offer_is_not_tried(tmp_path: Path) -> None
         ("cancel", "ends-cancelled", "", "the cancelled turn ended with the stop reason end_turn"),
         ("cancel", "ignores-cancel", "", "The agent did not cancel its turn within 0.1 s, so Threadline stopped it."),
         ("steering", "idle", "steers", "the message did not go into the running turn; outcome: promptRequired"),
-        ("steering", "anew", "steers", "the message did not go into the running turn; outcome: startedNewTurn"),
+        ("steering", "starts-turn", "steers", "the message did not go into the running turn; outcome: startedNewTurn"),
         ("steering", "mutinous", "steers", "the message did not go into the running turn; outcome: refused"),
         ("steering", "short", "", "the turn ended by itself; stop reason: end_turn"),
         ("cancel", "short", "", "the turn ended by itself; stop reason: end_turn"),
@@ -93,7 +93,7 @@ async def test_a_failed_try_does_not_make_an_agent_unusable(tmp_path: Path) -> N
     assert (found.tries["image"].result, found.well) == (Outcome.FAILED, True)
 
 
-async def test_without_the_flag_only_what_costs_nothing_is_tried(tmp_path: Path) -> None:
+async def test_without_the_flag_only_what_needs_no_prompt_is_tried(tmp_path: Path) -> None:
     """A line says what was not, and how to try it; no prompt but the two is sent."""
     found = await examined(tmp_path, *ABLE, "counts-prompts", depth=Depth.PROMPTS)
     assert results(found) == {name: "not tried" if name in COSTLY else "pass" for name in texts.TRIES}
@@ -125,7 +125,7 @@ async def test_a_try_is_given_up_after_its_bound(tmp_path: Path, monkeypatch: py
     assert not [each for each in running if str(ODD) in each.cmdline()]
 
 
-# ---- nothing is left behind
+# ---- what is left behind
 
 
 async def test_the_doctors_sessions_are_deleted(tmp_path: Path) -> None:

@@ -170,3 +170,14 @@ def test_the_page_about_agents_says_what_the_table_says(name: str) -> None:
 def test_the_page_about_agents_has_no_section_too_many() -> None:
     """In the order of the table."""
     assert re.findall(r'^## `preset = "(.+)"`', PAGE.read_text(), re.MULTILINE) == list(PRESETS)
+
+
+def test_every_place_that_lists_the_presets_lists_them_all() -> None:
+    """The key's description and the example, in the order of the table."""
+    for place, quote, start in (
+        ("docs/configuration.md", "`", "`agents.default.preset`"),
+        ("config.example.toml", '"', ""),
+    ):
+        text = (PAGE.parents[1] / place).read_text().partition(start or "[agents.default]")[2]
+        listed = text.partition("that Threadline knows: ")[2].partition(". ")[0].replace("\n#", "")
+        assert re.findall(rf"{quote}([\w-]+){quote}", listed) == list(PRESETS), place

@@ -1,0 +1,62 @@
+"""Real agents on a scripted model, from a kit outside the repository. Where it is not installed, their tests skip.
+
+`AGENTS_HOME` is the folder in which the kit has installed the agents, `AGENTS_KIT` the one with its two programs:
+`run NAME` is the agent of that name on stdin and stdout, and `fakellm.py` the model behind all of them, which does what
+the words in a prompt say.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.config.agents import AgentConfig
+
+_MISSING = [name for name in ("AGENTS_HOME", "AGENTS_KIT") if not os.environ.get(name)]
+
+needs_real_agents = pytest.mark.skipif(bool(_MISSING), reason=f"real agents: {' and '.join(_MISSING)} not set")
+
+_MODEL = """\
+import runpy, sys
+model = runpy.run_path(sys.argv[1])
+server = model["S"](("127.0.0.1", 0), model["H"])
+print(server.server_port, flush=True)
+server.serve_forever()
+"""
+"""Serves the model on a free port, which it prints when it listens."""
+
+
+@dataclass(frozen=True)
+class RealAgents:
+    """The installed agents, whose homes are in the folder `home`, and the port of their model."""
+
+    home: Path
+    port: int
+
+    def config(self, name: str, cwd: Path, **more: Any) -> AgentConfig:
+        """Return how the kit's agent `name` is started in `cwd`, with its preset and `more` keys."""
+        program = str(Path(os.environ["AGENTS_KIT"]) / "run")
+        env = {"AGENTS_HOME": str(self.home), "FAKELLM_PORT": str(self.port)}
+        given = {"preset": name, "command": "bash", "args": (program, name), "cwd": cwd, "env": env}
+        return AgentConfig.model_validate(given | more)
+
+
+@contextmanager
+def real_agents(folder: Path) -> Iterator[RealAgents]:
+    """Run the model. The agents' homes are in `folder`, so that no other test's files are in them."""
+    home = folder / "agents"
+    (home / "home").mkdir(parents=True)
+    (home / "npm").symlink_to(Path(os.environ["AGENTS_HOME"]) / "npm")
+    command = [sys.executable, "-c", _MODEL, str(Path(os.environ["AGENTS_KIT"]) / "fakellm.py")]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as model:
+        try:
+            assert model.stdout is not None
+            yield RealAgents(home, int(model.stdout.readline()))
+        finally:
+            model.kill()
