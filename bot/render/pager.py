@@ -209,10 +209,10 @@ class Pager:
         return self._rolled(head.content, draft)
 
     def _rolled(self, head: str, draft: Draft) -> str:
-        """Return the open page with the last lines of a code block that does not fit."""
+        """Return the open page with the last lines of a code block that does not fit, as far as there is room."""
         fence = draft.fence
         note = texts.lines_so_far(draft.lines)
-        if fence is None:
+        if fence is None or len(head) + 1 + len(note) > LIMIT:
             return head
         room = LIMIT - len(head) - len(note) - 2 - len(f"\n{fence.opening}{FENCE}")
         lines = deque[str]()

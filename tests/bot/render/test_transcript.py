@@ -163,6 +163,15 @@ def test_pages_that_are_ended_early_are_postable_stay_and_hold_all_words(
     assert words_of(everything(transcript)) == words_of(everything(ended(Text(text), style=style)))
 
 
+@pytest.mark.parametrize("room", range(0, 60, 3))
+def test_a_page_with_little_room_for_code_that_is_being_written_can_be_posted(room: int) -> None:
+    """Discord would refuse a longer one, and the reply would stand still until its end."""
+    for code in ("```py\n" * 13, "```py\n" + "x = 1\n" * 40):
+        transcript = Transcript()
+        transcript.apply(Text("x" * (LIMIT - room - 1) + "\n" + code))
+        assert_postable(transcript.pages(300))
+
+
 def test_a_page_without_room_for_what_is_expected_ends_before_its_last_word() -> None:
     """The next write is then one new message, and not the rest of one page and the beginning of another."""
     transcript = Transcript()
