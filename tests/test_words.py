@@ -47,11 +47,15 @@ def test_no_sentence_stands_outside_the_module_of_texts(package: str) -> None:
 
 
 def for_contributors(tree: ast.Module) -> Iterator[str]:
-    """Yield the texts of the log, and of `repr`."""
+    """Yield the texts of the log and of `repr`, and types that stand in quotation marks."""
     for node in ast.walk(tree):
         match node:
             case ast.Call(func=ast.Attribute(value=ast.Name(id="log"))) | ast.FunctionDef(name="__repr__"):
                 yield from texts(node)
+            case ast.FunctionDef(returns=ast.AST() as kind) | ast.arg(annotation=ast.AST() as kind):
+                yield from texts(kind)
+            case ast.AnnAssign(annotation=kind):
+                yield from texts(kind)
 
 
 def names(tree: ast.Module) -> Iterator[str]:
