@@ -197,8 +197,8 @@ class Dispatch:
         session, subagent = self._asking(params.session_id)
         turn = session.turn
         asks: Ask | None = None if turn is None else partial(turn.ask, size=request.size)
-        if subagent is not None and (turn is None or turn.ended):
-            asks = partial(self._ask_out_of_turn, None)
+        if subagent is not None:
+            asks = partial(self._ask_for_subagent, turn, request.size)
         ask(self.connection, asks, request.request_id, params, subagent)
 
     def _elicit(self, request: Request, params: CreateElicitation) -> None:
@@ -212,7 +212,11 @@ class Dispatch:
             pending = self.connection.pending(params.request_id)
             if pending is None:
                 raise LookupError(f"no request {excerpt(params.request_id, WIDTH)!r} waits for an answer")
-        asks = partial(self._ask_out_of_turn, pending) if turn is None else partial(turn.ask, size=request.size)
+        asks: Ask = partial(self._ask_out_of_turn, pending)
+        if subagent is not None:
+            asks = partial(self._ask_for_subagent, turn, request.size)
+        elif turn is not None:
+            asks = partial(turn.ask, size=request.size)
         elicit(self.connection, asks, request.request_id, params, subagent)
 
     def _running(self, session_id: str) -> tuple[Turn | None, Subagent | None]:
@@ -220,6 +224,25 @@ class Dispatch:
             return None, None
         session, subagent = self._asking(session_id)
         return None if session.turn is None or session.turn.ended else session.turn, subagent
+
+    def _ask_for_subagent(
+        self, turn: Turn | None, size: int, asked: Question | Elicitation, on_answer: Callable[[Answer | None], None]
+    ) -> None:
+        """Ask in the running turn, or outside. What is open when the turn ends by itself is asked again outside.
+
+        A subagent may work on after the turn; what it asked last is not lost.
+        """
+
+        def answered(answer: Answer | None) -> None:
+            if answer is None and turn is not None and turn.ended and not turn.cancelled and turn.error is None:
+                self._ask_out_of_turn(None, asked, on_answer)
+            else:
+                on_answer(answer)
+
+        if turn is None or turn.ended:
+            self._ask_out_of_turn(None, asked, on_answer)
+        else:
+            turn.ask(asked, answered, size)
 
     def _ask_out_of_turn(
         self, about: Pending | None, asked: Question | Elicitation, on_answer: Callable[[Answer | None], None]

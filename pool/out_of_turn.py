@@ -1,10 +1,10 @@
-"""The questions that a thread's agent asks outside its turns, such as those about opening a session."""
+"""The questions that a thread's agent asks outside its turns: about opening a session, or for a subagent at work."""
 
 from collections.abc import Callable
 
 import structlog
 
-from acp import Agent, Elicitation, OutOfTurnEvent, Withdrawn
+from acp import Agent, Elicitation, OutOfTurnEvent, Question, Withdrawn
 from pool.exchange import Exchange
 from pool.question_deadlines import QuestionDeadlines
 from pool.turn_watchdog import TurnLimits
@@ -33,9 +33,9 @@ class OutOfTurnQuestions:
     def _pass_on(self, event: OutOfTurnEvent) -> None:
         deadlines, alone = self._deadlines, len(self._questions.unanswered) == 1
         # Questions that are open together belong to one exchange.
-        if deadlines is None or (isinstance(event, Elicitation) and alone):
+        if deadlines is None or (isinstance(event, Question | Elicitation) and alone):
             deadlines = self._deadlines = QuestionDeadlines(self._questions, self._latest_exchange(), self._bounds)
-        if isinstance(event, Elicitation):
+        if isinstance(event, Question | Elicitation):
             deadlines.begin(event.request_id)
         deadlines.exchange.on_out_of_turn(event, self._questions)
 

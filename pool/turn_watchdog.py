@@ -7,7 +7,7 @@ silent for longer.
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from acp import Elicitation, Event, Question, Withdrawn
+from acp import Elicitation, Event, Question, SubagentToolCall, Withdrawn
 from acp.schema import ToolCall, ToolCallUpdate
 
 TOOL_SECONDS = 600.0
@@ -56,7 +56,7 @@ class Watchdog:
         self._bounds = bounds
         self._started = self._active = now
         self._asked: float | None = None
-        self._tools: set[str] = set()
+        self._tools: set[tuple[str, str]] = set()
         self._told_silent = self._told_long = False
 
     def event(self, event: Event, now: float) -> None:
@@ -64,20 +64,21 @@ class Watchdog:
         match event:
             case Question() | Elicitation() | Withdrawn():
                 pass  # `questions` notes which are open.
-            case ToolCall(tool_call_id=tool_call_id, status=None):
-                self._run(tool_call_id)
-            case ToolCallUpdate(status=None):
-                pass  # The status is unchanged; the tool may have ended before.
-            case ToolCallUpdate(tool_call_id=tool_call_id, status=status) if status in _RUNNING:
-                self._run(tool_call_id)
-            case ToolCallUpdate(tool_call_id=tool_call_id):
-                self._tools.discard(tool_call_id)
+            case ToolCallUpdate():
+                self._tool("", event)
+            case SubagentToolCall(subagent, update):
+                self._tool(subagent.session_id, update)
         self._active = now
         self._told_silent = False
 
-    def _run(self, tool_call_id: str) -> None:
-        if len(self._tools) < MOST_TOOLS:
-            self._tools.add(tool_call_id)
+    def _tool(self, subagent_id: str, update: ToolCallUpdate) -> None:
+        """Note whether a tool runs. An update without a status leaves it as it is: the tool may have ended before."""
+        tool, begins = (subagent_id, update.tool_call_id), update.status is None and isinstance(update, ToolCall)
+        if begins or update.status in _RUNNING:
+            if len(self._tools) < MOST_TOOLS:
+                self._tools.add(tool)
+        elif update.status is not None:
+            self._tools.discard(tool)
 
     def questions(self, *, waiting: bool, now: float) -> None:
         """Note whether a question is open. The time it was open is not counted."""

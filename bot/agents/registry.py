@@ -106,7 +106,7 @@ class Agents:
         """Return what an agent may ask of us, and what its sessions get."""
         agent = self.config.agents.by_name[settings.agent]
         offered = agent.model_copy(update={"cwd": settings.cwd}).client_offer(marker)
-        return replace(offered, elicitation=frozenset({"form", "url"}), notices=True, compaction=True)
+        return replace(offered, elicitation=frozenset({"form", "url"}), notices=True, compaction=True, subagents=True)
 
     @property
     def introduces(self) -> bool:

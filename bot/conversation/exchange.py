@@ -19,6 +19,7 @@ from acp import (
     Question,
     Session,
     Skipped,
+    SubagentToolCall,
     Text,
     Turn,
 )
@@ -323,8 +324,11 @@ class Exchange:
                 if isinstance(event, Text | ToolCallUpdate | Plan):
                     self._session_lines.introduce()
                 self.reply.apply(event)
-                if isinstance(event, ToolCallUpdate):
-                    self._questions.tool_changed(event)
+                match event:
+                    case ToolCallUpdate():
+                        self._questions.tool_changed(event)
+                    case SubagentToolCall(subagent, update):
+                        self._questions.tool_changed(update, subagent)
                 if self.reply.too_long:
                     self._cut_short(outcomes.TOO_LONG)
 

@@ -4,7 +4,7 @@ import asyncio
 
 import structlog
 
-from acp import Elicitation, Event, Question, Text
+from acp import Elicitation, Event, Question, SubagentToolCall, Text
 from acp.schema import ToolCallUpdate
 from pool.exchange import Cancelled, Completed, Dropped, Failed, Outcome, ShutDown, TakenBack, TimedOut
 
@@ -20,7 +20,7 @@ class TurnLog:
         self._began: float | None = None
         self._first_text: float | None = None
         self._characters = 0
-        self._tool_calls: set[str] = set()
+        self._tool_calls: set[tuple[str, str]] = set()
         self._questions = 0
 
     def began(self) -> None:
@@ -35,7 +35,9 @@ class TurnLog:
                     self._first_text = _now()
                 self._characters += len(text)
             case ToolCallUpdate(tool_call_id=tool_call_id):
-                self._tool_calls.add(tool_call_id)
+                self._tool_calls.add(("", tool_call_id))
+            case SubagentToolCall(subagent, ToolCallUpdate(tool_call_id=tool_call_id)):
+                self._tool_calls.add((subagent.session_id, tool_call_id))
             case Question() | Elicitation():
                 self._questions += 1
 

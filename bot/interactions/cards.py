@@ -64,6 +64,8 @@ class Card(ABC):
         self.questions = questions
         self.request_id = request_id
         self.origin = where
+        self.asked_by = ""
+        """The line that names the subagent that asks, if it is one."""
         self.mentions = NOBODY
         self.number: int | None = None
         """Its number, if several are open."""
@@ -130,7 +132,7 @@ class Card(ABC):
     def content(self) -> str:
         """The message while the question is open."""
         number = f"**{self.number}.** " if self.number is not None else ""
-        notes = [*self.notes]
+        notes = [*filter(None, [self.asked_by]), *self.notes]
         if self.origin.asker_id not in self.mentions.user_ids:
             notes.append(texts.asked_for(self.origin.asker_id))
         return "\n".join(

@@ -10,6 +10,7 @@ from acp import (
     OpenQuestions,
     OutOfTurnEvent,
     Question,
+    Subagent,
     Turn,
     Unreadable,
     Withdrawn,
@@ -22,6 +23,9 @@ from bot.user_messages import questions as texts
 
 from .broker import QuestionBroker
 
+Complete = Callable[[ToolCallUpdate, Subagent | None], ToolCallUpdate]
+"""Returns all that is known of a tool call, which may be a subagent's."""
+
 
 class AgentQuestions:
     """The questions of one exchange's agent."""
@@ -31,6 +35,7 @@ class AgentQuestions:
         self._cards = cards
         self._redact = redact
         self._tell = tell
+        self._directories: Sequence[Path] = ()
         self._in_turn: QuestionBroker | None = None
         self._out_of_turn: tuple[OpenQuestions, QuestionBroker] | None = None
 
@@ -38,13 +43,11 @@ class AgentQuestions:
         self, turn: Turn, where: QuestionOrigin, *, directories: Sequence[Path], add_line: Callable[[str], None]
     ) -> None:
         """Take the questions of a turn from now on. `add_line` adds a line to the reply."""
+        self._directories = directories
         self._in_turn = QuestionBroker(self._cards, turn, where, directories=directories, tell=add_line)
 
-    def take(self, event: Event, where: QuestionOrigin, complete: Callable[[ToolCallUpdate], ToolCallUpdate]) -> bool:
-        """Open or close the question of a turn's event; return whether it was about a question.
-
-        `complete` returns all that is known of a tool call.
-        """
+    def take(self, event: Event, where: QuestionOrigin, complete: Complete) -> bool:
+        """Open or close the question of a turn's event; return whether it was about a question."""
         broker = self._in_turn
         match event:
             case ElicitationCompleted(elicitation_id):
@@ -52,7 +55,7 @@ class AgentQuestions:
             case _ if broker is None:
                 return False
             case Question():
-                broker.ask(event, complete(event.tool_call))
+                broker.ask(event, complete(event.tool_call, event.subagent))
             case Elicitation():
                 broker.elicit(event)
             case Unreadable(defect):
@@ -63,10 +66,10 @@ class AgentQuestions:
                 return False
         return True
 
-    def tool_changed(self, update: ToolCallUpdate) -> None:
-        """Ask again where an open question is about a tool call that has changed."""
+    def tool_changed(self, update: ToolCallUpdate, subagent: Subagent | None = None) -> None:
+        """Ask again where an open question is about a tool call that has changed, which may be a subagent's."""
         if self._in_turn is not None:
-            self._in_turn.changed(update)
+            self._in_turn.changed(update, subagent)
 
     def end_turn(self) -> None:
         """Close the questions of the turn."""
@@ -76,12 +79,20 @@ class AgentQuestions:
     def take_out_of_turn(self, event: OutOfTurnEvent, questions: OpenQuestions, where: QuestionOrigin) -> None:
         """Open or close a question outside the turns, unless the agent has withdrawn it since."""
         if self._out_of_turn is None or self._out_of_turn[0] is not questions:  # Another agent has its own questions.
-            broker = QuestionBroker(self._cards, questions, where, tell=lambda line: self._tell(where.channel_id, line))
+            broker = QuestionBroker(
+                self._cards,
+                questions,
+                where,
+                directories=self._directories,
+                tell=lambda line: self._tell(where.channel_id, line),
+            )
             self._out_of_turn = questions, broker
         broker = self._out_of_turn[1]
         match redact_value(event, self._redact):
-            case Elicitation() as asked:
-                if any(each.request_id == asked.request_id for each in questions.unanswered):
+            case Question() | Elicitation() as asked if _is_open(asked, questions):
+                if isinstance(asked, Question):
+                    broker.ask(asked, asked.tool_call)
+                else:
                     broker.elicit(asked)
             case Withdrawn(request_id):
                 broker.close(texts.NOT_NEEDED, request_id)
@@ -102,3 +113,7 @@ class AgentQuestions:
     def _brokers(self) -> list[QuestionBroker]:
         out_of_turn = None if self._out_of_turn is None else self._out_of_turn[1]
         return [broker for broker in (out_of_turn, self._in_turn) if broker is not None]
+
+
+def _is_open(asked: Question | Elicitation, questions: OpenQuestions) -> bool:
+    return any(each.request_id == asked.request_id for each in questions.unanswered)

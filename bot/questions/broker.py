@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from acp import Decline, Elicitation, OpenQuestions, Question
+from acp import Decline, Elicitation, OpenQuestions, Question, Subagent
 from acp.defects import Defect
 from acp.jsonrpc import RequestId
 from acp.schema import ToolCallUpdate
@@ -15,8 +15,9 @@ from bot.render.tool_calls import merged
 from bot.text.printable import visible
 from bot.text.sizes import MAX_FILE_BYTES
 from bot.user_messages import questions as texts
+from bot.user_messages import subagents as subagent_texts
 
-from .auto_approval import Allow, AskPerson, Deny, decide, lone_command
+from .auto_approval import Allow, AskPerson, Decision, Deny, decide, lone_command
 from .command_rules import rules_for
 from .description_size import CODED, exceeds
 from .elicitation import PageCard, make_card
@@ -35,6 +36,9 @@ MOST_LINES = 50
 
 ASKING = frozenset({"ask", "allow_reads"})
 """The permissions under which a thread may have rules."""
+
+ALLOWING = frozenset({"allow_reads", "allow_all"})
+"""The permissions that allow some calls unasked."""
 
 MOST_CHANGES = 5
 """Changes of a question before it is rejected: each change pings people."""
@@ -72,9 +76,7 @@ class QuestionBroker:
         """Decide a question, or ask people; `call` has everything known of the tool call."""
         # A reused id names another question, which the old card must not answer.
         self.close(texts.REPLACED, question.request_id)
-        permission = self._cards.permission(self._where.channel_id)
-        decision = decide(permission, question, call, self._directories)
-        match decision:
+        match self._decide(question, call):
             case Allow(option_id):
                 self._record("approved", texts.AS_CONFIGURED, call)
                 self._questions.answer(question.request_id, option_id)
@@ -89,9 +91,23 @@ class QuestionBroker:
                     self._record("approved", texts.by_rule(given), call)
                     self._questions.answer(question.request_id, _once(question) or "")
 
+    def _decide(self, question: Question, call: ToolCallUpdate) -> Decision:
+        permission = self._cards.permission(self._where.channel_id)
+        if permission in ALLOWING and self._is_elsewhere(question.subagent):
+            return AskPerson(subagent_texts.ELSEWHERE)
+        return decide(permission, question, call, self._directories)
+
+    def _is_elsewhere(self, subagent: Subagent | None) -> bool:
+        """Whether relative paths of a question may mean other files than those in the session's directory."""
+        if subagent is None:
+            return False
+        return not self._directories or (subagent.cwd != "" and Path(subagent.cwd) != self._directories[0])
+
     def _rules(self, question: Question, call: ToolCallUpdate) -> tuple[str, ...]:
         """Return the rules that would allow this in the thread; none where only a person may decide."""
         if self._cards.permission(self._where.channel_id) not in ASKING or _once(question) is None:
+            return ()
+        if self._is_elsewhere(question.subagent):
             return ()
         command = lone_command(call, self._directories)
         return () if command is None else tuple(rules_for(command))
@@ -107,6 +123,7 @@ class QuestionBroker:
         except UnusableForm as unusable:
             self._decline(asked.request_id, str(unusable))
             return
+        card.asked_by = self._asked_by(asked.subagent)
         if _is_too_large(card):
             self._decline(asked.request_id, texts.TOO_LARGE)
             return
@@ -148,7 +165,14 @@ class QuestionBroker:
             card = PermissionCard(question, self._questions, call, self._where, **said)
         except TooLong:
             return None
+        card.asked_by = self._asked_by(question.subagent)
         return None if _is_too_large(card) else card
+
+    def _asked_by(self, subagent: Subagent | None) -> str:
+        """Return the line that names the subagent that asks."""
+        if subagent is None:
+            return ""
+        return subagent_texts.asks(subagent.title, subagent.cwd if self._is_elsewhere(subagent) else "")
 
     def _is_full(self) -> bool:
         self._open = [each for each in self._open if not each.answered]
@@ -198,14 +222,14 @@ class QuestionBroker:
     def _record(self, action: AuditAction, why: str, call: ToolCallUpdate) -> None:
         self._cards.audit.record(action, f"{why}: {headline(call)}", user_id=None, thread_id=self._where.channel_id)
 
-    def changed(self, update: ToolCallUpdate) -> None:
-        """Ask again on a new card if an update changes the tool call of an open question.
+    def changed(self, update: ToolCallUpdate, subagent: Subagent | None = None) -> None:
+        """Ask again on a new card if an update changes the tool call of an open question, which may be a subagent's.
 
         The old card is closed, so that people only allow what they have seen.
         """
         told = {name: value for name in SHOWN_FIELDS if (value := getattr(update, name)) is not None}
         for card in [card for card in self._open if isinstance(card, PermissionCard) and not card.answered]:
-            asked = card.asked_for(update.tool_call_id)
+            asked = card.asked_for(update.tool_call_id, subagent)
             if not asked:
                 continue
             # Most updates repeat known values, and describing a large request takes long.

@@ -25,8 +25,8 @@ from .tool_description import TITLE, excerpt
 FIELDS_PER_STEP = 5
 """Fields in a modal (Discord, Modal)."""
 
-SHOWN = 8
-"""Fields whose titles the card shows."""
+SHOWN, FIELD = 8, 30
+"""Fields whose titles the card shows, and characters of each."""
 
 MOST_DRAFTS = 20
 """People whose entries in one form are kept between its steps."""
@@ -115,7 +115,7 @@ class FormCard(ElicitationCard):
     @property
     def notes(self) -> list[str]:
         """The fields, and the number of steps."""
-        shown = [escape(visible(field.title, 40)) + r"\*" * field.required for field in self.fields[:SHOWN]]
+        shown = [escape(visible(field.title, FIELD)) + r"\*" * field.required for field in self.fields[:SHOWN]]
         more = len(self.fields) - len(shown)
         notes = [texts.fields(shown, more, len(self.steps))] if self.fields else []
         return [*notes, texts.FORM_ATTACHED] if self._sheet else notes

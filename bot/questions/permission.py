@@ -6,7 +6,7 @@ from functools import partial
 
 import discord
 
-from acp import OpenQuestions, Question
+from acp import OpenQuestions, Question, Subagent
 from acp.jsonrpc import RequestId
 from acp.schema import PermissionOption, ToolCallUpdate
 from bot.access.audit import AuditAction
@@ -115,9 +115,8 @@ class PermissionCard(Card):
 
     def merge(self, question: Question, call: ToolCallUpdate) -> bool:
         """Answer this question too if it asks the same; return whether it does."""
-        same = question.options == self.question.options and all(
-            getattr(call, name) == getattr(self.call, name) for name in SHOWN_FIELDS
-        )
+        same = _asker(question) == _asker(self.question) and question.options == self.question.options
+        same = same and all(getattr(call, name) == getattr(self.call, name) for name in SHOWN_FIELDS)
         if not same or self.answered or len(self._equal) + 1 >= MOST_EQUAL:
             return False
         self._equal.append((question, call.tool_call_id))
@@ -142,8 +141,10 @@ class PermissionCard(Card):
         """All questions that an answer ends."""
         return [self.question, *(question for question, _ in self._equal)]
 
-    def asked_for(self, tool_call_id: str) -> list[Question]:
-        """Return the questions about one tool call."""
+    def asked_for(self, tool_call_id: str, subagent: Subagent | None) -> list[Question]:
+        """Return the questions about one tool call of the agent or of a subagent."""
+        if _asker(self.question) != (None if subagent is None else subagent.session_id):
+            return []
         asked = [(self.question, self.call.tool_call_id), *self._equal]
         return [question for question, about in asked if about == tool_call_id]
 
@@ -291,6 +292,11 @@ class PermissionCard(Card):
         """Answer all requests, or with None end them; return whether one of them was open."""
         give = self.questions.withdraw if answer is None else partial(self.questions.answer, answer=answer)
         return True in [give(request_id) for request_id in self.request_ids]
+
+
+def _asker(question: Question) -> str | None:
+    """Return the session of the subagent that asks, if it is one: their tool calls may have equal ids."""
+    return None if question.subagent is None else question.subagent.session_id
 
 
 def _label(option: PermissionOption, most: int) -> str:

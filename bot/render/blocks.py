@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from bot.config.appearance import Style
 
 from .pager import Span
-from .tool_calls import MOST, Call, Folded, fold, lines_of, summary_of
+from .tool_runs import MOST, Entry, Folded, fold, lines_of, summary_of
 
 
 @dataclass(slots=True)
@@ -50,50 +50,50 @@ class Line:
 
 @dataclass(slots=True)
 class ToolRun:
-    """Tool calls that follow each other."""
+    """Tool calls and subagents that follow each other."""
 
     style: Style
-    calls: list[Call] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
     folded: Folded = field(default_factory=Folded)
     followed: bool = False
     """Whether something stands behind it: then it is one line."""
     _fold_at: int = 4 * MOST
 
-    def add(self, call: Call) -> None:
-        """Add a call. Calls that are only counted are dropped now and then: a long run costs little to render."""
-        self.calls.append(call)
-        call.listed = True
-        if self.style.tools != "full" and len(self.calls) >= self._fold_at:
-            fold(self.calls, self.folded)
-            self._fold_at = 2 * len(self.calls) + 2 * MOST  # Running calls stay.
+    def add(self, entry: Entry) -> None:
+        """Add an entry. Those that are only counted are dropped now and then: a long run costs little to render."""
+        self.entries.append(entry)
+        entry.listed = True
+        if self.style.tools != "full" and len(self.entries) >= self._fold_at:
+            fold(self.entries, self.folded)
+            self._fold_at = 2 * len(self.entries) + 2 * MOST  # What runs stays.
 
-    def take_running(self) -> list[Call]:
-        """Remove and return the calls that have not ended."""
-        running = [call for call in self.calls if not call.ended]
-        self.calls = [call for call in self.calls if call.ended]
-        for call in running:
-            call.listed = False
+    def take_running(self) -> list[Entry]:
+        """Remove and return the entries that have not ended."""
+        running = [entry for entry in self.entries if not entry.ended]
+        self.entries = [entry for entry in self.entries if entry.ended]
+        for entry in running:
+            entry.listed = False
         return running
 
     @property
     def is_long(self) -> bool:
-        """Whether it has more than one call."""
-        return len(self.calls) + self.folded.calls > 1
+        """Whether it has more than one entry."""
+        return len(self.entries) + self.folded.entries > 1
 
     @property
     def goes_on(self) -> bool:
-        """Whether a call runs: a page that does not change again does not say so."""
-        return any(not (call.ended or call.over) for call in self.calls)
+        """Whether an entry runs: a page that does not change again does not say so."""
+        return any(not (entry.ended or entry.over) for entry in self.entries)
 
     @property
     def is_empty(self) -> bool:
         """Whether it has no lines."""
-        return not self.calls and not self.folded.calls
+        return not self.entries and not self.folded.entries
 
     def render(self, *, frozen: bool = False) -> str:
-        """Return the lines of the calls as they are now, or of the same length for a page that does not change."""
+        """Return the lines of the entries as they are now, or of the same length for a page that does not change."""
         render = summary_of if self.followed else lines_of
-        return render(self.calls, self.style, self.folded, frozen=frozen)
+        return render(self.entries, self.style, self.folded, frozen=frozen)
 
 
 Block = Prose | Line | ToolRun
@@ -134,11 +134,15 @@ class Blocks:
         self._blocks.append(run)
         return run
 
-    def take_running(self) -> list[Call]:
-        """Remove and return the tool calls that have not ended."""
-        taken = [call for block in self._blocks if isinstance(block, ToolRun) for call in block.take_running()]
+    def take_running(self) -> list[Entry]:
+        """Remove and return the tool calls and subagents that have not ended."""
+        taken = [entry for block in self._blocks if isinstance(block, ToolRun) for entry in block.take_running()]
         self._blocks = [block for block in self._blocks if not isinstance(block, ToolRun) or not block.is_empty]
         return taken
+
+    def lists(self, entry: Entry) -> bool:
+        """Whether an entry has a line that may still change."""
+        return any(entry is each for block in self._blocks if isinstance(block, ToolRun) for each in block.entries)
 
     def holds(self, line: Line | None) -> bool:
         """Whether a line may still change: it is here as a whole."""

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from acp import Subagent
 from acp.schema import ToolCallUpdate
 
 from .tool_calls import Call
@@ -58,13 +59,14 @@ class ToolCallHistory:
         """Iterate over the calls that are remembered, oldest first."""
         return iter(self._calls.values())
 
-    def of(self, call_id: str) -> Call:
-        """Return the call with an id, a new one where none is remembered."""
-        call = self._calls.get(call_id)
+    def of(self, call_id: str, subagent: Subagent | None = None) -> Call:
+        """Return the call with an id among those of the agent or of a subagent, a new one where none is remembered."""
+        key = call_id if subagent is None else f"{subagent.session_id}\0{call_id}"
+        call = self._calls.get(key)
         if call is None:
             if len(self._calls) == MOST:
                 self._forget()
-            call = self._calls[call_id] = Call(ToolCallUpdate(tool_call_id=call_id))
+            call = self._calls[key] = Call(ToolCallUpdate(tool_call_id=call_id), key=key)
         return call
 
     def _forget(self) -> None:
@@ -78,10 +80,9 @@ class ToolCallHistory:
 
     def lighten(self, latest: Call) -> None:
         """Drop what the oldest calls hold where all hold too much; the `latest` keeps what it holds."""
-        latest_id = latest.update.tool_call_id
-        self._weigh(latest_id, latest.weight)
+        self._weigh(latest.key, latest.weight)
         while self._weight > MOST_WEIGHT:
-            oldest = next((each for each in self._weights if each != latest_id), None)
+            oldest = next((each for each in self._weights if each != latest.key), None)
             if oldest is None:
                 break
             self._calls[oldest].lighten()

@@ -1,6 +1,6 @@
 """Renders tool calls as compact lines: state, kind, title, place. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from pydantic_core import to_json
@@ -9,21 +9,17 @@ from acp.schema import AudioBlock, Diff, EmbeddedResource, ImageBlock, TextBlock
 from bot.config.appearance import Style
 from bot.text.markdown import LIMIT, code_block, escape, shortened
 from bot.user_messages import reply_lines
+from bot.user_messages import subagents as texts
 
 from .code_blocks import unfenced
 from .diffs import Change, changes_of, excerpt, is_whole, left_out, place_of
 from .line_diff import DiffBudget
+from .tool_runs import MOST_PLACES, Folded
 
 TITLE = 150
 """Characters of a title, and of a place."""
 
-MOST = 6
-"""Lines of one run of calls; in a longer run the earlier calls are counted."""
-
 DIFF_LINES = {"compact": 8, "full": 16}
-
-MOST_PLACES = 1000
-"""Locations of one call that are counted as changed files, at most."""
 
 VALUE = 16
 """Bytes that a value in a structure takes in addition to its text, at least."""
@@ -57,6 +53,8 @@ class Call:
     """One tool call, as far as it is known. When it has ended, what is large is dropped."""
 
     update: ToolCallUpdate
+    key: str = ""
+    """Its id, unique among those of the agent and its subagents."""
     changes: tuple[Change, ...] = ()
     """What it changes, as its last content with changes says, or a question about it."""
     paths: frozenset[str] = frozenset()
@@ -166,6 +164,25 @@ class Call:
         self.update = self.update.model_copy(update=self._short | _SMALL)
         self._compared, self._weights, self.weight = None, {}, 0
 
+    @property
+    def is_subagent(self) -> bool:
+        """It is none."""
+        return False
+
+    def add_to(self, folded: Folded) -> None:
+        """Count it."""
+        folded.calls += 1
+        folded.failed += self.update.status == "failed"
+        folded.unfinished += not self.ended
+        folded.added += sum(change.added for change in self.changes)
+        folded.removed += sum(change.removed for change in self.changes)
+        folded.add_paths(self.paths)
+
+    def short(self, most: int) -> str:
+        """Return what the call does in few characters."""
+        title = texts.brief(self.update.title or self.update.kind or "tool", most)
+        return f"{_KINDS.get(self.update.kind or '', '')} {title}".lstrip()
+
     def line(self, style: Style, *, frozen: bool = False) -> str:
         """Return the call as one line of subtext; on a page that is `frozen` it does not say that the call runs."""
         update = self.update
@@ -214,95 +231,6 @@ def merged(earlier: ToolCallUpdate, update: ToolCallUpdate) -> ToolCallUpdate:
     """Merge a later update into an earlier one: fields that it leaves out stay (ACP, Tool Calls, Updating)."""
     names = (name for name in type(update).model_fields if getattr(update, name) is not None)
     return earlier.model_copy(update={name: getattr(update, name) for name in names})
-
-
-@dataclass(slots=True)
-class Folded:
-    """The calls of a run that are only counted."""
-
-    calls: int = 0
-    failed: int = 0
-    unfinished: int = 0
-    added: int = 0
-    removed: int = 0
-    paths: frozenset[str] = frozenset()
-    """The files that were changed, up to `MOST_PLACES`."""
-
-    def add(self, call: Call) -> None:
-        """Count a call."""
-        self.calls += 1
-        self.failed += call.update.status == "failed"
-        self.unfinished += not call.ended
-        self.added += sum(change.added for change in call.changes)
-        self.removed += sum(change.removed for change in call.changes)
-        if len(self.paths) < MOST_PLACES:
-            self.paths |= call.paths
-
-    def line(self) -> str:
-        """Return the line with the count, above the latest calls."""
-        return f"-# ⋯ {self.calls} earlier" + (f", {self.failed} failed" if self.failed else "")
-
-    def summary(self) -> str:
-        """Return the line that replaces a whole run."""
-        return reply_lines.tools(
-            self.calls,
-            len(self.paths),
-            added=self.added,
-            removed=self.removed,
-            failed=self.failed,
-            unfinished=self.unfinished,
-        )
-
-
-def fold(run: list[Call], folded: Folded) -> None:
-    """Remove from a run the calls that its lines do not show any more, and count them."""
-    for call in [call for call in run[:-MOST] if call.ended]:
-        folded.add(call)
-        call.listed = call.shows_all = False
-    run[:] = [call for call in run if call.listed]
-
-
-def summary_of(run: Sequence[Call], style: Style, before: Folded, *, frozen: bool = False) -> str:
-    """Return a run of which nothing is going on as one line, and its running calls below; a single call as it is."""
-    done = [call for call in run if call.ended or call.over]
-    if style.tools == "full" or len(done) + before.calls < 2:
-        return lines_of(run, style, before, frozen=frozen)
-    count = replace(before)
-    for call in done:
-        count.add(call)
-        call.shows_all = False
-    running = (call.line(style, frozen=frozen) for call in run if not (call.ended or call.over))
-    return "\n".join([count.summary(), *running])
-
-
-def lines_of(
-    run: Sequence[Call],
-    style: Style,
-    before: Folded = Folded(),  # noqa: B008 - read only
-    *,
-    frozen: bool = False,
-) -> str:
-    """Return the lines of a run: of each call where `tools` is full, else of the latest and the running ones.
-
-    `before` are the calls that were removed from the run.
-    """
-    latest = next((call for call in reversed(run) if call.changes), None)
-    for call in run:
-        call.shows_all = call.is_whole and (style.tools == "full" or call is latest)
-    if style.tools == "full":
-        shown = ["\n".join([call.line(style, frozen=frozen), *call.details(output=True)]) for call in run]
-        return "\n".join(shown)
-    folded = [call for call in run[:-MOST] if call.ended or call.over] if len(run) > MOST else []
-    hidden, count = set(map(id, folded)), replace(before)
-    for call in folded:
-        count.add(call)
-    lines = [count.line()] if count.calls else []
-    for call in run:
-        if id(call) not in hidden:
-            lines.append(call.line(style, frozen=frozen))
-            if call is latest:
-                lines += call.details(output=False)
-    return "\n".join(lines)
 
 
 def _sent(update: ToolCallUpdate) -> Iterator[Sent]:

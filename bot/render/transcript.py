@@ -21,7 +21,7 @@ When all pages are full the pager is `over`: the rest of the text goes into a fi
 show only the bot's own lines.
 """
 
-from acp import Event, MessageBegun, Text, Thought
+from acp import Event, MessageBegun, Subagent, SubagentToolCall, Text, Thought
 from acp.schema import (
     AgentMessageChunk,
     AudioBlock,
@@ -46,9 +46,11 @@ from .line_diff import DiffBudget
 from .pager import Pager
 from .plan import notice_line, plan_lines
 from .spool import Spool
+from .subagents import SubagentLine, Subagents
 from .thoughts import Thoughts
 from .tool_call_history import ToolCallHistory
-from .tool_calls import Sent, merged
+from .tool_calls import Call, Sent, merged
+from .tool_runs import Entry
 from .turn_summary import Receipt, cost_of
 from .uploads import File, Link, UploadShelf, decoded, is_web, parts
 
@@ -87,6 +89,7 @@ class Transcript:
         self.said = 0
         """Characters that the agent has said."""
         self._calls = ToolCallHistory()
+        self._subagents = Subagents()
         self._budget = DiffBudget()
         self._plan = Line("")
         """The plan as it was shown last."""
@@ -129,6 +132,10 @@ class Transcript:
                 return self._add_thought(text)
             case ToolCallUpdate():
                 return self._add_tool_call(event)
+            case Subagent():
+                return self._show_subagent(event)
+            case SubagentToolCall(subagent, update):
+                return self._add_subagents_call(subagent, update)
             case Plan():
                 if not self._show_plan(event):
                     return False
@@ -155,16 +162,17 @@ class Transcript:
     def break_at_question(self) -> int:
         """End the open page, for a question follows; return the number of pages above it.
 
-        A tool call that has not ended is shown below the question when it goes on. The last page that is allowed does
-        not end: it stands below all further questions.
+        A tool call that has not ended is shown below the question when it goes on, and a subagent that works is shown
+        there at once. The last page that is allowed does not end: it stands below all further questions.
         """
         if not self._pager.takes_breaks:
             return self._pager.count
-        text = ""
+        text, running = "", list[Entry]()
         if not self._pager.over:
             self._interrupt()
-            for call in self._blocks.take_running():
-                call.waits = True
+            running = self._blocks.take_running()
+            for entry in running:
+                entry.waits = True
             self._follow_run()
             self._freeze()
             text = "".join(self._blocks.frozen(self._blocks.pieces()))
@@ -172,7 +180,11 @@ class Transcript:
             self._take_notices()
         else:
             self._blocks.clear()
-        return self._pager.break_at_question(text)
+        above = self._pager.break_at_question(text)
+        for entry in running:
+            if entry.is_subagent:  # It works on while others wait for the answer.
+                self._list(entry)
+        return above
 
     def end(self) -> None:
         """End the turn: what is unfinished is shown as it is.
@@ -189,6 +201,7 @@ class Transcript:
         for call in self._calls:
             call.over = True
         self._plan.text = self._plan.render(frozen=True)
+        self._subagents.end()
         self._follow_run()
         self._freeze()
         for name, spool in self._spools():
@@ -210,12 +223,12 @@ class Transcript:
 
     # ---- what is known
 
-    def tool_call(self, update: ToolCallUpdate) -> ToolCallUpdate:
+    def tool_call(self, update: ToolCallUpdate, subagent: Subagent | None = None) -> ToolCallUpdate:
         """Return all that is known of a tool call that a question is about: `update` may hold no more than its id.
 
-        The changes that it names are remembered: some agents name them nowhere else.
+        The changes that it names are remembered: some agents name them nowhere else. `subagent` is the one that asks.
         """
-        call = self._calls.of(update.tool_call_id)
+        call = self._calls.of(update.tool_call_id, subagent)
         if not call.ended:
             self._budget.renew()
             call.compare(update, self._style, self._budget)
@@ -431,27 +444,64 @@ class Transcript:
         """Show a tool call on one line. Its id decides which one it is: some are announced twice, some never."""
         call = self._calls.of(update.tool_call_id)
         had_ended, is_new = call.ended, not call.is_known
+        sent = self._take(call, update)
+        waits = call.waits and call.is_pending
+        if self._style.tools != "off" and not call.listed and not waits and not (had_ended and call.ended):
+            self._list(call)
+        elif is_new:
+            self._interrupt()  # The words behind a call that is not shown are not those before it.
+        return self._shown_with(sent)
+
+    def _take(self, call: Call, update: ToolCallUpdate) -> tuple[Sent, ...]:
+        """Apply an update to a call, and keep the patch of one that ends; return the data that it brought."""
+        had_ended = call.ended
         self._budget.renew()
         sent = call.take(update, self._style, self._budget)
         self._calls.lighten(call)
-        waits = call.waits and call.is_pending
-        if self._style.tools != "off" and not call.listed and not waits and not (had_ended and call.ended):
-            size = len(call.line(self._style))
-            if self._count(size):
-                self._interrupt()
-                self._make_room(size)
-                self._blocks.run(self._style).add(call)
-        elif is_new:
-            self._interrupt()  # The words behind a call that is not shown are not those before it.
         if call.ended and not had_ended:
             for patch in call.take_patches():
                 if self._count(len(patch)) and not self._ended:
                     self._patches.write(patch.encode(errors="replace"))
+        return sent
+
+    def _list(self, entry: Entry) -> None:
+        """Give a tool call or a subagent a line at the end."""
+        size = len(entry.line(self._style))
+        if self._count(size):
+            self._interrupt()
+            self._make_room(size)
+            self._blocks.run(self._style).add(entry)
+
+    def _shown_with(self, sent: tuple[Sent, ...]) -> bool:
+        """Send what a call brought; return whether anything shows."""
         for each in sent:
             self._send(each)
         shows = self._style.tools != "off" or bool(sent)
         self.has_text = self.has_text or shows
         return shows
+
+    def _show_subagent(self, subagent: Subagent) -> bool:
+        """Show a subagent on one line, from the time when it works here. Its end gets another one if need be."""
+        line = self._subagents.change(subagent)
+        if line is None or self._style.tools == "off":
+            return False
+        self._list_subagent(line)
+        self.has_text = True
+        return True
+
+    def _add_subagents_call(self, subagent: Subagent, update: ToolCallUpdate) -> bool:
+        """Show a tool call of a subagent on that one's line. The agent's own words go on around it."""
+        call = self._calls.of(update.tool_call_id, subagent)
+        repeats = call.ended
+        sent = self._take(call, update)
+        if self._style.tools != "off" and not (repeats and call.ended) and self._count(len(call.line(self._style))):
+            self._list_subagent(self._subagents.call(subagent, call))
+        return self._shown_with(sent)
+
+    def _list_subagent(self, line: SubagentLine) -> None:
+        """Give a subagent a line, unless it has one: a page that is full keeps what it showed."""
+        if not (line.listed if self._pager.over else self._blocks.lists(line)):
+            self._list(line)
 
     def _show_plan(self, plan: Plan) -> bool:
         """Show the plan as it is now; return False where it has not changed since it was shown."""

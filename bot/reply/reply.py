@@ -9,7 +9,7 @@ from typing import TypeVar
 import discord
 import structlog
 
-from acp import Event
+from acp import Event, Subagent
 from acp.schema import ToolCallUpdate
 from bot.config.appearance import Style
 from bot.render.page_breaks import pages_of
@@ -181,9 +181,9 @@ class Reply:
         if self._rendered(lambda: self._transcript.apply(event), otherwise=False):
             self._changed()
 
-    def tool_call(self, update: ToolCallUpdate) -> ToolCallUpdate:
-        """Return all that is known of a tool call."""
-        return self._rendered(lambda: self._transcript.tool_call(update), otherwise=update)
+    def tool_call(self, update: ToolCallUpdate, subagent: Subagent | None = None) -> ToolCallUpdate:
+        """Return all that is known of a tool call, which may be a subagent's."""
+        return self._rendered(lambda: self._transcript.tool_call(update, subagent), otherwise=update)
 
     def line(self, text: str) -> None:
         """Add the bot's own lines."""

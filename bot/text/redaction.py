@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from acp import Elicitation, Event, Question, Skipped, Text, Thought, Unreadable
+from acp import Elicitation, Event, Question, Skipped, Subagent, SubagentToolCall, Text, Thought, Unreadable
 from acp.defects import Invalid, NotJson
 from acp.schema import AudioBlock, ImageBlock, PermissionOption
 
@@ -107,7 +107,8 @@ class StreamRedactor:
 
     def take(self, event: Event) -> Iterator[Event]:
         """Return the events that may be shown now."""
-        if type(event) is not self._kind:
+        # A subagent works beside the agent, which may be in the middle of a word.
+        if type(event) is not self._kind and not isinstance(event, Subagent | SubagentToolCall):
             yield from self.rest()
         match event:
             case Text(text) | Thought(text):
@@ -160,10 +161,19 @@ def redact_value(value: Any, redact: Redactor) -> Any:
             return value.model_copy(update=changed) if changed else value
         case Question():
             options = tuple(redact_value(each, redact) for each in value.options)
-            return dataclasses.replace(value, tool_call=redact_value(value.tool_call, redact), options=options)
+            tool_call, subagent = redact_value(value.tool_call, redact), redact_value(value.subagent, redact)
+            return dataclasses.replace(value, tool_call=tool_call, options=options, subagent=subagent)
         case Elicitation():
-            schema = _redact_form(value.schema, redact)
-            return dataclasses.replace(value, message=redact(value.message), schema=schema)
+            schema, subagent = _redact_form(value.schema, redact), redact_value(value.subagent, redact)
+            return dataclasses.replace(value, message=redact(value.message), schema=schema, subagent=subagent)
+        case Subagent():
+            title, description, reason = map(redact, (value.title, value.description, value.reason))
+            return dataclasses.replace(
+                value, title=title, description=description, reason=reason, cwd=redact(value.cwd)
+            )
+        case SubagentToolCall():
+            update = redact_value(value.update, redact)
+            return SubagentToolCall(redact_value(value.subagent, redact), update)
         case Unreadable() | Skipped():
             return dataclasses.replace(value, defect=redact_value(value.defect, redact))
         case Invalid() | NotJson():

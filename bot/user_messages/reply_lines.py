@@ -2,6 +2,8 @@
 
 from bot.text.markdown import escape
 
+from . import subagents as subagent_texts
+
 REST_ATTACHED = "\n-# 📎 The rest is in the attached `reply.md`."
 
 REST_TOO_LATE = "\n-# ⋯ The rest came after the end of the turn and is not shown."
@@ -37,10 +39,11 @@ def not_shown(kind: str) -> str:
     return f"-# 📎 (the agent sent {escape(kind)} content, which is not shown)"
 
 
-def tools(calls: int, files: int, *, added: int, removed: int, failed: int, unfinished: int) -> str:
-    """Count the tool calls of a run that is folded, and what came of them."""
+def tools(calls: int, files: int, *, subagents: int, added: int, removed: int, failed: int, unfinished: int) -> str:
+    """Count the tool calls and subagents of a run that is folded, and what came of them."""
     facts = [
-        f"{calls} tools",
+        subagent_texts.tools(calls, 0),
+        subagent_texts.subagents(subagents),
         f"{files} {'file' if files == 1 else 'files'}" if files else "",
         f"+{added} −{removed}" if added or removed else "",
         f"{failed} failed" if failed else "",

@@ -70,6 +70,18 @@ def _permit(kind: str, title: str, **more: str) -> Directive:
     return Directive("permit", {"kind": kind, "title": title, **more})
 
 
+def _begin(name: str, task: str) -> Directive:
+    return Directive("subagent", {"name": name, "task": task})
+
+
+def _by(name: str, what: str) -> Directive:
+    return Directive("by", {"name": name, "what": what})
+
+
+AUDIT = """\
+Both agree: the dates are right, but for one case. `add_years` keeps 29 February where the year has none. The test for
+it is missing, and I would add it first."""
+
 _REPLIES: tuple[tuple[tuple[str, ...], tuple[Directive, ...]], ...] = (
     (
         ("retry", "work"),
@@ -113,6 +125,24 @@ _REPLIES: tuple[tuple[tuple[str, ...], tuple[Directive, ...]], ...] = (
             _tool("read", "Makefile"),
             _type("A target is missing.", 25),
             Directive("crash"),
+        ),
+    ),
+    (
+        ("subagents", "audit"),
+        (
+            _type("I let two subagents look at it from both ends.", 25),
+            _begin("researcher", "Find every place that reads or writes a due date"),
+            _begin("tester", "Run the date tests, and look for missing cases"),
+            _by("researcher", "tool search due_date"),
+            _by("tester", "tool read tests/test_due_dates.py"),
+            _by("researcher", "tool read billing/due_dates.py"),
+            _by("tester", "tool search leap"),
+            _by("researcher", "say The parser is in one place only."),
+            Directive("sleep", {"seconds": "5"}),
+            _by("researcher", "ask execute git log --oneline billing/due_dates.py"),
+            _by("tester", "ask execute pytest -x tests/test_due_dates.py"),
+            Directive("join"),
+            _type(AUDIT, 25),
         ),
     ),
     (("review", "module"), (_type("I will go through them in order.", 12), _type(REVIEW, 8))),

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from loopback.agent import subagents
 from loopback.agent.script import Directive, help_text
 from loopback.agent.turn import Turn, TurnEnded, text_update
 from loopback.agent.wire import Message, RpcError
@@ -17,11 +18,6 @@ DirectiveFunction = Callable[[Turn, Directive], None]
 DIRECTIVES: dict[str, DirectiveFunction] = {}
 """The function of every directive by its word."""
 
-_OPTIONS = [
-    {"optionId": "allow_once", "name": "Allow once", "kind": "allow_once"},
-    {"optionId": "allow_always", "name": "Always allow", "kind": "allow_always"},
-    {"optionId": "reject_once", "name": "Reject", "kind": "reject_once"},
-]
 _CHILD_SECONDS = 600  # a forgotten child ends
 
 
@@ -101,7 +97,7 @@ def _tick(turn: Turn, directive: Directive) -> None:
 def _allowed(turn: Turn, call: Message, kind: str, title: str) -> tuple[bool, str]:
     """Ask for permission, update the tool call, and return the verdict with the option's id."""
     tool_call = {**call, "title": title, "kind": kind, "status": "pending"}
-    asked = {"sessionId": turn.session.session_id, "toolCall": tool_call, "options": _OPTIONS}
+    asked = {"sessionId": turn.session.session_id, "toolCall": tool_call, "options": subagents.OPTIONS}
     response = turn.request("session/request_permission", asked)
     outcome = response.get("result", {}).get("outcome", {})
     if outcome.get("outcome") == "cancelled":
@@ -164,6 +160,22 @@ def _write(turn: Turn, directive: Directive) -> None:
     path.write_text(text, "utf-8")
     turn.move_tool(call, "completed")
     turn.say(f"{verdict}, wrote {path.relative_to(root)}")
+
+
+@implements("subagent")
+def _subagent(turn: Turn, directive: Directive) -> None:
+    subagents.begin(turn, directive)
+
+
+@implements("by")
+def _by(turn: Turn, directive: Directive) -> None:
+    subagents.act(turn, directive)
+
+
+@implements("join")
+def _join(turn: Turn, directive: Directive) -> None:
+    del directive
+    subagents.join(turn)
 
 
 @implements("hang")

@@ -9,7 +9,7 @@ from typing import Any
 
 from loopback.agent.login import Login, LoginScript
 from loopback.agent.script import COMMANDS, Directive, read_script
-from loopback.agent.sessions import MODELS, MODES, Session, Sessions
+from loopback.agent.sessions import MODELS, MODES, MOST_TITLE, Session, Sessions
 from loopback.agent.turn import Turn, TurnEnded, text_update
 from loopback.agent.wire import (
     INTERNAL_ERROR,
@@ -57,6 +57,7 @@ class ScriptedAgent:
         self._sessions = Sessions(settings.state)
         self._login = Login(wire, settings.login)
         self._turns: dict[str, Turn] = {}
+        self._shows_subagents = False
         self.initialized = threading.Event()
 
     def take(self, line: bytes) -> None:
@@ -97,6 +98,7 @@ class ScriptedAgent:
         try:
             match method:
                 case "initialize":
+                    self._shows_subagents = (params.get("clientCapabilities") or {}).get("subagents") is not None
                     self._wire.answer(request_id, self._initialize(params))
                     self._login.announce()
                     self.initialized.set()
@@ -132,6 +134,8 @@ class ScriptedAgent:
             case "session/close":
                 self._cancel(self._sessions.find(params.get("sessionId")).session_id)
                 return {}
+            case "session/set_title":
+                return {"title": self._set_title(self._sessions.find(params.get("sessionId")), params.get("title"))}
             case "session/set_mode":
                 session = self._sessions.find(params.get("sessionId"))
                 self._set_mode(session, params.get("modeId"))
@@ -144,7 +148,7 @@ class ScriptedAgent:
     def _initialize(self, params: Message) -> Message:
         self._refuse_if("initialize")
         settings = self._settings
-        sessions: Message = {"list": {}, "close": {}}
+        sessions: Message = {"list": {}, "close": {}, "title": {}}
         return {
             "protocolVersion": settings.protocol,
             "agentCapabilities": {
@@ -188,6 +192,12 @@ class ScriptedAgent:
         self._sessions.keep(session)
         self._update(session, {"sessionUpdate": "current_mode_update", "currentModeId": session.mode})
 
+    def _set_title(self, session: Session, title: object) -> str:
+        session.title = " ".join(str(title).split())[:MOST_TITLE]
+        self._sessions.keep(session)
+        self._update(session, {"sessionUpdate": "session_info_update", "title": session.title})
+        return session.title
+
     def _set_option(self, params: Message) -> list[Message]:
         session = self._sessions.find(params.get("sessionId"))
         match params.get("configId"), params.get("value"):
@@ -213,7 +223,9 @@ class ScriptedAgent:
         session.remember_prompt(text)
         self._sessions.keep(session)
         self._login.require("prompt")
-        turn = self._turns[session.session_id] = Turn(self._wire, session, "\n".join(map(_described, blocks)))
+        everything = "\n".join(map(_described, blocks))
+        turn = Turn(self._wire, session, everything, shows_subagents=self._shows_subagents)
+        self._turns[session.session_id] = turn
         arguments = (request_id, turn, _script(text))
         naming = {"untitled": untitled}
         threading.Thread(target=self._run, args=arguments, kwargs=naming, name="turn", daemon=True).start()

@@ -73,6 +73,15 @@ GRAMMAR: dict[str, Word] = {
         f"{_KIND} (?P<title>.+)",
     ),
     "write": Word("write PATH", "asks with a diff, then writes a small file below the cwd", r"(?P<path>\S+)"),
+    "subagent": Word(
+        "subagent NAME TASK", "starts a subagent, which works beside the agent", r"(?P<name>\w+) (?P<task>.+)"
+    ),
+    "by": Word(
+        "by NAME DIRECTIVE",
+        "`say`, `tool` or `ask` by that subagent; its question does not hold up the script",
+        r"(?P<name>\w+) (?P<what>(?:say|tool|ask) .+)",
+    ),
+    "join": Word("join", "waits for the subagents, and says how their questions were answered", ""),
     "hang": Word("hang [deaf]", "nothing more until session/cancel; deaf: not even then", "(?P<deaf>deaf)?"),
     "crash": Word("crash [CODE]", "two lines on stderr, then exits at once with CODE (3)", r"(?P<code>\d+)?"),
     "huge": Word("huge BYTES", "one chunk of that many bytes of text, on one line", r"(?P<size>\d+)"),

@@ -17,7 +17,7 @@ MODES = {
 MODELS = {"small": "Small and quick", "large": "Large and careful"}
 
 _HISTORY = 2_000  # updates kept for a replay
-_TITLE = 60  # characters
+MOST_TITLE = 60  # characters
 
 
 @dataclass(slots=True)
@@ -37,7 +37,7 @@ class Session:
         """Count a prompt, and name the session after its first one."""
         self.prompts.append(text)
         self.updated_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        self.title = self.title or " ".join(text.split())[:_TITLE] or "Untitled"
+        self.title = self.title or " ".join(text.split())[:MOST_TITLE] or "Untitled"
         self.remember({"sessionUpdate": "user_message_chunk", "content": {"type": "text", "text": text}})
 
     def remember(self, update: Message) -> None:

@@ -3,9 +3,13 @@
 import threading
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from loopback.agent.sessions import Session
 from loopback.agent.wire import JsonRpcLink, Message
+
+if TYPE_CHECKING:
+    from loopback.agent.subagents import Subagent
 
 
 class TurnEnded(Exception):
@@ -22,13 +26,15 @@ class Turn:
     Every method that sends or waits raises `TurnEnded("cancelled")` after a cancel, unless the turn is `deaf`.
     """
 
-    def __init__(self, wire: JsonRpcLink, session: Session, everything: str) -> None:
+    def __init__(self, wire: JsonRpcLink, session: Session, everything: str, *, shows_subagents: bool) -> None:
         self.wire = wire
         self.session = session
         self.everything = everything
         self.deaf = False
         self.late: list[str] = []
         self.late_logins: list[str] = []
+        self.shows_subagents = shows_subagents
+        self.subagents: dict[str, Subagent] = {}
         self._steps: list[str] = []
         self._done = 0
         self._cancelled = False
@@ -43,11 +49,12 @@ class Turn:
             self._cancelled = True
             self._changed.notify_all()
 
-    def update(self, update: Message) -> None:
-        """Send one session/update, and add it to the history."""
+    def update(self, update: Message, subagent_id: str = "") -> None:
+        """Send one session/update; one of the session itself is added to the history."""
         self._check()
-        self.session.remember(update)
-        self.wire.notify("session/update", {"sessionId": self.session.session_id, "update": update})
+        if not subagent_id:
+            self.session.remember(update)
+        self.wire.notify("session/update", {"sessionId": subagent_id or self.session.session_id, "update": update})
 
     def plan(self, steps: list[str], done: int = 0) -> None:
         """Send a plan of which so many steps are completed and the next one is in progress."""
@@ -108,10 +115,14 @@ class Turn:
                 responses.append(response)
                 self._changed.notify_all()
 
-        self._check()
-        self.wire.request(method, params, settle)
+        self.send_request(method, params, settle)
         self.wait_until(lambda: bool(responses))
         return responses[0]
+
+    def send_request(self, method: str, params: Message, settle: Callable[[Message], None]) -> None:
+        """Send the client a request. `settle` gets its response, on the reading thread."""
+        self._check()
+        self.wire.request(method, params, settle)
 
     def wait(self, seconds: float) -> None:
         """Wait this long. Zero or less only checks for a cancel."""

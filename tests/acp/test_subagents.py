@@ -282,6 +282,36 @@ async def test_a_question_of_a_subagent_after_the_turn_is_asked_too() -> None:
     assert [type(each) for each in heard] == [Question, Question, Withdrawn]
 
 
+async def test_a_question_of_a_subagent_that_is_open_at_the_turns_end_is_asked_again() -> None:
+    """It gets its answer then. With a cancelled turn it ends, and so it does where nobody is asked outside turns."""
+    peer, agent, session = await opened(elicitation=frozenset({"form"}))
+    heard: list[OutOfTurnEvent] = []
+    announce(peer, session.session_id, "a", title="background")
+    form: Json = {"mode": "form", "message": "Which?", "requestedSchema": {"type": "object"}, "sessionId": "a"}
+    for end in ("unheard", "cancelled", "end_turn"):
+        if end == "end_turn":
+            agent.listen_out_of_turn(heard.append)
+        async with session.prompt(HELLO) as turn:
+            prompt = await peer.expect("session/prompt")
+            asked = peer.ask("a")
+            peer.say({"id": f"form {end}", "method": "elicitation/create", "params": form})
+            await quiet()
+            if end == "cancelled":
+                turn.cancel()
+            peer.end_turn(prompt, end)
+            await quiet()
+            assert not turn.unanswered
+        if end == "end_turn":
+            assert [type(each) for each in heard] == [Question, Elicitation]
+            assert agent.out_of_turn.answer(asked, "yes")
+            assert agent.out_of_turn.withdraw(f"form {end}")
+            assert (await peer.answer_to(asked))["result"]["outcome"]["optionId"] == "yes"
+        else:
+            assert (await peer.answer_to(asked))["result"] == CANCELLED
+        assert (await peer.answer_to(f"form {end}"))["result"] == {"action": "cancel"}
+    await agent.stop()
+
+
 async def test_the_question_of_an_unknown_session_is_refused_and_reported() -> None:
     """As it is for a subagent that was never announced."""
     peer, agent, session = await opened()

@@ -112,6 +112,26 @@ async def change(album: Album, place: Story) -> None:
     await album.take("edit-2-end", thread, lab.ben, ready=nothing)
 
 
+async def subagents(album: Album, _: Story) -> None:
+    """Two subagents at work, then with a question each, of which the second is answered first; then the end."""
+    lab = album.lab
+    thread = await lab.thread("audit our date handling with two subagents, please")
+    await lab.ann.sees(thread, "leap", by=lab.bot)
+    await album.take("subagents-1-work", thread, lab.ann, ready=nothing)
+    first = await lab.ann.sees(thread, _asked_by("researcher"), by=lab.bot)
+    second = await lab.ann.sees(thread, _asked_by("tester"), by=lab.bot)
+    await album.take("subagents-2-questions", thread, lab.ann, ready=nothing)
+    await lab.ann.click(second, "Reject")
+    await album.take("subagents-3-one-answered", thread, lab.ann, ready=nothing)
+    await lab.ann.click(first, "Allow once")
+    await lab.answer(thread, "I would add it first")
+    await album.take("subagents-4-end", thread, lab.ann, ready=nothing)
+
+
+def _asked_by(name: str) -> Callable[[Message], bool]:
+    return lambda message: asks(message) and f"Asked by the subagent {name}" in components.text_of(message)
+
+
 async def person_edits(album: Album, _: Story) -> None:
     """A person edits a queued message and one that was answered."""
     lab = album.lab
@@ -220,6 +240,7 @@ def _offers(label: str) -> Callable[[Message], bool]:
 SCENES = {
     "questions": questions,
     "edit": change,
+    "subagents": subagents,
     "person-edits": person_edits,
     "crash": crash,
     "outage": outage,

@@ -67,6 +67,22 @@ async def test_a_question_between_turns_belongs_to_the_last_exchange(tmp_path: P
         await second.until("out-of-turn Withdrawn")
 
 
+async def test_the_permission_that_a_subagent_asks_for_after_the_turn_has_a_deadline_too(tmp_path: Path) -> None:
+    """It is rejected by its own option, so that the subagent works on."""
+    async with running_pool(tmp_path, bounds=BOUNDS) as it:
+        exchange = it.say(1, 10)
+        agent = await it.factory.agent(1)
+        agent.update(SESSION, {"sessionUpdate": "subagent_update", "sessionId": "child", "title": "background"})
+        agent.end_turn(await agent.expect("session/prompt"))
+        await exchange.end()
+        asked = agent.ask("child")
+        await exchange.until("out-of-turn Question")
+        assert it.conversation(1).asked_since is not None
+        await elapse(1200 + 2 * LOOK)
+        assert (await agent.answer_to(asked))["result"]["outcome"] == {"outcome": "selected", "optionId": "no"}
+        assert out_of_turn(exchange)[-1] == f"unanswered {asked} TIME"
+
+
 async def test_an_out_of_turn_question_is_reminded_of_and_rejected_like_another(tmp_path: Path) -> None:
     """At its deadline, or earlier when it is preempted, even while its agent starts."""
     async with running_pool(tmp_path, bounds=BOUNDS, make=every(manual=("session/new",))) as it:

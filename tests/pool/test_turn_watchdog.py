@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acp import Event, Question, Text, Withdrawn
+from acp import Event, Question, Subagent, SubagentToolCall, Text, Withdrawn
 from acp.schema import ToolCall, ToolCallUpdate
 from pool.turn_watchdog import LONG_SECONDS, MOST_TOOLS, TOOL_SECONDS, TurnLimits, Watchdog, WatchdogAlert
 
@@ -70,6 +70,18 @@ def test_a_running_tool_extends_the_limit_of_silence(events: Sequence[Event], bo
     for event in events:
         watch.event(event, 0)
     assert dues(watch, bound - 1, bound) == [None, WatchdogAlert.SILENT]
+
+
+def test_a_running_tool_of_a_subagent_extends_it_too() -> None:
+    """The end of another one's tool with the same id does not end it."""
+    first, second = Subagent("a", 1), Subagent("b", 1)
+    watch = Watchdog(BOUNDS, 0)
+    watch.event(SubagentToolCall(first, tool("in_progress")), 0)
+    for event in (SubagentToolCall(second, tool("completed")), tool("completed"), first):
+        watch.event(event, 0)
+    assert dues(watch, TOOL_SECONDS - 1, TOOL_SECONDS) == [None, WatchdogAlert.SILENT]
+    watch.event(SubagentToolCall(first, tool("completed")), TOOL_SECONDS)
+    assert watch.due(TOOL_SECONDS + 120) is WatchdogAlert.SILENT
 
 
 def test_a_long_limit_of_silence_is_not_shortened_by_a_tool() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 
-from acp import Text
+from acp import Subagent, SubagentToolCall, Text
 from acp.schema import ToolCallUpdate
 from bot.conversation.turn_log import TurnLog
 from pool.exchange import Cancelled, Completed, Failed
@@ -29,6 +29,8 @@ async def test_a_turn_writes_one_line_that_says_what_happened() -> None:
         for _ in range(3):
             record.event(ToolCallUpdate(tool_call_id="call-1"))
         record.event(ToolCallUpdate(tool_call_id="call-2"))
+        for session_id in ("a", "b", "a"):
+            record.event(SubagentToolCall(Subagent(session_id, 1), ToolCallUpdate(tool_call_id="call-1")))
         record.event(Text("!"))
         record.ended(Completed("end_turn"))
 
@@ -42,7 +44,7 @@ async def test_a_turn_writes_one_line_that_says_what_happened() -> None:
         "author_id": 3,
         "stop_reason": "end_turn",
         "characters": 6,
-        "tool_calls": 2,
+        "tool_calls": 4,
         "questions": 0,
     }
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from acp import Accept, Decline, Elicitation, Question, Session, Turn
+from acp import Accept, Decline, Elicitation, Question, Session, Subagent, Turn
 from acp.schema import ToolCallUpdate
 from bot.access.approvers import approver_mentions
 from bot.access.gate import People
@@ -24,7 +24,7 @@ from bot.rest.errors import PermanentError
 from bot.rest.mentions import MOST, Mentions
 from bot.text.markdown import LIMIT, escape
 from bot.text.sizes import MAX_FILE_BYTES
-from bot.user_messages import questions
+from bot.user_messages import questions, subagents
 from pool.journal.command_rules import CommandRule
 from pool.journal.journal import Journal
 from pool.journal.message_states import MessageState
@@ -59,11 +59,18 @@ class Asking:
     journal: Journal
     lines: list[str] = field(default_factory=list)
 
-    async def ask(self, tool_call: Json, options: tuple[Json, ...] = OPTIONS, request_id: int = -1) -> Question:
-        """Ask as the agent, and handle it as an exchange does."""
+    async def ask(
+        self,
+        tool_call: Json,
+        options: tuple[Json, ...] = OPTIONS,
+        request_id: int = -1,
+        subagent: Subagent | None = None,
+    ) -> Question:
+        """Ask as the agent, or for a subagent, and handle it as an exchange does."""
         self.peer.ask(self.session.session_id, {"toolCallId": "c", **tool_call}, options, request_id)
         question = await anext(self.turn)
         assert isinstance(question, Question)
+        question = replace(question, subagent=subagent)
         self.questions.ask(question, question.tool_call)
         await settle()
         return question
@@ -332,6 +339,59 @@ async def test_equal_questions_share_a_card_and_its_answer() -> None:
         assert len(it.messages) == 4  # An answer is for what was asked before it.
 
 
+async def test_equal_questions_of_two_subagents_are_two_cards_that_name_them() -> None:
+    """A change of one subagent's tool call is not one of the other's, whose call has the same id."""
+    first, second = Subagent("a", 1, "researcher"), Subagent("b", 1, "*tester*")
+    call = {"title": "Run", "rawInput": {"command": "ls"}}
+    async with asking() as it:
+        for number, subagent in enumerate((first, second, None)):
+            await it.ask(call, request_id=number, subagent=subagent)
+        assert {card.asked_by for card in it.open} == {
+            *("Asked by the subagent researcher.", "Asked by the subagent \\*tester\\*.", "")
+        }
+        assert "-# Asked by the subagent researcher." in it.messages[0].content
+        changed = ToolCallUpdate(tool_call_id="c", raw_input={"command": "rm -rf /"})
+        it.questions.changed(changed, second)
+        await settle()
+        titles = [(card.asked_by, card.title) for card in it.open]
+        assert [title for asked_by, title in titles if "tester" in asked_by] == ["rm -rf /"]
+        assert [title for asked_by, title in titles if "tester" not in asked_by] == ["ls", "ls"]
+        it.questions.changed(changed)
+        await settle()
+        titles = [(card.asked_by, card.title) for card in it.open]
+        assert [title for asked_by, title in titles if "researcher" in asked_by] == ["ls"]
+
+
+@pytest.mark.parametrize("permission", ["allow_reads", "allow_all", "ask"])
+async def test_a_subagent_in_another_directory_is_always_asked_about(permission: Permission) -> None:
+    """Relative paths mean other files there; in the session's own directory it is as the agent itself."""
+    async with asking(permission) as it:
+        it.journal.command_rules.add(CommandRule(THREAD, "make", ADA, 1.0))
+        read: Json = {"title": "Read", "kind": "read", "locations": [{"path": "a.txt"}]}
+        make: Json = {"title": "x", "kind": "execute", "rawInput": {"command": "make"}}
+        here = Subagent("a", 1, "here", cwd=str(it.session.directories[0]))
+        for number, call in enumerate((read, make)):
+            await it.ask(call, request_id=number, subagent=here)
+        assert len(it.messages) == (permission == "ask")
+        there = Subagent("b", 1, "there", cwd="/srv/other`s")
+        for number, call in enumerate((read, make)):
+            await it.ask(call, request_id=10 + number, subagent=there)
+        cards = [card for card in it.open if card.asked_by != "Asked by the subagent here."]
+        assert len(cards) == 2
+        for card in cards:
+            assert card.asked_by == "Asked by the subagent there, which works in `/srv/other's`."
+            assert not card.rules
+            assert ("works in another directory" in card.content) is (permission != "ask")
+
+
+async def test_the_form_of_a_subagent_names_it_too() -> None:
+    """Below its text."""
+    async with asking() as it:
+        it.questions.elicit(Elicitation(5, "form", "Which?", {}, subagent=Subagent("a", 1, "researcher")))
+        await settle()
+        assert "-# Asked by the subagent researcher." in it.messages[0].content
+
+
 async def test_one_of_equal_questions_can_end_or_change_without_the_others() -> None:
     """The first too: its card then answers the others. A changed one gets a card of its own."""
     async with asking() as it:
@@ -494,7 +554,7 @@ async def test_the_longest_possible_card_is_one_message() -> None:
         about = {"properties": fields, "required": [*fields], "description": HEAVY}
         form = FormCard(Elicitation("e", "form", HEAVY, about), it.turn, QuestionOrigin(THREAD, ASKED_BY, ADA))
         for card in (asked, form):
-            card.mentions, card.number = five, 20
+            card.mentions, card.number, card.asked_by = five, 20, subagents.asks("*" * 999, "*" * 999)
             assert 1_000 < len(card.content) <= LIMIT
         assert len(asked.answer("0", 2**63) or "") <= LIMIT
 

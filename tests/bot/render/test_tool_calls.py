@@ -5,7 +5,8 @@ from typing import Any
 from acp.schema import ToolCallUpdate, parse_update
 from bot.config.appearance import Style
 from bot.questions.tool_description import describe
-from bot.render.tool_calls import Call, lines_of
+from bot.render.tool_calls import Call
+from bot.render.tool_runs import lines_of
 from tests.bot.page_checks import open_fence
 
 COMPACT = Style(directory="/p")

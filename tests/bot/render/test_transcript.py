@@ -976,7 +976,7 @@ def test_a_run_of_very_many_calls_costs_no_more_to_look_at_than_a_short_one() ->
             transcript.pages()
     run = transcript._blocks._blocks[-1]
     assert isinstance(run, ToolRun)
-    assert len(run.calls) <= 50
+    assert len(run.entries) <= 50
     (page,) = transcript.pages()
     assert page.split("\n") == ["-# ⋯ 2994 earlier, 1 failed", *(f"-# ✔ t{number}" for number in range(2_994, 3_000))]
     transcript.apply(tool("2900", title="again", status="in_progress"))

@@ -7,7 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acp import Elicitation, Event, Question, Skipped, Text, Thought, Unreadable, Withdrawn
+from acp import (
+    Elicitation,
+    Event,
+    Question,
+    Skipped,
+    Subagent,
+    SubagentToolCall,
+    Text,
+    Thought,
+    Unreadable,
+    Withdrawn,
+)
 from acp.defects import Invalid, NotJson
 from acp.schema import Diff, ImageBlock, PermissionOption, Plan, PlanEntry, ToolCall, ToolCallUpdate
 from bot.conversation.thread_names import thread_name
@@ -86,6 +97,14 @@ def test_other_events_keep_their_place_behind_what_was_held_back() -> None:
     ]  # fmt: skip
 
 
+def test_what_a_subagent_does_does_not_show_the_beginning_of_a_secret() -> None:
+    """It works beside the agent, whose next words may complete it."""
+    subagent = Subagent("a", 1, "researcher")
+    call = SubagentToolCall(subagent, ToolCall(tool_call_id="1", title="look"))
+    words: list[Event] = [Text(f"x {SECRET[:8]}"), subagent, call, Text(SECRET[8:])]
+    assert told(words) == [Text("x "), subagent, call, Text(MARK)]
+
+
 def test_letters_that_begin_many_words_are_not_held_back() -> None:
     """Three characters reveal little, and a reply that stops there would look cut off."""
     assert list(StreamRedactor(Redactor([SECRET])).take(Text("ask sk-"))) == [Text("ask sk-")]
@@ -106,9 +125,16 @@ def test_letters_that_begin_many_words_are_not_held_back() -> None:
         Elicitation(1, "form", f"Is it {SECRET}?", {}),
         Unreadable(Invalid(f"no {SECRET}")),
         Skipped(NotJson(f"no {SECRET}")),
+        Subagent("a", 1, f"the {SECRET}"),
+        Subagent("a", 1, "", f"find {SECRET}"),
+        Subagent("a", 1, reason=f"no {SECRET}"),
+        Subagent("a", 1, cwd=f"/srv/{SECRET}"),
+        SubagentToolCall(Subagent("a", 1, SECRET), ToolCall(tool_call_id="1", title=f"curl {SECRET}")),
+        Question(1, ToolCallUpdate(tool_call_id="1"), (), subagent=Subagent("a", 1, SECRET)),
+        Elicitation(1, "form", "Which?", {}, subagent=Subagent("a", 1, SECRET)),
         ToolCall(tool_call_id="1", raw_input=[[{"a": [1, "x" * 2000 + SECRET]}], {f"{SECRET}-1": [2]}]),
     ],
-    ids=["call", "diff", "extra", "plan", "question", "elicitation", "unreadable", "skipped", "long and deep"],
+    ids=repr,
 )
 def test_every_kind_of_event_is_redacted(event: Event) -> None:
     """In titles, inputs, keys, diffs, unknown fields, options and questions."""
