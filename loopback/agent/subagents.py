@@ -90,7 +90,8 @@ def begin(turn: Turn, directive: Directive) -> None:
 
 def act(turn: Turn, directive: Directive) -> None:
     """Perform `by NAME DIRECTIVE`. Raises `RpcError` for a name or a directive that is none."""
-    subagent, what = turn.subagents.get(directive.text("name")), read_line(directive.text("what"))
+    subagent: Subagent | None = turn.subagents.get(directive.text("name"))
+    what = read_line(directive.text("what"))
     acts: dict[str, Callable[[Directive], None]] = {}
     if subagent is not None:
         acts = {

@@ -3,13 +3,10 @@
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Any
 
 from loopback.agent.sessions import Session
 from loopback.agent.wire import JsonRpcLink, Message
-
-if TYPE_CHECKING:
-    from loopback.agent.subagents import Subagent
 
 
 class TurnEnded(Exception):
@@ -34,7 +31,8 @@ class Turn:
         self.late: list[str] = []
         self.late_logins: list[str] = []
         self.shows_subagents = shows_subagents
-        self.subagents: dict[str, Subagent] = {}
+        self.subagents: dict[str, Any] = {}
+        """Those that `loopback.agent.subagents` has begun, by name."""
         self._steps: list[str] = []
         self._done = 0
         self._cancelled = False

@@ -128,11 +128,12 @@ ABOUT_SUBAGENTS = f"""\
 
 Threadline advertises `subagents`, which the schema calls unstable. A session that an agent announces with
 `subagent_update` belongs to the session above it; {MOST_SUBAGENTS} of them are remembered at a time. Of a subagent's
-updates, the tool calls and further subagents are read. Its text, its plans and the messages between agents are not shown.
+updates, the tool calls and further subagents are read. Its text, its plans and the messages between agents are not
+shown.
 
 What a subagent asks is a question in the thread of the session that it works for, and names the subagent. If the turn
-ends first, the question is asked again outside the turn. The files and commands that a subagent may ask for are those of
-that session's directories. Nothing but answers is sent to a subagent.
+ends first, the question is asked again outside the turn. The files and commands that a subagent may ask for are those
+of that session's directories. Nothing but answers is sent to a subagent.
 """
 
 ABOUT_UPDATES = """\
