@@ -88,8 +88,7 @@ class Transcript:
         """Characters that have been shown or put into a file."""
         self.said = 0
         """Characters that the agent has said."""
-        self._calls = ToolCallHistory()
-        self._subagents = Subagents()
+        self._calls, self._subagents = ToolCallHistory(), Subagents()
         self._budget = DiffBudget()
         self._plan = Line("")
         """The plan as it was shown last."""

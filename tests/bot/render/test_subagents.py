@@ -235,13 +235,13 @@ def test_a_question_about_a_subagents_tool_call_shows_what_that_one_does() -> No
 
 
 def test_the_end_of_one_whose_page_is_full_is_shown_on_the_next() -> None:
-    """A page that is full never changes again."""
+    """A page that is full never changes again, and does not say that it works."""
     transcript = Transcript()
     transcript.apply(RESEARCHER)
     transcript.apply(Text("word " * 900))
     assert len(transcript.pages()) > 1
     transcript.apply(after(RESEARCHER, SubagentState.COMPLETED))
-    assert "▸ 🤖 researcher" in transcript.pages()[0]
+    assert "· 🤖 researcher" in transcript.pages()[0]
     assert transcript.pages()[-1].endswith("-# ↳ ✔ 🤖 researcher · Find it")
 
 
