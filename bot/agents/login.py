@@ -169,7 +169,7 @@ async def agent_login(agent: AgentConfig, method_id: str, tell: Callable[[str], 
     during that, including the agent's stderr. Raises `LoginFailed` (`UnknownMethod` too), `AcpError`.
     """
     marker = f"login-{uuid4().hex}/1"
-    offer = replace(agent.client_offer(marker, terminal_login=True), elicitation=frozenset({"url"}))
+    offer = replace(agent.client_offer(marker, terminal_login=True), elicitation=frozenset({"form", "url"}))
 
     async def show(page: LoginPage) -> bool:
         tell(texts.open_page(page.url, page.message))

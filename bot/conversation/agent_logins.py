@@ -27,6 +27,10 @@ from .exchange_context import ExchangeContext
 AGAIN_SECONDS = 60.0
 """How long until a person may begin another login: each one starts a process."""
 
+READ = 20_000
+"""Characters that are read of what an agent says about its page. Secrets are removed before the text is cut to what the
+person sees."""
+
 GIVEN_UP = {GivenUp.TIME: texts.TIME_OVER, GivenUp.PERSON: texts.CANCELLED, GivenUp.SHUTDOWN: texts.STOPPED}
 """What the person sees of a login without a result."""
 
@@ -76,7 +80,8 @@ class AgentLogins:
         agent, until = context.agents.of(thread_id), int(time.time() + LOGIN_SECONDS)
 
         async def show(page: LoginPage) -> bool:
-            shown = texts.page(title, page.host, page.url, context.redact(page.message), until)
+            message = context.redact(page.message[:READ])
+            shown = texts.page(title, page.host, page.url, message, until)
             return await _edit(interaction, shown, page_view(name, page.host, page.url))
 
         async def work(running: Agent) -> None:

@@ -96,6 +96,6 @@ def busy(by: int) -> str:
 # ---- status
 
 
-def status(name: str) -> str:
-    """Report in `/status` that the agent is logged out."""
-    return f"⚠ Logged out. To log in, use `/login`, or {_on_the_host(name)}."
+def status(name: str, *, by_page: bool) -> str:
+    """Report in `/status` that the agent is logged out; `by_page` as in `logged_out`."""
+    return f"⚠ Logged out. To log in, {'use `/login`, or ' if by_page else ''}{_on_the_host(name)}."

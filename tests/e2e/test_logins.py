@@ -248,6 +248,7 @@ async def test_a_preset_that_has_no_such_login_offers_no_button(tmp_path: Path) 
         thread, notice = await logged_out(lab)
         assert notice.components == []
         assert notice.content.endswith("On the machine that runs Threadline, run `threadline login default`.")
+        assert "Logged out. To log in, run `threadline" in said(await lab.ann.slash(thread, "status"))
         await lab.discord.until(lambda: not lab.client.pool.agents)
         told = await lab.ann.slash(thread, "login")
         assert "no login that works from Discord" in said(told)

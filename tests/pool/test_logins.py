@@ -80,6 +80,18 @@ async def test_an_agent_that_says_so_in_a_turn_is_named_there(tmp_path: Path) ->
         assert it.pool.logins.state("default") is LoginState.LOGGED_OUT
 
 
+async def test_what_an_agent_says_in_a_turn_outlives_the_turns_success(tmp_path: Path) -> None:
+    """A logout during the turn lets it run to its end; the process that knows of it is stopped then."""
+    async with running_pool(tmp_path) as it:
+        exchange, agent, prompt = await it.prompted(10)
+        say(agent, NONE)
+        agent.end_turn(prompt)
+        await exchange.end()
+        await quiet()
+        assert it.pool.logins.state("default") is LoginState.LOGGED_OUT
+        assert agent.stopped
+
+
 async def test_an_idle_agent_that_is_logged_out_is_stopped(tmp_path: Path) -> None:
     """Only a new process notices a login; the next message starts one, and keeps the session."""
     async with running_pool(tmp_path, obedient=True) as it:
@@ -197,6 +209,7 @@ async def test_a_login_runs_in_a_process_of_its_own_and_the_others_are_replaced(
         await login
         await elapse(2)
         assert own.methods() == ["initialize", "authenticate"]
+        assert [each.launch.log_stderr for each in it.factory.settings[:4]] == [True, True, True, False]
         assert own.stopped
         assert [agent for agent in before if not agent.stopped] == [working]
         it.conversation(2).cancel(42)

@@ -145,6 +145,38 @@ def test_an_agent_that_logs_in_by_itself_is_told_to(tmp_path: Path) -> None:
     ]
 
 
+def scripted(folder: Path, *flags: str) -> Path:
+    """Configure the scripted agent, which logs in by a page."""
+    args = ["-m", "loopback.agent", "--login", str(folder / "login"), *flags]
+    return configured(folder, f"command = {json.dumps(sys.executable)}\nargs = {json.dumps(args)}")
+
+
+def test_the_page_of_a_login_is_printed_with_what_the_agent_says(tmp_path: Path) -> None:
+    """The agent names it by an elicitation; there is nothing to type here."""
+    done = run(scripted(tmp_path))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[1:3] == [
+        "Sign in and enter this code: ABCD-1234",
+        "Open: https://login.example/device",
+    ]
+    assert (tmp_path / "login").exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "reason"),
+    [
+        (["--login-url", "https://a.example@evil.example/"], "hides where it leads"),
+        (["--login-way", "form"], "put it into threadline.env"),
+    ],
+)
+def test_a_page_that_may_deceive_and_a_form_are_declined(tmp_path: Path, flags: list[str], reason: str) -> None:
+    """The login fails with the reason, not with the agent's."""
+    done = run(scripted(tmp_path, *flags))
+    assert done.returncode == 1
+    assert reason in done.stderr
+    assert not (tmp_path / "login").exists()
+
+
 def test_the_way_can_be_chosen(tmp_path: Path) -> None:
     """The default would be the one in a terminal."""
     path = odd(tmp_path, "with-terminal-login", "with-refused-login")
