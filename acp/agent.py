@@ -1,6 +1,7 @@
 """An agent: its process, its connection, and its open sessions."""
 
 import asyncio
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol, Self
@@ -142,6 +143,13 @@ class Agent:
     def can_fork(self) -> bool:
         """Whether it can copy a session into a new one."""
         return self._can("fork")
+
+    @property
+    def reads_fork_points(self) -> bool:
+        """Whether it forks after a message that is named to it. Agents do not announce that; see `Client`."""
+        info = self.info.agent_info
+        first = None if info is None else self._client.fork_points.get(info.name)
+        return info is not None and first is not None and _version(info.version) >= first
 
     def listen_out_of_turn(self, on_out_of_turn: Callable[[OutOfTurnEvent], None]) -> None:
         """Pass what the agent asks outside its turns to `on_out_of_turn`; without it that is cancelled immediately.
@@ -387,6 +395,12 @@ class Agent:
     def kill(self) -> None:
         """Send SIGKILL to the agent's group immediately; `stop` must still follow."""
         self._process.kill()
+
+
+def _version(text: str) -> tuple[int, ...]:
+    """Return the numbers that a version begins with."""
+    found = re.match(r"\d{1,9}(?:\.\d{1,9})*", text)
+    return () if found is None else tuple(map(int, found[0].split(".")))
 
 
 def _served(directories: tuple[Path, ...], also: Sequence[Path]) -> tuple[Path, ...]:

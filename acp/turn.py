@@ -53,7 +53,7 @@ class Turn(OpenQuestions):
         """Prepare a turn of `session_id`; `start` sends the prompt."""
         super().__init__()
         self._connection = connection
-        self._session_id = session_id
+        self.session_id = session_id
         self._events: deque[tuple[Event, int]] = deque()
         self._waiting = 0
         self._paused = False
@@ -89,7 +89,7 @@ class Turn(OpenQuestions):
 
     async def start(self, prompt: list[dict[str, Any]]) -> None:
         """Send the prompt. Raises `AgentClosed` when nothing was sent."""
-        params = {"sessionId": self._session_id, "prompt": prompt}
+        params = {"sessionId": self.session_id, "prompt": prompt}
         self.request_id = await self._connection.start("session/prompt", params, self._replied)
 
     # ---- the stream
@@ -177,7 +177,7 @@ class Turn(OpenQuestions):
         if self.cancelled or self.ended:
             return
         self.cancelled = True
-        self._connection.notify("session/cancel", {"sessionId": self._session_id})
+        self._connection.notify("session/cancel", {"sessionId": self.session_id})
         self.close_questions()
         self._grace = asyncio.get_running_loop().call_later(CANCEL_SECONDS, self._give_up)
 

@@ -97,6 +97,11 @@ class AgentLease:
             self.out_of_turn.preempt()
 
     @property
+    def idle_agent(self) -> Agent | None:
+        """The agent while it waits for work, as far as is known; None otherwise."""
+        return None if self.is_lost or self.state is not ConversationState.IDLE else self.agent
+
+    @property
     def evictable(self) -> bool:
         """Whether the agent is idle and can load its session again."""
         agent = self.agent

@@ -58,6 +58,7 @@ from pool.exchange import (
 )
 from pool.inbox import Inbox, close_exchange
 from pool.journal.errors import JournalUnwritable
+from pool.journal.forks import ForkPoint
 from pool.journal.message_states import MessageState as RowState
 
 FAILED_STARTS = 3
@@ -454,6 +455,8 @@ class Conversation:
             self.lease.yields = True  # A login takes effect in the next process only.
         elif isinstance(outcome, Completed):
             self.lease.worked()
+        point = ForkPoint(turn.session_id, turn.message_id or "")
+        self._journal.forks.note_point(exchange.message_ids[-1], point)
         if isinstance(outcome, ShutDown):
             self._journal.messages.interrupt(exchange.message_ids, pages)
         else:

@@ -17,6 +17,7 @@ from pool.agent_lease import AgentLease
 from pool.conversation import Conversation
 from pool.conversation_context import ConversationContext, ConversationState
 from pool.exchange import Exchange
+from pool.forks import ForkProcess, Forks
 from pool.journal.journal import Journal
 from pool.journal.maintenance import Maintenance
 from pool.limits import Bound, Limits, Pace
@@ -97,6 +98,15 @@ class Pool:
             on_logged_in=self._replace_agents,
         )
         """The logins of the agents."""
+        self.forks = Forks(
+            slots=self._slots,
+            spawn=self._spawn,
+            claim=self._spares.claim,
+            settings=settings,
+            lease=self._lease,
+            create_task=self._create_task,
+        )
+        """Takes forks of the threads' sessions."""
         self._context = ConversationContext(
             settings=settings,
             journal=journal,
@@ -203,6 +213,10 @@ class Pool:
         """Return the thread's conversation; None while it is asleep with an empty inbox."""
         return self._conversations.get(thread_id)
 
+    def _lease(self, thread_id: int) -> AgentLease | None:
+        conversation = self._conversations.get(thread_id)
+        return None if conversation is None else conversation.lease
+
     def place(self, conversation: Conversation) -> int:
         """Return a conversation's place in line, from 1; 0 when it is not in line."""
         line = self._slots.line
@@ -215,9 +229,9 @@ class Pool:
 
     @property
     def agents(self) -> list[Agent]:
-        """All running agents: also spares, probes, and those in which people log in."""
+        """All running agents: also spares, probes, those of forks, and those in which people log in."""
         used = [each.lease.agent for each in self._conversations.values() if each.lease.agent is not None]
-        return [*used, *self._spares.agents, *self.listing.probes, *self.logins.agents]
+        return [*used, *self._spares.agents, *self.listing.probes, *self.forks.agents, *self.logins.agents]
 
     def _running_agents(self, settings: AgentSettings) -> list[Agent]:
         """Return the living agents of the same name, in any directory."""
@@ -262,8 +276,11 @@ class Pool:
         self._make_room()
 
     def _tell_place(self, holder: object, place: int, asking: Sequence[int]) -> None:
-        if isinstance(holder, AgentLease):  # Spares and probes are never in line; whoever logs in needs no number.
-            self._conversations[holder.thread_id].placed(place, asking)
+        match holder:  # Spares and probes are never in line; whoever logs in needs no number.
+            case AgentLease():
+                self._conversations[holder.thread_id].placed(place, asking)
+            case ForkProcess():
+                holder.placed(place, asking)
 
     def _make_room(self) -> None:
         """Free slots for those in line: stop spares first, then the agents that are idle longest."""
@@ -358,6 +375,7 @@ class Pool:
         self._spares.close()
         self.listing.close()
         self.logins.close()
+        self.forks.close()
         for conversation, task in self._running.items():
             conversation.finish_and_stop()
             if conversation.lease.state in {ConversationState.IN_LINE, ConversationState.STARTING}:

@@ -1,7 +1,7 @@
 """The client as its agents see it: its capabilities, and what it gives each session."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -45,9 +45,10 @@ class Client:
 
     `file_system` and `terminals` build the services of one session from its directories. A `Question` of the running
     turn precedes each file access and each command. `elicitation` has the modes, `form` and `url`, whose `Elicitation`
-    events are answered. `notices` and `compaction`: these updates are shown. `subagents`: so are `Subagent` and
-    `SubagentToolCall`. `terminal_login`: a person can run an agent's login in a terminal. The servers and the
-    directories (absolute) go into every session.
+    events are answered. `fork_points` has the names of agents that read a fork point, each with its first version that
+    does. `notices` and `compaction`: these updates are shown. `subagents`: so are `Subagent` and `SubagentToolCall`.
+    `terminal_login`: a person can run an agent's login in a terminal. The servers and the directories (absolute) go
+    into every session.
     """
 
     file_system: Callable[[Roots], FileSystem] | None = None
@@ -59,6 +60,7 @@ class Client:
     terminal_login: bool = False
     mcp_servers: tuple[McpServer, ...] = ()
     additional_directories: tuple[Path, ...] = ()
+    fork_points: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def capabilities(self) -> dict[str, Any]:
         """Encode the capabilities for initialize (schema: ClientCapabilities)."""

@@ -205,6 +205,40 @@ _MIGRATIONS = (
         PRIMARY KEY (thread_id, rule)
     ) STRICT, WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE fork_points (
+        exchange_id INTEGER PRIMARY KEY REFERENCES messages ON DELETE CASCADE,
+        session_id TEXT NOT NULL,
+        message_id TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE forks (
+        fork_id INTEGER PRIMARY KEY,
+        parent_id INTEGER NOT NULL,
+        channel_id INTEGER NOT NULL,
+        guild_id INTEGER NOT NULL,
+        author_id INTEGER NOT NULL,
+        about INTEGER NOT NULL,
+        upto INTEGER NOT NULL,
+        source_session TEXT NOT NULL,
+        source_message TEXT NOT NULL,
+        request TEXT NOT NULL,
+        line_id INTEGER,
+        kind TEXT,
+        session_id TEXT,
+        thread_id INTEGER
+    ) STRICT;
+    CREATE TABLE origins (
+        thread_id INTEGER PRIMARY KEY REFERENCES conversations,
+        parent_id INTEGER NOT NULL,
+        upto INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE side_questions (
+        question_id INTEGER PRIMARY KEY,
+        thread_id INTEGER NOT NULL,
+        content TEXT NOT NULL,
+        message_id INTEGER
+    ) STRICT;
+    """,
 )
 """Schema steps; `user_version` counts those that are applied. `file_of(data)` writes an attachment file and returns its
 name."""

@@ -13,6 +13,7 @@ from .command_rules import CommandRuleRows
 from .database import open_database, unusable
 from .errors import JournalUnwritable
 from .facts import FactRows
+from .forks import ForkRows
 from .marks import MarkRows
 from .messages import MessageRows, OnMoved
 from .notices import NoticeRows
@@ -20,6 +21,7 @@ from .posted_requests import PostedRequestRows
 from .questions import QuestionRows
 from .reactions import ReactionRows
 from .sent_pages import SentPages
+from .side_questions import SideQuestionRows
 from .threads import ThreadRows
 from .trailers import Trailers
 from .transactions import Writer
@@ -46,6 +48,8 @@ class Journal:
         self.reactions = ReactionRows(self._writer)
         self.notices = NoticeRows(self._writer)
         self.posted_requests = PostedRequestRows(self._writer)
+        self.forks = ForkRows(self._writer)
+        self.side_questions = SideQuestionRows(self._writer)
 
     @classmethod
     def open(cls, path: Path, *, on_moved: OnMoved = lambda _state, _reason, _count: None) -> Self:

@@ -22,6 +22,9 @@ KEPT_SECONDS = 30 * 24 * 3600.0
 PRUNE_BATCH = 50
 """Rows dropped in one step: some milliseconds, even on a slow disk, so that no turn waits for it."""
 
+GENERATIONS = 10
+"""Forks of forks whose parents are read, for a new session that is told what was said before."""
+
 OnMoved = Callable[[MessageState, str | None, int], None]
 """Takes the new state of rows, the reason (`NEW` for new messages), and their number."""
 
@@ -231,8 +234,28 @@ class MessageRows(Rows):
         fields = self._db.execute(query, (message_id,)).fetchone()
         return None if fields is None else _row(fields)
 
+    def last_answered(self, thread_id: int) -> int | None:
+        """Return the newest exchange of a thread that is answered; None without one."""
+        query = "SELECT max(message_id) FROM messages WHERE thread_id = ? AND state = 'answered'"
+        (message_id,) = self._db.execute(query, (thread_id,)).fetchone()
+        return message_id  # type: ignore[no-any-return]
+
     def earlier(self, thread_id: int, before: int, *, most: int) -> list[tuple[str, str]]:
-        """Return up to `most` answered exchanges before a message, oldest first: the request and the answer."""
+        """Return up to `most` answered exchanges before a message, oldest first: the request and the answer.
+
+        Those of a fork follow those of its parent.
+        """
+        found: list[tuple[str, str]] = []
+        query = "SELECT parent_id, upto + 1 FROM origins WHERE thread_id = ?"
+        for _ in range(GENERATIONS):
+            found = [*self._answered(thread_id, before, most=most - len(found)), *found]
+            origin = self._db.execute(query, (thread_id,)).fetchone()
+            if origin is None or len(found) >= most:
+                break
+            thread_id, before = origin
+        return found
+
+    def _answered(self, thread_id: int, before: int, *, most: int) -> list[tuple[str, str]]:
         query = (
             "SELECT request, (SELECT group_concat(content, char(10)) FROM"
             " (SELECT content FROM pages WHERE exchange_id = message_id ORDER BY number)) FROM messages"

@@ -75,6 +75,7 @@ class ThreadRows(Rows):
             )
             self._db.execute("DELETE FROM choices WHERE thread_id = ?", (thread_id,))
             self._db.execute("DELETE FROM command_rules WHERE thread_id = ?", (thread_id,))
+            self._forget_origin(thread_id)
 
     def session_id(self, thread_id: int) -> str | None:
         """Return the thread's ACP session; None without one."""
@@ -86,12 +87,26 @@ class ThreadRows(Rows):
         """Remember the session of a thread; None forgets it."""
         with self._writer.transaction():
             self._db.execute("UPDATE conversations SET session_id = ? WHERE thread_id = ?", (session_id, thread_id))
-            if session_id is not None:
+            if session_id is None:
+                self._forget_origin(thread_id)
+            else:
                 self._db.execute(
                     "INSERT OR IGNORE INTO sessions"
                     " SELECT session_id, thread_id, agent, directory, ? FROM conversations WHERE thread_id = ?",
                     (time.time(), thread_id),
                 )
+
+    def _forget_origin(self, thread_id: int) -> None:
+        """Forget, as part of another transaction, what a new session of a fork would be told."""
+        self._db.execute("DELETE FROM origins WHERE thread_id = ?", (thread_id,))
+
+    def has_session(self, thread_id: int, session_id: str) -> bool:
+        """Whether a session belongs to a thread with the agent and the directory that it has now."""
+        query = (
+            "SELECT 1 FROM sessions JOIN conversations USING (thread_id, agent, directory)"
+            " WHERE thread_id = ? AND sessions.session_id = ?"
+        )
+        return self._db.execute(query, (thread_id, session_id)).fetchone() is not None
 
     def past_sessions(self, thread_id: int) -> dict[str, float]:
         """Return a thread's earlier sessions with its agent and when each began; newest first."""

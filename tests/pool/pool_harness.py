@@ -91,7 +91,8 @@ class AgentFactory:
         self.agents.append(body)
         self.most = max(self.most, self.alive)
         self._changed.set()
-        agent = await Agent.start(body, Client(elicitation=frozenset({"form", "url"})))
+        client = Client(elicitation=frozenset({"form", "url"}), fork_points={"memory": (1,)})
+        agent = await Agent.start(body, client)
         self.after_start(body)
         return agent
 

@@ -4,7 +4,7 @@ import re
 import sqlite3
 from typing import Any
 
-BOUNDED = {"facts", "asks", "questions", "notices", "signs", "postscripts", "files"}
+BOUNDED = {"facts", "asks", "forks", "side_questions", "questions", "notices", "signs", "postscripts", "files"}
 """Tables that hold a fixed number of rows, or no more than what is open now."""
 
 OPEN_ONLY = {"open_messages", "owed_messages"}
