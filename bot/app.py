@@ -25,10 +25,13 @@ from bot.gateway.connection import client_options
 from bot.gateway.identify_limit import IdentifyLimit
 from bot.gateway.presence import Presence
 from bot.gateway.supervisor import SupervisedClient
+from bot.intake.background_work import BackgroundWork
 from bot.intake.deleted_places import DeletedPlaces
+from bot.intake.forks import ForkedThreads
 from bot.intake.intake import Intake
 from bot.intake.queue_notice import QueueNotices
 from bot.intake.recovery import Recovery
+from bot.intake.side_questions import SideQuestions
 from bot.interactions.cards import Cards
 from bot.interactions.continue_button import show_preempted
 from bot.operations.health import Health
@@ -140,7 +143,8 @@ class App:
         recovery = Recovery(pool=pool, context=context, queue_notices=queue_notices, begun=admission.begun)
         context.on_turn_started = recovery.interruptions.thread_continued
         queue_notices.asks = recovery.interruptions.queue_changed
-        supervised = self._supervised = self._supervise(admission, context, pool, recovery, metrics)
+        background = BackgroundWork()
+        supervised = self._supervised = self._supervise(admission, context, pool, recovery, metrics, background)
         health = Health(
             lambda: supervised.connected,
             trouble=lambda: journal_errors.trouble(journal.trouble),
@@ -152,13 +156,14 @@ class App:
             showing = tasks.create_task(Presence(pool, lambda: supervised.client).run(), name="presence")
             pacing = tasks.create_task(api.pacer.run(), name="pacer")
             cleaning = tasks.create_task(attachments.keep_clean(), name="attachments")
+            working = tasks.create_task(background.run(), name="background")
             with self._signals(pool, context), closing(audit):
                 async with pool:
                     client = tasks.create_task(supervised.run(), name="client")
                     failed = await self._until_stopped(client)
                 await context.replies.settled(REPLY_SECONDS)
                 await api.pacer.drain(SIGN_SECONDS)
-            for task in (client, pacing, beating, showing, cleaning):
+            for task in (client, pacing, beating, showing, cleaning, working):
                 task.cancel()
         if failed is not None:
             raise failed
@@ -223,7 +228,13 @@ class App:
     # ---- Discord
 
     def _supervise(
-        self, admission: Admission, context: ExchangeContext, pool: Pool, recovery: Recovery, metrics: Metrics
+        self,
+        admission: Admission,
+        context: ExchangeContext,
+        pool: Pool,
+        recovery: Recovery,
+        metrics: Metrics,
+        work: BackgroundWork,
     ) -> SupervisedClient:
         places = DeletedPlaces(journal=context.journal, pool=pool, api=context.api, on_gone=recovery.thread_deleted)
         intake = self._intake = Intake(
@@ -236,6 +247,8 @@ class App:
             intake=intake,
             interruptions=recovery.interruptions,
             logins=AgentLogins(pool, context),
+            forks=ForkedThreads(pool=pool, context=context, drafts=recovery.drafts, enqueue=intake.enqueue, work=work),
+            side_questions=SideQuestions(pool=pool, context=context, drafts=recovery.drafts, work=work),
             reload=lambda: self._reload(context),
         )
         callbacks = ClientCallbacks(on_login=self._lock_user, on_missed=metrics.missed, on_ready=self._on_ready)

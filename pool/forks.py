@@ -68,7 +68,7 @@ class SideQuestion:
     `admitted` is called before it is asked, and raises if its author may not ask it any more.
     """
 
-    text: str
+    prompt: tuple[TextBlock, ...]
     modes: tuple[str, ...]
     admitted: Callable[[], Awaitable[None]]
 
@@ -137,15 +137,15 @@ class Forks:
     async def take(self, thread_id: int, point: ForkPoint, on_place: OnPlace) -> Fork:
         """Fork a session of a thread's agent, after the message of `point` where the agent can.
 
-        Raises `AcpError`: `Unsupported` for an agent that cannot fork, or could not load the fork. Raises `NoSlot` after
-        `LINE_SECONDS`.
+        Raises `AcpError`, which is `Unsupported` for an agent that cannot fork, or could not load the fork. Raises
+        `NoSlot` after `LINE_SECONDS`.
         """
         return await self._in_task(lambda answer: self._take(thread_id, point, on_place, answer))
 
     async def ask(self, thread_id: int, session_id: str, question: SideQuestion, on_place: OnPlace) -> SideAnswer:
-        """Fork a session of a thread's agent, ask the fork one question, and close it. The agent's questions are rejected.
+        """Fork a session of a thread's agent, ask the fork one question, and close it.
 
-        Raises as `take`, and `NoSafeMode`, and what `question.admitted` raises.
+        The agent's own questions are rejected. Raises as `take`, and `NoSafeMode`, and what `question.admitted` raises.
         """
         return await self._in_task(lambda answer: self._ask(thread_id, session_id, question, on_place, answer))
 
@@ -179,21 +179,26 @@ class Forks:
 
     # ---- for a new thread
 
-    async def _take(
-        self, thread_id: int, point: ForkPoint, on_place: OnPlace, answer: "asyncio.Future[Fork]"
-    ) -> None:
+    async def _take(self, thread_id: int, point: ForkPoint, on_place: OnPlace, answer: "asyncio.Future[Fork]") -> None:
         settings, lease = self._settings(thread_id), self._lease(thread_id)
         if lease is not None and lease.agent is not None:
             _require_forks(lease.agent)  # An agent need not be started to learn that.
-        if lease is not None and (idle := lease.idle_agent) is not None:
-            try:
-                answer.set_result(await self._copied(idle, settings, point))
-                return
-            except AgentClosed as error:  # Others may take its slot at any time.
-                log.info("an idle agent ended before it took a fork", thread_id=thread_id, reason=str(error))
-        async with self._process(settings, on_place) as agent:
-            # Before the process is stopped: that may take long.
+        idle = None if lease is None else lease.idle_agent
+        if idle is None or not await self._by_idle(idle, settings, point, answer):
+            async with self._process(settings, on_place) as agent:
+                # Before the process is stopped: that may take long.
+                answer.set_result(await self._copied(agent, settings, point))
+
+    async def _by_idle(
+        self, agent: Agent, settings: AgentSettings, point: ForkPoint, answer: "asyncio.Future[Fork]"
+    ) -> bool:
+        """Let a thread's idle agent take the fork. Return False if it ends first: its slot may be taken from it."""
+        try:
             answer.set_result(await self._copied(agent, settings, point))
+        except AgentClosed as error:
+            log.info("an idle agent ended before it took a fork", reason=str(error))
+            return False
+        return True
 
     async def _copied(self, agent: Agent, settings: AgentSettings, point: ForkPoint) -> Fork:
         session, kind = await _fork(agent, settings, point)
@@ -218,15 +223,17 @@ class Forks:
             if not await _set_safe_mode(session, question.modes):
                 raise NoSafeMode
             await question.admitted()
-            answered = await _answer(session, question.text)
+            answer.set_result(await _answer(session, question.prompt))
             await _close(agent, session)
-            answer.set_result(answered)
 
     # ---- a process
 
     @asynccontextmanager
     async def _process(self, settings: AgentSettings, on_place: OnPlace) -> AsyncIterator[Agent]:
-        """Start an agent in a slot of its own, or claim a warm spare; stop it at the end. Raises `AcpError`, `NoSlot`."""
+        """Start an agent in a slot of its own, or claim a warm spare; stop it at the end.
+
+        Raises `AcpError`, `NoSlot`.
+        """
         holder = ForkProcess(on_place)
         agent = self._claim(holder, settings)
         try:
@@ -237,7 +244,7 @@ class Forks:
             try:
                 yield agent
             finally:
-                self._working.discard(asyncio.current_task())  # type: ignore[arg-type]  # Its stop must not be cancelled.
+                self._working.discard(asyncio.current_task())  # Its stop must not be cancelled.
                 try:
                     await agent.stop()
                 finally:
@@ -291,28 +298,35 @@ async def _set_safe_mode(session: Session, modes: Sequence[str]) -> bool:
     return False
 
 
-async def _answer(session: Session, text: str) -> SideAnswer:
+async def _answer(session: Session, prompt: Sequence[TextBlock]) -> SideAnswer:
     """Ask, and return the answer, or what there is of it after `ANSWER_SECONDS`. Raises `AcpError`."""
     answer = SideAnswer()
-    async with session.prompt([TextBlock(text=text)]) as turn:
+    async with session.prompt(prompt) as turn:
         timer = asyncio.get_running_loop().call_later(ANSWER_SECONDS, turn.cancel)
-        apart = False
-        async for event in turn:
-            match event:
-                case Text(text=said):
-                    answer.add(f"\n\n{said}" if apart else said)
-                    apart = False
-                case MessageBegun() | ToolCallUpdate():
-                    apart = True
-                case Question() | Elicitation():
-                    answer.rejected += 1
-                    _reject(turn, event)
-        timer.cancel()
+        try:
+            await _collect(turn, answer)
+        finally:
+            timer.cancel()
     if not turn.cancelled:
         if turn.error is not None:
             raise turn.error
         answer.stop_reason = turn.stop_reason
     return answer
+
+
+async def _collect(turn: Turn, answer: SideAnswer) -> None:
+    """Take the agent's words, and reject its questions."""
+    apart = False
+    async for event in turn:
+        match event:
+            case Text(text=said):
+                answer.add("\n\n" + said.lstrip("\n") if apart else said)
+                apart = False
+            case MessageBegun() | ToolCallUpdate():
+                apart = True
+            case Question() | Elicitation():
+                answer.rejected += 1
+                _reject(turn, event)
 
 
 def _reject(turn: Turn, asked: Question | Elicitation) -> None:

@@ -161,6 +161,10 @@ class Pool:
                 return Bound.USER
         return None
 
+    def count(self, author_id: int) -> None:
+        """Count a command that needs an agent of its own like a message of its author."""
+        self._pace.accepted(author_id)
+
     def submit(self, thread_id: int, exchange: Exchange) -> None:
         """Accept an exchange for a thread. The agent gets exchanges in the order of these calls.
 

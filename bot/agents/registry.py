@@ -9,6 +9,7 @@ from acp import Client
 from acp.schema import Implementation
 from bot.config.agents import AgentConfig
 from bot.config.appearance import Style
+from bot.config.presets import FORK_POINTS
 from bot.config.schema import ChannelConfig, Config
 from pool.journal.journal import Journal
 from pool.journal.threads import Assignment
@@ -19,6 +20,9 @@ from .agent_options import read_options
 from .workspace_files import WorkspaceFiles
 
 DEFAULT = "default"
+
+READ_ONLY, PLAN = "read-only", "plan"
+"""Usual ids of modes in which an agent changes nothing. One that only plans answers a question in a roundabout way."""
 
 
 class Agents:
@@ -100,13 +104,26 @@ class Agents:
         """Return the pool's settings for a thread's agent."""
         channel, name, directory = self._assignment(thread_id)
         settings = self._settings(name, self._of(channel, name, directory))
-        return replace(settings, additional_directories=(self._files(thread_id),))
+        parent_id = self._journal.forks.parent(thread_id)  # What it knows may name files of its parent.
+        threads = (thread_id,) if parent_id is None else (thread_id, parent_id)
+        return replace(settings, additional_directories=tuple(map(self._files, threads)))
+
+    def side_modes(self, thread_id: int) -> tuple[str, ...]:
+        """Return the ids of the modes in which a side question may be asked, in order of preference."""
+        return (READ_ONLY, *self.of(thread_id).asking_modes, PLAN)
 
     def client_offer(self, settings: AgentSettings, marker: str) -> Client:
         """Return what an agent may ask of us, and what its sessions get."""
         agent = self.config.agents.by_name[settings.agent]
         offered = agent.model_copy(update={"cwd": settings.cwd}).client_offer(marker)
-        return replace(offered, elicitation=frozenset({"form", "url"}), notices=True, compaction=True, subagents=True)
+        return replace(
+            offered,
+            elicitation=frozenset({"form", "url"}),
+            notices=True,
+            compaction=True,
+            subagents=True,
+            fork_points=FORK_POINTS,
+        )
 
     @property
     def introduces(self) -> bool:

@@ -13,8 +13,10 @@ from bot.agents.agent_options import AgentOptions, read_options
 from bot.config.reload import Reloaded
 from bot.conversation.agent_logins import AgentLogins
 from bot.conversation.exchange_context import ExchangeContext
+from bot.intake.forks import ForkedThreads
 from bot.intake.intake import Intake
 from bot.intake.interrupted_turns import Interruptions
+from bot.intake.side_questions import SideQuestions
 from bot.interactions.bot_client import BotClient
 from bot.rest.calls import Urgency
 from bot.rest.errors import RestError
@@ -44,6 +46,8 @@ class ClientServices:
     intake: Intake
     interruptions: Interruptions
     logins: AgentLogins
+    forks: ForkedThreads
+    side_questions: SideQuestions
     reload: Callable[[], Reloaded]
     """Reads the configuration again."""
 
@@ -65,6 +69,8 @@ class CommandClient(BotClient):
         self.intake = services.intake
         self.interruptions = services.interruptions
         self.logins = services.logins
+        self.forks = services.forks
+        self.side_questions = services.side_questions
         self.reload = services.reload
         self.diff_queue = DiffQueue()
         self.context = context = services.context

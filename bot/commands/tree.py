@@ -23,6 +23,7 @@ from .agent import agent_command
 from .ask import ask_commands
 from .command_client import Command, CommandClient, Interaction
 from .export import export_commands
+from .fork import fork_commands
 from .login import login_command
 from .permissions import permissions_command
 from .queue import queue_commands
@@ -62,7 +63,10 @@ class CommandTree(app_commands.CommandTree[CommandClient]):
             steering: Command = app_commands.Command(name=name, description=texts.DESCRIPTIONS[name], callback=callback)
             steering.default_permissions = VISIBLE_TO.get(name)
             self.add_command(steering)
-        families = (session_commands(), ask_commands(), queue_commands(), setting_commands(), export_commands())
+        families = (
+            *(session_commands(), ask_commands(), queue_commands(), setting_commands()),
+            *(export_commands(), fork_commands()),
+        )
         for command in [
             *chain.from_iterable(families),
             agent_command(),

@@ -44,6 +44,9 @@ class Preset:
     resume: str = ""
     """The command that continues a session in a terminal; `{session_id}` stands for the id. Empty: it cannot."""
 
+    fork_points: tuple[str, tuple[int, ...]] | None = None
+    """The name that it gives at initialize, and its first version that reads a fork point, which none announces."""
+
     install: str
     """Where to get it, in words."""
 
@@ -74,6 +77,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             any_of=("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"),
             login=("claude-agent-acp", "--cli", "auth", "login"),
             resume="claude --resume {session_id}",
+            fork_points=("@agentclientprotocol/claude-agent-acp", (0, 101)),
             install="npm install -g @agentclientprotocol/claude-agent-acp (needs Node.js 22 or newer)",
             quirks=(
                 "A new session starts in a mode that acts without asking; Threadline sets `default`.",
@@ -94,6 +98,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             login=("codex", "login"),
             page_login="chat-gpt-device-code",
             resume="codex resume {session_id}",
+            fork_points=("@agentclientprotocol/codex-acp", (2, 6)),
             install="npm install -g @agentclientprotocol/codex-acp @openai/codex",
             quirks=(
                 'With a key and no login, `env` needs `DEFAULT_AUTH_REQUEST = \'{"methodId":"api-key"}\'`.',
@@ -288,3 +293,8 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
     }
 )
 """By the value of `preset`."""
+
+FORK_POINTS: Mapping[str, tuple[int, ...]] = MappingProxyType(
+    dict(each.fork_points for each in PRESETS.values() if each.fork_points is not None)
+)
+"""The agents that read a fork point, by the name that they give, each with its first version that does."""

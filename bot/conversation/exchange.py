@@ -271,7 +271,7 @@ class Exchange:
     def on_notice(self, notice: Notice) -> None:
         """Say it above the answer."""
         if notice is Notice.NEW:
-            self._session_lines.is_new = True
+            self._session_lines.is_new = self._prompt.begins = True
             return
         if notice is Notice.LOGGED_OUT:
             self._show_logged_out()

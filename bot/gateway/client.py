@@ -143,6 +143,8 @@ class ThreadlineClient(CommandClient):
             tasks.create_task(self._recovery.finish(), name="recovery")
             await self._catch_up.run([*self._known_places(self.guilds), *self._known_direct_messages()])
             # Later than the catch-up, which accepts a missed one in its order.
+            tasks.create_task(self.forks.recover(), name="forks")
+            tasks.create_task(self.side_questions.recover(), name="side questions")
             tasks.create_task(self._recovery.accept_posted_requests(self._accept_left_over), name="asks")
         name = self.user.name if self.user is not None else ""
         log.info(ready(name, self._channel_names(), direct=self.admission.rules.dm), user=str(self.user))

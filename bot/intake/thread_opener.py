@@ -80,8 +80,25 @@ async def open_thread(
     """
     request = exchange.request
     visible = asyncio.get_running_loop().call_later(VISIBLE_SECONDS, exchange.show_waiting)
-    opening = _ThreadOpening(request, api=api, auto_archive_minutes=auto_archive_minutes)
     name = name_for(request, redact)
+    try:
+        await open_named(request, name, api=api, auto_archive_minutes=auto_archive_minutes, on_named=on_named)
+    finally:
+        visible.cancel()
+    exchange.opened(request.thread_id)
+    await add_author(request, api=api)
+
+
+async def open_named(
+    request: Request,
+    name: str,
+    *,
+    api: DiscordApi,
+    auto_archive_minutes: int,
+    on_named: Callable[[str], None] = lambda _name: None,
+) -> None:
+    """Open the thread of a request with this name, or one that the server allows. Raises as `open_thread`."""
+    opening = _ThreadOpening(request, api=api, auto_archive_minutes=auto_archive_minutes)
     try:
         try:
             on_named(name)
@@ -94,9 +111,10 @@ async def open_thread(
         raise
     except RestError as error:
         raise NotOpened(str(error)) from error
-    finally:
-        visible.cancel()
-    exchange.opened(request.thread_id)
+
+
+async def add_author(request: Request, *, api: DiscordApi) -> None:
+    """Add the author of a request to its thread."""
     try:
         add = partial(api.add_member, request.thread_id, request.author_id, urgency=Urgency.NOTICE)
         await api.retrying(add, attempts=ATTEMPTS)

@@ -60,6 +60,8 @@ class PromptBuilder:
         self.again = again
         self.forgotten = False
         """Whether the agent has lost the session with the earlier conversation."""
+        self.begins = False
+        """Whether the session is a new one."""
         self.unanswered = ""
         """Words about the agent's questions that went unanswered."""
         self._skipped: Sequence[str] = ()
@@ -85,8 +87,7 @@ class PromptBuilder:
             return [TextBlock(text=to_agents.INTERRUPTED), *shown]
         while True:
             asked = self.requests
-            if self._inputs != (asked, self.unanswered, self.forgotten):
-                inputs = asked, self.unanswered, self.forgotten
+            if self._inputs != (inputs := (asked, self.unanswered, self.forgotten, self.begins)):
                 self._parts = await self._build([request for request in asked if not request.is_empty])
                 self._inputs = inputs
             shown = await self._show(self._parts, capabilities)
@@ -189,10 +190,11 @@ class PromptBuilder:
         return [said for message in messages if (said := past_message(message)) is not None]
 
     def earlier(self) -> list[dict[str, str]]:
-        """Return the last exchanges of a lost session, as far as the journal has them."""
-        if not self.forgotten:
-            return []
+        """Return the last exchanges of a lost session, or of the one that a new session continues, see `forks`."""
         first = self.requests[0]
+        continues = self.begins and self._journal.forks.parent(first.thread_id) is not None
+        if not (self.forgotten or continues):
+            return []
         earlier = self._journal.messages.earlier(first.thread_id, first.message_id, most=EARLIER)
         return last_exchanges([(read_request(request).text, reply) for request, reply in earlier if request])
 

@@ -46,6 +46,7 @@ _NOT_IN_TIME = {
     "session/new": "The agent did not open a session within {} s.",
     "session/load": "The agent did not reopen its session within {} s.",
     "session/resume": "The agent did not reopen its session within {} s.",
+    "session/fork": "The agent did not fork its session within {} s.",
     "session/list": "The agent did not list its sessions within {} s.",
     "session/prompt": "The agent did not finish its answer within {} s.",
 }

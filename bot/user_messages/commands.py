@@ -7,11 +7,13 @@ DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
     {
         "agent": "Give this thread another agent, with a new session",
         "ask": "Ask an agent: in a channel this opens a thread",
+        "btw": "Ask a side question: the conversation and a running turn are not affected",
         "cancel": "Stop the running turn; waiting messages are put on hold",
         "close": "Stop the agent and archive the thread. The session is kept; a new message resumes it.",
         "config": "Change an agent setting",
         "diff": "Show what has changed in the agent's folder, as a patch",
         "export": "Get this thread as a Markdown file",
+        "fork": "Continue this conversation in a new thread; this one stays as it is",
         "help": "Show help",
         "login": "Log in to this thread's agent",
         "mode": "Change the agent's mode: what it asks before it acts",
@@ -32,9 +34,12 @@ ASK_REQUEST = "Your question or task"
 ASK_AGENT = "Agent to use (new conversations only)"
 RUN_COMMAND = "Command of the agent"
 RUN_TEXT = "Arguments"
+FORK_TEXT = "First message for the new thread"
+SIDE_TEXT = "Your question"
 RESUME_SESSION = "An earlier session of this thread; admins can choose any session that no thread uses"
 
 ASK_ABOUT_MENU = "Ask about this message"
+FORK_MENU = "Fork from here"
 RETRY_MENU = "Retry request"
 SEND_NOW_MENU = "Send queued message now"
 

@@ -15,6 +15,13 @@ GO_ON = (
 """Tells a preempted agent to continue."""
 
 
+SIDE_QUESTION = (
+    "This is a side question beside the conversation, asked of a copy of its session. Answer it briefly, and change"
+    " nothing: every request for permission is rejected."
+)
+"""Tells a fork what it is for."""
+
+
 def missed(questions: Sequence[str]) -> str:
     """Tell the agent, with the next prompt, which of its questions went unanswered, each with the reason."""
     lines = "".join(f"\n- {question}" for question in questions)

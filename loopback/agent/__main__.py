@@ -33,6 +33,15 @@ def _parser() -> argparse.ArgumentParser:
     add("--no-resume", action="store_false", dest="resume", help="session/resume is not supported")
     add("--no-modes", action="store_false", dest="modes", help="no modes are offered; it stays in the initial one")
     add("--initial-mode", choices=list(MODES), default="auto", help="the mode of a new or reopened session (auto)")
+    add(
+        "--fork",
+        choices=["none", "head", "point"],
+        default="none",
+        help="fork sessions: at the end, or after a message",
+    )
+    add("--fork-delay", type=float, default=0, metavar="S", help="answer session/fork after S seconds")
+    add("--fork-replay", choices=["none", "before", "after"], default="none", help="replay a fork, around its answer")
+    add("--fork-fault", choices=["none", "same", "junk", "never"], default="none", help="answer session/fork wrongly")
     add("--state", type=Path, metavar="DIR", help="keep sessions here, so that another process can reopen them")
     add("--deaf", action="store_true", help="ignore SIGTERM and the end of stdin (for ten minutes)")
     add("--protocol", type=int, default=1, metavar="N", help="the protocol version it answers")

@@ -25,7 +25,7 @@ from loopback.agent.wire import (
 from .canned_replies import find_reply
 from .directives import perform
 
-REFUSABLE = ("initialize", "new", "load", "mode")
+REFUSABLE = ("initialize", "new", "load", "mode", "fork")
 """What an agent can refuse; load includes resume."""
 
 
@@ -43,6 +43,10 @@ class AgentFlags:
     resume: bool = True
     modes: bool = True
     initial_mode: str = "auto"
+    fork: str = "none"
+    fork_delay: float = 0.0
+    fork_replay: str = "none"
+    fork_fault: str = "none"
     state: Path | None = None
     refuse: frozenset[str] = field(default_factory=frozenset)
     login: LoginScript | None = None
@@ -85,6 +89,7 @@ class ScriptedAgent:
             "session/new": self._settings.new_delay,
             "session/load": self._settings.load_delay,
             "session/resume": self._settings.load_delay,
+            "session/fork": self._settings.fork_delay,
         }
         known = params if isinstance(params, dict) else {}
         answer = threading.Timer(delays.get(method, 0), self._respond, (request_id, method, known))
@@ -118,6 +123,8 @@ class ScriptedAgent:
                     session = self._reopen(params)
                     self._wire.answer(request_id, self._opened(session))
                     self._announce(session)
+                case "session/fork" if self._settings.fork != "none":
+                    self._fork(request_id, params)
                 case "session/prompt":
                     self._prompt(request_id, params)
                 case _:
@@ -148,7 +155,7 @@ class ScriptedAgent:
     def _initialize(self, params: Message) -> Message:
         self._refuse_if("initialize")
         settings = self._settings
-        sessions: Message = {"list": {}, "close": {}, "title": {}}
+        sessions: Message = {"list": {}, "close": {}, "title": {}} | ({"fork": {}} if settings.fork != "none" else {})
         return {
             "protocolVersion": settings.protocol,
             "agentCapabilities": {
@@ -176,6 +183,26 @@ class ScriptedAgent:
             raise RpcError(INVALID_PARAMS, "Invalid params", {"missing": "cwd"})
         session.cwd, session.mode = params["cwd"], self._settings.initial_mode  # as real agents do
         return session
+
+    def _fork(self, request_id: object, params: Message) -> None:
+        """Answer session/fork, as the flags say: with a replay, or with an answer that is none."""
+        self._refuse_if("fork")
+        settings = self._settings
+        source = self._sessions.reopen(params.get("sessionId"))
+        point = fork_point(params) if settings.fork == "point" else ""
+        if settings.fork_fault == "never":
+            return
+        if settings.fork_fault != "none":
+            self._wire.answer(request_id, {"sessionId": source.session_id if settings.fork_fault == "same" else 5})
+            return
+        session = self._sessions.fork(source, params.get("cwd"), point, settings.initial_mode)
+        history = list(session.history)
+        for update in history if settings.fork_replay == "before" else ():
+            self._update(session, update)
+        self._wire.answer(request_id, self._opened(session) | {"sessionId": session.session_id})
+        for update in history if settings.fork_replay == "after" else ():
+            self._update(session, update)
+        self._announce(session)
 
     def _opened(self, session: Session) -> Message:
         return session.settings(with_modes=self._settings.modes)
@@ -224,7 +251,10 @@ class ScriptedAgent:
         self._sessions.keep(session)
         self._login.require("prompt")
         everything = "\n".join(map(_described, blocks))
-        turn = Turn(self._wire, session, everything, shows_subagents=self._shows_subagents)
+        message_id = session.new_message() if self._settings.fork == "point" else None
+        turn = Turn(
+            self._wire, session, everything, shows_subagents=self._shows_subagents, message_id=message_id
+        )
         self._turns[session.session_id] = turn
         arguments = (request_id, turn, _script(text))
         naming = {"untitled": untitled}
@@ -273,6 +303,14 @@ def _script(text: str) -> Iterable[Directive]:
     """Return the prompt's directives, or a canned reply, or a friendly answer that quotes it."""
     quoted = f'You said: "{text.strip()}". Say help to see what else I can do.'
     return read_script(text.splitlines()) or find_reply(text) or [Directive("type", {"text": quoted, "rate": "40"})]
+
+
+def fork_point(params: Message) -> str:
+    """Return the id of the message after which a session is forked; empty for its end."""
+    match params.get("_meta"):
+        case {"jetbrains": {"air": {"fork": {"version": 1, "messageId": str(message_id)}}}}:
+            return message_id
+    return ""
 
 
 def _is_typed(block: Message) -> bool:

@@ -33,6 +33,10 @@ class Session:
     prompts: list[str] = field(default_factory=list)
     history: deque[Message] = field(default_factory=lambda: deque(maxlen=_HISTORY))
 
+    def new_message(self) -> str:
+        """Return the id of the agent's next message, which answers the prompt that was remembered last."""
+        return f"msg_{self.session_id}_{len(self.prompts)}"
+
     def remember_prompt(self, text: str) -> None:
         """Count a prompt, and name the session after its first one."""
         self.prompts.append(text)
@@ -45,7 +49,7 @@ class Session:
         kind = update["sessionUpdate"]
         if kind.endswith("_chunk") and self.history and self.history[-1]["sessionUpdate"] == kind:
             joined = self.history[-1]["content"]["text"] + update["content"]["text"]
-            self.history[-1] = {"sessionUpdate": kind, "content": {"type": "text", "text": joined}}
+            self.history[-1] = {**update, "content": {"type": "text", "text": joined}}
         elif kind.endswith("_chunk") or kind in {"tool_call", "tool_call_update", "plan"}:
             self.history.append(update)
 
@@ -96,6 +100,21 @@ class Sessions:
             raise RpcError(INVALID_PARAMS, "cwd must be an absolute path", {"cwd": cwd})
         session = Session(f"sess_{os.urandom(8).hex()}", cwd, mode)
         self._open[session.session_id] = session
+        return session
+
+    def fork(self, source: Session, cwd: object, message_id: str, mode: str) -> Session:
+        """Copy a session, up to a message if one is named. Raises `RpcError` if the source does not have it."""
+        prompts, history = list(source.prompts), list(source.history)
+        if message_id:
+            ends = [place for place, update in enumerate(history) if update.get("messageId") == message_id]
+            if not ends:
+                raise RpcError(INVALID_PARAMS, f"Fork point message {message_id} was not found", {"id": message_id})
+            history = history[: ends[-1] + 1]
+            prompts = prompts[: sum(update["sessionUpdate"] == "user_message_chunk" for update in history)]
+        session = self.create(cwd, mode)
+        session.model, session.title, session.updated_at = source.model, source.title, source.updated_at
+        session.prompts, session.history = prompts, deque(history, maxlen=_HISTORY)
+        self.keep(session)
         return session
 
     def find(self, session_id: object) -> Session:

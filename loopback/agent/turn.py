@@ -23,10 +23,19 @@ class Turn:
     Every method that sends or waits raises `TurnEnded("cancelled")` after a cancel, unless the turn is `deaf`.
     """
 
-    def __init__(self, wire: JsonRpcLink, session: Session, everything: str, *, shows_subagents: bool) -> None:
+    def __init__(
+        self,
+        wire: JsonRpcLink,
+        session: Session,
+        everything: str,
+        *,
+        shows_subagents: bool,
+        message_id: str | None = None,
+    ) -> None:
         self.wire = wire
         self.session = session
         self.everything = everything
+        self._message_id = message_id
         self.deaf = False
         self.late: list[str] = []
         self.late_logins: list[str] = []
@@ -74,7 +83,8 @@ class Turn:
         """Send one chunk of the agent's message."""
         chunk = f"\n{text}" if self._needs_newline else text
         self._needs_newline, self._wrote_text = False, True
-        self.update(text_update("agent_message_chunk", chunk))
+        named = {"messageId": self._message_id} if self._message_id is not None else {}
+        self.update(text_update("agent_message_chunk", chunk) | named)
 
     def say_each(self, chunks: list[str], rate: float) -> None:
         """Send these chunks, `rate` a second on a fixed schedule, or without a pause if it is 0."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from .transactions import Rows, retried
 
+
 class ForkKind(StrEnum):
     """What a fork knows of the conversation that it comes from."""
 

@@ -70,6 +70,8 @@ RIGHTS = {
     "diff": Right.TALK,
     "export": Right.LOOK,
     "status": Right.LOOK,
+    "fork": Right.TALK,
+    "btw": Right.TALK,
     "permissions": Right.LOOK,
     "queue": Right.LOOK,
     "sessions": Right.LOOK,

@@ -31,6 +31,7 @@ RESULTS = {
     "session/set_mode": "SetSessionModeResponse",
     "session/set_config_option": "SetSessionConfigOptionResponse",
     "session/prompt": "PromptResponse",
+    "session/fork": "NewSessionResponse",
 }
 PARAMS = {"session/update": "SessionNotification", "session/request_permission": "RequestPermissionRequest"}
 
@@ -470,6 +471,51 @@ async def test_each_refusal_is_an_error() -> None:
         assert (await client.until(id=client.ask("initialize", protocolVersion=1)))["error"]["code"] == -32603
         new = client.ask("session/new", cwd="/", mcpServers=[])
         assert (await client.until(id=new))["error"]["code"] == -32603
+
+
+@pytest.mark.parametrize("replay", ["none", "before", "after"])
+async def test_a_fork_knows_what_was_said_before_it(replay: str) -> None:
+    """All of it, or up to a message; the source does not change, and the history is replayed as the flag says."""
+    async with agent("--fork", "point", "--fork-replay", replay) as client:
+        session_id = await client.session()
+        await client.says(session_id, "say one")
+        (first,) = {update["messageId"] for update in updates(client.seen, "agent_message_chunk")}
+        await client.says(session_id, "say two")
+        for point, known in (("", 2), (first, 1)):
+            begin, meta = len(client.seen), {"jetbrains": {"air": {"fork": {"version": 1, "messageId": point}}}}
+            asked = client.ask("session/fork", sessionId=session_id, cwd="/", mcpServers=[], _meta=meta)
+            fork = (await client.result(asked))["sessionId"]
+            before = chunks(client.seen[begin:])
+            await client.update("available_commands_update")
+            after = chunks(client.seen[begin:])[len(before) :]
+            history = ["one", "two"][:known]
+            assert (before, after) == (history if replay == "before" else [], history if replay == "after" else [])
+            assert fork != session_id
+            assert await client.says(fork, "recall") == f"{known + 1} prompts, the first: say one"
+        assert await client.says(session_id, "recall") == "3 prompts, the first: say one"
+
+
+async def test_a_fork_can_fail_in_every_way() -> None:
+    """It is not offered, refused, asked for after an unknown message, or answered by something else."""
+    async with agent() as client:
+        session_id = await client.session()
+        asked = client.ask("session/fork", sessionId=session_id, cwd="/", mcpServers=[])
+        assert (await client.until(id=asked))["error"]["code"] == -32601
+    async with agent("--fork", "point", "--refuse", "fork") as client:
+        asked = client.ask("session/fork", sessionId=await client.session(), cwd="/", mcpServers=[])
+        assert (await client.until(id=asked))["error"]["code"] == -32603
+    async with agent("--fork", "point") as client:
+        meta = {"jetbrains": {"air": {"fork": {"version": 1, "messageId": "unknown"}}}}
+        asked = client.ask("session/fork", sessionId=await client.session(), cwd="/", mcpServers=[], _meta=meta)
+        assert (await client.until(id=asked))["error"]["code"] == -32602
+    async with agent("--fork", "head", "--fork-fault", "same") as client:
+        session_id = await client.session()
+        asked = client.ask("session/fork", sessionId=session_id, cwd="/", mcpServers=[])
+        assert await client.result(asked) == {"sessionId": session_id}
+    async with agent("--fork", "head", "--fork-fault", "never") as client:
+        session_id = await client.session()
+        client.ask("session/fork", sessionId=session_id, cwd="/", mcpServers=[])
+        assert await client.says(session_id, "say still there") == "still there"
 
 
 async def test_a_delayed_answer_holds_up_nothing_else() -> None:

@@ -9,6 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from acp import AgentClosed, AuthRequired, ProtocolError, RemoteError, SpawnFailed, StartProblem, Unsupported
+from acp.schema import TextBlock
 from acp.timeouts import CLOSE_SECONDS
 from pool.forks import ANSWER_LENGTH, ANSWER_SECONDS, LINE_SECONDS, Fork, NoSafeMode, SideAnswer, SideQuestion
 from pool.journal.forks import ForkKind, ForkPoint
@@ -42,7 +43,9 @@ async def may() -> None:
 
 async def ask(it: RunningPool, text: str = "why?", modes: tuple[str, ...] = ("plan", "default")) -> SideAnswer:
     """Ask a side question in thread 1."""
-    return await it.pool.forks.ask(1, "source", SideQuestion(text, modes, may), lambda _place, _asking: None)
+    return await it.pool.forks.ask(
+        1, "source", SideQuestion((TextBlock(text=text),), modes, may), lambda _place, _asking: None
+    )
 
 
 def forked(it: RunningPool) -> list[list[Json]]:
@@ -293,7 +296,7 @@ async def test_an_author_without_the_right_is_not_asked_for(tmp_path: Path) -> N
         raise PermissionError
 
     async with running_pool(tmp_path, forker(), slots=1) as it:
-        question = SideQuestion("why?", ("default",), refuse)
+        question = SideQuestion((TextBlock(text="why?"),), ("default",), refuse)
         with pytest.raises(PermissionError):
             await it.pool.forks.ask(1, "source", question, lambda _place, _asking: None)
         assert "session/prompt" not in it.factory.agents[0].methods()
