@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-from bot.text.markdown import escape
-
 from .layout import link
 
 # ---- why a conversation cannot be forked
@@ -99,9 +97,9 @@ def _begun(known: str, folder: str, *, exclusive: bool) -> str:
 
 
 def _shared_folder(folder: str = "", *, exclusive: bool) -> str:
-    name = f" {escape(folder)}" if folder else ""
+    name = ", `" + folder.replace("`", "") + "`" if folder else ""
     if exclusive:
-        return f"Both threads use the same folder{name}; one of them works at a time."
+        return f"Both threads use the same folder{name}. One of them works at a time."
     return f"Both threads work in the same folder{name}."
 
 

@@ -252,9 +252,7 @@ class ScriptedAgent:
         self._login.require("prompt")
         everything = "\n".join(map(_described, blocks))
         message_id = session.new_message() if self._settings.fork == "point" else None
-        turn = Turn(
-            self._wire, session, everything, shows_subagents=self._shows_subagents, message_id=message_id
-        )
+        turn = Turn(self._wire, session, everything, shows_subagents=self._shows_subagents, message_id=message_id)
         self._turns[session.session_id] = turn
         arguments = (request_id, turn, _script(text))
         naming = {"untitled": untitled}

@@ -7,7 +7,10 @@ from pathlib import Path
 
 from loopback import Account, Channel, Loopback
 from tests.browser.chrome import Browser, Page, browser
-from tests.e2e.live_bot import BotLab, idle_lab, running_bot
+from tests.e2e.live_bot import SCRIPTED, BotLab, idle_lab, running_bot
+
+FORKING = (*SCRIPTED, "--fork", "point", "--name", "@agentclientprotocol/claude-agent-acp")
+"""An agent that forks after a message, which is known by its name."""
 
 DEFAULTS = '[reply]\nfinish = "auto"\n\n[threads]\nintroduction = true\n'
 
@@ -32,7 +35,7 @@ async def story(folder: Path) -> AsyncIterator[Story]:
     """Provide the lab for pictures, without a running bot."""
     async with idle_lab(folder) as lab:
         billing = lab.discord.add_channel(lab.guild, "billing")
-        lab.configure(channels=[billing], extra=DEFAULTS, remembers=True)
+        lab.configure(agent=FORKING, channels=[billing], extra=DEFAULTS, remembers=True)
         yield Story(lab, billing)
 
 

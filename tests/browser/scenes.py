@@ -6,14 +6,16 @@ the thread as text, in the order in which it is read.
 
 import argparse
 import asyncio
+import re
 import tempfile
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bot.user_messages.commands import FORK_MENU
 from loopback import Message, User
 from loopback.state import components
-from loopback.state.entities import Channel
+from loopback.state.entities import Channel, Thread
 from tests.browser.browser_lab import Story, address, story
 from tests.browser.chrome import Browser, Page, browser, chromium, find
 from tests.e2e.live_bot import BotLab, running_bot
@@ -189,6 +191,36 @@ async def mode(album: Album, _: Story) -> None:
     await album.take("mode", thread, lab.ann, ready=nothing)
 
 
+async def fork(album: Album, _: Story) -> None:
+    """A fork from the first answer, one of the whole conversation, and a side question beside a long turn."""
+    lab = album.lab
+    thread = await lab.conversation("how does our retry logic work?", "Nothing is swallowed.")
+    first = await lab.answer(thread, "Nothing is swallowed.")
+    await lab.ann.say(thread, "And which is the worst one?")
+    await lab.answer(thread, "money is the worst place")
+    await lab.ann.menu(first, FORK_MENU)
+    await lab.ann.say(await _forked(lab, thread), "And which is the best one?")
+    await lab.ben.slash(thread, "fork", text="Now review every module, please.")
+    later = await _forked(lab, thread, lab.ben)
+    await lab.ben.sees(later, "**billing**", by=lab.bot)
+    await lab.ann.say(thread, "Review every module here too, please.")
+    await lab.ann.sees(thread, "**billing**", by=lab.bot)
+    await lab.ben.slash(thread, "btw", text="which of them was the worst one again?")
+    await lab.ann.sees(thread, "Side answer", by=lab.bot)
+    await album.take("fork-1-parent", thread, lab.ann, ready=nothing)
+    await album.take("fork-2-of-all", later, lab.ben, ready=nothing)
+    await album.take("fork-3-channel", lab.channel, lab.ann, ready=nothing)
+
+
+async def _forked(lab: BotLab, thread: Thread, by: User | None = None) -> Thread:
+    """Return the last fork of a thread."""
+    person = by or lab.ann
+    line = await person.sees(thread, re.compile(f"{person.mention} forked this"), by=lab.bot)
+    post_id = re.findall(r"<#(\d+)>", line.content)[0]
+    post = await person.sees(lab.channel, lambda message: message.id == int(post_id))
+    return await person.sees_thread(post)
+
+
 async def menu(album: Album, _: Story) -> None:
     """The menu of slash commands."""
     lab = album.lab
@@ -246,6 +278,7 @@ SCENES = {
     "outage": outage,
     "queue": queue,
     "mode": mode,
+    "fork": fork,
     "slash-menu": menu,
 }
 """The scenes with a bot that runs from beginning to end."""

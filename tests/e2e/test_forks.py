@@ -46,9 +46,8 @@ def fork_lines(lab: BotLab, thread: Thread) -> list[str]:
 
 async def recalled(lab: BotLab, thread: Thread, count: int, first: str) -> None:
     """Ask the agent of a thread what it remembers."""
-    after = (lab.discord.messages(thread) or [None])[-1]
-    await lab.ann.say(thread, "recall")
-    await lab.answer(thread, f"{count} prompts, the first: {first}", after=after)
+    asked = await lab.ann.say(thread, "recall")
+    await lab.answer(thread, f"{count} prompts, the first: {first}", after=asked)
 
 
 @pytest.mark.parametrize("agent", [HEAD, (*HEAD, "--fork-replay", "before"), (*HEAD, "--fork-replay", "after")])
@@ -197,7 +196,7 @@ async def test_where_one_thread_works_at_a_time_a_fork_waits_for_its_parent(tmp_
         await lab.ann.sees(thread, "begun", by=lab.bot)
         await lab.ann.slash(thread, "fork", text="say forked")
         fork = await forked(lab, thread)
-        assert "one of them works at a time" in lines_of(lab, fork)[0]
+        assert "One of them works at a time" in lines_of(lab, fork)[0]
         await lab.ann.sees(fork, f"Waiting for <#{thread.id}>", by=lab.bot)
         await lab.ann.slash(thread, "cancel")
         await lab.answer(fork, "forked")

@@ -125,11 +125,9 @@ async def test_a_restart_ends_a_side_question_and_says_so(tmp_path: Path, *, pos
             asked = await lab.ann.slash(thread, "btw", text="say begun\nhang")
             assert asked.message is not None
         with Journal.open(lab.config.with_name("threadline.db")) as journal:
-            (question,) = journal.side_questions.all()
+            assert len(journal.side_questions.all()) == 1
             if not posted:
                 journal._db.execute("UPDATE side_questions SET message_id = NULL")
-                shown = f"{question.content}\n{texts.SIDE_WAITING}"
-                assert shown == texts.side_question(lab.ann.id, "say begun hang") + f"\n{texts.SIDE_WAITING}"
         async with bot_run(lab):
             shown = await answered(lab, thread, texts.SIDE_RESTARTED)
             assert shown.id == asked.message.id

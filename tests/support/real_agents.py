@@ -23,13 +23,19 @@ _MISSING = [name for name in ("AGENTS_HOME", "AGENTS_KIT") if not os.environ.get
 needs_real_agents = pytest.mark.skipif(bool(_MISSING), reason=f"real agents: {' and '.join(_MISSING)} not set")
 
 _MODEL = """\
-import runpy, sys
+import json, runpy, sys
 model = runpy.run_path(sys.argv[1])
+route = model["H"].route
+def recording(handler, body):
+    with open(sys.argv[3], "a") as file:
+        file.write(json.dumps(body) + "\\n")
+    route(handler, body)
+model["H"].route = recording
 server = model["S"](("127.0.0.1", 0), model["H"])
 print(server.server_port, flush=True)
 server.serve_forever()
 """
-"""Serves the model on a free port, which it prints when it listens."""
+"""Serves the model on a free port, which it prints when it listens, and records each request on a line of a file."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,11 @@ class RealAgents:
 
     home: Path
     port: int
+    record: Path
+
+    def requests(self, word: str) -> list[str]:
+        """Return what the agents have asked of the model, as JSON, oldest first; only requests with that word."""
+        return [line for line in self.record.read_text().splitlines() if word in line]
 
     def config(self, name: str, cwd: Path, **more: Any) -> AgentConfig:
         """Return how the kit's agent `name` is started in `cwd`, with its preset and `more` keys."""
@@ -53,10 +64,13 @@ def real_agents(folder: Path) -> Iterator[RealAgents]:
     home = folder / "agents"
     (home / "home").mkdir(parents=True)
     (home / "npm").symlink_to(Path(os.environ["AGENTS_HOME"]) / "npm")
-    command = [sys.executable, "-c", _MODEL, str(Path(os.environ["AGENTS_KIT"]) / "fakellm.py")]
+    record = folder / "requests.jsonl"
+    record.touch()
+    kit = Path(os.environ["AGENTS_KIT"])
+    command = [sys.executable, "-c", _MODEL, str(kit / "fakellm.py"), "/dev/null", str(record)]
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as model:
         try:
             assert model.stdout is not None
-            yield RealAgents(home, int(model.stdout.readline()))
+            yield RealAgents(home, int(model.stdout.readline()), record)
         finally:
             model.kill()
