@@ -59,7 +59,7 @@ class _Login:
 
     def give_up(self, why: GivenUp) -> None:
         self.given_up = self.given_up or why
-        if self.bound is not None:
+        if self.bound is not None and not self.bound.expired():
             self.bound.reschedule(asyncio.get_running_loop().time())
 
 

@@ -291,6 +291,32 @@ async def test_a_login_can_be_cancelled(tmp_path: Path) -> None:
         assert agent.stopped
 
 
+async def test_a_login_that_takes_long_to_end_can_be_cancelled_again_and_does_not_hold_up_the_stop(
+    tmp_path: Path,
+) -> None:
+    """The first reason counts, and the bot stops all else as usual."""
+    ending, ended = asyncio.Event(), asyncio.Event()
+
+    async def work(_agent: Agent) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ending.set()
+            await ended.wait()
+
+    async with running_pool(tmp_path, every(auth_methods=WEB)) as it:
+        login = asyncio.create_task(it.pool.logins.log_in(it.settings(1), work))
+        await quiet()
+        it.pool.logins.cancel("default")
+        await ending.wait()
+        assert it.pool.logins.cancel("default")
+        it.pool.logins.close()
+        ended.set()
+        with pytest.raises(LoginGivenUp) as given_up:
+            await login
+    assert given_up.value.why is GivenUp.PERSON
+
+
 async def test_a_login_can_be_cancelled_before_it_has_begun(tmp_path: Path) -> None:
     """No process is started for it."""
     async with running_pool(tmp_path, every(auth_methods=WEB), slots=1, obedient=True) as it:
