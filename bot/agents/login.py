@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import NoReturn
 from uuid import uuid4
 
+import structlog
+
 from acp import Accept, Agent, Decline, Elicitation, OutOfTurnEvent, RemoteError
 from acp.schema import AuthMethod
 from bot.config.agents import AgentConfig
@@ -26,6 +28,9 @@ from .log_capture import StderrTap, capture_log
 
 MOST_PAGES = 5
 """Pages that an agent may name in one login. Real ones name one."""
+
+
+log = structlog.stdlib.get_logger("bot")
 
 
 class LoginFailed(Exception):
@@ -131,7 +136,11 @@ class _LoginPages:
         """Answer until cancelled."""
         while True:
             asked = await self._asked.get()
-            why = await self._refusal(asked)
+            try:
+                why = await self._refusal(asked)
+            except Exception as error:  # noqa: BLE001 - the login must end; a traceback may hold the page
+                log.warning("a login page could not be shown", kind=type(error).__name__)
+                why = texts.PAGE_NOT_SHOWN
             self.refused = why or self.refused
             self._questions.answer(asked.request_id, Decline() if why else Accept())
 
