@@ -9,7 +9,7 @@ from acp import AcpError, Agent, AuthRequired, LoginState, Session
 from pool.conversation_context import ConversationContext, ConversationState
 from pool.exchange import Exchange, Notice
 from pool.out_of_turn import OutOfTurnQuestions
-from pool.session_setup import apply_settings, open_session
+from pool.session_setup import TITLE, apply_settings, open_session, send_title
 
 FAIR_SECONDS = 60.0
 """While others wait in line, a slot held for longer than this is given up at the end of a turn."""
@@ -145,6 +145,15 @@ class AgentLease:
         self._pending_notices.clear()
         self._journal.threads.set_session(self.thread_id, None)
 
+    async def send_title(self) -> None:
+        """Name the session as the thread, which a person has renamed; does not wait for a turn.
+
+        Without a session the next one gets the name when it is opened.
+        """
+        if self.agent is not None and self.session is not None:
+            title = self._journal.threads.choices(self.thread_id).get(TITLE, "")
+            await send_title(self.agent, self.session, title)
+
     # ---- for an exchange
 
     async def acquire(self, exchange: Exchange, wanted: Callable[[], bool]) -> Session | None:
@@ -235,6 +244,7 @@ class AgentLease:
         while choices != (now := self._journal.threads.choices(self.thread_id)):
             choices = now
             notices = await apply_settings(session, self.settings, choices)
+            await send_title(agent, session, choices.get(TITLE, ""))
         if resets == self._resets:
             self.session = session
             self._pending_notices.extend(notices)

@@ -5,7 +5,18 @@ from pathlib import Path
 
 import structlog
 
-from acp import Agent, AuthRequired, Launch, ProtocolError, RemoteError, Session, SpawnFailed, StartProblem
+from acp import (
+    AcpError,
+    Agent,
+    AuthRequired,
+    Launch,
+    ProtocolError,
+    RemoteError,
+    Session,
+    SpawnFailed,
+    StartProblem,
+    Unsupported,
+)
 from acp.paths import look
 from acp.session_options import Option, Value
 from pool.exchange import Notice
@@ -14,6 +25,9 @@ from pool.turn_watchdog import TurnLimits
 
 MODE = "threadline:mode"
 """The name of a thread's chosen mode in the journal. Other choices have their option's id, which may be `mode` too."""
+
+TITLE = "threadline:title"
+"""The name of a thread's own name in the journal, where a person gave it: its session gets that name too."""
 
 log = structlog.stdlib.get_logger("pool")
 
@@ -80,11 +94,23 @@ async def apply_settings(session: Session, settings: AgentSettings, choices: dic
     return [*notices, Notice.UNASKED]
 
 
+async def send_title(agent: Agent, session: Session, title: str) -> None:
+    """Name a session as a person has named its thread, where the agent takes names. A failure goes into the log."""
+    if title in {"", session.title}:
+        return
+    try:
+        await agent.set_title(session, title)
+    except Unsupported:
+        return
+    except AcpError as error:
+        log.info("the agent did not take the thread's name", session_id=session.session_id, reason=str(error))
+
+
 async def _all_set(session: Session, choices: dict[str, str]) -> bool:
     done = True
     for option_id, chosen in choices.items():
         option = next((each for each in session.options if each.option_id == option_id), None)
-        if option_id == MODE or (option is not None and choice_value(option.current) == chosen):
+        if option_id in {MODE, TITLE} or (option is not None and choice_value(option.current) == chosen):
             continue
         try:
             done = option is not None and await session.set_option(option_id, _read(option, chosen)) and done

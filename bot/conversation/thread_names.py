@@ -1,5 +1,9 @@
-"""Names threads: first by the request, then at most once by the agent's title, unless a person has renamed them."""
+"""Names threads: first by the request, then at most once by the agent's title, unless a person has renamed them.
 
+The name that a person gives a thread goes to its agent's session too.
+"""
+
+from collections import OrderedDict
 from collections.abc import Callable
 
 import structlog
@@ -11,9 +15,13 @@ from bot.rest.calls import ApiCall, Bucket, Urgency
 from bot.rest.errors import RestError, TryLater
 from bot.text.redaction import redact_tokens
 from pool.journal.threads import ThreadRows
+from pool.session_setup import TITLE
 
 NAME = 60
 """Characters of a thread's name; Discord allows 100, lists show fewer."""
+
+MOST_OWN = 1000
+"""Names of the bot's own whose echo by Discord is expected, at most; it comes within seconds."""
 
 LOOKED_AT = 10_000
 """Characters of a text that are searched for its first words; an agent may send megabytes as a title."""
@@ -42,6 +50,8 @@ class ThreadNames:
         self._threads = threads
         self._api = api
         self._redact = redact
+        self._own: OrderedDict[int, str] = OrderedDict()
+        """The names that the bot is giving, by thread."""
 
     def opened(self, thread_id: int, name: str) -> None:
         """Remember the name under which the bot has opened a thread."""
@@ -59,7 +69,20 @@ class ThreadNames:
             job = ApiCall(thread_id, lambda: self._rename(job, given, name), Urgency.LOW, Bucket.CHANNEL, backoff)
             self._api.pacer.put(job)
 
+    def renamed(self, thread_id: int, name: str) -> bool:
+        """Note that a thread has another name now. Return whether its session is to get it: a person has given it."""
+        if self._own.pop(thread_id, None) == name or not self._threads.knows(thread_id):
+            return False
+        self._threads.set_name(thread_id, "")
+        title = _visible(redact_tokens(name))
+        if title:
+            self._threads.keep(thread_id, TITLE, title)
+        return bool(title)
+
     async def _rename(self, job: ApiCall, given: str, name: str) -> None:
+        self._own[job.channel_id or 0] = name  # Discord may report it before it answers.
+        if len(self._own) > MOST_OWN:
+            self._own.popitem(last=False)
         try:
             await self._api.rename(job.channel_id or 0, given, name)
         except TryLater as error:
@@ -80,10 +103,14 @@ def thread_name(text: str) -> str:
 
     Characters that change the direction of text are left out, and so are invisible ones outside of emoji.
     """
-    words = " ".join(redact_tokens(text[:LOOKED_AT]).translate(_UNSEEN).split())
-    if not words.strip(_JOINERS):
-        return ""
+    words = _visible(redact_tokens(text[:LOOKED_AT]))
     if len(words) <= NAME:
         return words
     head = words[:NAME]
     return (head.rsplit(" ", 1)[0] if " " in head else head).rstrip(" ,.;:") + "…"
+
+
+def _visible(text: str) -> str:
+    """Return a text on one line without invisible characters; empty if there are no others."""
+    words = " ".join(text.translate(_UNSEEN).split())
+    return words if words.strip(_JOINERS) else ""

@@ -242,6 +242,13 @@ class ThreadlineClient(CommandClient):
             self._catch_up.amend(payload.channel_id, message_id, None)
             self._edits.deleted(payload.channel_id, message_id)
 
+    async def on_thread_update(self, before: discord.Thread, after: discord.Thread) -> None:
+        """Give a thread's session the name that a person has given the thread."""
+        if before.name != after.name and self.context.thread_names.renamed(after.id, after.name):
+            conversation = self.pool.conversation(after.id)
+            if conversation is not None:
+                await conversation.lease.send_title()
+
     async def on_raw_thread_delete(self, payload: discord.RawThreadDeleteEvent) -> None:
         """End the work in a thread."""
         self._places.thread_deleted(payload.thread_id)

@@ -127,6 +127,11 @@ class ThreadRows(Rows):
         with self._writer.transaction():
             self._db.execute("INSERT OR REPLACE INTO choices VALUES (?, ?, ?)", (thread_id, name, value))
 
+    @retried
+    def keep(self, thread_id: int, name: str, value: str) -> None:
+        """Remember a choice that is in effect already, see `choose`."""
+        self.choose(thread_id, name, value)
+
     def choices(self, thread_id: int) -> dict[str, str]:
         """Return the choices for a thread."""
         return dict(self._db.execute("SELECT name, value FROM choices WHERE thread_id = ?", (thread_id,)))

@@ -31,6 +31,7 @@ EVENTS = {
     "on_error": "nobody's doing",
     "on_ready": "nobody's doing",
     "on_guild_available": "nobody's doing; what was written there is judged",
+    "on_thread_update": "names the session as the thread; Discord has judged who may rename it",
     "on_raw_thread_delete": "ends what went on there; Discord has judged who may delete it",
     "on_guild_channel_delete": "the same",
     "on_guild_remove": "the same",

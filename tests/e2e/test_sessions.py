@@ -10,6 +10,7 @@ from loopback import Outcome
 from loopback.agent.sessions import Sessions
 from loopback.state import threads
 from loopback.state.entities import ChannelType
+from loopback.state.permissions import Permission
 
 from .live_bot import bot_lab, idle_lab, running_bot, said
 from .puppet_script import PUPPET, strings
@@ -157,3 +158,30 @@ async def test_a_session_that_no_thread_has_begun_is_for_admins(tmp_path: Path) 
             await lab.ben.sees(thread, "say from a terminal", by=lab.bot)
             beyond = await lab.ann.slash(other, "resume", session=foreign.session_id)
             assert "another thread" in said(beyond)
+
+
+async def test_the_name_that_a_person_gives_a_thread_is_that_of_its_session(tmp_path: Path) -> None:
+    """While its agent runs, and at the next message where it sleeps; the agent's title does not come back."""
+    async with idle_lab(tmp_path, remembers=True) as lab:
+        kept = Sessions(lab.config.with_name("sessions"))
+
+        def titled(title: str) -> bool | None:
+            return title in {each.title for each in Sessions(lab.config.with_name("sessions")).listed()} or None
+
+        async with running_bot(lab):
+            thread = await lab.thread("say hello")
+            await lab.answer(thread, "hello")
+            moderators = lab.discord.add_role(lab.guild, "moderators", permissions=Permission.MANAGE_THREADS)
+            lab.discord.give_role(lab.guild, lab.ann, moderators)
+            await lab.ann.rename(thread, "Greetings")
+            await lab.ann.say(thread, "say again")
+            await lab.answer(thread, "again")
+            await lab.discord.until(lambda: titled("Greetings"))
+        async with running_bot(lab):
+            await lab.discord.until(lambda: lab.client.is_ready() or None)
+            await lab.ann.rename(thread, "Farewell")
+            await lab.ann.say(thread, "say bye")
+            await lab.answer(thread, "bye")
+            await lab.discord.until(lambda: titled("Farewell"))
+        assert [each.title for each in kept.listed()] == ["Farewell"]
+        assert thread.name == "Farewell"

@@ -18,7 +18,7 @@ from pool.conversation_context import CancelResult, ConversationState
 from pool.exchange import Cancelled, Completed, Dropped, ExchangeFailed, ExchangeRefused, Failed, ShutDown
 from pool.inbox import SLICE
 from pool.journal.message_states import MessageState as Row
-from pool.session_setup import MODE
+from pool.session_setup import MODE, TITLE
 from tests.pool.journals import LARGE, no_room
 from tests.support.memory_agent import Json, MemoryAgent
 from tests.support.virtual_time import elapse, quiet, step
@@ -1189,3 +1189,23 @@ async def test_a_conversation_without_a_current_exchange_shows_no_place(tmp_path
         exchange = await it.answered(1, 10)
         it.conversation(1).placed(1, ())
         assert not any(re.fullmatch("waiting [1-9]", word) for word in exchange.told)
+
+
+async def test_the_name_that_a_person_gives_the_thread_goes_to_its_session(tmp_path: Path) -> None:
+    """While a turn runs, without waiting for it; and to the session that is opened later."""
+    offer = {"loadSession": True, "sessionCapabilities": {"title": {}}}
+    async with running_pool(tmp_path, every(capabilities=offer)) as it:
+        exchange = it.say(1, 10)
+        agent = await it.factory.agent(1)
+        prompt = await agent.expect("session/prompt")
+        it.journal.threads.choose(1, TITLE, "Dates")
+        await it.conversation(1).lease.send_title()
+        assert (await agent.expect("session/set_title"))["params"]["title"] == "Dates"
+        it.conversation(1).reset(7)
+        agent.end_turn(prompt, "cancelled")
+        await exchange.end()
+        await it.conversation(1).lease.send_title()
+        second = it.say(1, 11)
+        await agent.expect("session/set_title")
+        await it.finish(agent, second)
+    assert agent.methods().count("session/set_title") == 2

@@ -8,7 +8,7 @@ import pytest
 from acp import Launch, SpawnFailed, StartProblem
 from pool.exchange import Notice
 from pool.journal.journal import Journal
-from pool.session_setup import MODE, AgentSettings, apply_settings, choice_value, open_session
+from pool.session_setup import MODE, TITLE, AgentSettings, apply_settings, choice_value, open_session, send_title
 from tests.acp.opened import CWD, opened
 from tests.support.memory_agent import Json, MemoryAgent
 
@@ -98,3 +98,22 @@ async def test_the_additional_directories_of_a_session_are_created(tmp_path: Pat
             _, notices = await open_session(it.agent, 1, settings, journal)
         assert notices == (Notice.NEW,)
         assert also.stat().st_mode & 0o777 == 0o700
+
+
+async def test_a_session_gets_the_name_of_its_thread_where_the_agent_takes_one() -> None:
+    """Once; a refusal is no failure of the start. The name is no option of the agent's."""
+    offer: Json = {"sessionCapabilities": {"title": {}}}
+    async with opened(MemoryAgent(capabilities=offer)) as it:
+        for title in ("", "Dates", "Dates"):
+            await send_title(it.agent, it.session, title)
+        assert it.peer.methods().count("session/set_title") == 1
+        assert it.session.title == "Dates"
+        assert await apply_settings(it.session, SETTINGS, {TITLE: "Dates"}) == [Notice.UNASKED]
+    async with opened(MemoryAgent(capabilities=offer, manual={"session/set_title"})) as it:
+        naming = asyncio.create_task(send_title(it.agent, it.session, "Dates"))
+        it.peer.fail(await it.peer.expect("session/set_title"), -32602, "not that name")
+        await naming
+        assert it.session.title is None
+    async with opened(MemoryAgent()) as it:
+        await send_title(it.agent, it.session, "Dates")
+        assert "session/set_title" not in it.peer.methods()
