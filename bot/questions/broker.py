@@ -172,7 +172,8 @@ class QuestionBroker:
         """Return the line that names the subagent that asks."""
         if subagent is None:
             return ""
-        return subagent_texts.asks(subagent.title, subagent.cwd if self._is_elsewhere(subagent) else "")
+        cwd = subagent.cwd if self._is_elsewhere(subagent) else ""
+        return subagent_texts.asks(subagent.title, subagent.description, cwd)
 
     def _is_full(self) -> bool:
         self._open = [each for each in self._open if not each.answered]

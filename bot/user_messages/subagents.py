@@ -37,11 +37,16 @@ def more(count: int) -> str:
     return "1 more subagent" if count == 1 else f"{count} more subagents"
 
 
-def asks(title: str, cwd: str) -> str:
-    """Name the subagent that asks a question, and its directory where that is not the session's."""
+def asks(title: str, description: str, cwd: str) -> str:
+    """Name the subagent that asks a question, or without a name its task.
+
+    `cwd` is its directory where that is not the session's.
+    """
     place = visible(cwd.replace("`", "'"))
     place = place if len(place) <= PLACE else "…" + place[1 - PLACE :]
-    return f"Asked by the subagent {name(title)}" + (f", which works in `{place}`." if cwd else ".")
+    task = brief(description, NAME)
+    who = f"the subagent {name(title)}" if title.strip() else f"a subagent ({task})" if task else "a subagent"
+    return f"Asked by {who}" + (f", which works in `{place}`." if cwd else ".")
 
 
 ELSEWHERE = "the subagent works in another directory"

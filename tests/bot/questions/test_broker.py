@@ -384,6 +384,22 @@ async def test_a_subagent_in_another_directory_is_always_asked_about(permission:
             assert ("works in another directory" in card.content) is (permission != "ask")
 
 
+@pytest.mark.parametrize(
+    ("subagent", "named"),
+    [
+        (Subagent("a", 1, "researcher", "Find it"), "Asked by the subagent researcher."),
+        (Subagent("a", 1, " ", "Find *it*"), "Asked by a subagent (Find \\*it\\*)."),
+        (Subagent("a", 1), "Asked by a subagent."),
+    ],
+    ids=repr,
+)
+async def test_a_subagent_without_a_name_is_told_from_others_by_its_task(subagent: Subagent, named: str) -> None:
+    """Codex gives its own no names."""
+    async with asking() as it:
+        await it.ask({"title": "Run", "rawInput": {"command": "ls"}}, subagent=subagent)
+        assert f"-# {named}" in it.messages[0].content
+
+
 async def test_the_form_of_a_subagent_names_it_too() -> None:
     """Below its text."""
     async with asking() as it:
@@ -554,7 +570,7 @@ async def test_the_longest_possible_card_is_one_message() -> None:
         about = {"properties": fields, "required": [*fields], "description": HEAVY}
         form = FormCard(Elicitation("e", "form", HEAVY, about), it.turn, QuestionOrigin(THREAD, ASKED_BY, ADA))
         for card in (asked, form):
-            card.mentions, card.number, card.asked_by = five, 20, subagents.asks("*" * 999, "*" * 999)
+            card.mentions, card.number, card.asked_by = five, 20, subagents.asks(*["*" * 999] * 3)
             assert 1_000 < len(card.content) <= LIMIT
         assert len(asked.answer("0", 2**63) or "") <= LIMIT
 
