@@ -143,6 +143,7 @@ class App:
         recovery = Recovery(pool=pool, context=context, queue_notices=queue_notices, begun=admission.begun)
         context.on_turn_started = recovery.interruptions.thread_continued
         queue_notices.asks = recovery.interruptions.queue_changed
+        context.on_interrupted = recovery.interruptions.begun_by_agent
         background = BackgroundWork()
         supervised = self._supervised = self._supervise(admission, context, pool, recovery, metrics, background)
         health = Health(

@@ -11,7 +11,8 @@ The ways to stop:
 | `reset`: /reset, /resume           | cancelled               | held                  | forgotten | runs on           |
 | `close`: /close                    | cancelled               | held                  | kept      | stops when idle   |
 | `thread_deleted`: or access lost   | cancelled               | closed                | kept      | stops when idle   |
-| `send_now`: Send now               | cancelled               | that one runs next    | kept      | runs on           |
+| `send_into_turn`: Send now, `busy` | takes that one in       | unchanged             | kept      | runs on           |
+| `send_now`: Interrupt and send     | cancelled               | that one runs next    | kept      | runs on           |
 | `steer`: `threads.busy = "steer"`  | cancelled               | that one runs next    | kept      | runs on           |
 | `drop`: Drop all                   | continues               | closed                | kept      | runs on           |
 | `withdraw`: Drop, message deleted  | continues               | that one is closed    | kept      | runs on           |
@@ -24,7 +25,10 @@ The ways to stop:
 | `disconnect`: shutdown takes long  | ended                   | left for the restart  | kept      | stops now         |
 
 `cancel`, `reset`, `close` and `thread_deleted` also close the current exchange if its prompt is not sent yet.
-`withdraw` and `release` act on the current exchange only in that case. A cancelled turn ends when the agent says so. An
+`withdraw` and `release` act on the current exchange only in that case, and not on one that the agent has been sent.
+What a turn does not take in is first in the inbox again, see `steering`; after one of those four it is held, or closed
+with the thread. `send_into_turn` is for agents that take messages into a turn (`can_steer`), the two below it for all
+others. A cancelled turn ends when the agent says so. An
 agent that takes longer than `acp.timeouts.CANCEL_SECONDS` loses its connection; the next exchange starts another one.
 `preempt` keeps an agent that cannot load its session. `finish_and_stop` cancels a turn that waits for an answer.
 """
@@ -40,7 +44,7 @@ import structlog
 from pydantic import BaseModel
 from structlog.contextvars import bind_contextvars, bound_contextvars
 
-from acp import AcpError, AgentClosed, AuthRequired, CloseReason, Event, LoginState, Session
+from acp import AcpError, AgentClosed, AuthRequired, CloseReason, Event, LoginState, Session, Turn
 from pool.active_turn import ActiveTurn
 from pool.agent_lease import AgentLease
 from pool.conversation_context import CancelResult, ConversationContext, ConversationState
@@ -60,6 +64,7 @@ from pool.inbox import Inbox, close_exchange
 from pool.journal.errors import JournalUnwritable
 from pool.journal.forks import ForkPoint
 from pool.journal.message_states import MessageState as RowState
+from pool.steering import Steering
 
 FAILED_STARTS = 3
 """After this many failed starts in a row, the inbox is held for a person."""
@@ -102,6 +107,8 @@ class Conversation:
         )
         """The thread's agent and session."""
         self.running: ActiveTurn | None = None
+        self._steering: Steering | None = None
+        """What is sent into the running turn."""
 
     def __repr__(self) -> str:
         """Read like a status line."""
@@ -128,16 +135,38 @@ class Conversation:
         """The exchanges that wait behind the current one, in order."""
         return tuple(self._inbox)
 
+    @property
+    def steering(self) -> int:
+        """How many exchanges are being sent into the running turn."""
+        return 0 if self._steering is None else len(self._steering)
+
+    @property
+    def can_steer(self) -> bool:
+        """Whether a message can be sent without a turn's end: the running turn takes it in, or none runs."""
+        if self._steering is not None:
+            return self._steering.is_open
+        return self.lease.session is not None and self.lease.session.can_steer
+
+    @property
+    def takes_more(self) -> bool:
+        """Whether a message can be sent into the running turn and overtakes none, nor one without an answer."""
+        return self._steering is not None and self.can_steer and not (self.steering or self._inbox)
+
     def find_unsent(self, message_id: int) -> Exchange | None:
         """Return a message's exchange while its prompt is not sent; None otherwise."""
         current = () if self.current is None or self.running is not None else (self.current,)
-        found = (each for each in chain(current, self._inbox) if message_id in each.message_ids)
-        return next(found, None)
+        waiting = chain(current, self._steering or (), self._inbox)
+        return next((each for each in waiting if message_id in each.message_ids), None)
+
+    def find_sent_into_turn(self, message_id: int) -> Exchange | None:
+        """Return a message's exchange while the agent has not answered whether the turn takes it in."""
+        sent = None if self._steering is None else self._steering.sent
+        return sent if sent is not None and message_id in sent.message_ids else None
 
     def serves(self, author_id: int) -> bool:
         """Whether an exchange of this author runs or waits here."""
         current = () if self.current is None else (self.current,)
-        return any(each.author_id == author_id for each in chain(current, self._inbox))
+        return any(each.author_id == author_id for each in chain(current, self._steering or (), self._inbox))
 
     @property
     def asked_since(self) -> float | None:
@@ -178,6 +207,17 @@ class Conversation:
         self.resume()
         self._changed()
 
+    def send_into_turn(self, exchange: Exchange) -> None:
+        """Send an exchange, new or waiting, into the running turn. Where none runs that takes it in, it runs next."""
+        self.resume()
+        if exchange not in self._inbox:
+            self._inbox.put(exchange)
+        self._inbox.advance(exchange)
+        if self._steering is not None and self._steering.is_open:
+            self._inbox.remove(exchange)
+            self._steering.put(exchange)
+        self._changed()
+
     def send_now(self, exchange: Exchange, by: int) -> None:
         """Run a waiting exchange next, in place of the running turn."""
         self._inbox.advance(exchange)
@@ -196,7 +236,7 @@ class Conversation:
         if exchange is self.current:
             self._give_up(exchange, TakenBack(), reason)
         else:
-            self._inbox.remove(exchange)
+            self._remove(exchange)
             close_exchange(self._journal, exchange, Dropped(), reason)
         self._changed()
         self._wake.set()
@@ -206,13 +246,20 @@ class Conversation:
         if exchange is self.current:
             self._leave_current()
         else:
-            self._inbox.remove(exchange)
+            self._remove(exchange)
         self.lease.release_when_idle()
         self._changed()
+
+    def _remove(self, exchange: Exchange) -> None:
+        """Remove an unsent exchange behind the current one."""
+        (self._steering if self._steering is not None and exchange in self._steering else self._inbox).remove(exchange)
 
     def cancel(self, by: int) -> CancelResult:
         """Stop the current exchange, in any step, and hold the inbox."""
         current, stopped = self.current, False
+        if self._steering is not None:
+            self._steering.close()
+            self._steering.holds = True
         if self.running is not None:
             stopped = self.running.cancel(by)
         elif current is not None:
@@ -250,6 +297,9 @@ class Conversation:
 
     def thread_deleted(self) -> None:
         """Close all exchanges and cancel the turn: the thread is deleted, or out of the bot's reach."""
+        if self._steering is not None:
+            self._steering.close()
+            self._steering.is_gone = True
         self._inbox.close_all("gone")
         self._changed()
         if self.running is not None:
@@ -260,6 +310,8 @@ class Conversation:
 
     def resume(self) -> None:
         """End a hold of the inbox."""
+        if self._steering is not None:
+            self._steering.holds = False
         if self._inbox.resume():
             self.lease.failed_starts = 0
             self._changed()
@@ -304,6 +356,8 @@ class Conversation:
         """Stop the agent and end the task after the running turn."""
         self._finishing = True
         self._wake.set()
+        if self._steering is not None:
+            self._steering.close()
         if self.running is not None and self.running.turn.unanswered:
             self.running.turn.cancel()  # The bot no longer takes answers.
 
@@ -392,12 +446,21 @@ class Conversation:
         try:
             async with session.prompt(blocks) as turn:
                 running = self.running = ActiveTurn(exchange, turn, self.lease.settings.bounds)
+                steering = self._steering = self._steer(exchange, session, turn)
                 session.on_late = partial(self._late, exchange)
                 exchange.on_prompted(session, turn)
-                await self._follow(running)
-            self.running = None
+                if steering.is_open and self._inbox:
+                    self._changed()  # What waits can be sent in another way now.
+                try:
+                    await self._follow(running, steering)
+                finally:
+                    await steering.stop()
+            self.running = self._steering = None
         except AgentClosed as error:
             self._retry_once(exchange, error, earlier)
+
+    def _steer(self, exchange: Exchange, session: Session, turn: Turn) -> Steering:
+        return Steering(exchange, session, turn, inbox=self._inbox, journal=self._journal, on_changed=self._changed)
 
     async def _blocks(self, session: Session, exchange: Exchange) -> Sequence[BaseModel] | None:
         """Return an exchange's prompt; None when the exchange is given up. Raises `ExchangeFailed`."""
@@ -421,14 +484,16 @@ class Conversation:
         finally:
             self._preparing = None
 
-    async def _follow(self, running: ActiveTurn) -> None:
-        """Pass on the turn's events until it ends."""
+    async def _follow(self, running: ActiveTurn, steering: Steering) -> None:
+        """Pass on the turn's events until it ends, and it is known what it has taken in."""
         turn = running.turn
         try:
             async for event in turn:
                 running.event(event)
                 await running.exchange.linked()
+            await steering.end()
         except asyncio.CancelledError:
+            await steering.stop()
             if turn.ended and not isinstance(turn.error, AgentClosed):
                 # The turn ended as the bot stopped: its remaining events count, but no file is waited for.
                 for event in turn.unread():
@@ -467,7 +532,7 @@ class Conversation:
 
     def _retry_once(self, exchange: Exchange, error: AgentClosed, earlier: str | None) -> None:
         """Retry an exchange once whose agent died before it got any of the prompt. Raises `error` the second time."""
-        self.running = None
+        self.running = self._steering = None
         if self.current is not exchange:  # Given up during the wait for the dead agent's stderr.
             return
         self._journal.messages.unsent(exchange.message_ids, earlier)
@@ -480,7 +545,7 @@ class Conversation:
 
     def _fail(self, error: Exception) -> None:
         exchange, self.current = self.current, None
-        self.running = None
+        self.running = self._steering = None
         try:
             if exchange is not None:
                 reason = error.closed_as if isinstance(error, ExchangeFailed) else "failed"
@@ -494,7 +559,7 @@ class Conversation:
     def _interrupt(self, exchange: Exchange) -> None:
         """End the current exchange as the bot stops. An unsent one stays received and runs after the next start."""
         outcome = ShutDown() if self.running is None else self.running.outcome(stopping=True)
-        if self._journal.messages.state(exchange.message_ids[0]) is not RowState.PROMPTED:
+        if self._journal.messages.state(exchange.message_ids[-1]) is not RowState.PROMPTED:
             exchange.on_ended(outcome)
         elif isinstance(outcome, ShutDown):
             self._journal.messages.interrupt(exchange.message_ids, exchange.on_ended(outcome))

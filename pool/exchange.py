@@ -139,6 +139,31 @@ class Exchange(Protocol):
     def stored_prompt(self) -> str:
         """Return the prompt of `blocks` as text for the journal, from which a person can send it again."""
 
+    @property
+    def can_join(self) -> bool:
+        """Whether a running turn may take it in: nothing of its own reply is in the thread, or will be."""
+
+    def steered_prompt(self, other: "Exchange") -> str:
+        """Return `stored_prompt` with that of `other` behind it, which is about to be sent into this one's turn."""
+
+    def on_steered(self, other: "Exchange", *, certain: bool) -> None:
+        """Take over the messages of `other`, which was sent into this one's turn; `other` is no longer used.
+
+        Without `certain` the agent may have taken it in or not, and people are told.
+        """
+
+    def on_returned(self) -> bool:
+        """Wait for a turn of its own: the turn that it was sent into has not taken it in.
+
+        Return whether anything is left to ask: edits since then are written down now.
+        """
+
+    def on_interrupted(self) -> float:
+        """Ask people what becomes of it: the agent has begun a turn of its own with it, and was told to end that.
+
+        Return for how many seconds the thread waits for their choice. It is no longer used.
+        """
+
     def on_queued(self, place: int, asking: Sequence[int]) -> None:
         """Show the place in line, from 1; 0 means no longer in line.
 

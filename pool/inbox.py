@@ -69,6 +69,19 @@ class Inbox:
         """Put exchanges, in this order, before all others."""
         self._waiting.extendleft(reversed(exchanges))
 
+    def put_back(self, *exchanges: Exchange, hold: bool = False) -> None:
+        """Put exchanges that were taken out before all others, where `steer` lets none overtake them.
+
+        With `hold`, hold all for a person.
+        """
+        self.put_first(*exchanges)
+        self._steering = [each for each in self._waiting if each in self._steering or each in exchanges]
+        if hold:
+            self._stop_timer()
+            self.held = True
+        if self.held and self._timer is None:
+            self._mark(held=True)
+
     def advance(self, exchange: Exchange) -> None:
         """Put a waiting exchange before all others; it will not be merged with those behind it."""
         self._waiting.remove(exchange)

@@ -152,7 +152,8 @@ class Pool:
         if self._pace.is_too_fast(author_id):
             return Bound.MINUTE
         conversation = self._conversations.get(thread_id)
-        full = conversation is not None and conversation.waiting >= self._limits.per_thread
+        waiting = 0 if conversation is None else conversation.waiting + conversation.steering
+        full = waiting >= self._limits.per_thread
         if conversation is not None and full and not conversation.held:
             return Bound.THREAD
         if conversation is None or not conversation.serves(author_id):
@@ -173,6 +174,12 @@ class Pool:
         if not self._stopping:
             self._pace.accepted(exchange.author_id)
             self._obtain(thread_id).submit(exchange)
+
+    def send_into_turn(self, thread_id: int, exchange: Exchange) -> None:
+        """Accept an exchange for a thread's running turn, which takes it in (see `Conversation.can_steer`)."""
+        if not self._stopping:
+            self._pace.accepted(exchange.author_id)
+            self._obtain(thread_id).send_into_turn(exchange)
 
     def restore(
         self, thread_id: int, exchanges: Sequence[Exchange], *, held: bool, seconds: float | None = None

@@ -19,6 +19,7 @@ from bot.intake.stop_words import _PHRASES, _STOP_WORDS, means_stop
 from bot.interactions.cards import Card, QuestionOrigin
 from bot.interactions.login_button import cancel_view, login_view
 from bot.interactions.queue_buttons import queue_view
+from bot.interactions.resend_button import again_view
 from bot.interactions.stop_button import stop_view
 from bot.interactions.thread_buttons import held_view, interrupted_view, warning_view
 from bot.questions.elicitation import make_card
@@ -88,7 +89,8 @@ def cards() -> Iterator[Card]:
 def labels() -> set[str]:
     """What the bot's own buttons say."""
     many = Option("o", "O", "", "1", tuple(Choice(str(n), str(n)) for n in range(3 * PAGE)), SettingMethod.MODEL)
-    views = [queue_view(1, 1), held_view(1), warning_view(1, 1), interrupted_view(1), stop_view(1, 1)]
+    views = [held_view(1), warning_view(1, 1), interrupted_view(1), stop_view(1, 1), again_view(1)]
+    views += [queue_view(1, 1, into_turn=into_turn) for into_turn in (True, False)]
     views += [login_view(1), cancel_view("default")]
     items = [item for view in (*views, _option_view(many, 1)) for item in view.children]
     items += [item for card in cards() for item in card.items()]

@@ -276,7 +276,7 @@ async def _retry(interaction: Interaction, message: discord.Message) -> None:
         await interaction.response.send_message(texts.ALREADY_QUEUED, ephemeral=True)
     else:
         thread_id, gone = rows[-1].thread_id, client.context.api.gone
-        requests = [read_request(row.request) for row in rows]
+        requests = [read_request(row.request) for row in sorted(rows, key=lambda row: row.message_id)]
         await ask(
             interaction,
             "\n\n".join(request.text for request in requests if request.text),

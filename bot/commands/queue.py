@@ -4,9 +4,9 @@ import discord
 from discord import app_commands
 
 from bot.access.gate import Right
-from bot.interactions.queue_buttons import drop_menu, may_drop, send_now, snippet
+from bot.interactions.queue_buttons import drop_menu, find_waiting, may_drop, send_into_turn, snippet
 from bot.text.markdown import LIMIT, escape
-from bot.user_messages import commands
+from bot.user_messages import commands, steering
 from bot.user_messages import queue as texts
 
 from .command_client import Command, Interaction
@@ -48,9 +48,19 @@ async def _queue(interaction: Interaction) -> None:
 
 
 async def _send_now(interaction: Interaction, message: discord.Message) -> None:
-    """Send a waiting message immediately; the running turn is stopped for it."""
+    """Send a waiting message immediately: into the running turn, or the turn is stopped for it."""
     client, thread_id = interaction.client, interaction.channel_id or 0
     if not await client.admission.admit(interaction, Right.STOP, asker_id=client.journal.threads.asker(thread_id)):
         return
-    sent = send_now(client.pool.conversation(thread_id), message.id, interaction)
-    await interaction.response.send_message(texts.GOES_NEXT if sent else texts.NOT_WAITING, ephemeral=True)
+    conversation = client.pool.conversation(thread_id)
+    exchange = None if conversation is None else find_waiting(conversation, message.id)
+    if conversation is None or exchange is None:
+        told = texts.NOT_WAITING
+    elif conversation.can_steer:
+        runs = conversation.running is not None
+        sent = send_into_turn(conversation, exchange)
+        told = (steering.SENDING if runs else steering.GOES_NEXT) if sent else steering.NOT_TAKEN
+    else:
+        conversation.send_now(exchange, interaction.user.id)
+        told = texts.GOES_NEXT
+    await interaction.response.send_message(told, ephemeral=True)

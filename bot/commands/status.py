@@ -11,7 +11,7 @@ from bot.config.presets import PRESETS
 from bot.interactions.bot_client import admit
 from bot.text.markdown import LIMIT, escape
 from bot.text.printable import visible
-from bot.user_messages import journal_errors, logins, queue
+from bot.user_messages import journal_errors, logins, queue, steering
 from bot.user_messages import status as texts
 from bot.user_messages.commands import DESCRIPTIONS
 from pool.conversation import Conversation
@@ -72,12 +72,14 @@ def _state_line(client: CommandClient, conversation: Conversation | None) -> str
         return texts.ASLEEP
     in_line = conversation.lease.state is ConversationState.IN_LINE
     count = queue.on_hold if conversation.held else queue.waiting
+    behind = [count(conversation.waiting)] if conversation.waiting else []
+    behind += [steering.being_sent(conversation.steering)] if conversation.steering else []
     return texts.state(
         conversation.lease.state,
         ahead=conversation.lease.ahead if in_line else (),
         place=client.pool.place(conversation) if in_line else 0,
         asking=conversation.asked_since is not None,
-        waiting=count(conversation.waiting) if conversation.waiting else "",
+        waiting=", ".join(behind),
     )
 
 

@@ -16,6 +16,9 @@ EYE = "👀"
 WAITING = "⏳"
 """Marks a message that waits behind another one, or for its thread to open."""
 
+TAKEN_IN = "📥"
+"""Marks a message that the running turn has taken in."""
+
 DONE = "✅"
 FAILED = "❌"
 

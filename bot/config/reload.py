@@ -13,7 +13,7 @@ from .schema import ChannelConfig, Config
 RELOADABLE = {
     "access": frozenset({"guilds", "channels", "users", "approvers", "admins"}),
     "threads": frozenset(
-        {"mention", "mention_roles", "bots", "trusted_bots", "bot_turns", "auto_archive_minutes"},
+        {"mention", "mention_roles", "bots", "trusted_bots", "bot_turns", "busy", "auto_archive_minutes"},
     ),
 }
 """Keys, by table, that are read at each use. `[channels.ID]` is reloadable as a whole."""

@@ -95,7 +95,7 @@ class ThreadsConfig(ConfigTable):
     bots: Bots = "off"
     trusted_bots: frozenset[Snowflake] = frozenset()
     bot_turns: Annotated[int, Field(ge=1, le=1000)] = 10
-    busy: Literal["queue", "steer"] = "queue"
+    busy: Literal["auto", "queue", "steer"] = "auto"
     introduction: bool = True
     directory: Literal["shared", "exclusive"] = "shared"
     auto_archive_minutes: Literal[60, 1440, 4320, 10080] = 4320

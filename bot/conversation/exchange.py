@@ -37,7 +37,7 @@ from bot.agents.workspace_files import LinkedFiles
 from bot.config.appearance import EYE, WAITING
 from bot.interactions.stop_button import stop_view
 from bot.prompt.builder import PromptBuilder
-from bot.prompt.request import Request, belong_together
+from bot.prompt.request import Request, belong_together, write_request
 from bot.questions.agent_questions import AgentQuestions
 from bot.reply.completion import TurnTiming, complete
 from bot.reply.notices import WARNING
@@ -45,7 +45,7 @@ from bot.reply.reply import Reply
 from bot.reply.status_reactions import StatusReactions
 from bot.reply.typing_indicator import TypingIndicator
 from bot.text.redaction import StreamRedactor
-from bot.user_messages import files, notices, outcomes, questions, to_agents
+from bot.user_messages import files, layout, notices, outcomes, questions, steering, to_agents
 from pool.exchange import (
     Cancelled,
     Completed,
@@ -123,6 +123,8 @@ class Exchange:
         self._turn_log = TurnLog(request.thread_id, request.message_id, request.author_id)
         self._reason: str | None = None
         """Why it ended, as the journal says it."""
+        self._steered: list[int] = []
+        """The messages that were sent into its turn."""
         self._is_unfinished = False
         """Whether the next run of the bot answers it, or asks what to do."""
 
@@ -144,7 +146,7 @@ class Exchange:
     @property
     def message_ids(self) -> tuple[int, ...]:
         """The messages of the requests; the last one is that of `request`."""
-        return tuple(request.message_id for request in self.requests)
+        return (*(each.message_id for each in self.requests[:-1]), *self._steered, self.request.message_id)
 
     @property
     def requests(self) -> tuple[Request, ...]:
@@ -256,6 +258,47 @@ class Exchange:
         self._context.started(self)
         self.reply.placeholder(notices.STARTING)
         self._destination.start()
+
+    def steered_prompt(self, other: PooledExchange) -> str:
+        """Return the prompt as it can be sent again, with the other one's behind it."""
+        return self._prompt.stored_with(_own(other)._prompt)  # noqa: SLF001 - the same class
+
+    def on_steered(self, other: PooledExchange, *, certain: bool) -> None:
+        """Name the messages where the turn got them; without `certain` the thread is offered to send them again."""
+        taken = _own(other)
+        self._steered += taken.message_ids
+        self._prompt.append(taken._prompt)  # noqa: SLF001 - the same class
+        for skipped in taken._prompt.take_skipped():  # noqa: SLF001 - the same class
+            self.reply.line(files.not_sent(skipped))
+        for request in taken.requests:
+            link = layout.link(request.guild_id, request.channel_id, request.message_id)
+            if certain:
+                self.reply.line(steering.taken_in(request.author_id, link))
+                self._questions.name(link)
+            else:
+                self.reply.line(steering.uncertain(request.author_id, link))
+                self._context.offer_again(request, link)
+        if certain:
+            self.reactions.join(taken.reactions)
+        else:
+            taken.reactions.show(None)
+
+    def on_returned(self) -> bool:
+        """Write down what has become of its messages in the meantime; return whether anything is left to ask."""
+        left = not all(each.is_empty for each in self.requests)
+        for request in self.requests if left else ():
+            self._context.journal.messages.amend(request.message_id, write_request(request))
+        return left
+
+    def on_interrupted(self) -> float:
+        """Ask what becomes of it, as after a restart."""
+        self._context.keep_reactions(self.reactions)
+        return self._context.on_interrupted(self.message_ids, self.stored_prompt())
+
+    @property
+    def can_join(self) -> bool:
+        """Whether a running turn may take it in: no message of its own reply is in the thread, or will be."""
+        return not (self.reply.begun or self._destination.turn_came)
 
     def on_queued(self, place: int, asking: Sequence[int]) -> None:
         """Show the place in line, and the threads where a person's answer would let it move."""
@@ -369,7 +412,7 @@ class Exchange:
         """Say how it ended. Each step is isolated, so that the reply ends and settles although one fails."""
         for step in (
             partial(self._turn_log.ended, outcome),
-            partial(self._context.ended, self),
+            partial(self._context.ended, self, interrupted=isinstance(outcome, ShutDown)),
             self._show_held_back,
             self._session_lines.introduce,
             self._session_lines.remember_offers,
@@ -453,3 +496,9 @@ class Exchange:
 
     def _is_working(self) -> bool:
         return self._turn is not None and not self._turn.ended and not self._turn.unanswered
+
+
+def _own(exchange: PooledExchange) -> Exchange:
+    if not isinstance(exchange, Exchange):
+        raise TypeError(exchange)
+    return exchange

@@ -1,7 +1,7 @@
 """The services that exchanges share."""
 
 import secrets
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 from acp import LoginState
@@ -12,17 +12,18 @@ from bot.agents.registry import Agents
 from bot.config.appearance import Reactions
 from bot.interactions.cards import Cards
 from bot.interactions.login_button import login_view
+from bot.interactions.resend_button import again_view
 from bot.interactions.thread_buttons import warning_view
 from bot.prompt.attachments import Attachments
 from bot.prompt.request import Request
-from bot.reply.notices import LOGGED_OUT, OFFER, PREEMPTED, WARNING, Notices
+from bot.reply.notices import LOGGED_OUT, OFFER, PREEMPTED, UNCONFIRMED, WARNING, Notices
 from bot.reply.order import ReplyOrder
 from bot.reply.reply import Reply
 from bot.reply.status_reactions import StatusReaction, StatusReactions
 from bot.rest.api import DiscordApi
 from bot.rest.live_message import LiveMessage
 from bot.text.redaction import Redactor
-from bot.user_messages import logins, notices
+from bot.user_messages import logins, notices, steering
 from pool.journal.journal import Journal
 from pool.journal.message_states import MessageState
 
@@ -84,20 +85,33 @@ class ExchangeContext:
         """The messages that waited while the gateway was away."""
         self.on_turn_started: Callable[[int], None] = lambda _thread_id: None
         """Called with the thread in which a turn begins; `App` sets it."""
+        self.on_interrupted: Callable[[Sequence[int], str], float] = lambda _message_ids, _prompt: 0.0
+        """Called with the messages of an exchange, and its prompt, whose turn the agent began by itself.
+
+        Returns for how many seconds the thread waits for a choice. `App` sets it.
+        """
         self._left_reactions = journal.reactions.all()
         """What an earlier run may have left on messages; the messages that come now have none."""
+        self._kept_reactions: dict[int, StatusReaction] = {}
+        """The reactions of messages whose next exchange people have yet to choose."""
 
     def status_reaction(self, channel_id: int, message_id: int) -> StatusReaction:
         """Make the status reaction of a message."""
+        if (kept := self._kept_reactions.pop(message_id, None)) is not None:
+            return kept
         _, left = self._left_reactions.pop(message_id, (channel_id, ()))
         return StatusReaction(channel_id, message_id, api=self.api, kept=self.journal.reactions, left=left)
 
     def end_reactions(self, message_ids: Collection[int]) -> None:
-        """Show on messages that have ended without an exchange how, in place of what an earlier run left on them."""
-        for message_id in self._left_reactions.keys() & message_ids:
-            channel_id, _ = self._left_reactions[message_id]
+        """Show on messages that have ended without an exchange how, in place of what was left on them."""
+        for message_id in (self._left_reactions.keys() | self._kept_reactions.keys()).intersection(message_ids):
+            channel_id, _ = self._left_reactions.get(message_id, (0, ()))
             row = self.journal.messages.row(message_id)
             self.status_reaction(channel_id, message_id).show(self.reactions.end(None if row is None else row.reason))
+
+    def keep_reactions(self, reactions: StatusReactions) -> None:
+        """Leave the reactions of messages to the exchange that answers them next, or to `end_reactions`."""
+        self._kept_reactions |= {each.message_id: each for each in reactions.each}
 
     def started(self, exchange: Answering) -> None:
         """End what waited in its thread for the exchange's turn."""
@@ -105,10 +119,17 @@ class ExchangeContext:
         self.notices.end(exchange.request.thread_id, PREEMPTED)
         self.on_turn_started(exchange.request.thread_id)
 
-    def ended(self, exchange: Answering) -> None:
-        """End what goes with the exchange's turn."""
+    def ended(self, exchange: Answering, *, interrupted: bool) -> None:
+        """End what goes with the exchange's turn; if it is `interrupted`, people are asked about all its messages."""
         for kind in (WARNING, OFFER):
             self.notices.end(exchange.request.thread_id, kind, exchange.request.message_id)
+        for message_id in exchange.message_ids if interrupted else ():
+            self.notices.end(exchange.request.thread_id, UNCONFIRMED, message_id)
+
+    def offer_again(self, request: Request, link: str) -> None:
+        """Offer to send a message again that the agent may not have taken in."""
+        text, message_id = steering.may_be_lost(link), request.message_id
+        self.notices.show(request.thread_id, UNCONFIRMED, text, lambda: again_view(message_id), about=message_id)
 
     def left_thread(self, exchange: Answering) -> None:
         """Take the exchange out of its thread: it waits for its turn in another place."""

@@ -6,6 +6,7 @@ from bot.commands.settings import OptionMenu, PageButton
 from bot.interactions.continue_button import ContinueButton
 from bot.interactions.login_button import CancelLoginButton, LoginButton
 from bot.interactions.queue_buttons import DropMenu, QueueButton
+from bot.interactions.resend_button import ResendButton
 from bot.interactions.stop_button import StopButton
 from bot.interactions.thread_buttons import HeldButton, InterruptedButton, KeepGoingButton
 from bot.questions.elicitation import ElicitationButton
@@ -17,6 +18,7 @@ COMPONENTS = (
     *(AnswerButton, AnswerMenu, ElicitationButton, HeldButton, KeepGoingButton, InterruptedButton, StopButton),
     *(ReasonButton, GrantButton, RuleMenu, RevokeMenu, ContinueButton, QueueButton, DropMenu, OptionMenu, PageButton),
     *(LoginButton, CancelLoginButton),
+    ResendButton,
 )
 
 FORMS = {FORM_ID: submit_form, REASON_ID: submit_reason, ABOUT_FORM: submit_question}

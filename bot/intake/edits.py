@@ -115,16 +115,20 @@ class Edits:
         """
         for thread_id in (channel_id, message_id):  # A thread opened on a message has its id.
             conversation = self._pool.conversation(thread_id)
-            exchange = conversation.find_unsent(message_id) if conversation is not None else None
-            if conversation is None or not isinstance(exchange, Exchange):
+            if conversation is None:
                 continue
-            if self._journal.messages.state(message_id) in WAITING_STATES:
+            sent = conversation.find_sent_into_turn(message_id)
+            exchange = sent or conversation.find_unsent(message_id)
+            # What is sent into a turn may come back, and is then asked as it is.
+            if isinstance(exchange, Exchange) and (
+                exchange is sent or self._journal.messages.state(message_id) in WAITING_STATES
+            ):
                 return conversation, exchange, next(each for each in exchange.requests if each.message_id == message_id)
         return None
 
     def _amend(self, conversation: Conversation, exchange: Exchange, request: Request) -> None:
-        """Replace a waiting request; close an exchange without any request left."""
+        """Replace a waiting request; close an exchange without any request left, unless the agent may have it."""
         if exchange.amend(request):
             self._journal.messages.amend(request.message_id, write_request(request))
-        else:
+        elif conversation.find_sent_into_turn(request.message_id) is None:
             conversation.withdraw(exchange, "deleted")

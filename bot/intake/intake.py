@@ -126,8 +126,16 @@ class Intake:
         if current is not None and request.is_only_text and means_stop(request.text):
             self._context.warn(OFFER, thread_id, current.message_ids[-1], queue.STOP_OFFERED)
             return None
+        waits = missed and self._interruptions.seconds_left(thread_id) > 0
+        steers = author is not None and not waits and self._steers(conversation, request, author, place)
+        into_turn = steers and conversation is not None and conversation.can_steer
         try:
-            exchange = self.enqueue(request, place, agent=agent, missed=missed)
+            if into_turn:
+                exchange = self._record(request, place, agent)
+                if exchange is not None:
+                    self._pool.send_into_turn(thread_id, exchange)
+            else:
+                exchange = self.enqueue(request, place, agent=agent, missed=missed)
         except JournalUnwritable as error:
             self._reject(request, str(error), access.UNWRITABLE)
             return None
@@ -135,9 +143,9 @@ class Intake:
             log.info("message was accepted before", message_id=request.message_id)
             return None
         self._context.audit.record("started", "a message", user_id=author_id, thread_id=thread_id)
-        waits = missed and self._interruptions.seconds_left(thread_id) > 0
-        if author is not None and conversation is not None and not waits:
-            self._steer(conversation, exchange, author, place)
+        if steers and not into_turn and conversation is not None:
+            conversation.steer(exchange, author_id)
+            self._context.audit.record("stopped", "a message that steers", user_id=author_id, thread_id=thread_id)
         return exchange
 
     def enqueue(
@@ -147,6 +155,20 @@ class Intake:
 
         Raises `JournalUnwritable`.
         """
+        thread_id = request.thread_id
+        exchange = self._record(request, place, agent)
+        if exchange is None:
+            return None
+        seconds = self._interruptions.seconds_left(thread_id) if missed else 0.0
+        if seconds > 0:
+            self._pool.wait(thread_id, exchange, seconds)
+        elif first:
+            self._pool.go_first(thread_id, exchange)
+        else:
+            self._pool.submit(thread_id, exchange)
+        return exchange
+
+    def _record(self, request: Request, place: Place, agent: str) -> Exchange | None:
         thread_id, channel_id = request.thread_id, place.parent_id or place.channel_id
         new = self._journal.messages.receive(
             request.message_id,
@@ -163,24 +185,21 @@ class Intake:
         exchange.show_accepted()
         if thread_id == request.channel_id:
             exchange.opened(thread_id)
-        seconds = self._interruptions.seconds_left(thread_id) if missed else 0.0
-        if seconds > 0:
-            self._pool.wait(thread_id, exchange, seconds)
-        elif first:
-            self._pool.go_first(thread_id, exchange)
-        else:
-            self._pool.submit(thread_id, exchange)
         return exchange
 
-    def _steer(self, conversation: Conversation, exchange: Exchange, author: discord.abc.User, place: Place) -> None:
-        """Stop the running turn for a message that has just come and send it next, if its author may."""
-        current = conversation.current
-        if self._context.agents.config.threads.busy != "steer" or conversation.running is None:
-            return
-        if self._admission.may_stop(author, place, None if current is None else current.author_id):
-            conversation.steer(exchange, exchange.author_id)
-            thread_id = exchange.request.thread_id
-            self._context.audit.record("stopped", "a message that steers", user_id=author.id, thread_id=thread_id)
+    def _steers(
+        self, conversation: Conversation | None, request: Request, author: discord.abc.User, place: Place
+    ) -> bool:
+        """Whether a message that has just come goes into the running turn, or stops it, instead of waiting.
+
+        Its author must have the right to stop the turn. By `auto` it only goes into the turn, and overtakes nothing.
+        """
+        busy = self._context.agents.config.threads.busy
+        if busy == "queue" or conversation is None or conversation.running is None or conversation.current is None:
+            return False
+        if busy == "auto" and not (conversation.takes_more and not request.text.startswith("/")):
+            return False  # A command of the agent's own is one only where it begins a prompt.
+        return self._admission.may_stop(author, place, conversation.current.author_id)
 
     def _help(self, message: discord.Message) -> None:
         """Answer a mention without a word; a person sees this once in ten minutes in each place."""

@@ -6,13 +6,13 @@ however often the bot restarts.
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from bot.conversation.exchange import Exchange
 from bot.conversation.exchange_context import ExchangeContext
 from bot.interactions.thread_buttons import interrupted_view
-from bot.reply.notices import INTERRUPTED
+from bot.reply.notices import INTERRUPTED, UNCONFIRMED
 from bot.reply.reply import Reply
 from bot.user_messages import layout, restarts
 from pool.conversation import Conversation
@@ -28,10 +28,14 @@ CHOICE_SECONDS = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Interruption:
-    """An interrupted turn: the rows of its messages, and its unfinished reply, if it had a message."""
+    """An interrupted turn: the rows of its messages, and its unfinished reply, if it had a message.
+
+    `by_agent`: the agent began it by itself, and was told to stop; no restart interrupted it.
+    """
 
     rows: Sequence[MessageRow]
     draft: Reply | None
+    by_agent: bool = False
 
     @property
     def row(self) -> MessageRow:
@@ -74,8 +78,26 @@ class Interruptions:
             self._close(interruption, "interrupted", restarts.undecided(self._link(row)))
         return interruption
 
+    def begun_by_agent(self, message_ids: Sequence[int], prompt: str) -> float:
+        """Ask about a turn that the agent began with these messages, instead of taking them into the running one.
+
+        Return for how many seconds the thread waits for the decision.
+        """
+        rows = [row for message_id in message_ids if (row := self._journal.messages.row(message_id)) is not None]
+        # Not as the journal has them: it may still have to write down that they are an exchange of their own.
+        own = [replace(row, state=MessageState.PROMPTED, exchange_id=message_ids[-1], prompt=prompt) for row in rows]
+        interruption = Interruption(own, None, by_agent=True)
+        thread_id = interruption.row.thread_id
+        self._open.setdefault(thread_id, {})[interruption.row.message_id] = interruption
+        self._question(interruption.row)
+        return self.seconds_left(thread_id)
+
     def end_old_notices(self) -> None:
         """End the questions that an earlier run left, after all undecided ones are recovered."""
+        for thread_id, message_id in self._context.notices.of(UNCONFIRMED):
+            row = self._journal.messages.row(message_id)
+            if row is None or self._is_open(thread_id, row.exchange_id):
+                self._context.notices.end(thread_id, UNCONFIRMED, message_id)
         for thread_id, message_id in self._context.notices.of(INTERRUPTED):
             if message_id not in self._open.get(thread_id, {}):
                 self._context.notices.end(
@@ -135,7 +157,8 @@ class Interruptions:
         if self.is_undecided(row):
             conversation = self._pool.conversation(row.thread_id)
             waiting, until = (0, None) if conversation is None else (conversation.waiting, conversation.held_until)
-            text = restarts.interrupted(row.author_id, self._link(row), waiting=waiting, until=until)
+            by_agent = self._open[row.thread_id][row.message_id].by_agent
+            text = restarts.interrupted(row.author_id, self._link(row), waiting=waiting, until=until, by_agent=by_agent)
             view = partial(interrupted_view, row.message_id)
             self._context.notices.show(row.thread_id, INTERRUPTED, text, view, about=row.message_id)
 
@@ -150,8 +173,11 @@ class Interruptions:
 
     def is_undecided(self, row: MessageRow) -> bool:
         """Whether the turn of a row was interrupted and is still without a decision."""
-        here = self._open.get(row.thread_id, {})
-        return row.message_id in here and self._journal.messages.state(row.message_id) is MessageState.PROMPTED
+        is_prompted = self._journal.messages.state(row.message_id) is MessageState.PROMPTED
+        return is_prompted and self._is_open(row.thread_id, row.message_id)
+
+    def _is_open(self, thread_id: int, message_id: int) -> bool:
+        return message_id in self._open.get(thread_id, {})
 
     def seconds_left(self, thread_id: int) -> float:
         """Return the seconds for which a thread's messages still wait for a decision; 0.0 if they do not."""
@@ -189,7 +215,7 @@ class Interruptions:
     def thread_continued(self, thread_id: int) -> None:
         """Close the interrupted turns of a thread in which another turn begins."""
         for interruption in self._undecided_in(thread_id):
-            outcome = restarts.undecided(self._link(interruption.row))
+            outcome = restarts.undecided(self._link(interruption.row), by_agent=interruption.by_agent)
             if self._asked(interruption.row) is None:  # The thread was continued before the question was posted.
                 self._question(interruption.row)
             self._close(interruption, "interrupted", outcome)

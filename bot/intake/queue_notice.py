@@ -60,5 +60,6 @@ class QueueNotices:
             self._notices.show(thread_id, HELD, texts.held(len(queue)), lambda: held_view(thread_id))
         else:
             first = queue[0].message_ids[-1]
-            text, view = texts.queued(len(queue)), lambda: queue_view(thread_id, first)
-            self._notices.show(thread_id, WAITING, text, view, first=first, silent=True)
+            into_turn = conversation is not None and conversation.can_steer
+            text, view = texts.queued(len(queue)), lambda: queue_view(thread_id, first, into_turn=into_turn)
+            self._notices.show(thread_id, WAITING, text, view, first=(first, into_turn), silent=True)

@@ -22,7 +22,7 @@ from bot.rest.calls import Urgency
 from bot.rest.components_v2 import CARD
 from bot.rest.errors import RestError
 from bot.user_messages import layout, questions
-from pool.journal.message_states import MessageRow, MessageState
+from pool.journal.message_states import MessageRow, MessageState, in_exchange
 from pool.journal.notices import NoticeRow
 from pool.journal.posted_requests import PostedRequest
 from pool.journal.questions import OpenQuestion
@@ -81,6 +81,9 @@ class Recovery:
         """Messages that have ended, with outdated reactions of an earlier run."""
         for row in rows:
             self._rows.setdefault(row.thread_id, {}).setdefault(row.exchange_id, []).append(row)
+        for exchanged in self._rows.values():
+            for exchange_id, together in exchanged.items():
+                exchanged[exchange_id] = in_exchange(together)
 
     async def begin(self) -> list[Exchange]:
         """Put all open exchanges into their inboxes, some threads at a time; return those that need a thread.

@@ -20,6 +20,7 @@ from bot.rest.components_v2 import CARD
 from bot.rest.live_message import LiveMessage
 from bot.rest.mentions import NOBODY, Mentions
 from bot.user_messages import questions as texts
+from bot.user_messages import steering
 from pool.journal.journal import Journal
 from pool.journal.questions import OpenQuestion
 
@@ -39,11 +40,15 @@ Item = discord.ui.Item[Any]
 
 @dataclass(frozen=True, slots=True)
 class QuestionOrigin:
-    """The thread of a question, the exchange in which it was asked, and who wrote that exchange's message."""
+    """The thread of a question, the exchange in which it was asked, and who wrote that exchange's message.
+
+    `also_read` are the addresses of the messages that the turn had taken in by then.
+    """
 
     channel_id: int
     exchange_id: int
     asker_id: int
+    also_read: tuple[str, ...] = ()
 
 
 def post_immediately(_exchange_id: int, post: Callable[[], None]) -> Callable[[], None]:
@@ -135,6 +140,8 @@ class Card(ABC):
         notes = [*filter(None, [self.asked_by]), *self.notes]
         if self.origin.asker_id not in self.mentions.user_ids:
             notes.append(texts.asked_for(self.origin.asker_id))
+        if self.origin.also_read:
+            notes.append(steering.also_read(self.origin.also_read))
         return "\n".join(
             [f"{self.mentions} {number}**{self.heading}** · {self.text}", *(f"-# {note}" for note in notes)]
         )

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
 
 import discord
 import structlog
@@ -10,7 +9,7 @@ import structlog
 from bot.access.gate import Right
 from bot.reply.notices import HELD
 from bot.rest.live_message import answer_press
-from bot.user_messages import queue
+from bot.user_messages import queue, steering
 from pool.conversation import Conversation
 from pool.exchange import Exchange
 
@@ -27,11 +26,12 @@ log = structlog.stdlib.get_logger("bot")
 
 
 class QueueButton(
-    Button, template=r"threadline:(?P<action>now|unqueue):(?P<thread_id>[0-9]{1,20}):(?P<first>[0-9]{1,20})"
+    Button, template=r"threadline:(?P<action>now|into|unqueue):(?P<thread_id>[0-9]{1,20}):(?P<first>[0-9]{1,20})"
 ):
-    """Send the first of the waiting messages now, or drop them all.
+    """Send the first of the waiting messages now, in place of the running turn or into it, or drop them all.
 
-    The id names the first message: a second press must not stop the turn that the first press has begun.
+    The id names the first message: a second press must not stop the turn that the first press has begun. A press for
+    the turn never stops it.
     """
 
     action: str
@@ -42,19 +42,23 @@ class QueueButton(
     async def handle(self, interaction: Interaction) -> None:
         """Act, if messages still wait and the person may."""
         client = interaction.client
-        right = Right.STOP if self.action == "now" else Right.TALK
+        right = Right.TALK if self.action == "unqueue" else Right.STOP
         if not await client.admission.admit_button(interaction, self.thread_id, right):
             return
         conversation = client.pool.conversation(self.thread_id)
         if conversation is None or not conversation.queue:
             await interaction.response.edit_message(content=f"-# {queue.EMPTY}", view=None)
-        elif self.action == "now":
-            if send_now(conversation, self.first, interaction):
-                await interaction.response.defer()  # The turn above ends, and says who has stopped it.
-            else:
-                await interaction.response.send_message(queue.NOT_WAITING, ephemeral=True)
-        else:
+        elif self.action == "unqueue":
             await _drop_own(interaction, conversation)
+        elif (exchange := find_waiting(conversation, self.first)) is None:
+            await interaction.response.send_message(queue.NOT_WAITING, ephemeral=True)
+        elif self.action == "now":
+            conversation.send_now(exchange, interaction.user.id)
+            await interaction.response.defer()  # The turn above ends, and says who has stopped it.
+        elif send_into_turn(conversation, exchange):
+            await interaction.response.defer()  # The reply above says where it was taken in.
+        else:
+            await interaction.response.send_message(steering.NOT_TAKEN, ephemeral=True)
 
 
 class DropMenu(Menu, template=r"threadline:drop_some:(?P<thread_id>[0-9]{1,20})"):
@@ -75,12 +79,16 @@ class DropMenu(Menu, template=r"threadline:drop_some:(?P<thread_id>[0-9]{1,20})"
         await interaction.response.edit_message(content=told, view=None)
 
 
-def queue_view(thread_id: int, first: int) -> discord.ui.View:
-    """Return the buttons of the notice that messages wait; `first` is the first of them."""
-    now = discord.ui.Button[discord.ui.View](label=queue.INTERRUPT_BUTTON, style=discord.ButtonStyle.primary)
+def queue_view(thread_id: int, first: int, *, into_turn: bool) -> discord.ui.View:
+    """Return the buttons of the notice that messages wait; `first` is the first of them.
+
+    `into_turn`: the running turn would take it in.
+    """
+    label, action = (steering.SEND_NOW_BUTTON, "into") if into_turn else (queue.INTERRUPT_BUTTON, "now")
+    now = discord.ui.Button[discord.ui.View](label=label, style=discord.ButtonStyle.primary)
     drop = discord.ui.Button[discord.ui.View](label=queue.DROP_BUTTON, style=discord.ButtonStyle.secondary)
     return view_of(
-        QueueButton(now, action="now", thread_id=thread_id, first=first),
+        QueueButton(now, action=action, thread_id=thread_id, first=first),
         QueueButton(drop, action="unqueue", thread_id=thread_id, first=first),
     )
 
@@ -93,14 +101,17 @@ def drop_menu(thread_id: int, options: list[discord.SelectOption]) -> discord.ui
     return view_of(DropMenu(menu, thread_id=thread_id))
 
 
-def send_now(conversation: Conversation | None, message_id: int, interaction: discord.Interaction[Any]) -> bool:
-    """Send a waiting message before all others; return False where it is not waiting."""
-    waiting = conversation.queue if conversation is not None else ()
-    exchange = next((each for each in waiting if message_id in each.message_ids), None)
-    if conversation is None or exchange is None:
-        return False
-    conversation.send_now(exchange, interaction.user.id)
-    return True
+def find_waiting(conversation: Conversation, message_id: int) -> Exchange | None:
+    """Return the exchange of a waiting message; None where it is not waiting."""
+    return next((each for each in conversation.queue if message_id in each.message_ids), None)
+
+
+def send_into_turn(conversation: Conversation, exchange: Exchange) -> bool:
+    """Send a waiting exchange into the running turn; return False where the turn cannot take it in."""
+    possible = conversation.can_steer and exchange.can_join
+    if possible:
+        conversation.send_into_turn(exchange)
+    return possible
 
 
 def _drop(

@@ -206,5 +206,16 @@ class PromptBuilder:
 
     def stored_prompt(self) -> str:
         """Return the prompt in a form that can be sent again: with links to the files, not their content."""
-        parts = (part.model_dump(mode="json", by_alias=True, exclude_none=True) for part in self._parts)
-        return to_json([*parts]).decode()
+        return _stored(self._parts)
+
+    def stored_with(self, other: "PromptBuilder") -> str:
+        """Return the prompt in that form, with another one behind it."""
+        return _stored([*self._parts, *other._parts])  # noqa: SLF001 - the same class
+
+    def append(self, other: "PromptBuilder") -> None:
+        """Put the prompt of another one behind this, which the agent has already."""
+        self._parts = [*self._parts, *other._parts]  # noqa: SLF001 - the same class
+
+
+def _stored(parts: Sequence[Part]) -> str:
+    return to_json([part.model_dump(mode="json", by_alias=True, exclude_none=True) for part in parts]).decode()

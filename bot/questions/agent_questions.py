@@ -46,6 +46,11 @@ class AgentQuestions:
         self._directories = directories
         self._in_turn = QuestionBroker(self._cards, turn, where, directories=directories, tell=add_line)
 
+    def name(self, link: str) -> None:
+        """Name a message, which the turn has taken in, on later questions."""
+        if self._in_turn is not None:
+            self._in_turn.name(link)
+
     def take(self, event: Event, where: QuestionOrigin, complete: Complete) -> bool:
         """Open or close the question of a turn's event; return whether it was about a question."""
         broker = self._in_turn

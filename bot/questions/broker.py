@@ -1,6 +1,7 @@
 """Answers an agent's questions by the configuration, or puts them to people on cards."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,10 @@ class QuestionBroker:
         self._count = 0
         self._lines = 0
         self._changes: dict[RequestId, int] = {}
+
+    def name(self, link: str) -> None:
+        """Name a message, which the turn has taken in, on later questions."""
+        self._where = replace(self._where, also_read=(*self._where.also_read, link))
 
     # ---- what the agent asks
 

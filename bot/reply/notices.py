@@ -34,6 +34,9 @@ INTERRUPTED = "interrupted"
 LOGGED_OUT = "logged_out"
 """The thread's agent is logged out; a login, or a turn that succeeds, ends the notice."""
 
+UNCONFIRMED = "unconfirmed"
+"""A message was sent into a turn, and the agent may not have taken it in; a person may send it again."""
+
 CARDS = frozenset({INTERRUPTED})
 """Notices that are cards: a person has to choose. All others are small lines."""
 
@@ -122,10 +125,10 @@ class Notices:
         buttons: Buttons | None,
         *,
         about: int = 0,
-        first: int | None = None,
+        first: object = None,
         silent: bool = False,
     ) -> None:
-        """Post a notice, or edit the one that is there. Another `first` changes the buttons too."""
+        """Post a notice, or edit the one that is there. Another `first`, which the buttons name, changes them too."""
         notice = self._open.get((thread_id, kind, about))
         if notice is None:
             v2 = kind in CARDS and self._components() == "v2"
@@ -144,9 +147,9 @@ class Notices:
         notice.ended = True
         notice.post.show(content)
 
-    def end_by_press(self, thread_id: int, kind: str, content: str) -> LiveMessage | None:
+    def end_by_press(self, thread_id: int, kind: str, content: str, about: int = 0) -> LiveMessage | None:
         """Let a notice say `content` from now on; the caller answers the press through the returned message."""
-        notice = self._open.pop((thread_id, kind, 0), None)
+        notice = self._open.pop((thread_id, kind, about), None)
         if notice is None:
             return None
         notice.ended = True

@@ -1,11 +1,11 @@
 """Shows the status of a message as one reaction on it."""
 
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Iterable, Sequence
 
 import structlog
 
 from acp import Event
-from bot.config.appearance import DONE, EYE, FAILED, Reactions
+from bot.config.appearance import DONE, EYE, FAILED, TAKEN_IN, Reactions
 from bot.rest.api import DiscordApi
 from bot.rest.backoff import ATTEMPTS, Backoff
 from bot.rest.calls import ApiCall, Bucket, Urgency
@@ -37,7 +37,7 @@ class StatusReaction:
     ) -> None:
         """Start with what an earlier run of the bot may have `left`; the first `show` removes it."""
         self._channel_id = channel_id
-        self._message_id = message_id
+        self.message_id = message_id
         self._api = api
         self._wanted: str | None = None
         self._kept = kept
@@ -67,7 +67,7 @@ class StatusReaction:
         if on and emoji not in self._standing:
             self._note_standing(emoji)
         try:
-            await call(self._channel_id, self._message_id, emoji)
+            await call(self._channel_id, self.message_id, emoji)
         except RestError as error:
             if not isinstance(error, TryLater):
                 self._note_gone(emoji)
@@ -86,17 +86,17 @@ class StatusReaction:
         """Note that a reaction may be on the message from now on, also if the call fails."""
         self._standing.append(emoji)
         if emoji not in _STAYING:
-            self._kept.put(self._channel_id, self._message_id, emoji)
+            self._kept.put(self._channel_id, self.message_id, emoji)
 
     def _note_gone(self, emoji: str) -> None:
         if emoji in self._standing:
             self._standing.remove(emoji)
             self._confirmed.discard(emoji)
-            self._kept.gone(self._message_id, emoji)
+            self._kept.gone(self.message_id, emoji)
 
     def _fail(self, error: RestError) -> None:
         if not isinstance(error, TryLater) or not self._api.pacer.retry(self._job, error):
-            log.info("a reaction could not be changed", message_id=self._message_id, reason=str(error))
+            log.info("a reaction could not be changed", message_id=self.message_id, reason=str(error))
 
 
 class StatusReactions:
@@ -108,9 +108,19 @@ class StatusReactions:
         self._wanted = wanted
         self._activity = Activity(self.show) if wanted.progress else None
 
+    @property
+    def each(self) -> Sequence[StatusReaction]:
+        """The reactions of the messages."""
+        return self._reactions
+
     def merge_earlier(self, earlier: "StatusReactions") -> None:
         """Add the reactions of earlier messages, which are answered together with these."""
         self._reactions = [*earlier._reactions, *self._reactions]  # noqa: SLF001 - the same class
+
+    def join(self, others: "StatusReactions") -> None:
+        """Add the reactions of messages that the turn has taken in; until it shows something else they say so."""
+        others.show(TAKEN_IN)
+        self._reactions += others._reactions  # noqa: SLF001 - the same class
 
     def show(self, emoji: str | None) -> None:
         """Replace the reactions by this one; None removes them."""

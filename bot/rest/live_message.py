@@ -26,7 +26,7 @@ class _Wanted:
     """What the message must show; without content it must be gone. The same `about` means the same buttons."""
 
     content: str = ""
-    about: int | None = None
+    about: object = None
     buttons: Callable[[], discord.ui.View] | None = field(default=None, compare=False)
 
 
@@ -83,9 +83,7 @@ class LiveMessage:
         """The message's id; None until it is confirmed."""
         return self._message_id
 
-    def show(
-        self, content: str, buttons: Callable[[], discord.ui.View] | None = None, *, about: int | None = None
-    ) -> None:
+    def show(self, content: str, buttons: Callable[[], discord.ui.View] | None = None, *, about: object = None) -> None:
         """Show this. Later content can remove the buttons, or with another `about` replace them, but not add any."""
         self._wanted = _Wanted(content, about, buttons)
         self._api.pacer.put(self._call)

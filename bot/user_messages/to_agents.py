@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 INTERRUPTED = (
-    "This request is sent again: a restart interrupted the first try, which may have been carried out in part."
+    "This request is sent again: the first try was interrupted, and may have been carried out in part."
     " Check the current state before you act."
 )
 """Tells the agent that a prompt is repeated."""

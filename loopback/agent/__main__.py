@@ -32,6 +32,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--no-load", action="store_false", dest="load", help="session/load is not supported")
     add("--no-resume", action="store_false", dest="resume", help="session/resume is not supported")
     add("--no-modes", action="store_false", dest="modes", help="no modes are offered; it stays in the initial one")
+    add("--steering", action="store_true", help="messages can go into a running turn")
     add("--initial-mode", choices=list(MODES), default="auto", help="the mode of a new or reopened session (auto)")
     add(
         "--fork",

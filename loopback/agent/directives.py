@@ -282,6 +282,11 @@ def _login(turn: Turn, directive: Directive) -> None:
         turn.wire.notify("_auth/status_update", {"authStatus": {"kind": kind, "label": f"Status {kind}"}})
 
 
+@implements("steering")
+def _steering(turn: Turn, directive: Directive) -> None:
+    turn.session.steering = directive.text("how"), bool(directive.text("late"))
+
+
 @implements("vendor")
 def _vendor(turn: Turn, directive: Directive) -> None:
     method = directive.text("method")

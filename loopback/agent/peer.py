@@ -1,8 +1,10 @@
 """The agent's side of the protocol, which answers the client's requests."""
 
 import json
+import os
 import threading
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,6 +44,7 @@ class AgentFlags:
     load: bool = True
     resume: bool = True
     modes: bool = True
+    steering: bool = False
     initial_mode: str = "auto"
     fork: str = "none"
     fork_delay: float = 0.0
@@ -62,6 +65,8 @@ class ScriptedAgent:
         self._login = Login(wire, settings.login)
         self._turns: dict[str, Turn] = {}
         self._shows_subagents = False
+        self._own_turns: dict[str, Turn] = {}
+        """Those that no prompt has begun."""
         self.initialized = threading.Event()
 
     def take(self, line: bytes) -> None:
@@ -127,6 +132,8 @@ class ScriptedAgent:
                     self._fork(request_id, params)
                 case "session/prompt":
                     self._prompt(request_id, params)
+                case "_session/steering" if self._settings.steering:
+                    self._steer(request_id, params)
                 case _:
                     self._wire.answer(request_id, self._simple(method, params))
         except RpcError as refused:
@@ -167,6 +174,7 @@ class ScriptedAgent:
             },
             "authMethods": self._login.methods(params.get("clientCapabilities", {})),
             "agentInfo": {"name": settings.name, "title": "Scripted agent", "version": "1.0.0"},
+            **({"_meta": {"steering": {"supported": True}}} if settings.steering else {}),
         }
 
     def _new(self, params: Message) -> Session:
@@ -239,13 +247,10 @@ class ScriptedAgent:
 
     def _prompt(self, request_id: object, params: Message) -> None:
         session = self._sessions.find(params.get("sessionId"))
-        blocks = params.get("prompt")
-        if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
-            raise RpcError(INVALID_PARAMS, "Invalid params", {"missing": "prompt"})
+        blocks = _blocks(params)
         if session.session_id in self._turns:
             raise RpcError(INTERNAL_ERROR, "A turn is already running", {"sessionId": session.session_id})
-        typed = [str(block.get("text", "")) for block in blocks if block.get("type") == "text" and _is_typed(block)]
-        text = "\n".join(typed)
+        text = _typed(blocks)
         untitled = session.title is None
         session.remember_prompt(text)
         self._sessions.keep(session)
@@ -264,18 +269,24 @@ class ScriptedAgent:
             turn.wait(self._settings.first_delay)
             for directive in script:
                 perform(turn, directive)
+                self._perform_injected(turn)
+            while self._perform_injected(turn, last=True):
+                pass
         except TurnEnded as ended:
             stop_reason = ended.stop_reason
         except RpcError as error:
             refused = error
         except Exception as error:  # noqa: BLE001 - the turn's boundary: the client is told, the process lives
             refused = RpcError(INTERNAL_ERROR, "Internal error", f"{type(error).__name__}: {error}")
+        turn.close()
         self._sessions.keep(session)
         del self._turns[session.session_id]
         if refused is None:
             self._wire.answer(request_id, {"stopReason": stop_reason})
         else:
             self._wire.refuse(request_id, refused)
+        for answer in turn.after_end:
+            answer()
         for text in turn.late:
             self._update(session, text_update("agent_message_chunk", text))
         for kind in turn.late_logins:
@@ -284,17 +295,72 @@ class ScriptedAgent:
             titled = {"title": session.title, "updatedAt": session.updated_at}
             self._update(session, {"sessionUpdate": "session_info_update", **titled})
 
+    def _perform_injected(self, turn: Turn, *, last: bool = False) -> bool:
+        text = turn.take_injected(last=last)
+        if text is not None:
+            turn.session.remember(text_update("user_message_chunk", text))
+            for directive in _script(text):
+                perform(turn, directive)
+        return text is not None
+
+    def _steer(self, request_id: object, params: Message) -> None:
+        session, blocks = self._sessions.find(params.get("sessionId")), _blocks(params)
+        text, everything = _typed(blocks), "\n".join(map(_described, blocks))
+        turn, (how, late) = self._turns.get(session.session_id), session.steering
+        if how == "injected" and (turn is None or not turn.inject(text, everything)):
+            how = "promptRequired"
+
+        def answer() -> None:
+            match how:
+                case "none":
+                    pass
+                case "crash":
+                    os._exit(3)
+                case "error":
+                    self._wire.refuse(request_id, RpcError(INTERNAL_ERROR, "This agent was told to refuse it"))
+                case "junk":
+                    self._wire.answer(request_id, {"outcome": ["perhaps"]})
+                case _:
+                    self._wire.answer(request_id, {"outcome": how})
+            if how == "startedNewTurn":
+                own = Turn(self._wire, session, everything, shows_subagents=self._shows_subagents)
+                self._own_turns[session.session_id] = own
+                threading.Thread(target=_run_alone, args=(own, _script(text)), name="own turn", daemon=True).start()
+
+        if turn is None or not (late and turn.before_end(answer)):
+            answer()
+
     def _update(self, session: Session, update: Message) -> None:
         self._wire.notify("session/update", {"sessionId": session.session_id, "update": update})
 
     def _cancel(self, session_id: str) -> None:
-        turn = self._turns.get(session_id)
-        if turn is not None:
-            turn.cancel()
+        for turn in (self._turns.get(session_id), self._own_turns.get(session_id)):
+            if turn is not None:
+                turn.cancel()
 
     def _refuse_if(self, what: str) -> None:
         if what in self._settings.refuse:
             raise RpcError(INTERNAL_ERROR, "RpcError", f"this agent was started with --refuse {what}")
+
+
+def _run_alone(turn: Turn, script: Iterable[Directive]) -> None:
+    """Run a turn that no prompt has begun, and that nobody is told the end of."""
+    with suppress(TurnEnded, RpcError):
+        for directive in script:
+            perform(turn, directive)
+
+
+def _blocks(params: Message) -> list[Message]:
+    """Return the content of a prompt. Raises `RpcError`."""
+    blocks = params.get("prompt")
+    if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
+        raise RpcError(INVALID_PARAMS, "Invalid params", {"missing": "prompt"})
+    return blocks
+
+
+def _typed(blocks: Iterable[Message]) -> str:
+    """Return what a person wrote."""
+    return "\n".join(str(each.get("text", "")) for each in blocks if each.get("type") == "text" and _is_typed(each))
 
 
 def _script(text: str) -> Iterable[Directive]:

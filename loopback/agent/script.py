@@ -10,6 +10,9 @@ KINDS = ("read", "edit", "delete", "move", "search", "execute", "think", "fetch"
 STOP_REASONS = ("end_turn", "max_tokens", "max_turn_requests", "refusal", "cancelled")
 """The stop reasons of the protocol (StopReason)."""
 
+STEERING = ("injected", "promptRequired", "startedNewTurn", "error", "junk", "none", "crash")
+"""How the agent answers a message into a running turn."""
+
 COMMANDS = {"plan": "Lay out the steps before acting", "web": "Look something up"}
 """The agent's slash commands. A line `/plan A | B` means the directive `plan A | B`."""
 
@@ -106,6 +109,11 @@ GRAMMAR: dict[str, Word] = {
         "login KIND [late]",
         "pushes that its login is of this kind (none: logged out); late: after the prompt's response",
         r"(?P<kind>[a-z_]+)(?P<late> late)?",
+    ),
+    "steering": Word(
+        "steering HOW [late]",
+        f"how later messages into a turn are answered, if late, after its end: {', '.join(STEERING)}",
+        f"(?P<how>{'|'.join(STEERING)})(?P<late> late)?",
     ),
     "vendor": Word("vendor METHOD", "sends an unknown request and says how it was answered", r"(?P<method>\S+)"),
     "gate": Word("gate PATH", "goes on when somebody has written to the FIFO at PATH, or closed it", r"(?P<path>/\S+)"),

@@ -28,6 +28,8 @@ class Session:
     cwd: str
     mode: str
     model: str = "small"
+    steering: tuple[str, bool] = ("injected", False)
+    """How it answers messages into its turns, and whether it does so after the turn's end."""
     title: str | None = None
     updated_at: str = ""
     prompts: list[str] = field(default_factory=list)

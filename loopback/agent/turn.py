@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -42,6 +43,10 @@ class Turn:
         self.shows_subagents = shows_subagents
         self.subagents: dict[str, Any] = {}
         """Those that `loopback.agent.subagents` has begun, by name."""
+        self.after_end: list[Callable[[], None]] = []
+        """Called after the turn's response."""
+        self._injected: deque[tuple[str, str]] = deque()
+        self._closed = False
         self._steps: list[str] = []
         self._done = 0
         self._cancelled = False
@@ -55,6 +60,34 @@ class Turn:
         with self._changed:
             self._cancelled = True
             self._changed.notify_all()
+
+    def inject(self, text: str, everything: str) -> bool:
+        """Take a message into the turn: what a person typed, and all that it holds. Return False if it is too late."""
+        with self._changed:
+            if not self._closed:
+                self._injected.append((text, everything))
+            return not self._closed
+
+    def take_injected(self, *, last: bool) -> str | None:
+        """Return what a person typed in the next message of the turn; without one, `last` closes the turn."""
+        with self._changed:
+            if not self._injected:
+                self._closed = last
+                return None
+            text, self.everything = self._injected.popleft()
+            return text
+
+    def before_end(self, call: Callable[[], None]) -> bool:
+        """Call this after the turn's response. Return False if it is too late."""
+        with self._changed:
+            if not self._closed:
+                self.after_end.append(call)
+            return not self._closed
+
+    def close(self) -> None:
+        """Take no more messages into the turn."""
+        with self._changed:
+            self._closed = True
 
     def update(self, update: Message, subagent_id: str = "") -> None:
         """Send one session/update; one of the session itself is added to the history."""

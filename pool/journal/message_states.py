@@ -5,6 +5,7 @@ waits for a person, and a restart does not run it. It may be `closed` for a reas
 `BEFORE` has all transitions; docs/how-it-works.md draws them.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -28,7 +29,7 @@ class MessageRow:
     """A message's row, with what a restart needs to continue it.
 
     `prompt` is the sent prompt, `reason` why the row ended: a stop reason, or a word or two. Both are None before that.
-    `exchange_id` is the last message of the exchange, which is the row itself if it is alone.
+    `exchange_id` is the message that has the prompt of its exchange, which is the row itself if it is alone.
     """
 
     message_id: int
@@ -39,6 +40,11 @@ class MessageRow:
     prompt: str | None
     reason: str | None
     exchange_id: int
+
+
+def in_exchange(rows: Iterable[MessageRow]) -> list[MessageRow]:
+    """Return the rows of one exchange oldest first, but the one that has the prompt last."""
+    return sorted(rows, key=lambda row: (row.message_id == row.exchange_id, row.message_id))
 
 
 BEFORE = {

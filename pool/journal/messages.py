@@ -1,7 +1,8 @@
 """The rows of accepted messages: state, request, prompt, and the pages of the reply.
 
-Each state (see `message_states`) is written before its effect. The messages of an exchange change together, and its
-last message has the prompt and the pages.
+Each state (see `message_states`) is written before its effect. The messages of an exchange change together. One of
+them, always given last, has the prompt and the pages, and its id is the exchange's: the newest, unless later ones were
+sent into the turn.
 """
 
 import time
@@ -11,7 +12,7 @@ from typing import Any
 
 from .errors import WrongState
 from .marks import MarkRows
-from .message_states import BEFORE, NEW, MessageRow, MessageState
+from .message_states import BEFORE, NEW, MessageRow, MessageState, in_exchange
 from .threads import UNASSIGNED, Assignment
 from .trailers import Trailers
 from .transactions import Rows, Writer, retried
@@ -96,7 +97,7 @@ class MessageRows(Rows):
             before = self.row(message_ids[-1])
             self._move(message_ids, MessageState.PROMPTED)
             self._join(message_ids)
-            self._db.execute("UPDATE messages SET prompt = ? WHERE message_id = ?", (prompt, message_ids[-1]))
+            self._set_prompt(message_ids[-1], prompt)
         return None if before is None else before.prompt
 
     @retried
@@ -104,7 +105,30 @@ class MessageRows(Rows):
         """Undo `prompted`, because the prompt was not sent; `earlier` is what it returned."""
         with self._transaction():
             self._move(message_ids, MessageState.RECEIVED)
-            self._db.execute("UPDATE messages SET prompt = ? WHERE message_id = ?", (earlier, message_ids[-1]))
+            self._set_prompt(message_ids[-1], earlier)
+
+    def join(self, message_ids: Sequence[int], exchange_id: int, prompt: str) -> None:
+        """Add messages that are about to be sent into a turn to its exchange, whose prompt is now `prompt`."""
+        with self._transaction():
+            self._move(message_ids, MessageState.PROMPTED)
+            self._assign(message_ids, exchange_id)
+            self._set_prompt(exchange_id, prompt)
+
+    @retried
+    def leave(self, message_ids: Sequence[int], exchange_id: int, prompt: str) -> None:
+        """Undo `join`, because the turn has not taken the messages in; `prompt` is the exchange's without them."""
+        with self._transaction():
+            self._move(message_ids, MessageState.RECEIVED)
+            self._join(message_ids)
+            self._set_prompt(exchange_id, prompt)
+
+    @retried
+    def part(self, message_ids: Sequence[int], exchange_id: int, prompt: str, own: str) -> None:
+        """Make joined messages an exchange of their own, prompted with `own`; `prompt` as in `leave`."""
+        with self._transaction():
+            self._join(message_ids)
+            self._set_prompt(message_ids[-1], own)
+            self._set_prompt(exchange_id, prompt)
 
     @retried
     def interrupt(self, message_ids: Sequence[int], pages: Sequence[str]) -> None:
@@ -202,7 +226,7 @@ class MessageRows(Rows):
         return None if row is None else MessageState(row[0])
 
     def exchange(self, message_id: int) -> list[MessageRow]:
-        """Return the rows of the exchange to which a message belongs, as a request or a page; oldest first."""
+        """Return the rows of the exchange to which a message belongs, as a request or a page, see `in_exchange`."""
         query = (
             "SELECT coalesce(exchange_id, message_id) FROM messages WHERE message_id ="
             " coalesce((SELECT exchange_id FROM posts WHERE message_id = ?), ?)"
@@ -210,9 +234,9 @@ class MessageRows(Rows):
         last = self._db.execute(query, (message_id, message_id)).fetchone()
         query = (
             f"SELECT {_ROW} FROM messages"  # noqa: S608 - names from above
-            " WHERE message_id = :last OR (exchange_id = :last AND exchange_id <> message_id) ORDER BY message_id"
+            " WHERE message_id = :last OR (exchange_id = :last AND exchange_id <> message_id)"
         )
-        return [] if last is None else [_row(fields) for fields in self._db.execute(query, {"last": last[0]})]
+        return [] if last is None else in_exchange(map(_row, self._db.execute(query, {"last": last[0]})))
 
     def pages(self, message_id: int) -> list[str]:
         """Return the pages of an exchange, by its last message."""
@@ -289,8 +313,14 @@ class MessageRows(Rows):
             self.close((message_id,), "dropped")
 
     def _join(self, message_ids: Sequence[int]) -> None:
-        together = [(message_ids[-1], message_id) for message_id in message_ids]
+        self._assign(message_ids, message_ids[-1])
+
+    def _assign(self, message_ids: Sequence[int], exchange_id: int) -> None:
+        together = [(exchange_id, message_id) for message_id in message_ids]
         self._db.executemany("UPDATE messages SET exchange_id = ? WHERE message_id = ?", together)
+
+    def _set_prompt(self, exchange_id: int, prompt: str | None) -> None:
+        self._db.execute("UPDATE messages SET prompt = ? WHERE message_id = ?", (prompt, exchange_id))
 
     def _keep_pages(self, message_ids: Sequence[int], pages: Iterable[str]) -> int:
         rows = [(message_ids[-1], number, content) for number, content in enumerate(pages)]

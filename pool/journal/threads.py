@@ -46,10 +46,13 @@ class ThreadRows(Rows):
         return [thread_id for (thread_id,) in rows]
 
     def asker(self, thread_id: int) -> int | None:
-        """Return the author of the thread's oldest open message; without one, of its first message."""
+        """Return the author of the thread's oldest open exchange; without one, of its first message.
+
+        Who wrote what was sent into a turn does not become its asker.
+        """
         query = (
             "SELECT author_id FROM messages WHERE thread_id = ? AND state NOT IN ('answered', 'closed')"
-            " ORDER BY message_id LIMIT 1"
+            " AND coalesce(exchange_id, message_id) = message_id ORDER BY message_id LIMIT 1"
         )
         row = self._db.execute(query, (thread_id,)).fetchone()
         return self.opener(thread_id) if row is None else row[0]

@@ -83,7 +83,8 @@ class Client:
             case {"method": str(method), "params": params} if method in PARAMS:
                 check(PARAMS[method], params)
             case {"id": int(request_id), "result": result}:
-                check(RESULTS[self.methods[request_id]], result)
+                if self.methods[request_id] in RESULTS:  # The others are extensions.
+                    check(RESULTS[self.methods[request_id]], result)
             case {"error": error}:
                 check("Error", error)
             case _:
@@ -562,3 +563,72 @@ async def test_a_canned_reply_is_given_to_its_end(request_text: str) -> None:
     async with agent("--initial-mode", "auto") as client:
         session_id = await client.session(mode=None)
         assert len(await client.says(session_id, request_text)) > 50
+
+
+# ---- messages into a running turn
+
+
+def steer(client: Client, session_id: str, text: str) -> int:
+    """Send a message into the running turn."""
+    meta = {"steering": {"idleBehavior": "promptRequired"}}
+    prompt = [{"type": "text", "text": text}]
+    return client.ask("_session/steering", sessionId=session_id, prompt=prompt, _meta=meta)
+
+
+async def test_messages_go_into_a_running_turn_where_that_is_offered(tmp_path: Path) -> None:
+    """Each does what it says behind the running directive; without a turn the agent wants a prompt."""
+    async with agent("--steering") as client:
+        initialized = await client.result(client.ask("initialize", protocolVersion=1))
+        assert initialized["_meta"] == {"steering": {"supported": True}}
+        session_id = await client.session()
+        idle = await client.result(steer(client, session_id, "say early"))
+        assert idle["outcome"] == "promptRequired"
+        gate = tmp_path / "gate"
+        os.mkfifo(gate)
+        prompt = client.prompt(session_id, "say one", f"gate {gate}", "say four")
+        await client.update("agent_message_chunk")
+        for text in ("say two", "say three"):
+            assert await client.result(steer(client, session_id, text)) == {"outcome": "injected"}
+        await asyncio.to_thread(gate.write_text, "open")
+        await client.result(prompt)
+        assert "".join(chunks(client.seen)) == "one\ntwo\nfour\nthree"
+
+
+async def test_messages_into_a_turn_are_answered_as_the_prompt_says(tmp_path: Path) -> None:
+    """Also after the turn's end, or not at all."""
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    async with agent("--steering") as client:
+        session_id = await client.session()
+        for how in ("promptRequired", "startedNewTurn", "error", "junk", "error late", "injected late"):
+            prompt = client.prompt(session_id, f"steering {how}", "say go", f"gate {gate}")
+            await client.update("agent_message_chunk")
+            asked = steer(client, session_id, "say taken in")
+            if how.endswith("late"):
+                await asyncio.to_thread(gate.write_text, "open")
+                await client.result(prompt)
+            answer = await client.until(id=asked)
+            match how.split()[0]:
+                case "error":
+                    assert answer["error"]["code"] == -32603
+                case "junk":
+                    assert answer["result"] == {"outcome": ["perhaps"]}
+                case outcome:
+                    assert answer["result"]["outcome"] == outcome
+            if not how.endswith("late"):
+                client.cancel(session_id)
+                await client.result(prompt)
+    async with agent("--steering") as client:
+        session_id = await client.session()
+        client.prompt(session_id, "steering crash", "say go", "hang")
+        await client.update("agent_message_chunk")
+        steer(client, session_id, "say taken in")
+        assert await client.exit_code() == 3
+
+
+async def test_an_agent_without_the_flag_does_not_know_the_method() -> None:
+    """As agents that cannot do it."""
+    async with agent() as client:
+        session_id = await client.session()
+        refused = await client.until(id=steer(client, session_id, "say hello"))
+        assert refused["error"]["code"] == -32601

@@ -11,6 +11,9 @@ from acp.schema import PromptCapabilities, TextBlock
 from pool.exchange import Exchange, ExchangeRefused, Failed, Notice, Outcome, Unanswered
 from pool.turn_watchdog import WatchdogAlert
 
+CHOICE_SECONDS = 600.0
+"""How long a thread waits for a choice about an interrupted exchange."""
+
 
 class Recorder:
     """Implements `pool.exchange.Exchange`. `told` has a word or two for each call, oldest first.
@@ -40,6 +43,9 @@ class Recorder:
         self.endings: list[Outcome] = []
         self.banned = False
         """Whether its author has lost the right to it."""
+        self.can_join = True
+        self.deleted = False
+        """Whether nothing of it is left to ask."""
         self.asked: asyncio.Event | None = None
         """If there is one, `admitted` waits for it."""
         self.links: asyncio.Event | None = None
@@ -130,6 +136,22 @@ class Recorder:
 
     def stored_prompt(self) -> str:
         return self.prompt
+
+    def steered_prompt(self, other: Exchange) -> str:
+        return f"{self.prompt}+{other.stored_prompt()}"
+
+    def on_steered(self, other: Exchange, *, certain: bool) -> None:
+        self.prompt = self.steered_prompt(other)
+        self.message_ids = (*self.message_ids[:-1], *other.message_ids, self.message_ids[-1])
+        self._record(f"{'took' if certain else 'may have taken'} {other.message_ids[-1]}")
+
+    def on_returned(self) -> bool:
+        self._record("returned")
+        return not self.deleted
+
+    def on_interrupted(self) -> float:
+        self._record("interrupted")
+        return CHOICE_SECONDS
 
     def on_queued(self, place: int, asking: Sequence[int]) -> None:
         self.asking = [*asking]

@@ -19,7 +19,7 @@ from bot.conversation.exchange import Exchange
 from bot.intake.interrupted_turns import CHOICE_SECONDS
 from bot.intake.recovery import SLICE
 from bot.prompt.request import Request, write_request
-from bot.reply.notices import HELD, INTERRUPTED
+from bot.reply.notices import HELD, INTERRUPTED, UNCONFIRMED
 from bot.rest.errors import PermanentError, TryLater
 from bot.rest.mentions import NOBODY, Mentions
 from bot.user_messages import notices, outcomes, queue, restarts, to_agents
@@ -445,6 +445,89 @@ async def test_messages_that_were_sent_together_are_asked_about_and_sent_again_t
         assert it.prompts == ["both"]
         assert [it.state(number) for number in (100, 102)] == [MessageState.ANSWERED] * 2
         assert [it.state(number) for number in (104, 106)] == [MessageState.CLOSED] * 2
+
+
+BOTH = '[{"type": "text", "text": "one"}, {"type": "text", "text": "two"}]'
+"""The stored prompt of a turn into which another message was sent."""
+
+
+@pytest.mark.parametrize("into", [99, 101], ids=["an older message", "a newer message"])
+async def test_what_was_sent_into_a_turn_is_asked_about_and_sent_again_with_it(
+    tmp_path: Path, journal: Journal, into: int
+) -> None:
+    """In one prompt, in order, behind the words that say so. The question is about the message of the turn."""
+    left(journal, 100, MessageState.PROMPTED)
+    left(journal, into, MessageState.RECEIVED)
+    journal.messages.join((into,), 100, BOTH)
+    async with restarted(journal, tmp_path) as it:
+        await it.recovered()
+        assert it.notice.content == ASKED
+        assert it.decide(into, retry=True) == "This was decided before."
+        assert it.decide(100, retry=True) == "Sent again."
+        await settle()
+        (sent,) = [each for each in it.factory.agents[0].received if each.get("method") == "session/prompt"]
+        assert [block["text"] for block in sent["params"]["prompt"]] == [to_agents.INTERRUPTED, "one", "two"]
+        assert [it.state(number) for number in (100, into)] == [MessageState.ANSWERED] * 2
+
+
+async def test_what_was_sent_into_a_turn_is_skipped_with_it(tmp_path: Path, journal: Journal) -> None:
+    """And its offer to send it again ends: the question is about both."""
+    left(journal, 100, MessageState.PROMPTED)
+    left(journal, 101, MessageState.RECEIVED)
+    journal.messages.join((101,), 100, BOTH)
+    journal.notices.begin(NoticeRow("offer", THREAD, UNCONFIRMED, 101, time.time(), "offer", None))
+    async with restarted(journal, tmp_path) as it:
+        await it.recovered()
+        assert it.context.notices.of(UNCONFIRMED) == []
+        assert it.decide(100, retry=False) == "Skipped."
+        await settle()
+        assert it.prompts == []
+        assert [it.state(number) for number in (100, 101)] == [MessageState.CLOSED] * 2
+
+
+async def test_what_a_turn_did_not_take_in_is_sent_after_the_choice(tmp_path: Path, journal: Journal) -> None:
+    """It is received again, and has kept nothing of the turn."""
+    left(journal, 100, MessageState.PROMPTED)
+    left(journal, 101, MessageState.RECEIVED)
+    journal.messages.join((101,), 100, BOTH)
+    journal.messages.leave((101,), 100, KEPT % "one")
+    async with restarted(journal, tmp_path) as it:
+        await it.recovered()
+        assert it.prompts == []
+        assert it.decide(100, retry=True) == "Sent again."
+        await settle()
+        assert it.prompts == ["one", "request 101"]
+
+
+async def test_a_turn_that_the_agent_began_by_itself_is_asked_about_alone(tmp_path: Path, journal: Journal) -> None:
+    """The turn into which the message was sent has ended, and its answer is posted."""
+    left(journal, 100, MessageState.PROMPTED)
+    left(journal, 101, MessageState.RECEIVED)
+    journal.messages.join((101,), 100, BOTH)
+    journal.messages.part((101,), 100, KEPT % "one", KEPT % "two")
+    journal.messages.finish((100,), "end_turn", ["the answer"])
+    async with restarted(journal, tmp_path) as it:
+        await it.recovered()
+        assert "the answer" in it.shown
+        assert it.decide(101, retry=True) == "Sent again."
+        await settle()
+        assert it.prompts == ["two"]
+        assert [it.state(number) for number in (100, 101)] == [MessageState.ANSWERED] * 2
+
+
+async def test_an_answer_to_a_turn_that_took_messages_in_is_posted_to_its_end(tmp_path: Path, journal: Journal) -> None:
+    """Once, and all of its messages are answered. An offer to send one again stays."""
+    left(journal, 100, MessageState.PROMPTED)
+    left(journal, 101, MessageState.RECEIVED)
+    journal.messages.join((101,), 100, BOTH)
+    journal.messages.finish((101, 100), "end_turn", ["the answer"])
+    journal.notices.begin(NoticeRow("offer", THREAD, UNCONFIRMED, 101, time.time(), "offer", 1))
+    async with restarted(journal, tmp_path) as it:
+        it.stands(1, "offer")
+        await it.recovered()
+        assert it.board.shown.count("the answer") == 1
+        assert [it.state(number) for number in (100, 101)] == [MessageState.ANSWERED] * 2
+        assert it.context.notices.of(UNCONFIRMED) == [(THREAD, 101)]
 
 
 async def test_a_reply_to_several_messages_is_posted_to_its_end(tmp_path: Path, journal: Journal) -> None:

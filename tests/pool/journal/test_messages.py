@@ -277,6 +277,73 @@ def test_a_crash_finds_the_state_before_a_transition_or_the_one_after_it(
         assert (journal.messages.pages(11), journal.messages.open_rows()) == (pages_after, rows_after)
 
 
+INTO_A_TURN: dict[str, tuple[Callable[[Journal], None], ...]] = {
+    "join": (lambda journal: journal.messages.join((11, 12), 10, "both"),),
+    "leave": (
+        lambda journal: journal.messages.join((11, 12), 10, "both"),
+        lambda journal: journal.messages.leave((11, 12), 10, "one"),
+    ),
+    "part": (
+        lambda journal: journal.messages.join((11, 12), 10, "both"),
+        lambda journal: journal.messages.part((11, 12), 10, "one", "two"),
+    ),
+}
+"""The writes about messages that are sent into the turn of message 10, each after what must come before it."""
+
+
+def turn(journal: Journal) -> list[tuple[int, MessageState, int, str | None]]:
+    """Return the rows of a turn and of what was sent into it: their states, their exchanges and the prompts."""
+    return [(row.message_id, row.state, row.exchange_id, row.prompt) for row in journal.messages.open_rows()]
+
+
+@pytest.mark.parametrize("write", INTO_A_TURN)
+def test_a_crash_leaves_a_message_in_the_turn_or_out_of_it(tmp_path: Path, write: str) -> None:
+    """Its state, its exchange and both prompts change together."""
+    path = tmp_path / "journal.db"
+    with Journal.open(path) as journal:
+        receive(journal, 10, 11, 12)
+        journal.messages.prompted((10,), "one")
+        *earlier, last = INTO_A_TURN[write]
+        for step in earlier:
+            step(journal)
+        before = turn(journal)
+        with crashes(journal, path) as found:
+            last(journal)
+        after = turn(journal)
+    *early, late = found
+    assert len(early) >= 4
+    for crash in early:
+        with Journal.open(crash) as journal:
+            assert turn(journal) == before
+    with Journal.open(late) as journal:
+        assert turn(journal) == after
+    prompted, received = MessageState.PROMPTED, MessageState.RECEIVED
+    assert (
+        after
+        == {
+            "join": [(10, prompted, 10, "both"), (11, prompted, 10, None), (12, prompted, 10, None)],
+            "leave": [(10, prompted, 10, "one"), (11, received, 12, None), (12, received, 12, None)],
+            "part": [(10, prompted, 10, "one"), (11, prompted, 12, None), (12, prompted, 12, "two")],
+        }[write]
+    )
+
+
+def test_the_message_that_names_an_exchange_is_its_last_one(journal: Journal) -> None:
+    """Also where older or newer ones were sent into its turn, whose authors do not become the asker."""
+    for message_id, author_id in ((9, 8), (10, 7), (11, 8)):
+        journal.messages.receive(message_id, thread_id=1, channel_id=2, guild_id=3, author_id=author_id)
+    journal.messages.prompted((10,), "one")
+    assert journal.threads.asker(1) == 8
+    for message_id in (11, 9):
+        journal.messages.join((message_id,), 10, "more")
+    assert journal.threads.asker(1) == 7
+    for message_id in (9, 10, 11):
+        assert [row.message_id for row in journal.messages.exchange(message_id)] == [9, 11, 10]
+    journal.messages.finish((9, 11, 10), "end_turn", ["the answer"])
+    assert [row.state for row in journal.messages.open_rows()] == [MessageState.FINISHED] * 3
+    assert journal.messages.pages(10) == ["the answer"]
+
+
 def test_a_crash_while_a_message_is_received_leaves_all_of_it_or_none(tmp_path: Path) -> None:
     """Its row, conversation and mark are lost together, and it is accepted when it is found again."""
     path = tmp_path / "journal.db"
