@@ -116,6 +116,7 @@ def test_whatever_makes_a_button_is_known_to_the_test_of_their_labels() -> None:
         "bot/interactions/continue_button.py",  # the same label as on held messages
         "bot/interactions/login_button.py",
         "bot/interactions/queue_buttons.py",
+        "bot/interactions/resend_button.py",
         "bot/interactions/stop_button.py",
         "bot/interactions/thread_buttons.py",
         "bot/questions/elicitation.py",
@@ -133,7 +134,14 @@ def _makes_button(made: ast.expr) -> bool:
 def test_every_reaction_that_the_bot_puts_on_a_message_is_explained() -> None:
     """Those of the outcome have a row; those of the activity stand in a sentence."""
     text = chapter(USING, "Reactions")
-    outcomes = {appearance.EYE, appearance.WAITING, appearance.DONE, appearance.FAILED, *refusals()}
+    outcomes = {
+        appearance.EYE,
+        appearance.WAITING,
+        appearance.TAKEN_IN,
+        appearance.DONE,
+        appearance.FAILED,
+        *refusals(),
+    }
     assert outcomes == {first for first in rows(text) if not first.isascii()}
     activities = {activity.SILENT, activity._THINKING, activity._WRITING, activity._OTHER, *activity._KINDS.values()}
     missing = {each for each in activities if each not in text}

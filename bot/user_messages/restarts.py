@@ -13,13 +13,14 @@ def interrupted(
     """Ask what to do about a turn that a restart interrupted; `link` leads to the message.
 
     `by_agent`: the agent began it instead of taking the message into the running turn, and it was stopped for that.
-
     `waiting` messages are sent after the choice, and without one at the Unix time `until`, if there is one.
     """
     text = (
-        f"⚠ <@{author_id}>, {_happened(link, by_agent=by_agent)}; part of it may be done."
-        " **Retry** sends it again, **Skip** drops it."
+        f"⚠ <@{author_id}>, the agent began a separate turn for {link}, and I stopped it"
+        if by_agent
+        else f"⚠ <@{author_id}>, I restarted while the agent was working on {link}"
     )
+    text += "; part of it may be done. **Retry** sends it again, **Skip** drops it."
     if not waiting:
         return text
     verb, pronoun = ("waits", "It is") if waiting == 1 else ("wait", "They are")
@@ -32,17 +33,15 @@ def interrupted(
 
 def undecided(link: str, *, by_agent: bool = False) -> str:
     """Report an interrupted turn whose thread continued without a choice."""
-    happened = _happened(link, by_agent=by_agent)
+    text = (
+        f"-# ⏹ The agent began a separate turn for {link}, and I stopped it."
+        if by_agent
+        else f"-# ⏹ I restarted while the agent was working on {link}."
+    )
     return (
-        f"-# ⏹ {happened[0].upper()}{happened[1:]}. No choice was made, and the thread continued."
+        f"{text} No choice was made, and the thread continued."
         " To send that request again, use Apps → Retry request on it."
     )
-
-
-def _happened(link: str, *, by_agent: bool) -> str:
-    if by_agent:
-        return f"the agent began a separate turn for {link}, and I stopped it"
-    return f"I restarted while the agent was working on {link}"
 
 
 def skipped(by: int) -> str:

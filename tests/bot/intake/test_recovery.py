@@ -462,7 +462,7 @@ async def test_what_was_sent_into_a_turn_is_asked_about_and_sent_again_with_it(
     async with restarted(journal, tmp_path) as it:
         await it.recovered()
         assert it.notice.content == ASKED
-        assert it.decide(into, retry=True) == "This was decided before."
+        assert it.decide(into, retry=True) == "This was already decided."
         assert it.decide(100, retry=True) == "Sent again."
         await settle()
         (sent,) = [each for each in it.factory.agents[0].received if each.get("method") == "session/prompt"]
