@@ -5,6 +5,7 @@ Each step is written down before the next one begins, so that the next start of 
 
 import asyncio
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -163,8 +164,8 @@ class ForkedThreads:
         if fork.source_session:
             point = ForkPoint(fork.source_session, fork.source_message)
 
-            def on_place(place: int, asking: object) -> None:
-                line.show(texts.fork_in_line(by, place, asking) if place else texts.forking(by))  # type: ignore[arg-type]
+            def on_place(place: int, asking: Sequence[int]) -> None:
+                line.show(texts.fork_in_line(by, place, asking) if place else texts.forking(by))
 
             try:
                 taken = await self._pool.forks.take(fork.parent_id, point, on_place)
