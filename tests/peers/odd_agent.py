@@ -33,6 +33,7 @@ WORDS = {
     "forks": "forks sessions",
     "forks-itself": "forks sessions, and gives the fork the id of its source",
     "hangs": "says its process id on the FIFO that comes next, and nothing more",
+    "holds-load": "says its process id on the FIFO that comes last when it is to reopen a session, and does not answer",
     "idle": "offers steering, and says that no turn runs",
     "ignores-cancel": "does not end a cancelled turn",
     "junk": "writes lines that are no messages",
@@ -213,6 +214,9 @@ def answer(method: str, params: dict[str, Any]) -> dict[str, Any]:
             if "dies-of-modes" in words and params["modeId"] != "ask":
                 sys.exit(9)
             return {"result": {}}
+        case "session/load" if "holds-load" in words:
+            Path(words[-1]).write_text(f"{os.getpid()}")
+            sys.stdin.read()
         case "session/load" if "reopens" in words and not CRASHED:
             return {"result": {}}
         case "session/fork":

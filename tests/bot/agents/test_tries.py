@@ -1,5 +1,7 @@
 """The doctor's tries, with real agents as processes: each passes, is not offered, and is seen to fail."""
 
+import asyncio
+import os
 import sys
 from pathlib import Path
 
@@ -11,8 +13,9 @@ from bot.agents.probe import Depth, probe_agent
 from bot.agents.probe_result import Outcome, ProbeResult, as_lines
 from bot.config.agents import AgentConfig
 from bot.user_messages import agent_checks as texts
+from tests.acp.child_processes import gone
 
-from .configured_agent import ODD
+from .configured_agent import BOUND, ODD
 
 ABLE = ("reopens", "forks", "sees", "steers", "deletes", "asks", "announces")
 """The odd agent's words for all that is tried."""
@@ -126,6 +129,20 @@ async def test_a_try_is_given_up_after_its_bound(tmp_path: Path, monkeypatch: py
 
 
 # ---- what is left behind
+
+
+async def test_the_doctor_that_is_stopped_in_a_try_leaves_no_process(tmp_path: Path) -> None:
+    """While the agent does not answer."""
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    words = (*ABLE, "holds-load", str(fifo))
+    examination = asyncio.create_task(examined(tmp_path, *words), name="examination")
+    async with asyncio.timeout(BOUND):
+        pid = int(await asyncio.to_thread(fifo.read_text))
+        examination.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await examination
+        await gone(pid)
 
 
 async def test_the_doctors_sessions_are_deleted(tmp_path: Path) -> None:
