@@ -196,6 +196,12 @@ class Agent:
         return self._dispatch.login
 
     @property
+    def tells_login(self) -> bool:
+        """Whether the agent says itself, soon after its start, whether it is logged in."""
+        offered = self.info.agent_capabilities
+        return supports(offered.auth.status) or supports(offered.extensions.auth_status)
+
+    @property
     def login_words(self) -> int:
         """How often the agent has said itself whether it is logged in."""
         return self._dispatch.login_words

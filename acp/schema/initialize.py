@@ -51,6 +51,13 @@ class SessionCapabilities(SchemaModel):
     title: Any = None
 
 
+class CapabilityExtensions(SchemaModel):
+    """Capabilities beyond the schema; an object means supported."""
+
+    auth_status: Any = None
+    """The agent pushes `_auth/status_update`, the first time shortly after its start."""
+
+
 class AgentCapabilities(SchemaModel):
     """The capabilities of the agent."""
 
@@ -59,6 +66,7 @@ class AgentCapabilities(SchemaModel):
     mcp_capabilities: Lenient[McpCapabilities] = McpCapabilities()
     session_capabilities: Lenient[SessionCapabilities] = SessionCapabilities()
     auth: Lenient[AgentAuthCapabilities] = AgentAuthCapabilities()
+    extensions: Lenient[CapabilityExtensions] = Field(default=CapabilityExtensions(), alias="_meta")
 
 
 class AuthVariable(SchemaModel):

@@ -7,11 +7,12 @@ asks before it acts. Then it tries what the agent offers (`tries`).
 import asyncio
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
-from acp import AcpError, Agent, AuthRequired, Event, Question, Session, Text, Thought, Turn
+from acp import AcpError, Agent, AuthRequired, Event, LoginState, Question, Session, Text, Thought, Turn
 from acp.client_side.features import supports
 from acp.schema import InitializeResponse, TextBlock, ToolCallUpdate
 from bot.config.agents import AgentConfig
@@ -35,6 +36,9 @@ WRITE_PROMPT = f"""\
 Use your tools to create one file, and do nothing else. Please
 write {WRITE_NAME}
 in the current directory. The whole text of the file: ok"""
+
+LOGIN_WORD_SECONDS = 8.0
+"""How long an agent that pushes whether it is logged in may take for its first word; Claude Code gives up after 5 s."""
 
 UNKNOWN_MODE = "threadline-doctor-no-such-mode"
 
@@ -122,11 +126,23 @@ class _Examination:
                 await self._ask_to_write(running, folder)
                 await self._try_unknown_mode(session)
             self._describe(session)
+            await self._learn_login(running)
         finally:
             if left := await stop(running):
                 found.fault(texts.processes_left(left))
             if self._late:
                 self._found.fault(texts.late_pieces(self._late))
+
+    async def _learn_login(self, running: Agent) -> None:
+        """Say that the agent is logged out, if it says so itself; wait for its first word."""
+        if running.tells_login and not running.login_words:
+            said = asyncio.Event()
+            running.listen_login(said.set)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOGIN_WORD_SECONDS):
+                    await said.wait()
+        if running.login is LoginState.LOGGED_OUT:
+            self._found.missing.append(texts.login_missing(self._found.agent))
 
     def _introduce(self, running: Agent) -> None:
         found = self._found

@@ -137,6 +137,11 @@ def key_not_set(names: Sequence[str]) -> str:
     return f"{' or '.join(names)} must be set, unless you have logged in"
 
 
+def login_missing(name: str) -> str:
+    """Report an agent, by its name in the configuration, that says that it is logged out."""
+    return f"a login: the agent says that it is logged out. On this machine, run: threadline login {name}"
+
+
 # ---- what to do
 
 

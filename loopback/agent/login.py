@@ -41,7 +41,12 @@ class Login:
 
     def capabilities(self) -> Message:
         """Return its part of the agent's capabilities."""
-        return {"auth": {"status": {}}} if self._script is not None and self._script.status == "draft" else {}
+        match self._script and self._script.status:
+            case "draft":
+                return {"auth": {"status": {}}}
+            case "push":
+                return {"_meta": {"authStatus": {}}}
+        return {}
 
     def methods(self, client: Message) -> list[Message]:
         """Return the ways to log in that suit the client's capabilities."""

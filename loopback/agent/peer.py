@@ -141,7 +141,7 @@ class ScriptedAgent:
 
     def _simple(self, method: str, params: Message) -> Message:
         match method:
-            case "auth/status" if self._login.capabilities():
+            case "auth/status" if "auth" in self._login.capabilities():
                 return self._login.status()
             case "session/list":
                 return {"sessions": [_listed(session) for session in self._sessions.listed(params.get("cwd"))]}

@@ -101,3 +101,20 @@ async def test_an_agent_that_does_not_say_that_it_can_tell_is_not_asked() -> Non
     agent = await Agent.start(peer)
     assert "auth/status" not in peer.methods()
     await agent.stop()
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "tells"),
+    [
+        (ASKED, True),
+        ({"_meta": {"authStatus": {}}}, True),
+        ({"_meta": {"authStatus": None}}, False),
+        ({"_meta": "x"}, False),
+        ({}, False),
+    ],
+)
+async def test_an_agent_announces_that_it_tells_of_its_login(capabilities: Any, tells: bool) -> None:  # noqa: FBT001 - a case
+    """By the draft's capability, or by the marker that agents have today."""
+    agent = await Agent.start(MemoryAgent(capabilities=capabilities))
+    assert agent.tells_login is tells
+    await agent.stop()

@@ -30,6 +30,7 @@ async def test_a_login_by_a_page_is_shared_by_all_processes(tmp_path: Path) -> N
                 {"sessionId": session.session_id, "prompt": [{"type": "text", "text": "x"}]},
                 seconds=30,
             )
+        await other.new_session(tmp_path)  # It answers in order, so it has answered about its login too.
         assert [agent.login, other.login] == [LoginState.LOGGED_OUT] * 2
         asked = asyncio.Queue[object]()
         agent.listen_out_of_turn(asked.put_nowait)

@@ -267,6 +267,20 @@ def test_an_agent_that_wants_a_login_is_given_the_command(tmp_path: Path, word: 
     assert any(line.endswith("threadline login default") for line in found["advice"])
 
 
+@pytest.mark.parametrize("status", ["push", "draft", "silent"])
+def test_an_agent_that_says_that_it_is_logged_out_lacks_a_login(tmp_path: Path, status: str) -> None:
+    """Also `check`, which sends no prompt, so that no request fails; an agent that says nothing is not waited for."""
+    flags = ["--login", str(tmp_path / "login"), "--login-at", "prompt", "--login-status", status]
+    path = running(tmp_path, "-m", "loopback.agent", *flags)
+    for logged_in in (False, True):
+        if logged_in:
+            (tmp_path / "login").touch()
+        done = forked.run("check", "-c", path, "--offline", cwd=tmp_path, env=environ(), timeout=BOUND)
+        assert ("missing: a login: the agent says that it is logged out" in done.stdout) == (
+            not logged_in and status != "silent"
+        )
+
+
 def test_a_preset_names_what_the_login_runs_and_what_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
