@@ -11,7 +11,7 @@ from acp.events import Subagent, SubagentState, SubagentToolCall
 from acp.schema import SubagentStatus, SubagentUpdate, ToolCallUpdate, parse_update
 
 MOST_SUBAGENTS = 256
-"""Subagents that a session remembers. With more, the oldest that does not work is forgotten until it is announced
+"""Subagents that a session remembers. With more, the one that rests longest is forgotten until it is announced
 again; if all of them work, a further one is not accepted."""
 
 TITLE, DESCRIPTION, REASON = 200, 500, 300
@@ -31,6 +31,8 @@ class Subagents:
         """Start with none below the session `session_id`."""
         self._session_id = session_id
         self._known: dict[str, Subagent] = {}
+        self._resting: dict[str, None] = {}
+        """Those that do not work, the one that rests longest first: a search for it would make each update slow."""
 
     def get(self, session_id: str | None) -> Subagent | None:
         """Return the subagent with this session id, if it is one."""
@@ -49,14 +51,18 @@ class Subagents:
                 return None
             known = Subagent(session_id, 1) if above is None else Subagent(session_id, above.depth + 1, cwd=above.cwd)
         changed = self._known[session_id] = replace(known, **_changes(update, "" if above is None else above.cwd))
+        if changed.state in _AT_WORK:
+            self._resting.pop(session_id, None)
+        else:
+            self._resting.setdefault(session_id)
         return changed
 
     def _has_room(self) -> bool:
         if len(self._known) < MOST_SUBAGENTS:
             return True
-        resting = next((each.session_id for each in self._known.values() if each.state not in _AT_WORK), None)
+        resting = next(iter(self._resting), None)
         if resting is not None:
-            del self._known[resting]
+            del self._resting[resting], self._known[resting]
         return resting is not None
 
     def event(self, subagent: Subagent, raw: dict[str, Any]) -> Subagent | SubagentToolCall | None:

@@ -77,6 +77,8 @@ class ToolCallHistory:
         self._weigh(call_id, 0)
         call.over = True
         self._forgotten.add(call)
+        if not call.ended:
+            call.lighten()  # A run may keep it.
 
     def lighten(self, latest: Call) -> None:
         """Drop what the oldest calls hold where all hold too much; the `latest` keeps what it holds."""

@@ -109,7 +109,7 @@ class Folded:
 
 def fold(run: list[E], folded: Folded) -> None:
     """Remove from a run the entries that its lines do not show any more, and count them."""
-    for entry in [entry for entry in run[:-MOST] if entry.ended]:
+    for entry in [entry for entry in run[:-MOST] if entry.ended or entry.over]:
         folded.add(entry)
         entry.listed = entry.shows_all = False
     run[:] = [entry for entry in run if entry.listed]

@@ -219,7 +219,17 @@ def known(subagents: Subagents, *states: str) -> list[bool]:
     return [subagents.change(SubagentUpdate.model_validate(each)) is not None for each in told]
 
 
-def test_of_very_many_subagents_the_oldest_that_rest_are_forgotten() -> None:
+def test_of_very_many_subagents_the_one_that_rests_longest_is_forgotten() -> None:
+    """One that has worked since has a longer life than one announced behind it."""
+    subagents = Subagents("main")
+    known(subagents, "idle", "idle", *["running"] * (MOST_SUBAGENTS - 2))
+    known(subagents, "running")
+    known(subagents, "idle")
+    subagents.change(SubagentUpdate.model_validate({"sessionId": "new", "state": RUNNING}))
+    assert [subagents.get(each) is None for each in ("0", "1", "new")] == [False, True, False]
+
+
+def test_of_very_many_subagents_those_that_rest_are_forgotten() -> None:
     """If all are at work, no further one is accepted."""
     subagents = Subagents("main")
     assert all(known(subagents, *["running"] * 3, "idle", *["running"] * (MOST_SUBAGENTS - 4), "idle", "running"))

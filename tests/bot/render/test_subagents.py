@@ -10,6 +10,8 @@ from acp import Event, MessageBegun, Subagent, SubagentState, SubagentToolCall, 
 from acp.schema import ToolCallUpdate, parse_update
 from bot.config.appearance import Style
 from bot.render.subagents import MOST
+from bot.render.tool_call_history import MOST as MOST_CALLS
+from bot.render.tool_runs import MOST as MOST_LINES
 from bot.render.tool_runs import MOST_SUBAGENTS
 from bot.render.transcript import Transcript
 
@@ -144,6 +146,18 @@ def test_any_number_of_subagents_in_a_turn_is_remembered_within_a_bound() -> Non
     for number in range(2 * MOST):
         transcript.apply(Subagent(f"r{number}", 1, state=SubagentState.RUNNING))
     assert len(transcript._subagents._lines) == MOST
+
+
+def test_any_number_of_calls_that_a_subagent_never_ends_is_remembered_within_a_bound() -> None:
+    """Those that the reply has forgotten are only counted, and hold nothing that they were called with."""
+    transcript = Transcript()
+    for number in range(4 * MOST_CALLS):
+        transcript.apply(tool(RESEARCHER, f"{number}", "Read", "in_progress", rawInput={"text": "x" * 50}))
+    line = transcript._subagents._lines["a"]
+    assert len(line.calls) <= 2 * MOST_CALLS + 2 * MOST_LINES
+    assert sum(call.weight > 0 for call in line.calls) <= MOST_CALLS
+    transcript.end()
+    assert f"{4 * MOST_CALLS} tools" in transcript.pages()[0]
 
 
 def test_one_that_works_again_after_it_was_counted_counts_from_then_on() -> None:
