@@ -391,8 +391,9 @@ class Exchange:
 
     def on_out_of_turn(self, event: OutOfTurnEvent, questions: OpenQuestions) -> None:
         """Ask it, or say on its card what came of it, as soon as the thread is there."""
-        destination = self._destination
-        destination.when_decided(lambda: self._questions.take_out_of_turn(event, questions, destination.where))
+        destination, complete = self._destination, self.reply.tool_call
+        take = self._questions.take_out_of_turn
+        destination.when_decided(lambda: take(event, questions, destination.where, complete))
 
     def remind(self, request_id: RequestId, seconds_left: float) -> None:
         """Ping those who may answer a question once more."""

@@ -73,15 +73,17 @@ class AgentQuestions:
 
     def tool_changed(self, update: ToolCallUpdate, subagent: Subagent | None = None) -> None:
         """Ask again where an open question is about a tool call that has changed, which may be a subagent's."""
-        if self._in_turn is not None:
-            self._in_turn.changed(update, subagent)
+        for broker in self._brokers:
+            broker.changed(update, subagent)
 
     def end_turn(self) -> None:
         """Close the questions of the turn."""
         if self._in_turn is not None:
             self._in_turn.close(texts.TURN_ENDED)
 
-    def take_out_of_turn(self, event: OutOfTurnEvent, questions: OpenQuestions, where: QuestionOrigin) -> None:
+    def take_out_of_turn(
+        self, event: OutOfTurnEvent, questions: OpenQuestions, where: QuestionOrigin, complete: Complete
+    ) -> None:
         """Open or close a question outside the turns, unless the agent has withdrawn it since."""
         if self._out_of_turn is None or self._out_of_turn[0] is not questions:  # Another agent has its own questions.
             broker = QuestionBroker(
@@ -96,7 +98,7 @@ class AgentQuestions:
         match redact_value(event, self._redact):
             case Question() | Elicitation() as asked if _is_open(asked, questions):
                 if isinstance(asked, Question):
-                    broker.ask(asked, asked.tool_call)
+                    broker.ask(asked, complete(asked.tool_call, asked.subagent))
                 else:
                     broker.elicit(asked)
             case Withdrawn(request_id):

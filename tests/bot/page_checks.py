@@ -66,7 +66,9 @@ HOSTILE = st.lists(
 """Long runs of what means something to Markdown or to Unicode, with no regard for sense."""
 
 TALK = st.lists(
-    st.sampled_from(["word ", "\n", "\n\n", "漢字", "x" * 700, "😀", "a  ", "שלום ", "**b** ", "[a](http://b.c) ", "🇩🇪"])
+    st.sampled_from(
+        ["word ", "\n", "\n\n", "漢字", "x" * 700, "😀", "a  ", "שלום ", "**b** ", "[a](http://b.c) ", "🇩🇪"]
+    )
     | st.builds("`{}` ".format, st.integers(0, 99)),
     max_size=150,
 )
