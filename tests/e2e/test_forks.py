@@ -13,6 +13,7 @@ from bot.user_messages.commands import FORK_MENU
 from loopback import User
 from loopback.state import messages, threads
 from loopback.state.entities import ChannelType, Thread
+from loopback.state.outcome import WAIT
 from pool.journal.journal import Journal
 
 from .bot_process import bot_run
@@ -25,9 +26,9 @@ POINT = (*SCRIPTED, "--fork", "point", *CLAUDE)
 HEAD = (*SCRIPTED, "--fork", "head")
 
 
-async def forked(lab: BotLab, thread: Thread, by: User | None = None) -> Thread:
+async def forked(lab: BotLab, thread: Thread, by: User | None = None, *, timeout: float = WAIT) -> Thread:
     """Wait until a thread names its fork, by Ann unless told otherwise; return that."""
-    line = await lab.ann.sees(thread, "forked this conversation", by=lab.bot)
+    line = await lab.ann.sees(thread, "forked this conversation", by=lab.bot, timeout=timeout)
     (named,) = re.findall(r"<#(\d+)>", line.content)
     post = next(each for each in lab.discord.messages(lab.channel) if each.id == int(named))
     return await (by or lab.ann).sees_thread(post)
@@ -361,6 +362,7 @@ async def test_a_fork_is_completed_after_a_kill(tmp_path: Path, moment: str) -> 
             await lab.answer(fork, "2 prompts, the first: say one")
         assert len(lab.said_by_bot(lab.channel)) == 1
         assert len(lines_of(lab, fork)) == 2
+        assert len([*lab.config.with_name("sessions").glob("*.json")]) == 2  # It was forked once.
         assert fork_lines(lab, thread) == [texts.forked(lab.ann.id, fork.id, exclusive=False)]
         with Journal.open(lab.config.with_name("threadline.db")) as journal:
             assert (journal.forks.all(), journal.messages.open_rows()) == ([], [])

@@ -10,6 +10,7 @@ from bot.user_messages import forks as texts
 from bot.user_messages.access import not_permitted
 from loopback import Message
 from loopback.state.entities import Thread
+from loopback.state.outcome import WAIT
 from pool.journal.journal import Journal
 
 from .bot_process import bot_run
@@ -18,9 +19,10 @@ from .live_bot import SCRIPTED, BotLab, bot_lab, idle_lab, said
 HEAD = (*SCRIPTED, "--fork", "head")
 
 
-async def answered(lab: BotLab, thread: Thread, text: str) -> Message:
+async def answered(lab: BotLab, thread: Thread, text: str, *, timeout: float = WAIT) -> Message:
     """Wait for a side question's message with this text."""
-    return await lab.ann.sees(thread, re.compile(f"Side question.*{re.escape(text)}", re.DOTALL), by=lab.bot)
+    wanted = re.compile(f"Side question.*{re.escape(text)}", re.DOTALL)
+    return await lab.ann.sees(thread, wanted, by=lab.bot, timeout=timeout)
 
 
 async def test_a_side_question_is_answered_beside_the_running_turn(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from acp.schema import TextBlock
 from acp.timeouts import CLOSE_SECONDS
 from pool.forks import ANSWER_LENGTH, ANSWER_SECONDS, LINE_SECONDS, Fork, NoSafeMode, SideAnswer, SideQuestion
 from pool.journal.forks import ForkKind, ForkPoint
+from pool.limits import Bound
 from pool.session_listing import NoSlot
 from tests.support.memory_agent import Json, MemoryAgent
 from tests.support.virtual_time import elapse, quiet
@@ -310,6 +311,8 @@ async def test_questions_of_a_side_question_are_rejected(tmp_path: Path) -> None
         agent, prompt = await it.request(1, "session/prompt")
         assert prompt_text(prompt) == "why?"
         session_id = prompt["params"]["sessionId"]
+        thought = {"sessionUpdate": "agent_thought_chunk", "content": {"type": "text", "text": "hm"}}
+        agent.update(session_id, thought)
         agent.text(session_id, "I look.")
         first, second = agent.ask(session_id), agent.ask(session_id, options=())
         agent.say({"id": 7, "method": "elicitation/create", "params": {"sessionId": session_id, **form}})
@@ -347,6 +350,15 @@ async def test_an_agent_that_fails_the_question_is_the_reason(tmp_path: Path) ->
             await asking
         await elapse(ANSWER_SECONDS + 1)
         assert agent.methods().count("session/cancel") == 0
+
+
+async def test_a_command_that_needs_an_agent_counts_as_a_message(tmp_path: Path) -> None:
+    """A person may send so many in a minute."""
+    async with running_pool(tmp_path, forker(), per_minute=2) as it:
+        for _ in range(2):
+            assert it.pool.bound(1, 42) is None
+            it.pool.count(42)
+        assert it.pool.bound(1, 42) is Bound.MINUTE
 
 
 def test_a_long_answer_is_bounded() -> None:
