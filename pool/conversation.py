@@ -92,6 +92,8 @@ class Conversation:
         self._inbox = Inbox(context.journal, on_time=self.resume, on_closed=self._wake.set)
         self.current: Exchange | None = None
         """The exchange whose turn runs, or is being prepared."""
+        self.prompted: Exchange | None = None
+        """The exchange whose prompt was sent last: it gets what the agent reports, until another prompt is sent."""
         self._latest: Exchange  # Set by the first exchange, before an agent starts.
         self._retried: Exchange | None = None
         self._unsettled: deque[Exchange] = deque()
@@ -447,6 +449,7 @@ class Conversation:
             async with session.prompt(blocks) as turn:
                 running = self.running = ActiveTurn(exchange, turn, self.lease.settings.bounds)
                 steering = self._steering = self._steer(exchange, session, turn)
+                self.prompted = exchange
                 session.on_late = partial(self._late, exchange)
                 exchange.on_prompted(session, turn)
                 if steering.is_open and self._inbox:

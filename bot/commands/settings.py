@@ -240,16 +240,19 @@ async def _set_value(interaction: Interaction, option: Option, choice: Choice) -
 
 @contextmanager
 def _told_by_command(conversation: Conversation | None, option: Option, choice: Choice) -> Iterator[None]:
-    """Keep the running turn's reply from telling a mode that a person sets as the agent's own change."""
-    current = None if conversation is None or option.category != "mode" else conversation.current
-    if not isinstance(current, Exchange):
-        yield
-        return
-    current.expect_mode(choice.value)
+    """Keep replies from telling a mode that a person sets as the agent's own change.
+
+    Between two turns, the last reply would tell it, and the next one if its prompt is sent before the agent answers.
+    """
+    replies = () if conversation is None or option.category != "mode" else (conversation.prompted, conversation.current)
+    exchanges = {each for each in replies if isinstance(each, Exchange)}
+    for each in exchanges:
+        each.expect_mode(choice.value)
     try:
         yield
     finally:
-        current.expect_mode(None)
+        for each in exchanges:
+            each.expect_mode(None)
 
 
 async def _tell_thread(interaction: Interaction, option: Option, choice: Choice, remark: str) -> None:

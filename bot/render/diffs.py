@@ -77,7 +77,10 @@ def place_of(path: str, directory: str) -> str:
 
 
 def excerpt(change: Change, most: int) -> str:
-    """Return the first changed lines of a patch, at most `most`, and the number of the others."""
+    """Return the first changed lines of a patch, at most `most`, and the number of the others.
+
+    It neither begins nor ends with an empty line of context.
+    """
     # A head of three lines, context, and no more than a mark for a missing line feed behind each line.
     lines = change.patch.split("\n", 3 + 2 * (CONTEXT + most + 1))[3:-1]
     lines = [line for line in lines if line and not line.startswith("\\")]
@@ -88,7 +91,9 @@ def excerpt(change: Change, most: int) -> str:
         shown = shown[: most - 1]
         rest = change.added + change.removed - sum(line[0] in "+-" for line in shown)
         shown.append(f"⋯ {rest} more")
-    return "\n".join(shown)
+    while shown and shown[-1].isspace():
+        shown.pop()
+    return "\n".join(shown[1:] if shown and shown[0].isspace() else shown)
 
 
 def is_whole(change: Change, shown: str) -> bool:

@@ -179,9 +179,10 @@ class Call:
         folded.add_paths(self.paths)
 
     def short(self, most: int) -> str:
-        """Return what the call does in few characters."""
+        """Return what the call does in few characters, and whether it has failed."""
+        failed = _STATES["failed"] if self.update.status == "failed" else ""
         title = texts.brief(self.update.title or self.update.kind or "tool", most)
-        return f"{_KINDS.get(self.update.kind or '', '')} {title}".lstrip()
+        return " ".join(filter(None, (failed, _KINDS.get(self.update.kind or "", ""), title)))
 
     def line(self, style: Style, *, frozen: bool = False) -> str:
         """Return the call as one line of subtext; on a page that is `frozen` it does not say that the call runs."""

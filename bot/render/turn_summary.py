@@ -38,7 +38,7 @@ class Receipt:
         """Return the facts on one line; those that are zero or unknown are left out. Empty for a quick answer."""
         if self.seconds < QUICK_SECONDS and not (self.tools or self.files or self.cost):
             return ""
-        found = [_time(self.seconds)]
+        found = [_time(self.seconds)] if round(self.seconds) else []
         if self.tools:
             failed = f" ({self.failed} failed)" if self.failed else ""
             found.append(f"{_counted(self.tools, 'tool')}{failed}")

@@ -46,12 +46,12 @@ def undecided(link: str, *, by_agent: bool = False) -> str:
 
 def skipped(by: int) -> str:
     """Report that a person has dropped the request."""
-    return f"-# Skipped by <@{by}>."
+    return f"-# <@{by}> skipped the interrupted request."
 
 
 def sent_again(by: int) -> str:
     """Report that a person has sent the request again."""
-    return f"-# Sent again by <@{by}>."
+    return f"-# <@{by}> sent the interrupted request again."
 
 
 RETRY_BUTTON = "Retry"

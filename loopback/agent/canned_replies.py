@@ -3,7 +3,7 @@
 from loopback.agent.script import Directive
 
 RETRY = """\
-The retry loop is small, and lives in `http/retry.py`:
+The retry loop is small and lives in `http/retry.py`:
 ```python
 async def fetch(url, attempts=4):
     for attempt in range(attempts):
@@ -15,17 +15,17 @@ async def fetch(url, attempts=4):
             await sleep(backoff(attempt))
 ```
 Three things to know:
-- **It only retries timeouts.** A 4xx answer is raised at once.
-- **It backs off**: 1, 2, 4 seconds, each with some jitter.
-- **The last error is yours.** Nothing is swallowed."""
+- **It only retries timeouts.** A 4xx response raises at once.
+- **It backs off**: 1, 2, then 4 seconds, with some jitter.
+- **It raises the last error.** Nothing is swallowed."""
 
 CAUSE = """\
-It fails on one line only:
+One line is wrong:
 ```diff
 - due = start.replace(year=start.year + 1)
 + due = add_years(start, 1)
 ```
-29 February plus a year is not a date. I use the helper that is already there."""
+29 February plus one year is not a date. I'll use the helper we already have."""
 
 FIXED = "Done: **12 passed** in 0.41 s."
 
@@ -41,8 +41,8 @@ NOTES_AFTER = """\
 
 ## Unreleased
 
-- Due dates of leap days are right.
-- A retry waits with some jitter.
+- Due dates on leap days are correct.
+- Retries now wait with some jitter.
 
 ## 1.4.0
 """
@@ -52,7 +52,7 @@ WORST = "`billing`: its rounding has no test at all, and money is the worst plac
 
 MODULES = ("auth", "billing", "cache", "config", "database", "events", "http", "jobs", "mail", "search", "tasks")
 REVIEW = "\n".join(
-    f"**{name}**: read the public functions, then the callers. Names are consistent, errors are typed, "
+    f"**{name}**: read the public functions, then the callers. Names are consistent, errors are typed, and "
     f"two branches have no test yet."
     for name in MODULES
 )
@@ -78,9 +78,10 @@ def _by(name: str, what: str) -> Directive:
     return Directive("by", {"name": name, "what": what})
 
 
-AUDIT = """\
-Both agree: the dates are right, but for one case. `add_years` keeps 29 February where the year has none. The test for
-it is missing, and I would add it first."""
+AUDIT = (
+    "Both agree: the dates are right, except in one case. `add_years` keeps 29 February in years that don't have it. "
+    "No test covers that; I would add one first."
+)
 
 _REPLIES: tuple[tuple[tuple[str, ...], tuple[Directive, ...]], ...] = (
     (
@@ -95,7 +96,7 @@ _REPLIES: tuple[tuple[tuple[str, ...], tuple[Directive, ...]], ...] = (
         ("test", "fix"),
         (
             Directive("plan", {"steps": "Find the cause | Fix it | Run the test again"}),
-            _type("Let me look at the test and at what it calls.", 15),
+            _type("Let me look at the test and the code it calls.", 15),
             _tool("read", "tests/test_due_dates.py"),
             _tool("read", "billing/due_dates.py"),
             _type(CAUSE, 25),
@@ -111,9 +112,9 @@ _REPLIES: tuple[tuple[tuple[str, ...], tuple[Directive, ...]], ...] = (
     (
         ("release", "notes"),
         (
-            _type("I look at what has changed since the last release.", 25),
+            _type("I'll look at what has changed since the last release.", 25),
             _permit("execute", "git log --oneline v1.4.0..HEAD"),
-            _type("Nine commits. I write down those that a user notices.", 25),
+            _type("Nine commits. I'll write down the ones that users will notice.", 25),
             _permit("edit", "CHANGELOG.md", path="CHANGELOG.md", old=NOTES_BEFORE, new=NOTES_AFTER),
             _type(NOTES, 25),
         ),
@@ -121,7 +122,7 @@ _REPLIES: tuple[tuple[tuple[str, ...], tuple[Directive, ...]], ...] = (
     (
         ("build", "fails"),
         (
-            _type("I read the build file first.", 25),
+            _type("I'll read the build file first.", 25),
             _tool("read", "Makefile"),
             _type("A target is missing.", 25),
             Directive("crash"),
@@ -130,7 +131,7 @@ _REPLIES: tuple[tuple[tuple[str, ...], tuple[Directive, ...]], ...] = (
     (
         ("subagents", "audit"),
         (
-            _type("I let two subagents look at it from both ends.", 25),
+            _type("I'll have two subagents look at it from both ends.", 25),
             _begin("researcher", "Find every place that reads or writes a due date"),
             _begin("tester", "Run the date tests, and look for missing cases"),
             _by("researcher", "tool search due_date"),
@@ -141,11 +142,11 @@ _REPLIES: tuple[tuple[tuple[str, ...], tuple[Directive, ...]], ...] = (
             Directive("sleep", {"seconds": "5"}),
             _by("researcher", "ask execute git log --oneline billing/due_dates.py"),
             _by("tester", "ask execute pytest -x tests/test_due_dates.py"),
-            Directive("join"),
+            Directive("join", {"quiet": "quiet"}),
             _type(AUDIT, 25),
         ),
     ),
-    (("review", "module"), (_type("I will go through them in order.", 12), _type(REVIEW, 8))),
+    (("review", "module"), (_type("I'll go through them in order.", 12), _type(REVIEW, 8))),
     (
         ("worst", "one"),
         (

@@ -129,7 +129,7 @@ def _permit(turn: Turn, directive: Directive) -> None:
     content = [_diff(turn, directive)] if directive.text("path") else []
     call = turn.open_tool(kind, title, content=content)
     if turn.session.mode != "auto" and not _allowed(turn, {**call, "content": content}, kind, title)[0]:
-        turn.say("Understood, I leave it as it is.")
+        turn.say("Understood, I'll leave it as it is.")
         raise TurnEnded("end_turn")
     turn.move_tool(call, "completed", None if content else "done")
 
@@ -174,8 +174,9 @@ def _by(turn: Turn, directive: Directive) -> None:
 
 @implements("join")
 def _join(turn: Turn, directive: Directive) -> None:
-    del directive
-    subagents.join(turn)
+    verdicts = subagents.join(turn)
+    if not directive.text("quiet"):
+        turn.say("\n".join(verdicts))
 
 
 @implements("hang")
@@ -187,7 +188,7 @@ def _hang(turn: Turn, directive: Directive) -> None:
 @implements("crash")
 def _crash(turn: Turn, directive: Directive) -> None:
     del turn
-    os.write(2, b"the scripted agent was told to crash\nfatal: and so it does\n")
+    os.write(2, b"the scripted agent was told to crash\nfatal: crashed on purpose\n")
     os._exit(directive.whole("code", 3))
 
 

@@ -84,7 +84,9 @@ GRAMMAR: dict[str, Word] = {
         "`say`, `tool` or `ask` by that subagent; its question does not hold up the script",
         r"(?P<name>\w+) (?P<what>(?:say|tool|ask) .+)",
     ),
-    "join": Word("join", "waits for the subagents, and says how their questions were answered", ""),
+    "join": Word(
+        "join [quiet]", "waits for the subagents, and says how their questions were answered", "(?P<quiet>quiet)?"
+    ),
     "hang": Word("hang [deaf]", "nothing more until session/cancel; deaf: not even then", "(?P<deaf>deaf)?"),
     "crash": Word("crash [CODE]", "two lines on stderr, then exits at once with CODE (3)", r"(?P<code>\d+)?"),
     "huge": Word("huge BYTES", "one chunk of that many bytes of text, on one line", r"(?P<size>\d+)"),

@@ -61,6 +61,11 @@ class Subagent:
         self._turn.send_request("session/request_permission", asked, self._settle)
 
     def _settle(self, response: Message) -> None:
+        """Report what came of the tool call, as far as the reading thread may: the turn may have been cancelled."""
+        if (option := _chosen(response)) is not None:
+            status = "completed" if option.startswith("allow") else "failed"
+            update = {"sessionUpdate": "tool_call_update", **self._call, "status": status}
+            self._turn.wire.notify("session/update", {"sessionId": self._session_id, "update": update})
         self._change(state={"state": "running"})
         self._response = response
         self._turn.wake()
@@ -70,16 +75,18 @@ class Subagent:
         verdict = "done"
         if self.asks:
             self._turn.wait_until(lambda: self._response is not None)
-            outcome = (self._response or {}).get("result", {}).get("outcome", {})
-            if outcome.get("outcome") == "cancelled":
+            option = _chosen(self._response or {})
+            if option is None:
                 raise TurnEnded("cancelled")
-            option = str(outcome.get("optionId"))
-            allowed = option.startswith("allow")
-            verdict = f"{'allowed' if allowed else 'rejected'} ({option})"
-            status = "completed" if allowed else "failed"
-            self._update({"sessionUpdate": "tool_call_update", **self._call, "status": status})
+            verdict = f"{'allowed' if option.startswith('allow') else 'rejected'} ({option})"
         self._change(state={"state": "idle", "stopReason": "end_turn"})
         return verdict
+
+
+def _chosen(response: Message) -> str | None:
+    """Return the id of the chosen option; None where the question was cancelled."""
+    outcome = response.get("result", {}).get("outcome", {})
+    return None if outcome.get("outcome") == "cancelled" else str(outcome.get("optionId"))
 
 
 def begin(turn: Turn, directive: Directive) -> None:
@@ -104,8 +111,8 @@ def act(turn: Turn, directive: Directive) -> None:
     acts[what.word](what)
 
 
-def join(turn: Turn) -> None:
-    """Perform `join`: wait for the subagents in the order of their names, and say what became of their questions."""
+def join(turn: Turn) -> list[str]:
+    """Wait for the subagents in the order of their names, and return what became of their questions."""
     verdicts = [f"{name}: {turn.subagents[name].finish()}" for name in sorted(turn.subagents)]
     turn.subagents.clear()
-    turn.say("\n".join(verdicts))
+    return verdicts

@@ -50,7 +50,7 @@ class RestartedBot:
     def decide(self, message_id: int, *, retry: bool, thread_id: int = THREAD) -> str:
         """Decide about an interrupted turn; return the text that replaces the question, without the person."""
         told = self.recovery.interruptions.decide(thread_id, message_id, retry=retry, by=ADA)
-        return told.removeprefix("-# ").replace(f" by <@{ADA}>", "")
+        return told.removeprefix("-# ").removeprefix(f"<@{ADA}> ")
 
     async def recovered(self) -> list[Exchange]:
         """Recover everything, as at READY, and wait for the immediate effects."""

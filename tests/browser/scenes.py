@@ -126,7 +126,7 @@ async def subagents(album: Album, _: Story) -> None:
     await lab.ann.click(second, "Reject")
     await album.take("subagents-3-one-answered", thread, lab.ann, ready=nothing)
     await lab.ann.click(first, "Allow once")
-    await lab.answer(thread, "I would add it first")
+    await lab.answer(thread, "I would add one first")
     await album.take("subagents-4-end", thread, lab.ann, ready=nothing)
 
 
@@ -135,7 +135,7 @@ def _asked_by(name: str) -> Callable[[Message], bool]:
 
 
 async def person_edits(album: Album, _: Story) -> None:
-    """A person edits a queued message and one that was answered."""
+    """A person edits a queued message, and one whose answer is being written: the agent has it already."""
     lab = album.lab
     thread = await lab.conversation("how does our retry logic work?", "Nothing is swallowed.")
     asked = await lab.ann.say(thread, "Now review every module, please.")
@@ -186,6 +186,7 @@ async def mode(album: Album, _: Story) -> None:
     thread = await lab.conversation("how does our retry logic work?", "Nothing is swallowed.")
     chosen = await lab.ann.slash(thread, "mode")
     await lab.ann.pick(await chosen.settled(), ["Auto"])
+    await lab.ann.sees(thread, "set the mode to Auto", by=lab.bot)
     await lab.ann.say(thread, "And which is the worst one?")
     await lab.answer(thread, "money is the worst place")
     await album.take("mode", thread, lab.ann, ready=nothing)

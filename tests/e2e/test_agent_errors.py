@@ -30,7 +30,7 @@ async def test_of_a_dead_agents_last_words_only_the_error_is_shown(tmp_path: Pat
     async with bot_lab(tmp_path) as lab:
         thread = await lab.thread("say so far\ncrash 7")
         ended = await lab.ann.sees(thread, "exit code 7", by=lab.bot)
-        assert "```\nfatal: and so it does\n```\n-# Your next message starts the agent again." in ended.content
+        assert "```\nfatal: crashed on purpose\n```\n-# Your next message starts the agent again." in ended.content
         assert "told to crash" not in ended.content
         await lab.ann.say(thread, "say well again")
         await lab.ann.sees(thread, "well again", by=lab.bot)

@@ -251,6 +251,19 @@ async def test_model_and_mode_are_chosen_while_a_turn_runs_and_while_the_agent_s
         await lab.ann.sees(thread, re.compile("^auto"), by=lab.bot)
 
 
+async def test_a_mode_that_is_set_between_turns_is_told_once_and_not_below_the_last_answer(tmp_path: Path) -> None:
+    """The agent reports it too, to the reply that has ended."""
+    async with bot_lab(tmp_path) as lab:
+        thread = await lab.conversation("say one", "one")
+        chosen = await lab.ann.slash(thread, "mode")
+        await lab.ann.pick(await chosen.settled(), ["Auto"])
+        told = f"-# 🔀 <@{lab.ann.id}> set the mode to Auto · Acts without asking"
+        await lab.ben.sees(thread, lambda each: each.content == told, by=lab.bot)
+        await lab.ann.say(thread, "mode")
+        await lab.ann.sees(thread, re.compile("^auto"), by=lab.bot)
+        assert "Mode: Auto" not in "\n".join(each.content for each in lab.said_by_bot(thread))
+
+
 async def test_a_menu_of_more_than_twenty_five_has_pages_and_begins_with_the_current_entry(tmp_path: Path) -> None:
     """A menu of Discord holds 25. Every entry is on exactly one page, and one of the last page can be chosen."""
     agent = (sys.executable, "-I", "-S", str(Path(__file__).parents[1] / "peers/wide_agent.py"))

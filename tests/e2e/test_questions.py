@@ -174,7 +174,7 @@ async def test_buttons_still_answer_after_a_restart(tmp_path: Path, before: str,
             assert labels(card) == []
             stuck.remove()
             told = await lab.ann.click(notice, "Skip")
-            assert said(told) == f"-# Skipped by <@{lab.ann.id}>."
+            assert said(told) == f"-# <@{lab.ann.id}> skipped the interrupted request."
             await lab.discord.until(lambda: not labels(notice))
 
 

@@ -269,7 +269,7 @@ async def test_permit_is_silent_when_allowed_and_polite_when_not() -> None:
             prompt = client.prompt(session_id, "permit execute make", "say made")
             client.allow(await client.until(method="session/request_permission"), option)
             await client.result(prompt)
-        assert chunks(client.seen) == ["made", "Understood, I leave it as it is."]
+        assert chunks(client.seen) == ["made", "Understood, I'll leave it as it is."]
 
 
 async def test_write_shows_its_diff_and_writes_when_allowed(tmp_path: Path) -> None:

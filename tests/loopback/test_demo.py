@@ -219,7 +219,7 @@ def test_a_successful_conversation_passes_every_check() -> None:
 @pytest.mark.parametrize(
     ("change", "wrong"),
     [
-        ({"ann": [message("…", "short")]}, "missing: 'The retry loop is small, and lives in `http/retry.py`:'"),
+        ({"ann": [message("…", "short")]}, "missing: 'The retry loop is small and lives in `http/retry.py`:'"),
         (
             {"ben": [message("…", f"{canned_replies.CAUSE}\n{canned_replies.FIXED}", start=50)]},
             "one began 49.0 s after the other",

@@ -108,7 +108,7 @@ async def test_a_message_that_is_skipped_loses_its_eye(tmp_path: Path, journal: 
         it.board.reactions.add((100, EYE))
         await it.recovered()
         assert it.board.reactions == {(100, EYE)}
-        assert it.decide(100, retry=False) == "Skipped."
+        assert it.decide(100, retry=False) == "skipped the interrupted request."
         await settle()
         assert it.board.reactions == set()
 
@@ -256,7 +256,7 @@ async def test_a_question_about_an_interrupted_turn_is_all_that_says_what_waits_
         await it.recovered()
         (shown,) = it.shown
         assert _asked(1, timed=False).match(shown)
-        assert it.decide(100, retry=False) == "Skipped."
+        assert it.decide(100, retry=False) == "skipped the interrupted request."
         await settle()
         assert it.prompts == ["request 102"]
         assert journal.notices.all() == []
@@ -276,7 +276,7 @@ async def test_a_question_counts_what_waits_behind_it_now_after_another_restart(
         await it.recovered()
         assert it.shown == [ASKED]
         assert [button.label for button in it.notice.buttons] == ["Retry", "Skip"]
-        assert it.decide(100, retry=True) == "Sent again."
+        assert it.decide(100, retry=True) == "sent the interrupted request again."
 
 
 async def test_a_message_written_while_the_bot_was_away_waits_for_the_decision_too(
@@ -373,14 +373,18 @@ async def test_retry_sends_the_same_prompt_first_and_says_that_it_is_the_second_
         it.stands(1, "a draft")
         it.board._ids = iter(range(2, 100))  # type: ignore[assignment]
         await it.recovered()
-        assert it.decide(100, retry=True) == "Sent again."
+        assert it.decide(100, retry=True) == "sent the interrupted request again."
         await settle()
         assert it.prompts == ["request 100", *(f"request {number}" for number in waiting)]
         (first,) = [each for each in it.factory.agents[0].received if each.get("method") == "session/prompt"][:1]
         assert prompt_text(first) == to_agents.INTERRUPTED
         answers = [to_agents.INTERRUPTED, *(f"request {number}" for number in waiting)]
         assert [text for text in it.shown if text in answers] == answers
-        assert set(it.shown) == {f"a draft\n{outcomes.CUT_OFF}", f"-# Sent again by <@{ADA}>.", *answers}
+        assert set(it.shown) == {
+            f"a draft\n{outcomes.CUT_OFF}",
+            f"-# <@{ADA}> sent the interrupted request again.",
+            *answers,
+        }
         assert {it.state(number) for number in (100, *waiting)} == {MessageState.ANSWERED}
         assert it.decide(100, retry=True) == "This was already decided."
         assert it.decide(100, retry=False) == "This was already decided."
@@ -397,7 +401,7 @@ async def test_a_decision_that_cannot_be_recorded_can_be_made_again(tmp_path: Pa
                 it.decide(100, retry=True)
             await settle()
             assert (it.prompts, it.notice.content) == ([], ASKED)
-        assert it.decide(100, retry=True) == "Sent again."
+        assert it.decide(100, retry=True) == "sent the interrupted request again."
         await settle()
         assert it.prompts == ["request 100"]
 
@@ -419,7 +423,7 @@ async def test_a_second_try_has_none_of_the_messages_of_the_first(
             ending = asyncio.create_task(it.recovery.finish())
         else:
             await it.recovered()
-        assert it.decide(100, retry=True) == "Sent again."
+        assert it.decide(100, retry=True) == "sent the interrupted request again."
         if late:
             await ending
         await settle()
@@ -439,8 +443,8 @@ async def test_messages_that_were_sent_together_are_asked_about_and_sent_again_t
         await it.recovered()
         assert len([text for text in it.board.shown if "restarted" in text]) == 2
         assert it.decide(100, retry=True) == "This was already decided."
-        assert it.decide(102, retry=True) == "Sent again."
-        assert it.decide(106, retry=False) == "Skipped."
+        assert it.decide(102, retry=True) == "sent the interrupted request again."
+        assert it.decide(106, retry=False) == "skipped the interrupted request."
         await settle()
         assert it.prompts == ["both"]
         assert [it.state(number) for number in (100, 102)] == [MessageState.ANSWERED] * 2
@@ -549,10 +553,10 @@ async def test_skip_closes_the_request_and_continues_with_the_others(tmp_path: P
     left(journal, 101, MessageState.RECEIVED)
     async with restarted(journal, tmp_path) as it:
         await it.recovered()
-        assert it.decide(100, retry=False) == "Skipped."
+        assert it.decide(100, retry=False) == "skipped the interrupted request."
         await settle()
         assert it.prompts == ["request 101"]
-        assert it.shown[0] == "-# Skipped by <@42>."
+        assert it.shown[0] == "-# <@42> skipped the interrupted request."
         assert [it.state(100), it.state(101)] == [MessageState.CLOSED, MessageState.ANSWERED]
 
 
@@ -562,7 +566,7 @@ async def test_skip_without_waiting_messages_only_closes_the_request(tmp_path: P
     async with restarted(journal, tmp_path) as it:
         await it.recovered()
         assert it.pool.conversation(THREAD) is None
-        assert it.decide(100, retry=False) == "Skipped."
+        assert it.decide(100, retry=False) == "skipped the interrupted request."
         assert it.state(100) is MessageState.CLOSED
 
 
@@ -610,7 +614,7 @@ async def test_a_further_restart_does_not_repeat_a_question(tmp_path: Path, jour
         it.board._ids = count(50)
         await it.recovered()
         assert sorted(it.shown) == sorted([*asked, asked[0].replace("/100", "/90")])
-        assert it.decide(100, retry=False) == "Skipped."
+        assert it.decide(100, retry=False) == "skipped the interrupted request."
 
 
 DRAFTS = [
@@ -676,7 +680,7 @@ async def test_a_reply_that_a_regular_stop_cut_off_is_completed_and_asked_about(
         assert it.shown == [*pages, ASKED]
         assert it.board.messages[-9].buttons == []
         assert journal.messages.pages(100) == []
-        assert it.decide(100, retry=True) == "Sent again."
+        assert it.decide(100, retry=True) == "sent the interrupted request again."
         await settle()
         assert it.shown[3:] == [to_agents.INTERRUPTED]
 
@@ -693,7 +697,7 @@ async def test_a_reply_that_a_regular_stop_cut_off_is_completed_after_an_early_d
     async with restarted(journal, tmp_path) as it:
         it.stands(-9, ASKED, buttons=["Retry", "Skip"])
         await it.recovery.begin()
-        assert it.decide(100, retry=False) == "Skipped."
+        assert it.decide(100, retry=False) == "skipped the interrupted request."
         board = it.board
     async with restarted(journal, tmp_path, board=board) as it:
         await it.recovered()

@@ -183,6 +183,13 @@ def test_an_excerpt_begins_at_the_change_and_counts_what_it_leaves_out() -> None
     assert excerpt(change, 4) == f" 2\n-3\n+{'x' * 98}…\n⋯ 2 more"
 
 
+def test_an_excerpt_neither_begins_nor_ends_with_an_empty_line_of_context() -> None:
+    """Such a line says nothing there. An empty line that is added or between two changes stays."""
+    change = change_of(Diff(path="f", old_text="1\n\nold\n\n4\n\n", new_text="1\n\nnew\n\n\n4\n\n"))
+    assert change is not None
+    assert excerpt(change, 9) == "-old\n+new\n+\n \n 4"
+
+
 @pytest.mark.parametrize(
     ("path", "shown"), [("/p/a/b.py", "a/b.py"), ("/pq/b.py", "/pq/b.py"), ("b.py", "b.py"), ("/p/a\nb", "a b")]
 )

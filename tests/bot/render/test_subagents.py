@@ -60,6 +60,12 @@ def test_each_subagent_is_one_line_and_its_tool_calls_belong_to_it() -> None:
     assert text == ("-# ↳ ▸ 🤖 researcher · Find it · 📖 Read b.py\n-# ↳ ▸ 🤖 tester · Run the tests · 💻 pytest")
 
 
+def test_a_subagent_whose_latest_call_was_rejected_does_not_seem_to_run_it() -> None:
+    """The subagent may think for long before it does something else."""
+    text = shown(TESTER, tool(TESTER, "1", "pytest", "failed", kind="execute"))
+    assert text == "-# ↳ ▸ 🤖 tester · Run the tests · ✘ 💻 pytest"
+
+
 @pytest.mark.parametrize(
     ("state", "reason", "line"),
     [
@@ -71,7 +77,7 @@ def test_each_subagent_is_one_line_and_its_tool_calls_belong_to_it() -> None:
             r"✘ 🤖 researcher · Find it · it \*broke\* · 2 tools, 1 failed",
         ),
         (SubagentState.CANCELLED, "", "■ 🤖 researcher · Find it · 2 tools, 1 failed"),
-        (SubagentState.UNKNOWN, "", "▸ 🤖 researcher · Find it · make"),
+        (SubagentState.UNKNOWN, "", "▸ 🤖 researcher · Find it · ✘ make"),
     ],
 )
 def test_its_line_says_its_state_and_what_it_came_to(state: SubagentState, reason: str, line: str) -> None:

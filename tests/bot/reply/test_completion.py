@@ -72,7 +72,9 @@ def test_a_quick_answer_has_no_receipt_and_no_message_about_its_end(finish: Fini
     assert seal("ping", receipt=quick, waited=2.9) == Completion(message=Trailer(f"<@{ADA}> ✅ done", mention=ADA))
     assert seal("auto", receipt=quick, waited=FRESH_SECONDS) == Completion(message=Trailer("-# ✅ done"))
     for facts in ({"tools": 1}, {"files": 1}, {"cost": 0.2, "currency": "USD"}):
-        assert seal("edit", receipt=Receipt(0.2, **facts), waited=0.2).line.startswith("-# 0 s · ")
+        (told,) = seal("edit", receipt=Receipt(0.2, **facts), waited=0.2).line.split(" · ")
+        assert told.startswith("-# "), "no time, which would be 0 s"
+        assert seal("edit", receipt=Receipt(0.6, **facts), waited=0.6).line.startswith("-# 1 s · ")
     assert seal("edit", receipt=Receipt(3.0), waited=3.0) == Completion("-# 3 s")
 
 
