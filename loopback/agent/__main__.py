@@ -42,7 +42,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--fork-delay", type=float, default=0, metavar="S", help="answer session/fork after S seconds")
     add("--fork-replay", choices=["none", "before", "after"], default="none", help="replay a fork, around its answer")
-    add("--fork-fault", choices=["none", "same", "junk", "never"], default="none", help="answer session/fork wrongly")
+    faults = ["none", "same", "another", "junk", "never"]
+    add("--fork-fault", choices=faults, default="none", help="answer session/fork wrongly")
     add("--state", type=Path, metavar="DIR", help="keep sessions here, so that another process can reopen them")
     add("--deaf", action="store_true", help="ignore SIGTERM and the end of stdin (for ten minutes)")
     add("--protocol", type=int, default=1, metavar="N", help="the protocol version it answers")

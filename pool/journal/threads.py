@@ -111,6 +111,14 @@ class ThreadRows(Rows):
         )
         return self._db.execute(query, (thread_id, session_id)).fetchone() is not None
 
+    def knows_session(self, thread_id: int, session_id: str) -> bool:
+        """Whether any thread has, or had, this session of the agent that a thread has now."""
+        query = (
+            "SELECT 1 FROM sessions JOIN conversations USING (agent)"
+            " WHERE conversations.thread_id = ? AND sessions.session_id = ?"
+        )
+        return self._db.execute(query, (thread_id, session_id)).fetchone() is not None
+
     def past_sessions(self, thread_id: int) -> dict[str, float]:
         """Return a thread's earlier sessions with its agent and when each began; newest first."""
         query = (

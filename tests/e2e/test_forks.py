@@ -162,6 +162,18 @@ async def test_a_session_that_cannot_be_forked_is_told_to_a_new_one(
         assert "earlier" not in later.content
 
 
+async def test_the_session_of_another_thread_is_no_fork(tmp_path: Path) -> None:
+    """Two threads would write into one session, and read each other's words."""
+    async with bot_lab(tmp_path, agent=(*HEAD, "--fork-fault", "another"), remembers=True) as lab:
+        other = await lab.conversation("say secret", "secret")
+        thread = await lab.conversation("say one", "one")
+        await lab.ann.slash(thread, "fork")
+        fork = await forked(lab, thread)
+        assert lines_of(lab, fork) == [texts.from_history(thread.id, "project", exclusive=False)]
+        await recalled(lab, fork, 1, "recall")
+        await recalled(lab, other, 2, "say secret")
+
+
 async def test_a_fork_whose_session_cannot_be_loaded_is_told_what_its_parent_said(tmp_path: Path) -> None:
     """The agent forgot the fork: this agent keeps sessions in memory, and the thread's is another process."""
     async with bot_lab(tmp_path, agent=HEAD) as lab:

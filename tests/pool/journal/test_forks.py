@@ -66,6 +66,8 @@ def test_a_forked_thread_begins_like_its_parent(tmp_path: Path) -> None:
         assert threads.session_id(200) == "fork"
         assert threads.has_session(200, "fork")
         assert not threads.has_session(1, "fork")
+        assert threads.knows_session(1, "fork")
+        assert not threads.knows_session(1, "another")
         assert threads.assignment(200) == (2, Assignment("other", "/srv"))
         assert (threads.place(200), threads.opener(200), threads.choices(200)) == ((3, 2), 43, {"model": "large"})
         assert journal.forks.parent(200) == 1
