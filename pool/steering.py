@@ -156,7 +156,7 @@ class Steering:
             case Steered.PROMPT_REQUIRED | Steered.REFUSED:
                 messages.leave(sent.message_ids, joined, self._exchange.stored_prompt())
                 self._return(sent)
-            case Steered.STARTED_NEW_TURN:
+            case _:  # It has started a new turn.
                 messages.part(sent.message_ids, joined, self._exchange.stored_prompt(), sent.stored_prompt())
                 self._interrupt(sent)
         self._on_changed()

@@ -82,16 +82,21 @@ async def turn(tmp_path: Path) -> AsyncIterator[Turn]:
 async def test_a_message_that_is_taken_in_ends_with_the_turn(tmp_path: Path) -> None:
     """One prompt, nothing is cancelled, and both rows move together."""
     async with turn(tmp_path) as it:
-        assert it.it.conversation(1).can_steer
+        conversation = it.it.conversation(1)
+        assert conversation.takes_more
         it.steer(11)
+        assert conversation.can_steer
+        assert not conversation.takes_more
         request = await it.request()
         assert prompt_text(request) == "11"
         assert it.it.row(11) is Row.PROMPTED
         assert it.exchange_of(11) == it.exchange_of(10) == (10, "10+11")
         it.agent.reply(request, {"outcome": "injected"})
         await it.first.until("took 11")
-        assert it.it.conversation(1).steering == 0
+        assert conversation.steering == 0
+        assert conversation.takes_more
         await it.end()
+        assert not conversation.takes_more
         assert it.first.ending == Completed("end_turn")
         assert [it.it.row(10), it.it.row(11)] == [Row.FINISHED, Row.FINISHED]
         assert it.agent.methods().count("session/prompt") == 1
