@@ -110,7 +110,7 @@ ALREADY_ASKING = "A side question is being answered in this thread. Please wait 
 
 SIDE_WAITING = "-# ⏳ Asking a fork of the session…"
 SIDE_STARTED = "-# ⏳ Waiting for the side answer…"
-SIDE_ANSWERED = "-# ↩ Side answer by a fork of the session, which is closed now. The conversation does not know of it."
+SIDE_ANSWERED = "-# ↩ Side answer from a temporary fork of the session. This conversation does not include it."
 SIDE_CUT = "-# ⏹ Stopped at the time limit of side questions."
 SIDE_RESTARTED = "-# ⏹ A restart ended this side question. Please ask it again."
 SIDE_EMPTY = "The agent finished without an answer."

@@ -6,6 +6,7 @@ the thread as text, in the order in which it is read.
 
 import argparse
 import asyncio
+import os
 import re
 import tempfile
 from collections.abc import Awaitable, Callable
@@ -16,9 +17,9 @@ from bot.user_messages.commands import FORK_MENU
 from loopback import Message, User
 from loopback.state import components
 from loopback.state.entities import Channel, Thread
-from tests.browser.browser_lab import Story, address, story
+from tests.browser.browser_lab import DEFAULTS, Story, address, story
 from tests.browser.chrome import Browser, Page, browser, chromium, find
-from tests.e2e.live_bot import BotLab, running_bot
+from tests.e2e.live_bot import SCRIPTED, BotLab, running_bot
 
 LOOKS = {"light": ("light", 1180, 860), "dark": ("dark", 1180, 860), "phone": ("light", 390, 844)}
 """The colour scheme, width and height of each look."""
@@ -270,6 +271,27 @@ def _offers(label: str) -> Callable[[Message], bool]:
     return lambda message: any(one.get("label") == label for _, one in components.walk(message.components))
 
 
+async def login(album: Album, place: Story) -> None:
+    """The agent is logged out, and a person logs in to it: what the thread is told. The page is only the person's."""
+    lab = place.lab
+    with tempfile.TemporaryDirectory() as folder:
+        gate = Path(folder) / "gate"
+        os.mkfifo(gate)
+        options = ("--login", str(Path(folder) / "login"), "--login-gate", str(gate), "--state", folder)
+        lab.configure(agent=(*SCRIPTED, *options), extra=DEFAULTS)
+        async with running_bot(lab):
+            thread = await lab.thread("how does our retry logic work?")
+            notice = await lab.ann.sees(thread, _offers("Log in"), by=lab.bot)
+            await lab.answer(thread, "❌")
+            await album.take("login-1-logged-out", thread, lab.ann, ready=nothing)
+            await lab.ann.click(notice, "Log in")
+            await asyncio.to_thread(gate.write_text, "yes")
+            await lab.ann.sees(thread, "New messages use the login", by=lab.bot)
+            await lab.ann.say(thread, "how does our retry logic work?")
+            await lab.ann.sees(thread, "Nothing is swallowed.", by=lab.bot)
+            await album.take("login-2-end", thread, lab.ann, ready=nothing)
+
+
 SCENES = {
     "questions": questions,
     "edit": change,
@@ -284,17 +306,20 @@ SCENES = {
 }
 """The scenes with a bot that runs from beginning to end."""
 
+OWN_BOT = {"restart": restart, "login": login}
+"""The scenes that start the bot themselves."""
+
 
 async def play(directory: Path, chromium: str, only: list[str], looks: list[str]) -> list[Path]:
     """Play the scenes, each with a lab of its own, and return the files."""
     written: list[Path] = []
-    for name in only or [*SCENES, "restart"]:
+    for name in only or [*SCENES, *OWN_BOT]:
         with tempfile.TemporaryDirectory() as folder:
             async with story(Path(folder)) as place, browser(chromium) as chrome:
                 chosen = {look: LOOKS[look] for look in looks or LOOKS}
                 album = Album(directory, chrome, place.lab, chosen)
-                if name == "restart":
-                    await restart(album, place)
+                if name in OWN_BOT:
+                    await OWN_BOT[name](album, place)
                 else:
                     async with running_bot(place.lab):
                         await SCENES[name](album, place)
@@ -307,7 +332,7 @@ def main() -> None:
     """Write the pictures of all scenes, or of those that are named."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("directory", type=Path)
-    parser.add_argument("--scene", action="append", choices=[*SCENES, "restart"], default=[])
+    parser.add_argument("--scene", action="append", choices=[*SCENES, *OWN_BOT], default=[])
     parser.add_argument("--look", action="append", choices=list(LOOKS), default=[])
     chosen = parser.parse_args()
     chosen.directory.mkdir(parents=True, exist_ok=True)
