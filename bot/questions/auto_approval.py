@@ -31,9 +31,9 @@ from .tool_description import command_of
 
 SENSITIVE = frozenset({
     # directories: settings, hooks, commands and servers of agents, and files that tools run by themselves
-    *(".agents", ".claude", ".codex", ".config", ".continue", ".crush", ".cursor", ".devcontainer", ".fast-agent"),
-    *(".gemini", ".git", ".goose", ".husky", ".idea", ".kimi", ".kiro", ".opencode", ".qwen", ".roo", ".ssh"),
-    *(".vibe", ".vscode", ".windsurf", ".zed"),
+    *(".agents", ".claude", ".codex", ".config", ".continue", ".copilot", ".crush", ".cursor", ".devcontainer"),
+    *(".fast-agent", ".gemini", ".git", ".goose", ".husky", ".idea", ".kimi", ".kiro", ".opencode", ".qwen", ".roo"),
+    *(".ssh", ".vibe", ".vscode", ".windsurf", ".zed"),
     # files: instructions, servers, permissions, and scripts of shells and hooks
     *("agents.md", "agents.override.md", "claude.md", "claude.local.md", "gemini.md", "qwen.md", ".claude.json"),
     *(".clinerules", ".cursorrules", ".goosehints", ".windsurfrules", "copilot-instructions.md"),
