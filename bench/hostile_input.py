@@ -524,3 +524,46 @@ def _stderr(session_id: str) -> Lines:
             sys.stderr.buffer.write(line * (MB // len(line)))
     sys.stderr.buffer.flush()
     yield _said(session_id, "written")
+
+
+# ---- subagents
+
+RUNNING: Final = {"state": "running"}
+IDLE: Final = {"state": "idle", "stopReason": "end_turn"}
+
+
+def _subagent(session_id: str, name: str, **fields: object) -> bytes:
+    return _update(session_id, {"sessionUpdate": "subagent_update", "sessionId": name, **fields})
+
+
+@_case("subagents:many", "10,000 subagents that all work")
+def _many_subagents(session_id: str) -> Lines:
+    for number in range(10_000):
+        yield _subagent(session_id, f"child{number}", title=f"number {number}", state=RUNNING)
+
+
+@_case("subagents:flipping", "40 subagents whose states change 10,000 times, with words in between")
+def _flipping_subagents(session_id: str) -> Lines:
+    for number in range(10_000):
+        yield _subagent(session_id, f"child{number % 40}", state=IDLE if number // 40 % 2 else RUNNING)
+        yield _said(session_id, f"word {number}\n\n")
+
+
+@_case("subagents:names", "ten subagents with names and tasks of half a megabyte")
+def _long_names(session_id: str) -> Lines:
+    for number in range(10):
+        yield _subagent(
+            session_id, f"child{number}", title="`\u202e" * (MB // 16), description="<@" * (MB // 4), state=RUNNING
+        )
+
+
+@_case("subagents:text", "10,000 chunks of a subagent's text")
+def _subagents_text(session_id: str) -> Lines:
+    yield _subagent(session_id, "child", state=RUNNING)
+    yield from (_said("child", f"word {number}") for number in range(10_000))
+
+
+@_case("subagents:tools", "5,000 tool calls of a subagent that never end")
+def _subagents_tools(session_id: str) -> Lines:
+    yield _subagent(session_id, "child", title="reader", state=RUNNING)
+    yield from (_tool("child", toolCallId=f"call{number}", rawInput={"text": "x" * 500}) for number in range(5_000))
