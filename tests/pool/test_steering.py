@@ -103,6 +103,27 @@ async def test_a_message_that_is_taken_in_ends_with_the_turn(tmp_path: Path) -> 
         assert "session/cancel" not in it.agent.methods()
 
 
+async def test_the_rows_are_joined_before_the_agent_gets_a_byte(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kill behind the write finds both messages in one exchange, whose Retry sends both."""
+    joined = list[tuple[int, str | None]]()
+    async with turn(tmp_path) as it:
+        write = it.agent.write
+
+        def written(data: bytes) -> bool:
+            if METHOD.encode() in data:
+                joined.append(it.exchange_of(11))
+            return write(data)
+
+        monkeypatch.setattr(it.agent, "write", written)
+        it.steer(11)
+        it.agent.reply(await it.request(), {"outcome": "injected"})
+        await it.first.until("took 11")
+        await it.end()
+    assert joined == [(10, "10+11")]
+
+
 @pytest.mark.parametrize("ended", [True, False])
 @pytest.mark.parametrize("error", [True, False])
 async def test_a_message_that_is_not_taken_in_is_first_in_the_inbox(
