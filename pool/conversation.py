@@ -418,7 +418,7 @@ class Conversation:
             return self.current is exchange and not self._finishing
 
         self.current = self._latest = exchange
-        exchange.on_starting()
+        exchange.on_starting(awake=self.lease.session is not None)
         self._changed()
         try:
             self.lease.state = ConversationState.STARTING

@@ -173,8 +173,8 @@ class Exchange(Protocol):
     def on_neighbours(self, thread_ids: Sequence[int], *, waits: bool) -> None:
         """Show which threads work in the same directory; `waits`: this one waits for the end of their turns."""
 
-    def on_starting(self) -> None:
-        """Note that it is the current exchange now."""
+    def on_starting(self, *, awake: bool = False) -> None:
+        """Note that it is the current exchange now; `awake` is whether there is a session already."""
 
     def on_notice(self, notice: Notice) -> None:
         """Show a notice before the answer."""

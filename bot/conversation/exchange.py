@@ -245,8 +245,8 @@ class Exchange:
         """Return the prompt as it can be sent again."""
         return self._prompt.stored_prompt()
 
-    def on_starting(self) -> None:
-        """Show that its turn has come."""
+    def on_starting(self, *, awake: bool = False) -> None:
+        """Show that its turn has come, and whether the agent is started first."""
         if not self._destination.turn_came:  # It may come twice; the first time decides the place among the replies.
             self._context.replies.append(self.request.thread_id, self.reply)
             if self.request.no_thread:
@@ -256,7 +256,7 @@ class Exchange:
         self.behind = False
         self.reactions.show(EYE)
         self._context.started(self)
-        self.reply.placeholder(notices.STARTING)
+        self.reply.placeholder(notices.WORKING if awake else notices.STARTING)
         self._destination.start()
 
     def steered_prompt(self, other: PooledExchange) -> str:

@@ -63,6 +63,8 @@ class Recorder:
         self._chokes = chokes
         self._breaks = breaks
         self._changed = asyncio.Event()
+        self.found_awake = False
+        """Whether it was told that there is a session already."""
 
     def __repr__(self) -> str:
         return f"<Recorder {self.message_ids} {self.told}>"
@@ -160,7 +162,8 @@ class Recorder:
     def on_neighbours(self, thread_ids: Sequence[int], *, waits: bool) -> None:
         self._record(f"{'waits for' if waits else 'next to'} {', '.join(map(str, thread_ids))}")
 
-    def on_starting(self) -> None:
+    def on_starting(self, *, awake: bool = False) -> None:
+        self.found_awake = awake
         self._record("starting")
 
     def on_notice(self, notice: Notice) -> None:

@@ -60,13 +60,13 @@ async def test_a_message_goes_from_sleep_to_work_and_back_to_idle(tmp_path: Path
 
 
 async def test_an_idle_thread_sends_a_prompt_without_a_wait(tmp_path: Path) -> None:
-    """No time passes between the message and its prompt."""
+    """No time passes between the message and its prompt, and no agent is said to be started."""
     async with running_pool(tmp_path, obedient=True) as it:
-        await it.answered(1, 10)
+        assert not (await it.answered(1, 10)).found_awake
         await quiet()
         assert it.conversation(1).lease.state is ConversationState.IDLE
         now = asyncio.get_running_loop().time()
-        await it.answered(1, 11)
+        assert (await it.answered(1, 11)).found_awake
         assert asyncio.get_running_loop().time() == now
 
 

@@ -119,6 +119,18 @@ async def test_the_thread_sees_every_step(tmp_path: Path) -> None:
         assert it.journal.messages.state(THREAD) is MessageState.ANSWERED
 
 
+async def test_an_agent_that_is_awake_is_not_said_to_be_started(tmp_path: Path) -> None:
+    """It can take long until the prompt is sent: files are fetched first."""
+    async with stage(tmp_path) as it:
+        exchange = it.exchange()
+        exchange.opened(THREAD)
+        exchange.on_starting(awake=True)
+        await settle()
+        assert it.board.shown == [notices.WORKING]
+        it.finish(exchange)
+        await exchange.settled()
+
+
 async def test_an_agent_that_keeps_changing_its_mode_does_not_fill_the_thread_with_that(tmp_path: Path) -> None:
     """Each change is a line that a page shows, also where the answer goes into a file; the last mode is named."""
     async with stage(tmp_path) as it, opened() as (_, __, session), session.prompt(HELLO) as turn:
