@@ -253,7 +253,7 @@ async def test_a_turn_that_the_agent_begins_by_itself_is_stopped_and_people_choo
         if choice is None:
             await lab.ann.sees(thread, "No choice was made, and the thread continued", by=lab.bot)
         if choice == "Skip":
-            assert text_of(card) == f"-# Skipped by <@{lab.ann.id}>."
+            assert text_of(card) == f"-# <@{lab.ann.id}> skipped the interrupted request."
         await lab.discord.until(lambda: "👀" not in reactions(first))
     expected = {"Retry": Row.ANSWERED, "Skip": Row.CLOSED, None: Row.CLOSED}
     assert states(lab, first) == [expected[choice]]

@@ -467,7 +467,7 @@ async def test_what_was_sent_into_a_turn_is_asked_about_and_sent_again_with_it(
         await it.recovered()
         assert it.notice.content == ASKED
         assert it.decide(into, retry=True) == "This was already decided."
-        assert it.decide(100, retry=True) == "Sent again."
+        assert it.decide(100, retry=True) == "sent the interrupted request again."
         await settle()
         (sent,) = [each for each in it.factory.agents[0].received if each.get("method") == "session/prompt"]
         assert [block["text"] for block in sent["params"]["prompt"]] == [to_agents.INTERRUPTED, "one", "two"]
@@ -483,7 +483,7 @@ async def test_what_was_sent_into_a_turn_is_skipped_with_it(tmp_path: Path, jour
     async with restarted(journal, tmp_path) as it:
         await it.recovered()
         assert it.context.notices.of(UNCONFIRMED) == []
-        assert it.decide(100, retry=False) == "Skipped."
+        assert it.decide(100, retry=False) == "skipped the interrupted request."
         await settle()
         assert it.prompts == []
         assert [it.state(number) for number in (100, 101)] == [MessageState.CLOSED] * 2
@@ -498,7 +498,7 @@ async def test_what_a_turn_did_not_take_in_is_sent_after_the_choice(tmp_path: Pa
     async with restarted(journal, tmp_path) as it:
         await it.recovered()
         assert it.prompts == []
-        assert it.decide(100, retry=True) == "Sent again."
+        assert it.decide(100, retry=True) == "sent the interrupted request again."
         await settle()
         assert it.prompts == ["one", "request 101"]
 
@@ -513,7 +513,7 @@ async def test_a_turn_that_the_agent_began_by_itself_is_asked_about_alone(tmp_pa
     async with restarted(journal, tmp_path) as it:
         await it.recovered()
         assert "the answer" in it.shown
-        assert it.decide(101, retry=True) == "Sent again."
+        assert it.decide(101, retry=True) == "sent the interrupted request again."
         await settle()
         assert it.prompts == ["two"]
         assert [it.state(number) for number in (100, 101)] == [MessageState.ANSWERED] * 2
