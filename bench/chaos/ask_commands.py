@@ -56,13 +56,7 @@ async def ask_again(lab: ChaosLab, line: Line, round_number: int, message_id: in
     """Use Retry on a message until a new request is in the thread."""
     until = time.monotonic() + PATIENCE_SECONDS
     before = {each.id for each in lab.discord.messages(thread_id)}
-    while time.monotonic() < until:
-        await asyncio.sleep(AGAIN_SECONDS)
-        if (posted := _new_request(lab, thread_id, before)) is not None:
-            lab.actions.retried[message_id] = lab.actions.retried.get(message_id, 0) + 1
-            lab.actions.retried[posted.id] = lab.actions.retried[message_id]
-            lab.note(thread_id, Request(line, round_number, posted.id))
-            return
+    while (posted := _new_request(lab, thread_id, before)) is None and time.monotonic() < until:
         message = lab.discord.world.archive.find(message_id)
         ended = read_rows(lab.journal).get(message_id, ("received", None))[0] not in OPEN
         if message is not None and ended and lab.discord.is_connected(lab.bot):
@@ -72,6 +66,12 @@ async def ask_again(lab: ChaosLab, line: Line, round_number: int, message_id: in
                     await _posted(lab, thread_id, before)
                     # In an outage the bot may post it after the person's wait.
                     lab.actions.repeated[line.token] += _new_request(lab, thread_id, before) is None
+        await asyncio.sleep(AGAIN_SECONDS)
+    if posted is not None:
+        retried = lab.actions.retried
+        retried[message_id] = retried.get(message_id, 0) + 1
+        retried.setdefault(posted.id, 0)
+        lab.note(thread_id, Request(line, round_number, posted.id))
 
 
 async def _posted(lab: ChaosLab, thread_id: int, before: set[int]) -> None:

@@ -102,6 +102,7 @@ class Page:
 class UserActions:
     """What people and faults did: messages retried (with counts) or skipped, threads with a dropped queue.
 
+    A request that Retry has posted counts as retried too, 0 times at first: its answer may precede earlier ones.
     After `harsh` rounds a message may be declared unanswered. In `silenced` rounds the second person lost the right to
     talk, so their messages need no answer. `barred` messages were queued at that time. `repeated` counts by token the
     repetitions of commands that seemed to fail.
@@ -137,9 +138,12 @@ class Thread:
 def find_violations(thread: Thread, prompts: Mapping[str, int], actions: UserActions) -> list[Finding]:
     """Return all violations in a thread. `prompts` counts the prompts for each token."""
     found: list[Finding] = []
+    retried: Counter[str] = Counter()  # Retry posts the same words as a request of its own, which may be retried again.
+    for exchange, token in {(thread.exchange(asked), asked.line.token) for asked in thread.asked}:
+        retried[token] += actions.retried.get(exchange, 0)
     for asked in thread.asked:
         token = asked.line.token
-        retries = actions.retried.get(thread.exchange(asked), 0)
+        retries = retried[token]
         prompted, most = prompts.get(token, 0), 1 + retries + actions.repeated[token]
         entries = [
             *((Violation.LOST, what) for what in _lost(thread, asked, actions)),

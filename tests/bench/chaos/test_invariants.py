@@ -89,6 +89,16 @@ def test_a_message_that_an_agent_got_twice_is_doubled_unless_a_person_asked_for_
     assert faults(WELL, twice, UserActions(repeated=Counter({"answer-0001-00": 1}))) == []
 
 
+def test_a_request_that_retry_has_posted_may_be_retried_itself() -> None:
+    """Its words are those of the first request, so that the agent gets them three times."""
+    posted = replace(FIRST, message_id=105)
+    pages = (*PAGES, Page(106, "answer-0001-00", 105))
+    thread = replace(WELL, asked=(*WELL.asked, posted), pages=pages, rows={**ROWS, 105: ("answered", "end_turn")})
+    thrice = {**PROMPTS, "answer-0001-00": 3}
+    assert set(faults(thread, thrice, UserActions(retried={100: 1, 105: 0}))) == {Violation.DOUBLED}
+    assert faults(thread, thrice, UserActions(retried={100: 1, 105: 1})) == []
+
+
 def test_answers_in_another_order_than_their_questions_are_out_of_order() -> None:
     """A retried one may precede queued ones."""
     swapped = replace(WELL, pages=(Page(101, "answer-0001-01", 102), Page(103, "answer-0001-00", 100)))
