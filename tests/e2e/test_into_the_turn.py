@@ -389,6 +389,7 @@ async def test_a_kill_after_the_agent_began_a_turn_by_itself_keeps_the_choice(tm
             await lab.ann.sees(thread_id, "one", by=lab.bot)
             await lab.ann.say(thread_id, "say two")
             card = await lab.ann.sees(thread_id, "began a separate turn", by=lab.bot)
+            await lab.ann.sees(thread_id, "The agent cancelled the turn.", by=lab.bot)  # Else it is asked about too.
         async with bot_run(lab):
             await lab.ann.click(card, "Retry")
             await lab.ann.sees(thread_id, re.compile("^two", re.MULTILINE), by=lab.bot, after=card)
