@@ -22,6 +22,7 @@ from acp import (
     Elicitation,
     Feature,
     MessageBegun,
+    ProtocolError,
     Question,
     RemoteError,
     Session,
@@ -29,12 +30,13 @@ from acp import (
     Turn,
     Unsupported,
 )
+from acp.defects import Invalid
 from acp.schema import TextBlock, ToolCallUpdate
 from pool.agent_lease import AgentLease
+from pool.conversation_context import ConversationContext
 from pool.journal.forks import ForkKind, ForkPoint
 from pool.session_listing import NoSlot
 from pool.session_setup import AgentSettings
-from pool.slots import Slots
 
 LINE_SECONDS = 840.0
 """How long a fork waits for a slot: the person waits for the answer to a command, which lasts 15 minutes."""
@@ -114,19 +116,13 @@ class Forks:
 
     def __init__(
         self,
+        context: ConversationContext,
         *,
-        slots: Slots[object],
-        spawn: Callable[[AgentSettings], Awaitable[Agent]],
-        claim: Callable[[object, AgentSettings], Agent | None],
-        settings: Callable[[int], AgentSettings],
         lease: Callable[[int], AgentLease | None],
         create_task: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
     ) -> None:
-        """`settings` returns a thread's agent, `lease` its lease if the thread is awake; `claim` takes a warm spare."""
-        self._slots = slots
-        self._spawn = spawn
-        self._claim = claim
-        self._settings = settings
+        """`context` is that of the pool's conversations; `lease` returns a thread's lease if the thread is awake."""
+        self._context = context
         self._lease = lease
         self._create_task = create_task
         self._working: set[asyncio.Task[None]] = set()
@@ -180,28 +176,26 @@ class Forks:
     # ---- for a new thread
 
     async def _take(self, thread_id: int, point: ForkPoint, on_place: OnPlace, answer: "asyncio.Future[Fork]") -> None:
-        settings, lease = self._settings(thread_id), self._lease(thread_id)
+        settings, lease = self._context.settings(thread_id), self._lease(thread_id)
         if lease is not None and lease.agent is not None:
             _require_forks(lease.agent)  # An agent need not be started to learn that.
         idle = None if lease is None else lease.idle_agent
-        if idle is None or not await self._by_idle(idle, settings, point, answer):
+        if idle is None or not await self._by_idle(idle, thread_id, point, answer):
             async with self._process(settings, on_place) as agent:
                 # Before the process is stopped: that may take long.
-                answer.set_result(await self._copied(agent, settings, point))
+                answer.set_result(await self._copied(agent, thread_id, point))
 
-    async def _by_idle(
-        self, agent: Agent, settings: AgentSettings, point: ForkPoint, answer: "asyncio.Future[Fork]"
-    ) -> bool:
+    async def _by_idle(self, agent: Agent, thread_id: int, point: ForkPoint, answer: "asyncio.Future[Fork]") -> bool:
         """Let a thread's idle agent take the fork. Return False if it ends first: its slot may be taken from it."""
         try:
-            answer.set_result(await self._copied(agent, settings, point))
+            answer.set_result(await self._copied(agent, thread_id, point))
         except AgentClosed as error:
             log.info("an idle agent ended before it took a fork", reason=str(error))
             return False
         return True
 
-    async def _copied(self, agent: Agent, settings: AgentSettings, point: ForkPoint) -> Fork:
-        session, kind = await _fork(agent, settings, point)
+    async def _copied(self, agent: Agent, thread_id: int, point: ForkPoint) -> Fork:
+        session, kind = await self._fork(agent, thread_id, point)
         await _close(agent, session)
         return Fork(session.session_id, kind)
 
@@ -215,18 +209,27 @@ class Forks:
         on_place: OnPlace,
         answer: "asyncio.Future[SideAnswer]",
     ) -> None:
-        settings, lease = self._settings(thread_id), self._lease(thread_id)
+        settings, lease = self._context.settings(thread_id), self._lease(thread_id)
         if lease is not None and lease.agent is not None:
             _require_forks(lease.agent)
         async with self._process(settings, on_place) as agent:
-            session, _ = await _fork(agent, settings, ForkPoint(session_id))
+            session, _ = await self._fork(agent, thread_id, ForkPoint(session_id))
             if not await _set_safe_mode(session, question.modes):
                 raise NoSafeMode
             await question.admitted()
             answer.set_result(await _answer(session, question.prompt))
             await _close(agent, session)
 
-    # ---- a process
+    # ---- both
+
+    async def _fork(self, agent: Agent, thread_id: int, point: ForkPoint) -> tuple[Session, ForkKind]:
+        """Fork a session of a thread's agent. Raises `AcpError`."""
+        session, kind = await _fork(agent, self._context.settings(thread_id), point)
+        if self._context.journal.threads.knows_session(thread_id, session.session_id):
+            # Two threads would write into one session, and read each other's words.
+            await _close(agent, session)
+            raise ProtocolError(Invalid("sessionId: it is no new session"), "session/fork")
+        return session, kind
 
     @asynccontextmanager
     async def _process(self, settings: AgentSettings, on_place: OnPlace) -> AsyncIterator[Agent]:
@@ -235,11 +238,11 @@ class Forks:
         Raises `AcpError`, `NoSlot`.
         """
         holder = ForkProcess(on_place)
-        agent = self._claim(holder, settings)
+        agent = self._context.claim(holder, settings)
         try:
             if agent is None:
                 await self._slot(holder)
-                agent = await self._spawn(settings)
+                agent = await self._context.spawn(settings)
             self.agents.append(agent)
             try:
                 yield agent
@@ -250,12 +253,12 @@ class Forks:
                 finally:
                     self.agents.remove(agent)
         finally:
-            self._slots.release(holder)
+            self._context.slots.release(holder)
 
     async def _slot(self, holder: ForkProcess) -> None:
         try:
             async with asyncio.timeout(LINE_SECONDS):
-                await self._slots.acquire(holder)
+                await self._context.slots.acquire(holder)
         except TimeoutError:
             raise NoSlot("no slot became free") from None
         holder.placed(0, ())

@@ -98,15 +98,6 @@ class Pool:
             on_logged_in=self._replace_agents,
         )
         """The logins of the agents."""
-        self.forks = Forks(
-            slots=self._slots,
-            spawn=self._spawn,
-            claim=self._spares.claim,
-            settings=settings,
-            lease=self._lease,
-            create_task=self._create_task,
-        )
-        """Takes forks of the threads' sessions."""
         self._context = ConversationContext(
             settings=settings,
             journal=journal,
@@ -120,6 +111,8 @@ class Pool:
             on_preempted=on_preempted,
             on_queue=lambda thread_id: on_queue(self._conversations[thread_id]),
         )
+        self.forks = Forks(self._context, lease=self._lease, create_task=self._create_task)
+        """Takes forks of the threads' sessions."""
 
     def __repr__(self) -> str:
         """Read like a status line."""

@@ -109,8 +109,11 @@ def _refusal(interaction: Interaction, place: Place, point: ForkPoint, upto: int
         return texts.DIRECT
     if place.parent_id is None:
         return texts.NO_CHANNEL
-    if not isinstance(guild.get_channel(place.parent_id), discord.TextChannel):
+    parent = guild.get_channel(place.parent_id)
+    if not isinstance(parent, discord.TextChannel):
         return texts.FORUM
+    if not isinstance(interaction.user, discord.Member) or not parent.permissions_for(interaction.user).send_messages:
+        return texts.no_right(place.parent_id)  # The fork begins with a message there, in this person's name.
     if not isinstance(channel, discord.Thread) or channel.is_private():
         return texts.PRIVATE
     if not (point.session_id or upto):

@@ -14,8 +14,7 @@ from typing import Final, Protocol
 import discord
 import structlog
 
-from acp import AcpError, AgentClosed, AuthRequired, CloseReason, ProtocolError, SpawnFailed
-from acp.defects import Invalid
+from acp import AcpError, AgentClosed, AuthRequired, CloseReason, SpawnFailed
 from bot.access.gate import Place
 from bot.conversation.exchange import Exchange
 from bot.conversation.exchange_context import ExchangeContext
@@ -180,11 +179,7 @@ class ForkedThreads:
                 log.warning("a session could not be forked", thread_id=fork.parent_id, reason=str(error))
                 reason = self._described(error)
             else:
-                if not self._journal.threads.knows_session(fork.parent_id, taken.session_id):
-                    return taken.kind, taken.session_id
-                # Two threads would write into one session, and read each other's words.
-                log.warning("the agent named the session of a thread as a fork", thread_id=fork.parent_id)
-                reason = self._described(ProtocolError(Invalid("sessionId: it is no new session"), "session/fork"))
+                return taken.kind, taken.session_id
         if not fork.upto:
             raise NotForked(reason)
         return ForkKind.HISTORY, None

@@ -19,6 +19,12 @@ NO_AGENT_FREE = "all agents were busy for too long."
 CANNOT_FORK = "this agent can't fork its session, and there is no earlier answer to hand over."
 TOO_LATE = "I was offline for too long."
 
+
+def no_right(channel_id: int) -> str:
+    """Say that a person may not write in the channel in which the thread of a fork would begin."""
+    return f"The new thread begins with a message in <#{channel_id}>, and you don't have permission to write there."
+
+
 # ---- in the thread that is forked
 
 

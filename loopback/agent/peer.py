@@ -203,7 +203,7 @@ class ScriptedAgent:
         if settings.fork_fault != "none":
             others = [each.session_id for each in self._sessions.listed() if each is not source]
             faults = {"same": source.session_id, "junk": 5, "another": next(iter(others), "")}
-            self._wire.answer(request_id, {"sessionId": faults[settings.fork_fault]})
+            self._wire.answer(request_id, self._opened(source) | {"sessionId": faults[settings.fork_fault]})
             return
         session = self._sessions.fork(source, params.get("cwd"), point, settings.initial_mode)
         history = list(session.history)

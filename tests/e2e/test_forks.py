@@ -14,6 +14,7 @@ from loopback import User
 from loopback.state import messages, threads
 from loopback.state.entities import ChannelType, Thread
 from loopback.state.outcome import WAIT
+from loopback.state.permissions import Permission
 from pool.journal.journal import Journal
 
 from .bot_process import bot_run
@@ -167,6 +168,7 @@ async def test_the_session_of_another_thread_is_no_fork(tmp_path: Path) -> None:
     async with bot_lab(tmp_path, agent=(*HEAD, "--fork-fault", "another"), remembers=True) as lab:
         other = await lab.conversation("say secret", "secret")
         thread = await lab.conversation("say one", "one")
+        await lab.answer(thread, "one")
         await lab.ann.slash(thread, "fork")
         fork = await forked(lab, thread)
         assert lines_of(lab, fork) == [texts.from_history(thread.id, "project", exclusive=False)]
@@ -275,6 +277,15 @@ async def test_what_cannot_be_forked_is_said(tmp_path: Path) -> None:
             await lab.answer(secret, "between us")
             assert said(await lab.ann.slash(secret, "fork")) == texts.PRIVATE
             assert [each.content for each in lab.said_by_bot(lab.channel)] == []
+
+
+async def test_who_may_not_write_in_the_channel_forks_no_thread_into_it(tmp_path: Path) -> None:
+    """A fork begins with a message there, in that person's name."""
+    async with bot_lab(tmp_path, agent=HEAD) as lab:
+        thread = await lab.conversation("say one", "one")
+        lab.discord.world.overwrite(lab.channel, lab.ann.id, deny=int(Permission.SEND_MESSAGES))
+        assert said(await lab.ann.slash(thread, "fork")) == texts.no_right(lab.channel.id)
+        assert lab.said_by_bot(lab.channel) == []
 
 
 async def test_without_a_fork_and_without_an_answer_there_is_nothing_to_hand_over(tmp_path: Path) -> None:

@@ -59,6 +59,18 @@ async def test_the_agents_questions_in_a_side_question_are_rejected(tmp_path: Pa
         assert not (lab.project / "file.txt").exists()
 
 
+async def test_no_side_question_is_asked_in_the_session_of_another_thread(tmp_path: Path) -> None:
+    """The agent names that as the fork; the other thread's session hears nothing of the question."""
+    async with bot_lab(tmp_path, agent=(*HEAD, "--fork-fault", "another"), remembers=True) as lab:
+        other = await lab.conversation("say secret", "secret")
+        thread = await lab.conversation("say one", "one")
+        await lab.ann.slash(thread, "btw", text="recall")
+        await answered(lab, thread, "could not be answered")
+        last = lab.discord.messages(other)[-1]
+        await lab.ann.say(other, "recall")
+        await lab.answer(other, "2 prompts, the first: say secret", after=last)
+
+
 async def test_what_keeps_a_side_question_from_being_asked_is_said(tmp_path: Path) -> None:
     """No session, no fork, no safe mode, no right, no words."""
     async with bot_lab(tmp_path, remembers=True) as lab:
