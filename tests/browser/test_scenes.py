@@ -14,4 +14,4 @@ async def test_a_scene_is_taken_as_picture_and_as_text(tmp_path: Path, chromium:
     with Image.open(io.BytesIO(picture.read_bytes())) as image:
         assert image.size == LOOKS["phone"][1:]
     assert text.read_text().startswith("threadline:\n")
-    assert "**The last error is yours.**" in text.read_text()
+    assert "**It raises the last error.**" in text.read_text()
