@@ -526,6 +526,8 @@ async def test_a_shutdown_in_between_leaves_both_to_the_next_start(tmp_path: Pat
         assert [it.it.row(number) for number in (10, 11, 12)] == [Row.PROMPTED, Row.PROMPTED, Row.RECEIVED]
         assert it.exchange_of(11) == (10, "10+11")
         assert it.exchange_of(12) == (12, None)
+        it.steer(13)
+        assert it.it.row(13) is Row.RECEIVED
 
 
 async def test_a_shutdown_after_the_turn_has_ended_finishes_it(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from pool.journal.journal import Journal
 from pool.journal.threads import Assignment
-from tests.pool.journals import receive
+from tests.pool.journals import LARGE, no_room, receive
 
 
 def begun(journal: Journal, thread_id: int, *, channel_id: int = 5, guild_id: int | None = 9) -> None:
@@ -162,3 +162,14 @@ def test_choices_are_kept_by_thread(tmp_path: Path) -> None:
         assert journal.threads.choices(1) == {"mode": "plan", "model": "large"}
         assert journal.threads.choices(2) == {"mode": "code"}
         assert journal.threads.choices(3) == {}
+
+
+def test_a_choice_that_is_in_effect_already_is_written_as_soon_as_there_is_room(tmp_path: Path) -> None:
+    """The thread has its new name, whether that can be written down now or not."""
+    with Journal.open(tmp_path / "journal.db") as journal:
+        begun(journal, 1)
+        with no_room(journal):
+            journal.threads.keep(1, "title", LARGE)
+            assert journal.threads.choices(1) == {}
+        journal.threads.keep(1, "title", "short")
+        assert journal.threads.choices(1) == {"title": "short"}
