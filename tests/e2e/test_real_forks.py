@@ -7,9 +7,8 @@ import pytest
 from bot.user_messages import forks as texts
 from bot.user_messages.commands import FORK_MENU
 from loopback import Message
-from loopback.harness import in_toml
 from loopback.state.entities import Thread
-from tests.support.real_agents import RealAgents, needs_real_agents, real_agents
+from tests.support.real_agents import needs_real_agents, real_agents
 
 from .live_bot import BotLab, bot_lab
 from .test_forks import forked, lines_of
@@ -22,13 +21,6 @@ PATIENCE = 120.0
 """Seconds for each step: a real agent takes many to start on a busy machine."""
 
 pytestmark = [needs_real_agents, pytest.mark.timeout(600)]
-
-
-def table_of(agents: RealAgents, name: str, cwd: Path) -> str:
-    """Return the rest of an agent's table in the configuration."""
-    agent = agents.config(name, cwd)
-    env = ", ".join(f"{key} = {in_toml(value)}" for key, value in agent.env.items())
-    return f'preset = "{name}"\nenv = {{ {env} }}\n'
 
 
 async def model_answers(lab: BotLab, thread: Thread, after: Message | None = None) -> Message:
@@ -49,9 +41,7 @@ async def test_a_fork_of_a_real_agent_knows_what_was_said_before(tmp_path: Path,
     The model's answer says nothing of the conversation, so what the agent sends to it is the proof.
     """
     with real_agents(tmp_path) as agents:
-        agent = agents.config(name, tmp_path)
-        extra = table_of(agents, name, tmp_path)
-        async with bot_lab(tmp_path, agent=(agent.command, *agent.args), agent_extra=extra) as lab:
+        async with bot_lab(tmp_path, **agents.lab(name, tmp_path)) as lab:
             thread = await lab.thread("the first word is PLUM")
             first = await model_answers(lab, thread)
             second = await lab.ann.say(thread, "the second word is QUINCE")
@@ -80,9 +70,7 @@ async def test_a_fork_of_a_real_agent_knows_what_was_said_before(tmp_path: Path,
 async def test_a_side_question_to_a_real_agent_changes_nothing(tmp_path: Path, name: str) -> None:
     """It is asked while a turn runs, and knows what was said; its tools get no permission."""
     with real_agents(tmp_path) as agents:
-        agent = agents.config(name, tmp_path)
-        extra = table_of(agents, name, tmp_path)
-        async with bot_lab(tmp_path, agent=(agent.command, *agent.args), agent_extra=extra) as lab:
+        async with bot_lab(tmp_path, **agents.lab(name, tmp_path)) as lab:
             thread = await lab.thread("the first word is PLUM")
             await model_answers(lab, thread)
             await lab.ann.say(thread, "SLOW")

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from bot.config.agents import AgentConfig
+from loopback.harness import in_toml
 
 _MISSING = [name for name in ("AGENTS_HOME", "AGENTS_KIT") if not os.environ.get(name)]
 
@@ -56,6 +57,12 @@ class RealAgents:
         env = {"AGENTS_HOME": str(self.home), "FAKELLM_PORT": str(self.port)}
         given = {"preset": name, "command": "bash", "args": (program, name), "cwd": cwd, "env": env}
         return AgentConfig.model_validate(given | more)
+
+    def lab(self, name: str, cwd: Path) -> dict[str, Any]:
+        """Return the parameters of a lab for the kit's agent `name`."""
+        agent = self.config(name, cwd)
+        env = ", ".join(f"{key} = {in_toml(value)}" for key, value in agent.env.items())
+        return {"agent": (agent.command, *agent.args), "agent_extra": f'preset = "{name}"\nenv = {{ {env} }}\n'}
 
 
 @contextmanager
