@@ -1,5 +1,6 @@
 """Forks and side questions with real agents on a scripted model, through the whole bot."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -81,8 +82,8 @@ async def test_a_side_question_to_a_real_agent_changes_nothing(tmp_path: Path, n
             asked = agents.requests("XYZZY")[0]
             assert "PLUM" in asked
             await lab.ann.slash(thread, "btw", text="WRITE(made-by-a-side-question.txt)")
-            await answered(lab, thread, "WRITE", timeout=PATIENCE)
-            await lab.discord.until(lambda: not lab.client.journal.side_questions.all() or None, timeout=PATIENCE)
+            over = re.compile("Side question.*WRITE.*\n-# ↩ ", re.DOTALL)
+            await lab.ann.sees(thread, over, by=lab.bot, timeout=PATIENCE)
             assert not list(lab.project.glob("made-by*"))
             await lab.ann.slash(thread, "cancel")
             third = await lab.ann.say(thread, "and the third is SLOE")
