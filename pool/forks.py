@@ -64,7 +64,7 @@ class Fork:
 
 
 @dataclass(frozen=True, slots=True)
-class SideQuestion:
+class ForkQuestion:
     """A question for a fork. `modes` are the ids of those in which it may be asked, in order of preference.
 
     `admitted` is called before it is asked, and raises if its author may not ask it any more.
@@ -138,7 +138,7 @@ class Forks:
         """
         return await self._in_task(lambda answer: self._take(thread_id, point, on_place, answer))
 
-    async def ask(self, thread_id: int, session_id: str, question: SideQuestion, on_place: OnPlace) -> SideAnswer:
+    async def ask(self, thread_id: int, session_id: str, question: ForkQuestion, on_place: OnPlace) -> SideAnswer:
         """Fork a session of a thread's agent, ask the fork one question, and close it.
 
         The agent's own questions are rejected. Raises as `take`, and `NoSafeMode`, and what `question.admitted` raises.
@@ -205,7 +205,7 @@ class Forks:
         self,
         thread_id: int,
         session_id: str,
-        question: SideQuestion,
+        question: ForkQuestion,
         on_place: OnPlace,
         answer: "asyncio.Future[SideAnswer]",
     ) -> None:

@@ -36,7 +36,7 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Try:
+class TryResult:
     """One try of the doctor."""
 
     result: Outcome = Outcome.UNTRIED
@@ -71,7 +71,7 @@ class ProbeResult:
     write: Verdict = Verdict.UNTRIED
     question: str = ""
     """Its question, with the choices."""
-    tries: dict[str, Try] = field(default_factory=lambda: dict.fromkeys(texts.TRIES, Try()))
+    tries: dict[str, TryResult] = field(default_factory=lambda: dict.fromkeys(texts.TRIES, TryResult()))
     """All tries by name, in the order in which they are made."""
     left_out: list[str] = field(default_factory=list)
     """Servers and directories of the configuration that it does not get, with the reason."""

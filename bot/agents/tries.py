@@ -18,7 +18,7 @@ from bot.config.agents import AgentConfig
 from bot.user_messages import agent_checks as texts
 from bot.user_messages import agent_errors
 
-from .probe_result import Outcome, ProbeResult, Try
+from .probe_result import Outcome, ProbeResult, TryResult
 from .probe_steps import ANSWER_WIDTH, READY_SECONDS, descendants, end, hold_turn, refuse, start, stop
 
 TRY_SECONDS = 300.0
@@ -81,7 +81,7 @@ class Tries:
     async def _try(self, name: str, work: Callable[[], Awaitable[str]], *, offered: bool = True) -> None:
         """Record the outcome of `work`, which returns why it failed; an empty text is a pass."""
         if not offered:
-            self._found.tries[name] = Try(result=Outcome.NOT_OFFERED)
+            self._found.tries[name] = TryResult(result=Outcome.NOT_OFFERED)
             return
         began = monotonic()
         try:
@@ -92,7 +92,7 @@ class Tries:
         except AcpError as error:
             reason = agent_errors.in_terminal(error)
         result = Outcome.FAILED if reason else Outcome.PASSED
-        self._found.tries[name] = Try(result=result, reason=reason, seconds=round(monotonic() - began, 3))
+        self._found.tries[name] = TryResult(result=result, reason=reason, seconds=round(monotonic() - began, 3))
 
     # ---- processes and sessions
 

@@ -24,8 +24,7 @@ from bot.text.markdown import LIMIT
 from bot.user_messages import agent_errors, commands, to_agents
 from bot.user_messages import forks as texts
 from pool.exchange import ExchangeRefused
-from pool.forks import NoSafeMode, SideAnswer
-from pool.forks import SideQuestion as PooledQuestion
+from pool.forks import ForkQuestion, NoSafeMode, SideAnswer
 from pool.journal.side_questions import SideQuestion
 from pool.pool import Pool
 from pool.session_listing import NoSlot
@@ -101,7 +100,7 @@ class SideQuestions:
         modes = self._context.agents.side_modes(question.thread_id)
         whole = ""
         try:
-            asked = PooledQuestion(prompt, modes, admitted)
+            asked = ForkQuestion(prompt, modes, admitted)
             answer = await self._pool.forks.ask(question.thread_id, session_id, asked, on_place)
             shown, whole = self._shown(question, answer)
         except NoSlot:

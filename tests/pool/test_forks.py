@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from acp import AgentClosed, AuthRequired, ProtocolError, RemoteError, SpawnFailed, StartProblem, Unsupported
 from acp.schema import TextBlock
 from acp.timeouts import CLOSE_SECONDS
-from pool.forks import ANSWER_LENGTH, ANSWER_SECONDS, LINE_SECONDS, Fork, NoSafeMode, SideAnswer, SideQuestion
+from pool.forks import ANSWER_LENGTH, ANSWER_SECONDS, LINE_SECONDS, Fork, ForkQuestion, NoSafeMode, SideAnswer
 from pool.journal.forks import ForkKind, ForkPoint
 from pool.limits import Bound
 from pool.session_listing import NoSlot
@@ -45,7 +45,7 @@ async def may() -> None:
 async def ask(it: RunningPool, text: str = "why?", modes: tuple[str, ...] = ("plan", "default")) -> SideAnswer:
     """Ask a side question in thread 1."""
     return await it.pool.forks.ask(
-        1, "source", SideQuestion((TextBlock(text=text),), modes, may), lambda _place, _asking: None
+        1, "source", ForkQuestion((TextBlock(text=text),), modes, may), lambda _place, _asking: None
     )
 
 
@@ -297,7 +297,7 @@ async def test_an_author_without_the_right_is_not_asked_for(tmp_path: Path) -> N
         raise PermissionError
 
     async with running_pool(tmp_path, forker(), slots=1) as it:
-        question = SideQuestion((TextBlock(text="why?"),), ("default",), refuse)
+        question = ForkQuestion((TextBlock(text="why?"),), ("default",), refuse)
         with pytest.raises(PermissionError):
             await it.pool.forks.ask(1, "source", question, lambda _place, _asking: None)
         assert "session/prompt" not in it.factory.agents[0].methods()
