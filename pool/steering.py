@@ -10,7 +10,8 @@ to the agent is written, with no wait in between. The agent's answer decides:
 | none in time, or none that is read    | stay joined: they are not sent again, and people are told |
 | startedNewTurn                        | are an interrupted exchange of their own                  |
 
-After any answer but `injected` the turn takes nothing more in, so that no later message overtakes an earlier one.
+After any answer but `injected` the turn takes nothing more in, so that no later message overtakes an earlier one; nor
+does it after `MOST_TAKEN` messages.
 """
 
 import asyncio
@@ -25,6 +26,9 @@ from pool.exchange import Dropped, Exchange, ExchangeFailed, TakenBack
 from pool.inbox import Inbox, close_exchange
 from pool.journal.errors import JournalUnwritable
 from pool.journal.journal import Journal
+
+MOST_TAKEN = 100
+"""Messages that one turn takes in; later ones wait for its end. Each writes down the turn's whole prompt again."""
 
 log = structlog.stdlib.get_logger("pool")
 
@@ -52,6 +56,7 @@ class Steering:
         self._waiting: deque[Exchange] = deque()
         self._task: asyncio.Task[None] | None = None
         self._closed = not session.can_steer
+        self._taken = 0
         self.sent: Exchange | None = None
         """The exchange whose prompt the agent has been sent, until it answers."""
         self.holds = False
@@ -148,7 +153,8 @@ class Steering:
 
     def _settle(self, sent: Exchange, outcome: Steered) -> None:
         messages, joined = self._journal.messages, self._exchange.message_ids[-1]
-        if outcome is not Steered.INJECTED:
+        self._taken += 1
+        if outcome is not Steered.INJECTED or self._taken >= MOST_TAKEN:
             self.close()
         match outcome:
             case Steered.INJECTED | Steered.UNKNOWN:

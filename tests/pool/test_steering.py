@@ -245,6 +245,21 @@ async def test_messages_are_taken_in_one_after_the_other(tmp_path: Path) -> None
         assert await it.prompts(1) == ["12"]
 
 
+async def test_a_turn_takes_in_a_bounded_number_of_messages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next ones wait for its end, in order."""
+    monkeypatch.setattr("pool.steering.MOST_TAKEN", 2)
+    async with turn(tmp_path) as it:
+        for number in (11, 12, 13):
+            it.steer(number)
+        for _ in range(2):
+            it.agent.reply(await it.request(), {"outcome": "injected"})
+        await it.first.until("took 12")
+        assert not it.it.conversation(1).can_steer
+        assert [it.it.row(number) for number in (11, 12, 13)] == [Row.PROMPTED, Row.PROMPTED, Row.RECEIVED]
+        await it.end()
+        assert await it.prompts(1) == ["13"]
+
+
 async def test_without_a_turn_that_takes_it_in_a_message_runs_next(tmp_path: Path) -> None:
     """Between two turns, or where the agent does not offer it."""
     async with running_pool(tmp_path, every()) as it:
