@@ -145,11 +145,12 @@ class Logins:
             raise
 
     def cancel(self, name: str) -> bool:
-        """Give up the login to an agent; return whether there was one."""
+        """Give up the login to an agent; return whether there was one without a result."""
         login = self._running.get(name)
-        if login is not None:
-            login.give_up(GivenUp.PERSON)
-        return login is not None
+        if login is None or login.result.done():
+            return False
+        login.give_up(GivenUp.PERSON)
+        return True
 
     def close(self) -> None:
         """Give up all logins, and begin no other."""

@@ -138,10 +138,12 @@ async def test_a_restart_ends_a_side_question_and_says_so(tmp_path: Path, *, pos
             await lab.answer(thread, "one")
             asked = await lab.ann.slash(thread, "btw", text="say begun\nhang")
             assert asked.message is not None
+            waiting = asked.message.content
         with Journal.open(lab.config.with_name("threadline.db")) as journal:
             assert len(journal.side_questions.all()) == 1
             if not posted:
                 journal._db.execute("UPDATE side_questions SET message_id = NULL")
+                asked.message.content = waiting.replace(texts.SIDE_STARTED, texts.SIDE_WAITING)  # As it was until then.
         async with bot_run(lab):
             shown = await answered(lab, thread, texts.SIDE_RESTARTED)
             assert shown.id == asked.message.id

@@ -72,6 +72,18 @@ async def test_the_idle_agent_of_the_thread_takes_the_fork(tmp_path: Path) -> No
         assert len(it.factory.agents) == 1
 
 
+async def test_the_session_of_another_thread_is_no_fork(tmp_path: Path) -> None:
+    """Two threads would write into it, and read each other's words."""
+    async with running_pool(tmp_path, forker(manual={"session/fork"}), slots=2, obedient=True) as it:
+        await it.answered(1, 10)
+        await it.answered(2, 20)
+        taking = asyncio.create_task(take(it))
+        agent, request = await it.request(1, "session/fork")
+        agent.reply(request, {"sessionId": "agent2-1"})
+        with pytest.raises(ProtocolError, match="no new session"):
+            await taking
+
+
 async def test_a_fork_is_taken_after_a_message_where_the_agent_can(tmp_path: Path) -> None:
     """The journal has the message; a turn that names none has a fork at the session's end."""
     async with running_pool(tmp_path, forker()) as it:
