@@ -38,7 +38,7 @@ VISIBLE_TO = {
 }
 """Who sees these commands until a server's settings say otherwise: managers, and people who can write in the thread.
 
-Whoever began a conversation may reset and close it, so more is not asked. The gate judges each use in any case.
+A person may reset and close a conversation that they began, so no more is required. The gate judges each use anyway.
 """
 
 RENAMED_MENUS = {"Ask about this": texts.ASK_ABOUT_MENU, "Retry": texts.RETRY_MENU, "Send now": texts.SEND_NOW_MENU}

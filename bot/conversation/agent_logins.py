@@ -1,6 +1,6 @@
 """People log in to agents from Discord: what they see alone, and what their thread sees.
 
-The agent names a page, and perhaps a code. Both go to the person who logs in and to nobody else: not into the thread,
+The agent names a page, and perhaps a code. Both go only to the person who logs in: not into the thread,
 not into the log. What the agent needs to know, it learns from the page; a key or a password is never asked for here.
 """
 

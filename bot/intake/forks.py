@@ -39,7 +39,7 @@ SHOWN: Final = 1500
 """Characters of a request in the message on which a thread is opened; a longer request comes as a file too."""
 
 KEPT: Final = timedelta(days=1)
-"""How old a fork may be to be completed after a restart: nobody waits for it any more."""
+"""The age up to which a restart completes a fork; its author no longer expects an older one."""
 
 log = structlog.stdlib.get_logger("bot")
 

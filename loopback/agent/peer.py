@@ -346,7 +346,7 @@ class ScriptedAgent:
 
 
 def _run_alone(turn: Turn, script: Iterable[Directive]) -> None:
-    """Run a turn that no prompt has begun, and that nobody is told the end of."""
+    """Run a turn that no prompt has begun, and whose end is not reported."""
     with suppress(TurnEnded, RpcError):
         for directive in script:
             perform(turn, directive)

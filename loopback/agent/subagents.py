@@ -14,7 +14,7 @@ OPTIONS = [
 
 
 class Subagent:
-    """One subagent of a turn. It asks at most one question at a time, and the turn goes on meanwhile."""
+    """One subagent of a turn. It asks one question at a time, while the turn continues."""
 
     def __init__(self, turn: Turn, name: str, task: str) -> None:
         """Announce it as running. Raises `RpcError` if the client does not show subagents."""

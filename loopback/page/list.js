@@ -57,7 +57,7 @@ export class MessageList {
     for (const message of messages) if (!this.#app.dismissed.has(message.id)) this.#put(message, touched);
     for (const row of touched) this.#refresh(row);
     if (this.#stuck) this.#trim();
-    // Whoever reads elsewhere finds the newest message first, which may ask something.
+    // A person who reads elsewhere finds the newest message first, which may ask something.
     if (!this.#current || !this.list.contains(document.activeElement)) this.#rove(this.list.lastElementChild);
     this.begin.hidden = this.#more;
     if (this.#stuck) this.toEnd();

@@ -100,7 +100,7 @@ def _place(url: str) -> str:
 
 
 def _jump(self: RendererHTML, tokens: Sequence[Token], at: int, options: OptionsDict, env: _Env) -> str:
-    """Render a link to a channel or a message as the name of its place, or as it is if nobody knows the place."""
+    """Render a link to a channel or a message as the name of its place, or as it is if the place is unknown."""
     del self, options
     url = tokens[at].content
     place = inlines.place_of(url)

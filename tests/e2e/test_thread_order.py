@@ -115,6 +115,8 @@ async def test_a_kill_after_an_answer_with_nothing_below_it_leaves_the_answer_in
             thread = await lab.thread(strings(*([["say", above]] if above else []), *script))
             await lab.ann.click(await asked(lab, thread, "Run one"), "allow once")
             await lab.ann.sees(thread, "Allowed once by", by=lab.bot)
+            if not above:  # The reply begins with its placeholder, which moves below the card.
+                await lab.ann.sees(thread, lambda each: "Stop" in labels(each), by=lab.bot)
         async with bot_run(lab):
             await lab.ann.sees(thread, "I restarted while", by=lab.bot)
             await lab.discord.until(lambda: [each for m in lab.said_by_bot(thread) for each in labels(m)] == LEFT)
