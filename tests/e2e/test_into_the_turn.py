@@ -264,6 +264,7 @@ async def test_a_message_that_is_answered_after_the_turns_end_belongs_to_it(tmp_
     async with steered_lab(tmp_path) as lab:
         thread, gate = await begun(lab, "injected late")
         first = await lab.ann.say(thread, "say first")
+        await lab.discord.until(lambda: states(lab, first) == [Row.PROMPTED])
         await lab.ben.say(thread, "say second")
         await lab.ann.sees(thread, "1 waiting", by=lab.bot)
         await open_gate(gate)
