@@ -10,6 +10,7 @@ from acp.errors import (
     AuthRequired,
     CloseReason,
     Feature,
+    PlaceUnreachable,
     ProtocolError,
     RemoteError,
     RequestTimeout,
@@ -37,6 +38,7 @@ from acp.events import (
 )
 from acp.login_state import LoginState
 from acp.open_questions import OpenQuestions
+from acp.places.place import Place
 from acp.process.agent_process import Launch
 from acp.process.environment import environment
 from acp.process.orphans import end_survivors
@@ -66,6 +68,8 @@ __all__ = [
     "OpenQuestions",
     "Option",
     "OutOfTurnEvent",
+    "Place",
+    "PlaceUnreachable",
     "ProtocolError",
     "Question",
     "RemoteError",

@@ -4,19 +4,18 @@ import asyncio
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import structlog
 from pydantic import ValidationError
 
+from acp.agent_transport import AgentTransport
 from acp.client_side.features import INFO, Client, LeftOut, supports
 from acp.client_side.methods import ClientMethods
 from acp.client_side.roots import Roots
-from acp.connection import Connection, Transport
 from acp.defects import Invalid
 from acp.dispatch import Dispatch
 from acp.errors import (
-    AgentClosed,
     AuthRequired,
     CloseReason,
     Feature,
@@ -28,7 +27,9 @@ from acp.events import OutOfTurnEvent
 from acp.jsonrpc import Result
 from acp.login_state import LoginState
 from acp.pending import Reply
-from acp.process.agent_process import AgentProcess, Launch
+from acp.places.here import Here
+from acp.places.place import Place
+from acp.process.agent_process import Launch
 from acp.schema import (
     PROTOCOL_VERSION,
     AuthMethod,
@@ -57,27 +58,9 @@ LIST_SESSIONS = 10_000
 
 NOTHING = Client()
 
+THIS_MACHINE = Here()
+
 log = structlog.stdlib.get_logger("acp")
-
-
-class AgentTransport(Transport, Protocol):
-    """The streams and the process under an agent: a local process, or in tests two pipes in memory."""
-
-    @property
-    def pid(self) -> int:
-        """The process id."""
-
-    def attach(self, connection: Connection) -> None:
-        """Feed `connection` with what the agent writes, from the first byte on."""
-
-    def describe(self, reason: CloseReason) -> AgentClosed:
-        """Build the error for a request that the agent did not answer, with its exit status and last stderr lines."""
-
-    async def stop(self) -> None:
-        """End the agent and all that it started, within a bound."""
-
-    def kill(self) -> None:
-        """Kill the agent immediately; `stop` still follows."""
 
 
 class Agent:
@@ -100,13 +83,21 @@ class Agent:
         process.attach(self.connection)
 
     @classmethod
-    async def spawn(cls, launch: Launch, *, marker: str, client: Client = NOTHING) -> Self:
-        """Start the process and initialize it. Raises `AcpError`, and leaves no process then.
+    async def spawn(
+        cls,
+        launch: Launch,
+        *,
+        marker: str,
+        client: Client = NOTHING,
+        place: Place = THIS_MACHINE,
+        on_waiting: Callable[[str], None] = lambda _reason: None,
+    ) -> Self:
+        """Start the process at `place` and initialize it. Raises `AcpError`, and leaves no process then.
 
         `marker` (`<journal id>/<n>`) goes into the environment, by which the agent's processes are found again.
-        `client` is what the agent may ask of us.
+        `client` is what the agent may ask of us. `on_waiting`: see `Place.start`.
         """
-        return await cls.start(await AgentProcess.spawn(launch, marker), client)
+        return await cls.start(await place.start(launch, marker, on_waiting), client)
 
     @classmethod
     async def start(cls, transport: AgentTransport, client: Client = NOTHING) -> Self:

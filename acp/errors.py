@@ -2,6 +2,7 @@
 
     AcpError
     ├── SpawnFailed      the process could not be started: ours to configure
+    ├── PlaceUnreachable the way to another machine fails: its engine's client ended or does not answer
     ├── AgentClosed      the process ended, or was ended, while a request was open
     ├── ProtocolError    the agent's answer to a request cannot be read: the agent's fault
     ├── RemoteError      the agent answered a request with a JSON-RPC error
@@ -59,10 +60,23 @@ class SpawnFailed(AcpError):
         return f"{self.problem}: {self.path}{f' ({self.detail})' if self.detail else ''}"
 
 
+@dataclass(eq=False)
+class PlaceUnreachable(AcpError):
+    """The way to a place fails. `detail` is what its engine's client said, in one line."""
+
+    place: str
+    detail: str = ""
+
+    def __str__(self) -> str:
+        """Return a line for the log."""
+        return f"place {self.place} not reached{f': {self.detail}' if self.detail else ''}"
+
+
 class CloseReason(StrEnum):
     """Why the connection to an agent is gone."""
 
     ENDED = "process ended"
+    LINK_LOST = "link to the agent's machine lost"
     STOPPED = "stopped by the client"
     SHUTDOWN = "client shuts down"
     INPUT_CLOSED = "agent closed its input"
@@ -78,7 +92,8 @@ class AgentClosed(AcpError):
 
     `exit_status` is the process's (negative: the signal that killed it), None where unknown. `stderr` has the last
     lines that the agent wrote there. `method` is the open request, if any. `seconds` is the bound that was exceeded,
-    `defect` the violation of the protocol; each is set where the reason has one.
+    `defect` the violation of the protocol, `place` the machine whose link is lost; each is set where the reason has
+    one.
     """
 
     reason: CloseReason
@@ -87,6 +102,7 @@ class AgentClosed(AcpError):
     method: str = ""
     seconds: float | None = None
     defect: Defect | None = None
+    place: str = ""
 
     def __str__(self) -> str:
         """Return a line for the log, with the last lines of stderr below it."""

@@ -24,7 +24,7 @@ from typing import Final
 
 import pytest
 
-import acp.agent
+import acp.places.here
 from acp.process.agent_process import Launch
 from bench.agent_command import ROOT
 from bench.object_memory import globals_of, reachable_bytes
@@ -141,7 +141,7 @@ def _patched(loop: asyncio.AbstractEventLoop, began: float) -> Iterator[None]:
     """Let the wall clock follow the loop's, and put agents into memory."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(time, "time", lambda: began + loop.time())
-        patch.setattr(acp.agent, "AgentProcess", _Worker)  # What `Agent.spawn` starts.
+        patch.setattr(acp.places.here, "AgentProcess", _Worker)  # What `Agent.spawn` starts.
         yield
 
 

@@ -14,6 +14,7 @@ from acp import (
     AgentClosed,
     CloseReason,
     Feature,
+    PlaceUnreachable,
     ProtocolError,
     RemoteError,
     RequestTimeout,
@@ -86,10 +87,15 @@ def in_terminal(error: AcpError) -> str:
     return headline(error)
 
 
+_BEGINNINGS = ("The agent", "The connection to", "Threadline is", "Something went wrong")
+
+
 def is_failure(line: str) -> bool:
     """Return whether the line of a reply is the first of a `failure`."""
     sign, _, words = line.partition(" ")
-    return sign == "❌" and words.startswith(("The agent", "Threadline is", "Something went wrong"))
+    return sign == "❌" and words.startswith(
+        ("The agent", "The connection to", "Threadline is", "Something went wrong")
+    )
 
 
 def headline(error: Exception) -> str:
@@ -97,6 +103,8 @@ def headline(error: Exception) -> str:
     match error:
         case SpawnFailed():
             return f"The agent could not start: {start_problem(error)}"
+        case PlaceUnreachable(place, detail):
+            return f"The agent could not start: {place} cannot be reached{f': {detail}' if detail else '.'}"
         case AgentClosed():
             return _closed(error)
         case RemoteError(message=message):
@@ -133,6 +141,8 @@ def _closed(error: AgentClosed) -> str:
     match error.reason:
         case CloseReason.ENDED:
             return _ended(error.exit_status)
+        case CloseReason.LINK_LOST:
+            return f"The connection to {error.place} was lost."
         case CloseReason.STOPPED:
             return "The agent was stopped."
         case CloseReason.SHUTDOWN:

@@ -34,7 +34,7 @@ _pids = count(1001)
 
 
 class MemoryAgent:
-    """Fulfils `acp.agent.AgentTransport`. The arguments are its own parts of the answers, as ACP writes them.
+    """Fulfils `acp.agent_transport.AgentTransport`. The arguments are its own parts of the answers, as ACP writes them.
 
     `history` maps a session's id to the updates that session/load replays. `manual` has the methods that the test
     answers by `reply` or `fail`. With `steerable` it advertises steering, and the test answers that too. With `stops`,
@@ -194,7 +194,7 @@ class MemoryAgent:
         self._reads = True
         self._read()
 
-    # ---- acp.agent.AgentTransport
+    # ---- acp.agent_transport.AgentTransport
 
     def attach(self, connection: Connection) -> None:
         """See `AgentTransport`."""

@@ -1,0 +1,1 @@
+"""Places where agents run: this machine, and others that an engine such as SSH reaches."""
