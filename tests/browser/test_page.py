@@ -78,7 +78,14 @@ async def test_the_scroll_stays_at_the_end_only_if_it_was_there(chromium: str) -
         await page.sees("last", "#main .row.from-bot")
         await page.until(AT_END)
         assert await page.evaluate("document.querySelector('#main .jump').hidden")
-        await page.evaluate("document.querySelector('#main .scroller').scrollTop = 600")
+        # The page learns of it with the event, which comes with the next frame: a message before that is not below.
+        await page.evaluate(
+            """new Promise((seen) => {
+              const scroller = document.querySelector('#main .scroller');
+              scroller.addEventListener('scroll', () => seen(true), { once: true });
+              scroller.scrollTop = 600;
+            })"""
+        )
         await page.until(f"!{AT_END}")
         before = await page.evaluate(
             """(() => {
