@@ -28,6 +28,9 @@ from tests.support import fork_server as forked
 from tests.support.query_plans import Explaining
 from tests.support.virtual_time import RealLoop, VirtualLoop, loop_that_reaps
 
+pytest_plugins = ["tests.cluster.fixtures"]
+"""The machines on which tests start agents, for whatever directory has such tests."""
+
 VIRTUAL_DIRECTORIES = {"acp", "pool"}
 
 MEASURED_DIRECTORIES = {"acp", "pool"}

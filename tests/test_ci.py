@@ -21,9 +21,12 @@ esac
 """
 """Replaces make: the tests fail, unless there is a file `steady`; `alone` is what a single test does."""
 
+INSTALLED = ("chromium", "bwrap", "sshd", "slurmctld")
+"""What the script would install where it is missing."""
+
 
 def ci(folder: Path, *, alone: str) -> subprocess.CompletedProcess[str]:
-    """Run the script in a checkout of its own, with another make and without a browser."""
+    """Run the script in a checkout of its own, with another make, and with nothing to install."""
     (folder / ".ci").mkdir()
     shutil.copy(ROOT / ".ci/run", folder / ".ci/run")
     programs = folder / "bin"
@@ -32,7 +35,7 @@ def ci(folder: Path, *, alone: str) -> subprocess.CompletedProcess[str]:
     python.parent.mkdir(parents=True)
     for path, text in (
         (programs / "make", MAKE.format(alone=alone)),
-        (programs / "chromium", "#!/bin/sh\n"),
+        *((programs / installed, "#!/bin/sh\n") for installed in INSTALLED),
         (python, "#!/bin/sh\necho 3.11\n"),
     ):
         path.write_text(text)

@@ -1,0 +1,26 @@
+"""The other machines of the tests: started once for all tests of a worker, and skipped where a program is missing."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cluster.ssh_server import SSHD, SshServer, ssh_server
+
+
+@pytest.fixture(scope="session", name="worker1")
+def _worker1(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
+    """Yield a machine that SSH reaches. Skips the test where there is no sshd."""
+    yield from _machine("worker1", tmp_path_factory)
+
+
+@pytest.fixture(scope="session", name="worker2")
+def _worker2(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
+    """Yield a second machine that SSH reaches. Skips the test where there is no sshd."""
+    yield from _machine("worker2", tmp_path_factory)
+
+
+def _machine(name: str, folders: pytest.TempPathFactory) -> Iterator[SshServer]:
+    if SSHD is None:
+        pytest.skip("no sshd here: install Debian's openssh-server to run the tests over SSH")
+    with ssh_server(name, folders.mktemp("ssh") / name) as server:
+        yield server
