@@ -12,6 +12,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from bot.access.gate import People
+from bot.config.error_texts import NAMED_TABLES
 from bot.config.load import load
 from bot.config.requirements import warnings
 from bot.config.schema import Config
@@ -32,7 +33,7 @@ def keys_of(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, Fie
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             yield from keys_of(field.annotation, f"{prefix}{name}.")
         elif get_origin(field.annotation) is dict and tables:
-            yield from keys_of(tables[0], f"{prefix}{name}.ID.")
+            yield from keys_of(tables[0], f"{prefix}{name}.{NAMED_TABLES[name]}.")
         else:
             yield f"{prefix}{name}", field
 
@@ -65,7 +66,7 @@ def described_keys() -> dict[str, str]:
     found = {}
     for section in sections:
         heading, _, body = section.partition("\n")
-        if key := re.fullmatch(r"`([a-z_.]+(?:ID\.)?[a-z_.]+)`", heading):
+        if key := re.fullmatch(r"`([a-z_.]+(?:(?:ID|NAME)\.)?[a-z_.]+)`", heading):
             found[key[1]] = body
     return found
 
@@ -75,7 +76,7 @@ def example_defaults() -> dict[str, object]:
     found: dict[str, object] = {}
     table = ""
     for line in EXAMPLE.read_text().splitlines():
-        if header := re.fullmatch(r"\[(.+)\]", line):
+        if header := re.fullmatch(r"#?\[(.+)\]", line):
             table = re.sub(r"\.[0-9]+$", ".ID", header[1])
         elif setting := re.fullmatch(r"#([a-z_]+) = (.+)", line):
             found[f"{table}.{setting[1]}"] = tomllib.loads(f"value = {setting[2]}")["value"]
@@ -157,8 +158,9 @@ def test_the_example_loads_once_its_ids_and_paths_are_right(tmp_path: Path) -> N
     text = EXAMPLE.read_text()
     assert warnings(loads(text, tmp_path)) == []
     every = re.sub(r"^#channels = .*\n", "", text, flags=re.MULTILINE)
-    every = re.sub(r"^#(?=[a-z_]+ = )", "", every, flags=re.MULTILINE)
-    assert loads(every, tmp_path) == loads(text, tmp_path)
+    every = re.sub(r"^#(?=\[|[a-z_]+ = )", "", every, flags=re.MULTILINE)
+    every = every.replace('host = ""', 'host = "worker1"')  # A place without one cannot be reached.
+    assert loads(every, tmp_path) == loads(f'{text}\n[places.NAME]\nhost = "worker1"\n', tmp_path)
 
 
 @pytest.mark.parametrize("block", blocks("toml"))

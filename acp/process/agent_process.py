@@ -49,6 +49,7 @@ class Launch:
     """How to start an agent. `env` is the whole environment except the marker.
 
     Without `log_stderr` the lines of its stderr are not logged: some agents print the address and code of a login.
+    Another place reserves `memory` bytes for it, and has values of its own for the variables `local_env`.
     """
 
     command: str
@@ -56,6 +57,8 @@ class Launch:
     cwd: Path
     env: Mapping[str, str]
     log_stderr: bool = True
+    memory: int = 0
+    local_env: frozenset[str] = frozenset()
 
 
 def is_directory(path: Path) -> bool:

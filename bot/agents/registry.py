@@ -94,6 +94,8 @@ class Agents:
 
     def _of(self, channel: ChannelConfig, name: str, directory: str) -> AgentConfig:
         update: dict[str, object] = {"cwd": Path(directory)}
+        if channel.places:
+            update["places"] = channel.places
         if channel.permission:
             update["permission"] = channel.permission
         if channel.mode and name == channel.agent:  # Another agent does not have that mode.

@@ -8,12 +8,14 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, model_validator
 
 from acp import Client, FileSystem, Launch, Terminals, environment
+from acp.places.here import HERE
+from acp.process.environment import BASE_NAMES
 from acp.session import ASKING_MODES
 
 from . import error_texts as texts
 from .mcp_servers import ServerConfig
 from .presets import PRESETS, Preset
-from .values import ConfigTable, Name, Permission, PresetName
+from .values import ConfigTable, Name, Permission, PresetName, Size
 
 
 class AgentConfig(ConfigTable):
@@ -24,6 +26,8 @@ class AgentConfig(ConfigTable):
     args: tuple[str, ...] = ()
     wrap: tuple[Name, ...] = ()
     cwd: Path
+    places: Annotated[tuple[Name, ...], Field(min_length=1)] = (HERE,)
+    memory: Size = 0
     env: dict[str, str] = Field(default_factory=dict)
     inherit_env: tuple[Name, ...] = ()
     permission: Permission = "ask"
@@ -52,6 +56,14 @@ class AgentConfig(ConfigTable):
             **given,
             "env": {**preset.env, **env} if isinstance(env, dict) else env,
         }
+
+    @model_validator(mode="after")
+    def _found_elsewhere(self) -> "AgentConfig":
+        if set(self.places) != {HERE}:
+            for directory in (self.cwd, *self.additional_directories):
+                if not directory.is_absolute():
+                    raise ValueError(texts.relative_elsewhere(directory))
+        return self
 
     @property
     def known_preset(self) -> Preset | None:
@@ -84,7 +96,8 @@ class AgentConfig(ConfigTable):
         """Return how to start the agent: inside the program that wraps it, if there is one."""
         wrap = [part.replace("{cwd}", str(self.cwd)) for part in self.wrap]
         line = (*wrap, self.command, *self.args)
-        return Launch(line[0], line[1:], self.cwd, self.environment())
+        local = frozenset(BASE_NAMES) - self.env.keys()
+        return Launch(line[0], line[1:], self.cwd, self.environment(), memory=self.memory, local_env=local)
 
     @model_validator(mode="after")
     def _wrapped_whole(self) -> "AgentConfig":

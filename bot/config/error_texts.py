@@ -2,11 +2,14 @@
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from .toml_writer import toml_array, toml_string
+
+NAMED_TABLES: Final[Mapping[str, str]] = {"agents": "NAME", "channels": "ID", "places": "NAME"}
+"""The tables whose headers have a second part, and what it is."""
 
 
 def line(path: Path, number: int | None, place: str, words: str) -> str:
@@ -17,7 +20,7 @@ def line(path: Path, number: int | None, place: str, words: str) -> str:
 
 def place(keys: Sequence[str]) -> str:
     """Return the table in brackets and the key behind it. An element of a list is counted from 1."""
-    depth = 2 if keys and keys[0] in {"agents", "channels"} else 1
+    depth = 2 if keys and keys[0] in NAMED_TABLES else 1
     header = f"[{'.'.join(map(_bare, keys[:depth]))}]" if keys else ""
     below = ", ".join(f"entry {int(key) + 1}" if key.isdecimal() else _bare(key) for key in keys[depth:])
     return f"{header} {below}".strip()
@@ -150,6 +153,32 @@ def no_agents_name(name: str) -> str:
     return f'"{name}" cannot be the name of an agent; use up to 32 letters, digits, - and _'
 
 
+NOT_A_HOST: Final = 'must be the name or the address of a machine, like "worker1" or "agents@10.0.0.7"'
+NOT_ABSOLUTE_THERE: Final = "must begin with /, since it is on another machine"
+PLACE_NEEDS_HOST: Final = 'a place needs host, such as host = "worker1", or a command line of its own in enter'
+HERE_IS_THIS_MACHINE: Final = '"here" is this machine; give the place another name'
+
+
+def place_needs_image(engine: str) -> str:
+    """A place whose engine starts containers."""
+    return f"{engine} needs image, the name of a container image with the agent and Python 3"
+
+
+def no_such_place(name: str, known: Iterable[str], close: str) -> str:
+    """The name of a place that has no table."""
+    return f'there is no place "{name}"; {suggestion(known, close)}'
+
+
+def no_places_name(name: str) -> str:
+    """A table `[places.NAME]` whose name cannot be used."""
+    return f'"{name}" cannot be the name of a place; use up to 32 letters, digits, - and _'
+
+
+def relative_elsewhere(directory: Path) -> str:
+    """A directory of an agent that runs on other machines."""
+    return f"{directory} must begin with /, since it is on another machine"
+
+
 def out_of_bounds(kind: str, bound: float) -> str:
     """A number that is too large or too small, by pydantic's kind of error."""
     words = {
@@ -225,3 +254,13 @@ def unlisted_channel(channel_id: int) -> str:
 def useless_client(agent: str, part: str) -> str:
     """A part of `client` that the agent has of its own."""
     return f'[agents.{agent}] client: "{part}" protects nothing; the agent does this itself even after a refusal'
+
+
+def only_here(agent: str, key: str) -> str:
+    """A key that has no effect, since the agent never runs on this machine."""
+    return f'[agents.{agent}] {key} has no effect; places does not list "here"'
+
+
+def too_large_for(agent: str, place_name: str) -> str:
+    """An agent that can start in no place of that size."""
+    return f"[agents.{agent}] memory is more than [places.{place_name}] memory; the agent cannot start there"

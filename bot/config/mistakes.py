@@ -43,11 +43,16 @@ def closest(word: object, known: Iterable[str]) -> str:
 
 def problems_of(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
     """Return what is wrong with the values of a file that `model` describes."""
-    return [(tuple(map(str, each["loc"])), _words(each, model)) for each in error.errors()]
+    return [(_keys(each), _words(each, model)) for each in error.errors()]
+
+
+def _keys(error: Any) -> Keys:
+    keys = tuple(map(str, error["loc"]))
+    return keys[:-1] if keys[-1:] == ("[key]",) else keys  # pydantic's mark of a table whose name is wrong
 
 
 def _words(error: Any, model: type[BaseModel]) -> str:
-    keys: Keys = tuple(map(str, error["loc"]))
+    keys = _keys(error)
     match error["type"]:
         case "extra_forbidden":
             return _unknown(keys, error["input"], model)
@@ -66,7 +71,7 @@ def _words(error: Any, model: type[BaseModel]) -> str:
 
 
 def _is_table(keys: Keys) -> bool:
-    return len(keys) == (2 if keys[0] in {"agents", "channels"} else 1) or keys == ("agents",)
+    return len(keys) == (2 if keys[0] in texts.NAMED_TABLES else 1) or keys == ("agents",)
 
 
 def _unknown(keys: Keys, value: object, model: type[BaseModel]) -> str:
@@ -82,9 +87,9 @@ def _unknown(keys: Keys, value: object, model: type[BaseModel]) -> str:
 
 
 def _tables(model: type[BaseModel]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield the header and the keys of each table of the file."""
-    for name in model.model_fields:
-        keys = {"agents": ("agents", "NAME"), "channels": ("channels", "ID")}.get(name, (name,))
+    """Yield the header and the keys of each table of the file, first of those that it has only once."""
+    for name in sorted(model.model_fields, key=texts.NAMED_TABLES.__contains__):
+        keys = (name, texts.NAMED_TABLES[name]) if name in texts.NAMED_TABLES else (name,)
         yield f"[{'.'.join(keys)}]", _model_at(model, keys).model_fields
 
 

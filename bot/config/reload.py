@@ -6,6 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from acp.places.here import HERE
+
 from .document import ConfigError
 from .load import load
 from .schema import ChannelConfig, Config
@@ -49,13 +51,18 @@ def apply_reloadable(running: Config, new: Config) -> Reloaded:
 
 
 def _channels(running: Config, new: Config) -> Iterator[tuple[int, ChannelConfig]]:
-    """Return the channel tables: the new ones, except those that name an agent only a restart brings."""
+    """Return the channel tables: the new ones, except those that name what only a restart brings."""
     for channel_id in running.channels.keys() | new.channels.keys():
         channel = new.channels.get(channel_id)
-        if channel is not None and not {channel.agent, *channel.agents} <= running.agents.by_name.keys():
+        if channel is not None and not _is_known(channel, running):
             channel = running.channels.get(channel_id)
         if channel is not None:
             yield channel_id, channel
+
+
+def _is_known(channel: ChannelConfig, running: Config) -> bool:
+    agents, places = running.agents.by_name.keys(), {HERE, *running.places}
+    return {channel.agent, *channel.agents} <= agents and places.issuperset(channel.places)
 
 
 def _differences(one: Config, other: Config) -> Iterator[str]:
@@ -70,7 +77,7 @@ def _differing(name: str, one: object, other: object) -> Iterator[str]:
     match one, other:
         case BaseModel(), BaseModel():
             one, other = dict(one), dict(other)
-        case Mapping(), Mapping() if name == "channels":
+        case Mapping(), Mapping() if name in {"channels", "places"}:
             pass
         case _:
             yield name

@@ -3,9 +3,10 @@
 import os
 import shlex
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
+from acp.places.here import HERE
 from acp.process.agent_process import is_directory
 from bot.access.gate import People
 
@@ -26,8 +27,9 @@ def unmet_requirements(config: Config) -> Iterator[Problem]:
     """Yield the problems on this machine."""
     for name, agent in config.agents.by_name.items():
         yield from _agent_problems(name, agent)
+        yield from _place_problems(("agents", name, "places"), agent.places, config)
     for channel_id, channel in config.channels.items():
-        yield from _channel_problems(("channels", str(channel_id)), channel, config.agents.by_name)
+        yield from _channel_problems(("channels", str(channel_id)), channel, config)
     yield from _exposure_problems(config)
 
 
@@ -48,6 +50,7 @@ def warnings(config: Config) -> list[str]:
     for name, agent in config.agents.by_name.items():
         for each in sorted(agent.client.intersection(agent.known_preset.own_client if agent.known_preset else ())):
             found.append(texts.useless_client(name, each))
+    found += _place_warnings(config)
     document = config.document
     if document is not None and readable_by_others(document.path):
         readable = literal_secrets(config, document.variables)
@@ -128,13 +131,31 @@ def _unusable(directory: Path) -> str:
         return texts.closed_directory(directory, reason_of(error))
 
 
-def _channel_problems(
-    table: tuple[str, ...], channel: ChannelConfig, agents: Mapping[str, AgentConfig]
-) -> Iterator[Problem]:
+def _channel_problems(table: tuple[str, ...], channel: ChannelConfig, config: Config) -> Iterator[Problem]:
     """Find what is wrong in a channel's table."""
+    agents = config.agents.by_name
     if channel.cwd and (unusable := _unusable(Path(channel.cwd))):
         yield (*table, "cwd"), unusable
     for key, names in (("agent", (channel.agent,)), ("agents", channel.agents)):
         for name in names:
             if name not in agents:
                 yield (*table, key), texts.no_such_agent(name, agents, closest(name, agents))
+    yield from _place_problems((*table, "places"), channel.places, config)
+
+
+def _place_problems(key: tuple[str, ...], names: tuple[str, ...], config: Config) -> Iterator[Problem]:
+    """Find names of places that do not exist."""
+    known = (HERE, *config.places)
+    for name in names:
+        if name not in known:
+            yield key, texts.no_such_place(name, known, closest(name, known))
+
+
+def _place_warnings(config: Config) -> Iterator[str]:
+    """Find settings that have no effect on other machines, and agents that fit into none."""
+    for name, agent in config.agents.by_name.items():
+        if HERE not in agent.places:
+            yield from (texts.only_here(name, key) for key in ("warm", "client") if getattr(agent, key))
+        for place in agent.places:
+            if place in config.places and 0 < config.places[place].memory < agent.memory:
+                yield texts.too_large_for(name, place)

@@ -12,12 +12,14 @@ from . import error_texts as texts
 from .agents import AgentsConfig
 from .appearance import Reactions, ReplyConfig
 from .document import Document
+from .places import PlaceConfig, PlaceName
 from .values import (
     Address,
     Approvers,
     Channels,
     ConfigTable,
     Endpoint,
+    Name,
     PeopleList,
     Permission,
     ProxyAddress,
@@ -64,6 +66,7 @@ class ChannelConfig(ConfigTable):
     cwd: str = ""
     mode: str = ""
     permission: Literal["", Permission] = ""
+    places: tuple[Name, ...] = ()
 
 
 class PoolConfig(ConfigTable):
@@ -149,6 +152,7 @@ class Config(ConfigTable):
     access: AccessConfig = Field(default_factory=AccessConfig)
     agents: AgentsConfig
     channels: dict[Snowflake, ChannelConfig] = Field(default_factory=dict)
+    places: dict[PlaceName, PlaceConfig] = Field(default_factory=dict)
     pool: PoolConfig = Field(default_factory=PoolConfig)
     catch_up: CatchUpConfig = Field(default_factory=CatchUpConfig)
     reply: ReplyConfig = Field(default_factory=ReplyConfig)

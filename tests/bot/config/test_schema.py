@@ -77,6 +77,8 @@ command = "./agent"
 args = ["--acp", "x"]
 wrap = ["env", "{{cwd}}"]
 cwd = "work"
+places = ["here"]
+memory = "1GiB"
 env = {{ NAME = "value" }}
 inherit_env = ["EDITOR"]
 permission = "ask"
@@ -92,6 +94,25 @@ agents = ["default"]
 cwd = "work"
 mode = "careful"
 permission = "ask"
+places = ["worker1"]
+[places.worker1]
+engine = "docker"
+host = "agents@worker1"
+options = ["--network=none"]
+image = "agents:1"
+namespace = "agents"
+pod = {{ priority = 1 }}
+enter = ["enter"]
+inside = ["inside"]
+waiting = ["waiting"]
+reap = ["reap"]
+runner = ["threadline", "runner"]
+inherit_env = ["EDITOR"]
+files = "/srv/files"
+max_agents = 2
+memory = "4GiB"
+keep_alive_seconds = 6
+start_minutes = 60
 [pool]
 max_agents = 3
 idle_minutes = 0.5
@@ -139,7 +160,9 @@ listen = "127.0.0.1:9464"
     config = loaded(tmp_path, text)
     assert {key for key, _ in values(config)} == set(keys(tomllib.loads(text)))
     work = str(tmp_path / "work")
-    channel = ChannelConfig(agent="default", agents=("default",), cwd=work, mode="careful", permission="ask")
+    channel = ChannelConfig(
+        agent="default", agents=("default",), cwd=work, mode="careful", permission="ask", places=("worker1",)
+    )
     assert config.channels == {3: channel}
     assert config.rules == Rules(
         guilds=frozenset({1, 2}),
@@ -599,17 +622,17 @@ def values(table: BaseModel, above: str = "") -> Iterator[tuple[str, Any]]:
         value = getattr(table, name)
         if isinstance(value, BaseModel):
             yield from values(value, f"{above}{name}.")
-        elif name == "channels" and not above and value:
-            for channel_id, channel in value.items():
-                yield from values(channel, f"channels.{channel_id}.")
+        elif name in {"channels", "places"} and not above and value:
+            for part, each in value.items():
+                yield from values(each, f"{name}.{part}.")
         else:
             yield f"{above}{name}", getattr(value, "get_secret_value", lambda value=value: value)()
 
 
 def keys(table: dict[str, Any], above: str = "") -> Iterator[str]:
-    """Return the dotted keys of a TOML document; a table that is a value (`env`) is one key."""
+    """Return the dotted keys of a TOML document; a table that is a value (`env`, `pod`) is one key."""
     for name, value in table.items():
-        if isinstance(value, dict) and name != "env":
+        if isinstance(value, dict) and name not in {"env", "pod"}:
             yield from keys(value, f"{above}{name}.")
         else:
             yield f"{above}{name}"

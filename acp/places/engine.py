@@ -1,0 +1,237 @@
+"""Engines: the command lines by which processes are started on other machines. Pure.
+
+A template is an argument list with placeholders. `{options}` as an argument of its own stands for any number of
+arguments. An argument that contains a placeholder without a value is left out, so `--mem={memory_mb}M` appears only for
+an agent that reserves memory.
+
+| placeholder | value |
+|---|---|
+| `{name}` | the job's name, a DNS label: `threadline-<journal id>-<n>` |
+| `{label}` | Kubernetes labels that select the job, or all jobs of the journal |
+| `{pattern}` | a regular expression that matches the job's name, or the names of all jobs of the journal |
+| `{memory_mb}` | the memory that the agent reserves, in MiB |
+| `{pod}` | a Pod's specification as JSON, for `kubectl run --overrides` |
+| `{host}`, `{image}`, `{namespace}` | as configured |
+| `{start_seconds}` | the most seconds that a start may take |
+"""
+
+import json
+import re
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Final
+
+Argv = tuple[str, ...]
+
+_PLACEHOLDER = re.compile(r"\{(name|label|pattern|memory_mb|pod|host|image|namespace|start_seconds)\}")
+
+_MIB = 1024 * 1024
+
+SSH: Final = (
+    "ssh",
+    "-T",  # no terminal: bytes pass unchanged
+    "-a",  # the far machine may not use our keys
+    "-x",
+    *("-o", "BatchMode=yes"),  # a question would wait for ever
+    *("-o", "StrictHostKeyChecking=yes"),  # a host whose key is not pinned is refused
+    *("-o", "ConnectTimeout=15"),
+    *("-o", "ServerAliveInterval=5"),  # without it a dead link is not noticed
+    *("-o", "ServerAliveCountMax=3"),
+    *("-o", "ControlPath=none"),  # the end of a shared connection would end all its agents
+    *("-o", "ClearAllForwardings=yes"),
+    *("-o", "LogLevel=ERROR"),  # stderr names the reason of a failure, not the host's banner
+)
+"""The client and the options that every connection needs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What an engine is asked about: an agent by its marker `<journal id>/<n>`, or all of a journal by `<journal id>/`.
+
+    `memory`: the bytes that the agent reserves, 0 for none.
+    """
+
+    marker: str
+    memory: int = 0
+
+    @property
+    def name(self) -> str:
+        """Its name in the engine: a DNS label (RFC 1123), so lower-case letters, digits and hyphens."""
+        return re.sub(r"[^a-z0-9]+", "-", f"threadline-{self.marker}".lower()).strip("-")
+
+    @property
+    def label(self) -> str:
+        """Its labels in Kubernetes, which are also the selector that finds it."""
+        journal, _, agent = self.marker.partition("/")
+        return f"threadline-journal={journal}" + (f",threadline-agent={agent}" if agent else "")
+
+    @property
+    def pattern(self) -> str:
+        """The POSIX extended regular expression that finds its name."""
+        return f"^{self.name}-" if self.marker.endswith("/") else f"^{self.name}$"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """How processes are started at a place: four templates, and the values of their placeholders.
+
+    With a `host`, all lines run there through SSH. Its shell reads one word, into which the line is quoted.
+    """
+
+    enter: Argv = ()
+    """Starts the words behind it as a new job, with their stdin, stdout and stderr."""
+
+    inside: Argv = ()
+    """Starts short commands, in place of `enter`. Where it contains `{name}`, it needs an agent that runs."""
+
+    waiting: Argv = ()
+    """Prints on one line why a job has not started. It prints an empty line, or none, for one that has."""
+
+    reap: Argv = ()
+    """Ends jobs, and exits with 0 once they have ended. It prints a line for each. Empty: the runner's search does."""
+
+    host: str = ""
+    host_options: Argv = ()
+    """Arguments of `ssh`. They precede `SSH`'s, since the first value of an option is the one that counts."""
+
+    options: Argv = ()
+    image: str = ""
+    namespace: str = ""
+    pod: Mapping[str, Any] = field(default_factory=dict)
+    """A Pod's `spec`, merged into the one that is made. Its first container is the agent's."""
+
+    runner: Argv = ("python3",)
+    """The command that starts the runner there."""
+
+    start_seconds: float = 600.0
+
+    def start_line(self, job: Job) -> Argv:
+        """Return the command line that starts the runner as a new job."""
+        return self._line(self.enter, job, self.runner)
+
+    def short_line(self, job: Job, running: Job | None) -> Argv:
+        """Return the command line that starts the runner for a short command, where `running` is an agent, if any."""
+        if not self.inside or (self.needs_agent and running is None):
+            return self._line(self.enter, job, self.runner)
+        return self._line(self.inside, running or job, self.runner)
+
+    def waiting_line(self, job: Job) -> Argv:
+        """Return the command line that prints why a job waits; empty where the engine has none."""
+        return self._line(self.waiting, job) if self.waiting else ()
+
+    def reap_line(self, job: Job) -> Argv:
+        """Return the command line that ends jobs; empty where the engine has none."""
+        return self._line(self.reap, job) if self.reap else ()
+
+    @property
+    def needs_agent(self) -> bool:
+        """Whether short commands run inside an agent's job rather than beside it."""
+        return any("{name}" in word for word in self.inside)
+
+    @property
+    def shares_processes(self) -> bool:
+        """Whether the runner of a short command sees the processes of the agents there."""
+        return not self.reap or (bool(self.inside) and not self.needs_agent)
+
+    def _line(self, template: Argv, job: Job, words: Argv = ()) -> Argv:
+        line = (*self._filled(template, job), *words)
+        return (*SSH[:1], *self.host_options, *SSH[1:], self.host, shlex.join(line)) if self.host else line
+
+    def _filled(self, template: Sequence[str], job: Job) -> Iterator[str]:
+        values = {
+            "name": job.name,
+            "label": job.label,
+            "pattern": job.pattern,
+            "memory_mb": str(-(-job.memory // _MIB)) if job.memory else "",
+            "pod": self._pod(job),
+            "host": self.host,
+            "image": self.image,
+            "namespace": self.namespace,
+            "start_seconds": f"{self.start_seconds:.0f}",
+        }
+        for word in template:
+            if word == "{options}":
+                yield from self._filled(self.options, job)
+            elif all(values[each] for each in _PLACEHOLDER.findall(word)):
+                yield _PLACEHOLDER.sub(lambda match: values[match[1]], word)
+
+    def _pod(self, job: Job) -> str:
+        """Return the Pod's specification: no token of the cluster, no new privileges, and the memory as its limit."""
+        first, *others = self.pod.get("containers") or [{}]
+        container: dict[str, Any] = {
+            "name": job.name,
+            "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+        }
+        if job.memory:
+            memory = {"memory": f"{-(-job.memory // _MIB)}Mi"}
+            container["resources"] = {"requests": memory, "limits": memory}
+        spec = {"automountServiceAccountToken": False, "enableServiceLinks": False, **self.pod}
+        spec["containers"] = [{**container, **first}, *others]
+        return json.dumps({"apiVersion": "v1", "spec": spec}, separators=(",", ":"))
+
+
+def _container(program: str) -> Engine:
+    return Engine(
+        enter=(
+            *(program, "run", "--interactive", "--rm", "--name={name}", "--entrypoint="),
+            *("--cap-drop=ALL", "--security-opt=no-new-privileges", "--memory={memory_mb}m", "{options}", "{image}"),
+        ),
+        inside=(program, "exec", "--interactive", "{name}"),
+        reap=(
+            *("sh", "-c"),
+            f'ids=$({program} ps -aq --filter "name=$1") && {{ [ -z "$ids" ] || {program} rm --force $ids; }}',
+            *("reap", "{pattern}"),
+        ),
+    )
+
+
+# Slurm may take half a minute to end a job (KillWait), and asks its controller each time.
+_CANCEL = """\
+for second in $(seq 60); do
+  jobs=$(squeue --noheader --user="$(id -un)" --format="%i %j") || exit 1
+  ids=$(printf "%s\\n" "$jobs" | awk -v name="$1" '$2 ~ name { print $1 }')
+  [ -n "$ids" ] || exit 0
+  if [ "$second" = 1 ]; then echo "$ids"; scancel $ids; fi
+  sleep 1
+done
+exit 1
+"""
+
+_WHY_PENDING = (
+    "{range .items[*]}{.status.phase}: {.status.conditions[*].message}"
+    " {.status.containerStatuses[*].state.waiting.reason}{end}"
+)
+
+ENGINES: Mapping[str, Engine] = MappingProxyType(
+    {
+        "ssh": Engine(),
+        "slurm": Engine(
+            enter=("srun", "--quiet", "--ntasks=1", "--job-name={name}", "--mem={memory_mb}M", "{options}"),
+            inside=("env",),  # beside the jobs: the nodes share their files with the machine that submits
+            waiting=("squeue", "--noheader", "--name={name}", "--states=PENDING", "--format=%T: %r"),
+            reap=("sh", "-c", _CANCEL, "reap", "{pattern}"),
+        ),
+        "kubernetes": Engine(
+            enter=(
+                *("kubectl", "run", "{name}", "--namespace={namespace}", "--image={image}", "--labels={label}"),
+                *("--restart=Never", "--rm", "--stdin", "--quiet", "--pod-running-timeout={start_seconds}s"),
+                *("--override-type=strategic", "--overrides={pod}", "{options}", "--command", "--"),
+            ),
+            inside=("kubectl", "exec", "--stdin", "--namespace={namespace}", "{name}", "--"),
+            waiting=(
+                *("kubectl", "get", "pods", "--namespace={namespace}"),
+                "--field-selector=metadata.name={name},status.phase=Pending",
+                f"--output=jsonpath={_WHY_PENDING}",
+            ),
+            reap=(
+                *("kubectl", "delete", "pods", "--namespace={namespace}", "--selector={label}", "--output=name"),
+                *("--ignore-not-found", "--grace-period=10", "--timeout=60s"),
+            ),
+        ),
+        "docker": _container("docker"),
+        "podman": _container("podman"),
+    }
+)
+"""The engines that need no template. A machine behind SSH needs none, since its host is enough."""
