@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.cluster.slurm import Slurm, missing, slurm
 from tests.cluster.ssh_server import SSHD, SshServer, ssh_server
 
 
@@ -24,3 +25,12 @@ def _machine(name: str, folders: pytest.TempPathFactory) -> Iterator[SshServer]:
         pytest.skip("no sshd here: install Debian's openssh-server to run the tests over SSH")
     with ssh_server(name, folders.mktemp("ssh") / name) as server:
         yield server
+
+
+@pytest.fixture(scope="session", name="slurm")
+def _slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
+    """Yield a Slurm of two nodes. Skips the test where there is none, or where it cannot limit memory."""
+    if absent := missing():
+        pytest.skip(absent)
+    with slurm(tmp_path_factory.mktemp("slurm") / "slurm") as cluster:
+        yield cluster

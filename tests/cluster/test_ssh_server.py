@@ -1,49 +1,29 @@
 """The SSH servers of the tests: what other tests of SSH rely on."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import psutil
 import pytest
 
+from tests.cluster.client import client, line, ran
+from tests.cluster.daemon import BOUND
 from tests.cluster.ssh_server import SshServer, ssh_server
 
-pytestmark = pytest.mark.real_time
-
-BOUND = 60.0
+pytestmark = [pytest.mark.real_time, pytest.mark.usefixtures("worker1")]
 
 
-async def ran(server: SshServer, *command: str, more: tuple[str, ...] = ()) -> tuple[int | None, str, str]:
-    """Run a command on the machine. Return the client's exit status, and what came out."""
-    async with client(server, *command, more=more) as process, asyncio.timeout(BOUND):
-        out, err = await process.communicate()
-    return process.returncode, out.decode(), err.decode()
-
-
-@asynccontextmanager
-async def client(
-    server: SshServer, *command: str, more: tuple[str, ...] = ()
-) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Have a client that runs a command on the machine."""
-    pipe = asyncio.subprocess.PIPE
-    argv = ("ssh", "-T", *more, *server.options, server.name, *command)
-    process = await asyncio.create_subprocess_exec(*argv, stdin=pipe, stdout=pipe, stderr=pipe)
-    try:
-        yield process
-    finally:
-        with suppress(ProcessLookupError):
-            process.kill()
-        await process.communicate()
+def to(server: SshServer, *command: str, more: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Return the client's argv that runs a command on a machine."""
+    return ("ssh", "-T", *more, *server.options, server.name, *command)
 
 
 async def test_two_machines_answer_each_with_its_own_key(worker1: SshServer, worker2: SshServer) -> None:
     """A command's output comes back, and the key of one machine does not open the other."""
-    assert await ran(worker1, "echo", "one") == (0, "one\n", "")
-    assert await ran(worker2, "echo", "two") == (0, "two\n", "")
+    assert await ran(*to(worker1, "echo", "one")) == (0, "one\n", "")
+    assert await ran(*to(worker2, "echo", "two")) == (0, "two\n", "")
     there = ("-o", f"Port={worker1.port}", "-o", "StrictHostKeyChecking=no")
-    status, _, err = await ran(worker2, "true", more=there)
+    status, _, err = await ran(*to(worker2, "true", more=there))
     assert status == 255
     assert "Permission denied (publickey)" in err
 
@@ -51,52 +31,49 @@ async def test_two_machines_answer_each_with_its_own_key(worker1: SshServer, wor
 async def test_a_machine_with_another_host_key_is_not_believed(worker1: SshServer, worker2: SshServer) -> None:
     """The pinned host key is checked before anything is said."""
     there = ("-o", f"Port={worker2.port}")
-    status, out, err = await ran(worker1, "echo", "secret", more=there)
+    status, out, err = await ran(*to(worker1, "echo", "secret", more=there))
     assert (status, out) == (255, "")
     assert "Host key verification failed" in err
 
 
-async def test_a_forced_command_is_all_that_a_client_can_run(tmp_path: Path, worker1: SshServer) -> None:
-    """Whatever the client asks for, the forced command runs, with what was asked for in a variable."""
+async def test_a_forced_command_is_all_that_a_client_can_run(tmp_path: Path) -> None:
+    """Whatever the client asks for, the forced command runs, and nothing is forwarded."""
     with ssh_server("forced", tmp_path / "forced", forced='echo "only $SSH_ORIGINAL_COMMAND"') as server:
-        assert await ran(server, "echo", "other") == (0, "only echo other\n", "")
-        status, _, err = await ran(server, "true", more=("-N", "-o", "ExitOnForwardFailure=yes", "-R", "0:127.0.0.1:1"))
+        assert await ran(*to(server, "echo", "other")) == (0, "only echo other\n", "")
+        forward = ("-N", "-o", "ExitOnForwardFailure=yes", "-R", "0:127.0.0.1:1")
+        status, _, err = await ran(*to(server, more=forward))
         assert status == 255
         assert "forwarding failed" in err
 
 
 async def test_a_connection_is_cut_and_a_machine_dies_and_comes_back(tmp_path: Path) -> None:
-    """A killed connection ends the client; a dead machine takes what runs there along, and has its port afterwards."""
+    """A killed connection ends the client; a dead machine takes along what runs there, and keeps its port."""
     with ssh_server("fragile", tmp_path / "fragile") as server:
-        async with client(server, "echo here; exec cat") as first, asyncio.timeout(BOUND):
-            assert first.stdout is not None
-            assert await first.stdout.readline() == b"here\n"
+        async with client(*to(server, "echo here; exec cat")) as first, asyncio.timeout(BOUND):
+            assert await line(first) == "here"
             server.cut()
             assert await first.wait() == 255
-        async with client(server, "echo $$; exec sleep 600") as second, asyncio.timeout(BOUND):
-            assert second.stdout is not None
-            pid = int(await second.stdout.readline())
+        async with client(*to(server, "echo $$; exec sleep 600")) as second, asyncio.timeout(BOUND):
+            pid = int(await line(second))
             before = server.port
             server.die()
             assert await second.wait() == 255
         assert not psutil.pid_exists(pid)
-        status, _, err = await ran(server, "true")
+        status, _, err = await ran(*to(server, "true"))
         assert status == 255
         assert "Connection refused" in err
         server.start()
         assert server.port == before
-        assert (await ran(server, "echo", "again"))[1] == "again\n"
+        assert await ran(*to(server, "echo", "again")) == (0, "again\n", "")
 
 
 async def test_a_frozen_connection_is_open_and_silent(tmp_path: Path) -> None:
     """Only a client that asks whether the other end lives notices it."""
     asking = ("-o", "ServerAliveInterval=1", "-o", "ServerAliveCountMax=1")
     with ssh_server("frozen", tmp_path / "frozen") as server:
-        async with client(server, "echo here; exec cat", more=asking) as process, asyncio.timeout(BOUND):
-            assert process.stdin is not None
-            assert process.stdout is not None
+        async with client(*to(server, "echo here; exec cat", more=asking)) as process, asyncio.timeout(BOUND):
             assert process.stderr is not None
-            assert await process.stdout.readline() == b"here\n"
+            assert await line(process) == "here"
             server.freeze()
             assert b"not responding" in await process.stderr.readline()
             assert await process.wait() == 255
