@@ -18,10 +18,10 @@ async def test_jobs_go_to_two_nodes_and_the_next_waits_for_one_to_end(slurm: Slu
     here = ("srun", "-n1", FILLS_A_NODE, "sh", "-c", 'echo "$SLURMD_NODENAME"; exec cat')
     async with client(*here, env=slurm.environ) as first, client(*here, env=slurm.environ) as second:
         assert {await line(first), await line(second)} == set(slurm.nodes)
-        async with client(*here, env=slurm.environ) as third, asyncio.timeout(BOUND):
+        async with client("srun", "-J", "third", *here[1:], env=slurm.environ) as third, asyncio.timeout(BOUND):
             assert third.stderr is not None
             assert b"queued and waiting for resources" in await third.stderr.readline()
-            assert "PENDING" in slurm.jobs().values()
+            assert slurm.jobs()["third"] == "PENDING"
             assert first.stdin is not None
             first.stdin.write_eof()
             assert await line(third) in slurm.nodes
