@@ -159,8 +159,9 @@ def test_the_example_loads_once_its_ids_and_paths_are_right(tmp_path: Path) -> N
     assert warnings(loads(text, tmp_path)) == []
     every = re.sub(r"^#channels = .*\n", "", text, flags=re.MULTILINE)
     every = re.sub(r"^#(?=\[|[a-z_]+ = )", "", every, flags=re.MULTILINE)
-    every = every.replace('host = ""', 'host = "worker1"')  # A place without one cannot be reached.
-    assert loads(every, tmp_path) == loads(f'{text}\n[places.NAME]\nhost = "worker1"\n', tmp_path)
+    # A place needs a name and a host.
+    every = every.replace("[places.NAME]", "[places.worker1]").replace('host = ""', 'host = "worker1"')
+    assert loads(every, tmp_path) == loads(f'{text}\n[places.worker1]\nhost = "worker1"\n', tmp_path)
 
 
 @pytest.mark.parametrize("block", blocks("toml"))

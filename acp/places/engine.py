@@ -6,7 +6,7 @@ an agent that reserves memory.
 
 | placeholder | value |
 |---|---|
-| `{name}` | the job's name, a DNS label: `threadline-<journal id>-<n>` |
+| `{name}` | the job's name, a DNS label: `threadline-<journal id>-<place>-<n>` |
 | `{label}` | Kubernetes labels that select the job, or all jobs of the journal |
 | `{pattern}` | a regular expression that matches the job's name, or the names of all jobs of the journal |
 | `{memory_mb}` | the memory that the agent reserves, in MiB |
@@ -15,6 +15,7 @@ an agent that reserves memory.
 | `{start_seconds}` | the most seconds that a start may take |
 """
 
+import hashlib
 import json
 import re
 import shlex
@@ -28,6 +29,9 @@ Argv = tuple[str, ...]
 _PLACEHOLDER = re.compile(r"\{(name|label|pattern|memory_mb|pod|host|image|namespace|start_seconds)\}")
 
 _MIB = 1024 * 1024
+
+_LABEL = 63
+"""Most characters of a DNS label."""
 
 SSH: Final = (
     "ssh",
@@ -48,29 +52,39 @@ SSH: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What an engine is asked about: an agent by its marker `<journal id>/<n>`, or all of a journal by `<journal id>/`.
+    """What an engine starts and ends: an agent, by its marker `<journal id>/<n>`, or all of a journal's, by its prefix.
 
-    `memory`: the bytes that the agent reserves, 0 for none.
+    `place` is a DNS label; two places may share a machine. `memory`: the bytes that the agent reserves, 0 for none.
     """
 
+    place: str
     marker: str
     memory: int = 0
 
     @property
     def name(self) -> str:
         """Its name in the engine: a DNS label (RFC 1123), so lower-case letters, digits and hyphens."""
-        return re.sub(r"[^a-z0-9]+", "-", f"threadline-{self.marker}".lower()).strip("-")
+        journal, agent = self._parts
+        name = f"threadline-{journal}-{self.place}-{agent}"
+        return name if len(name) <= _LABEL else f"threadline-{hashlib.sha256(name.encode()).hexdigest()[:32]}-{agent}"
 
     @property
     def label(self) -> str:
         """Its labels in Kubernetes, which are also the selector that finds it."""
-        journal, _, agent = self.marker.partition("/")
-        return f"threadline-journal={journal}" + (f",threadline-agent={agent}" if agent else "")
+        journal, agent = self._parts
+        labels = {"threadline-journal": journal, "threadline-place": self.place, "threadline-agent": agent}
+        return ",".join(f"{key}={value}" for key, value in labels.items() if value)
 
     @property
     def pattern(self) -> str:
         """The POSIX extended regular expression that finds its name."""
-        return f"^{self.name}-" if self.marker.endswith("/") else f"^{self.name}$"
+        return f"^{self.name}[a-z0-9]+$" if self.marker.endswith("/") else f"^{self.name}$"
+
+    @property
+    def _parts(self) -> list[str]:
+        # The agent's part gets no hyphen: a name's end must not look like that of a place with a longer name.
+        journal, _, agent = self.marker.lower().partition("/")
+        return [re.sub(r"[^a-z0-9]", "", each) for each in (journal, agent)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +158,7 @@ class Engine:
             "name": job.name,
             "label": job.label,
             "pattern": job.pattern,
-            "memory_mb": str(-(-job.memory // _MIB)) if job.memory else "",
+            "memory_mb": str(_mib(job)) if job.memory else "",
             "pod": self._pod(job),
             "host": self.host,
             "image": self.image,
@@ -165,11 +179,15 @@ class Engine:
             "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
         }
         if job.memory:
-            memory = {"memory": f"{-(-job.memory // _MIB)}Mi"}
+            memory = {"memory": f"{_mib(job)}Mi"}
             container["resources"] = {"requests": memory, "limits": memory}
         spec = {"automountServiceAccountToken": False, "enableServiceLinks": False, **self.pod}
         spec["containers"] = [{**container, **first}, *others]
         return json.dumps({"apiVersion": "v1", "spec": spec}, separators=(",", ":"))
+
+
+def _mib(job: Job) -> int:
+    return -(-job.memory // _MIB)
 
 
 def _container(program: str) -> Engine:

@@ -17,10 +17,16 @@ class FarPlace:
 
     near = False
 
-    def __init__(self, name: str, engine: Engine, *, env: Mapping[str, str], keep_alive: float = 30.0) -> None:
-        """`env` is the environment of the engine's client. Each side ends after `keep_alive` seconds of silence."""
+    def __init__(
+        self, name: str, engine: Engine, journal_id: str, *, env: Mapping[str, str], keep_alive: float = 30.0
+    ) -> None:
+        """`journal_id` begins the markers of all our processes. `env` is the environment of the engine's client.
+
+        Each side takes the link for lost after `keep_alive` seconds of silence.
+        """
         self.name = name
         self._engine = engine
+        self._journal_id = journal_id
         self._env = env
         self._keep_alive = keep_alive
 
@@ -28,7 +34,7 @@ class FarPlace:
         """Read like a status line."""
         return f"<FarPlace {self.name}>"
 
-    async def sweep(self, prefix: str) -> None:
+    async def sweep(self) -> None:
         """End what an earlier run left there; starts wait for it. Bounded by the keep-alive and the stop ladder."""
 
     async def start(

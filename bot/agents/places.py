@@ -14,9 +14,9 @@ from bot.config.schema import Config
 class Places(Mapping[str, Place]):
     """Every place by its name, `HERE` first. Built once: a reload of the configuration leaves running agents alone."""
 
-    def __init__(self, config: Config) -> None:
-        """Take the tables `[places.NAME]`."""
-        self._far = {name: far_place(name, each) for name, each in config.places.items()}
+    def __init__(self, config: Config, journal_id: str) -> None:
+        """Take the tables `[places.NAME]`, and the id that begins the markers of this bot's processes."""
+        self._far = {name: far_place(name, each, journal_id) for name, each in config.places.items()}
         self._all: dict[str, Place] = {HERE: Here(), **self._far}
 
     def __getitem__(self, name: str) -> Place:
@@ -31,17 +31,17 @@ class Places(Mapping[str, Place]):
         """Return how many there are."""
         return len(self._all)
 
-    async def sweep(self, prefix: str) -> None:
-        """End what earlier runs left in the other places; `prefix` is the beginning of their markers.
+    async def sweep(self) -> None:
+        """End what earlier runs of this bot left in the other places.
 
         The starts of a place wait until its part is done. Run this as a task, made before the first start.
         """
         async with asyncio.TaskGroup() as tasks:
             for name, place in self._far.items():
-                tasks.create_task(place.sweep(prefix), name=f"sweep {name}")
+                tasks.create_task(place.sweep(), name=f"sweep {name}")
 
 
-def far_place(name: str, config: PlaceConfig) -> FarPlace:
+def far_place(name: str, config: PlaceConfig, journal_id: str) -> FarPlace:
     """Build the place of a table."""
     env = environment(os.environ, inherit=config.client_variables, env={})
-    return FarPlace(name, config.command_lines(), env=env, keep_alive=config.keep_alive_seconds)
+    return FarPlace(name, config.command_lines(), journal_id, env=env, keep_alive=config.keep_alive_seconds)

@@ -171,7 +171,7 @@ def no_such_place(name: str, known: Iterable[str], close: str) -> str:
 
 def no_places_name(name: str) -> str:
     """A table `[places.NAME]` whose name cannot be used."""
-    return f'"{name}" cannot be the name of a place; use up to 32 letters, digits, - and _'
+    return f'"{name}" cannot be the name of a place; use up to 32 lower-case letters and digits, with - between them'
 
 
 def relative_elsewhere(directory: Path) -> str:

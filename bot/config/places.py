@@ -23,6 +23,9 @@ _CLIENT_VARIABLES = {
 }
 """Variables that the client of an engine needs. Slurm passes its client's variables on, so all others stay here."""
 
+MAX_NAME = 32
+"""Most characters of a place's name, which is part of the names of jobs and Pods."""
+
 _WITH_IMAGE = frozenset({"kubernetes", "docker", "podman"})
 
 
@@ -96,7 +99,7 @@ class PlaceConfig(ConfigTable):
 
 def place_name(name: str) -> str:
     """Check the NAME of a table `[places.NAME]`. Raises `ValueError`."""
-    if not re.fullmatch(r"[A-Za-z0-9_-]{1,32}", name):
+    if len(name) > MAX_NAME or not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name):
         raise ValueError(texts.no_places_name(name))
     if name == HERE:
         raise ValueError(texts.HERE_IS_THIS_MACHINE)

@@ -10,36 +10,39 @@ import pytest
 
 from acp.places.engine import ENGINES, SSH, Engine, Job
 
-JOB = Job("0123abcd/7")
-ALL = Job("0123abcd/")
+JOB = Job("worker1", "0123abcd/7")
+ALL = Job("worker1", "0123abcd/")
 
 
 def test_a_job_has_a_name_that_is_a_dns_label() -> None:
-    """For a journal's agents and for those of a check, whose markers have other characters."""
-    assert JOB.name == "threadline-0123abcd-7"
-    for marker in ("0123abcd/run-9f", f"doctor-{'f' * 32}/1", "Some_Thing/1"):
-        assert re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", Job(marker).name)
+    """For a journal's agents and for those of a check, whose markers are long and have other characters."""
+    assert JOB.name == "threadline-0123abcd-worker1-7"
+    for marker in ("0123abcd/r9f", f"doctor-{'f' * 32}/1", "Some_Thing/1"):
+        for place in ("a", "p" * 32):
+            assert re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", Job(place, marker).name)
+    assert Job("p" * 32, f"doctor-{'f' * 32}/1").name != Job("p" * 32, f"doctor-{'e' * 32}/1").name
 
 
 def test_the_pattern_of_one_job_matches_no_other_and_that_of_a_journal_all_of_its_jobs() -> None:
-    """Number 7 is not number 71, and no journal's prefix is another's."""
+    """Number 7 is not number 71; another journal and another place, whose name is longer, are not meant."""
     assert re.search(JOB.pattern, JOB.name)
-    assert not re.search(JOB.pattern, Job("0123abcd/71").name)
-    for marker in ("0123abcd/7", "0123abcd/71", "0123abcd/run-9f"):
-        assert re.search(ALL.pattern, Job(marker).name)
-    assert not re.search(ALL.pattern, Job("0123abcde/7").name)
+    assert not re.search(JOB.pattern, Job("worker1", "0123abcd/71").name)
+    for marker in ("0123abcd/7", "0123abcd/71", "0123abcd/r9f"):
+        assert re.search(ALL.pattern, Job("worker1", marker).name)
+    for other in (Job("worker1", "0123abcde/7"), Job("worker1-b", "0123abcd/7"), Job("worker1-7", "0123abcd/7")):
+        assert not re.search(ALL.pattern, other.name)
 
 
 def test_the_labels_of_a_job_are_also_its_selector_and_those_of_a_journal_select_all() -> None:
     """Kubernetes takes them in the same form for both."""
-    assert JOB.label == "threadline-journal=0123abcd,threadline-agent=7"
-    assert ALL.label == "threadline-journal=0123abcd"
+    assert JOB.label == "threadline-journal=0123abcd,threadline-place=worker1,threadline-agent=7"
+    assert ALL.label == "threadline-journal=0123abcd,threadline-place=worker1"
 
 
 def test_an_argument_without_a_value_for_its_placeholder_is_left_out() -> None:
     """A limit of 0 would mean none, or all of a machine's memory."""
     slurm = replace(ENGINES["slurm"], runner=("run",))
-    assert slurm.start_line(JOB) == ("srun", "--quiet", "--ntasks=1", "--job-name=threadline-0123abcd-7", "run")
+    assert slurm.start_line(JOB) == ("srun", "--quiet", "--ntasks=1", "--job-name=threadline-0123abcd-worker1-7", "run")
     assert "--mem=2048M" in slurm.start_line(replace(JOB, memory=2 * 1024**3))
     assert "--mem=1M" in slurm.start_line(replace(JOB, memory=1))
 
@@ -48,7 +51,7 @@ def test_options_stand_where_the_template_has_them_with_their_placeholders_fille
     """Before the command that is started; braces of other kinds stay."""
     docker = replace(ENGINES["docker"], image="agents:1", options=("--hostname={name}", "--env=A={b}"), runner=("run",))
     line = docker.start_line(JOB)
-    assert line[-4:] == ("--hostname=threadline-0123abcd-7", "--env=A={b}", "agents:1", "run")
+    assert line[-4:] == ("--hostname=threadline-0123abcd-worker1-7", "--env=A={b}", "agents:1", "run")
 
 
 def test_a_host_gets_the_line_as_one_quoted_word_for_its_shell() -> None:
@@ -82,8 +85,8 @@ def test_a_machine_behind_ssh_has_no_line_of_its_own_for_waiting_and_reaping() -
 def test_a_short_command_runs_inside_an_agent_that_runs_or_else_in_a_job_of_its_own() -> None:
     """In a container; beside the jobs of Slurm it needs none."""
     docker = replace(ENGINES["docker"], image="agents:1", runner=("run",))
-    short = Job("0123abcd/run-9f")
-    assert docker.short_line(short, JOB) == ("docker", "exec", "--interactive", "threadline-0123abcd-7", "run")
+    short = Job("worker1", "0123abcd/r9f")
+    assert docker.short_line(short, JOB) == ("docker", "exec", "--interactive", "threadline-0123abcd-worker1-7", "run")
     assert docker.short_line(short, None) == docker.start_line(short)
     assert not docker.shares_processes
     slurm = replace(ENGINES["slurm"], runner=("run",))
@@ -107,7 +110,7 @@ def test_a_pod_has_its_limit_no_token_of_the_cluster_and_what_the_configuration_
     line = engine.start_line(replace(JOB, memory=512 * 1024**2))
     assert line[-3:] == ("--command", "--", "python3")
     assert "--namespace=agents" in line
-    assert "--labels=threadline-journal=0123abcd,threadline-agent=7" in line
+    assert "--labels=threadline-journal=0123abcd,threadline-place=worker1,threadline-agent=7" in line
     assert "--pod-running-timeout=600s" in line
     (overrides,) = (word.partition("=")[2] for word in line if word.startswith("--overrides="))
     spec = json.loads(overrides)["spec"]

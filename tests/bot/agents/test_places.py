@@ -15,7 +15,7 @@ def test_this_machine_is_always_there_and_each_table_is_a_place(tmp_path: Path) 
         '[discord]\ntoken = "t0ken"\n[agents.default]\ncommand = "sh"\ncwd = "project"\n'
         '[places.worker2]\nhost = "b"\n[places.worker1]\nhost = "a"\n'
     )
-    places = Places(load(path))
+    places = Places(load(path), "0123abcd")
     assert list(places) == [HERE, "worker2", "worker1"]
     assert isinstance(places[HERE], Here)
     assert [place.near for place in places.values()] == [True, False, False]
