@@ -6,6 +6,22 @@ from acp.connection import Connection, Transport
 from acp.errors import AgentClosed, CloseReason
 
 
+class Receiver(Protocol):
+    """What gets the bytes of a process, and learns of its end: a `Connection`, or what stands before one."""
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes that the process wrote."""
+
+    def closed(self, error: AgentClosed) -> None:
+        """Note that the process has ended, or has closed its stdout."""
+
+    def pause_writing(self) -> None:
+        """Note that the process does not read what it is sent."""
+
+    def resume_writing(self) -> None:
+        """Note that it reads again."""
+
+
 class AgentTransport(Transport, Protocol):
     """The streams and the process under an agent: a local process, one at another place, or in tests two pipes."""
 

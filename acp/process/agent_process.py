@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 
 import structlog
 
-from acp.connection import Connection
+from acp.agent_transport import Receiver
 from acp.errors import AgentClosed, CloseReason, SpawnFailed, StartProblem
 from acp.paths import look
 
@@ -80,7 +80,7 @@ class AgentProcess(Child):
         super().__init__()
         self._marker = marker
         self._log_stderr = log_stderr
-        self._connection: Connection | None = None
+        self._connection: Receiver | None = None
         self._early = bytearray()
         self._stderr_lines: deque[str] = deque(maxlen=STDERR_LINES)
         self._stderr_rest = b""
@@ -148,7 +148,7 @@ class AgentProcess(Child):
         rest = (self._stderr_rest,) if self._stderr_rest else ()
         return (*self._stderr_lines, *map(_readable, rest))
 
-    def attach(self, connection: Connection) -> None:
+    def attach(self, connection: Receiver) -> None:
         """Feed `connection` with what the process writes, from its first byte on."""
         self._connection = connection
         self._stdout.on_data = connection.feed
@@ -181,9 +181,22 @@ class AgentProcess(Child):
 
     def abort(self) -> None:
         """Close stdin and read no more output. The process itself is ended by `stop`."""
+        self.abort_input()
+        self._stdout.close()
+
+    def abort_input(self) -> None:
+        """Close stdin; what waits there is lost."""
         if not self._stdin.is_closing():  # asyncio fails on a second abort.
             self._stdin.abort()
-        self._stdout.close()
+
+    def close_input(self) -> None:
+        """Close stdin, once what waits there is written."""
+        self._stdin.close()
+
+    @property
+    def unwritten(self) -> int:
+        """Bytes that the process has not taken yet."""
+        return self._stdin.get_write_buffer_size()
 
     @property
     def _stdin(self) -> asyncio.WriteTransport:
@@ -260,7 +273,7 @@ class AgentProcess(Child):
         the kernel is slow after SIGKILL.
         """
         try:
-            self._stdin.close()
+            self.close_input()
             if not await self._exits_within(EOF_SECONDS):
                 self._signal_group(signal.SIGTERM)
                 if not await self._exits_within(TERM_SECONDS):

@@ -1,0 +1,238 @@
+"""The near half of short commands at another place: each is one client process, which ends with its answer.
+
+See `runner` for the far half and for what goes over the wire.
+"""
+
+import asyncio
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
+from typing import Any, Final
+
+import structlog
+
+from acp.client_side.refusal import RequestRefused
+from acp.errors import AgentClosed, PlaceUnreachable, RequestTimeout, SpawnFailed, StartProblem
+from acp.jsonrpc import INTERNAL_ERROR
+from acp.process.agent_process import AgentProcess, Launch
+
+from . import runner
+from .messages import BrokenMessage, MessageFinder
+from .place import MAX_OUTPUT, RUN_SECONDS, Ran
+
+REACH_SECONDS: Final = 60.0
+"""How long the way to a place may take, besides the bound of what is done there: a connection, a container's start, a
+file of 25 MB."""
+
+REAP_SECONDS: Final = 10.0
+"""Bound of the search for processes and of the kernel's time after SIGKILL."""
+
+MAX_TOLD: Final = 500
+"""Characters of the far side's own words that an error has."""
+
+NOT_READABLE: Final = "what its runner says is not readable"
+
+log = structlog.stdlib.get_logger("acp")
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The way to a place: the client process that starts the runner there.
+
+    `argv` is the client's whole command line, which ends in the runner's. `env` and `cwd` are the client's own, on this
+    machine. `journal` is the id that begins the markers of all our processes.
+    """
+
+    place: str
+    argv: tuple[str, ...]
+    journal: str
+    env: Mapping[str, str] = field(default_factory=dict)
+    cwd: Path = Path("/")
+
+    def client(self, *, log_stderr: bool = True) -> Launch:
+        """Return how to start the client."""
+        return Launch(self.argv[0], self.argv[1:], self.cwd, self.env, log_stderr)
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """Who runs there: the runner's version, which must be `runner.VERSION`, and its Python's."""
+
+    version: int
+    python: str
+
+
+def far_marker(place: str, marker: str) -> str:
+    """Return the marker at `place` of what has `marker` (`<journal id>/<n>`, or a prefix of it) here.
+
+    It differs, so that what ends the processes at a place never ends the clients that lead there, which may run on the
+    same machine, nor what another place has started on that machine.
+    """
+    journal, _, number = marker.partition("/")
+    return f"{journal}@{place}/{number}"
+
+
+async def hello(route: Route, *, seconds: float = REACH_SECONDS) -> Hello:
+    """Ask who runs there. Raises `PlaceUnreachable`, also for a runner of another version."""
+    content, _ = await _ask(route, {"do": "hello"}, seconds=seconds)
+    return Hello(content["version"], str(content["python"]))
+
+
+async def run(
+    route: Route,
+    argv: Sequence[str],
+    *,
+    cwd: PurePath,
+    stdin: bytes = b"",
+    max_output: int = MAX_OUTPUT,
+    seconds: float = RUN_SECONDS,
+) -> Ran:
+    """See `Place.run`. The command has `seconds` there, and the way to the place `REACH_SECONDS` besides."""
+    asked = {"do": "run", "argv": [*argv], "cwd": str(cwd), "max_output": max_output}
+    content, output = await _ask(route, asked, stdin, seconds=seconds, largest=max_output)
+    match content:
+        case {"exit": int(status)}:
+            return Ran(status, output, cut=content.get("cut") is True)
+        case {"problem": runner.TIME_IS_OVER}:
+            raise RequestTimeout(argv[0], seconds)
+    raise start_failure(route.place, content)
+
+
+async def put(route: Route, data: bytes, path: PurePath) -> None:
+    """See `Place.put`. Raises `RequestRefused`."""
+    content, _ = await _ask(route, {"do": "put", "path": str(path)}, data)
+    _raise_refusal(content, path)
+
+
+async def get(route: Route, path: PurePath, roots: Sequence[PurePath], *, max_size: int) -> bytes:
+    """See `Place.get`."""
+    asked = {"do": "get", "path": str(path), "roots": [str(root) for root in roots], "max_size": max_size}
+    content, data = await _ask(route, asked, largest=max_size)
+    _raise_refusal(content, path)
+    return data
+
+
+async def reap(route: Route, prefix: str) -> int:
+    """See `Place.reap`. Returns only when none of these processes is left; else raises `PlaceUnreachable`."""
+    content, _ = await _ask(route, {"do": "reap", "marker": far_marker(route.place, prefix)}, seconds=REAP_SECONDS)
+    match content:
+        case {"found": int(found), "left": 0}:
+            return found
+    raise PlaceUnreachable(route.place, "processes of an agent survive SIGKILL")
+
+
+def header(nonce: str, asked: Mapping[str, Any]) -> bytes:
+    """Build the line that tells the runner what to do."""
+    return json.dumps({"version": runner.VERSION, "nonce": nonce, **asked}).encode() + b"\n"
+
+
+def last_words(client: AgentProcess, banner: bytes) -> str:
+    """Return why a client failed, in one line: its last line on stderr, else on stdout, else its exit status."""
+    lines = [*banner.decode(errors="replace").splitlines(), *client.stderr]
+    told = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    return told[:MAX_TOLD] or f"its client ended with {client.exit_status}"
+
+
+def start_failure(place: str, content: Mapping[str, Any]) -> SpawnFailed | PlaceUnreachable:
+    """Build the error for a runner's message that something was not started."""
+    match content:
+        case {"problem": str(problem), "path": str(path)} if problem in {*StartProblem}:
+            return SpawnFailed(StartProblem(problem), path, str(content.get("detail") or ""))
+        case {"problem": "version"}:
+            detail = f"its runner has version {content.get('version')!r}, not {runner.VERSION}"
+            return PlaceUnreachable(place, detail[:MAX_TOLD])
+    return PlaceUnreachable(place, NOT_READABLE)
+
+
+def _raise_refusal(content: Mapping[str, Any], path: PurePath) -> None:
+    match content:
+        case {"refused": str(reason), "errno": int(number)}:
+            raise RequestRefused.by_system(str(path), OSError(number, reason))
+        case {"refused": str(reason)}:
+            raise RequestRefused(INTERNAL_ERROR, reason, str(path))
+
+
+async def _ask(
+    route: Route, asked: Mapping[str, Any], data: bytes = b"", *, seconds: float = 0.0, largest: int = 0
+) -> tuple[Mapping[str, Any], bytes]:
+    """Have the runner do one thing. Returns its message, and the bytes that belong to it, `largest` at most."""
+    nonce = secrets.token_hex(16)
+    client = await AgentProcess.spawn(route.client(), f"{route.journal}/{nonce}")
+    try:
+        answer = _Answer(nonce, largest)
+        client.attach(answer)
+        client.write(header(nonce, {**asked, "size": len(data), "seconds": seconds}))
+        client.write(data)
+        try:
+            async with asyncio.timeout(seconds + REACH_SECONDS):
+                await answer.over.wait()
+        except TimeoutError:
+            pass
+        if answer.content is None or not answer.whole:
+            client.kill()
+            raise PlaceUnreachable(route.place, answer.defect or last_words(client, answer.banner))
+    finally:
+        await client.stop()
+    if answer.content.get("problem") == "version":
+        raise start_failure(route.place, answer.content)
+    return answer.content, bytes(answer.body)
+
+
+class _Answer:
+    """What comes back from a runner that does one thing; fed by the client's process."""
+
+    def __init__(self, nonce: str, largest: int) -> None:
+        self._finder = MessageFinder(nonce)
+        self._largest = largest
+        self.over = asyncio.Event()
+        """The answer is there, or will never be."""
+        self.content: Mapping[str, Any] | None = None
+        self.body = bytearray()
+        self.banner = b""
+        """The end of what came before, which is a host's greeting or an engine's complaint."""
+        self.defect = ""
+
+    @property
+    def whole(self) -> bool:
+        """Whether all of it has come."""
+        return self.content is not None and len(self.body) == self.content.get("size")
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes that the client wrote."""
+        if self.over.is_set():
+            return
+        if self.content is None:
+            data = self._find(data)
+        self.body += data
+        if self.whole or self.defect or len(self.body) > self._largest:
+            self.over.set()
+
+    def _find(self, data: bytes) -> bytes:
+        """Look for the message. Returns what came behind it."""
+        try:
+            found = self._finder.feed(data)
+        except BrokenMessage:
+            self.defect = NOT_READABLE
+            return b""
+        behind = b""
+        for each in found:
+            match each:
+                case bytes() if self.content is None:
+                    self.banner = (self.banner + each)[-MAX_TOLD:]
+                case bytes():
+                    behind += each
+                case content:
+                    self.content = content
+        return b"" if self.content is None else behind + self._finder.release()
+
+    def closed(self, _error: AgentClosed) -> None:
+        """Note the end of the client."""
+        self.over.set()
+
+    def pause_writing(self) -> None:
+        """Let the data wait; the whole has a bound."""
+
+    def resume_writing(self) -> None:
+        """Do nothing either."""

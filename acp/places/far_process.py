@@ -1,0 +1,329 @@
+"""The near half of an agent at another place: the transport over the client process that leads there.
+
+See `runner` for the far half and for what goes over the wire. The far half ends the agent whenever it no longer hears
+this one. This one never takes the client's word for the agent's end: without the runner's verdict the link is lost, and
+the agent's processes may still run.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final, Self
+
+import structlog
+
+from acp.connection import Connection
+from acp.errors import AcpError, AgentClosed, CloseReason, PlaceUnreachable
+from acp.process.agent_process import AgentProcess, Launch
+
+from . import runner
+from .far_commands import MAX_TOLD, NOT_READABLE, Route, far_marker, header, last_words, start_failure
+from .messages import BrokenMessage, MessageFinder
+
+ALIVE_SECONDS: Final = 30.0
+"""A link that is silent for so long is lost. Both sides give a sign of life after a third of it."""
+
+START_SECONDS: Final = 60.0
+"""How long the way to a place and the start there may take, where nothing queues."""
+
+END_SECONDS: Final = 14.0
+"""How long the runner may take to end an agent and all that it started, and its verdict to get here."""
+
+LINGER_SECONDS: Final = 1.0
+"""How long the client may bring more of the agent's stderr once the verdict is there."""
+
+GRACE_SECONDS: Final = 1.0
+"""A second look at a silent link: what it brought may be unread, because this process was held up itself."""
+
+REAP_PAUSE: Final = 5.0
+"""Between two tries to end an agent whose link is lost."""
+
+log = structlog.stdlib.get_logger("acp")
+
+
+class FarProcess:
+    """An agent at another place; the transport of a `Connection`. Start with `start`, end with `stop`."""
+
+    def __init__(
+        self, client: AgentProcess, place: str, nonce: str, alive: float, reap: Callable[[], Awaitable[object]]
+    ) -> None:
+        """Use `start`."""
+        self._client = client
+        self._place = place
+        self._alive = alive
+        self._reap = reap
+        self._finder = MessageFinder(nonce)
+        self._connection: Connection | None = None
+        self._early = bytearray()
+        self._banner = b""
+        self._greeted = False
+        self._answered = asyncio.Event()
+        """The start has succeeded or failed."""
+        self._over = asyncio.Event()
+        """The verdict is there, or none will come."""
+        self._verdict: Mapping[str, Any] | None = None
+        self._defect = ""
+        self._paused = self._dropping = self._stopping = self._killed = self._suspected = False
+        self._loop = asyncio.get_running_loop()
+        self._heard = self._said = self._loop.time()
+        self._timer = self._loop.call_later(alive / 3, self._watch)
+
+    @classmethod
+    async def start(
+        cls,
+        route: Route,
+        launch: Launch,
+        marker: str,
+        *,
+        reap: Callable[[], Awaitable[object]],
+        inherit: Sequence[str] = (),
+        alive: float = ALIVE_SECONDS,
+        seconds: float = START_SECONDS,
+    ) -> Self:
+        """Start an agent at the end of `route`.
+
+        The agent's environment has the far side's own values of the variables `inherit`, then `launch.env`, then its
+        marker, which is `far_marker` of `marker`. The client has `marker` itself. `alive` is the silence, in seconds,
+        after which each side takes the link for lost. `reap` is called when the link was lost: it ends what is left of
+        the agent, and raises `AcpError` where that is not certain.
+
+        Raises `SpawnFailed` when the place refuses, and `PlaceUnreachable` when no runner answers within `seconds`. No
+        process is left then, as far as the place can be reached.
+        """
+        nonce = secrets.token_hex(16)
+        client = await AgentProcess.spawn(route.client(log_stderr=launch.log_stderr), marker)
+        process = cls(client, route.place, nonce, alive, reap)
+        try:
+            client.attach(process)
+            asked = {"do": "start", "argv": [launch.command, *launch.args], "cwd": str(launch.cwd)}
+            told = {"env": dict(launch.env), "inherit": [*inherit], "marker": far_marker(route.place, marker)}
+            client.write(header(nonce, {**asked, **told, "alive": alive}))
+            await process._started(seconds)
+        except BaseException:
+            await process._give_up()
+            raise
+        return process
+
+    async def _started(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._answered.wait()
+        if self._verdict is not None:
+            raise start_failure(self._place, self._verdict)
+        if not self._greeted:
+            raise PlaceUnreachable(self._place, self._defect or last_words(self._client, self._banner))
+
+    async def _give_up(self) -> None:
+        # A client that has ended by itself has most likely never got there.
+        nothing_runs = self._over.is_set()
+        self._client.kill()
+        await self._finish(certain=nothing_runs)
+
+    def __repr__(self) -> str:
+        """Read like a status line."""
+        return f"<FarProcess at {self._place} behind {self._client!r}>"
+
+    @property
+    def pid(self) -> int:
+        """The process id of the client, on this machine."""
+        return self._client.pid
+
+    @property
+    def stderr(self) -> tuple[str, ...]:
+        """The last lines that the agent or the client wrote to stderr."""
+        return self._client.stderr
+
+    def attach(self, connection: Connection) -> None:
+        """Feed `connection` with what the agent writes, from its first byte on."""
+        self._connection = connection
+        if self._early:
+            connection.feed(bytes(self._early))
+            self._early.clear()
+        if self._over.is_set():
+            self._report()
+
+    # ---- the transport
+
+    def write(self, data: bytes) -> bool:
+        """Hand `data` to the client. Returns False if the agent or the link is gone, and got no byte of this."""
+        self._said = self._loop.time()
+        return not self._over.is_set() and self._client.write(data)
+
+    def pause_reading(self) -> None:
+        """Leave the output in the pipe, so that the agent has to wait. That is no silence."""
+        if self._stopping:
+            self._dropping = True  # The verdict comes behind it.
+        else:
+            self._paused = True
+            self._client.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Read again."""
+        self._paused = self._suspected = False
+        self._heard = self._loop.time()
+        self._client.resume_reading()
+
+    def abort(self) -> None:
+        """Close the agent's stdin and pass on no more output."""
+        self._dropping = True
+        self._client.abort_input()
+        self.resume_reading()
+
+    # ---- what the client brings
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes of the client's stdout."""
+        self._heard = self._loop.time()
+        if self._over.is_set():
+            return
+        try:
+            found = self._finder.feed(data)
+        except BrokenMessage:
+            self._lose(NOT_READABLE)
+            return
+        for each in found:
+            match each:
+                case bytes() if not self._greeted:
+                    self._banner = (self._banner + each)[-MAX_TOLD:]
+                case bytes():
+                    self._pass_on(each)
+                case {"hello": _}:
+                    self._greeted = True
+                    self._answered.set()
+                case {"exit": _} | {"signal": _} | {"problem": _}:
+                    self._judge(each)
+
+    def _pass_on(self, data: bytes) -> None:
+        if self._connection is None:
+            self._early += data
+        elif not self._dropping and not self._over.is_set():
+            self._connection.feed(data)
+
+    def _judge(self, verdict: Mapping[str, Any]) -> None:
+        if not self._over.is_set():
+            self._verdict = verdict
+            self._end()
+            self._timer = self._loop.call_later(LINGER_SECONDS, self._report)
+
+    def _end(self) -> None:
+        self._over.set()
+        self._answered.set()
+        self._timer.cancel()
+
+    def closed(self, _error: AgentClosed) -> None:
+        """Note the end of the client."""
+        self._end()
+        self._report()
+
+    def pause_writing(self) -> None:
+        """Tell the connection that what it writes is not taken."""
+        if self._connection is not None:
+            self._connection.pause_writing()
+
+    def resume_writing(self) -> None:
+        """Tell the connection that it is taken again."""
+        if self._connection is not None:
+            self._connection.resume_writing()
+
+    def _report(self) -> None:
+        if self._connection is not None:
+            self._connection.closed(self.describe(CloseReason.ENDED))
+
+    def describe(self, reason: CloseReason) -> AgentClosed:
+        """Build the error with `reason`, the exit status by the runner's verdict, and the last stderr lines.
+
+        An end that nobody here has asked for is the link's, unless the agent ended by itself or left its input unread.
+        """
+        stderr = self._client.stderr
+        if reason is CloseReason.ENDED and self._verdict is None:
+            return AgentClosed(CloseReason.LINK_LOST, stderr=stderr, place=self._place)
+        match self._verdict:
+            case {"cause": runner.INPUT_UNREAD} if reason is CloseReason.ENDED:
+                reason, seconds = CloseReason.INPUT_UNREAD, runner.UNREAD_SECONDS
+                return AgentClosed(reason, self._exit_status(), stderr, seconds=seconds)
+            case {"cause": _} if reason is CloseReason.ENDED:
+                return AgentClosed(CloseReason.LINK_LOST, stderr=stderr, place=self._place)
+        return AgentClosed(reason, self._exit_status(), stderr)
+
+    def _exit_status(self) -> int | None:
+        match self._verdict:
+            case {"exit": int(status)}:
+                return status
+            case {"signal": int(number)}:
+                return -number
+        return None
+
+    # ---- the link
+
+    def _watch(self) -> None:
+        """Give a sign of life when it is time, and take the link for lost when none has come for too long."""
+        now = self._loop.time()
+        if now >= self._said + self._alive / 3:
+            self._said = now
+            if not self._client.unwritten:  # Else more would only wait there.
+                self._client.write(b"\n")
+        due = self._said + self._alive / 3
+        if self._greeted and not self._paused:
+            if now < self._heard + self._alive:
+                self._suspected, due = False, min(due, self._heard + self._alive)
+            elif not self._suspected:
+                self._suspected, due = True, now + GRACE_SECONDS
+            else:
+                self._lose(f"no sign of life for {self._alive:g} s")
+                return
+        self._timer = self._loop.call_at(due, self._watch)
+
+    def _lose(self, defect: str) -> None:
+        """Cut a link that is of no use: clients exist that never notice it themselves."""
+        log.warning("link to a place is cut", place=self._place, reason=defect)
+        self._defect = defect
+        self._end()
+        self._client.kill()
+        self._report()
+
+    # ---- the end
+
+    async def stop(self) -> None:
+        """End the agent and all that it started; see `runner` for the steps.
+
+        Without the runner's verdict this goes on until `reap` has confirmed that nothing is left, or until the runner,
+        if it lives, has noticed the lost link and has ended the agent: `alive + 2 * END_SECONDS` at most.
+        """
+        self._stopping = True
+        self._dropping = self._dropping or self._paused
+        self.resume_reading()
+        self._client.close_input()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(END_SECONDS):
+                await self._over.wait()
+        await self._finish(certain=self._verdict is not None or self._killed)
+
+    def kill(self) -> None:
+        """Cut the link; the runner ends the agent then."""
+        self._killed = True
+        self._client.kill()
+
+    async def _finish(self, *, certain: bool) -> None:
+        """End the client; and the agent, unless it is certain that none of its processes is left."""
+        try:
+            if self._verdict is None:
+                self._client.kill()
+            await self._client.stop()
+        finally:
+            self._end()
+        if not certain:
+            await self._reap_until_certain()
+
+    async def _reap_until_certain(self) -> None:
+        deadline = self._loop.time() + self._alive + END_SECONDS
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(deadline):
+                while True:
+                    try:
+                        await self._reap()
+                    except AcpError as error:
+                        log.info("an agent's end is not confirmed yet", place=self._place, reason=str(error))
+                        await asyncio.sleep(REAP_PAUSE)
+                    else:
+                        return

@@ -1,0 +1,57 @@
+from pathlib import Path
+
+import pytest
+
+from acp import PlaceUnreachable, RequestTimeout, SpawnFailed, StartProblem
+from acp.client_side.refusal import RequestRefused
+from acp.places import far_commands, runner
+from acp.places.far_commands import Hello
+from tests.acp.places.routes import route
+
+pytestmark = pytest.mark.real_time
+
+
+async def test_a_runner_tells_its_version() -> None:
+    """By which a check sees whether it is the one that is needed."""
+    assert (await far_commands.hello(route("env"))).version == runner.VERSION
+    assert isinstance(await far_commands.hello(route()), Hello)
+
+
+async def test_a_command_runs_there_and_its_output_comes_back(tmp_path: Path) -> None:
+    """With its exit status, and with what it got on stdin."""
+    ran = await far_commands.run(route(), ["sh", "-c", "cat; pwd; exit 3"], cwd=tmp_path, stdin=b"in\x1eput\n")
+    assert (ran.exit_status, ran.output) == (3, b"in\x1eput\n" + str(tmp_path).encode() + b"\n")
+
+
+async def test_a_command_that_cannot_start_there_is_named(tmp_path: Path) -> None:
+    """As one here is."""
+    with pytest.raises(SpawnFailed) as failed:
+        await far_commands.run(route(), ["no-such-command"], cwd=tmp_path)
+    assert (failed.value.problem, failed.value.path) == (StartProblem.COMMAND_MISSING, "no-such-command")
+
+
+async def test_a_command_that_takes_too_long_is_ended_there(tmp_path: Path) -> None:
+    """The far side ends it, not the loss of the link."""
+    with pytest.raises(RequestTimeout):
+        await far_commands.run(route(), ["sleep", "600"], cwd=tmp_path, seconds=0.1)
+
+
+async def test_a_file_goes_there_and_comes_back(tmp_path: Path) -> None:
+    """Every byte of it, also those that begin the runner's messages."""
+    data = bytes(range(256)) * 1000 + b"\x1e"
+    path = tmp_path / "a" / "file"
+    await far_commands.put(route(), data, path)
+    assert await far_commands.get(route(), path, [tmp_path], max_size=len(data)) == data
+
+
+async def test_a_file_outside_the_roots_is_refused(tmp_path: Path) -> None:
+    """With the reason."""
+    with pytest.raises(RequestRefused, match="not inside"):
+        await far_commands.get(route(), Path("/etc/passwd"), [tmp_path], max_size=10_000)
+
+
+async def test_a_place_whose_client_fails_is_not_reached_and_its_last_words_are_told() -> None:
+    """They say what to correct."""
+    with pytest.raises(PlaceUnreachable, match="place worker1 not reached: Permission denied") as failed:
+        await far_commands.hello(route("sh", "-c", "echo Welcome; echo 'Permission denied' >&2; exit 255"))
+    assert failed.value.detail == "Permission denied"
