@@ -3,6 +3,7 @@
     AcpError
     ├── SpawnFailed      the process could not be started: ours to configure
     ├── PlaceUnreachable the way to another machine fails: its engine's client ended or does not answer
+    ├── FileRefused      a file of an agent's machine is not read, or not written
     ├── AgentClosed      the process ended, or was ended, while a request was open
     ├── ProtocolError    the agent's answer to a request cannot be read: the agent's fault
     ├── RemoteError      the agent answered a request with a JSON-RPC error
@@ -70,6 +71,32 @@ class PlaceUnreachable(AcpError):
     def __str__(self) -> str:
         """Return a line for the log."""
         return f"place {self.place} not reached{f': {self.detail}' if self.detail else ''}"
+
+
+class FileProblem(StrEnum):
+    """What keeps a file from being read or written."""
+
+    MISSING = "no such file"
+    OUTSIDE = "outside the directories"
+    HIDDEN = "hidden file"
+    WITHHELD = "file withheld"
+    NOT_REGULAR = "not a regular file"
+    TOO_LARGE = "file too large"
+    UNREADABLE = "file not read"
+    UNWRITABLE = "file not written"
+
+
+@dataclass(eq=False)
+class FileRefused(AcpError):
+    """A file is not read, or not written. `detail` is the operating system's reason, if any."""
+
+    problem: FileProblem
+    path: str
+    detail: str = ""
+
+    def __str__(self) -> str:
+        """Return a line for the log."""
+        return f"{self.problem}: {self.path}{f' ({self.detail})' if self.detail else ''}"
 
 
 class CloseReason(StrEnum):

@@ -2,15 +2,14 @@
 
 import os
 import secrets
-import stat
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from io import BytesIO
 from itertools import islice
 
 from acp.jsonrpc import INTERNAL_ERROR, INVALID_PARAMS
 
 from .refusal import NOT_FOUND, RequestRefused
+from .regular_file import is_regular, opened, read_at_most
 from .roots import Entry, Roots
 
 READ_BYTES = 10_000_000
@@ -18,11 +17,6 @@ READ_BYTES = 10_000_000
 
 WRITE_BYTES = 10_000_000
 """Longest content written, in bytes of UTF-8."""
-
-# Opening must neither block on a FIFO nor make a terminal our controlling one.
-_CAREFULLY = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
-
-_PIECE = 1024 * 1024
 
 
 class FileSystem:
@@ -75,7 +69,7 @@ class FileSystem:
         """
         _require_lines(line, limit)
         with self._roots.entry(path) as entry, _regular(entry, os.O_RDONLY) as descriptor:
-            text = _read(descriptor)
+            text = read_at_most(descriptor, READ_BYTES)
         if line is not None or limit is not None or len(text) > READ_BYTES:
             text = _lines(text, line or 1, limit, path)
         try:
@@ -104,16 +98,8 @@ class FileSystem:
                 raise
 
 
-@contextmanager
-def _regular(entry: Entry, flags: int) -> Iterator[int]:
-    # Checked before, since opening a device can have effects, and after, since that is the file that was opened.
-    _require_regular(os.stat(entry.name, dir_fd=entry.directory, follow_symlinks=False), entry)
-    descriptor = os.open(entry.name, flags | _CAREFULLY, dir_fd=entry.directory)
-    try:
-        _require_regular(os.fstat(descriptor), entry)
-        yield descriptor
-    finally:
-        os.close(descriptor)
+def _regular(entry: Entry, flags: int) -> AbstractContextManager[int]:
+    return opened(entry, flags, lambda status: _require_regular(status, entry))
 
 
 def _require_lines(line: int | None, limit: int | None) -> None:
@@ -122,7 +108,7 @@ def _require_lines(line: int | None, limit: int | None) -> None:
 
 
 def _require_regular(status: os.stat_result, entry: Entry) -> None:
-    if not stat.S_ISREG(status.st_mode):
+    if not is_regular(status):
         raise RequestRefused(INTERNAL_ERROR, "not a regular file", str(entry.path))
 
 
@@ -133,14 +119,6 @@ def _mode_of(entry: Entry) -> int | None:
             return os.fstat(descriptor).st_mode & 0o777
     except FileNotFoundError:
         return None
-
-
-def _read(descriptor: int) -> bytes:
-    """Read at most one byte beyond the bound, since the size that a file claims proves nothing."""
-    data = bytearray()
-    while piece := os.read(descriptor, min(_PIECE, READ_BYTES + 1 - len(data))):
-        data += piece
-    return bytes(data)
 
 
 def _lines(text: bytes, line: int, limit: int | None, path: str) -> bytes:

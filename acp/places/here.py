@@ -3,33 +3,26 @@
 import asyncio
 import os
 import secrets
-import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
-from functools import partial
 from pathlib import Path, PurePath
-from typing import Final
+from typing import Final, TypeVar
 
+from acp import paths
 from acp.agent_transport import AgentTransport
-from acp.client_side.refusal import RequestRefused
-from acp.client_side.roots import Roots
-from acp.errors import RequestTimeout, SpawnFailed, StartProblem
-from acp.jsonrpc import INTERNAL_ERROR
-from acp.process.agent_process import AgentProcess, Launch
+from acp.errors import FileProblem, FileRefused, RequestTimeout
+from acp.process.agent_process import AgentProcess, Launch, require_directory
+from acp.process.environment import environment
 from acp.process.orphans import end_survivors
+from acp.process.short_command import ShortCommand
 
 from .place import MAX_OUTPUT, RUN_SECONDS, Ran
+from .readable_files import ReadableFiles
 
 HERE: Final = "here"
 """The name of this machine among the places."""
 
-KILL_SECONDS = 5.0
-"""How long a killed command may take to end: it never does while it waits for a dead network file system."""
-
-_PIECE = 64 * 1024
-
-# Opening must not wait for the other end of a FIFO, acquire a terminal, or follow a link.
-_CAREFULLY = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_T = TypeVar("_T")
 
 
 class Here:
@@ -37,6 +30,11 @@ class Here:
 
     name = HERE
     near = True
+
+    def __init__(self, withheld: Sequence[Path] = ()) -> None:
+        """`withheld` are the embedding program's own files and directories, which `get` refuses."""
+        self._withheld = withheld
+        self._lanes = paths.Lanes("files")
 
     async def start(
         self,
@@ -56,80 +54,62 @@ class Here:
         max_output: int = MAX_OUTPUT,
         seconds: float = RUN_SECONDS,
     ) -> Ran:
-        """See `Place.run`."""
-        try:
-            process = await asyncio.create_subprocess_exec(
-                *argv,
-                cwd=cwd,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.DEVNULL,
-            )
-        except OSError as error:
-            raise SpawnFailed(StartProblem.COMMAND_UNUSABLE, argv[0], error.strerror or "") from None
+        """See `Place.run`. The command gets the variables that every agent gets, none of the embedding program's."""
+        await require_directory(Path(cwd))
+        env = environment(os.environ, inherit=(), env={})
+        command = await ShortCommand.spawn(argv, cwd=Path(cwd), env=env, stdin=stdin, max_output=max_output)
         try:
             async with asyncio.timeout(seconds):
-                return await _exchange(process, stdin, max_output)
+                await command.wait()
         except TimeoutError:
             raise RequestTimeout(argv[0], seconds) from None
         finally:
-            if process.returncode is None:
-                process.kill()
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(process.wait(), KILL_SECONDS)
+            status = command.exit_status  # Before its end, which may be our doing.
+            await command.end()
+        return Ran(status or 0, bytes(command.output[:max_output]), cut=command.is_cut)
 
     async def put(self, data: bytes, path: PurePath) -> None:
         """See `Place.put`."""
-        await asyncio.to_thread(_put, data, Path(path))
+        await self._in_lane(path.parent, lambda: _put(data, Path(path)))
 
     async def get(self, path: PurePath, roots: Sequence[PurePath], *, max_size: int) -> bytes:
         """See `Place.get`."""
-        return await asyncio.to_thread(partial(_get, str(path), [Path(root) for root in roots], max_size))
+        directories = tuple(map(Path, roots))
+        return await self._in_lane(
+            directories, lambda: ReadableFiles(directories, self._withheld).read_now(str(path), max_size)
+        )
 
     async def reap(self, prefix: str) -> int:
         """See `Place.reap`."""
         return await end_survivors(prefix, gently=False)
 
-
-async def _exchange(process: asyncio.subprocess.Process, stdin: bytes, max_output: int) -> Ran:
-    if process.stdin is None or process.stdout is None:
-        raise RuntimeError("the pipes were asked for")
-    process.stdin.write(stdin)
-    process.stdin.close()
-    output = bytearray()
-    while piece := await process.stdout.read(_PIECE):
-        output += piece
-        if len(output) > max_output:
-            return Ran(0, bytes(output[:max_output]), cut=True)
-    return Ran(await process.wait(), bytes(output))
+    async def _in_lane(self, lane: Hashable, work: Callable[[], _T]) -> _T:
+        """Run blocking work behind earlier work on the same directories. Raises `RequestTimeout`."""
+        try:
+            return await self._lanes.do(lane, work, paths.ANSWER_SECONDS)
+        except TimeoutError:
+            raise RequestTimeout("the file system", paths.ANSWER_SECONDS) from None
 
 
 def _put(data: bytes, path: Path) -> None:
     draft = path.with_name(f".{secrets.token_hex(8)}")
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make(path.parent)
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-        draft.replace(path)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+            draft.replace(path)
+        except OSError:
+            with suppress(OSError):
+                draft.unlink()
+            raise
     except OSError as error:
-        with suppress(OSError):
-            draft.unlink()
-        raise RequestRefused.by_system(str(path), error) from None
+        raise FileRefused(FileProblem.UNWRITABLE, str(path), error.strerror or str(error)) from None
 
 
-def _get(path: str, roots: Sequence[Path], max_size: int) -> bytes:
-    with Roots(roots).entry(path) as entry:
-        # Checked before, since opening a device can have an effect, and after, since the entry may have been replaced.
-        _require_regular(os.stat(entry.name, dir_fd=entry.directory, follow_symlinks=False), path)
-        with os.fdopen(os.open(entry.name, _CAREFULLY, dir_fd=entry.directory), "rb") as file:
-            _require_regular(os.fstat(file.fileno()), path)
-            data = file.read(max_size + 1)
-    if len(data) > max_size:
-        raise RequestRefused(INTERNAL_ERROR, f"longer than {max_size:,} bytes", path)
-    return data
-
-
-def _require_regular(status: os.stat_result, path: str) -> None:
-    if not stat.S_ISREG(status.st_mode):
-        raise RequestRefused(INTERNAL_ERROR, "not a regular file", path)
+def _make(directory: Path) -> None:
+    # `Path.mkdir` gives its mode only to the last directory.
+    for each in (*reversed(directory.parents), directory):
+        with suppress(FileExistsError):
+            each.mkdir(mode=0o700)

@@ -30,7 +30,8 @@ class Ran:
 class Place(Protocol):
     """A machine, or a cluster, on which agents' processes and short commands beside them are started.
 
-    All methods raise `PlaceUnreachable` where the way there fails, and `SpawnFailed` where the place refuses.
+    All methods raise `PlaceUnreachable` where the way there fails, and `SpawnFailed` where the place refuses. `put` and
+    `get` raise `RequestTimeout` where a file system does not answer.
     """
 
     @property
@@ -58,13 +59,20 @@ class Place(Protocol):
         max_output: int = MAX_OUTPUT,
         seconds: float = RUN_SECONDS,
     ) -> Ran:
-        """Run a short command in `cwd`, in the environment of the place. Raises `RequestTimeout` after `seconds`."""
+        """Run a short command in `cwd`, in the environment of the place; end it, and all that it started, after that.
+
+        Raises `RequestTimeout` after `seconds`.
+        """
 
     async def put(self, data: bytes, path: PurePath) -> None:
-        """Write a file (mode 0600), with missing directories (0700), atomically."""
+        """Write a file (mode 0600), with missing directories (0700), atomically. Raises `FileRefused`."""
 
     async def get(self, path: PurePath, roots: Sequence[PurePath], *, max_size: int) -> bytes:
-        """Read a regular file inside `roots`, links resolved. Raises `RequestRefused`, also for a larger one."""
+        """Read a file for people: a regular one inside `roots`, links resolved. Raises `FileRefused`.
+
+        A path with a component below its root that begins with a dot is refused (`HIDDEN`), as is a file with more than
+        `max_size` bytes (`TOO_LARGE`).
+        """
 
     async def reap(self, prefix: str) -> int:
-        """End all processes there whose marker begins with `prefix`. Return how many were found."""
+        """End all processes there whose marker begins with `prefix` (`<journal id>/`). Return how many were found."""

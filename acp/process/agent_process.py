@@ -18,7 +18,7 @@ from acp.errors import AgentClosed, CloseReason, SpawnFailed, StartProblem
 from acp.paths import look
 
 from .child import Child
-from .orphans import MARKER, end_survivors, start_time
+from .orphans import MARKER, end_survivors
 from .pipes import Pipe
 
 STDERR_LINES = 20
@@ -72,6 +72,16 @@ def is_directory(path: Path) -> bool:
         return False
 
 
+async def require_directory(path: Path) -> None:
+    """Raise `SpawnFailed` unless `path` is a directory that answers: a process that starts elsewhere blocks us."""
+    try:
+        found = await look(is_directory, path)
+    except OSError as error:
+        raise SpawnFailed(StartProblem.DIRECTORY_CLOSED, str(path), error.strerror or "") from None
+    if not found:
+        raise SpawnFailed(StartProblem.DIRECTORY_MISSING, str(path))
+
+
 class AgentProcess(Child):
     """The process and its three pipes; the transport of a `Connection`. Start with `spawn`, end with `stop`."""
 
@@ -87,17 +97,11 @@ class AgentProcess(Child):
         self._stdout = Pipe(self._keep_early, self._check_ended)
         self._stderr = Pipe(self._take_stderr, self._check_ended)
         self._linger: asyncio.TimerHandle | None = None
-        self._started: int | None = None
 
     @classmethod
     async def spawn(cls, launch: Launch, marker: str) -> Self:
         """Start the process as leader of a new session. Raises `SpawnFailed`."""
-        try:
-            found = await look(is_directory, launch.cwd)
-        except OSError as error:
-            raise SpawnFailed(StartProblem.DIRECTORY_CLOSED, str(launch.cwd), error.strerror or "") from None
-        if not found:
-            raise SpawnFailed(StartProblem.DIRECTORY_MISSING, str(launch.cwd))
+        await require_directory(launch.cwd)
         process = cls(marker, log_stderr=launch.log_stderr)
         try:
             await process._start(launch)
@@ -218,11 +222,6 @@ class AgentProcess(Child):
 
     # ---- asyncio's callbacks
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Note the start of the process."""
-        super().connection_made(transport)
-        self._started = start_time(self.pid)
-
     def process_exited(self) -> None:
         """Note the end of the process."""
         super().process_exited()
@@ -283,10 +282,6 @@ class AgentProcess(Child):
         finally:
             self._let_go()
             self._close_pipes()
-
-    def _own_session(self) -> int | None:
-        # A session keeps its number while it has members, so a stranger with this pid means that none is left.
-        return self.pid if start_time(self.pid) in {None, self._started} else None
 
     def _close_pipes(self) -> None:
         self._stdout.close()

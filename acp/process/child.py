@@ -6,6 +6,8 @@ import os
 import signal
 from typing import cast
 
+from .orphans import start_time
+
 
 class Child(asyncio.SubprocessProtocol):
     """A child process, started with `start_new_session`."""
@@ -14,6 +16,7 @@ class Child(asyncio.SubprocessProtocol):
         """Prepare for the start."""
         self._exited = asyncio.Event()
         self._transport: asyncio.SubprocessTransport | None = None
+        self._started: int | None = None
 
     @property
     def pid(self) -> int:
@@ -29,6 +32,7 @@ class Child(asyncio.SubprocessProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Note the start of the process."""
         self._transport = cast("asyncio.SubprocessTransport", transport)
+        self._started = start_time(self.pid)
 
     def process_exited(self) -> None:
         """Note the end of the process itself."""
@@ -48,6 +52,10 @@ class Child(asyncio.SubprocessProtocol):
             # PermissionError where sudo has made it another user's: it may end when its pipes are closed.
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, number)
+
+    def _own_session(self) -> int | None:
+        # A session keeps its number while it has members, so a stranger with this pid means that none is left.
+        return self.pid if start_time(self.pid) in {None, self._started} else None
 
     def _let_go(self) -> None:
         """Close its pipes; if it still runs, asyncio kills it where permitted."""

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from acp import Client
+from acp.paths import Lanes
 from acp.schema import Implementation
 from bot.config.agents import AgentConfig
 from bot.config.appearance import Style
@@ -17,7 +18,7 @@ from pool.session_setup import AgentSettings
 from pool.turn_watchdog import TurnLimits
 
 from .agent_options import read_options
-from .workspace_files import WorkspaceFiles
+from .workspace_files import FileSource, LocalFiles, WorkspaceFiles
 
 DEFAULT = "default"
 
@@ -141,6 +142,10 @@ class Agents:
     def style(self, thread_id: int) -> Style:
         """Return the style of a thread's replies."""
         return self.config.reply.style(self.of(thread_id).cwd)
+
+    def files(self, thread_id: int, lanes: Lanes) -> FileSource:
+        """Return where the files are read that a thread's agent links to."""
+        return LocalFiles(lanes, thread_id, self.workspace_files(thread_id))
 
     def workspace_files(self, thread_id: int) -> Callable[[], WorkspaceFiles]:
         """Return a function that opens the files a thread's agent may post. It blocks on the file system."""

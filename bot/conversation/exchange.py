@@ -328,7 +328,7 @@ class Exchange:
         """Show that the agent has it."""
         context, thread_id, where = self._context, self.request.thread_id, self._destination.where
         self._turn = turn
-        self._linked_files = LinkedFiles(context.link_lanes, thread_id, context.agents.workspace_files(thread_id))
+        self._linked_files = LinkedFiles(context.agents.files(thread_id, context.link_lanes))
         self._timing.begin(asyncio.get_running_loop().time(), session.usage, fresh=self._session_lines.is_new)
         self._session_lines.begin(thread_id, session)
         self._turn_log.began()

@@ -1,7 +1,6 @@
 """Files that did not arrive: those of people at the agent, and those of the agent in the thread. Pure."""
 
-from acp.client_side.refusal import NOT_FOUND, RequestRefused
-from acp.jsonrpc import INVALID_PARAMS
+from acp import FileProblem, FileRefused
 from bot.text.markdown import escape
 from bot.text.sizes import format_size
 from pool.journal.trailers import FileLost
@@ -100,14 +99,23 @@ def not_read(error: Exception) -> str:
     return str(error)
 
 
-def unreadable(error: RequestRefused) -> str:
-    """Give the reason for a file that cannot be opened, without its path."""
-    match error.code:
-        case code if code == NOT_FOUND:
+def unreadable(error: FileRefused, most: int) -> str:
+    """Give the reason for a file that cannot be sent, without its path; `most` is the largest size in bytes."""
+    match error.problem:
+        case FileProblem.MISSING:
             return "it does not exist"
-        case code if code == INVALID_PARAMS:
+        case FileProblem.OUTSIDE:
             return OUTSIDE
-    return error.reason
+        case FileProblem.HIDDEN:
+            return HIDDEN
+        case FileProblem.WITHHELD:
+            return BOTS_OWN
+        case FileProblem.NOT_REGULAR:
+            return NOT_REGULAR
+        case FileProblem.TOO_LARGE:
+            return too_large(most)
+        case FileProblem.UNREADABLE | FileProblem.UNWRITABLE:
+            return error.detail
 
 
 def ends_early(name: str, size: str, reason: str) -> str:

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 import acp.paths
-from acp.client_side.refusal import RequestRefused
+from acp import FileProblem, FileRefused
 from acp.paths import Lanes
-from bot.agents.workspace_files import LinkedFiles, WorkspaceFiles
+from acp.places.readable_files import ReadableFiles
+from bot.agents.workspace_files import LinkedFiles, LocalFiles, WorkspaceFiles
 from bot.text.sizes import MAX_FILE_BYTES
 from bot.user_messages import files
 from bot.user_messages.files import NO_ANSWER, OUTSIDE
@@ -97,9 +98,7 @@ def test_a_refusal_says_what_a_person_can_act_on(tmp_path: Path) -> None:
     assert outbox.read_now("/etc/passwd") == OUTSIDE
     (tmp_path / "loop").symlink_to("loop")
     assert outbox.read_now(f"{tmp_path}/loop") == OUTSIDE
-    assert files.unreadable(RequestRefused.by_system("x", PermissionError(13, "Permission denied"))) == (
-        "Permission denied"
-    )
+    assert files.unreadable(FileRefused(FileProblem.UNREADABLE, "x", "Permission denied"), 1) == "Permission denied"
 
 
 def test_the_kernels_files_are_refused_even_where_everything_is_the_session() -> None:
@@ -126,14 +125,14 @@ def test_a_link_that_is_swapped_after_the_check_leads_nowhere(tmp_path: Path, mo
     (tmp_path / "secret").write_text("secret")
     (work / "a").write_text("good")
     outbox = WorkspaceFiles([work])
-    check = WorkspaceFiles._check
+    check = ReadableFiles._check
 
-    def swap(self: WorkspaceFiles, entry: object) -> None:
+    def swap(self: ReadableFiles, entry: object) -> None:
         check(self, entry)  # type: ignore[arg-type]
         (work / "a").unlink()
         (work / "a").symlink_to(tmp_path / "secret")
 
-    monkeypatch.setattr(WorkspaceFiles, "_check", swap)
+    monkeypatch.setattr(ReadableFiles, "_check", swap)
     assert refused(outbox.read_now(str(work / "a")))
 
 
@@ -183,10 +182,10 @@ async def test_a_file_that_does_not_answer_delays_only_its_own_turn_once(
     (tmp_path / "here").write_text("here")
     here, gone = str(tmp_path / "here"), str(tmp_path / "gone")
     try:
-        first = LinkedFiles(lanes, 1, lambda: mount)
+        first = LinkedFiles(LocalFiles(lanes, 1, lambda: mount))
         reading = asyncio.create_task(first.read(gone))
         await mount.asked.wait()
-        assert await LinkedFiles(lanes, 2, lambda: mount).read(here) == b"here"
+        assert await LinkedFiles(LocalFiles(lanes, 2, lambda: mount)).read(here) == b"here"
         assert not reading.done()
         reading.cancel()
         monkeypatch.setattr(acp.paths, "ANSWER_SECONDS", 0.05)
@@ -196,7 +195,7 @@ async def test_a_file_that_does_not_answer_delays_only_its_own_turn_once(
     finally:
         mount.answers.set()
     monkeypatch.setattr(acp.paths, "ANSWER_SECONDS", PATIENCE)
-    assert await LinkedFiles(lanes, 1, lambda: mount).read(here) == b"here"
+    assert await LinkedFiles(LocalFiles(lanes, 1, lambda: mount)).read(here) == b"here"
 
 
 @pytest.mark.real_time
@@ -206,4 +205,4 @@ async def test_directories_that_cannot_be_looked_at_are_a_refusal(tmp_path: Path
     def outbox() -> WorkspaceFiles:
         raise PermissionError(13, "Permission denied")
 
-    assert await LinkedFiles(Lanes("links"), 1, outbox).read(str(tmp_path / "a")) == "Permission denied"
+    assert await LinkedFiles(LocalFiles(Lanes("links"), 1, outbox)).read(str(tmp_path / "a")) == "Permission denied"
