@@ -4,7 +4,7 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -85,6 +85,37 @@ class Daemon:
             self._process.wait(BOUND)
         except subprocess.TimeoutExpired:
             self.kill()
+
+
+def runs(process: psutil.Process) -> bool:
+    """Whether a process runs. One that has ended stays in the table until its parent, or process 1, asks for it."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def end(processes: Iterable[psutil.Process]) -> None:
+    """Kill processes, and wait for their end."""
+    left = list(processes)
+    for process in left:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    for _ in range(int(BOUND / TICK)):
+        left = [process for process in left if runs(process)]
+        if not left:
+            return
+        psutil.wait_procs(left, TICK)
+    raise AssertionError(f"these did not end within {BOUND:g} s: {left}")
+
+
+def with_ids(pids: Iterable[int]) -> list[psutil.Process]:
+    """Return the processes with these ids that exist."""
+    found = []
+    for pid in pids:
+        with suppress(psutil.NoSuchProcess):
+            found.append(psutil.Process(pid))
+    return found
 
 
 def free_port() -> int:

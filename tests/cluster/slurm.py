@@ -15,7 +15,7 @@ from typing import Final
 
 import psutil
 
-from tests.cluster.daemon import BOUND, Daemon, free_port
+from tests.cluster.daemon import BOUND, Daemon, end, free_port, with_ids
 
 PATH: Final = f"{os.environ.get('PATH', '')}:/usr/sbin"
 PROGRAMS: Final = ("munged", "slurmctld", "slurmd", "srun", "squeue", "sinfo", "scancel", "scontrol")
@@ -136,12 +136,12 @@ class Slurm:
     def on_node(self, node: str) -> list[psutil.Process]:
         """Return all processes of jobs on a node, Slurm's own helpers (slurmstepd) among them."""
         files = [path for top in GROUPS.glob(f"*/slurm_{node}") for path in top.rglob("cgroup.procs")]
-        found = set()
+        found: set[int] = set()
         for path in files:
             with suppress(OSError):
                 found.update(int(line) for line in path.read_text().split())
         found.discard(self._running[node].pid)
-        return [psutil.Process(pid) for pid in found if psutil.pid_exists(pid)]
+        return with_ids(found)
 
     def helpers(self, node: str) -> list[psutil.Process]:
         """Return the processes through which the streams of a node's jobs go."""
@@ -149,13 +149,9 @@ class Slurm:
 
     def die(self, node: str) -> None:
         """End a node as a machine does that loses its power: its daemon, and all processes of jobs."""
-        with suppress(psutil.NoSuchProcess):
-            processes = self.on_node(node)
+        processes = self.on_node(node)
         self.daemon(node).kill()
-        for process in processes:
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
-        psutil.wait_procs(processes, BOUND)
+        end(processes)
 
     def stop(self) -> None:
         """End all jobs, and all of Slurm."""

@@ -16,7 +16,7 @@ from typing import Final
 
 import psutil
 
-from tests.cluster.daemon import BOUND, Daemon, free_port
+from tests.cluster.daemon import BOUND, Daemon, end, free_port
 
 SSHD: Final = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 """The server's program: it must be called by its whole path, since it starts itself again for each connection."""
@@ -92,10 +92,7 @@ class SshServer:
         """End as a machine does that loses its power: the server, its connections, and all that they started."""
         all_of_it = self.daemon.below()
         self.daemon.kill()
-        for process in all_of_it:
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
-        psutil.wait_procs(all_of_it, BOUND)
+        end(all_of_it)
 
     def _send(self, number: signal.Signals) -> None:
         for process in self.connections():

@@ -7,7 +7,7 @@ import psutil
 import pytest
 
 from tests.cluster.client import client, line, ran
-from tests.cluster.daemon import BOUND
+from tests.cluster.daemon import BOUND, runs
 from tests.cluster.ssh_server import SshServer, ssh_server
 
 pytestmark = [pytest.mark.real_time, pytest.mark.usefixtures("worker1")]
@@ -54,11 +54,11 @@ async def test_a_connection_is_cut_and_a_machine_dies_and_comes_back(tmp_path: P
             server.cut()
             assert await first.wait() == 255
         async with client(*to(server, "echo $$; exec sleep 600")) as second, asyncio.timeout(BOUND):
-            pid = int(await line(second))
+            process = psutil.Process(int(await line(second)))
             before = server.port
             server.die()
             assert await second.wait() == 255
-        assert not psutil.pid_exists(pid)
+        assert not runs(process)
         status, _, err = await ran(*to(server, "true"))
         assert status == 255
         assert "Connection refused" in err

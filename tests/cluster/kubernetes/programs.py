@@ -23,6 +23,11 @@ def cache() -> Path:
     return Path(os.environ.get("CLUSTER_CACHE") or home / "threadline-cluster")
 
 
+def built() -> bool:
+    """Whether the cache has the programs of `VERSION`."""
+    return all((cache() / VERSION / name).exists() for name in NAMES)
+
+
 def programs() -> Path:
     """Return the folder with the five programs of `VERSION`; build those that are missing."""
     folder = cache() / VERSION
