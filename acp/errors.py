@@ -43,13 +43,17 @@ class StartProblem(StrEnum):
     DIRECTORY_CLOSED = "directory not entered"
     DIRECTORY_SILENT = "no answer from directory"
     DIRECTORY_NOT_MADE = "directory not created"
+    SANDBOX_MISSING = "sandbox program not found"
+    SANDBOX_PATH = "path of the sandbox not found"
+    SANDBOX_LINK = "path of the sandbox leads through a link that agents can change"
 
 
 @dataclass(eq=False)
 class SpawnFailed(AcpError):
     """The agent's process could not be started.
 
-    `path` is the command or the directory that `problem` is about, `detail` the operating system's reason, if any.
+    `path` is the command, the directory or the file that `problem` is about, `detail` the operating system's reason, if
+    any.
     """
 
     problem: StartProblem
@@ -103,6 +107,7 @@ class CloseReason(StrEnum):
     """Why the connection to an agent is gone."""
 
     ENDED = "process ended"
+    SANDBOX_FAILED = "sandbox not made"
     LINK_LOST = "link to the agent's machine lost"
     STOPPED = "stopped by the client"
     SHUTDOWN = "client shuts down"

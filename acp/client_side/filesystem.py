@@ -2,9 +2,11 @@
 
 import os
 import secrets
+from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from io import BytesIO
 from itertools import islice
+from pathlib import Path, PurePath
 
 from acp.jsonrpc import INTERNAL_ERROR, INVALID_PARAMS
 
@@ -22,14 +24,17 @@ WRITE_BYTES = 10_000_000
 class FileSystem:
     """Reads and writes the text files inside `roots` for an agent; see `Roots` for its guarantees.
 
+    Writes nothing at a path that is `protected`.
+
     All methods raise `RequestRefused`: `INVALID_PARAMS` for a path or content that is never acceptable, `NOT_FOUND`,
     and `INTERNAL_ERROR` for the kind of file or an error of the system. They touch regular files only, and never wait
     for one. The methods that end in `_now` block; the others run them in a thread.
     """
 
-    def __init__(self, roots: Roots) -> None:
+    def __init__(self, roots: Roots, protected: Callable[[PurePath], bool] = lambda _path: False) -> None:
         """Serve the files inside `roots`."""
         self._roots = roots
+        self._protected = protected
 
     async def read_text(self, path: str, line: int | None = None, limit: int | None = None) -> str:
         """See `read_text_now`."""
@@ -54,8 +59,10 @@ class FileSystem:
 
     def _check_write_now(self, path: str, content: str) -> None:
         _encode(content)
+        self._require_unprotected(Path(path), path)
         try:
             with self._roots.entry(path) as entry:
+                self._require_unprotected(entry.path, path)
                 _mode_of(entry)
         except RequestRefused as refused:
             if refused.code != NOT_FOUND:  # The write makes missing directories.
@@ -84,7 +91,9 @@ class FileSystem:
         the same mode; its other hard links keep the old text. Follows symbolic links.
         """
         data = _encode(content)
+        self._require_unprotected(Path(path), path)  # Before its missing directories are made.
         with self._roots.entry(path, create=True) as entry:
+            self._require_unprotected(entry.path, path)
             mode = _mode_of(entry)
             # Not derived from the file's own name, which may have the longest length already.
             draft = f".threadline-{secrets.token_hex(8)}"
@@ -96,6 +105,11 @@ class FileSystem:
                 with suppress(OSError):
                     os.unlink(draft, dir_fd=entry.directory)
                 raise
+
+    def _require_unprotected(self, where: PurePath, path: str) -> None:
+        """Refuse a file that runs by itself; `where` may be where the links of `path` lead."""
+        if self._protected(where):
+            raise RequestRefused(INVALID_PARAMS, "protected, since other programs run it by themselves", path)
 
 
 def _regular(entry: Entry, flags: int) -> AbstractContextManager[int]:

@@ -1,6 +1,7 @@
 """The terminals of an agent: the commands that it runs through its client (`terminal/*`).
 
-This is no sandbox: a command starts in one of the session's directories, with all rights of the user.
+A command starts in one of the session's directories. It has all rights of the user, or runs in a sandbox of its own
+that is like the agent's.
 """
 
 import asyncio
@@ -9,8 +10,10 @@ import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from acp.errors import SpawnFailed
 from acp.jsonrpc import INTERNAL_ERROR, INVALID_PARAMS
 from acp.process.orphans import MARKER
+from acp.process.sandbox import Sandbox, enter, look
 
 from .output_tail import DEFAULT_OUTPUT_BYTES, MAX_OUTPUT_BYTES
 from .refusal import NOT_FOUND, RequestRefused
@@ -32,9 +35,12 @@ class Terminals:
     released id.
     """
 
-    def __init__(self, roots: Roots, environment: Mapping[str, str], marker: str) -> None:
-        """Run commands in `roots`, the first of them where a request names none."""
+    def __init__(
+        self, roots: Roots, environment: Mapping[str, str], marker: str, sandbox: Sandbox | None = None
+    ) -> None:
+        """Run commands in `roots`, the first of them where a request names none; in a sandbox like this one, if any."""
         self._roots = roots
+        self._sandbox = sandbox
         self._environment = environment
         self._marker = marker
         self._terminals: dict[str, Terminal] = {}
@@ -69,15 +75,28 @@ class Terminals:
             if self._closed:
                 raise RequestRefused(INTERNAL_ERROR, "the session is being closed")
             self._require_room()
+            line = _argv(command, args, variables.get("SHELL", ""))
+            if self._sandbox is not None:
+                line, variables, directory = await self._enter(self._sandbox, line, variables, directory)
             terminal = await Terminal.spawn(
                 f"terminal-{secrets.token_hex(8)}",
-                _argv(command, args, variables.get("SHELL", "")),
+                line,
                 cwd=directory,
                 env=variables,
                 limit=min(limit, MAX_OUTPUT_BYTES),
             )
             self._terminals[terminal.terminal_id] = terminal
         return terminal.terminal_id
+
+    async def _enter(
+        self, sandbox: Sandbox, line: Sequence[str], variables: Mapping[str, str], directory: Path
+    ) -> tuple[Sequence[str], dict[str, str], Path]:
+        try:
+            facts = await look(sandbox, cwd=directory, env=self._environment)
+        except SpawnFailed as error:
+            raise RequestRefused(INTERNAL_ERROR, str(error)) from None
+        entered = enter(sandbox, facts, line, variables)
+        return entered.argv, entered.env, entered.cwd
 
     async def check(self, command: str, *, cwd: str | None = None, output_byte_limit: int | None = None) -> Path:
         """Raise what `create` would, as far as known now; else return the directory of the command."""

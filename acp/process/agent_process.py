@@ -20,6 +20,8 @@ from acp.paths import look
 from .child import Child
 from .orphans import MARKER, end_survivors
 from .pipes import Pipe
+from .sandbox import ENGINE, Sandbox, enter, exit_status
+from .sandbox import look as look_inside
 
 STDERR_LINES = 20
 STDERR_WIDTH = 500
@@ -50,6 +52,7 @@ class Launch:
 
     Without `log_stderr` the lines of its stderr are not logged: some agents print the address and code of a login.
     Another place reserves `memory` bytes for it, and has values of its own for the variables `local_env`.
+    With a `sandbox` it runs in that one, or not at all.
     """
 
     command: str
@@ -59,6 +62,7 @@ class Launch:
     log_stderr: bool = True
     memory: int = 0
     local_env: frozenset[str] = frozenset()
+    sandbox: Sandbox | None = None
 
 
 def is_directory(path: Path) -> bool:
@@ -85,11 +89,12 @@ async def require_directory(path: Path) -> None:
 class AgentProcess(Child):
     """The process and its three pipes; the transport of a `Connection`. Start with `spawn`, end with `stop`."""
 
-    def __init__(self, marker: str, *, log_stderr: bool = True) -> None:
+    def __init__(self, marker: str, *, log_stderr: bool = True, sandboxed: bool = False) -> None:
         """Use `spawn`."""
         super().__init__()
         self._marker = marker
         self._log_stderr = log_stderr
+        self._sandboxed = sandboxed
         self._connection: Receiver | None = None
         self._early = bytearray()
         self._stderr_lines: deque[str] = deque(maxlen=STDERR_LINES)
@@ -102,7 +107,7 @@ class AgentProcess(Child):
     async def spawn(cls, launch: Launch, marker: str) -> Self:
         """Start the process as leader of a new session. Raises `SpawnFailed`."""
         await require_directory(launch.cwd)
-        process = cls(marker, log_stderr=launch.log_stderr)
+        process = cls(marker, log_stderr=launch.log_stderr, sandboxed=launch.sandbox is not None)
         try:
             await process._start(launch)
         except BaseException:
@@ -111,6 +116,11 @@ class AgentProcess(Child):
         return process
 
     async def _start(self, launch: Launch) -> None:
+        line, env, cwd = (launch.command, *launch.args), launch.env, launch.cwd
+        if launch.sandbox is not None:
+            facts = await look_inside(launch.sandbox, cwd=cwd, env=env, command=launch.command)
+            entered = enter(launch.sandbox, facts, line, env)
+            line, env, cwd = entered.argv, entered.env, entered.cwd
         ends: list[int] = []
         loop = asyncio.get_running_loop()
         try:
@@ -119,12 +129,11 @@ class AgentProcess(Child):
             async with _starting.setdefault(loop, asyncio.Lock()):
                 await loop.subprocess_exec(
                     lambda: self,
-                    launch.command,
-                    *launch.args,
+                    *line,
                     stdout=ends[0],
                     stderr=ends[1],
-                    cwd=launch.cwd,
-                    env={**launch.env, MARKER: self._marker},
+                    cwd=cwd,
+                    env={**env, MARKER: self._marker},
                     start_new_session=True,
                 )
         except FileNotFoundError:
@@ -144,7 +153,8 @@ class AgentProcess(Child):
     @property
     def exit_status(self) -> int | None:
         """The exit code, or the negative number of the signal that ended it; None while it runs."""
-        return self._process.get_returncode()
+        status = self._process.get_returncode()
+        return status if status is None or not self._sandboxed else exit_status(status)
 
     @property
     def stderr(self) -> tuple[str, ...]:
@@ -260,7 +270,13 @@ class AgentProcess(Child):
 
     def describe(self, reason: CloseReason) -> AgentClosed:
         """Build the error with `reason`, the exit status and the last stderr lines."""
+        if self._sandboxed and reason is CloseReason.ENDED and self.exit_status == 1 and self._engine_failed:
+            reason = CloseReason.SANDBOX_FAILED
         return AgentClosed(reason, self.exit_status, self.stderr)
+
+    @property
+    def _engine_failed(self) -> bool:
+        return self.stderr[-1:] != () and self.stderr[-1].startswith(f"{ENGINE}: ")
 
     # ---- the stop ladder
 

@@ -106,10 +106,9 @@ class Agents:
     def settings(self, thread_id: int) -> AgentSettings:
         """Return the pool's settings for a thread's agent."""
         channel, name, directory = self._assignment(thread_id)
-        settings = self._settings(name, self._of(channel, name, directory))
         parent_id = self._journal.forks.parent(thread_id)  # What it knows may name files of its parent.
         threads = (thread_id,) if parent_id is None else (thread_id, parent_id)
-        return replace(settings, additional_directories=tuple(map(self._files, threads)))
+        return self._settings(name, self._of(channel, name, directory), tuple(map(self._files, threads)))
 
     def side_modes(self, thread_id: int) -> tuple[str, ...]:
         """Return the ids of the modes in which a side question may be asked, in order of preference."""
@@ -118,7 +117,7 @@ class Agents:
     def client_offer(self, settings: AgentSettings, marker: str) -> Client:
         """Return what an agent may ask of us, and what its sessions get."""
         agent = self.config.agents.by_name[settings.agent]
-        offered = agent.model_copy(update={"cwd": settings.cwd}).client_offer(marker)
+        offered = agent.model_copy(update={"cwd": settings.cwd}).client_offer(marker, settings.launch)
         return replace(
             offered,
             elicitation=frozenset({"form", "url"}),
@@ -153,7 +152,7 @@ class Agents:
         directories = (agent.cwd, *agent.additional_directories)
         return partial(_outbox, directories, self._files(thread_id), self.config.own_files)
 
-    def _settings(self, name: str, agent: AgentConfig) -> AgentSettings:
+    def _settings(self, name: str, agent: AgentConfig, files: tuple[Path, ...] = ()) -> AgentSettings:
         pool = self.config.pool
         bounds = TurnLimits(
             silence=pool.silence_seconds,
@@ -161,7 +160,7 @@ class Agents:
             question=pool.question_hours * 3600,
             reminder=pool.reminder_hours * 3600,
         )
-        return AgentSettings(agent.launch(), name, agent.mode, bounds)
+        return AgentSettings(agent.launch(files), name, agent.mode, bounds, files)
 
     def _files(self, thread_id: int) -> Path:
         """Return the directory of the files that people attached in a thread."""

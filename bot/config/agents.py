@@ -2,20 +2,41 @@
 
 import os
 import re
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, PrivateAttr, model_validator
 
 from acp import Client, FileSystem, Launch, Terminals, environment
 from acp.places.here import HERE
 from acp.process.environment import BASE_NAMES
+from acp.process.sandbox import Sandbox
 from acp.session import ASKING_MODES
 
 from . import error_texts as texts
 from .mcp_servers import ServerConfig
 from .presets import PRESETS, Preset
 from .values import ConfigTable, Name, Permission, PresetName, Size
+
+STATE_VARIABLES = ("_HOME", "_DIR")
+"""Ends of the names of variables that say where an agent keeps its files: not inherited where it has its own home."""
+
+
+class SandboxConfig(ConfigTable):
+    """`[agents.NAME.sandbox]`."""
+
+    engine: Literal["off", "bwrap"] = "off"
+    network: Literal["all", "none"] = "all"
+    read: tuple[Path, ...] = ()
+    write: tuple[Path, ...] = ()
+    state: Literal["own", "shared"] = "own"
+
+    @property
+    def is_on(self) -> bool:
+        """Whether there is one."""
+        return self.engine != "off"
 
 
 class AgentConfig(ConfigTable):
@@ -37,6 +58,11 @@ class AgentConfig(ConfigTable):
     additional_directories: tuple[Path, ...] = ()
     warm: Annotated[int, Field(ge=0, le=100)] = 0
     ceiling_minutes: Annotated[float, Field(gt=0)] = 120
+    sandbox: SandboxConfig = Field(default_factory=SandboxConfig)
+
+    _home: Path = PrivateAttr(default_factory=Path)
+
+    _hidden: tuple[Path, ...] = PrivateAttr(default=())
 
     @model_validator(mode="before")
     @classmethod
@@ -88,21 +114,65 @@ class AgentConfig(ConfigTable):
         preset = self.known_preset
         return (preset.mode,) if preset is not None and preset.mode else ASKING_MODES
 
+    def set_own(self, *, home: Path, hidden: tuple[Path, ...]) -> None:
+        """Set what the bot has for it: its private home, and what stays out of its sight in a sandbox."""
+        self._home, self._hidden = home, hidden
+
     def environment(self) -> dict[str, str]:
         """Return the whole environment that the agent gets, except its marker."""
-        return environment(os.environ, inherit=self.inherit_env, env=self.env)
+        found = environment(os.environ, inherit=self.inherit_env, env={})
+        if self.sandbox.is_on:
+            found.pop("TMPDIR", None)  # There is nothing but /tmp.
+            if self.sandbox.state == "own":
+                found = {name: value for name, value in found.items() if not name.endswith(STATE_VARIABLES)}
+                found["HOME"] = str(self._home)
+        return {**found, **self.env}
 
-    def launch(self) -> Launch:
-        """Return how to start the agent: inside the program that wraps it, if there is one."""
+    def launch(self, files: Sequence[Path] = ()) -> Launch:
+        """Return how to start the agent: inside the program that wraps it, if there is one, and inside its sandbox.
+
+        `files` are directories of a thread that the sandbox shows, and that are made where they are missing.
+        """
         wrap = [part.replace("{cwd}", str(self.cwd)) for part in self.wrap]
         line = (*wrap, self.command, *self.args)
         local = frozenset(BASE_NAMES) - self.env.keys()
-        return Launch(line[0], line[1:], self.cwd, self.environment(), memory=self.memory, local_env=local)
+        return Launch(
+            line[0],
+            line[1:],
+            self.cwd,
+            self.environment(),
+            memory=self.memory,
+            local_env=local,
+            sandbox=self._sandbox(files),
+        )
+
+    def _sandbox(self, files: Sequence[Path]) -> Sandbox | None:
+        if not self.sandbox.is_on:
+            return None
+        own = self.sandbox.state == "own"
+        servers = (server.command for server in self.mcp_servers if server.type == "stdio")
+        state = () if own else self._shared_state
+        return Sandbox(
+            network=self.sandbox.network,
+            readable=self.sandbox.read,
+            writable=(self.cwd, *self.additional_directories, *self.sandbox.write, *state),
+            made=(self._home, *files) if own else tuple(files),
+            hidden=self._hidden,
+            programs=(self.command, *servers),
+        )
+
+    @property
+    def _shared_state(self) -> tuple[Path, ...]:
+        """Where the agent keeps its files in the person's home."""
+        preset, home = self.known_preset, Path(self.environment().get("HOME", "/"))
+        return tuple(path for each in (preset.state if preset else ()) if (path := home / each).exists())
 
     @model_validator(mode="after")
     def _wrapped_whole(self) -> "AgentConfig":
         if self.wrap and "terminal" in self.client:
             raise ValueError(texts.TERMINAL_OUTSIDE_WRAP)
+        if self.warm and self.sandbox.is_on:
+            raise ValueError(texts.WARM_IN_SANDBOX)
         return self
 
     @property
@@ -110,15 +180,17 @@ class AgentConfig(ConfigTable):
         """The PATH on which the agent's commands are found."""
         return self.environment().get("PATH", os.defpath)
 
-    def client_offer(self, marker: str, *, terminal_login: bool = False) -> Client:
+    def client_offer(self, marker: str, launch: Launch | None = None, *, terminal_login: bool = False) -> Client:
         """Return what the agent of that marker may ask of us, and what its sessions get.
 
-        `terminal_login`: whether a person can log in to it in a terminal.
+        `launch` is how it was started; `terminal_login`: whether a person can log in to it in a terminal.
         """
-        env = self.environment()
+        launch = launch or self.launch()
+        env, sandbox = launch.env, launch.sandbox
+        files = FileSystem if sandbox is None else partial(FileSystem, protected=sandbox.protects)
         return Client(
-            file_system=FileSystem if "fs" in self.client else None,
-            terminals=(lambda roots: Terminals(roots, env, marker)) if "terminal" in self.client else None,
+            file_system=files if "fs" in self.client else None,
+            terminals=(lambda roots: Terminals(roots, env, marker, sandbox)) if "terminal" in self.client else None,
             terminal_login=terminal_login,
             mcp_servers=tuple(server.entry(self.cwd, self.search_path) for server in self.mcp_servers),
             additional_directories=self.additional_directories,

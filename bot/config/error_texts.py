@@ -20,7 +20,7 @@ def line(path: Path, number: int | None, place: str, words: str) -> str:
 
 def place(keys: Sequence[str]) -> str:
     """Return the table in brackets and the key behind it. An element of a list is counted from 1."""
-    depth = 2 if keys and keys[0] in NAMED_TABLES else 1
+    depth = 3 if keys[2:3] == ("sandbox",) else 2 if keys and keys[0] in NAMED_TABLES else 1
     header = f"[{'.'.join(map(_bare, keys[:depth]))}]" if keys else ""
     below = ", ".join(f"entry {int(key) + 1}" if key.isdecimal() else _bare(key) for key in keys[depth:])
     return f"{header} {below}".strip()
@@ -127,6 +127,10 @@ TERMINAL_OUTSIDE_WRAP: Final = (
 )
 
 
+WARM_IN_SANDBOX: Final = "agents in a sandbox cannot be kept warm, since each is made for one thread; remove warm"
+SANDBOX_MISSING: Final = 'the sandbox needs the program bwrap; install the package "bubblewrap", or set engine = "off"'
+
+
 def not_a_person(number: int, allowed: Iterable[str]) -> str:
     """An entry of a list of people."""
     known = ", ".join(f'"{word}"' for word in sorted(allowed))
@@ -229,6 +233,16 @@ def exposed(file: Path) -> str:
     return f"the agent could read and change {file} there; keep the bot's files and the agent's folder apart"
 
 
+def no_path(path: Path) -> str:
+    """A path of a sandbox that does not exist."""
+    return f"{path} does not exist; create it, or correct the path"
+
+
+def too_wide(directory: Path) -> str:
+    """A directory of a sandbox that contains the home directory."""
+    return f"the sandbox would contain the whole home directory with {directory}; name the directory of the project"
+
+
 # ---- warnings
 
 
@@ -264,3 +278,16 @@ def only_here(agent: str, key: str) -> str:
 def too_large_for(agent: str, place_name: str) -> str:
     """An agent that can start in no place of that size."""
     return f"[agents.{agent}] memory is more than [places.{place_name}] memory; the agent cannot start there"
+
+
+def shared_state(agent: str) -> str:
+    """A sandbox that contains the person's own files of the agent."""
+    return (
+        f'[agents.{agent}.sandbox] state = "shared": the agent can change its settings in the home directory, which'
+        ' also count outside the sandbox; with state = "own" it has a home of its own'
+    )
+
+
+def only_sandboxed_here(agent: str, places: Iterable[str]) -> str:
+    """A sandbox that is not made at the other places of the agent."""
+    return f"[agents.{agent}.sandbox] is made on this machine only; at {', '.join(places)} the agent runs without it"

@@ -62,5 +62,10 @@ def _resolve_paths(config: Config, base: Path) -> Config:
 
 
 def _resolve_agent(agent: AgentConfig, base: Path) -> AgentConfig:
-    others = tuple(base / expand_home(each) for each in agent.additional_directories)
-    return agent.model_copy(update={"cwd": base / expand_home(agent.cwd), "additional_directories": others})
+    def absolute(paths: tuple[Path, ...]) -> tuple[Path, ...]:
+        return tuple(base / expand_home(each) for each in paths)
+
+    box = agent.sandbox.model_copy(update={key: absolute(getattr(agent.sandbox, key)) for key in ("read", "write")})
+    others = absolute(agent.additional_directories)
+    update = {"cwd": base / expand_home(agent.cwd), "additional_directories": others, "sandbox": box}
+    return agent.model_copy(update=update)

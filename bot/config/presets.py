@@ -35,6 +35,9 @@ class Preset:
     login: tuple[str, ...] = ()
     """Its own login command, for a terminal. Empty: it takes keys from variables or files only."""
 
+    state: tuple[str, ...] = ()
+    """Where it keeps its login, settings and sessions, below the home directory."""
+
     page_login: str = ""
     """The id of its login method that needs no terminal: it names a page and a code. Empty: it has none."""
 
@@ -78,6 +81,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             login=("claude-agent-acp", "--cli", "auth", "login"),
             resume="claude --resume {session_id}",
             fork_points=("@agentclientprotocol/claude-agent-acp", (0, 101)),
+            state=(".claude", ".claude.json"),
             install="npm install -g @agentclientprotocol/claude-agent-acp (needs Node.js 22 or newer)",
             quirks=(
                 "A new session starts in a mode that acts without asking; Threadline sets `default`.",
@@ -99,6 +103,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             page_login="chat-gpt-device-code",
             resume="codex resume {session_id}",
             fork_points=("@agentclientprotocol/codex-acp", (2, 6)),
+            state=(".codex",),
             install="npm install -g @agentclientprotocol/codex-acp @openai/codex",
             quirks=(
                 'With a key and no login, `env` needs `DEFAULT_AUTH_REQUEST = \'{"methodId":"api-key"}\'`.',
@@ -125,6 +130,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             any_of=("GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_APPLICATION_CREDENTIALS"),
             login=("gemini",),
             resume="gemini --resume {session_id}",
+            state=(".gemini",),
             install="npm install -g @google/gemini-cli",
             quirks=(
                 "It says that it can reopen sessions, but sometimes refuses to after a restart.",
@@ -145,6 +151,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             login=("opencode", "auth", "login"),
             own_client=("fs",),
             resume="opencode --session {session_id}",
+            state=(".config/opencode", ".local/share/opencode", ".local/state/opencode", ".cache/opencode"),
             install="npm install -g opencode-ai",
             quirks=(
                 "Its permission settings decide when it asks; its modes, `build` and `plan`, do not.",
@@ -163,6 +170,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             any_of=("OPENAI_API_KEY",),
             login=("qwen",),
             resume="qwen --resume {session_id}",
+            state=(".qwen",),
             install="npm install -g @qwen-code/qwen-code (needs Node.js 22 or newer)",
             quirks=(
                 "To log in, type `/auth` in the program that `threadline login` starts, then `/quit`.",
@@ -181,6 +189,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             any_of=("MISTRAL_API_KEY",),
             login=("vibe-acp", "--setup"),
             resume="vibe --resume {session_id}",
+            state=(".vibe",),
             install="uv tool install mistral-vibe, or pipx install mistral-vibe (needs Python 3.12 or newer)",
             quirks=(
                 "A new session starts in mode `accept-edits`, which edits without asking; Threadline sets `ask`.",
@@ -214,6 +223,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             inherit_env=("KIMI_CODE_HOME",),
             login=("kimi", "login"),
             resume="kimi --session {session_id}",
+            state=(".kimi-code",),
             install="npm install -g @moonshot-ai/kimi-code",
             quirks=(
                 "It opens no session before a login.",
@@ -230,6 +240,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             inherit_env=("GOOSE_PROVIDER", "GOOSE_MODEL", "ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GOOGLE_API_KEY"),
             login=("goose", "configure"),
             resume="goose session --resume --session-id {session_id}",
+            state=(".config/goose", ".local/share/goose", ".local/state/goose"),
             install="follow the installation guide at block.github.io/goose",
             quirks=(
                 "Its own default mode, `auto`, acts without asking; `GOOSE_MODE` overrides its settings.",
@@ -247,6 +258,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             any_of=("COPILOT_GITHUB_TOKEN",),
             login=("copilot", "login"),
             resume="copilot --resume {session_id}",
+            state=(".copilot",),
             install="npm install -g @github/copilot (needs Node.js 22 or newer)",
             quirks=(
                 "Its modes do not decide when it asks, so each thread warns that it may act without asking.",
@@ -265,6 +277,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             inherit_env=("CURSOR_API_KEY", "CURSOR_AUTH_TOKEN", "CURSOR_CONFIG_DIR"),
             any_of=("CURSOR_API_KEY", "CURSOR_AUTH_TOKEN"),
             login=("cursor-agent", "login"),
+            state=(".cursor", ".config/cursor"),
             install="follow the installation guide at cursor.com/docs/cli/installation",
             quirks=(
                 'Its documentation calls the program `agent`; if yours has only that name, set `command = "agent"`.',
@@ -281,6 +294,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             any_of=("KIRO_API_KEY",),
             login=("kiro-cli", "login"),
             resume="kiro-cli chat --resume-id {session_id}",
+            state=(".kiro", ".local/share/kiro-cli"),
             install="follow the installation guide at kiro.dev/docs/cli",
             quirks=(
                 "Its modes are its agents, so each thread warns that it may act without asking, although it asks.",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from acp.places.here import HERE
 from acp.process.agent_process import is_directory
+from acp.process.sandbox import ENGINE
 from bot.access.gate import People
 
 from . import error_texts as texts
@@ -18,6 +19,7 @@ from .mistakes import Problem, closest
 from .proxy import ignored_proxy
 from .schema import ChannelConfig, Config
 from .secrets import literal_secrets
+from .values import expand_home
 
 MAX_PATH_ENTRIES = 1000
 """Path entries that are followed to a file; circular links lead nowhere."""
@@ -31,6 +33,7 @@ def unmet_requirements(config: Config) -> Iterator[Problem]:
     for channel_id, channel in config.channels.items():
         yield from _channel_problems(("channels", str(channel_id)), channel, config)
     yield from _exposure_problems(config)
+    yield from _wide_sandboxes(config)
 
 
 def warnings(config: Config) -> list[str]:
@@ -50,6 +53,10 @@ def warnings(config: Config) -> list[str]:
     for name, agent in config.agents.by_name.items():
         for each in sorted(agent.client.intersection(agent.known_preset.own_client if agent.known_preset else ())):
             found.append(texts.useless_client(name, each))
+        if agent.sandbox.is_on and agent.sandbox.state == "shared":
+            found.append(texts.shared_state(name))
+        if agent.sandbox.is_on and (far := [each for each in agent.places if each != HERE]):
+            found.append(texts.only_sandboxed_here(name, far))
     found += _place_warnings(config)
     document = config.document
     if document is not None and readable_by_others(document.path):
@@ -82,12 +89,31 @@ def _entries_to(file: Path) -> Iterator[Path]:
             here = entry
 
 
+def _wide_sandboxes(config: Config) -> Iterator[Problem]:
+    """Find sandboxes that would show the home directory with all its keys."""
+    boxed = {name for name, agent in config.agents.by_name.items() if agent.sandbox.is_on}
+    home = expand_home(Path("~")).resolve()
+    for keys, directory in _directories(config):
+        inside = keys[1] in boxed if keys[0] == "agents" else boxed.intersection(_offered(config, keys[1]))
+        if inside and home.is_relative_to(directory.resolve()):
+            yield keys, texts.too_wide(directory)
+
+
+def _offered(config: Config, channel_id: str) -> tuple[str, ...]:
+    """Return the agents that may work in a channel's directory."""
+    channel = config.channels[int(channel_id)]
+    return (channel.agent, *(channel.agents or config.agents.by_name))
+
+
 def _directories(config: Config) -> Iterator[tuple[tuple[str, ...], Path]]:
-    """Return the directories in which agents work, each with its key."""
+    """Return the directories in which agents work, and those that their sandboxes show, each with its key."""
     for name, agent in config.agents.by_name.items():
         yield ("agents", name, "cwd"), agent.cwd
         for directory in agent.additional_directories:
             yield ("agents", name, "additional_directories"), directory
+        for key, paths in (("read", agent.sandbox.read), ("write", agent.sandbox.write)):
+            for path in paths if agent.sandbox.is_on else ():
+                yield ("agents", name, "sandbox", key), path
     for channel_id, channel in config.channels.items():
         if channel.cwd:
             yield ("channels", str(channel_id), "cwd"), Path(channel.cwd)
@@ -112,6 +138,18 @@ def _agent_problems(name: str, agent: AgentConfig) -> Iterator[Problem]:
     for directory in agent.additional_directories:
         if unusable := _unusable(directory):
             yield ("agents", name, "additional_directories"), unusable
+    if agent.sandbox.is_on:
+        yield from _sandbox_problems(("agents", name, "sandbox"), agent)
+
+
+def _sandbox_problems(table: tuple[str, ...], agent: AgentConfig) -> Iterator[Problem]:
+    """Find what the sandbox of an agent lacks on this machine."""
+    if shutil.which(ENGINE) is None:
+        yield (*table, "engine"), texts.SANDBOX_MISSING
+    for key, paths in (("read", agent.sandbox.read), ("write", agent.sandbox.write)):
+        for number, path in enumerate(paths):
+            if not os.path.lexists(path):
+                yield (*table, key, str(number)), texts.no_path(path)
 
 
 def _not_found(command: str, install: str = "") -> str:

@@ -121,6 +121,11 @@ class JournalConfig(ConfigTable):
         """The directory of people's files, next to the journal."""
         return self.file.with_suffix(".attachments").absolute()
 
+    @property
+    def homes(self) -> Path:
+        """The directory of the private homes of agents in sandboxes, next to the journal."""
+        return self.file.with_suffix(".homes").absolute()
+
 
 class AuditConfig(ConfigTable):
     """`[audit]`."""
@@ -188,8 +193,11 @@ class Config(ConfigTable):
     """The file as it was named, which may be a link."""
 
     def set_source(self, document: "Document[Config]") -> None:
-        """Remember the source file."""
+        """Remember the source file, and tell the agents what is the bot's own."""
         self._document, self._named_file, self._file = document, document.path.absolute(), document.path.resolve()
+        hidden = (*self.own_files, self.journal.attachments, self.journal.homes)
+        for name, agent in self.agents.by_name.items():
+            agent.set_own(home=self.journal.homes / name, hidden=hidden)
 
     @property
     def document(self) -> "Document[Config] | None":

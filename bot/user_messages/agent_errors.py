@@ -135,12 +135,20 @@ def start_problem(error: SpawnFailed) -> str:
             return f"the directory {error.path} does not answer."
         case StartProblem.DIRECTORY_NOT_MADE:
             return f"the directory {error.path} could not be created: {error.detail}"
+        case StartProblem.SANDBOX_MISSING:
+            return f"the program {error.path} of its sandbox was not found. Is it installed?"
+        case StartProblem.SANDBOX_PATH:
+            return f"its sandbox needs {error.path}, which could not be found: {error.detail}"
+        case StartProblem.SANDBOX_LINK:
+            return f"its sandbox does not follow {error.path}: agents can change where this link leads."
 
 
 def _closed(error: AgentClosed) -> str:
     match error.reason:
         case CloseReason.ENDED:
             return _ended(error.exit_status)
+        case CloseReason.SANDBOX_FAILED:
+            return f"The agent could not start: its sandbox could not be made: {error.stderr[-1]}"
         case CloseReason.LINK_LOST:
             return f"The connection to {error.place} was lost."
         case CloseReason.STOPPED:

@@ -1,0 +1,126 @@
+"""What runs by itself in a project: files of git, editors and agents that other programs run without asking.
+
+An agent that may write one of these has its code run later by a person's own git, editor or shell, outside of the
+agent's sandbox. In a sandbox they are therefore read-only where they exist.
+"""
+
+import os
+import re
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import islice
+from pathlib import Path, PurePath
+
+GIT = ".git"
+
+NAMES = frozenset(
+    {
+        *(".husky", ".vscode", ".idea", ".envrc", ".devcontainer", ".pre-commit-config.yaml"),
+        *(".claude", ".codex", ".gemini", ".qwen", ".opencode", ".mcp.json"),
+    }
+)
+"""Names of files and directories that are found at the top of a project."""
+
+DEPTH = 3
+"""How many directories below the top repositories are searched, and as many below `.git/modules`."""
+
+MAX_LOOKED_AT = 4000
+"""Directory entries that are looked at in a search: a few milliseconds. Repositories beyond it are not found."""
+
+_CONFIG_SIZE = 64 * 1024
+_HOOKS_PATH = re.compile(rb"^\s*hooksPath\s*=\s*\"?([^\"\n#;]+)", re.IGNORECASE | re.MULTILINE)
+_SKIPPED = frozenset({"node_modules", GIT})
+
+
+def runs_by_itself(path: PurePath) -> bool:
+    """Whether a path is, or is in, something that runs by itself, at any depth. All of `.git` counts."""
+    return any(part in NAMES or part == GIT for part in path.parts)
+
+
+def find(directory: Path) -> Iterator[Path]:
+    """Yield what runs by itself in a directory (a path without links), where it exists: at the top, and git's below.
+
+    Makes the missing `hooks` of a repository. Blocks. A link is not found, since it cannot be protected.
+    """
+    yield from _present(*(directory / name for name in sorted(NAMES)))
+    if _is_repository(directory):
+        yield from _of_repository(directory)
+    for worktree in _worktrees(directory):
+        if _is_directory(git := worktree / GIT):
+            yield from _of_repository(git)
+            yield from _present(*_hooks_elsewhere(git / "config", worktree))
+        else:  # It names the git directory of a linked worktree or a submodule.
+            yield from _present(git)
+
+
+def _worktrees(directory: Path) -> Iterator[Path]:
+    """Yield the directories with a `.git`, `DEPTH` levels down."""
+    level, left = [directory], MAX_LOOKED_AT
+    for _ in range(DEPTH + 1):
+        deeper: list[Path] = []
+        for each in level:
+            entries = _entries(each, left)
+            left -= len(entries)
+            if any(entry.name == GIT for entry in entries):
+                yield each
+            deeper += _subdirectories(entries)
+        level = deeper
+
+
+def _of_repository(git: Path) -> Iterator[Path]:
+    """Yield the configuration and the hooks of a git directory, and those of its submodules."""
+    if _is_repository(git):
+        with suppress(OSError):  # It exists, or the agent cannot make it either.
+            (git / "hooks").mkdir()
+    yield from _present(git / "hooks", git / "config", git / "config.worktree")
+    level = [git / "modules"]
+    for _ in range(DEPTH):  # A submodule's name may contain slashes.
+        found = [below for each in level for below in _subdirectories(_entries(each, MAX_LOOKED_AT))]
+        level = [each for each in found if not _is_repository(each)]
+        for module in found:
+            if _is_repository(module):
+                yield from _of_repository(module)
+
+
+def _hooks_elsewhere(config: Path, worktree: Path) -> list[Path]:
+    """Return the directory in which a repository's configuration says that its hooks are, as a list of at most one."""
+    try:
+        with os.fdopen(os.open(config, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            found = _HOOKS_PATH.search(file.read(_CONFIG_SIZE))
+    except OSError:
+        return []
+    return [Path(os.path.normpath(worktree / os.fsdecode(found[1].strip())))] if found else []
+
+
+def _present(*paths: Path) -> Iterator[Path]:
+    """Yield those that are files or directories, and no links."""
+    return (path for path in paths if stat.S_ISREG(mode := _mode(path)) or stat.S_ISDIR(mode))
+
+
+def _is_repository(directory: Path) -> bool:
+    """Whether a directory is a git directory (gitrepository-layout(5)), or what is left of one that was protected."""
+    whole = stat.S_ISREG(_mode(directory / "HEAD")) and _is_directory(directory / "objects")
+    return whole or (stat.S_ISREG(_mode(directory / "config")) and _is_directory(directory / "hooks"))
+
+
+def _is_directory(path: Path) -> bool:
+    return stat.S_ISDIR(_mode(path))
+
+
+def _mode(path: Path) -> int:
+    """Return the mode of a path itself; 0 for what is missing or inaccessible."""
+    try:
+        return path.lstat().st_mode
+    except OSError:
+        return 0
+
+
+def _entries(directory: Path, most: int) -> list[os.DirEntry[str]]:
+    with suppress(OSError), os.scandir(directory) as entries:
+        return list(islice(entries, max(0, most)))
+    return []
+
+
+def _subdirectories(entries: list[os.DirEntry[str]]) -> list[Path]:
+    return [Path(entry.path) for entry in entries if entry.name not in _SKIPPED and entry.is_dir(follow_symlinks=False)]

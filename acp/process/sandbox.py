@@ -1,0 +1,252 @@
+"""A sandbox around an agent, its terminals and logins: what it sees, and the line that starts a program inside.
+
+The line is a prefix (`bwrap ARGS...`) before the program's own. Inside there is nothing but the system's programs, the
+program itself, and what `Sandbox` names. What lies deeper takes precedence: a read-only directory in a writable one
+stays read-only, and a thread's own files are visible in the hidden directory of all files. `look` looks at the disk, in
+a thread; what `argv` makes of it is pure.
+
+A mount that protects a name is lost when a directory above it is renamed. So each directory between a writable one and
+a protected entry becomes a mount of its own, which cannot be renamed from inside.
+"""
+
+import re
+import shutil
+import signal
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Final, Literal
+
+from acp import paths
+from acp.errors import SpawnFailed, StartProblem
+
+from . import autorun
+from .links import Followed, Link, follow
+from .program_files import SYSTEM, locate, program_files
+
+ENGINE: Final = "bwrap"
+"""The program that makes the sandbox (bubblewrap). It is looked for on the bot's own PATH, never on the agent's."""
+
+TEMPORARY: Final = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108 - a new one in each sandbox
+"""Directories that are empty at the start and are gone with the sandbox."""
+
+SECRETS: Final = (
+    *("/etc/shadow", "/etc/shadow-", "/etc/gshadow", "/etc/gshadow-", "/etc/security/opasswd", "/etc/krb5.keytab"),
+    *("/etc/sudoers", "/etc/sudoers.d", "/etc/ssl/private", "/etc/letsencrypt", "/etc/wireguard"),
+    "/etc/NetworkManager/system-connections",
+)
+"""What only root may read: the bot may be root."""
+
+_HOST_KEYS: Final = "ssh_host_*_key"
+
+_NAMESPACES: Final = ("--unshare-user-try", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try")
+
+# The loader and the C library obey these in the engine too, which runs outside, and an agent names the variables of its
+# terminals. They are set inside only.
+_FOR_LOADER: Final = re.compile(r"LD_.*|MALLOC_.*|GLIBC_TUNABLES|GCONV_PATH|LOCPATH|NLSPATH")
+
+_looks = paths.Lanes("sandboxes")
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """What a sandboxed program may use. All paths are absolute; the working directory is always writable.
+
+    `readable` and `writable` must exist, and what runs by itself (see `autorun`) is read-only in the writable ones.
+    `made` are writable directories that are made where they are missing (mode 0700): the private home, and the files of
+    a thread; nothing is protected there. `hidden` are files and directories that stay out of sight even inside what is
+    visible. `programs` (names on PATH, or paths) are readable and can run, like the program that is started. `network`:
+    `all` shares this machine's, its local ports too; with `none` there is nothing but a loopback of its own.
+    """
+
+    network: Literal["all", "none"] = "all"
+    readable: tuple[Path, ...] = ()
+    writable: tuple[Path, ...] = ()
+    made: tuple[Path, ...] = ()
+    hidden: tuple[Path, ...] = ()
+    programs: tuple[str, ...] = ()
+
+    def protects(self, path: PurePath) -> bool:
+        """Whether a path is in something that runs by itself, in the closest directory that `writable` names."""
+        root = max((each for each in self.writable if path.is_relative_to(each)), key=_depth, default=Path("/"))
+        return root.name == autorun.GIT or autorun.runs_by_itself(path.relative_to(root))
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What `argv` must know of the disk. All paths exist, and have no links but those of `links`.
+
+    `links` are outside of what is visible, and lead into it.
+    """
+
+    engine: str
+    cwd: Path
+    program: Path | None = None
+    """The command that was looked for, if any."""
+    readable: tuple[Path, ...] = ()
+    writable: tuple[Path, ...] = ()
+    protected: tuple[Path, ...] = ()
+    hidden_files: tuple[Path, ...] = ()
+    hidden_directories: tuple[Path, ...] = ()
+    links: tuple[Link, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """How to start a program inside: the whole line, the environment for it, and its directory."""
+
+    argv: tuple[str, ...]
+    env: dict[str, str]
+    cwd: Path
+
+
+async def look(sandbox: Sandbox, *, cwd: Path, env: Mapping[str, str], command: str = "") -> Facts:
+    """Look at the disk for a program that starts in `cwd`, and make what is to be made.
+
+    `command` is the program, if its own files are to be readable; never one that the agent has named. Nor is `env`,
+    whose PATH is searched. Raises `SpawnFailed` for what is missing, for a link that the agent could have planted, and
+    where the disk does not answer.
+    """
+    try:
+        return await _looks.do(object(), lambda: look_now(sandbox, cwd, env, command), paths.ANSWER_SECONDS)
+    except TimeoutError:
+        raise SpawnFailed(StartProblem.DIRECTORY_SILENT, str(cwd)) from None
+
+
+def enter(
+    sandbox: Sandbox, facts: Facts, line: Sequence[str], env: Mapping[str, str], also: Sequence[str] = ()
+) -> Entered:
+    """Return how to start `line` inside, with the variables `env`; `also` are more arguments of the engine."""
+    program = line[0] if facts.program is None else str(facts.program)
+    inside = {name: value for name, value in env.items() if _FOR_LOADER.fullmatch(name)}
+    variables = [word for name, value in inside.items() for word in ("--setenv", name, value)]
+    whole = (*argv(sandbox, facts), *also, *variables, "--", program, *line[1:])
+    return Entered(whole, {name: value for name, value in env.items() if name not in inside}, facts.cwd)
+
+
+def exit_status(status: int) -> int:
+    """Return the exit status of a program from that of its engine, which reports a signal as a shell does (128 + n)."""
+    return 128 - status if 128 < status <= 128 + signal.SIGRTMAX else status
+
+
+def argv(sandbox: Sandbox, facts: Facts) -> tuple[str, ...]:
+    """Return the engine and its arguments, up to the program."""
+    mounts, links = _mounts(facts), dict(facts.links)
+    network = ("--unshare-net",) if sandbox.network == "none" else ()
+    line = [facts.engine, "--die-with-parent", *_NAMESPACES, *network, "--cap-drop", "ALL"]
+    for path in sorted({*mounts, *links}, key=lambda each: each.parts):
+        if path in mounts:
+            line += [*mounts[path], str(path)]
+        elif not _comes_with(path, mounts):
+            line += ["--symlink", str(links[path]), str(path)]
+    # For root the kernel checks only the owner of what is in /proc/sys, no capability: the bot may be root.
+    emptied = [path for path in facts.hidden_directories if mounts.get(path) == _EMPTY and path not in TEMPORARY]
+    line += [word for path in ("/proc", *emptied, "/") for word in ("--remount-ro", str(path))]
+    return (*line, "--chdir", str(facts.cwd))
+
+
+_EMPTY: Final = ("--tmpfs",)
+
+
+def _mounts(facts: Facts) -> dict[Path, tuple[str, ...]]:
+    """Return the arguments before each path. Of two for the same path, the later one counts."""
+    mounts: dict[Path, tuple[str, ...]] = dict.fromkeys(TEMPORARY, _EMPTY)
+    mounts |= {Path("/proc"): ("--proc",), Path("/dev"): ("--dev",)}
+    mounts |= {path: ("--ro-bind", str(path)) for path in (*facts.readable, *facts.protected)}
+    mounts |= {path: ("--bind", str(path)) for path in facts.writable}
+    mounts |= {path: ("--ro-bind", "/dev/null") for path in facts.hidden_files if _comes_with(path, mounts)}
+    mounts |= {path: _EMPTY for path in facts.hidden_directories if _comes_with(path, mounts)}
+    for path in [path for path, words in mounts.items() if words[0] != "--bind"]:
+        for above in _between(path, facts.writable):
+            mounts.setdefault(above, ("--bind", str(above)))
+    return mounts
+
+
+def _comes_with(path: Path, mounts: Mapping[Path, tuple[str, ...]]) -> bool:
+    """Whether a path shows a part of the disk already, because the closest mount at or above it does."""
+    closest = next((each for each in (path, *path.parents) if each in mounts), None)
+    return closest is not None and mounts[closest][0] in {"--bind", "--ro-bind"}
+
+
+def _between(path: Path, writable: Iterable[Path]) -> Iterator[Path]:
+    """Yield the directories between a path and the outermost writable directory above it."""
+    outermost = min((each for each in writable if path.is_relative_to(each)), key=_depth, default=path)
+    return (each for each in path.parents if each.is_relative_to(outermost) and each != outermost)
+
+
+def _depth(path: PurePath) -> int:
+    return len(path.parts)
+
+
+def look_now(sandbox: Sandbox, cwd: Path, env: Mapping[str, str], command: str = "") -> Facts:
+    """See `look`. Blocks."""
+    engine = shutil.which(ENGINE)
+    if engine is None:
+        raise SpawnFailed(StartProblem.SANDBOX_MISSING, ENGINE)
+    for directory in sandbox.made:
+        _make(directory)
+    ways = {path: _existing(path) for path in (*sandbox.writable, *sandbox.made, *sandbox.readable, cwd)}
+    changeable = tuple(dict.fromkeys(ways[path].real for path in (*sandbox.writable, *sandbox.made)))
+    here = ways[cwd].real
+    if not any(here.is_relative_to(each) for each in changeable):
+        changeable = (here, *changeable)
+    for path, way in ways.items():
+        if any(root in link.parents for link, _ in way.links for root in changeable):
+            raise SpawnFailed(StartProblem.SANDBOX_LINK, str(path))
+    program = locate(command, cwd, env) if command else None
+    if command and program is None:
+        raise SpawnFailed(StartProblem.COMMAND_MISSING, command)
+    programs = (program, *(locate(each, cwd, env) for each in sandbox.programs))
+    needed = program_files([each for each in programs if each is not None], env, changeable)
+    system, links = _system()
+    hidden = dict.fromkeys(each.resolve() for each in (*_secrets(), *sandbox.hidden))
+    return Facts(
+        engine,
+        here,
+        program,
+        readable=(*system, *needed.paths, *(ways[path].real for path in sandbox.readable)),
+        writable=changeable,
+        protected=tuple(_protected(dict.fromkeys((here, *(ways[path].real for path in sandbox.writable))))),
+        hidden_files=tuple(path for path in hidden if path.exists() and not path.is_dir()),
+        hidden_directories=tuple(path for path in hidden if path.is_dir()),
+        links=(*links, *needed.links, *(link for way in ways.values() for link in way.links)),
+    )
+
+
+def _make(directory: Path) -> None:
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise SpawnFailed(StartProblem.DIRECTORY_NOT_MADE, str(directory), error.strerror or "") from None
+    if directory.is_symlink():  # It would widen what is visible.
+        raise SpawnFailed(StartProblem.SANDBOX_LINK, str(directory))
+
+
+def _existing(path: Path) -> Followed:
+    try:
+        way = follow(path)
+        way.real.lstat()
+    except OSError as error:
+        raise SpawnFailed(StartProblem.SANDBOX_PATH, str(path), error.strerror or "") from None
+    return way
+
+
+def _protected(roots: Iterable[Path]) -> Iterator[Path]:
+    """Yield what runs by itself below these directories; not what a link leads to."""
+    for root in roots:
+        yield from (each for each in autorun.find(root) if root in each.parents and each.resolve() == each)
+
+
+def _system() -> tuple[list[Path], list[Link]]:
+    """Return the system's directories without links, and the links to them."""
+    links = [(path, path.readlink()) for path in SYSTEM if path.is_symlink()]
+    directories = [path for path in SYSTEM if path.is_dir() and not path.is_symlink()]
+    resolver = Path("/etc/resolv.conf").resolve()  # Often a link to a place that is not visible.
+    if resolver.is_file() and not any(resolver.is_relative_to(each) for each in directories):
+        directories.append(resolver)
+    return directories, links
+
+
+def _secrets() -> Iterator[Path]:
+    yield from map(Path, SECRETS)
+    yield from Path("/etc/ssh").glob(_HOST_KEYS)
