@@ -99,7 +99,7 @@ def loads(text: str, folder: Path) -> Config:
     text = re.sub(r'^cwd = (?!""$).*$', f'cwd = "{project}"', text, flags=re.MULTILINE)
     text = re.sub(r"^command = .*$", f'command = "{sys.executable}"', text, flags=re.MULTILINE)
     text = re.sub(r'^preset = "\w+"$', rf'\g<0>\ncommand = "{sys.executable}"', text, flags=re.MULTILINE)
-    text = text.replace('"bwrap"', f'"{sys.executable}"')
+    text = re.sub(r'(?<!engine = )"bwrap"', f'"{sys.executable}"', text)
     if "[discord]" not in text:
         text += '\n[discord]\ntoken = "${DISCORD_TOKEN}"\n'
     if "[agents.default]" not in text:

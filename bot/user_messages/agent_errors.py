@@ -148,7 +148,7 @@ def _closed(error: AgentClosed) -> str:
         case CloseReason.ENDED:
             return _ended(error.exit_status)
         case CloseReason.SANDBOX_FAILED:
-            return f"The agent could not start: its sandbox could not be made: {error.stderr[-1]}"
+            return f"The agent could not start: its sandbox could not be made: {''.join(error.stderr[-1:])}"
         case CloseReason.LINK_LOST:
             return f"The connection to {error.place} was lost."
         case CloseReason.STOPPED:
