@@ -194,7 +194,8 @@ def _container(program: str) -> Engine:
     return Engine(
         enter=(
             *(program, "run", "--interactive", "--rm", "--name={name}", "--entrypoint="),
-            *("--cap-drop=ALL", "--security-opt=no-new-privileges", "--memory={memory_mb}m", "{options}", "{image}"),
+            *("--log-driver=none", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--memory={memory_mb}m"),
+            *("{options}", "{image}"),
         ),
         inside=(program, "exec", "--interactive", "{name}"),
         reap=(

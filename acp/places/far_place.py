@@ -1,15 +1,53 @@
-# ruff: noqa: ARG002
-"""Another machine, or a cluster, as a place: its engine's client here, and the runner there."""
+"""Another machine, or a cluster, as a place: its engine's command lines, and the runner behind them."""
 
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import PurePath
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path, PurePath
+from typing import Final
+
+import structlog
 
 from acp.agent_transport import AgentTransport
-from acp.errors import PlaceUnreachable
+from acp.errors import AcpError
 from acp.process.agent_process import Launch
+from acp.process.environment import BASE_NAMES
 
-from .engine import Engine
+from . import far_commands, runner
+from .engine import Argv, Engine, Job
+from .engine_command import engine_command
+from .far_commands import Hello, Route
+from .far_process import ALIVE_SECONDS, FarProcess, reap_until_certain
 from .place import MAX_OUTPUT, RUN_SECONDS, Ran
+
+CONNECTIONS: Final = 8
+"""Connections that are opened at the same time: sshd refuses some of more than ten (`MaxStartups`)."""
+
+CONNECT_SECONDS: Final = 20.0
+"""A start that takes longer is queued at the place, and keeps no other from connecting."""
+
+POLL_SECONDS: Final = 5.0
+"""How often a place is asked why a start is queued there."""
+
+REAPS: Final = 2
+"""Searches for what agents have left at the same time. They do not wait for starts, which may wait for them."""
+
+POLLS: Final = 2
+"""Questions of that kind at the same time: forty queued starts must not keep a login node busy."""
+
+ASK_SECONDS: Final = 15.0
+"""Bound of that question."""
+
+END_SECONDS: Final = 90.0
+"""Bound of an engine's command that ends jobs. Those of this package take 60 seconds themselves."""
+
+MAX_REASON: Final = 300
+"""Characters of the reason that are told."""
+
+log = structlog.stdlib.get_logger("acp")
 
 
 class FarPlace:
@@ -18,24 +56,43 @@ class FarPlace:
     near = False
 
     def __init__(
-        self, name: str, engine: Engine, journal_id: str, *, env: Mapping[str, str], keep_alive: float = 30.0
+        self, name: str, engine: Engine, journal_id: str, *, env: Mapping[str, str], keep_alive: float = ALIVE_SECONDS
     ) -> None:
         """`journal_id` begins the markers of all our processes. `env` is the environment of the engine's client.
 
         Each side takes the link for lost after `keep_alive` seconds of silence.
         """
         self.name = name
-        self._engine = engine
+        self._engine = replace(engine, runner=runner_line(engine.runner))
         self._journal_id = journal_id
         self._env = env
         self._keep_alive = keep_alive
+        self._connections = asyncio.Semaphore(CONNECTIONS)
+        self._reaps = asyncio.Semaphore(REAPS)
+        self._polls = asyncio.Semaphore(POLLS)
+        self._swept = asyncio.Event()
+        self._swept.set()
+        self._agents: dict[Job, tuple[PurePath, FarProcess]] = {}
 
     def __repr__(self) -> str:
         """Read like a status line."""
-        return f"<FarPlace {self.name}>"
+        return f"<FarPlace {self.name} with {len(self._running())} agents>"
+
+    async def hello(self) -> Hello:
+        """Ask who runs there. Raises `PlaceUnreachable`."""
+        async with self._short_route() as route:
+            return await far_commands.hello(route)
 
     async def sweep(self) -> None:
-        """End what an earlier run left there; starts wait for it. Bounded by the keep-alive and the stop ladder."""
+        """End what an earlier run left there. Starts wait for it.
+
+        Takes until that is certain, or until the runners there have ended their agents by themselves.
+        """
+        self._swept.clear()
+        try:
+            await reap_until_certain(self.name, partial(self.reap, f"{self._journal_id}/"), self._keep_alive)
+        finally:
+            self._swept.set()
 
     async def start(
         self,
@@ -44,7 +101,26 @@ class FarPlace:
         on_waiting: Callable[[str], None] = lambda _reason: None,
     ) -> AgentTransport:
         """See `Place.start`."""
-        raise PlaceUnreachable(self.name)
+        await self._swept.wait()
+        job = Job(self.name, marker, launch.memory)
+        env = {name: value for name, value in launch.env.items() if name not in launch.local_env}
+        async with self._connecting() as connected:
+            watching = asyncio.create_task(self._watch(job, on_waiting, connected), name=f"start of {job.name}")
+            try:
+                process = await FarProcess.start(
+                    self._route(self._engine.start_line(job)),
+                    replace(launch, env=env),
+                    marker,
+                    reap=partial(self.reap, marker),
+                    inherit=BASE_NAMES,
+                    alive=self._keep_alive,
+                    seconds=self._engine.start_seconds,
+                )
+            finally:
+                watching.cancel()
+                await asyncio.wait((watching,))  # Its client, if any, is ended too.
+        self._agents = {**self._running(), job: (PurePath(launch.cwd), process)}
+        return process
 
     async def run(
         self,
@@ -56,16 +132,94 @@ class FarPlace:
         seconds: float = RUN_SECONDS,
     ) -> Ran:
         """See `Place.run`."""
-        raise PlaceUnreachable(self.name)
+        async with self._short_route(cwd) as route:
+            return await far_commands.run(route, argv, cwd=cwd, stdin=stdin, max_output=max_output, seconds=seconds)
 
     async def put(self, data: bytes, path: PurePath) -> None:
         """See `Place.put`."""
-        raise PlaceUnreachable(self.name)
+        async with self._short_route() as route:
+            await far_commands.put(route, data, path)
 
     async def get(self, path: PurePath, roots: Sequence[PurePath], *, max_size: int) -> bytes:
         """See `Place.get`."""
-        raise PlaceUnreachable(self.name)
+        async with self._short_route(*roots) as route:
+            return await far_commands.get(route, path, roots, max_size=max_size)
 
     async def reap(self, prefix: str) -> int:
-        """See `Place.reap`."""
-        raise PlaceUnreachable(self.name)
+        """See `Place.reap`. Returns only when none of these processes is left."""
+        line, count = self._engine.reap_line(Job(self.name, prefix)), 0
+        async with self._reaps:
+            if line:
+                count += len(await engine_command(self._route(line), END_SECONDS))
+            if self._engine.shares_processes:
+                route = self._route(self._engine.short_line(self._short_job(), None))
+                count += await far_commands.reap(route, prefix)
+        return count
+
+    # ---- connections
+
+    @asynccontextmanager
+    async def _connecting(self) -> AsyncIterator[Callable[[], None]]:
+        """Wait for the turn to connect. Yields a function that lets the next one connect before the end."""
+        await self._connections.acquire()
+        turns = [self._connections]
+
+        def connected() -> None:
+            if turns:
+                turns.pop().release()
+
+        try:
+            yield connected
+        finally:
+            connected()
+
+    @asynccontextmanager
+    async def _short_route(self, *directories: PurePath) -> AsyncIterator[Route]:
+        """Yield the way to a runner for a short command, in the job of an agent of these directories if one runs."""
+        async with self._connecting():
+            agents = self._running()
+            # An agent that works in the directory sees it for certain; else each is as good.
+            running = max(agents, key=lambda job: agents[job][0] in directories, default=None)
+            yield self._route(self._engine.short_line(self._short_job(), running))
+
+    def _short_job(self) -> Job:
+        return Job(self.name, f"{self._journal_id}/r{secrets.token_hex(4)}")
+
+    def _running(self) -> dict[Job, tuple[PurePath, FarProcess]]:
+        return {job: each for job, each in self._agents.items() if not each[1].is_over}
+
+    def _route(self, line: Argv) -> Route:
+        return Route(self.name, line, self._journal_id, self._env)
+
+    # ---- the engine's own commands
+
+    async def _watch(self, job: Job, on_waiting: Callable[[str], None], connected: Callable[[], None]) -> None:
+        """Tell why a start is queued, at each change; it lets others connect when it is, or takes long."""
+        line = self._engine.waiting_line(job)
+        loop = asyncio.get_running_loop()
+        late, told = loop.time() + CONNECT_SECONDS, ""
+        while True:
+            await asyncio.sleep(POLL_SECONDS)
+            reason = await self._reason(line) if line else ""
+            if reason or loop.time() >= late:
+                connected()
+            if reason and reason != told:
+                on_waiting(reason)
+                told = reason
+
+    async def _reason(self, line: Argv) -> str:
+        try:
+            async with self._polls:
+                lines = await engine_command(self._route(line), ASK_SECONDS)
+        except AcpError as error:
+            log.info("no reason for a queued start", place=self.name, error=str(error))
+            return ""  # The start itself tells what is wrong.
+        return " ".join(lines[0].split())[:MAX_REASON] if lines else ""
+
+
+def runner_line(command: Argv) -> Argv:
+    """Return the whole command of the runner: it is given to a Python as its source, or installed as `... runner`."""
+    if command[-1] == "runner":
+        return command
+    # Isolated: no module of the directory in which it starts takes the place of the standard library's.
+    return (*command, "-I", "-c", Path(runner.__file__).read_text(encoding="utf-8"))

@@ -130,6 +130,11 @@ class FarProcess:
         return self._client.pid
 
     @property
+    def is_over(self) -> bool:
+        """Whether the agent has ended, or its link is lost."""
+        return self._over.is_set()
+
+    @property
     def stderr(self) -> tuple[str, ...]:
         """The last lines that the agent or the client wrote to stderr."""
         return self._client.stderr
@@ -313,17 +318,18 @@ class FarProcess:
         finally:
             self._end()
         if not certain:
-            await self._reap_until_certain()
+            await reap_until_certain(self._place, self._reap, self._alive)
 
-    async def _reap_until_certain(self) -> None:
-        deadline = self._loop.time() + self._alive + END_SECONDS
-        with suppress(TimeoutError):
-            async with asyncio.timeout_at(deadline):
-                while True:
-                    try:
-                        await self._reap()
-                    except AcpError as error:
-                        log.info("an agent's end is not confirmed yet", place=self._place, reason=str(error))
-                        await asyncio.sleep(REAP_PAUSE)
-                    else:
-                        return
+
+async def reap_until_certain(place: str, reap: Callable[[], Awaitable[object]], alive: float) -> None:
+    """Call `reap` until it confirms that nothing is left, or until each runner, if it lives, has ended its agent."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(alive + END_SECONDS):
+            while True:
+                try:
+                    await reap()
+                except AcpError as error:
+                    log.info("the end of agents is not confirmed yet", place=place, reason=str(error))
+                    await asyncio.sleep(REAP_PAUSE)
+                else:
+                    return
