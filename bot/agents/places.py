@@ -17,7 +17,7 @@ class Places(Mapping[str, Place]):
     def __init__(self, config: Config, journal_id: str) -> None:
         """Take the tables `[places.NAME]`, and the id that begins the markers of this bot's processes."""
         self._far = {name: far_place(name, each, journal_id) for name, each in config.places.items()}
-        self._all: dict[str, Place] = {HERE: Here(), **self._far}
+        self._all: dict[str, Place] = {HERE: Here(config.own_files), **self._far}
 
     def __getitem__(self, name: str) -> Place:
         """Return the place of that name. Raises `KeyError`."""

@@ -5,8 +5,9 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from acp import Client
+from acp import Client, Place
 from acp.paths import Lanes
+from acp.places.here import HERE
 from acp.schema import Implementation
 from bot.config.agents import AgentConfig
 from bot.config.appearance import Style
@@ -18,6 +19,7 @@ from pool.session_setup import AgentSettings
 from pool.turn_watchdog import TurnLimits
 
 from .agent_options import read_options
+from .places import Places
 from .workspace_files import FileSource, LocalFiles, WorkspaceFiles
 
 DEFAULT = "default"
@@ -30,8 +32,9 @@ class Agents:
     """The agents of the configuration, by thread. Each look-up reads `config`, which may be replaced."""
 
     def __init__(self, config: Config, journal: Journal) -> None:
-        """The journal remembers each thread's agent and directory."""
+        """The journal remembers each thread's agent, directory and place."""
         self.config = config
+        self.places = Places(config, journal.journal_id)
         self._journal = journal
 
     def choices(self, channel_id: int) -> tuple[str, ...]:
@@ -109,6 +112,10 @@ class Agents:
         parent_id = self._journal.forks.parent(thread_id)  # What it knows may name files of its parent.
         threads = (thread_id,) if parent_id is None else (thread_id, parent_id)
         return self._settings(name, self._of(channel, name, directory), tuple(map(self._files, threads)))
+
+    def place(self, thread_id: int) -> Place:  # noqa: ARG002 - a thread has no other place yet
+        """Return the place of a thread's agent."""
+        return self.places[HERE]
 
     def side_modes(self, thread_id: int) -> tuple[str, ...]:
         """Return the ids of the modes in which a side question may be asked, in order of preference."""

@@ -335,7 +335,13 @@ class Exchange:
         for skipped in self._prompt.take_skipped():
             self.reply.line(files.not_sent(skipped))
         self.reply.placeholder(notices.WORKING)
-        self._questions.begin_turn(turn, where, directories=session.directories, add_line=self.reply.line)
+        self._questions.begin_turn(
+            turn,
+            where,
+            directories=session.directories,
+            place=context.agents.place(thread_id),
+            add_line=self.reply.line,
+        )
         if self._typing is None:  # Another agent may follow one that died before it got a byte.
             self._typing = TypingIndicator(where.channel_id, api=context.api, wanted=self._is_working)
             self._typing.start()

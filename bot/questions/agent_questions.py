@@ -9,6 +9,7 @@ from acp import (
     Event,
     OpenQuestions,
     OutOfTurnEvent,
+    Place,
     Question,
     Subagent,
     Turn,
@@ -36,15 +37,22 @@ class AgentQuestions:
         self._redact = redact
         self._tell = tell
         self._directories: Sequence[Path] = ()
+        self._place: Place | None = None
         self._in_turn: QuestionBroker | None = None
         self._out_of_turn: tuple[OpenQuestions, QuestionBroker] | None = None
 
     def begin_turn(
-        self, turn: Turn, where: QuestionOrigin, *, directories: Sequence[Path], add_line: Callable[[str], None]
+        self,
+        turn: Turn,
+        where: QuestionOrigin,
+        *,
+        directories: Sequence[Path],
+        place: Place,
+        add_line: Callable[[str], None],
     ) -> None:
         """Take the questions of a turn from now on. `add_line` adds a line to the reply."""
-        self._directories = directories
-        self._in_turn = QuestionBroker(self._cards, turn, where, directories=directories, tell=add_line)
+        self._directories, self._place = directories, place
+        self._in_turn = QuestionBroker(self._cards, turn, where, directories=directories, place=place, tell=add_line)
 
     def name(self, link: str) -> None:
         """Name a message, which the turn has taken in, on later questions."""
@@ -91,6 +99,7 @@ class AgentQuestions:
                 questions,
                 where,
                 directories=self._directories,
+                place=self._place,
                 tell=lambda line: self._tell(where.channel_id, line),
             )
             self._out_of_turn = questions, broker

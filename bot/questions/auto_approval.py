@@ -13,8 +13,7 @@ programs known to write such files without naming them; its effect cannot be pre
 
 import os
 import re
-import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -27,20 +26,8 @@ from bot.user_messages import questions as texts
 from bot.user_messages.reply_lines import FORGOTTEN
 
 from .description_size import exceeds
+from .session_paths import ADDRESS, LONGEST_PATH, MOST_LOOKUPS, SENSITIVE, RealPath, SessionPaths, path_parts
 from .tool_description import command_of
-
-SENSITIVE = frozenset({
-    # directories: settings, hooks, commands and servers of agents, and files that tools run by themselves
-    *(".agents", ".claude", ".codex", ".config", ".continue", ".copilot", ".crush", ".cursor", ".devcontainer"),
-    *(".fast-agent", ".gemini", ".git", ".goose", ".husky", ".idea", ".kimi", ".kiro", ".opencode", ".qwen", ".roo"),
-    *(".ssh", ".vibe", ".vscode", ".windsurf", ".zed"),
-    # files: instructions, servers, permissions, and scripts of shells and hooks
-    *("agents.md", "agents.override.md", "claude.md", "claude.local.md", "gemini.md", "qwen.md", ".claude.json"),
-    *(".clinerules", ".cursorrules", ".goosehints", ".windsurfrules", "copilot-instructions.md"),
-    *(".mcp.json", "mcp.json", "opencode.json", "opencode.jsonc", ".envrc", ".pre-commit-config.yaml"),
-    *(".bash_profile", ".bashrc", ".gitconfig", ".gitmodules", ".npmrc", ".profile", ".zprofile", ".zshenv", ".zshrc"),
-})  # fmt: skip
-"""Names, in lower case, of files and directories that change what an agent may do, or that run by themselves."""
 
 SENSITIVE_COMMANDS = {
     "git": ("config", "-c", "--config-env", "clone -c", "clone --config", "submodule add", "lfs install"),
@@ -56,10 +43,6 @@ SENSITIVE_COMMANDS = {
 }
 """Programs, and the arguments with which each writes such a file without naming it, or acts as such a file says."""
 
-LONGEST_PATH = 4096
-MOST_LOOKUPS = 200
-"""Bounds on the characters of a path, and on the paths or programs of one call; beyond them a person is asked."""
-
 LONGEST_INPUT = 1_000_000
 """Characters of a call's input to search for names; that takes some tenths of a second."""
 
@@ -69,11 +52,7 @@ _CHANGES = frozenset({"edit", "delete", "move"})
 _HARMLESS = _READS | {"think", "fetch"}
 
 _PLACE_KEY = re.compile(r"path|file|dir|cwd|source|dest|dst|target|^(?:to|from)$", re.IGNORECASE)
-_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://|file:", re.IGNORECASE)
-_PLACE = re.compile(rf"[/~]|(?:.*/)?\.\.(?:/|$)|{_ADDRESS.pattern}", re.IGNORECASE)
-_EXPANDED = re.compile(r"[${}`]")
-"""Characters that a shell or a glob expands."""
-
+_PLACE = re.compile(rf"[/~]|(?:.*/)?\.\.(?:/|$)|{ADDRESS.pattern}", re.IGNORECASE)
 _COMMAND_KEY = re.compile(r"command|cmd|^(?:script|args|argv)$", re.IGNORECASE)
 _NAMED = re.compile(rf"(?<![\w.-])(?:{'|'.join(map(re.escape, sorted(SENSITIVE)))})(?![\w-])", re.IGNORECASE)
 
@@ -115,46 +94,80 @@ class Deny:
 Decision = AskPerson | Allow | Deny
 
 
-def decide(permission: Permission, question: Question, call: ToolCallUpdate, directories: Sequence[Path]) -> Decision:
-    """Judge a question, or a request to the client for a file or a command. Reads the file system.
+def decide(
+    permission: Permission,
+    question: Question,
+    call: ToolCallUpdate,
+    directories: Sequence[Path],
+    real: RealPath = os.path.realpath,
+) -> Decision:
+    """Judge a question, or a request to the client for a file or a command. Reads the file system by `real`.
 
-    `call` has everything known of the tool call, `directories` are the session's, cwd first.
+    `call` has everything known of the tool call, `directories` are the session's, cwd first. `real` is asked about the
+    paths of `paths_of` alone.
     """
     if permission == "deny":
         return Deny(question.rejection)
     if permission == "ask":
         return AskPerson()
-    reason = _why_ask(permission, call, directories)
+    reason = _why_ask(permission, call, SessionPaths(directories, real))
     allow = next((option.option_id for option in question.options if option.kind == "allow_once"), None)
     if reason is None and allow is None:
         reason = texts.NO_ALLOW_ONCE
     return AskPerson(reason or "") if allow is None or reason is not None else Allow(allow)
 
 
-def lone_command(call: ToolCallUpdate, directories: Sequence[Path]) -> str | None:
+def lone_command(call: ToolCallUpdate, directories: Sequence[Path], real: RealPath = os.path.realpath) -> str | None:
     """Return the command that a call runs in the session's directories, if it does nothing else.
 
     None for a call with other effects or unknown parts, and for a command that may change what an agent may do: the
-    rules of a thread must not allow it. Reads the file system.
+    rules of a thread must not allow it. Reads the file system by `real`.
     """
+    command = _stated_command(call)
+    inside = bool(directories) and SessionPaths(directories, real).all_inside(_command_places(call))
+    return command if inside else None
+
+
+def paths_of(permission: Permission, call: ToolCallUpdate, directories: Sequence[Path]) -> tuple[str, ...]:
+    """Return the paths that `decide` and `lone_command` look up; none if they look up nothing."""
+    places: list[str] = []
+    if permission in {"ask", "allow_reads"} and _stated_command(call) is not None:
+        places += _command_places(call)
+    if permission in {"allow_reads", "allow_all"} and isinstance(facts := _facts_of(call), _CallFacts):
+        places += facts.places
+    if not directories or len(places) > 2 * MOST_LOOKUPS or any(len(place) > LONGEST_PATH for place in places):
+        return ()
+    below = [str(directories[0] / place) for place in places]
+    return tuple(dict.fromkeys([*map(str, directories), *below])) if below else ()
+
+
+def _stated_command(call: ToolCallUpdate) -> str | None:
+    """Return the command of a call that does nothing else, wherever it runs."""
     command, raw = command_of(call), call.raw_input
     named = raw if isinstance(raw, dict) else {}
     unknown = any(not isinstance(part, ToolContent) for part in call.content or ())
-    if (
-        command is None
-        or len(command) > LONGEST_PATH
-        or unknown
-        or not named.keys() <= _COMMAND_INPUT
-        or not directories
-    ):
+    if command is None or len(command) > LONGEST_PATH or unknown or not named.keys() <= _COMMAND_INPUT:
         return None
-    places = [each.path for each in call.locations or ()] + [named[key] for key in named.keys() & _COMMAND_PLACES]
-    if not all(isinstance(place, str) for place in places) or not _all_places(places, directories, _is_inside):
+    if any(not isinstance(named[key], str) for key in named.keys() & _COMMAND_PLACES):
         return None
     return None if _mentions_sensitive(command) else command
 
 
-def _why_ask(permission: Permission, call: ToolCallUpdate, directories: Sequence[Path]) -> str | None:
+def _command_places(call: ToolCallUpdate) -> list[str]:
+    named = call.raw_input if isinstance(call.raw_input, dict) else {}
+    stated = [named[key] for key in named.keys() & _COMMAND_PLACES]
+    return [each.path for each in call.locations or ()] + [place for place in stated if isinstance(place, str)]
+
+
+def _why_ask(permission: Permission, call: ToolCallUpdate, paths: SessionPaths) -> str | None:
+    facts = _facts_of(call)
+    if not isinstance(facts, _CallFacts):
+        return facts
+    return facts.why_not_read(paths) if permission == "allow_reads" else facts.why_sensitive(paths)
+
+
+def _facts_of(call: ToolCallUpdate) -> "_CallFacts | str":
+    """Return the facts of a call, or why they cannot be known."""
     if call.raw_input == FORGOTTEN:
         return texts.PARTLY_FORGOTTEN
     unknown = [part for part in call.content or () if isinstance(part, OtherToolContent)]
@@ -163,8 +176,7 @@ def _why_ask(permission: Permission, call: ToolCallUpdate, directories: Sequence
     inputs = [*_leaves(call.raw_input), *_leaves([part.model_dump() for part in unknown])]
     if sum(len(text) for _, text in inputs) > LONGEST_INPUT:
         return texts.TOO_LONG
-    facts = _CallFacts(call, inputs)
-    return facts.why_not_read(directories) if permission == "allow_reads" else facts.why_sensitive(directories)
+    return _CallFacts(call, inputs)
 
 
 class _CallFacts:
@@ -183,23 +195,23 @@ class _CallFacts:
         self._text = "\n".join(said)
         """One text, as a program and its arguments may be in different parts."""
         self._keys = "\n;\n".join({key for key, _ in inputs})
-        self._places = [location.path for location in call.locations or ()]
-        self._places += [part.path for part in call.content or () if isinstance(part, Diff)]
-        self._places += [text for key, text in inputs if _PLACE_KEY.search(key) or _PLACE.match(text.strip())]
+        self.places = [location.path for location in call.locations or ()]
+        self.places += [part.path for part in call.content or () if isinstance(part, Diff)]
+        self.places += [text for key, text in inputs if _PLACE_KEY.search(key) or _PLACE.match(text.strip())]
         self._words = {text for _, text in inputs if len(text) <= LONGEST_PATH and not re.search(r"\s", text)}
-        self._words.difference_update(self._places)
+        self._words.difference_update(self.places)
 
-    def why_not_read(self, directories: Sequence[Path]) -> str | None:
-        """Return why this is more than reading inside `directories`, or None."""
+    def why_not_read(self, paths: SessionPaths) -> str | None:
+        """Return why this is more than reading inside the session's directories, or None."""
         if self._kind not in _READS or self._has_diff or self._has_command:
             return texts.ONLY_READING
-        if not self._places:
+        if not self.places:
             return texts.UNKNOWN_READING
-        if not _all_places(self._places, directories, _is_inside):
+        if not paths.all_inside(self.places):
             return texts.OUTSIDE
         return None
 
-    def why_sensitive(self, directories: Sequence[Path]) -> str | None:
+    def why_sensitive(self, paths: SessionPaths) -> str | None:
         """Return why a person must see this although everything is allowed, or None."""
         if self._kind == "switch_mode":
             return texts.CHANGES_MODE
@@ -207,16 +219,16 @@ class _CallFacts:
             return texts.UNKNOWN_KIND
         if self._kind in _HARMLESS and not self._has_diff and not self._has_command:
             return None
-        if not self._places and (self._kind in _CHANGES or not self._text.strip()):
+        if not self.places and (self._kind in _CHANGES or not self._text.strip()):
             return texts.UNKNOWN_CHANGE
         # A command is searched for the names; a change is judged by its places, as its text may mention them.
         searched = f"{self._text}\n;\n{self._keys}" if self._kind not in _CHANGES or self._has_command else ""
         if len(searched) > 2 * LONGEST_INPUT:  # The title, and texts next to the input.
             return texts.TOO_LONG
         by_name = _mentions_sensitive(searched) or any(
-            not SENSITIVE.isdisjoint(_path_parts(word)) for word in self._words
+            not SENSITIVE.isdisjoint(path_parts(word)) for word in self._words
         )
-        if by_name or not _all_places(self._places, directories, _is_not_sensitive):
+        if by_name or not paths.none_sensitive(self.places):
             return texts.CHANGES_RIGHTS
         return None
 
@@ -269,44 +281,3 @@ def _leaves(raw: Any) -> Iterator[tuple[str, str]]:
                 waiting.extend((str(name), each) for name, each in reversed(value.items()))
             case list():
                 waiting.extend((key, each) for each in reversed(value))
-
-
-def _all_places(
-    places: Sequence[str], directories: Sequence[Path], holds: Callable[[str, Sequence[Path]], bool]
-) -> bool:
-    """Whether `holds` is true of every place. False for one that cannot be looked up."""
-    if len(places) > MOST_LOOKUPS or any(len(place) > LONGEST_PATH for place in places):
-        return False
-    try:
-        return all(holds(place, directories) for place in places)
-    except (OSError, ValueError):  # no path at all: a null character, a lone surrogate
-        return False
-
-
-def _is_inside(place: str, directories: Sequence[Path]) -> bool:
-    if place != place.strip() or place.startswith("~") or _EXPANDED.search(place) or _ADDRESS.match(place):
-        return False  # Only the agent knows where it leads.
-    real = Path(os.path.realpath(directories[0] / place))
-    return any(real.is_relative_to(os.path.realpath(directory)) for directory in directories)
-
-
-def _is_not_sensitive(place: str, directories: Sequence[Path]) -> bool:
-    path = directories[0] / place
-    return all(
-        SENSITIVE.isdisjoint(_path_parts(str(_path_inside(each, directories))))
-        for each in (path, Path(os.path.realpath(path)))
-    )
-
-
-def _path_parts(path: str) -> Iterator[str]:
-    """Yield the names in a path as a lenient file system reads them: without case, width and trailing characters."""
-    for part in re.split(r"[/\\]", path):
-        folded = unicodedata.normalize("NFKC", part).casefold()
-        shown = "".join(each for each in folded if unicodedata.category(each) != "Cf")
-        yield shown.partition(":")[0].rstrip(". ")
-
-
-def _path_inside(path: Path, directories: Sequence[Path]) -> Path:
-    """Return the part of a path inside the session's directories, which may themselves be below `.claude`."""
-    roots = (root for directory in directories for root in (directory, Path(os.path.realpath(directory))))
-    return next((path.relative_to(root) for root in roots if path.is_relative_to(root)), path)

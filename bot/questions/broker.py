@@ -1,12 +1,13 @@
 """Answers an agent's questions by the configuration, or puts them to people on cards."""
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from acp import Decline, Elicitation, OpenQuestions, Question, Subagent
+from acp import Decline, Elicitation, OpenQuestions, Place, Question, Subagent
 from acp.defects import Defect
 from acp.jsonrpc import RequestId
 from acp.schema import ToolCallUpdate
@@ -18,12 +19,14 @@ from bot.text.sizes import MAX_FILE_BYTES
 from bot.user_messages import questions as texts
 from bot.user_messages import subagents as subagent_texts
 
-from .auto_approval import Allow, AskPerson, Decision, Deny, decide, lone_command
+from .auto_approval import Allow, AskPerson, Decision, Deny, decide, lone_command, paths_of
 from .command_rules import rules_for
 from .description_size import CODED, exceeds
 from .elicitation import PageCard, make_card
+from .far_paths import FarPaths, known
 from .form_schema import UnusableForm
 from .permission import SHOWN_FIELDS, PermissionCard
+from .session_paths import RealPath
 from .tool_description import TooLong, headline
 
 MOST_OPEN = 20
@@ -55,12 +58,19 @@ class QuestionBroker:
         where: QuestionOrigin,
         *,
         directories: Sequence[Path] = (),
+        place: Place | None = None,
         tell: Callable[[str], None],
     ) -> None:
-        """`questions` takes the answers, `directories` are the session's; `tell` adds a line to the reply."""
+        """`questions` takes the answers, `directories` are the session's; `tell` adds a line to the reply.
+
+        `place` is the agent's, None for this machine.
+        """
         self._cards = cards
         self._directories = directories
         self._directory = str(directories[0]) if directories else ""
+        self._far = None if place is None or place.near else FarPaths(place)
+        self._real: RealPath = os.path.realpath if self._far is None else known({})
+        """Resolves what can be resolved without a wait."""
         self._questions = questions
         self._where = where
         self._tell = tell
@@ -81,26 +91,47 @@ class QuestionBroker:
         """Decide a question, or ask people; `call` has everything known of the tool call."""
         # A reused id names another question, which the old card must not answer.
         self.close(texts.REPLACED, question.request_id)
-        match self._decide(question, call):
+        if self._far is None or not (paths := self._paths(question, call)):
+            self._settle(question, call, self._real)
+        elif len(self._far) >= MOST_OPEN:
+            self._reject(question, call, texts.TOO_MANY)
+        else:
+            self._far.look_up(question, call, paths, self._looked_up)
+
+    def _looked_up(self, question: Question, call: ToolCallUpdate, found: Mapping[str, str]) -> None:
+        """Decide a question about paths of another machine. A person decides about one that was not looked up."""
+        complete = found.keys() >= {*self._paths(question, call)}
+        self._settle(question, call, known(found), doubt="" if complete else texts.PATHS_UNKNOWN)
+
+    def _paths(self, question: Question, call: ToolCallUpdate) -> tuple[str, ...]:
+        """Return the paths that a decision needs."""
+        if self._is_elsewhere(question.subagent):
+            return ()
+        return paths_of(self._cards.permission(self._where.channel_id), call, self._directories)
+
+    def _settle(self, question: Question, call: ToolCallUpdate, real: RealPath, *, doubt: str = "") -> None:
+        match self._decide(question, call, real, doubt):
             case Allow(option_id):
                 self._record("approved", texts.AS_CONFIGURED, call)
                 self._questions.answer(question.request_id, option_id)
             case Deny():
                 self._reject(question, call, texts.AS_CONFIGURED)
             case AskPerson(reason):
-                rules = self._rules(question, call)
+                rules = self._rules(question, call, real)
                 given = next((rule for rule in self._cards.rules(self._where.channel_id) if rule in rules), None)
                 if given is None:
-                    self._ask_people(question, call, why=reason)
+                    self._ask_people(question, call, real, why=reason)
                 else:
                     self._record("approved", texts.by_rule(given), call)
                     self._questions.answer(question.request_id, _once(question) or "")
 
-    def _decide(self, question: Question, call: ToolCallUpdate) -> Decision:
+    def _decide(self, question: Question, call: ToolCallUpdate, real: RealPath, doubt: str) -> Decision:
         permission = self._cards.permission(self._where.channel_id)
         if permission in ALLOWING and self._is_elsewhere(question.subagent):
             return AskPerson(subagent_texts.ELSEWHERE)
-        return decide(permission, question, call, self._directories)
+        if permission in ALLOWING and doubt:
+            return AskPerson(doubt)
+        return decide(permission, question, call, self._directories, real)
 
     def _is_elsewhere(self, subagent: Subagent | None) -> bool:
         """Whether relative paths of a question may mean other files than those in the session's directory."""
@@ -108,13 +139,13 @@ class QuestionBroker:
             return False
         return not self._directories or (subagent.cwd != "" and Path(subagent.cwd) != self._directories[0])
 
-    def _rules(self, question: Question, call: ToolCallUpdate) -> tuple[str, ...]:
+    def _rules(self, question: Question, call: ToolCallUpdate, real: RealPath) -> tuple[str, ...]:
         """Return the rules that would allow this in the thread; none where only a person may decide."""
         if self._cards.permission(self._where.channel_id) not in ASKING or _once(question) is None:
             return ()
         if self._is_elsewhere(question.subagent):
             return ()
-        command = lone_command(call, self._directories)
+        command = lone_command(call, self._directories, real)
         return () if command is None else tuple(rules_for(command))
 
     def elicit(self, asked: Elicitation) -> None:
@@ -148,25 +179,25 @@ class QuestionBroker:
         self._say(texts.not_asked(visible(why)))
         self._questions.answer(request_id, Decline())
 
-    def _ask_people(self, question: Question, call: ToolCallUpdate, **said: Any) -> None:
+    def _ask_people(self, question: Question, call: ToolCallUpdate, real: RealPath, **said: Any) -> None:
         """Ask people, unless they are asked the same already, the question is too large or too many are open."""
         if any(isinstance(card, PermissionCard) and card.merge(question, call) for card in self._open):
             return
         if self._is_full():
             self._reject(question, call, texts.TOO_MANY)
             return
-        card = self._card(question, call, **said)
+        card = self._card(question, call, real, **said)
         if card is None:
             self._reject(question, call, texts.TOO_LARGE)
         else:
             self._add(card)
 
-    def _card(self, question: Question, call: ToolCallUpdate, **said: Any) -> PermissionCard | None:
+    def _card(self, question: Question, call: ToolCallUpdate, real: RealPath, **said: Any) -> PermissionCard | None:
         """Return a card; None if it cannot show the whole question."""
         if exceeds((call, question.options), MAX_FILE_BYTES):
             return None
         try:
-            said |= {"directory": self._directory, "rules": self._rules(question, call)}
+            said |= {"directory": self._directory, "rules": self._rules(question, call, real)}
             card = PermissionCard(question, self._questions, call, self._where, **said)
         except TooLong:
             return None
@@ -233,6 +264,8 @@ class QuestionBroker:
 
         The old card is closed, so that people only allow what they have seen.
         """
+        if self._far is not None:
+            self._far.changed(update, subagent)
         told = {name: value for name in SHOWN_FIELDS if (value := getattr(update, name)) is not None}
         for card in [card for card in self._open if isinstance(card, PermissionCard) and not card.answered]:
             asked = card.asked_for(update.tool_call_id, subagent)
@@ -246,7 +279,7 @@ class QuestionBroker:
                 self._split(card, asked, call)
                 continue
             changes = self._changes[card.request_id] = self._changes.get(card.request_id, 0) + 1
-            new = self._card(card.question, call, changed=True) if changes <= MOST_CHANGES else None
+            new = self._card(card.question, call, self._real, changed=True) if changes <= MOST_CHANGES else None
             if new is not None and new.described == card.described:
                 card.call = call
                 continue
@@ -262,12 +295,14 @@ class QuestionBroker:
         """Ask for themselves the questions of a card whose tool call is no longer equal to the others'."""
         for question in questions:
             card.drop(question.request_id)
-            self._ask_people(question, call, changed=True)
+            self._ask_people(question, call, self._real, changed=True)
 
     # ---- their end
 
     def close(self, reason: str, *request_ids: RequestId) -> None:
         """Close the cards of these requests, or without ids all open ones."""
+        if self._far is not None:
+            self._far.drop(request_ids)
         for card in [*self._open]:
             gone = [each for each in card.request_ids if not request_ids or each in request_ids]
             if gone and not (request_ids and all(map(card.drop, gone))):

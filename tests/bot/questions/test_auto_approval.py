@@ -10,15 +10,13 @@ from acp.schema import PermissionOption, ToolCallUpdate
 from bot.config.values import Permission
 from bot.questions.auto_approval import (
     LONGEST_INPUT,
-    LONGEST_PATH,
-    MOST_LOOKUPS,
-    SENSITIVE,
     SENSITIVE_COMMANDS,
     Allow,
     AskPerson,
     Deny,
     decide,
 )
+from bot.questions.session_paths import LONGEST_PATH, MOST_LOOKUPS, SENSITIVE
 from bot.user_messages.reply_lines import FORGOTTEN
 
 Json = dict[str, Any]

@@ -1,14 +1,15 @@
 """The questions of one turn: decided, asked, repeated when they change, numbered, with reminders, closed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from acp import Accept, Decline, Elicitation, Question, Session, Subagent, Turn
+from acp import Accept, Decline, Elicitation, Place, Question, Session, Subagent, Turn
 from acp.schema import ToolCallUpdate
 from bot.access.approvers import approver_mentions
 from bot.access.gate import People
@@ -98,9 +99,13 @@ class Asking:
 
 @asynccontextmanager
 async def asking(
-    permission: Permission = "ask", *, place: Callable[[int, Callable[[], None]], Callable[[], None]] = post_immediately
+    permission: Permission = "ask",
+    *,
+    place: Callable[[int, Callable[[], None]], Callable[[], None]] = post_immediately,
+    machine: Place | None = None,
+    directories: Sequence[Path] = (),
 ) -> AsyncIterator[Asking]:
-    """Begin a turn."""
+    """Begin a turn of an agent on a machine, this one by default."""
     board = FakeDiscord()
     lines: list[str] = []
     with scratch_journal() as journal:
@@ -109,7 +114,12 @@ async def asking(
             await peer.expect("session/prompt")
             cards = Cards(journal=journal, api=board, permission=lambda _: permission, place=place)
             questions = QuestionBroker(
-                cards, turn, QuestionOrigin(THREAD, ASKED_BY, ADA), directories=session.directories, tell=lines.append
+                cards,
+                turn,
+                QuestionOrigin(THREAD, ASKED_BY, ADA),
+                directories=directories or session.directories,
+                place=machine,
+                tell=lines.append,
             )
             yield Asking(peer, session, turn, questions, cards, board, journal, lines)
 
