@@ -88,6 +88,12 @@ mcp_servers = [{{ name = "wiki", url = "https://wiki.example/mcp" }}]
 additional_directories = ["work"]
 warm = 2
 ceiling_minutes = 7.5
+[agents.default.sandbox]
+engine = "off"
+network = "none"
+read = ["work"]
+write = ["work/agent"]
+state = "shared"
 [channels.3]
 agent = "default"
 agents = ["default"]
@@ -184,6 +190,9 @@ listen = "127.0.0.1:9464"
     assert (sorted(agent.client), agent.additional_directories) == (["fs"], (tmp_path / "work",))
     assert agent.mcp_servers == (ServerConfig(name="wiki", type="http", url="https://wiki.example/mcp"),)
     assert (agent.warm, agent.ceiling_minutes) == (2, 7.5)
+    box = agent.sandbox
+    assert (box.network, box.state) == ("none", "shared")
+    assert (box.read, box.write) == ((tmp_path / "work",), (tmp_path / "work" / "agent",))
     pool = config.pool
     assert (pool.max_agents, pool.idle_minutes, pool.max_memory) == (3, 0.5, 3 * 1024**3 // 2)
     assert (pool.per_user, pool.per_thread, pool.per_minute) == (4, 5, 6)
