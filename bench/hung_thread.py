@@ -8,6 +8,9 @@ from bench.run import Measurement, Run
 from bench.statistics import Against, Figure, percentile
 from loopback import Thread
 
+STOPPED: Final = "Stopped by"
+"""How a reply ends whose turn a person has stopped."""
+
 
 async def _measure(run: Run) -> list[Figure]:
     count, rounds = run.choose((8, 6), (3, 2))
@@ -22,7 +25,7 @@ async def _measure(run: Run) -> list[Figure]:
             await lab.ann.sees(stuck, f"stuck {number}", by=lab.bot, timeout=PATIENCE)
             while_hung += await _pass(lab, threads)
             await lab.ann.slash(stuck, "cancel")
-            await lab.ann.sees(stuck, "cancelled", by=lab.bot, timeout=PATIENCE)
+            await lab.ann.sees(stuck, STOPPED, by=lab.bot, timeout=PATIENCE)
     how = f"said -> the agent's text is visible; {len(while_hung)} messages in {count} threads"
     return [
         Figure(

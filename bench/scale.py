@@ -39,7 +39,8 @@ START_SECONDS: Final = 5.0
 
 OTHERS: Final = "wall, with what else the machine does"
 
-_AT_WORK: Final = re.compile("in line|work(ing|s)")
+AT_WORK: Final = re.compile("in the queue|Working…|No output")
+"""What a thread shows while its request waits or runs."""
 
 _MB: Final = 1e6
 
@@ -112,7 +113,7 @@ async def _line_up(run: Run, lab: BotLab, waiting: int) -> None:
         await lab.ann.say(thread, f"{lab.bot.mention} hang")
     for number, thread in enumerate(threads):
         run.progress.step("threads in line", number, len(threads))
-        await lab.ann.sees(thread, _AT_WORK, by=lab.bot, timeout=PATIENCE)
+        await lab.ann.sees(thread, AT_WORK, by=lab.bot, timeout=PATIENCE)
 
 
 MEASUREMENT: Final = Measurement("scale", "A million rows, a thousand conversations", _measure)
