@@ -226,6 +226,48 @@ def _child(turn: Turn, directive: Directive) -> None:
     turn.say(f"child {child.pid}")
 
 
+@implements("shell")
+def _shell(turn: Turn, directive: Directive) -> None:
+    line = ["/bin/sh", "-c", directive.text("command")]
+    ran = subprocess.run(line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    turn.say(f"{ran.stdout.decode(errors='replace')}exit code {ran.returncode}")
+
+
+@implements("client-run")
+def _client_run(turn: Turn, directive: Directive) -> None:
+    created = _of_client(turn, "terminal/create", command=directive.text("command"))
+    if created is None:
+        return
+    ended = _of_client(turn, "terminal/wait_for_exit", **created) or {}
+    output = _of_client(turn, "terminal/output", **created) or {}
+    _of_client(turn, "terminal/release", **created)
+    turn.say(f"{output.get('output')}exit code {ended.get('exitCode')}")
+
+
+@implements("client-read")
+def _client_read(turn: Turn, directive: Directive) -> None:
+    found = _of_client(turn, "fs/read_text_file", path=directive.text("path"))
+    if found is not None:
+        turn.say(str(found["content"]))
+
+
+@implements("client-write")
+def _client_write(turn: Turn, directive: Directive) -> None:
+    written = _of_client(turn, "fs/write_text_file", path=directive.text("path"), content=directive.text("text"))
+    if written is not None:
+        turn.say("written")
+
+
+def _of_client(turn: Turn, method: str, **params: object) -> Message | None:
+    """Ask the client for a file or a terminal; say its refusal and return None."""
+    response = turn.request(method, {"sessionId": turn.session.session_id, **params})
+    if "error" in response:
+        turn.say(f"refused: {response['error']['message']}")
+        return None
+    result: Message = response["result"]
+    return result
+
+
 @implements("env")
 def _env(turn: Turn, directive: Directive) -> None:
     name = directive.text("name")

@@ -546,6 +546,40 @@ async def test_it_ends_with_its_stdin_unless_it_is_deaf() -> None:
         assert await client.exit_code() == 4
 
 
+async def test_it_runs_a_line_of_shell_and_says_what_came_of_it() -> None:
+    """Both streams of output, and the exit code."""
+    async with agent() as client:
+        assert await client.says(await client.session(), "shell echo out; echo err >&2; exit 3") == (
+            "out\nerr\nexit code 3"
+        )
+
+
+async def test_it_uses_the_files_and_the_terminals_of_its_client() -> None:
+    """It says the content, the output and the exit code; or the client's refusal."""
+    answers: dict[str, Json] = {
+        "fs/write_text_file": {},
+        "fs/read_text_file": {"content": "of the file"},
+        "terminal/create": {"terminalId": "t"},
+        "terminal/wait_for_exit": {"exitCode": 4},
+        "terminal/output": {"output": "out\n", "truncated": False},
+        "terminal/release": {},
+    }
+    async with agent() as client:
+        session_id = await client.session()
+        prompt = client.prompt(session_id, "client-write /a/b two words", "client-read /a/b", "client-run make all")
+        for method, result in answers.items():
+            asked = await client.until(method=method)
+            client.send({"id": asked["id"], "result": result})
+        await client.result(prompt)
+        assert "".join(chunks(client.seen)) == "written\nof the file\nout\nexit code 4"
+        prompt = client.prompt(session_id, "client-write /a/b text", "client-read /a/b", "client-run make")
+        for method in ("fs/write_text_file", "fs/read_text_file", "terminal/create"):
+            asked = await client.until(method=method)
+            client.send({"id": asked["id"], "error": {"code": -32602, "message": "no"}})
+        await client.result(prompt)
+        assert "".join(chunks(client.seen)).endswith("refused: no\nrefused: no\nrefused: no")
+
+
 async def test_a_child_can_be_hard_to_kill() -> None:
     """It ignores SIGTERM, and lives in a session of its own."""
     async with agent() as client:

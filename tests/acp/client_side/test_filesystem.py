@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from acp.client_side.filesystem import FileSystem
 from acp.client_side.refusal import NOT_FOUND, RequestRefused
 from acp.client_side.roots import MAX_LINKS, Roots
 from acp.jsonrpc import INTERNAL_ERROR, INVALID_PARAMS
+from acp.process.sandbox import Sandbox
 
 SECRET = "what nobody may read\n"
 
@@ -590,3 +592,21 @@ async def test_files_are_read_and_written_beside_the_loop(root: Path) -> None:
     assert await files.read_text(f"{root}/file", 2, 1) == "two\n"
     with pytest.raises(RequestRefused):
         await files.read_text(f"{root}/none")
+
+
+# ---- protected files
+
+
+@pytest.mark.parametrize("name", [".git/hooks/pre-commit", "sub/.claude/settings.json", "alias/config", "deep/.envrc"])
+def test_a_protected_file_is_not_written(root: Path, name: str) -> None:
+    """Under no name of it, and no directory is made for it. It can still be read."""
+    (root / ".git").mkdir()
+    (root / ".git" / "config").write_text("old")
+    (root / "alias").symlink_to(".git")
+    served = FileSystem(Roots([root]), Sandbox(writable=(root,)).protects)
+    before = sorted(root.rglob("*"))
+    for write in (served.write_text_now, served._check_write_now):
+        assert code_of(partial(write, str(root / name), "evil")) == INVALID_PARAMS
+    assert sorted(root.rglob("*")) == before
+    assert served.read_text_now(str(root / "alias" / "config")) == "old"
+    served.write_text_now(str(root / "gitignore"), "free")

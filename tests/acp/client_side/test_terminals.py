@@ -5,7 +5,7 @@ import signal
 import sys
 import tracemalloc
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -21,6 +21,7 @@ from acp.client_side.terminal import TERMINAL, ExitStatus, Output
 from acp.client_side.terminals import MAX_TERMINALS, Terminals
 from acp.jsonrpc import INTERNAL_ERROR, INVALID_PARAMS
 from acp.process.orphans import MARKER
+from acp.process.sandbox import ENGINE, Sandbox
 from tests.acp.child_processes import PATIENCE, RUN, SLEEPER, gone
 
 pytestmark = pytest.mark.real_time
@@ -31,11 +32,14 @@ SAY_PID = "open(sys.argv[1], 'w').write(str(os.getpid())); "
 
 @asynccontextmanager
 async def serving(
-    directory: Path, env: Mapping[str, str] | None = None, marker: str = f"{RUN}-terminals/1"
+    directory: Path,
+    env: Mapping[str, str] | None = None,
+    marker: str = f"{RUN}-terminals/1",
+    sandbox: Sandbox | None = None,
 ) -> AsyncIterator[Terminals]:
     """The terminals of a session in `directory`; bounded, and closed at the end."""
     env = environment(os.environ, inherit=(), env={}) if env is None else env
-    terminals = Terminals(Roots([directory]), env, marker)
+    terminals = Terminals(Roots([directory]), env, marker, sandbox)
     async with asyncio.timeout(PATIENCE):
         try:
             yield terminals
@@ -514,3 +518,79 @@ def test_a_terminal_is_made_by_spawning() -> None:
     """There is no process before."""
     with pytest.raises(RuntimeError):
         acp.client_side.terminal.Terminal("terminal-1", 1).pid  # noqa: B018
+
+
+# ---- in a sandbox
+
+boxed = pytest.mark.skipif(shutil.which(ENGINE) is None, reason="bubblewrap is not installed")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """The session's directory, beside a secret."""
+    (tmp_path / "secret").write_text("SECRET")
+    (tmp_path / "project" / ".claude").mkdir(parents=True)
+    (tmp_path / "project" / "sub").mkdir()
+    return tmp_path / "project"
+
+
+@boxed
+async def test_a_command_in_a_sandbox_sees_the_session_and_nothing_else(project: Path) -> None:
+    """It may start below the session's directory, which is whole for it; what runs by itself is read-only."""
+    async with serving(project, sandbox=Sandbox(writable=(project,))) as terminals:
+        script = "pwd; touch made ../made && mv made ../moved; touch ../.claude/x || cat ../../secret || ls /home /root"
+        terminal_id = await terminals.create(script, cwd=str(project / "sub"))
+        await terminals.wait_for_exit(terminal_id)
+        said = terminals.output(terminal_id).text
+    assert said.startswith(f"{project}/sub\n")
+    assert (project / "moved").exists()
+    assert not (project / ".claude" / "x").exists()
+    assert "SECRET" not in said
+
+
+@boxed
+async def test_a_command_in_a_sandbox_opens_nothing_that_the_agent_names(project: Path) -> None:
+    """Neither by the command, nor by the PATH that it asks for, nor by variables for the loader."""
+    tool = project.with_name("tools") / "tool"
+    tool.parent.mkdir()
+    tool.write_text("#!/bin/sh\necho opened\n")
+    tool.chmod(0o755)
+    async with serving(project, sandbox=Sandbox(writable=(project,), programs=("tool",))) as terminals:
+        wanted = {"PATH": f"{tool.parent}:/usr/bin", "LD_PRELOAD": "/evil.so"}
+        for command, args in ((str(tool), ("x",)), ("tool", ("x",)), ("env", ("LC_ALL=C", "sh", "-c", "tool"))):
+            terminal_id = await terminals.create(command, args, env=wanted)
+            await terminals.wait_for_exit(terminal_id)
+            assert "opened" not in terminals.output(terminal_id).text
+
+
+@boxed
+async def test_no_process_of_a_command_in_a_sandbox_outlives_it(project: Path) -> None:
+    """Also one that has left its session and cleared its variables."""
+    os.mkfifo(project / "fifo")
+    async with serving(project, sandbox=Sandbox(writable=(project,))) as terminals:
+        hidden = "trap '' TERM; readlink /proc/self/ns/pid > fifo; sleep 600; sleep 600"
+        terminal_id = await terminals.create("env", ("-i", "setsid", "/bin/sh", "-c", hidden))
+        namespace = (await asyncio.to_thread((project / "fifo").read_text)).strip()
+        inside = await asyncio.to_thread(_members, namespace)
+        assert len(inside) >= 2
+        await terminals.release(terminal_id)
+        for pid in inside:
+            await gone(pid)
+
+
+def _members(namespace: str) -> list[int]:
+    """Return the processes of a process namespace."""
+    found = []
+    for each in Path("/proc").iterdir():
+        with suppress(OSError):
+            if each.name.isdecimal() and str((each / "ns" / "pid").readlink()) == namespace:
+                found.append(int(each.name))
+    return found
+
+
+@boxed
+async def test_a_command_whose_sandbox_cannot_be_made_is_refused(project: Path) -> None:
+    """The agent learns what is missing."""
+    async with serving(project, sandbox=Sandbox(readable=(Path("/no/such"),))) as terminals:
+        with pytest.raises(RequestRefused, match="/no/such"):
+            await terminals.create("true")
