@@ -17,7 +17,8 @@ from uuid import uuid4
 
 import structlog
 
-from acp import Accept, Agent, Decline, Elicitation, OutOfTurnEvent, RemoteError
+from acp import Accept, Agent, Decline, Elicitation, OutOfTurnEvent, RemoteError, SpawnFailed
+from acp.process.sandbox import Sandbox, enter, look_now
 from acp.schema import AuthMethod
 from bot.config.agents import AgentConfig
 from bot.text.page_address import UnsafeAddress, host_of
@@ -47,11 +48,12 @@ class UnknownMethod(LoginFailed):
 
 @dataclass(frozen=True, slots=True)
 class TerminalLogin:
-    """An interactive command. `env` is its whole environment."""
+    """An interactive command. `env` is its whole environment. It runs in the agent's `sandbox`, if there is one."""
 
     argv: tuple[str, ...]
     cwd: Path
     env: Mapping[str, str]
+    sandbox: Sandbox | None = None
 
     def __str__(self) -> str:
         """Return the command as a shell line."""
@@ -63,12 +65,19 @@ class TerminalLogin:
         TERM is added: it describes the terminal, which an agent under the bot does not have.
         """
         env = {**self.env, **{name: os.environ[name] for name in ("TERM",) if name in os.environ}}
-        program = self.argv[0]
+        argv, cwd, program = self.argv, self.cwd, self.argv[0]
         try:
-            os.chdir(self.cwd)
-            os.execvpe(program, self.argv, env)  # noqa: S606 - there is no shell on purpose
+            if self.sandbox is not None:
+                facts = look_now(self.sandbox, cwd, env, program)
+                # In a session of its own it can type nothing into the terminal for the shell to run.
+                entered = enter(self.sandbox, facts, argv, env, also=("--new-session",))
+                argv, cwd, env = entered.argv, entered.cwd, entered.env
+            os.chdir(cwd)
+            os.execvpe(argv[0], argv, env)  # noqa: S606 - there is no shell on purpose
         except OSError as error:
             raise LoginFailed(texts.not_started(program, error.strerror)) from None
+        except SpawnFailed as error:
+            raise LoginFailed(agent_errors.headline(error)) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,11 +173,11 @@ def preset_login(agent: AgentConfig) -> TerminalLogin | None:
         if Path(agent.command).name != program:
             return None  # Through a launcher, say: only the agent knows its login then.
         program = agent.command
-    env = agent.environment()
+    launch = agent.launch()
     where = str(agent.cwd / program) if os.sep in program else program
-    if shutil.which(where, path=env.get("PATH", os.defpath)) is None:
+    if shutil.which(where, path=launch.env.get("PATH", os.defpath)) is None:
         raise LoginFailed(texts.not_installed(program, agent.known_preset.install))
-    return TerminalLogin((program, *args), agent.cwd, env)
+    return TerminalLogin((program, *args), agent.cwd, launch.env, launch.sandbox)
 
 
 async def agent_login(agent: AgentConfig, method_id: str, tell: Callable[[str], None]) -> TerminalLogin | None:
@@ -214,5 +223,6 @@ def _chosen(methods: Sequence[AuthMethod], method_id: str) -> AuthMethod:
 
 def _in_terminal(agent: AgentConfig, method: AuthMethod) -> TerminalLogin:
     """Append the method's arguments and variables to the agent's own (schema: AuthMethodTerminal)."""
-    env = {**agent.environment(), **method.env}
-    return TerminalLogin((agent.command, *agent.args, *method.args), agent.cwd, env)
+    launch = agent.launch()
+    env = {**launch.env, **method.env}
+    return TerminalLogin((agent.command, *agent.args, *method.args), agent.cwd, env, launch.sandbox)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -241,3 +242,49 @@ def test_an_unknown_agent_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
     done = run(odd(tmp_path), "other")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == 'threadline: there is no agent "other" in the configuration; choose one of: default\n'
+
+
+# ---- in a sandbox
+
+LOGS_IN = """\
+#!/bin/sh
+[ -t 0 ] && echo terminal
+echo "controlled by $(cut -d' ' -f7 /proc/self/stat)"
+echo "args $*"
+read key && echo "$key" > "$HOME/key" && echo "kept in $HOME"
+cat "$(dirname "$0")/threadline.toml"
+exit 5
+"""
+
+
+@pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
+def test_a_login_in_a_sandbox_fills_the_agents_own_home(tmp_path: Path) -> None:
+    """It has the terminal, but not as the one that controls it: there it could type for the operator's shell."""
+    (tmp_path / "vibe-acp").write_text(LOGS_IN)
+    (tmp_path / "vibe-acp").chmod(0o755)
+    box = '[agents.default.sandbox]\nengine = "bwrap"\n[journal]\npath = "threadline.db"'
+    path = configured(tmp_path, f'preset = "vibe"\n{box}')
+    shown, code = on_terminal(command(path), tmp_path, environ(tmp_path), b"my key\n")
+    home = tmp_path / "threadline.homes" / "default"
+    for told in ("Running: vibe-acp --setup", "terminal", "controlled by 0", "args --setup", f"kept in {home}"):
+        assert told in shown
+    assert "[discord]" not in shown
+    assert (home / "key").read_text() == "my key\n"
+    assert code == 5
+
+
+@pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
+def test_a_login_whose_sandbox_cannot_be_made_is_one_line(tmp_path: Path) -> None:
+    """It does not run without it."""
+    program(tmp_path, "vibe-acp")
+    (tmp_path / "files").mkdir()
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project" / "link").symlink_to(tmp_path / "files")
+    box = f'[agents.default.sandbox]\nengine = "bwrap"\nread = ["{tmp_path}/project/link"]'
+    done = run(configured(tmp_path, f'preset = "vibe"\n{box}'))
+    (line,) = done.stderr.splitlines()
+    assert line == (
+        f"threadline: The agent could not start: its sandbox does not follow {tmp_path}/project/link: "
+        "agents can change where this link leads."
+    )
+    assert done.returncode == 1
