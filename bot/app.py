@@ -158,13 +158,14 @@ class App:
             pacing = tasks.create_task(api.pacer.run(), name="pacer")
             cleaning = tasks.create_task(attachments.keep_clean(), name="attachments")
             working = tasks.create_task(background.run(), name="background")
+            sweeping = tasks.create_task(agents.places.sweep(), name="places")
             with self._signals(pool, context), closing(audit):
                 async with pool:
                     client = tasks.create_task(supervised.run(), name="client")
                     failed = await self._until_stopped(client)
                 await context.replies.settled(REPLY_SECONDS)
                 await api.pacer.drain(SIGN_SECONDS)
-            for task in (client, pacing, beating, showing, cleaning, working):
+            for task in (client, pacing, beating, showing, cleaning, working, sweeping):
                 task.cancel()
         if failed is not None:
             raise failed

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from acp.places.here import HERE
 from bot.agents.probe import Depth, probe_agent
 from bot.agents.probe_result import ProbeResult
 from bot.config.load import read_config
@@ -16,6 +17,7 @@ from bot.text.redaction import Redactor
 from .common import CONFIG, find_or_fail, load_or_fail, run_async
 from .discord_check import discord_findings
 from .findings import Finding, Level, print_findings
+from .place_check import place_findings
 from .texts import failures, options, results
 
 
@@ -45,8 +47,10 @@ def run_check(path: Path, *, offline: bool = False) -> bool:
         # An agent with a problem cannot start, or would see files that it must not see.
         lacking = {finding.subject for finding in problems}
         for name, agent in config.agents.by_name.items():
-            if f"agents.{name}" not in lacking:
+            if f"agents.{name}" not in lacking and HERE in agent.places:
                 found.append(_agent(await probe_agent(name, agent, Depth.HANDSHAKE)))
+
+        found.extend(await place_findings(config))
 
     run_async(look())
     print_findings(found, Redactor(secrets_of(config)))

@@ -282,3 +282,57 @@ def gets_wrong(fault: str) -> str:
 
 
 NO_ASKING_MODE: Final = "asks before it acts: its mode could not be set"
+
+
+# ---- what a check finds about a place
+
+_REMEDIES: Final = {
+    "Host key verification failed": "pin the host's key: run ssh-keyscan, compare the fingerprint, and add the line to"
+    " ~/.ssh/known_hosts",
+    "REMOTE HOST IDENTIFICATION": "the host shows another key than the pinned one; find out why before you replace it",
+    "Permission denied": "add the bot's public key to authorized_keys of the account there",
+    "Could not resolve hostname": "correct host",
+    "Connection refused": "start the SSH server there, or correct host and options",
+    "timed out": "check that the machine runs and that its network lets the bot in",
+    "has version": "bring Threadline, or the copy of its runner, up to date there",
+    "python": "install Python 3.8 or newer there, or set runner",
+    "no such file or directory": "install what is named, or correct the PATH there",
+    "not found": "install what is named, or correct the PATH there",
+}
+"""What to do, by a part of what ssh, a shell or the runner says."""
+
+
+def place_fails(host: str, reason: str) -> str:
+    """A place that cannot be reached, in the words of its client, with what to do where that is known."""
+    remedies = (remedy for part, remedy in _REMEDIES.items() if part.lower() in reason.lower())
+    return f"{host}: cannot be reached: {reason}; {next(remedies, 'run the same command by hand to see why')}"
+
+
+def place_look_fails(host: str, reason: str) -> str:
+    """A place that is reached, and on which nothing more works."""
+    return f"{host}: cannot be examined: {reason}"
+
+
+def no_directory_there(host: str, directory: str) -> str:
+    """A directory in which an agent is to work."""
+    return f"{host}: the directory {directory} does not exist there; create it, or correct cwd"
+
+
+def files_not_writable(host: str, files: str) -> str:
+    """The directory of people's files."""
+    return f"{host}: the account there cannot write to {files}; create it for the account, or set files"
+
+
+def files_not_private(host: str, files: str) -> str:
+    """A directory of people's files that another account can exchange."""
+    return f"{host}: another account owns {files}, or may write there; choose another directory with files"
+
+
+def disk_full(host: str, files: str, size: str) -> str:
+    """Little room for people's files."""
+    return f"{host}: only {size} free for {files}; make room, or choose another directory with files"
+
+
+def queued_there(host: str, reason: str) -> str:
+    """A start that the place has put off."""
+    return f"{host}: not started yet, queued: {reason}"

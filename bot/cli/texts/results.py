@@ -82,6 +82,29 @@ def asks(mode: object) -> str:
     return f"asks before it acts: yes, in mode {mode}"
 
 
+# ---- check: places
+
+
+def place_answers(host: str, python: str) -> str:
+    """The runner there answers."""
+    return f"{host}: the runner answers, with Python {python}"
+
+
+def place_free(size: str, files: str) -> str:
+    """The room for people's files."""
+    return f"{size} free for {files}"
+
+
+def answers_there(name: str) -> str:
+    """The handshake at a place."""
+    return f"{name} answers there, and opens a session"
+
+
+def at_place(agent: str, place: str) -> str:
+    """The row of an agent at a place."""
+    return f"agents.{agent} at {place}"
+
+
 # ---- what a probe knows by an ID
 
 

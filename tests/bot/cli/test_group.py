@@ -214,6 +214,21 @@ def test_check_starts_the_agent_and_says_what_it_found(tmp_path: Path) -> None:
     assert len(lines) == 6
 
 
+def test_check_reaches_every_place_and_starts_the_agents_there(tmp_path: Path) -> None:
+    """An agent that runs only elsewhere is not started here."""
+    scripted = f'command = "{sys.executable}"\nargs = ["-m", "loopback.agent"]'
+    agent = f'{scripted}\nenv = {{ PYTHONPATH = "{os.pathsep.join(sys.path)}" }}\nplaces = ["worker1"]'
+    place = f'enter = ["env"]\nrunner = ["{sys.executable}"]\nfiles = "{tmp_path}/files"\n'
+    path = config(tmp_path, agent=agent, rest=f'[places.worker1]\n{place}[places.worker2]\nenter = ["false"]\n')
+    done = threadline("check", "--offline", "-c", path, cwd=tmp_path)
+    lines = done.stdout.splitlines()
+    assert lines[2].startswith("ok       places.worker1: worker1: the runner answers, with Python 3.")
+    assert lines[3].startswith("ok       places.worker1: ")
+    assert lines[4].startswith("ok       agents.default at worker1: ")
+    assert lines[5].startswith("FAILED   places.worker2: worker2: cannot be reached: its client ended with 1; ")
+    assert (done.returncode, len(lines)) == (1, 6)
+
+
 def test_check_names_all_that_is_wrong_in_one_run(tmp_path: Path) -> None:
     """Discord and the other agents are checked despite a missing agent."""
     with closed_endpoint() as endpoint:
