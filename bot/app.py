@@ -50,7 +50,7 @@ from pool.journal.database import put_aside
 from pool.journal.errors import JournalUnusable
 from pool.journal.journal import Journal
 from pool.limits import Limits
-from pool.pool import Pool
+from pool.pool import Pool, PoolEvents
 from pool.session_setup import AgentSettings
 
 REPLY_SECONDS = 8.0
@@ -143,7 +143,8 @@ class App:
         recovery = Recovery(pool=pool, context=context, queue_notices=queue_notices, begun=admission.begun)
         context.on_turn_started = recovery.interruptions.thread_continued
         queue_notices.asks = recovery.interruptions.queue_changed
-        context.on_interrupted = recovery.interruptions.begun_by_agent
+        context.on_interrupted = recovery.interruptions.ask_about
+        context.on_settled = recovery.interruptions.settled
         background = BackgroundWork()
         supervised = self._supervised = self._supervise(admission, context, pool, recovery, metrics, background)
         health = Health(
@@ -158,14 +159,13 @@ class App:
             pacing = tasks.create_task(api.pacer.run(), name="pacer")
             cleaning = tasks.create_task(attachments.keep_clean(), name="attachments")
             working = tasks.create_task(background.run(), name="background")
-            sweeping = tasks.create_task(agents.places.sweep(), name="places")
             with self._signals(pool, context), closing(audit):
                 async with pool:
                     client = tasks.create_task(supervised.run(), name="client")
                     failed = await self._until_stopped(client)
                 await context.replies.settled(REPLY_SECONDS)
                 await api.pacer.drain(SIGN_SECONDS)
-            for task in (client, pacing, beating, showing, cleaning, working, sweeping):
+            for task in (client, pacing, beating, showing, cleaning, working):
                 task.cancel()
         if failed is not None:
             raise failed
@@ -202,10 +202,16 @@ class App:
     def _pool(self, context: ExchangeContext, metrics: Metrics, queue_notices: QueueNotices) -> Pool:
         config, agents = self._config.pool, context.agents
 
-        async def spawn(settings: AgentSettings, marker: str) -> Agent:
+        async def spawn(settings: AgentSettings, marker: str, place: str, on_waiting: Callable[[str], None]) -> Agent:
             # Bound in everything that the agent's pipes and tasks log.
-            with bound_contextvars(agent=settings.agent), metrics.agent_start():
-                return await Agent.spawn(settings.launch, marker=marker, client=agents.client_offer(settings, marker))
+            with bound_contextvars(agent=settings.agent, place=place), metrics.agent_start():
+                return await Agent.spawn(
+                    settings.launch,
+                    marker=marker,
+                    client=agents.client_offer(settings, marker, near=agents.places[place].near),
+                    place=agents.places[place],
+                    on_waiting=on_waiting,
+                )
 
         limits = Limits(
             max_agents=config.max_agents,
@@ -222,9 +228,12 @@ class App:
             journal=context.journal,
             limits=limits,
             warm=agents.warm,
-            on_preempted=lambda thread_id: show_preempted(context.notices, thread_id),
-            on_queue=queue_notices.update,
-            on_login=context.login_changed,
+            far=agents.places.far,
+            events=PoolEvents(
+                on_preempted=lambda thread_id: show_preempted(context.notices, thread_id),
+                on_queue=queue_notices.update,
+                on_login=context.login_changed,
+            ),
         )
 
     # ---- Discord

@@ -2,8 +2,8 @@
 
 import asyncio
 
-from acp import AgentClosed, Elicitation, Event, Question, Turn
-from pool.exchange import Cancelled, Completed, Exchange, Failed, Outcome, ShutDown, TimedOut
+from acp import AgentClosed, CloseReason, Elicitation, Event, Question, Turn
+from pool.exchange import Cancelled, Completed, Exchange, Failed, LinkLost, Outcome, ShutDown, TimedOut
 from pool.question_deadlines import QuestionDeadlines
 from pool.turn_watchdog import TurnLimits, Watchdog, WatchdogAlert
 
@@ -76,6 +76,8 @@ class ActiveTurn:
             return TimedOut(self._ceiling, turn.stop_reason)
         if cut and self.cancelled_by is None:
             return ShutDown(turn.stop_reason)
+        if isinstance(turn.error, AgentClosed) and turn.error.reason is CloseReason.LINK_LOST and not turn.cancelled:
+            return LinkLost(turn.error.place)
         if turn.error is not None and not cut:
             return Failed(turn.error, self.cancelled_by)
         if self.cancelled_by is not None:

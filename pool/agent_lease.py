@@ -1,18 +1,28 @@
-"""A thread's lease of an agent: its place in a directory, its slot, process and session."""
+"""A thread's lease of an agent: the agent's place, the turn in its directory, its slot, process and session."""
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
 import structlog
 
 from acp import AcpError, Agent, AuthRequired, LoginState, Session
+from acp.places.here import HERE
+from pool.agent_start import AgentStart
 from pool.conversation_context import ConversationContext, ConversationState
 from pool.exchange import Exchange, Notice
 from pool.out_of_turn import OutOfTurnQuestions
+from pool.place_news import Moved, Retrying, Unconfirmed, unreached
 from pool.session_setup import TITLE, apply_settings, open_session, send_title
 
 FAIR_SECONDS = 60.0
 """While others wait in line, a slot held for longer than this is given up at the end of a turn."""
+
+TRY_SECONDS = (2.0, 8.0)
+"""The pauses between the tries to reach a place, after the last of which a person decides."""
+
+CONFIRM_SECONDS = 3.0
+"""Those who wait for a stop at another place are told so when it takes longer: its agent may still be there."""
 
 log = structlog.stdlib.get_logger("pool")
 
@@ -36,11 +46,17 @@ class AgentLease:
         self.thread_id = thread_id
         self._context = context
         self._journal = context.journal
-        self._slots = context.slots
+        self.place = HERE
+        """The place of its current or last process."""
+        self._slots = context.placement.slots(HERE)
+        """Those of that place."""
+        self._start = AgentStart(context)
+        self.unconfirmed = False
+        """Whether it waits until its place confirms that its agent has ended."""
         self._wake = wake
         self._has_work = has_work
         self._latest_exchange = latest_exchange
-        self._pending_notices: list[Notice] = []
+        self._pending_notices: list[Notice | Moved] = []
         self._resets = 0
         self._forgotten: list[Session] = []  # Still open in the agent.
         self._awaits_workdir = False  # Waits for its directory. Its agent, if any, is idle.
@@ -89,6 +105,11 @@ class AgentLease:
         if self.state is ConversationState.IDLE:
             self.state = ConversationState.STOPPING
         self._wake.set()
+
+    def give_up_start(self) -> None:
+        """Leave the line, or end a start that may take long: the exchange that needs it is given up."""
+        self._slots.leave(self)
+        self._start.give_up()
 
     def preempt(self) -> None:
         """Stop the agent after the current exchange, if it can load its session again."""
@@ -159,22 +180,44 @@ class AgentLease:
     async def acquire(self, exchange: Exchange, wanted: Callable[[], bool]) -> Session | None:
         """Return the session, after starting what is missing; None when the exchange is no longer `wanted`.
 
-        Raises `AcpError`. `leave_workdir` must follow in every case.
+        Raises `AcpError`, for a place that is not reached after the last of several tries. `leave_workdir` must follow
+        in every case.
         """
+        for pause in (*TRY_SECONDS, None):
+            try:
+                return await self._acquire(exchange, wanted)
+            except AcpError as error:
+                lost = unreached(error)
+                if lost is None or pause is None or not wanted():
+                    raise
+                log.info("a place is not reached", thread_id=self.thread_id, reason=str(error))
+                exchange.on_place(Retrying(lost.place, pause))
+                await self._pause(pause, wanted)
+        raise RuntimeError("the last try returns or raises")
+
+    async def _pause(self, seconds: float, wanted: Callable[[], bool]) -> None:
+        """Wait before the next try, unless the exchange is given up, or another place can be tried immediately."""
+        self.state = ConversationState.STARTING  # It has no agent and no slot, but its exchange is about to start.
+        if self._kept_place() or self._context.placement.choose(self.settings) == self.place:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    while wanted():
+                        await self._woken()
+
+    async def _acquire(self, exchange: Exchange, wanted: Callable[[], bool]) -> Session | None:
+        """Try once, see `acquire`."""
         self.state = ConversationState.IN_LINE
-        if not await self._enter(exchange, wanted):
-            return None
-        if self.agent is None:
-            self.settings = self._context.settings(self.thread_id)
-            self.agent = self._context.claim(self, self.settings)
-        if not await self._slots.acquire(self) or not wanted():
+        if not await self._take_slot(exchange, wanted):
             return None
         exchange.on_queued(0, ())
         self.state = ConversationState.STARTING
         try:
             if self.agent is None:
-                self.settings = self._context.settings(self.thread_id)  # They may have changed during the wait.
-                self.agent = await self._context.spawn(self.settings)
+                self.agent = await self._start.run(self.settings, self.place, exchange)
+            if self.agent is None:
+                return None
+            if self._journal.threads.agent_place(self.thread_id) != self.place:
+                self._journal.threads.keep_agent_place(self.thread_id, self.place)
             self.agent.connection.on_closed = self._wake.set
             if self.out_of_turn is None:
                 self.out_of_turn = OutOfTurnQuestions(self.agent, self.settings.bounds, self._latest_exchange)
@@ -185,15 +228,72 @@ class AgentLease:
                 if begins and wanted():
                     self._name_neighbours(exchange)
         except AcpError as error:
-            self.failed_starts += 1
-            if isinstance(error, AuthRequired):
-                self.note_login(LoginState.LOGGED_OUT)
-            self._tell(exchange, wanted)
-            await self.sleep()
+            await self._failed(error, exchange, wanted)
             raise
         self.failed_starts = 0
         self._tell(exchange, wanted)
         return self.session if wanted() else None
+
+    async def _failed(self, error: AcpError, exchange: Exchange, wanted: Callable[[], bool]) -> None:
+        """Note a failed start, and end what there is of it."""
+        if (lost := unreached(error)) is None:
+            self.failed_starts += 1
+        else:
+            self._context.placement.avoid(lost.place)
+            if self.agent is not None and wanted():
+                exchange.on_place(Unconfirmed(lost.place))
+        if isinstance(error, AuthRequired):
+            self.note_login(LoginState.LOGGED_OUT)
+        self._tell(exchange, wanted)
+        await self.sleep()
+
+    def _kept_place(self) -> str:
+        """Return the place that the thread keeps, if its agent may still run there; else an empty string."""
+        kept = self._journal.threads.agent_place(self.thread_id)
+        return kept if kept in self._context.settings(self.thread_id).places else ""
+
+    async def _take_slot(self, exchange: Exchange, wanted: Callable[[], bool]) -> bool:
+        """Enter the directory and take a slot at the agent's place. Return False when no longer wanted.
+
+        The place may change during the wait, with the settings, or because another one has room earlier.
+        """
+        while True:
+            kept = self._choose_place()
+            if not await self._enter(exchange, wanted):
+                return False
+            if self.agent is None:
+                self._claim(kept)
+            slots = self._slots
+            got = await self._context.placement.acquire(self, self.place, self.settings, kept=bool(kept))
+            if not wanted():
+                return False
+            if got and (self.agent is not None or self._is_current()):
+                return True
+            slots.release(self)
+            self._leave_directory()
+
+    def _choose_place(self) -> str:
+        """Choose where to start an agent, where there is none; return the place that the thread keeps, if any."""
+        kept = self._kept_place()
+        if self.agent is None:
+            self.settings = self._context.settings(self.thread_id)
+            self._move_to(kept or self._context.placement.choose(self.settings))
+        return kept
+
+    def _claim(self, kept: str) -> None:
+        """Take a warm spare with its slot, where there is one; spares are on this machine."""
+        if HERE in (kept or self.settings.places):
+            self.agent = self._context.claim(self, self.settings)
+            if self.agent is not None:
+                self._move_to(HERE)
+
+    def _is_current(self) -> bool:
+        """Read the settings again, which may have changed during a wait; return whether the place is still right."""
+        self.settings = self._context.settings(self.thread_id)
+        return self.place == (self._kept_place() or self.place) and self.place in self.settings.places
+
+    def _move_to(self, place: str) -> None:
+        self.place, self._slots = place, self._context.placement.slots(place)
 
     async def _enter(self, exchange: Exchange, wanted: Callable[[], bool]) -> bool:
         """Enter the directory, after waiting for it if it is exclusive. Return False when no longer wanted.
@@ -202,9 +302,8 @@ class AgentLease:
         Threads therefore never wait for each other in a circle.
         """
         workdirs = self._context.workdirs
-        settings = self._context.settings(self.thread_id) if self.agent is None else self.settings
         self._wake.clear()
-        await workdirs.enter(self, settings.cwd)
+        await workdirs.enter(self, self.settings.cwd, self.place)
         self.idle_since = asyncio.get_running_loop().time()
         while self._context.exclusive and wanted() and (ahead := workdirs.ahead(self)):
             exchange.on_neighbours([other.thread_id for other in ahead], waits=True)
@@ -235,7 +334,7 @@ class AgentLease:
     async def _open(self, agent: Agent) -> None:
         """Load or open the thread's session, and apply its settings. A reset during that time discards the session."""
         resets = self._resets
-        session, opening_notices = await open_session(agent, self.thread_id, self.settings, self._journal)
+        session, opening_notices = await open_session(agent, self.thread_id, self.settings, self._journal, self.place)
         if opening_notices and resets == self._resets:
             self._journal.threads.set_session(self.thread_id, session.session_id)
             self._pending_notices.extend(opening_notices)
@@ -264,6 +363,9 @@ class AgentLease:
         if self.agent is None:
             self.state = ConversationState.ASLEEP
             self._slots.release(self)
+        self._leave_directory()
+
+    def _leave_directory(self) -> None:
         others = self._context.workdirs.leave(self)
         for other in others if self._context.exclusive else ():
             other.check_again()
@@ -323,11 +425,22 @@ class AgentLease:
         """Stop the agent, and return the slot when its processes are gone. The session's id stays in the journal."""
         self.state, self.session = ConversationState.STOPPING, None
         self._forgotten.clear()
+        slow = None if self._context.placement.is_near(self.place) else self._warn_later()
         try:
             if self.agent is not None:
                 await self.agent.stop()
         finally:
+            if slow is not None:
+                slow.cancel()
+            self.unconfirmed = False
             self.agent = self.out_of_turn = None
             self.state = ConversationState.ASLEEP
             self.yields = False
             self._slots.release(self)
+
+    def _warn_later(self) -> asyncio.TimerHandle:
+        def warn() -> None:
+            self.unconfirmed = True
+            self._context.on_queue(self.thread_id)
+
+        return asyncio.get_running_loop().call_later(CONFIRM_SECONDS, warn)

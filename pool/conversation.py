@@ -23,6 +23,8 @@ The ways to stop:
 | `login_changed`: logged out        | continues               | unchanged             | kept      | stops when idle   |
 | `finish_and_stop`: shutdown        | ends by itself          | left for the restart  | kept      | stops after it    |
 | `disconnect`: shutdown takes long  | ended                   | left for the restart  | kept      | stops now         |
+| the link to its machine is lost    | interrupted             | waits for a choice    | kept      | ends there        |
+| the machine is not reached         | there is none           | held, the first too   | kept      | there is none     |
 
 `cancel`, `reset`, `close` and `thread_deleted` also close the current exchange if its prompt is not sent yet.
 `withdraw` and `release` act on the current exchange only in that case, and not on one that the agent has been sent.
@@ -31,6 +33,9 @@ with the thread. `send_into_turn` is for agents that take messages into a turn (
 others. A cancelled turn ends when the agent says so. An
 agent that takes longer than `acp.timeouts.CANCEL_SECONDS` loses its connection; the next exchange starts another one.
 `preempt` keeps an agent that cannot load its session. `finish_and_stop` cancels a turn that waits for an answer.
+A turn whose link is lost is not sent again without a person. Until its machine confirms that the agent has ended, the
+slot stays taken, and the next exchange waits. A machine is tried several times before the exchange is held (see
+`unreached`); the thread may then be given another place, where a new session is told what was said.
 """
 
 import asyncio
@@ -44,7 +49,17 @@ import structlog
 from pydantic import BaseModel
 from structlog.contextvars import bind_contextvars, bound_contextvars
 
-from acp import AcpError, AgentClosed, AuthRequired, CloseReason, Event, LoginState, Session, Turn
+from acp import (
+    AcpError,
+    AgentClosed,
+    AuthRequired,
+    CloseReason,
+    Event,
+    LoginState,
+    PlaceUnreachable,
+    Session,
+    Turn,
+)
 from pool.active_turn import ActiveTurn
 from pool.agent_lease import AgentLease
 from pool.conversation_context import CancelResult, ConversationContext, ConversationState
@@ -55,6 +70,7 @@ from pool.exchange import (
     Exchange,
     ExchangeFailed,
     Failed,
+    LinkLost,
     Notice,
     Outcome,
     ShutDown,
@@ -64,6 +80,7 @@ from pool.inbox import Inbox, close_exchange
 from pool.journal.errors import JournalUnwritable
 from pool.journal.forks import ForkPoint
 from pool.journal.message_states import MessageState as RowState
+from pool.place_news import HeldForPlace, unreached
 from pool.steering import Steering
 
 FAILED_STARTS = 3
@@ -280,7 +297,7 @@ class Conversation:
         self.current = None
         if self.lease.out_of_turn is not None:
             self.lease.out_of_turn.end()
-        self._context.slots.leave(self.lease)
+        self.lease.give_up_start()
         self._wake.set()
         if self._preparing is not None:
             self._preparing.reschedule(asyncio.get_running_loop().time())
@@ -405,7 +422,7 @@ class Conversation:
                 return False
         except (AcpError, ExchangeFailed) as error:
             log.warning("exchange failed", thread_id=self.thread_id, reason=str(error))
-            self._fail(error)
+            await self._hold_or_fail(error)
         except Exception as error:  # the isolation boundary of a conversation
             log.exception("conversation failed", thread_id=self.thread_id)
             self._fail(error)
@@ -525,13 +542,49 @@ class Conversation:
             self.lease.worked()
         point = ForkPoint(turn.session_id, turn.message_id or "")
         self._journal.forks.note_point(exchange.message_ids[-1], point)
-        if isinstance(outcome, ShutDown):
-            self._journal.messages.interrupt(exchange.message_ids, pages)
+        if isinstance(outcome, ShutDown | LinkLost):
+            lost = outcome.place if isinstance(outcome, LinkLost) else ""
+            self._journal.messages.interrupt(exchange.message_ids, pages, lost=lost)
+            if lost:
+                self._await_choice(exchange, lost)
         else:
             self._journal.messages.finish(exchange.message_ids, turn.stop_reason or "failed", pages)
         self._unsettled.append(exchange)
         if running.preempted and running.cancelled_by is None and not self._finishing:
             self._context.on_preempted(self.thread_id)
+
+    def _await_choice(self, exchange: Exchange, lost: str) -> None:
+        """Let people decide about a turn whose link was lost; what waits behind it waits for that."""
+        seconds = exchange.on_interrupted(lost)
+        if not self._inbox.held:
+            self._inbox.hold_again(seconds)
+        self._changed()
+
+    async def _hold_or_fail(self, error: AcpError | ExchangeFailed) -> None:
+        try:
+            lost = unreached(error)
+            if lost is not None and await self._hold_for_place(lost):
+                return
+        except Exception:  # the isolation boundary of a conversation
+            log.exception("an exchange could not be held", thread_id=self.thread_id)
+        self._fail(error)
+
+    async def _hold_for_place(self, lost: PlaceUnreachable) -> bool:
+        """Hold the current exchange, which is not sent, with all others; return False where there is none."""
+        exchange = self.current
+        if exchange is None:
+            return False
+        self.running = self._steering = None
+        others = [each for each in self._context.settings(self.thread_id).places if each != lost.place]
+        elsewhere = await self._unless_given_up(
+            exchange, self._context.placement.having(self.lease.settings.cwd, others)
+        )
+        if elsewhere is not None and self.current is exchange:
+            self.current = None
+            self._inbox.put_back(exchange, hold=True)
+            exchange.on_place(HeldForPlace(lost.place, lost.detail, elsewhere))
+            self._changed()
+        return True
 
     def _retry_once(self, exchange: Exchange, error: AgentClosed, earlier: str | None) -> None:
         """Retry an exchange once whose agent died before it got any of the prompt. Raises `error` the second time."""

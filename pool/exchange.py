@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from acp import Event, OpenQuestions, OutOfTurnEvent, Session, Turn
 from acp.jsonrpc import RequestId
 from acp.schema import PromptCapabilities
+from pool.place_news import Moved, PlaceNews
 from pool.turn_watchdog import WatchdogAlert
 
 
@@ -81,6 +82,13 @@ class ShutDown:
 
 
 @dataclass(frozen=True, slots=True)
+class LinkLost:
+    """The connection to the machine of its agent was lost: what the agent has done is not known."""
+
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
 class TakenBack:
     """Its author took it back before the agent got it."""
 
@@ -90,7 +98,7 @@ class Dropped:
     """It left the inbox unanswered: a person dropped it, or its thread is gone."""
 
 
-Outcome: TypeAlias = Completed | Failed | Cancelled | TimedOut | ShutDown | TakenBack | Dropped
+Outcome: TypeAlias = Completed | Failed | Cancelled | TimedOut | ShutDown | LinkLost | TakenBack | Dropped
 """How an exchange ended."""
 
 
@@ -158,10 +166,11 @@ class Exchange(Protocol):
         Return whether anything is left to ask: edits since then are written down now.
         """
 
-    def on_interrupted(self) -> float:
-        """Ask people what becomes of it: the agent has begun a turn of its own with it, and was told to end that.
+    def on_interrupted(self, lost: str = "") -> float:
+        """Ask people what becomes of it: the connection to the place `lost` was lost in its turn.
 
-        Return for how many seconds the thread waits for their choice. It is no longer used.
+        Without a place, the agent has begun a turn of its own with it, and was told to end that. Return for how many
+        seconds the thread waits for their choice. It is no longer used.
         """
 
     def on_queued(self, place: int, asking: Sequence[int]) -> None:
@@ -170,13 +179,16 @@ class Exchange(Protocol):
         `asking` are the threads that hold slots while their agents wait for a person's answer.
         """
 
+    def on_place(self, news: PlaceNews) -> None:
+        """Show what its agent's start waits for at the agent's place."""
+
     def on_neighbours(self, thread_ids: Sequence[int], *, waits: bool) -> None:
         """Show which threads work in the same directory; `waits`: this one waits for the end of their turns."""
 
     def on_starting(self, *, awake: bool = False) -> None:
         """Note that it is the current exchange now; `awake` is whether there is a session already."""
 
-    def on_notice(self, notice: Notice) -> None:
+    def on_notice(self, notice: Notice | Moved) -> None:
         """Show a notice before the answer."""
 
     def on_prompted(self, session: Session, turn: Turn) -> None:

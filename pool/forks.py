@@ -1,13 +1,15 @@
 """Takes forks of sessions, for a new thread or for a side question, which is asked once.
 
-A fork is taken by the thread's own agent while that is idle. Otherwise a process with a slot of its own takes it, which
-waits in line like a thread. A side question is always asked in such a process, so that it never delays the thread.
+A fork is taken by the thread's own agent while that is idle. Otherwise a process with a slot of its own takes it, at
+the thread's place, where the session is. It waits in line like a
+thread. A side question is always asked in such a process, so that it never delays the thread.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 import structlog
@@ -31,12 +33,14 @@ from acp import (
     Unsupported,
 )
 from acp.defects import Invalid
+from acp.places.here import HERE
 from acp.schema import TextBlock, ToolCallUpdate
 from pool.agent_lease import AgentLease
 from pool.conversation_context import ConversationContext
 from pool.journal.forks import ForkKind, ForkPoint
 from pool.session_listing import NoSlot
 from pool.session_setup import AgentSettings
+from pool.slots import Slots
 
 LINE_SECONDS = 840.0
 """How long a fork waits for a slot: the person waits for the answer to a command, which lasts 15 minutes."""
@@ -181,7 +185,7 @@ class Forks:
             _require_forks(lease.agent)  # An agent need not be started to learn that.
         idle = None if lease is None else lease.idle_agent
         if idle is None or not await self._by_idle(idle, thread_id, point, answer):
-            async with self._process(settings, on_place) as agent:
+            async with self._process(thread_id, settings, on_place) as agent:
                 # Before the process is stopped: that may take long.
                 answer.set_result(await self._copied(agent, thread_id, point))
 
@@ -212,7 +216,7 @@ class Forks:
         settings, lease = self._context.settings(thread_id), self._lease(thread_id)
         if lease is not None and lease.agent is not None:
             _require_forks(lease.agent)
-        async with self._process(settings, on_place) as agent:
+        async with self._process(thread_id, settings, on_place) as agent:
             session, _ = await self._fork(agent, thread_id, ForkPoint(session_id))
             if not await _set_safe_mode(session, question.modes):
                 raise NoSafeMode
@@ -224,7 +228,9 @@ class Forks:
 
     async def _fork(self, agent: Agent, thread_id: int, point: ForkPoint) -> tuple[Session, ForkKind]:
         """Fork a session of a thread's agent. Raises `AcpError`."""
-        session, kind = await _fork(agent, self._context.settings(thread_id), point)
+        settings = self._context.settings(thread_id)
+        also = settings.directories_at(self._context.place_of(thread_id))
+        session, kind = await _fork(agent, (settings.cwd, also), point)
         if self._context.journal.threads.knows_session(thread_id, session.session_id):
             # Two threads would write into one session, and read each other's words.
             await _close(agent, session)
@@ -232,17 +238,18 @@ class Forks:
         return session, kind
 
     @asynccontextmanager
-    async def _process(self, settings: AgentSettings, on_place: OnPlace) -> AsyncIterator[Agent]:
+    async def _process(self, thread_id: int, settings: AgentSettings, on_place: OnPlace) -> AsyncIterator[Agent]:
         """Start an agent in a slot of its own, or claim a warm spare; stop it at the end.
 
         Raises `AcpError`, `NoSlot`.
         """
-        holder = ForkProcess(on_place)
-        agent = self._context.claim(holder, settings)
+        holder, place = ForkProcess(on_place), self._context.place_of(thread_id)
+        slots = self._context.placement.slots(place)
+        agent = self._context.claim(holder, settings) if place == HERE else None
         try:
             if agent is None:
-                await self._slot(holder)
-                agent = await self._context.spawn(settings)
+                await _slot(holder, slots, settings.memory)
+                agent = await self._context.spawn(settings, place)
             self.agents.append(agent)
             try:
                 yield agent
@@ -253,15 +260,16 @@ class Forks:
                 finally:
                     self.agents.remove(agent)
         finally:
-            self._context.slots.release(holder)
+            slots.release(holder)
 
-    async def _slot(self, holder: ForkProcess) -> None:
-        try:
-            async with asyncio.timeout(LINE_SECONDS):
-                await self._context.slots.acquire(holder)
-        except TimeoutError:
-            raise NoSlot("no slot became free") from None
-        holder.placed(0, ())
+
+async def _slot(holder: ForkProcess, slots: Slots[object], memory: int) -> None:
+    try:
+        async with asyncio.timeout(LINE_SECONDS):
+            await slots.acquire(holder, memory)
+    except TimeoutError:
+        raise NoSlot("no slot became free") from None
+    holder.placed(0, ())
 
 
 def _require_forks(agent: Agent) -> None:
@@ -270,10 +278,9 @@ def _require_forks(agent: Agent) -> None:
         raise Unsupported(Feature.FORK)
 
 
-async def _fork(agent: Agent, settings: AgentSettings, point: ForkPoint) -> tuple[Session, ForkKind]:
+async def _fork(agent: Agent, directories: tuple[Path, tuple[Path, ...]], point: ForkPoint) -> tuple[Session, ForkKind]:
     """Fork a session, after a message where the agent can do that. Raises `AcpError`."""
     _require_forks(agent)
-    directories = settings.cwd, settings.additional_directories
     if point.message_id and agent.reads_fork_points:
         try:
             fork = await agent.fork_session(point.session_id, *directories, message_id=point.message_id)

@@ -1,7 +1,7 @@
 """The agents' logins: which agents say that they are logged out, and the processes in which people log in.
 
-A login belongs to an agent of the configuration: all its processes share it. What one of them says last, or shows by a
-turn, counts for all. A login takes effect in the next process only.
+A login belongs to an agent of the configuration at one place: all its processes there share it. What one of them says
+last, or shows by a turn, counts for all. A login takes effect in the next process only.
 """
 
 import asyncio
@@ -13,8 +13,10 @@ from typing import Any
 import structlog
 
 from acp import Agent, LoginState
+from acp.places.here import HERE
+from pool.conversation_context import Spawn
+from pool.placement import Placement
 from pool.session_setup import AgentSettings
-from pool.slots import Slots
 
 LOGIN_SECONDS = 840.0
 """Bound of a login, with its wait for a slot. A person has to find a browser, a password and a second factor, and page
@@ -49,8 +51,9 @@ class LoginBusy(Exception):
 class _Login:
     """One login in progress. `give_up` ends its work, but not the stop of its process."""
 
-    def __init__(self, settings: AgentSettings) -> None:
+    def __init__(self, settings: AgentSettings, place: str) -> None:
         self.settings = settings
+        self.place = place
         self.agent: Agent | None = None
         self.result: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.given_up: GivenUp | None = None
@@ -69,23 +72,23 @@ class Logins:
     def __init__(
         self,
         *,
-        slots: Slots[object],
-        spawn: Callable[[AgentSettings], Awaitable[Agent]],
+        placement: Placement,
+        spawn: Spawn,
         create_task: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
-        on_changed: Callable[[str], None],
-        on_logged_in: Callable[[str], None],
+        on_changed: Callable[[str, str], None],
+        on_logged_in: Callable[[str, str], None],
     ) -> None:
-        """`on_changed` gets the name of an agent when there is news of its login, at most once in a round of the loop.
+        """`on_changed` gets the name of an agent and a place when there is news of the login there.
 
-        `on_logged_in` gets the name of an agent to which a person has logged in by `log_in`.
+        That is at most once in a round of the loop. `on_logged_in` gets those of a login by `log_in`.
         """
-        self._slots = slots
+        self._placement = placement
         self._spawn = spawn
         self._create_task = create_task
         self._on_changed = on_changed
         self._on_logged_in = on_logged_in
-        self._states: dict[str, LoginState] = {}
-        self._changed: set[str] = set()
+        self._states: dict[tuple[str, str], LoginState] = {}
+        self._changed: set[tuple[str, str]] = set()
         self._running: dict[str, _Login] = {}
         self._closed = False
 
@@ -96,38 +99,38 @@ class Logins:
 
     # ---- what the agents say
 
-    def state(self, name: str) -> LoginState:
-        """Return what is known of an agent's login."""
-        return self._states.get(name, LoginState.UNKNOWN)
+    def state(self, name: str, place: str = HERE) -> LoginState:
+        """Return what is known of an agent's login at a place."""
+        return self._states.get((name, place), LoginState.UNKNOWN)
 
     @property
     def logged_out(self) -> list[str]:
-        """The names of the agents that are known to be logged out."""
-        return [name for name, state in self._states.items() if state is LoginState.LOGGED_OUT]
+        """The names of the agents that are known to be logged out at some place."""
+        return [*dict.fromkeys(name for (name, _), state in self._states.items() if state is LoginState.LOGGED_OUT)]
 
-    def watch(self, name: str, agent: Agent) -> None:
-        """Listen to what a process of an agent says about its login."""
-        agent.listen_login(lambda: self._note(name, agent.login))
-        self._note(name, agent.login)
+    def watch(self, name: str, place: str, agent: Agent) -> None:
+        """Listen to what a process of an agent at a place says about its login."""
+        agent.listen_login(lambda: self._note(name, place, agent.login))
+        self._note(name, place, agent.login)
 
-    def _note(self, name: str, login: LoginState) -> None:
+    def _note(self, name: str, place: str, login: LoginState) -> None:
         """Keep the newest word. An agent may change it with every line, so what follows from it waits for the last."""
         if login is LoginState.UNKNOWN:
             return
-        self._states[name] = login
+        self._states[name, place] = login
         if not self._changed:
             asyncio.get_running_loop().call_soon(self._tell)
-        self._changed.add(name)
+        self._changed.add((name, place))
 
     def _tell(self) -> None:
         changed, self._changed = self._changed, set()
-        for name in changed:
-            self._on_changed(name)
+        for name, place in changed:
+            self._on_changed(name, place)
 
     # ---- people log in
 
-    async def log_in(self, settings: AgentSettings, work: Callable[[Agent], Awaitable[None]]) -> None:
-        """Start a process of an agent, in a slot of its own, and let `work` log in to it.
+    async def log_in(self, settings: AgentSettings, place: str, work: Callable[[Agent], Awaitable[None]]) -> None:
+        """Start a process of an agent at a place, in a slot of its own, and let `work` log in to it.
 
         Raises what `work` raises, `AcpError` where the process does not start, `LoginGivenUp` after `LOGIN_SECONDS` or
         `cancel`, and `LoginBusy`: there is one login at a time to an agent.
@@ -136,7 +139,7 @@ class Logins:
             raise LoginBusy
         if self._closed:
             raise LoginGivenUp(GivenUp.SHUTDOWN)
-        login = self._running[settings.agent] = _Login(settings)
+        login = self._running[settings.agent] = _Login(settings, place)
         self._create_task(self._run(login, work))
         try:
             await asyncio.shield(login.result)
@@ -170,14 +173,14 @@ class Logins:
                 log.exception("a process for a login could not be stopped", agent=login.settings.agent)
             finally:
                 del self._running[login.settings.agent]
-                self._slots.release(login)
+                self._placement.slots(login.place).release(login)
 
     async def _work(self, login: _Login, work: Callable[[Agent], Awaitable[None]]) -> Exception | None:
         """Return the error that the login ended with; None for a success."""
         try:
             async with asyncio.timeout(LOGIN_SECONDS if login.given_up is None else 0.0) as login.bound:
-                await self._slots.acquire(login)
-                login.agent = await self._spawn(_silent(login.settings))
+                await self._placement.slots(login.place).acquire(login, login.settings.memory)
+                login.agent = await self._spawn(_silent(login.settings), login.place)
                 await work(login.agent)
         except TimeoutError:
             return LoginGivenUp(login.given_up or GivenUp.TIME)
@@ -193,8 +196,8 @@ class Logins:
             login.result.set_exception(error)
             login.result.exception()  # Marks it as retrieved: who waited for it may be gone.
             return
-        self._note(login.settings.agent, LoginState.LOGGED_IN)
-        self._on_logged_in(login.settings.agent)
+        self._note(login.settings.agent, login.place, LoginState.LOGGED_IN)
+        self._on_logged_in(login.settings.agent, login.place)
         login.result.set_result(None)
 
 

@@ -4,29 +4,34 @@ There is no lock: everything runs on one event loop, and each check and its chan
 """
 
 import asyncio
-import math
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import Any, Protocol, Self
+from weakref import WeakSet
 
 import structlog
 
 from acp import Agent, LoginState
+from acp.places.here import HERE, Here
 from acp.process.memory import resident
 from pool.agent_lease import AgentLease
 from pool.conversation import Conversation
 from pool.conversation_context import ConversationContext, ConversationState
+from pool.evictions import Evictions
 from pool.exchange import Exchange
 from pool.forks import ForkProcess, Forks
 from pool.journal.journal import Journal
 from pool.journal.maintenance import Maintenance
 from pool.limits import Bound, Limits, Pace
 from pool.logins import Logins
+from pool.placement import Placement, Room
 from pool.queue_positions import LINE_SECONDS, QueuePositions
 from pool.session_listing import SessionListing
 from pool.session_setup import AgentSettings
-from pool.slots import Load, Slots
+from pool.slots import Load
 from pool.spares import Spares
+from pool.sweeps import Sweeps
 from pool.workdirs import Workdirs
 
 TURN_SECONDS = 8.0
@@ -38,13 +43,33 @@ TICK_SECONDS = 1.0
 MEMORY_SECONDS = 10.0
 """How often the agents' memory is measured, if it is bounded."""
 
-PREEMPT_SECONDS = 600.0
-"""When the first in line has waited this long, an open question of the same age is rejected to free a slot."""
-
-YIELD_SECONDS = 15.0
-"""How long a preempted agent has to end its turn, before another one is preempted."""
+FAR_SECONDS = 10.0
+"""How long agents at other places may take to be stopped when the bot stops: what is still there ends by itself."""
 
 log = structlog.stdlib.get_logger("pool")
+
+
+class Start(Protocol):
+    """Starts an agent at a place, with a marker (`<journal id>/<n>`). Raises `AcpError`."""
+
+    def __call__(
+        self, settings: AgentSettings, marker: str, place: str, on_waiting: Callable[[str], None]
+    ) -> Awaitable[Agent]:
+        """Start it; for `on_waiting` see `acp.places.place.Place.start`."""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolEvents:
+    """What the pool tells. All are synchronous, and must not fail.
+
+    `on_preempted` is called with the thread of a preempted turn when that turn has ended; `on_queue` with a
+    conversation whose inbox or current exchange may have changed; `on_login` with an agent's name, a place, and whether
+    the agent is logged in there, when there is news of that.
+    """
+
+    on_preempted: Callable[[int], None] = lambda _thread_id: None
+    on_queue: Callable[[Conversation], None] = lambda _conversation: None
+    on_login: Callable[[str, str, LoginState], None] = lambda _agent, _place, _login: None
 
 
 class Pool:
@@ -54,44 +79,48 @@ class Pool:
         self,
         settings: Callable[[int], AgentSettings],
         *,
-        spawn: Callable[[AgentSettings, str], Awaitable[Agent]],
+        spawn: Start,
         journal: Journal,
         limits: Limits,
         warm: Sequence[tuple[AgentSettings, int]] = (),
-        on_preempted: Callable[[int], None] = lambda _thread_id: None,
-        on_queue: Callable[[Conversation], None] = lambda _conversation: None,
-        on_login: Callable[[str, LoginState], None] = lambda _agent, _login: None,
+        far: Sequence[Room] = (),
+        events: PoolEvents = PoolEvents(),
     ) -> None:
-        """`settings` returns a thread's agent; `spawn` starts one with a marker (`<journal id>/<n>`).
+        """`settings` returns a thread's agent; `spawn` starts one.
 
-        `warm` says how many started agents of each kind are kept for new threads.
-        `on_preempted` is called with the thread of a preempted turn when that turn has ended; `on_queue` with a
-        conversation whose inbox or current exchange may have changed; `on_login` with an agent's name, and whether it
-        is logged in, when there is news of that.
+        `warm` says how many started agents of each kind are kept for new threads. `far` are the places besides this
+        machine.
         """
-        self._on_login = on_login
-        self._spawn_marked = spawn
+        self._events = events
+        self._start = spawn
         self._journal = journal
         self._limits = limits
         self._spawned = 0
-        self._slots: Slots[object] = Slots(limits.max_agents, on_line_moved=self._check_soon)
+        rooms = (Room(Here(), limits.max_agents), *far)
+        self._placement = placement = Placement(rooms, leaving=self._leaving, on_line_moved=self._check_soon)
+        self._sweeps = Sweeps(far)
+        self._far_agents: WeakSet[Agent] = WeakSet()
         self._conversations: dict[int, Conversation] = {}
         self._tasks = asyncio.TaskGroup()
         self._running: dict[Conversation, asyncio.Task[None]] = {}
         self._pace = Pace(limits.per_minute)
-        self._positions = QueuePositions(self._slots, tell=self._tell_place, asking=self._asking)
+        self._evictions = {place: Evictions(place, slots, self._conversations) for place, slots in placement}
+        self._positions = [
+            QueuePositions(slots, tell=self._tell_place, asking=self._evictions[place].asking)
+            for place, slots in placement
+        ]
         self._next_check: asyncio.Handle | None = None
-        self._preempted_at = -math.inf
         self._stack = AsyncExitStack()
         self._stopping = False
+        self._last_call: asyncio.TimerHandle | None = None
         self._warm = bool(warm)
-        self._spares = Spares(warm, slots=self._slots, spawn=self._spawn, create_task=self._create_task)
+        self._spares = Spares(warm, slots=placement.slots(HERE), spawn=self._spawn, create_task=self._create_task)
         self.listing = SessionListing(
-            slots=self._slots, spawn=self._spawn, running=self._running_agents, create_task=self._create_task
+            placement=placement, spawn=self._spawn, running=self._running_agents, create_task=self._create_task
         )
         """The sessions that the agents have kept."""
         self.logins = Logins(
-            slots=self._slots,
+            placement=placement,
             spawn=self._spawn,
             create_task=self._create_task,
             on_changed=self._login_changed,
@@ -101,39 +130,47 @@ class Pool:
         self._context = ConversationContext(
             settings=settings,
             journal=journal,
-            slots=self._slots,
+            placement=placement,
+            sweeps=self._sweeps,
             workdirs=Workdirs(),
             exclusive=limits.exclusive,
             spawn=self._spawn,
             claim=self._spares.claim,
             idle_seconds=limits.idle_seconds,
             on_idle=self._check_soon,
-            on_preempted=on_preempted,
-            on_queue=lambda thread_id: on_queue(self._conversations[thread_id]),
+            on_preempted=events.on_preempted,
+            on_queue=lambda thread_id: events.on_queue(self._conversations[thread_id]),
         )
         self.forks = Forks(self._context, lease=self._lease, create_task=self._create_task)
         """Takes forks of the threads' sessions."""
 
     def __repr__(self) -> str:
         """Read like a status line."""
-        parts = [repr(self._slots)]
+        parts = [repr(self._placement)]
         if self._warm:
             parts.append(repr(self._spares))
         parts += [repr(conversation) for conversation in self._conversations.values()]
         return f"<Pool {' '.join(parts)}>"
 
     async def __aenter__(self) -> Self:
-        """Start the keeper, the maintenance of the journal, and the spares."""
+        """Start the keeper, the maintenance of the journal, the spares, and the end of what an earlier run left."""
         await self._stack.enter_async_context(self._tasks)
+        sweeping = [
+            self._tasks.create_task(self._sweeps.run(place), name=f"sweep {place}") for place in self._sweeps.places
+        ]
         keeper = self._tasks.create_task(self._keep(), name="keeper")
         upkeep = self._tasks.create_task(Maintenance(self._journal).run(), name="upkeep of the journal")
-        self._stack.push_async_callback(self._stop, keeper, upkeep)
+        self._stack.push_async_callback(self._stop, keeper, upkeep, *sweeping)
         self._spares.fill()
         return self
 
     async def __aexit__(self, *exc: object) -> None:
         """Give running turns `TURN_SECONDS` to end, then stop every conversation and its agent."""
-        await self._stack.aclose()
+        try:
+            await self._stack.aclose()
+        finally:
+            if self._last_call is not None:
+                self._last_call.cancel()
 
     # ---- messages
 
@@ -223,8 +260,12 @@ class Pool:
 
     def place(self, conversation: Conversation) -> int:
         """Return a conversation's place in line, from 1; 0 when it is not in line."""
-        line = self._slots.line
+        line = self._placement.slots(conversation.lease.place).line
         return line.index(conversation.lease) + 1 if conversation.lease in line else 0
+
+    def place_of(self, thread_id: int) -> str:
+        """Return the place at which a thread's agent runs, or would start now."""
+        return self._context.place_of(thread_id)
 
     @property
     def conversations(self) -> Iterable[Conversation]:
@@ -237,36 +278,40 @@ class Pool:
         used = [each.lease.agent for each in self._conversations.values() if each.lease.agent is not None]
         return [*used, *self._spares.agents, *self.listing.probes, *self.forks.agents, *self.logins.agents]
 
-    def _running_agents(self, settings: AgentSettings) -> list[Agent]:
-        """Return the living agents of the same name, in any directory."""
+    def _running_agents(self, settings: AgentSettings, place: str) -> list[Agent]:
+        """Return the living agents of the same name at a place, in any directory."""
         of_threads = [
             each.lease.agent
             for each in self._conversations.values()
-            if each.lease.agent is not None and self._context.settings(each.thread_id).agent == settings.agent
+            if each.lease.agent is not None
+            and each.lease.place == place
+            and self._context.settings(each.thread_id).agent == settings.agent
         ]
-        agents = [*of_threads, *self._spares.of(settings.agent)]
+        agents = [*of_threads, *(self._spares.of(settings.agent) if place == HERE else ())]
         return [agent for agent in agents if agent.connection.error is None]
 
     @property
     def load(self) -> Load:
-        """The number of slots, of held ones, and of those who wait for one."""
-        return self._slots.load
+        """The same of all places together."""
+        loads = self.loads.values()
+        return Load(*(sum(getattr(each, name) for each in loads) for name in ("size", "held", "in_line")))
 
-    def _leases(self) -> list[AgentLease]:
-        """Return the leases that hold a slot. The others have no agent."""
-        return [holder for holder in self._slots.holders if isinstance(holder, AgentLease)]
-
-    def _asking(self) -> list[int]:
-        """Return the threads whose agents wait for a person's answer."""
-        asked = (self._conversations.get(lease.thread_id) for lease in self._leases())
-        return [each.thread_id for each in asked if each is not None and each.asked_since is not None]
+    @property
+    def loads(self) -> Mapping[str, Load]:
+        """The number of slots of each place, of held ones, and of those who wait for one."""
+        return {place: slots.load for place, slots in self._placement}
 
     # ---- slots
 
-    async def _spawn(self, settings: AgentSettings) -> Agent:
+    async def _spawn(
+        self, settings: AgentSettings, place: str = HERE, on_waiting: Callable[[str], None] = lambda _reason: None
+    ) -> Agent:
+        await self._sweeps.done(place)
         self._spawned += 1
-        agent = await self._spawn_marked(settings, f"{self._journal.journal_id}/{self._spawned}")
-        self.logins.watch(settings.agent, agent)
+        agent = await self._start(settings, f"{self._journal.journal_id}/{self._spawned}", place, on_waiting)
+        if not self._placement.is_near(place):
+            self._far_agents.add(agent)
+        self.logins.watch(settings.agent, place, agent)
         return agent
 
     def _check_soon(self) -> None:
@@ -276,8 +321,11 @@ class Pool:
 
     def _check_line(self) -> None:
         self._next_check = None
-        self._positions.tell_moved()
-        self._make_room()
+        for positions in self._positions:
+            positions.tell_moved()
+        for evictions in self._evictions.values():
+            evictions.make_room(self._spares)
+        self._placement.reconsider()
 
     def _tell_place(self, holder: object, place: int, asking: Sequence[int]) -> None:
         match holder:  # Spares and probes are never in line; whoever logs in needs no number.
@@ -286,34 +334,27 @@ class Pool:
             case ForkProcess():
                 holder.placed(place, asking)
 
-    def _make_room(self) -> None:
-        """Free slots for those in line: stop spares first, then the agents that are idle longest."""
-        stopping = sum(lease.state is ConversationState.STOPPING for lease in self._leases())
-        wanted = self._slots.load.in_line - stopping - self._spares.leaving
-        if wanted > 0:
-            wanted -= self._spares.dismiss(wanted)
-        for lease in self._longest_idle()[: max(0, wanted)]:
-            lease.evict()
-
-    def _longest_idle(self) -> list[AgentLease]:
-        return sorted((lease for lease in self._leases() if lease.evictable), key=lambda lease: lease.idle_since)
+    def _leaving(self, place: str) -> int:
+        return self._evictions[place].leaving(self._spares)
 
     # ---- logins
 
-    def _login_changed(self, name: str) -> None:
+    def _login_changed(self, name: str, place: str) -> None:
         for conversation in self._conversations.values():
-            if conversation.lease.settings.agent == name:
+            if (conversation.lease.settings.agent, conversation.lease.place) == (name, place):
                 conversation.login_changed()
-        self._on_login(name, self.logins.state(name))
+        self._events.on_login(name, place, self.logins.state(name, place))
 
-    def _replace_agents(self, name: str) -> None:
-        """Stop an agent's processes when they are idle: a login takes effect in new ones.
+    def _replace_agents(self, name: str, place: str) -> None:
+        """Stop an agent's processes at a place when they are idle: a login takes effect in new ones.
 
         One that works without the login stays, if its session would be lost.
         """
-        self._spares.replace(name)
+        if place == HERE:
+            self._spares.replace(name)
         for lease in (conversation.lease for conversation in self._conversations.values()):
-            if lease.settings.agent == name and lease.agent and (lease.agent.can_load or lease.is_logged_out):
+            here = (lease.settings.agent, lease.place) == (name, place)
+            if here and lease.agent and (lease.agent.can_load or lease.is_logged_out):
                 lease.release_when_idle()
 
     # ---- the keeper
@@ -321,7 +362,7 @@ class Pool:
     async def _keep(self) -> None:
         """Run the periodic duties, each at its own interval."""
         loop = asyncio.get_running_loop()
-        duties = {self._tick: 0.0, self._positions.tell_others: LINE_SECONDS}
+        duties = {self._tick: 0.0, self._tell_others: LINE_SECONDS}
         if self._limits.max_memory:
             duties[self._relieve_memory] = MEMORY_SECONDS
         last = dict.fromkeys(duties, loop.time())
@@ -339,28 +380,22 @@ class Pool:
         self._journal.retry()
         for conversation in self._conversations.values():
             conversation.tick()
-        self._preempt()
+        for evictions in self._evictions.values():
+            evictions.preempt()
         self._spares.fill()
 
-    def _preempt(self) -> None:
-        """Preempt the agent with the oldest question when the line has waited for long."""
-        now = asyncio.get_running_loop().time()
-        if self._slots.longest_wait < PREEMPT_SECONDS or now - self._preempted_at < YIELD_SECONDS:
-            return
-        asking = [(each.asked_since, each) for each in self._conversations.values() if each.asked_since is not None]
-        since, conversation = min(asking, key=lambda pair: pair[0], default=(now, None))
-        if conversation is not None and now - since >= PREEMPT_SECONDS:
-            self._preempted_at = now
-            log.info("ended a question for those in line", thread_id=conversation.thread_id)
-            conversation.preempt()
+    async def _tell_others(self) -> None:
+        for positions in self._positions:
+            await positions.tell_others()
 
     async def _relieve_memory(self) -> None:
-        """Stop the agents that are idle longest while all use too much memory together."""
-        staying = [lease for lease in self._leases() if lease.state is not ConversationState.STOPPING]
+        """Stop the agents of this machine that are idle longest while all use too much memory together."""
+        here = self._evictions[HERE]
+        staying = [lease for lease in here.leases if lease.state is not ConversationState.STOPPING]
         pids = {lease: lease.agent.pid for lease in staying if lease.agent is not None}
         sizes = await asyncio.to_thread(resident, [*pids.values(), *(spare.pid for spare in self._spares.agents)])
         excess = sum(sizes.values()) - self._limits.max_memory
-        for lease in self._longest_idle():
+        for lease in here.longest_idle():
             if excess > 0:
                 excess -= sizes.get(pids.get(lease, 0), 0)
                 lease.evict()
@@ -391,3 +426,10 @@ class Pool:
             if conversation.lease.state is not ConversationState.STOPPING and not task.cancelling():
                 conversation.disconnect()
                 task.cancel()
+        self._last_call = asyncio.get_running_loop().call_later(FAR_SECONDS, self._kill_far)
+
+    def _kill_far(self) -> None:
+        """Leave the agents at other places to themselves: without a connection they end there."""
+        for agent in self.agents:
+            if agent in self._far_agents:
+                agent.kill()

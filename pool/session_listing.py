@@ -1,7 +1,7 @@
 """Lists the sessions that an agent has kept, by a running agent or by a probe: one started for the list."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,9 @@ import structlog
 
 from acp import Agent, AgentClosed, CloseReason
 from acp.schema import SessionInfo
+from pool.conversation_context import Spawn
+from pool.placement import Placement
 from pool.session_setup import AgentSettings
-from pool.slots import Slots
 
 FRESH_SECONDS = 30.0
 """How long a list is reused: the completion of a command asks at every key."""
@@ -31,29 +32,29 @@ class SessionListing:
     def __init__(
         self,
         *,
-        slots: Slots[object],
-        spawn: Callable[[AgentSettings], Awaitable[Agent]],
-        running: Callable[[AgentSettings], Sequence[Agent]],
+        placement: Placement,
+        spawn: Spawn,
+        running: Callable[[AgentSettings, str], Sequence[Agent]],
         create_task: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
     ) -> None:
-        """`running` returns the living agents that may be asked; each request is a task of `create_task`."""
-        self._slots = slots
+        """`running` returns the living agents of a place that may be asked; each request is a task of `create_task`."""
+        self._placement = placement
         self._spawn = spawn
         self._running = running
         self._create_task = create_task
-        self._asked: dict[tuple[str, Path], tuple[float, Answer]] = {}
+        self._asked: dict[tuple[str, str, Path], tuple[float, Answer]] = {}
         self._starting: set[asyncio.Task[None]] = set()
         self.probes: list[Agent] = []
         """The agents that were started for a list."""
 
-    async def sessions(self, settings: AgentSettings) -> list[SessionInfo]:
-        """Return an agent's sessions in its directory, in the agent's order. Raises `AcpError`, `NoSlot`."""
-        loop, key = asyncio.get_running_loop(), (settings.agent, settings.cwd)
+    async def sessions(self, settings: AgentSettings, place: str) -> list[SessionInfo]:
+        """Return an agent's sessions in its directory at a place, in its order. Raises `AcpError`, `NoSlot`."""
+        loop, key = asyncio.get_running_loop(), (settings.agent, place, settings.cwd)
         since, answer = self._asked.get(key, (0.0, None))
         if answer is None or (answer.done() and loop.time() - since >= FRESH_SECONDS):
             answer = loop.create_future()
             self._asked[key] = (loop.time(), answer)
-            task = self._create_task(self._ask(settings, answer))
+            task = self._create_task(self._ask(settings, place, answer))
             self._starting.add(task)
             task.add_done_callback(self._starting.discard)
         return await asyncio.shield(answer)
@@ -65,9 +66,9 @@ class SessionListing:
         for agent in self.probes:
             agent.connection.close(AgentClosed(CloseReason.SHUTDOWN))
 
-    async def _ask(self, settings: AgentSettings, answer: Answer) -> None:
+    async def _ask(self, settings: AgentSettings, place: str, answer: Answer) -> None:
         try:
-            async with self._agent(settings) as agent:
+            async with self._agent(settings, place) as agent:
                 # Before a probe is stopped: that may take long.
                 answer.set_result(await agent.list_sessions(settings.cwd))
         except Exception as error:
@@ -80,25 +81,25 @@ class SessionListing:
             answer.cancel()
 
     @asynccontextmanager
-    async def _agent(self, settings: AgentSettings) -> AsyncIterator[Agent]:
+    async def _agent(self, settings: AgentSettings, place: str) -> AsyncIterator[Agent]:
         """Find an agent to ask, or start a probe in a free slot. Raises `AcpError`, `NoSlot`."""
-        running, holder = self._running(settings), object()
+        running, holder, slots = self._running(settings, place), object(), self._placement.slots(place)
         # An agent lists sessions during a turn too, but it may be stuck.
         free = next((agent for agent in running if not agent.connection.lock.locked()), None)
-        if free is None and self._slots.take_free(holder):
+        if free is None and slots.take_free(holder, settings.memory):
             try:
-                async with self._probe(settings) as agent:
+                async with self._probe(settings, place) as agent:
                     yield agent
             finally:
-                self._slots.release(holder)
+                slots.release(holder)
         elif free is None and not running:
             raise NoSlot("no slot is free")
         else:
             yield free or running[0]
 
     @asynccontextmanager
-    async def _probe(self, settings: AgentSettings) -> AsyncIterator[Agent]:
-        agent = await self._spawn(settings)
+    async def _probe(self, settings: AgentSettings, place: str) -> AsyncIterator[Agent]:
+        agent = await self._spawn(settings, place)
         self.probes.append(agent)
         self._starting.discard(asyncio.current_task())  # Its stop must not be cancelled.
         try:

@@ -18,9 +18,11 @@ from acp import (
     Unsupported,
 )
 from acp.paths import look
+from acp.places.here import HERE
 from acp.session_options import Option, Value
 from pool.exchange import Notice
 from pool.journal.journal import Journal
+from pool.place_news import Moved
 from pool.turn_watchdog import TurnLimits
 
 MODE = "threadline:mode"
@@ -41,12 +43,20 @@ class AgentSettings:
     mode: str = ""
     bounds: TurnLimits = field(default_factory=TurnLimits)
     additional_directories: tuple[Path, ...] = ()
-    """Additional directories of this thread's session; they are created when it is opened."""
+    """Additional directories of this thread's session; they are created when it is opened on this machine."""
+    places: tuple[str, ...] = (HERE,)
+    """The names of the places at which it may run; at least one."""
+    memory: int = 0
+    """The bytes that it reserves there."""
 
     @property
     def cwd(self) -> Path:
         """The session's directory."""
         return self.launch.cwd
+
+    def directories_at(self, place: str) -> tuple[Path, ...]:
+        """Return the additional directories of a session at a place: those of this machine are not on others."""
+        return self.additional_directories if place == HERE else ()
 
     def same_process(self, other: "AgentSettings") -> bool:
         """Whether a process started for `other` is the same agent, started in the same way."""
@@ -54,27 +64,31 @@ class AgentSettings:
 
 
 async def open_session(
-    agent: Agent, thread_id: int, settings: AgentSettings, journal: Journal
-) -> tuple[Session, tuple[Notice, ...]]:
+    agent: Agent, thread_id: int, settings: AgentSettings, journal: Journal, place: str = HERE
+) -> tuple[Session, tuple[Notice | Moved, ...]]:
     """Load the thread's session, or open a new one; return it with the notices of a new one. Raises `AcpError`.
 
     A load that times out or needs a login raises too, and the session's id stays in the journal: only a refusal of the
-    session leads to a new one.
+    session leads to a new one, or another `place` than that at which the session is.
     """
-    for directory in settings.additional_directories:
+    also = settings.directories_at(place)
+    for directory in also:
         try:
             await look(_make, directory)
         except OSError as error:
             raise SpawnFailed(StartProblem.DIRECTORY_NOT_MADE, str(directory), error.strerror or "") from None
-    session_id = journal.threads.session_id(thread_id)
+    session_id, earlier = journal.threads.session_id(thread_id), journal.threads.session_place(thread_id)
+    if session_id is not None and earlier != place:
+        session = await agent.new_session(settings.cwd, also)
+        return session, (Moved(earlier, place), Notice.NEW)
     if session_id is not None and agent.can_load:
         try:
-            return await agent.load_session(session_id, settings.cwd, settings.additional_directories), ()
+            return await agent.load_session(session_id, settings.cwd, also), ()
         except AuthRequired:
             raise
         except RemoteError as error:
             log.warning("agent cannot load a session", session_id=session_id, reason=str(error))
-    session = await agent.new_session(settings.cwd, settings.additional_directories)
+    session = await agent.new_session(settings.cwd, also)
     return session, (Notice.NEW,) if session_id is None else (Notice.FORGOTTEN, Notice.NEW)
 
 

@@ -1,16 +1,17 @@
-"""Warm spares: agents that are started and initialized, and not yet leased to a thread.
+"""Warm spares: agents on this machine that are started and initialized, and not yet leased to a thread.
 
 A spare holds a slot like any other process. The next conversation that needs an agent of its kind claims it. When a
 conversation that cannot use it needs a slot, a spare is stopped first.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 import structlog
 
 from acp import AcpError, Agent, LoginState
+from pool.conversation_context import Spawn
 from pool.session_setup import AgentSettings
 from pool.slots import Slots
 
@@ -45,7 +46,7 @@ class Spares:
         wanted: Sequence[tuple[AgentSettings, int]],
         *,
         slots: Slots[object],
-        spawn: Callable[[AgentSettings], Awaitable[Agent]],
+        spawn: Spawn,
         create_task: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
     ) -> None:
         """Begin without spares; `fill` starts them in tasks of `create_task`."""
@@ -103,6 +104,11 @@ class Spares:
         for spare in leaving:
             spare.dismissed = True
             spare.changed.set()
+
+    @property
+    def staying(self) -> int:
+        """How many spares can be stopped for their slots."""
+        return sum(not spare.dismissed for spare in self._spares)
 
     @property
     def leaving(self) -> int:

@@ -1,4 +1,4 @@
-"""The conversations in each working directory, in order of arrival."""
+"""The conversations in each working directory of each place, in order of arrival."""
 
 from collections.abc import Iterator, Sequence
 from itertools import takewhile
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from acp.paths import look
+from acp.places.here import HERE
 
 NEAR = 5
 """The first waiters for a directory, which learn of each departure; the others learn when they may enter."""
@@ -29,7 +30,10 @@ class Occupant(Protocol):
 
 
 class Workdirs(Generic[Worker]):
-    """Workers by directory, in order of arrival. A directory and one inside it count as the same."""
+    """Workers by directory, in order of arrival. A directory and one inside it count as the same.
+
+    The directory of another place has that place's name before its path.
+    """
 
     def __init__(self) -> None:
         """Begin without workers."""
@@ -39,9 +43,15 @@ class Workdirs(Generic[Worker]):
         """Read like a status line."""
         return f"<Directories {len(self._places)} at work>"
 
-    async def enter(self, worker: Worker, directory: Path) -> None:
-        """Enter a directory, behind those who are there. Follow links. Raises `SpawnFailed`; see `acp.paths`."""
-        self._places[worker] = await look(Path.resolve, directory)
+    async def enter(self, worker: Worker, directory: Path, place: str = HERE) -> None:
+        """Enter a directory of a place, behind those who are there; who is in another one leaves it.
+
+        Links are followed on this machine only. Raises `SpawnFailed`; see `acp.paths`.
+        """
+        if place == HERE:
+            self._places[worker] = await look(Path.resolve, directory)
+        else:
+            self._places[worker] = Path(f"{place}:", *directory.parts[1:])
 
     def ahead(self, worker: Worker) -> Sequence[Worker]:
         """Return those who came to the same directory earlier, in order."""

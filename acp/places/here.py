@@ -79,6 +79,9 @@ class Here:
             directories, lambda: ReadableFiles(directories, self._withheld).read_now(str(path), max_size)
         )
 
+    async def sweep(self) -> None:
+        """See `Place.sweep`: here the program calls `reap` itself, before it opens anything that agents may hold."""
+
     async def reap(self, prefix: str) -> int:
         """See `Place.reap`."""
         return await end_survivors(prefix, gently=False)

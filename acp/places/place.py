@@ -74,5 +74,11 @@ class Place(Protocol):
         `max_size` bytes (`TOO_LARGE`).
         """
 
+    async def sweep(self) -> None:
+        """End what an earlier run of this program left there, before the first start. Does not raise.
+
+        Takes until that is certain, or until it must have ended by itself.
+        """
+
     async def reap(self, prefix: str) -> int:
         """End all processes there whose marker begins with `prefix` (`<journal id>/`). Return how many were found."""

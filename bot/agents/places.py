@@ -1,6 +1,5 @@
 """The places of the configuration: this machine, and those that an engine reaches."""
 
-import asyncio
 import os
 from collections.abc import Iterator, Mapping
 
@@ -9,6 +8,7 @@ from acp.places.far_place import FarPlace
 from acp.places.here import HERE, Here
 from bot.config.places import PlaceConfig
 from bot.config.schema import Config
+from pool.placement import Room
 
 
 class Places(Mapping[str, Place]):
@@ -16,8 +16,10 @@ class Places(Mapping[str, Place]):
 
     def __init__(self, config: Config, journal_id: str) -> None:
         """Take the tables `[places.NAME]`, and the id that begins the markers of this bot's processes."""
-        self._far = {name: far_place(name, each, journal_id) for name, each in config.places.items()}
-        self._all: dict[str, Place] = {HERE: Here(config.own_files), **self._far}
+        far = {name: far_place(name, each, journal_id) for name, each in config.places.items()}
+        self._all: dict[str, Place] = {HERE: Here(config.own_files), **far}
+        self.far = [Room(far[name], each.max_agents, each.memory) for name, each in config.places.items()]
+        """All but this machine, for the pool."""
 
     def __getitem__(self, name: str) -> Place:
         """Return the place of that name. Raises `KeyError`."""
@@ -30,15 +32,6 @@ class Places(Mapping[str, Place]):
     def __len__(self) -> int:
         """Return how many there are."""
         return len(self._all)
-
-    async def sweep(self) -> None:
-        """End what earlier runs of this bot left in the other places.
-
-        The starts of a place wait until its part is done. Run this as a task, made before the first start.
-        """
-        async with asyncio.TaskGroup() as tasks:
-            for name, place in self._far.items():
-                tasks.create_task(place.sweep(), name=f"sweep {name}")
 
 
 def far_place(name: str, config: PlaceConfig, journal_id: str) -> FarPlace:

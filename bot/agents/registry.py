@@ -113,19 +113,21 @@ class Agents:
         threads = (thread_id,) if parent_id is None else (thread_id, parent_id)
         return self._settings(name, self._of(channel, name, directory), tuple(map(self._files, threads)))
 
-    def place(self, thread_id: int) -> Place:  # noqa: ARG002 - a thread has no other place yet
-        """Return the place of a thread's agent."""
-        return self.places[HERE]
+    def place(self, thread_id: int) -> Place:
+        """Return the place of a thread's agent; this machine before its first start."""
+        kept = self._journal.threads.agent_place(thread_id)
+        return self.places[kept if kept in self.places else HERE]
 
     def side_modes(self, thread_id: int) -> tuple[str, ...]:
         """Return the ids of the modes in which a side question may be asked, in order of preference."""
         return (READ_ONLY, *self.of(thread_id).asking_modes, PLAN)
 
-    def client_offer(self, settings: AgentSettings, marker: str, place: str = HERE) -> Client:
-        """Return what an agent at a place may ask of us, and what its sessions get."""
-        agent = self.config.agents.by_name[settings.agent].model_copy(update={"cwd": settings.cwd})
-        near = self.places[place].near
-        offered = agent.client_offer(marker, settings.launch) if near else agent.far_offer()
+    def client_offer(self, settings: AgentSettings, marker: str, *, near: bool) -> Client:
+        """Return what an agent may ask of us, and what its sessions get. Our files are not those of one that is far."""
+        agent = self.config.agents.by_name[settings.agent]
+        offered = agent.model_copy(update={"cwd": settings.cwd}).client_offer(marker, settings.launch)
+        if not near:
+            offered = replace(offered, file_system=None, terminals=None)
         return replace(
             offered,
             elicitation=frozenset({"form", "url"}),
@@ -168,7 +170,9 @@ class Agents:
             question=pool.question_hours * 3600,
             reminder=pool.reminder_hours * 3600,
         )
-        return AgentSettings(agent.launch(files), name, agent.mode, bounds, files)
+        return AgentSettings(
+            agent.launch(files), name, agent.mode, bounds, files, places=agent.places, memory=agent.memory
+        )
 
     def _files(self, thread_id: int) -> Path:
         """Return the directory of the files that people attached in a thread."""

@@ -130,7 +130,7 @@ async def _resume_session(interaction: Interaction, session_id: str) -> None:
     conversation = client.pool.conversation(interaction.channel_id or 0)
     if conversation is not None:
         conversation.reset(interaction.user.id)
-    client.journal.threads.set_session(thread_id, session_id)
+    client.journal.threads.resume_session(thread_id, session_id, client.pool.place_of(thread_id))
     log.info("a person resumed a session", thread_id=thread_id, user_id=interaction.user.id)
     await interaction.response.send_message(texts.session_resumed(interaction.user.id))
 
@@ -164,7 +164,9 @@ async def _offer_sessions(interaction: Interaction, typed: str) -> list[app_comm
 async def _list_sessions(client: CommandClient, thread_id: int) -> list[SessionInfo]:
     try:
         async with asyncio.timeout(LIST_SECONDS):
-            return await client.pool.listing.sessions(client.agents.settings(thread_id))
+            return await client.pool.listing.sessions(
+                client.agents.settings(thread_id), client.pool.place_of(thread_id)
+            )
     except (AcpError, NoSlot, TimeoutError) as error:
         log.info("an agent's sessions cannot be listed", thread_id=thread_id, reason=str(error) or "it takes too long")
         return []

@@ -41,7 +41,7 @@ def _status_lines(client: CommandClient, thread_id: int) -> list[str]:
         _state_line(client, conversation),
         texts.agent(_shown(client, client.agents.title(thread_id)), escape(name)),
     ]
-    if client.pool.logins.state(name) is LoginState.LOGGED_OUT:
+    if client.pool.logins.state(name, client.pool.place_of(thread_id)) is LoginState.LOGGED_OUT:
         lines.append(logins.status(name, by_page=client.agents.of(thread_id).may_have_page_login))
     if trouble := journal_errors.trouble(client.journal.trouble):
         lines.append(texts.trouble(escape(trouble)))

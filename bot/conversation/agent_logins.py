@@ -90,7 +90,7 @@ class AgentLogins:
             await log_in_by_page(running, method.id, show)
 
         try:
-            await self._pool.logins.log_in(context.agents.settings(thread_id), work)
+            await self._pool.logins.log_in(context.agents.settings(thread_id), self._pool.place_of(thread_id), work)
         except LoginBusy:
             return texts.ENDING
         except (LoginFailed, LoginGivenUp, AcpError) as error:

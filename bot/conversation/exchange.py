@@ -45,13 +45,14 @@ from bot.reply.reply import Reply
 from bot.reply.status_reactions import StatusReactions
 from bot.reply.typing_indicator import TypingIndicator
 from bot.text.redaction import StreamRedactor
-from bot.user_messages import files, layout, notices, outcomes, questions, steering, to_agents
+from bot.user_messages import files, layout, notices, outcomes, places, questions, steering, to_agents
 from pool.exchange import (
     Cancelled,
     Completed,
     Dropped,
     ExchangeRefused,
     Failed,
+    LinkLost,
     Notice,
     Outcome,
     ShutDown,
@@ -61,6 +62,7 @@ from pool.exchange import (
 )
 from pool.exchange import Exchange as PooledExchange
 from pool.journal.trailers import Trailer
+from pool.place_news import HeldForPlace, Moved, PlaceNews
 from pool.turn_watchdog import WatchdogAlert
 
 from .exchange_context import ExchangeContext
@@ -126,7 +128,7 @@ class Exchange:
         self._steered: list[int] = []
         """The messages that were sent into its turn."""
         self._is_unfinished = False
-        """Whether the next run of the bot answers it, or asks what to do."""
+        """Whether the next run of the bot answers it, or people are asked what to do."""
 
     @property
     def request(self) -> Request:
@@ -290,10 +292,10 @@ class Exchange:
             self._context.journal.messages.amend(request.message_id, write_request(request))
         return left
 
-    def on_interrupted(self) -> float:
-        """Ask what becomes of it, as after a restart."""
+    def on_interrupted(self, lost: str = "") -> float:
+        """Ask what becomes of it, as after a restart; below its reply, if the connection to `lost` ended its turn."""
         self._context.keep_reactions(self.reactions)
-        return self._context.on_interrupted(self.message_ids, self.stored_prompt())
+        return self._context.on_interrupted(self.message_ids, self.stored_prompt(), lost)
 
     @property
     def can_join(self) -> bool:
@@ -304,6 +306,12 @@ class Exchange:
         """Show the place in line, and the threads where a person's answer would let it move."""
         self.reply.placeholder(notices.in_line(place, asking) if place else notices.STARTING)
 
+    def on_place(self, news: PlaceNews) -> None:
+        """Show it where the answer will be; ask about a message that is held."""
+        self.reply.placeholder(places.news(news))
+        if isinstance(news, HeldForPlace):
+            self._context.show_unreachable(self.request, news)
+
     def on_neighbours(self, thread_ids: Sequence[int], *, waits: bool) -> None:
         """Name the threads that work in the same directory."""
         if waits:
@@ -311,12 +319,14 @@ class Exchange:
         else:
             self.reply.line(notices.beside(thread_ids))
 
-    def on_notice(self, notice: Notice) -> None:
+    def on_notice(self, notice: Notice | Moved) -> None:
         """Say it above the answer."""
-        if notice is Notice.NEW:
+        if isinstance(notice, Moved):
+            self._prompt.forgotten, self._prompt.moved = True, places.to_agent(notice)
+            self.reply.line(places.moved(notice, len(self._prompt.earlier())))
+        elif notice is Notice.NEW:
             self._session_lines.is_new = self._prompt.begins = True
-            return
-        if notice is Notice.LOGGED_OUT:
+        elif notice is Notice.LOGGED_OUT:
             self._show_logged_out()
         elif notice is Notice.FORGOTTEN:
             self._prompt.forgotten = True
@@ -419,12 +429,12 @@ class Exchange:
         """Say how it ended. Each step is isolated, so that the reply ends and settles although one fails."""
         for step in (
             partial(self._turn_log.ended, outcome),
-            partial(self._context.ended, self, interrupted=isinstance(outcome, ShutDown)),
+            partial(self._context.ended, self, interrupted=isinstance(outcome, ShutDown | LinkLost)),
             self._show_held_back,
             self._session_lines.introduce,
             self._session_lines.remember_offers,
             self._stop_typing,
-            self.reactions.keep_eye if isinstance(outcome, ShutDown) else self.reactions.stop_activity,
+            self.reactions.keep_eye if isinstance(outcome, ShutDown | LinkLost) else self.reactions.stop_activity,
             self._questions.end_turn,
             self._session_lines.show_last_mode,
             partial(self._say_end, outcome),
@@ -436,7 +446,7 @@ class Exchange:
                 self._reason = "failed"
             case Completed(reason) | Cancelled(_, reason) | TimedOut(stop_reason=reason):
                 self._reason = reason
-        self._is_unfinished = isinstance(outcome, ShutDown)
+        self._is_unfinished = isinstance(outcome, ShutDown | LinkLost)
         if not self._destination.has_begun:  # There is no reply that the reaction could wait for.
             self._isolated(self._show_end)
         return pages

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from acp import LoginState
@@ -12,20 +13,22 @@ from bot.agents.registry import Agents
 from bot.config.appearance import Reactions
 from bot.interactions.cards import Cards
 from bot.interactions.login_button import login_view
+from bot.interactions.place_buttons import unreachable_view
 from bot.interactions.resend_button import again_view
 from bot.interactions.thread_buttons import warning_view
 from bot.prompt.attachments import Attachments
 from bot.prompt.request import Request
-from bot.reply.notices import LOGGED_OUT, OFFER, PREEMPTED, UNCONFIRMED, WARNING, Notices
+from bot.reply.notices import LOGGED_OUT, OFFER, PREEMPTED, UNCONFIRMED, UNREACHABLE, WARNING, Notices
 from bot.reply.order import ReplyOrder
 from bot.reply.reply import Reply
 from bot.reply.status_reactions import StatusReaction, StatusReactions
 from bot.rest.api import DiscordApi
 from bot.rest.live_message import LiveMessage
 from bot.text.redaction import Redactor
-from bot.user_messages import logins, notices, steering
+from bot.user_messages import logins, notices, places, steering
 from pool.journal.journal import Journal
 from pool.journal.message_states import MessageState
+from pool.place_news import HeldForPlace
 
 from .stale_messages import StaleMessages
 from .thread_names import ThreadNames
@@ -85,10 +88,16 @@ class ExchangeContext:
         """The messages that waited while the gateway was away."""
         self.on_turn_started: Callable[[int], None] = lambda _thread_id: None
         """Called with the thread in which a turn begins; `App` sets it."""
-        self.on_interrupted: Callable[[Sequence[int], str], float] = lambda _message_ids, _prompt: 0.0
-        """Called with the messages of an exchange, and its prompt, whose turn the agent began by itself.
+        self.on_interrupted: Callable[[Sequence[int], str, str], float] = lambda _message_ids, _prompt, _lost: 0.0
+        """Called with the messages of an exchange, its prompt, and the place whose link was lost in its turn.
 
-        Returns for how many seconds the thread waits for a choice. `App` sets it.
+        Without a place, the agent began that turn by itself. Returns for how many seconds the thread waits for a
+        choice. `App` sets it.
+        """
+        self.on_settled: Callable[[int, int], None] = lambda _thread_id, _message_id: None
+        """Called with the thread and the last message of an exchange whose reply is confirmed, or given up.
+
+        `App` sets it.
         """
         self._left_reactions = journal.reactions.all()
         """What an earlier run may have left on messages; the messages that come now have none."""
@@ -131,6 +140,14 @@ class ExchangeContext:
         text, message_id = steering.may_be_lost(link), request.message_id
         self.notices.show(request.thread_id, UNCONFIRMED, text, lambda: again_view(message_id), about=message_id)
 
+    def show_unreachable(self, request: Request, held: HeldForPlace) -> None:
+        """Ask what becomes of a message that is held because its agent's place cannot be reached."""
+        detail = self.redact(held.detail)
+        text = places.unreachable(request.author_id, replace(held, detail=detail))
+        elsewhere = held.elsewhere[0] if held.elsewhere else ""
+        thread_id = request.thread_id
+        self.notices.show(thread_id, UNREACHABLE, text, lambda: unreachable_view(thread_id, held.place, elsewhere))
+
     def left_thread(self, exchange: Answering) -> None:
         """Take the exchange out of its thread: it waits for its turn in another place."""
         self._forget_reply(exchange)
@@ -141,6 +158,7 @@ class ExchangeContext:
         if not confirmed and self.journal.messages.state(exchange.request.message_id) is MessageState.FINISHED:
             self._undelivered(exchange)
         self.journal.messages.settle(exchange.message_ids, confirmed=confirmed)
+        self.on_settled(exchange.request.thread_id, exchange.request.message_id)
 
     def _forget_reply(self, exchange: Answering) -> None:
         self.replies.forget(exchange.request.message_id)
@@ -179,8 +197,8 @@ class ExchangeContext:
             text = logins.logged_out(self.title(thread_id), self.agents.name(thread_id), by_page=by_page)
             self.notices.show(thread_id, LOGGED_OUT, text, (lambda: login_view(thread_id)) if by_page else None)
 
-    def login_changed(self, agent: str, login: LoginState) -> None:
-        """Delete the notices that an agent, by its name, is logged out, when it is logged in."""
+    def login_changed(self, agent: str, place: str, login: LoginState) -> None:
+        """Delete the notices that an agent, by its name, is logged out at a place, when it is logged in there."""
         for thread_id, _ in self.notices.of(LOGGED_OUT) if login is LoginState.LOGGED_IN else ():
-            if self.agents.name(thread_id) == agent:
+            if self.agents.name(thread_id) == agent and self.journal.threads.agent_place(thread_id) == place:
                 self.notices.end(thread_id, LOGGED_OUT)

@@ -6,7 +6,7 @@ import structlog
 
 from acp import Elicitation, Event, Question, SubagentToolCall, Text
 from acp.schema import ToolCallUpdate
-from pool.exchange import Cancelled, Completed, Dropped, Failed, Outcome, ShutDown, TakenBack, TimedOut
+from pool.exchange import Cancelled, Completed, Dropped, Failed, LinkLost, Outcome, ShutDown, TakenBack, TimedOut
 
 log = structlog.stdlib.get_logger("bot")
 
@@ -68,6 +68,8 @@ def _reason(outcome: Outcome) -> dict[str, object]:
             return {"stop_reason": reason, "cancelled_by": by}
         case TimedOut(stop_reason=reason):
             return {"stop_reason": reason, "ceiling": True}
+        case LinkLost(place):
+            return {"stop_reason": None, "lost": place}
         case ShutDown(reason):
             return {"stop_reason": reason, "shutdown": True}
         case TakenBack() | Dropped():

@@ -5,6 +5,7 @@ from bot.commands.permissions import RevokeMenu
 from bot.commands.settings import OptionMenu, PageButton
 from bot.interactions.continue_button import ContinueButton
 from bot.interactions.login_button import CancelLoginButton, LoginButton
+from bot.interactions.place_buttons import PlaceButton
 from bot.interactions.queue_buttons import DropMenu, QueueButton
 from bot.interactions.resend_button import ResendButton
 from bot.interactions.stop_button import StopButton
@@ -18,7 +19,7 @@ COMPONENTS = (
     *(AnswerButton, AnswerMenu, ElicitationButton, HeldButton, KeepGoingButton, InterruptedButton, StopButton),
     *(ReasonButton, GrantButton, RuleMenu, RevokeMenu, ContinueButton, QueueButton, DropMenu, OptionMenu, PageButton),
     *(LoginButton, CancelLoginButton),
-    ResendButton,
+    *(ResendButton, PlaceButton),
 )
 
 FORMS = {FORM_ID: submit_form, REASON_ID: submit_reason, ABOUT_FORM: submit_question}

@@ -1,4 +1,4 @@
-"""Asks about turns that were interrupted when the bot ended: a person chooses Retry or Skip.
+"""Asks about turns that were interrupted, by the bot's end or a lost connection: a person chooses Retry or Skip.
 
 The question stays in the thread until a person decides, or the thread continues without a decision. It is asked once,
 however often the bot restarts.
@@ -16,7 +16,7 @@ from bot.reply.notices import INTERRUPTED, UNCONFIRMED
 from bot.reply.reply import Reply
 from bot.user_messages import layout, restarts
 from pool.conversation import Conversation
-from pool.journal.message_states import MessageRow, MessageState
+from pool.journal.message_states import LOST, MessageRow, MessageState
 from pool.journal.messages import KEPT_SECONDS
 from pool.pool import Pool
 
@@ -75,22 +75,31 @@ class Interruptions:
         self._open.setdefault(row.thread_id, {})[row.message_id] = interruption
         asked = self._asked(row)
         if asked is not None and time.time() - asked > KEPT_SECONDS:
-            self._close(interruption, "interrupted", restarts.undecided(self._link(row)))
+            self._close(interruption, "interrupted", restarts.undecided(self._link(row), lost=row.lost))
         return interruption
 
-    def begun_by_agent(self, message_ids: Sequence[int], prompt: str) -> float:
-        """Ask about a turn that the agent began with these messages, instead of taking them into the running one.
+    def ask_about(self, message_ids: Sequence[int], prompt: str, lost: str) -> float:
+        """Ask about the turn of these messages, in which the connection to the place `lost` was lost.
 
-        Return for how many seconds the thread waits for the decision.
+        Without a place, the agent began it with them, instead of taking them into the running one. The question about a
+        lost connection follows the reply, see `settled`. Return for how many seconds the thread waits for the decision.
         """
         rows = [row for message_id in message_ids if (row := self._journal.messages.row(message_id)) is not None]
         # Not as the journal has them: it may still have to write down that they are an exchange of their own.
-        own = [replace(row, state=MessageState.PROMPTED, exchange_id=message_ids[-1], prompt=prompt) for row in rows]
-        interruption = Interruption(own, None, by_agent=True)
+        now = partial(replace, state=MessageState.PROMPTED, exchange_id=message_ids[-1], prompt=prompt)
+        own = [now(row, reason=f"{LOST}{lost}" if lost else None) for row in rows]
+        interruption = Interruption(own, None, by_agent=not lost)
         thread_id = interruption.row.thread_id
         self._open.setdefault(thread_id, {})[interruption.row.message_id] = interruption
-        self._question(interruption.row)
+        if not lost:
+            self._question(interruption.row)
         return self.seconds_left(thread_id)
+
+    def settled(self, thread_id: int, message_id: int) -> None:
+        """Ask about an interrupted turn, now that its reply stands."""
+        interruption = self._open.get(thread_id, {}).get(message_id)
+        if interruption is not None and interruption.draft is None:
+            self._question(interruption.row)
 
     def end_old_notices(self) -> None:
         """End the questions that an earlier run left, after all undecided ones are recovered."""
@@ -158,7 +167,10 @@ class Interruptions:
             conversation = self._pool.conversation(row.thread_id)
             waiting, until = (0, None) if conversation is None else (conversation.waiting, conversation.held_until)
             by_agent = self._open[row.thread_id][row.message_id].by_agent
-            text = restarts.interrupted(row.author_id, self._link(row), waiting=waiting, until=until, by_agent=by_agent)
+            link = self._link(row)
+            text = restarts.interrupted(
+                row.author_id, link, waiting=waiting, until=until, by_agent=by_agent, lost=row.lost
+            )
             view = partial(interrupted_view, row.message_id)
             self._context.notices.show(row.thread_id, INTERRUPTED, text, view, about=row.message_id)
 
@@ -215,9 +227,10 @@ class Interruptions:
     def thread_continued(self, thread_id: int) -> None:
         """Close the interrupted turns of a thread in which another turn begins."""
         for interruption in self._undecided_in(thread_id):
-            outcome = restarts.undecided(self._link(interruption.row), by_agent=interruption.by_agent)
-            if self._asked(interruption.row) is None:  # The thread was continued before the question was posted.
-                self._question(interruption.row)
+            row = interruption.row
+            outcome = restarts.undecided(self._link(row), by_agent=interruption.by_agent, lost=row.lost)
+            if self._asked(row) is None:  # The thread was continued before the question was posted.
+                self._question(row)
             self._close(interruption, "interrupted", outcome)
 
     def thread_deleted(self, thread_id: int) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from bot.conversation.exchange import Exchange
 from bot.interactions.queue_buttons import queue_view
 from bot.interactions.thread_buttons import held_view
-from bot.reply.notices import HELD, WAITING, Notices
+from bot.reply.notices import CONFIRMING, HELD, UNREACHABLE, WAITING, Notices
+from bot.user_messages import places
 from bot.user_messages import queue as texts
 from pool.conversation import Conversation
 from pool.pool import Pool
@@ -18,7 +19,8 @@ SLICE = 20
 class QueueNotices:
     """The notices that messages wait for the running turn, or are held for a person; a thread has one of them.
 
-    A thread with a question about an interrupted turn has none: the question says what waits behind it.
+    A thread with a question about an interrupted turn has none: the question says what waits behind it. Nor has one
+    with a question about a machine that cannot be reached.
     """
 
     def __init__(self, notices: Notices) -> None:
@@ -29,7 +31,7 @@ class QueueNotices:
 
     async def update_all(self, pool: Pool) -> None:
         """Update the threads that have a notice of an earlier run, after the waiting messages are recovered."""
-        for number, (thread_id, _) in enumerate(self._notices.of(WAITING, HELD), start=1):
+        for number, (thread_id, _) in enumerate(self._notices.of(WAITING, HELD, UNREACHABLE), start=1):
             self._show(thread_id, pool.conversation(thread_id))
             if number % SLICE == 0:
                 await asyncio.sleep(0)
@@ -42,6 +44,10 @@ class QueueNotices:
         queue = () if conversation is None else conversation.queue
         asks = conversation is not None and self.asks(conversation)
         held = conversation is not None and conversation.held
+        self._show_confirming(thread_id, conversation if queue and not held else None)
+        if not held or not queue:
+            self._notices.end(thread_id, UNREACHABLE)
+        asks = asks or self._notices.stands(thread_id, UNREACHABLE)
         if queue and not held and (conversation is None or conversation.current is None):
             return  # The first one starts immediately.
         # New ones are at either end, so a long queue is not looked through each time.
@@ -63,3 +69,11 @@ class QueueNotices:
             into_turn = conversation is not None and conversation.can_steer
             text, view = texts.queued(len(queue)), lambda: queue_view(thread_id, first, into_turn=into_turn)
             self._notices.show(thread_id, WAITING, text, view, first=(first, into_turn), silent=True)
+
+    def _show_confirming(self, thread_id: int, conversation: Conversation | None) -> None:
+        """Say what the messages of a conversation wait for, if that is the end of its earlier agent."""
+        if conversation is not None and conversation.lease.unconfirmed:
+            text = places.unconfirmed(conversation.lease.place)
+            self._notices.show(thread_id, CONFIRMING, text, None, silent=True)
+        else:
+            self._notices.end(thread_id, CONFIRMING)

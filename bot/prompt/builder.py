@@ -62,6 +62,8 @@ class PromptBuilder:
         """Whether the agent has lost the session with the earlier conversation."""
         self.begins = False
         """Whether the session is a new one."""
+        self.moved = ""
+        """Words about another machine, where the earlier session was."""
         self.unanswered = ""
         """Words about the agent's questions that went unanswered."""
         self._skipped: Sequence[str] = ()
@@ -87,7 +89,7 @@ class PromptBuilder:
             return [TextBlock(text=to_agents.INTERRUPTED), *shown]
         while True:
             asked = self.requests
-            if self._inputs != (inputs := (asked, self.unanswered, self.forgotten, self.begins)):
+            if self._inputs != (inputs := (asked, self.unanswered, self.forgotten, self.begins, self.moved)):
                 self._parts = await self._build([request for request in asked if not request.is_empty])
                 self._inputs = inputs
             shown = await self._show(self._parts, capabilities)
@@ -122,6 +124,7 @@ class PromptBuilder:
             skipped=fetched.skipped,
             recent=recent,
             earlier=self.earlier(),
+            moved=self.moved,
         )
 
     async def _read(self, request: Request) -> Request:

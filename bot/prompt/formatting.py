@@ -79,12 +79,14 @@ def prompt(
     skipped: Sequence[str] = (),
     recent: Sequence[Mapping[str, Any]] = (),
     earlier: Sequence[Mapping[str, Any]] = (),
+    moved: str = "",
 ) -> list[Part]:
     """Return the prompt of messages that are sent together, oldest first: each one's text and files, then the context.
 
     `files` are the parts of each message, by its id, and `skipped` says which are missing. `quoted` describes a quote's
     files beyond their names. `unanswered` is about the agent's questions, `recent` are earlier messages of the thread,
-    `earlier` are the exchanges of a lost session (`earlier.last_exchanges`). A message that begins with `/` is sent
+    `earlier` are the exchanges of a lost session (`earlier.last_exchanges`), which was on another machine if there are
+    words about that in `moved`. A message that begins with `/` is sent
     without a context where there is nothing to add: it may be one of the agent's own commands.
     """
     parts: list[Part] = []
@@ -93,6 +95,7 @@ def prompt(
             parts.append(TextBlock(text=disarm(request.text)))
         parts += files.get(request.message_id, ())
     told = {"unanswered": unanswered, "recent": _newest(recent), "earlier": list(earlier), "skipped": list(skipped)}
+    told["moved"] = moved
     quotes = [quote for request in requests for quote in request.quotes]
     if len(parts) == 1 and requests[-1].text.startswith("/") and not (quotes or any(told.values())):
         return parts

@@ -10,7 +10,7 @@ from typing import Final
 from acp.schema import UsageUpdate
 from bot.config.appearance import DONE, FAILED, Finish
 from bot.render.turn_summary import QUICK_SECONDS, Receipt, cost_of
-from pool.exchange import Cancelled, Completed, Dropped, Failed, Outcome, ShutDown
+from pool.exchange import Cancelled, Completed, Dropped, Failed, LinkLost, Outcome, ShutDown
 from pool.journal.trailers import Trailer
 
 FRESH_SECONDS: Final = 20.0
@@ -77,7 +77,7 @@ def _is_known(outcome: Outcome, asker_id: int) -> bool:
         case Cancelled(by=by) | Failed(cancelled_by=by):
             return by == asker_id
         case _:
-            return isinstance(outcome, ShutDown | Dropped)
+            return isinstance(outcome, ShutDown | LinkLost | Dropped)  # A question about a lost link calls them.
 
 
 def _state(outcome: Outcome) -> str:

@@ -29,7 +29,7 @@ PREEMPTED = "made way"
 """A question was ended because others wait for an agent; the thread's next turn ends the notice."""
 
 INTERRUPTED = "interrupted"
-"""A restart has interrupted a turn, and a person has to choose what becomes of it."""
+"""A restart, or a lost connection, has interrupted a turn, and a person has to choose what becomes of it."""
 
 LOGGED_OUT = "logged_out"
 """The thread's agent is logged out; a login, or a turn that succeeds, ends the notice."""
@@ -37,7 +37,13 @@ LOGGED_OUT = "logged_out"
 UNCONFIRMED = "unconfirmed"
 """A message was sent into a turn, and the agent may not have taken it in; a person may send it again."""
 
-CARDS = frozenset({INTERRUPTED})
+UNREACHABLE = "unreachable"
+"""Messages wait for a person, because the machine of the thread's agent cannot be reached."""
+
+CONFIRMING = "confirming"
+"""Messages wait until another machine confirms that the thread's earlier agent has ended."""
+
+CARDS = frozenset({INTERRUPTED, UNREACHABLE})
 """Notices that are cards: a person has to choose. All others are small lines."""
 
 Buttons = Callable[[], discord.ui.View]
@@ -82,7 +88,7 @@ class Notices:
 
     def begin(self) -> None:
         """Delete what an earlier run was about to delete: notices about a turn, and those that are there twice."""
-        for key in [key for key in self._open if key[1] in {WARNING, OFFER}]:
+        for key in [key for key in self._open if key[1] in {WARNING, OFFER, CONFIRMING}]:
             self.end(*key)
         while self._doubled:
             self._remove(self._doubled.pop())
@@ -107,6 +113,10 @@ class Notices:
         """Return since when a notice is there, in Unix time; None where there is none, or that is unknown."""
         notice = self._open.get((thread_id, kind, about))
         return None if notice is None or notice.nonce in self._sought else notice.since
+
+    def stands(self, thread_id: int, kind: str) -> bool:
+        """Whether a thread has a notice of this kind, posted or about to be."""
+        return (thread_id, kind, 0) in self._open
 
     def shows(self, thread_id: int, kind: str, message_id: int) -> bool:
         """Whether a message is the thread's notice, or may be: a notice that is being posted has no id yet."""

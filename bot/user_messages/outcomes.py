@@ -1,9 +1,21 @@
 """How an exchange ended, and what of its answer is missing. Pure."""
 
+import re
 from collections.abc import Callable, Sequence
 
 from bot.text.markdown import LIMIT, escape
-from pool.exchange import Cancelled, Completed, Dropped, ExchangeRefused, Failed, Outcome, ShutDown, TakenBack, TimedOut
+from pool.exchange import (
+    Cancelled,
+    Completed,
+    Dropped,
+    ExchangeRefused,
+    Failed,
+    LinkLost,
+    Outcome,
+    ShutDown,
+    TakenBack,
+    TimedOut,
+)
 
 from . import agent_errors
 
@@ -32,15 +44,24 @@ NOT_RENDERED = (
 TOO_LONG = "-# ⏹ The agent sent more than 20 MB and was stopped. What it sent until then is attached."
 
 
+_LINK_LOST = re.compile("-# ⏹ The connection to .* was lost[.]")
+"""What `link_lost` returns."""
+
+
 def cut_off(pages: Sequence[str], *, below: bool = False) -> list[str]:
     """Add the line that says that a reply was interrupted, once; `below` the last page where it is to stand apart."""
     *before, last = pages
     if last.startswith(AT_WORK) or last == CUT:
         return [*before, CUT]
-    if not {CUT_OFF, CUT}.isdisjoint(last.splitlines()):  # An orderly stop has said so, above the result of the turn.
-        return [*pages]
+    if any(line in {CUT_OFF, CUT} or _LINK_LOST.fullmatch(line) for line in last.splitlines()):
+        return [*pages]  # An orderly stop, or a lost connection, has said so, above the result of the turn.
     whole = f"{last}\n{CUT_OFF}"
     return [*before, whole] if len(whole) <= LIMIT and not below else [*pages, CUT_OFF]
+
+
+def link_lost(place: str) -> str:
+    """Say that a turn ended with the connection to its agent's machine."""
+    return f"-# ⏹ The connection to {place} was lost."
 
 
 def closing(outcome: Outcome, *, said: bool, redact: Callable[[str], str]) -> list[str]:
@@ -48,6 +69,8 @@ def closing(outcome: Outcome, *, said: bool, redact: Callable[[str], str]) -> li
     match outcome:
         case ShutDown():
             return [CUT_OFF if said else CUT]
+        case LinkLost(place):
+            return [link_lost(place)]
         case TakenBack():
             return ["-# ⏹ Deleted before it was sent."]
         case TimedOut(seconds):

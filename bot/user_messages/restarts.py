@@ -1,4 +1,4 @@
-"""What a restart did to a turn, and what a person decided about it. Pure."""
+"""What a restart or a lost connection did to a turn, and what a person decided about it. Pure."""
 
 from .queue import messages
 
@@ -8,18 +8,15 @@ UNREADABLE = "-# The request can no longer be read."
 
 
 def interrupted(
-    author_id: int, link: str, *, waiting: int = 0, until: float | None = None, by_agent: bool = False
+    author_id: int, link: str, *, waiting: int = 0, until: float | None = None, by_agent: bool = False, lost: str = ""
 ) -> str:
     """Ask what to do about a turn that a restart interrupted; `link` leads to the message.
 
     `by_agent`: the agent began it instead of taking the message into the running turn, and it was stopped for that.
-    `waiting` messages are sent after the choice, and without one at the Unix time `until`, if there is one.
+    `lost`: it ended with the connection to this machine. `waiting` messages are sent after the choice, and without one
+    at the Unix time `until`, if there is one.
     """
-    text = (
-        f"⚠ <@{author_id}>, the agent began a separate turn for {link}, and I stopped it"
-        if by_agent
-        else f"⚠ <@{author_id}>, I restarted while the agent was working on {link}"
-    )
+    text = f"⚠ <@{author_id}>, {_what_happened(link, by_agent=by_agent, lost=lost)}"
     text += "; part of it may be done. **Retry** sends it again, **Skip** drops it."
     if not waiting:
         return text
@@ -31,13 +28,18 @@ def interrupted(
     )
 
 
-def undecided(link: str, *, by_agent: bool = False) -> str:
+def _what_happened(link: str, *, by_agent: bool, lost: str) -> str:
+    if lost:
+        return f"the connection to {lost} was lost while the agent was working on {link}"
+    if by_agent:
+        return f"the agent began a separate turn for {link}, and I stopped it"
+    return f"I restarted while the agent was working on {link}"
+
+
+def undecided(link: str, *, by_agent: bool = False, lost: str = "") -> str:
     """Report an interrupted turn whose thread continued without a choice."""
-    text = (
-        f"-# ⏹ The agent began a separate turn for {link}, and I stopped it."
-        if by_agent
-        else f"-# ⏹ I restarted while the agent was working on {link}."
-    )
+    happened = _what_happened(link, by_agent=by_agent, lost=lost)
+    text = f"-# ⏹ {happened[0].upper()}{happened[1:]}."
     return (
         f"{text} No choice was made, and the thread continued."
         " To send that request again, use Apps → Retry request on it."

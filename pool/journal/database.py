@@ -239,6 +239,13 @@ _MIGRATIONS = (
         message_id INTEGER
     ) STRICT;
     """,
+    """
+    ALTER TABLE conversations ADD COLUMN place TEXT NOT NULL DEFAULT '';
+    ALTER TABLE sessions ADD COLUMN place TEXT NOT NULL DEFAULT 'here';
+    UPDATE conversations SET place = 'here' WHERE session_id IS NOT NULL OR thread_id IN (
+        SELECT thread_id FROM sessions JOIN conversations USING (thread_id, agent, directory)
+    );
+    """,
 )
 """Schema steps; `user_version` counts those that are applied. `file_of(data)` writes an attachment file and returns its
 name."""

@@ -89,21 +89,21 @@ class ForkRows(Rows):
     def posted(self, fork_id: int, thread_id: int) -> None:
         """Begin the conversation of a fork, whose thread is about to be opened. Raises `JournalUnwritable`.
 
-        It has the agent, directory and choices of its parent.
+        It has the agent, directory, place and choices of its parent.
         """
         now = time.time()
         with self._writer.transaction():
             self._db.execute("UPDATE forks SET thread_id = ? WHERE fork_id = ?", (thread_id, fork_id))
             self._db.execute(
                 "INSERT OR IGNORE INTO conversations"
-                " (thread_id, channel_id, guild_id, session_id, created, agent, directory, opener_id)"
-                " SELECT ?, forks.channel_id, forks.guild_id, forks.session_id, ?, agent, directory, author_id"
+                " (thread_id, channel_id, guild_id, session_id, created, agent, directory, place, opener_id)"
+                " SELECT ?, forks.channel_id, forks.guild_id, forks.session_id, ?, agent, directory, place, author_id"
                 " FROM forks JOIN conversations ON conversations.thread_id = parent_id WHERE fork_id = ?",
                 (thread_id, now, fork_id),
             )
             self._db.execute(
-                "INSERT OR IGNORE INTO sessions SELECT session_id, thread_id, agent, directory, ? FROM conversations"
-                " WHERE thread_id = ? AND session_id IS NOT NULL",
+                "INSERT OR IGNORE INTO sessions SELECT session_id, thread_id, agent, directory, ?, place"
+                " FROM conversations WHERE thread_id = ? AND session_id IS NOT NULL",
                 (now, thread_id),
             )
             self._db.execute(

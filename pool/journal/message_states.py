@@ -9,6 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+LOST = "lost "
+"""Begins the reason of a prompted row whose turn ended with the link to a place, which it names."""
+
 NEW = "new"
 """The reason of a row that is received for the first time."""
 
@@ -28,7 +31,8 @@ class MessageState(StrEnum):
 class MessageRow:
     """A message's row, with what a restart needs to continue it.
 
-    `prompt` is the sent prompt, `reason` why the row ended: a stop reason, or a word or two. Both are None before that.
+    `prompt` is the sent prompt, `reason` why the row ended: a stop reason, or a word or two. Both are None before that;
+    but see `LOST`.
     `exchange_id` is the message that has the prompt of its exchange, which is the row itself if it is alone.
     """
 
@@ -40,6 +44,12 @@ class MessageRow:
     prompt: str | None
     reason: str | None
     exchange_id: int
+
+    @property
+    def lost(self) -> str:
+        """The place to which the link was lost in the row's turn; empty where that was not so."""
+        is_lost = self.state is MessageState.PROMPTED and self.reason is not None and self.reason.startswith(LOST)
+        return self.reason.removeprefix(LOST) if is_lost and self.reason is not None else ""
 
 
 def in_exchange(rows: Iterable[MessageRow]) -> list[MessageRow]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from .errors import WrongState
 from .marks import MarkRows
-from .message_states import BEFORE, NEW, MessageRow, MessageState, in_exchange
+from .message_states import BEFORE, LOST, NEW, MessageRow, MessageState, in_exchange
 from .threads import UNASSIGNED, Assignment
 from .trailers import Trailers
 from .transactions import Rows, Writer, retried
@@ -131,18 +131,24 @@ class MessageRows(Rows):
             self._set_prompt(exchange_id, prompt)
 
     @retried
-    def interrupt(self, message_ids: Sequence[int], pages: Sequence[str]) -> None:
+    def interrupt(self, message_ids: Sequence[int], pages: Sequence[str], *, lost: str = "") -> None:
         """Write down the reply of a turn that the bot's shutdown ended; the rows stay prompted.
 
-        The pages are owed until `settle` or `requeue`.
+        `lost` is the place to which the link was lost, where that has ended the turn: the rows' reason names it. The
+        pages are owed until `settle` or `requeue`.
         """
         with self._transaction():
             self._keep_pages(message_ids, pages)
+            if lost:
+                reasons = [(f"{LOST}{lost}", message_id) for message_id in message_ids]
+                self._db.executemany("UPDATE messages SET reason = ? WHERE message_id = ?", reasons)
 
     def requeue(self, message_ids: Sequence[int]) -> None:
         """Receive prompted rows once more. Their pages are no longer owed."""
         with self._transaction():
             self._move(message_ids, MessageState.RECEIVED)
+            cleared = [(message_id,) for message_id in message_ids]
+            self._db.executemany("UPDATE messages SET reason = NULL WHERE message_id = ?", cleared)
             self._drop_pages(message_ids)
             self._trailers.drop(message_ids[-1])
 

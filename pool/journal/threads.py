@@ -1,4 +1,4 @@
-"""The rows of conversations: place, people, agent, sessions, choices, options and name."""
+"""The rows of conversations: channel, people, agent and its place, sessions, choices, options and name."""
 
 import time
 from typing import NamedTuple
@@ -70,15 +70,40 @@ class ThreadRows(Rows):
         return (thread_id, UNASSIGNED) if row is None else (row[0], Assignment(*row[1:]))
 
     def assign(self, thread_id: int, assignment: Assignment) -> None:
-        """Give a thread another agent and directory. Its session, choices, options and rules are forgotten."""
+        """Give a thread another agent and directory. Its place, session, choices, options and rules are forgotten."""
         with self._writer.transaction():
             self._db.execute(
-                "UPDATE conversations SET agent = ?, directory = ?, session_id = NULL, offers = '' WHERE thread_id = ?",
+                "UPDATE conversations SET agent = ?, directory = ?, place = '', session_id = NULL, offers = ''"
+                " WHERE thread_id = ?",
                 (*assignment, thread_id),
             )
             self._db.execute("DELETE FROM choices WHERE thread_id = ?", (thread_id,))
             self._db.execute("DELETE FROM command_rules WHERE thread_id = ?", (thread_id,))
             self._forget_origin(thread_id)
+
+    def agent_place(self, thread_id: int) -> str:
+        """Return the name of the place at which a thread's agent runs; empty before its first start."""
+        row = self._db.execute("SELECT place FROM conversations WHERE thread_id = ?", (thread_id,)).fetchone()
+        return "" if row is None else row[0]
+
+    def set_agent_place(self, thread_id: int, place: str) -> None:
+        """Give a thread a place. A session that it has is still at the earlier one, see `session_place`."""
+        with self._writer.transaction():
+            self._db.execute("UPDATE conversations SET place = ? WHERE thread_id = ?", (place, thread_id))
+
+    @retried
+    def keep_agent_place(self, thread_id: int, place: str) -> None:
+        """Remember the place at which a thread's agent runs already."""
+        self.set_agent_place(thread_id, place)
+
+    def session_place(self, thread_id: int) -> str:
+        """Return the place at which the thread's session was opened; without a session, `agent_place`."""
+        query = (
+            "SELECT coalesce(sessions.place, conversations.place) FROM conversations"
+            " LEFT JOIN sessions USING (thread_id, session_id) WHERE thread_id = ?"
+        )
+        row = self._db.execute(query, (thread_id,)).fetchone()
+        return "" if row is None else row[0]
 
     def session_id(self, thread_id: int) -> str | None:
         """Return the thread's ACP session; None without one."""
@@ -93,20 +118,35 @@ class ThreadRows(Rows):
             if session_id is None:
                 self._forget_origin(thread_id)
             else:
-                self._db.execute(
-                    "INSERT OR IGNORE INTO sessions"
-                    " SELECT session_id, thread_id, agent, directory, ? FROM conversations WHERE thread_id = ?",
-                    (time.time(), thread_id),
-                )
+                self._note_session(thread_id)
+
+    def resume_session(self, thread_id: int, session_id: str, place: str) -> None:
+        """Give a thread a session that exists: at the place where the thread had it, else at `place`."""
+        with self._writer.transaction():
+            query = "SELECT place FROM sessions WHERE thread_id = ? AND session_id = ?"
+            known = self._db.execute(query, (thread_id, session_id)).fetchone()
+            self._db.execute(
+                "UPDATE conversations SET session_id = ?, place = ? WHERE thread_id = ?",
+                (session_id, place if known is None else known[0], thread_id),
+            )
+            self._note_session(thread_id)
+
+    def _note_session(self, thread_id: int) -> None:
+        """Add the thread's session, as part of another transaction, to those that it has had."""
+        self._db.execute(
+            "INSERT OR IGNORE INTO sessions"
+            " SELECT session_id, thread_id, agent, directory, ?, place FROM conversations WHERE thread_id = ?",
+            (time.time(), thread_id),
+        )
 
     def _forget_origin(self, thread_id: int) -> None:
         """Forget, as part of another transaction, what a new session of a fork would be told."""
         self._db.execute("DELETE FROM origins WHERE thread_id = ?", (thread_id,))
 
     def has_session(self, thread_id: int, session_id: str) -> bool:
-        """Whether a session belongs to a thread with the agent and the directory that it has now."""
+        """Whether a session belongs to a thread with the agent, the directory and the place that it has now."""
         query = (
-            "SELECT 1 FROM sessions JOIN conversations USING (thread_id, agent, directory)"
+            "SELECT 1 FROM sessions JOIN conversations USING (thread_id, agent, directory, place)"
             " WHERE thread_id = ? AND sessions.session_id = ?"
         )
         return self._db.execute(query, (thread_id, session_id)).fetchone() is not None

@@ -16,7 +16,7 @@ from bot.prompt.request import Request, write_request
 from bot.user_messages import restarts
 from pool.journal.journal import Journal
 from pool.journal.message_states import MessageState
-from pool.pool import Pool
+from pool.pool import Pool, PoolEvents
 from tests.bot.exchange_context import context_of_one
 from tests.bot.fake_discord import FakeDiscord, Message, pacing, settle
 from tests.pool.pool_harness import LIMITS, AgentFactory, every, obey
@@ -134,7 +134,7 @@ async def restarted(
             spawn=factory.spawn,
             journal=journal,
             limits=LIMITS,
-            on_queue=waiting.update,
+            events=PoolEvents(on_queue=waiting.update),
         )
         recovery = Recovery(pool=pool, context=context, queue_notices=waiting, begun=asyncio.Event())
         context.on_turn_started = recovery.interruptions.thread_continued

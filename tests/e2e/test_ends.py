@@ -115,7 +115,7 @@ async def test_when_a_turn_has_ended_only_what_can_still_be_done_has_a_button(
     """Stop, the question, the offer and the queue notice go with the turn; held messages can be released."""
     if end is preempt:
         for wait in ("PREEMPT_SECONDS", "YIELD_SECONDS"):
-            monkeypatch.setattr(f"pool.pool.{wait}", 0.5)
+            monkeypatch.setattr(f"pool.evictions.{wait}", 0.5)
     async with idle_lab(tmp_path, remembers=True, extra=f"[pool]\nmax_agents = {1 if end is preempt else 8}") as lab:
         async with running_bot(lab):
             thread = await controls(lab)

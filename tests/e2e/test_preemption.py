@@ -57,7 +57,7 @@ async def test_an_old_question_makes_way_and_its_thread_goes_on_by_a_button_even
             newcomer = await lab.thread("say at last", lab.ben)
             told = await lab.ben.sees(newcomer, "number 1 in the queue", by=lab.bot)
             assert f"<#{asking[0].id}>, <#{asking[1].id}>" in told.content
-            monkeypatch.setattr("pool.pool.PREEMPT_SECONDS", 0.5)
+            monkeypatch.setattr("pool.evictions.PREEMPT_SECONDS", 0.5)
             await lab.ben.sees(newcomer, "at last", by=lab.bot)
             await lab.ann.sees(asking[0], "closed: other threads had been waiting", by=lab.bot)
             await lab.ann.sees(asking[0], "rejected (reject_once)", by=lab.bot)

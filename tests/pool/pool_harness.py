@@ -8,15 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from acp import Agent, Client, Launch, LoginState
+from acp.places.here import HERE
 from pool.conversation import Conversation
 from pool.exchange import Completed
 from pool.journal.journal import Journal
 from pool.journal.message_states import MessageState
 from pool.limits import Limits
-from pool.pool import Pool
+from pool.placement import Room
+from pool.pool import Pool, PoolEvents
 from pool.session_setup import AgentSettings
 from pool.turn_watchdog import TurnLimits
 from tests.support.memory_agent import Json, MemoryAgent
+from tests.support.stand_in_place import StandInPlace
 
 from .recording_exchange import Recorder
 
@@ -72,6 +75,9 @@ class AgentFactory:
         self.markers: list[str] = []
         self.settings: list[AgentSettings] = []
         """The settings with which each was started."""
+        self.places: list[str] = []
+        """The place of each."""
+        self.far: dict[str, StandInPlace] = {}
         self.most = 0
         """The largest number of agents that lived at the same time; a dead one counts until its stop has ended."""
         self.after_start: Callable[[MemoryAgent], None] = lambda _: None
@@ -83,10 +89,19 @@ class AgentFactory:
         """How many agents live now."""
         return sum(not agent.stopped for agent in self.agents)
 
-    async def spawn(self, settings: AgentSettings, marker: str) -> Agent:
-        """Start the next agent."""
+    async def spawn(
+        self,
+        settings: AgentSettings,
+        marker: str,
+        place: str = HERE,
+        on_waiting: Callable[[str], None] = lambda _reason: None,
+    ) -> Agent:
+        """Start the next agent, at one of `far` or here."""
         self.settings.append(settings)
         self.markers.append(marker)
+        self.places.append(place)
+        if place in self.far:
+            await self.far[place].open(on_waiting)
         body = self._make(len(self.markers))
         self.agents.append(body)
         self.most = max(self.most, self.alive)
@@ -115,6 +130,7 @@ class RunningPool:
         limits: Limits,
         warm: Sequence[tuple[AgentSettings, int]],
         on_queue: Callable[[Conversation], None],
+        far: Sequence[Room] = (),
     ) -> None:
         self.preempted: list[int] = []
         """The threads whose turn has ended after a question of it was ended for others."""
@@ -126,9 +142,12 @@ class RunningPool:
             journal=journal,
             limits=limits,
             warm=warm,
-            on_preempted=self.preempted.append,
-            on_queue=on_queue,
-            on_login=lambda name, login: self.logins.append((name, login)),
+            far=far,
+            events=PoolEvents(
+                on_preempted=self.preempted.append,
+                on_queue=on_queue,
+                on_login=lambda name, _place, login: self.logins.append((name, login)),
+            ),
         )
         self.settings = settings
         self.journal = journal
@@ -200,15 +219,24 @@ async def running_pool(
     bounds: TurnLimits = TurnLimits(),  # noqa: B008 - frozen
     threads: Mapping[int, AgentSettings] | None = None,
     on_queue: Callable[[Conversation], None] = lambda _conversation: None,
+    far: Sequence[Room] = (),
+    places: tuple[str, ...] = (HERE,),
+    memory: int = 0,
     **limits: Any,
 ) -> AsyncIterator[RunningPool]:
     """Open a pool; `limits` are fields of `Limits`. `threads` have their own agents, which are kept warm too.
 
-    With `obedient`, every agent does what its prompts say; otherwise the test plays the agents.
+    With `obedient`, every agent does what its prompts say; otherwise the test plays the agents. `far` are its places
+    besides this machine, `places` and `memory` are those of the usual agent.
     """
     factory = AgentFactory(make or every())
+    factory.far = {room.place.name: room.place for room in far if isinstance(room.place, StandInPlace)}
     usual = AgentSettings(
-        Launch("agent", (), tmp_path, {}), bounds=bounds, additional_directories=(tmp_path / "files",)
+        Launch("agent", (), tmp_path, {}),
+        bounds=bounds,
+        additional_directories=(tmp_path / "files",),
+        places=places,
+        memory=memory,
     )
     others = threads or {}
     kinds = [(settings, warm) for settings in (usual, *others.values()) if warm]
@@ -218,7 +246,9 @@ async def running_pool(
     try:
         with Journal.open(tmp_path / "journal.db") as journal:
             limited = replace(LIMITS, max_agents=slots, idle_seconds=idle_seconds, **limits)
-            it = RunningPool(lambda thread_id: others.get(thread_id, usual), journal, factory, limited, kinds, on_queue)
+            it = RunningPool(
+                lambda thread_id: others.get(thread_id, usual), journal, factory, limited, kinds, on_queue, far
+            )
             async with it.pool:
                 yield it
             assert factory.alive == 0

@@ -9,6 +9,7 @@ from acp import Event, OpenQuestions, OutOfTurnEvent, Session, Text, Turn
 from acp.jsonrpc import RequestId
 from acp.schema import PromptCapabilities, TextBlock
 from pool.exchange import Exchange, ExchangeRefused, Failed, Notice, Outcome, Unanswered
+from pool.place_news import HeldForPlace, Moved, PlaceNews, Retrying, StartQueued, Unconfirmed
 from pool.turn_watchdog import WatchdogAlert
 
 CHOICE_SECONDS = 600.0
@@ -50,6 +51,8 @@ class Recorder:
         """If there is one, `admitted` waits for it."""
         self.links: asyncio.Event | None = None
         """If there is one, `linked` waits for it."""
+        self.news: list[PlaceNews] = []
+        """What it was told of its agent's place."""
         self.new_session = False
         """Whether it got the notice that its session is new."""
         self.asking: list[int] = []
@@ -151,13 +154,25 @@ class Recorder:
         self._record("returned")
         return not self.deleted
 
-    def on_interrupted(self) -> float:
-        self._record("interrupted")
+    def on_interrupted(self, lost: str = "") -> float:
+        self._record(f"lost {lost}" if lost else "interrupted")
         return CHOICE_SECONDS
 
     def on_queued(self, place: int, asking: Sequence[int]) -> None:
         self.asking = [*asking]
         self._record(f"waiting {place}")
+
+    def on_place(self, news: PlaceNews) -> None:
+        self.news.append(news)
+        match news:
+            case StartQueued(place, reason):
+                self._record(f"queued at {place}: {reason}")
+            case Unconfirmed(place):
+                self._record(f"unconfirmed at {place}")
+            case Retrying(place, seconds):
+                self._record(f"tries {place} in {seconds:g}")
+            case HeldForPlace(place, _, elsewhere):
+                self._record(" ".join((f"held for {place}", *elsewhere)))
 
     def on_neighbours(self, thread_ids: Sequence[int], *, waits: bool) -> None:
         self._record(f"{'waits for' if waits else 'next to'} {', '.join(map(str, thread_ids))}")
@@ -166,8 +181,10 @@ class Recorder:
         self.found_awake = awake
         self._record("starting")
 
-    def on_notice(self, notice: Notice) -> None:
-        if notice is Notice.NEW:
+    def on_notice(self, notice: Notice | Moved) -> None:
+        if isinstance(notice, Moved):
+            self._record(f"moved {notice.earlier} {notice.place}")
+        elif notice is Notice.NEW:
             self.new_session = True
         else:
             self._record(notice.name)

@@ -597,7 +597,7 @@ async def test_a_cancel_in_the_step_in_which_a_slot_is_granted_passes_it_on(tmp_
     """The slot goes to the next in line."""
     async with running_pool(tmp_path, slots=1, obedient=True) as it:
         done: list[CancelResult] = []
-        slots = it.pool._slots
+        slots = it.pool._placement.slots("here")
         told = slots._on_line_moved
 
         def moved() -> None:

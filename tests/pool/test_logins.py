@@ -36,7 +36,7 @@ def log_in(it: RunningPool) -> asyncio.Task[None]:
     async def work(agent: Agent) -> None:
         await agent.authenticate("web")
 
-    return asyncio.create_task(it.pool.logins.log_in(it.settings(1), work))
+    return asyncio.create_task(it.pool.logins.log_in(it.settings(1), "here", work))
 
 
 # ---- what the agents say
@@ -179,7 +179,7 @@ async def test_an_agent_of_another_name_is_not_concerned(tmp_path: Path) -> None
     """A login belongs to one agent of the configuration."""
     async with running_pool(tmp_path) as it:
         exchange, agent, _ = await it.prompted(10)
-        it.pool.logins.watch("other", await it.factory.spawn(it.settings(2), "other/1"))
+        it.pool.logins.watch("other", "here", await it.factory.spawn(it.settings(2), "other/1"))
         say(it.factory.agents[1], NONE)
         await quiet()
         assert "LOGGED_OUT" not in exchange.told
@@ -305,7 +305,7 @@ async def test_a_login_that_takes_long_to_end_can_be_cancelled_again_and_does_no
             await ended.wait()
 
     async with running_pool(tmp_path, every(auth_methods=WEB)) as it:
-        login = asyncio.create_task(it.pool.logins.log_in(it.settings(1), work))
+        login = asyncio.create_task(it.pool.logins.log_in(it.settings(1), "here", work))
         await quiet()
         it.pool.logins.cancel("default")
         await ending.wait()

@@ -9,9 +9,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from pool.conversation_context import ConversationState
+from pool.evictions import PREEMPT_SECONDS, YIELD_SECONDS
 from pool.exchange import Completed
 from pool.journal.journal import Journal
-from pool.pool import MEMORY_SECONDS, PREEMPT_SECONDS, YIELD_SECONDS
+from pool.pool import MEMORY_SECONDS
 from tests.support.memory_agent import Json, MemoryAgent
 from tests.support.virtual_time import elapse, quiet
 

@@ -25,7 +25,7 @@ def lister(number: int) -> MemoryAgent:
 
 async def listed(it: RunningPool, settings: AgentSettings | None = None) -> list[str]:
     """Return the ids of the sessions."""
-    return [each.session_id for each in await it.pool.listing.sessions(settings or it.settings(1))]
+    return [each.session_id for each in await it.pool.listing.sessions(settings or it.settings(1), "here")]
 
 
 def asked(it: RunningPool) -> list[int]:

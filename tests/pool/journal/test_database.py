@@ -129,6 +129,7 @@ def test_a_journal_of_an_earlier_version_is_migrated_with_a_row_in_every_state(t
         ]
         assert (journal.threads.session_id(1), journal.threads.session_thread("s")) == ("s", 1 if version < 3 else None)
         assert (journal.threads.place(1), journal.threads.choices(1)) == ((3, 2), {"mode": "plan"})
+        assert (journal.threads.agent_place(1), journal.threads.session_place(1)) == ("here", "here")
         if version < 13:  # Later ones note it with the conversation.
             assert journal.threads.opener(1) == 7
         assert (journal.messages.pages(finished), journal.marks.seen(2)) == (["page"], 99)

@@ -53,10 +53,11 @@ def test_a_fork_in_progress_is_found_again_in_the_state_that_it_had(tmp_path: Pa
 
 
 def test_a_forked_thread_begins_like_its_parent(tmp_path: Path) -> None:
-    """With the agent, directory and choices of the parent, and the session of the fork; it belongs to who forked it."""
+    """With the agent, directory, place and choices of the parent, and the fork's session. Its opener forked it."""
     with Journal.open(tmp_path / "journal.db") as journal:
         converse(journal, 1, 10)
         journal.threads.choose(1, "model", "large")
+        journal.threads.set_agent_place(1, "worker1")
         journal.command_rules.of(1)
         journal.forks.begin(replace(FORK, author_id=43))
         journal.forks.taken(100, ForkKind.MESSAGE, "fork")
@@ -69,6 +70,7 @@ def test_a_forked_thread_begins_like_its_parent(tmp_path: Path) -> None:
         assert threads.knows_session(1, "fork")
         assert not threads.knows_session(1, "another")
         assert threads.assignment(200) == (2, Assignment("other", "/srv"))
+        assert (threads.agent_place(200), threads.session_place(200)) == ("worker1", "worker1")
         assert (threads.place(200), threads.opener(200), threads.choices(200)) == ((3, 2), 43, {"model": "large"})
         assert journal.forks.parent(200) == 1
         assert journal.forks.parent(1) is None

@@ -23,7 +23,9 @@ def test_a_thread_keeps_its_agent_and_directory_until_it_is_given_others(journal
     journal.threads.set_session(1, "session")
     journal.threads.choose(1, "mode", "plan")
     journal.threads.set_offers(1, "a list")
+    journal.threads.set_agent_place(1, "worker1")
     journal.threads.assign(1, Assignment("b", "/home"))
+    assert journal.threads.agent_place(1) == ""
     assert journal.threads.assignment(1) == (5, ("b", "/home"))
     assert journal.threads.session_id(1) is None
     assert journal.threads.choices(1) == {}
@@ -133,6 +135,45 @@ def test_the_sessions_that_a_thread_has_had_are_remembered(journal: Journal) -> 
     assert journal.threads.past_sessions(1) == {}
     journal.threads.assign(1, Assignment("a", "/srv"))
     assert [*journal.threads.past_sessions(1)] == ["second", "first"]
+
+
+def test_a_thread_keeps_its_place_over_a_restart(tmp_path: Path) -> None:
+    """It has none before its agent's first start; an unknown thread has none either."""
+    with Journal.open(tmp_path / "journal.db") as journal:
+        begun(journal, 1)
+        assert (journal.threads.agent_place(1), journal.threads.session_place(1)) == ("", "")
+        journal.threads.keep_agent_place(1, "worker1")
+    with Journal.open(tmp_path / "journal.db") as journal:
+        assert (journal.threads.agent_place(1), journal.threads.agent_place(2)) == ("worker1", "")
+        assert journal.threads.session_place(2) == ""
+
+
+def test_a_session_stays_at_its_place_when_its_thread_is_given_another(journal: Journal) -> None:
+    """So that it is not loaded at a place that does not have it; a new session is at the new place."""
+    begun(journal, 1)
+    journal.threads.set_agent_place(1, "worker1")
+    journal.threads.set_session(1, "first")
+    assert journal.threads.has_session(1, "first")
+    journal.threads.set_agent_place(1, "worker2")
+    assert (journal.threads.session_id(1), journal.threads.session_place(1)) == ("first", "worker1")
+    assert not journal.threads.has_session(1, "first")
+    journal.threads.set_session(1, "second")
+    assert journal.threads.session_place(1) == "worker2"
+
+
+def test_a_resumed_session_takes_its_thread_back_to_the_place_where_it_is(journal: Journal) -> None:
+    """One that no thread has had is where it was listed."""
+    begun(journal, 1)
+    journal.threads.set_agent_place(1, "worker1")
+    journal.threads.set_session(1, "first")
+    journal.threads.set_agent_place(1, "worker2")
+    journal.threads.set_session(1, "second")
+    journal.threads.resume_session(1, "first", "worker2")
+    assert (journal.threads.session_id(1), journal.threads.agent_place(1)) == ("first", "worker1")
+    assert [*journal.threads.past_sessions(1)] == ["second"]
+    journal.threads.resume_session(1, "foreign", "worker2")
+    assert (journal.threads.agent_place(1), journal.threads.session_place(1)) == ("worker2", "worker2")
+    assert journal.threads.session_thread("foreign") == 1
 
 
 def test_a_later_message_does_not_touch_the_session(journal: Journal) -> None:

@@ -1,0 +1,84 @@
+"""Other machines on which agents run: what a thread waits for there, and what people can do. Pure."""
+
+from bot.text.markdown import escape, shortened
+from bot.text.printable import visible
+from pool.place_news import HeldForPlace, Moved, PlaceNews, Retrying, StartQueued, Unconfirmed
+
+from .queue import messages
+
+REASON = 200
+"""Most characters of a machine's own words."""
+
+TRY_AGAIN_BUTTON = "Try again"
+ELSEWHERE_BUTTON = "Go on elsewhere"
+
+
+def news(told: PlaceNews) -> str:
+    """Return the line that a reply shows until its agent starts."""
+    match told:
+        case StartQueued(place, reason):
+            return f"-# ⏳ Queued on {place}: {_words(reason)}"
+        case Unconfirmed(place):
+            return unconfirmed(place)
+        case Retrying(place, seconds):
+            return f"-# ⏳ {place} cannot be reached. The next try is in {seconds:g} s."
+        case HeldForPlace(place):
+            return f"-# ⏸ On hold: {place} cannot be reached."
+
+
+def unconfirmed(place: str) -> str:
+    """Say what a message waits for."""
+    return f"-# ⏳ Waiting until {place} confirms that the earlier agent has ended"
+
+
+def unreachable(author_id: int, held: HeldForPlace) -> str:
+    """Ask what to do about a message whose machine cannot be reached."""
+    why = f": {_words(held.detail)}" if held.detail else "."
+    text = f"⚠ <@{author_id}>, {held.place} cannot be reached{why}\nYour message is on hold."
+    text += f" **{TRY_AGAIN_BUTTON}** starts the agent there."
+    if not held.elsewhere:
+        return text
+    return (
+        f"{text} **{ELSEWHERE_BUTTON}** starts it on {held.elsewhere[0]} with a new session, which is told the last"
+        f" requests and answers of this thread. Files that were changed on {held.place} are not there."
+    )
+
+
+def tried_again(count: int, by: int, place: str) -> str:
+    """Report that a person has let the messages on hold be tried again."""
+    return f"-# <@{by}> tried {place} again for {messages(count)}."
+
+
+def gone_elsewhere(by: int, place: str) -> str:
+    """Report that a person has given a thread another machine."""
+    return f"-# <@{by}> continued this thread on {place}."
+
+
+def moved(told: Moved, handed_over: int) -> str:
+    """Report a new session on another machine; `handed_over` is how many exchanges of the earlier one it gets."""
+    text = f"-# ⚠ This thread continues on {told.place} with a new session, which knows "
+    match handed_over:
+        case 0:
+            text += "nothing of this thread"
+        case 1:
+            text += "only the last request and answer"
+        case _:
+            text += f"only the last {handed_over} requests and answers"
+    return f"{text}. Files that were changed on {told.earlier} are not there."
+
+
+def to_agent(told: Moved) -> str:
+    """Tell the agent where it is."""
+    return (
+        f"This conversation began on another machine ({told.earlier}). This is {told.place}: files that were changed"
+        f" there are not here. Check the current state before you act."
+    )
+
+
+def machine(place: str) -> str:
+    """Name the machine of a thread's agent, for `/status`."""
+    return f"Machine: {place}"
+
+
+def _words(text: str) -> str:
+    return escape(shortened(visible(text), REASON))
