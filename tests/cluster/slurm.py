@@ -127,6 +127,14 @@ class Slurm:
         """Return the state of every job that has not ended, by its name."""
         return dict(line.split(maxsplit=1) for line in self.ask("squeue", "-h", "-o", "%j %T").splitlines())
 
+    def drain(self) -> None:
+        """Wait until no job is left. Raises AssertionError when one stays."""
+        self.daemon("slurmctld").until(lambda: not self.jobs())
+
+    def job_ids(self) -> list[str]:
+        """Return the numbers of these jobs."""
+        return self.ask("squeue", "-h", "-o", "%i").split()
+
     def ask(self, *argv: str) -> str:
         """Return what a command of Slurm's says; "" if it fails."""
         env = {**os.environ, **self.environ}
@@ -142,6 +150,11 @@ class Slurm:
                 found.update(int(line) for line in path.read_text().split())
         found.discard(self._running[node].pid)
         return with_ids(found)
+
+    def processes(self) -> list[psutil.Process]:
+        """Return all processes of Slurm and of its jobs."""
+        daemons = with_ids(daemon.pid for daemon in self._running.values())
+        return [*daemons, *(process for node in self.nodes for process in self.on_node(node))]
 
     def helpers(self, node: str) -> list[psutil.Process]:
         """Return the processes through which the streams of a node's jobs go."""

@@ -143,7 +143,11 @@ class Cluster:
         lines = self.ask("get", "pods", "--no-headers", f"--output=custom-columns={columns}").splitlines()
         return {name: (phase, where) for name, phase, where in map(str.split, lines)}
 
-    def processes(self) -> list[psutil.Process]:
+    def all_processes(self) -> list[psutil.Process]:
+        """Return all processes of the cluster: those of its programs, and those of Pods."""
+        return [*network.processes(), *self.in_pods()]
+
+    def in_pods(self) -> list[psutil.Process]:
         """Return all processes of Pods, on both nodes."""
         return with_ids({pid for each in NODES for group in node.groups(each) for pid in node.members(group)})
 

@@ -6,6 +6,8 @@ No traffic leaves them. All that runs in them is found by them, so what a killed
 import subprocess
 from typing import Final
 
+import psutil
+
 from tests.cluster.daemon import BOUND, end, with_ids
 
 CONTROL: Final = "threadline-k8s"
@@ -67,9 +69,15 @@ def cable(node: str, *, plugged: bool) -> None:
 
 def remove() -> None:
     """Kill all that runs in the namespaces, and remove them."""
+    end(processes())
     for name in (CONTROL, *map(space, NODES)):
-        end(with_ids(map(int, run("ip", "netns", "pids", name, check=False).split())))
         run("ip", "netns", "del", name, check=False)
+
+
+def processes() -> list[psutil.Process]:
+    """Return all processes that run in the namespaces."""
+    listed = [run("ip", "netns", "pids", name, check=False) for name in (CONTROL, *map(space, NODES))]
+    return with_ids(map(int, " ".join(listed).split()))
 
 
 def run(*argv: str, check: bool = True) -> str:
