@@ -58,6 +58,10 @@ class Progress:
             self._said = (what, time.monotonic())
             self._console.print(f"{self._title}: {what} {done:.0f}/{of:.0f}", highlight=False)
 
+    def note(self, text: str) -> None:
+        """Show a line that stays."""
+        self._console.print(f"{self._title}: {text}", highlight=False)
+
     @asynccontextmanager
     async def lasting(self, what: str, seconds: float) -> AsyncIterator[None]:
         """Show the block as a step of about `seconds`."""
