@@ -208,7 +208,7 @@ class App:
                 return await Agent.spawn(
                     settings.launch,
                     marker=marker,
-                    client=agents.client_offer(settings, marker, near=agents.places[place].near),
+                    client=agents.client_offer(settings, marker, place),
                     place=agents.places[place],
                     on_waiting=on_waiting,
                 )

@@ -122,12 +122,11 @@ class Agents:
         """Return the ids of the modes in which a side question may be asked, in order of preference."""
         return (READ_ONLY, *self.of(thread_id).asking_modes, PLAN)
 
-    def client_offer(self, settings: AgentSettings, marker: str, *, near: bool) -> Client:
-        """Return what an agent may ask of us, and what its sessions get. Our files are not those of one that is far."""
-        agent = self.config.agents.by_name[settings.agent]
-        offered = agent.model_copy(update={"cwd": settings.cwd}).client_offer(marker, settings.launch)
-        if not near:
-            offered = replace(offered, file_system=None, terminals=None)
+    def client_offer(self, settings: AgentSettings, marker: str, place: str = HERE) -> Client:
+        """Return what an agent at a place may ask of us, and what its sessions get."""
+        agent = self.config.agents.by_name[settings.agent].model_copy(update={"cwd": settings.cwd})
+        near = self.places[place].near
+        offered = agent.client_offer(marker, settings.launch) if near else agent.far_offer()
         return replace(
             offered,
             elicitation=frozenset({"form", "url"}),

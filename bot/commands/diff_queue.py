@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Final
 from weakref import WeakValueDictionary
 
+from acp import Place
 from bot.commands.git_safety import GitFailed
 
+from .far_git_changes import read_far_changes
 from .git_changes import Changes, read_changes
 
 AT_ONCE: Final = 2
@@ -19,23 +21,23 @@ class DiffQueue:
 
     def __init__(self) -> None:
         self._slots = asyncio.Semaphore(AT_ONCE)
-        self._places: WeakValueDictionary[Path, asyncio.Lock] = WeakValueDictionary()
+        self._places: WeakValueDictionary[tuple[str, Path], asyncio.Lock] = WeakValueDictionary()
         """One comparison at a time in each directory; an entry lives as long as a comparison runs or waits."""
-        self._next: dict[tuple[Path, ...], asyncio.Future[Changes]] = {}
-        """Comparisons that have not begun, by directory and `roots`: they will see every present change."""
+        self._next: dict[tuple[str, tuple[Path, ...]], asyncio.Future[Changes]] = {}
+        """Comparisons that have not begun, by place, directory and `roots`: they will see every present change."""
 
-    async def changes(self, directory: Path, roots: Sequence[Path]) -> Changes:
-        """Call `read_changes` when a slot is free. Raises `GitFailed`."""
-        key = (directory, *roots)
+    async def changes(self, place: Place, directory: Path, roots: Sequence[Path]) -> Changes:
+        """Compare a directory at `place` when a slot is free. Raises `GitFailed`."""
+        key = (place.name, (directory, *roots))
         if (coming := self._next.get(key)) is not None:
             return await asyncio.shield(coming)
         coming = self._next[key] = asyncio.get_running_loop().create_future()
-        place = self._places.setdefault(directory, asyncio.Lock())
+        lock = self._places.setdefault((place.name, directory), asyncio.Lock())
         try:
             try:
-                async with place, self._slots:
+                async with lock, self._slots:
                     del self._next[key]
-                    found = await read_changes(directory, roots)
+                    found = await (read_changes(directory, roots) if place.near else read_far_changes(place, directory))
             finally:
                 if self._next.get(key) is coming:
                     del self._next[key]

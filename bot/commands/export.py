@@ -44,10 +44,13 @@ def export_commands() -> list[Command]:
 async def _diff(interaction: Interaction) -> None:
     if not await admit(interaction, Right.TALK):
         return
-    agent = interaction.client.agents.of(interaction.channel_id or 0)
+    agents, thread_id = interaction.client.agents, interaction.channel_id or 0
+    agent, place = agents.of(thread_id), agents.place(thread_id)
     await interaction.response.defer(ephemeral=True)  # A large directory takes git longer than Discord waits.
     try:
-        found = await interaction.client.diff_queue.changes(agent.cwd, (agent.cwd, *agent.additional_directories))
+        found = await interaction.client.diff_queue.changes(
+            place, agent.cwd, (agent.cwd, *agent.additional_directories)
+        )
     except GitFailed as error:
         await interaction.followup.send(texts.no_diff(escape(str(error))), ephemeral=True)
         return

@@ -108,7 +108,7 @@ async def read_changes(directory: Path, roots: Sequence[Path]) -> Changes:
         compared = ("diff", *plain, "--ignore-submodules=dirty", "--submodule=short", "--find-renames")
         status = await git(directory, *where, *compared, "--relative", "--name-status", head, "--", ".")
         patch = await git(directory, *where, *compared, "--relative", "--binary", head, "--", ".")
-    return Changes(_format_status(status), patch[:LARGEST], cut=len(patch) > LARGEST, unread=unread, nested=nested)
+    return Changes(format_status(status), patch[:LARGEST], cut=len(patch) > LARGEST, unread=unread, nested=nested)
 
 
 async def _run_blocking(directory: Path, work: Callable[[], _T]) -> _T:
@@ -149,7 +149,7 @@ async def _worktree(git: "_Git", git_directory: Path) -> str:
     return os.fsdecode(told).strip()
 
 
-def _format_status(status: bytes) -> str:
+def format_status(status: bytes) -> str:
     """Format the beginning of git's `--name-status` output for people."""
     lines = (line.split("\t") for line in status[:LISTED].decode(errors="replace").splitlines())
     return "\n".join(f"{state[:1]} {' → '.join(names)}" for state, *names in lines)

@@ -180,8 +180,15 @@ class AgentConfig(ConfigTable):
         """The PATH on which the agent's commands are found."""
         return self.environment().get("PATH", os.defpath)
 
+    def far_offer(self) -> Client:
+        """Return what its sessions on another machine get. There it can ask us for no files and terminals."""
+        return Client(
+            mcp_servers=tuple(server.entry(self.cwd, None) for server in self.mcp_servers),
+            additional_directories=self.additional_directories,
+        )
+
     def client_offer(self, marker: str, launch: Launch | None = None, *, terminal_login: bool = False) -> Client:
-        """Return what the agent of that marker may ask of us, and what its sessions get.
+        """Return what the agent of that marker may ask of us, and what its sessions get, on this machine.
 
         `launch` is how it was started; `terminal_login`: whether a person can log in to it in a terminal.
         """

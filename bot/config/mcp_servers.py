@@ -53,8 +53,15 @@ class ServerConfig(BaseModel):
         found = shutil.which(command, path=path)
         return None if found is None else str(cwd / found)
 
-    def entry(self, cwd: Path, path: str) -> McpServer:
-        """Return the server in the form that sessions get."""
+    def _there(self, cwd: Path) -> str:
+        """Return the command as another machine finds it, from any directory."""
+        return str(cwd / self.command) if os.sep in self.command else self.command
+
+    def entry(self, cwd: Path, path: str | None) -> McpServer:
+        """Return the server in the form that sessions get; without `path`, for an agent on another machine.
+
+        Its program is found by the agent there: only that machine knows its files.
+        """
         headers = [HttpHeader(name=name, value=value) for name, value in self.headers.items()]
         match self.type:
             case "http":
@@ -63,5 +70,5 @@ class ServerConfig(BaseModel):
                 return McpServerSse(name=self.name, url=self.url, headers=headers)
             case "stdio":
                 env = [EnvVariable(name=name, value=value) for name, value in self.env.items()]
-                command = self.program(cwd, path) or self.command
+                command = self._there(cwd) if path is None else self.program(cwd, path) or self.command
                 return McpServerStdio(name=self.name, command=command, args=list(self.args), env=env)

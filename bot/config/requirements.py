@@ -28,7 +28,8 @@ MAX_PATH_ENTRIES = 1000
 def unmet_requirements(config: Config) -> Iterator[Problem]:
     """Yield the problems on this machine."""
     for name, agent in config.agents.by_name.items():
-        yield from _agent_problems(name, agent)
+        if _runs_here(config, name):
+            yield from _agent_problems(name, agent)
         yield from _place_problems(("agents", name, "places"), agent.places, config)
     for channel_id, channel in config.channels.items():
         yield from _channel_problems(("channels", str(channel_id)), channel, config)
@@ -94,20 +95,40 @@ def _wide_sandboxes(config: Config) -> Iterator[Problem]:
     boxed = {name for name, agent in config.agents.by_name.items() if agent.sandbox.is_on}
     home = expand_home(Path("~")).resolve()
     for keys, directory in _directories(config):
-        inside = keys[1] in boxed if keys[0] == "agents" else boxed.intersection(_offered(config, keys[1]))
+        inside = (
+            keys[1] in boxed
+            if keys[0] == "agents"
+            else boxed.intersection(_offered(config, config.channels[int(keys[1])]))
+        )
         if inside and home.is_relative_to(directory.resolve()):
             yield keys, texts.too_wide(directory)
 
 
-def _offered(config: Config, channel_id: str) -> tuple[str, ...]:
+def _offered(config: Config, channel: ChannelConfig) -> tuple[str, ...]:
     """Return the agents that may work in a channel's directory."""
-    channel = config.channels[int(channel_id)]
     return (channel.agent, *(channel.agents or config.agents.by_name))
 
 
+def _is_here(config: Config, channel: ChannelConfig) -> bool:
+    """Whether agents may work in a channel's directory on this machine."""
+    agents = config.agents.by_name
+    places = channel.places or [
+        each for name in _offered(config, channel) if name in agents for each in agents[name].places
+    ]
+    return HERE in places
+
+
+def _runs_here(config: Config, name: str) -> bool:
+    """Whether an agent may run on this machine."""
+    here = (channel for channel in config.channels.values() if HERE in channel.places)
+    return HERE in config.agents.by_name[name].places or any(name in _offered(config, channel) for channel in here)
+
+
 def _directories(config: Config) -> Iterator[tuple[tuple[str, ...], Path]]:
-    """Return the directories in which agents work, and those that their sandboxes show, each with its key."""
+    """Return the directories here in which agents work, and those that their sandboxes show, each with its key."""
     for name, agent in config.agents.by_name.items():
+        if not _runs_here(config, name):
+            continue
         yield ("agents", name, "cwd"), agent.cwd
         for directory in agent.additional_directories:
             yield ("agents", name, "additional_directories"), directory
@@ -115,7 +136,7 @@ def _directories(config: Config) -> Iterator[tuple[tuple[str, ...], Path]]:
             for path in paths if agent.sandbox.is_on else ():
                 yield ("agents", name, "sandbox", key), path
     for channel_id, channel in config.channels.items():
-        if channel.cwd:
+        if channel.cwd and _is_here(config, channel):
             yield ("channels", str(channel_id), "cwd"), Path(channel.cwd)
 
 
@@ -172,7 +193,7 @@ def _unusable(directory: Path) -> str:
 def _channel_problems(table: tuple[str, ...], channel: ChannelConfig, config: Config) -> Iterator[Problem]:
     """Find what is wrong in a channel's table."""
     agents = config.agents.by_name
-    if channel.cwd and (unusable := _unusable(Path(channel.cwd))):
+    if channel.cwd and _is_here(config, channel) and (unusable := _unusable(Path(channel.cwd))):
         yield (*table, "cwd"), unusable
     for key, names in (("agent", (channel.agent,)), ("agents", channel.agents)):
         for name in names:
@@ -192,7 +213,7 @@ def _place_problems(key: tuple[str, ...], names: tuple[str, ...], config: Config
 def _place_warnings(config: Config) -> Iterator[str]:
     """Find settings that have no effect on other machines, and agents that fit into none."""
     for name, agent in config.agents.by_name.items():
-        if HERE not in agent.places:
+        if not _runs_here(config, name):
             yield from (texts.only_here(name, key) for key in ("warm", "client") if getattr(agent, key))
         for place in agent.places:
             if place in config.places and 0 < config.places[place].memory < agent.memory:

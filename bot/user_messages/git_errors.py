@@ -8,6 +8,8 @@ FOREIGN = "its .git leads to a repository that does not name this folder"
 
 BORROWED = "the repository uses objects that are stored elsewhere"
 
+NOT_INSTALLED = "it is not installed on the agent's machine"
+
 TOO_LARGE = "the repository is too large"
 
 
@@ -39,3 +41,8 @@ def failed(command: str) -> str:
 def too_slow(seconds: float) -> str:
     """Report a git command that was ended."""
     return f"git took more than {seconds:.0f} s"
+
+
+def not_reached(place: str, detail: str) -> str:
+    """Report a machine that cannot be reached."""
+    return f"{place} cannot be reached{f': {detail}' if detail else ''}"

@@ -1,53 +1,48 @@
 """Another machine for tests: real processes that see another directory where this machine has an empty one.
 
-It is a place behind the command line of an engine, as any other; the engine makes a mount namespace. So whatever looks
-at this machine's files instead of those there finds nothing.
+It is a place behind an engine's command line, as any other; the command makes a mount namespace. So whatever looks at
+this machine's files instead of those there finds nothing.
 """
 
 import os
 import subprocess
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path, PurePath
 
 import pytest
 
-from acp import PlaceUnreachable
-from acp.agent_transport import AgentTransport
-from acp.places import far_commands
+from acp import PlaceUnreachable, environment
+from acp.places.engine import Engine
+from acp.places.far_place import FarPlace
 from acp.places.place import MAX_OUTPUT, RUN_SECONDS, Ran
-from acp.process.agent_process import Launch
-from tests.acp.places.routes import route
+from tests.acp.child_processes import RUN
 
 # Where the tests do not run as root, only a namespace of users allows another of mounts.
 _UNSHARE = ("unshare", "--mount") if os.getuid() == 0 else ("unshare", "--mount", "--map-root-user")
 
+_MOUNT = 'mount --bind "$0" "$1" && shift && exec "$@"'
 
-class OtherMachine:
-    """Fulfils `acp.places.place.Place`. What is in `root` on this machine is in `path` there, and only there."""
 
-    name = "worker1"
-    near = False
+class OtherMachine(FarPlace):
+    """What is in `root` on this machine is in `path` there, and only there."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, name: str = "worker1") -> None:
         """Make both directories in `folder`. Skips the test where the system allows no namespaces."""
         if not _is_possible():
-            pytest.skip("no mount namespaces here: the tests need another machine's files")
-        self.path = folder / "there"
-        self.root = folder / "machine"
+            pytest.skip("no mount namespaces here: these tests need another machine's files")
+        self.path, self.root = folder / "there", folder / name
         for each in (self.path, self.root):
-            each.mkdir()
-        mount = 'mount --bind "$0" "$1" && shift && exec "$@"'
-        self._route = route(*_UNSHARE, "sh", "-c", mount, str(self.root), str(self.path))
+            each.mkdir(exist_ok=True)
+        enter = (*_UNSHARE, "sh", "-c", _MOUNT, str(self.root), str(self.path))
+        env = environment(os.environ, inherit=(), env={})
+        super().__init__(name, Engine(enter=enter, runner=(sys.executable,)), RUN, env=env, keep_alive=6)
         self.is_reachable = True
         self.ran: list[Sequence[str]] = []
         """The commands that were run there."""
-
-    async def start(
-        self, launch: Launch, marker: str, on_waiting: Callable[[str], None] = lambda _reason: None
-    ) -> AgentTransport:
-        """See `Place.start`; not used here."""
-        raise NotImplementedError
+        self.files: list[str] = []
+        """The files that were put there, and those that were asked for."""
 
     async def run(
         self,
@@ -61,24 +56,19 @@ class OtherMachine:
         """See `Place.run`."""
         self._require_reachable()
         self.ran.append(argv)
-        return await far_commands.run(self._route, argv, cwd=cwd, stdin=stdin, max_output=max_output, seconds=seconds)
+        return await super().run(argv, cwd=cwd, stdin=stdin, max_output=max_output, seconds=seconds)
 
     async def put(self, data: bytes, path: PurePath) -> None:
         """See `Place.put`."""
         self._require_reachable()
-        await far_commands.put(self._route, data, path)
+        self.files.append(str(path))
+        await super().put(data, path)
 
     async def get(self, path: PurePath, roots: Sequence[PurePath], *, max_size: int) -> bytes:
         """See `Place.get`."""
         self._require_reachable()
-        return await far_commands.get(self._route, path, roots, max_size=max_size)
-
-    async def sweep(self) -> None:
-        """See `Place`."""
-
-    async def reap(self, prefix: str) -> int:
-        """See `Place.reap`."""
-        return await far_commands.reap(self._route, prefix)
+        self.files.append(str(path))
+        return await super().get(path, roots, max_size=max_size)
 
     def _require_reachable(self) -> None:
         if not self.is_reachable:

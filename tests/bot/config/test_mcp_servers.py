@@ -55,6 +55,15 @@ url = "http://127.0.0.1:9000/sse?a=b"
 """
 
 
+def test_programs_on_another_machine_are_not_looked_for_here(folder: Path) -> None:
+    """Its agent finds them; only a path relative to its directory is made absolute."""
+    given(folder, TABLES)
+    servers = load(folder / "threadline.toml", {"KEY": "k"}).agents.default.far_offer().mcp_servers
+    commands = [each.command for each in servers if isinstance(each, McpServerStdio)]
+    assert commands == ["mcp-files", str(folder / "project" / "./serve")]
+    assert len(servers) == 4
+
+
 def test_each_kind_of_server_goes_into_sessions(folder: Path) -> None:
     """Programs by absolute path, as the protocol requires; tables become lists; variables are replaced."""
     assert given(folder, TABLES) == (

@@ -183,3 +183,45 @@ mcp_servers = [
 def test_a_key_that_begins_like_a_path_is_a_secret_all_the_same(tmp_path: Path, key: str) -> None:
     """Base64 contains slashes: such a key was shown in threads and logs."""
     assert key in secrets(tmp_path, f'env = {{ API_KEY = "{key}" }}', {})
+
+
+FAR = """\
+[places.worker1]
+host = "worker1"
+[agents.far]
+command = "not-on-this-machine"
+cwd = "/not/on/this/machine"
+additional_directories = ["/neither"]
+places = ["worker1"]
+[[agents.far.mcp_servers]]
+name = "files"
+command = "not-on-this-machine-either"
+"""
+
+
+def test_what_an_agent_needs_on_another_machine_is_not_looked_for_here(tmp_path: Path) -> None:
+    """Its directories, its command and its servers' commands; nor a channel's directory there."""
+    channel = '[channels.5]\nagent = "far"\nagents = ["far"]\ncwd = "/not/here"'
+    assert load(written(tmp_path, rest=FAR + channel)).agents.by_name["far"].places == ("worker1",)
+
+
+def test_the_bots_own_files_are_no_matter_of_a_directory_of_another_machine(tmp_path: Path) -> None:
+    """Although this one has a directory of the same name."""
+    rest = FAR.replace("/not/on/this/machine", str(tmp_path))
+    assert load(written(tmp_path, rest=f"{rest}[channels.5]\nplaces = ['worker1']\ncwd = {in_toml(str(tmp_path))}"))
+
+
+@pytest.mark.parametrize(
+    ("rest", "key"),
+    [
+        (FAR.replace('["worker1"]', '["worker1", "here"]'), "[agents.far] cwd"),
+        (f'{FAR}[channels.5]\nagent = "far"\nplaces = ["here"]', "[agents.far] cwd"),
+        (f'{FAR}[channels.5]\nagents = ["far"]\ncwd = "/not/here"', "[channels.5] cwd"),
+        (f'{FAR}[channels.5]\nagent = "far"\nagents = ["far"]\nplaces = ["here"]\ncwd = "/x"', "[channels.5] cwd"),
+    ],
+)
+def test_an_agent_that_may_run_here_too_needs_everything_here(tmp_path: Path, rest: str, key: str) -> None:
+    """By its own places, or by those of a channel."""
+    with pytest.raises(ConfigError) as caught:
+        load(written(tmp_path, rest=rest))
+    assert f"{key}: " in str(caught.value)
