@@ -12,7 +12,7 @@ from typing import Final
 import structlog
 
 from acp.agent_transport import AgentTransport
-from acp.errors import AcpError
+from acp.errors import AcpError, PlaceUnreachable
 from acp.process.agent_process import Launch
 from acp.process.environment import BASE_NAMES
 
@@ -104,8 +104,9 @@ class FarPlace:
         await self._swept.wait()
         job = Job(self.name, marker, launch.memory)
         env = {name: value for name, value in launch.env.items() if name not in launch.local_env}
-        async with self._connecting() as connected:
-            watching = asyncio.create_task(self._watch(job, on_waiting, connected), name=f"start of {job.name}")
+        seconds, now = self._engine.start_seconds, asyncio.get_running_loop().time
+        async with self._connecting() as connected, self._watching(job, on_waiting, connected) as reasons:
+            late = now() + seconds
             try:
                 process = await FarProcess.start(
                     self._route(self._engine.start_line(job)),
@@ -114,11 +115,12 @@ class FarPlace:
                     reap=partial(self.reap, marker),
                     inherit=BASE_NAMES,
                     alive=self._keep_alive,
-                    seconds=self._engine.start_seconds,
+                    seconds=seconds,
                 )
-            finally:
-                watching.cancel()
-                await asyncio.wait((watching,))  # Its client, if any, is ended too.
+            except PlaceUnreachable:
+                if reasons and now() >= late:
+                    raise PlaceUnreachable(self.name, f"not started within {seconds:g} s: {reasons[-1]}") from None
+                raise
         self._agents = {**self._running(), job: (PurePath(launch.cwd), process)}
         return process
 
@@ -193,19 +195,32 @@ class FarPlace:
 
     # ---- the engine's own commands
 
-    async def _watch(self, job: Job, on_waiting: Callable[[str], None], connected: Callable[[], None]) -> None:
-        """Tell why a start is queued, at each change; it lets others connect when it is, or takes long."""
-        line = self._engine.waiting_line(job)
-        loop = asyncio.get_running_loop()
-        late, told = loop.time() + CONNECT_SECONDS, ""
+    @asynccontextmanager
+    async def _watching(
+        self, job: Job, on_waiting: Callable[[str], None], connected: Callable[[], None]
+    ) -> AsyncIterator[list[str]]:
+        """Tell why a start is queued, at each change, for the block. Yields the list of these reasons."""
+        reasons: list[str] = []
+        watching = asyncio.create_task(self._watch(job, reasons, on_waiting, connected), name=f"start of {job.name}")
+        try:
+            yield reasons
+        finally:
+            watching.cancel()
+            await asyncio.wait((watching,))  # Its client, if any, is ended too.
+
+    async def _watch(
+        self, job: Job, reasons: list[str], on_waiting: Callable[[str], None], connected: Callable[[], None]
+    ) -> None:
+        line, loop = self._engine.waiting_line(job), asyncio.get_running_loop()
+        late = loop.time() + CONNECT_SECONDS
         while True:
             await asyncio.sleep(POLL_SECONDS)
             reason = await self._reason(line) if line else ""
             if reason or loop.time() >= late:
                 connected()
-            if reason and reason != told:
+            if reason and reason not in reasons[-1:]:
+                reasons.append(reason)
                 on_waiting(reason)
-                told = reason
 
     async def _reason(self, line: Argv) -> str:
         try:

@@ -173,6 +173,14 @@ def no_such_place(name: str, known: Iterable[str], close: str) -> str:
     return f'there is no place "{name}"; {suggestion(known, close)}'
 
 
+def no_sandbox_there(place_name: str) -> str:
+    """A place without a sandbox, for an agent that has one on this machine."""
+    return (
+        f"the agent's sandbox is only on this machine, and {place_name} has none of its own; use an engine with"
+        " containers there, put a sandbox into its enter, or turn the agent's sandbox off"
+    )
+
+
 def no_places_name(name: str) -> str:
     """A table `[places.NAME]` whose name cannot be used."""
     return f'"{name}" cannot be the name of a place; use up to 32 lower-case letters and digits, with - between them'

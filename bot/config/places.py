@@ -76,6 +76,11 @@ class PlaceConfig(ConfigTable):
         """The names of our variables that the engine's client gets, besides those that every agent gets."""
         return (*_CLIENT_VARIABLES["ssh"], *_CLIENT_VARIABLES[self.engine], *self.inherit_env)
 
+    @property
+    def may_isolate(self) -> bool:
+        """Whether agents may be in a sandbox there: in a container, or in what `enter` starts."""
+        return self.engine in _WITH_IMAGE or bool(self.enter)
+
     def command_lines(self) -> Engine:
         """Return how processes are started there, without the runner's source."""
         preset = ENGINES[self.engine]

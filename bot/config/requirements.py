@@ -33,6 +33,7 @@ def unmet_requirements(config: Config) -> Iterator[Problem]:
         yield from _place_problems(("agents", name, "places"), agent.places, config)
     for channel_id, channel in config.channels.items():
         yield from _channel_problems(("channels", str(channel_id)), channel, config)
+    yield from _open_places(config)
     yield from _exposure_problems(config)
     yield from _wide_sandboxes(config)
 
@@ -208,6 +209,19 @@ def _place_problems(key: tuple[str, ...], names: tuple[str, ...], config: Config
     for name in names:
         if name not in known:
             yield key, texts.no_such_place(name, known, closest(name, known))
+
+
+def _open_places(config: Config) -> Iterator[Problem]:
+    """Find places where an agent that has a sandbox here would have none."""
+    boxed = {name for name, agent in config.agents.by_name.items() if agent.sandbox.is_on}
+    wanted = [(("agents", name, "places"), config.agents.by_name[name].places) for name in boxed]
+    for channel_id, channel in config.channels.items():
+        if boxed.intersection(_offered(config, channel)):
+            wanted.append((("channels", str(channel_id), "places"), channel.places))
+    for key, names in wanted:
+        for name in names:
+            if name in config.places and not config.places[name].may_isolate:
+                yield key, texts.no_sandbox_there(name)
 
 
 def _place_warnings(config: Config) -> Iterator[str]:

@@ -180,6 +180,16 @@ async def test_a_start_that_takes_longer_than_its_bound_is_given_up_and_ended(tm
     assert ended.read_text() == f"threadline-{RUN}-worker1-1\n"
 
 
+async def test_a_start_that_stays_queued_is_given_up_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its client says nothing."""
+    monkeypatch.setattr(acp.places.far_place, "POLL_SECONDS", 0.0)
+    far = place(enter=shell("exec sleep 600"), waiting=("echo", "PENDING"), reap=("true",), start_seconds=0.5)
+    with pytest.raises(PlaceUnreachable, match=r"not started within .* PENDING"):
+        await far.start(launch(READER, tmp_path), f"{RUN}/1")
+
+
 async def test_a_place_that_cannot_be_reached_is_told_with_the_last_words_of_its_client(tmp_path: Path) -> None:
     """At a start and at a short command."""
     far = place(enter=shell("echo 'Host key verification failed.' >&2; exit 255"))

@@ -88,6 +88,19 @@ def test_an_agent_of_other_machines_needs_absolute_directories(tmp_path: Path) -
     assert complaint(tmp_path, rest) == f"[agents.far]: {texts.relative_elsewhere(Path('~/project'))}"
 
 
+def test_an_agent_with_a_sandbox_does_not_start_where_it_would_have_none(tmp_path: Path) -> None:
+    """A container is one, and what `enter` starts may be."""
+    sandbox = '[agents.default.sandbox]\nengine = "bwrap"\n'
+    said = texts.no_sandbox_there("w")
+    bare = '[places.w]\nhost = "b"\n'
+    assert complaint(tmp_path, f'places = ["w"]\n{sandbox}{bare}') == f"[agents.default] places: {said}"
+    channel = '[channels.5]\nplaces = ["w"]\n'
+    assert complaint(tmp_path, f"{sandbox}{channel}{bare}") == f"[channels.5] places: {said}"
+    for place in (f'{bare}enter = ["bwrap"]\n', '[places.w]\nengine = "docker"\nimage = "agents:1"\n'):
+        loaded(tmp_path, f'places = ["w"]\n{sandbox}{place}')
+    loaded(tmp_path, f'places = ["w"]\n{bare}')
+
+
 def test_settings_without_effect_elsewhere_and_agents_too_large_are_warned_about(tmp_path: Path) -> None:
     """An agent that runs here too uses them here."""
     place = '[places.w]\nhost = "b"\nmemory = "1GiB"\n'

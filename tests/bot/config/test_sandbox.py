@@ -161,8 +161,8 @@ def test_the_home_is_allowed_where_no_sandbox_is_meant(tmp_path: Path, monkeypat
 
 
 def test_other_places_have_no_such_sandbox(tmp_path: Path) -> None:
-    """A warning says so."""
+    """A warning says so; they may have their own."""
     config = configured(
-        tmp_path, agent='places = ["here", "worker1"]', rest='[places.worker1]\nengine = "ssh"\nhost = "worker1"'
+        tmp_path, agent='places = ["here", "worker1"]', rest='[places.worker1]\nengine = "docker"\nimage = "agents:1"'
     )
     assert texts.only_sandboxed_here("default", ["worker1"]) in warnings(config)
