@@ -6,10 +6,11 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 from acp import AcpError, Launch, environment
+from acp.agent_transport import AgentTransport
 from acp.connection import Connection
 from acp.jsonrpc import Notification, Request
 from acp.process.agent_process import AgentProcess
@@ -96,6 +97,13 @@ async def running(code: str, cwd: Path, marker: str = f"{RUN}/1", *, attach: boo
         yield child
     finally:
         await child.process.stop()
+
+
+def listen(transport: AgentTransport) -> Child:
+    """Take what the agent behind a place's transport says."""
+    child = Child(cast("AgentProcess", transport))
+    child.attach()
+    return child
 
 
 async def gone(pid: int) -> None:

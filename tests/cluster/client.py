@@ -23,10 +23,12 @@ async def client(*argv: str, env: Mapping[str, str] | None = None) -> AsyncItera
         await process.communicate()
 
 
-async def ran(*argv: str, env: Mapping[str, str] | None = None) -> tuple[int | None, str, str]:
+async def ran(
+    *argv: str, env: Mapping[str, str] | None = None, stdin: bytes | None = None
+) -> tuple[int | None, str, str]:
     """Run a client to its end. Return its exit status, and what it wrote to stdout and to stderr."""
     async with client(*argv, env=env) as process, asyncio.timeout(BOUND):
-        out, err = await process.communicate()
+        out, err = await process.communicate(stdin)
     return process.returncode, out.decode(), err.decode()
 
 

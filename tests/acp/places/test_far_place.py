@@ -6,7 +6,6 @@ import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
 
 import psutil
 import pytest
@@ -14,12 +13,10 @@ import pytest
 import acp.places.far_place
 import acp.places.far_process
 from acp import AcpError, PlaceUnreachable, environment
-from acp.agent_transport import AgentTransport
 from acp.places import runner
 from acp.places.engine import Argv, Engine
 from acp.places.far_place import CONNECTIONS, FarPlace, runner_line
-from acp.process.agent_process import AgentProcess
-from tests.acp.child_processes import PATIENCE, RUN, Child, gone, launch
+from tests.acp.child_processes import PATIENCE, RUN, gone, launch, listen
 
 pytestmark = pytest.mark.real_time
 
@@ -67,13 +64,6 @@ class Gate:
         opened.replace(self._path)
         os.write(self._fifo, b"go\n" * CONNECTIONS)
         os.close(self._fifo)
-
-
-def listen(started: AgentTransport) -> Child:
-    """Take what an agent says."""
-    child = Child(cast("AgentProcess", started))
-    child.attach()
-    return child
 
 
 async def told(path: Path, count: int) -> list[str]:
