@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from acp import Client, Place
 from acp.paths import Lanes
@@ -19,6 +19,7 @@ from pool.session_setup import AgentSettings
 from pool.turn_watchdog import TurnLimits
 
 from .agent_options import read_options
+from .far_files import FarFiles
 from .places import Places
 from .workspace_files import FileSource, LocalFiles, WorkspaceFiles
 
@@ -153,7 +154,17 @@ class Agents:
 
     def files(self, thread_id: int, lanes: Lanes) -> FileSource:
         """Return where the files are read that a thread's agent links to."""
+        if (far := self.far_files(thread_id)) is not None:
+            return far
         return LocalFiles(lanes, thread_id, self.workspace_files(thread_id))
+
+    def far_files(self, thread_id: int) -> FarFiles | None:
+        """Return the files of a thread whose agent is on another machine; None on this one."""
+        place, agent = self.place(thread_id), self.of(thread_id)
+        if place.near:
+            return None
+        directory = self._far_directory(place.name, thread_id)
+        return FarFiles(place, (agent.cwd, *agent.additional_directories, Path(directory)), directory)
 
     def workspace_files(self, thread_id: int) -> Callable[[], WorkspaceFiles]:
         """Return a function that opens the files a thread's agent may post. It blocks on the file system."""
@@ -176,6 +187,10 @@ class Agents:
     def _files(self, thread_id: int) -> Path:
         """Return the directory of the files that people attached in a thread."""
         return self.config.journal.attachments / str(thread_id)
+
+    def _far_directory(self, place: str, thread_id: int) -> PurePosixPath:
+        """Return the directory of those files at another place."""
+        return PurePosixPath(self.config.places[place].files, self._journal.journal_id, str(thread_id))
 
     def _channel(self, channel_id: int) -> ChannelConfig:
         return self.config.channels.get(channel_id, NOTHING_SAID)

@@ -11,10 +11,6 @@ from bot.text.sizes import MAX_FILE_BYTES
 from bot.user_messages import files as texts
 
 
-class _BadAddress(Exception):
-    """It is not the address of a file; the text says why."""
-
-
 class WorkspaceFiles:
     """The files of one session on this machine that may be posted."""
 
@@ -27,34 +23,36 @@ class WorkspaceFiles:
 
         Blocks on the file system.
         """
+        path, reason = path_or_reason(uri)
+        if reason:
+            return reason
         try:
-            return self._files.read_now(_path_of(uri), MAX_FILE_BYTES) or texts.EMPTY
-        except (_BadAddress, FileRefused) as error:
-            return _reason(error)
+            return self._files.read_now(path, MAX_FILE_BYTES) or texts.EMPTY
+        except FileRefused as error:
+            return texts.unreadable(error, MAX_FILE_BYTES)
 
 
-def _reason(error: _BadAddress | FileRefused) -> str:
-    return texts.unreadable(error, MAX_FILE_BYTES) if isinstance(error, FileRefused) else str(error)
-
-
-def _path_of(uri: str) -> str:
-    """Return the path of a `file:` address or an absolute path. Raises `_BadAddress` for anything else."""
+def path_or_reason(uri: str) -> tuple[str, str]:
+    """Return the path of a `file:` address or an absolute path, or the reason why it is neither."""
     if uri.startswith("/"):
-        return uri
+        return uri, ""
     try:
         parts = urlsplit(uri)
     except ValueError:
-        raise _BadAddress(texts.BAD_ADDRESS) from None
+        return "", texts.BAD_ADDRESS
     if parts.scheme.lower() != "file" or parts.netloc not in {"", "localhost"} or not parts.path.startswith("/"):
-        raise _BadAddress(texts.OUTSIDE)
-    return unquote(parts.path)
+        return "", texts.OUTSIDE
+    return unquote(parts.path), ""
 
 
 class FileSource(Protocol):
     """Where the files of one turn are read: on this machine, or at the agent's place."""
 
     async def read(self, uri: str) -> bytes | str:
-        """Return the bytes of a file, or the reason for a refusal. Raises OSError, and `TimeoutError` for no answer."""
+        """Return the bytes of a file, or the reason for a refusal.
+
+        Raises OSError, and `TimeoutError` for no answer, which may say why.
+        """
 
 
 class LocalFiles:
@@ -83,7 +81,8 @@ class LinkedFiles:
     def __init__(self, source: FileSource) -> None:
         """Read from `source`."""
         self._source = source
-        self._silent = False
+        self._silent = ""
+        """Why no further file is tried."""
 
     async def read(self, uri: str) -> bytes | str:
         """Return the bytes of the file that `uri` names, or the reason for a refusal.
@@ -91,11 +90,11 @@ class LinkedFiles:
         After a file that did not answer, no other file of the turn is tried: a turn waits once.
         """
         if self._silent:
-            return texts.NO_ANSWER
+            return self._silent
         try:
             return await self._source.read(uri)
-        except TimeoutError:
-            self._silent = True
-            return texts.NO_ANSWER
+        except TimeoutError as error:
+            self._silent = str(error) or texts.NO_ANSWER
+            return self._silent
         except OSError as error:
             return error.strerror or str(error)

@@ -95,6 +95,7 @@ class Exchange:
             journal=context.journal,
             api=context.api,
             attachments=context.attachments,
+            far_files=lambda: context.agents.far_files(self.request.thread_id),
             again=again,
         )
         self._style = context.agents.style(request.thread_id)

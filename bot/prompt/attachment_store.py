@@ -9,12 +9,15 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
+from urllib.parse import unquote
 
 from acp.client_side.refusal import RequestRefused
 from acp.client_side.roots import Roots
-from bot.agents.workspace_files import WorkspaceFiles
+from acp.errors import FileRefused
+from acp.places.readable_files import ReadableFiles
+from bot.text.sizes import MAX_FILE_BYTES
 
 KEPT_SECONDS: Final = 7 * 24 * 3600.0
 KEPT_BYTES: Final = 2 * 1024 * 1024 * 1024
@@ -32,7 +35,7 @@ class AttachmentStore:
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._root = root
         self._roots = Roots([root])
-        self._outbox = WorkspaceFiles([root])
+        self._files = ReadableFiles([root])
 
     def directory(self, thread_id: int) -> Path:
         """Return the directory of a thread's files, which its session may read."""
@@ -62,11 +65,20 @@ class AttachmentStore:
         except RequestRefused:
             return None
 
-    def read(self, thread_id: int, uri: str) -> bytes | None:
-        """Return the contents of a thread's file, at most 10 MiB; None where there is no such regular file."""
-        ours = uri.startswith(f"{self.directory(thread_id).as_uri()}/")
-        data = self._outbox.read_now(uri) if ours else None
-        return data if isinstance(data, bytes) else None
+    def name(self, thread_id: int, uri: str) -> PurePosixPath | None:
+        """Return the name of a thread's file, `<message>/<name>`, by its address; None for another file."""
+        directory = f"{self.directory(thread_id).as_uri()}/"
+        return PurePosixPath(unquote(uri.removeprefix(directory))) if uri.startswith(directory) else None
+
+    def read(self, thread_id: int, uri: str, most: int = MAX_FILE_BYTES) -> bytes | None:
+        """Return the contents of a thread's file, at most `most` bytes; None where there is no such regular file."""
+        name = self.name(thread_id, uri)
+        if name is None:
+            return None
+        try:
+            return self._files.read_now(str(self.directory(thread_id) / name), most) or None
+        except FileRefused:
+            return None
 
     def clean(self, now: float) -> None:
         """Remove files of messages older than `KEPT_SECONDS`, and the oldest beyond `KEPT_BYTES`.

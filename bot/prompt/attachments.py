@@ -18,11 +18,14 @@ import structlog
 from pydantic import BaseModel
 from yarl import URL
 
+from acp import AcpError
 from acp.client_side.refusal import RequestRefused
 from acp.schema import PromptCapabilities, ResourceLink, TextBlock
+from bot.agents.far_files import FarFiles
 from bot.user_messages import files as texts
 
 from .attachment_store import AttachmentStore, safe_name
+from .far_attachments import copy_all, renamed
 from .formatting import Part, disarm
 from .inline_files import INLINE_BYTES, LARGEST_INLINE, decode_text, inline
 from .request import Attachment, Request
@@ -89,6 +92,8 @@ class Attachments:
         self._store = AttachmentStore(root)
         self._proxy, self._proxy_auth = proxy, proxy_auth
         self._http: aiohttp.ClientSession | None = None
+        self._far: dict[str, FarFiles] = {}
+        """A thread's files at each place where some were put."""
 
     async def __aenter__(self) -> Self:
         """Open the HTTP session."""
@@ -211,6 +216,20 @@ class Attachments:
         """Replace links to a thread's small files by their content, where the agent accepts that."""
         return await asyncio.to_thread(lambda: [*self._shown(parts, capabilities, thread_id)])
 
+    async def show_far(
+        self, parts: Sequence[Part], capabilities: PromptCapabilities, thread_id: int, far: FarFiles
+    ) -> tuple[list[BaseModel], list[str]]:
+        """Do the same for an agent on another machine, after copying the files there.
+
+        Returns also what is missing there, for people.
+        """
+        self._far[far.place.name] = far
+        copied, missing = await copy_all(parts, self._store, thread_id, far, FILE_BYTES)
+        shown = await self.show(parts, capabilities, thread_id)
+        lost = {part.uri: part.name for part in shown if isinstance(part, ResourceLink)}
+        said = [texts.left_out(lost[uri], reason) for uri, reason in missing.items() if uri in lost]
+        return renamed(shown, copied, missing), said
+
     def _shown(self, parts: Sequence[Part], capabilities: PromptCapabilities, thread_id: int) -> Iterator[BaseModel]:
         room = INLINE_BYTES
         for part in parts:
@@ -230,6 +249,11 @@ class Attachments:
                 await asyncio.to_thread(self._store.clean, time.time())
             except OSError as error:
                 log.warning("old attachments cannot be removed", reason=str(error))
+            for place, far in [*self._far.items()]:
+                try:
+                    await far.clean()
+                except AcpError as error:
+                    log.warning("old attachments cannot be removed", place=place, reason=str(error))
             await asyncio.sleep(CLEANING_SECONDS)
 
 

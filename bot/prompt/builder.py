@@ -11,6 +11,7 @@ from pydantic_core import to_json
 from yarl import URL
 
 from acp.schema import PromptCapabilities, ResourceLink, TextBlock
+from bot.agents.far_files import FarFiles
 from bot.rest.api import DiscordApi
 from bot.rest.backoff import ATTEMPTS
 from bot.rest.calls import Urgency
@@ -53,9 +54,13 @@ class PromptBuilder:
         journal: Journal,
         api: DiscordApi,
         attachments: Attachments,
+        far_files: Callable[[], FarFiles | None] = lambda: None,
         again: str | None = None,
     ) -> None:
-        """`again` is a prompt from an earlier run, as `stored_prompt` returned it, that is sent once more."""
+        """`again` is a prompt from an earlier run, as `stored_prompt` returned it, that is sent once more.
+
+        `far_files` returns the thread's files at the place of an agent that is not on this machine.
+        """
         self.requests = tuple(requests)
         self.again = again
         self.forgotten = False
@@ -72,6 +77,7 @@ class PromptBuilder:
         self._journal = journal
         self._api = api
         self._attachments = attachments
+        self._far_files = far_files
         self._read_files: dict[tuple[int, int], tuple[Attachment, ...]] = {}
         """The current files of messages, by channel and message: each is read at most once for a prompt."""
         self._parts: list[Part] = []
@@ -97,7 +103,12 @@ class PromptBuilder:
                 return shown
 
     async def _show(self, parts: Sequence[Part], capabilities: PromptCapabilities) -> list[BaseModel]:
-        return await self._attachments.show(parts, capabilities, self.requests[-1].thread_id)
+        thread_id, far = self.requests[-1].thread_id, self._far_files()
+        if far is None:
+            return await self._attachments.show(parts, capabilities, thread_id)
+        shown, missing = await self._attachments.show_far(parts, capabilities, thread_id, far)
+        self._skipped = list(dict.fromkeys([*self._skipped, *missing]))
+        return shown
 
     async def _build(self, requests: Sequence[Request]) -> list[Part]:
         if not requests:

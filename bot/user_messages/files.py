@@ -27,6 +27,8 @@ def left_out(name: str, reason: str) -> str:
 EARLIER_MESSAGES = left_out("the earlier messages of this thread", "Discord refused them")
 QUOTED_MESSAGE = left_out("the message that this is about", "it can no longer be read")
 
+COPIED_TOO_SLOWLY = "copying the files to the agent's machine took too long"
+NOT_COPIED = "it could not be copied to the agent's machine"
 NO_ADDRESS = "Discord gave no address for it"
 LATE = "Discord did not send it in time"
 NOT_SAVED = "it could not be downloaded or saved"
@@ -35,6 +37,11 @@ NOT_SAVED = "it could not be downloaded or saved"
 def too_many(most: int) -> str:
     """Give the reason for the files beyond a number."""
     return f"only {most} files fit into one prompt"
+
+
+def not_reached(place: str) -> str:
+    """Give the reason for a file that did not get to another machine."""
+    return f"{place} cannot be reached"
 
 
 def refused(status: int) -> str:
@@ -51,6 +58,7 @@ EMPTY = "it is empty"
 BAD_ADDRESS = "its address cannot be read"
 OUTSIDE = "only files in the agent's directories are sent"
 NO_ANSWER = "its file system does not answer"
+NOT_FETCHED = "it could not be read on the agent's machine"
 NO_DATA = "it has no data"
 NOT_BASE64 = "its data is not base64"
 TOO_MANY_FILES = "the reply has too many files"

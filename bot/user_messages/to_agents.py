@@ -22,6 +22,11 @@ SIDE_QUESTION = (
 """Tells a fork what it is for."""
 
 
+def missing_file(name: str) -> str:
+    """Tell the agent in the place of a file that it does not get."""
+    return f"Threadline could not copy the file {name} to this machine."
+
+
 def missed(questions: Sequence[str]) -> str:
     """Tell the agent, with the next prompt, which of its questions went unanswered, each with the reason."""
     lines = "".join(f"\n- {question}" for question in questions)
