@@ -16,6 +16,7 @@ from bot.agents.probe import Depth, probe_agent
 from bot.agents.probe_result import ProbeResult, as_json, as_lines, print_table
 from bot.config.agents import AgentConfig
 from bot.config.mistakes import closest
+from bot.config.requirements import runs_here
 from bot.config.schema import Config
 from bot.config.secrets import secrets_of
 from bot.operations import logs
@@ -38,7 +39,7 @@ def doctor(agent: str, given: Path | None, *, try_all: bool, as_data: bool) -> N
     config = load_or_fail(find_or_fail(given))
     logs.configure(secrets_of(config), level=logging.WARNING)
     protect_process()
-    agents = _named(config, agent) if agent else config.agents.by_name
+    agents = _named(config, agent) if agent else _here(config)
     redact = Redactor(secrets_of(config))
     depth = Depth.EVERYTHING if try_all else Depth.PROMPTS
     found = []
@@ -94,7 +95,19 @@ def _hand_over(command: TerminalLogin, check: str) -> NoReturn:
 
 
 def _named(config: Config, name: str) -> dict[str, AgentConfig]:
+    """Return the agent of that name, which must run on this machine."""
     agents = config.agents.by_name
     if name not in agents:
         fail(failures.no_such_agent(name, closest(name, agents), agents), 2)
+    if not runs_here(config, name):
+        fail(failures.runs_elsewhere(name, agents[name].places), 1)
     return {name: agents[name]}
+
+
+def _here(config: Config) -> dict[str, AgentConfig]:
+    """Return the agents that may run on this machine, and name the others."""
+    agents = config.agents.by_name
+    here = {name: agent for name, agent in agents.items() if runs_here(config, name)}
+    for name in agents.keys() - here.keys():
+        click.echo(failures.runs_elsewhere(name, agents[name].places), err=True)
+    return here

@@ -5,11 +5,10 @@ from pathlib import Path
 
 import click
 
-from acp.places.here import HERE
 from bot.agents.probe import Depth, probe_agent
 from bot.agents.probe_result import ProbeResult
 from bot.config.load import read_config
-from bot.config.requirements import unmet_requirements, warnings
+from bot.config.requirements import runs_here, unmet_requirements, warnings
 from bot.config.secrets import secrets_of
 from bot.operations import logs
 from bot.text.redaction import Redactor
@@ -47,7 +46,7 @@ def run_check(path: Path, *, offline: bool = False) -> bool:
         # An agent with a problem cannot start, or would see files that it must not see.
         lacking = {finding.subject for finding in problems}
         for name, agent in config.agents.by_name.items():
-            if f"agents.{name}" not in lacking and HERE in agent.places:
+            if f"agents.{name}" not in lacking and runs_here(config, name):
                 found.append(_agent(await probe_agent(name, agent, Depth.HANDSHAKE)))
 
         found.extend(await place_findings(config))

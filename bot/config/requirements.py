@@ -28,7 +28,7 @@ MAX_PATH_ENTRIES = 1000
 def unmet_requirements(config: Config) -> Iterator[Problem]:
     """Yield the problems on this machine."""
     for name, agent in config.agents.by_name.items():
-        if _runs_here(config, name):
+        if runs_here(config, name):
             yield from _agent_problems(name, agent)
         yield from _place_problems(("agents", name, "places"), agent.places, config)
     for channel_id, channel in config.channels.items():
@@ -119,7 +119,7 @@ def _is_here(config: Config, channel: ChannelConfig) -> bool:
     return HERE in places
 
 
-def _runs_here(config: Config, name: str) -> bool:
+def runs_here(config: Config, name: str) -> bool:
     """Whether an agent may run on this machine."""
     here = (channel for channel in config.channels.values() if HERE in channel.places)
     return HERE in config.agents.by_name[name].places or any(name in _offered(config, channel) for channel in here)
@@ -128,7 +128,7 @@ def _runs_here(config: Config, name: str) -> bool:
 def _directories(config: Config) -> Iterator[tuple[tuple[str, ...], Path]]:
     """Return the directories here in which agents work, and those that their sandboxes show, each with its key."""
     for name, agent in config.agents.by_name.items():
-        if not _runs_here(config, name):
+        if not runs_here(config, name):
             continue
         yield ("agents", name, "cwd"), agent.cwd
         for directory in agent.additional_directories:
@@ -227,7 +227,7 @@ def _open_places(config: Config) -> Iterator[Problem]:
 def _place_warnings(config: Config) -> Iterator[str]:
     """Find settings that have no effect on other machines, and agents that fit into none."""
     for name, agent in config.agents.by_name.items():
-        if not _runs_here(config, name):
+        if not runs_here(config, name):
             yield from (texts.only_here(name, key) for key in ("warm", "client") if getattr(agent, key))
         for place in agent.places:
             if place in config.places and 0 < config.places[place].memory < agent.memory:

@@ -79,6 +79,14 @@ def no_such_agent(name: str, close: str, known: Iterable[str]) -> str:
     return f'there is no agent "{name}" in the configuration; {did_you_mean(close, known)}'
 
 
+def runs_elsewhere(name: str, places: Sequence[str]) -> str:
+    """An agent that this machine cannot start."""
+    return (
+        f'the agent "{name}" runs on {" and ".join(places)}, not on this machine: "threadline check" tries it there.'
+        " Log in to it there, as the account of the agents"
+    )
+
+
 def no_such_login_method(method: str, close: str, known: Sequence[str]) -> str:
     """A login method that the agent does not offer."""
     if not known:

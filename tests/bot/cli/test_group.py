@@ -345,3 +345,12 @@ def test_a_wrong_argument_is_one_line_and_exit_code_2(tmp_path: Path, args: list
     """Another start with the same arguments would fail too."""
     config(tmp_path)
     assert_one_line(threadline(*args, cwd=tmp_path), 2, words)
+
+
+@pytest.mark.parametrize(("argv", "code"), [(("login", "far"), 1), (("doctor", "far"), 1), (("doctor", "--json"), 0)])
+def test_an_agent_of_another_machine_is_not_looked_for_here(tmp_path: Path, argv: tuple[str, ...], code: int) -> None:
+    """Neither to log in nor to be examined; the line says where it runs."""
+    rest = '[places.worker1]\nhost = "worker1"\n[agents.far]\ncommand = "far"\ncwd = "/srv/x"\nplaces = ["worker1"]'
+    done = threadline(*argv, "-c", config(tmp_path, rest=rest), cwd=tmp_path)
+    assert 'the agent "far" runs on worker1, not on this machine' in done.stderr
+    assert done.returncode == code
