@@ -17,6 +17,7 @@ from acp.client_side.refusal import RequestRefused
 from acp.errors import AgentClosed, PlaceUnreachable, RequestTimeout, SpawnFailed, StartProblem
 from acp.jsonrpc import INTERNAL_ERROR
 from acp.process.agent_process import AgentProcess, Launch
+from acp.process.environment import BASE_NAMES
 
 from . import runner
 from .messages import BrokenMessage, MessageFinder
@@ -90,14 +91,15 @@ async def run(
     seconds: float = RUN_SECONDS,
 ) -> Ran:
     """See `Place.run`. The command has `seconds` there, and the way to the place `REACH_SECONDS` besides."""
-    asked = {"do": "run", "argv": [*argv], "cwd": str(cwd), "max_output": max_output}
+    # Its marker is of no journal: a `reap` of earlier agents must not end it. Its runner does.
+    told = {"env": {}, "inherit": BASE_NAMES, "marker": f"command-{secrets.token_hex(16)}/1"}
+    asked = {"do": "run", "argv": [*argv], "cwd": str(cwd), "max_output": max_output, **told}
     content, output = await _ask(route, asked, stdin, seconds=seconds, largest=max_output)
-    match content:
-        case {"exit": int(status)}:
-            return Ran(status, output, cut=content.get("cut") is True)
-        case {"problem": runner.TIME_IS_OVER}:
-            raise RequestTimeout(argv[0], seconds)
-    raise start_failure(route.place, content)
+    if content.get("problem") == runner.TIME_IS_OVER:
+        raise RequestTimeout(argv[0], seconds)
+    if (status := exit_status(content)) is None:
+        raise start_failure(route.place, content)
+    return Ran(status, output, cut=content.get("cut") is True)
 
 
 async def put(route: Route, data: bytes, path: PurePath) -> None:
@@ -135,6 +137,16 @@ def last_words(client: AgentProcess, banner: bytes) -> str:
     return told[:MAX_TOLD] or f"its client ended with {client.exit_status}"
 
 
+def exit_status(content: Mapping[str, Any]) -> int | None:
+    """Return how a process ended, by the runner's message: the exit status, or the negative number of the signal."""
+    match content:
+        case {"exit": int(status)}:
+            return status
+        case {"signal": int(number)}:
+            return -number
+    return None
+
+
 def start_failure(place: str, content: Mapping[str, Any]) -> SpawnFailed | PlaceUnreachable:
     """Build the error for a runner's message that something was not started."""
     match content:
@@ -148,10 +160,8 @@ def start_failure(place: str, content: Mapping[str, Any]) -> SpawnFailed | Place
 
 def _raise_refusal(content: Mapping[str, Any], path: PurePath) -> None:
     match content:
-        case {"refused": str(reason), "errno": int(number)}:
-            raise RequestRefused.by_system(str(path), OSError(number, reason))
-        case {"refused": str(reason)}:
-            raise RequestRefused(INTERNAL_ERROR, reason, str(path))
+        case {"problem": str(problem)}:
+            raise RequestRefused(INTERNAL_ERROR, problem, str(path))
 
 
 async def _ask(

@@ -18,7 +18,7 @@ from acp.errors import AcpError, AgentClosed, CloseReason, PlaceUnreachable
 from acp.process.agent_process import AgentProcess, Launch
 
 from . import runner
-from .far_commands import MAX_TOLD, NOT_READABLE, Route, far_marker, header, last_words, start_failure
+from .far_commands import MAX_TOLD, NOT_READABLE, Route, exit_status, far_marker, header, last_words, start_failure
 from .messages import BrokenMessage, MessageFinder
 
 ALIVE_SECONDS: Final = 30.0
@@ -243,21 +243,13 @@ class FarProcess:
         stderr = self._client.stderr
         if reason is CloseReason.ENDED and self._verdict is None:
             return AgentClosed(CloseReason.LINK_LOST, stderr=stderr, place=self._place)
+        status = exit_status(self._verdict or {})
         match self._verdict:
             case {"cause": runner.INPUT_UNREAD} if reason is CloseReason.ENDED:
-                reason, seconds = CloseReason.INPUT_UNREAD, runner.UNREAD_SECONDS
-                return AgentClosed(reason, self._exit_status(), stderr, seconds=seconds)
+                return AgentClosed(CloseReason.INPUT_UNREAD, status, stderr, seconds=runner.UNREAD_SECONDS)
             case {"cause": _} if reason is CloseReason.ENDED:
                 return AgentClosed(CloseReason.LINK_LOST, stderr=stderr, place=self._place)
-        return AgentClosed(reason, self._exit_status(), stderr)
-
-    def _exit_status(self) -> int | None:
-        match self._verdict:
-            case {"exit": int(status)}:
-                return status
-            case {"signal": int(number)}:
-                return -number
-        return None
+        return AgentClosed(reason, status, stderr)
 
     # ---- the link
 

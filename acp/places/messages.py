@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-MAX_MESSAGE = 16 * 1024
+MAX_MESSAGE = 32 * 1024
 """Longest message that is read, in bytes. The longest names a path."""
 
 _SEPARATOR = b"\x1e"
@@ -58,7 +58,7 @@ class MessageFinder:
 def _content(text: bytes) -> Mapping[str, Any]:
     try:
         content = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         content = None
     if len(text) > MAX_MESSAGE or not isinstance(content, dict):
         raise BrokenMessage

@@ -26,7 +26,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import select
 import signal
 import stat
@@ -38,52 +37,59 @@ from pathlib import Path
 from typing import Any, Callable, Dict, NoReturn
 
 VERSION = 1
-MARKER = "THREADLINE_AGENT"  # The variable by which an agent's processes are found, in whatever session.
+MARKER = "THREADLINE_AGENT"  # The variable by which a command's processes are found, in whatever session.
 
-HEADER_SECONDS = 60.0  # The header is sent at once. Who starts this by hand should not wait for ever.
+HEADER_SECONDS = 60  # The header is sent at once. Who starts this by hand should not wait for ever.
 MAX_HEADER = 8 << 20
 HELD = 16 << 20  # Bytes held for a slow reader, in each direction; more wait in the pipes.
 PIECE = 1 << 16
 
-EOF_SECONDS = 3.0  # The agent's time to end by itself after the end of its stdin, ...
+EOF_SECONDS = 3.0  # An agent's time to end by itself after the end of its stdin, ...
 TERM_SECONDS = 2.0  # ... after SIGTERM, ...
 KILL_SECONDS = 1.0  # ... and the kernel's time after SIGKILL.
-KILLS = ((signal.SIGKILL, 0.5),) * 4  # Repeated for what was forked during the kills.
-SEARCH_PAUSE = 0.1
+ROUNDS = 4  # How often to look for processes that were forked during the kills.
+SEARCH_SECONDS = 0.1  # Between two searches for what was killed.
 UNREAD_SECONDS = 30.0  # An agent that takes nothing of its input for so long is wedged.
 LINGER_SECONDS = 0.5  # A process that is not found may hold the agent's stdout open for ever.
 FLUSH_SECONDS = 3.0  # For the last bytes, when the other side may be gone.
 TRANSFER_SECONDS = 60  # For the bytes of a short command, besides its own bound.
 
-INPUT_UNREAD = "input unread"
-TIME_IS_OVER = "time is over"
+SIGNALS = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT)
+INPUT_UNREAD = "input unread"  # A cause.
+TIME_IS_OVER = "time is over"  # A problem.
 
 Json = Dict[str, Any]
 
 
+class Problem(Exception):
+    """What prevents it: the content of the answer (see `StartProblem` and `FileProblem` of `acp.errors`)."""
+
+
 def main() -> int:
     """Do what the header says."""
+    for number in (*SIGNALS, signal.SIGALRM):
+        signal.signal(number, leave)
+    signal.alarm(HEADER_SECONDS)
     header, rest = read_header()
+    signal.alarm(int(header["seconds"]) + TRANSFER_SECONDS if "seconds" in header else 0)
     if header["version"] != VERSION or header["do"] not in COMMANDS:
         return answer(header, {"problem": "version", "version": VERSION})
-    if header["do"] != "start":
-        for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGALRM):
-            signal.signal(number, leave)
-        signal.alarm(int(header["seconds"]) + TRANSFER_SECONDS)
-    return COMMANDS[header["do"]](header, rest)
+    try:
+        return COMMANDS[header["do"]](header, rest)
+    except Problem as problem:
+        return answer(header, *problem.args)
 
 
 def leave(number: int, _frame: object) -> NoReturn:
-    """End a short command, and what it has started."""
+    """End at a signal; as PID 1 we should not otherwise."""
     sys.exit(128 + number)
 
 
 def read_header() -> tuple[Json, bytes]:
     """Read the first line; return also what came behind it."""
-    data, deadline = b"", time.monotonic() + HEADER_SECONDS
+    data = b""
     while b"\n" not in data:
-        ready, _, _ = select.select([0], [], [], max(0.0, deadline - time.monotonic()))
-        piece = os.read(0, PIECE) if ready and len(data) < MAX_HEADER else b""
+        piece = receive() if len(data) < MAX_HEADER else b""
         if not piece:
             sys.exit("threadline runner: no header on stdin; it is Threadline that starts this program")
         data += piece
@@ -91,67 +97,49 @@ def read_header() -> tuple[Json, bytes]:
     return json.loads(line), rest
 
 
+def receive() -> bytes:
+    """Wait for bytes on stdin. Return none at its end."""
+    select.select([0], [], [])  # What starts us may have made it non-blocking.
+    return os.read(0, PIECE)
+
+
+def body(header: Json, rest: bytes) -> bytes:
+    """Read the bytes that belong to the header."""
+    data = bytearray(rest)
+    while len(data) < header["size"]:
+        piece = receive()
+        if not piece:
+            sys.exit(1)
+        data += piece
+    return bytes(data)
+
+
 def message(header: Json, content: Json) -> bytes:
     """Build a message; see above."""
     return b"\x1e%s %s\n" % (header["nonce"].encode(), json.dumps(content).encode())
 
 
-def answer(header: Json, content: Json, body: bytes = b"") -> int:
+def answer(header: Json, content: Json, data: bytes = b"") -> int:
     """Write the only message of a command, and the bytes that belong to it."""
-    data = memoryview(message(header, dict(content, size=len(body))) + body)
-    while data:
-        data = data[os.write(1, data) :]
+    flow = Flow(None, near(1))
+    flow.add(message(header, dict(content, size=len(data))) + data)
+    while flow.sinks():
+        select.select([], flow.sinks(), [])
+        flow.write()
     return 0
+
+
+def hello(header: Json, _rest: bytes) -> int:
+    """Say who is running."""
+    return answer(header, about())
 
 
 def about() -> Json:
     """Tell who is running."""
-    return {"version": VERSION, "pid": os.getpid(), "python": platform.python_version()}
+    return {"version": VERSION, "pid": os.getpid(), "python": sys.version.split()[0]}
 
 
-def popen(header: Json, stderr: int | None) -> subprocess.Popen[bytes] | Json:
-    """Start a command as the leader of a session, or return what prevents it (see `acp.errors.StartProblem`)."""
-    argv, cwd = header["argv"], header["cwd"]
-    names = header.get("inherit", os.environ)
-    env = {name: os.environ[name] for name in names if name in os.environ}
-    env.update(header.get("env", {}))
-    try:
-        is_directory = stat.S_ISDIR(Path(cwd).stat().st_mode)
-    except (FileNotFoundError, NotADirectoryError):
-        is_directory = False
-    except OSError as error:
-        return {"problem": "directory not entered", "path": cwd, "detail": error.strerror}
-    if not is_directory:
-        return {"problem": "no such directory", "path": cwd}
-    pipe = subprocess.PIPE
-    try:
-        return subprocess.Popen(
-            argv, bufsize=0, cwd=cwd, env=env, stdin=pipe, stdout=pipe, stderr=stderr, start_new_session=True
-        )
-    except FileNotFoundError:
-        return {"problem": "command not found", "path": argv[0]}
-    except (OSError, ValueError) as error:
-        return {"problem": "command not started", "path": argv[0], "detail": getattr(error, "strerror", str(error))}
-
-
-# ---- an agent
-
-
-def start(header: Json, rest: bytes) -> int:
-    """Run an agent until it ends, or until there is a cause to end it."""
-    header["env"] = dict(header["env"], **{MARKER: header["marker"]})
-    wake, waker = os.pipe()
-    os.set_blocking(waker, False)
-    causes: list[str] = []
-    for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda number, _frame: causes.append(signal.Signals(number).name))
-    signal.signal(signal.SIGCHLD, lambda _number, _frame: None)  # It is to wake `select`, through the pipe.
-    signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
-    child = popen(header, None)
-    if isinstance(child, dict):
-        return answer(header, child)
-    Relay(header, child, wake, causes).run(rest)
-    return 0
+# ---- streams
 
 
 def near(descriptor: int) -> Any:
@@ -160,14 +148,14 @@ def near(descriptor: int) -> Any:
 
 
 class Flow:
-    """Bytes on their way from one pipe to another."""
+    """Bytes on their way from one pipe to another; with one of them only, a buffer."""
 
     def __init__(self, source: Any, sink: Any) -> None:
         """Take two files; each becomes None when its pipe is closed."""
         self.source, self.sink, self.data = source, sink, bytearray()
         self.read_at = self.written_at = self.full_at = time.monotonic()
-        os.set_blocking(source.fileno(), False)
-        os.set_blocking(sink.fileno(), False)
+        for pipe in filter(None, (source, sink)):
+            os.set_blocking(pipe.fileno(), False)
 
     def sources(self) -> list[Any]:
         """Return what is to be read from now."""
@@ -197,8 +185,7 @@ class Flow:
         """Send `data` on its way."""
         if not self.data:
             self.written_at = time.monotonic()  # Until now its reader had nothing to read.
-        if self.sink:
-            self.data += data
+        self.data += data
 
     def write(self) -> None:
         """Write once."""
@@ -218,69 +205,60 @@ class Flow:
         self.data.clear()
 
 
-class Relay:
-    """The streams of an agent, and its end."""
+# ---- processes
 
-    def __init__(self, header: Json, child: subprocess.Popen[bytes], wake: int, causes: list[str]) -> None:
-        """`causes` tells why the agent is to be ended. Signals add to it, and make `wake` readable."""
-        self.header, self.alive, self.wake, self.causes = header, header["alive"], wake, causes
+
+class Child:
+    """A command that we have started, its streams, and its end."""
+
+    tick = 1.0  # How often `judge` is called at least, in seconds.
+
+    def __init__(self, header: Json, stderr: int | None) -> None:
+        """Start it as the leader of a session. Raises `Problem`."""
+        self.header, self.marker = header, header["marker"]
+        self.causes: list[str] = []  # Why it is to be ended.
+        self.status: int | None = None  # As `waitpid` returns it, once the command's own process has ended.
+        self.wake, waker = os.pipe()
+        os.set_blocking(waker, False)
+        signal.set_wakeup_fd(waker, warn_on_full_buffer=False)  # A signal wakes `select`.
+        signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
+        for number in SIGNALS:
+            signal.signal(number, lambda number, _frame: self.causes.append(signal.Signals(number).name))
+        child = popen(header, stderr)
         self.pid = child.pid
-        self.status: int | None = None  # As `waitpid` returns it, once the agent's own process has ended.
         self.inward = Flow(near(0), child.stdin)
-        self.outward = Flow(child.stdout, near(1))
-        self.at_line_start = True
-        self.outward.add(message(header, {"hello": about()}))
+        self.outward = Flow(child.stdout, None)
 
-    def run(self, rest: bytes) -> None:
-        """Relay; then end all that is left of the agent, and write the verdict."""
-        self.take(rest)
-        self.pump_until(lambda: self.ended() or bool(self.causes))
-        cause = {} if self.ended() else {"cause": self.causes[0]}
-        if cause:
-            self.stop()
-        _, left = end_marked(self.header["marker"], self.pid, gently=True, wait=self.pump_for)
-        if left or self.status is None:
-            return
-        end, outward = time.monotonic(), self.outward
-        self.pump_patiently(
-            lambda: outward.source is None or time.monotonic() > max(end, outward.full_at) + LINGER_SECONDS
-        )
-        how = {"signal": os.WTERMSIG(self.status)} if os.WIFSIGNALED(self.status) else {"exit": self.status >> 8}
-        outward.add(message(self.header, dict(how, **cause)))
-        self.pump_patiently(lambda: not outward.data)
+    def take(self, data: bytes) -> None:
+        """Use what came on our stdin."""
+
+    def judge(self, now: float) -> None:
+        """Look for causes to end it."""
 
     def ended(self) -> bool:
-        """Whether the agent's own process has ended."""
+        """Whether the command's own process has ended."""
         return self.status is not None
 
-    def stop(self) -> None:
-        """End the agent in steps. After SIGTERM we may have little time ourselves."""
-        eof_seconds = 0.0 if self.causes[0] == "SIGTERM" else EOF_SECONDS
-        for number, seconds in ((0, eof_seconds), (signal.SIGTERM, TERM_SECONDS), (signal.SIGKILL, KILL_SECONDS)):
-            if not self.ended():
-                send_signal(-self.pid, number)
-                self.pump_until(self.ended, seconds)
-
-    def pump_patiently(self, done: Callable[[], bool]) -> None:
-        """Relay until `done`, as long as the other side shows signs of life, and then a little longer."""
-        self.pump_until(lambda: done() or bool(self.causes))
-        self.pump_until(done, FLUSH_SECONDS)
-
-    def pump_for(self, seconds: float) -> None:
-        """Relay for so long."""
-        self.pump_until(lambda: False, seconds)
+    def verdict(self) -> Json:
+        """Tell how it ended."""
+        status = self.status or 0
+        return {"signal": os.WTERMSIG(status)} if os.WIFSIGNALED(status) else {"exit": os.WEXITSTATUS(status)}
 
     def pump_until(self, done: Callable[[], bool], seconds: float = 1e9) -> None:
-        """Relay until `done`, for `seconds` at most."""
+        """Move bytes until `done`, for `seconds` at most."""
         deadline = time.monotonic() + seconds
         while not done() and time.monotonic() < deadline:
             self.pump(deadline - time.monotonic())
 
+    def pump_for(self, seconds: float) -> None:
+        """Move bytes for so long."""
+        self.pump_until(lambda: False, seconds)
+
     def pump(self, seconds: float) -> None:
-        """Move what can be moved; wait for that, or for a signal, for `seconds` at most. Then look at the clock."""
+        """Move what can be moved; wait for that, or for a signal, for `seconds` at most."""
         inward, outward = self.inward, self.outward
         sources, sinks = inward.sources() + outward.sources(), inward.sinks() + outward.sinks()
-        wait = max(0.0, min(seconds, 1.0, self.alive / 10))
+        wait = max(0.0, min(seconds, self.tick))
         readable, writable, _ = select.select([self.wake, *sources], sinks, [], wait)
         if self.wake in readable:
             os.read(self.wake, PIECE)
@@ -293,19 +271,11 @@ class Relay:
             outward.add(outward.read())
         self.reap_children()
         self.judge(time.monotonic())
-
-    def take(self, data: bytes) -> None:
-        """Pass on what the near side says, without its signs of life."""
-        if self.at_line_start:
-            data = data.lstrip(b"\n")
-        while b"\n\n" in data:
-            data = data.replace(b"\n\n", b"\n")
-        if data and not self.causes:
-            self.at_line_start = data.endswith(b"\n")
-            self.inward.add(data)
+        if self.causes and not inward.data:
+            inward.close()
 
     def reap_children(self) -> None:
-        """Note the agent's end. As PID 1 we inherit strangers, who must not stay in the process table."""
+        """Note its end. As PID 1 we inherit strangers, who must not stay in the process table."""
         pid = 1
         while pid:
             try:
@@ -315,26 +285,41 @@ class Relay:
             if pid == self.pid:
                 self.status = status
 
-    def judge(self, now: float) -> None:
-        """Look for causes to end the agent, and give a sign of life when it is time."""
-        inward, outward = self.inward, self.outward
-        if self.causes:
-            pass
-        elif inward.source is None:
-            self.causes.append("end of input")
-        elif outward.sink is None:
-            self.causes.append("output closed")
-        elif now > max(inward.read_at, inward.full_at) + self.alive:
-            self.causes.append("silence")
-        elif (inward.data or not inward.sink) and now > inward.written_at + UNREAD_SECONDS:
-            self.causes.append(INPUT_UNREAD)
-        if self.causes and not inward.data:
-            inward.close()
-        if not outward.data and now > outward.written_at + self.alive / 3:
-            outward.add(message(self.header, {}))
+    def end(self, *steps: tuple[int, float], gently: bool) -> bool:
+        """End its own process in steps, then all that it has started. Return whether nothing is left."""
+        for number, seconds in steps:
+            if not self.ended():
+                send_signal(-self.pid, number)
+                self.pump_until(self.ended, seconds)
+        _, left = end_marked(self.marker, self.pid, gently=gently, wait=self.pump_for)
+        return self.ended() and not left
+
+    def drained(self) -> Callable[[], bool]:
+        """Return a test whether there is no more output. Time does not count while there is no room for it."""
+        end, outward = time.monotonic(), self.outward
+        return lambda: outward.source is None or time.monotonic() > max(end, outward.full_at) + LINGER_SECONDS
 
 
-# ---- what an agent leaves
+def popen(header: Json, stderr: int | None) -> subprocess.Popen[bytes]:
+    """Start the command of a header. Raises `Problem`."""
+    argv, cwd, pipe = header["argv"], header["cwd"], subprocess.PIPE
+    env = {name: os.environ[name] for name in header["inherit"] if name in os.environ}
+    env.update(header["env"], **{MARKER: header["marker"]})
+    try:
+        is_directory = stat.S_ISDIR(Path(cwd).stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        is_directory = False
+    except OSError as error:
+        raise Problem({"problem": "directory not entered", "path": cwd, "detail": error.strerror}) from None
+    if not is_directory:
+        raise Problem({"problem": "no such directory", "path": cwd})
+    try:
+        return subprocess.Popen(argv, 0, None, pipe, pipe, stderr, cwd=cwd, env=env, start_new_session=True)
+    except FileNotFoundError:
+        raise Problem({"problem": "command not found", "path": argv[0]}) from None
+    except (OSError, ValueError) as error:
+        detail = getattr(error, "strerror", str(error))
+        raise Problem({"problem": "command not started", "path": argv[0], "detail": detail}) from None
 
 
 def send_signal(pid: int, number: int) -> None:
@@ -360,12 +345,12 @@ def end_marked(marker: str, leader: int | None, *, gently: bool, wait: Callable[
     """End these processes. Return how many there were, and how many are left."""
     found = marked(marker, leader)
     count = len(found)
-    for number, seconds in (((signal.SIGTERM, TERM_SECONDS),) if gently else ()) + KILLS:
+    for number in [signal.SIGTERM] * gently + [signal.SIGKILL] * ROUNDS:
         for pid in found:
             send_signal(pid, number)
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + KILL_SECONDS
         while found and time.monotonic() < deadline:
-            wait(SEARCH_PAUSE)
+            wait(SEARCH_SECONDS)
             found = marked(marker, leader)
     return count, len(found)
 
@@ -376,66 +361,111 @@ def reap(header: Json, _rest: bytes) -> int:
     return answer(header, {"found": found, "left": left})
 
 
+# ---- an agent
+
+
+class Agent(Child):
+    """A command that lives as long as it and the other side like."""
+
+    def __init__(self, header: Json) -> None:
+        """Start it, and say so."""
+        super().__init__(header, None)
+        self.at_line_start = True
+        self.alive = header["alive"]
+        self.tick = min(self.tick, self.alive / 10)
+        self.outward.sink = near(1)
+        os.set_blocking(1, False)
+        self.outward.add(message(header, {"hello": about()}))
+
+    def run(self) -> None:
+        """Relay; then end all that is left of it, and write the verdict."""
+        self.pump_until(lambda: self.ended() or bool(self.causes))
+        cause = {} if self.ended() else {"cause": self.causes[0]}
+        # With SIGTERM, we may have little time ourselves.
+        eof_seconds = 0.0 if self.causes[:1] == ["SIGTERM"] else EOF_SECONDS
+        steps = ((0, eof_seconds), (signal.SIGTERM, TERM_SECONDS), (signal.SIGKILL, KILL_SECONDS))
+        if self.end(*steps, gently=True):
+            self.pump_patiently(self.drained())
+            self.outward.add(message(self.header, dict(self.verdict(), **cause)))
+            self.pump_patiently(lambda: not self.outward.data)
+
+    def pump_patiently(self, done: Callable[[], bool]) -> None:
+        """Relay until `done`, as long as the other side shows signs of life, and then a little longer."""
+        self.pump_until(lambda: done() or bool(self.causes))
+        self.pump_until(done, FLUSH_SECONDS)
+
+    def take(self, data: bytes) -> None:
+        """Pass on what the other side says, without its signs of life."""
+        if self.at_line_start:
+            data = data.lstrip(b"\n")
+        while b"\n\n" in data:
+            data = data.replace(b"\n\n", b"\n")
+        if data and not self.causes:
+            self.at_line_start = data.endswith(b"\n")
+            self.inward.add(data)
+
+    def judge(self, now: float) -> None:
+        """Look for causes to end the agent, and give a sign of life when it is time."""
+        inward, outward = self.inward, self.outward
+        if outward.sink is None:
+            outward.data.clear()
+        elif not outward.data and now > outward.written_at + self.alive / 3:
+            outward.add(message(self.header, {}))
+        if self.causes:
+            return
+        if inward.source is None:
+            self.causes.append("end of input")
+        elif outward.sink is None:
+            self.causes.append("output closed")
+        elif now > max(inward.read_at, inward.full_at) + self.alive:
+            self.causes.append("silence")
+        elif (inward.data or inward.sink is None) and now > inward.written_at + UNREAD_SECONDS:
+            self.causes.append(INPUT_UNREAD)
+
+
+def start(header: Json, rest: bytes) -> int:
+    """Run an agent until it ends, or until there is a cause to end it."""
+    agent = Agent(header)
+    agent.take(rest)
+    agent.run()
+    return 0
+
+
 # ---- short commands
 
 
-def hello(header: Json, _rest: bytes) -> int:
-    """Say who is running."""
-    return answer(header, about())
+class Command(Child):
+    """A command with all of its input, a bound of its output and one of its time."""
 
+    def __init__(self, header: Json, data: bytes) -> None:
+        """Start it with `data` as its input."""
+        super().__init__(header, subprocess.DEVNULL)
+        self.inward.add(data)
+        self.deadline = time.monotonic() + header["seconds"]
 
-def body(header: Json, rest: bytes) -> bytes:
-    """Read the bytes that belong to the header."""
-    data = bytearray(rest)
-    while len(data) < header["size"]:
-        piece = os.read(0, PIECE)
-        if not piece:
-            sys.exit(1)
-        data += piece
-    return bytes(data)
+    def is_cut(self) -> bool:
+        """Whether it has written more than is wanted."""
+        return len(self.outward.data) > int(self.header["max_output"])
+
+    def judge(self, now: float) -> None:
+        """End it when its time is over, its output is too long, or the other side is gone."""
+        if not self.inward.data:
+            self.inward.close()
+        if not self.causes and (now > self.deadline or self.is_cut() or self.inward.source is None):
+            self.causes.append(TIME_IS_OVER)
 
 
 def run(header: Json, rest: bytes) -> int:
-    """Run a short command. It and its group end with this process at the latest."""
-    data = body(header, rest)
-    child = popen(header, subprocess.DEVNULL)
-    if isinstance(child, dict):
-        return answer(header, child)
-    try:
-        return answer(header, *outcome(header, child, data))
-    finally:
-        if child.returncode is None:
-            send_signal(-child.pid, signal.SIGKILL)
-
-
-def outcome(header: Json, child: subprocess.Popen[bytes], data: bytes) -> tuple[Json, bytes]:
-    """Give a command its input, and wait for its output and its end."""
-    inward, outward = Flow(near(0), child.stdin), Flow(child.stdout, near(1))
-    deadline, output = time.monotonic() + header["seconds"], bytearray()
-    inward.add(data)
-    while len(output) <= header["max_output"]:
-        if not inward.data:
-            inward.close()
-        sources, left = [outward.source, inward.source], max(0.0, deadline - time.monotonic())
-        readable, writable, _ = select.select(sources, inward.sinks(), [], left)
-        if not readable and not writable:
-            return {"problem": TIME_IS_OVER}, b""
-        if writable:
-            inward.write()
-        if inward.source in readable:
-            inward.read()
-        if inward.source is None:
-            sys.exit(1)  # The near side is gone.
-        if outward.source in readable:
-            output += outward.read()
-        if outward.source is None:
-            break
-    else:
-        return {"exit": 0, "cut": True}, bytes(output[: header["max_output"]])
-    try:
-        return {"exit": child.wait(max(0.0, deadline - time.monotonic()))}, bytes(output)
-    except subprocess.TimeoutExpired:
-        return {"problem": TIME_IS_OVER}, b""
+    """Run a short command, and end it and all that it has started."""
+    command = Command(header, body(header, rest))
+    command.pump_until(lambda: command.ended() or bool(command.causes))
+    was_ended, is_cut = command.ended(), command.is_cut()
+    command.end((signal.SIGKILL, KILL_SECONDS), gently=False)
+    command.pump_until(command.drained(), FLUSH_SECONDS)
+    if not was_ended and not is_cut:
+        raise Problem({"problem": TIME_IS_OVER})
+    how = command.verdict() if was_ended else {"exit": 0}
+    return answer(header, dict(how, cut=command.is_cut()), bytes(command.outward.data[: header["max_output"]]))
 
 
 def put(header: Json, rest: bytes) -> int:
@@ -451,32 +481,32 @@ def put(header: Json, rest: bytes) -> int:
     except OSError as error:
         with suppress(OSError):
             draft.unlink()
-        return answer(header, refusal(error))
+        raise Problem({"problem": "file not written", "detail": error.strerror}) from None
     return answer(header, {})
 
 
 def get(header: Json, _rest: bytes) -> int:
     """Read a regular file inside the roots, links followed. The agent may read with the same rights as this."""
-    path, most = Path(header["path"]), header["max_size"]
+    path, largest = Path(header["path"]), header["max_size"]
     try:
-        real, roots = path.resolve(), {Path(root).resolve() for root in header["roots"]}
-        if not path.is_absolute() or not roots.intersection(real.parents):
-            return answer(header, {"refused": "not inside the session's directories"})
+        real = path.resolve(strict=True)
+        roots = [root for root in map(Path.resolve, map(Path, header["roots"])) if root in real.parents]
+        if not roots or not path.is_absolute() or ".." in path.parts:
+            raise Problem({"problem": "outside the directories"})
+        if any(part.startswith(".") for part in real.relative_to(roots[0]).parts):
+            raise Problem({"problem": "hidden file"})
         # Opening must not wait for the other end of a FIFO, or acquire a terminal.
         with os.fdopen(os.open(real, os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY), "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                return answer(header, {"refused": "not a regular file"})
-            data = file.read(most + 1)
+                raise Problem({"problem": "not a regular file"})
+            data = file.read(largest + 1)
+    except FileNotFoundError:
+        raise Problem({"problem": "no such file"}) from None
     except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle, before Python 3.13.
-        return answer(header, refusal(error))
-    if len(data) > most:
-        return answer(header, {"refused": f"longer than {most:,} bytes"})
+        raise Problem({"problem": "file not read", "detail": getattr(error, "strerror", str(error))}) from None
+    if len(data) > largest:
+        raise Problem({"problem": "file too large"})
     return answer(header, {}, data)
-
-
-def refusal(error: Exception) -> Json:
-    """Tell an error of the system."""
-    return {"refused": getattr(error, "strerror", None) or str(error), "errno": getattr(error, "errno", 0)}
 
 
 COMMANDS = {"start": start, "hello": hello, "run": run, "put": put, "get": get, "reap": reap}

@@ -46,7 +46,7 @@ async def test_a_file_goes_there_and_comes_back(tmp_path: Path) -> None:
 
 async def test_a_file_outside_the_roots_is_refused(tmp_path: Path) -> None:
     """With the reason."""
-    with pytest.raises(RequestRefused, match="not inside"):
+    with pytest.raises(RequestRefused, match="outside the directories"):
         await far_commands.get(route(), Path("/etc/passwd"), [tmp_path], max_size=10_000)
 
 

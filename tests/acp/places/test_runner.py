@@ -1,0 +1,415 @@
+"""The far end alone, over its wire: each of its duties."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from acp.places import runner
+from tests.acp.child_processes import PATIENCE, RUN, gone
+from tests.acp.places.routes import FILE, SHORT_STEPS, hurried, source
+from tests.acp.places.wire import DEAF, Wire, agent, header, marked, runner_process
+
+pytestmark = pytest.mark.real_time
+
+ALIVE = 0.6
+"""A keep-alive, in seconds, where its end is what a test waits for."""
+
+ECHO = "for line in sys.stdin: print('got', line, end='', flush=True)"
+
+
+def of_process(wire: Wire, name: str) -> bytes:
+    """Read a file of the runner's in /proc."""
+    return Path(f"/proc/{wire.process.pid}/{name}").read_bytes()
+
+
+def marker() -> str:
+    """Return a marker of the test's own."""
+    return f"{RUN}@{uuid4().hex}/1"
+
+
+# ---- the header
+
+
+async def test_it_says_nothing_before_its_header() -> None:
+    """An engine loses what is said before its client listens."""
+    async with runner_process() as wire:
+        wire.close()
+        assert await wire.end() != 0
+        assert (wire.text, wire.messages) == (b"", [])
+
+
+async def test_a_header_that_does_not_come_is_not_waited_for_for_ever() -> None:
+    """A container whose client has died ends by itself."""
+    async with runner_process(*hurried({"HEADER_SECONDS": 1})) as wire:
+        assert await wire.end() == 128 + signal.SIGALRM
+
+
+async def test_a_header_that_does_not_end_is_not_read_for_ever() -> None:
+    """Whatever is at the other end."""
+    async with runner_process(*hurried({"MAX_HEADER": 1000})) as wire:
+        wire.send(b"x" * 2000)
+        assert await wire.end() != 0
+
+
+async def test_no_secret_is_in_a_command_line(tmp_path: Path) -> None:
+    """The agent has it in its environment, and the runner has it nowhere that others see."""
+    code = "say('key', os.environ['KEY']); hang()"
+    async with agent(code, tmp_path, env={"KEY": "secret-key"}) as wire:
+        await wire.says(b"secret-key")
+        assert [name for name in ("cmdline", "environ") if b"secret-key" in of_process(wire, name)] == []
+
+
+async def test_an_agent_gets_the_far_values_of_what_it_inherits_then_what_it_is_given(tmp_path: Path) -> None:
+    """And its marker; nothing else."""
+    mark = marker()
+    code = "say('env', dict(os.environ)); hang()"
+    async with agent(code, tmp_path, env={"TMPDIR": "/given"}, marker=mark) as wire:
+        await wire.says(b"\n")
+        env = json.loads(wire.text)["params"]
+    assert {name: env.pop(name) for name in ("PATH", "TMPDIR", runner.MARKER)} == {
+        "PATH": os.environ["PATH"],
+        "TMPDIR": "/given",
+        runner.MARKER: mark,
+    }
+    assert set(env) <= {"LC_CTYPE"}  # Python's own, for a locale without UTF-8.
+
+
+async def test_the_agent_gets_what_came_right_behind_the_header(tmp_path: Path) -> None:
+    """One read may bring both."""
+    async with runner_process() as wire:
+        wire.send(header(wire, ECHO, tmp_path, alive=PATIENCE, env={}, marker=marker()) + b"first\n")
+        await wire.says(b"got first\n")
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"argv": ["no-such-command"]}, {"problem": "command not found", "path": "no-such-command"}),
+        ({"argv": ["/"]}, {"problem": "command not started", "path": "/", "detail": "Permission denied"}),
+        ({"argv": ["a\0b"]}, {"problem": "command not started", "path": "a\0b", "detail": "embedded null byte"}),
+        ({"cwd": "/no-such-directory"}, {"problem": "no such directory", "path": "/no-such-directory"}),
+        ({"cwd": "/etc/passwd"}, {"problem": "no such directory", "path": "/etc/passwd"}),
+        (
+            {"cwd": "/" + "x" * 300},
+            {"problem": "directory not entered", "path": "/" + "x" * 300, "detail": "File name too long"},
+        ),
+    ],
+    ids=["missing", "directory", "null", "no directory", "file", "too long"],
+)
+async def test_what_cannot_start_is_told_in_place_of_hello(
+    fields: dict[str, object], problem: dict[str, str], tmp_path: Path
+) -> None:
+    """With the words of a start here."""
+    async with runner_process() as wire:
+        told = {"alive": PATIENCE, "env": {}, "marker": marker(), **fields}
+        wire.send(header(wire, "", tmp_path, **told))
+        assert await wire.message() == {**problem, "size": 0}
+        assert await wire.end() == 0
+
+
+@pytest.mark.parametrize("fields", [{"version": runner.VERSION + 1}, {"do": "everything"}], ids=["version", "command"])
+async def test_a_header_of_another_version_is_answered_with_its_own(fields: dict[str, object], tmp_path: Path) -> None:
+    """And starts nothing."""
+    async with runner_process() as wire:
+        wire.send(header(wire, "", tmp_path, **fields))
+        assert await wire.message() == {"problem": "version", "version": runner.VERSION, "size": 0}
+
+
+# ---- signs of life
+
+
+async def test_it_gives_signs_of_life_while_the_agent_is_silent_and_takes_ours(tmp_path: Path) -> None:
+    """The agent gets none of them, and lives."""
+    async with agent(ECHO, tmp_path, alive=ALIVE) as wire:
+        for _ in range(6):  # Twice as long as silence is borne.
+            await wire.sign_of_life()
+            wire.send(b"\n")
+        wire.send(b"one\n\n\ntwo\n\n")
+        await wire.says(b"got two\n")
+        assert wire.text == b"got one\ngot two\n"
+
+
+async def test_a_sign_of_life_within_a_line_of_the_agent_changes_nothing_of_it(tmp_path: Path) -> None:
+    """An agent may stop in the middle of a line for long."""
+    code = "print('half', end='', flush=True); sys.stdin.readline(); print('whole', flush=True); hang()"
+    async with agent(code, tmp_path, alive=ALIVE) as wire:
+        await wire.says(b"half")
+        await wire.sign_of_life()
+        wire.send(b"go on\n")
+        await wire.says(b"whole\n")
+        assert wire.text == b"halfwhole\n"
+
+
+async def test_bytes_of_any_size_pass_both_ways(tmp_path: Path) -> None:
+    """Lines of megabytes too."""
+    async with agent(ECHO, tmp_path) as wire:
+        line = b"x" * 3_000_000 + b"\n"
+        wire.send(line + line)
+        await wire.says(b"got " + line + b"got " + line)
+
+
+async def test_a_full_stdout_blocks_neither_the_agents_input_nor_the_end(tmp_path: Path) -> None:
+    """While signs of life come, the agent waits; a slow reader is no lost link."""
+    os.mkfifo(tmp_path / "heard")
+    code = f"""
+import threading
+def flood():
+    while True: os.write(1, b"x" * 65536)
+threading.Thread(target=flood, daemon=True).start()
+for line in sys.stdin: open({str(tmp_path / "heard")!r}, "w").write(line)
+hang()
+"""
+    mark = marker()
+    async with agent(code, tmp_path, *hurried({**SHORT_STEPS, "HELD": 100_000}), alive=ALIVE, marker=mark) as wire:
+        for number in range(5):
+            for _ in range(20):
+                wire.send(b"\n")
+            wire.send(b"%d\n" % number)
+            async with asyncio.timeout(PATIENCE):
+                assert await asyncio.to_thread((tmp_path / "heard").read_text) == f"{number}\n"
+        wire.close()
+        for each in marked(mark):
+            await gone(each)
+
+
+# ---- the end
+
+
+def hang_up(wire: Wire) -> None:
+    """As a terminal's end does."""
+    wire.process.send_signal(signal.SIGHUP)
+
+
+def terminate(wire: Wire) -> None:
+    """As a scheduler does."""
+    wire.process.send_signal(signal.SIGTERM)
+
+
+def say_nothing(_: Wire) -> None:
+    """As a cut cable does."""
+
+
+@pytest.mark.parametrize(
+    ("lose", "cause"),
+    [(Wire.close, "end of input"), (hang_up, "SIGHUP"), (terminate, "SIGTERM"), (say_nothing, "silence")],
+)
+async def test_a_deaf_agent_and_its_child_in_another_session_are_ended_when_the_link_is(
+    lose: Callable[[Wire], None], cause: str, tmp_path: Path
+) -> None:
+    """And the verdict comes after that."""
+    mark = marker()
+    async with agent(DEAF + "say('ready'); hang()", tmp_path, *hurried(), alive=ALIVE, marker=mark) as wire:
+        await wire.says(b"ready")
+        assert len(marked(mark)) == 2
+        lose(wire)
+        assert await wire.message() == {"signal": signal.SIGKILL, "cause": cause}
+        assert marked(mark) == set()
+        assert await wire.end() == 0
+
+
+async def test_an_agent_is_ended_when_nobody_reads_it_any_more(tmp_path: Path) -> None:
+    """Stdin alone does not tell."""
+    mark = marker()
+    async with agent(DEAF + "say('ready'); hang()", tmp_path, *hurried(), alive=ALIVE, marker=mark) as wire:
+        await wire.says(b"ready")
+        processes = marked(mark)
+        transport = wire.process._transport.get_pipe_transport(1)  # type: ignore[attr-defined]
+        transport.close()
+        wire.send(b"\n")
+        for each in processes:
+            await gone(each)
+
+
+async def test_a_stuck_stdout_with_a_silent_stdin_is_the_end(tmp_path: Path) -> None:
+    """The link is half open; there is nobody for the verdict, and it is not waited for."""
+    mark = marker()
+    flood = "while True: os.write(1, b'x' * 65536)"
+    constants = {**SHORT_STEPS, "FLUSH_SECONDS": 0.2, "HELD": 100_000}
+    async with agent(DEAF + flood, tmp_path, *hurried(constants), alive=ALIVE, marker=mark) as wire:
+        await wire.says(b"x" * 65536)
+        processes = marked(mark)
+        assert len(processes) == 2
+        for each in (*processes, wire.process.pid):
+            await gone(each)
+
+
+async def test_an_agent_that_listens_ends_by_itself_and_its_last_words_are_heard(tmp_path: Path) -> None:
+    """It is not killed while it has time to end."""
+    code = "sys.stdin.read(); say('last words'); sys.exit(7)"
+    async with agent(code, tmp_path) as wire:
+        wire.send(b"x" * 300_000)
+        wire.close()
+        assert await wire.message() == {"exit": 7, "cause": "end of input"}
+        assert b"last words" in wire.text
+
+
+@pytest.mark.parametrize(
+    ("code", "verdict"),
+    [("sys.exit(0)", {"exit": 0}), ("sys.exit(9)", {"exit": 9}), ("os.kill(os.getpid(), 9)", {"signal": 9})],
+)
+async def test_the_verdict_is_how_the_agent_ended_behind_its_last_byte(
+    code: str, verdict: dict[str, int], tmp_path: Path
+) -> None:
+    """Exactly one, and nothing behind it."""
+    async with agent(f"os.write(1, b'x' * 300_000 + b'end'); {code}", tmp_path) as wire:
+        assert await wire.message() == verdict
+        assert wire.text == b"x" * 300_000 + b"end"
+        assert await wire.end() == 0
+        assert wire.messages == []
+
+
+async def test_what_an_agent_that_has_ended_left_is_ended_before_the_verdict(tmp_path: Path) -> None:
+    """In another session, and deaf."""
+    mark = marker()
+    async with agent(DEAF + "say('ready')", tmp_path, *hurried(), marker=mark) as wire:
+        assert await wire.message() == {"exit": 0}
+        assert marked(mark) == set()
+
+
+async def test_a_child_without_the_marker_that_holds_stdout_does_not_delay_the_verdict_for_long(
+    tmp_path: Path,
+) -> None:
+    """It is in no session of the agent's either; it cannot be found."""
+    os.mkfifo(tmp_path / "end")
+    code = f"""
+subprocess.Popen(["sh", "-c", "read line < end"], start_new_session=True, env={{"TMPDIR": {os.environ["TMPDIR"]!r}}})
+"""
+    async with agent(code, tmp_path, *hurried()) as wire:
+        assert await wire.message() == {"exit": 0}
+        assert await wire.end() == 0
+        await asyncio.to_thread((tmp_path / "end").write_text, "end\n")
+
+
+async def test_there_is_no_verdict_when_the_runner_itself_is_killed(tmp_path: Path) -> None:
+    """Its client's exit status means nothing."""
+    mark = marker()
+    async with agent(DEAF + "say('ready'); hang()", tmp_path, marker=mark) as wire:
+        await wire.says(b"ready")
+        wire.process.kill()
+        await wire.end()
+        assert wire.messages == []
+        assert len(marked(mark)) == 2
+        assert runner.end_marked(mark, None, gently=False, wait=lambda _: None)[0] == 2
+        for each in marked(mark):
+            await gone(each)
+
+
+async def test_an_agent_that_leaves_its_input_unread_is_ended(tmp_path: Path) -> None:
+    """What is held for it is bounded; our signs of life are not taken for its."""
+    constants = {**SHORT_STEPS, "HELD": 100_000, "UNREAD_SECONDS": 1.0}
+    async with agent("say('ready'); hang()", tmp_path, *hurried(constants), alive=ALIVE) as wire:
+        await wire.says(b"ready")
+        wire.send(b"x" * 1_000_000)
+        assert await wire.message() == {"signal": signal.SIGTERM, "cause": runner.INPUT_UNREAD}
+
+
+async def test_an_agent_that_has_closed_its_input_is_ended_when_there_is_some(tmp_path: Path) -> None:
+    """It can be asked nothing any more."""
+    constants = {**SHORT_STEPS, "UNREAD_SECONDS": 0.5}
+    async with agent("os.close(0); say('ready'); hang()", tmp_path, *hurried(constants)) as wire:
+        await wire.says(b"ready")
+        wire.send(b"one\n")
+        assert await wire.message() == {"signal": signal.SIGTERM, "cause": runner.INPUT_UNREAD}
+
+
+# ---- what is left
+
+
+async def test_the_search_finds_exactly_the_marker_or_all_that_begin_with_a_journal(tmp_path: Path) -> None:
+    """`a/1` is not `a/12`, and a search without a leader never takes the processes of session 0, as PID 1's."""
+    journal = f"{RUN}@{uuid4().hex}"
+    code = "say('ready'); hang()"
+    async with (
+        agent(code, tmp_path, marker=f"{journal}/1") as one,
+        agent(code, tmp_path, marker=f"{journal}/12") as two,
+    ):
+        assert len(runner.marked(f"{journal}/1", None)) == 1
+        assert len(runner.marked(f"{journal}/", None)) == 2
+        assert runner.marked(f"{journal}/2", None) == []
+        assert runner.marked(f"{journal}-other/", None) == []
+        assert (one.process.returncode, two.process.returncode) == (None, None)
+
+
+async def test_reap_ends_what_a_killed_runner_left(tmp_path: Path) -> None:
+    """By the beginning of the marker; it tells how many there were, and that none is left."""
+    mark = marker()
+    async with agent(DEAF + "say('ready'); hang()", tmp_path, marker=mark) as wire:
+        await wire.says(b"ready")
+        wire.process.kill()
+        await wire.end()
+        for found in (2, 0):
+            async with runner_process() as other:
+                asked = {"do": "reap", "marker": mark.rpartition("/")[0] + "/", "seconds": 5}
+                other.send(header(other, "", tmp_path, **asked))
+                assert await other.message() == {"found": found, "left": 0, "size": 0}
+        assert marked(mark) == set()
+
+
+# ---- as PID 1
+
+CONTAINER = ("unshare", "--pid", "--fork", "--mount-proc", "--kill-child")
+
+in_containers = pytest.mark.skipif(
+    subprocess.run([*CONTAINER, "true"], check=False, capture_output=True).returncode != 0,
+    reason="process namespaces cannot be made here",
+)
+
+
+@in_containers
+async def test_as_pid_1_it_heeds_signals(tmp_path: Path) -> None:
+    """The kernel drops those that a PID 1 does not handle; a container's stop is one."""
+    async with agent(DEAF + "say('ready', os.getppid()); hang()", tmp_path, *CONTAINER, *hurried()) as wire:
+        await wire.says(b'"ready", "params": 1}')
+        [pid] = of_process(wire, f"task/{wire.process.pid}/children").split()
+        os.kill(int(pid), signal.SIGTERM)
+        assert await wire.message() == {"signal": signal.SIGKILL, "cause": "SIGTERM"}
+
+
+@in_containers
+async def test_as_pid_1_it_reaps_strangers(tmp_path: Path) -> None:
+    """Else a long-lived agent would fill the process table."""
+    code = """
+reading, writing = os.pipe()
+if os.fork() == 0:
+    if os.fork() == 0:
+        os.write(writing, str(os.getpid()).encode())
+    os._exit(0)
+os.wait()
+orphan = os.read(reading, 20).decode()
+while os.path.exists("/proc/" + orphan): os.sched_yield()
+say("reaped")
+hang()
+"""
+    async with agent(code, tmp_path, *CONTAINER, *source()) as wire:
+        await wire.says(b"reaped")
+
+
+def test_it_needs_only_the_standard_library_of_the_oldest_python() -> None:
+    """It runs with what a host has."""
+    imported = {
+        line.split()[1].partition(".")[0]
+        for line in FILE.read_text().splitlines()
+        if line.startswith(("import ", "from "))
+    }
+    assert imported <= sys.stdlib_module_names
+
+
+@pytest.mark.parametrize("version", ["3.8", "3.9", "3.10", "3.12", "3.13", "3.14"])
+async def test_it_runs_on_every_python_from_3_8_on(version: str, tmp_path: Path) -> None:
+    """On those of this machine."""
+    found = sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python3"))
+    if not found:
+        pytest.skip(f"no Python {version} here")
+    async with agent(ECHO, tmp_path, str(found[0]), "-c", FILE.read_text()) as wire:
+        wire.send(b"hello\n")
+        await wire.says(b"got hello\n")
+        wire.close()
+        assert await wire.message() == {"exit": 0, "cause": "end of input"}
