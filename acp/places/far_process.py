@@ -65,6 +65,7 @@ class FarProcess:
         self._verdict: Mapping[str, Any] | None = None
         self._defect = ""
         self._paused = self._dropping = self._stopping = self._killed = self._suspected = False
+        self._certain = False
         self._loop = asyncio.get_running_loop()
         self._heard = self._said = self._loop.time()
         self._timer = self._loop.call_later(alive / 3, self._watch)
@@ -309,8 +310,9 @@ class FarProcess:
             await self._client.stop()
         finally:
             self._end()
-        if not certain:
+        if not certain and not self._certain:
             await reap_until_certain(self._place, self._reap, self._alive)
+        self._certain = True
 
 
 async def reap_until_certain(place: str, reap: Callable[[], Awaitable[object]], alive: float) -> None:
@@ -321,7 +323,7 @@ async def reap_until_certain(place: str, reap: Callable[[], Awaitable[object]], 
                 try:
                     await reap()
                 except AcpError as error:
-                    log.info("the end of agents is not confirmed yet", place=place, reason=str(error))
+                    log.debug("the end of agents is not confirmed yet", place=place, reason=str(error))
                     await asyncio.sleep(REAP_PAUSE)
                 else:
                     return

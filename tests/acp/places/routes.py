@@ -43,3 +43,12 @@ def environment() -> dict[str, str]:
 def route(*enter: str, command: tuple[str, ...] = (), place: str = "worker1") -> Route:
     """Return the way through the command `enter`."""
     return Route(place, (*enter, *(command or source())), RUN, environment())
+
+
+def relayed(command: tuple[str, ...] = (), place: str = "worker1") -> Route:
+    """Return a way through a client that is a process of its own, with none of the runner's descriptors or marks.
+
+    The client's end, or that of its group, is the end of both streams there.
+    """
+    script = f'cat | env -u {runner.MARKER} setsid "$@" | cat'
+    return route("sh", "-c", script, "sh", command=command or hurried(), place=place)
