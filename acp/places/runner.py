@@ -224,7 +224,7 @@ class Child:
         signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
         for number in SIGNALS:
             signal.signal(number, lambda number, _frame: self.causes.append(signal.Signals(number).name))
-        child = popen(header, stderr)
+        self.child = child = popen(header, stderr)  # Kept: it takes the status of the process when it is deleted.
         self.pid = child.pid
         self.inward = Flow(near(0), child.stdin)
         self.outward = Flow(child.stdout, None)

@@ -46,6 +46,7 @@ UNTOLD = {
     "TryLater": "is tried again",
     "TooMany": "is waited for",
     "NoSlot": "leaves a list empty",
+    "Problem": "is the runner's answer, which becomes a type again",
 }
 """Exceptions of ours whose text no person sees."""
 

@@ -6,7 +6,8 @@ from acp import PlaceUnreachable, RequestTimeout, SpawnFailed, StartProblem
 from acp.client_side.refusal import RequestRefused
 from acp.places import far_commands, runner
 from acp.places.far_commands import Hello
-from tests.acp.places.routes import route
+from tests.acp.child_processes import PATIENCE
+from tests.acp.places.routes import hurried, route
 
 pytestmark = pytest.mark.real_time
 
@@ -21,6 +22,13 @@ async def test_a_command_runs_there_and_its_output_comes_back(tmp_path: Path) ->
     """With its exit status, and with what it got on stdin."""
     ran = await far_commands.run(route(), ["sh", "-c", "cat; pwd; exit 3"], cwd=tmp_path, stdin=b"in\x1eput\n")
     assert (ran.exit_status, ran.output) == (3, b"in\x1eput\n" + str(tmp_path).encode() + b"\n")
+
+
+async def test_a_command_that_ends_before_it_is_looked_at_is_noticed(tmp_path: Path) -> None:
+    """Its status is taken once, by the right one."""
+    through = route(command=hurried({}))
+    for _ in range(10):
+        assert (await far_commands.run(through, ["true"], cwd=tmp_path, seconds=PATIENCE)).exit_status == 0
 
 
 async def test_a_command_that_cannot_start_there_is_named(tmp_path: Path) -> None:

@@ -331,6 +331,8 @@ async def test_the_search_finds_exactly_the_marker_or_all_that_begin_with_a_jour
         agent(code, tmp_path, marker=f"{journal}/1") as one,
         agent(code, tmp_path, marker=f"{journal}/12") as two,
     ):
+        for each in (one, two):
+            await each.says(b"ready")  # The kernel shows the environment a moment after the start.
         assert len(runner.marked(f"{journal}/1", None)) == 1
         assert len(runner.marked(f"{journal}/", None)) == 2
         assert runner.marked(f"{journal}/2", None) == []
