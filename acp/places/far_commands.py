@@ -13,9 +13,15 @@ from typing import Any, Final
 
 import structlog
 
-from acp.client_side.refusal import RequestRefused
-from acp.errors import AgentClosed, PlaceUnreachable, RequestTimeout, SpawnFailed, StartProblem
-from acp.jsonrpc import INTERNAL_ERROR
+from acp.errors import (
+    AgentClosed,
+    FileProblem,
+    FileRefused,
+    PlaceUnreachable,
+    RequestTimeout,
+    SpawnFailed,
+    StartProblem,
+)
 from acp.process.agent_process import AgentProcess, Launch
 from acp.process.environment import BASE_NAMES
 
@@ -103,16 +109,16 @@ async def run(
 
 
 async def put(route: Route, data: bytes, path: PurePath) -> None:
-    """See `Place.put`. Raises `RequestRefused`."""
+    """See `Place.put`."""
     content, _ = await _ask(route, {"do": "put", "path": str(path)}, data)
-    _raise_refusal(content, path)
+    _require_done(content, route.place, path)
 
 
 async def get(route: Route, path: PurePath, roots: Sequence[PurePath], *, max_size: int) -> bytes:
     """See `Place.get`."""
     asked = {"do": "get", "path": str(path), "roots": [str(root) for root in roots], "max_size": max_size}
     content, data = await _ask(route, asked, largest=max_size)
-    _raise_refusal(content, path)
+    _require_done(content, route.place, path)
     return data
 
 
@@ -158,10 +164,12 @@ def start_failure(place: str, content: Mapping[str, Any]) -> SpawnFailed | Place
     return PlaceUnreachable(place, NOT_READABLE)
 
 
-def _raise_refusal(content: Mapping[str, Any], path: PurePath) -> None:
+def _require_done(content: Mapping[str, Any], place: str, path: PurePath) -> None:
     match content:
-        case {"problem": str(problem)}:
-            raise RequestRefused(INTERNAL_ERROR, problem, str(path))
+        case {"problem": str(problem)} if problem in {*FileProblem}:
+            raise FileRefused(FileProblem(problem), str(path), str(content.get("detail") or ""))
+        case {"problem": _}:
+            raise PlaceUnreachable(place, NOT_READABLE)
 
 
 async def _ask(

@@ -475,7 +475,7 @@ def put(header: Json, rest: bytes) -> int:
     os.umask(0o077)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(data)
         draft.replace(path)
     except OSError as error:
@@ -493,12 +493,13 @@ def get(header: Json, _rest: bytes) -> int:
         roots = [root for root in map(Path.resolve, map(Path, header["roots"])) if root in real.parents]
         if not roots or not path.is_absolute() or ".." in path.parts:
             raise Problem({"problem": "outside the directories"})
-        if any(part.startswith(".") for part in real.relative_to(roots[0]).parts):
+        if any(part.startswith(".") for part in real.relative_to(max(roots)).parts):
             raise Problem({"problem": "hidden file"})
         # Opening must not wait for the other end of a FIFO, or acquire a terminal.
-        with os.fdopen(os.open(real, os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY), "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise Problem({"problem": "not a regular file"})
+        descriptor = os.open(real, os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY)
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode) or real.parts[1] in ("proc", "sys", "dev"):
+            raise Problem({"problem": "not a regular file"})
+        with os.fdopen(descriptor, "rb") as file:
             data = file.read(largest + 1)
     except FileNotFoundError:
         raise Problem({"problem": "no such file"}) from None

@@ -2,8 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from acp import PlaceUnreachable, RequestTimeout, SpawnFailed, StartProblem
-from acp.client_side.refusal import RequestRefused
+from acp import FileRefused, PlaceUnreachable, RequestTimeout, SpawnFailed, StartProblem
 from acp.places import far_commands, runner
 from acp.places.far_commands import Hello
 from tests.acp.child_processes import PATIENCE
@@ -54,7 +53,7 @@ async def test_a_file_goes_there_and_comes_back(tmp_path: Path) -> None:
 
 async def test_a_file_outside_the_roots_is_refused(tmp_path: Path) -> None:
     """With the reason."""
-    with pytest.raises(RequestRefused, match="outside the directories"):
+    with pytest.raises(FileRefused, match="outside the directories"):
         await far_commands.get(route(), Path("/etc/passwd"), [tmp_path], max_size=10_000)
 
 
