@@ -116,6 +116,7 @@ class CloseReason(StrEnum):
     ANSWERS_UNREAD = "agent asked on and left the answers unread"
     CANCEL_IGNORED = "agent did not end a cancelled turn"
     PROTOCOL = "agent broke the protocol"
+    OVER_MEMORY = "agent used too much memory"
 
 
 @dataclass(eq=False)
@@ -123,9 +124,9 @@ class AgentClosed(AcpError):
     """The connection to the agent is gone.
 
     `exit_status` is the process's (negative: the signal that killed it), None where unknown. `stderr` has the last
-    lines that the agent wrote there. `method` is the open request, if any. `seconds` is the bound that was exceeded,
-    `defect` the violation of the protocol, `place` the machine whose link is lost; each is set where the reason has
-    one.
+    lines that the agent wrote there. `method` is the open request, if any. `seconds` or `memory` (bytes) is the bound
+    that was exceeded, `defect` the violation of the protocol, `place` the machine whose link is lost; each is set where
+    the reason has one.
     """
 
     reason: CloseReason
@@ -135,12 +136,14 @@ class AgentClosed(AcpError):
     seconds: float | None = None
     defect: Defect | None = None
     place: str = ""
+    memory: int | None = None
 
     def __str__(self) -> str:
         """Return a line for the log, with the last lines of stderr below it."""
         status = None if self.exit_status is None else f"exit status {self.exit_status}"
         bound = None if self.seconds is None else f"for {self.seconds:g} s"
-        details = ", ".join(str(each) for each in (status, bound, self.defect) if each is not None)
+        memory = None if self.memory is None else f"more than {self.memory} bytes"
+        details = ", ".join(str(each) for each in (status, bound, memory, self.defect) if each is not None)
         return f"{self.reason}{f' ({details})' if details else ''}{_tail(self.stderr)}"
 
 

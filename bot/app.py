@@ -217,6 +217,7 @@ class App:
             max_agents=config.max_agents,
             idle_seconds=config.idle_minutes * 60,
             max_memory=config.max_memory,
+            max_memory_per_agent=config.max_memory_per_agent,
             per_user=config.per_user,
             per_thread=config.per_thread,
             per_minute=config.per_minute,
@@ -232,6 +233,7 @@ class App:
             events=PoolEvents(
                 on_preempted=lambda thread_id: show_preempted(context.notices, thread_id),
                 on_queue=queue_notices.update,
+                on_over_memory=context.over_memory,
                 on_login=context.login_changed,
             ),
         )

@@ -13,11 +13,15 @@ REMEMBERED = 1000
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The configured limits. `max_memory` is in bytes, 0 for none; `exclusive`: one thread at a time in a directory."""
+    """The configured limits. `max_memory` (of all agents) and `max_memory_per_agent` are in bytes, 0 for none.
+
+    `exclusive`: one thread at a time in a directory.
+    """
 
     max_agents: int
     idle_seconds: float
     max_memory: int
+    max_memory_per_agent: int
     per_user: int
     per_thread: int
     per_minute: int

@@ -14,7 +14,6 @@ import structlog
 
 from acp import Agent, LoginState
 from acp.places.here import HERE, Here
-from acp.process.memory import resident
 from pool.agent_lease import AgentLease
 from pool.conversation import Conversation
 from pool.conversation_context import ConversationContext, ConversationState
@@ -25,6 +24,7 @@ from pool.journal.journal import Journal
 from pool.journal.maintenance import Maintenance
 from pool.limits import Bound, Limits, Pace
 from pool.logins import Logins
+from pool.memory_keeper import MemoryKeeper
 from pool.placement import Placement, Room
 from pool.queue_positions import LINE_SECONDS, QueuePositions
 from pool.session_listing import SessionListing
@@ -63,12 +63,14 @@ class PoolEvents:
     """What the pool tells. All are synchronous, and must not fail.
 
     `on_preempted` is called with the thread of a preempted turn when that turn has ended; `on_queue` with a
-    conversation whose inbox or current exchange may have changed; `on_login` with an agent's name, a place, and whether
-    the agent is logged in there, when there is news of that.
+    conversation whose inbox or current exchange may have changed; `on_over_memory` with the thread of an idle agent
+    that is stopped for its memory, and the limit in bytes; `on_login` with an agent's name, a place, and whether the
+    agent is logged in there, when there is news of that.
     """
 
     on_preempted: Callable[[int], None] = lambda _thread_id: None
     on_queue: Callable[[Conversation], None] = lambda _conversation: None
+    on_over_memory: Callable[[int, int], None] = lambda _thread_id, _bound: None
     on_login: Callable[[str, str, LoginState], None] = lambda _agent, _place, _login: None
 
 
@@ -115,6 +117,9 @@ class Pool:
         self._last_call: asyncio.TimerHandle | None = None
         self._warm = bool(warm)
         self._spares = Spares(warm, slots=placement.slots(HERE), spawn=self._spawn, create_task=self._create_task)
+        self._memory = MemoryKeeper(
+            limits, self._evictions[HERE], others=self._threadless_agents, on_over_memory=events.on_over_memory
+        )
         self.listing = SessionListing(
             placement=placement, spawn=self._spawn, running=self._running_agents, create_task=self._create_task
         )
@@ -276,7 +281,10 @@ class Pool:
     def agents(self) -> list[Agent]:
         """All running agents: also spares, probes, those of forks, and those in which people log in."""
         used = [each.lease.agent for each in self._conversations.values() if each.lease.agent is not None]
-        return [*used, *self._spares.agents, *self.listing.probes, *self.forks.agents, *self.logins.agents]
+        return [*used, *self._threadless_agents()]
+
+    def _threadless_agents(self) -> list[Agent]:
+        return [*self._spares.agents, *self.listing.probes, *self.forks.agents, *self.logins.agents]
 
     def _running_agents(self, settings: AgentSettings, place: str) -> list[Agent]:
         """Return the living agents of the same name at a place, in any directory."""
@@ -363,8 +371,8 @@ class Pool:
         """Run the periodic duties, each at its own interval."""
         loop = asyncio.get_running_loop()
         duties = {self._tick: 0.0, self._tell_others: LINE_SECONDS}
-        if self._limits.max_memory:
-            duties[self._relieve_memory] = MEMORY_SECONDS
+        if self._memory.is_needed:
+            duties[self._memory.relieve] = MEMORY_SECONDS
         last = dict.fromkeys(duties, loop.time())
         while True:
             await asyncio.sleep(TICK_SECONDS)
@@ -387,18 +395,6 @@ class Pool:
     async def _tell_others(self) -> None:
         for positions in self._positions:
             await positions.tell_others()
-
-    async def _relieve_memory(self) -> None:
-        """Stop the agents of this machine that are idle longest while all use too much memory together."""
-        here = self._evictions[HERE]
-        staying = [lease for lease in here.leases if lease.state is not ConversationState.STOPPING]
-        pids = {lease: lease.agent.pid for lease in staying if lease.agent is not None}
-        sizes = await asyncio.to_thread(resident, [*pids.values(), *(spare.pid for spare in self._spares.agents)])
-        excess = sum(sizes.values()) - self._limits.max_memory
-        for lease in here.longest_idle():
-            if excess > 0:
-                excess -= sizes.get(pids.get(lease, 0), 0)
-                lease.evict()
 
     # ---- the end
 

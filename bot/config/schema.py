@@ -75,6 +75,7 @@ class PoolConfig(ConfigTable):
     max_agents: Annotated[int, Field(ge=1, le=1000)] = 8
     idle_minutes: Annotated[float, Field(gt=0)] = 60
     max_memory: Size = 0
+    max_memory_per_agent: Size = 0
     per_user: Annotated[int, Field(ge=1)] = 8
     per_thread: Annotated[int, Field(ge=1)] = 50
     per_minute: Annotated[int, Field(ge=1)] = 30

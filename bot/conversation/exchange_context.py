@@ -18,7 +18,7 @@ from bot.interactions.resend_button import again_view
 from bot.interactions.thread_buttons import warning_view
 from bot.prompt.attachments import Attachments
 from bot.prompt.request import Request
-from bot.reply.notices import LOGGED_OUT, OFFER, PREEMPTED, UNCONFIRMED, UNREACHABLE, WARNING, Notices
+from bot.reply.notices import LOGGED_OUT, OFFER, OVER_MEMORY, PREEMPTED, UNCONFIRMED, UNREACHABLE, WARNING, Notices
 from bot.reply.order import ReplyOrder
 from bot.reply.reply import Reply
 from bot.reply.status_reactions import StatusReaction, StatusReactions
@@ -125,7 +125,8 @@ class ExchangeContext:
     def started(self, exchange: Answering) -> None:
         """End what waited in its thread for the exchange's turn."""
         self.replies.begin_turn(exchange.request.message_id, exchange.reply)
-        self.notices.end(exchange.request.thread_id, PREEMPTED)
+        for kind in (PREEMPTED, OVER_MEMORY):
+            self.notices.end(exchange.request.thread_id, kind)
         self.on_turn_started(exchange.request.thread_id)
 
     def ended(self, exchange: Answering, *, interrupted: bool) -> None:
@@ -134,6 +135,10 @@ class ExchangeContext:
             self.notices.end(exchange.request.thread_id, kind, exchange.request.message_id)
         for message_id in exchange.message_ids if interrupted else ():
             self.notices.end(exchange.request.thread_id, UNCONFIRMED, message_id)
+
+    def over_memory(self, thread_id: int, bound: int) -> None:
+        """Tell a thread that its idle agent was stopped because it used more than `bound` bytes of memory."""
+        self.notices.show(thread_id, OVER_MEMORY, notices.over_memory(bound), None)
 
     def offer_again(self, request: Request, link: str) -> None:
         """Offer to send a message again that the agent may not have taken in."""

@@ -28,6 +28,9 @@ OFFER = "offer"
 PREEMPTED = "made way"
 """A question was ended because others wait for an agent; the thread's next turn ends the notice."""
 
+OVER_MEMORY = "over memory"
+"""An idle agent was stopped because it used too much memory; the thread's next turn ends the notice."""
+
 INTERRUPTED = "interrupted"
 """A restart, or a lost connection, has interrupted a turn, and a person has to choose what becomes of it."""
 

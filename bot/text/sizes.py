@@ -10,4 +10,7 @@ def format_size(size: int) -> str:
     """Return a number of bytes in words."""
     if size < 1024:
         return "1 byte" if size == 1 else f"{size} bytes"
-    return f"{size / 1024:.0f} KiB" if size < 1024 * 1024 else f"{size / 1024 / 1024:.1f}".removesuffix(".0") + " MiB"
+    if size < 1024 * 1024:
+        return f"{size / 1024:.0f} KiB"
+    number, unit = (size / 1024**2, "MiB") if size < 1024**3 else (size / 1024**3, "GiB")
+    return f"{number:.1f}".removesuffix(".0") + f" {unit}"

@@ -28,6 +28,7 @@ from bot.text.error_lines import error_lines
 from bot.text.markdown import code_block, escape, shortened
 from bot.text.printable import visible
 from bot.text.redaction import redact_tokens
+from bot.text.sizes import format_size
 from pool.exchange import ExchangeFailed
 
 HEADLINE = 500
@@ -163,6 +164,8 @@ def _closed(error: AgentClosed) -> str:
             return "The agent kept sending requests and did not read the answers, so Threadline stopped it."
         case CloseReason.CANCEL_IGNORED:
             return f"The agent did not cancel its turn within {error.seconds:g} s, so Threadline stopped it."
+        case CloseReason.OVER_MEMORY:
+            return f"The agent used more than {format_size(error.memory or 0)} of memory, so Threadline stopped it."
         case CloseReason.PROTOCOL:
             why = "" if error.defect is None else f" ({defective(error.defect)})"
             return f"The agent sent a message that cannot be read{why}, so Threadline stopped it."

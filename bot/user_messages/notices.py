@@ -6,6 +6,7 @@ from pathlib import Path
 from acp.defects import Defect
 from bot.text.markdown import escape, shortened
 from bot.text.printable import visible
+from bot.text.sizes import format_size
 from pool.exchange import Notice
 from pool.turn_watchdog import LONG_SECONDS, WatchdogAlert
 
@@ -33,6 +34,14 @@ MODES = "-# ⚠ The agent keeps changing its mode. Its final mode is named at th
 """Replaces further mode changes in a reply; appears once."""
 
 BEYOND = "-# ⚠ I was offline for a long time and skipped some older messages. Please resend what still matters."
+
+
+def over_memory(bound: int) -> str:
+    """Report an idle agent that was stopped."""
+    return (
+        f"-# ⚠ The agent used more than {format_size(bound)} of memory while it was idle, so Threadline stopped it. "
+        "Your next message starts it again."
+    )
 
 
 def forgotten(handed_over: int) -> str:

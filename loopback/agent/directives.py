@@ -20,6 +20,8 @@ DIRECTIVES: dict[str, DirectiveFunction] = {}
 
 _CHILD_SECONDS = 600  # a forgotten child ends
 
+_held: list[bytes] = []
+
 
 def implements(word: str) -> Callable[[DirectiveFunction], DirectiveFunction]:
     """Register the function of this directive."""
@@ -224,6 +226,12 @@ def _child(turn: Turn, directive: Directive) -> None:
         start_new_session=bool(directive.text("setsid")),
     )
     turn.say(f"child {child.pid}")
+
+
+@implements("hold")
+def _hold(turn: Turn, directive: Directive) -> None:
+    _held.append(b"x" * (directive.whole("size") * 1024 * 1024))
+    turn.say(f"holding {sum(map(len, _held)) // 1024 // 1024} MiB")
 
 
 @implements("shell")

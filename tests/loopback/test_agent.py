@@ -546,6 +546,12 @@ async def test_it_ends_with_its_stdin_unless_it_is_deaf() -> None:
         assert await client.exit_code() == 4
 
 
+async def test_it_holds_memory_on_demand() -> None:
+    """More with each directive."""
+    async with agent() as client:
+        assert await client.says(await client.session(), "hold 2", "hold 3") == "holding 2 MiB\nholding 5 MiB"
+
+
 async def test_it_runs_a_line_of_shell_and_says_what_came_of_it() -> None:
     """Both streams of output, and the exit code."""
     async with agent() as client:

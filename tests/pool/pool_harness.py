@@ -26,7 +26,14 @@ from .recording_exchange import Recorder
 AN_HOUR = 3600.0
 
 LIMITS = Limits(
-    max_agents=2, idle_seconds=AN_HOUR, max_memory=0, per_user=8, per_thread=50, per_minute=30, exclusive=False
+    max_agents=2,
+    idle_seconds=AN_HOUR,
+    max_memory=0,
+    max_memory_per_agent=0,
+    per_user=8,
+    per_thread=50,
+    per_minute=30,
+    exclusive=False,
 )
 """The default limits."""
 
@@ -134,6 +141,8 @@ class RunningPool:
     ) -> None:
         self.preempted: list[int] = []
         """The threads whose turn has ended after a question of it was ended for others."""
+        self.over_memory: list[tuple[int, int]] = []
+        """The threads whose idle agents were stopped for their memory, each with the limit."""
         self.logins: list[tuple[str, LoginState]] = []
         """The news of logins: the agent's name, and what is known then."""
         self.pool = Pool(
@@ -146,6 +155,7 @@ class RunningPool:
             events=PoolEvents(
                 on_preempted=self.preempted.append,
                 on_queue=on_queue,
+                on_over_memory=lambda thread_id, bound: self.over_memory.append((thread_id, bound)),
                 on_login=lambda name, _place, login: self.logins.append((name, login)),
             ),
         )

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from acp import AgentClosed, CloseReason
 from pool.conversation_context import ConversationState
 from pool.evictions import PREEMPT_SECONDS, YIELD_SECONDS
-from pool.exchange import Completed
+from pool.exchange import Completed, Failed
 from pool.journal.journal import Journal
 from pool.pool import MEMORY_SECONDS
+from pool.spares import AGAIN_SECONDS
 from tests.support.memory_agent import Json, MemoryAgent
 from tests.support.virtual_time import elapse, quiet
 
@@ -149,7 +151,7 @@ def weigh(monkeypatch: pytest.MonkeyPatch, sizes: dict[int, int]) -> list[list[i
         asked.append(sorted(leaders))
         return {pid: sizes.get(pid, 0) for pid in leaders}
 
-    monkeypatch.setattr("pool.pool.resident", resident)
+    monkeypatch.setattr("pool.memory_keeper.resident", resident)
     return asked
 
 
@@ -211,7 +213,7 @@ async def test_an_agent_that_started_during_a_measurement_can_be_evicted(
         weighed.wait(60)
         return dict.fromkeys(leaders, 600)
 
-    monkeypatch.setattr("pool.pool.resident", resident)
+    monkeypatch.setattr("pool.memory_keeper.resident", resident)
     async with running_pool(tmp_path, slots=3, obedient=True, max_memory=500) as it:
         await it.hang(1, 10)
         await it.answered(2, 20)
@@ -231,6 +233,42 @@ async def test_memory_without_a_bound_is_not_measured(tmp_path: Path, monkeypatc
         await it.answered(1, 10)
         await elapse(MEMORY_SECONDS * 3)
         assert asked == []
+
+
+async def test_an_agent_over_its_own_bound_is_stopped_and_its_thread_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The turn fails for that reason, and the thread of an idle agent learns it; agents below the bound stay."""
+    sizes: dict[int, int] = {}
+    weigh(monkeypatch, sizes)
+    async with running_pool(tmp_path, slots=3, obedient=True, max_memory_per_agent=1000) as it:
+        working = await it.hang(1, 10)
+        await it.answered(2, 20)
+        await it.answered(3, 30)
+        sizes.update(zip([agent.pid for agent in it.factory.agents], (1001, 5000, 1000), strict=True))
+        await elapse(MEMORY_SECONDS + LOOK)
+        outcome = await working.end()
+        assert isinstance(outcome, Failed)
+        assert isinstance(outcome.error, AgentClosed)
+        assert (outcome.error.reason, outcome.error.memory) == (CloseReason.OVER_MEMORY, 1000)
+        assert "used too much memory (more than 1000 bytes)" in str(outcome.error)
+        assert [conversation.thread_id for conversation in it.pool.conversations] == [3]
+        assert [agent.killed for agent in it.factory.agents] == [True, True, False]
+        sizes.clear()
+        assert it.over_memory == [(2, 1000)]
+        await it.answered(2, 21)
+        assert it.journal.threads.session_id(2) == "agent2-1"
+
+
+async def test_a_spare_over_the_bound_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a while, as one that has died."""
+    sizes: dict[int, int] = {}
+    weigh(monkeypatch, sizes)
+    async with running_pool(tmp_path, warm=1, max_memory_per_agent=1000, max_memory=5000) as it:
+        await elapse(LOOK)
+        sizes[it.factory.agents[0].pid] = 2000
+        await elapse(MEMORY_SECONDS + AGAIN_SECONDS + LOOK)
+        assert len(it.factory.agents) == 2
 
 
 # ---- what fails

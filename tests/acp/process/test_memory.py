@@ -35,6 +35,23 @@ def test_the_memory_of_a_whole_session_counts(leader: int) -> None:
     assert resident([leader]) == {leader: pytest.approx(sum(of_each), rel=0.3)}
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no /proc")
+def test_a_child_that_leaves_the_session_still_counts() -> None:
+    """An agent could hide from its limit otherwise."""
+    away = f"subprocess.Popen([sys.executable, '-c', {WITH_CHILD!r}], start_new_session=True).wait()"
+    line = [sys.executable, "-c", f"import subprocess, sys; {away}"]
+    with subprocess.Popen(line, start_new_session=True, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline()
+        found = psutil.Process(process.pid).children(recursive=True)
+        assert len(found) == 2
+        whole = sum(each.memory_info().rss for each in (psutil.Process(process.pid), *found))
+        assert resident([process.pid]) == {process.pid: pytest.approx(whole, rel=0.3)}
+        for each in found:
+            each.kill()
+        process.kill()
+
+
 def test_a_process_that_leads_no_session_has_no_memory(leader: int) -> None:
     """It may have ended; the others are measured all the same."""
     child = psutil.Process(leader).children()[0].pid

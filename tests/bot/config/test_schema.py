@@ -123,6 +123,7 @@ start_minutes = 60
 max_agents = 3
 idle_minutes = 0.5
 max_memory = "1.5GiB"
+max_memory_per_agent = "512MiB"
 per_user = 4
 per_thread = 5
 per_minute = 6
@@ -195,6 +196,7 @@ listen = "127.0.0.1:9464"
     assert (box.read, box.write) == ((tmp_path / "work",), (tmp_path / "work" / "agent",))
     pool = config.pool
     assert (pool.max_agents, pool.idle_minutes, pool.max_memory) == (3, 0.5, 3 * 1024**3 // 2)
+    assert pool.max_memory_per_agent == 512 * 1024**2
     assert (pool.per_user, pool.per_thread, pool.per_minute) == (4, 5, 6)
     assert (pool.silence_seconds, pool.question_hours, pool.reminder_hours) == (30, 0.25, 0)
     assert (config.catch_up.hours, config.catch_up.messages) == (48, 10)
