@@ -28,7 +28,7 @@ OFFER = "offer"
 PREEMPTED = "made way"
 """A question was ended because others wait for an agent; the thread's next turn ends the notice."""
 
-OVER_MEMORY = "over memory"
+OVER_MEMORY = "over_memory"
 """An idle agent was stopped because it used too much memory; the thread's next turn ends the notice."""
 
 INTERRUPTED = "interrupted"
