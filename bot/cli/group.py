@@ -30,6 +30,7 @@ class Commands(click.Group):
         "migrate": "migrate",
         "report": "report",
         "run": "run",
+        "runner": "runner",
         "service": "service_unit",
     }
 

@@ -52,6 +52,13 @@ Read the report before you share it: it shows paths, IDs and the names that agen
 
 RUN: Final = "Connect to Discord and work until stopped."
 
+RUNNER: Final = """\
+Start agents on this machine for a bot on another one.
+
+The bot runs this command through the engine of one of its places, for example SSH. It reads what it is to do from its
+input, ends the agents it has started when the connection is lost, and is of no use in a terminal.
+"""
+
 SERVICE: Final = """\
 Print a systemd user unit.
 

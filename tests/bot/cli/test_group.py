@@ -308,7 +308,7 @@ def test_a_command_that_needs_no_discord_does_not_wait_for_its_library(tmp_path:
         "for name in sys.argv[1:]: assert main.get_command(context, name) is not None",
         "print(sorted({'aiohttp', 'discord'} & set(sys.modules)))",
     )
-    commands = ("demo", "doctor", "login", "migrate", "report", "run", "service")
+    commands = ("demo", "doctor", "login", "migrate", "report", "run", "runner", "service")
     done = interpreted("-c", "\n".join(lines), *commands, cwd=tmp_path)
     assert (done.stdout, done.stderr) == ("[]\n", "")
 
