@@ -20,8 +20,9 @@ from acp.paths import look
 from .child import Child
 from .orphans import MARKER, end_survivors
 from .pipes import Pipe
-from .sandbox import ENGINE, Sandbox, enter, exit_status
+from .sandbox import Sandbox, enter, exit_status
 from .sandbox import look as look_inside
+from .sandbox_refusal import refusal_in
 
 STDERR_LINES = 20
 STDERR_WIDTH = 500
@@ -276,7 +277,7 @@ class AgentProcess(Child):
 
     @property
     def _engine_failed(self) -> bool:
-        return self.stderr[-1:] != () and self.stderr[-1].startswith(f"{ENGINE}: ")
+        return refusal_in(self.stderr[-2:]) is not None
 
     # ---- the stop ladder
 

@@ -9,9 +9,11 @@ A mount that protects a name is lost when a directory above it is renamed. So ea
 a protected entry becomes a mount of its own, which cannot be renamed from inside.
 """
 
+import os
 import re
 import shutil
 import signal
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -20,7 +22,7 @@ from typing import Final, Literal
 from acp import paths
 from acp.errors import SpawnFailed, StartProblem
 
-from . import autorun
+from . import autorun, srt
 from .links import Followed, Link, follow
 from .program_files import SYSTEM, locate, program_files
 
@@ -56,10 +58,11 @@ class Sandbox:
     `made` are writable directories that are made where they are missing (mode 0700): the private home, and the files of
     a thread; nothing is protected there. `hidden` are files and directories that stay out of sight even inside what is
     visible. `programs` (names on PATH, or paths) are readable and can run, like the program that is started. `network`:
-    `all` shares this machine's, its local ports too; with `none` there is nothing but a loopback of its own.
+    `all` shares this machine's, its local ports too; with `none` there is nothing but a loopback of its own; `Hosts`
+    are reached through the proxies of srt.
     """
 
-    network: Literal["all", "none"] = "all"
+    network: Literal["all", "none"] | srt.Hosts = "all"
     readable: tuple[Path, ...] = ()
     writable: tuple[Path, ...] = ()
     made: tuple[Path, ...] = ()
@@ -89,6 +92,8 @@ class Facts:
     hidden_files: tuple[Path, ...] = ()
     hidden_directories: tuple[Path, ...] = ()
     links: tuple[Link, ...] = ()
+    around: tuple[str, ...] = ()
+    """What starts the engine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +138,7 @@ def argv(sandbox: Sandbox, facts: Facts) -> tuple[str, ...]:
     """Return the engine and its arguments, up to the program."""
     mounts, links = _mounts(facts), dict(facts.links)
     network = ("--unshare-net",) if sandbox.network == "none" else ()
-    line = [facts.engine, "--die-with-parent", *_NAMESPACES, *network, "--cap-drop", "ALL"]
+    line = [*facts.around, facts.engine, "--die-with-parent", *_NAMESPACES, *network, "--cap-drop", "ALL"]
     for path in sorted({*mounts, *links}, key=lambda each: each.parts):
         if path in mounts:
             line += [*mounts[path], str(path)]
@@ -142,7 +147,8 @@ def argv(sandbox: Sandbox, facts: Facts) -> tuple[str, ...]:
     # For root the kernel checks only the owner of what is in /proc/sys, no capability: the bot may be root.
     emptied = [path for path in facts.hidden_directories if mounts.get(path) == _EMPTY and path not in TEMPORARY]
     line += [word for path in ("/proc", *emptied, "/") for word in ("--remount-ro", str(path))]
-    return (*line, "--chdir", str(facts.cwd))
+    corrected = srt.variables(sandbox.network.names) if isinstance(sandbox.network, srt.Hosts) else ()
+    return (*line, *corrected, "--chdir", str(facts.cwd))
 
 
 _EMPTY: Final = ("--tmpfs",)
@@ -210,7 +216,30 @@ def look_now(sandbox: Sandbox, cwd: Path, env: Mapping[str, str], command: str =
         hidden_files=tuple(path for path in hidden if path.exists() and not path.is_dir()),
         hidden_directories=tuple(path for path in hidden if path.is_dir()),
         links=(*links, *needed.links, *(link for way in ways.values() for link in way.links)),
+        around=_around(sandbox.network) if isinstance(sandbox.network, srt.Hosts) else (),
     )
+
+
+def _around(hosts: srt.Hosts) -> tuple[str, ...]:
+    """Write the settings of srt, and return how it is started."""
+    found = {name: shutil.which(name) for name in (srt.PROGRAM, *srt.NEEDED)}
+    programs = {name: path for name, path in found.items() if path is not None}
+    for name in found:
+        if name not in programs:
+            raise SpawnFailed(StartProblem.SANDBOX_MISSING, name)
+    _write(hosts.settings, srt.settings(hosts.names, programs))
+    return srt.around(programs[srt.PROGRAM], hosts.settings, programs[ENGINE], is_root=os.geteuid() == 0)
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file as a whole: another start may read it at the same time."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        draft.write_text(text, "utf-8")
+        draft.replace(path)
+    except OSError as error:
+        raise SpawnFailed(StartProblem.SANDBOX_PATH, str(path), error.strerror or "") from None
 
 
 def _make(directory: Path) -> None:

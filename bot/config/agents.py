@@ -13,6 +13,7 @@ from acp import Client, FileSystem, Launch, Terminals, environment
 from acp.places.here import HERE
 from acp.process.environment import BASE_NAMES
 from acp.process.sandbox import Sandbox
+from acp.process.srt import Hosts
 from acp.session import ASKING_MODES
 
 from . import error_texts as texts
@@ -27,11 +28,17 @@ STATE_VARIABLES = ("_HOME", "_DIR")
 class SandboxConfig(ConfigTable):
     """`[agents.NAME.sandbox]`."""
 
-    engine: Literal["off", "bwrap"] = "off"
-    network: Literal["all", "none"] = "all"
+    engine: Literal["off", "bwrap", "srt"] = "off"
+    network: Literal["all", "none"] | tuple[Name, ...] = "all"
     read: tuple[Path, ...] = ()
     write: tuple[Path, ...] = ()
     state: Literal["own", "shared"] = "own"
+
+    @model_validator(mode="after")
+    def _list_by_srt(self) -> "SandboxConfig":
+        if isinstance(self.network, str) == (self.engine == "srt"):
+            raise ValueError(texts.HOSTS_BY_SRT)
+        return self
 
     @property
     def is_on(self) -> bool:
@@ -153,13 +160,20 @@ class AgentConfig(ConfigTable):
         servers = (server.command for server in self.mcp_servers if server.type == "stdio")
         state = () if own else self._shared_state
         return Sandbox(
-            network=self.sandbox.network,
+            network=self._network,
             readable=self.sandbox.read,
             writable=(self.cwd, *self.additional_directories, *self.sandbox.write, *state),
             made=(self._home, *files) if own else tuple(files),
             hidden=self._hidden,
             programs=(self.command, *servers),
         )
+
+    @property
+    def _network(self) -> Literal["all", "none"] | Hosts:
+        wanted = self.sandbox.network
+        if isinstance(wanted, str):
+            return wanted
+        return Hosts(wanted, self._home.with_name(f"{self._home.name}.srt.json"))
 
     @property
     def _shared_state(self) -> tuple[Path, ...]:
@@ -171,6 +185,8 @@ class AgentConfig(ConfigTable):
     def _wrapped_whole(self) -> "AgentConfig":
         if self.wrap and "terminal" in self.client:
             raise ValueError(texts.TERMINAL_OUTSIDE_WRAP)
+        if self.sandbox.engine == "srt" and "terminal" in self.client:
+            raise ValueError(texts.TERMINAL_IN_SRT)
         if self.warm and self.sandbox.is_on:
             raise ValueError(texts.WARM_IN_SANDBOX)
         return self

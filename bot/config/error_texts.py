@@ -128,6 +128,8 @@ TERMINAL_OUTSIDE_WRAP: Final = (
 
 
 WARM_IN_SANDBOX: Final = "agents in a sandbox cannot be kept warm, since each is made for one thread; remove warm"
+HOSTS_BY_SRT: Final = 'a list of hosts as the network needs engine = "srt", and that engine needs such a list'
+TERMINAL_IN_SRT: Final = 'client = ["terminal"] does not go with engine = "srt"; remove "terminal"'
 SANDBOX_MISSING: Final = 'the sandbox needs the program bwrap; install the package "bubblewrap", or set engine = "off"'
 
 

@@ -31,6 +31,8 @@ from bot.text.redaction import redact_tokens
 from bot.text.sizes import format_size
 from pool.exchange import ExchangeFailed
 
+from . import sandbox_errors
+
 HEADLINE = 500
 """Most characters of a headline."""
 
@@ -137,7 +139,7 @@ def start_problem(error: SpawnFailed) -> str:
         case StartProblem.DIRECTORY_NOT_MADE:
             return f"the directory {error.path} could not be created: {error.detail}"
         case StartProblem.SANDBOX_MISSING:
-            return f"the program {error.path} of its sandbox was not found. Is it installed?"
+            return sandbox_errors.missing(error.path)
         case StartProblem.SANDBOX_PATH:
             return f"its sandbox needs {error.path}, which could not be found: {error.detail}"
         case StartProblem.SANDBOX_LINK:
@@ -149,7 +151,7 @@ def _closed(error: AgentClosed) -> str:
         case CloseReason.ENDED:
             return _ended(error.exit_status)
         case CloseReason.SANDBOX_FAILED:
-            return f"The agent could not start: its sandbox could not be made: {''.join(error.stderr[-1:])}"
+            return sandbox_errors.not_made(error.stderr)
         case CloseReason.LINK_LOST:
             return f"The connection to {error.place} was lost."
         case CloseReason.STOPPED:
