@@ -125,7 +125,7 @@ async def test_a_newcomer_comes_from_a_token_to_the_first_answer_by_questions(tm
             ("The folder in which the agent works", str(tmp_path / "project")),
             ("Check the setup now? [Y/n]: ", "y"),
         ]
-        said = await typed(["init", "--endpoint", server.endpoint], answers, cwd=tmp_path)
+        said = await typed(["init", "--no-sandbox", "--endpoint", server.endpoint], answers, cwd=tmp_path)
         assert bot.allowed_intents == ALL_INTENTS
         assert TOKEN not in said
         assert "Discord refused the token" in said
@@ -214,6 +214,7 @@ async def test_nothing_is_asked_while_an_event_loop_runs(tmp_path: Path, monkeyp
             users=(),
             agent="",
             cwd="",
+            sandbox=None,
             wait=0,
             yes=False,
             force=False,

@@ -30,6 +30,7 @@ class Answers:
     users: tuple[str, ...]
     agent: str
     cwd: str
+    sandbox: bool | None
     wait: float
     yes: bool
     force: bool

@@ -25,6 +25,7 @@ class Choices:
     """The channels, with their names for the comment."""
     agent: Sequence[str]
     cwd: Path
+    sandbox: bool
     users: Mapping[str, str]
     """Entries of `access.users`, with the names of roles for the comment."""
 
@@ -43,6 +44,20 @@ def agent_lines(agent: Sequence[str]) -> list[str]:
     if command in PRESETS and not args:
         return [f"preset = {toml_string(command)}"]
     return [f"command = {toml_string(command)}", f"args = {toml_array(args)}"]
+
+
+def sandbox_lines(*, is_on: bool) -> list[str]:
+    """Return the lines about the default agent's sandbox, commented out without one."""
+    lines = [
+        "[agents.default.sandbox]",
+        'engine = "bwrap"',
+        '# "all", "none", or with engine = "srt" a list of hosts, such as ["api.example.org"].',
+        '#network = "all"',
+    ]
+    about = (
+        "# The agent sees its folder, a home directory of its own, and nothing else of this account: docs/sandbox.md."
+    )
+    return [about, *(lines if is_on else [f"#{each}" for each in lines if not each.startswith("#")])]
 
 
 def config_text(choices: Choices) -> str:
@@ -74,8 +89,12 @@ def config_text(choices: Choices) -> str:
         *agent_lines(choices.agent),
         "# The folder in which it works.",
         f"cwd = {toml_string(choices.cwd)}",
+        '# What is done without asking. docs/sandbox.md says when "allow_all" is advised.',
+        '#permission = "ask"',
         "# Variables that the agent gets, by name, beyond those of its preset. The token is never among them.",
         "#inherit_env = []" if choices.agent[0] not in PRESETS else '#env = { NAME = "value" }',
+        "",
+        *sandbox_lines(is_on=choices.sandbox),
         "",
         "[pool]",
         "# Agents at the same time. Each is a process of a few hundred MB; further threads wait in the queue.",

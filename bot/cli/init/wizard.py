@@ -21,6 +21,7 @@ from .answers import Answers, check_answers
 from .config_template import Choices, config_text, env_lines
 from .discord_login import log_in
 from .prompts import Prompter
+from .sandbox_choice import choose_sandbox
 
 JOIN_SECONDS = 600.0
 """How long to wait for the bot's invitation: a person has to open a link, choose a server and solve a captcha."""
@@ -35,6 +36,7 @@ JOIN_SECONDS = 600.0
 @click.option("--user", "users", multiple=True, metavar="WHO", help=options.USER)
 @click.option("--agent", default="", metavar="AGENT", help=options.AGENT)
 @click.option("--cwd", default="", metavar="FOLDER", help=options.CWD)
+@click.option("--sandbox/--no-sandbox", default=None, help=options.SANDBOX)
 @click.option("--wait", type=click.FloatRange(min=0), default=JOIN_SECONDS, show_default=True, help=options.WAIT)
 @click.option("-y", "--yes", is_flag=True, help=options.YES)
 @click.option("--force", is_flag=True, help=options.FORCE)
@@ -54,6 +56,7 @@ def init(given: Path | None, **flags: object) -> None:
         users=choose_people(found.roles, answers, ask),
         agent=choose_agent(answers.agent, ask),
         cwd=_choose_folder(answers, ask),
+        sandbox=choose_sandbox(answers.sandbox, ask),
     )
     _write(answers.path, choices)
     if is_container_main():

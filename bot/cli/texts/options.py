@@ -87,6 +87,7 @@ USER: Final = (
 )
 AGENT: Final = "The name of a preset, or the command of an ACP agent."
 CWD: Final = "The folder in which the agent works; created if it does not exist."
+SANDBOX: Final = "Start the agent in a sandbox, or without one.  [default: asks where one can be made, else without]"
 WAIT: Final = "Seconds to wait for the bot to be invited."
 YES: Final = "Do not ask: use the default where no flag gives the answer."
 FORCE: Final = "Replace the files if they exist."

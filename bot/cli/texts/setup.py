@@ -25,6 +25,7 @@ AGENTS: Final = "Which agent should it use?"
 ANOTHER_AGENT: Final = "Another one, by its command"
 AGENT_COMMAND: Final = "The command, with arguments"
 FOLDER: Final = "The folder in which the agent works"
+SANDBOX: Final = "Start the agent in a sandbox, in which it sees that folder and nothing else of this account?"
 CHECK_NOW: Final = "Check the setup now?"
 ENABLE_INTENT: Final = "The bot cannot read messages yet. Turn the Message Content intent on?"
 
@@ -112,6 +113,11 @@ def to_log_in(title: str, command: str) -> str:
 def takes_key(title: str, variables: Iterable[str]) -> str:
     """The chosen agent needs a key."""
     return f"{title} takes a key from {' or '.join(variables)}."
+
+
+def no_sandbox(reason: str) -> str:
+    """A sandbox cannot be made, so none is proposed."""
+    return f"The agent gets no sandbox, because none can be made here: {reason}. See docs/sandbox.md."
 
 
 def written(path: object, secrets: object) -> str:
