@@ -29,6 +29,11 @@ def peak_rss(pid: int) -> int:
     return int(found[1]) * _KIB
 
 
+def pss(pid: int) -> int:
+    """Return the resident bytes, each shared page divided by the number of processes that share it."""
+    return psutil.Process(pid).memory_full_info().pss
+
+
 def written(pid: int) -> int:
     """Return the bytes that the process has passed to write() and the like."""
     return psutil.Process(pid).io_counters().write_chars
