@@ -116,7 +116,7 @@ class _Examination:
     async def run(self, folder: Path | None) -> None:
         """Start the agent, examine it, stop it; with an empty `folder`, prompt it too. Raises `AcpError`."""
         found, started = self._found, _now()
-        running = await start(self._agent)
+        running = await start(self._agent, folder)
         try:
             found.seconds["start"] = _since(started)
             self._introduce(running)

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bot.user_messages import agent_checks as texts
+from bot.user_messages import sandbox
 
 LISTED = 12
 """Names shown of a long list; JSON has them all."""
@@ -30,6 +31,7 @@ class Outcome(StrEnum):
     """How a try ended."""
 
     PASSED = "pass"
+    ALLOWED = "allowed"
     NOT_OFFERED = "not offered"
     FAILED = "failed"
     UNTRIED = "not tried"
@@ -43,6 +45,47 @@ class TryResult:
     reason: str = ""
     """Why it failed."""
     seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class BreakoutResult:
+    """One try to break out of a sandbox."""
+
+    result: Outcome
+    reached: tuple[str, ...] = ()
+    """What could be done, in words."""
+
+
+@dataclass(slots=True)
+class SandboxReport:
+    """What was found about an agent's sandbox."""
+
+    engine: str
+    network: str
+    tries: dict[str, BreakoutResult] = field(default_factory=dict)
+    """All tries by name, in their order."""
+    failure: str = ""
+    """Why the tries could not be made; empty when they were."""
+
+    @property
+    def escaped(self) -> bool:
+        """Whether something was reached that the sandbox promises to keep out of reach, or nothing was tried."""
+        return bool(self.failure) or any(each.result is Outcome.FAILED for each in self.tries.values())
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing at all was reached, so that an agent need not be asked about what it does."""
+        return not self.failure and all(each.result is Outcome.PASSED for each in self.tries.values())
+
+    @property
+    def lines(self) -> list[str]:
+        """The engine, each try, and what follows for `permission`, in words."""
+        first = sandbox.engine(self.engine, self.network)
+        if self.failure:
+            return [first, self.failure]
+        tries = [sandbox.tried(name, each.result, each.reached) for name, each in self.tries.items()]
+        advice = sandbox.HOLDS if self.holds else sandbox.LEAKS if self.escaped else sandbox.PORTS_OPEN
+        return [first, *tries, advice]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -73,6 +116,8 @@ class ProbeResult:
     """Its question, with the choices."""
     tries: dict[str, TryResult] = field(default_factory=lambda: dict.fromkeys(texts.TRIES, TryResult()))
     """All tries by name, in the order in which they are made."""
+    sandbox: SandboxReport | None = None
+    """What was found about its sandbox, if it has one."""
     left_out: list[str] = field(default_factory=list)
     """Servers and directories of the configuration that it does not get, with the reason."""
     missing: list[str] = field(default_factory=list)
@@ -93,12 +138,20 @@ class ProbeResult:
     @property
     def well(self) -> bool:
         """Whether the bot can use it, and it does not act without asking."""
-        return not self.failure and self.write not in (Verdict.ACTED, Verdict.DEFIED)
+        escaped = self.sandbox is not None and self.sandbox.escaped
+        return not self.failure and not escaped and self.write not in (Verdict.ACTED, Verdict.DEFIED)
 
 
 def as_json(found: Iterable[ProbeResult]) -> dict[str, Any]:
     """Return all fields, in their order."""
-    return {"agents": [{**asdict(each), "well": each.well} for each in found]}
+    return {"agents": [_as_dict(each) for each in found]}
+
+
+def _as_dict(found: ProbeResult) -> dict[str, Any]:
+    fields = {**asdict(found), "well": found.well}
+    if found.sandbox is not None:
+        fields["sandbox"]["holds"] = found.sandbox.holds
+    return fields
 
 
 def as_lines(found: ProbeResult) -> list[str]:
@@ -131,6 +184,7 @@ def _rows(found: ProbeResult) -> list[tuple[str, str]]:
         "started as": f"{shlex.join(found.command)}, in {found.cwd}",
         "write test": f"{texts.WRITE_TEST[found.write]}{f': {found.question}' if found.question else ''}",
         "tries": "\n".join(_tries(found)),
+        "sandbox": "\n".join(found.sandbox.lines if found.sandbox is not None else ()),
         "asking mode": _mode(found),
         "answer": found.answer.replace("\n", " "),
         "can": _listed(name for name, able in found.abilities.items() if able),

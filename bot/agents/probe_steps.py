@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
+from pathlib import Path
 from uuid import uuid4
 
 import psutil
@@ -20,11 +21,13 @@ ANSWER_WIDTH = 200
 """Characters kept of an agent's answer."""
 
 
-async def start(agent: AgentConfig) -> Agent:
-    """Start the agent as the bot would, under a marker of its own. Raises `AcpError`, and leaves no process then."""
-    marker = f"doctor-{uuid4().hex}/1"
-    offer = agent.client_offer(marker, terminal_login=True)
-    return await Agent.spawn(agent.launch(), marker=marker, client=offer)
+async def start(agent: AgentConfig, folder: Path | None) -> Agent:
+    """Start the agent as the bot would, under a marker of its own; a sandbox shows the `folder` too.
+
+    Raises `AcpError`, and leaves no process then.
+    """
+    marker, launch = f"doctor-{uuid4().hex}/1", agent.launch(() if folder is None else (folder,))
+    return await Agent.spawn(launch, marker=marker, client=agent.client_offer(marker, launch, terminal_login=True))
 
 
 def descendants(agent: Agent) -> list[psutil.Process]:

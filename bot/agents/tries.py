@@ -105,7 +105,7 @@ class Tries:
         if self._running is not None and self._running.connection.error is not None:
             await self._stop()
         if self._running is None:
-            self._running = await start(self._agent)
+            self._running = await start(self._agent, self._folder)
         return self._running
 
     async def _stop(self) -> None:

@@ -11,6 +11,7 @@ import click
 from rich.console import Console
 
 from acp import AcpError
+from bot.agents.breakout import try_breakout
 from bot.agents.login import LoginFailed, TerminalLogin, UnknownMethod, agent_login, preset_login
 from bot.agents.probe import Depth, probe_agent
 from bot.agents.probe_result import ProbeResult, as_json, as_lines, print_table
@@ -43,13 +44,19 @@ def doctor(agent: str, given: Path | None, *, try_all: bool, as_data: bool) -> N
     redact = Redactor(secrets_of(config))
     depth = Depth.EVERYTHING if try_all else Depth.PROMPTS
     found = []
-    for name, settings in agents.items():
-        found.append(run_async(probe_agent(name, settings, depth)))
+    for name in agents:
+        found.append(run_async(_probe(config, name, depth)))
         if not as_data:
             _show(found[-1], redact)
     if as_data:
         click.echo(redact(json.dumps(as_json(found), indent=2, ensure_ascii=False)))
     raise SystemExit(0 if all(each.well for each in found) else 1)
+
+
+async def _probe(config: Config, name: str, depth: Depth) -> ProbeResult:
+    found = await probe_agent(name, config.agents.by_name[name], depth)
+    found.sandbox = await try_breakout(config, config.agents.by_name[name])
+    return found
 
 
 def _show(found: ProbeResult, redact: Callable[[str], str]) -> None:

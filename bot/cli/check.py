@@ -5,8 +5,10 @@ from pathlib import Path
 
 import click
 
+from bot.agents.breakout import try_breakout
 from bot.agents.probe import Depth, probe_agent
-from bot.agents.probe_result import ProbeResult
+from bot.agents.probe_result import ProbeResult, SandboxReport
+from bot.config.agents import AgentConfig
 from bot.config.load import read_config
 from bot.config.requirements import runs_here, unmet_requirements, warnings
 from bot.config.secrets import secrets_of
@@ -48,12 +50,20 @@ def run_check(path: Path, *, offline: bool = False) -> bool:
         for name, agent in config.agents.by_name.items():
             if f"agents.{name}" not in lacking and runs_here(config, name):
                 found.append(_agent(await probe_agent(name, agent, Depth.HANDSHAKE)))
+                if (report := await try_breakout(config, agent)) is not None:
+                    found.append(_sandbox(name, agent, report))
 
         found.extend(await place_findings(config))
 
     run_async(look())
     print_findings(found, Redactor(secrets_of(config)))
     return not any(finding.level is Level.FAILED for finding in found)
+
+
+def _sandbox(name: str, agent: AgentConfig, report: SandboxReport) -> Finding:
+    trusting = agent.permission == "allow_all" and not report.holds
+    level = Level.FAILED if report.escaped else Level.WARNING if trusting else Level.OK
+    return Finding(f"agents.{name}.sandbox", level, "\n".join(report.lines))
 
 
 def _agent(found: ProbeResult) -> Finding:

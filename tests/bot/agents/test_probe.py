@@ -20,6 +20,7 @@ from bot.agents.probe import WRITE_NAME, probe_agent
 from bot.agents.probe_result import ProbeResult, as_lines
 from bot.config.agents import AgentConfig
 from bot.user_messages.agent_checks import TRIES, WRITE_TEST
+from bot.user_messages.sandbox import BREAKOUTS
 from tests.acp.child_processes import gone
 from tests.support import fork_server as forked
 
@@ -40,6 +41,27 @@ TRY = {
         "seconds": {"type": "number", "minimum": 0},
     },
 }
+BOX = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["engine", "network", "tries", "failure", "holds"],
+    "properties": {
+        **{key: {"type": "string"} for key in ("engine", "network", "failure")},
+        "tries": {
+            "type": "object",
+            "propertyNames": {"enum": list(BREAKOUTS)},
+            "additionalProperties": {
+                "type": "object",
+                "additionalProperties": False,
+                "required": ["result", "reached"],
+                "properties": {"result": {"enum": ["pass", "allowed", "failed"]}, "reached": TEXTS},
+            },
+        },
+        "holds": {"type": "boolean"},
+    },
+}
+"""What was found about a sandbox."""
+
 ROW: dict[str, Any] = {
     **{key: {"type": "string"} for key in ("agent", "preset")},
     "command": {**TEXTS, "minItems": 1},
@@ -56,6 +78,7 @@ ROW: dict[str, Any] = {
     "write": {"enum": list(WRITE_TEST)},
     "question": {"type": "string"},
     "tries": {"type": "object", "additionalProperties": TRY, "required": list(TRIES), "maxProperties": len(TRIES)},
+    "sandbox": {"anyOf": [{"type": "null"}, BOX]},
     **dict.fromkeys(("left_out", "missing", "faults", "quirks"), TEXTS),
     "failure": {"type": "string"},
     "advice": TEXTS,
@@ -99,6 +122,24 @@ def examined(path: Path) -> tuple[dict[str, Any], int]:
     (found,) = json.loads(done.stdout)["agents"]
     assert found["well"] is (done.returncode == 0)
     return found, done.returncode
+
+
+# ---- in a sandbox
+
+
+@pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
+def test_an_agent_in_a_sandbox_is_examined_there_and_tried(tmp_path: Path) -> None:
+    """It can do the same as without one, and the tries to break out fail."""
+    box = f'[agents.default.sandbox]\nengine = "bwrap"\nnetwork = "none"\nread = ["{ROOT}"]'
+    more = f'{box}\n[journal]\npath = "state/threadline.db"'
+    found, code = examined(running(tmp_path, "-m", "loopback.agent", more=more))
+    jsonschema.validate(found, {"type": "object", "properties": ROW, "additionalProperties": False})
+    assert (code, found["failure"], found["faults"], found["write"]) == (0, "", [], "asked")
+    assert (found["tries"]["crash_idle"]["result"], found["answer"] != "") == ("pass", True)
+    assert {name: each["reached"] for name, each in found["sandbox"]["tries"].items()} == {
+        name: [] for name in BREAKOUTS
+    }
+    assert found["sandbox"]["holds"] is True
 
 
 # ---- whether it asks
