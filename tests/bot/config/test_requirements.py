@@ -1,9 +1,5 @@
 """The conditions of a start: the bot's own files out of agents' reach, and the program that wraps an agent."""
 
-import re
-import shutil
-import subprocess
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -14,9 +10,6 @@ from bot.config.load import load
 from bot.config.schema import Config
 from bot.config.secrets import secrets_of
 from loopback.harness import in_toml
-
-BOUND = 30.0
-SECURITY = Path(__file__).parents[3] / "docs" / "security.md"
 
 
 def written(folder: Path, agent: str = "", rest: str = "") -> Path:
@@ -124,27 +117,6 @@ def test_a_program_around_the_agent_gets_its_command_and_its_directory(tmp_path:
 def test_a_program_that_cannot_be_put_around_the_agent_is_said(tmp_path: Path, agent: str, said: str) -> None:
     """A typing error must not run an agent outside its sandbox."""
     assert said in complaint(written(tmp_path, agent))
-
-
-@pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
-def test_the_documented_sandbox_shows_the_agent_its_directory_and_nothing_else(tmp_path: Path) -> None:
-    """The example of docs/security.md: the project is writable, the bot's configuration invisible."""
-    (example,) = re.findall(r"```toml\n(.*?wrap = .*?)```", SECURITY.read_text(), re.DOTALL)
-    wrap = tomllib.loads(example)["agents"]["default"]["wrap"]
-    path = written(tmp_path, f'args = ["-c", "cat ../threadline.toml; echo done > made"]\nwrap = {wrap!r}')
-    launch = load(path).agents.default.launch()
-    done = subprocess.run(
-        [launch.command, *launch.args],
-        cwd=launch.cwd,
-        env=dict(launch.env),
-        capture_output=True,
-        text=True,
-        timeout=BOUND,
-        check=False,
-    )
-    assert "t0ken" not in done.stdout
-    assert "threadline.toml" in done.stderr
-    assert (tmp_path / "project" / "made").read_text() == "done\n"
 
 
 # ---- secrets
