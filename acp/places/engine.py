@@ -104,7 +104,10 @@ class Engine:
     """Prints on one line why a job has not started. It prints an empty line, or none, for one that has."""
 
     reap: Argv = ()
-    """Ends jobs, and exits with 0 once they have ended. It prints a line for each. Empty: the runner's search does."""
+    """Ends jobs, and exits with 0 once they have ended. It prints a word for each, on a line of its own.
+
+    Empty: the runner's search ends them.
+    """
 
     host: str = ""
     host_options: Argv = ()
@@ -218,8 +221,9 @@ done
 exit 1
 """
 
+# The scheduler's reason, or else that of the container, such as a wrong image.
 _WHY_PENDING = (
-    "{range .items[*]}{.status.phase}: {.status.conditions[*].message}"
+    '{range .items[*]}{.status.phase}: {.status.conditions[?(@.reason=="Unschedulable")].message}'
     " {.status.containerStatuses[*].state.waiting.reason}{end}"
 )
 

@@ -152,7 +152,8 @@ class FarPlace:
         line, count = self._engine.reap_line(Job(self.name, prefix)), 0
         async with self._reaps:
             if line:
-                count += len(await engine_command(self._route(line), END_SECONDS))
+                said = await engine_command(self._route(line), END_SECONDS)
+                count += sum(len(each.split()) == 1 for each in said)  # A sentence is no name of a job.
             if self._engine.shares_processes:
                 route = self._route(self._engine.short_line(self._short_job(), None))
                 count += await far_commands.reap(route, prefix)

@@ -280,7 +280,7 @@ async def test_an_engine_that_cannot_end_its_jobs_tells_why(monkeypatch: pytest.
 
 async def test_the_engine_ends_its_jobs_and_the_runner_what_it_finds_beside_them(tmp_path: Path) -> None:
     """It finds nothing in another container, so it is not asked where short commands run inside one."""
-    jobs = shell("printf 'job/1\\n\\njob/2\\n'")
+    jobs = shell("printf 'job/1\\n\\njob/2\\nNo more jobs found\\n'")
     beside = place(reap=jobs, inside=("env",))
     inside = place(reap=jobs, inside=("env", "{name}"))
     agent = await beside.start(launch(READER, tmp_path), f"{RUN}/1")
