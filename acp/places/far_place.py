@@ -157,7 +157,7 @@ class FarPlace:
             if self._engine.shares_processes:
                 route = self._route(self._engine.short_line(self._short_job(), None))
                 count += await far_commands.reap(route, prefix)
-        return count
+            return count
 
     # ---- connections
 
