@@ -116,6 +116,7 @@ class CloseReason(StrEnum):
     ANSWERS_UNREAD = "agent asked on and left the answers unread"
     CANCEL_IGNORED = "agent did not end a cancelled turn"
     PROTOCOL = "agent broke the protocol"
+    GIT_REDIRECTED = "agent redirected a repository of git"
     OVER_MEMORY = "agent used too much memory"
 
 

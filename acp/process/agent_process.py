@@ -20,6 +20,7 @@ from acp.paths import look
 from .child import Child
 from .orphans import MARKER, end_survivors
 from .pipes import Pipe
+from .repository_watch import RepositoryWatch
 from .sandbox import Sandbox, enter, exit_status
 from .sandbox import look as look_inside
 from .sandbox_refusal import refusal_in
@@ -103,6 +104,8 @@ class AgentProcess(Child):
         self._stdout = Pipe(self._keep_early, self._check_ended)
         self._stderr = Pipe(self._take_stderr, self._check_ended)
         self._linger: asyncio.TimerHandle | None = None
+        self._repositories: tuple[Path, ...] = ()
+        self._watch: RepositoryWatch | None = None
 
     @classmethod
     async def spawn(cls, launch: Launch, marker: str) -> Self:
@@ -120,6 +123,7 @@ class AgentProcess(Child):
         line, env, cwd = (launch.command, *launch.args), launch.env, launch.cwd
         if launch.sandbox is not None:
             facts = await look_inside(launch.sandbox, cwd=cwd, env=env, command=launch.command)
+            self._repositories = facts.repositories
             entered = enter(launch.sandbox, facts, line, env)
             line, env, cwd = entered.argv, entered.env, entered.cwd
         ends: list[int] = []
@@ -145,6 +149,8 @@ class AgentProcess(Child):
         finally:
             for end in ends:
                 os.close(end)
+        if self._repositories:
+            self._watch = RepositoryWatch(self._repositories, self._stop_redirecting)
 
     def __repr__(self) -> str:
         """Read like a status line."""
@@ -279,6 +285,14 @@ class AgentProcess(Child):
     def _engine_failed(self) -> bool:
         return refusal_in(self.stderr[-2:]) is not None
 
+    def _stop_redirecting(self, undone: list[Path]) -> None:
+        """Stop the agent, which has tried to have git run its code outside the sandbox."""
+        log.warning("agent redirected a repository of git; that is undone", files=list(map(str, undone)))
+        self.kill()
+        if self._connection is not None:
+            self.abort()
+            self._connection.closed(self.describe(CloseReason.GIT_REDIRECTED))
+
     # ---- the stop ladder
 
     async def stop(self) -> None:
@@ -296,7 +310,11 @@ class AgentProcess(Child):
                     self.kill()
                     await self._exits_within(KILL_SECONDS)
             await end_survivors(self._marker, leader=self._own_session())
+            if self._watch is not None:
+                await self._watch.end()
         finally:
+            if self._watch is not None:
+                self._watch.cancel()
             self._let_go()
             self._close_pipes()
 

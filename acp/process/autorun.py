@@ -9,6 +9,7 @@ import re
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path, PurePath
 
@@ -17,7 +18,7 @@ GIT = ".git"
 NAMES = frozenset(
     {
         *(".husky", ".vscode", ".idea", ".envrc", ".devcontainer", ".pre-commit-config.yaml"),
-        *(".claude", ".codex", ".gemini", ".qwen", ".opencode", ".mcp.json"),
+        *(".claude", ".codex", ".gemini", ".qwen", ".opencode", ".cursor", ".kiro", ".vibe", ".mcp.json"),
     }
 )
 """Names of files and directories that are found at the top of a project."""
@@ -29,7 +30,7 @@ MAX_LOOKED_AT = 4000
 """Directory entries that are looked at in a search: a few milliseconds. Repositories beyond it are not found."""
 
 _CONFIG_SIZE = 64 * 1024
-_HOOKS_PATH = re.compile(rb"^\s*hooksPath\s*=\s*\"?([^\"\n#;]+)", re.IGNORECASE | re.MULTILINE)
+_NAMED = re.compile(rb"^\s*(hooksPath|path|worktreeConfig)\s*=\s*\"?([^\"\n#;]+)", re.IGNORECASE | re.MULTILINE)
 _SKIPPED = frozenset({"node_modules", GIT})
 
 
@@ -38,20 +39,32 @@ def runs_by_itself(path: PurePath) -> bool:
     return any(part in NAMES or part == GIT for part in path.parts)
 
 
-def find(directory: Path) -> Iterator[Path]:
-    """Yield what runs by itself in a directory (a path without links), where it exists: at the top, and git's below.
+@dataclass(slots=True)
+class Found:
+    """What was found: `protected` runs by itself, `repositories` are the git directories. No path has a link in it."""
+
+    protected: list[Path] = field(default_factory=list)
+    repositories: list[Path] = field(default_factory=list)
+
+
+def search(directory: Path) -> Found:
+    """Find what runs by itself at the top of a directory (a path without links), and all repositories below.
 
     Makes the missing `hooks` of a repository. Blocks. A link is not found, since it cannot be protected.
     """
-    yield from _present(*(directory / name for name in sorted(NAMES)))
-    if _is_repository(directory):
-        yield from _of_repository(directory)
-    for worktree in _worktrees(directory):
-        if _is_directory(git := worktree / GIT):
-            yield from _of_repository(git)
-            yield from _present(*_hooks_elsewhere(git / "config", worktree))
+    found = Found([*_present(*(directory / name for name in sorted(NAMES)))])
+    gits = [directory] if _is_repository(directory) else []
+    for git in (worktree / GIT for worktree in _worktrees(directory)):
+        if _is_directory(git):
+            gits.append(git)
         else:  # It names the git directory of a linked worktree or a submodule.
-            yield from _present(git)
+            found.protected += _present(git)
+    for git in gits:
+        found.repositories += (git, *_submodules(git))
+    for git in found.repositories:
+        found.protected += _of_repository(git)
+    found.protected = [each for each in found.protected if directory in each.parents and each.resolve() == each]
+    return found
 
 
 def _worktrees(directory: Path) -> Iterator[Path]:
@@ -68,29 +81,42 @@ def _worktrees(directory: Path) -> Iterator[Path]:
         level = deeper
 
 
-def _of_repository(git: Path) -> Iterator[Path]:
-    """Yield the configuration and the hooks of a git directory, and those of its submodules."""
-    if _is_repository(git):
-        with suppress(OSError):  # It exists, or the agent cannot make it either.
-            (git / "hooks").mkdir()
-    yield from _present(git / "hooks", git / "config", git / "config.worktree")
+def _submodules(git: Path) -> Iterator[Path]:
     level = [git / "modules"]
     for _ in range(DEPTH):  # A submodule's name may contain slashes.
         found = [below for each in level for below in _subdirectories(_entries(each, MAX_LOOKED_AT))]
         level = [each for each in found if not _is_repository(each)]
         for module in found:
             if _is_repository(module):
-                yield from _of_repository(module)
+                yield module
+                yield from _submodules(module)
 
 
-def _hooks_elsewhere(config: Path, worktree: Path) -> list[Path]:
-    """Return the directory in which a repository's configuration says that its hooks are, as a list of at most one."""
+def _of_repository(git: Path) -> Iterator[Path]:
+    """Yield the configuration and the hooks of a git directory, and the files that the configuration names."""
+    named = _named_in(git / "config")
+    if _is_repository(git):
+        with suppress(OSError):  # It exists, or the agent cannot make it either.
+            (git / "hooks").mkdir()
+    if named.get("worktreeconfig") == ["true"]:
+        with suppress(OSError):  # Git reads this file too, and a missing one cannot be protected.
+            (git / "config.worktree").touch()
+    yield from _present(git / "hooks", git / "config", git / "config.worktree")
+    for base, key in ((git.parent, "hookspath"), (git, "path")):  # For `path` see git-config(1), Includes.
+        yield from _present(*(Path(os.path.normpath(base / each)) for each in named.get(key, ())))
+
+
+def _named_in(config: Path) -> dict[str, list[str]]:
+    """Return the values of some keys of a repository's configuration, whichever section they are in."""
     try:
         with os.fdopen(os.open(config, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-            found = _HOOKS_PATH.search(file.read(_CONFIG_SIZE))
+            text = file.read(_CONFIG_SIZE)
     except OSError:
-        return []
-    return [Path(os.path.normpath(worktree / os.fsdecode(found[1].strip())))] if found else []
+        return {}
+    found: dict[str, list[str]] = {}
+    for key, value in _NAMED.findall(text):
+        found.setdefault(key.decode().lower(), []).append(os.fsdecode(value.strip()))
+    return found
 
 
 def _present(*paths: Path) -> Iterator[Path]:

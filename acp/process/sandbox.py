@@ -25,6 +25,7 @@ from acp.errors import SpawnFailed, StartProblem
 from . import autorun, srt
 from .links import Followed, Link, follow
 from .program_files import SYSTEM, locate, program_files
+from .repository_watch import undo_redirections
 
 ENGINE: Final = "bwrap"
 """The program that makes the sandbox (bubblewrap). It is looked for on the bot's own PATH, never on the agent's."""
@@ -89,6 +90,8 @@ class Facts:
     readable: tuple[Path, ...] = ()
     writable: tuple[Path, ...] = ()
     protected: tuple[Path, ...] = ()
+    repositories: tuple[Path, ...] = ()
+    """The git directories among what is writable; see `RepositoryWatch`."""
     hidden_files: tuple[Path, ...] = ()
     hidden_directories: tuple[Path, ...] = ()
     links: tuple[Link, ...] = ()
@@ -206,13 +209,17 @@ def look_now(sandbox: Sandbox, cwd: Path, env: Mapping[str, str], command: str =
     needed = program_files([each for each in programs if each is not None], env, changeable)
     system, links = _system()
     hidden = dict.fromkeys(each.resolve() for each in (*_secrets(), *sandbox.hidden))
+    found = [autorun.search(root) for root in dict.fromkeys((here, *(ways[path].real for path in sandbox.writable)))]
+    repositories = tuple(dict.fromkeys(git for each in found for git in each.repositories))
+    undo_redirections(repositories)  # What an earlier agent has left, if the bot was killed.
     return Facts(
         engine,
         here,
         program,
         readable=(*system, *needed.paths, *(ways[path].real for path in sandbox.readable)),
         writable=changeable,
-        protected=tuple(_protected(dict.fromkeys((here, *(ways[path].real for path in sandbox.writable))))),
+        protected=tuple(path for each in found for path in each.protected),
+        repositories=repositories,
         hidden_files=tuple(path for path in hidden if path.exists() and not path.is_dir()),
         hidden_directories=tuple(path for path in hidden if path.is_dir()),
         links=(*links, *needed.links, *(link for way in ways.values() for link in way.links)),
@@ -258,12 +265,6 @@ def _existing(path: Path) -> Followed:
     except OSError as error:
         raise SpawnFailed(StartProblem.SANDBOX_PATH, str(path), error.strerror or "") from None
     return way
-
-
-def _protected(roots: Iterable[Path]) -> Iterator[Path]:
-    """Yield what runs by itself below these directories; not what a link leads to."""
-    for root in roots:
-        yield from (each for each in autorun.find(root) if root in each.parents and each.resolve() == each)
 
 
 def _system() -> tuple[list[Path], list[Link]]:

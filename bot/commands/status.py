@@ -84,10 +84,10 @@ def _state_line(client: CommandClient, conversation: Conversation | None) -> str
 
 
 def _terminal_line(client: CommandClient, thread_id: int, session_id: str) -> str:
-    """Return the shell line that continues a session; empty where the agent's preset has none."""
+    """Return the shell line that continues a session; empty where the agent's preset has none, or a home of its own."""
     agent = client.agents.of(thread_id)
     preset = PRESETS.get(agent.preset)
-    line = preset.continuing(session_id) if preset is not None else ""
+    line = preset.continuing(session_id) if preset is not None and not agent.has_own_home else ""
     return f"cd {_plain(shlex.quote(str(agent.cwd)), LIMIT)} && {_plain(line, LIMIT)}" if line else ""
 
 

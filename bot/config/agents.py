@@ -125,12 +125,17 @@ class AgentConfig(ConfigTable):
         """Set what the bot has for it: its private home, and what stays out of its sight in a sandbox."""
         self._home, self._hidden = home, hidden
 
+    @property
+    def has_own_home(self) -> bool:
+        """Whether it keeps its login, settings and sessions in a home of its own, inside its sandbox."""
+        return self.sandbox.is_on and self.sandbox.state == "own"
+
     def environment(self) -> dict[str, str]:
         """Return the whole environment that the agent gets, except its marker."""
         found = environment(os.environ, inherit=self.inherit_env, env={})
         if self.sandbox.is_on:
             found.pop("TMPDIR", None)  # There is nothing but /tmp.
-            if self.sandbox.state == "own":
+            if self.has_own_home:
                 found = {name: value for name, value in found.items() if not name.endswith(STATE_VARIABLES)}
                 found["HOME"] = str(self._home)
         return {**found, **self.env}
@@ -156,7 +161,7 @@ class AgentConfig(ConfigTable):
     def _sandbox(self, files: Sequence[Path]) -> Sandbox | None:
         if not self.sandbox.is_on:
             return None
-        own = self.sandbox.state == "own"
+        own = self.has_own_home
         servers = (server.command for server in self.mcp_servers if server.type == "stdio")
         state = () if own else self._shared_state
         return Sandbox(

@@ -162,7 +162,8 @@ async def test_what_an_agent_writes_is_posted_and_shown_as_a_change(tmp_path: Pa
 
 async def test_the_terminals_and_files_of_the_client_work(tmp_path: Path) -> None:
     """A command gets the agent's directory, the thread's files and its home; a file is written as outside."""
-    async with bot_lab(tmp_path, **boxed(more='permission = "allow_all"\nclient = ["fs", "terminal"]')) as lab:
+    more = 'preset = "claude"\npermission = "allow_all"\nclient = ["fs", "terminal"]'
+    async with bot_lab(tmp_path, **boxed(more=more)) as lab:
         thread = await begun(lab)
         shown = await answer(lab, thread, "client-run pwd; echo $HOME; touch ~/kept made; ls /proc | grep -c '^[0-9]'")
         assert str(lab.project) in shown
@@ -170,6 +171,9 @@ async def test_the_terminals_and_files_of_the_client_work(tmp_path: Path) -> Non
         assert str(home) in shown
         assert (home / "kept").exists()
         assert (lab.project / "made").exists()
+        assert "In a terminal" not in said(
+            await lab.ann.slash(thread, "status")
+        )  # Nothing is there to continue outside.
         written = await answer(lab, thread, f"client-write {lab.project}/notes.txt two words\nshell cat notes.txt")
         assert "written\ntwo words" in written
         files = tmp_path / "threadline.attachments" / str(thread.id)

@@ -493,3 +493,46 @@ def _is_in(process: Path, namespace: str) -> bool:
         return str((process / "ns" / "pid").readlink()) == namespace
     except OSError:  # It has ended, or hides itself.
         return False
+
+
+# ---- redirected repositories
+
+
+async def test_an_agent_that_redirects_a_repository_is_stopped_and_the_file_removed(ground: Ground) -> None:
+    """Git would run what the other configuration names, as soon as a person asks for the status."""
+    if ground.account:
+        pytest.skip("the process is started by this account")
+    ground.git("init", cwd=ground.cwd / "below")
+    git = ground.cwd / "below" / ".git"
+    code = f'open("{git}/commondir", "w").write("../evil"); say("written"); hang()'
+    child = await _start(ground.cwd, code)
+    await child.said("written")
+    assert getattr(await child.over(), "reason", None) is CloseReason.GIT_REDIRECTED
+    assert not (git / "commondir").exists()
+    await child.process.stop()
+
+
+async def test_a_redirection_in_an_agents_last_moment_is_removed(ground: Ground) -> None:
+    """By the stop, or by the next start if the bot was killed before that; in submodules too."""
+    ground.git("init")
+    ground.git("init", "--bare", cwd=ground.cwd / ".git" / "modules" / "lib")
+    left = ground.cwd / ".git" / "modules" / "lib" / "commondir"
+    if not ground.account:
+        child = await _start(ground.cwd, f'open("{left}", "w").write("../evil"); say("written"); sys.exit()')
+        await child.said("written")
+        await child.process.stop()
+        assert not left.exists()
+    left.write_text("../evil")
+    ground.run("true")
+    assert not left.exists()
+
+
+def test_configuration_that_git_reads_beside_its_own_is_protected(ground: Ground) -> None:
+    """That of a worktree, also a missing one, and files that it includes."""
+    ground.git("init")
+    ground.git("config", "extensions.worktreeConfig", "true")
+    ground.git("config", "include.path", "../.gitconfig")
+    ground.file("project/.gitconfig", "OLD")
+    ground.run("echo evil > .git/config.worktree; echo evil > .gitconfig; rm -f .git/config.worktree .gitconfig")
+    assert (ground.cwd / ".git" / "config.worktree").read_text() == ""
+    assert (ground.cwd / ".gitconfig").read_text() == "OLD"

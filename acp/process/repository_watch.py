@@ -1,0 +1,64 @@
+"""Undoes what no mount can prevent: that an agent in a sandbox redirects a repository of git.
+
+A file `commondir` in a git directory names another one, whose configuration git obeys then, with the commands in it, as
+soon as a person types `git status` (gitrepository-layout(5)). The agent must be able to write in a git directory, and a
+file that does not exist cannot be protected.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+from acp import paths
+
+WATCH_SECONDS = 1.0
+"""How often repositories are looked at: a look costs microseconds each, and a person's git hardly runs in between."""
+
+_looks = paths.Lanes("repositories")
+
+
+class RepositoryWatch:
+    """Looks at repositories in a task until `end`, and removes a `commondir` that has appeared."""
+
+    def __init__(self, repositories: Iterable[Path], on_redirected: Callable[[list[Path]], None]) -> None:
+        """`repositories` are git directories that never have one; `on_redirected` gets the files that were removed."""
+        self._look = partial(undo_redirections, tuple(repositories))
+        self._on_redirected = on_redirected
+        self._task = asyncio.create_task(self._run(), name="watch of repositories")
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            await self._look_once()
+
+    async def end(self) -> None:
+        """Look once more, when no process of the agent is left, and stop. Bounded by `paths.ANSWER_SECONDS`."""
+        self.cancel()
+        await asyncio.wait([self._task])
+        await self._look_once()
+
+    def cancel(self) -> None:
+        """Look no more."""
+        self._task.cancel()
+
+    async def _look_once(self) -> None:
+        with suppress(TimeoutError):  # A dead network file system: the next look waits for it again.
+            if undone := await _looks.do(self, self._look, paths.ANSWER_SECONDS):
+                self._on_redirected(undone)
+
+
+def undo_redirections(repositories: Iterable[Path]) -> list[Path]:
+    """Remove the file `commondir` from git directories that must have none. Return the removed ones. Blocks."""
+    undone = []
+    for repository in repositories:
+        with suppress(OSError):  # None there, as usual; or no directory any more.
+            directory = os.open(repository, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                os.unlink("commondir", dir_fd=directory)
+            finally:
+                os.close(directory)
+            undone.append(repository / "commondir")
+    return undone
