@@ -111,7 +111,7 @@ class App:
     async def _work(self, journal: Journal, metrics: Metrics) -> None:
         config, api = self._config, DiscordApi()
         agents, redact = Agents(config, journal), Redactor(secrets_of(config))
-        audit = self._audit(redact)
+        audit = self._audit(redact, agents.far_place)
         admission = Admission(
             rules=lambda: agents.config.rules, journal=journal, api=api, audit=audit, config_file=config.file
         )
@@ -170,10 +170,10 @@ class App:
         if failed is not None:
             raise failed
 
-    def _audit(self, redact: Callable[[str], str]) -> Audit:
+    def _audit(self, redact: Callable[[str], str], machine: Callable[[int], str]) -> Audit:
         """Open the audit log. Raises `NeedsPerson`."""
         path = self._config.audit.file
-        audit = Audit(path, redact=redact)
+        audit = Audit(path, redact=redact, machine=machine)
         try:
             audit.open()
         except OSError as error:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 
 import structlog
 
@@ -183,26 +182,31 @@ class AgentLease:
         Raises `AcpError`, for a place that is not reached after the last of several tries. `leave_workdir` must follow
         in every case.
         """
-        for pause in (*TRY_SECONDS, None):
+        for pause in TRY_SECONDS:
             try:
                 return await self._acquire(exchange, wanted)
             except AcpError as error:
                 lost = unreached(error)
-                if lost is None or pause is None or not wanted():
+                if lost is None or not wanted():
                     raise
                 log.info("a place is not reached", thread_id=self.thread_id, reason=str(error))
                 exchange.on_place(Retrying(lost.place, pause))
                 await self._pause(pause, wanted)
-        raise RuntimeError("the last try returns or raises")
+        return await self._acquire(exchange, wanted)
 
     async def _pause(self, seconds: float, wanted: Callable[[], bool]) -> None:
         """Wait before the next try, unless the exchange is given up, or another place can be tried immediately."""
         self.state = ConversationState.STARTING  # It has no agent and no slot, but its exchange is about to start.
         if self._kept_place() or self._context.placement.choose(self.settings) == self.place:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
-                    while wanted():
-                        await self._woken()
+            giving_up = asyncio.create_task(self._given_up(wanted), name="a pause before the next try")
+            try:
+                await asyncio.wait((giving_up,), timeout=seconds)
+            finally:
+                giving_up.cancel()
+
+    async def _given_up(self, wanted: Callable[[], bool]) -> None:
+        while wanted():
+            await self._woken()
 
     async def _acquire(self, exchange: Exchange, wanted: Callable[[], bool]) -> Session | None:
         """Try once, see `acquire`."""

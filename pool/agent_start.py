@@ -15,30 +15,30 @@ class AgentStart:
     def __init__(self, context: ConversationContext) -> None:
         """Begin without one."""
         self._context = context
-        self._bound: asyncio.Timeout | None = None
+        self._task: asyncio.Task[Agent] | None = None
 
     def give_up(self) -> None:
         """End a start at another place, which may have queued it. A start on this machine is short, and continues."""
-        if self._bound is not None and not self._bound.expired():
-            self._bound.reschedule(asyncio.get_running_loop().time())
+        if self._task is not None:
+            self._task.cancel()
 
     async def run(self, settings: AgentSettings, place: str, exchange: Exchange) -> Agent | None:
         """Start the agent; None when it was given up. Raises `AcpError`."""
         if self._context.placement.is_near(place):
             return await self._context.spawn(settings, place)
-        bound = self._bound = asyncio.timeout(None)
+        task = self._task = asyncio.create_task(self._far(settings, place, exchange), name=f"start at {place}")
         try:
-            async with bound:
-                if not self._context.sweeps.is_done(place):
-                    exchange.on_place(Unconfirmed(place))
-                    await self._context.sweeps.done(place)
-                    exchange.on_queued(0, ())
-                return await self._context.spawn(
-                    settings, place, lambda reason: exchange.on_place(StartQueued(place, reason))
-                )
-        except TimeoutError:
-            if not bound.expired():
-                raise
-            return None
+            await asyncio.wait((task,))
         finally:
-            self._bound = None
+            self._task = None
+            if not task.done():  # The bot stops.
+                task.cancel()
+                await asyncio.wait((task,))
+        return None if task.cancelled() else task.result()
+
+    async def _far(self, settings: AgentSettings, place: str, exchange: Exchange) -> Agent:
+        if not self._context.sweeps.is_done(place):
+            exchange.on_place(Unconfirmed(place))
+            await self._context.sweeps.done(place)
+            exchange.on_queued(0, ())
+        return await self._context.spawn(settings, place, lambda reason: exchange.on_place(StartQueued(place, reason)))

@@ -562,18 +562,16 @@ class Conversation:
 
     async def _hold_or_fail(self, error: AcpError | ExchangeFailed) -> None:
         try:
-            lost = unreached(error)
-            if lost is not None and await self._hold_for_place(lost):
+            lost, exchange = unreached(error), self.current
+            if lost is not None and exchange is not None:
+                await self._hold_for_place(exchange, lost)
                 return
         except Exception:  # the isolation boundary of a conversation
             log.exception("an exchange could not be held", thread_id=self.thread_id)
         self._fail(error)
 
-    async def _hold_for_place(self, lost: PlaceUnreachable) -> bool:
-        """Hold the current exchange, which is not sent, with all others; return False where there is none."""
-        exchange = self.current
-        if exchange is None:
-            return False
+    async def _hold_for_place(self, exchange: Exchange, lost: PlaceUnreachable) -> None:
+        """Hold the current exchange, which is not sent, with all others, unless it is given up in the meantime."""
         self.running = self._steering = None
         others = [each for each in self._context.settings(self.thread_id).places if each != lost.place]
         elsewhere = await self._unless_given_up(
@@ -584,7 +582,6 @@ class Conversation:
             self._inbox.put_back(exchange, hold=True)
             exchange.on_place(HeldForPlace(lost.place, lost.detail, elsewhere))
             self._changed()
-        return True
 
     def _retry_once(self, exchange: Exchange, error: AgentClosed, earlier: str | None) -> None:
         """Retry an exchange once whose agent died before it got any of the prompt. Raises `error` the second time."""

@@ -43,8 +43,9 @@ TICK_SECONDS = 1.0
 MEMORY_SECONDS = 10.0
 """How often the agents' memory is measured, if it is bounded."""
 
-FAR_SECONDS = 10.0
-"""How long agents at other places may take to be stopped when the bot stops: what is still there ends by itself."""
+FAR_SECONDS = 7.0
+"""How long agents at other places may take to be stopped when the bot stops: as long as those of this machine at worst.
+What is still there then ends by itself."""
 
 log = structlog.stdlib.get_logger("pool")
 
@@ -102,6 +103,8 @@ class Pool:
         self._placement = placement = Placement(rooms, leaving=self._leaving, on_line_moved=self._check_soon)
         self._sweeps = Sweeps(far)
         self._far_agents: WeakSet[Agent] = WeakSet()
+        self._far_starts: set[asyncio.Task[Any] | None] = set()
+        """The tasks in which agents start at other places."""
         self._conversations: dict[int, Conversation] = {}
         self._tasks = asyncio.TaskGroup()
         self._running: dict[Conversation, asyncio.Task[None]] = {}
@@ -114,7 +117,7 @@ class Pool:
         self._next_check: asyncio.Handle | None = None
         self._stack = AsyncExitStack()
         self._stopping = False
-        self._last_call: asyncio.TimerHandle | None = None
+        self._timers: list[asyncio.TimerHandle] = []
         self._warm = bool(warm)
         self._spares = Spares(warm, slots=placement.slots(HERE), spawn=self._spawn, create_task=self._create_task)
         self._memory = MemoryKeeper(
@@ -174,8 +177,8 @@ class Pool:
         try:
             await self._stack.aclose()
         finally:
-            if self._last_call is not None:
-                self._last_call.cancel()
+            for timer in self._timers:
+                timer.cancel()
 
     # ---- messages
 
@@ -316,7 +319,13 @@ class Pool:
     ) -> Agent:
         await self._sweeps.done(place)
         self._spawned += 1
-        agent = await self._start(settings, f"{self._journal.journal_id}/{self._spawned}", place, on_waiting)
+        starting = asyncio.current_task()
+        if not self._placement.is_near(place):
+            self._far_starts.add(starting)
+        try:
+            agent = await self._start(settings, f"{self._journal.journal_id}/{self._spawned}", place, on_waiting)
+        finally:
+            self._far_starts.discard(starting)
         if not self._placement.is_near(place):
             self._far_agents.add(agent)
         self.logins.watch(settings.agent, place, agent)
@@ -422,10 +431,13 @@ class Pool:
             if conversation.lease.state is not ConversationState.STOPPING and not task.cancelling():
                 conversation.disconnect()
                 task.cancel()
-        self._last_call = asyncio.get_running_loop().call_later(FAR_SECONDS, self._kill_far)
+        self._timers.append(asyncio.get_running_loop().call_later(FAR_SECONDS, self._kill_far))
 
     def _kill_far(self) -> None:
         """Leave the agents at other places to themselves: without a connection they end there."""
+        for task in self._far_starts:
+            if task is not None:
+                task.cancel()  # It is being given up already, which waits for the place too.
         for agent in self.agents:
             if agent in self._far_agents:
                 agent.kill()

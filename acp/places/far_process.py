@@ -64,6 +64,7 @@ class FarProcess:
         """The verdict is there, or none will come."""
         self._verdict: Mapping[str, Any] | None = None
         self._defect = ""
+        self._confirming: asyncio.Task[None] | None = None
         self._paused = self._dropping = self._stopping = self._killed = self._suspected = False
         self._certain = False
         self._loop = asyncio.get_running_loop()
@@ -298,9 +299,11 @@ class FarProcess:
         await self._finish(certain=self._verdict is not None or self._killed)
 
     def kill(self) -> None:
-        """Cut the link; the runner ends the agent then."""
+        """Cut the link; the runner ends the agent then. No `stop` waits for its word any more."""
         self._killed = True
         self._client.kill()
+        if self._confirming is not None:
+            self._confirming.cancel()
 
     async def _finish(self, *, certain: bool) -> None:
         """End the client; and the agent, unless it is certain that none of its processes is left."""
@@ -311,8 +314,19 @@ class FarProcess:
         finally:
             self._end()
         if not certain and not self._certain:
-            await reap_until_certain(self._place, self._reap, self._alive)
+            await self._confirm()
         self._certain = True
+
+    async def _confirm(self) -> None:
+        """Wait until the agent's end is certain; `kill` ends the wait."""
+        work = reap_until_certain(self._place, self._reap, self._alive)
+        confirming = self._confirming = asyncio.create_task(work, name=f"end of an agent at {self._place}")
+        try:
+            await asyncio.wait((confirming,))
+        finally:
+            confirming.cancel()
+        if not confirming.cancelled():
+            confirming.result()
 
 
 async def reap_until_certain(place: str, reap: Callable[[], Awaitable[object]], alive: float) -> None:

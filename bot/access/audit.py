@@ -33,10 +33,20 @@ class Audit:
     It opens the file for each line, so that the file may be moved away at any time.
     """
 
-    def __init__(self, path: Path | None = None, *, redact: Callable[[str], str] = str) -> None:
-        """`redact` takes secrets out of text."""
+    def __init__(
+        self,
+        path: Path | None = None,
+        *,
+        redact: Callable[[str], str] = str,
+        machine: Callable[[int], str] = lambda _thread_id: "",
+    ) -> None:
+        """`redact` takes secrets out of text.
+
+        `machine` names the other machine on which a thread's agent runs; empty for this one.
+        """
         self._path = path
         self._redact = redact
+        self._machine = machine
         self._minutes: dict[Key, int] = {}
         """The count in the minute that began with the first."""
 
@@ -83,6 +93,7 @@ class Audit:
             "deed": action,
             "user_id": None if user_id is None else str(user_id),
             "thread_id": None if thread_id is None else str(thread_id),
+            **({} if thread_id is None or not (machine := self._machine(thread_id)) else {"place": machine}),
             "what": self._redact(what)[:LONGEST],
             **({"request": self._redact(request)[:LONGEST_REQUEST]} if request else {}),
         }

@@ -119,6 +119,11 @@ class Agents:
         kept = self._journal.threads.agent_place(thread_id)
         return self.places[kept if kept in self.places else HERE]
 
+    def far_place(self, thread_id: int) -> str:
+        """Return the name of the place of a thread's agent; empty for this machine."""
+        place = self.place(thread_id)
+        return "" if place.near else place.name
+
     def side_modes(self, thread_id: int) -> tuple[str, ...]:
         """Return the ids of the modes in which a side question may be asked, in order of preference."""
         return (READ_ONLY, *self.of(thread_id).asking_modes, PLAN)

@@ -8,6 +8,7 @@ import structlog
 from discord import app_commands
 
 from acp import AcpError
+from acp.places.here import HERE
 from acp.process.memory import resident
 from acp.schema import SessionInfo
 from bot.access.gate import Right
@@ -89,7 +90,8 @@ def _session_line(client: CommandClient, conversation: Conversation, sizes: dict
         asker_id=client.journal.threads.asker(thread_id),
         waiting=count(conversation.waiting) if conversation.waiting else "",
         minutes=None if lease.agent is None else lease.held_seconds / 60,
-        memory=0 if lease.agent is None else sizes.get(lease.agent.pid, 0),
+        memory=0 if lease.agent is None or lease.place != HERE else sizes.get(lease.agent.pid, 0),
+        machine="" if lease.place == HERE else lease.place,
     )
 
 

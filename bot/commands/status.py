@@ -5,13 +5,14 @@ import shlex
 from discord import app_commands
 
 from acp import LoginState
+from acp.places.here import HERE
 from bot.access.gate import Right
 from bot.agents.agent_options import AgentOptions
 from bot.config.presets import PRESETS
 from bot.interactions.bot_client import admit
 from bot.text.markdown import LIMIT, escape
 from bot.text.printable import visible
-from bot.user_messages import journal_errors, logins, queue, steering
+from bot.user_messages import journal_errors, logins, places, queue, steering
 from bot.user_messages import status as texts
 from bot.user_messages.commands import DESCRIPTIONS
 from pool.conversation import Conversation
@@ -41,7 +42,10 @@ def _status_lines(client: CommandClient, thread_id: int) -> list[str]:
         _state_line(client, conversation),
         texts.agent(_shown(client, client.agents.title(thread_id)), escape(name)),
     ]
-    if client.pool.logins.state(name, client.pool.place_of(thread_id)) is LoginState.LOGGED_OUT:
+    place = client.pool.place_of(thread_id)
+    if {place, *client.agents.of(thread_id).places} != {HERE}:
+        lines.append(places.machine(place))
+    if client.pool.logins.state(name, place) is LoginState.LOGGED_OUT:
         lines.append(logins.status(name, by_page=client.agents.of(thread_id).may_have_page_login))
     if trouble := journal_errors.trouble(client.journal.trouble):
         lines.append(texts.trouble(escape(trouble)))

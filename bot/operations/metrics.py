@@ -7,7 +7,7 @@ state is read from the pool on request.
 import asyncio
 import re
 from collections import Counter as Tally
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from http import HTTPStatus
@@ -25,6 +25,7 @@ from bot.interactions.cards import Cards
 from pool.conversation_context import ConversationState
 from pool.journal.message_states import NEW, MessageState
 from pool.pool import Pool
+from pool.slots import Load
 
 from .health import Health
 
@@ -138,21 +139,31 @@ class _StateCollector(Collector):
         self._health = health
 
     def collect(self) -> Iterator[Metric]:
-        load, cards, health = self._pool.load, self._cards, self._health
+        cards, health = self._cards, self._health
         states = Tally(each.lease.state for each in self._pool.conversations)
         conversations = GaugeMetricFamily("threadline_conversations", "Conversations that are awake.", labels=["state"])
         for state in ConversationState:
             conversations.add_metric([state], states[state])
         yield conversations
-        yield GaugeMetricFamily("threadline_slots", "Agents that may run at a time.", load.size)
-        yield GaugeMetricFamily("threadline_slots_held", "Slots that are taken.", load.held)
-        yield GaugeMetricFamily("threadline_line_length", "Conversations that wait for a slot.", load.in_line)
+        yield from _slots(self._pool.loads)
         logged_out = len(self._pool.logins.logged_out)
         yield GaugeMetricFamily("threadline_agents_logged_out", "Configured agents that are logged out.", logged_out)
         yield GaugeMetricFamily("threadline_questions_open", "Questions of agents that wait for a person.", len(cards))
         yield CounterMetricFamily("threadline_questions_answered", "Questions that people answered.", cards.answered)
         yield GaugeMetricFamily("threadline_gateway_connected", "1 while the gateway is there.", int(health.connected))
         yield GaugeMetricFamily("threadline_loop_lag_seconds", "How late the event loop's last beat was.", health.lag)
+
+
+def _slots(loads: Mapping[str, Load]) -> Iterator[Metric]:
+    """Yield the figures of each place's slots."""
+    size = GaugeMetricFamily("threadline_slots", "Agents that may run at a time.", labels=["place"])
+    held = GaugeMetricFamily("threadline_slots_held", "Slots that are taken.", labels=["place"])
+    in_line = GaugeMetricFamily("threadline_line_length", "Conversations that wait for a slot.", labels=["place"])
+    for place, load in loads.items():
+        size.add_metric([place], load.size)
+        held.add_metric([place], load.held)
+        in_line.add_metric([place], load.in_line)
+    return iter((size, held, in_line))
 
 
 def _kind(method: str, path: str) -> str:

@@ -1,5 +1,6 @@
 """Other machines on which agents run: what a thread waits for there, and what people can do. Pure."""
 
+from acp.places.here import HERE
 from bot.text.markdown import escape, shortened
 from bot.text.printable import visible
 from pool.place_news import HeldForPlace, Moved, PlaceNews, Retrying, StartQueued, Unconfirmed
@@ -77,7 +78,7 @@ def to_agent(told: Moved) -> str:
 
 def machine(place: str) -> str:
     """Name the machine of a thread's agent, for `/status`."""
-    return f"Machine: {place}"
+    return f"Machine: {'this one' if place == HERE else place}"
 
 
 def _words(text: str) -> str:

@@ -24,13 +24,17 @@ def running(
     waiting: str,
     minutes: float | None,
     memory: int,
+    machine: str,
 ) -> str:
-    """Return the line of one conversation; `minutes` is the age of its agent, None without one, `memory` in bytes."""
+    """Return the line of one conversation; `minutes` is the age of its agent, None without one, `memory` in bytes.
+
+    `machine` is the other machine on which the agent runs, where its memory is not known.
+    """
     parts = [f"<#{thread_id}> **{state}**"]
     parts += [f"<@{asker_id}>"] if asker_id is not None else []
     parts += [waiting] if waiting else []
     parts.append(agent)
-    parts += [f"{minutes:.0f} min", f"{memory / 2**20:.0f} MiB"] if minutes is not None else []
+    parts += [f"{minutes:.0f} min", machine or f"{memory / 2**20:.0f} MiB"] if minutes is not None else []
     return joined(parts)
 
 

@@ -11,18 +11,25 @@ from tests.support.virtual_time import elapse, step
 class Line:
     """Slots for people, with a record of every change of the line."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, *, memory: int = 0) -> None:
         self.changes: list[tuple[str, ...]] = []
-        self.slots: Slots[str] = Slots(size, on_line_moved=lambda: self.changes.append(self.slots.line))
+        self.freed = 0
+        """How often a slot was returned that none waited for."""
+        self.slots: Slots[str] = Slots(
+            size, on_line_moved=lambda: self.changes.append(self.slots.line), on_free=self._free, memory=memory
+        )
         self.tasks: dict[str, asyncio.Task[bool]] = {}
 
     def __repr__(self) -> str:
         return repr(self.slots)
 
-    async def joined(self, *names: str) -> None:
+    def _free(self) -> None:
+        self.freed += 1
+
+    async def joined(self, *names: str, memory: int = 0) -> None:
         """Let people come, in this order, and return when each holds a slot or is in line."""
         for name in names:
-            self.tasks[name] = asyncio.create_task(self.slots.acquire(name), name=name)
+            self.tasks[name] = asyncio.create_task(self.slots.acquire(name, memory), name=name)
             await step()
 
     async def got(self, name: str) -> bool:
@@ -85,6 +92,7 @@ async def test_a_slot_returned_to_an_empty_line_is_free() -> None:
     await line.joined("ben")
     assert await line.got("ben")
     assert line.changes == []
+    assert line.freed == 1
 
 
 async def test_releasing_a_slot_that_is_not_held_has_no_effect() -> None:
@@ -197,3 +205,65 @@ async def test_the_longest_wait_is_that_of_the_first_in_line() -> None:
     assert line.slots.longest_wait == pytest.approx(30)
     line.slots.leave("ben")
     assert line.slots.longest_wait == 0
+
+
+async def test_memory_is_reserved_with_the_slot_and_returned_with_it() -> None:
+    """A slot alone is not enough; without a bound there is no figure."""
+    line = Line(3, memory=10)
+    assert Line(3).slots.unreserved is None
+    await line.joined("ann", memory=6)
+    assert (await line.got("ann"), line.slots.unreserved) == (True, 4)
+    assert not line.slots.take_free("ben", 5)
+    assert line.slots.take_free("ben", 4)
+    assert line.slots.unreserved == 0
+    line.slots.release("ann")
+    assert line.slots.unreserved == 6
+
+
+async def test_who_needs_little_memory_does_not_overtake_who_needs_much() -> None:
+    """Otherwise the first in line might never get a slot."""
+    line = Line(3, memory=10)
+    await line.joined("ann", memory=6)
+    await line.joined("ben", memory=8)
+    await line.joined("cleo", memory=1)
+    assert line.slots.line == ("ben", "cleo")
+    assert not line.slots.has_room(1)
+    assert not line.slots.take_free("dan", 1)
+    line.slots.release("ann")
+    assert line.slots.holders == ("ben", "cleo")
+    assert line.changes[-1] == ()
+
+
+async def test_who_leaves_the_line_lets_those_behind_it_take_the_memory_that_is_there() -> None:
+    """They waited only because it was first."""
+    line = Line(3, memory=10)
+    await line.joined("ann", memory=6)
+    await line.joined("ben", memory=8)
+    await line.joined("cleo", memory=4)
+    line.slots.leave("ben")
+    assert line.slots.holders == ("ann", "cleo")
+    assert await line.got("cleo")
+
+
+async def test_who_needs_more_memory_than_there_is_gets_all_of_it() -> None:
+    """Instead of waiting forever."""
+    line = Line(3, memory=10)
+    await line.joined("ann", memory=99)
+    await line.joined("ben", memory=1)
+    assert (line.slots.holders, line.slots.unreserved) == (("ann",), 0)
+    line.slots.pass_on("ann", "cleo")
+    assert (line.slots.holders, line.slots.unreserved) == (("cleo",), 0)
+    line.slots.release("cleo")
+    assert (line.slots.holders, line.slots.unreserved) == (("ben",), 9)
+
+
+async def test_a_slot_that_is_returned_is_not_free_while_the_first_in_line_lacks_memory() -> None:
+    """The next one to return memory lets it in."""
+    line = Line(3, memory=10)
+    await line.joined("ann", memory=6)
+    await line.joined("ben", memory=2)
+    await line.joined("cleo", memory=9)
+    line.slots.release("ben")
+    assert (line.slots.line, line.freed) == (("cleo",), 0)
+    line.slots.release("ann")
+    assert line.slots.holders == ("cleo",)

@@ -60,6 +60,8 @@ class MemoryAgent:
         self.received: list[Json] = []
         """Every message that was written to the agent, oldest first."""
         self.exit_status: int | None = None
+        self.lost_from = ""
+        """The place to which the link is lost; empty while it holds."""
         self.stderr: tuple[str, ...] = ()
         self.stopped = False
         self.killed = False
@@ -185,6 +187,12 @@ class MemoryAgent:
             self._output.append(None)
             self._deliver_soon()
 
+    def lose_link(self, place: str) -> None:
+        """Cut the link to the place where it runs. Earlier output still arrives."""
+        self.lost_from = place
+        self._output.append(None)
+        self._deliver_soon()
+
     def stop_reading(self) -> None:
         """Leave our messages in the agent's pipe."""
         self._reads = False
@@ -203,7 +211,7 @@ class MemoryAgent:
 
     def write(self, data: bytes) -> bool:
         """See `Transport`."""
-        if self.exit_status is not None or self.aborted:
+        if self.exit_status is not None or self.aborted or self.lost_from:
             return False
         self._input += data
         self._read()
@@ -225,6 +233,8 @@ class MemoryAgent:
 
     def describe(self, reason: CloseReason) -> AgentClosed:
         """See `AgentTransport`."""
+        if reason is CloseReason.ENDED and self.lost_from:
+            return AgentClosed(CloseReason.LINK_LOST, stderr=self.stderr, place=self.lost_from)
         return AgentClosed(reason, self.exit_status, self.stderr)
 
     async def stop(self) -> None:

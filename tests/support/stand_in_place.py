@@ -32,6 +32,8 @@ class StandInPlace:
         """If there is one, `sweep` waits for it."""
         self.given_up = 0
         """How many starts were cancelled."""
+        self.lets_go: asyncio.Event | None = None
+        """If there is one, a start that is cancelled waits for it."""
         self.breaks: Exception | None = None
         """If there is one, `sweep` raises it."""
         self._directories = directories
@@ -47,6 +49,8 @@ class StandInPlace:
                 await self.starts.wait()
         except asyncio.CancelledError:
             self.given_up += 1
+            if self.lets_go is not None:
+                await self.lets_go.wait()
             raise
 
     async def start(

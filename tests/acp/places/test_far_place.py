@@ -309,3 +309,23 @@ async def test_an_agent_whose_client_was_killed_is_ended_by_its_marker(tmp_path:
     finally:
         os.kill(runner_pid, signal.SIGKILL)
         await started.stop()
+
+
+async def test_a_kill_ends_the_wait_for_an_end_that_is_not_confirmed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who kills it cannot wait: what is left there ends by itself."""
+    far, asked = place(keep_alive=600), asyncio.Event()
+
+    async def reap(_prefix: str) -> int:
+        asked.set()
+        await asyncio.Event().wait()
+        return 0
+
+    monkeypatch.setattr(far, "reap", reap)
+    started = await far.start(launch(READER, tmp_path), f"{RUN}/1")
+    os.kill(started.pid, signal.SIGKILL)
+    stopping = asyncio.create_task(started.stop())
+    await asked.wait()
+    started.kill()
+    await stopping

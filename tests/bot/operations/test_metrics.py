@@ -176,8 +176,8 @@ async def test_the_pool_is_read_on_request(tmp_path: Path) -> None:
         assert found["threadline_conversations working"] == 1
         assert found["threadline_conversations idle"] == 0
         assert found["threadline_conversations in line"] == 1
-        assert (found["threadline_slots"], found["threadline_slots_held"]) == (1, 1)
-        assert found["threadline_line_length"] == 1
+        assert (found["threadline_slots here"], found["threadline_slots_held here"]) == (1, 1)
+        assert found["threadline_line_length here"] == 1
         assert found["threadline_questions_open"] == found["threadline_questions_answered_total"] == 0
         assert found["threadline_gateway_connected"] == 1
 
