@@ -23,6 +23,7 @@ from acp import paths
 from acp.errors import SpawnFailed, StartProblem
 
 from . import autorun, srt
+from .environment import environment
 from .links import Followed, Link, follow
 from .program_files import SYSTEM, locate, program_files
 from .repository_watch import undo_redirections
@@ -126,6 +127,9 @@ def enter(
 ) -> Entered:
     """Return how to start `line` inside, with the variables `env`; `also` are more arguments of the engine."""
     program = line[0] if facts.program is None else str(facts.program)
+    if facts.around:
+        whole = (*argv(sandbox, facts), *also, "--", *srt.UNPACKING, program, *line[1:])
+        return Entered(whole, srt.packed(env, environment(os.environ, inherit=(), env={})), facts.cwd)
     inside = {name: value for name, value in env.items() if _FOR_LOADER.fullmatch(name)}
     variables = [word for name, value in inside.items() for word in ("--setenv", name, value)]
     whole = (*argv(sandbox, facts), *also, *variables, "--", program, *line[1:])

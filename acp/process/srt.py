@@ -6,6 +6,7 @@ without it: so both engines promise the same about files and processes.
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,10 @@ NEEDED: Final = ("bwrap", "socat", "rg")
 
 LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 """The names to which agents connect without a proxy, in order to reach servers of their own."""
+
+_PACKED: Final = "THREADLINE_VARIABLE_"
+
+_PROXY: Final = re.compile(r".*_proxy", re.IGNORECASE)
 
 _UNPRIVILEGED: Final = ("--die-with-parent", "--unshare-user", "--uid", "1000", "--gid", "1000")
 
@@ -71,6 +76,33 @@ def variables(hosts: Sequence[str]) -> tuple[str, ...]:
     listed = {_name(host) for host in hosts}
     direct = ",".join(name for name in LOOPBACK if name not in listed)
     return ("--setenv", "NO_PROXY", direct, "--setenv", "no_proxy", direct, "--unsetenv", "JAVA_TOOL_OPTIONS")
+
+
+_UNPACK: Final = f"""
+threadline_n=0
+while eval "threadline_v=\\${{{_PACKED}$threadline_n-}}"; [ -n "$threadline_v" ]; do
+    export "$threadline_v"
+    unset {_PACKED}$threadline_n
+    threadline_n=$((threadline_n + 1))
+done
+unset threadline_n threadline_v
+exec "$@"
+"""
+
+UNPACKING: Final = ("/bin/sh", "-c", _UNPACK, "sh")
+"""What sets the variables that `packed` has hidden, inside, before it starts the line behind it."""
+
+
+def packed(env: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment for srt itself: `own`, our variables, and the agent's `env` under names that mean nothing.
+
+    srt, Node and the shells that it starts run outside the sandbox, and obey many variables, such as NODE_OPTIONS,
+    BASH_ENV and PATH; an agent names those of its terminals. Arguments would show the values to everybody. Proxies are
+    srt's matter, and names that no shell can set are left out.
+    """
+    names = [name for name in env if re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII) and not _PROXY.fullmatch(name)]
+    ours = {name: value for name, value in own.items() if name != "TMPDIR"}  # Its sockets' paths must be short.
+    return {**ours, **{f"{_PACKED}{number}": f"{name}={env[name]}" for number, name in enumerate(names)}}
 
 
 def _name(host: str) -> str:

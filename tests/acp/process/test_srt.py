@@ -16,7 +16,7 @@ import pytest
 from acp import SpawnFailed
 from acp.errors import StartProblem
 from acp.process import srt
-from acp.process.sandbox import Facts, Sandbox, argv, look_now
+from acp.process.sandbox import Facts, Sandbox, argv, enter, look_now
 from tests.acp.process.sandboxed_ground import SYSTEM_ENV, Ground
 
 needs_bwrap = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
@@ -90,6 +90,24 @@ def test_a_program_starts_in_both(ground: Ground, monkeypatch: pytest.MonkeyPatc
         ground.run("echo $NO_PROXY $JAVA_TOOL_OPTIONS; ls -d /proc/[0-9]* | wc -l", box)
         == "localhost,127.0.0.1,::1\n4\n0"
     )
+
+
+@needs_bwrap
+def test_variables_of_the_agent_count_inside_only(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Srt runs outside, and Node, the shell and the loader would run what the agent has written."""
+    fakes(ground.folder, monkeypatch, 'env > "$2.seen"\nshift 3\n')
+    box = Sandbox(network=srt.Hosts(("a.example",), ground.folder / "state" / "box.json"))
+    wanted = {"NODE_OPTIONS": "--require /x", "BASH_ENV": "/x", "LD_PRELOAD": "/x.so", "KEY": 'it\'s a "$1" key\n'}
+    said = ground.run("env; echo $PATH; command -v sh", box, PATH="/bin:/usr/bin", https_proxy="http://evil", **wanted)
+    assert all(f"{name}={value}\n" in said for name, value in wanted.items())
+    assert "THREADLINE_VARIABLE" not in said
+    assert "evil" not in said
+    assert "/bin:/usr/bin\n/bin/sh\n" in said
+    seen = (ground.folder / "state" / "box.json.seen").read_text()
+    assert not [name for name in wanted if f"\n{name}=" in f"\n{seen}"]
+    assert f"PATH={os.environ['PATH']}\n" in seen
+    facts = look_now(box, ground.cwd, SYSTEM_ENV)
+    assert not any("it's a" in word for word in enter(box, facts, ("true",), wanted).argv)  # Everybody can read a line.
 
 
 @pytest.mark.parametrize("missing", ["srt", "socat", "rg"])
