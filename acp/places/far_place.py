@@ -71,6 +71,7 @@ class FarPlace:
         self._reaps = asyncio.Semaphore(REAPS)
         self._polls = asyncio.Semaphore(POLLS)
         self._swept = asyncio.Event()
+        """The engine ends no more of the journal's jobs, among which are those of short commands."""
         self._swept.set()
         self._agents: dict[Job, tuple[PurePath, FarProcess]] = {}
 
@@ -84,11 +85,9 @@ class FarPlace:
             return await far_commands.hello(route)
 
     async def sweep(self) -> None:
-        """End what an earlier run left there. Starts wait for it.
-
-        Takes until that is certain, or until the runners there have ended their agents by themselves.
-        """
-        self._swept.clear()
+        """See `Place.sweep`. Takes until that is certain, or until the runners there have ended their agents."""
+        if self._engine.reap:
+            self._swept.clear()
         try:
             await reap_until_certain(self.name, partial(self.reap, f"{self._journal_id}/"), self._keep_alive)
         finally:
@@ -101,7 +100,6 @@ class FarPlace:
         on_waiting: Callable[[str], None] = lambda _reason: None,
     ) -> AgentTransport:
         """See `Place.start`."""
-        await self._swept.wait()
         job = Job(self.name, marker, launch.memory)
         env = {name: value for name, value in launch.env.items() if name not in launch.local_env}
         seconds, now = self._engine.start_seconds, asyncio.get_running_loop().time
@@ -179,6 +177,7 @@ class FarPlace:
     @asynccontextmanager
     async def _short_route(self, *directories: PurePath) -> AsyncIterator[Route]:
         """Yield the way to a runner for a short command, in the job of an agent of these directories if one runs."""
+        await self._swept.wait()
         async with self._connecting():
             agents = self._running()
             # An agent that works in the directory sees it for certain; else each is as good.

@@ -230,28 +230,24 @@ def test_the_runner_is_a_program_of_its_own_or_the_source_for_a_python() -> None
 # ---- the end
 
 
-async def test_a_start_waits_until_what_an_earlier_run_left_has_ended(tmp_path: Path) -> None:
-    """The engine's jobs of this journal at this place; an agent that starts then is not among them."""
+async def test_a_short_command_waits_until_the_engine_has_ended_what_an_earlier_run_left(tmp_path: Path) -> None:
+    """Its own job is one of the journal's, and would be ended too."""
     log, gate = tmp_path / "log", Gate(tmp_path)
-    far = place(
-        enter=shell(f'echo entered >> {log}; exec "$@"'),
-        reap=shell(f"{gate.passing}; echo $1 >> {log}", "{pattern}"),
-    )
+    far = place(enter=shell(f'echo run >> {log}; exec "$@"'), reap=shell(f"{gate.passing}; echo reaped >> {log}"))
     sweeping = asyncio.create_task(far.sweep())
-    starting = asyncio.create_task(far.start(launch(READER, tmp_path), f"{RUN}/1"))
+    running = asyncio.create_task(far.run(["true"], cwd=tmp_path, seconds=PATIENCE))
     gate.open()
-    await (await starting).stop()
-    await sweeping
-    assert log.read_text().splitlines()[:2] == [f"^threadline-{RUN}-worker1-[a-z0-9]+$", "entered"]
+    await asyncio.gather(sweeping, running)
+    assert log.read_text().splitlines() == ["reaped", "run"]
 
 
 async def test_an_end_that_is_not_confirmed_is_asked_for_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A place that cannot be reached for a while confirms it then."""
     monkeypatch.setattr(acp.places.far_process, "REAP_PAUSE", 0.0)
     tries = tmp_path / "tries"
-    far = place(reap=shell(f"echo >> {tries}; [ $(wc -l < {tries}) -ge 3 ]"))
+    far = place(reap=shell(f"echo $1 >> {tries}; [ $(wc -l < {tries}) -ge 3 ]", "{pattern}"))
     await far.sweep()
-    assert len(tries.read_text().splitlines()) == 3
+    assert tries.read_text().splitlines() == [f"^threadline-{RUN}-worker1-[a-z0-9]+$"] * 3
 
 
 async def test_the_sweep_of_a_place_that_stays_away_ends_when_its_runners_must_have(
