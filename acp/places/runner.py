@@ -475,6 +475,7 @@ def put(header: Json, rest: bytes) -> int:
     os.umask(0o077)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        require_own(path.parent)
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(data)
         draft.replace(path)
@@ -483,6 +484,14 @@ def put(header: Json, rest: bytes) -> int:
             draft.unlink()
         raise Problem({"problem": "file not written", "detail": error.strerror}) from None
     return answer(header, {})
+
+
+def require_own(directory: Path) -> None:
+    """Refuse a way through what another account has put into a directory that is open to all, such as /tmp."""
+    for entry in (directory, *directory.parents):
+        mode = entry.parent.stat().st_mode
+        if mode & stat.S_ISVTX and mode & stat.S_IWOTH and entry.lstat().st_uid != os.geteuid():
+            raise PermissionError(0, f"{entry} belongs to another account")
 
 
 def get(header: Json, _rest: bytes) -> int:
