@@ -7,6 +7,10 @@ a thread; what `argv` makes of it is pure.
 
 A mount that protects a name is lost when a directory above it is renamed. So each directory between a writable one and
 a protected entry becomes a mount of its own, which cannot be renamed from inside.
+
+Another agent in the same directory may put a link in the place of a protected entry after `look` and before the mount.
+So what lies in writable directories is mounted in a second sandbox inside the first: the link leads to nothing there
+that is not visible anyway.
 """
 
 import os
@@ -44,6 +48,9 @@ SECRETS: Final = (
 _HOST_KEYS: Final = "ssh_host_*_key"
 
 _NAMESPACES: Final = ("--unshare-user-try", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try")
+
+_FOR_ROOT: Final = ("sys", "sysrq-trigger", "acpi", "bus", "driver", "fs", "irq", "scsi")
+"""What root may write in /proc without a capability."""
 
 # The loader and the C library obey these in the engine too, which runs outside, and an agent names the variables of its
 # terminals. They are set inside only.
@@ -98,6 +105,7 @@ class Facts:
     links: tuple[Link, ...] = ()
     around: tuple[str, ...] = ()
     """What starts the engine."""
+    is_root: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,18 +152,44 @@ def exit_status(status: int) -> int:
 def argv(sandbox: Sandbox, facts: Facts) -> tuple[str, ...]:
     """Return the engine and its arguments, up to the program."""
     mounts, links = _mounts(facts), dict(facts.links)
+    inner = {path: words for path, words in mounts.items() if any(root in path.parents for root in facts.writable)}
+    outer = {path: words for path, words in mounts.items() if path not in inner}
     network = ("--unshare-net",) if sandbox.network == "none" else ()
     line = [*facts.around, facts.engine, "--die-with-parent", *_NAMESPACES, *network, "--cap-drop", "ALL"]
-    for path in sorted({*mounts, *links}, key=lambda each: each.parts):
-        if path in mounts:
-            line += [*mounts[path], str(path)]
+    for path in sorted({*outer, *links}, key=lambda each: each.parts):
+        if path in outer:
+            line += [*outer[path], str(path)]
         elif not _comes_with(path, mounts):
             line += ["--symlink", str(links[path]), str(path)]
-    # For root the kernel checks only the owner of what is in /proc/sys, no capability: the bot may be root.
-    emptied = [path for path in facts.hidden_directories if mounts.get(path) == _EMPTY and path not in TEMPORARY]
-    line += [word for path in ("/proc", *emptied, "/") for word in ("--remount-ro", str(path))]
+    if inner:
+        line += [*_read_only(outer, facts, ()), *_second(facts), *_arguments(inner)]
+    line += _read_only(inner or outer, facts, (Path("/proc"),))
     corrected = srt.variables(sandbox.network.names) if isinstance(sandbox.network, srt.Hosts) else ()
     return (*line, *corrected, "--chdir", str(facts.cwd))
+
+
+def _second(facts: Facts) -> Iterator[str]:
+    """Yield what ends the arguments of a sandbox, and begins those of a second one inside it."""
+    if facts.is_root:
+        for name in _FOR_ROOT:
+            yield from ("--ro-bind-try", f"/proc/{name}", f"/proc/{name}")
+        if not facts.around:  # Root could not be root in the second one without it (Linux 5.12); srt has other ids.
+            yield from ("--cap-add", "CAP_SETFCAP")
+    yield from ("--chdir", "/", "--", facts.engine, "--die-with-parent", "--unshare-user", "--cap-drop", "ALL")
+    yield from ("--dev-bind", "/", "/")
+
+
+def _arguments(mounts: Mapping[Path, tuple[str, ...]]) -> Iterator[str]:
+    for path in sorted(mounts, key=lambda each: each.parts):
+        yield from (*mounts[path], str(path))
+
+
+def _read_only(mounts: Mapping[Path, tuple[str, ...]], facts: Facts, also: Iterable[Path]) -> Iterator[str]:
+    """Yield what makes read-only the hidden directories among these mounts, what else is named, and the root."""
+    emptied = (path for path in facts.hidden_directories if mounts.get(path) == _EMPTY and path not in TEMPORARY)
+    # For root the kernel checks only the owner of what is in /proc/sys, no capability: the bot may be root.
+    for path in (*also, *emptied, Path("/")):
+        yield from ("--remount-ro", str(path))
 
 
 _EMPTY: Final = ("--tmpfs",)
@@ -210,7 +244,8 @@ def look_now(sandbox: Sandbox, cwd: Path, env: Mapping[str, str], command: str =
     if command and program is None:
         raise SpawnFailed(StartProblem.COMMAND_MISSING, command)
     programs = (program, *(locate(each, cwd, env) for each in sandbox.programs))
-    needed = program_files([each for each in programs if each is not None], env, changeable)
+    wanted = [Path(engine), *(each for each in programs if each is not None)]
+    needed = program_files(wanted, env, changeable)
     system, links = _system()
     hidden = dict.fromkeys(each.resolve() for each in (*_secrets(), *sandbox.hidden))
     found = [autorun.search(root) for root in dict.fromkeys((here, *(ways[path].real for path in sandbox.writable)))]
@@ -228,6 +263,7 @@ def look_now(sandbox: Sandbox, cwd: Path, env: Mapping[str, str], command: str =
         hidden_directories=tuple(path for path in hidden if path.is_dir()),
         links=(*links, *needed.links, *(link for way in ways.values() for link in way.links)),
         around=_around(sandbox.network) if isinstance(sandbox.network, srt.Hosts) else (),
+        is_root=os.geteuid() == 0,
     )
 
 

@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from pathlib import PurePosixPath
+from pathlib import PurePath, PurePosixPath
 from typing import Final
 
 from acp import AcpError, Agent, Client, Place
@@ -146,11 +146,11 @@ def _directories_by_place(config: Config) -> dict[str, tuple[str, ...]]:
     """Return the directories of agents and channels, by place, each once."""
     found: dict[str, dict[str, None]] = {}
     agents = config.agents.by_name
-    wanted = [(agent.places, agent.cwd) for agent in agents.values()]
+    wanted: list[tuple[tuple[str, ...], PurePath]] = [(agent.places, agent.cwd) for agent in agents.values()]
     wanted += [(agent.places, each) for agent in agents.values() for each in agent.additional_directories]
     for channel in config.channels.values():
         agent = agents.get(channel.agent, config.agents.default)  # A wrong name is a mistake of its own.
-        wanted.append((channel.places or agent.places, PurePosixPath(channel.cwd or agent.cwd)))
+        wanted.append((channel.places or agent.places, PurePath(channel.cwd or agent.cwd)))
     for places, directory in wanted:
         for place in places:
             found.setdefault(place, {})[str(directory)] = None

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from acp.places.far_place import FarPlace
-from tests.acp.child_processes import RUN, Child, launch
+from tests.acp.child_processes import RUN, Child, launch, listen
 
 DEAF = """
 for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
@@ -31,8 +31,7 @@ async def deaf_agent(
 ) -> AsyncIterator[tuple[Child, list[int]]]:
     """Start it at a place. Yield it, and the ids of its two processes there."""
     asked = replace(launch(DEAF, cwd), command=python, memory=MEMORY)
-    child = Child(await place.start(asked, f"{RUN}/{number}"))
-    child.attach()
+    child = listen(await place.start(asked, f"{RUN}/{number}"))
     try:
         yield child, await child.said("pids")
     finally:

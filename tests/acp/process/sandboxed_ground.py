@@ -3,8 +3,10 @@
 import os
 import pwd
 import subprocess
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from acp.process.sandbox import Entered, Sandbox, enter, look_now
@@ -63,8 +65,18 @@ class Ground:
 
     def run(self, script: str, sandbox: Sandbox | None = None, **variables: str) -> str:
         """Run lines of shell inside; return what they print, and behind it the exit status."""
-        box = sandbox or Sandbox()
-        facts = look_now(box, self.cwd, SYSTEM_ENV)
+        return self.run_after(lambda: None, script, sandbox or Sandbox(), variables)
+
+    def run_after(
+        self,
+        between: Callable[[], None],
+        script: str,
+        box: Sandbox,
+        variables: Mapping[str, str] = MappingProxyType({}),
+    ) -> str:
+        """The same; do something between the look at the disk and the start."""
+        facts = replace(look_now(box, self.cwd, SYSTEM_ENV), is_root=not self.account and os.geteuid() == 0)
+        between()
         self.own()  # Also what was made for the sandbox.
         return self.start(enter(box, facts, ("/bin/sh", "-c", script), {**SYSTEM_ENV, **variables}))
 
