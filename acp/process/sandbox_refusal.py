@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from .srt import SETTINGS
+
 
 class SandboxProblem(StrEnum):
     """What keeps a sandbox from being made."""
@@ -49,7 +51,7 @@ _MESSAGES: Final = (
     (r"bwrap: execvp (.*): No such file or directory", "PROGRAM_HIDDEN"),
     (r"Error: Sandbox dependencies not available: (.*)", "PARTS_MISSING"),
     (r"bwrap: (.*)", "OTHER"),
-    (r"Error: (.* does not hold a valid config.*|.*settings.*)", "OTHER"),
+    (rf"Error: (.*{re.escape(SETTINGS)} .*)", "OTHER"),
 )
 """What is written, and what it means; the first that fits counts."""
 

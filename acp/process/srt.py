@@ -17,6 +17,9 @@ PROGRAM: Final = "srt"
 NEEDED: Final = ("bwrap", "socat", "rg")
 """The programs that it starts itself."""
 
+SETTINGS: Final = ".srt.json"
+"""How the names of its files of settings end, by which its complaints about them are known."""
+
 LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 """The names to which agents connect without a proxy, in order to reach servers of their own."""
 

@@ -13,7 +13,7 @@ from acp import Client, FileSystem, Launch, Terminals, environment
 from acp.places.here import HERE
 from acp.process.environment import BASE_NAMES
 from acp.process.sandbox import Sandbox
-from acp.process.srt import Hosts
+from acp.process.srt import SETTINGS, Hosts
 from acp.session import ASKING_MODES
 
 from . import error_texts as texts
@@ -178,7 +178,7 @@ class AgentConfig(ConfigTable):
         wanted = self.sandbox.network
         if isinstance(wanted, str):
             return wanted
-        return Hosts(wanted, self._home.with_name(f"{self._home.name}.srt.json"))
+        return Hosts(wanted, self._home.with_name(self._home.name + SETTINGS))
 
     @property
     def _shared_state(self) -> tuple[Path, ...]:

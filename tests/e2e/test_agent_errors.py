@@ -4,6 +4,7 @@ import os
 import signal
 from pathlib import Path
 
+import pytest
 from structlog.testing import capture_logs
 
 from .live_bot import bot_lab
@@ -47,6 +48,24 @@ async def test_a_killed_agent_that_has_said_no_error_is_not_quoted(tmp_path: Pat
         error = "❌ The agent was killed by signal 9 \\(SIGKILL\\).\n-# Your next message starts the agent again."
         assert ended.content.startswith(f"{before}\n{error}")
         assert "```" not in ended.content
+
+
+async def test_a_sandbox_that_cannot_be_made_keeps_its_agent_from_starting_and_the_thread_says_what_helps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not started without one."""
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    engine = programs / "bwrap"
+    engine.write_text("#!/bin/sh\necho 'bwrap: setting up uid map: Permission denied' >&2\nexit 1\n")
+    engine.chmod(0o700)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    box = '[agents.default.sandbox]\nengine = "bwrap"\n'
+    async with bot_lab(tmp_path, agent=("touch", str(tmp_path / "started")), agent_extra=box) as lab:
+        thread = await lab.thread("hello")
+        reply = await lab.ann.sees(thread, "could not start", by=lab.bot)
+        assert "On Ubuntu 23.10 and later, give bwrap an AppArmor profile" in reply.content
+        assert not (tmp_path / "started").exists()
 
 
 async def test_an_agent_that_is_no_longer_installed_is_named(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ SAID = {
     "bwrap: Can't chdir to /srv/a: No such file or directory": "PATH_MISSING",
     "bwrap: execvp codex-acp: No such file or directory": "PROGRAM_HIDDEN",
     "Error: Sandbox dependencies not available: ripgrep (rg) not found, socat not installed": "PARTS_MISSING",
-    "Error: /x.json does not hold a valid config — network.allowedDomains.0: Invalid domain pattern.": "OTHER",
+    "Error: /a.srt.json does not hold a valid config — network.allowedDomains.0: Invalid domain pattern.": "OTHER",
     "bwrap: Can't make symlink at /lib: File exists": "OTHER",
 }
 """What is said, and what it means."""
@@ -56,7 +56,13 @@ def test_the_path_the_option_or_the_programs_are_found_in_the_message() -> None:
 
 def test_what_an_agent_writes_is_no_refusal() -> None:
     """An agent that fails by itself is reported as such."""
-    assert refusal_in(["Error: no key", "note: bwrap: not at the beginning", ""]) is None
+    said = [
+        "Error: no key",
+        "note: bwrap: not at the beginning",
+        "",
+        "Error: settings.json does not hold a valid config",
+    ]
+    assert refusal_in(said) is None
 
 
 @needs_bwrap

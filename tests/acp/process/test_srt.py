@@ -1,5 +1,6 @@
 """The network as a list of hosts: how srt is started around the sandbox, and, if installed, what it lets out."""
 
+import asyncio
 import json
 import os
 import shutil
@@ -8,21 +9,27 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import psutil
 import pytest
 
 from acp import SpawnFailed
 from acp.errors import StartProblem
 from acp.process import srt
+from acp.process.agent_process import AgentProcess
 from acp.process.sandbox import Facts, Sandbox, argv, enter, look_now
+from tests.acp.child_processes import PATIENCE, RUN, SLEEPER, Child, gone, launch
 from tests.acp.process.sandboxed_ground import SYSTEM_ENV, Ground
 
 needs_bwrap = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
 needs_srt = pytest.mark.skipif(
     any(shutil.which(name) is None for name in (srt.PROGRAM, *srt.NEEDED)), reason="srt is not installed with its parts"
 )
+
+pytestmark = pytest.mark.real_time
 
 PROGRAMS = {"bwrap": "/opt/bwrap", "socat": "/opt/socat", "rg": "/opt/rg"}
 
@@ -87,8 +94,8 @@ def test_a_program_starts_in_both(ground: Ground, monkeypatch: pytest.MonkeyPatc
     fakes(ground.folder, monkeypatch, 'grep -q a.example "$2" || exit 5\nexport JAVA_TOOL_OPTIONS=x\nshift 3\n')
     box = Sandbox(network=srt.Hosts(("a.example",), ground.folder / "state" / "box.json"))
     assert (
-        ground.run("echo $NO_PROXY $JAVA_TOOL_OPTIONS; ls -d /proc/[0-9]* | wc -l", box)
-        == "localhost,127.0.0.1,::1\n4\n0"
+        ground.run("echo $NO_PROXY $JAVA_TOOL_OPTIONS; echo /proc/[0-9]*", box)
+        == "localhost,127.0.0.1,::1\n/proc/1 /proc/2\n0"
     )
 
 
@@ -219,17 +226,37 @@ class TestWithTheRealOne:
             said = inside(ground, GET, *urls, hosts=(f"localhost:{port}",))
         assert said == ["GREETING", "refused", "0"]
 
+    async def test_no_process_outlives_the_stop(self, tmp_path: Path) -> None:
+        """Neither srt's nor one of the agent that is deaf and has a session of its own."""
+        deaf = f"import signal; signal.signal(15, 1); print(flush=True); {SLEEPER}"
+        code = f"""
+subprocess.Popen([sys.executable, "-c", {deaf!r}], start_new_session=True, stdout=subprocess.PIPE).stdout.read(1)
+signal.signal(15, 1)
+say("ready")
+hang()
+"""
+        box = Sandbox(network=srt.Hosts(("a.example",), tmp_path / "box.json"))
+        child = Child(await AgentProcess.spawn(replace(launch(code, tmp_path), sandbox=box), f"{RUN}/srt"))
+        child.attach()
+        await child.said("ready")
+        processes = [psutil.Process(child.process.pid), *psutil.Process(child.process.pid).children(recursive=True)]
+        assert len([each for each in processes if "python" in each.name()]) == 2
+        async with asyncio.timeout(PATIENCE):
+            await child.process.stop()
+        for each in processes:
+            await gone(each.pid)
+
     def test_files_and_processes_are_as_without_it(self, ground: Ground) -> None:
         """The system is read-only, nothing else is there, and the process table is its own."""
         ground.file("outside/secret", "SECRET")
         box = Sandbox(network=srt.Hosts(("a.example",), ground.folder / "state" / "box.json"))
         said = ground.run(
             f"cat {ground.outside}/secret {ground.folder}/state/box.json; touch /usr/x; echo mine > mine && cat mine;"
-            " grep CapEff /proc/self/status; ls -d /proc/[0-9]* | wc -l",
+            " grep CapEff /proc/self/status; echo /proc/[0-9]*",
             box,
         )
         assert "SECRET" not in said
         assert "a.example" not in said
-        assert said.endswith(f"mine\nCapEff:\t{'0' * 16}\n4\n0")
+        assert said.endswith(f"mine\nCapEff:\t{'0' * 16}\n/proc/1 /proc/2\n0")
         assert said.count("No such file") == 2
         assert "Read-only" in said
