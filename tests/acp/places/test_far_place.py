@@ -204,11 +204,12 @@ async def test_a_short_command_runs_inside_a_running_agent_of_its_directory(tmp_
         return jobs.read_text().splitlines()[-1]
 
     assert await job(tmp_path) == "enter"
-    agents = [await far.start(launch(READER, each), f"{RUN}/{each.name}") for each in (other, tmp_path)]
-    assert await job(other) == f"threadline-{RUN}-worker1-other"
+    agents = [await far.start(launch(READER, each), f"{RUN}/{number}") for number, each in enumerate((other, tmp_path))]
+    assert await job(other) == f"threadline-{RUN}-worker1-0"
+    assert await job(tmp_path) == f"threadline-{RUN}-worker1-1"
     assert "2 agents" in repr(far)
     await agents[1].stop()
-    assert await job(tmp_path) == f"threadline-{RUN}-worker1-other"
+    assert await job(tmp_path) == f"threadline-{RUN}-worker1-0"
     await agents[0].stop()
     assert await job(other) == "enter"
     assert "0 agents" in repr(far)
@@ -231,11 +232,15 @@ def test_the_runner_is_a_program_of_its_own_or_the_source_for_a_python() -> None
 
 
 async def test_a_short_command_waits_until_the_engine_has_ended_what_an_earlier_run_left(tmp_path: Path) -> None:
-    """Its own job is one of the journal's, and would be ended too."""
-    log, gate = tmp_path / "log", Gate(tmp_path)
-    far = place(enter=shell(f'echo run >> {log}; exec "$@"'), reap=shell(f"{gate.passing}; echo reaped >> {log}"))
+    """Its own job is one of the journal's, and would be ended too. Another place is not concerned."""
+    log, gate, begun = tmp_path / "log", Gate(tmp_path), tmp_path / "begun"
+    os.mkfifo(begun)
+    enter = shell(f'echo run >> {log}; exec "$@"')
+    far = place(enter=enter, reap=shell(f"echo begun > {begun}; {gate.passing}; echo reaped >> {log}"))
     sweeping = asyncio.create_task(far.sweep())
+    await told(begun, 1)
     running = asyncio.create_task(far.run(["true"], cwd=tmp_path, seconds=PATIENCE))
+    await place().run(["true"], cwd=tmp_path, seconds=PATIENCE)
     gate.open()
     await asyncio.gather(sweeping, running)
     assert log.read_text().splitlines() == ["reaped", "run"]
