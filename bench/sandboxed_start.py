@@ -33,6 +33,7 @@ async def _measure(run: Run) -> list[Figure]:
     starts: dict[bool, list[float]] = {False: [], True: []}
     sizes: dict[bool, list[float]] = {False: [], True: []}
     with tempfile.TemporaryDirectory(prefix="threadline-bench-") as folder:
+        _make_repository(Path(folder))
         for number in range(2 * pairs):
             run.progress.step("starts", number, 2 * pairs)
             # The first of a pair changes, so that neither profits from the other's warm caches.
@@ -52,6 +53,14 @@ async def _measure(run: Run) -> list[Figure]:
 
 
 MEASUREMENT: Final = Measurement("sandbox", "Agents in a sandbox", _measure)
+
+
+def _make_repository(folder: Path) -> None:
+    """Make what a project usually has: a repository, whose hooks and configuration are protected in a sandbox."""
+    for name in ("hooks", "objects"):
+        (folder / ".git" / name).mkdir(parents=True)
+    for name in ("HEAD", "config"):
+        (folder / ".git" / name).touch()
 
 
 async def _start(folder: Path, sandbox: Sandbox | None) -> tuple[float, int]:

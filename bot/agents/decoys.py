@@ -78,7 +78,7 @@ def _files(config: Config, launch: Launch, word: str) -> Iterator[FileDecoys]:
         outer = [Path(outside), home, *{path.parent for path in config.own_files}]
         project = Path(outside) / "project"
         _lay_project(project)
-        found = (path for root in (project, launch.cwd) for path in autorun.search(root).protected)
+        found = (path for root in (project, launch.cwd.resolve()) for path in autorun.search(root).protected)
         guarded = [str(path) for path in found if sandbox.protects(path)]
         targets = {
             "home": [secret.name, *_existing(home / name for name in HOME_FILES)],

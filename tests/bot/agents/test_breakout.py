@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from acp.process import sandbox
+from acp.process import autorun, sandbox
 from bot.agents.breakout import try_breakout
 from bot.agents.probe_result import Outcome, SandboxReport
 from bot.config.load import read_config
@@ -166,3 +166,10 @@ async def test_without_bubblewrap_the_report_says_what_to_install(
     report = await tried(found)
     assert "bubblewrap" in report.failure
     assert report.escaped
+
+
+def test_the_page_names_all_that_runs_by_itself_and_all_that_is_tried() -> None:
+    """Each protected name, and a row for each promise."""
+    page = (ROOT / "docs" / "sandbox.md").read_text()
+    assert {name for name in autorun.NAMES if f"`{name}`" not in page} == set()
+    assert page.partition("| try | how |\n|---|---|\n")[2].partition("\n\n")[0].count("\n") + 1 == len(BREAKOUTS)
