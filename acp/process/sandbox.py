@@ -29,28 +29,26 @@ from acp.errors import SpawnFailed, StartProblem
 from . import autorun, srt
 from .environment import environment
 from .links import Followed, Link, follow
-from .program_files import SYSTEM, locate, program_files
+from .program_files import locate, program_files
 from .repository_watch import undo_redirections
+from .system_files import can_forbid_namespaces, secrets, system_directories
 
 ENGINE: Final = "bwrap"
 """The program that makes the sandbox (bubblewrap). It is looked for on the bot's own PATH, never on the agent's."""
 
-TEMPORARY: Final = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108 - a new one in each sandbox
-"""Directories that are empty at the start and are gone with the sandbox."""
-
-SECRETS: Final = (
-    *("/etc/shadow", "/etc/shadow-", "/etc/gshadow", "/etc/gshadow-", "/etc/security/opasswd", "/etc/krb5.keytab"),
-    *("/etc/sudoers", "/etc/sudoers.d", "/etc/ssl/private", "/etc/letsencrypt", "/etc/wireguard"),
-    "/etc/NetworkManager/system-connections",
-)
-"""What only root may read: the bot may be root."""
-
-_HOST_KEYS: Final = "ssh_host_*_key"
+TEMPORARY: Final = (Path("/tmp"), Path("/var/tmp"), Path("/dev/shm"))  # noqa: S108 - new ones in each sandbox
+"""Directories that are empty at the start and are gone with the sandbox. They take memory: see `_temporary_bytes`."""
 
 _NAMESPACES: Final = ("--unshare-user-try", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try")
 
-_FOR_ROOT: Final = ("sys", "sysrq-trigger", "acpi", "bus", "driver", "fs", "irq", "scsi")
-"""What root may write in /proc without a capability."""
+_FOR_ROOT: Final = (
+    *("sysrq-trigger", "acpi", "bus", "driver", "fs", "irq", "scsi"),
+    *(
+        f"sys/{each}"
+        for each in ("abi", "crypto", "debug", "dev", "fs", "fscache", "kernel", "net", "sunrpc", "vm", "xen")
+    ),
+)
+"""What root may write in /proc without a capability. The engine needs `sys/user`."""
 
 # The loader and the C library obey these in the engine too, which runs outside, and an agent names the variables of its
 # terminals. They are set inside only.
@@ -106,6 +104,8 @@ class Facts:
     around: tuple[str, ...] = ()
     """What starts the engine."""
     is_root: bool = False
+    is_modern: bool = True
+    """See `can_forbid_namespaces`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,15 +155,17 @@ def argv(sandbox: Sandbox, facts: Facts) -> tuple[str, ...]:
     inner = {path: words for path, words in mounts.items() if any(root in path.parents for root in facts.writable)}
     outer = {path: words for path, words in mounts.items() if path not in inner}
     network = ("--unshare-net",) if sandbox.network == "none" else ()
+    last = ("--unshare-user", "--disable-userns") if facts.is_modern and not facts.around else ()
     line = [*facts.around, facts.engine, "--die-with-parent", *_NAMESPACES, *network, "--cap-drop", "ALL"]
+    line += last if not inner else ()
     for path in sorted({*outer, *links}, key=lambda each: each.parts):
         if path in outer:
             line += [*outer[path], str(path)]
         elif not _comes_with(path, mounts):
             line += ["--symlink", str(links[path]), str(path)]
     if inner:
-        line += [*_read_only(outer, facts, ()), *_second(facts), *_arguments(inner)]
-    line += _read_only(inner or outer, facts, (Path("/proc"),))
+        line += [*_read_only(outer, facts, ()), *_second(facts), *last, *_arguments(inner)]
+    line += _read_only(inner or outer, facts, (Path("/proc"), Path("/dev")))
     corrected = srt.variables(sandbox.network.names) if isinstance(sandbox.network, srt.Hosts) else ()
     return (*line, *corrected, "--chdir", str(facts.cwd))
 
@@ -197,7 +199,8 @@ _EMPTY: Final = ("--tmpfs",)
 
 def _mounts(facts: Facts) -> dict[Path, tuple[str, ...]]:
     """Return the arguments before each path. Of two for the same path, the later one counts."""
-    mounts: dict[Path, tuple[str, ...]] = dict.fromkeys(TEMPORARY, _EMPTY)
+    bounded = ("--size", str(_temporary_bytes()), *_EMPTY) if facts.is_modern else _EMPTY
+    mounts: dict[Path, tuple[str, ...]] = dict.fromkeys(TEMPORARY, bounded)
     mounts |= {Path("/proc"): ("--proc",), Path("/dev"): ("--dev",)}
     mounts |= {path: ("--ro-bind", str(path)) for path in (*facts.readable, *facts.protected)}
     mounts |= {path: ("--bind", str(path)) for path in facts.writable}
@@ -207,6 +210,11 @@ def _mounts(facts: Facts) -> dict[Path, tuple[str, ...]]:
         for above in _between(path, facts.writable):
             mounts.setdefault(above, ("--bind", str(above)))
     return mounts
+
+
+def _temporary_bytes() -> int:
+    """Return the bound of a directory in memory: an eighth of what the machine has."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 8
 
 
 def _comes_with(path: Path, mounts: Mapping[Path, tuple[str, ...]]) -> bool:
@@ -246,8 +254,8 @@ def look_now(sandbox: Sandbox, cwd: Path, env: Mapping[str, str], command: str =
     programs = (program, *(locate(each, cwd, env) for each in sandbox.programs))
     wanted = [Path(engine), *(each for each in programs if each is not None)]
     needed = program_files(wanted, env, changeable)
-    system, links = _system()
-    hidden = dict.fromkeys(each.resolve() for each in (*_secrets(), *sandbox.hidden))
+    system, links = system_directories()
+    hidden = dict.fromkeys(each.resolve() for each in (*secrets(), *sandbox.hidden))
     found = [autorun.search(root) for root in dict.fromkeys((here, *(ways[path].real for path in sandbox.writable)))]
     repositories = tuple(dict.fromkeys(git for each in found for git in each.repositories))
     undo_redirections(repositories)  # What an earlier agent has left, if the bot was killed.
@@ -264,6 +272,7 @@ def look_now(sandbox: Sandbox, cwd: Path, env: Mapping[str, str], command: str =
         links=(*links, *needed.links, *(link for way in ways.values() for link in way.links)),
         around=_around(sandbox.network) if isinstance(sandbox.network, srt.Hosts) else (),
         is_root=os.geteuid() == 0,
+        is_modern=can_forbid_namespaces(engine),
     )
 
 
@@ -305,18 +314,3 @@ def _existing(path: Path) -> Followed:
     except OSError as error:
         raise SpawnFailed(StartProblem.SANDBOX_PATH, str(path), error.strerror or "") from None
     return way
-
-
-def _system() -> tuple[list[Path], list[Link]]:
-    """Return the system's directories without links, and the links to them."""
-    links = [(path, path.readlink()) for path in SYSTEM if path.is_symlink()]
-    directories = [path for path in SYSTEM if path.is_dir() and not path.is_symlink()]
-    resolver = Path("/etc/resolv.conf").resolve()  # Often a link to a place that is not visible.
-    if resolver.is_file() and not any(resolver.is_relative_to(each) for each in directories):
-        directories.append(resolver)
-    return directories, links
-
-
-def _secrets() -> Iterator[Path]:
-    yield from map(Path, SECRETS)
-    yield from Path("/etc/ssh").glob(_HOST_KEYS)

@@ -17,7 +17,8 @@ from tempfile import gettempdir
 
 from acp import Launch
 from acp.process import autorun
-from acp.process.sandbox import SECRETS, Sandbox
+from acp.process.sandbox import Sandbox
+from acp.process.system_files import secrets
 from bot.config.schema import Config
 
 HOME_FILES = (
@@ -82,7 +83,7 @@ def _files(config: Config, launch: Launch, word: str) -> Iterator[FileDecoys]:
         guarded = [str(path) for path in found if sandbox.protects(path)]
         targets = {
             "home": [secret.name, *_existing(home / name for name in HOME_FILES)],
-            "secrets": _existing(map(Path, SECRETS)),
+            "secrets": _existing(secrets()),
             "system": SYSTEM,
             "outside": [*map(str, outer)],
             "own_files": _existing(config.own_files),

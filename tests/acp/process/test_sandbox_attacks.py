@@ -1,5 +1,6 @@
 """Attacks on the sandbox by an agent that works with another one in the same directory, or that returns to it."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -63,3 +64,43 @@ def test_the_processes_of_the_engine_give_no_way_around_what_is_protected(ground
     )
     assert not (ground.cwd / ".git" / "hooks" / "evil").exists()
     assert "evil" not in (ground.cwd / ".git" / "config").read_text()
+
+
+# ---- the system
+
+
+def test_settings_that_not_everybody_may_read_are_hidden(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys of services, whatever they are called: the bot may be root, or share a group with them."""
+    settings = ground.folder / "etc"
+    for name, mode in (("deep/public", 0o644), ("deep/key", 0o640), ("closed/key", 0o644)):
+        ground.file(f"etc/{name}", f"TEXT {name}").chmod(mode)
+    (settings / "closed").chmod(0o750)
+    monkeypatch.setattr("acp.process.system_files.SETTINGS", settings)
+    said = ground.run(f"cd {settings}; cat deep/* closed/*", Sandbox(readable=(settings,)))
+    assert "TEXT deep/public" in said
+    assert said.count("TEXT") == 1
+
+
+@pytest.mark.parametrize("repository", [False, True])
+def test_no_further_user_namespace_can_be_made(ground: Ground, *, repository: bool) -> None:
+    """In one, an agent could mount the control groups of the machine, and end the bot by them."""
+    if repository:
+        ground.git("init")
+    said = ground.run("python3 -c 'import ctypes; print(ctypes.CDLL(None).unshare(0x10000000))'")
+    assert said == "-1\n0"
+
+
+def test_directories_in_memory_are_bounded(ground: Ground) -> None:
+    """They count for no process, so that only their own bound keeps an agent from filling the memory with files."""
+    most = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 8
+    said = ground.run("stat -f -c '%b %S' /tmp /var/tmp /dev/shm; echo > /dev/x || echo > /y || echo > /var/y")
+    *sizes, status = said.splitlines()
+    assert all(int(blocks) * int(size) <= most + 4096 for blocks, size in map(str.split, sizes[:3]))
+    assert sum("cannot create" in each for each in sizes) == 3
+    assert status != "0"
+
+
+def test_a_terminal_of_its_own_works(ground: Ground) -> None:
+    """Programs open them below /dev, which is read-only otherwise."""
+    script = "import os; a, b = os.openpty(); os.write(b, b'works'); print(os.read(a, 9), os.ttyname(b))"
+    assert ground.run(f'python3 -c "{script}"; echo x > /dev/shm/x; echo x > /dev/null') == "b'works' /dev/pts/0\n0"
