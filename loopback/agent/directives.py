@@ -230,7 +230,11 @@ def _child(turn: Turn, directive: Directive) -> None:
 
 @implements("hold")
 def _hold(turn: Turn, directive: Directive) -> None:
-    _held.append(b"x" * (directive.whole("size") * 1024 * 1024))
+    size = directive.whole("size") * 1024 * 1024
+    if directive.text("late"):
+        turn.before_end(lambda: _held.append(b"x" * size))
+        return
+    _held.append(b"x" * size)
     turn.say(f"holding {sum(map(len, _held)) // 1024 // 1024} MiB")
 
 

@@ -97,7 +97,11 @@ GRAMMAR: dict[str, Word] = {
         "starts a process that sleeps; deaf: it ignores SIGTERM; setsid: in a session of its own",
         "(?P<deaf>deaf)? ?(?P<setsid>setsid)?",
     ),
-    "hold": Word("hold MIB", "that many MiB of memory more, from now on", r"(?P<size>\d+)"),
+    "hold": Word(
+        "hold MIB [late]",
+        "that many MiB of memory more, from now on; late: after the prompt's response",
+        r"(?P<size>\d+)(?P<late> late)?",
+    ),
     "shell": Word("shell COMMAND", "runs a line of shell itself; its output, and its exit code", "(?P<command>.+)"),
     "client-run": Word("client-run COMMAND", "the same in a terminal of the client", "(?P<command>.+)"),
     "client-read": Word("client-read PATH", "a text file's content through the client", r"(?P<path>/\S+)"),

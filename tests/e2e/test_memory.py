@@ -31,8 +31,8 @@ async def test_the_thread_of_an_idle_agent_over_its_memory_is_told(
     """By a line that the next turn removes. The session is kept."""
     monkeypatch.setattr("pool.pool.MEMORY_SECONDS", 0.5)
     async with bot_lab(tmp_path, agent=SCRIPTED, remembers=True, extra=LIMIT) as lab:
-        thread = await lab.conversation("hold 200", "holding 200 MiB")
+        thread = await lab.conversation("say begun\nhold 200 late", "begun")
         notice = await lab.ann.sees(thread, "of memory while it was idle, so Threadline stopped it.", by=lab.bot)
         await lab.ann.say(thread, "recall")
-        await lab.ann.sees(thread, "2 prompts, the first: hold 200", by=lab.bot)
+        await lab.ann.sees(thread, "2 prompts, the first: say begun", by=lab.bot)
         await lab.discord.until(lambda: notice.deleted)

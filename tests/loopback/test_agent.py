@@ -547,9 +547,11 @@ async def test_it_ends_with_its_stdin_unless_it_is_deaf() -> None:
 
 
 async def test_it_holds_memory_on_demand() -> None:
-    """More with each directive."""
+    """More with each directive, or after the turn."""
     async with agent() as client:
-        assert await client.says(await client.session(), "hold 2", "hold 3") == "holding 2 MiB\nholding 5 MiB"
+        session_id = await client.session()
+        assert await client.says(session_id, "hold 2", "hold 3", "hold 4 late") == "holding 2 MiB\nholding 5 MiB"
+        assert await client.says(session_id, "hold 1") == "holding 10 MiB"
 
 
 async def test_it_runs_a_line_of_shell_and_says_what_came_of_it() -> None:
