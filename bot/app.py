@@ -206,7 +206,7 @@ class App:
             # Bound in everything that the agent's pipes and tasks log.
             with bound_contextvars(agent=settings.agent, place=place), metrics.agent_start():
                 return await Agent.spawn(
-                    settings.launch,
+                    settings.launch_at(place),
                     marker=marker,
                     client=agents.client_offer(settings, marker, place),
                     place=agents.places[place],

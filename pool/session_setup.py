@@ -1,6 +1,7 @@
 """Loads or opens a thread's session, and restores its mode and options."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import structlog
@@ -48,6 +49,8 @@ class AgentSettings:
     """The names of the places at which it may run; at least one."""
     memory: int = 0
     """The bytes that it reserves there."""
+    far_directories: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
+    """Additional directories of this thread's session at other places, by the place. They are made with its agent."""
 
     @property
     def cwd(self) -> Path:
@@ -56,7 +59,11 @@ class AgentSettings:
 
     def directories_at(self, place: str) -> tuple[Path, ...]:
         """Return the additional directories of a session at a place: those of this machine are not on others."""
-        return self.additional_directories if place == HERE else ()
+        return self.additional_directories if place == HERE else self.far_directories.get(place, ())
+
+    def launch_at(self, place: str) -> Launch:
+        """Return how to start the agent at a place."""
+        return self.launch if place == HERE else replace(self.launch, made=self.directories_at(place))
 
     def same_process(self, other: "AgentSettings") -> bool:
         """Whether a process started for `other` is the same agent, started in the same way."""
@@ -72,7 +79,7 @@ async def open_session(
     session leads to a new one, or another `place` than that at which the session is.
     """
     also = settings.directories_at(place)
-    for directory in also:
+    for directory in also if place == HERE else ():
         try:
             await look(_make, directory)
         except OSError as error:

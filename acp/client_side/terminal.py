@@ -75,16 +75,18 @@ class Terminal(Child):
 
         Raises `RequestRefused`.
         """
+        terminal = cls(terminal_id, limit)
         try:
-            _, terminal = await asyncio.get_running_loop().subprocess_exec(
-                lambda: cls(terminal_id, limit),
+            await terminal._create(
                 *argv,
                 stdin=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.STDOUT,
                 cwd=cwd,
                 env={**env, TERMINAL: terminal_id},
-                start_new_session=True,
             )
+        except asyncio.CancelledError:
+            await terminal.close()
+            raise
         except OSError as error:
             at_fault = f"the directory {cwd}" if str(error.filename) == str(cwd) else f"the command {argv[0]!r}"
             raise RequestRefused.by_system(f"{at_fault} cannot be used", error) from None

@@ -100,7 +100,8 @@ class FarProcess:
             client.attach(process)
             asked = {"do": "start", "argv": [launch.command, *launch.args], "cwd": str(launch.cwd)}
             told = {"env": dict(launch.env), "inherit": [*inherit], "marker": far_marker(route.place, marker)}
-            client.write(header(nonce, {**asked, **told, "alive": alive}))
+            made = [str(each) for each in launch.made]
+            client.write(header(nonce, {**asked, **told, "made": made, "alive": alive}))
             await process._started(seconds)
         except BaseException:
             await process._give_up()

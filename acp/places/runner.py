@@ -322,6 +322,17 @@ def popen(header: Json, stderr: int | None) -> subprocess.Popen[bytes]:
         raise Problem({"problem": "command not started", "path": argv[0], "detail": detail}) from None
 
 
+def make_directories(paths: list[str]) -> None:
+    """Make missing directories (0700), and those above them. Raises `Problem`."""
+    before = os.umask(0o077)
+    for path in paths:
+        try:
+            Path(path).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise Problem({"problem": "directory not created", "path": path, "detail": error.strerror}) from None
+    os.umask(before)
+
+
 def send_signal(pid: int, number: int) -> None:
     """Signal a process, or the group of the process -`pid`."""
     with suppress(OSError):  # It has just ended, or is another user's.
@@ -425,6 +436,7 @@ class Agent(Child):
 
 def start(header: Json, rest: bytes) -> int:
     """Run an agent until it ends, or until there is a cause to end it."""
+    make_directories(header.get("made", []))
     agent = Agent(header)
     agent.take(rest)
     agent.run()

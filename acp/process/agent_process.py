@@ -53,7 +53,8 @@ class Launch:
     """How to start an agent. `env` is the whole environment except the marker.
 
     Without `log_stderr` the lines of its stderr are not logged: some agents print the address and code of a login.
-    Another place reserves `memory` bytes for it, and has values of its own for the variables `local_env`.
+    Another place reserves `memory` bytes for it, has values of its own for the variables `local_env`, and makes missing
+    directories `made` (mode 0700).
     With a `sandbox` it runs in that one, or not at all.
     """
 
@@ -64,6 +65,7 @@ class Launch:
     log_stderr: bool = True
     memory: int = 0
     local_env: frozenset[str] = frozenset()
+    made: tuple[Path, ...] = ()
     sandbox: Sandbox | None = None
 
 
@@ -116,6 +118,7 @@ class AgentProcess(Child):
             await process._start(launch)
         except BaseException:
             process._close_pipes()
+            await process._discard(marker)
             raise
         return process
 
@@ -132,15 +135,8 @@ class AgentProcess(Child):
             ends.append(self._stdout.open())
             ends.append(self._stderr.open())
             async with _starting.setdefault(loop, asyncio.Lock()):
-                await loop.subprocess_exec(
-                    lambda: self,
-                    *line,
-                    stdout=ends[0],
-                    stderr=ends[1],
-                    cwd=cwd,
-                    env={**env, MARKER: self._marker},
-                    start_new_session=True,
-                )
+                variables = {**env, MARKER: self._marker}
+                await self._create(*line, stdout=ends[0], stderr=ends[1], cwd=cwd, env=variables)
         except FileNotFoundError:
             raise SpawnFailed(StartProblem.COMMAND_MISSING, launch.command) from None
         except (OSError, ValueError) as error:

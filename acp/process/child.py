@@ -4,9 +4,9 @@ import asyncio
 import contextlib
 import os
 import signal
-from typing import cast
+from typing import Any, cast
 
-from .orphans import start_time
+from .orphans import end_survivors, start_time
 
 
 class Child(asyncio.SubprocessProtocol):
@@ -28,6 +28,32 @@ class Child(asyncio.SubprocessProtocol):
         if self._transport is None:
             raise RuntimeError("the process was not started by spawn()")
         return self._transport
+
+    async def _create(self, *argv: str, **options: Any) -> None:
+        """Create the process as leader of a session. Raises OSError and ValueError.
+
+        A cancellation is raised only when the process is there: asyncio would lose track of it before that, and might
+        wait for its end for ever (Python 3.11).
+        """
+        loop = asyncio.get_running_loop()
+        creating = loop.create_task(
+            loop.subprocess_exec(lambda: self, *argv, start_new_session=True, **options), name=f"creation of {argv[0]}"
+        )
+        try:
+            await asyncio.shield(creating)
+        except asyncio.CancelledError:
+            await asyncio.wait((creating,))  # Some turns of the loop: the process itself exists already.
+            creating.result()
+            raise
+
+    async def _discard(self, marker: str) -> None:
+        """End it and all that it has started, without mercy, and let it go. It may never have been created."""
+        if self._transport is not None:
+            try:
+                self._signal_group(signal.SIGKILL)
+                await end_survivors(marker, leader=self._own_session(), gently=False)
+            finally:
+                self._let_go()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Note the start of the process."""

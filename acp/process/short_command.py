@@ -38,20 +38,17 @@ class ShortCommand(Child):
     ) -> Self:
         """Start the command as leader of a new session, in a directory that answers. Raises `SpawnFailed`."""
         command = cls(max_output)
+        variables = {**env, MARKER: command._marker}
         try:
-            await asyncio.get_running_loop().subprocess_exec(
-                lambda: command,
-                *argv,
-                stderr=asyncio.subprocess.DEVNULL,
-                cwd=cwd,
-                env={**env, MARKER: command._marker},
-                start_new_session=True,
-            )
+            await command._create(*argv, stderr=asyncio.subprocess.DEVNULL, cwd=cwd, env=variables)
         except FileNotFoundError:
             raise SpawnFailed(StartProblem.COMMAND_MISSING, argv[0]) from None
         except (OSError, ValueError) as error:
             detail = getattr(error, "strerror", None) or str(error)
             raise SpawnFailed(StartProblem.COMMAND_UNUSABLE, argv[0], detail) from None
+        except asyncio.CancelledError:
+            await command._discard(command._marker)
+            raise
         pipe = cast("asyncio.WriteTransport", command._process.get_pipe_transport(0))
         pipe.write(stdin)
         pipe.close()

@@ -112,7 +112,11 @@ class Agents:
         channel, name, directory = self._assignment(thread_id)
         parent_id = self._journal.forks.parent(thread_id)  # What it knows may name files of its parent.
         threads = (thread_id,) if parent_id is None else (thread_id, parent_id)
-        return self._settings(name, self._of(channel, name, directory), tuple(map(self._files, threads)))
+        agent = self._of(channel, name, directory)
+        settings = self._settings(name, agent, tuple(map(self._files, threads)))
+        far = [place for place in agent.places if place in self.places and not self.places[place].near]
+        there = {place: tuple(Path(self._far_directory(place, each)) for each in threads) for place in far}
+        return replace(settings, far_directories=there)
 
     def place(self, thread_id: int) -> Place:
         """Return the place of a thread's agent; this machine before its first start."""

@@ -100,6 +100,24 @@ async def test_the_additional_directories_of_a_session_are_created(tmp_path: Pat
         assert also.stat().st_mode & 0o777 == 0o700
 
 
+async def test_a_session_at_another_place_gets_the_directories_of_that_place(tmp_path: Path) -> None:
+    """They are made there, with its agent; nothing is made here."""
+    here, there = tmp_path / "here", tmp_path / "there"
+    settings = AgentSettings(
+        Launch("agent", (), CWD, {}), additional_directories=(here,), far_directories={"worker1": (there,)}
+    )
+    assert (settings.launch_at("here").made, settings.launch_at("worker1").made) == ((), (there,))
+    assert settings.directories_at("worker2") == ()
+    capabilities = {"loadSession": True, "sessionCapabilities": {"additionalDirectories": {}}}
+    async with opened(MemoryAgent(capabilities=capabilities)) as it:
+        with Journal.open(tmp_path / "journal.db") as journal:
+            await open_session(it.agent, 1, settings, journal, "worker1")
+        (opening,) = [each for each in it.peer.received if each.get("method") == "session/new"][1:]
+        assert opening["params"]["additionalDirectories"] == [str(there)]
+    assert not here.exists()
+    assert not there.exists()
+
+
 async def test_a_session_gets_the_name_of_its_thread_where_the_agent_takes_one() -> None:
     """Once; a refusal is no failure of the start. The name is no option of the agent's."""
     offer: Json = {"sessionCapabilities": {"title": {}}}

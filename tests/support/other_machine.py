@@ -25,17 +25,22 @@ _UNSHARE = ("unshare", "--mount") if os.getuid() == 0 else ("unshare", "--mount"
 _MOUNT = 'mount --bind "$0" "$1" && shift && exec "$@"'
 
 
+def entering(root: Path, path: Path) -> tuple[str, ...]:
+    """Return the beginning of a command line that sees `root` at `path`. Skips the test where that cannot be."""
+    if not _is_possible():
+        pytest.skip("no mount namespaces here: these tests need another machine's files")
+    return (*_UNSHARE, "sh", "-c", _MOUNT, str(root), str(path))
+
+
 class OtherMachine(FarPlace):
     """What is in `root` on this machine is in `path` there, and only there."""
 
     def __init__(self, folder: Path, name: str = "worker1") -> None:
-        """Make both directories in `folder`. Skips the test where the system allows no namespaces."""
-        if not _is_possible():
-            pytest.skip("no mount namespaces here: these tests need another machine's files")
+        """Make both directories in `folder`. May skip the test, see `entering`."""
         self.path, self.root = folder / "there", folder / name
         for each in (self.path, self.root):
             each.mkdir(exist_ok=True)
-        enter = (*_UNSHARE, "sh", "-c", _MOUNT, str(self.root), str(self.path))
+        enter = entering(self.root, self.path)
         env = environment(os.environ, inherit=(), env={})
         super().__init__(name, Engine(enter=enter, runner=(sys.executable,)), RUN, env=env, keep_alive=6)
         self.is_reachable = True

@@ -17,7 +17,7 @@ import acp.process.orphans
 from acp import end_survivors, environment
 from acp.client_side.refusal import NOT_FOUND, RequestRefused
 from acp.client_side.roots import Roots
-from acp.client_side.terminal import TERMINAL, ExitStatus, Output
+from acp.client_side.terminal import TERMINAL, ExitStatus, Output, Terminal
 from acp.client_side.terminals import MAX_TERMINALS, Terminals
 from acp.jsonrpc import INTERNAL_ERROR, INVALID_PARAMS
 from acp.process.orphans import MARKER
@@ -207,6 +207,28 @@ async def test_what_cannot_be_started_is_refused_with_the_reason(tmp_path: Path)
 
 
 # ---- output
+
+
+async def test_a_request_that_is_cancelled_during_the_start_leaves_no_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command may be ahead of us, and have started others."""
+    os.mkfifo(tmp_path / "ready")
+    made = Terminal.connection_made
+
+    def made_and_cancelled(terminal: Terminal, transport: asyncio.BaseTransport) -> None:
+        made(terminal, transport)
+        (tmp_path / "ready").read_bytes()
+        creating.cancel()
+
+    monkeypatch.setattr(Terminal, "connection_made", made_and_cancelled)
+    async with serving(tmp_path) as terminals:
+        line = "setsid sleep 600 & echo $! $$ > pids; echo > ready; wait"
+        creating = asyncio.create_task(terminals.create(line))
+        await asyncio.wait([creating])
+        assert creating.cancelled()
+        for pid in (tmp_path / "pids").read_text().split():
+            await gone(int(pid))
 
 
 async def test_output_beyond_the_limit_is_cut_from_its_start_at_a_character(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -34,11 +35,19 @@ def new_marker() -> str:
 
 
 async def start(
-    route: Route, code: str, cwd: Path, marker: str, *, env: Mapping[str, str] | None = None, **options: Any
+    route: Route,
+    code: str,
+    cwd: Path,
+    marker: str,
+    *,
+    env: Mapping[str, str] | None = None,
+    made: tuple[Path, ...] = (),
+    **options: Any,
 ) -> FarProcess:
-    """Start an agent that runs `code` after the prelude of child processes."""
+    """Start an agent that runs `code` after the prelude of child processes, once the directories `made` are there."""
     fixed = {"reap": partial(far_commands.reap, route, marker), "inherit": ["PATH", "TMPDIR"], "alive": PATIENCE}
-    return await FarProcess.start(route, launch(code, cwd, env or environment()), marker, **{**fixed, **options})
+    agent = replace(launch(code, cwd, env or environment()), made=made)
+    return await FarProcess.start(route, agent, marker, **{**fixed, **options})
 
 
 @asynccontextmanager

@@ -99,6 +99,26 @@ async def test_what_the_place_refuses_to_start_is_named(tmp_path: Path) -> None:
     assert (failed.value.problem, failed.value.path) == (StartProblem.COMMAND_MISSING, "no-such")
 
 
+async def test_the_directories_of_a_session_are_made_there_before_its_agent_starts(tmp_path: Path) -> None:
+    """Closed to others, with those above them; the agent's own files are as open as it wants them."""
+    made = (tmp_path / "files" / "1", tmp_path / "files" / "2")
+    code = f"say('made', os.listdir({str(tmp_path / 'files')!r})); open('own', 'w'); say('done'); sys.stdin.read()"
+    async with running(route(), code, tmp_path, made=made) as child:
+        assert sorted(await child.said("made")) == ["1", "2"]
+        await child.said("done")
+    assert [each.stat().st_mode & 0o777 for each in (tmp_path / "files", *made)] == [0o700] * 3
+    assert (tmp_path / "own").stat().st_mode & 0o777 == 0o644
+
+
+async def test_a_directory_that_cannot_be_made_there_is_named(tmp_path: Path) -> None:
+    """As one here is; no agent is started."""
+    (tmp_path / "file").touch()
+    with pytest.raises(SpawnFailed) as failed:
+        await start(route(), "", tmp_path, new_marker(), made=(tmp_path / "file" / "1",))
+    assert (failed.value.problem, failed.value.path) == (StartProblem.DIRECTORY_NOT_MADE, f"{tmp_path}/file/1")
+    assert failed.value.detail == "Not a directory"
+
+
 async def test_a_client_that_fails_is_a_place_not_reached_and_its_last_words_are_told(tmp_path: Path) -> None:
     """Immediately."""
     failing = route("sh", "-c", "echo Welcome; echo 'Connection refused' >&2; exit 255")
@@ -143,7 +163,7 @@ async def test_a_start_that_is_cancelled_leaves_nothing(tmp_path: Path) -> None:
     """It waits in a queue, perhaps for hours."""
     marker = new_marker()
     os.mkfifo(tmp_path / "waiting")
-    waiting = route("sh", "-c", f"echo > {tmp_path / 'waiting'}; sleep 600")
+    waiting = route("sh", "-c", f"read -r header; echo > {tmp_path / 'waiting'}; sleep 600")
     reaped = asyncio.Event()
 
     async def reap() -> None:

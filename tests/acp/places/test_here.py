@@ -12,6 +12,7 @@ import acp.process.short_command
 from acp import FileProblem, FileRefused, RequestTimeout, SpawnFailed, StartProblem
 from acp.places.here import Here
 from acp.process.child import Child
+from acp.process.short_command import ShortCommand
 from tests.acp.child_processes import PATIENCE, gone
 
 pytestmark = pytest.mark.real_time
@@ -82,14 +83,45 @@ async def test_a_command_that_cannot_be_run_is_named_with_the_reason(tmp_path: P
         assert failed.value.detail
 
 
-async def test_a_cancelled_caller_leaves_no_process(tmp_path: Path) -> None:
+LEAVES_A_CHILD = "setsid sleep 600 & echo $! $$ > pids; echo > ready; wait"
+
+
+async def test_a_cancelled_caller_leaves_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor what its command has started."""
     os.mkfifo(tmp_path / "ready")
-    line = "setsid sleep 600 & echo $! $$ > pids; echo > ready; wait"
-    running = asyncio.create_task(Here().run(["sh", "-c", line], cwd=tmp_path, seconds=PATIENCE))
+    waiting = asyncio.Event()
+    wait = ShortCommand.wait
+
+    async def begun(command: ShortCommand) -> None:
+        waiting.set()
+        await wait(command)
+
+    monkeypatch.setattr(ShortCommand, "wait", begun)
+    running = asyncio.create_task(Here().run(["sh", "-c", LEAVES_A_CHILD], cwd=tmp_path, seconds=PATIENCE))
     await asyncio.to_thread((tmp_path / "ready").read_bytes)
+    await waiting.wait()
     running.cancel()
     await asyncio.wait([running])
+    for pid in (tmp_path / "pids").read_text().split():
+        await gone(int(pid))
+
+
+async def test_a_caller_that_is_cancelled_during_the_start_leaves_no_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command may be ahead of us, and have started others."""
+    os.mkfifo(tmp_path / "ready")
+    made = ShortCommand.connection_made
+
+    def made_and_cancelled(command: ShortCommand, transport: asyncio.BaseTransport) -> None:
+        made(command, transport)
+        (tmp_path / "ready").read_bytes()
+        running.cancel()
+
+    monkeypatch.setattr(ShortCommand, "connection_made", made_and_cancelled)
+    running = asyncio.create_task(Here().run(["sh", "-c", LEAVES_A_CHILD], cwd=tmp_path, seconds=PATIENCE))
+    await asyncio.wait([running])
+    assert running.cancelled()
     for pid in (tmp_path / "pids").read_text().split():
         await gone(int(pid))
 

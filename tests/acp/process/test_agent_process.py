@@ -106,6 +106,26 @@ async def test_many_that_start_at_once_are_created_one_by_one(tmp_path: Path) ->
     await asyncio.gather(*(process.stop() for process in processes))
 
 
+async def test_a_start_that_is_cancelled_leaves_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process may be ahead of us, and have started others."""
+    os.mkfifo(tmp_path / "ready")
+    made = AgentProcess.connection_made
+
+    def made_and_cancelled(process: AgentProcess, transport: asyncio.BaseTransport) -> None:
+        made(process, transport)
+        (tmp_path / "ready").read_bytes()
+        starting.cancel()
+
+    monkeypatch.setattr(AgentProcess, "connection_made", made_and_cancelled)
+    env = environment(os.environ, inherit=(), env={})
+    line = "setsid sleep 600 & echo $! $$ > pids; echo > ready; wait"
+    starting = asyncio.create_task(AgentProcess.spawn(Launch("sh", ("-c", line), tmp_path, env), f"{RUN}/cancelled"))
+    await asyncio.wait([starting])
+    assert starting.cancelled()
+    for pid in (tmp_path / "pids").read_text().split():
+        await gone(int(pid))
+
+
 async def test_a_working_directory_that_does_not_exist_is_named(tmp_path: Path) -> None:
     """Most agents accept it and fail later; a file is no directory either."""
     file = tmp_path / "file"

@@ -1,9 +1,11 @@
+import asyncio
 import os
 import signal
 from pathlib import Path
 
 import pytest
 
+from acp.process.child import Child
 from tests.acp.child_processes import running
 
 pytestmark = pytest.mark.real_time
@@ -23,3 +25,13 @@ async def test_a_group_is_not_signalled_once_its_leader_was_reaped(
         await child.over()
         child.process.kill()
         assert len(signalled) == 1
+
+
+async def test_a_cancelled_creation_that_fails_says_why(tmp_path: Path) -> None:
+    """There is no process to end."""
+    child = Child()
+    creating = asyncio.create_task(child._create("no-such-command", cwd=tmp_path))
+    asyncio.get_running_loop().call_soon(creating.cancel)
+    with pytest.raises(FileNotFoundError):
+        await creating
+    await child._discard("nobody/1")

@@ -10,6 +10,7 @@ from acp import AcpError, FileProblem, FileRefused, PlaceUnreachable, ProtocolEr
 from acp.defects import Invalid
 from bot.agents.far_files import KEPT_DAYS, FarFiles, no_copy
 from bot.agents.workspace_files import LinkedFiles
+from bot.text.sizes import MAX_FILE_BYTES
 from bot.user_messages import files
 from tests.support.other_machine import OtherMachine
 
@@ -40,6 +41,31 @@ async def test_files_of_the_session_come_from_there(machine: OtherMachine) -> No
     address = await far(machine).put(b"sent", PurePosixPath("30/c d.txt"))
     assert await linked.read(address) == b"sent"
     assert not (machine.path / "work").exists()
+
+
+async def test_what_is_refused_here_is_refused_there(machine: OtherMachine) -> None:
+    """In the same words, and without a connection where the address says enough."""
+    work = machine.root / "work"
+    (work / ".env").write_text("secret")
+    (work / "out").symlink_to("/etc/passwd")
+    (work / "empty").touch()
+    (work / "directory").mkdir()
+    with (work / "large").open("wb") as file:
+        file.truncate(MAX_FILE_BYTES + 1)
+    linked, there = LinkedFiles(far(machine)), machine.path / "work"
+    for name, words in (
+        ("gone", "it does not exist"),
+        ("out", files.OUTSIDE),
+        (".env", files.HIDDEN),
+        ("empty", files.EMPTY),
+        ("directory", files.NOT_REGULAR),
+        ("large", "larger than 10 MiB"),
+    ):
+        assert await linked.read(f"{there}/{name}") == words
+    asked = len(machine.files)
+    assert await linked.read("https://example.org/x") == files.OUTSIDE
+    assert await linked.read("http://[") == files.BAD_ADDRESS
+    assert len(machine.files) == asked
 
 
 async def test_a_machine_that_is_not_reached_is_tried_once_in_a_turn(machine: OtherMachine) -> None:
