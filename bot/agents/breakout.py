@@ -40,7 +40,7 @@ async def try_breakout(config: Config, agent: AgentConfig) -> SandboxReport | No
         return None
     wanted = agent.sandbox.network
     network = wanted if isinstance(wanted, str) else ", ".join(wanted)
-    report, launch = SandboxReport(agent.sandbox.engine, network), agent.launch()
+    report, launch = SandboxReport(agent.sandbox.engine, network, agent.sandbox.state), agent.launch()
     try:
         async with asyncio.timeout(SECONDS), lay_decoys(config, launch) as (files, targets):
             reached, said = await _run(launch, files.sandbox, targets)

@@ -90,7 +90,7 @@ def _files(config: Config, launch: Launch, word: str) -> Iterator[FileDecoys]:
             "other_threads": [str(other), elsewhere.name],
             "hooks": guarded,
             "fixed": [*guarded, *_existing(root / autorun.GIT for root in (project, launch.cwd))],
-            "work": [str(project), str(own), str(launch.cwd), launch.env.get("HOME", gettempdir()), gettempdir()],
+            "work": [*map(str, (project, own, launch.cwd, *sandbox.made)), gettempdir()],
         }
         yield FileDecoys(
             targets,

@@ -1,6 +1,7 @@
 """Runs a short program in a sandbox, with the same arguments of the engine as an agent gets."""
 
 import asyncio
+import sys
 from asyncio.subprocess import PIPE
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -44,6 +45,8 @@ async def run_inside(
 
 async def why_no_sandbox() -> str:
     """Make a sandbox for a program that does nothing; return why that fails, empty where it works."""
+    if sys.platform != "linux":
+        return sandbox_errors.NEEDS_LINUX
     try:
         with TemporaryDirectory(prefix="threadline-probe-") as folder:
             async with asyncio.timeout(MAKING_SECONDS):

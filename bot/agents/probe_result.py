@@ -62,6 +62,8 @@ class SandboxReport:
 
     engine: str
     network: str
+    state: str
+    """Whose home the agent uses: its own, or that of the account."""
     tries: dict[str, BreakoutResult] = field(default_factory=dict)
     """All tries by name, in their order."""
     failure: str = ""
@@ -75,7 +77,8 @@ class SandboxReport:
     @property
     def holds(self) -> bool:
         """Whether nothing at all was reached, so that an agent need not be asked about what it does."""
-        return not self.failure and all(each.result is Outcome.PASSED for each in self.tries.values())
+        passed = all(each.result is Outcome.PASSED for each in self.tries.values())
+        return passed and not self.failure and self.state == "own"
 
     @property
     def lines(self) -> list[str]:
@@ -84,8 +87,15 @@ class SandboxReport:
         if self.failure:
             return [first, self.failure]
         tries = [sandbox.tried(name, each.result, each.reached) for name, each in self.tries.items()]
-        advice = sandbox.HOLDS if self.holds else sandbox.LEAKS if self.escaped else sandbox.PORTS_OPEN
-        return [first, *tries, advice]
+        return [first, *tries, self._advice]
+
+    @property
+    def _advice(self) -> str:
+        if self.holds:
+            return sandbox.HOLDS
+        if self.escaped:
+            return sandbox.LEAKS
+        return sandbox.PORTS_OPEN if self.state == "own" else sandbox.STATE_SHARED
 
 
 @dataclass(slots=True, kw_only=True)

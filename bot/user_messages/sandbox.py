@@ -53,6 +53,11 @@ HOLDS: Final = 'The sandbox holds, so permission = "allow_all" is advised: nobod
 
 LEAKS: Final = 'The sandbox does not hold: do not set permission = "allow_all".'
 
+STATE_SHARED: Final = (
+    'With state = "shared" the agent can change its own settings in the home directory, which count outside too, so '
+    'permission = "allow_all" is not advised.'
+)
+
 PORTS_OPEN: Final = (
     'With network = "all" the agent reaches every port of this machine and every address that this machine reaches, so '
     'permission = "allow_all" is not advised. Set network to "none", or to a list of hosts with engine = "srt".'

@@ -64,6 +64,9 @@ def missing(program: str) -> str:
     return f"the program {program} of its sandbox was not found. Install {_INSTALLS.get(program, program)}."
 
 
+NEEDS_LINUX: Final = "it needs Linux"
+
+
 def too_slow(seconds: float) -> str:
     """A sandbox that was given up."""
     return f"it was not made within {seconds:g} s"

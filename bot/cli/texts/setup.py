@@ -117,7 +117,7 @@ def takes_key(title: str, variables: Iterable[str]) -> str:
 
 def no_sandbox(reason: str) -> str:
     """A sandbox cannot be made, so none is proposed."""
-    return f"The agent gets no sandbox, because none can be made here: {reason}. See docs/sandbox.md."
+    return f"The agent gets no sandbox, because none can be made here: {reason.rstrip('.')}. See docs/sandbox.md."
 
 
 def written(path: object, secrets: object) -> str:

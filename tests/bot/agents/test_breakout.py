@@ -66,6 +66,13 @@ async def test_the_ports_of_this_machine_are_found_open_with_the_whole_network(t
     assert 'permission = "allow_all" is not advised' in report.lines[-1]
 
 
+async def test_with_the_home_of_the_account_an_agent_is_better_asked(tmp_path: Path) -> None:
+    """Its settings there count outside too."""
+    report = await tried(config(tmp_path, 'state = "shared"'))
+    assert (reasons(report), report.holds, report.escaped) == ({}, False, False)
+    assert 'state = "shared"' in report.lines[-1]
+
+
 async def test_an_agent_without_a_sandbox_is_not_tried(tmp_path: Path) -> None:
     """It would succeed with everything."""
     found = read_config(configured(tmp_path, 'command = "sh"'))

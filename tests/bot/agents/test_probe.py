@@ -44,9 +44,9 @@ TRY = {
 BOX = {
     "type": "object",
     "additionalProperties": False,
-    "required": ["engine", "network", "tries", "failure", "holds"],
+    "required": ["engine", "network", "state", "tries", "failure", "holds"],
     "properties": {
-        **{key: {"type": "string"} for key in ("engine", "network", "failure")},
+        **{key: {"type": "string"} for key in ("engine", "network", "state", "failure")},
         "tries": {
             "type": "object",
             "propertyNames": {"enum": list(BREAKOUTS)},
@@ -134,7 +134,7 @@ def test_an_agent_in_a_sandbox_is_examined_there_and_tried(tmp_path: Path) -> No
     more = f'{box}\n[journal]\npath = "state/threadline.db"'
     found, code = examined(running(tmp_path, "-m", "loopback.agent", more=more))
     jsonschema.validate(found, {"type": "object", "properties": ROW, "additionalProperties": False})
-    assert (code, found["failure"], found["faults"], found["write"]) == (0, "", [], "asked")
+    assert (code, found["failure"], found["faults"], found["write"]) == (0, "", [], "asked"), found["sandbox"]
     assert (found["tries"]["crash_idle"]["result"], found["answer"] != "") == ("pass", True)
     assert {name: each["reached"] for name, each in found["sandbox"]["tries"].items()} == {
         name: [] for name in BREAKOUTS
