@@ -1,7 +1,8 @@
 """Stores people's files on disk: each message has a directory of its own, `ROOT/<thread>/<message>/`, mode 0700.
 
-An agent may read its thread's directory and could put a link there, so no step here follows a link that leads out
-(`acp.client_side.roots`), and names from outside pass through `safe_name`.
+An agent may write in its thread's directory and could put a link there, so no step here follows a link that leads out
+of that directory (`acp.client_side.roots`), also not to another thread's files. Names from outside pass through
+`safe_name`.
 """
 
 import os
@@ -16,6 +17,7 @@ from urllib.parse import unquote
 from acp.client_side.refusal import RequestRefused
 from acp.client_side.roots import Roots
 from acp.errors import FileRefused
+from acp.jsonrpc import INVALID_PARAMS
 from acp.places.readable_files import ReadableFiles
 from bot.text.sizes import MAX_FILE_BYTES
 
@@ -34,8 +36,6 @@ class AttachmentStore:
         """`root` is absolute."""
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._root = root
-        self._roots = Roots([root])
-        self._files = ReadableFiles([root])
 
     def directory(self, thread_id: int) -> Path:
         """Return the directory of a thread's files, which its session may read."""
@@ -47,20 +47,21 @@ class AttachmentStore:
 
     def create(self, path: Path) -> int:
         """Create the draft of a file; return its descriptor. Raises `RequestRefused` where the path leads out."""
-        draft = path.with_name(f".{path.name}")
-        with self._roots.entry(str(draft), create=True) as entry:
+        draft, directory = path.with_name(f".{path.name}"), self._directory_of(path)
+        directory.mkdir(mode=0o700, exist_ok=True)
+        with Roots([directory]).entry(str(draft), create=True) as entry:
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
             return os.open(entry.name, flags, 0o600, dir_fd=entry.directory)
 
     def publish(self, path: Path) -> None:
         """Rename the complete draft to its final name."""
-        with self._roots.entry(str(path.with_name(f".{path.name}"))) as entry:
+        with Roots([self._directory_of(path)]).entry(str(path.with_name(f".{path.name}"))) as entry:
             os.rename(entry.name, path.name, src_dir_fd=entry.directory, dst_dir_fd=entry.directory)
 
     def size(self, path: Path) -> int | None:
         """Return the size of a complete file; None where there is none."""
         try:
-            with self._roots.entry(str(path)) as entry:
+            with Roots([self._directory_of(path)]).entry(str(path)) as entry:
                 return os.stat(entry.name, dir_fd=entry.directory, follow_symlinks=False).st_size
         except RequestRefused:
             return None
@@ -76,9 +77,19 @@ class AttachmentStore:
         if name is None:
             return None
         try:
-            return self._files.read_now(str(self.directory(thread_id) / name), most) or None
-        except FileRefused:
+            path = self.directory(thread_id) / name
+            return ReadableFiles([self._directory_of(path)]).read_now(str(path), most) or None
+        except (FileRefused, RequestRefused):
             return None
+
+    def _directory_of(self, path: Path) -> Path:
+        """Return the directory of the thread to which a path belongs. Raises `RequestRefused`."""
+        if not path.is_relative_to(self._root) or path == self._root:
+            raise RequestRefused(INVALID_PARAMS, "not the file of a thread", str(path))
+        directory = self._root / path.relative_to(self._root).parts[0]
+        if directory.is_symlink():
+            raise RequestRefused(INVALID_PARAMS, "a link in place of a thread's directory", str(directory))
+        return directory
 
     def clean(self, now: float) -> None:
         """Remove files of messages older than `KEPT_SECONDS`, and the oldest beyond `KEPT_BYTES`.

@@ -319,6 +319,21 @@ async def test_one_thread_cannot_be_shown_the_files_of_another(tmp_path: Path) -
         assert await it.attachments.show([part], EVERYTHING, THREAD + 1) == [part]
 
 
+async def test_a_link_to_the_files_of_another_thread_leads_nowhere(tmp_path: Path) -> None:
+    """An agent in a sandbox sees only its own thread's directory, and must not see another through the bot."""
+    async with stage(tmp_path, a_txt=b"abc") as it:
+        await it.fetch(it.file("a.txt"), thread_id=THREAD + 1)
+        theirs = it.root / str(THREAD + 1) / str(MESSAGE)
+        mine = it.root / str(THREAD) / str(MESSAGE)
+        mine.parent.mkdir()
+        mine.symlink_to(theirs)
+        link = ResourceLink(name="a.txt", uri=(mine / "a.txt").as_uri(), size=3)
+        assert await it.attachments.show([link], EVERYTHING, THREAD) == [link]
+        (theirs / "a.txt").unlink()
+        assert (await it.fetch(it.file("a.txt"))).skipped == [f"a.txt ({NOT_SAVED})"]
+        assert [*theirs.iterdir()] == []
+
+
 @pytest.mark.parametrize(
     ("name", "safe"),
     [
