@@ -188,7 +188,7 @@ class Flow:
         self.data += data
 
     def write(self) -> None:
-        """Write once."""
+        """Write what can be written now, at most a piece."""
         try:
             del self.data[: os.write(self.sink.fileno(), self.data[:PIECE])]
         except BlockingIOError:
@@ -229,6 +229,16 @@ class Child:
         self.inward = Flow(near(0), child.stdin)
         self.outward = Flow(child.stdout, None)
 
+    def __enter__(self) -> Any:
+        """Return it."""
+        return self
+
+    def __exit__(self, kind: object, _value: object, _traceback: object) -> None:
+        """Let none of it survive a failure of ours."""
+        if kind is not None:
+            send_signal(-self.pid, signal.SIGKILL)
+            end_marked(self.marker, self.pid, gently=False, wait=time.sleep)
+
     def take(self, data: bytes) -> None:
         """Use what came on our stdin."""
 
@@ -259,16 +269,16 @@ class Child:
         inward, outward = self.inward, self.outward
         sources, sinks = inward.sources() + outward.sources(), inward.sinks() + outward.sinks()
         wait = max(0.0, min(seconds, self.tick))
-        readable, writable, _ = select.select([self.wake, *sources], sinks, [], wait)
+        readable, _, _ = select.select([self.wake, *sources], sinks, [], wait)
         if self.wake in readable:
             os.read(self.wake, PIECE)
-        for flow in (inward, outward):
-            if flow.sink in writable:
-                flow.write()
         if inward.source in readable:
             self.take(inward.read())
         if outward.source in readable:
             outward.add(outward.read())
+        for flow in (inward, outward):
+            if flow.sinks():
+                flow.write()
         self.reap_children()
         self.judge(time.monotonic())
         if self.causes and not inward.data:
@@ -437,9 +447,9 @@ class Agent(Child):
 def start(header: Json, rest: bytes) -> int:
     """Run an agent until it ends, or until there is a cause to end it."""
     make_directories(header.get("made", []))
-    agent = Agent(header)
-    agent.take(rest)
-    agent.run()
+    with Agent(header) as agent:
+        agent.take(rest)
+        agent.run()
     return 0
 
 
@@ -469,11 +479,11 @@ class Command(Child):
 
 def run(header: Json, rest: bytes) -> int:
     """Run a short command, and end it and all that it has started."""
-    command = Command(header, body(header, rest))
-    command.pump_until(lambda: command.ended() or bool(command.causes))
-    was_ended, is_cut = command.ended(), command.is_cut()
-    command.end((signal.SIGKILL, KILL_SECONDS), gently=False)
-    command.pump_until(command.drained(), FLUSH_SECONDS)
+    with Command(header, body(header, rest)) as command:
+        command.pump_until(lambda: command.ended() or bool(command.causes))
+        was_ended, is_cut = command.ended(), command.is_cut()
+        command.end((signal.SIGKILL, KILL_SECONDS), gently=False)
+        command.pump_until(command.drained(), FLUSH_SECONDS)
     if not was_ended and not is_cut:
         raise Problem({"problem": TIME_IS_OVER})
     how = command.verdict() if was_ended else {"exit": 0}

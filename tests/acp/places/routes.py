@@ -11,7 +11,7 @@ from tests.acp.child_processes import RUN
 
 FILE = Path(runner.__file__)
 
-SHORT_STEPS = {"EOF_SECONDS": 0.2, "TERM_SECONDS": 0.2, "KILL_SECONDS": 1.0}
+SHORT_STEPS: dict[str, object] = {"EOF_SECONDS": 0.2, "TERM_SECONDS": 0.2, "KILL_SECONDS": 1.0}
 """Steps of the stop ladder for agents that are known to ignore them."""
 
 _HURRIED = """
@@ -29,7 +29,7 @@ def source() -> tuple[str, ...]:
     return (sys.executable, "-c", FILE.read_text())
 
 
-def hurried(constants: Mapping[str, float] = SHORT_STEPS) -> tuple[str, ...]:
+def hurried(constants: Mapping[str, object] = SHORT_STEPS) -> tuple[str, ...]:
     """Return the command line of a runner with other constants."""
     return (sys.executable, "-c", _HURRIED.format(path=str(FILE), constants={**constants}))
 

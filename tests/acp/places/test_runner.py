@@ -415,3 +415,89 @@ async def test_it_runs_on_every_python_from_3_8_on(version: str, tmp_path: Path)
         await wire.says(b"got hello\n")
         wire.close()
         assert await wire.message() == {"exit": 0, "cause": "end of input"}
+
+
+# ---- short commands
+
+
+def asked(do: str, **fields: object) -> dict[str, object]:
+    """Return the fields of a header for a short command."""
+    fixed = {"do": do, "seconds": PATIENCE, "size": 0, "max_output": 1000, "env": {}, "marker": marker()}
+    return {**fixed, **fields}
+
+
+async def test_a_file_of_which_not_all_comes_is_not_written(tmp_path: Path) -> None:
+    """It is there whole, or not at all."""
+    async with runner_process() as wire:
+        wire.send(header(wire, "", tmp_path, **asked("put", path=str(tmp_path / "file"), size=10)) + b"half")
+        wire.close()
+        assert await wire.end() == 1
+        assert [*os.scandir(tmp_path)] == []
+
+
+@pytest.mark.parametrize("lose", [Wire.close, hang_up, terminate])
+async def test_a_short_command_ends_with_its_link(lose: Callable[[Wire], None], tmp_path: Path) -> None:
+    """With what it has started."""
+    mark = marker()
+    os.mkfifo(tmp_path / "ready")
+    async with runner_process() as wire:
+        code = DEAF + "open('ready', 'w').close(); hang()"
+        wire.send(header(wire, code, tmp_path, **asked("run", marker=mark)))
+        await asyncio.to_thread((tmp_path / "ready").read_bytes)
+        assert len(marked(mark)) == 2
+        lose(wire)
+        await wire.end()
+        assert marked(mark) == set()
+
+
+async def test_an_answer_that_nobody_takes_is_not_kept_for_ever(tmp_path: Path) -> None:
+    """Its runner ends."""
+    async with runner_process(*hurried({"TRANSFER_SECONDS": 1})) as wire:
+        fields = asked("run", seconds=1, max_output=10_000_000)
+        wire.send(header(wire, "os.write(1, b'x' * 5_000_000)", tmp_path, **fields))
+        await gone(wire.process.pid)
+        assert await wire.end() == 128 + signal.SIGALRM
+
+
+async def test_a_link_that_is_lost_before_the_answer_ends_the_runner(tmp_path: Path) -> None:
+    """There is nobody for it."""
+    async with runner_process() as wire:
+        assert wire.process.stdout is not None
+        wire.process._transport.get_pipe_transport(1).close()  # type: ignore[attr-defined]
+        wire.send(header(wire, "", tmp_path, **asked("hello")))
+        await gone(wire.process.pid)
+
+
+# ---- what must not happen
+
+
+async def test_an_agent_does_not_survive_a_failure_of_the_runner(tmp_path: Path) -> None:
+    """Nor does its child."""
+    mark = marker()
+    broken = hurried({"UNREAD_SECONDS": "no number"})
+    async with agent(DEAF + "say('ready'); hang()", tmp_path, *broken, marker=mark) as wire:
+        await wire.says(b"ready")
+        wire.send(b"unread\n" * 100_000)
+        assert await wire.end() == 1
+        assert wire.messages == []
+        assert marked(mark) == set()
+
+
+async def test_there_is_no_verdict_while_something_of_the_agent_is_left(tmp_path: Path) -> None:
+    """The near side goes on to search for it."""
+    mark = marker()
+    helpless = hurried({**SHORT_STEPS, "ROUNDS": 0})
+    async with agent(DEAF + "say('ready')", tmp_path, *helpless, marker=mark) as wire:
+        await wire.end()
+        assert wire.messages == []
+        assert len(marked(mark)) == 1
+
+
+async def test_a_reap_tells_what_it_could_not_end(tmp_path: Path) -> None:
+    """It is no confirmation."""
+    mark = marker()
+    async with agent("say('ready'); hang()", tmp_path, marker=mark) as wire:
+        await wire.says(b"ready")
+        async with runner_process(*hurried({"ROUNDS": 0})) as other:
+            other.send(header(other, "", tmp_path, **asked("reap", marker=mark)))
+            assert await other.message() == {"found": 1, "left": 1, "size": 0}
