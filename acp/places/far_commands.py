@@ -7,6 +7,7 @@ import asyncio
 import json
 import secrets
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any, Final
@@ -84,7 +85,10 @@ def far_marker(place: str, marker: str) -> str:
 async def hello(route: Route, *, seconds: float = REACH_SECONDS) -> Hello:
     """Ask who runs there. Raises `PlaceUnreachable`, also for a runner of another version."""
     content, _ = await _ask(route, {"do": "hello"}, seconds=seconds)
-    return Hello(content["version"], str(content["python"]))
+    match content:
+        case {"version": runner.VERSION as version, "python": str(python)}:
+            return Hello(version, python)
+    raise PlaceUnreachable(route.place, NOT_READABLE)
 
 
 async def run(
@@ -128,7 +132,9 @@ async def reap(route: Route, prefix: str) -> int:
     match content:
         case {"found": int(found), "left": 0}:
             return found
-    raise PlaceUnreachable(route.place, "processes of an agent survive SIGKILL")
+        case {"left": int(left)}:
+            raise PlaceUnreachable(route.place, f"processes that survive SIGKILL: {left}")
+    raise PlaceUnreachable(route.place, NOT_READABLE)
 
 
 def header(nonce: str, asked: Mapping[str, Any]) -> bytes:
@@ -140,6 +146,8 @@ def last_words(client: AgentProcess, banner: bytes) -> str:
     """Return why a client failed, in one line: its last line on stderr, else on stdout, else its exit status."""
     lines = [*banner.decode(errors="replace").splitlines(), *client.stderr]
     told = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    if not told and client.exit_status is None:
+        return "no answer in time"
     return told[:MAX_TOLD] or f"its client ended with {client.exit_status}"
 
 
@@ -183,12 +191,10 @@ async def _ask(
         client.attach(answer)
         client.write(header(nonce, {**asked, "size": len(data), "seconds": seconds}))
         client.write(data)
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(seconds + REACH_SECONDS):
                 await answer.over.wait()
-        except TimeoutError:
-            pass
-        if answer.content is None or not answer.whole:
+        if answer.content is None or answer.defect or not answer.whole:
             client.kill()
             raise PlaceUnreachable(route.place, answer.defect or last_words(client, answer.banner))
     finally:
@@ -224,8 +230,13 @@ class _Answer:
         if self.content is None:
             data = self._find(data)
         self.body += data
-        if self.whole or self.defect or len(self.body) > self._largest:
+        if self.content is not None and not self._may_be_whole(self.content.get("size")):
+            self.defect = NOT_READABLE
+        if self.whole or self.defect:
             self.over.set()
+
+    def _may_be_whole(self, size: object) -> bool:
+        return isinstance(size, int) and len(self.body) <= size <= self._largest
 
     def _find(self, data: bytes) -> bytes:
         """Look for the message. Returns what came behind it."""

@@ -27,7 +27,10 @@ ALIVE_SECONDS: Final = 30.0
 START_SECONDS: Final = 60.0
 """How long the way to a place and the start there may take, where nothing queues."""
 
-END_SECONDS: Final = 14.0
+MAX_BANNER: Final = 1024 * 1024
+"""Bytes that may come before the runner's hello: a host's greeting. What brings more will never get to it."""
+
+END_SECONDS: Final = 16.0
 """How long the runner may take to end an agent and all that it started, and its verdict to get here."""
 
 LINGER_SECONDS: Final = 1.0
@@ -57,6 +60,7 @@ class FarProcess:
         self._connection: Connection | None = None
         self._early = bytearray()
         self._banner = b""
+        self._banner_size = 0
         self._greeted = False
         self._answered = asyncio.Event()
         """The start has succeeded or failed."""
@@ -191,9 +195,11 @@ class FarProcess:
             self._lose(NOT_READABLE)
             return
         for each in found:
+            if self._over.is_set():
+                return
             match each:
                 case bytes() if not self._greeted:
-                    self._banner = (self._banner + each)[-MAX_TOLD:]
+                    self._hear_banner(each)
                 case bytes():
                     self._pass_on(each)
                 case {"hello": _}:
@@ -202,17 +208,22 @@ class FarProcess:
                 case {"exit": _} | {"signal": _} | {"problem": _}:
                     self._judge(each)
 
+    def _hear_banner(self, data: bytes) -> None:
+        self._banner = (self._banner + data)[-MAX_TOLD:]
+        self._banner_size += len(data)
+        if self._banner_size > MAX_BANNER:
+            self._lose(last_words(self._client, self._banner))
+
     def _pass_on(self, data: bytes) -> None:
         if self._connection is None:
             self._early += data
-        elif not self._dropping and not self._over.is_set():
+        elif not self._dropping:
             self._connection.feed(data)
 
     def _judge(self, verdict: Mapping[str, Any]) -> None:
-        if not self._over.is_set():
-            self._verdict = verdict
-            self._end()
-            self._timer = self._loop.call_later(LINGER_SECONDS, self._report)
+        self._verdict = verdict
+        self._end()
+        self._timer = self._loop.call_later(LINGER_SECONDS, self._report)
 
     def _end(self) -> None:
         self._over.set()

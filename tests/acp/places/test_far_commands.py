@@ -1,11 +1,12 @@
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
 from acp import FileProblem, FileRefused, PlaceUnreachable, RequestTimeout, SpawnFailed, StartProblem
 from acp.places import far_commands, runner
-from acp.places.far_commands import Hello
+from acp.places.far_commands import Hello, Route
 from tests.acp.child_processes import PATIENCE
 from tests.acp.places.routes import hurried, route
 
@@ -78,3 +79,71 @@ async def test_no_file_is_put_where_another_account_has_laid_a_directory(tmp_pat
         await far_commands.put(route(), b"data", laid / "thread" / "other")
     assert refused.value.problem is FileProblem.UNWRITABLE
     assert not (laid / "thread" / "other").exists()
+
+
+# ---- what a far side may say that is no runner, or no honest one
+
+
+def answering(content: str, more: str = "''") -> Route:
+    """Return the way to what answers each header with this JSON and the bytes behind it."""
+    script = f"""
+import json, sys
+nonce = json.loads(sys.stdin.readline())["nonce"]
+print("\\x1e" + nonce + " " + {content!r} + "\\n" + {more}, end="", flush=True)
+sys.stdin.read()
+"""
+    return route(command=(sys.executable, "-c", script))
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["no JSON", "[]", '{"size": 0}', '{"size": -1}', '{"size": 0, "exit": "x"}', '{"size": 0, "problem": "unknown"}'],
+)
+async def test_an_answer_that_is_not_readable_is_a_place_not_reached(content: str, tmp_path: Path) -> None:
+    """Whatever was asked for."""
+    far = answering(content, "'x' * 100")
+    for asking in (
+        far_commands.hello(far),
+        far_commands.run(far, ["true"], cwd=tmp_path),
+        far_commands.reap(far, "journal/"),
+    ):
+        with pytest.raises(PlaceUnreachable, match="not readable"):
+            await asking
+
+
+async def test_an_unknown_problem_with_a_file_is_a_place_not_reached(tmp_path: Path) -> None:
+    """It is no refusal that people could act on."""
+    far = answering('{"size": 0, "problem": "unknown"}')
+    for asking in (far_commands.put(far, b"", tmp_path), far_commands.get(far, tmp_path, [tmp_path], max_size=1)):
+        with pytest.raises(PlaceUnreachable, match="not readable"):
+            await asking
+
+
+async def test_an_answer_longer_than_what_was_asked_for_is_not_taken(tmp_path: Path) -> None:
+    """It costs no memory here."""
+    with pytest.raises(PlaceUnreachable, match="not readable"):
+        await far_commands.get(answering('{"size": 9999999}', "'x' * 9999999"), tmp_path, [tmp_path], max_size=1000)
+
+
+async def test_an_answer_that_does_not_come_is_waited_for_within_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client is ended then."""
+    monkeypatch.setattr(far_commands, "REACH_SECONDS", 0.2)
+    with pytest.raises(PlaceUnreachable, match="no answer in time"):
+        await far_commands.hello(route("sh", "-c", "exec sleep 600"), seconds=0)
+
+
+async def test_a_runner_of_another_version_is_named() -> None:
+    """With both versions."""
+    with pytest.raises(PlaceUnreachable, match=f"its runner has version 7, not {runner.VERSION}"):
+        await far_commands.hello(answering('{"problem": "version", "version": 7, "size": 0}'))
+
+
+async def test_processes_that_cannot_be_ended_are_no_confirmation() -> None:
+    """They are counted."""
+    with pytest.raises(PlaceUnreachable, match="survive SIGKILL: 2"):
+        await far_commands.reap(answering('{"found": 2, "left": 2, "size": 0}'), "journal/")
+
+
+async def test_a_command_that_a_signal_ended_has_its_number_as_here(tmp_path: Path) -> None:
+    """Negative."""
+    assert (await far_commands.run(route(), ["sh", "-c", "kill -9 $$"], cwd=tmp_path)).exit_status == -9

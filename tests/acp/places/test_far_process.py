@@ -135,6 +135,19 @@ async def test_a_greeting_before_hello_is_passed_over(tmp_path: Path) -> None:
         assert child.heard == ["first"]
 
 
+async def test_a_greeting_that_does_not_end_is_given_up(tmp_path: Path) -> None:
+    """A command that is no runner may write for ever."""
+    with pytest.raises(PlaceUnreachable, match="worker1 not reached: y"):
+        await start(route("sh", "-c", "yes"), "", tmp_path, new_marker())
+
+
+async def test_a_header_that_does_not_fit_into_a_pipe_gets_there(tmp_path: Path) -> None:
+    """The way to a place may be slow."""
+    env = {**environment(), "A": "a" * 100_000, "B": "b" * 100_000}
+    async with running(route(), 'say("sizes", [len(os.environ[n]) for n in "AB"]); hang()', tmp_path, env=env) as child:
+        assert await child.said("sizes") == [100_000, 100_000]
+
+
 async def test_a_greeting_without_hello_is_told(tmp_path: Path) -> None:
     """It is all that a person has to go by."""
     with pytest.raises(PlaceUnreachable, match="This account is closed"):
@@ -252,6 +265,20 @@ async def test_an_agent_that_the_place_ends_is_a_lost_link(tmp_path: Path) -> No
         await child.said("ready")
         os.kill(child.process.pid, signal.SIGTERM)
         assert (await ended(child)).reason is CloseReason.LINK_LOST
+
+
+async def test_what_comes_behind_the_verdict_is_nothing(tmp_path: Path) -> None:
+    """Neither another one nor text."""
+    script = """
+import json, sys
+mark = "\\x1e" + json.loads(sys.stdin.readline())["nonce"]
+print(mark + ' {"hello": {}}', flush=True)
+sys.stdin.readline()
+print(mark + ' {"exit": 3}\\n' + mark + ' {"exit": 4}\\n{"method": "late"}', flush=True)
+"""
+    async with running(route(command=(sys.executable, "-c", script)), "", tmp_path, reap=no_reap, alive=ALIVE) as child:
+        assert (await ended(child)).exit_status == 3
+        assert child.heard == []
 
 
 async def test_a_message_that_is_broken_cuts_the_link(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -501,3 +502,16 @@ async def test_a_reap_tells_what_it_could_not_end(tmp_path: Path) -> None:
         async with runner_process(*hurried({"ROUNDS": 0})) as other:
             other.send(header(other, "", tmp_path, **asked("reap", marker=mark)))
             assert await other.message() == {"found": 1, "left": 1, "size": 0}
+
+
+def test_a_read_that_finds_nothing_is_not_the_end_and_one_that_fails_is() -> None:
+    """Another process may have been quicker; a connection may have been reset."""
+    near, far = socket.socketpair()
+    with near:
+        flow = runner.Flow(near, None)
+        assert (flow.read(), flow.source) == (b"", near)
+        far.send(b"unread by us")
+        near.send(b"unread by them")
+        far.close()
+        assert flow.read() == b"unread by us"
+        assert (flow.read(), flow.source) == (b"", None)
