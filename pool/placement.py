@@ -20,6 +20,9 @@ from pool.slots import Slots
 AVOIDED_SECONDS = 60.0
 """After a failure to reach a place, threads without one are not given it for so long, where there is another."""
 
+LOOK_SECONDS = 15.0
+"""How long the look at other places may take: a person waits for what they can choose."""
+
 _ROOT = PurePath("/")
 
 log = structlog.stdlib.get_logger("pool")
@@ -130,14 +133,16 @@ class Placement:
     # ---- for a thread whose place cannot be reached
 
     async def having(self, directory: PurePath, places: Sequence[str]) -> list[str]:
-        """Return those of `places` that can be reached and have a directory. Bounded by `RUN_SECONDS`."""
+        """Return those of `places` that have a directory, as far as is known after `LOOK_SECONDS`."""
 
         async def has(place: str) -> bool:
             try:
-                return (await self._places[place].run(["test", "-d", str(directory)], cwd=_ROOT)).exit_status == 0
-            except AcpError as error:
+                async with asyncio.timeout(LOOK_SECONDS):
+                    ran = await self._places[place].run(["test", "-d", str(directory)], cwd=_ROOT)
+            except (AcpError, TimeoutError) as error:
                 log.info("a place was not found to have a directory", place=place, reason=str(error))
                 return False
+            return ran.exit_status == 0
 
         found = await asyncio.gather(*map(has, places))
         return [place for place, is_there in zip(places, found, strict=True) if is_there]

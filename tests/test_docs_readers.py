@@ -18,6 +18,7 @@ from bot.config import appearance
 from bot.intake.stop_words import _PHRASES, _STOP_WORDS, means_stop
 from bot.interactions.cards import Card, QuestionOrigin
 from bot.interactions.login_button import cancel_view, login_view
+from bot.interactions.place_buttons import unreachable_view
 from bot.interactions.queue_buttons import queue_view
 from bot.interactions.resend_button import again_view
 from bot.interactions.stop_button import stop_view
@@ -91,7 +92,7 @@ def labels() -> set[str]:
     many = Option("o", "O", "", "1", tuple(Choice(str(n), str(n)) for n in range(3 * PAGE)), SettingMethod.MODEL)
     views = [held_view(1), warning_view(1, 1), interrupted_view(1), stop_view(1, 1), again_view(1)]
     views += [queue_view(1, 1, into_turn=into_turn) for into_turn in (True, False)]
-    views += [login_view(1), cancel_view("default")]
+    views += [login_view(1), cancel_view("default"), unreachable_view(1, "worker1", "worker2")]
     items = [item for view in (*views, _option_view(many, 1)) for item in view.children]
     items += [item for card in cards() for item in card.items()]
     buttons = [getattr(item, "item", item) for item in items]
@@ -115,6 +116,7 @@ def test_whatever_makes_a_button_is_known_to_the_test_of_their_labels() -> None:
         "bot/commands/settings.py",
         "bot/interactions/continue_button.py",  # the same label as on held messages
         "bot/interactions/login_button.py",
+        "bot/interactions/place_buttons.py",
         "bot/interactions/queue_buttons.py",
         "bot/interactions/resend_button.py",
         "bot/interactions/stop_button.py",

@@ -17,8 +17,9 @@ GIT = ".git"
 
 NAMES = frozenset(
     {
-        *(".husky", ".vscode", ".idea", ".envrc", ".devcontainer", ".pre-commit-config.yaml"),
-        *(".claude", ".codex", ".gemini", ".qwen", ".opencode", ".cursor", ".kiro", ".vibe", ".mcp.json"),
+        *(".husky", ".vscode", ".idea", ".zed", ".envrc", ".devcontainer", ".pre-commit-config.yaml"),
+        *(".claude", ".codex", ".gemini", ".qwen", ".opencode", ".cursor", ".kiro", ".vibe", ".goose", ".windsurf"),
+        *(".mcp.json", "opencode.json", "opencode.jsonc"),
     }
 )
 """Names of files and directories that are found at the top of a project."""
@@ -28,6 +29,9 @@ DEPTH = 3
 
 MAX_LOOKED_AT = 4000
 """Directory entries that are looked at in a search: a few milliseconds. Repositories beyond it are not found."""
+
+MAX_REPOSITORIES = 64
+"""Repositories that are protected, those closest to the top first: the engine's work grows with the square."""
 
 _CONFIG_SIZE = 64 * 1024
 _NAMED = re.compile(rb"^\s*(hooksPath|path|worktreeConfig)\s*=\s*\"?([^\"\n#;]+)", re.IGNORECASE | re.MULTILINE)
@@ -54,17 +58,25 @@ def search(directory: Path) -> Found:
     """
     found = Found([*_present(*(directory / name for name in sorted(NAMES)))])
     gits = [directory] if _is_repository(directory) else []
-    for git in (worktree / GIT for worktree in _worktrees(directory)):
+    for git in islice((worktree / GIT for worktree in _worktrees(directory)), MAX_REPOSITORIES):
         if _is_directory(git):
             gits.append(git)
         else:  # It names the git directory of a linked worktree or a submodule.
             found.protected += _present(git)
-    for git in gits:
-        found.repositories += (git, *_submodules(git))
+    every = (each for git in gits for each in (git, *_submodules(git)))
+    found.repositories += islice(every, MAX_REPOSITORIES)
     for git in found.repositories:
         found.protected += _of_repository(git)
-    found.protected = [each for each in found.protected if directory in each.parents and each.resolve() == each]
+    found.protected = [each for each in found.protected if directory in each.parents and _is_real(each)]
     return found
+
+
+def _is_real(path: Path) -> bool:
+    """Whether a path has no links."""
+    try:
+        return os.path.realpath(path) == str(path)
+    except OSError:  # An agent has just put something else in the place of a link.
+        return False
 
 
 def _worktrees(directory: Path) -> Iterator[Path]:
@@ -101,7 +113,9 @@ def _of_repository(git: Path) -> Iterator[Path]:
     if named.get("worktreeconfig") == ["true"]:
         with suppress(OSError):  # Git reads this file too, and a missing one cannot be protected.
             (git / "config.worktree").touch()
-    yield from _present(git / "hooks", git / "config", git / "config.worktree")
+    linked = [git / "worktrees" / each.name for each in _entries(git / "worktrees", MAX_LOOKED_AT)][:MAX_REPOSITORIES]
+    for each in (git, *linked):  # A linked worktree has a `commondir`, which says where its configuration is.
+        yield from _present(each / "hooks", each / "config", each / "config.worktree", each / "commondir")
     for base, key in ((git.parent, "hookspath"), (git, "path")):  # For `path` see git-config(1), Includes.
         yield from _present(*(Path(os.path.normpath(base / each)) for each in named.get(key, ())))
 
@@ -138,7 +152,7 @@ def _mode(path: Path) -> int:
     """Return the mode of a path itself; 0 for what is missing or inaccessible."""
     try:
         return path.lstat().st_mode
-    except OSError:
+    except (OSError, ValueError):  # The name may come from an agent, with a null character in it.
         return 0
 
 

@@ -2,7 +2,8 @@
 
 A file `commondir` in a git directory names another one, whose configuration git obeys then, with the commands in it, as
 soon as a person types `git status` (gitrepository-layout(5)). The agent must be able to write in a git directory, and a
-file that does not exist cannot be protected.
+file that does not exist cannot be protected. A git directory without its HEAD is none for git, which then takes the
+directory above for one if that has HEAD, `objects` and `refs`.
 """
 
 import asyncio
@@ -14,6 +15,8 @@ from pathlib import Path
 
 from acp import paths
 
+from .autorun import GIT
+
 WATCH_SECONDS = 1.0
 """How often repositories are looked at: a look costs microseconds each, and a person's git hardly runs in between."""
 
@@ -21,10 +24,10 @@ _looks = paths.Lanes("repositories")
 
 
 class RepositoryWatch:
-    """Looks at repositories in a task until `end`, and removes a `commondir` that has appeared."""
+    """Looks at repositories in a task until `end`, and removes what redirects them."""
 
     def __init__(self, repositories: Iterable[Path], on_redirected: Callable[[list[Path]], None]) -> None:
-        """`repositories` are git directories that never have one; `on_redirected` gets the files that were removed."""
+        """`repositories` are git directories that nothing redirects; `on_redirected` gets the removed files."""
         self._look = partial(undo_redirections, tuple(repositories))
         self._on_redirected = on_redirected
         self._task = asyncio.create_task(self._run(), name="watch of repositories")
@@ -51,14 +54,22 @@ class RepositoryWatch:
 
 
 def undo_redirections(repositories: Iterable[Path]) -> list[Path]:
-    """Remove the file `commondir` from git directories that must have none. Return the removed ones. Blocks."""
+    """Remove files that redirect these git directories, which must have none. Return the removed ones. Blocks."""
     undone = []
     for repository in repositories:
-        with suppress(OSError):  # None there, as usual; or no directory any more.
-            directory = os.open(repository, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-            try:
-                os.unlink("commondir", dir_fd=directory)
-            finally:
-                os.close(directory)
-            undone.append(repository / "commondir")
+        undone += _remove(repository, "commondir")
+        above = repository.parent
+        if repository.name == GIT and all((above / each).exists() for each in ("HEAD", "objects", "refs")):
+            undone += _remove(above, "HEAD")
     return undone
+
+
+def _remove(folder: Path, name: str) -> list[Path]:
+    with suppress(OSError):  # None there, as usual; or no directory any more.
+        directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            os.unlink(name, dir_fd=directory)
+        finally:
+            os.close(directory)
+        return [folder / name]
+    return []

@@ -77,9 +77,17 @@ class Sandbox:
     programs: tuple[str, ...] = ()
 
     def protects(self, path: PurePath) -> bool:
-        """Whether a path is in something that runs by itself, in the closest directory that `writable` names."""
-        root = max((each for each in self.writable if path.is_relative_to(each)), key=_depth, default=Path("/"))
-        return root.name == autorun.GIT or autorun.runs_by_itself(path.relative_to(root))
+        """Whether an absolute path cannot be written by a program inside, although it is in a writable directory.
+
+        That is what is named in `readable`, or runs by itself. Blocks on the disk.
+        """
+        roots = {Path(name) for each in self.writable for name in (each, os.path.realpath(each))}
+        roots = {each for each in roots if path.is_relative_to(each)}
+        closest = max(roots, key=_depth, default=Path("/"))
+        if closest.name == autorun.GIT or autorun.runs_by_itself(path.relative_to(closest)):
+            return True
+        fixed = (*self.readable, *(each for root in roots for each in autorun.search(root).protected))
+        return any(path.is_relative_to(each) and closest in each.parents for each in fixed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from enum import Enum, auto
 from pathlib import PurePath, PurePosixPath
 from typing import Final
 
-from acp import AcpError, Agent, Client, Place
+from acp import AcpError, Agent, Place
 from acp.places.far_place import FarPlace
 from bot.config.agents import AgentConfig
 from bot.config.places import PlaceConfig
@@ -123,7 +123,7 @@ async def _start(place: Place, marker: str, name: str, agent: AgentConfig) -> Ag
     reasons = [""]
     try:
         running = await Agent.spawn(
-            agent.launch(), marker=marker, client=Client(), place=place, on_waiting=reasons.append
+            agent.launch(), marker=marker, client=agent.far_offer(), place=place, on_waiting=reasons.append
         )
         try:
             session = await running.new_session(agent.cwd)

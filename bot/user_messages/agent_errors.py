@@ -168,8 +168,8 @@ def _closed(error: AgentClosed) -> str:
             return f"The agent did not cancel its turn within {error.seconds:g} s, so Threadline stopped it."
         case CloseReason.GIT_REDIRECTED:
             return (
-                "The agent tried to have git run its code outside the sandbox (a file commondir in a git directory). "
-                "Threadline removed the file and stopped the agent."
+                "The agent tried to have git run its code outside the sandbox (a file commondir in a git directory, or "
+                "HEAD above one). Threadline removed the file and stopped the agent."
             )
         case CloseReason.OVER_MEMORY:
             return f"The agent used more than {format_size(error.memory or 0)} of memory, so Threadline stopped it."

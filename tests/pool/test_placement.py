@@ -3,9 +3,13 @@
 import asyncio
 from collections import Counter
 from pathlib import Path, PurePath
+from typing import Any
+
+import pytest
 
 from acp import Launch
-from pool.placement import AVOIDED_SECONDS, Placement, Room
+from acp.places.place import Ran
+from pool.placement import AVOIDED_SECONDS, LOOK_SECONDS, Placement, Room
 from pool.session_setup import AgentSettings
 from tests.support.stand_in_place import StandInPlace
 from tests.support.virtual_time import elapse, step
@@ -132,6 +136,20 @@ async def test_the_other_places_with_the_directory_are_found() -> None:
     it.there["a"].reachable = False
     assert await it.placement.having(PurePath("/srv"), ["a", "b", "c"]) == ["b", "c"]
     assert await it.placement.having(PurePath("/home"), ["a", "b", "c"]) == []
+
+
+async def test_a_place_that_does_not_answer_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A person waits for what they can choose."""
+    it = Machines(a=(1, 0), b=(1, 0))
+
+    async def run(*_args: Any, **_options: Any) -> Ran:
+        await asyncio.Event().wait()
+        return Ran(0, b"")
+
+    monkeypatch.setattr(it.there["a"], "run", run)
+    began = asyncio.get_running_loop().time()
+    assert await it.placement.having(PurePath("/srv"), ["a", "b"]) == ["b"]
+    assert asyncio.get_running_loop().time() - began == pytest.approx(LOOK_SECONDS, abs=0.1)
 
 
 async def test_it_reads_like_a_status_line() -> None:

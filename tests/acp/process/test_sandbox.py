@@ -4,6 +4,7 @@ import asyncio
 import os
 import shlex
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -300,6 +301,15 @@ def test_a_program_that_the_agent_has_planted_opens_nothing(ground: Ground) -> N
         assert not any(path.is_relative_to(ground.outside) for path in facts.readable)
 
 
+def test_hooks_that_lie_behind_a_link_open_nothing_and_hinder_no_start(ground: Ground) -> None:
+    """The agent may have replaced a directory on the way by the link."""
+    ground.git("init")
+    ground.git("config", "core.hooksPath", "tools/hooks")
+    ground.file("outside/hooks/secret", "SECRET")
+    (ground.cwd / "tools").symlink_to(ground.outside)
+    assert ground.run("cat tools/hooks/secret 2> /dev/null; echo started") == "started\n0"
+
+
 def test_a_link_that_is_protected_by_name_only_opens_nothing(ground: Ground) -> None:
     """A link cannot be protected, and what it leads to is not made visible."""
     ground.file("outside/secret", "SECRET")
@@ -480,6 +490,19 @@ sys.stdin.read()
         await child.process.stop()
     for pid in inside:
         await gone(pid)
+
+
+async def test_all_inside_ends_with_the_engine(tmp_path: Path) -> None:
+    """It dies with the bot, whatever has killed that; no one is left to stop the others then."""
+    child = await _start(
+        tmp_path, 'subprocess.Popen(["sleep", "600"]); say("at", os.readlink("/proc/self/ns/pid")); hang()'
+    )
+    inside = _members(await child.said("at"))
+    assert len(inside) >= 3
+    os.kill(child.process.pid, signal.SIGKILL)
+    for pid in inside:
+        await gone(pid)
+    await child.process.stop()
 
 
 def _members(namespace: str) -> list[int]:

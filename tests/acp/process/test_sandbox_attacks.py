@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from acp.process.sandbox import ENGINE, Sandbox
-from tests.acp.process.sandboxed_ground import Ground
+from acp.process.sandbox import ENGINE, Sandbox, look_now
+from tests.acp.process.sandboxed_ground import SYSTEM_ENV, Ground
 
 pytestmark = [
     pytest.mark.real_time,
@@ -104,3 +104,75 @@ def test_a_terminal_of_its_own_works(ground: Ground) -> None:
     """Programs open them below /dev, which is read-only otherwise."""
     script = "import os; a, b = os.openpty(); os.write(b, b'works'); print(os.read(a, 9), os.ttyname(b))"
     assert ground.run(f'python3 -c "{script}"; echo x > /dev/shm/x; echo x > /dev/null') == "b'works' /dev/pts/0\n0"
+
+
+# ---- what an agent leaves for the next start, or for a person's git
+
+
+def test_a_configuration_with_a_null_character_does_not_keep_agents_from_starting(ground: Ground) -> None:
+    """An agent can make a repository in its directory that nobody looks at."""
+    ground.git("init", cwd=ground.cwd / "sub")
+    ground.file("project/sub/.git/config", "[core]\n hooksPath = a\0b\n")
+    assert ground.run("echo works") == "works\n0"
+
+
+def test_many_repositories_do_not_keep_agents_from_starting(ground: Ground) -> None:
+    """The engine's work grows with the square of the mounts. The repository at the top is protected first."""
+    ground.git("init")
+    for number in range(1000):
+        (ground.cwd / f"sub{number}" / ".git" / "hooks").mkdir(parents=True)
+        (ground.cwd / f"sub{number}" / ".git" / "config").touch()
+    facts = look_now(Sandbox(), ground.cwd, SYSTEM_ENV)
+    assert len(facts.repositories) == 64
+    assert ground.cwd / ".git" / "hooks" in facts.protected
+    assert len(facts.protected) <= 2 * 64
+
+
+def test_a_linked_worktree_cannot_be_given_another_configuration(ground: Ground) -> None:
+    """Its file `commondir` says where the configuration is; a person's git runs commands that stand there."""
+    ground.git("init", "-b", "main")
+    ground.git("-c", "user.name=a", "-c", "user.email=a@b", "commit", "--allow-empty", "-m", "one")
+    ground.git("worktree", "add", str(ground.outside / "linked"))
+    common = ground.cwd / ".git" / "worktrees" / "linked" / "commondir"
+    before = common.read_text()
+    ground.run("cd .git; echo evil > worktrees/linked/commondir; rm -rf worktrees; mv worktrees w; mkdir worktrees")
+    assert common.read_text() == before
+
+
+def test_a_whole_repository_can_be_made_read_only(ground: Ground) -> None:
+    """Then git does not run what an agent has written, whatever the agent does: it can redirect a writable one."""
+    ground.git("init")
+    box = Sandbox(readable=(ground.cwd / ".git",))
+    ground.run("echo evil > .git/commondir; rm .git/HEAD; mv .git g; mkdir -p .git/x", box)
+    names = {each.name for each in (ground.cwd / ".git").iterdir()}
+    assert "HEAD" in names
+    assert not {"commondir", "x"} & names
+
+
+def test_what_the_client_may_write_is_what_a_program_inside_may_write(ground: Ground) -> None:
+    """Hooks elsewhere, included files, a bare repository, and what is only readable."""
+    ground.git("init")
+    ground.git("config", "core.hooksPath", "tools/hooks")
+    ground.git("config", "include.path", "../shared.gitconfig")
+    ground.git("init", "--bare", cwd=ground.outside)
+    for name in ("project/tools/hooks/pre-commit", "project/shared.gitconfig", "project/data/table"):
+        ground.file(name, "OLD")
+    (ground.folder / "alias").symlink_to("project")
+    box = Sandbox(writable=(ground.folder / "alias", ground.outside), readable=(ground.cwd / "data",))
+    fixed = [ground.cwd / each for each in ("tools/hooks/new", "shared.gitconfig", "data/table", "sub/.git/config")]
+    fixed += [ground.outside / "config", ground.outside / "hooks" / "post-receive"]
+    free = [ground.cwd / "tools" / "other", ground.cwd / "data2", ground.outside / "description"]
+    assert [each for each in (*fixed, *free) if box.protects(each)] == fixed
+    script = "".join(f"echo evil 2>&- > {each} && echo {each};" for each in (*fixed, *free) if ".git/" not in str(each))
+    written = ground.run(script, box).splitlines()[:-1]
+    assert written == list(map(str, free))
+
+
+def test_a_bare_repository_in_place_of_the_projects_own_is_undone(ground: Ground) -> None:
+    """Git takes it for the repository where `.git` has lost its HEAD, which no mount can prevent."""
+    ground.git("init")
+    ground.run("mv .git/HEAD .; cp -r .git/objects .git/refs .; echo '[core]' > config")
+    assert (ground.cwd / "HEAD").exists()
+    ground.run("true")
+    assert not (ground.cwd / "HEAD").exists()
+    assert (ground.cwd / "config").exists()

@@ -264,7 +264,8 @@ def test_a_login_in_a_sandbox_fills_the_agents_own_home(tmp_path: Path) -> None:
     (tmp_path / "vibe-acp").chmod(0o755)
     box = '[agents.default.sandbox]\nengine = "bwrap"\n[journal]\npath = "threadline.db"'
     path = configured(tmp_path, f'preset = "vibe"\n{box}')
-    shown, code = on_terminal(command(path), tmp_path, environ(tmp_path), b"my key\n")
+    line = ["setsid", "--ctty", "--wait", *command(path)]
+    shown, code = on_terminal(line, tmp_path, environ(tmp_path), b"my key\n")
     home = tmp_path / "threadline.homes" / "default"
     for told in ("Running: vibe-acp --setup", "terminal", "controlled by 0", "args --setup", f"kept in {home}"):
         assert told in shown
