@@ -5,6 +5,7 @@ of that directory (`acp.client_side.roots`), also not to another thread's files.
 `safe_name`.
 """
 
+import errno
 import os
 import re
 import shutil
@@ -17,7 +18,6 @@ from urllib.parse import unquote
 from acp.client_side.refusal import RequestRefused
 from acp.client_side.roots import Roots
 from acp.errors import FileRefused
-from acp.jsonrpc import INVALID_PARAMS
 from acp.places.readable_files import ReadableFiles
 from bot.text.sizes import MAX_FILE_BYTES
 
@@ -84,11 +84,10 @@ class AttachmentStore:
 
     def _directory_of(self, path: Path) -> Path:
         """Return the directory of the thread to which a path belongs. Raises `RequestRefused`."""
-        if not path.is_relative_to(self._root) or path == self._root:
-            raise RequestRefused(INVALID_PARAMS, "not the file of a thread", str(path))
-        directory = self._root / path.relative_to(self._root).parts[0]
-        if directory.is_symlink():
-            raise RequestRefused(INVALID_PARAMS, "a link in place of a thread's directory", str(directory))
+        within = path.relative_to(self._root).parts if path.is_relative_to(self._root) else ()
+        directory = self._root.joinpath(*within[:1])
+        if not within or directory.is_symlink():
+            raise RequestRefused.by_system(str(path), PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
         return directory
 
     def clean(self, now: float) -> None:
