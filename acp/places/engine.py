@@ -12,7 +12,6 @@ an agent that reserves memory.
 | `{memory_mb}` | the memory that the agent reserves, in MiB |
 | `{pod}` | a Pod's specification as JSON, for `kubectl run --overrides` |
 | `{host}`, `{image}`, `{namespace}` | as configured |
-| `{start_seconds}` | the most seconds that a start may take |
 """
 
 import hashlib
@@ -26,7 +25,7 @@ from typing import Any, Final
 
 Argv = tuple[str, ...]
 
-_PLACEHOLDER = re.compile(r"\{(name|label|pattern|memory_mb|pod|host|image|namespace|start_seconds)\}")
+_PLACEHOLDER = re.compile(r"\{(name|label|pattern|memory_mb|pod|host|image|namespace)\}")
 
 _MIB = 1024 * 1024
 
@@ -123,6 +122,7 @@ class Engine:
     """The command that starts the runner there."""
 
     start_seconds: float = 600.0
+    """The most seconds that a start may take, with the time in the place's queue."""
 
     def start_line(self, job: Job) -> Argv:
         """Return the command line that starts the runner as a new job."""
@@ -166,7 +166,6 @@ class Engine:
             "host": self.host,
             "image": self.image,
             "namespace": self.namespace,
-            "start_seconds": f"{self.start_seconds:.0f}",
         }
         for word in template:
             if word == "{options}":
@@ -239,7 +238,8 @@ ENGINES: Mapping[str, Engine] = MappingProxyType(
         "kubernetes": Engine(
             enter=(
                 *("kubectl", "run", "{name}", "--namespace={namespace}", "--image={image}", "--labels={label}"),
-                *("--restart=Never", "--rm", "--stdin", "--quiet", "--pod-running-timeout={start_seconds}s"),
+                # How long kubectl waits is bounded by `start_seconds`.
+                *("--restart=Never", "--rm", "--stdin", "--quiet", "--pod-running-timeout=168h"),
                 *("--override-type=strategic", "--overrides={pod}", "{options}", "--command", "--"),
             ),
             inside=("kubectl", "exec", "--stdin", "--namespace={namespace}", "{name}", "--"),

@@ -111,7 +111,6 @@ def test_a_pod_has_its_limit_no_token_of_the_cluster_and_what_the_configuration_
     assert line[-3:] == ("--command", "--", "python3")
     assert "--namespace=agents" in line
     assert "--labels=threadline-journal=0123abcd,threadline-place=worker1,threadline-agent=7" in line
-    assert "--pod-running-timeout=600s" in line
     (overrides,) = (word.partition("=")[2] for word in line if word.startswith("--overrides="))
     spec = json.loads(overrides)["spec"]
     assert spec["runtimeClassName"] == "gvisor"
