@@ -23,7 +23,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check quick pytest bench chaos docs picture lock format clean
+.PHONY: help demo test check quick pytest cluster-test bench chaos docs picture lock format clean
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 # Where it is set, each of the hundreds of programs that the tests start would compile the code anew.
@@ -31,7 +31,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 help: ## list the targets
 	@echo "Threadline. The two to start with are demo and test."
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 demo: $(READY) ## see it work: no token, no network (ONCE=1 plays the conversation and exits)
 	@$(BIN)/threadline demo $(if $(filter-out 0,$(ONCE)),--once)
@@ -58,6 +58,10 @@ quick: check ## the same with the quick tests alone: acp, pool and the pure part
 pytest: $(READY) $(READY_SDK) ## the tests alone, with coverage (ARGS="-k name" is passed on)
 	@$(BIN)/pytest -n 6 --dist loadfile --no-loadscope-reorder $(MEASURE) $(ARGS) || \
 		{ echo "make pytest: see the failures above; one alone: $(BIN)/pytest -k NAME" >&2; exit 1; }
+
+cluster-test: $(READY) ## the tests on a Kubernetes of two nodes, which the first run builds (root, Go, 15 minutes)
+	@$(BIN)/python -m tests.cluster.kubernetes
+	@CLUSTER_TEST=1 $(BIN)/pytest -v --durations=0 --durations-min=1 tests/cluster/kubernetes $(ARGS)
 
 bench: $(READY) ## measure: a table, and JSON beside it
 	@$(BIN)/python -m bench $(ARGS)

@@ -116,7 +116,9 @@ def in_toml(value: Any) -> str:
     """Write a string, number, boolean, or a list or mapping of them, as TOML."""
     if isinstance(value, Mapping):
         return f"{{ {', '.join(f'{key} = {in_toml(each)}' for key, each in value.items())} }}"
-    # JSON's lists and strings of printable characters are TOML's too.
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(in_toml, value))}]"
+    # JSON's numbers, booleans and strings of printable characters are TOML's too.
     return json.dumps(value, ensure_ascii=False)
 
 

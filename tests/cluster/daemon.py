@@ -14,7 +14,7 @@ import psutil
 BOUND: Final = 60.0
 """Bound of a server's start and of its end in seconds, which only catches hangs."""
 
-TICK: Final = 0.02
+TICK: Final = 0.1
 """How often a server's readiness is looked at, in seconds."""
 
 SHOWN: Final = 2000

@@ -112,10 +112,15 @@ async def a_restart_resumes_at_the_same_place(folder: Path, site: Site) -> None:
             assert [place(lab, thread) for thread in threads] == before
 
 
-async def a_lost_link_is_told_and_the_session_goes_on(lab: BotLab, thread: Thread, name: str) -> None:
-    """After the cause is repaired: the interrupted turn is not sent again by itself, and Skip lets the thread go on."""
+async def skipped(lab: BotLab, thread: Thread, name: str) -> None:
+    """See the question about a turn whose link was lost, and skip the turn: it is not sent again by itself."""
     card = await lab.ann.sees(thread, re.compile(f"the connection to {name} was lost while"), by=lab.bot)
     await lab.ann.click(card, "Skip")
+
+
+async def a_lost_link_is_told_and_the_session_goes_on(lab: BotLab, thread: Thread, name: str) -> None:
+    """After the cause is repaired, the thread goes on where it was."""
+    await skipped(lab, thread, name)
     await recalls(lab, thread, 2)
     assert place(lab, thread) == name
 
@@ -140,7 +145,7 @@ async def an_agent_that_exceeds_its_memory_is_killed(folder: Path, site: Site) -
     async with far_bot(folder, replace(site, memory="100MiB")) as lab:
         thread = await lab.conversation("say begun", "begun")
         await lab.ann.say(thread, "huge 300000000")
-        await lab.ann.sees(thread, re.compile("killed|SIGKILL|signal 9|memory"), by=lab.bot)
+        await lab.ann.sees(thread, "The agent was killed by signal 9", by=lab.bot)
         await recalls(lab, thread, 3)
 
 

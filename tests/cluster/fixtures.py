@@ -1,9 +1,11 @@
 """The other machines of the tests: started once for all tests of a worker, and skipped where a program is missing."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
 
+from tests.cluster.kubernetes import cluster as kubernetes
 from tests.cluster.slurm import Slurm, missing, slurm
 from tests.cluster.ssh_server import SSHD, SshServer, ssh_server
 
@@ -33,4 +35,15 @@ def _slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
     if absent := missing():
         pytest.skip(absent)
     with slurm(tmp_path_factory.mktemp("slurm") / "slurm") as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session", name="cluster")
+def _cluster() -> Iterator[kubernetes.Cluster]:
+    """Yield a Kubernetes of two nodes. Skips the test unless `make cluster-test` asks for it: it needs the machine."""
+    if not os.environ.get("CLUSTER_TEST"):
+        pytest.skip("on a Kubernetes these run by `make cluster-test`")
+    if absent := kubernetes.missing():
+        pytest.exit(absent, returncode=1)
+    with kubernetes.kubernetes() as cluster:
         yield cluster

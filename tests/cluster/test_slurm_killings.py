@@ -5,17 +5,25 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import psutil
 import pytest
 
-from acp import AgentClosed, CloseReason, environment
+from acp import environment
 from acp.places.engine import ENGINES
 from acp.places.far_place import FarPlace
-from tests.acp.child_processes import RUN, Child, gone
+from tests.acp.child_processes import RUN
 from tests.cluster.daemon import runs, with_ids
-from tests.cluster.deaf_agent import deaf_agent
+from tests.cluster.deaf_agent import (
+    Kill,
+    client_and_its_helpers_killed,
+    client_killed,
+    client_stopped,
+    deaf_agent,
+    ends_with_its_child,
+)
 from tests.cluster.slurm import Slurm
 
 pytestmark = pytest.mark.real_time
@@ -30,41 +38,24 @@ def place_on(slurm: Slurm) -> FarPlace:
     return FarPlace("batch", engine, RUN, env=env, keep_alive=KEEP_ALIVE)
 
 
-def client_killed(_slurm: Slurm, child: Child) -> None:
-    """Kill srun."""
-    psutil.Process(child.process.pid).kill()
-
-
-def client_and_its_helper_killed(_slurm: Slurm, child: Child) -> None:
-    """Kill srun with the process of its own that would cancel the job."""
-    client = psutil.Process(child.process.pid)
-    for process in (client, *client.children(recursive=True)):
-        process.kill()
-
-
-def client_stopped(_slurm: Slurm, child: Child) -> None:
-    """Stop srun: its streams stay open, and silent."""
-    psutil.Process(child.process.pid).suspend()
-
-
-def helper_on_the_node_killed(slurm: Slurm, _child: Child) -> None:
+def helper_on_the_node_killed(slurm: Slurm) -> None:
     """Kill slurmstepd: srun waits for ever then."""
     for helper in (helper for node in slurm.nodes for helper in slurm.helpers(node)):
         helper.kill()
 
 
-def node_frozen(slurm: Slurm, _child: Child) -> None:
+def node_frozen(slurm: Slurm) -> None:
     """Stop all that is on the nodes: the connections stay open, and nobody answers."""
     for process in on_nodes(slurm):
         process.suspend()
 
 
-def job_cancelled(slurm: Slurm, _child: Child) -> None:
+def job_cancelled(slurm: Slurm) -> None:
     """Have an administrator cancel the job: srun says afterwards that all went well."""
     slurm.ask("scancel", *slurm.job_ids())
 
 
-def node_dead(slurm: Slurm, _child: Child) -> None:
+def node_dead(slurm: Slurm) -> None:
     """Take a node's power."""
     for node in slurm.nodes:
         if slurm.on_node(node):
@@ -77,42 +68,6 @@ def on_nodes(slurm: Slurm) -> list[psutil.Process]:
     return [*daemons, *(process for node in slurm.nodes for process in slurm.on_node(node))]
 
 
-Killing = Callable[[Slurm, Child], None]
-
-
-@pytest.mark.parametrize(
-    "killing",
-    [
-        client_killed,
-        client_and_its_helper_killed,
-        client_stopped,
-        helper_on_the_node_killed,
-        node_frozen,
-        job_cancelled,
-        node_dead,
-    ],
-    ids=lambda killing: killing.__name__.replace("_", " "),
-)
-async def test_a_deaf_agent_and_its_child_end_when_the_way_to_them_is_cut(
-    slurm: Slurm, tmp_path: Path, killing: Killing
-) -> None:
-    """The link counts as lost, whatever srun says; once the end is confirmed, nothing is left, and no job either."""
-    async with deaf_agent(place_on(slurm), tmp_path) as (child, pids):
-        processes = with_ids(pids)
-        assert len(processes) == 2
-        await asyncio.to_thread(killing, slurm, child)
-        error = await child.over()
-        assert isinstance(error, AgentClosed)
-        assert (error.reason, error.place) == (CloseReason.LINK_LOST, "batch")
-        await child.process.stop()
-        await asyncio.to_thread(repair, slurm)
-        # What was frozen could not end before.
-        for process in processes if killing is node_frozen else ():
-            await gone(process.pid)
-        assert [process for process in processes if runs(process)] == []
-    await asyncio.to_thread(slurm.drain)
-
-
 def repair(slurm: Slurm) -> None:
     """Let what is stopped run, and start what is dead."""
     for process in on_nodes(slurm):
@@ -122,11 +77,32 @@ def repair(slurm: Slurm) -> None:
             slurm.start_node(node)
 
 
+def named(function: Callable[..., None]) -> str:
+    """Return the words of a function's name."""
+    return function.__name__.replace("_", " ")
+
+
+@pytest.mark.parametrize("kill", [client_killed, client_and_its_helpers_killed, client_stopped], ids=named)
+async def test_a_deaf_agent_and_its_child_end_with_the_client(slurm: Slurm, tmp_path: Path, kill: Kill) -> None:
+    """The link counts as lost; nothing is left, and no job either."""
+    await ends_with_its_child(place_on(slurm), tmp_path, kill, partial(repair, slurm))
+    await asyncio.to_thread(slurm.drain)
+
+
+@pytest.mark.parametrize("kill", [helper_on_the_node_killed, node_frozen, job_cancelled, node_dead], ids=named)
+async def test_a_deaf_agent_and_its_child_end_when_the_cluster_loses_them(
+    slurm: Slurm, tmp_path: Path, kill: Callable[[Slurm], None]
+) -> None:
+    """The link counts as lost, whatever srun says; nothing is left, and no job either."""
+    await ends_with_its_child(place_on(slurm), tmp_path, lambda _: kill(slurm), partial(repair, slurm))
+    await asyncio.to_thread(slurm.drain)
+
+
 async def test_a_deaf_agent_is_ended_by_the_next_run_where_the_bot_was_killed(slurm: Slurm, tmp_path: Path) -> None:
     """The sweep of a place by the journal's name finds its job; it returns when nothing is left."""
     async with deaf_agent(place_on(slurm), tmp_path) as (child, pids):
         processes = with_ids(pids)
-        client_stopped(slurm, child)
+        client_stopped(child)
         await place_on(slurm).sweep()
         assert [process for process in processes if runs(process)] == []
         await asyncio.to_thread(slurm.drain)

@@ -122,6 +122,12 @@ class Cluster:
         daemon = self._running[f"containerd-{each}"] = Daemon(f"containerd-{each}", argv, self.folder)
         daemon.until(lambda: bool(network.run(*self._ctr(each, "version"), check=False)))
 
+    def stop(self) -> None:
+        """End all of it."""
+        clean(self.folder)
+        for daemon in self._running.values():
+            daemon.kill()
+
     def daemon(self, name: str) -> Daemon:
         """Return a process: "kube-apiserver", "kubelet-node1", "containerd-node1" ..."""
         return self._running[name]
@@ -142,6 +148,29 @@ class Cluster:
         columns = "N:.metadata.name,P:.status.phase,W:.spec.nodeName"
         lines = self.ask("get", "pods", "--no-headers", f"--output=custom-columns={columns}").splitlines()
         return {name: (phase, where) for name, phase, where in map(str.split, lines)}
+
+    def node_of_the_pod(self) -> str:
+        """Return the node of the only Pod."""
+        ((_, where),) = self.pods().values()
+        return where
+
+    def repair(self) -> None:
+        """Start what is dead, and plug the cables in."""
+        for each in NODES:
+            network.cable(each, plugged=True)
+            if not self.daemon(f"containerd-{each}").alive:
+                self.start_containerd(each)
+        if not self.daemon("kube-apiserver").alive:
+            self.start_api_server()
+        for each in NODES:
+            kubelet = f"kubelet-{each}"
+            if not self.daemon(kubelet).alive:
+                self.start_kubelet(each)
+            self.daemon(kubelet).until(partial(self.ready, each))
+
+    def drain(self) -> None:
+        """Wait until no Pod is left. Raises AssertionError when one stays."""
+        self.daemon("kube-apiserver").until(lambda: not self.pods())
 
     def all_processes(self) -> list[psutil.Process]:
         """Return all processes of the cluster: those of its programs, and those of Pods."""
@@ -213,9 +242,9 @@ def kubernetes() -> Iterator[Cluster]:
     """Run a cluster for the block. A machine has one at a time: what an earlier run left is ended first."""
     folder = programs.cache() / "cluster"
     clean(folder)
+    cluster = Cluster(folder)
     try:
-        cluster = Cluster(folder)
         cluster.start()
         yield cluster
     finally:
-        clean(folder)
+        cluster.stop()

@@ -26,8 +26,8 @@ DEBOOTSTRAP_SECONDS: Final = 30 * 60
 
 def write(archive: Path) -> None:
     """Write the image as an archive that `ctr images import` reads (the format of `docker save`)."""
-    base = _base()
-    layers = [(_digest(base), base.read_bytes()), _own_layer()]
+    debian = base()
+    layers = [(_digest(debian), debian.read_bytes()), _own_layer()]
     config = {
         "architecture": "amd64",
         "os": "linux",
@@ -42,7 +42,7 @@ def write(archive: Path) -> None:
             _add(tar, name, data)
 
 
-def _base() -> Path:
+def base() -> Path:
     """Return the layer with Debian's Python; make it if the cache has none."""
     layer = cache() / f"{SUITE}.tar"
     if layer.exists():

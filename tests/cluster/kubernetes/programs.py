@@ -86,7 +86,3 @@ def _go(folder: Path, *arguments: str) -> str:
     if done.returncode:
         raise RuntimeError(f"`go {' '.join(arguments[:2])}` failed: {done.stderr[-2000:]}")
     return done.stdout
-
-
-if __name__ == "__main__":
-    print(programs())  # noqa: T201 - the command's answer
