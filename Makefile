@@ -59,9 +59,9 @@ pytest: $(READY) $(READY_SDK) ## the tests alone, with coverage (ARGS="-k name" 
 	@$(BIN)/pytest -n 6 --dist loadfile --no-loadscope-reorder $(MEASURE) $(ARGS) || \
 		{ echo "make pytest: see the failures above; one alone: $(BIN)/pytest -k NAME" >&2; exit 1; }
 
-cluster-test: $(READY) ## the tests on a Kubernetes of two nodes, which the first run builds (root, Go, 15 minutes)
+cluster-test: $(READY) ## the tests in containers, and on a Kubernetes of two nodes, which the first run builds (15 minutes)
 	@$(BIN)/python -m tests.cluster.kubernetes
-	@CLUSTER_TEST=1 $(BIN)/pytest -v --durations=0 --durations-min=1 tests/cluster/kubernetes $(ARGS)
+	@CLUSTER_TEST=1 $(BIN)/pytest -v --durations=0 --durations-min=1 tests/cluster/kubernetes tests/cluster/test_container_place.py $(ARGS)
 
 bench: $(READY) ## measure: a table, and JSON beside it
 	@$(BIN)/python -m bench $(ARGS)
