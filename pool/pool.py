@@ -289,6 +289,11 @@ class Pool:
     def _threadless_agents(self) -> list[Agent]:
         return [*self._spares.agents, *self.listing.probes, *self.forks.agents, *self.logins.agents]
 
+    @property
+    def near_agents(self) -> list[Agent]:
+        """Those of this machine, whose memory can be measured."""
+        return [agent for agent in self.agents if agent not in self._far_agents]
+
     def _running_agents(self, settings: AgentSettings, place: str) -> list[Agent]:
         """Return the living agents of the same name at a place, in any directory."""
         of_threads = [

@@ -60,9 +60,9 @@ def _status_lines(client: CommandClient, thread_id: int) -> list[str]:
     session_id = client.journal.threads.session_id(thread_id)
     if session_id is not None:
         lines.append(texts.session(_plain(session_id)))
-        line = _terminal_line(client, thread_id, session_id)
+        line = _terminal_line(client, thread_id, session_id, near=place == HERE)
         if line:
-            lines.append(texts.in_terminal(line))
+            lines.append(texts.in_terminal(line, "" if place == HERE else place))
     return lines
 
 
@@ -87,11 +87,14 @@ def _state_line(client: CommandClient, conversation: Conversation | None) -> str
     )
 
 
-def _terminal_line(client: CommandClient, thread_id: int, session_id: str) -> str:
-    """Return the shell line that continues a session; empty where the agent's preset has none, or a home of its own."""
+def _terminal_line(client: CommandClient, thread_id: int, session_id: str, *, near: bool) -> str:
+    """Return the shell line that continues a session, on this machine if it is `near`.
+
+    Empty where the agent's preset has none, and for an agent here with a home of its own.
+    """
     agent = client.agents.of(thread_id)
     preset = PRESETS.get(agent.preset)
-    line = preset.continuing(session_id) if preset is not None and not agent.has_own_home else ""
+    line = preset.continuing(session_id) if preset is not None and not (near and agent.has_own_home) else ""
     return f"cd {_plain(shlex.quote(str(agent.cwd)), LIMIT)} && {_plain(line, LIMIT)}" if line else ""
 
 

@@ -62,7 +62,9 @@ class Metrics:
         self._clients = counter("threadline_discord_clients", "Discord clients built.")
         self._calls = counter("threadline_discord_calls", "REST calls, by kind and outcome.", ["kind", "outcome"])
         self._agents_memory = Gauge(
-            "threadline_agents_resident_memory_bytes", "Resident memory of all agents.", registry=registry
+            "threadline_agents_resident_memory_bytes",
+            "Resident memory of all agents on this machine.",
+            registry=registry,
         )
 
     # ---- what happens
@@ -123,7 +125,7 @@ class Metrics:
 
     async def text(self, accept: str) -> tuple[bytes, str]:
         """Return all metrics and their content type, in the newest format that `accept` allows."""
-        pids = [agent.pid for agent in self._pool.agents] if self._pool is not None else []
+        pids = [agent.pid for agent in self._pool.near_agents] if self._pool is not None else []
         sizes = await asyncio.to_thread(resident, pids)
         self._agents_memory.set(sum(sizes.values()))
         write, content_type = choose_encoder(accept)

@@ -61,9 +61,9 @@ def session(session_id: str) -> str:
     return f"Session: `{session_id}`"
 
 
-def in_terminal(line: str) -> str:
-    """Show how to continue the session in a terminal."""
-    return f"In a terminal: `{line}`"
+def in_terminal(line: str, machine: str = "") -> str:
+    """Show how to continue the session in a terminal, of another machine if it is there."""
+    return f"In a terminal{f' on {machine}' if machine else ''}: `{line}`"
 
 
 def presence(working: int, asking: int) -> str:

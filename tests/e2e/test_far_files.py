@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import aiohttp
+
 from loopback.harness import in_toml
 from loopback.state.entities import Thread
 from tests.support.other_machine import entering
@@ -19,7 +21,7 @@ LINKING = (sys.executable, "-m", "tests.peers.linking_agent")
 
 
 @asynccontextmanager
-async def far_lab(folder: Path, *, agent_extra: str = "") -> AsyncIterator[BotLab]:
+async def far_lab(folder: Path, *, agent_extra: str = "", more: str = "") -> AsyncIterator[BotLab]:
     """Run a bot whose agents work on another machine, `machine`: `project` and `files` are other directories there."""
     for name in ("machine/project", "machine/files", "project", "files"):
         (folder / name).mkdir(parents=True)
@@ -30,7 +32,7 @@ async def far_lab(folder: Path, *, agent_extra: str = "") -> AsyncIterator[BotLa
     place: dict[str, Any] = {"enter": list(enter), "runner": [sys.executable], "files": str(folder / "files")}
     extra = "\n[places.worker1]\n" + "".join(f"{key} = {in_toml(value)}\n" for key, value in place.items())
     keys = f'places = ["worker1"]\nenv = {{ PYTHONPATH = "{ROOT}" }}\n{agent_extra}'
-    async with idle_lab(folder, agent=LINKING, agent_extra=keys, extra=extra) as lab, running_bot(lab):
+    async with idle_lab(folder, agent=LINKING, agent_extra=keys, extra=f"{extra}{more}") as lab, running_bot(lab):
         yield lab
 
 
@@ -70,3 +72,16 @@ async def test_what_is_read_inside_is_allowed_by_the_links_there(tmp_path: Path)
         card = await lab.ann.sees(thread, "part of it is outside the session's directories", by=lab.bot)
         await lab.ann.click(card, "Reject")
         await lab.ann.sees(thread, "rejected", by=lab.bot)
+
+
+async def test_status_and_figures_know_what_is_on_this_machine(tmp_path: Path) -> None:
+    """The line that continues a session is for a terminal there; memory is that of the agents here."""
+    figures = '[metrics]\nlisten = "127.0.0.1:0"\n'
+    async with far_lab(tmp_path, agent_extra='preset = "claude"\n', more=figures) as lab:
+        thread = await lab.conversation("say hello", "hello")
+        await lab.answer(thread, "hello")
+        status = said(await lab.ann.slash(thread, "status"))
+        assert f"In a terminal on worker1: `cd {lab.project} && claude --resume" in status
+        assert lab.app is not None
+        async with aiohttp.ClientSession() as http, http.get(f"{lab.app.metrics_address}/metrics") as answered:
+            assert "threadline_agents_resident_memory_bytes 0.0" in await answered.text()

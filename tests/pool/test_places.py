@@ -69,6 +69,16 @@ async def test_a_thread_keeps_the_place_of_its_first_start(tmp_path: Path) -> No
         it.conversation(3).cancel(A_PERSON)
 
 
+async def test_only_the_agents_of_this_machine_can_be_measured(tmp_path: Path) -> None:
+    """The process here of one elsewhere is only the client that leads to it."""
+    async with two_places(tmp_path, warm=1, places=(ONE, HERE)) as it:
+        await it.answered(1, 10)
+        await it.answered(2, 20)
+        assert {it.conversation(each).lease.place for each in (1, 2)} == {HERE, ONE}
+        far = [it.conversation(each).lease.agent for each in (1, 2) if it.conversation(each).lease.place == ONE]
+        assert [each for each in it.pool.agents if each not in it.pool.near_agents] == far
+
+
 async def test_a_place_is_kept_when_the_agent_has_started_and_not_before(tmp_path: Path) -> None:
     """A thread is not bound to a place that it has never reached."""
     async with two_places(tmp_path) as it:
