@@ -4,12 +4,13 @@ All of them are outside, new, and gone when the tries are over.
 """
 
 import asyncio
+import os
 import socket
 import sys
 import tempfile
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from secrets import token_hex
@@ -67,11 +68,11 @@ async def lay_decoys(config: Config, launch: Launch) -> AsyncIterator[tuple[File
 
 @contextmanager
 def _files(config: Config, launch: Launch, word: str) -> Iterator[FileDecoys]:
-    sandbox, home = launch.sandbox or Sandbox(), Path("~").expanduser()
+    sandbox, home = launch.sandbox or Sandbox(), Path(os.path.expanduser("~"))  # noqa: PTH111 - it may be missing
     own, other = (config.journal.attachments / f"{word}-{name}" for name in ("own", "other"))
     with (
         tempfile.TemporaryDirectory(prefix="threadline-probe-") as outside,
-        tempfile.NamedTemporaryFile(prefix=f".{word}-", dir=home) as secret,
+        _secret(home, word) as at_home,
         _directory(own),
         _directory(other),
         tempfile.NamedTemporaryFile(dir=other) as elsewhere,
@@ -82,7 +83,7 @@ def _files(config: Config, launch: Launch, word: str) -> Iterator[FileDecoys]:
         found = (path for root in (project, launch.cwd.resolve()) for path in autorun.search(root).protected)
         guarded = [str(path) for path in found if sandbox.protects(path)]
         targets = {
-            "home": [secret.name, *_existing(home / name for name in HOME_FILES)],
+            "home": [*at_home, *_existing(home / name for name in HOME_FILES)],
             "secrets": _existing(secrets()),
             "system": SYSTEM,
             "outside": [*map(str, outer)],
@@ -125,6 +126,18 @@ def _lay_project(project: Path) -> None:
     (project / autorun.GIT / "config").touch()
     for name in autorun.NAMES:
         (project / name).mkdir() if not Path(name).suffix and name != ".envrc" else (project / name).touch()
+
+
+@contextmanager
+def _secret(home: Path, word: str) -> Iterator[list[str]]:
+    """Lay a file in the home directory, if that can be written, as it cannot under some service managers."""
+    with ExitStack() as stack:
+        try:
+            file = stack.enter_context(tempfile.NamedTemporaryFile(prefix=f".{word}-", dir=home))
+        except OSError:
+            yield []
+        else:
+            yield [file.name]
 
 
 @contextmanager

@@ -180,3 +180,12 @@ def test_the_page_names_all_that_runs_by_itself_and_all_that_is_tried() -> None:
     page = (ROOT / "docs" / "sandbox.md").read_text()
     assert {name for name in autorun.NAMES if f"`{name}`" not in page} == set()
     assert page.partition("| try | how |\n|---|---|\n")[2].partition("\n\n")[0].count("\n") + 1 == len(BREAKOUTS)
+
+
+async def test_a_home_that_cannot_be_written_is_tried_by_what_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As under service managers that protect it, or without one."""
+    monkeypatch.setenv("HOME", str(tmp_path / "none"))
+    report = await tried(config(tmp_path))
+    assert (report.failure, reasons(report)) == ("", {})
