@@ -82,7 +82,7 @@ def no_such_agent(name: str, close: str, known: Iterable[str]) -> str:
 def runs_elsewhere(name: str, places: Sequence[str]) -> str:
     """An agent that this machine cannot start."""
     return (
-        f'the agent "{name}" runs on {" and ".join(places)}, not on this machine: "threadline check" tries it there.'
+        f'the agent "{name}" runs on {" and ".join(places)}, not on this machine: `threadline check` tries it there.'
         " Log in to it there, as the account of the agents"
     )
 

@@ -19,6 +19,8 @@ IDS: dict[str, tuple[str, dict[str, int | str]]] = {
     "threadline:retry:345": ("InterruptedButton", {"action": "retry", "message_id": 345}),
     "threadline:skip:345": ("InterruptedButton", {"action": "skip", "message_id": 345}),
     "threadline:go_on:12": ("ContinueButton", {"thread_id": 12}),
+    "threadline:reach:12:worker1": ("PlaceButton", {"action": "reach", "thread_id": 12, "place": "worker1"}),
+    "threadline:elsewhere:12:here": ("PlaceButton", {"action": "elsewhere", "thread_id": 12, "place": "here"}),
     "threadline:now:12:345": ("QueueButton", {"action": "now", "thread_id": 12, "first": 345}),
     "threadline:into:12:345": ("QueueButton", {"action": "into", "thread_id": 12, "first": 345}),
     "threadline:unqueue:12:345": ("QueueButton", {"action": "unqueue", "thread_id": 12, "first": 345}),
