@@ -107,9 +107,9 @@ class FileSystem:
                 raise
 
     def _require_unprotected(self, where: PurePath, path: str) -> None:
-        """Refuse a file that runs by itself; `where` may be where the links of `path` lead."""
+        """Refuse a file that is protected; `where` may be where the links of `path` lead."""
         if self._protected(where):
-            raise RequestRefused(INVALID_PARAMS, "protected, since other programs run it by themselves", path)
+            raise RequestRefused(INVALID_PARAMS, "read-only in the agent's sandbox", path)
 
 
 def _regular(entry: Entry, flags: int) -> AbstractContextManager[int]:
