@@ -111,7 +111,7 @@ class FarPlace:
                     replace(launch, env=env),
                     marker,
                     reap=partial(self.reap, marker),
-                    inherit=BASE_NAMES,
+                    inherit=sorted({*BASE_NAMES, *launch.local_env}),
                     alive=self._keep_alive,
                     seconds=seconds,
                 )

@@ -147,14 +147,15 @@ class AgentConfig(ConfigTable):
         """
         wrap = [part.replace("{cwd}", str(self.cwd)) for part in self.wrap]
         line = (*wrap, self.command, *self.args)
-        local = frozenset(BASE_NAMES) - self.env.keys()
+        # Another place has its own directories too.
+        local = {*BASE_NAMES, *(name for name in self.inherit_env if name.endswith(STATE_VARIABLES))} - self.env.keys()
         return Launch(
             line[0],
             line[1:],
             self.cwd,
             self.environment(),
             memory=self.memory,
-            local_env=local,
+            local_env=frozenset(local),
             sandbox=self._sandbox(files),
         )
 

@@ -89,14 +89,15 @@ async def told(path: Path, count: int) -> list[str]:
 
 async def test_an_agent_has_the_places_own_variables_where_ours_hold_here_only(tmp_path: Path) -> None:
     """Those that the configuration gives hold there too. The engine's client has none of the agent's."""
-    far = place(enter=("env", "HOME=/home/far", "LANG=C"))
+    far = place(enter=("env", "HOME=/home/far", "LANG=C", "STATE_DIR=/home/far/state", "OTHER=1"))
     code = "say('env', dict(os.environ)); hang()"
-    given = launch(code, tmp_path, {**ENV, "HOME": "/home/near", "LANG": "xx", "KEY": "s3cr3t"})
-    started = await far.start(replace(given, local_env=frozenset({"HOME"})), f"{RUN}/1")
+    given = launch(code, tmp_path, {**ENV, "HOME": "/home/near", "LANG": "xx", "STATE_DIR": "/s", "KEY": "s3cr3t"})
+    started = await far.start(replace(given, local_env=frozenset({"HOME", "STATE_DIR"})), f"{RUN}/1")
     try:
         child = listen(started)
         env = await child.said("env")
         assert (env["HOME"], env["LANG"], env["KEY"]) == ("/home/far", "xx", "s3cr3t")
+        assert (env["STATE_DIR"], env.get("OTHER")) == ("/home/far/state", None)
         client = psutil.Process(started.pid)
         assert "s3cr3t" not in str((client.environ(), client.cmdline()))
     finally:

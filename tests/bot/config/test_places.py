@@ -132,11 +132,15 @@ def test_a_launch_says_which_variables_hold_on_this_machine_only(
 ) -> None:
     """Those that the configuration sets hold everywhere."""
     monkeypatch.setenv("HOME", "/home/bot")
+    monkeypatch.setenv("STATE_DIR", "/home/bot/state")
+    monkeypatch.setenv("API_KEY", "key")
     launch = loaded(
-        tmp_path, 'memory = "1GiB"\nenv = { PATH = "/opt/bin:/usr/bin:/bin", A = "1" }\n'
+        tmp_path,
+        'memory = "1GiB"\nenv = { PATH = "/opt/bin:/usr/bin:/bin", A = "1" }\ninherit_env = ["STATE_DIR", "API_KEY"]\n',
     ).agents.default.launch()
     assert launch.memory == 1024**3
-    assert "HOME" in launch.local_env
+    assert {"HOME", "STATE_DIR"} <= launch.local_env
+    assert "API_KEY" not in launch.local_env
     assert launch.env["PATH"] == "/opt/bin:/usr/bin:/bin"
     assert launch.local_env.isdisjoint({"PATH", "A"})
 
