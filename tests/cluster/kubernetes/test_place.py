@@ -1,0 +1,184 @@
+"""A Kubernetes of two nodes as a place: Pods, their queue and their end, with the rights that the bot is given."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+import acp.places.far_place
+from acp import Launch, PlaceUnreachable, environment
+from acp.agent_transport import AgentTransport
+from acp.places.engine import ENGINES
+from acp.places.far_place import FarPlace
+from tests.acp.child_processes import PATIENCE, PRELUDE, RUN, listen
+from tests.cluster.kubernetes.cluster import Cluster
+from tests.cluster.kubernetes.image import NAME
+from tests.cluster.kubernetes.network import NODES
+
+pytestmark = pytest.mark.real_time
+
+DEPLOYED = Path(__file__).parents[3] / "deploy" / "kubernetes-agents.yaml"
+NAMESPACE = "threadline-agents"
+ACCOUNT = f"system:serviceaccount:{NAMESPACE}:threadline-bot"
+
+JOURNAL = RUN[:16]
+READER = "sys.stdin.read()"
+"""Code of an agent that ends with its input."""
+
+WORK = PurePosixPath("/tmp")  # noqa: S108 - of the Pod
+SMALL = 64 << 20
+
+
+@pytest.fixture(name="far")
+def _far(cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FarPlace:
+    """Return the cluster as a place, with the namespace and the account of `deploy/kubernetes-agents.yaml`."""
+    monkeypatch.setattr(acp.places.far_place, "POLL_SECONDS", 0.5)
+    assert cluster.ask("apply", "-f", str(DEPLOYED))
+    kubectl = tmp_path / "bin" / "kubectl"
+    kubectl.parent.mkdir()
+    kubectl.write_text(f'#!/bin/sh\nexec {cluster.bin}/kubectl --as={ACCOUNT} "$@"\n')
+    kubectl.chmod(0o755)
+    return place(kubectl.parent)
+
+
+def place(programs: Path, *, start_seconds: float = PATIENCE * 2, image: str = NAME) -> FarPlace:
+    """Return a place whose `kubectl` is in a folder."""
+    engine = replace(ENGINES["kubernetes"], image=image, namespace=NAMESPACE, start_seconds=start_seconds)
+    env = {**environment(os.environ, inherit=(), env={}), "PATH": f"{programs}:{os.environ['PATH']}"}
+    return FarPlace("cluster", engine, JOURNAL, env=env, keep_alive=6)
+
+
+def launch(code: str = READER, memory: int = SMALL) -> Launch:
+    """Return an agent for a Pod."""
+    return Launch("python3", ("-c", PRELUDE + code), Path(WORK), {"KEY": "s3cr3t"}, memory=memory)
+
+
+def pods(cluster: Cluster) -> set[str]:
+    """Return the names of the Pods of the namespace."""
+    return set(cluster.ask("get", "pods", f"--namespace={NAMESPACE}", "--output=name").split())
+
+
+def pod(number: int) -> str:
+    """Return the name of the Pod of an agent."""
+    return f"pod/threadline-{JOURNAL}-cluster-{number}"
+
+
+def most(cluster: Cluster) -> int:
+    """Return more than half of a node's memory, so that a node takes one such Pod."""
+    said = cluster.ask("get", "node", NODES[0], "--output=jsonpath={.status.allocatable.memory}")
+    return int(said.removesuffix("Ki")) * 1024 * 6 // 10
+
+
+@asynccontextmanager
+async def two_that_fill_the_nodes(far: FarPlace, memory: int) -> AsyncIterator[list[AgentTransport]]:
+    """Run two agents for the block."""
+    running = [await far.start(launch(memory=memory), f"{JOURNAL}/{number}") for number in (1, 2)]
+    try:
+        yield running
+    finally:
+        await asyncio.gather(*(each.stop() for each in running))
+
+
+async def test_an_agent_is_a_pod_whose_description_has_none_of_its_variables(cluster: Cluster, far: FarPlace) -> None:
+    """Nor has its log, though it has what the agent says. The agent's end deletes it."""
+    agent = await far.start(launch("say('key', os.environ['KEY'][::-1]); sys.stdin.read()"), f"{JOURNAL}/1")
+    try:
+        assert await listen(agent).said("key") == "t3rc3s"
+        described = cluster.ask("get", pod(1), f"--namespace={NAMESPACE}", "--output=yaml")
+        logged = cluster.ask("logs", pod(1), f"--namespace={NAMESPACE}")
+        assert "64Mi" in described
+        assert "t3rc3s" in logged
+        assert "s3cr3t" not in described + logged
+    finally:
+        await agent.stop()
+    assert pods(cluster) == set()
+
+
+async def test_short_commands_and_files_go_into_the_pod_of_an_agent(cluster: Cluster, far: FarPlace) -> None:
+    """And into one of their own while none runs, which leaves nothing."""
+    alone = await far.run(["cat", "/etc/hostname"], cwd=WORK)
+    assert alone.output.decode().startswith(f"threadline-{JOURNAL}-cluster-r")
+    assert pods(cluster) == set()
+    agent = await far.start(launch(), f"{JOURNAL}/1")
+    try:
+        beside = await far.run(["cat", "/etc/hostname"], cwd=WORK)
+        assert beside.output.decode().strip() == pod(1).removeprefix("pod/")
+        await far.put(b"data", WORK / "folder" / "file")
+        assert await far.get(WORK / "folder" / "file", [WORK], max_size=10) == b"data"
+    finally:
+        await agent.stop()
+
+
+async def test_a_full_cluster_tells_why_an_agent_waits_and_starts_it_when_another_ends(
+    cluster: Cluster, far: FarPlace
+) -> None:
+    """In the words of the scheduler, which fills both nodes."""
+    memory, told, reasons = most(cluster), asyncio.Event(), list[str]()
+
+    def on_waiting(reason: str) -> None:
+        reasons.append(reason)
+        if "Insufficient memory" in reason:
+            told.set()
+
+    async with two_that_fill_the_nodes(far, memory) as running:
+        waiting = asyncio.create_task(far.start(launch("say('here')", memory), f"{JOURNAL}/3", on_waiting))
+        async with asyncio.timeout(PATIENCE):
+            await told.wait()
+        assert reasons[-1].startswith("Pending: 0/2 nodes are available: 2 Insufficient memory.")
+        await running[0].stop()
+        third = await waiting
+        await listen(third).said("here")
+        await third.stop()
+
+
+async def test_a_start_that_is_given_up_leaves_no_pod_in_the_queue(
+    cluster: Cluster, far: FarPlace, tmp_path: Path
+) -> None:
+    """The reason says why it was queued."""
+    memory = most(cluster)
+    async with two_that_fill_the_nodes(far, memory):
+        with pytest.raises(PlaceUnreachable, match="Insufficient memory"):
+            await place(tmp_path / "bin", start_seconds=4).start(launch(memory=memory), f"{JOURNAL}/3")
+        assert pods(cluster) == {pod(1), pod(2)}
+
+
+async def test_an_image_that_cannot_be_pulled_is_told(tmp_path: Path, far: FarPlace) -> None:
+    """As the reason for which the agent waits."""
+    assert far.name == "cluster"
+    with pytest.raises(PlaceUnreachable, match=r"Pending: .*Image"):
+        await place(tmp_path / "bin", start_seconds=8, image="localhost/none:1").start(launch(), f"{JOURNAL}/1")
+
+
+async def test_the_pods_of_a_journal_are_ended_and_no_others(cluster: Cluster, far: FarPlace) -> None:
+    """As after a kill of the bot; it is confirmed when none is left."""
+    kept = await far.start(launch(), f"{JOURNAL}other/1")
+    agent = await far.start(launch("signal.signal(signal.SIGTERM, signal.SIG_IGN); hang()"), f"{JOURNAL}/1")
+    try:
+        assert await far.reap(f"{JOURNAL}/") == 1
+        assert pods(cluster) == {f"pod/threadline-{JOURNAL}other-cluster-1"}
+        assert await far.reap(f"{JOURNAL}/") == 0
+    finally:
+        await asyncio.gather(kept.stop(), agent.stop())
+
+
+async def test_the_account_of_the_bot_may_do_nothing_else(cluster: Cluster, far: FarPlace) -> None:
+    """Neither in another namespace nor with secrets."""
+    assert far.name == "cluster"
+
+    def may(*asked: str) -> bool:
+        return cluster.ask("auth", "can-i", f"--as={ACCOUNT}", *asked) == "yes"
+
+    own = f"--namespace={NAMESPACE}"
+    assert all(may(verb, "pods", own) for verb in ("create", "get", "list", "watch", "delete"))
+    for asked in (
+        ("create", "pods", "--namespace=default"),
+        ("get", "secrets", own),
+        ("create", "serviceaccounts/token", own),
+        ("update", "pods", own),
+        ("list", "nodes"),
+    ):
+        assert not may(*asked)
