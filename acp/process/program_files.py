@@ -37,13 +37,15 @@ def locate(command: str, cwd: Path, env: Mapping[str, str]) -> Path | None:
     return None if found is None else cwd / found
 
 
-def program_files(programs: Sequence[Path], env: Mapping[str, str], changeable: Sequence[Path]) -> ProgramFiles:
+def program_files(
+    programs: Sequence[Path], env: Mapping[str, str], changeable: Sequence[Path], hidden: Sequence[Path] = ()
+) -> ProgramFiles:
     """Return what these programs (absolute) need. Blocks.
 
     That is the outermost `node_modules`, the virtual environment with its base Python, the versioned directory above
     `bin`, or else the program's own directory; and the same for the interpreter of a script. A home, ~/.local and the
     like are never taken whole. In the `changeable` directories the agent could plant a link to anything: nothing is
-    derived from what is there.
+    derived from what is there. Nor is a directory taken that has, or may have, something `hidden` in it.
     """
     found, waiting, seen = ProgramFiles(), [*programs], set[Path]()
     while waiting and len(seen) < _MOST:
@@ -62,7 +64,9 @@ def program_files(programs: Sequence[Path], env: Mapping[str, str], changeable: 
                 found.links += there.links
                 waiting.append(environment / "bin" / "python")
             if not any(way.real.is_relative_to(each) for each in (*SYSTEM, *found.paths)):
-                found.paths.append(_installed_in(way.real))
+                directory = _installed_in(way.real)
+                exposes = any(each.is_relative_to(directory) for each in hidden)
+                found.paths.append(way.real if exposes else directory)
             waiting += _interpreter(way.real, env)
     return found
 

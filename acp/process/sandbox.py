@@ -28,6 +28,7 @@ from acp.errors import SpawnFailed, StartProblem
 
 from . import autorun, srt
 from .environment import environment
+from .keyring import join_new_session_keyring
 from .links import Followed, Link, follow
 from .program_files import locate, program_files
 from .repository_watch import undo_redirections
@@ -129,9 +130,10 @@ async def look(sandbox: Sandbox, *, cwd: Path, env: Mapping[str, str], command: 
     """Look at the disk for a program that starts in `cwd`, and make what is to be made.
 
     `command` is the program, if its own files are to be readable; never one that the agent has named. Nor is `env`,
-    whose PATH is searched. Raises `SpawnFailed` for what is missing, for a link that the agent could have planted, and
-    where the disk does not answer.
+    whose PATH is searched. The program gets a session keyring of its own if this thread starts it. Raises `SpawnFailed`
+    for what is missing, for a link that the agent could have planted, and where the disk does not answer.
     """
+    join_new_session_keyring()
     try:
         return await _looks.do(object(), lambda: look_now(sandbox, cwd, env, command), paths.ANSWER_SECONDS)
     except TimeoutError:
@@ -261,7 +263,7 @@ def look_now(sandbox: Sandbox, cwd: Path, env: Mapping[str, str], command: str =
         raise SpawnFailed(StartProblem.COMMAND_MISSING, command)
     programs = (program, *(locate(each, cwd, env) for each in sandbox.programs))
     wanted = [Path(engine), *(each for each in programs if each is not None)]
-    needed = program_files(wanted, env, changeable)
+    needed = program_files(wanted, env, changeable, [Path(os.path.realpath(each)) for each in sandbox.hidden])
     system, links = system_directories()
     hidden = dict.fromkeys(each.resolve() for each in (*secrets(), *sandbox.hidden))
     found = [autorun.search(root) for root in dict.fromkeys((here, *(ways[path].real for path in sandbox.writable)))]

@@ -1,12 +1,16 @@
 """Attacks on the sandbox by an agent that works with another one in the same directory, or that returns to it."""
 
+import ctypes
 import os
+import platform
 import shutil
+import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from acp.process.sandbox import ENGINE, Sandbox, look_now
+from acp.process.sandbox import ENGINE, Sandbox, enter, look, look_now
 from tests.acp.process.sandboxed_ground import SYSTEM_ENV, Ground
 
 pytestmark = [
@@ -104,6 +108,39 @@ def test_a_terminal_of_its_own_works(ground: Ground) -> None:
     """Programs open them below /dev, which is read-only otherwise."""
     script = "import os; a, b = os.openpty(); os.write(b, b'works'); print(os.read(a, 9), os.ttyname(b))"
     assert ground.run(f'python3 -c "{script}"; echo x > /dev/shm/x; echo x > /dev/null') == "b'works' /dev/pts/0\n0"
+
+
+KEYS = """
+import ctypes, sys
+call = lambda *words: ctypes.CDLL(None).syscall(*words)
+found = call(250, 10, -3, b"user", sys.argv[1].encode(), 0)
+print("found" if found > 0 else "missing")
+"""
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the calls have other numbers here")
+async def test_keys_of_the_login_are_out_of_reach(ground: Ground) -> None:
+    """Each process inherits a keyring of the kernel, and no namespace takes it away."""
+    libc, name = ctypes.CDLL(None), f"sandbox-{ground.folder.name}"
+    if libc.syscall(248, b"user", name.encode(), b"KEY", 3, -3) < 0:
+        pytest.skip("this kernel has no keys")
+    line = ("python3", "-c", KEYS, name)
+    assert _output(line) == "found\n"
+    facts = await look(Sandbox(), cwd=ground.cwd, env=SYSTEM_ENV)
+    assert ground.start(enter(Sandbox(), facts, line, SYSTEM_ENV)) == "missing\n0"
+
+
+def _output(line: Sequence[str]) -> str:
+    return subprocess.run(line, capture_output=True, check=True, text=True).stdout
+
+
+def test_a_program_in_the_bots_own_folder_shows_nothing_else_of_it(ground: Ground) -> None:
+    """A file that is made there later, such as the journal's, could not be hidden."""
+    ground.file("bot/agent", "#!/bin/sh\nls ${0%/*}\n").chmod(0o755)
+    ground.file("bot/variables", "TOKEN")
+    box = Sandbox(hidden=(ground.folder / "bot" / "threadline.db-wal",))
+    facts = look_now(box, ground.cwd, SYSTEM_ENV, f"{ground.folder}/bot/agent")
+    assert ground.start(enter(box, facts, ("x",), SYSTEM_ENV)) == "agent\n0"
 
 
 # ---- what an agent leaves for the next start, or for a person's git
