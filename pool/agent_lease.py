@@ -13,15 +13,13 @@ from pool.exchange import Exchange, Notice
 from pool.out_of_turn import OutOfTurnQuestions
 from pool.place_news import Moved, Retrying, Unconfirmed, unreached
 from pool.session_setup import TITLE, apply_settings, open_session, send_title
+from pool.thread_place import ThreadPlace
 
 FAIR_SECONDS = 60.0
 """While others wait in line, a slot held for longer than this is given up at the end of a turn."""
 
 TRY_SECONDS = (2.0, 8.0)
 """The pauses between the tries to reach a place, after the last of which a person decides."""
-
-CONFIRM_SECONDS = 3.0
-"""Those who wait for a stop at another place are told so when it takes longer: its agent may still be there."""
 
 log = structlog.stdlib.get_logger("pool")
 
@@ -45,13 +43,9 @@ class AgentLease:
         self.thread_id = thread_id
         self._context = context
         self._journal = context.journal
-        self.place = HERE
-        """The place of its current or last process."""
-        self._slots = context.placement.slots(HERE)
-        """Those of that place."""
+        self._place = ThreadPlace(thread_id, context)
+        """That of its current or last process, or of the next one."""
         self._start = AgentStart(context)
-        self.unconfirmed = False
-        """Whether it waits until its place confirms that its agent has ended."""
         self._wake = wake
         self._has_work = has_work
         self._latest_exchange = latest_exchange
@@ -75,9 +69,19 @@ class AgentLease:
         self.session: Session | None = None
 
     @property
+    def place(self) -> str:
+        """The name of the place of its current or last process."""
+        return self._place.name
+
+    @property
+    def unconfirmed(self) -> bool:
+        """Whether it waits until its place confirms that its agent has ended."""
+        return self._place.unconfirmed
+
+    @property
     def held_seconds(self) -> float:
         """How long it has had its slot."""
-        return self._slots.held_for(self)
+        return self._place.slots.held_for(self)
 
     @property
     def ahead(self) -> list[int]:
@@ -107,7 +111,7 @@ class AgentLease:
 
     def give_up_start(self) -> None:
         """Leave the line, or end a start that may take long: the exchange that needs it is given up."""
-        self._slots.leave(self)
+        self._place.slots.leave(self)
         self._start.give_up()
 
     def preempt(self) -> None:
@@ -197,7 +201,7 @@ class AgentLease:
     async def _pause(self, seconds: float, wanted: Callable[[], bool]) -> None:
         """Wait before the next try, unless the exchange is given up, or another place can be tried immediately."""
         self.state = ConversationState.STARTING  # It has no agent and no slot, but its exchange is about to start.
-        if self._kept_place() or self._context.placement.choose(self.settings) == self.place:
+        if self._place.is_next(self.settings):
             giving_up = asyncio.create_task(self._given_up(wanted), name="a pause before the next try")
             try:
                 await asyncio.wait((giving_up,), timeout=seconds)
@@ -220,8 +224,7 @@ class AgentLease:
                 self.agent = await self._start.run(self.settings, self.place, exchange)
             if self.agent is None:
                 return None
-            if self._journal.threads.agent_place(self.thread_id) != self.place:
-                self._journal.threads.keep_agent_place(self.thread_id, self.place)
+            self._place.keep()
             self.agent.connection.on_closed = self._wake.set
             if self.out_of_turn is None:
                 self.out_of_turn = OutOfTurnQuestions(self.agent, self.settings.bounds, self._latest_exchange)
@@ -251,53 +254,36 @@ class AgentLease:
         self._tell(exchange, wanted)
         await self.sleep()
 
-    def _kept_place(self) -> str:
-        """Return the place that the thread keeps, if its agent may still run there; else an empty string."""
-        kept = self._journal.threads.agent_place(self.thread_id)
-        return kept if kept in self._context.settings(self.thread_id).places else ""
-
     async def _take_slot(self, exchange: Exchange, wanted: Callable[[], bool]) -> bool:
         """Enter the directory and take a slot at the agent's place. Return False when no longer wanted.
 
         The place may change during the wait, with the settings, or because another one has room earlier.
         """
         while True:
-            kept = self._choose_place()
+            if self.agent is None:
+                self.settings = self._context.settings(self.thread_id)
+                self._place.choose(self.settings)
             if not await self._enter(exchange, wanted):
                 return False
             if self.agent is None:
-                self._claim(kept)
-            slots = self._slots
-            got = await self._context.placement.acquire(self, self.place, self.settings, kept=bool(kept))
+                self._claim()
+            is_kept = self.agent is not None or bool(self._place.kept(self.settings))
+            got = await self._context.placement.acquire(self, self.place, self.settings, kept=is_kept)
             if not wanted():
                 return False
-            if got and (self.agent is not None or self._is_current()):
+            if got and self.agent is None:
+                self.settings = self._context.settings(self.thread_id)
+            if got and (self.agent is not None or self._place.is_right(self.settings)):
                 return True
-            slots.release(self)
+            self._place.slots.release(self)
             self._leave_directory()
 
-    def _choose_place(self) -> str:
-        """Choose where to start an agent, where there is none; return the place that the thread keeps, if any."""
-        kept = self._kept_place()
-        if self.agent is None:
-            self.settings = self._context.settings(self.thread_id)
-            self._move_to(kept or self._context.placement.choose(self.settings))
-        return kept
-
-    def _claim(self, kept: str) -> None:
+    def _claim(self) -> None:
         """Take a warm spare with its slot, where there is one; spares are on this machine."""
-        if HERE in (kept or self.settings.places):
+        if HERE in self.settings.places and self._place.kept(self.settings) in {"", HERE}:
             self.agent = self._context.claim(self, self.settings)
             if self.agent is not None:
-                self._move_to(HERE)
-
-    def _is_current(self) -> bool:
-        """Read the settings again, which may have changed during a wait; return whether the place is still right."""
-        self.settings = self._context.settings(self.thread_id)
-        return self.place == (self._kept_place() or self.place) and self.place in self.settings.places
-
-    def _move_to(self, place: str) -> None:
-        self.place, self._slots = place, self._context.placement.slots(place)
+                self._place.move(HERE)
 
     async def _enter(self, exchange: Exchange, wanted: Callable[[], bool]) -> bool:
         """Enter the directory, after waiting for it if it is exclusive. Return False when no longer wanted.
@@ -366,7 +352,7 @@ class AgentLease:
         """Leave the directory. Without an agent, return the slot too."""
         if self.agent is None:
             self.state = ConversationState.ASLEEP
-            self._slots.release(self)
+            self._place.slots.release(self)
         self._leave_directory()
 
     def _leave_directory(self) -> None:
@@ -379,7 +365,7 @@ class AgentLease:
 
         A logged-out agent is stopped too: a login takes effect in the next process.
         """
-        due = self.is_logged_out or (self._slots.line and self.held_seconds > FAIR_SECONDS)
+        due = self.is_logged_out or (self._place.slots.line and self.held_seconds > FAIR_SECONDS)
         if self.agent and (self.yields or (due and self.agent.can_load)):
             self.state = ConversationState.STOPPING
         self.yields = False
@@ -429,22 +415,12 @@ class AgentLease:
         """Stop the agent, and return the slot when its processes are gone. The session's id stays in the journal."""
         self.state, self.session = ConversationState.STOPPING, None
         self._forgotten.clear()
-        slow = None if self._context.placement.is_near(self.place) else self._warn_later()
         try:
             if self.agent is not None:
-                await self.agent.stop()
+                with self._place.stopping():
+                    await self.agent.stop()
         finally:
-            if slow is not None:
-                slow.cancel()
-            self.unconfirmed = False
             self.agent = self.out_of_turn = None
             self.state = ConversationState.ASLEEP
             self.yields = False
-            self._slots.release(self)
-
-    def _warn_later(self) -> asyncio.TimerHandle:
-        def warn() -> None:
-            self.unconfirmed = True
-            self._context.on_queue(self.thread_id)
-
-        return asyncio.get_running_loop().call_later(CONFIRM_SECONDS, warn)
+            self._place.slots.release(self)

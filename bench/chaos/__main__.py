@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 import click
 from rich.console import Console
 
-from bench.chaos.plan import Trouble
+from bench.chaos.plan import ELSEWHERE, Trouble
 from bench.report import default_path
 
 from . import report
@@ -26,13 +26,16 @@ PLAIN_WIDTH = 120
 @click.option("--first", default=0, show_default=True, type=click.IntRange(0), help="The number of the first round.")
 @click.option("--lanes", default=8, show_default=True, type=click.IntRange(1), help="How many bots share the rounds.")
 @click.option(
+    "--places", default=0, show_default=True, type=click.IntRange(0), help="On how many other machines agents run."
+)
+@click.option(
     "--only",
     multiple=True,
     type=click.Choice([each.value for each in Trouble]),
     help="What may go wrong; repeat for more.",
 )
 @click.option("--json", "path", type=click.Path(path_type=Path), help="Write the results there instead.")
-def main(rounds: int, seed: int, first: int, lanes: int, only: tuple[str, ...], path: Path | None) -> None:
+def main(rounds: int, seed: int, first: int, lanes: int, places: int, only: tuple[str, ...], path: Path | None) -> None:
     """Talk to the real bot while it is killed, cut off and restarted, and see whether the books balance."""
     if not Path("/proc/self/environ").exists():
         raise click.ClickException("agents are found by their environment in /proc, which only Linux has")
@@ -40,7 +43,8 @@ def main(rounds: int, seed: int, first: int, lanes: int, only: tuple[str, ...], 
     console = Console()
     if not console.is_terminal:
         console = Console(width=PLAIN_WIDTH)
-    asked = ChaosRun(seed, first, rounds, lanes, tuple(map(Trouble, only)) or tuple(Trouble))
+    possible = [each for each in Trouble if places or each not in ELSEWHERE]
+    asked = ChaosRun(seed, first, rounds, lanes, tuple(map(Trouble, only)) or tuple(possible), places)
     began = time.monotonic()
     with TemporaryDirectory(prefix="threadline-chaos-") as folder:
         result = asyncio.run(run(asked, Path(folder), lambda outcome: report.progress(console, outcome)))

@@ -1,7 +1,6 @@
 """Injects each fault by signals to processes, gateway faults, and rules for REST calls."""
 
 import asyncio
-import os
 import random
 import re
 import signal
@@ -20,7 +19,8 @@ from loopback.state.refusals import Edge
 
 from .harness import ChaosLab
 from .invariants import SILENCED
-from .observations import read_rows
+from .machines import CUT_OFF_SECONDS, clients, far_agents, kill_one, runners
+from .observations import journal_id, read_rows
 
 PAUSE_SECONDS: Final = 0.4
 """The longest pause after a kill before the next start."""
@@ -58,7 +58,10 @@ RELOAD_SECONDS: Final = 180.0
 SILENT_SECONDS: Final = 1.5
 """The longest time without the right to talk."""
 
-HARSH: Final = {Trouble.KILL_BOT, Trouble.STOP_BOT, Trouble.KILL_AGENT, Trouble.CANCEL, Trouble.KILL_IN_COMMAND}
+HARSH: Final = {
+    *(Trouble.KILL_BOT, Trouble.STOP_BOT, Trouble.KILL_AGENT, Trouble.CANCEL, Trouble.KILL_IN_COMMAND),
+    *(Trouble.KILL_CLIENT, Trouble.KILL_RUNNER),
+}
 """Troubles after which a message may be declared unanswered. After others each message has an answer."""
 
 WRITES: Final = re.compile(r"^/channels/\d+")
@@ -110,7 +113,14 @@ class FaultInjector:
                 lab.process.pause = chance.uniform(0, PAUSE_SECONDS)
                 return lab.process.send(signal.SIGTERM)
             case Trouble.KILL_AGENT:
-                return self._kill_agent(chance)
+                known = journal_id(lab.journal)
+                return kill_one(far_agents(known) if lab.machines else lab.agents(), chance)
+            case Trouble.KILL_CLIENT:
+                return kill_one(clients(journal_id(lab.journal)), chance)
+            case Trouble.KILL_RUNNER:
+                return kill_one(runners(journal_id(lab.journal)), chance)
+            case Trouble.CUT_OFF:
+                self._last(self._cut_off(chance))
             case Trouble.CANCEL:
                 return self._cancel(chance)
             case Trouble.DROP | Trouble.LOSE:
@@ -226,13 +236,15 @@ class FaultInjector:
                     return
             await asyncio.sleep(PAUSE_SECONDS)
 
-    def _kill_agent(self, chance: random.Random) -> bool:
-        pids = sorted(self._lab.agents())
-        if not pids:
-            return False
-        with suppress(ProcessLookupError):
-            os.kill(chance.choice(pids), signal.SIGKILL)
-        return True
+    async def _cut_off(self, chance: random.Random) -> None:
+        """Let no new connection reach a machine for a while."""
+        machines = self._lab.machines
+        name = chance.choice(machines.names)
+        machines.cut_off(name)
+        try:
+            await asyncio.sleep(chance.uniform(0, CUT_OFF_SECONDS))
+        finally:
+            machines.bring_back(name)
 
     def _cancel(self, chance: random.Random) -> bool:
         there = sorted(each for each in self._thread_ids if each in self._lab.discord.world.channels)

@@ -17,6 +17,7 @@ from loopback.harness import Lab, command, configuration
 from loopback.state.components import BUTTON, text_of, walk
 
 from .invariants import CONTROL, Finding, Page, Request, Rows, Thread, UserActions
+from .machines import LINGER_SECONDS, Machines
 from .observations import AgentNotes, journal_id, knows_a_channel, read_rows, read_together
 
 TMP: Final = "tmp"
@@ -59,6 +60,8 @@ class ChaosLab(Lab):
     """The role that allows the second person, which a missed message does not contain."""
     warm: int
     """The number of spare agents."""
+    machines: Machines
+    """The machines of the agents, if they have others than the bot's."""
     actions: UserActions = field(default_factory=UserActions)
     asked: dict[int, list[Request]] = field(default_factory=dict)
     used: dict[int, int] = field(default_factory=dict)
@@ -75,15 +78,17 @@ class ChaosLab(Lab):
 
     def configure(self, users: Sequence[str]) -> None:
         """Write the configuration with these allowed users."""
-        agent = command([sys.executable, "-m", "bench.chaos.agent", "--state", str(self.folder / "sessions")])
+        here = command([sys.executable, "-m", "bench.chaos.agent", "--state", str(self.folder / "sessions")])
+        here |= {"env": {"PYTHONPATH": str(ROOT)}, "warm": self.warm}
         text = configuration(
             self,
             self.folder,
-            {**agent, "env": {"PYTHONPATH": str(ROOT)}, "warm": self.warm},
+            self.machines.command() if self.machines else here,
             access={"users": users},
             pool={"max_agents": AGENTS, "per_user": PLENTY, "per_thread": PLENTY, "per_minute": PLENTY},
             reply={"max_pages": PAGES},
             threads={"introduction": False},
+            more=self.machines.tables(),
         )
         fresh = self.folder / "threadline.toml.new"
         fresh.write_text(text, "utf-8")
@@ -148,6 +153,16 @@ class ChaosLab(Lab):
         """Return the pids of the bot's agents and their children."""
         return agents(journal_id(self.journal))
 
+    async def ended(self, pids: set[int]) -> set[int]:
+        """Return which of these processes still live. On other machines they have a while to end."""
+        left = pids & self.agents()
+        for _ in range(round(LINGER_SECONDS / LOOK_SECONDS) if self.machines else 0):
+            if not left:
+                break
+            await asyncio.sleep(LOOK_SECONDS)
+            left = pids & self.agents()
+        return left
+
 
 def is_request(message: Message) -> bool:
     """Return whether the message is a request that the bot posted for a person."""
@@ -177,8 +192,11 @@ def _answered(nonce: str | int | None) -> int | None:
 
 
 @asynccontextmanager
-async def chaos_lab(folder: Path, *, warm: int) -> AsyncIterator[ChaosLab]:
-    """Run a lab whose bot keeps `warm` spares, and stop the bot in order at the end."""
+async def chaos_lab(folder: Path, *, warm: int, machines: int = 0) -> AsyncIterator[ChaosLab]:
+    """Run a lab whose bot keeps `warm` spares, and stop the bot in order at the end.
+
+    With other `machines`, its agents run there, and it keeps no spares.
+    """
     (folder / TMP).mkdir(parents=True)
     async with Loopback() as discord:
         lab = Lab.furnish(discord, "ann", "ben", token=secrets.token_urlsafe(24))
@@ -189,9 +207,10 @@ async def chaos_lab(folder: Path, *, warm: int) -> AsyncIterator[ChaosLab]:
             process=RestartedBot(folder / "threadline.toml", folder / "bot.log", folder / TMP),
             folder=folder,
             journal=folder / "threadline.db",
-            notes=AgentNotes(folder / "sessions"),
+            notes=AgentNotes(folder),
             role=role,
             warm=warm,
+            machines=Machines(folder / "machines", machines),
         )
         lab.configure(lab.allowed)
         async with kept_alive(lab.process):

@@ -31,6 +31,9 @@ WAITS: Final = {
     "bot.access.membership": ("KNOWN_SECONDS",),
     "bot.gateway.supervisor": ("FIRST_SECONDS", "LONGEST_SECONDS"),
     "bot.rest.http_trace": ("REFUSED_SECONDS",),
+    "acp.places.far_process": ("REAP_PAUSE",),
+    "pool.agent_lease": ("TRY_SECONDS",),
+    "pool.thread_place": ("CONFIRM_SECONDS",),
 }
 """Constants by module, in seconds, that are divided by `HURRY`.
 
@@ -47,12 +50,19 @@ GRACE: Final = ("pool.pool", "TURN_SECONDS", 0.5)
 """The grace for turns at a shutdown, which is shorter than a slow turn of chaos."""
 
 
+def shortened(wait: float | tuple[float, ...]) -> float | tuple[float, ...]:
+    """Return a wait, or each of several, as chaos has it."""
+    if isinstance(wait, tuple):
+        return tuple(max(SHORTEST, each / HURRY) for each in wait)
+    return max(SHORTEST, wait / HURRY)
+
+
 def hurry() -> None:
     """Shorten the waits before the rest of the bot is imported. Raises AttributeError for a missing one."""
     for name, constants in WAITS.items():
         module = import_module(name)
         for constant in constants:
-            setattr(module, constant, max(SHORTEST, getattr(module, constant) / HURRY))
+            setattr(module, constant, shortened(getattr(module, constant)))
     name, constant, seconds = GRACE
     module = import_module(name)
     getattr(module, constant)

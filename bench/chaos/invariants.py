@@ -13,7 +13,10 @@ from bench.chaos.plan import Line
 LIMIT: Final = 2000
 """Characters of a Discord message."""
 
-PLACEHOLDER: Final = re.compile(r"^-# ⏳ (Starting|Working|All agents are busy)", re.MULTILINE)
+PLACEHOLDER: Final = re.compile(
+    r"^-# (⏳ (Starting|Working|All agents are busy|Queued on|Waiting until|\S+ cannot be reached)|⏸ On hold)",
+    re.MULTILINE,
+)
 
 DECLARED: Final = re.compile(
     r"Stopped by <@"
@@ -32,7 +35,8 @@ OPEN: Final = ("received", "held", "prompted", "finished")
 
 
 CONTROL: Final = re.compile(
-    r"threadline:(?P<action>stop|keep|continue|drop|retry|skip|now|unqueue):(?P<about>[0-9]+)(?::(?P<message>[0-9]+))?$"
+    r"threadline:(?P<action>stop|keep|continue|drop|retry|skip|now|unqueue|reach|elsewhere):(?P<about>[0-9]+)"
+    r"(?::(?P<message>[0-9]+)|:[a-z][a-z0-9-]*)?$"
 )
 """The custom ids of buttons that control a turn or the queue."""
 
@@ -43,6 +47,8 @@ USE: Final = {
     "drop": ("held", "received"),
     "now": ("held", "received"),
     "unqueue": ("held", "received"),
+    "reach": ("held", "received"),
+    "elsewhere": ("held", "received"),
     "retry": ("prompted",),
     "skip": ("prompted",),
 }

@@ -46,7 +46,7 @@ def _select(journal: Path, query: str) -> list[tuple[Any, ...]]:
 
 
 class AgentNotes:
-    """The sessions of scripted agents in a folder, which show how often each token was prompted."""
+    """The sessions of scripted agents below a folder, which show how often each token was prompted."""
 
     def __init__(self, folder: Path) -> None:
         """Read `folder`, which may not exist yet."""
@@ -56,7 +56,7 @@ class AgentNotes:
 
     def prompts(self) -> Mapping[str, int]:
         """Count the prompts for each token, without quotes of earlier prompts."""
-        for path in self._folder.glob("sess_*.json"):
+        for path in self._folder.rglob("sess_*.json"):
             changed = path.stat().st_mtime_ns
             before, known = self._read.get(path, (0, Counter[str]()))
             if before != changed:

@@ -62,10 +62,16 @@ class Trouble(StrEnum):
     RIGHTS = "rights taken away"
     HOSTILE = "hostile agent"
     KILL_IN_COMMAND = "bot killed in a command"
+    KILL_CLIENT = "client of a machine killed"
+    KILL_RUNNER = "runner on a machine killed"
+    CUT_OFF = "machine cut off"
 
 
 IN_LINES: Final = frozenset({Trouble.BURST, Trouble.HOSTILE})
 """Troubles that are part of messages, and have no trigger."""
+
+ELSEWHERE: Final = {Trouble.KILL_CLIENT: 0.35, Trouble.KILL_RUNNER: 0.25, Trouble.CUT_OFF: 0.25}
+"""The troubles of agents on other machines, and the probability of each in a round."""
 
 IN_TMP: Final = frozenset({Trouble.NO_TMP, Trouble.FULL_TMP})
 """Troubles that begin with the round, to affect its answer that needs room."""
@@ -180,6 +186,8 @@ def plan(seed: int, number: int, troubles: Collection[Trouble] = tuple(Trouble))
     luck = f"{seed}/{number}"
     chance = random.Random(luck)
     chosen = [trouble for trouble, odds in ODDS.items() if chance.random() < odds and trouble in troubles]
+    apart = random.Random(f"{luck}/elsewhere")  # The rest of a plan is the same with other machines and without.
+    elsewhere = [trouble for trouble, odds in ELSEWHERE.items() if apart.random() < odds and trouble in troubles]
     count = chance.randint(*PLACES)
     burst = chance.randrange(count) if Trouble.BURST in chosen else None
     places, said = [], 0
@@ -196,6 +204,7 @@ def plan(seed: int, number: int, troubles: Collection[Trouble] = tuple(Trouble))
     faults = tuple(
         Fault(trouble, _trigger(chance, trouble), chance.random()) for trouble in chosen if trouble not in IN_LINES
     )
+    faults += tuple(Fault(trouble, _trigger(apart, trouble), apart.random()) for trouble in elsewhere)
     return Round(number, tuple(places), faults, luck, IN_LINES.intersection(chosen))
 
 

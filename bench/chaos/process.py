@@ -90,8 +90,11 @@ async def kept_alive(bot: RestartedBot) -> AsyncIterator[None]:
 
 
 def agents(journal_id: str | None) -> set[int]:
-    """Return the pids of living processes that carry this journal's marker: agents, and what they started."""
-    return set() if journal_id is None else set(having(f"{MARKER}={journal_id}/"))
+    """Return the pids of living processes that carry this journal's marker: agents, and what they started.
+
+    On other machines the marker has the machine's name too.
+    """
+    return set() if journal_id is None else set(having(f"{MARKER}={journal_id}"))
 
 
 def describe(pid: int) -> str:

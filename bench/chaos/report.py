@@ -41,6 +41,7 @@ def show(console: Console, asked: ChaosRun, result: ChaosResult, seconds: float)
     each = seconds / max(len(result.outcomes), 1)
     pace = f"{seconds:.0f} s, {each:.2f} s a round ({mean:.1f} s long, {asked.lanes} lanes)"
     again = f"make chaos ROUNDS={asked.rounds} SEED={asked.seed}"
+    again += f' ARGS="--places {asked.machines}"' if asked.machines else ""
     console.print(f"{pace}; once more: {again}", highlight=False, soft_wrap=True)
 
 
@@ -51,6 +52,7 @@ def _counts(result: ChaosResult) -> dict[str, int]:
     return {
         "rounds": len(result.outcomes),
         "messages": sum(outcome.messages for outcome in result.outcomes),
+        "threads": result.threads,
         "troubles": result.struck.total(),
         **{str(fault): result.count(fault) for fault in Violation},
         "orphans": result.orphans,

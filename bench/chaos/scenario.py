@@ -63,7 +63,7 @@ async def run_round(lab: ChaosLab, planned: Round) -> Outcome:
         wrong = await _settle(lab, thread_ids)
         attending.cancel()
     await lab.connected()
-    strays = [describe(pid) for pid in strikes.left & lab.agents()]
+    strays = [describe(pid) for pid in await lab.ended(strikes.left)]
     messages = sum(len(place.lines) for place in planned.places)
     return Outcome(planned.number, messages, time.monotonic() - began, strikes.struck, wrong, strays)
 

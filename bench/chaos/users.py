@@ -15,7 +15,16 @@ LOOK_SECONDS: Final = 0.1
 AGAIN_SECONDS: Final = 1.0
 """Seconds between two presses on one message."""
 
-CHOICES: Final = {"Retry": 3, "Skip": 2, "Continue": 4, "Drop all": 1, "Allow once": 3, "Reject": 1}
+CHOICES: Final = {
+    "Retry": 3,
+    "Skip": 2,
+    "Continue": 4,
+    "Drop all": 1,
+    "Allow once": 3,
+    "Reject": 1,
+    "Try again": 2,
+    "Go on elsewhere": 1,
+}
 """The labels of buttons that people press, with their weights."""
 
 

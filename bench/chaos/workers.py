@@ -22,13 +22,17 @@ SHOWN: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class ChaosRun:
-    """The settings of a run: `rounds` from `first` on, on `lanes` workers, with these troubles."""
+    """The settings of a run: `rounds` from `first` on, on `lanes` workers, with these troubles.
+
+    The agents of each worker run on so many other `machines`; 0: on the bot's.
+    """
 
     seed: int
     first: int
     rounds: int
     lanes: int
     troubles: tuple[Trouble, ...]
+    machines: int = 0
 
 
 @dataclass(slots=True)
@@ -37,6 +41,7 @@ class ChaosResult:
 
     outcomes: list[Outcome] = field(default_factory=list)
     wrong: list[Finding] = field(default_factory=list)
+    threads: int = 0
     orphans: int = 0
     eyes: int = 0
     """The count of messages that still have the reaction for a running request."""
@@ -72,7 +77,7 @@ async def _lane(
     asked: ChaosRun, lane: int, folder: Path, result: ChaosResult, on_round: Callable[[Outcome], None]
 ) -> None:
     """Run every round of a worker in one lab, and check all again after its bot has ended."""
-    async with chaos_lab(folder, warm=lane % 2) as lab:
+    async with chaos_lab(folder, warm=lane % 2, machines=asked.machines) as lab:
         try:
             await lab.begun()
             for number in range(asked.first + lane, asked.first + asked.rounds, asked.lanes):
@@ -87,7 +92,8 @@ async def _lane(
             lab.process.ends.append(str(error))
     _note(lab, [*new_findings(lab, lab.asked), *unended_rows(lab)], result)
     result.ends += lab.process.ends
-    orphans = lab.agents()
+    result.threads += len(lab.asked)
+    orphans = await lab.ended(lab.agents())
     if orphans or lab.process.ends:
         result.evidence.append("\n".join([f"lane {lane}", *lab.process.ends, *_tail(lab)]))
     result.orphans += len(orphans)

@@ -199,7 +199,7 @@ async def test_messages_wait_behind_a_lost_turn_for_the_choice(tmp_path: Path) -
 async def test_a_message_waits_until_the_machine_confirms_that_the_earlier_agent_has_ended(tmp_path: Path) -> None:
     """The thread says so, until it is sent."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pool.agent_lease.CONFIRM_SECONDS", 0.1)
+        patch.setattr("pool.thread_place.CONFIRM_SECONDS", 0.1)
         patch.setattr("acp.places.far_process.REAP_PAUSE", 0.1)
         async with machines_lab(tmp_path, ONE) as (lab, machines), running_bot(lab):
             thread = await lab.conversation("say one\nhang", "one")

@@ -12,13 +12,14 @@ from structlog.testing import capture_logs
 from acp import AgentClosed, CloseReason, LoginState, PlaceUnreachable
 from acp.places.here import HERE
 from acp.places.place import Ran
-from pool.agent_lease import CONFIRM_SECONDS, TRY_SECONDS
+from pool.agent_lease import TRY_SECONDS
 from pool.conversation_context import ConversationState
 from pool.exchange import Cancelled, Completed, Failed, LinkLost, ShutDown
 from pool.journal.message_states import MessageState as Row
 from pool.place_news import HeldForPlace, unreached
 from pool.placement import Room
 from pool.pool import FAR_SECONDS, TURN_SECONDS
+from pool.thread_place import CONFIRM_SECONDS
 from tests.support.memory_agent import MemoryAgent
 from tests.support.stand_in_place import StandInPlace
 from tests.support.virtual_time import elapse, quiet

@@ -12,6 +12,20 @@ from bench.chaos.__main__ import main
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are found in /proc")
 
 
+@pytest.mark.timeout(600)
+def test_rounds_with_agents_on_two_machines_violate_no_invariant_and_leave_no_process(tmp_path: Path) -> None:
+    """The ways there and the runners are killed."""
+    path = tmp_path / "chaos.json"
+    args = ["--rounds", "4", "--seed", "1", "--lanes", "2", "--places", "2", "--json", str(path)]
+    for trouble in ("client of a machine killed", "runner on a machine killed"):
+        args += ["--only", trouble]
+    result = CliRunner().invoke(main, args)
+    assert result.exit_code == 0, result.output
+    figures = json.loads(path.read_text())
+    assert figures["by_trouble"] == {"client of a machine killed": 1, "runner on a machine killed": 2}
+    assert [figures[name] for name in ("lost", "doubled", "out of order", "wrong page", "orphans")] == [0] * 5
+
+
 @pytest.mark.timeout(600)  # The run's own bounds, which say what was wrong, come first.
 def test_rounds_with_a_kill_and_a_lost_gateway_violate_no_invariant_and_leave_no_process(tmp_path: Path) -> None:
     """The exit code is 0, and the figures are in a file."""
