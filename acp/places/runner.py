@@ -48,6 +48,9 @@ EOF_SECONDS = 3.0  # An agent's time to end by itself after the end of its stdin
 TERM_SECONDS = 2.0  # ... after SIGTERM, ...
 KILL_SECONDS = 1.0  # ... and the kernel's time after SIGKILL.
 ROUNDS = 4  # How often to look for processes that were forked during the kills.
+PROC = Path("/proc")
+LOOKS, LOOK_SECONDS = 3, 0.02  # A process shows no environment for a moment while it becomes another program.
+KTHREADD = 2  # The parent of the kernel's threads, which never show one.
 SEARCH_SECONDS = 0.1  # Between two searches for what was killed.
 UNREAD_SECONDS = 30.0  # An agent that takes nothing of its input for so long is wedged.
 LINGER_SECONDS = 0.5  # A process that is not found may hold the agent's stdout open for ever.
@@ -352,13 +355,20 @@ def send_signal(pid: int, number: int) -> None:
 def marked(marker: str, leader: int | None) -> list[int]:
     """Find the processes with this marker, where "x/" stands for all that begin so, or of the session of `leader`."""
     wanted = f"\0{MARKER}={marker}{'' if marker.endswith('/') else chr(0)}".encode()
-    found = []
-    for path in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):  # It has just ended, or is another user's.
-            state, _, _, session = (path / "stat").read_bytes().rpartition(b")")[2].split()[:4]
-            is_ours = int(session) == leader or wanted in b"\0" + (path / "environ").read_bytes()
-            if is_ours and state not in b"ZX" and int(path.name) != os.getpid():
-                found.append(int(path.name))
+    for _ in range(LOOKS):
+        found, unclear = [], False
+        for path in PROC.glob("[0-9]*"):
+            with suppress(OSError):  # It has just ended, or is another user's.
+                state, parent, _, session = (path / "stat").read_bytes().rpartition(b")")[2].split()[:4]
+                if state in b"ZX" or int(path.name) == os.getpid():
+                    continue
+                environ = b"" if int(session) == leader else (path / "environ").read_bytes()
+                if int(session) == leader or wanted in b"\0" + environ:
+                    found.append(int(path.name))
+                unclear |= not environ and int(parent) != KTHREADD
+        if found or not unclear:
+            break
+        time.sleep(LOOK_SECONDS)
     return found
 
 

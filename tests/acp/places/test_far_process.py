@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import acp.connection
 import acp.places.far_process
 from acp import Agent, AgentClosed, CloseReason, Launch, PlaceUnreachable, SpawnFailed, StartProblem, Text
 from acp.places import runner
@@ -257,6 +258,20 @@ async def test_an_agent_that_leaves_its_input_unread_is_ended_and_that_is_the_re
         error = await ended(child)
         assert (error.reason, error.seconds) == (CloseReason.INPUT_UNREAD, runner.UNREAD_SECONDS)
         assert not child.process.write(b"x\n")
+
+
+async def test_a_slow_link_that_takes_a_long_message_is_not_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A person's pictures may need a minute; as long as something passes, the agent is not to blame."""
+    monkeypatch.setattr(acp.connection, "WRITE_SECONDS", 0.6)
+    slow = "import os, sys, time\nwhile data := os.read(0, 65536): os.write(1, data); time.sleep(0.05)"
+    through = route("sh", "-c", f"{sys.executable} -c '{slow}' | \"$@\"", "sh", command=hurried())
+    code = 'say("ready"); say("size", len(sys.stdin.readline())); hang()'
+    async with running(through, code, tmp_path, alive=ALIVE) as child:
+        await child.said("ready")
+        child.connection.notify("big", {"x": "y" * 3_000_000})
+        assert await child.said("size") > 3_000_000
 
 
 async def test_an_agent_that_the_place_ends_is_a_lost_link(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
@@ -339,6 +340,23 @@ async def test_the_search_finds_exactly_the_marker_or_all_that_begin_with_a_jour
         assert runner.marked(f"{journal}/2", None) == []
         assert runner.marked(f"{journal}-other/", None) == []
         assert (one.process.returncode, two.process.returncode) == (None, None)
+
+
+def test_a_process_that_shows_no_environment_for_a_moment_is_looked_at_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel hides it while the process becomes another program; a search may come at that moment."""
+    process = tmp_path / "4194305"
+    process.mkdir()
+    (process / "stat").write_text("4194305 (sh) S 1 1 1 0")
+    (process / "environ").touch()
+
+    def show(_seconds: float) -> None:
+        (process / "environ").write_text(f"A=b\0{runner.MARKER}=journal/1\0")
+
+    monkeypatch.setattr(runner, "PROC", tmp_path)
+    monkeypatch.setattr(runner, "time", SimpleNamespace(sleep=show))
+    assert runner.marked("journal/1", None) == [4194305]
 
 
 async def test_reap_ends_what_a_killed_runner_left(tmp_path: Path) -> None:
