@@ -6,6 +6,7 @@ import platform
 import shutil
 import subprocess
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -46,17 +47,36 @@ def test_a_link_that_replaces_what_was_looked_at_leads_nowhere(ground: Ground, n
 
 def test_a_link_to_the_kernels_settings_opens_none(ground: Ground) -> None:
     """Root could write them: the kernel asks for no capability."""
-    ground.file("project/sub/.git", "OLD")
-    before = Path("/proc/sys/kernel/domainname").read_bytes()
+    ground.git("init")
+    ground.git("config", "core.hooksPath", "sub/kernel")
+    ground.file("project/sub/kernel/pre-commit", "OLD")
 
     def swap() -> None:
         (ground.cwd / "sub").rename(ground.cwd / "before")
-        (ground.cwd / "sub").symlink_to("../" * len(ground.cwd.parts) + "proc/sys")
-        (ground.cwd / ".envrc").write_text("")
+        (ground.cwd / "sub").symlink_to("../" * len(ground.cwd.parents) + "proc/sys")
 
-    ground.file("project/.envrc", "OLD")
-    ground.run_after(swap, "for each in sub /proc/sys; do echo evil > $each/kernel/domainname; done", Sandbox())
-    assert Path("/proc/sys/kernel/domainname").read_bytes() == before
+    same = "for each in /proc/sys/vm/swappiness sub/vm/swappiness; do cat $each > /tmp/v; cat /tmp/v > $each; done"
+    said = ground.run_after(swap, same, Sandbox())
+    assert said.count("cannot create") == 2
+
+
+@pytest.mark.parametrize("repository", [False, True])
+@pytest.mark.parametrize("is_modern", [False, True])
+def test_each_namespace_is_of_its_own(ground: Ground, *, repository: bool, is_modern: bool) -> None:
+    """Processes, mounts, ids, names of the machine, queues and shared memory, control groups; and no capability."""
+    if repository:
+        ground.git("init")
+    facts = replace(look_now(Sandbox(), ground.cwd, SYSTEM_ENV), is_root=not ground.account and os.geteuid() == 0)
+    names = ("pid", "mnt", "user", "uts", "ipc", "cgroup")
+    line = (
+        "sh",
+        "-c",
+        f"for each in {' '.join(names)}; do readlink /proc/self/ns/$each; done; grep Cap /proc/self/status",
+    )
+    said = ground.start(enter(Sandbox(), replace(facts, is_modern=is_modern), line, SYSTEM_ENV)).split()
+    outside = {str(Path(f"/proc/self/ns/{each}").readlink()) for each in names}
+    assert len(outside.union(said[: len(names)])) == 2 * len(names)
+    assert said.count("0" * 16) == 5
 
 
 def test_the_processes_of_the_engine_give_no_way_around_what_is_protected(ground: Ground) -> None:
