@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PrivateAttr, SecretStr, model_validator
 
+from acp.places.here import HERE
 from bot.access.gate import Bots, Mention, People, Rules
 
 from . import env_file as variables
@@ -67,6 +68,12 @@ class ChannelConfig(ConfigTable):
     mode: str = ""
     permission: Literal["", Permission] = ""
     places: tuple[Name, ...] = ()
+
+    @model_validator(mode="after")
+    def _found_elsewhere(self) -> "ChannelConfig":
+        if self.cwd and set(self.places) - {HERE} and not Path(self.cwd).is_absolute():
+            raise ValueError(texts.relative_elsewhere(Path(self.cwd)))
+        return self
 
 
 class PoolConfig(ConfigTable):

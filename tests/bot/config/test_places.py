@@ -88,6 +88,12 @@ def test_an_agent_of_other_machines_needs_absolute_directories(tmp_path: Path) -
     assert complaint(tmp_path, rest) == f"[agents.far]: {texts.relative_elsewhere(Path('~/project'))}"
 
 
+def test_a_channel_of_other_machines_needs_an_absolute_directory(tmp_path: Path) -> None:
+    """For the same reason."""
+    rest = '[channels.5]\ncwd = "~/project"\nplaces = ["w"]\n[places.w]\nhost = "b"\n'
+    assert complaint(tmp_path, rest) == f"[channels.5]: {texts.relative_elsewhere(Path('~/project'))}"
+
+
 def test_an_agent_with_a_sandbox_does_not_start_where_it_would_have_none(tmp_path: Path) -> None:
     """A container is one, and what `enter` starts may be."""
     sandbox = '[agents.default.sandbox]\nengine = "bwrap"\n'
