@@ -84,9 +84,8 @@ class FarPaths:
 
         async def look() -> None:
             found = await resolve(self._place, paths)
-            if self._waiting.get(question.request_id) is waiting:
-                del self._waiting[question.request_id]
-                done(question, waiting.call, found)
+            del self._waiting[question.request_id]
+            done(question, waiting.call, found)
 
         waiting.task = asyncio.create_task(look(), name=f"paths of question {question.request_id}")
 

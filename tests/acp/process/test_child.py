@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from acp.process.child import Child
-from tests.acp.child_processes import running
+from tests.acp.child_processes import gone, running
 
 pytestmark = pytest.mark.real_time
 
@@ -35,3 +35,14 @@ async def test_a_cancelled_creation_that_fails_says_why(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         await creating
     await child._discard("nobody/1")
+
+
+async def test_a_creation_that_is_cancelled_at_once_leaves_a_process_that_can_be_ended(tmp_path: Path) -> None:
+    """Before its pipes are connected, asyncio would lose track of it."""
+    child = Child()
+    creating = asyncio.create_task(child._create("sleep", "600", cwd=tmp_path))
+    asyncio.get_running_loop().call_soon(creating.cancel)
+    with pytest.raises(asyncio.CancelledError):
+        await creating
+    await child._discard("nobody/2")
+    await gone(child.pid)

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from acp.paths import Lanes
 from bot.agents.registry import Agents
 from bot.config.schema import Config
 from pool.journal.journal import Journal
@@ -124,3 +125,43 @@ def test_the_files_of_a_thread_can_be_posted_there_and_nowhere_else(tmp_path: Pa
         directory.rename(directory.with_name("away"))
         directory.symlink_to(tmp_path / "outside")
         assert isinstance(it.workspace_files(10)().read_now(str(directory / "key")), str)
+
+
+def far_agents(folder: Path, journal: Journal) -> Agents:
+    """Return agents that run on this machine or on worker1, where people's files are in /srv/files."""
+    given: dict[str, Any] = {"discord": {"token": "t"}, "journal": {"path": str(folder / "journal.db")}}
+    servers = [{"name": "tools", "command": "tools"}]
+    there = {"command": "one", "cwd": "/srv/project", "places": ["here", "worker1"], "client": ["fs"]}
+    given["agents"] = {"default": {**there, "mcp_servers": servers}}
+    given["places"] = {"worker1": {"host": "worker1", "files": "/srv/files"}}
+    return Agents(Config.model_validate(given), journal)
+
+
+def test_a_thread_on_another_machine_has_its_files_there(tmp_path: Path) -> None:
+    """In a directory of its own, which belongs to its session; the one here does not."""
+    with Journal.open(tmp_path / "journal.db") as journal:
+        it = far_agents(tmp_path, journal)
+        begin(it, journal, 10, ELSEWHERE)
+        there = Path("/srv/files", journal.journal_id, "10")
+        settings = it.settings(10)
+        assert settings.directories_at("worker1") == (there,)
+        assert settings.directories_at("here") == settings.additional_directories
+        assert (it.place(10).name, it.far_files(10)) == ("here", None)
+        journal.threads.set_agent_place(10, "worker1")
+        far = it.far_files(10)
+        assert far is not None
+        assert (it.place(10).name, far.place.name) == ("worker1", "worker1")
+        assert (far.roots, Path(far.directory)) == ((Path("/srv/project"), there), there)
+        assert it.files(10, Lanes("links")) == far
+
+
+def test_an_agent_on_another_machine_is_offered_nothing_of_this_one(tmp_path: Path) -> None:
+    """Neither our files, nor a program of ours as its server."""
+    with Journal.open(tmp_path / "journal.db") as journal:
+        it = far_agents(tmp_path, journal)
+        begin(it, journal, 10, ELSEWHERE)
+        near, far = (it.client_offer(it.settings(10), "m/1", place) for place in ("here", "worker1"))
+        assert near.file_system is not None
+        assert far.file_system is None
+        assert [each.name for each in far.mcp_servers] == ["tools"]
+        assert far.subagents
