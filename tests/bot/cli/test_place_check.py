@@ -20,7 +20,7 @@ def rows(**changes: object) -> list[Finding]:
 def test_a_place_in_order_is_ok() -> None:
     """With the version of Python and the room."""
     (row,) = rows()
-    words = "agents@w1: the runner answers, with Python 3.11.2\n1024 MiB free for /srv/files"
+    words = "agents@w1: the runner answers, with Python 3.11.2\n1 GiB free for /srv/files"
     assert row == Finding("places.worker1", Level.OK, words)
     assert rows(host="", free=None) == [
         Finding("places.worker1", Level.OK, "worker1: the runner answers, with Python 3.11.2")
