@@ -1,14 +1,19 @@
 """The tries to break out of a sandbox: they fail in one that holds, and each finds the hole that it is for."""
 
+import asyncio
+import json
 import os
 import shutil
+import sys
 import tempfile
+from asyncio.subprocess import PIPE
 from pathlib import Path
 
 import pytest
 
 from acp.process import autorun, sandbox
-from bot.agents.breakout import try_breakout
+from bot.agents.breakout import SCRIPT, try_breakout
+from bot.agents.decoys import lay_decoys
 from bot.agents.probe_result import Outcome, SandboxReport
 from bot.config.load import read_config
 from bot.config.schema import Config
@@ -71,6 +76,24 @@ async def test_with_the_home_of_the_account_an_agent_is_better_asked(tmp_path: P
     report = await tried(config(tmp_path, 'state = "shared"'))
     assert (reasons(report), report.holds, report.escaped) == ({}, False, False)
     assert 'state = "shared"' in report.lines[-1]
+
+
+async def test_without_a_sandbox_the_tries_succeed(tmp_path: Path) -> None:
+    """So none of them fails for another reason than the sandbox."""
+    found = config(tmp_path)
+    async with lay_decoys(found, found.agents.default.launch()) as (files, targets):
+        for each in files.sandbox.made:
+            each.mkdir(parents=True, exist_ok=True)
+        line = (sys.executable, "-I", "-S", str(SCRIPT))
+        process = await asyncio.create_subprocess_exec(*line, stdin=PIPE, stdout=PIPE)
+        out, _ = await process.communicate(json.dumps(targets).encode())
+        assert files.outside in files.planted()
+    reached = {each["try"]: each["reached"] for each in map(json.loads, out.splitlines())}
+    assert list(reached) == list(BREAKOUTS)
+    of_root = set() if os.geteuid() == 0 else {"secrets", "system", "privileges"}
+    assert {name for name, each in reached.items() if not each} - of_root - {"network", "secrets"} == {"work"}
+    assert {each.split()[0] for each in reached["hooks"]} == {"write", "replace"}
+    assert {each.split()[0] for each in reached["processes"]} == {"see", "end"}
 
 
 async def test_an_agent_without_a_sandbox_is_not_tried(tmp_path: Path) -> None:
