@@ -65,9 +65,10 @@ class Sandbox:
     `readable` and `writable` must exist, and what runs by itself (see `autorun`) is read-only in the writable ones.
     `made` are writable directories that are made where they are missing (mode 0700): the private home, and the files of
     a thread; nothing is protected there. `hidden` are files and directories that stay out of sight even inside what is
-    visible. `programs` (names on PATH, or paths) are readable and can run, like the program that is started. `network`:
-    `all` shares this machine's, its local ports too; with `none` there is nothing but a loopback of its own; `Hosts`
-    are reached through the proxies of srt.
+    visible. `shared` are directories of other agents too: in a writable one they can be changed, but not replaced by a
+    link, which would show another agent something else. `programs` (names on PATH, or paths) are readable and can run,
+    like the program that is started. `network`: `all` shares this machine's, its local ports too; with `none` there is
+    nothing but a loopback of its own; `Hosts` are reached through the proxies of srt.
     """
 
     network: Literal["all", "none"] | srt.Hosts = "all"
@@ -75,6 +76,7 @@ class Sandbox:
     writable: tuple[Path, ...] = ()
     made: tuple[Path, ...] = ()
     hidden: tuple[Path, ...] = ()
+    shared: tuple[Path, ...] = ()
     programs: tuple[str, ...] = ()
 
     def protects(self, path: PurePath) -> bool:
@@ -105,6 +107,7 @@ class Facts:
     readable: tuple[Path, ...] = ()
     writable: tuple[Path, ...] = ()
     protected: tuple[Path, ...] = ()
+    shared: tuple[Path, ...] = ()
     repositories: tuple[Path, ...] = ()
     """The git directories among what is writable; see `RepositoryWatch`."""
     hidden_files: tuple[Path, ...] = ()
@@ -216,9 +219,10 @@ def _mounts(facts: Facts) -> dict[Path, tuple[str, ...]]:
     mounts |= {path: ("--bind", str(path)) for path in facts.writable}
     mounts |= {path: ("--ro-bind", "/dev/null") for path in facts.hidden_files if _comes_with(path, mounts)}
     mounts |= {path: _EMPTY for path in facts.hidden_directories if _comes_with(path, mounts)}
-    for path in [path for path, words in mounts.items() if words[0] != "--bind"]:
-        for above in _between(path, facts.writable):
-            mounts.setdefault(above, ("--bind", str(above)))
+    kept = [path for path in facts.shared if _closest(path, mounts) == "--bind"]
+    for path in [*kept, *(path for path, words in mounts.items() if words[0] != "--bind")]:
+        for each in (*_between(path, facts.writable), *((path,) if path in kept else ())):
+            mounts.setdefault(each, ("--bind", str(each)))
     return mounts
 
 
@@ -229,8 +233,12 @@ def _temporary_bytes() -> int:
 
 def _comes_with(path: Path, mounts: Mapping[Path, tuple[str, ...]]) -> bool:
     """Whether a path shows a part of the disk already, because the closest mount at or above it does."""
-    closest = next((each for each in (path, *path.parents) if each in mounts), None)
-    return closest is not None and mounts[closest][0] in {"--bind", "--ro-bind"}
+    return _closest(path, mounts) in {"--bind", "--ro-bind"}
+
+
+def _closest(path: Path, mounts: Mapping[Path, tuple[str, ...]]) -> str:
+    """Return how the closest mount at or above a path is made; empty without one."""
+    return next((mounts[each][0] for each in (path, *path.parents) if each in mounts), "")
 
 
 def _between(path: Path, writable: Iterable[Path]) -> Iterator[Path]:
@@ -255,8 +263,9 @@ def look_now(sandbox: Sandbox, cwd: Path, env: Mapping[str, str], command: str =
     here = ways[cwd].real
     if not any(here.is_relative_to(each) for each in changeable):
         changeable = (here, *changeable)
+    shared = tuple(dict.fromkeys(Path(os.path.realpath(each)) for each in sandbox.shared))
     for path, way in ways.items():
-        if any(root in link.parents for link, _ in way.links for root in changeable):
+        if any(root in link.parents for link, _ in way.links for root in (*changeable, *shared)):
             raise SpawnFailed(StartProblem.SANDBOX_LINK, str(path))
     program = locate(command, cwd, env) if command else None
     if command and program is None:
@@ -276,6 +285,7 @@ def look_now(sandbox: Sandbox, cwd: Path, env: Mapping[str, str], command: str =
         readable=(*system, *needed.paths, *(ways[path].real for path in sandbox.readable)),
         writable=changeable,
         protected=tuple(path for each in found for path in each.protected),
+        shared=tuple(each for each in shared if each.is_dir()),
         repositories=repositories,
         hidden_files=tuple(path for path in hidden if path.exists() and not path.is_dir()),
         hidden_directories=tuple(path for path in hidden if path.is_dir()),

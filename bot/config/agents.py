@@ -71,6 +71,8 @@ class AgentConfig(ConfigTable):
 
     _hidden: tuple[Path, ...] = PrivateAttr(default=())
 
+    _shared: tuple[Path, ...] = PrivateAttr(default=())
+
     @model_validator(mode="before")
     @classmethod
     def _filled_from_preset(cls, given: Any) -> Any:
@@ -121,9 +123,14 @@ class AgentConfig(ConfigTable):
         preset = self.known_preset
         return (preset.mode,) if preset is not None and preset.mode else ASKING_MODES
 
-    def set_own(self, *, home: Path, hidden: tuple[Path, ...]) -> None:
-        """Set what the bot has for it: its private home, and what stays out of its sight in a sandbox."""
-        self._home, self._hidden = home, hidden
+    def set_own(self, *, home: Path, hidden: tuple[Path, ...], shared: tuple[Path, ...]) -> None:
+        """Set what the bot has for it: its private home, what stays out of its sight, and where any agent works."""
+        self._home, self._hidden, self._shared = home, hidden, shared
+
+    @property
+    def directories(self) -> tuple[Path, ...]:
+        """The directories in which it may write."""
+        return (self.cwd, *self.additional_directories, *(self.sandbox.write if self.sandbox.is_on else ()))
 
     @property
     def has_own_home(self) -> bool:
@@ -168,9 +175,10 @@ class AgentConfig(ConfigTable):
         return Sandbox(
             network=self._network,
             readable=self.sandbox.read,
-            writable=(self.cwd, *self.additional_directories, *self.sandbox.write, *state),
+            writable=(*self.directories, *state),
             made=(self._home, *files) if own else tuple(files),
             hidden=self._hidden,
+            shared=self._shared,
             programs=(self.command, *servers),
         )
 

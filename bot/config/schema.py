@@ -204,8 +204,13 @@ class Config(ConfigTable):
         """Remember the source file, and tell the agents what is the bot's own."""
         self._document, self._named_file, self._file = document, document.path.absolute(), document.path.resolve()
         hidden = (*self.own_files, self.journal.attachments, self.journal.homes)
-        for name, agent in self.agents.by_name.items():
-            agent.set_own(home=self.journal.homes / name, hidden=hidden)
+        agents = self.agents.by_name
+        boxed = {name: agent for name, agent in agents.items() if agent.sandbox.is_on}
+        shared = [directory for agent in boxed.values() for directory in (*agent.directories, *agent.sandbox.read)]
+        channels = (each for each in self.channels.values() if boxed.keys() & {each.agent, *(each.agents or agents)})
+        shared += (Path(each.cwd) for each in channels if each.cwd)
+        for name, agent in agents.items():
+            agent.set_own(home=self.journal.homes / name, hidden=hidden, shared=tuple(dict.fromkeys(shared)))
 
     @property
     def document(self) -> "Document[Config] | None":

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from acp.errors import SpawnFailed, StartProblem
 from acp.process.sandbox import ENGINE, Sandbox, enter, look, look_now
 from tests.acp.process.sandboxed_ground import SYSTEM_ENV, Ground
 
@@ -128,6 +129,36 @@ def test_a_terminal_of_its_own_works(ground: Ground) -> None:
     """Programs open them below /dev, which is read-only otherwise."""
     script = "import os; a, b = os.openpty(); os.write(b, b'works'); print(os.read(a, 9), os.ttyname(b))"
     assert ground.run(f'python3 -c "{script}"; echo x > /dev/shm/x; echo x > /dev/null') == "b'works' /dev/pts/0\n0"
+
+
+# ---- what agents share
+
+
+def test_a_directory_of_another_agent_cannot_be_replaced_by_a_link(ground: Ground) -> None:
+    """The other would see what the link leads to. What is in it can be changed."""
+    ground.file("project/deep/sub/file", "OLD")
+    box = Sandbox(shared=(ground.cwd, ground.cwd / "deep" / "sub", ground.cwd / "gone"))
+    said = ground.run("mv deep/sub d; mv deep d; rm -r deep; ln -sfn /root deep/sub; echo new > deep/sub/file", box)
+    assert said.count("busy") >= 3
+    assert not (ground.cwd / "deep" / "sub").is_symlink()
+    assert (ground.cwd / "deep" / "sub" / "file").read_text() == "new\n"
+
+
+def test_what_is_readable_stays_so_in_a_directory_of_another_agent(ground: Ground) -> None:
+    """That the other may write it is no matter here."""
+    ground.file("project/data/sub/file", "OLD")
+    box = Sandbox(readable=(ground.cwd / "data",), shared=(ground.cwd / "data" / "sub",))
+    assert "Read-only" in ground.run("echo evil > data/sub/file", box)
+
+
+def test_a_link_in_a_directory_of_another_agent_is_not_followed(ground: Ground) -> None:
+    """That agent may have put it there."""
+    ground.file("outside/secret", "SECRET")
+    (ground.folder / "other").mkdir()
+    (ground.folder / "other" / "work").symlink_to(ground.outside)
+    with pytest.raises(SpawnFailed) as failed:
+        look_now(Sandbox(shared=(ground.folder / "other",)), ground.folder / "other" / "work", SYSTEM_ENV)
+    assert failed.value.problem is StartProblem.SANDBOX_LINK
 
 
 KEYS = """

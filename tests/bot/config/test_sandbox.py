@@ -95,6 +95,20 @@ def test_the_bots_own_files_are_hidden_and_programs_are_shown(tmp_path: Path) ->
     }
 
 
+def test_the_directories_of_all_agents_and_channels_are_known_to_each(tmp_path: Path) -> None:
+    """One that lies in another cannot be replaced by a link then. Agents without a sandbox are no matter."""
+    rest = (
+        f'[agents.two]\ncommand = "sh"\ncwd = "{tmp_path}/other"\nadditional_directories = ["{tmp_path}/bot/more"]\n'
+        '[agents.two.sandbox]\nengine = "bwrap"\n[agents.free]\ncommand = "sh"\ncwd = "/usr"\n'
+        f'[channels.5]\ncwd = "{tmp_path}/project/sub"\n[channels.6]\ncwd = "/usr"\nagent = "free"\nagents = ["free"]'
+    )
+    (tmp_path / "bot" / "more").mkdir(parents=True)
+    (tmp_path / "project" / "sub").mkdir(parents=True)
+    box = configured(tmp_path, rest=rest).agents.default.launch().sandbox
+    assert box is not None
+    assert set(box.shared) == {tmp_path / each for each in ("project", "other", "bot/more", "project/sub")}
+
+
 def test_the_clients_files_and_terminals_belong_to_the_sandbox(tmp_path: Path) -> None:
     """What runs by itself is protected from the client's writes too; without a sandbox nothing changes."""
     agent = configured(tmp_path, agent='client = ["fs", "terminal"]').agents.default
