@@ -94,6 +94,15 @@ class SshServer:
         self.daemon.kill()
         end(all_of_it)
 
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Be dead for the block."""
+        self.die()
+        try:
+            yield
+        finally:
+            self.start()
+
     def _send(self, number: signal.Signals) -> None:
         for process in self.connections():
             with suppress(psutil.NoSuchProcess):
