@@ -17,7 +17,7 @@ from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 SECONDS = 3.0
 """How long a connection may take. On this machine it takes no time, or is refused."""
@@ -121,7 +121,7 @@ def proxied(address: str) -> bool:
     proxy = urlsplit(os.environ.get("HTTPS_PROXY", ""))
     if not proxy.hostname or not proxy.port:
         return False
-    login = base64.b64encode(f"{proxy.username}:{proxy.password}".encode()).decode()
+    login = base64.b64encode(f"{unquote(proxy.username or '')}:{unquote(proxy.password or '')}".encode()).decode()
     request = f"CONNECT {address} HTTP/1.1\r\nHost: {address}\r\nProxy-Authorization: Basic {login}\r\n\r\n"
     try:
         with socket.create_connection((proxy.hostname, proxy.port), SECONDS) as wire:

@@ -1,6 +1,7 @@
 """The tries to break out of a sandbox: they fail in one that holds, and each finds the hole that it is for."""
 
 import asyncio
+import base64
 import json
 import os
 import shutil
@@ -12,8 +13,11 @@ from pathlib import Path
 import pytest
 
 from acp.process import autorun, sandbox
-from bot.agents.breakout import SCRIPT, try_breakout
+from acp.process.srt import Hosts
+from bot.agents.breakout import PYTHON, SCRIPT, try_breakout
+from bot.agents.breakout_script import proxied
 from bot.agents.decoys import lay_decoys
+from bot.agents.inside import run_inside
 from bot.agents.probe_result import Outcome, SandboxReport
 from bot.config.load import read_config
 from bot.config.schema import Config
@@ -160,6 +164,44 @@ async def test_a_hook_that_can_be_written_or_replaced_is_found(tmp_path: Path, m
 
     monkeypatch.setattr(sandbox, "argv", weaker)
     assert f"write {hooks}" in reasons(await tried(config(tmp_path)))["hooks"]
+
+
+@pytest.mark.parametrize(("answer", "reached"), [("200 OK", True), ("403 Forbidden", False)])
+async def test_a_port_behind_a_proxy_is_found(monkeypatch: pytest.MonkeyPatch, answer: str, *, reached: bool) -> None:
+    """With the name and the password of the variable, which may be encoded there."""
+    asked: list[str] = []
+
+    async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.extend((await reader.readuntil(b"\r\n\r\n")).decode().splitlines())
+        writer.write(f"HTTP/1.1 {answer}\r\n\r\n".encode())
+        writer.close()
+
+    async with await asyncio.start_server(proxy, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        monkeypatch.setenv("HTTPS_PROXY", f"http://us%3Der:w%20ord@localhost:{port}")
+        assert await asyncio.to_thread(proxied, "127.0.0.1:8080") is reached
+    login = base64.b64encode(b"us=er:w ord").decode()
+    assert asked[0] == "CONNECT 127.0.0.1:8080 HTTP/1.1"
+    assert f"Proxy-Authorization: Basic {login}" in asked
+
+
+@pytest.mark.skipif(shutil.which("srt") is None, reason="srt is not installed")
+async def test_a_port_in_the_list_of_hosts_is_found_and_another_is_not(tmp_path: Path) -> None:
+    """Through srt's own proxy, so that a try that fails there has been refused, not misunderstood."""
+    code = SCRIPT.read_text().replace("main(json.load(sys.stdin))", "print([*map(proxied, sys.argv[1:])])")
+    async with (
+        await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0) as listed,
+        await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0) as other,
+    ):
+        addresses = [f"127.0.0.1:{each.sockets[0].getsockname()[1]}" for each in (listed, other)]
+        box = sandbox.Sandbox(
+            network=Hosts((addresses[0],), tmp_path / "state" / "box.srt.json"), readable=(Path(sys.base_prefix),)
+        )
+        (tmp_path / "project").mkdir()
+        env = {"PATH": os.environ["PATH"], "HOME": "/"}
+        args = ("-I", "-S", "-c", code, *addresses)
+        ended = await run_inside(box, PYTHON, args, cwd=tmp_path / "project", env=env)
+    assert (ended.output, ended.stderr) == (b"[True, False]\n", ())
 
 
 @pytest.mark.parametrize(
