@@ -440,9 +440,8 @@ class Pool:
 
     def _kill_far(self) -> None:
         """Leave the agents at other places to themselves: without a connection they end there."""
-        for task in self._far_starts:
-            if task is not None:
-                task.cancel()  # It is being given up already, which waits for the place too.
+        for task in filter(None, self._far_starts):
+            task.cancel()  # It is being given up already, which waits for the place too.
         for agent in self.agents:
             if agent in self._far_agents:
                 agent.kill()

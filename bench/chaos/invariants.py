@@ -14,8 +14,7 @@ LIMIT: Final = 2000
 """Characters of a Discord message."""
 
 PLACEHOLDER: Final = re.compile(
-    r"^-# (⏳ (Starting|Working|All agents are busy|Queued on|Waiting until|\S+ cannot be reached)|⏸ On hold)",
-    re.MULTILINE,
+    r"^-# ⏳ (Starting|Working|All agents are busy|Queued on|Waiting until|On hold|\S+ cannot be reached)", re.MULTILINE
 )
 
 DECLARED: Final = re.compile(

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
 from acp import LoginState
@@ -151,7 +152,8 @@ class ExchangeContext:
         text = places.unreachable(request.author_id, replace(held, detail=detail))
         elsewhere = held.elsewhere[0] if held.elsewhere else ""
         thread_id = request.thread_id
-        self.notices.show(thread_id, UNREACHABLE, text, lambda: unreachable_view(thread_id, held.place, elsewhere))
+        view = partial(unreachable_view, thread_id, held.place, elsewhere)
+        self.notices.show(thread_id, UNREACHABLE, text, view, first=(held.place, elsewhere))
 
     def left_thread(self, exchange: Answering) -> None:
         """Take the exchange out of its thread: it waits for its turn in another place."""

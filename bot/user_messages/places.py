@@ -24,7 +24,7 @@ def news(told: PlaceNews) -> str:
         case Retrying(place, seconds):
             return f"-# ⏳ {place} cannot be reached. The next try is in {seconds:g} s."
         case HeldForPlace(place):
-            return f"-# ⏸ On hold: {place} cannot be reached."
+            return f"-# ⏳ On hold: {place} cannot be reached."
 
 
 def unconfirmed(place: str) -> str:

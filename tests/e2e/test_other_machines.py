@@ -289,6 +289,20 @@ async def test_only_who_may_continue_the_thread_may_press(tmp_path: Path) -> Non
         assert lab.client.journal.threads.agent_place(thread.id) == ONE
 
 
+async def test_stop_drops_the_message_that_is_on_hold(tmp_path: Path) -> None:
+    """Its reply says so, and the question goes with it; another message is tried as usual."""
+    async with machines_lab(tmp_path, ONE) as (lab, machines), running_bot(lab):
+        thread, card = await on_hold(lab, machines)
+        reply = await lab.ann.sees(thread, "On hold: worker1 cannot be reached.", by=lab.bot)
+        await lab.ann.click(reply, "Stop")
+        await lab.ann.sees(thread, "Dropped before it was sent", by=lab.bot)
+        await lab.discord.until(lambda: card.id not in {each.id for each in lab.discord.messages(thread)})
+        machines.bring_back(ONE)
+        await lab.ann.say(thread, "say three")
+        await lab.answer(thread, re.compile("^three"))
+        assert not any(each.content.startswith("two") for each in lab.discord.messages(thread))
+
+
 @pytest.mark.parametrize("label", ["Try again", "Go on elsewhere"])
 async def test_a_message_on_hold_outlives_the_bot_with_its_buttons(tmp_path: Path, label: str) -> None:
     """It is sent once, by a press in the next run."""
