@@ -37,7 +37,8 @@ SMALL = 64 << 20
 def _far(cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FarPlace:
     """Return the cluster as a place, with the namespace and the account of `deploy/kubernetes-agents.yaml`."""
     monkeypatch.setattr(acp.places.far_place, "POLL_SECONDS", 0.5)
-    assert cluster.ask("apply", "-f", str(DEPLOYED))
+    # A new cluster does not know all kinds at once.
+    cluster.daemon("kube-apiserver").until(lambda: bool(cluster.ask("apply", "-f", str(DEPLOYED))))
     kubectl = tmp_path / "bin" / "kubectl"
     kubectl.parent.mkdir()
     kubectl.write_text(f'#!/bin/sh\nexec {cluster.bin}/kubectl --as={ACCOUNT} "$@"\n')
