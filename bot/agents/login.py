@@ -10,7 +10,7 @@ import os
 import shlex
 import shutil
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NoReturn
 from uuid import uuid4
@@ -18,6 +18,7 @@ from uuid import uuid4
 import structlog
 
 from acp import Accept, Agent, Decline, Elicitation, OutOfTurnEvent, RemoteError, SpawnFailed
+from acp.process.keyring import join_new_session_keyring
 from acp.process.sandbox import Sandbox, enter, look_now
 from acp.schema import AuthMethod
 from bot.config.agents import AgentConfig
@@ -48,12 +49,16 @@ class UnknownMethod(LoginFailed):
 
 @dataclass(frozen=True, slots=True)
 class TerminalLogin:
-    """An interactive command. `env` is its whole environment. It runs in the agent's `sandbox`, if there is one."""
+    """An interactive command. `env` is its environment, to which the agent has added `named`.
+
+    It runs in the agent's `sandbox`, if there is one.
+    """
 
     argv: tuple[str, ...]
     cwd: Path
     env: Mapping[str, str]
     sandbox: Sandbox | None = None
+    named: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         """Return the command as a shell line."""
@@ -64,11 +69,13 @@ class TerminalLogin:
 
         TERM is added: it describes the terminal, which an agent under the bot does not have.
         """
-        env = {**self.env, **{name: os.environ[name] for name in ("TERM",) if name in os.environ}}
+        terminal = {name: os.environ[name] for name in ("TERM",) if name in os.environ}
+        env = {**self.env, **self.named, **terminal}
         argv, cwd, program = self.argv, self.cwd, self.argv[0]
         try:
             if self.sandbox is not None:
-                facts = look_now(self.sandbox, cwd, env, program)
+                join_new_session_keyring()
+                facts = look_now(self.sandbox, cwd, self.env, program)  # An agent's PATH could show it other programs.
                 # In a session of its own it can type nothing into the terminal for the shell to run.
                 entered = enter(self.sandbox, facts, argv, env, also=("--new-session",))
                 argv, cwd, env = entered.argv, entered.cwd, entered.env
@@ -224,5 +231,5 @@ def _chosen(methods: Sequence[AuthMethod], method_id: str) -> AuthMethod:
 def _in_terminal(agent: AgentConfig, method: AuthMethod) -> TerminalLogin:
     """Append the method's arguments and variables to the agent's own (schema: AuthMethodTerminal)."""
     launch = agent.launch()
-    env = {**launch.env, **method.env}
-    return TerminalLogin((agent.command, *agent.args, *method.args), agent.cwd, env, launch.sandbox)
+    line = (agent.command, *agent.args, *method.args)
+    return TerminalLogin(line, agent.cwd, launch.env, launch.sandbox, method.env)

@@ -1,15 +1,19 @@
 """The login command: which program runs, with which environment, where, and with the terminal."""
 
+import errno
 import json
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
 from acp.process.environment import BASE_NAMES
+from acp.process.sandbox import Sandbox
+from bot.agents.login import LoginFailed, TerminalLogin
 from tests.support import fork_server as forked
 
 from .configured_agent import BOUND, TOKEN, configured, odd, on_terminal
@@ -272,6 +276,33 @@ def test_a_login_in_a_sandbox_fills_the_agents_own_home(tmp_path: Path) -> None:
     assert "[discord]" not in shown
     assert (home / "key").read_text() == "my key\n"
     assert code == 5
+
+
+@pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
+def test_a_path_that_the_agent_names_shows_its_login_no_other_programs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its variables count inside only."""
+    entered: list[Sequence[str]] = []
+
+    def start(_program: str, line: Sequence[str], env: Mapping[str, str]) -> None:
+        entered.append(line)
+        assert env["PATH"] == str(tmp_path / "other")
+        raise OSError(errno.EACCES, "enough")
+
+    monkeypatch.setattr("os.execvpe", start)
+    monkeypatch.chdir(tmp_path)
+    for folder in ("project", "other"):
+        (tmp_path / folder).mkdir()
+    program(tmp_path / "other", "agent")
+    own = {"PATH": os.environ["PATH"]}
+    named = {"PATH": str(tmp_path / "other")}
+    for name in ("agent", "sh"):
+        login = TerminalLogin((name,), tmp_path / "project", own, Sandbox(), named)
+        with pytest.raises(LoginFailed):
+            login.become()
+    (line,) = entered
+    assert not any(str(tmp_path / "other") in word for word in line)
 
 
 @pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
