@@ -97,6 +97,8 @@ async def probe_place(
     try:
         report.python = (await place.hello()).python
         await _look(place, report, directories)
+        # Whether the engine can end jobs; a key that starts the runner alone would lead around the engine.
+        await place.reap(f"{journal_id}/")
     except AcpError as error:
         report.error = error
         return report

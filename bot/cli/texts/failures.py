@@ -302,6 +302,8 @@ _REMEDIES: Final = {
     "Could not resolve hostname": "correct host",
     "Connection refused": "start the SSH server there, or correct host and options",
     "timed out": "check that the machine runs and that its network lets the bot in",
+    "no header on stdin": "the key there starts the runner alone (command= in authorized_keys); this engine needs a key"
+    " without that",
     "has version": "bring Threadline, or the copy of its runner, up to date there",
     "python": "install Python 3.8 or newer there, or set runner",
     "no such file or directory": "install what is named, or correct the PATH there",

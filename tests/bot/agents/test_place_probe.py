@@ -90,6 +90,15 @@ async def test_a_place_that_cannot_be_reached_is_told_with_what_its_client_said(
     assert found.agents == []
 
 
+async def test_a_place_whose_engine_cannot_end_its_jobs_is_told(tmp_path: Path) -> None:
+    """As where a key starts the runner alone, whatever command line it is sent: no container would be around agents."""
+    (tmp_path / "project").mkdir()
+    found = await report(tmp_path, rest="reap = ['sh', '-c', 'echo no header on stdin >&2; exit 1']\n")
+    assert isinstance(found.error, PlaceUnreachable)
+    assert found.error.detail == "no header on stdin"
+    assert found.agents == []
+
+
 async def test_an_agent_that_is_queued_there_is_told_with_the_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -55,6 +55,7 @@ def test_little_room_is_a_warning() -> None:
         ("ssh: connect to host w1 port 22: Connection timed out", "its network"),
         ("sh: 1: python3: not found", "install Python 3.8"),
         ("its runner has version 2, not 1", "up to date"),
+        ("threadline runner: no header on stdin; it is Threadline that starts this program", "starts the runner alone"),
         ("sh: 1: srun: not found", "install what is named"),
         ("something else", "by hand"),
     ],
