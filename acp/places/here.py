@@ -1,8 +1,10 @@
 """This machine as a place."""
 
 import asyncio
+import errno
 import os
 import secrets
+import stat
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePath
@@ -98,6 +100,7 @@ def _put(data: bytes, path: Path) -> None:
     draft = path.with_name(f".{secrets.token_hex(8)}")
     try:
         _make(path.parent)
+        _require_own(path.parent)
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
             with os.fdopen(descriptor, "wb") as file:
@@ -116,3 +119,11 @@ def _make(directory: Path) -> None:
     for each in (*reversed(directory.parents), directory):
         with suppress(FileExistsError):
             each.mkdir(mode=0o700)
+
+
+def _require_own(directory: Path) -> None:
+    """Refuse a way through what another account has put into a directory that is open to all, such as /tmp."""
+    for entry in (directory, *directory.parents):
+        mode = entry.parent.stat().st_mode
+        if mode & stat.S_ISVTX and mode & stat.S_IWOTH and entry.lstat().st_uid != os.geteuid():
+            raise PermissionError(errno.EPERM, f"{entry} belongs to another account")

@@ -341,6 +341,7 @@ def make_directories(paths: list[str]) -> None:
     for path in paths:
         try:
             Path(path).mkdir(parents=True, exist_ok=True)
+            require_own(Path(path))
         except OSError as error:
             raise Problem({"problem": "directory not created", "path": path, "detail": error.strerror}) from None
     os.umask(before)

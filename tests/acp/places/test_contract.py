@@ -162,6 +162,21 @@ async def test_a_file_that_cannot_be_written_is_refused_with_the_reason(place: P
     assert names(tmp_path) == {"file", "directory"}
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another account")
+async def test_no_file_is_put_where_another_account_has_laid_a_directory(place: Place, tmp_path: Path) -> None:
+    """In a directory that is open to all, whose name for files is known: it could exchange what is put there."""
+    (tmp_path / "tmp").mkdir()
+    (tmp_path / "tmp").chmod(0o1777)
+    laid = tmp_path / "tmp" / "threadline"
+    await place.put(b"data", laid / "thread" / "file")
+    os.chown(laid, 65534, 65534)
+    with pytest.raises(FileRefused) as refused:
+        await place.put(b"data", laid / "thread" / "other")
+    assert refused.value.problem is FileProblem.UNWRITABLE
+    assert refused.value.detail == f"{laid} belongs to another account"
+    assert not (laid / "thread" / "other").exists()
+
+
 @pytest.mark.parametrize(
     ("name", "problem"),
     [

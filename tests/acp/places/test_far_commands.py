@@ -1,10 +1,9 @@
-import os
 import sys
 from pathlib import Path
 
 import pytest
 
-from acp import FileProblem, FileRefused, PlaceUnreachable, RequestTimeout, SpawnFailed, StartProblem
+from acp import FileRefused, PlaceUnreachable, RequestTimeout, SpawnFailed, StartProblem
 from acp.places import far_commands, runner
 from acp.places.far_commands import Hello, Route
 from tests.acp.child_processes import PATIENCE
@@ -64,21 +63,6 @@ async def test_a_place_whose_client_fails_is_not_reached_and_its_last_words_are_
     with pytest.raises(PlaceUnreachable, match="place worker1 not reached: Permission denied") as failed:
         await far_commands.hello(route("sh", "-c", "echo Welcome; echo 'Permission denied' >&2; exit 255"))
     assert failed.value.detail == "Permission denied"
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another account")
-async def test_no_file_is_put_where_another_account_has_laid_a_directory(tmp_path: Path) -> None:
-    """In a directory that is open to all, whose name for files is known: it could exchange what is put there."""
-    (tmp_path / "tmp").mkdir()
-    (tmp_path / "tmp").chmod(0o1777)
-    laid = tmp_path / "tmp" / "threadline"
-    laid.mkdir()
-    await far_commands.put(route(), b"data", laid / "thread" / "file")
-    os.chown(laid, 65534, 65534)
-    with pytest.raises(FileRefused, match="threadline belongs to another account") as refused:
-        await far_commands.put(route(), b"data", laid / "thread" / "other")
-    assert refused.value.problem is FileProblem.UNWRITABLE
-    assert not (laid / "thread" / "other").exists()
 
 
 # ---- what a far side may say that is no runner, or no honest one

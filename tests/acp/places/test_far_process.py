@@ -120,6 +120,17 @@ async def test_a_directory_that_cannot_be_made_there_is_named(tmp_path: Path) ->
     assert failed.value.detail == "Not a directory"
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another account")
+async def test_no_session_gets_a_directory_that_another_account_has_laid(tmp_path: Path) -> None:
+    """It could exchange what people's files are."""
+    (tmp_path / "tmp" / "threadline").mkdir(parents=True)
+    (tmp_path / "tmp").chmod(0o1777)
+    os.chown(tmp_path / "tmp" / "threadline", 65534, 65534)
+    with pytest.raises(SpawnFailed, match="threadline belongs to another account") as failed:
+        await start(route(), "", tmp_path, new_marker(), made=(tmp_path / "tmp" / "threadline" / "1",))
+    assert failed.value.problem is StartProblem.DIRECTORY_NOT_MADE
+
+
 async def test_a_client_that_fails_is_a_place_not_reached_and_its_last_words_are_told(tmp_path: Path) -> None:
     """Immediately."""
     failing = route("sh", "-c", "echo Welcome; echo 'Connection refused' >&2; exit 255")
