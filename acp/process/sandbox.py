@@ -190,7 +190,7 @@ def _second(facts: Facts) -> Iterator[str]:
             yield from ("--ro-bind-try", f"/proc/{name}", f"/proc/{name}")
         if not facts.around:  # Root could not be root in the second one without it (Linux 5.12); srt has other ids.
             yield from ("--cap-add", "CAP_SETFCAP")
-    yield from ("--chdir", "/", "--", facts.engine, "--die-with-parent", "--unshare-user", "--cap-drop", "ALL")
+    yield from ("--chdir", "/", "--", facts.engine, "--unshare-user", "--cap-drop", "ALL")
     yield from ("--dev-bind", "/", "/")
 
 

@@ -93,11 +93,13 @@ class AttachmentStore:
     def clean(self, now: float) -> None:
         """Remove files of messages older than `KEPT_SECONDS`, and the oldest beyond `KEPT_BYTES`.
 
-        A thread's directory goes when it has been empty as long: each session gets one, with files or without.
+        A thread's directory goes when it has been empty as long: each session gets one, with files or without. An agent
+        may write in its thread's directory: neither its modes, its dates nor its sparse files may keep others from
+        being cleaned, or cost another thread its files.
         """
         room = KEPT_BYTES
-        for written, directory in sorted(self._messages(), reverse=True):
-            room -= sum(file.lstat().st_size for file in directory.iterdir())
+        for written, directory in sorted(((min(each, now), path) for each, path in self._messages()), reverse=True):
+            room -= _size_on_disk(directory)
             if room < 0 or now - written > KEPT_SECONDS:
                 shutil.rmtree(directory, ignore_errors=True)
         for thread in self._threads():
@@ -107,12 +109,18 @@ class AttachmentStore:
 
     def _messages(self) -> Iterator[tuple[float, Path]]:
         for thread in self._threads():
-            for message in thread.iterdir():
-                if message.is_dir() and not message.is_symlink():
+            with suppress(OSError):
+                for message in [each for each in thread.iterdir() if each.is_dir() and not each.is_symlink()]:
                     yield message.lstat().st_mtime, message
 
     def _threads(self) -> Iterator[Path]:
         return (each for each in self._root.iterdir() if each.is_dir() and not each.is_symlink())
+
+
+def _size_on_disk(directory: Path) -> int:
+    with suppress(OSError):
+        return sum(file.lstat().st_blocks * 512 for file in directory.iterdir())
+    return 0
 
 
 def safe_name(name: str, taken: set[str]) -> str:

@@ -375,11 +375,32 @@ def test_old_files_go_and_so_do_the_oldest_of_too_many(tmp_path: Path, monkeypat
     (tmp_path / "saved" / "99").symlink_to(tmp_path)
     files.clean(now)
     assert [files.size(files.path(THREAD, number, "a")) for number in (1, 2, 3)] == [None, 100, 100]
-    monkeypatch.setattr("bot.prompt.attachment_store.KEPT_BYTES", 150)
+    monkeypatch.setattr("bot.prompt.attachment_store.KEPT_BYTES", 1 << 12)
     files.clean(now)
     assert [files.size(files.path(THREAD, number, "a")) for number in (1, 2, 3)] == [None, None, 100]
     with pytest.raises(RequestRefused):
         files.create(tmp_path / "elsewhere")
+
+
+def test_files_of_an_agent_do_not_cost_another_thread_its_own(tmp_path: Path) -> None:
+    """Sparse files take no room, and directories that cannot be read or have vanished are passed over."""
+    files, now = AttachmentStore(tmp_path / "saved"), time.time()
+    path = files.path(THREAD, 1, "a")
+    os.close(files.create(path))
+    files.publish(path)
+    planted = files.directory(2) / "9"
+    planted.mkdir(parents=True)
+    (planted / "sparse").touch()
+    os.truncate(planted / "sparse", 1 << 40)
+    os.utime(planted, (now + KEPT_SECONDS, now + KEPT_SECONDS))
+    (files.directory(3) / "9").mkdir(parents=True)
+    (files.directory(3) / "9").chmod(0)
+    files.directory(3).chmod(0)
+    files.clean(now)
+    assert files.size(path) == 0
+    files.clean(now + 2 * KEPT_SECONDS + 60)
+    assert not planted.exists()
+    files.directory(3).chmod(0o700)
 
 
 def test_a_threads_directory_is_removed_after_being_empty_for_long(tmp_path: Path) -> None:
