@@ -348,6 +348,19 @@ async def test_a_first_start_waits_until_what_an_earlier_run_left_has_ended(tmp_
         assert await other.end() == Cancelled(A_PERSON)
 
 
+async def test_a_probe_waits_for_that_too(tmp_path: Path) -> None:
+    """Nothing starts at a place before it is swept: the sweep would end it."""
+    far = [Room(StandInPlace(ONE), 2)]
+    assert isinstance(far[0].place, StandInPlace)
+    swept = far[0].place.confirms = asyncio.Event()
+    async with two_places(tmp_path, every(capabilities=FORKS), far=far, places=(ONE,)) as it:
+        listing = asyncio.create_task(it.pool.listing.sessions(it.settings(1), ONE))
+        await quiet()
+        assert it.factory.places == []
+        swept.set()
+        assert await listing == []
+
+
 async def test_a_place_that_cannot_be_swept_may_be_used_all_the_same(tmp_path: Path) -> None:
     """An unexpected error there stops no thread; the log has it."""
     far = [Room(StandInPlace(ONE), 2)]

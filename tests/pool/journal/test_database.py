@@ -142,6 +142,32 @@ def test_a_journal_of_an_earlier_version_is_migrated_with_a_row_in_every_state(t
     connection.close()
 
 
+def test_threads_from_before_there_were_places_keep_this_machine(tmp_path: Path) -> None:
+    """Those that have, or had, a session with their agent. One that never began may run anywhere."""
+    path = tmp_path / "journal.db"
+    before = next(number for number, script in enumerate(_MIGRATIONS) if "ADD COLUMN place" in script)
+    connection = sqlite3.connect(path)
+    connection.create_function("file_of", 1, lambda _data: None)
+    for number, script in enumerate(_MIGRATIONS[:before], start=1):
+        connection.executescript(f"{script}; PRAGMA user_version = {number};")
+    with connection:
+        columns = "thread_id, channel_id, session_id, created, agent, directory"
+        for thread_id, session_id, agent in ((1, "s", "a"), (2, None, "a"), (3, None, "a"), (4, None, "b")):
+            values = (thread_id, session_id, agent)
+            connection.execute(f"INSERT INTO conversations ({columns}) VALUES (?, 2, ?, 0, ?, '/srv')", values)  # noqa: S608 - from above
+        for session_id, thread_id in (("s", 1), ("past", 2), ("of another agent", 4)):
+            connection.execute("INSERT INTO sessions VALUES (?, ?, 'a', '/srv', 0)", (session_id, thread_id))
+    connection.close()
+    with Journal.open(path) as journal:
+        threads = journal.threads
+        assert [threads.agent_place(each) for each in (1, 2, 3, 4)] == ["here", "here", "", ""]
+        assert threads.session_place(1) == "here"
+        assert threads.has_session(2, "past")
+        threads.set_agent_place(3, "worker1")
+        threads.set_session(3, "new")
+        assert threads.session_place(3) == "worker1"
+
+
 def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
     """An older Threadline leaves an unknown schema alone."""
     path = tmp_path / "journal.db"
