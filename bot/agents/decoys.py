@@ -81,7 +81,7 @@ def _files(config: Config, launch: Launch, word: str) -> Iterator[FileDecoys]:
         project = Path(outside) / "project"
         _lay_project(project)
         found = (path for root in (project, launch.cwd.resolve()) for path in autorun.search(root).protected)
-        guarded = [str(path) for path in found if sandbox.protects(path)]
+        guarded = [str(path) for path in found if autorun.GIT in path.parts or sandbox.protects(path)]
         targets = {
             "home": [*at_home, *_existing(home / name for name in HOME_FILES)],
             "secrets": _existing(secrets()),
