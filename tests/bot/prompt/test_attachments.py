@@ -400,7 +400,8 @@ def test_files_of_an_agent_do_not_cost_another_thread_its_own(tmp_path: Path) ->
     assert files.size(path) == 0
     files.clean(now + 2 * KEPT_SECONDS + 60)
     assert not planted.exists()
-    files.directory(3).chmod(0o700)
+    if files.directory(3).exists():  # Root reads it.
+        files.directory(3).chmod(0o700)
 
 
 def test_a_threads_directory_is_removed_after_being_empty_for_long(tmp_path: Path) -> None:
