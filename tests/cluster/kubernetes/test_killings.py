@@ -57,11 +57,8 @@ def kubelet_killed(cluster: Cluster) -> None:
 
 
 def containerd_killed(cluster: Cluster) -> None:
-    """Kill the node's container program with what holds its containers' streams."""
-    daemon = cluster.daemon(f"containerd-{cluster.node_of_the_pod()}")
-    for helper in daemon.below():
-        helper.kill()
-    daemon.kill()
+    """Kill the node's container program, through which the streams go."""
+    cluster.daemon(f"containerd-{cluster.node_of_the_pod()}").kill()
 
 
 def cable_cut(cluster: Cluster) -> None:
@@ -76,10 +73,8 @@ def pod_deleted(cluster: Cluster) -> None:
 
 def pod_killed(cluster: Cluster) -> None:
     """Kill the first process of the Pod's container: all others go with it."""
-    (agent, *_) = deaf_ones(cluster, ())
-    parent = agent.parent()
-    assert parent is not None
-    parent.kill()
+    (runner,) = [process for process in cluster.in_pods() if "far end" in " ".join(process.cmdline())]
+    runner.kill()
 
 
 def named(function: Callable[..., None]) -> str:
