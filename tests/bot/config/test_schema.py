@@ -97,7 +97,7 @@ state = "shared"
 [channels.3]
 agent = "default"
 agents = ["default"]
-cwd = "work"
+cwd = "{tmp_path}/work"
 mode = "careful"
 permission = "ask"
 places = ["worker1"]
