@@ -204,12 +204,14 @@ def test_a_configuration_with_a_null_character_does_not_keep_agents_from_startin
     assert ground.run("echo works") == "works\n0"
 
 
-def test_many_repositories_do_not_keep_agents_from_starting(ground: Ground) -> None:
+@pytest.mark.parametrize("name", ["sub{}/.git", ".git/modules/lib{}"])
+def test_many_repositories_do_not_keep_agents_from_starting(ground: Ground, name: str) -> None:
     """The engine's work grows with the square of the mounts. The repository at the top is protected first."""
     ground.git("init")
     for number in range(1000):
-        (ground.cwd / f"sub{number}" / ".git" / "hooks").mkdir(parents=True)
-        (ground.cwd / f"sub{number}" / ".git" / "config").touch()
+        git = ground.cwd / name.format(number)
+        (git / "hooks").mkdir(parents=True)
+        (git / "config").touch()
     facts = look_now(Sandbox(), ground.cwd, SYSTEM_ENV)
     assert len(facts.repositories) == 64
     assert ground.cwd / ".git" / "hooks" in facts.protected
