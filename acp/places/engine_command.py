@@ -10,7 +10,7 @@ from acp.process.agent_process import AgentProcess
 from .far_commands import Route, last_words
 
 MAX_OUTPUT: Final = 256 * 1024
-"""Bytes of output that are read: a line for each job."""
+"""Bytes of output that are read: a line for each job. A command that prints more is ended."""
 
 
 async def engine_command(route: Route, seconds: float) -> list[str]:
@@ -28,9 +28,11 @@ async def engine_command(route: Route, seconds: float) -> list[str]:
     except TimeoutError:
         raise PlaceUnreachable(route.place, f"{route.argv[0]} has not ended within {seconds:g} s") from None
     finally:
-        if not output.over.is_set():
+        if output.is_too_long or not output.over.is_set():
             client.kill()
         await client.stop()
+    if output.is_too_long:
+        raise PlaceUnreachable(route.place, f"{route.argv[0]} has printed more than {MAX_OUTPUT} bytes")
     if client.exit_status != 0:
         raise PlaceUnreachable(route.place, last_words(client, bytes(output.data)))
     return [line for line in output.data.decode(errors="replace").splitlines() if line.strip()]
@@ -43,9 +45,18 @@ class _Output:
         self.data = bytearray()
         self.over = asyncio.Event()
 
+    @property
+    def is_too_long(self) -> bool:
+        """Whether it has written more than is read."""
+        return len(self.data) > MAX_OUTPUT
+
     def feed(self, data: bytes) -> None:
         """Keep the beginning."""
-        self.data += data[: MAX_OUTPUT - len(self.data)]
+        if self.is_too_long:
+            return
+        self.data += data
+        if self.is_too_long:
+            self.over.set()
 
     def closed(self, _error: AgentClosed) -> None:
         """Note the end."""

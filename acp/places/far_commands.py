@@ -23,6 +23,7 @@ from acp.errors import (
     SpawnFailed,
     StartProblem,
 )
+from acp.excerpt import excerpt
 from acp.process.agent_process import AgentProcess, Launch
 from acp.process.environment import BASE_NAMES
 
@@ -37,10 +38,16 @@ file of 25 MB."""
 REAP_SECONDS: Final = 10.0
 """Bound of the search for processes and of the kernel's time after SIGKILL."""
 
+MAX_BANNER: Final = 1024 * 1024
+"""Bytes that may come before the runner's first message: a host's greeting. What brings more will never get to it."""
+
 MAX_TOLD: Final = 500
 """Characters of the far side's own words that an error has."""
 
 NOT_READABLE: Final = "what its runner says is not readable"
+
+_STATUSES: Final = range(256)
+_SIGNALS: Final = range(1, 65)
 
 log = structlog.stdlib.get_logger("acp")
 
@@ -87,7 +94,7 @@ async def hello(route: Route, *, seconds: float = REACH_SECONDS) -> Hello:
     content, _ = await _ask(route, {"do": "hello"}, seconds=seconds)
     match content:
         case {"version": runner.VERSION as version, "python": str(python)}:
-            return Hello(version, python)
+            return Hello(version, _told(python))
     raise PlaceUnreachable(route.place, NOT_READABLE)
 
 
@@ -133,7 +140,7 @@ async def reap(route: Route, prefix: str) -> int:
         case {"found": int(found), "left": 0}:
             return found
         case {"left": int(left)}:
-            raise PlaceUnreachable(route.place, f"processes that survive SIGKILL: {left}")
+            raise PlaceUnreachable(route.place, f"processes that survive SIGKILL: {_told(left)}")
     raise PlaceUnreachable(route.place, NOT_READABLE)
 
 
@@ -154,9 +161,9 @@ def last_words(client: AgentProcess, banner: bytes) -> str:
 def exit_status(content: Mapping[str, Any]) -> int | None:
     """Return how a process ended, by the runner's message: the exit status, or the negative number of the signal."""
     match content:
-        case {"exit": int(status)}:
-            return status
-        case {"signal": int(number)}:
+        case {"exit": int(status)} if status in _STATUSES:
+            return int(status)
+        case {"signal": int(number)} if number in _SIGNALS:
             return -number
     return None
 
@@ -165,17 +172,22 @@ def start_failure(place: str, content: Mapping[str, Any]) -> SpawnFailed | Place
     """Build the error for a runner's message that something was not started."""
     match content:
         case {"problem": str(problem), "path": str(path)} if problem in {*StartProblem}:
-            return SpawnFailed(StartProblem(problem), path, str(content.get("detail") or ""))
+            return SpawnFailed(StartProblem(problem), _told(path), _told(content.get("detail") or ""))
         case {"problem": "version"}:
-            detail = f"its runner has version {content.get('version')!r}, not {runner.VERSION}"
-            return PlaceUnreachable(place, detail[:MAX_TOLD])
+            detail = f"its runner has version {_told(content.get('version'))}, not {runner.VERSION}"
+            return PlaceUnreachable(place, detail)
     return PlaceUnreachable(place, NOT_READABLE)
+
+
+def _told(value: object) -> str:
+    """Return what the far side tells, for people: bounded, and without halves of characters, which no file accepts."""
+    return excerpt(value, MAX_TOLD).encode(errors="replace").decode()
 
 
 def _require_done(content: Mapping[str, Any], place: str, path: PurePath) -> None:
     match content:
         case {"problem": str(problem)} if problem in {*FileProblem}:
-            raise FileRefused(FileProblem(problem), str(path), str(content.get("detail") or ""))
+            raise FileRefused(FileProblem(problem), str(path), _told(content.get("detail") or ""))
         case {"problem": _}:
             raise PlaceUnreachable(place, NOT_READABLE)
 
@@ -216,6 +228,7 @@ class _Answer:
         self.body = bytearray()
         self.banner = b""
         """The end of what came before, which is a host's greeting or an engine's complaint."""
+        self._banner_size = 0
         self.defect = ""
 
     @property
@@ -232,7 +245,7 @@ class _Answer:
         self.body += data
         if self.content is not None and not self._may_be_whole(self.content.get("size")):
             self.defect = NOT_READABLE
-        if self.whole or self.defect:
+        if self.whole or self.defect or self._banner_size > MAX_BANNER:
             self.over.set()
 
     def _may_be_whole(self, size: object) -> bool:
@@ -250,6 +263,7 @@ class _Answer:
             match each:
                 case bytes() if self.content is None:
                     self.banner = (self.banner + each)[-MAX_TOLD:]
+                    self._banner_size += len(each)
                 case bytes():
                     behind += each
                 case content:

@@ -18,7 +18,17 @@ from acp.errors import AcpError, AgentClosed, CloseReason, PlaceUnreachable
 from acp.process.agent_process import AgentProcess, Launch
 
 from . import runner
-from .far_commands import MAX_TOLD, NOT_READABLE, Route, exit_status, far_marker, header, last_words, start_failure
+from .far_commands import (
+    MAX_BANNER,
+    MAX_TOLD,
+    NOT_READABLE,
+    Route,
+    exit_status,
+    far_marker,
+    header,
+    last_words,
+    start_failure,
+)
 from .messages import BrokenMessage, MessageFinder
 
 ALIVE_SECONDS: Final = 30.0
@@ -26,9 +36,6 @@ ALIVE_SECONDS: Final = 30.0
 
 START_SECONDS: Final = 60.0
 """How long the way to a place and the start there may take, where nothing queues."""
-
-MAX_BANNER: Final = 1024 * 1024
-"""Bytes that may come before the runner's hello: a host's greeting. What brings more will never get to it."""
 
 END_SECONDS: Final = 16.0
 """How long the runner may take to end an agent and all that it started, and its verdict to get here."""
@@ -270,6 +277,8 @@ class FarProcess:
         match self._verdict:
             case {"cause": runner.INPUT_UNREAD} if reason is CloseReason.ENDED:
                 return AgentClosed(CloseReason.INPUT_UNREAD, status, stderr, seconds=runner.UNREAD_SECONDS)
+            case {"cause": runner.OUTPUT_ENDED} if reason is CloseReason.ENDED:
+                return AgentClosed(reason, stderr=stderr)
             case {"cause": _} if reason is CloseReason.ENDED:
                 return AgentClosed(CloseReason.LINK_LOST, stderr=stderr, place=self._place)
         return AgentClosed(reason, status, stderr)

@@ -18,7 +18,8 @@ The verdict says how the agent ended: {"exit": 1} or {"signal": 9}, with a "caus
 was not started: {"problem": ...}. It comes when no process of the agent is left. The exit status of an engine's client
 tells none of this. A stream that ends without a verdict is a lost link.
 
-The agent is ended when stdin ends or is silent for "alive" seconds, at a hang-up or SIGTERM, and when stdout is closed.
+The agent is ended when stdin ends or is silent for "alive" seconds, at a hang-up or SIGTERM, and when stdout is closed,
+by the agent itself too.
 A full stdout is no cause: while stdin has signs of life, the other side is only slow.
 """
 
@@ -53,12 +54,13 @@ LOOKS, LOOK_SECONDS = 3, 0.02  # A process shows no environment for a moment whi
 KTHREADD = 2  # The parent of the kernel's threads, which never show one.
 SEARCH_SECONDS = 0.1  # Between two searches for what was killed.
 UNREAD_SECONDS = 30.0  # An agent that takes nothing of its input for so long is wedged.
-LINGER_SECONDS = 0.5  # A process that is not found may hold the agent's stdout open for ever.
+LINGER_SECONDS = 0.5  # Stdout may stay open after the agent's end, if a process is not found; or close just before it.
 FLUSH_SECONDS = 3.0  # For the last bytes, when the other side may be gone.
 TRANSFER_SECONDS = 60  # For the bytes of a short command, besides its own bound.
 
 SIGNALS = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT)
 INPUT_UNREAD = "input unread"  # A cause.
+OUTPUT_ENDED = "output ended"  # Another.
 TIME_IS_OVER = "time is over"  # A problem.
 
 Json = Dict[str, Any]
@@ -449,6 +451,8 @@ class Agent(Child):
             self.causes.append("end of input")
         elif outward.sink is None:
             self.causes.append("output closed")
+        elif outward.source is None and now > outward.read_at + LINGER_SECONDS:
+            self.causes.append(OUTPUT_ENDED)
         elif now > max(inward.read_at, inward.full_at) + self.alive:
             self.causes.append("silence")
         elif (inward.data or inward.sink is None) and now > inward.written_at + UNREAD_SECONDS:

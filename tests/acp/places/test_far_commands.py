@@ -1,9 +1,10 @@
+import json
 import sys
 from pathlib import Path
 
 import pytest
 
-from acp import FileRefused, PlaceUnreachable, RequestTimeout, SpawnFailed, StartProblem
+from acp import AcpError, FileRefused, PlaceUnreachable, RequestTimeout, SpawnFailed, StartProblem
 from acp.places import far_commands, runner
 from acp.places.far_commands import Hello, Route
 from tests.acp.child_processes import PATIENCE
@@ -81,7 +82,10 @@ sys.stdin.read()
 
 @pytest.mark.parametrize(
     "content",
-    ["no JSON", "[]", '{"size": 0}', '{"size": -1}', '{"size": 0, "exit": "x"}', '{"size": 0, "problem": "unknown"}'],
+    [
+        *("no JSON", "[]", '{"size": 0}', '{"size": -1}', '{"size": 0, "problem": "unknown"}'),
+        '{"size": 0, "exit": "x"}',
+    ],
 )
 async def test_an_answer_that_is_not_readable_is_a_place_not_reached(content: str, tmp_path: Path) -> None:
     """Whatever was asked for."""
@@ -93,6 +97,13 @@ async def test_an_answer_that_is_not_readable_is_a_place_not_reached(content: st
     ):
         with pytest.raises(PlaceUnreachable, match="not readable"):
             await asking
+
+
+@pytest.mark.parametrize("end", [f'"exit": {10**400}', '"exit": -1', '"signal": 99', '"signal": 0'])
+async def test_an_end_that_no_process_has_is_not_readable(end: str, tmp_path: Path) -> None:
+    """It would go into messages to people."""
+    with pytest.raises(PlaceUnreachable, match="not readable"):
+        await far_commands.run(answering(f'{{"size": 0, {end}}}'), ["true"], cwd=tmp_path)
 
 
 async def test_an_unknown_problem_with_a_file_is_a_place_not_reached(tmp_path: Path) -> None:
@@ -107,6 +118,34 @@ async def test_an_answer_longer_than_what_was_asked_for_is_not_taken(tmp_path: P
     """It costs no memory here."""
     with pytest.raises(PlaceUnreachable, match="not readable"):
         await far_commands.get(answering('{"size": 9999999}', "'x' * 9999999"), tmp_path, [tmp_path], max_size=1000)
+
+
+@pytest.mark.parametrize("far_text", ["\ud800", "x" * 9000, ["x"] * 2000], ids=["half a character", "long", "a list"])
+async def test_what_a_far_side_says_of_a_problem_is_text_of_bounded_length(far_text: object, tmp_path: Path) -> None:
+    """It goes into messages to people and into files, which accept no half of a character."""
+    told = json.dumps({"size": 0, "path": "/\ud800" + "x" * 9000, "detail": far_text, "version": far_text})[1:]
+    errors = []
+    for problem, asking in (
+        ("command not started", lambda far: far_commands.run(far, ["true"], cwd=tmp_path)),
+        ("file not written", lambda far: far_commands.put(far, b"", tmp_path)),
+        ("version", far_commands.hello),
+    ):
+        with pytest.raises(AcpError) as failed:
+            await asking(answering(f'{{"problem": "{problem}", {told}'))
+        errors.append(str(failed.value))
+    assert [each.encode().decode() for each in errors] == errors
+    assert max(map(len, errors)) < 3 * far_commands.MAX_TOLD
+
+
+async def test_a_greeting_that_does_not_end_is_given_up() -> None:
+    """A command that is no runner may write for ever; a long greeting is passed over."""
+    for size, is_reached in ((300_000, True), (far_commands.MAX_BANNER + 1, False)):
+        greeting = route("sh", "-c", f'head -c {size} /dev/zero; printf "Welcome"; exec "$@"', "sh")
+        if is_reached:
+            await far_commands.hello(greeting)
+        else:
+            with pytest.raises(PlaceUnreachable):
+                await far_commands.hello(greeting)
 
 
 async def test_an_answer_that_does_not_come_is_waited_for_within_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:

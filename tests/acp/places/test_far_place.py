@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+import acp.places.engine_command
 import acp.places.far_place
 import acp.places.far_process
 from acp import AcpError, PlaceUnreachable, environment
@@ -278,6 +279,14 @@ async def test_an_engine_that_cannot_end_its_jobs_tells_why(monkeypatch: pytest.
         await place(reap=shell("exec sleep 600")).reap(f"{RUN}/")
     with pytest.raises(AcpError, match="command not found"):
         await place(reap=("no-such-command",)).reap(f"{RUN}/")
+
+
+async def test_an_engine_that_prints_without_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it has printed is no list of jobs."""
+    monkeypatch.setattr(acp.places.engine_command, "MAX_OUTPUT", 100_000)
+    assert await place(reap=shell("yes | head -c 100000")).reap(f"{RUN}/") == 50_000
+    with pytest.raises(PlaceUnreachable, match="more than 100000 bytes"):
+        await place(reap=shell("yes | head -c 100001")).reap(f"{RUN}/")
 
 
 async def test_the_engine_ends_its_jobs_and_the_runner_what_it_finds_beside_them(tmp_path: Path) -> None:

@@ -307,6 +307,13 @@ print(mark + ' {"exit": 3}\\n' + mark + ' {"exit": 4}\\n{"method": "late"}', flu
         assert child.heard == []
 
 
+async def test_an_agent_that_closes_its_output_counts_as_ended(tmp_path: Path) -> None:
+    """As one here does: no answer can come any more, and its turn must not wait for one."""
+    async with running(route(command=hurried()), 'say("ready"); os.close(1); hang()', tmp_path, reap=no_reap) as child:
+        error = await ended(child)
+        assert (error.reason, error.exit_status, error.place) == (CloseReason.ENDED, None, "")
+
+
 async def test_a_message_that_is_broken_cuts_the_link(tmp_path: Path) -> None:
     """Nothing behind it can be told apart."""
     script = """

@@ -322,6 +322,13 @@ async def test_an_agent_that_has_closed_its_input_is_ended_when_there_is_some(tm
         assert await wire.message() == {"signal": signal.SIGTERM, "cause": runner.INPUT_UNREAD}
 
 
+async def test_an_agent_that_closes_its_output_is_ended(tmp_path: Path) -> None:
+    """The other side would wait for its answers for ever: only the agent has closed the pipe."""
+    async with agent("say('ready'); os.close(1); hang()", tmp_path, *hurried()) as wire:
+        assert await wire.message() == {"signal": signal.SIGTERM, "cause": runner.OUTPUT_ENDED}
+        assert b"ready" in wire.text
+
+
 # ---- what is left
 
 
