@@ -112,7 +112,8 @@ class AgentLease:
     def give_up_start(self) -> None:
         """Leave the line, or end a start that may take long: the exchange that needs it is given up."""
         self._place.slots.leave(self)
-        self._start.give_up()
+        if self._start.give_up():
+            self._place.await_end()
 
     def preempt(self) -> None:
         """Stop the agent after the current exchange, if it can load its session again."""
@@ -223,6 +224,7 @@ class AgentLease:
             if self.agent is None:
                 self.agent = await self._start.run(self.settings, self.place, exchange)
             if self.agent is None:
+                self._place.ended()
                 return None
             self._place.keep()
             self.agent.connection.on_closed = self._wake.set
@@ -417,9 +419,10 @@ class AgentLease:
         self._forgotten.clear()
         try:
             if self.agent is not None:
-                with self._place.stopping():
-                    await self.agent.stop()
+                self._place.await_end()
+                await self.agent.stop()
         finally:
+            self._place.ended()
             self.agent = self.out_of_turn = None
             self.state = ConversationState.ASLEEP
             self.yields = False

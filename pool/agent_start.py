@@ -17,10 +17,12 @@ class AgentStart:
         self._context = context
         self._task: asyncio.Task[Agent] | None = None
 
-    def give_up(self) -> None:
-        """End a start at another place, which may have queued it. A start on this machine is short, and continues."""
-        if self._task is not None:
-            self._task.cancel()
+    def give_up(self) -> bool:
+        """End a start at another place, which may have queued it. Return whether there is one.
+
+        A start on this machine is short, and continues.
+        """
+        return self._task is not None and self._task.cancel()
 
     async def run(self, settings: AgentSettings, place: str, exchange: Exchange) -> Agent | None:
         """Start the agent; None when it was given up. Raises `AcpError`."""

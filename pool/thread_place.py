@@ -1,8 +1,6 @@
 """The place of one thread's agent: the one that the thread keeps, or the one that is chosen for its next start."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from acp.places.here import HERE
 from pool.conversation_context import ConversationContext
@@ -19,6 +17,7 @@ class ThreadPlace:
         """Begin on this machine, until a start needs a place."""
         self._thread_id = thread_id
         self._context = context
+        self._late: asyncio.TimerHandle | None = None
         self.move(HERE)
         self.unconfirmed = False
         """Whether the thread waits until the place confirms that its agent has ended."""
@@ -50,18 +49,16 @@ class ThreadPlace:
         if threads.agent_place(self._thread_id) != self.name:
             threads.keep_agent_place(self._thread_id, self.name)
 
-    @contextmanager
-    def stopping(self) -> Iterator[None]:
-        """Stop an agent in the block; say so if another machine's confirmation of that is late."""
-        if self._context.placement.is_near(self.name):
-            yield
-            return
-        late = asyncio.get_running_loop().call_later(CONFIRM_SECONDS, self._wait)
-        try:
-            yield
-        finally:
-            late.cancel()
-            self.unconfirmed = False
+    def await_end(self) -> None:
+        """Note that an agent is being stopped; say so if another machine's confirmation of that is late."""
+        if self._late is None and not self._context.placement.is_near(self.name):
+            self._late = asyncio.get_running_loop().call_later(CONFIRM_SECONDS, self._wait)
+
+    def ended(self) -> None:
+        """Note that the agent has ended, if it was being stopped."""
+        if self._late is not None:
+            self._late.cancel()
+        self._late, self.unconfirmed = None, False
 
     def _wait(self) -> None:
         self.unconfirmed = True

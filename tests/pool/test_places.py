@@ -300,6 +300,26 @@ async def test_a_cancel_does_not_wait_for_the_queue_of_the_place(tmp_path: Path)
         await it.answered(1, 11)
 
 
+async def test_a_message_waits_until_the_place_confirms_the_end_of_a_start_that_was_given_up(tmp_path: Path) -> None:
+    """Its thread can say so, as after a turn whose link was lost."""
+    told: list[bool] = []
+    async with two_places(
+        tmp_path, slots=1, on_queue=lambda conversation: told.append(conversation.lease.unconfirmed)
+    ) as it:
+        place(it, ONE).starts, confirmed = asyncio.Event(), asyncio.Event()
+        place(it, ONE).lets_go = confirmed
+        it.say(1, 10)
+        await quiet()
+        it.conversation(1).cancel(A_PERSON)
+        waiting = it.say(1, 11)
+        await elapse(CONFIRM_SECONDS + 1)
+        assert (told[-1], waiting.told, it.pool.loads[ONE].held) == (True, [], 1)
+        place(it, ONE).starts = None
+        confirmed.set()
+        assert await waiting.end() == Completed("end_turn")
+        assert not told[-1]
+
+
 async def test_the_end_of_the_bot_ends_a_queued_start(tmp_path: Path) -> None:
     """The message waits for the next run."""
     async with two_places(tmp_path) as it:
