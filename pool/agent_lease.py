@@ -226,12 +226,12 @@ class AgentLease:
             if self.agent is None:
                 self._place.ended()
                 return None
-            self._place.keep()
             self.agent.connection.on_closed = self._wake.set
             if self.out_of_turn is None:
                 self.out_of_turn = OutOfTurnQuestions(self.agent, self.settings.bounds, self._latest_exchange)
             await self._close_forgotten(self.agent)
             if self.session is None:
+                self._place.keep()
                 begins = self._journal.threads.session_id(self.thread_id) is None
                 await self._open(self.agent)
                 if begins and wanted():

@@ -28,6 +28,8 @@ class ThreadPlace:
 
     def kept(self, settings: AgentSettings) -> str:
         """Return the place that the thread keeps, if its agent may still run there; else an empty string."""
+        if len(settings.places) == 1:
+            return settings.places[0]  # Where else? It saves a read of the journal for each message.
         kept = self._context.journal.threads.agent_place(self._thread_id)
         return kept if kept in settings.places else ""
 

@@ -120,7 +120,7 @@ class Agents:
 
     def place(self, thread_id: int) -> Place:
         """Return the place of a thread's agent; this machine before its first start."""
-        kept = self._journal.threads.agent_place(thread_id)
+        kept = self._journal.threads.agent_place(thread_id) if len(self.places) > 1 else HERE
         return self.places[kept if kept in self.places else HERE]
 
     def far_place(self, thread_id: int) -> str:
@@ -169,9 +169,10 @@ class Agents:
 
     def far_files(self, thread_id: int) -> FarFiles | None:
         """Return the files of a thread whose agent is on another machine; None on this one."""
-        place, agent = self.place(thread_id), self.of(thread_id)
+        place = self.place(thread_id)
         if place.near:
             return None
+        agent = self.of(thread_id)
         directory = self._far_directory(place.name, thread_id)
         return FarFiles(place, (agent.cwd, *agent.additional_directories, Path(directory)), directory)
 
