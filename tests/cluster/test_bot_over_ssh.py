@@ -94,12 +94,13 @@ async def test_a_machine_that_falls_silent_in_a_turn_is_told_and_takes_the_threa
 async def test_a_thread_whose_machine_stays_away_goes_on_at_the_other(
     tmp_path: Path, site: Site, servers: Mapping[str, SshServer]
 ) -> None:
-    """After three tries its message is on hold, and a person decides; the session there is a new one."""
+    """Its message waits for the end of the agent there, is on hold after three tries, and a person decides."""
     async with far_bot(tmp_path, site) as lab:
         thread = await lab.conversation("say hello", "hello")
         name = place(lab, thread)
         with servers[name].away():
-            await lab.ann.say(thread, "recall")
+            asked = await lab.ann.say(thread, "recall")
+            await lab.ann.sees(thread, f"Waiting until {name} confirms", by=lab.bot, after=asked)
             card = await lab.ann.sees(
                 thread, re.compile(f"{name} cannot be reached.*on hold", re.DOTALL), by=lab.bot, timeout=BOUND
             )
