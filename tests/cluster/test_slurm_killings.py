@@ -28,7 +28,7 @@ from tests.cluster.slurm import Slurm
 
 pytestmark = pytest.mark.real_time
 
-KEEP_ALIVE = 3.0
+KEEP_ALIVE = 6.0
 
 
 def place_on(slurm: Slurm) -> FarPlace:

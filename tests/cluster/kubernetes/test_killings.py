@@ -29,7 +29,7 @@ from tests.cluster.kubernetes.site import environ
 
 pytestmark = pytest.mark.real_time
 
-KEEP_ALIVE = 3.0
+KEEP_ALIVE = 6.0
 
 SOMEWHERE = Path("/tmp")  # noqa: S108 - a directory that the image has
 
