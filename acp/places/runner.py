@@ -51,7 +51,7 @@ KILL_SECONDS = 1.0  # ... and the kernel's time after SIGKILL.
 ROUNDS = 4  # How often to look for processes that were forked during the kills.
 PROC = Path("/proc")
 LOOKS, LOOK_SECONDS = 3, 0.02  # A process shows no environment for a moment while it becomes another program.
-KTHREADD = 2  # The parent of the kernel's threads, which never show one.
+PF_KTHREAD = 0x200000  # The flag of the kernel's own threads, which never show one.
 SEARCH_SECONDS = 0.1  # Between two searches for what was killed.
 UNREAD_SECONDS = 30.0  # An agent that takes nothing of its input for so long is wedged.
 LINGER_SECONDS = 0.5  # Stdout may stay open after the agent's end, if a process is not found; or close just before it.
@@ -362,13 +362,13 @@ def marked(marker: str, leader: int | None) -> list[int]:
         found, unclear = [], False
         for path in PROC.glob("[0-9]*"):
             with suppress(OSError):  # It has just ended, or is another user's.
-                state, parent, _, session = (path / "stat").read_bytes().rpartition(b")")[2].split()[:4]
+                state, _, _, session, *others = (path / "stat").read_bytes().rpartition(b")")[2].split()
                 if state in b"ZX" or int(path.name) == os.getpid():
                     continue
                 environ = b"" if int(session) == leader else (path / "environ").read_bytes()
                 if int(session) == leader or wanted in b"\0" + environ:
                     found.append(int(path.name))
-                unclear |= not environ and int(parent) != KTHREADD
+                unclear |= not environ and not int(others[2]) & PF_KTHREAD
         if found or not unclear:
             break
         time.sleep(LOOK_SECONDS)

@@ -8,8 +8,10 @@ without /proc the signals to the group must do.
 import asyncio
 import os
 import signal
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar, TypeVarTuple, Unpack
 
@@ -27,7 +29,15 @@ KILL_SECONDS = 0.5
 ROUNDS = 4
 """How often to look for processes that were forked during the kills."""
 
+LOOKS = 3
+LOOK_SECONDS = 0.02
+"""How often to look, and the pause, while none is found and some process shows no environment: one that is becoming
+another program (execve(2)) shows none for a moment."""
+
 _PROC = Path("/proc")
+
+_PF_KTHREAD = 0x200000
+"""The flag of the kernel's own threads, which never have an environment (include/linux/sched.h)."""
 
 _threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="survivors")
 
@@ -112,28 +122,49 @@ async def _signal_and_wait(pidfds: list[int], number: signal.Signals, seconds: f
 
 def _open_all(marker: str, leader: int | None) -> list[int]:
     """Open a pidfd for each match. Matches again after opening, so that a reused pid is never taken for it."""
-    own = os.getuid()
-    matches = _matcher(marker, leader)
     found: list[int] = []
     if not _PROC.is_dir() or not hasattr(os, "pidfd_open"):
         return found
-    for entry in os.scandir(_PROC):
-        if not entry.name.isdecimal():
-            continue
-        try:
-            if entry.stat().st_uid != own or not matches(entry.path):
+    matches = _matcher(marker, leader)
+    for pause in (*[LOOK_SECONDS] * (LOOKS - 1), None):
+        unclear = False
+        for path in _own_processes():
+            try:
+                if not matches(path):
+                    continue
+                pidfd = os.pidfd_open(int(Path(path).name))
+            except _ShowsNone:
+                unclear = True
                 continue
-            pidfd = os.pidfd_open(int(entry.name))
-        except OSError:
-            continue  # It ended during the scan.
-        try:
-            if matches(entry.path):
+            except OSError:
+                continue  # It ended during the scan.
+            if _still(matches, path):
                 found.append(pidfd)
-                continue
-        except OSError:
-            pass
-        os.close(pidfd)
+            else:
+                os.close(pidfd)
+        if found or not unclear or pause is None:
+            break
+        time.sleep(pause)
     return found
+
+
+def _own_processes() -> Iterator[str]:
+    own = os.getuid()
+    for entry in os.scandir(_PROC):
+        with suppress(OSError):  # It ended during the scan.
+            if entry.name.isdecimal() and entry.stat().st_uid == own:
+                yield entry.path
+
+
+def _still(matches: Callable[[str], bool], path: str) -> bool:
+    try:
+        return matches(path)
+    except OSError:
+        return False
+
+
+class _ShowsNone(OSError):
+    """A process shows no environment."""
 
 
 def _matcher(marker: str, leader: int | None) -> Callable[[str], bool]:
@@ -151,6 +182,9 @@ def _matcher(marker: str, leader: int | None) -> Callable[[str], bool]:
             return False
         if leader is not None and int(fields[3]) == leader:
             return True
-        return wanted in b"\0" + Path(path, "environ").read_bytes()
+        environ = Path(path, "environ").read_bytes()
+        if not environ and not int(fields[6]) & _PF_KTHREAD:
+            raise _ShowsNone
+        return wanted in b"\0" + environ
 
     return matches

@@ -355,7 +355,7 @@ def test_a_process_that_shows_no_environment_for_a_moment_is_looked_at_again(
     """The kernel hides it while the process becomes another program; a search may come at that moment."""
     process = tmp_path / "4194305"
     process.mkdir()
-    (process / "stat").write_text("4194305 (sh) S 1 1 1 0")
+    (process / "stat").write_text("4194305 (sh) S 1 1 1 0 -1 0")
     (process / "environ").touch()
 
     def show(_seconds: float) -> None:

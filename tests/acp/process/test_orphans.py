@@ -187,5 +187,33 @@ async def test_a_process_that_vanishes_under_the_look_is_passed_over(
     assert await end_survivors(f"{RUN}-k/1") == 0
 
 
+async def test_a_process_that_is_becoming_another_program_is_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It shows no environment in that moment, and so no marker."""
+    read = Path.read_bytes
+    async with marked(f"{RUN}-m/1") as process:
+        seen: list[bytes] = []
+
+        def read_bytes(path: Path) -> bytes:
+            if str(path) != f"/proc/{process.pid}/environ":
+                return read(path)
+            seen.append(b"" if not seen else read(path))
+            return seen[-1]
+
+        monkeypatch.setattr(Path, "read_bytes", read_bytes)
+        assert await end_survivors(f"{RUN}-m/1") == 1
+        await gone(process.pid)
+
+
+async def test_a_process_that_never_has_an_environment_is_not_looked_at_for_ever() -> None:
+    """Neither it nor the kernel's threads; the search ends."""
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", SLEEPER, env={}, start_new_session=True)
+    try:
+        assert await end_survivors(f"{RUN}-n/1") == 0
+        assert process.returncode is None
+    finally:
+        process.kill()
+        await process.wait()
+
+
 def _open_descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
