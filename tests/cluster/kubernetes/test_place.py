@@ -151,7 +151,7 @@ async def test_an_image_that_cannot_be_pulled_is_told(tmp_path: Path, far: FarPl
     """As the reason for which the agent waits."""
     assert far.name == "cluster"
     with pytest.raises(PlaceUnreachable, match=r"Pending: .*Image"):
-        await place(tmp_path / "bin", start_seconds=8, image="localhost/none:1").start(launch(), f"{JOURNAL}/1")
+        await place(tmp_path / "bin", start_seconds=20, image="localhost/none:1").start(launch(), f"{JOURNAL}/1")
 
 
 async def test_the_pods_of_a_journal_are_ended_and_no_others(cluster: Cluster, far: FarPlace) -> None:
