@@ -162,6 +162,8 @@ class FarProcess:
     def attach(self, connection: Connection) -> None:
         """Feed `connection` with what the agent writes, from its first byte on."""
         self._connection = connection
+        if self._paused:
+            self.resume_reading()
         if self._early:
             connection.feed(bytes(self._early))
             self._early.clear()
@@ -229,10 +231,14 @@ class FarProcess:
             self._lose(last_words(self._client, self._banner))
 
     def _pass_on(self, data: bytes) -> None:
-        if self._connection is None:
-            self._early += data
-        elif not self._dropping:
+        if self._dropping:
+            return
+        if self._connection is not None:
             self._connection.feed(data)
+            return
+        self._early += data
+        if len(self._early) > MAX_BANNER:
+            self.pause_reading()
 
     def _judge(self, verdict: Mapping[str, Any]) -> None:
         self._verdict = verdict

@@ -391,6 +391,10 @@ def end_marked(marker: str, leader: int | None, *, gently: bool, wait: Callable[
 
 def reap(header: Json, _rest: bytes) -> int:
     """End what an earlier agent has left, or all agents of a journal."""
+    for pid in marked(header["marker"], None):
+        with suppress(OSError):  # The parent may be a runner that its agent has stopped. It ends when it continues.
+            parent = (PROC / str(pid) / "stat").read_bytes().rpartition(b")")[2].split()[1]
+            os.kill(int(parent), signal.SIGCONT)
     found, left = end_marked(header["marker"], None, gently=False, wait=time.sleep)
     return answer(header, {"found": found, "left": left})
 

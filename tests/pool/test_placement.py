@@ -130,6 +130,18 @@ async def test_who_will_be_served_soon_is_not_sent_to_a_place_whose_agents_must_
     assert it.placement.slots("a").line == ("four",)
 
 
+async def test_those_who_stay_in_line_are_served_there_once_others_have_left_it() -> None:
+    """Who leaves a line makes it shorter: the next one has no reason to follow."""
+    it = Machines(a=(1, 0), b=(2, 0))
+    for holder, place in (("one", "a"), ("two", "b"), ("three", "b")):
+        it.placement.slots(place).take_free(holder)
+    it.leaving.update(a=1, b=2)
+    for holder in ("four", "five"):
+        await it.join(holder, "a", agent("a", "b"))
+    it.placement.reconsider()
+    assert it.placement.slots("a").line == ("five",)
+
+
 async def test_the_other_places_with_the_directory_are_found() -> None:
     """One that is not reached, or lacks it, is left out."""
     it = Machines(a=(1, 0), b=(1, 0), c=(1, 0))

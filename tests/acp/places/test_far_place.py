@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -303,7 +304,7 @@ async def test_the_engine_ends_its_jobs_and_the_runner_what_it_finds_beside_them
 
 
 async def test_an_agent_whose_client_was_killed_is_ended_by_its_marker(tmp_path: Path) -> None:
-    """Although its runner has not noticed: it is stopped itself."""
+    """Although its runner has not noticed: the agent has stopped it. It ends too, and is not left there for ever."""
     far = place(
         enter=shell(f'exec 3<&0; setsid "$@" <&3 & echo $! > {tmp_path}/runner; wait'), inside=("env",), reap=("true",)
     )
@@ -317,8 +318,10 @@ async def test_an_agent_whose_client_was_killed_is_ended_by_its_marker(tmp_path:
         await child.over()
         assert await far.reap(f"{RUN}/1") == 1
         await gone(agent)
+        await gone(runner_pid)
     finally:
-        os.kill(runner_pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.kill(runner_pid, signal.SIGKILL)
         await started.stop()
 
 

@@ -329,6 +329,45 @@ async def test_an_agent_that_closes_its_output_is_ended(tmp_path: Path) -> None:
         assert b"ready" in wire.text
 
 
+async def test_what_an_agent_leaves_may_end_by_itself_before_it_is_killed(tmp_path: Path) -> None:
+    """In a session of its own: it gets SIGTERM first, as the agent's group does."""
+    code = """
+if os.fork() == 0:
+    os.setsid()
+    signal.signal(signal.SIGTERM, lambda *_: (open("cleaned", "w").close(), os._exit(0)))
+    os.closerange(0, 3)
+    open("ready", "w").close()
+    hang()
+import time
+while not os.path.exists("ready"): time.sleep(0.01)
+"""
+    async with agent(code, tmp_path, *hurried()) as wire:
+        assert await wire.message() == {"exit": 0}
+    assert (tmp_path / "cleaned").exists()
+
+
+async def test_a_runner_that_is_terminated_gives_a_deaf_agent_no_time_to_end_by_itself(tmp_path: Path) -> None:
+    """A scheduler that ends it kills it soon after; nothing would end the agent then."""
+    constants = {**SHORT_STEPS, "EOF_SECONDS": 600.0}
+    async with agent(DEAF + "say('ready'); hang()", tmp_path, *hurried(constants)) as wire:
+        await wire.says(b"ready")
+        wire.process.terminate()
+        assert await wire.message() == {"signal": signal.SIGKILL, "cause": "SIGTERM"}
+
+
+def test_a_reader_is_slow_from_the_first_byte_that_waits_for_it() -> None:
+    """Not from the last one that it took, perhaps hours before; nor anew from each that follows."""
+    near, far = os.pipe()
+    with os.fdopen(near, "rb"), os.fdopen(far, "wb") as sink:
+        flow = runner.Flow(None, sink)
+        flow.written_at = 0.0
+        flow.add(b"first")
+        assert flow.written_at > 0.0
+        flow.written_at = 0.0
+        flow.add(b"second")
+        assert flow.written_at == 0.0
+
+
 # ---- what is left
 
 
