@@ -455,10 +455,16 @@ class Agent(Child):
             self.causes.append("end of input")
         elif outward.sink is None:
             self.causes.append("output closed")
-        elif outward.source is None and now > outward.read_at + LINGER_SECONDS:
-            self.causes.append(OUTPUT_ENDED)
         elif now > max(inward.read_at, inward.full_at) + self.alive:
             self.causes.append("silence")
+        elif not self.ended():
+            self.judge_agent(now)
+
+    def judge_agent(self, now: float) -> None:
+        """Look for causes in what the agent does with its streams. One that has ended is not to blame for its own."""
+        inward, outward = self.inward, self.outward
+        if outward.source is None and now > outward.read_at + LINGER_SECONDS:
+            self.causes.append(OUTPUT_ENDED)
         elif (inward.data or inward.sink is None) and now > inward.written_at + UNREAD_SECONDS:
             self.causes.append(INPUT_UNREAD)
 

@@ -54,6 +54,7 @@ async def test_a_thread_keeps_the_place_of_its_first_start(tmp_path: Path) -> No
     """Its session is loaded there, although another one has more room by then."""
     async with two_places(tmp_path, idle_seconds=10) as it:
         first = await it.answered(1, 10)
+        assert not it.pool._far_starts, "a start that is over is kept"
         assert (it.journal.threads.agent_place(1), it.pool.place_of(1)) == (ONE, ONE)
         await it.answered(2, 20)
         assert it.journal.threads.agent_place(2) == TWO
@@ -170,7 +171,9 @@ async def test_a_thread_whose_agent_gets_another_place_in_line_starts_there(tmp_
         it.journal.threads.set_agent_place(2, TWO)
         it.conversation(1).cancel(A_PERSON)
         assert await waiting.end() == Completed("end_turn")
+        await quiet()
         assert it.factory.places == [ONE, TWO]
+        assert {name: load.held for name, load in it.pool.loads.items()} == {HERE: 0, ONE: 0, TWO: 1}
 
 
 async def test_a_cancel_in_the_line_of_a_place_ends_the_wait(tmp_path: Path) -> None:
@@ -467,8 +470,10 @@ async def test_what_waits_for_another_choice_already_goes_on_waiting_for_that(tm
         agent, _ = await it.request(1, "session/prompt")
         behind = it.receive(1, Recorder(11))
         it.pool.wait(1, behind, 30)
+        until = it.conversation(1).held_until
         agent.lose_link(ONE)
         await quiet()
+        assert it.conversation(1).held_until == until
         await elapse(31)
         again, prompt = await it.request(2, "session/prompt")
         again.end_turn(prompt)
@@ -698,7 +703,18 @@ async def test_a_cancel_in_the_step_in_which_a_place_is_found_unreachable_ends_t
         exchange = it.say(1, 10)
         assert await exchange.end() == Cancelled(A_PERSON)
         await quiet()
-        assert it.row(10) is Row.CLOSED
+        assert (it.row(10), exchange.news) == (Row.CLOSED, [])
+
+
+async def test_an_exchange_that_is_given_up_is_told_no_more_of_its_place(tmp_path: Path) -> None:
+    """Its link is lost while its agent opens the session; its reply has ended by then."""
+    async with two_places(tmp_path, places=(ONE,), obedient=False) as it:
+        exchange = it.say(1, 10)
+        agent, _ = await it.request(1, "session/new")
+        it.conversation(1).cancel(A_PERSON)
+        agent.lose_link(ONE)
+        await quiet()
+        assert (exchange.ending, exchange.news) == (Cancelled(A_PERSON), [])
 
 
 async def test_the_end_of_the_bot_in_a_pause_leaves_the_message_for_the_next_run(tmp_path: Path) -> None:

@@ -223,6 +223,20 @@ async def test_a_file_of_each_root_is_read_also_by_the_name_of_a_link_to_it(plac
         assert await place.get(tmp_path / path, roots, max_size=LIMIT) == text
 
 
+async def test_a_directory_of_the_session_inside_another_one_may_have_a_hidden_name(
+    place: Place, tmp_path: Path
+) -> None:
+    """A person has chosen it; what is hidden inside it is still not read."""
+    inner = tmp_path / ".inner"
+    inner.mkdir()
+    for name in ("file", ".hidden"):
+        (inner / name).write_text("text")
+    assert await place.get(inner / "file", [tmp_path, inner], max_size=LIMIT) == b"text"
+    with pytest.raises(FileRefused) as refused:
+        await place.get(inner / ".hidden", [tmp_path, inner], max_size=LIMIT)
+    assert refused.value.problem is FileProblem.HIDDEN
+
+
 # ---- start and reap
 
 

@@ -329,6 +329,15 @@ async def test_an_agent_that_closes_its_output_is_ended(tmp_path: Path) -> None:
         assert b"ready" in wire.text
 
 
+async def test_a_slow_reader_gets_all_that_an_agent_wrote_before_its_end(tmp_path: Path) -> None:
+    """As long as it gives signs of life, not only for a moment after the agent's end."""
+    size = 10_000_000  # The runner holds it all, while its own pipe holds little.
+    code = f"sys.stdout.buffer.write(b'x' * {size})"
+    async with agent(code, tmp_path, *hurried({**SHORT_STEPS, "FLUSH_SECONDS": 0.0})) as wire:
+        assert await wire.message() == {"exit": 0}
+        assert len(wire.text) == size
+
+
 async def test_what_an_agent_leaves_may_end_by_itself_before_it_is_killed(tmp_path: Path) -> None:
     """In a session of its own: it gets SIGTERM first, as the agent's group does."""
     code = """
@@ -418,6 +427,14 @@ async def test_reap_ends_what_a_killed_runner_left(tmp_path: Path) -> None:
                 other.send(header(other, "", tmp_path, **asked))
                 assert await other.message() == {"found": found, "left": 0, "size": 0}
         assert marked(mark) == set()
+
+
+async def test_a_search_never_ends_the_runner_that_searches(tmp_path: Path) -> None:
+    """It may have the marker itself, from what starts it."""
+    mark = marker()
+    async with runner_process("env", f"{runner.MARKER}={mark}", *source()) as wire:
+        wire.send(header(wire, "", tmp_path, do="reap", marker=mark, seconds=5))
+        assert await wire.message() == {"found": 0, "left": 0, "size": 0}
 
 
 # ---- as PID 1
