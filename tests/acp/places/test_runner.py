@@ -329,6 +329,26 @@ async def test_an_agent_that_closes_its_output_is_ended(tmp_path: Path) -> None:
         assert b"ready" in wire.text
 
 
+async def test_an_agent_that_closes_its_output_and_then_ends_has_ended_by_itself(tmp_path: Path) -> None:
+    """Every process closes its streams first: its exit status comes a moment later."""
+    constants = {**SHORT_STEPS, "LINGER_SECONDS": 60.0}
+    async with agent("os.close(1); time.sleep(0.3); os._exit(3)", tmp_path, *hurried(constants)) as wire:
+        assert await wire.message() == {"exit": 3}
+
+
+async def test_a_failure_of_the_runner_ends_what_the_agent_has_started_in_other_sessions(tmp_path: Path) -> None:
+    """There is no verdict then, but nothing is left either."""
+    mark, constants = marker(), {**SHORT_STEPS, "UNREAD_SECONDS": None}
+    async with agent(DEAF + "say('ready'); hang()", tmp_path, *hurried(constants), marker=mark) as wire:
+        await wire.says(b"ready")
+        processes = marked(mark)
+        assert len(processes) == 2
+        wire.send(b"x" * 1_000_000)
+        assert await wire.end() == 1
+        for each in processes:
+            await gone(each)
+
+
 async def test_a_slow_reader_gets_all_that_an_agent_wrote_before_its_end(tmp_path: Path) -> None:
     """As long as it gives signs of life, not only for a moment after the agent's end."""
     size = 10_000_000  # The runner holds it all, while its own pipe holds little.
