@@ -163,8 +163,7 @@ async def test_a_process_that_outlives_the_agent_is_ended_and_said(tmp_path: Pat
     """It left the session and dropped the marker, by which the bot would find it."""
     found = await examined(tmp_path, "daemon", "asks", "announces", depth=Depth.HANDSHAKE)
     assert "processes outlived the agent and were ended: 1" in found.faults
-    pid = int((tmp_path / "daemon.pid").read_text())
-    assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    await gone(int((tmp_path / "daemon.pid").read_text()))
 
 
 async def test_a_process_that_has_ended_is_not_counted() -> None:
