@@ -54,6 +54,7 @@ async def test_a_permission_is_given_by_a_click(tmp_path: Path, chromium: str) -
         await mention(page, "ask execute rm -r build")
         await page.click("#main .thread-chip")
         await page.sees("Permission needed", "#beside .row")
+        await page.sees("In progress…", "#beside .row")  # It comes below the card, and moves it up.
         await page.click("#beside .component", "Allow once")
         await page.sees("allowed (allow_once)", "#beside .row")
         await page.until("!document.querySelector('#beside .component')")
