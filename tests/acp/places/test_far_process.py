@@ -21,6 +21,7 @@ from tests.acp.child_processes import PATIENCE, gone
 from tests.acp.places.far import FarChild, new_marker, running, start
 from tests.acp.places.routes import SHORT_STEPS, environment, hurried, relayed, route
 from tests.acp.places.wire import DEAF
+from tests.support.virtual_time import step
 
 pytestmark = pytest.mark.real_time
 
@@ -381,6 +382,19 @@ async def test_a_stop_during_a_flood_that_nobody_reads_comes_to_its_end(tmp_path
         await child.process.stop()
         child.connection.pause_reading()
         assert len(child.heard) == heard
+
+
+async def test_a_connection_that_reads_no_more_during_a_stop_does_not_keep_the_verdict_away(tmp_path: Path) -> None:
+    """What the agent writes last is dropped then; more of it than fits into the pipes."""
+    code = 'say("ready"); sys.stdin.read()\nfor _ in range(50): say("line", "x" * 100_000)\nsys.exit(4)'
+    async with running(route(command=hurried()), code, tmp_path, reap=no_reap) as child:
+        await child.said("ready")
+        stopping = asyncio.create_task(child.process.stop())
+        while not child.process._stopping:
+            await step()
+        child.connection.pause_reading()
+        await stopping
+        assert child.process.describe(CloseReason.STOPPED).exit_status == 4
 
 
 async def test_a_connection_that_is_cut_here_hears_no_more_and_the_agent_is_still_ended(tmp_path: Path) -> None:
