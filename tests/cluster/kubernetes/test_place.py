@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -150,8 +151,20 @@ async def test_a_start_that_is_given_up_leaves_no_pod_in_the_queue(
 async def test_an_image_that_cannot_be_pulled_is_told(tmp_path: Path, far: FarPlace) -> None:
     """As the reason for which the agent waits."""
     assert far.name == "cluster"
-    with pytest.raises(PlaceUnreachable, match=r"Pending: .*Image"):
-        await place(tmp_path / "bin", start_seconds=20, image="localhost/none:1").start(launch(), f"{JOURNAL}/1")
+    told = asyncio.Event()
+
+    def note(reason: str) -> None:
+        if re.search("Pending: .*Image", reason):
+            told.set()
+
+    without = place(tmp_path / "bin", start_seconds=300, image="localhost/none:1")
+    start = asyncio.create_task(without.start(launch(), f"{JOURNAL}/1", note), name="a start that cannot succeed")
+    try:
+        async with asyncio.timeout(4 * PATIENCE):  # The node asks a registry that does not answer.
+            await told.wait()
+    finally:
+        start.cancel()
+        await asyncio.wait([start])
 
 
 async def test_the_pods_of_a_journal_are_ended_and_no_others(cluster: Cluster, far: FarPlace) -> None:
