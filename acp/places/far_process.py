@@ -84,6 +84,9 @@ class FarProcess:
         self._confirming: asyncio.Task[None] | None = None
         self._paused = self._dropping = self._stopping = self._killed = self._suspected = False
         self._certain = False
+        self._fell_silent = False
+        self._cut = asyncio.Event()
+        """Set when nothing is waited for any more."""
         self._loop = asyncio.get_running_loop()
         self._heard = self._said = self._loop.time()
         self._timer = self._loop.call_later(alive / 3, self._watch)
@@ -306,6 +309,7 @@ class FarProcess:
             elif not self._suspected:
                 self._suspected, due = True, now + GRACE_SECONDS
             else:
+                self._fell_silent = True
                 self._lose(f"no sign of life for {self._alive:g} s")
                 return
         self._timer = self._loop.call_at(due, self._watch)
@@ -319,11 +323,12 @@ class FarProcess:
             self._connection.pause_writing()
 
     def _lose(self, defect: str) -> None:
-        """Cut a link that is of no use: clients exist that never notice it themselves."""
-        log.warning("link to a place is cut", place=self._place, reason=defect)
+        """Use a link no more, and cut it, see `_leave_time`: clients exist that never notice it themselves."""
+        log.warning("link to a place is lost", place=self._place, reason=defect)
         self._defect = defect
         self._end()
-        self._client.kill()
+        if not self._fell_silent:
+            self._client.kill()
         self._report()
 
     # ---- the end
@@ -346,6 +351,7 @@ class FarProcess:
     def kill(self) -> None:
         """Cut the link; the runner ends the agent then. No `stop` waits for its word any more."""
         self._killed = True
+        self._cut.set()
         self._client.kill()
         if self._confirming is not None:
             self._confirming.cancel()
@@ -354,6 +360,7 @@ class FarProcess:
         """End the client; and the agent, unless it is certain that none of its processes is left."""
         try:
             if self._verdict is None:
+                await self._leave_time()
                 self._client.kill()
             await self._client.stop()
         finally:
@@ -361,6 +368,16 @@ class FarProcess:
         if not certain and not self._certain:
             await self._confirm()
         self._certain = True
+
+    async def _leave_time(self) -> None:
+        """Leave the runner the time to end its agent where the link has fallen silent, which it notices too.
+
+        An engine that hears of its client's end kills the runner first, and not what the agent has started.
+        """
+        if self._fell_silent:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(END_SECONDS):
+                    await self._cut.wait()
 
     async def _confirm(self) -> None:
         """Wait until the agent's end is certain; `kill` ends the wait."""

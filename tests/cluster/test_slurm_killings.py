@@ -44,6 +44,12 @@ def helper_on_the_node_killed(slurm: Slurm) -> None:
         helper.kill()
 
 
+def helper_on_the_node_stopped(slurm: Slurm) -> None:
+    """Stop slurmstepd: the connection stays open, and Slurm itself can end the job but not what it left."""
+    for helper in (helper for node in slurm.nodes for helper in slurm.helpers(node)):
+        helper.suspend()
+
+
 def node_frozen(slurm: Slurm) -> None:
     """Stop all that is on the nodes: the connections stay open, and nobody answers."""
     for process in on_nodes(slurm):
@@ -89,7 +95,11 @@ async def test_a_deaf_agent_and_its_child_end_with_the_client(slurm: Slurm, tmp_
     await asyncio.to_thread(slurm.drain)
 
 
-@pytest.mark.parametrize("kill", [helper_on_the_node_killed, node_frozen, job_cancelled, node_dead], ids=named)
+@pytest.mark.parametrize(
+    "kill",
+    [helper_on_the_node_killed, helper_on_the_node_stopped, node_frozen, job_cancelled, node_dead],
+    ids=named,
+)
 async def test_a_deaf_agent_and_its_child_end_when_the_cluster_loses_them(
     slurm: Slurm, tmp_path: Path, kill: Callable[[Slurm], None]
 ) -> None:

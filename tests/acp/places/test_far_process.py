@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 import acp.connection
@@ -254,13 +255,16 @@ async def test_a_client_that_dies_is_a_lost_link_and_the_stop_waits_until_the_ag
         assert (error.reason, error.place, error.exit_status) == (CloseReason.LINK_LOST, "worker1", None)
 
 
-async def test_a_silent_link_is_lost_and_its_client_is_killed(tmp_path: Path) -> None:
-    """Clients exist that never notice it themselves."""
+async def test_a_silent_link_is_lost_and_its_client_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clients exist that never notice it themselves. The runner, if it lives, has had the time to end its agent."""
+    monkeypatch.setattr(acp.places.far_process, "END_SECONDS", 2.0)
     async with running(route(command=hurried()), 'say("ready"); hang()', tmp_path, alive=ALIVE) as child:
         await child.said("ready")
         os.kill(child.process.pid, signal.SIGSTOP)  # The client is the runner itself here.
         error = await ended(child)
         assert (error.reason, error.place) == (CloseReason.LINK_LOST, "worker1")
+        assert psutil.pid_exists(child.process.pid)
+        await child.process.stop()
         await gone(child.process.pid)
 
 
