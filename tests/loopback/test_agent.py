@@ -629,9 +629,10 @@ async def test_messages_go_into_a_running_turn_where_that_is_offered(tmp_path: P
         os.mkfifo(gate)
         prompt = client.prompt(session_id, "say one", f"gate {gate}", "say four")
         await client.update("agent_message_chunk")
+        writer = await asyncio.to_thread(os.open, gate, os.O_WRONLY)  # It waits until the directive reads.
         for text in ("say two", "say three"):
             assert await client.result(steer(client, session_id, text)) == {"outcome": "injected"}
-        await asyncio.to_thread(gate.write_text, "open")
+        os.close(writer)
         await client.result(prompt)
         assert "".join(chunks(client.seen)) == "one\ntwo\nfour\nthree"
 
