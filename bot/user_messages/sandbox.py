@@ -49,7 +49,7 @@ def no_decoys(path: object, reason: str | None) -> str:
     return f"the tries to break out need a file that cannot be made: {path}: {reason}"
 
 
-HOLDS: Final = 'The sandbox holds, so permission = "allow_all" is advised: nobody has to approve each command.'
+HOLDS: Final = 'The sandbox holds, so permission = "allow_all" is advised: then no person has to approve each command.'
 
 LEAKS: Final = 'The sandbox does not hold: do not set permission = "allow_all".'
 
