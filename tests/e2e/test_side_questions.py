@@ -1,5 +1,6 @@
 """Side questions, through the whole bot with the scripted agent."""
 
+import asyncio
 import re
 import signal
 from pathlib import Path
@@ -25,6 +26,12 @@ async def answered(lab: BotLab, thread: Thread, text: str, *, timeout: float = W
     return await lab.ann.sees(thread, wanted, by=lab.bot, timeout=timeout)
 
 
+async def stopped_forks() -> None:
+    """Wait until the agents that answered have ended, which they do after their answer is shown."""
+    async with asyncio.timeout(30):
+        await asyncio.gather(*(task for task in asyncio.all_tasks() if task.get_name() == "agent without a thread"))
+
+
 async def test_a_side_question_is_answered_beside_the_running_turn(tmp_path: Path) -> None:
     """By a fork that knows what was said; the turn runs on, and the session does not know of the question."""
     async with bot_lab(tmp_path, agent=HEAD, remembers=True) as lab:
@@ -42,8 +49,9 @@ async def test_a_side_question_is_answered_beside_the_running_turn(tmp_path: Pat
         last = lab.discord.messages(thread)[-1]
         await lab.ann.say(thread, "recall")
         await lab.answer(thread, "3 prompts, the first: say one", after=last)
-        assert lab.client.journal.side_questions.all() == []
+        await stopped_forks()
         assert lab.client.pool.forks.agents == []
+        assert lab.client.journal.side_questions.all() == []
 
 
 async def test_the_agents_questions_in_a_side_question_are_rejected(tmp_path: Path) -> None:
