@@ -1,4 +1,4 @@
-"""`python -m bench [NAME ...]`: measures, prints a table, and writes JSON."""
+"""`python -m bench [NAME ...]`: measures, prints a table, and writes JSON. `versus` has a command line of its own."""
 
 import asyncio
 import sys
@@ -31,6 +31,7 @@ from bench import (
 )
 from bench.run import Failed, Measurement, Progress, Run
 from bench.statistics import Figure
+from bench.versus import command as versus
 
 MEASUREMENTS: Final = {
     each.name: each
@@ -63,7 +64,10 @@ PLAIN_WIDTH: Final = 160
 @click.option("--quick", is_flag=True, help="Fewer rounds and threads, to see that it works.")
 @click.option("--json", "path", type=click.Path(path_type=Path), help="Write the results there instead.")
 def main(names: Sequence[str], path: Path | None, *, quick: bool) -> None:
-    """Measure Threadline on this machine: everything, or the parts that are named."""
+    """Measure Threadline on this machine: everything, or the parts that are named.
+
+    `python -m bench versus --help` compares bots.
+    """
     if not Path("/proc/self/stat").exists():
         raise click.ClickException("CPU and memory are read from /proc, which only Linux has")
     console = Console()
@@ -96,4 +100,6 @@ async def _measure_all(
 
 
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["versus"]:
+        versus.run()
     main()

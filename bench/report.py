@@ -31,13 +31,13 @@ def show(console: Console, measurement: Measurement, figures: Sequence[Figure]) 
     table.add_column("how", ratio=6, style="dim")
     for figure in figures:
         against = figure.against
-        compared = "" if against is None else f"{against.what} ({_number(against.value)})"
+        compared = "" if against is None else f"{against.what} ({number(against.value)})"
         ratio = "" if figure.ratio is None else f"{figure.ratio:.2f}"
-        table.add_row(figure.name, _number(figure.value), figure.unit, ratio, compared, figure.how)
+        table.add_row(figure.name, number(figure.value), figure.unit, ratio, compared, figure.how)
     console.print(table)
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
     """Format the value with three significant digits."""
     if value and abs(value) < 100:
         return f"{value:.3g}"
