@@ -15,9 +15,10 @@ from bot.config.secrets import secrets_of
 from bot.operations import logs
 from bot.text.redaction import Redactor
 
-from .common import CONFIG, find_or_fail, load_or_fail, run_async
+from .common import CONFIG, fail, find_or_fail, load_or_fail, run_async
 from .discord_check import discord_findings
 from .findings import Finding, Level, print_findings
+from .live.command import LiveOptions, check_live
 from .place_check import place_findings
 from .texts import failures, options, results
 
@@ -25,9 +26,17 @@ from .texts import failures, options, results
 @click.command(help=options.CHECK)
 @CONFIG
 @click.option("--offline", is_flag=True, help=options.OFFLINE)
-def check(given: Path | None, *, offline: bool) -> None:
-    """Check, and exit with 1 if a check failed."""
-    raise SystemExit(0 if run_check(find_or_fail(given), offline=offline) else 1)
+@click.option("--live", type=int, metavar="CHANNEL", help=options.LIVE)
+@click.option("--yes", is_flag=True, help=options.LIVE_YES)
+@click.option("--record", type=click.Path(path_type=Path), metavar="FILE", help=options.RECORD)
+def check(given: Path | None, live: int | None, record: Path | None, *, offline: bool, yes: bool) -> None:
+    """Check, and exit with 1 if a check failed or, with `--live`, if something was not as expected."""
+    path = find_or_fail(given)
+    if live is not None:
+        raise SystemExit(check_live(path, LiveOptions(live, record=record, confirmed=yes)))
+    if yes or record is not None:
+        fail(failures.LIVE_ALONE, 2)
+    raise SystemExit(0 if run_check(path, offline=offline) else 1)
 
 
 def run_check(path: Path, *, offline: bool = False) -> bool:

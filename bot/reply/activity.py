@@ -19,6 +19,9 @@ _KINDS: Final = {
     "fetch": "🌐",
 }  # fmt: skip
 
+EMOJI: Final = tuple(dict.fromkeys([SILENT, _THINKING, _WRITING, _OTHER, *_KINDS.values()]))
+"""Every reaction that may show."""
+
 
 class Activity:
     """Takes the events of one turn, and calls `show` with the reaction for the latest."""

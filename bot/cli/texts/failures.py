@@ -346,3 +346,44 @@ def disk_full(host: str, files: str, size: str) -> str:
 def queued_there(host: str, reason: str) -> str:
     """A start that the place has put off."""
     return f"{host}: not started yet, queued: {reason}"
+
+
+# ---- check --live
+
+LIVE_UNCONFIRMED: Final = "a person must confirm this in a terminal; --yes confirms it here"
+LIVE_ALONE: Final = "--record and --yes belong to --live"
+
+
+def live_unseen(channel_id: int) -> str:
+    """A channel that the bot does not see."""
+    return f"the bot does not see the channel {channel_id}; correct the ID, or let its role view the channel"
+
+
+def live_kind(channel_id: int) -> str:
+    """A channel in which no thread can be opened on a message."""
+    return f"the channel {channel_id} is no text channel; --live needs one"
+
+
+def live_lacks(name: str, missing: Iterable[str]) -> str:
+    """Permissions without which steps would fail."""
+    return f"the live check needs these permissions in #{name}, which the bot lacks: {', '.join(missing)}"
+
+
+def live_status(status: int) -> str:
+    """Discord's answer."""
+    return f"Discord answered with {status}"
+
+
+def live_call(method: str, path: str, reason: str) -> str:
+    """A call that failed after all its tries."""
+    return f"{method} {path} failed: {reason}"
+
+
+def live_refusals(count: int) -> str:
+    """The bound on refusals, of which Discord bans those with too many."""
+    return f"Discord has refused {count} calls, which is too many; the live check ends early"
+
+
+def live_left(links: Iterable[str]) -> str:
+    """Messages that are still there."""
+    return f"not everything could be deleted; delete what the bot posted at {', '.join(links)}"

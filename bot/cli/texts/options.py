@@ -72,6 +72,9 @@ CONFIG: Final = (
     " threadline/threadline.toml in $XDG_CONFIG_HOME]"
 )
 OFFLINE: Final = "Skip Discord."
+LIVE: Final = "Try what the bot relies on, in this channel on the real Discord, and delete everything again."
+LIVE_YES: Final = "With --live: start without asking."
+RECORD: Final = "With --live: keep Discord's answers in this file, without IDs, tokens, names and what people wrote."
 ONCE: Final = "Play the conversation, check that it went right, and exit."
 DEMO_AGENT: Final = "Use this ACP agent; `auto` is the first one that is installed."
 TRY_ALL: Final = "Also try what costs a prompt: fork, image, cancel, steering, crash. Up to five more short prompts."

@@ -1,0 +1,108 @@
+"""The command `threadline check --live`: what must be true before it starts, and what it prints at the end."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from bot.cli.common import fail, load_or_fail, run_async
+from bot.cli.texts import failures
+from bot.cli.texts import live as texts
+from bot.config.load import read_config
+from bot.config.schema import Config
+from bot.config.secrets import secrets_of
+from bot.gateway.identify_limit import IdentifyLimit, TooManyIdentifies
+from bot.operations import logs
+from bot.operations.locks import journal_lock
+from bot.operations.start_failure import StartFailed
+from bot.text.printable import visible
+from bot.text.redaction import Redactor
+from bot.user_messages import journal_errors
+from pool.journal.errors import JournalBusy, JournalError
+from pool.journal.journal import Journal
+
+from .findings import LiveFinding, LiveFindings, Verdict
+from .live_check import LiveResult, run_live_check
+from .live_clock import LiveClock
+from .place import find_place
+from .recording import LiveRecording
+
+
+@dataclass(frozen=True, slots=True)
+class LiveOptions:
+    """What the command line asks for. `confirmed` is the answer to the question before the start."""
+
+    channel_id: int
+    record: Path | None = None
+    confirmed: bool = False
+
+
+def check_live(path: Path, options: LiveOptions) -> int:
+    """Run a live check and return the exit code: 0 if all was as expected and is removed."""
+    config = load_or_fail(path, read_config)
+    logs.configure(secrets_of(config))
+    if options.record is not None:
+        _must_be_writable(options.record)
+    with (
+        _failing_in_words(),
+        journal_lock(config.journal.file, config.file),
+        Journal.open(config.journal.file) as journal,
+    ):
+        return _check(config, options, IdentifyLimit(journal))
+
+
+def _check(config: Config, options: LiveOptions, limit: IdentifyLimit) -> int:
+    place = run_async(find_place(config, options.channel_id, limit))
+    click.echo(texts.announce(place.name))
+    if not options.confirmed:
+        if not sys.stdin.isatty():
+            fail(failures.LIVE_UNCONFIRMED, 2)
+        click.confirm(texts.CONFIRM, abort=True)
+    redact = Redactor(secrets_of(config))
+
+    def show(finding: LiveFinding) -> None:
+        # Discord's words must not control the terminal.
+        click.echo(visible(redact(str(finding))))
+
+    findings, recording, result = LiveFindings(show), LiveRecording(), LiveResult()
+    try:
+        run_async(run_live_check(config, place, findings, recording, LiveClock(), result))
+    finally:
+        if options.record is not None:
+            options.record.write_text(recording.written(), "utf-8")
+            click.echo(texts.recorded(options.record))
+        _conclude(findings, result)
+    return 1 if findings.surprises or result.left else 0
+
+
+def _conclude(findings: LiveFindings, result: LiveResult) -> None:
+    count = [each.verdict for each in findings.all].count
+    click.echo(texts.summary(*map(count, (Verdict.EXPECTED, Verdict.SURPRISE, Verdict.MEASURED))))
+    click.echo(texts.spent(result.calls, result.refusals))
+    if result.left:
+        click.echo(f"threadline: {failures.live_left(result.left)}", err=True)
+    else:
+        click.echo(texts.REMOVED)
+
+
+def _must_be_writable(record: Path) -> None:
+    try:
+        record.open("a").close()
+    except OSError as error:
+        fail(failures.unwritable(record, error.strerror), 2)
+
+
+@contextmanager
+def _failing_in_words() -> Iterator[None]:
+    """End with the exit code of what keeps a check from running."""
+    try:
+        yield
+    except StartFailed as error:
+        fail(str(error), error.exit_code)
+    except TooManyIdentifies as error:
+        fail(str(error), 1)
+    except JournalError as error:
+        fail(journal_errors.described(error), 1 if isinstance(error, JournalBusy) else 2)
