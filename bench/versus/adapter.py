@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
 
+from bench.versus.preloads import redirected_command
+
 VARIABLE: Final = "THREADLINE_VERSUS_"
 """How the environment variables begin that tell every bot the fields of its `Workplace`."""
 
@@ -70,5 +72,13 @@ class Adapter:
 
 
 def for_command(command: Sequence[str]) -> Adapter:
-    """Return the adapter for a bot that needs no files: its command line, with placeholders."""
-    return Adapter(Path(command[0]).name, lambda workplace: Launch([workplace.filled(word) for word in command]))
+    """Return the adapter for a bot that needs no files: its command line, with placeholders.
+
+    A bot that knows only Discord's own address calls loopback all the same, see `bench.versus.preloads`.
+    """
+
+    def launch(workplace: Workplace) -> Launch:
+        argv = [workplace.filled(word) for word in command]
+        return Launch(*redirected_command(argv, workplace.endpoint, Path(workplace.folder)))
+
+    return Adapter(Path(command[0]).name, launch)

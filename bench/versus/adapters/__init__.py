@@ -4,6 +4,6 @@ from typing import Final
 
 from bench.versus.adapter import Adapter
 
-from . import naive, threadline
+from . import naive, openab, threadline
 
-ADAPTERS: Final[dict[str, Adapter]] = {each.name: each for each in (threadline.ADAPTER, naive.ADAPTER)}
+ADAPTERS: Final[dict[str, Adapter]] = {each.name: each for each in (threadline.ADAPTER, naive.ADAPTER, openab.ADAPTER)}
