@@ -1,11 +1,13 @@
-"""`python -m bench.agent`: loopback's scripted agent with the directives `stamp`, `flood` and `hostile`."""
+"""`python -m bench.agent`: loopback's scripted agent with the directives `stamp`, `tokens`, `flood` and `hostile`."""
 
 import json
 import time
+from array import array
+from pathlib import Path
 from typing import Final
 
 from bench.hostile_input import CASES
-from bench.timestamps import stamp
+from bench.timestamps import stamp, token
 from loopback.agent.__main__ import main
 from loopback.agent.directives import implements
 from loopback.agent.script import GRAMMAR, Directive, Word
@@ -17,6 +19,11 @@ GRAMMAR["stamp"] = Word(
     "stamp N RATE",
     "N chunks that say when they were written, RATE a second",
     r"(?P<count>\d+) (?P<rate>\d+(?:\.\d+)?)",
+)
+GRAMMAR["tokens"] = Word(
+    "tokens N RATE FILE",
+    "N numbered tokens, RATE a second; the times of writing (seconds, an array of doubles) go to FILE before the last",
+    r"(?P<count>\d+) (?P<rate>\d+(?:\.\d+)?) (?P<file>\S+)",
 )
 GRAMMAR["flood"] = Word(
     "flood N CHARACTERS",
@@ -33,6 +40,18 @@ def _stamp(turn: Turn, directive: Directive) -> None:
         if number:
             turn.wait(start + number / rate - time.monotonic())
         turn.say(stamp(number, time.monotonic()))
+
+
+@implements("tokens")
+def _tokens(turn: Turn, directive: Directive) -> None:
+    rate, count, start = directive.number("rate"), directive.whole("count"), time.monotonic()
+    written = array("d")
+    for number in range(count):
+        turn.wait(start + number / rate - time.monotonic())
+        written.append(time.monotonic())
+        if number == count - 1:  # The file is complete when this one is seen.
+            Path(directive.text("file")).write_bytes(written.tobytes())
+        turn.say(token(number))
 
 
 @implements("flood")

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.timestamps import first_seen, stamp
+from bench.timestamps import TOKEN_CHARACTERS, first_seen, stamp, token, tokens_first_seen
 
 
 def test_a_stamp_is_seen_when_the_text_first_held_it() -> None:
@@ -20,3 +20,11 @@ def test_every_stamp_of_a_growing_text_is_seen_once(steps: list[int]) -> None:
         count += step
         history.append((float(when), text.rstrip()))
     assert [found for found, _, _ in first_seen(history)] == list(range(count))
+
+
+@given(st.integers(0, 36**3 - 1))
+def test_a_token_is_found_by_its_number(number: int) -> None:
+    """Also where white space at the end of a message is stripped, and beside the bot's own lines."""
+    history = [(1.0, "-# Working…"), (2.0, token(number).strip()), (3.0, f"{token(number)}-# 30 s · 1k tokens")]
+    assert list(tokens_first_seen(history)) == [(number, 2.0)]
+    assert len(token(number)) == TOKEN_CHARACTERS
