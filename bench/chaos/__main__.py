@@ -12,6 +12,7 @@ from rich.console import Console
 
 from bench.chaos.plan import ELSEWHERE, Trouble
 from bench.report import default_path
+from tests.cluster.ssh_server import SSHD
 
 from . import report
 from .workers import ChaosRun, run
@@ -26,7 +27,14 @@ PLAIN_WIDTH = 120
 @click.option("--first", default=0, show_default=True, type=click.IntRange(0), help="The number of the first round.")
 @click.option("--lanes", default=8, show_default=True, type=click.IntRange(1), help="How many bots share the rounds.")
 @click.option(
-    "--places", default=0, show_default=True, type=click.IntRange(0), help="On how many other machines agents run."
+    "--threads",
+    default=0,
+    show_default="those of one round",
+    type=click.IntRange(0),
+    help="In how many threads people talk to each bot at the same time.",
+)
+@click.option(
+    "--places", default=0, show_default=True, type=click.IntRange(0), help="On how many hosts behind SSH agents run."
 )
 @click.option(
     "--only",
@@ -35,16 +43,20 @@ PLAIN_WIDTH = 120
     help="What may go wrong; repeat for more.",
 )
 @click.option("--json", "path", type=click.Path(path_type=Path), help="Write the results there instead.")
-def main(rounds: int, seed: int, first: int, lanes: int, places: int, only: tuple[str, ...], path: Path | None) -> None:
+def main(
+    rounds: int, seed: int, first: int, lanes: int, threads: int, places: int, only: tuple[str, ...], path: Path | None
+) -> None:
     """Talk to the real bot while it is killed, cut off and restarted, and see whether the books balance."""
     if not Path("/proc/self/environ").exists():
         raise click.ClickException("agents are found by their environment in /proc, which only Linux has")
+    if places and SSHD is None:
+        raise click.ClickException("the other machines are SSH servers, for which Debian's openssh-server is needed")
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)  # A killed bot leaves half a request.
     console = Console()
     if not console.is_terminal:
         console = Console(width=PLAIN_WIDTH)
     possible = [each for each in Trouble if places or each not in ELSEWHERE]
-    asked = ChaosRun(seed, first, rounds, lanes, tuple(map(Trouble, only)) or tuple(possible), places)
+    asked = ChaosRun(seed, first, rounds, lanes, tuple(map(Trouble, only)) or tuple(possible), places, threads)
     began = time.monotonic()
     with TemporaryDirectory(prefix="threadline-chaos-") as folder:
         result = asyncio.run(run(asked, Path(folder), lambda outcome: report.progress(console, outcome)))

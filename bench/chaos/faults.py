@@ -19,7 +19,7 @@ from loopback.state.refusals import Edge
 
 from .harness import ChaosLab
 from .invariants import SILENCED
-from .machines import CUT_OFF_SECONDS, clients, far_agents, kill_one, runners
+from .machines import CUT_OFF_SECONDS, FROZEN_SECONDS, clients, far_agents, kill_one
 from .observations import journal_id, read_rows
 
 PAUSE_SECONDS: Final = 0.4
@@ -52,6 +52,10 @@ UNUSED_SECONDS: Final = 10.0
 
 LOOK_SECONDS: Final = 0.1
 
+VICTIM_SECONDS: Final = 20.0
+VICTIM_LOOK_SECONDS: Final = 0.3
+"""How long and how often to look for a client or a runner to kill. A look goes through all processes."""
+
 RELOAD_SECONDS: Final = 180.0
 """Seconds for which a person retries /reload."""
 
@@ -60,7 +64,7 @@ SILENT_SECONDS: Final = 1.5
 
 HARSH: Final = {
     *(Trouble.KILL_BOT, Trouble.STOP_BOT, Trouble.KILL_AGENT, Trouble.CANCEL, Trouble.KILL_IN_COMMAND),
-    *(Trouble.KILL_CLIENT, Trouble.KILL_RUNNER),
+    *(Trouble.KILL_CLIENT, Trouble.KILL_RUNNER, Trouble.CUT_OFF, Trouble.FREEZE),
 }
 """Troubles after which a message may be declared unanswered. After others each message has an answer."""
 
@@ -88,16 +92,19 @@ class FaultInjector:
         self._number = number
         self._thread_ids = thread_ids
         self._tasks = tasks
-        self._temporary = asyncio.Lock()
         self._lasting: set[asyncio.Task[None]] = set()
         self._rules: list[tuple[Trouble, Rule]] = []
+        self._doubling: list[Rule] = []
 
     def strike(self, fault: Fault) -> None:
         """Inject the fault now."""
         if self._make(fault):
-            self.struck[fault.trouble] += 1
-            if fault.trouble in HARSH:
-                self._lab.actions.harsh.add(self._number)
+            self._count(fault.trouble)
+
+    def _count(self, trouble: Trouble) -> None:
+        self.struck[trouble] += 1
+        if trouble in HARSH:
+            self._lab.rounds.mark(self._lab.actions.harsh, self._number)
 
     def _make(self, fault: Fault) -> bool:
         """Return whether the fault has an immediate effect. `over` counts other effects."""
@@ -115,12 +122,13 @@ class FaultInjector:
             case Trouble.KILL_AGENT:
                 known = journal_id(lab.journal)
                 return kill_one(far_agents(known) if lab.machines else lab.agents(), chance)
-            case Trouble.KILL_CLIENT:
-                return kill_one(clients(journal_id(lab.journal)), chance)
-            case Trouble.KILL_RUNNER:
-                return kill_one(runners(journal_id(lab.journal)), chance)
+            case Trouble.KILL_CLIENT | Trouble.KILL_RUNNER:
+                self._last(self._kill_first(fault.trouble, chance))
+                return False
             case Trouble.CUT_OFF:
-                self._last(self._cut_off(chance))
+                self._last(lab.machines.cut_off(chance.choice(lab.machines.names), chance.uniform(0, CUT_OFF_SECONDS)))
+            case Trouble.FREEZE:
+                self._last(lab.machines.freeze(chance.choice(lab.machines.names), chance.uniform(0, FROZEN_SECONDS)))
             case Trouble.CANCEL:
                 return self._cancel(chance)
             case Trouble.DROP | Trouble.LOSE:
@@ -133,7 +141,7 @@ class FaultInjector:
                 except LookupError:
                     return False
             case Trouble.TWICE:
-                discord.event_fault("MESSAGE_CREATE", GatewayFault.TWICE, times=REST_CALLS)
+                self._doubling.append(discord.event_fault("MESSAGE_CREATE", GatewayFault.TWICE, times=REST_CALLS))
             case Trouble.OUTAGE:
                 self._last(self._be_away(chance))
                 return False
@@ -156,10 +164,22 @@ class FaultInjector:
         self._lasting.add(self._tasks.create_task(trouble, name="lasting trouble"))
 
     async def over(self) -> None:
-        """Wait for the end of lasting troubles, and count the rules that struck calls."""
+        """Wait for the end of lasting troubles, end the others, and count the rules that struck calls."""
         if self._lasting:
             await asyncio.wait(self._lasting)
+        for rule in (*self._doubling, *(rule for _, rule in self._rules)):
+            rule.remove()
         self.struck.update({trouble for trouble, rule in self._rules if rule.hits})
+
+    async def _kill_first(self, trouble: Trouble, chance: random.Random) -> None:
+        """Kill a client or a runner as soon as there is one."""
+        lab = self._lab
+        for _ in range(round(VICTIM_SECONDS / VICTIM_LOOK_SECONDS)):
+            there = lab.machines.runners() if trouble is Trouble.KILL_RUNNER else clients(journal_id(lab.journal))
+            if kill_one(there, chance):
+                self._count(trouble)
+                break
+            await asyncio.sleep(VICTIM_LOOK_SECONDS)
 
     async def _be_away(self, chance: random.Random) -> None:
         """Inject an outage of REST and of gateway connects."""
@@ -171,19 +191,19 @@ class FaultInjector:
         self._rules += ((Trouble.OUTAGE, rule) for rule in rules)
         if chance.random() < CUT_ODDS:
             discord.drop_gateway(self._lab.bot, resume=chance.random() < CUT_ODDS)
-        self._lab.process.discord_away = True
+        self._lab.process.outages += 1
         try:
             await asyncio.sleep(chance.uniform(*AWAY_SECONDS))
         finally:
             for rule in rules:
                 rule.remove()
-            self._lab.process.discord_away = False
+            self._lab.process.outages -= 1
 
     async def _fill(self, chance: random.Random, trouble: Trouble) -> None:
         """Leave no room or no directory for temporary files until the bot has been refused one."""
         place, full = self._lab.process.temporary, trouble is Trouble.FULL_TMP
         sign, gone = place / FULL, place.with_name("gone")
-        async with self._temporary:  # A missing directory cannot be full.
+        async with self._lab.temporary:  # A missing directory cannot be full.
             before = self._refused()
             if full:
                 sign.touch()
@@ -210,14 +230,15 @@ class FaultInjector:
     async def _silence(self, chance: random.Random) -> None:
         """Remove the second person's right to talk for a while, during which the bot must drop their queue."""
         lab = self._lab
-        lab.actions.silenced.add(self._number)
-        await self._allow(lab.allowed[:1])
-        try:
-            lab.actions.barred |= self._waiting()
-            await asyncio.sleep(chance.uniform(0, SILENT_SECONDS))
-            lab.actions.barred -= self._waiting()
-        finally:
-            await self._allow(lab.allowed)
+        async with lab.rights:
+            lab.rounds.mark(lab.actions.silenced, self._number)
+            await self._allow(lab.allowed[:1])
+            try:
+                lab.actions.barred |= self._waiting()
+                await asyncio.sleep(chance.uniform(0, SILENT_SECONDS))
+                lab.actions.barred -= self._waiting()
+            finally:
+                await self._allow(lab.allowed)
 
     def _waiting(self) -> set[int]:
         """Return the second person's queued messages."""
@@ -235,16 +256,6 @@ class FaultInjector:
                 if done.acknowledged:
                     return
             await asyncio.sleep(PAUSE_SECONDS)
-
-    async def _cut_off(self, chance: random.Random) -> None:
-        """Let no new connection reach a machine for a while."""
-        machines = self._lab.machines
-        name = chance.choice(machines.names)
-        machines.cut_off(name)
-        try:
-            await asyncio.sleep(chance.uniform(0, CUT_OFF_SECONDS))
-        finally:
-            machines.bring_back(name)
 
     def _cancel(self, chance: random.Random) -> bool:
         there = sorted(each for each in self._thread_ids if each in self._lab.discord.world.channels)

@@ -19,6 +19,7 @@ from loopback.state.components import BUTTON, text_of, walk
 from .invariants import CONTROL, Finding, Page, Request, Rows, Thread, UserActions
 from .machines import LINGER_SECONDS, Machines
 from .observations import AgentNotes, journal_id, knows_a_channel, read_rows, read_together
+from .rounds_in_play import RoundsInPlay
 
 TMP: Final = "tmp"
 """The directory of the bot's temporary files in its worker's directory."""
@@ -27,6 +28,7 @@ PAGES: Final = 4
 """Messages of a reply, after which a long answer continues in a file."""
 
 AGENTS: Final = 3
+THREADS_PER_AGENT: Final = 4
 """Fewer agents than threads, so that some threads wait and some agents are put to sleep."""
 
 BEGIN_SECONDS: Final = 180.0
@@ -62,6 +64,11 @@ class ChaosLab(Lab):
     """The number of spare agents."""
     machines: Machines
     """The machines of the agents, if they have others than the bot's."""
+    rounds: RoundsInPlay
+    temporary: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while the directory of temporary files is gone or full."""
+    rights: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while the second person may not talk."""
     actions: UserActions = field(default_factory=UserActions)
     asked: dict[int, list[Request]] = field(default_factory=dict)
     used: dict[int, int] = field(default_factory=dict)
@@ -85,7 +92,12 @@ class ChaosLab(Lab):
             self.folder,
             self.machines.command() if self.machines else here,
             access={"users": users},
-            pool={"max_agents": AGENTS, "per_user": PLENTY, "per_thread": PLENTY, "per_minute": PLENTY},
+            pool={
+                "max_agents": max(AGENTS, self.rounds.room // THREADS_PER_AGENT),
+                "per_user": PLENTY,
+                "per_thread": PLENTY,
+                "per_minute": PLENTY,
+            },
             reply={"max_pages": PAGES},
             threads={"introduction": False},
             more=self.machines.tables(),
@@ -192,10 +204,10 @@ def _answered(nonce: str | int | None) -> int | None:
 
 
 @asynccontextmanager
-async def chaos_lab(folder: Path, *, warm: int, machines: int = 0) -> AsyncIterator[ChaosLab]:
+async def chaos_lab(folder: Path, rounds: RoundsInPlay, *, warm: int, there: Machines) -> AsyncIterator[ChaosLab]:
     """Run a lab whose bot keeps `warm` spares, and stop the bot in order at the end.
 
-    With other `machines`, its agents run there, and it keeps no spares.
+    With machines `there`, its agents run on them, and it keeps no spares.
     """
     (folder / TMP).mkdir(parents=True)
     async with Loopback() as discord:
@@ -210,7 +222,8 @@ async def chaos_lab(folder: Path, *, warm: int, machines: int = 0) -> AsyncItera
             notes=AgentNotes(folder),
             role=role,
             warm=warm,
-            machines=Machines(folder / "machines", machines),
+            machines=there,
+            rounds=rounds,
         )
         lab.configure(lab.allowed)
         async with kept_alive(lab.process):

@@ -1,95 +1,111 @@
-"""The machines of a worker's agents, if not the bot's: shells on this one, each with a home of its own.
+"""The machines of a worker's agents, if not the bot's: SSH servers on this one, each with a home of its own.
 
-The way to a machine is a shell, as a client of SSH would be; the runner is its child. A machine is cut off for new
-connections while its file is missing. The agents keep their sessions below the machine's home, so that no other machine
-can load them.
+The agents keep their sessions below the machine's home, so that no other machine can load them.
 """
 
+import asyncio
 import os
 import random
 import signal
 import sys
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
 from acp.process.orphans import MARKER
 from bench.agent_command import ROOT
-from bench.procfs import children, having
+from bench.procfs import having
 from loopback.harness import lines
+from tests.cluster.ssh_server import SshServer, ssh_server
 
-KEEP_ALIVE_SECONDS: Final = 3
-"""The shortest in a configuration."""
+KEEP_ALIVE_SECONDS: Final = 6
+"""More than a busy machine holds a process up."""
 
 LINGER_SECONDS: Final = 30.0
 """How long an agent may outlive its link: the keep-alive and the runner's stop ladder, on a busy machine."""
 
 SLOTS: Final = 2
-"""Agents of a machine: fewer than threads."""
+"""The fewest agents of a machine."""
+
+THREADS_PER_SLOT: Final = 8
+"""A machine has fewer agents than threads, so that some wait and some agents are put to sleep."""
 
 CUT_OFF_SECONDS: Final = 2.0
 """The longest time for which a machine is cut off."""
 
-_ENTER: Final = (
-    'test -e "$1/there" || { echo "no route to host" >&2; exit 255; };'
-    f' HOME="$1"; export HOME; shift; env -u {MARKER} "$@"'
-)
+FROZEN_SECONDS: Final = 2.0 * KEEP_ALIVE_SECONDS
+"""The longest time for which a machine's links are silent. A short silence is no loss of the link."""
 
 _AGENT: Final = f'exec {sys.executable} -m bench.chaos.agent --state "$HOME/sessions"'
 
 
 class Machines:
-    """The machines below a folder."""
+    """Machines by name. Without any, the agents run where the bot does."""
 
-    def __init__(self, folder: Path, count: int) -> None:
-        """Make `count` machines. Without any, the agents run where the bot does."""
-        self._homes = {f"worker{number}": folder / f"worker{number}" for number in range(1, count + 1)}
-        for name, home in self._homes.items():
-            home.mkdir(parents=True)
-            self.bring_back(name)
+    def __init__(self, servers: Sequence[SshServer], threads: int) -> None:
+        """Serve a bot to which people talk in so many threads at the same time."""
+        self._servers = {server.name: server for server in servers}
+        self._slots = max(SLOTS, threads // THREADS_PER_SLOT)
+        self._links = {name: asyncio.Lock() for name in self._servers}
 
     def __bool__(self) -> bool:
         """Whether there are machines."""
-        return bool(self._homes)
+        return bool(self._servers)
 
     @property
     def names(self) -> Sequence[str]:
         """Their names."""
-        return [*self._homes]
+        return [*self._servers]
 
     def command(self) -> dict[str, Any]:
         """Return the keys of an agent that runs on them."""
         env = {"PYTHONPATH": str(ROOT)}
-        return {"command": "sh", "args": ["-c", _AGENT], "env": env, "places": [*self._homes]}
+        return {"command": "sh", "args": ["-c", _AGENT], "env": env, "places": [*self._servers]}
 
     def tables(self) -> str:
         """Return their tables of the configuration."""
         found = ""
-        for name, home in self._homes.items():
-            way = {"enter": ["sh", "-c", _ENTER, "sh", str(home)], "runner": [sys.executable]}
-            table = {**way, "max_agents": SLOTS, "keep_alive_seconds": KEEP_ALIVE_SECONDS}
+        for name, server in self._servers.items():
+            way = {"host": name, "options": [*server.options], "runner": [sys.executable]}
+            table = {**way, "max_agents": self._slots, "keep_alive_seconds": KEEP_ALIVE_SECONDS}
             found += f"[places.{name}]\n{lines(table)}\n"
         return found
 
-    def cut_off(self, name: str) -> None:
-        """Let no new connection reach a machine."""
-        with suppress(FileNotFoundError):
-            (self._homes[name] / "there").unlink()
+    def runners(self) -> list[int]:
+        """Return the pids of the commands that connections run."""
+        return [process.pid for server in self._servers.values() for process in server.commands()]
 
-    def bring_back(self, name: str) -> None:
-        """Let it be reached again."""
-        (self._homes[name] / "there").touch()
+    async def cut_off(self, name: str, seconds: float) -> None:
+        """Cut every connection of a machine, and refuse others, for a while."""
+        async with self._links[name]:
+            await asyncio.to_thread(self._servers[name].cut_off)
+            await asyncio.sleep(seconds)
+            await asyncio.to_thread(self._servers[name].start)
+
+    async def freeze(self, name: str, seconds: float) -> None:
+        """Let a machine's connections be silent for a while."""
+        async with self._links[name]:
+            await asyncio.to_thread(self._servers[name].freeze)
+            await asyncio.sleep(seconds)
+            await asyncio.to_thread(self._servers[name].thaw)
+
+
+@contextmanager
+def machines(folder: Path, count: int, threads: int) -> Iterator[Machines]:
+    """Run `count` machines in a folder for the block; see `Machines`."""
+    with ExitStack() as stack:
+        servers = []
+        for name in (f"worker{number}" for number in range(1, count + 1)):
+            home = folder / name / "home"
+            home.mkdir(parents=True)
+            servers.append(stack.enter_context(ssh_server(name, folder / name / "sshd", home=home)))
+        yield Machines(servers, threads)
 
 
 def clients(journal_id: str | None) -> list[int]:
-    """Return the pids of the shells that lead to machines."""
+    """Return the pids of the clients that lead to machines."""
     return [] if journal_id is None else having(f"{MARKER}={journal_id}/")
-
-
-def runners(journal_id: str | None) -> list[int]:
-    """Return the pids of the runners whose shells live."""
-    return [child for client in clients(journal_id) for child in children(client)]
 
 
 def far_agents(journal_id: str | None) -> list[int]:

@@ -65,12 +65,18 @@ class Trouble(StrEnum):
     KILL_CLIENT = "client of a machine killed"
     KILL_RUNNER = "runner on a machine killed"
     CUT_OFF = "machine cut off"
+    FREEZE = "links of a machine silent"
 
 
 IN_LINES: Final = frozenset({Trouble.BURST, Trouble.HOSTILE})
 """Troubles that are part of messages, and have no trigger."""
 
-ELSEWHERE: Final = {Trouble.KILL_CLIENT: 0.35, Trouble.KILL_RUNNER: 0.25, Trouble.CUT_OFF: 0.25}
+ELSEWHERE: Final = {
+    Trouble.KILL_CLIENT: 0.35,
+    Trouble.KILL_RUNNER: 0.25,
+    Trouble.CUT_OFF: 0.25,
+    Trouble.FREEZE: 0.15,
+}
 """The troubles of agents on other machines, and the probability of each in a round."""
 
 IN_TMP: Final = frozenset({Trouble.NO_TMP, Trouble.FULL_TMP})

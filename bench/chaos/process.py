@@ -36,8 +36,8 @@ class RestartedBot:
         self.starts = 0
         self.pause = 0.0
         """Seconds until the next start."""
-        self.discord_away = False
-        """Whether it may end by itself because its start finds no Discord. It is started again, as by systemd."""
+        self.outages = 0
+        """During one it may end by itself because its start finds no Discord. It is started again, as by systemd."""
         self._argv = (sys.executable, "-m", "bench.chaos.hurried", "run", "-c", str(config))
         self._folder = config.parent
         self._process: BotProcess | None = None
@@ -65,7 +65,7 @@ class RestartedBot:
                 if self._process and self._process.exit_code == -signal.SIGKILL and not self._signalled:
                     self.ends.append(f"the bot did not end within {STOP_SECONDS:.0f} s of SIGTERM")
                 raise
-            if self.discord_away and not self._signalled:
+            if self.outages and not self._signalled:
                 await asyncio.sleep(AWAY_SECONDS)
                 continue
             own = 0 if self._signalled else own + 1

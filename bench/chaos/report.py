@@ -41,7 +41,9 @@ def show(console: Console, asked: ChaosRun, result: ChaosResult, seconds: float)
     each = seconds / max(len(result.outcomes), 1)
     pace = f"{seconds:.0f} s, {each:.2f} s a round ({mean:.1f} s long, {asked.lanes} lanes)"
     again = f"make chaos ROUNDS={asked.rounds} SEED={asked.seed}"
-    again += f' ARGS="--places {asked.machines}"' if asked.machines else ""
+    options = {"places": asked.machines, "threads": asked.talking, "lanes": asked.lanes if asked.talking else 0}
+    arguments = " ".join(f"--{name} {value}" for name, value in options.items() if value)
+    again += f' ARGS="{arguments}"' if arguments else ""
     console.print(f"{pace}; once more: {again}", highlight=False, soft_wrap=True)
 
 
@@ -53,6 +55,7 @@ def _counts(result: ChaosResult) -> dict[str, int]:
         "rounds": len(result.outcomes),
         "messages": sum(outcome.messages for outcome in result.outcomes),
         "threads": result.threads,
+        "threads of one bot at once": result.most,
         "troubles": result.struck.total(),
         **{str(fault): result.count(fault) for fault in Violation},
         "orphans": result.orphans,
@@ -67,6 +70,8 @@ def write(path: Path, asked: ChaosRun, result: ChaosResult) -> None:
         "seed": asked.seed,
         "first": asked.first,
         "lanes": asked.lanes,
+        "places": asked.machines,
+        "talking": asked.talking,
         **_counts(result),
         "by_trouble": {str(trouble): count for trouble, count in sorted(result.struck.items())},
         "seconds_a_round": [round(outcome.seconds, 3) for outcome in result.outcomes],

@@ -21,7 +21,7 @@ from .observations import read_rows
 from .users import press_buttons
 
 SETTLE_SECONDS: Final = 180.0
-"""Seconds until all invariants must hold, also on a busy machine. Only violations take so long."""
+"""Seconds after the last trouble until all invariants must hold. Only violations take so long on a busy machine."""
 
 OPEN_SECONDS: Final = 45.0
 """Seconds to wait for a thread, which a person without the right to talk never gets."""
@@ -29,7 +29,8 @@ OPEN_SECONDS: Final = 45.0
 LOOK_SECONDS: Final = 0.1
 
 REST_ROUNDS: Final = 2
-"""Rounds before a thread is used again, because Discord allows five writes in five seconds."""
+"""Rounds before a thread is used again, because Discord allows five writes in five seconds. They count for each
+of those that are played at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class Outcome:
 
 
 async def run_round(lab: ChaosLab, planned: Round) -> Outcome:
-    """Run a round to its end, and return its outcome with all violations. Raises `NoBot`."""
+    """Run a round that has begun to its end, and return its outcome with all violations. Raises `NoBot`."""
     await lab.connected()
     began = time.monotonic()
     thread_ids: set[int] = set()
@@ -59,7 +60,6 @@ async def run_round(lab: ChaosLab, planned: Round) -> Outcome:
                     talking.create_task(_talk(lab, planned, place, thread, thread_ids), name="talk")
             await struck.wait()
         await strikes.over()
-        lab.discord.faults.clear()
         wrong = await _settle(lab, thread_ids)
         attending.cancel()
     await lab.connected()
@@ -70,7 +70,8 @@ async def run_round(lab: ChaosLab, planned: Round) -> Outcome:
 
 def _choose(lab: ChaosLab, planned: Round) -> list[Thread | None]:
     """Choose an earlier thread for each place that wants one. None is a new thread."""
-    lately = sorted(set(lab.used.values()))[-REST_ROUNDS:]
+    rounds = lab.rounds
+    lately = {*rounds.ended[-REST_ROUNDS * len(rounds.playing) :], *rounds.playing}
     there = lab.discord.world.channels
     rested = [each for each in sorted(lab.used) if each in there and lab.used[each] not in lately]
     chosen: list[Thread | None] = []
@@ -79,6 +80,7 @@ def _choose(lab: ChaosLab, planned: Round) -> list[Thread | None]:
             chosen.append(None)
             continue
         thread = there[rested.pop(int(place.old * len(rested)))]
+        lab.used[thread.id] = planned.number
         chosen.append(thread if isinstance(thread, Thread) else None)
     return chosen
 
@@ -133,12 +135,10 @@ async def _settle(lab: ChaosLab, thread_ids: Iterable[int]) -> list[Finding]:
     """Wait for a connected bot, and then until there are no violations or the time is up. Returns the violations."""
     with suppress(NoBot):
         await lab.connected()
-    until = time.monotonic() + SETTLE_SECONDS
+    began = time.monotonic()
     wrong = new_findings(lab, thread_ids)
-    for _ in range(round(SETTLE_SECONDS / LOOK_SECONDS)):
-        if not wrong or time.monotonic() > until:
-            break
-        await asyncio.sleep(LOOK_SECONDS)
+    while wrong and time.monotonic() < max(began, lab.rounds.struck_at) + SETTLE_SECONDS:
+        await asyncio.sleep(LOOK_SECONDS * len(lab.rounds.playing))  # All of them together look so often.
         wrong = new_findings(lab, thread_ids)
     return wrong
 

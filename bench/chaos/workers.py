@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from bench.chaos.plan import Trouble, plan
+from bench.chaos.plan import PLACES, Round, Trouble, plan
 
 from .harness import ChaosLab, NoBot, buttons, chaos_lab
 from .invariants import Finding, Violation
+from .machines import machines
+from .rounds_in_play import RoundsInPlay
 from .scenario import Outcome, new_findings, run_round, unended_rows
 
 LOG_LINES: Final = 40
@@ -24,7 +26,8 @@ SHOWN: Final = 20
 class ChaosRun:
     """The settings of a run: `rounds` from `first` on, on `lanes` workers, with these troubles.
 
-    The agents of each worker run on so many other `machines`; 0: on the bot's.
+    People talk to each bot in so many threads at the same time (`talking`); 0: in those of one round. Its agents run on
+    so many other `machines`; 0: on the bot's.
     """
 
     seed: int
@@ -33,6 +36,7 @@ class ChaosRun:
     lanes: int
     troubles: tuple[Trouble, ...]
     machines: int = 0
+    talking: int = 0
 
 
 @dataclass(slots=True)
@@ -42,6 +46,8 @@ class ChaosResult:
     outcomes: list[Outcome] = field(default_factory=list)
     wrong: list[Finding] = field(default_factory=list)
     threads: int = 0
+    most: int = 0
+    """The most threads of one bot in which people talked at the same time."""
     orphans: int = 0
     eyes: int = 0
     """The count of messages that still have the reaction for a running request."""
@@ -77,27 +83,41 @@ async def _lane(
     asked: ChaosRun, lane: int, folder: Path, result: ChaosResult, on_round: Callable[[Outcome], None]
 ) -> None:
     """Run every round of a worker in one lab, and check all again after its bot has ended."""
-    async with chaos_lab(folder, warm=lane % 2, machines=asked.machines) as lab:
-        try:
-            await lab.begun()
-            for number in range(asked.first + lane, asked.first + asked.rounds, asked.lanes):
-                outcome = await run_round(lab, plan(asked.seed, number, asked.troubles))
-                _note(lab, outcome.wrong, result)
-                result.outcomes.append(outcome)
-                result.orphans += len(outcome.strays)
-                result.evidence += [f"round {number}: outlived a killed bot: {stray}" for stray in outcome.strays]
-                on_round(outcome)
-            await lab.signs_settled()
-        except NoBot as error:
-            lab.process.ends.append(str(error))
+    rounds = RoundsInPlay(max(asked.talking, PLACES[1]), alone=not asked.talking)
+    with machines(folder / "machines", asked.machines, rounds.room) as there:
+        async with chaos_lab(folder, rounds, warm=lane % 2, there=there) as lab:
+            try:
+                await lab.begun()
+                async with asyncio.TaskGroup() as playing:
+                    for number in range(asked.first + lane, asked.first + asked.rounds, asked.lanes):
+                        planned = plan(asked.seed, number, asked.troubles)
+                        await rounds.begin(number, len(planned.places))
+                        playing.create_task(_play(lab, planned, result, on_round), name=f"round {number}")
+                await lab.signs_settled()
+            except* NoBot as errors:
+                lab.process.ends += map(str, errors.exceptions)
+        orphans = await lab.ended(lab.agents())
     _note(lab, [*new_findings(lab, lab.asked), *unended_rows(lab)], result)
     result.ends += lab.process.ends
     result.threads += len(lab.asked)
-    orphans = await lab.ended(lab.agents())
+    result.most = max(result.most, rounds.most)
     if orphans or lab.process.ends:
         result.evidence.append("\n".join([f"lane {lane}", *lab.process.ends, *_tail(lab)]))
     result.orphans += len(orphans)
     result.eyes += lab.eyes()
+
+
+async def _play(lab: ChaosLab, planned: Round, result: ChaosResult, on_round: Callable[[Outcome], None]) -> None:
+    """Run one round, and note its outcome. Raises `NoBot`."""
+    try:
+        outcome = await run_round(lab, planned)
+    finally:
+        lab.rounds.end(planned.number)
+    _note(lab, outcome.wrong, result)
+    result.outcomes.append(outcome)
+    result.orphans += len(outcome.strays)
+    result.evidence += [f"round {planned.number}: outlived a killed bot: {stray}" for stray in outcome.strays]
+    on_round(outcome)
 
 
 def _note(lab: ChaosLab, wrong: Sequence[Finding], result: ChaosResult) -> None:

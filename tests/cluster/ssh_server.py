@@ -30,11 +30,15 @@ PRIVILEGE_SEPARATION: Final = Path("/run/sshd")
 class SshServer:
     """One machine: `ssh *options name COMMAND` reaches it. Its key opens it alone, and it shows the pinned host key."""
 
-    def __init__(self, name: str, folder: Path, *, forced: str = "") -> None:
-        """Make the keys and the files, and start. `forced` is the only command then, whatever a client asks for."""
+    def __init__(self, name: str, folder: Path, *, forced: str = "", home: Path | None = None) -> None:
+        """Make the keys and the files, and start. `forced` is the only command then, whatever a client asks for.
+
+        `home` is the home directory of commands, instead of this account's.
+        """
         self.name = name
         self.port = 0
         self._folder = folder
+        self._home = home
         self._daemon: Daemon | None = None
         folder.mkdir(mode=0o700, parents=True)
         for key in ("host_key", "key"):
@@ -76,6 +80,11 @@ class SshServer:
         """Return the server's processes, one or two for each connection."""
         return [process for process in self.daemon.below() if _name(process) in {"sshd", "sshd-session", "sshd-auth"}]
 
+    def commands(self) -> list[psutil.Process]:
+        """Return the processes that the connections have started, without what these started."""
+        connections = self.connections()
+        return [each for process in connections for each in _children(process) if each not in connections]
+
     def cut(self) -> None:
         """Kill the server's end of every connection: clients notice immediately, commands lose their streams."""
         self._send(signal.SIGKILL)
@@ -87,6 +96,12 @@ class SshServer:
     def thaw(self) -> None:
         """Let the connections that `freeze` stopped work again."""
         self._send(signal.SIGCONT)
+
+    def cut_off(self) -> None:
+        """Kill the server with its end of every connection; what they started stays. `start` ends this."""
+        connections = self.connections()
+        self.daemon.kill()
+        end(connections)
 
     def die(self) -> None:
         """End as a machine does that loses its power: the server, its connections, and all that they started."""
@@ -118,7 +133,7 @@ class SshServer:
             f"AuthorizedKeysFile {folder}/authorized_keys\nAuthenticationMethods publickey\n"
             "PermitRootLogin prohibit-password\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nUsePAM no\n"
             # The keys may lie below /tmp, in which everybody may write.
-            "StrictModes no\n"
+            "StrictModes no\n" + (f"SetEnv HOME={self._home}\n" if self._home else "")
         )
         (folder / "ssh_config").write_text(
             f"Host {self.name}\n  HostName 127.0.0.1\n  Port {port}\n  User {pwd.getpwuid(os.geteuid()).pw_name}\n"
@@ -128,9 +143,9 @@ class SshServer:
 
 
 @contextmanager
-def ssh_server(name: str, folder: Path, *, forced: str = "") -> Iterator[SshServer]:
+def ssh_server(name: str, folder: Path, *, forced: str = "", home: Path | None = None) -> Iterator[SshServer]:
     """Run a server in a new folder for the block; at the end, end it with all that was started through it."""
-    server = SshServer(name, folder, forced=forced)
+    server = SshServer(name, folder, forced=forced, home=home)
     try:
         yield server
     finally:
@@ -143,6 +158,13 @@ def _name(process: psutil.Process) -> str:
         return process.name()
     except psutil.NoSuchProcess:
         return ""
+
+
+def _children(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return process.children()
+    except psutil.NoSuchProcess:
+        return []
 
 
 def _run(*argv: str) -> None:

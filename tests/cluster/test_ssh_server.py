@@ -7,7 +7,7 @@ import psutil
 import pytest
 
 from tests.cluster.client import client, line, ran
-from tests.cluster.daemon import BOUND, runs
+from tests.cluster.daemon import BOUND, end, runs
 from tests.cluster.ssh_server import SshServer, ssh_server
 
 pytestmark = [pytest.mark.real_time, pytest.mark.usefixtures("worker1")]
@@ -64,6 +64,22 @@ async def test_a_connection_is_cut_and_a_machine_dies_and_comes_back(tmp_path: P
         assert "Connection refused" in err
         server.start()
         assert server.port == before
+        assert await ran(*to(server, "echo", "again")) == (0, "again\n", "")
+
+
+async def test_a_machine_that_is_cut_off_keeps_what_runs_and_is_reached_again(tmp_path: Path) -> None:
+    """Connections end, others are refused until it listens again. Its commands have a home directory of its own."""
+    with ssh_server("far", tmp_path / "far", home=tmp_path) as server:
+        async with client(*to(server, 'echo $$ "$HOME"; exec sleep 600')) as process, asyncio.timeout(BOUND):
+            pid, home = (await line(process)).split()
+            (command,) = server.commands()
+            assert (command.pid, home) == (int(pid), str(tmp_path))
+            server.cut_off()
+            assert await process.wait() == 255
+        assert runs(command)
+        end([command])
+        assert (await ran(*to(server, "true")))[0] == 255
+        server.start()
         assert await ran(*to(server, "echo", "again")) == (0, "again\n", "")
 
 
