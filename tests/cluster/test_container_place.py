@@ -1,4 +1,4 @@
-"""Containers of podman as a place: their limits, their end, and what they do not tell."""
+"""Containers of podman as a place: the contract of places, their limits, their end, and what they do not tell."""
 
 import os
 import shutil
@@ -9,17 +9,17 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from acp import CloseReason, Launch, environment
+from acp import CloseReason, Launch
 from acp.errors import AgentClosed
 from acp.places.engine import ENGINES
 from acp.places.far_place import FarPlace
 from tests.acp.child_processes import PRELUDE, RUN, listen
+from tests.acp.places.contract import PlaceContract, far
 from tests.cluster.kubernetes import image
 
 pytestmark = pytest.mark.real_time
 
 PODMAN = shutil.which("podman")
-JOURNAL = RUN[:16]
 WORK = PurePosixPath("/tmp")  # noqa: S108 - of the container
 DEAF = "signal.signal(signal.SIGTERM, signal.SIG_IGN); say('begun'); hang()"
 SECONDS = 300
@@ -50,13 +50,24 @@ def _podman(programs: Path, *arguments: str) -> str:
     return subprocess.run(argv, check=True, capture_output=True, text=True, timeout=SECONDS).stdout
 
 
-def place(programs: Path) -> FarPlace:
+def place(programs: Path, *options: str) -> FarPlace:
     """Return a place whose agents are containers without a network."""
     # Without the right to raise limits, podman cannot give its own.
-    options = ("--network=none", "--ulimit=nofile=20000:20000", "--ulimit=nproc=1000:1000")
-    engine = replace(ENGINES["podman"], image=image.NAME, options=options)
-    env = {**environment(os.environ, inherit=(), env={}), "PATH": f"{programs}:{os.environ['PATH']}"}
-    return FarPlace("boxes", engine, JOURNAL, env=env, keep_alive=6)
+    fixed = ("--network=none", "--ulimit=nofile=20000:20000", "--ulimit=nproc=1000:1000")
+    engine = replace(ENGINES["podman"], image=image.NAME, options=(*fixed, *options))
+    return far("boxes", engine, env={"PATH": f"{programs}:{os.environ['PATH']}"})
+
+
+class TestPodman(PlaceContract):
+    """The contract."""
+
+    python = "python3"
+
+    @pytest.fixture
+    def place(self, programs: Path, tmp_path_factory: pytest.TempPathFactory) -> FarPlace:
+        """Return the containers, which have the tests' directory."""
+        folder = tmp_path_factory.getbasetemp()
+        return place(programs, f"--volume={folder}:{folder}")
 
 
 def launch(code: str) -> Launch:
@@ -73,15 +84,15 @@ async def test_an_agent_is_a_container_with_its_memory_and_none_of_its_variables
     programs: Path,
 ) -> None:
     """Short commands and files go into it; its end removes it."""
-    far, name = place(programs), f"threadline-{JOURNAL}-boxes-1"
-    agent = await far.start(launch("say('key', os.environ['KEY']); sys.stdin.read()"), f"{JOURNAL}/1")
+    boxes, name = place(programs), f"threadline-{RUN}-boxes-1"
+    agent = await boxes.start(launch("say('key', os.environ['KEY']); sys.stdin.read()"), f"{RUN}/1")
     try:
         assert await listen(agent).said("key") == "s3cr3t"
         described = _podman(programs, "inspect", name)
         assert f'"Memory": {64 << 20}' in described
         assert "s3cr3t" not in described
-        await far.put(b"data", WORK / "folder" / "file")
-        assert (await far.run(["cat", "folder/file"], cwd=WORK)).output == b"data"
+        await boxes.put(b"data", WORK / "folder" / "file")
+        assert (await boxes.run(["cat", "folder/file"], cwd=WORK)).output == b"data"
         assert names(programs) == {name}
     finally:
         await agent.stop()
@@ -96,14 +107,14 @@ async def test_a_short_command_without_an_agent_has_a_container_of_its_own(progr
 
 async def test_a_deaf_agent_whose_client_was_killed_ends_with_its_container(programs: Path) -> None:
     """The link is lost, and the engine removes what is left."""
-    far = place(programs)
-    agent = await far.start(launch(DEAF), f"{JOURNAL}/1")
+    boxes = place(programs)
+    agent = await boxes.start(launch(DEAF), f"{RUN}/1")
     child = listen(agent)
     await child.said("begun")
     agent.kill()
     error = await child.over()
     assert isinstance(error, AgentClosed)
     assert error.reason is CloseReason.LINK_LOST
-    assert await far.reap(f"{JOURNAL}/") == 1
+    assert await boxes.reap(f"{RUN}/") == 1
     assert names(programs) == set()
     await agent.stop()

@@ -1,7 +1,6 @@
-"""A Slurm of two nodes as a place: jobs, its queue, and the end of jobs."""
+"""A Slurm of two nodes as a place: the contract of places, jobs, its queue, and a controller that is away."""
 
 import asyncio
-import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -9,10 +8,11 @@ from pathlib import Path
 import pytest
 
 import acp.places.far_place
-from acp import Launch, PlaceUnreachable, environment
+from acp import Launch, PlaceUnreachable
 from acp.places.engine import ENGINES
 from acp.places.far_place import FarPlace
 from tests.acp.child_processes import PATIENCE, RUN, launch, listen
+from tests.acp.places.contract import PlaceContract, far
 from tests.cluster.slurm import Slurm
 
 pytestmark = pytest.mark.real_time
@@ -26,8 +26,16 @@ FILLS_A_NODE = 600 << 20
 def place(slurm: Slurm, *, start_seconds: float = PATIENCE) -> FarPlace:
     """Return the cluster as a place."""
     engine = replace(ENGINES["slurm"], runner=(sys.executable,), start_seconds=start_seconds)
-    env = environment(os.environ, inherit=(), env=slurm.environ)
-    return FarPlace("batch", engine, f"{RUN}s", env=env, keep_alive=6)
+    return far("batch", engine, env=slurm.environ)
+
+
+class TestSlurm(PlaceContract):
+    """The contract."""
+
+    @pytest.fixture
+    def place(self, slurm: Slurm) -> FarPlace:
+        """Return the cluster."""
+        return place(slurm)
 
 
 def large(folder: Path, code: str = READER) -> Launch:
@@ -37,16 +45,16 @@ def large(folder: Path, code: str = READER) -> Launch:
 
 def names(slurm: Slurm) -> set[str]:
     """Return the names of this place's jobs."""
-    return {name for name in slurm.jobs() if name.startswith(f"threadline-{RUN}s-batch-")}
+    return {name for name in slurm.jobs() if name.startswith(f"threadline-{RUN}-batch-")}
 
 
 async def test_an_agent_is_a_job_with_its_memory_and_its_end_ends_the_job(slurm: Slurm, tmp_path: Path) -> None:
     """Its variables and its input never are in what Slurm records."""
     given = large(tmp_path, "say('node', [os.environ['SLURM_JOB_NAME'], os.environ['KEY']]); sys.stdin.read()")
     given = replace(given, env={**given.env, "KEY": "s3cr3t"})
-    agent = await place(slurm).start(given, f"{RUN}s/1")
+    agent = await place(slurm).start(given, f"{RUN}/1")
     try:
-        assert names(slurm) == {f"threadline-{RUN}s-batch-1"}
+        assert names(slurm) == {f"threadline-{RUN}-batch-1"}
         recorded = slurm.ask("scontrol", "show", "job")
         assert "mem=600M" in recorded
         assert "s3cr3t" not in recorded
@@ -68,8 +76,8 @@ async def test_a_full_cluster_tells_why_an_agent_waits_and_starts_it_when_anothe
         if "Resources" in reason:
             told.set()
 
-    running = [await far.start(large(tmp_path), f"{RUN}s/{number}") for number in (1, 2)]
-    waiting = asyncio.create_task(far.start(large(tmp_path, "say('here'); sys.stdin.read()"), f"{RUN}s/3", on_waiting))
+    running = [await far.start(large(tmp_path), f"{RUN}/{number}") for number in (1, 2)]
+    waiting = asyncio.create_task(far.start(large(tmp_path, "say('here'); sys.stdin.read()"), f"{RUN}/3", on_waiting))
     async with asyncio.timeout(PATIENCE):
         await told.wait()
     assert reasons[-1] == "PENDING: Resources"
@@ -87,34 +95,19 @@ async def test_a_start_that_is_given_up_leaves_no_job_in_the_queue(
     """Whether its time is over, or a person no longer wants it."""
     monkeypatch.setattr(acp.places.far_place, "POLL_SECONDS", 0.1)
     far = place(slurm)
-    running = [await far.start(large(tmp_path), f"{RUN}s/{number}") for number in (1, 2)]
+    running = [await far.start(large(tmp_path), f"{RUN}/{number}") for number in (1, 2)]
     with pytest.raises(PlaceUnreachable, match=r"not started within 3 s: PENDING"):
-        await place(slurm, start_seconds=3).start(large(tmp_path), f"{RUN}s/3")
-    assert names(slurm) == {f"threadline-{RUN}s-batch-{number}" for number in (1, 2)}
+        await place(slurm, start_seconds=3).start(large(tmp_path), f"{RUN}/3")
+    assert names(slurm) == {f"threadline-{RUN}-batch-{number}" for number in (1, 2)}
     told = asyncio.Event()
-    unwanted = asyncio.create_task(far.start(large(tmp_path), f"{RUN}s/4", lambda _reason: told.set()))
+    unwanted = asyncio.create_task(far.start(large(tmp_path), f"{RUN}/4", lambda _reason: told.set()))
     async with asyncio.timeout(PATIENCE):
         await told.wait()
     unwanted.cancel()
     await asyncio.wait((unwanted,))
-    assert names(slurm) == {f"threadline-{RUN}s-batch-{number}" for number in (1, 2)}
+    assert names(slurm) == {f"threadline-{RUN}-batch-{number}" for number in (1, 2)}
     for agent in running:
         await agent.stop()
-
-
-async def test_the_jobs_of_a_journal_are_ended_running_or_queued_and_no_others(slurm: Slurm, tmp_path: Path) -> None:
-    """As after a kill of the bot; it is confirmed when none is left."""
-    far, other = place(slurm), place(slurm)
-    other._journal_id = f"{RUN}other"
-    kept = await other.start(launch(READER, tmp_path), f"{RUN}other/1")
-    agents = [await far.start(large(tmp_path), f"{RUN}s/1")]
-    try:
-        assert await far.reap(f"{RUN}s/") >= 1
-        assert names(slurm) == set()
-        assert f"threadline-{RUN}other-batch-1" in slurm.jobs()
-        assert await far.reap(f"{RUN}s/") == 0
-    finally:
-        await asyncio.gather(kept.stop(), *(agent.stop() for agent in agents))
 
 
 async def test_a_controller_that_is_away_is_no_confirmation(slurm: Slurm) -> None:
@@ -123,6 +116,6 @@ async def test_a_controller_that_is_away_is_no_confirmation(slurm: Slurm) -> Non
     slurm.daemon("slurmctld").kill()
     try:
         with pytest.raises(PlaceUnreachable, match=r"(?i)slurm"):
-            await far.reap(f"{RUN}s/")
+            await far.reap(f"{RUN}/")
     finally:
         slurm.start_controller()

@@ -1,4 +1,4 @@
-"""A Kubernetes of two nodes as a place: Pods, their queue and their end, with the rights that the bot is given."""
+"""A Kubernetes of two nodes as a place: the contract of places; Pods and their queue, with the rights of the bot."""
 
 import asyncio
 import os
@@ -16,6 +16,9 @@ from acp.agent_transport import AgentTransport
 from acp.places.engine import ENGINES
 from acp.places.far_place import FarPlace
 from tests.acp.child_processes import PATIENCE, PRELUDE, RUN, listen
+from tests.acp.places.contract import PlaceContract
+from tests.acp.places.contract import far as far_place
+from tests.cluster.kubernetes import site
 from tests.cluster.kubernetes.cluster import Cluster
 from tests.cluster.kubernetes.image import NAME
 from tests.cluster.kubernetes.network import NODES
@@ -57,6 +60,22 @@ def place(programs: Path, *, start_seconds: float = PATIENCE * 2, image: str = N
 def launch(code: str = READER, memory: int = SMALL) -> Launch:
     """Return an agent for a Pod."""
     return Launch("python3", ("-c", PRELUDE + code), Path(WORK), {"KEY": "s3cr3t"}, memory=memory)
+
+
+class TestKubernetes(PlaceContract):
+    """The contract. Its Pods are in another namespace, as this one allows no directories of the nodes."""
+
+    python = "python3"
+
+    @pytest.fixture
+    def place(self, cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> FarPlace:
+        """Return the cluster, whose Pods have the tests' directory."""
+        pod = site.pod(tmp_path_factory.getbasetemp())
+        return far_place(
+            "cluster",
+            replace(ENGINES["kubernetes"], image=NAME, namespace="default", pod=pod),
+            env=site.environ(cluster),
+        )
 
 
 def pods(cluster: Cluster) -> set[str]:
@@ -165,18 +184,6 @@ async def test_an_image_that_cannot_be_pulled_is_told(tmp_path: Path, far: FarPl
     finally:
         start.cancel()
         await asyncio.wait([start])
-
-
-async def test_the_pods_of_a_journal_are_ended_and_no_others(cluster: Cluster, far: FarPlace) -> None:
-    """As after a kill of the bot; it is confirmed when none is left."""
-    kept = await far.start(launch(), f"{JOURNAL}other/1")
-    agent = await far.start(launch("signal.signal(signal.SIGTERM, signal.SIG_IGN); hang()"), f"{JOURNAL}/1")
-    try:
-        assert await far.reap(f"{JOURNAL}/") == 1
-        assert pods(cluster) == {f"pod/threadline-{JOURNAL}other-cluster-1"}
-        assert await far.reap(f"{JOURNAL}/") == 0
-    finally:
-        await asyncio.gather(kept.stop(), agent.stop())
 
 
 async def test_the_account_of_the_bot_may_do_nothing_else(cluster: Cluster, far: FarPlace) -> None:
