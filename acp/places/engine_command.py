@@ -5,7 +5,6 @@ import secrets
 from typing import Final
 
 from acp.errors import AgentClosed, PlaceUnreachable
-from acp.process.agent_process import AgentProcess
 
 from .far_commands import Route, last_words
 
@@ -16,9 +15,9 @@ MAX_OUTPUT: Final = 256 * 1024
 async def engine_command(route: Route, seconds: float) -> list[str]:
     """Run the command line of `route` on this machine, within `seconds`; return the lines of its output.
 
-    Raises `SpawnFailed`, and `PlaceUnreachable` with its last words when it fails or does not end in time.
+    Raises `PlaceUnreachable` with its last words when it cannot be started, fails, or does not end in time.
     """
-    client = await AgentProcess.spawn(route.client(), f"{route.journal}/{secrets.token_hex(16)}")
+    client = await route.open(f"{route.journal}/{secrets.token_hex(16)}")
     output = _Output()
     try:
         client.attach(output)

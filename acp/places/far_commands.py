@@ -66,9 +66,13 @@ class Route:
     env: Mapping[str, str] = field(default_factory=dict)
     cwd: Path = Path("/")
 
-    def client(self, *, log_stderr: bool = True) -> Launch:
-        """Return how to start the client."""
-        return Launch(self.argv[0], self.argv[1:], self.cwd, self.env, log_stderr)
+    async def open(self, marker: str, *, log_stderr: bool = True) -> AgentProcess:
+        """Start the client. Raises `PlaceUnreachable` where that fails here, as when it is not installed."""
+        try:
+            client = Launch(self.argv[0], self.argv[1:], self.cwd, self.env, log_stderr)
+            return await AgentProcess.spawn(client, marker)
+        except SpawnFailed as error:
+            raise PlaceUnreachable(self.place, str(error)) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +201,7 @@ async def _ask(
 ) -> tuple[Mapping[str, Any], bytes]:
     """Have the runner do one thing. Returns its message, and the bytes that belong to it, `largest` at most."""
     nonce = secrets.token_hex(16)
-    client = await AgentProcess.spawn(route.client(), f"{route.journal}/{nonce}")
+    client = await route.open(f"{route.journal}/{nonce}")
     try:
         answer = _Answer(nonce, largest)
         client.attach(answer)

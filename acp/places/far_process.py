@@ -114,7 +114,7 @@ class FarProcess:
         process is left then, as far as the place can be reached.
         """
         nonce = secrets.token_hex(16)
-        client = await AgentProcess.spawn(route.client(log_stderr=launch.log_stderr), marker)
+        client = await route.open(marker, log_stderr=launch.log_stderr)
         process = cls(client, route.place, nonce, alive, reap)
         try:
             client.attach(process)

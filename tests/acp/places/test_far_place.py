@@ -14,7 +14,7 @@ import pytest
 import acp.places.engine_command
 import acp.places.far_place
 import acp.places.far_process
-from acp import AcpError, PlaceUnreachable, environment
+from acp import PlaceUnreachable, environment
 from acp.places import runner
 from acp.places.engine import Argv, Engine
 from acp.places.far_place import CONNECTIONS, FarPlace, runner_line
@@ -278,8 +278,19 @@ async def test_an_engine_that_cannot_end_its_jobs_tells_why(monkeypatch: pytest.
     monkeypatch.setattr(acp.places.far_place, "END_SECONDS", 0.1)
     with pytest.raises(PlaceUnreachable, match="has not ended within"):
         await place(reap=shell("exec sleep 600")).reap(f"{RUN}/")
-    with pytest.raises(AcpError, match="command not found"):
-        await place(reap=("no-such-command",)).reap(f"{RUN}/")
+
+
+async def test_a_place_whose_client_is_not_installed_is_not_reached(tmp_path: Path) -> None:
+    """Nothing was refused there, so a message can wait until it is installed."""
+    far = place(enter=("no-such-command",), reap=("no-such-command",))
+    for asking in (
+        far.start(launch(READER, tmp_path), f"{RUN}/1"),
+        far.run(["true"], cwd=tmp_path),
+        far.reap(f"{RUN}/"),
+    ):
+        with pytest.raises(PlaceUnreachable) as failed:
+            await asking
+        assert failed.value.detail == "command not found: no-such-command"
 
 
 async def test_an_engine_that_prints_without_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
