@@ -4,6 +4,8 @@ from typing import Final
 
 from bench.versus.adapter import Adapter
 
-from . import naive, openab, threadline
+from . import acp_discord, naive, openab, threadline
 
-ADAPTERS: Final[dict[str, Adapter]] = {each.name: each for each in (threadline.ADAPTER, naive.ADAPTER, openab.ADAPTER)}
+ADAPTERS: Final[dict[str, Adapter]] = {
+    each.name: each for each in (threadline.ADAPTER, naive.ADAPTER, openab.ADAPTER, acp_discord.ADAPTER)
+}

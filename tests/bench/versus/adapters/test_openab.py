@@ -1,34 +1,16 @@
 """The adapter writes what openab documents, and the installed openab answers on loopback."""
 
-import asyncio
 import os
 import shutil
-import stat
-import sys
 import tomllib
 from pathlib import Path
 
 import pytest
 
-from bench.agent_command import ROOT
-from bench.versus.adapter import NotInstalled, Workplace
+from bench.versus.adapter import NotInstalled
 from bench.versus.adapters.openab import ADAPTER, PROGRAM
-from loopback import Loopback
 
-
-def workplace(tmp_path: Path, endpoint: str = "http://127.0.0.1:8123", **ids: object) -> Workplace:
-    """Return a workplace with directories of its own, and an agent."""
-    folder, project, agent = tmp_path / "folder", tmp_path / "project", tmp_path / "agent"
-    folder.mkdir()
-    project.mkdir()
-    agent.write_text(f"#!/bin/sh\nPYTHONPATH='{ROOT}' exec '{sys.executable}' -m loopback.agent\n", "utf-8")
-    agent.chmod(agent.stat().st_mode | stat.S_IXUSR)
-    fields = dict.fromkeys(("bot", "application", "guild", "channel", "person"), "1") | {
-        name: str(value) for name, value in ids.items()
-    }
-    return Workplace(
-        **fields, endpoint=endpoint, token="T", agent=str(agent), project=str(project), folder=str(folder), threads=3
-    )
+from .workplaces import answers, workplace
 
 
 def test_the_configuration_has_the_channel_the_agent_and_enough_agents(
@@ -64,18 +46,4 @@ async def test_the_installed_openab_answers_a_mention(tmp_path: Path) -> None:
     """With the whole way: the copy, its configuration, its thread, and our agent."""
     if shutil.which(os.environ.get(PROGRAM, "openab")) is None:
         pytest.skip(f"no openab on this machine: it is not tried; {PROGRAM} can name one")
-    async with Loopback() as server:
-        guild = server.add_guild("Lab")
-        channel = server.add_channel(guild, "general")
-        ann = server.add_person("ann", guilds=(guild,))
-        bot = server.add_bot("openab", token="T", guilds=(guild,))
-        launch = ADAPTER.launch(workplace(tmp_path, server.endpoint, channel=channel.id))
-        process = await asyncio.create_subprocess_exec(*launch.argv, env={**os.environ, **launch.env})
-        try:
-            await server.connected(bot)
-            said = await ann.say(channel, f"{bot.mention} say hello from the agent")
-            thread = await server.until(lambda: said.thread_id)
-            await ann.sees(thread, "hello from the agent", by=bot)
-        finally:
-            process.terminate()
-            await process.wait()
+    await answers(ADAPTER, tmp_path, "say hello from the agent", "hello from the agent")
