@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from loopback.state.errors import DiscordError
     from loopback.state.faults import Fault, GatewayFault
     from loopback.state.outcome import Outcome
+    from loopback.state.strict_rules import StrictRule
     from loopback.user import User
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "Outcome",
     "RestCall",
     "Role",
+    "StrictRule",
     "Thread",
     "User",
 ]
@@ -44,6 +46,7 @@ _HOMES = {
     "Loopback": "server",
     "Outcome": "state.outcome",
     "RestCall": "rest.call_log",
+    "StrictRule": "state.strict_rules",
     "GatewayFault": "state.faults",
     "User": "user",
 }

@@ -26,6 +26,7 @@ from loopback.state.entities import ALL_INTENTS, Account, Bot, Channel, ChannelT
 from loopback.state.faults import Fault, FaultOptions, Faults, FaultTarget, GatewayFault, for_calls
 from loopback.state.outcome import WAIT
 from loopback.state.permissions import Permission
+from loopback.state.strict_rules import StrictRule
 from loopback.state.world import World
 from loopback.user import User
 from loopback.web import Pages
@@ -88,6 +89,11 @@ class Loopback:
     def page(self) -> str:
         """The address of the page, with its key."""
         return f"{self.endpoint}/?key={self._pages.key.text}"
+
+    @property
+    def rules(self) -> set[StrictRule]:
+        """The strict rules in force, at first all of them. `discord.rules.discard(StrictRule.NONCES)` ends one."""
+        return self.world.rules
 
     def page_once(self) -> str:
         """Return an address of the page that works once, for a browser's command line, which every account can read."""

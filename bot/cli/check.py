@@ -1,6 +1,7 @@
 """`threadline check`: the configuration, Discord, the agents; a table, and an exit code for scripts."""
 
 import logging
+import sys
 from pathlib import Path
 
 import click
@@ -28,13 +29,23 @@ from .texts import failures, options, results
 @click.option("--offline", is_flag=True, help=options.OFFLINE)
 @click.option("--live", type=int, metavar="CHANNEL", help=options.LIVE)
 @click.option("--yes", is_flag=True, help=options.LIVE_YES)
+@click.option("--people/--no-people", default=None, help=options.PEOPLE)
 @click.option("--record", type=click.Path(path_type=Path), metavar="FILE", help=options.RECORD)
-def check(given: Path | None, live: int | None, record: Path | None, *, offline: bool, yes: bool) -> None:
+def check(
+    given: Path | None,
+    live: int | None,
+    record: Path | None,
+    *,
+    offline: bool,
+    yes: bool,
+    people: bool | None,
+) -> None:
     """Check, and exit with 1 if a check failed or, with `--live`, if something was not as expected."""
     path = find_or_fail(given)
     if live is not None:
-        raise SystemExit(check_live(path, LiveOptions(live, record=record, confirmed=yes)))
-    if yes or record is not None:
+        with_people = sys.stdin.isatty() if people is None else people
+        raise SystemExit(check_live(path, LiveOptions(live, record=record, confirmed=yes, with_people=with_people)))
+    if yes or people is not None or record is not None:
         fail(failures.LIVE_ALONE, 2)
     raise SystemExit(0 if run_check(path, offline=offline) else 1)
 

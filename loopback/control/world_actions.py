@@ -8,6 +8,7 @@ from typing import Any, Final
 from loopback.rest.rate_limits import Limit
 from loopback.server import Loopback
 from loopback.state.faults import Fault, GatewayFault, for_calls
+from loopback.state.strict_rules import StrictRule
 
 from . import views
 from .request_fields import Action, BadRequest, NotThere, RequestFields
@@ -124,6 +125,18 @@ async def _limits(server: Loopback, fields: RequestFields) -> Any:
     return views.limits(server.limits)
 
 
+async def _rules(server: Loopback, fields: RequestFields) -> Any:
+    """The strict rules; `active` lists those in force from now on."""
+    if "active" in fields:
+        try:
+            active = {StrictRule(one) for one in fields.many("active")}
+        except ValueError as error:
+            raise BadRequest(str(error)) from None
+        server.rules.intersection_update(active)
+        server.rules.update(active)
+    return {"active": sorted(server.rules)}
+
+
 async def _jump(server: Loopback, fields: RequestFields) -> Any:
     """Let so many `seconds` have passed for limits, interactions and slow answers."""
     try:
@@ -148,5 +161,6 @@ WORLD_ACTIONS: Final = {
     "faults": Action.of(_faults),
     "remove_fault": Action.of(_remove_fault, "fault"),
     "limits": Action.of(_limits, "active"),
+    "rules": Action.of(_rules, "active"),
     "jump": Action.of(_jump, "seconds"),
 }

@@ -17,6 +17,7 @@ from loopback.rest.rate_limits import Limits, Start
 from loopback.state.clock import Clock
 from loopback.state.entities import ALL_INTENTS, Bot, Json
 from loopback.state.faults import CONNECT, Faults
+from loopback.state.strict_rules import StrictRule
 from loopback.state.world import World
 
 from .connection import PAYLOAD_BYTES, SENDS, Close, Closed, GatewayConnection, Op
@@ -104,7 +105,7 @@ class Gateway:
             return code
         finally:
             if connection.session is not None:
-                ended = (connection.code or code) in _ENDS_SESSION
+                ended = (connection.code or code) in _ENDS_SESSION and StrictRule.CLEAN_CLOSES in self._world.rules
                 self._sessions.leave(connection.session, connection, ended=ended)
 
     async def _shut(self, _: web.Application) -> None:

@@ -18,6 +18,7 @@ from loopback.rest.conformance import Violations
 from loopback.state import world_events
 from loopback.state.entities import Bot, Guild, Json
 from loopback.state.faults import Faults, GatewayFault
+from loopback.state.strict_rules import StrictRule
 from loopback.state.world import World
 
 from . import dispatch
@@ -205,6 +206,8 @@ class GatewaySessions:
         """Resume a session. Returns None if it is gone, refused, another bot's, or too old."""
         session = self._sessions.get(session_id)
         if session is None or session.bot is not bot or not session.resumable or not session.covers(sequence):
+            return None
+        if StrictRule.RESUMES not in self._world.rules:
             return None
         if session.outlet is not None:
             session.outlet.close(4000)

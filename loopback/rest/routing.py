@@ -22,6 +22,7 @@ from loopback.state.entities import Bot
 from loopback.state.errors import DiscordError, Reason
 from loopback.state.faults import Faults, RestFault
 from loopback.state.field_types import id_in
+from loopback.state.strict_rules import StrictRule
 from loopback.state.world import World
 
 from . import bodies
@@ -177,8 +178,9 @@ class Rest:
                     # A browser must not run an uploaded file.
                     name = f"attachment; filename*=UTF-8''{quote(one.filename)}"
                     headers = {"Content-Disposition": name, "Content-Type": kind, "X-Content-Type-Options": "nosniff"}
-                    content = one.content
-                    if _is_text(kind) and "gzip" in request.headers.get("Accept-Encoding", ""):
+                    content = one.content if StrictRule.FILE_BYTES in self._world.rules else one.content[:-1]
+                    accepted = "gzip" in request.headers.get("Accept-Encoding", "")
+                    if _is_text(kind) and (accepted or StrictRule.FILE_ENCODINGS not in self._world.rules):
                         content, headers["Content-Encoding"] = gzip.compress(content), "gzip"
                     return web.Response(body=content, headers=headers)
         return _respond(request, _Answer(404, DiscordError(Reason.NOT_FOUND).body), None)

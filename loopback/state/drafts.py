@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import mimetypes
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from . import components, field_types
 from .entities import Json, MessageFlag
 from .errors import DiscordError, FormErrors, Reason
+from .strict_rules import ALL_RULES, StrictRule
 
 CONTENT_LENGTH: Final = 2000
 NONCE_LENGTH: Final = 25
@@ -22,6 +24,9 @@ FILES: Final = 10
 FILE_BYTES: Final = 10 * 1024 * 1024
 REQUEST_BYTES: Final = 25 * 1024 * 1024
 MENTION_IDS: Final = 100
+
+_ASTRAL: Final = re.compile(r"[^\u0000-\uffff]")
+_CUSTOM_EMOJI: Final = re.compile(r"<a?:(\w+):\d+>")
 
 EVERY_MENTION: Final = frozenset({"users", "roles", "everyone"})
 
@@ -75,13 +80,18 @@ class Draft:
         return not (self.content or self.embeds or self.uploads or self.stickers or self.poll or shows_components)
 
 
-def read(body: Json, uploads: Sequence[Upload] = ()) -> Draft:
-    """Read a JSON body with its files. Raises 50035 with every problem at its path, or 40005."""
+def read(body: Json, uploads: Sequence[Upload] = (), rules: Collection[StrictRule] = ALL_RULES) -> Draft:
+    """Read a JSON body with its files. Raises 50035 with every problem at its path, or 40005.
+
+    `rules` are those in force.
+    """
     problems = FormErrors()
     field_types.check(body, "message", problems)
     problems.check()
     content = body.get("content") or ""
-    problems.longest(("content",), content, CONTENT_LENGTH)
+    if StrictRule.LENGTH in rules:
+        counted = content if StrictRule.CODE_POINTS in rules else _ASTRAL.sub("..", content)
+        problems.longest(("content",), counted, CONTENT_LENGTH)
     flags = body.get("flags") or 0
     embeds = body.get("embeds") or []
     _check_embeds(embeds, problems)
@@ -98,7 +108,7 @@ def read(body: Json, uploads: Sequence[Upload] = ()) -> Draft:
     reference = body.get("message_reference") or {}
     return Draft(
         given=frozenset(body),
-        content=content.strip(),
+        content=_stored(content, rules),
         embeds=tuple({"type": "rich", **embed} for embed in embeds),
         components=tuple(components.numbered(shown)),
         uploads=described,
@@ -110,6 +120,12 @@ def read(body: Json, uploads: Sequence[Upload] = ()) -> Draft:
         answers=_id(reference.get("message_id")),
         answer_must_exist=reference.get("fail_if_not_exists", True) is not False,
     )
+
+
+def _stored(content: str, rules: Collection[StrictRule]) -> str:
+    if StrictRule.TRIMMED in rules:
+        content = content.strip()
+    return content if StrictRule.VERBATIM in rules else _CUSTOM_EMOJI.sub(r":\1:", content)
 
 
 def _check_embeds(embeds: list[Json], problems: FormErrors) -> None:

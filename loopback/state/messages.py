@@ -24,6 +24,7 @@ from .entities import (
 )
 from .errors import DiscordError, FormErrors, Reason, invalid
 from .permissions import Permission
+from .strict_rules import StrictRule
 from .world import World
 
 NONCE_SECONDS: Final = 300.0
@@ -124,7 +125,7 @@ def _share_a_guild(world: World, channel: Channel) -> bool:
 
 
 def _same_nonce(world: World, channel: Channel, author_id: int, nonce: str | int | None) -> Message | None:
-    if nonce is None:
+    if nonce is None or StrictRule.NONCES not in world.rules:
         return None
     oldest = world.clock() - NONCE_SECONDS
     for message, _ in zip(reversed(channel.messages.values()), range(NONCE_LOOK_BACK), strict=False):
@@ -183,7 +184,9 @@ def _answered(channel: Channel, draft: Draft) -> Reference | None:
 
 def _attach(world: World, channel: Channel, upload: Upload) -> Attachment:
     attachment_id = world.snowflake()
-    filename = filenames.cleansed(upload.filename, str(attachment_id))
+    filename = upload.filename
+    if StrictRule.FILE_NAMES in world.rules:
+        filename = filenames.cleansed(filename, str(attachment_id))
     return Attachment(
         id=attachment_id,
         channel_id=channel.id,
@@ -226,7 +229,7 @@ def edit(world: World, message: Message, draft: Draft) -> Message:
     """
     channel = world.channels[message.channel_id]
     if isinstance(channel, Thread) and message.ephemeral_to is None:
-        if channel.archived:
+        if channel.archived and StrictRule.ARCHIVED in world.rules:
             raise DiscordError(Reason.THREAD_ARCHIVED)
         membership.check_unlocked(world, channel, message.author_id)
     after = _after_edit(message, draft)
@@ -250,6 +253,8 @@ def edit(world: World, message: Message, draft: Draft) -> Message:
             del message.history[1]
     message.edited = world.clock()
     world.emit(world_events.MessageEdited(message))
+    if StrictRule.SUPPRESSED_PREVIEWS not in world.rules and "://" in message.content:
+        message.embeds.append({"type": "link", "url": message.content.split()[-1]})
     return message
 
 

@@ -10,6 +10,7 @@ from .entities import Channel, ChannelType, Json, Message, MessageFlag, MessageT
 from .errors import DiscordError, FormErrors, Reason, invalid
 from .messages import Origin
 from .permissions import Permission
+from .strict_rules import StrictRule
 from .world import World
 
 NAME_LENGTH: Final = 100
@@ -29,7 +30,8 @@ def open_on(world: World, message: Message, opener_id: int, body: Json) -> Threa
         raise DiscordError(Reason.THREAD_EXISTS)
     announcement = parent.type == ChannelType.ANNOUNCEMENT
     kind = ChannelType.ANNOUNCEMENT_THREAD if announcement else ChannelType.PUBLIC_THREAD
-    thread = _new(world, parent, opener_id, body, kind, message.id)
+    own_id = None if StrictRule.THREAD_IDS in world.rules else world.snowflake()
+    thread = _new(world, parent, opener_id, body, kind, own_id or message.id)
     message.thread_id = thread.id
     message.flags |= MessageFlag.HAS_THREAD
     _open(world, thread)

@@ -30,6 +30,7 @@ from .entities import (
 )
 from .errors import DiscordError, Reason
 from .permissions import Permission
+from .strict_rules import StrictRule
 
 DISCORD_EPOCH_MS: Final = 1_420_070_400_000
 INTERACTIONS_KEPT: Final = 2_000
@@ -40,7 +41,8 @@ Listener = Callable[[world_events.Event], None]
 class World:
     """Everything that exists. `clock` gives seconds since the epoch, `monotonic` seconds for measuring.
 
-    `cdn` is the server's address, also of attachments. The oldest messages beyond `messages_kept` are forgotten.
+    `cdn` is the server's address, also of attachments. `rules` are those in force. The oldest messages beyond
+    `messages_kept` are forgotten.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class World:
         self.clock = clock
         self.monotonic = monotonic
         self.cdn = ""
+        self.rules = set(StrictRule)
         self.accounts: dict[int, Account] = {}
         self.guilds: dict[int, Guild] = {}
         self.channels: dict[int, Channel] = {}
@@ -301,7 +304,8 @@ class World:
         """Return the channel's message, unless it is ephemeral. Raises 10008."""
         message = channel.messages.get(message_id)
         if message is None or message.ephemeral_to is not None:
-            raise DiscordError(Reason.UNKNOWN_MESSAGE)
+            named = StrictRule.UNKNOWN_MESSAGES in self.rules
+            raise DiscordError(Reason.UNKNOWN_MESSAGE if named else Reason.NOT_FOUND)
         return message
 
     def keep_interaction(self, interaction: Interaction) -> None:

@@ -25,10 +25,8 @@ from pool.journal.errors import JournalBusy, JournalError
 from pool.journal.journal import Journal
 
 from .findings import LiveFinding, LiveFindings, Verdict
-from .live_check import LiveResult, run_live_check
-from .live_clock import LiveClock
+from .live_check import LiveCheck
 from .place import find_place
-from .recording import LiveRecording
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +36,7 @@ class LiveOptions:
     channel_id: int
     record: Path | None = None
     confirmed: bool = False
+    with_people: bool = False
 
 
 def check_live(path: Path, options: LiveOptions) -> int:
@@ -56,7 +55,7 @@ def check_live(path: Path, options: LiveOptions) -> int:
 
 def _check(config: Config, options: LiveOptions, limit: IdentifyLimit) -> int:
     place = run_async(find_place(config, options.channel_id, limit))
-    click.echo(texts.announce(place.name))
+    click.echo(texts.announce(place.name, people=options.with_people))
     if not options.confirmed:
         if not sys.stdin.isatty():
             fail(failures.LIVE_UNCONFIRMED, 2)
@@ -67,23 +66,23 @@ def _check(config: Config, options: LiveOptions, limit: IdentifyLimit) -> int:
         # Discord's words must not control the terminal.
         click.echo(visible(redact(str(finding))))
 
-    findings, recording, result = LiveFindings(show), LiveRecording(), LiveResult()
+    live = LiveCheck(config, place, limit, LiveFindings(show), click.echo, with_people=options.with_people)
     try:
-        run_async(run_live_check(config, place, findings, recording, LiveClock(), result))
+        run_async(live.run())
     finally:
         if options.record is not None:
-            options.record.write_text(recording.written(), "utf-8")
+            options.record.write_text(live.recording.written(), "utf-8")
             click.echo(texts.recorded(options.record))
-        _conclude(findings, result)
-    return 1 if findings.surprises or result.left else 0
+        _conclude(live)
+    return 1 if live.findings.surprises or live.left else 0
 
 
-def _conclude(findings: LiveFindings, result: LiveResult) -> None:
-    count = [each.verdict for each in findings.all].count
+def _conclude(live: LiveCheck) -> None:
+    count = [each.verdict for each in live.findings.all].count
     click.echo(texts.summary(*map(count, (Verdict.EXPECTED, Verdict.SURPRISE, Verdict.MEASURED))))
-    click.echo(texts.spent(result.calls, result.refusals))
-    if result.left:
-        click.echo(f"threadline: {failures.live_left(result.left)}", err=True)
+    click.echo(texts.spent(live.calls, live.refusals))
+    if live.left:
+        click.echo(f"threadline: {failures.live_left(live.left)}", err=True)
     else:
         click.echo(texts.REMOVED)
 

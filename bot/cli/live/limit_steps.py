@@ -8,7 +8,7 @@ from typing import Any, Final
 from bot.cli.texts import live as texts
 from bot.config.appearance import DONE, EYE, FAILED
 
-from .rest_wire import Answer, CallFailed
+from .rest_wire import Answer, CallFailed, TooManyRefusals
 from .trial import Trial
 
 IDENTIFIES_A_DAY: Final = 1000
@@ -90,9 +90,11 @@ async def _reactions(trial: Trial, message: str) -> None:
 
 
 async def together(trial: Trial, calls: Sequence[tuple[str, str, Any]]) -> list[Answer]:
-    """Make calls at once, also against the limit. Raises `CallFailed`."""
+    """Make calls at once, also against the limit. Raises `CallFailed` and `TooManyRefusals`."""
     found = await asyncio.gather(*(trial.rest.once(*each) for each in calls), return_exceptions=True)
     for each in found:
+        if isinstance(each, TooManyRefusals):
+            raise each
         if isinstance(each, BaseException):
             raise CallFailed(str(each) or type(each).__name__) from each
     return [each for each in found if isinstance(each, Answer)]

@@ -15,7 +15,7 @@ MOST_CHARACTERS: Final = 100
 LARGEST_NUMBER: Final = 10**14
 """Numbers above this may be IDs."""
 
-KEPT_KEYS: Final = frozenset({"message", "content_type", "t", "scope", "locale", "code"})
+KEPT_KEYS: Final = frozenset({"message", "content_type", "t", "scope"})
 """Keys whose texts are Discord's own: of errors, of files' types, and of events."""
 
 KEPT_HEADERS: Final = frozenset(

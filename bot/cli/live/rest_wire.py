@@ -10,10 +10,12 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any, Final, Self
 
 import aiohttp
 import discord
+from yarl import URL
 
 from bot.cli.texts import failures
 from bot.operations.start_failure import StartFailed
@@ -39,9 +41,16 @@ MOST_REFUSALS: Final = 40
 MOST_REFUSALS_IN_ALL: Final = 55
 """The same, with those of removing what was made."""
 
+FETCH_SECONDS: Final = 60.0
+"""Bound on fetching one file; 10 MiB take a second or two."""
+
+FILE_PATH: Final = "/attachments"
+"""What a recording says of the address of a file, which holds its name and a signature."""
+
 REFUSED: Final = frozenset({401, 403, 429})
 
-File = tuple[str, bytes]
+Upload = tuple[str, bytes]
+"""A file's name and content."""
 
 
 class TooManyRefusals(StartFailed):
@@ -83,6 +92,15 @@ class Answer:
         return self.headers.get("X-RateLimit-Bucket", "")
 
 
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file of a message: its bytes as they came, packed by the `Content-Encoding` of its headers if there is one."""
+
+    content: bytes
+    headers: Mapping[str, str]
+    seconds: float
+
+
 class RestWire:
     """Calls Discord as the bot of `http`, a client that has logged in. An asynchronous context manager."""
 
@@ -116,7 +134,7 @@ class RestWire:
             raise LookupError
         return self._session
 
-    async def call(self, method: str, path: str, body: Any = None, files: Sequence[File] = ()) -> Answer:
+    async def call(self, method: str, path: str, body: Any = None, files: Sequence[Upload] = ()) -> Answer:
         """Make a call when its window has room, and again where it is refused for its rate or not answered.
 
         Raises `CallFailed` and `TooManyRefusals`.
@@ -137,7 +155,7 @@ class RestWire:
                 await self._clock.sleep(min(_wait_after(answer, tries), LONGEST_WAIT))
         raise CallFailed(failures.live_call(method, path, reason))
 
-    async def once(self, method: str, path: str, body: Any = None, files: Sequence[File] = ()) -> Answer:
+    async def once(self, method: str, path: str, body: Any = None, files: Sequence[Upload] = ()) -> Answer:
         """Make a call without regard to its window, and return whatever the answer is.
 
         Raises the errors of aiohttp, `TimeoutError` and `TooManyRefusals`.
@@ -165,6 +183,27 @@ class RestWire:
         self._recording.note_call(method, path, body, answer.status, answer.headers, answer.body)
         return answer
 
+    async def fetch(self, url: str) -> File:
+        """Fetch a file as the bot fetches those of people: without the token, and uncompressed.
+
+        Raises the errors of aiohttp, and `TimeoutError`.
+        """
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        proxy, proxy_auth = self._http.proxy, self._http.proxy_auth
+        headers = {"Accept-Encoding": "identity"}
+        async with (
+            asyncio.timeout(FETCH_SECONDS),
+            aiohttp.ClientSession(
+                auto_decompress=False, headers=headers, proxy=proxy, proxy_auth=proxy_auth
+            ) as session,
+            session.get(URL(url, encoded=True), allow_redirects=False) as response,
+        ):
+            response.raise_for_status()
+            content = await response.read()
+        self._recording.note_call("GET", FILE_PATH, None, response.status, response.headers, None)
+        return File(content, response.headers, loop.time() - begun)
+
     async def _space(self) -> None:
         now = self._clock.now()
         start = max(now, self._next_start)
@@ -181,7 +220,7 @@ class RestWire:
             self._full_until[key] = self._clock.now() + min(wait, LONGEST_WAIT)
 
 
-def _payload(body: Any, files: Sequence[File]) -> dict[str, Any]:
+def _payload(body: Any, files: Sequence[Upload]) -> dict[str, Any]:
     """Return the arguments of a request in the form that the library gives it."""
     if not files:
         return {} if body is None else {"json": body}
@@ -189,7 +228,7 @@ def _payload(body: Any, files: Sequence[File]) -> dict[str, Any]:
     listed = [{"id": number, "filename": name} for number, (name, _) in enumerate(files)]
     form.add_field("payload_json", json.dumps({**body, "attachments": listed}))
     for number, (name, content) in enumerate(files):
-        form.add_field(f"files[{number}]", content, filename=name, content_type="application/octet-stream")
+        form.add_field(f"files[{number}]", BytesIO(content), filename=name, content_type="application/octet-stream")
     return {"data": form}
 
 

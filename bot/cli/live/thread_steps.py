@@ -27,9 +27,9 @@ async def thread(trial: Trial) -> None:
         texts.THREAD_WINDOW, texts.window(opened.number("X-RateLimit-Limit"), opened.number("X-RateLimit-Reset-After"))
     )
     await _member(trial)
-    renamed = await trial.rest.call("PATCH", trial.thread, {"name": texts.OTHER_NAME})
-    name = renamed.field("name")
-    trial.findings.expect(texts.RENAME, texts.OTHER_NAME, str(name), holds=name == texts.OTHER_NAME)
+    # Once, because a hidden limit allows two in ten minutes.
+    renamed = await trial.rest.once("PATCH", trial.thread, {"name": texts.OTHER_NAME})
+    trial.expect_answer(texts.RENAME, renamed, status=200)
     await _archived(trial)
     await _deleted(trial)
     await _reactions(trial)

@@ -1,16 +1,17 @@
 """What the steps of a live check share: the calls, the clock, the place, the findings, and what they have made."""
 
 import secrets
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from bot.cli.texts import live as texts
 
 from .findings import LiveFindings
+from .gateway_wire import GatewayWire
 from .live_clock import LiveClock
 from .place import Place
-from .rest_wire import Answer, CallFailed, File, RestWire
+from .rest_wire import Answer, CallFailed, RestWire, Upload
 
 SUPPRESS_EMBEDS: Final = 1 << 2
 """The flag of messages whose links show no previews, which all of the bot's messages have."""
@@ -21,13 +22,20 @@ class Trial:
     """One run of a live check."""
 
     rest: RestWire
+    gateway: GatewayWire
     clock: LiveClock
     place: Place
     findings: LiveFindings
+    show: Callable[[str], None]
+    """Tells the person at the terminal what to do."""
     message_id: str = ""
     """The message on which the thread stands."""
     thread_id: str = ""
     gateway_url: str = ""
+    nonce: dict[str, Any] = field(default_factory=dict)
+    """The message that is posted several times with one nonce, first at `nonce_from` as `nonce_message`."""
+    nonce_from: float = 0.0
+    nonce_message: str = ""
 
     @property
     def channel(self) -> str:
@@ -41,6 +49,11 @@ class Trial:
             raise CallFailed(texts.NO_THREAD)
         return f"/channels/{self.thread_id}"
 
+    @property
+    def thread_link(self) -> str:
+        """The address of the thread for a person."""
+        return texts.link(self.place.guild_id, self.place.channel_id, self.message_id)
+
     def draft(self, content: str, **fields: Any) -> dict[str, Any]:
         """Return the body of a new message in the form of the bot's own, with a nonce of its own."""
         return {
@@ -52,7 +65,7 @@ class Trial:
             **fields,
         }
 
-    async def post(self, place: str, content: str, files: Sequence[File] = (), **fields: Any) -> Answer:
+    async def post(self, place: str, content: str, files: Sequence[Upload] = (), **fields: Any) -> Answer:
         """Post a message in a channel or thread by its path. Raises `CallFailed` unless Discord takes it."""
         answer = await self.rest.call("POST", f"{place}/messages", self.draft(content, **fields), files)
         if answer.status != 200:

@@ -351,7 +351,7 @@ def queued_there(host: str, reason: str) -> str:
 # ---- check --live
 
 LIVE_UNCONFIRMED: Final = "a person must confirm this in a terminal; --yes confirms it here"
-LIVE_ALONE: Final = "--record and --yes belong to --live"
+LIVE_ALONE: Final = "--people, --record and --yes belong to --live"
 
 
 def live_unseen(channel_id: int) -> str:
@@ -377,6 +377,11 @@ def live_status(status: int) -> str:
 def live_call(method: str, path: str, reason: str) -> str:
     """A call that failed after all its tries."""
     return f"{method} {path} failed: {reason}"
+
+
+def live_gateway_closed(code: object) -> str:
+    """The end of the connection, with its close code."""
+    return f"Discord's gateway closed the connection with code {code}"
 
 
 def live_refusals(count: int) -> str:

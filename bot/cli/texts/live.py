@@ -12,14 +12,18 @@ def line(verdict: object, step: int, subject: str, expected: str, seen: str) -> 
     return f"{verdict:<8} {step} {subject}: expected {expected} | seen {seen}"
 
 
-def announce(channel: str) -> str:
+def announce(channel: str, *, people: bool) -> str:
     """What the check will do. A person confirms it."""
-    return (
-        f"This posts in {channel}. Everyone in the channel sees it.\n"
-        "It makes about 80 calls in about a minute: it posts and edits messages, opens a thread, adds the bot's owner"
-        " to it, and is refused a few times on purpose.\n"
-        "At the end it deletes the thread and its messages, also after an error or Ctrl-C."
-    )
+    lines = [
+        f"This posts in {channel}. Everyone in the channel sees it.",
+        "It makes about 150 calls in about seven minutes.",
+        "It posts and edits messages, opens a thread, adds the bot's owner to it, and uploads 10 MiB.",
+        "It is refused a few times on purpose, and logs in three times.",
+        "At the end it deletes the thread and its messages, also after an error or Ctrl-C.",
+    ]
+    if people:
+        lines.insert(3, "Then it asks you to press buttons in the thread, and to look at seven messages on a phone.")
+    return "\n".join(lines)
 
 
 CONFIRM: Final = "Start?"
@@ -164,3 +168,141 @@ def same_id(*, same: bool) -> str:
 def refused_emoji(emoji: Sequence[str]) -> str:
     """The reactions that Discord did not take."""
     return f"refused: {' '.join(emoji)}" if emoji else ALL_TAKEN
+
+
+# ---- 3: nonces and length
+
+SAME_NONCE: Final = "Threadline's live check: a nonce"
+NONCE_AGAIN: Final = "the same nonce again"
+NONCE_LATER: Final = "the same nonce after 3 minutes"
+NONCE_MUCH_LATER: Final = "the same nonce after 6 minutes"
+LONGEST: Final = "2,000 emoji"
+TOO_LONG: Final = "2,001 emoji"
+
+
+def same_message(*, same: bool) -> str:
+    """What a nonce brings."""
+    return "the first message" if same else "another message"
+
+
+# ---- 5: files
+
+FILE_LINE: Final = "Threadline's live check: a line of a file.\n"
+SPEED: Final = "time for 9.9 MiB, up and down"
+
+
+def name_of(file: str) -> str:
+    """The subject of a file's name."""
+    return f"{file}: name"
+
+
+def encoding_of(file: str) -> str:
+    """The subject of a file's encoding."""
+    return f"{file}: encoding"
+
+
+def bytes_of(file: str) -> str:
+    """The subject of a file's content."""
+    return f"{file}: content"
+
+
+def file_name(kept: str, title: str | None) -> str:
+    """The name that Discord gives to a file, and the title."""
+    return f"{kept}, title {title}" if title else kept
+
+
+def encoding(name: str) -> str:
+    """How a file came."""
+    return name or "none"
+
+
+def size(count: int) -> str:
+    """The size of a file's content."""
+    return f"the same {count} bytes"
+
+
+def seconds(*times: float) -> str:
+    """Durations."""
+    return ", ".join(f"{each * 1000:.0f} ms" for each in times)
+
+
+# ---- 6: texts and links
+
+BEFORE_LINK: Final = "Threadline's live check: a link follows"
+LINK: Final = "Threadline's live check: https://discord.com/"
+NO_PREVIEW: Final = "an edit with a link, after 5 s"
+VERBATIM: Final = "a text with hard parts"
+HARD_TEXT: Final = "||hidden|| __init__ <:nope:1> :tada: <t:0:R> \\*"
+TRIMMED: Final = "spaces at the ends of a text"
+SPACED: Final = "Threadline's live check: spaces"
+
+
+def previews(count: int) -> str:
+    """The previews of links."""
+    return f"{count} previews"
+
+
+# ---- 7: the gateway
+
+IDENTIFY: Final = "a first identify"
+RESUME_BROKEN: Final = "a resume after close code 4000"
+RESUME_CLOSED: Final = "a resume after close code 1000"
+IDENTIFY_AGAIN: Final = "a second identify"
+COUNTED: Final = "identifies counted"
+NO_GATEWAY: Final = "there is no connection to the gateway"
+
+
+# ---- 8: people
+
+BUTTON: Final = "a button"
+MENU: Final = "a menu"
+MENU_VALUE: Final = "the choice in the menu"
+FORM: Final = "a button that opens a form"
+FORM_SENT: Final = "the form"
+FORM_FIELDS: Final = "the fields of the form"
+PRESS_BUTTON: Final = "**1 of 3.** Press this button."
+PRESS_MENU: Final = "**2 of 3.** Choose something in this menu."
+PRESS_FORM: Final = "**3 of 3.** Open this form, fill in what you like, and send it."
+PRESS: Final = "Press"
+OPEN_FORM: Final = "Open the form"
+FORM_TITLE: Final = "Threadline's live check"
+FIELDS: Final = ("One line", "Lines", "Menu", "People", "Channels")
+OPTIONS: Final = ("Red", "Green", "Blue")
+ONE_OPTION: Final = "one of the options"
+YES: Final = "Looks right on the phone"
+NO: Final = "Looks wrong"
+PAGES: Final = {
+    "table": "A table in a code block:\n```\nname   | size\n-------+-----\nalpha  |   12\nomega  |    7\n```",
+    "lists": "Nested lists:\n1. one\n   - one a\n     - one a i\n2. two\n- three",
+    "links": "Links: [a title](<https://discord.com/>) and <https://discord.com/>, without previews",
+    "diff": "A diff, in colours:\n```diff\n- before\n+ after\n```",
+    "spoiler": "A spoiler: ||hidden until you touch it||",
+    "subtext": "Words\n-# and a small grey line below them",
+    "long code": "Twenty lines of code:\n```py\n" + "".join(f"print({number})\n" for number in range(20)) + "```",
+}
+"""What the bot's answers are made of, by name."""
+
+
+def look(link: str) -> str:
+    """What the person at the terminal has to do now."""
+    return f"Open the thread, on a phone if you have one, and press what it asks for: {link}"
+
+
+def not_pressed(seconds: float) -> str:
+    """No press came."""
+    return f"no press within {seconds:g} s"
+
+
+def acknowledged(subject: str) -> str:
+    """The subject of the time that an answer took."""
+    return f"{subject}: time to acknowledge"
+
+
+def options(names: Sequence[str]) -> str:
+    """Names of options or fields."""
+    return ", ".join(names) or "none"
+
+
+def page(name: str) -> str:
+    """The subject of a page."""
+    return f"the page of {name}"

@@ -74,6 +74,9 @@ CONFIG: Final = (
 OFFLINE: Final = "Skip Discord."
 LIVE: Final = "Try what the bot relies on, in this channel on the real Discord, and delete everything again."
 LIVE_YES: Final = "With --live: start without asking."
+PEOPLE: Final = (
+    "With --live: whether a person is there to press buttons and to look at messages.  [default: if this is a terminal]"
+)
 RECORD: Final = "With --live: keep Discord's answers in this file, without IDs, tokens, names and what people wrote."
 ONCE: Final = "Play the conversation, check that it went right, and exit."
 DEMO_AGENT: Final = "Use this ACP agent; `auto` is the first one that is installed."

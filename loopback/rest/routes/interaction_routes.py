@@ -16,7 +16,7 @@ _MESSAGES: Final = frozenset({CallbackType.MESSAGE, CallbackType.DEFERRED_MESSAG
 def _callback(call: Call) -> Json | None:
     body = call.fields
     data = body.get("data") or {} if body.get("type") in _MESSAGES else {}
-    draft = drafts.read(data, call.uploads)
+    draft = drafts.read(data, call.uploads, call.world.rules)
     answered = interactions.answer(call.world, call.id("interaction_id"), call.names["token"], body, draft)
     return interaction_payloads.answered(call.world, answered) if call.flag("with_response") else None
 

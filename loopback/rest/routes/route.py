@@ -44,7 +44,7 @@ class Call:
     @property
     def draft(self) -> Draft:
         """The body as a message."""
-        return drafts.read(self.fields, self.uploads)
+        return drafts.read(self.fields, self.uploads, self.world.rules)
 
     def id(self, name: str) -> int:
         """Return an id from the path. `@me` is the caller, if there is one."""

@@ -26,7 +26,7 @@ def _open_on_message(call: Call) -> Json:
 def _open_in_channel(call: Call) -> Json:
     first = None
     if "message" in call.fields:
-        first = drafts.read(call.fields["message"], call.uploads)
+        first = drafts.read(call.fields["message"], call.uploads, call.world.rules)
     thread = threads.open_in(call.world, call.channel(), call.bot.id, call.fields, first)
     payload = payloads.thread(thread, call.bot.id)
     if first is not None and thread.id in thread.messages:

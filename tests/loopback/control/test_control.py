@@ -8,7 +8,7 @@ import aiohttp
 import discord
 from discord import app_commands
 
-from loopback import Limit, Loopback
+from loopback import Limit, Loopback, StrictRule
 from loopback.control.application import application
 from loopback.control.person_actions import PERSON_ACTIONS
 from loopback.control.world_actions import WORLD_ACTIONS
@@ -158,6 +158,8 @@ async def test_a_script_controls_faults_limits_and_the_clock() -> None:
         server.faults.clear()
         assert await script("faults") == []
         assert (await script("limits", active=["messages"]))["active"] == ["messages"]
+        assert (await script("rules", active=["nonces"]))["active"] == ["nonces"]
+        assert server.rules == {StrictRule.NONCES}
         before = server.clock()
         assert (await script("jump", seconds=3600))["now"] >= before + 3600
         async with http.get(script.base) as answer:
@@ -180,10 +182,17 @@ async def test_a_wait_over_http_ends_with_the_matching_message() -> None:
         assert (await waiting)["id"] == str(said.id)
 
 
-def test_every_action_limit_and_option_of_a_fault_is_in_the_docs() -> None:
+def test_every_action_limit_rule_and_option_of_a_fault_is_in_the_docs() -> None:
     """docs/loopback.md names each of them."""
     text = (Path(__file__).parents[3] / "docs" / "loopback.md").read_text()
-    words = {*PERSON_ACTIONS, *WORLD_ACTIONS, *Limit, *FaultOptions.__annotations__, *FaultTarget.__annotations__}
+    words = {
+        *PERSON_ACTIONS,
+        *WORLD_ACTIONS,
+        *Limit,
+        *StrictRule,
+        *FaultOptions.__annotations__,
+        *FaultTarget.__annotations__,
+    }
     fields = frozenset[str]().union(
         *(act.fields for act in PERSON_ACTIONS.values()), *(cue.fields for cue in WORLD_ACTIONS.values())
     )

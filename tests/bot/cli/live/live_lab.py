@@ -2,18 +2,17 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from bot.cli.live.findings import LiveFinding, LiveFindings
-from bot.cli.live.live_check import LiveResult, run_live_check
+from bot.cli.live.live_check import LiveCheck
 from bot.cli.live.live_clock import LiveClock
-from bot.cli.live.place import Place, find_place
-from bot.cli.live.recording import LiveRecording
+from bot.cli.live.place import Place
+from bot.cli.texts import live as texts
 from bot.config.load import read_config
-from bot.config.schema import Config
 from bot.gateway.identify_limit import IdentifyLimit
-from loopback import Loopback
+from loopback import Loopback, Message, Thread
 from loopback.harness import Lab, command, configuration, lines
 from pool.journal.journal import Journal
 from tests.loopback.openapi import strictly
@@ -21,6 +20,15 @@ from tests.loopback.openapi import strictly
 TOKEN = "token.of.the.live.check"
 PATIENT = 1e6
 """The gateway's heartbeat in seconds: the check lets minutes pass at once."""
+
+
+STANDING = 1_800_000_000.0
+"""Loopback's time in seconds since 1970, which only jumps: a busy machine changes nothing."""
+
+GENEROUS = 60.0
+"""Bound that only catches hangs."""
+
+WRITTEN = "what a person writes"
 
 
 class JumpingClock(LiveClock):
@@ -38,38 +46,48 @@ class JumpingClock(LiveClock):
 
 @dataclass(kw_only=True)
 class LiveLab(Lab):
-    """The lab in which a live check runs."""
+    """The lab with a live check."""
 
-    config: Config
-    journal: Journal
-    recording: LiveRecording = field(default_factory=LiveRecording)
-    found: list[LiveFinding] = field(default_factory=list)
-
-    async def place(self) -> Place:
-        """Look at the channel as the command does."""
-        return await find_place(self.config, self.channel.id, IdentifyLimit(self.journal))
-
-    async def check(self) -> LiveResult:
-        """Run the whole check in the channel."""
-        result = LiveResult()
-        findings = LiveFindings(self.found.append)
-        clock = JumpingClock(self.discord)
-        await run_live_check(self.config, await self.place(), findings, self.recording, clock, result)
-        return result
+    check: LiveCheck
+    found: list[LiveFinding]
 
     @property
-    def surprises(self) -> dict[str, str]:
-        """What was seen instead of what was expected, by subject."""
-        return {each.subject: each.seen for each in self.found if each.verdict == "SURPRISE"}
+    def surprises(self) -> set[str]:
+        """The subjects of the surprises."""
+        return {each.subject for each in self.check.findings.surprises}
+
+    async def press_all(self, answer: str = texts.YES) -> None:
+        """Press what the check asks for, as Ann; the `answer` is about each page."""
+        there = await self.discord.until(lambda: self.discord.world.threads_of(self.channel), timeout=GENEROUS)
+        await self.ann.click(await self._asked(there[0], texts.PRESS_BUTTON), texts.PRESS)
+        await self.ann.pick(await self._asked(there[0], texts.PRESS_MENU), ["Green"])
+        form = await self.ann.click(await self._asked(there[0], texts.PRESS_FORM), texts.OPEN_FORM)
+        await self.ann.fill(form, {"Lines": WRITTEN})
+        for content in texts.PAGES.values():
+            await self.ann.click(await self._asked(there[0], content), answer)
+
+    async def _asked(self, thread: Thread, content: str) -> Message:
+        return await self.ann.sees(thread, content, by=self.bot, timeout=GENEROUS)
 
 
 @asynccontextmanager
-async def live_lab(folder: Path) -> AsyncIterator[LiveLab]:
+async def live_lab(folder: Path, *, with_people: bool = False) -> AsyncIterator[LiveLab]:
     """Provide the lab: all of Discord's limits, and a bot that does not run."""
-    async with Loopback(limits=True, heartbeat=PATIENT, strict=strictly()) as discord:
+    async with Loopback(limits=True, clock=lambda: STANDING, heartbeat=PATIENT, strict=strictly()) as discord:
         lab = Lab.furnish(discord, "ann", token=TOKEN)
         path = folder / "threadline.toml"
         path.write_text(configuration(lab, folder, lines(command(["agent"]))), "utf-8")
         config = read_config(path)
+        place = Place(lab.channel.id, lab.guild.id, "#general in Lab", lab.bot.id, lab.ann.id)
+        found: list[LiveFinding] = []
         with Journal.open(config.journal.file) as journal:
-            yield LiveLab(**vars(lab), config=config, journal=journal)
+            check = LiveCheck(
+                config,
+                place,
+                IdentifyLimit(journal),
+                LiveFindings(found.append),
+                lambda _words: None,
+                with_people=with_people,
+                clock=JumpingClock(discord),
+            )
+            yield LiveLab(**vars(lab), check=check, found=found)

@@ -120,4 +120,4 @@ async def test_its_options_need_it(tmp_path: Path) -> None:
     """A record of a check that only looks would be empty."""
     async with lab_with_configuration(tmp_path):
         code, said = await outcome(tmp_path, ["--yes"])
-    assert (code, said.strip()) == (2, "threadline: --record and --yes belong to --live")
+    assert (code, said.strip()) == (2, "threadline: --people, --record and --yes belong to --live")
