@@ -132,10 +132,11 @@ class MarkdownConverter:
             at = self._skip(text, at)
             line_feed = text.find("\n", at)
             end = len(text) if line_feed < 0 else line_feed
-            is_wide = not self._in_line and (text.startswith("|", at) or begins_html(text, at))
-            longest = LONGEST_ROW if is_wide else LONGEST_LINE
-            while end - at >= longest:
-                at, longest = self._skip(text, self._take_piece(text, at)), LONGEST_LINE
+            if end - at >= LONGEST_LINE:
+                is_wide = not self._in_line and (text.startswith("|", at) or begins_html(text, at))
+                longest = LONGEST_ROW if is_wide else LONGEST_LINE
+                while end - at >= longest:
+                    at, longest = self._skip(text, self._take_piece(text, at)), LONGEST_LINE
             if line_feed < 0:
                 break
             self._take(text[at:end])
@@ -374,7 +375,7 @@ class MarkdownConverter:
             below = self._line_of(text)
             joined = f"{words}\n{below.words}"
             if below.kind == "words" and not below.quoted and len(joined) < LONGEST_LINE:
-                self._held = _Held("", replace(held.line, words=joined), alone=False)
+                self._held = _Held("", held.line._replace(words=joined), alone=False)
                 return True
         self._put_shown(held.line)
         self._dropped = self._dropped and held.alone

@@ -5,7 +5,7 @@ escaped, as far as Discord could read them as marks, and inner marks of the same
 """
 
 import re
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -115,7 +115,7 @@ def paired(runs: Sequence[Run], draft_end: int) -> tuple[list[Pair], list[Run]]:
     pairs: list[Pair] = []
     opened: list[Run] = []
     unpaired: list[Run] = []
-    waiting = Counter[str]()
+    waiting: defaultdict[str, int] = defaultdict(int)
     for run in runs:
         at_end = run.end == draft_end and not run.is_tag
         while run.closes and run.left and waiting[run.mark]:

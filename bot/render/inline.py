@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from bot.text.markdown import FENCE, break_fences
 
-from .emphasis import APART, Run, ended, paired, run_of, show_marks, tag_of
+from .emphasis import APART, Pair, Run, ended, paired, run_of, show_marks, tag_of
 from .file_links import WEB, file_of, is_elsewhere, leads_to_file
 from .html import attributes, character_of, escaped, lowered, raised, shown_tag
 
@@ -43,6 +43,9 @@ _TOKEN = re.compile(
     r"|(?P<entity>&(?:\#\d{1,7}|\#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});)"
     r"|(?P<run>\*+|_+|~~+|\|\|+)"
 )
+_BEGINS = re.compile(r"[\\`!\[【<&~|*_]")
+"""What every token but an address begins with. It is found many times faster than the tokens themselves."""
+_BEGINS_OR_ADDRESS = re.compile(r"[\\`!\[【<&~|*_hf]")
 _SPECIAL = re.compile(r"[\\`\[<&*_【]|~~|\|\||://|-#")
 _TICKS = re.compile(r"`+")
 _IMAGE = re.compile(r"!\[([^\[\]\n]{0,400}+)\]\([^()\n]{0,1400}+\)")
@@ -73,11 +76,14 @@ class Inline:
         """Show files relative to `directory`."""
         self._directory = directory
         self._targets: dict[str, str] = {}
+        self._last: tuple[str, _Parsed] | None = None
+        """The text that `_read` parsed last. Each line is asked about, shown in drafts, and shown."""
 
     def define(self, label: str, target: str) -> str:
         """Remember where a reference link leads; return the target as it is shown."""
         if len(self._targets) < MOST_DEFINED:
             self._targets.setdefault(_key(label), target)
+            self._last = None
         return self.bare(target)
 
     def convert(self, text: str, *, draft: bool = False, in_bold: bool = False) -> str:
@@ -88,8 +94,10 @@ class Inline:
         """
         if not _SPECIAL.search(text):
             return text
-        text = _without_half(text) if draft else text
-        parsed = self._parse(text, draft=draft, in_bold=in_bold)
+        if draft or in_bold:
+            parsed = self._parse(_without_half(text) if draft else text, draft=draft, in_bold=in_bold)
+        else:
+            parsed = self._read(text)
         return _shown(parsed.parts)
 
     def plain(self, text: str) -> str:
@@ -102,9 +110,9 @@ class Inline:
 
     def is_open(self, text: str) -> bool:
         """Whether emphasis or code begins here that may end in the next line."""
-        if not _SPECIAL.search(text):
+        if "`" not in text and "*" not in text:
             return False
-        parsed = self._parse(text)
+        parsed = self._read(text)
         return parsed.stray_code >= 0 or any(run.left and run.mark == "*" for run in parsed.unpaired)
 
     def beginning(self, text: str, end: int) -> tuple[str, int]:
@@ -114,7 +122,7 @@ class Inline:
         """
         if not _SPECIAL.search(text):
             return text[:end], end
-        parsed = self._parse(text)
+        parsed = self._read(text)
         start, stop = _whole_at(parsed.atoms, end)
         cut = start or stop
         parts: list[str | Run] = []
@@ -127,18 +135,25 @@ class Inline:
         """Return the last place up to `end` from which on nothing changes what is before it; 0 if there is none."""
         if not _SPECIAL.search(text):
             return end
-        parsed = self._parse(text)
+        parsed = self._read(text)
         begun = [run.start for run in parsed.unpaired] + [parsed.stray_code] * (parsed.stray_code >= 0)
         return min([_whole_at(parsed.atoms, end)[0], *begun])
 
     # ---- parts
+
+    def _read(self, text: str) -> _Parsed:
+        """Parse a whole text; its result is only read."""
+        if self._last is None or self._last[0] != text:
+            self._last = text, self._parse(text)
+        return self._last[1]
 
     def _parse(self, text: str, *, draft: bool = False, in_bold: bool = False, plain: bool = False) -> _Parsed:
         parsed = _Parsed()
         runs: list[Run] = []
         closers: dict[int, list[int]] | None = None
         at = 0
-        while found := _TOKEN.search(text, at):
+        begins = _BEGINS_OR_ADDRESS if "://" in text else _BEGINS
+        while found := _token(text, at, begins):
             if found.start() > at:
                 parsed.parts.append(text[at : found.start()])
                 parsed.starts.append(at)
@@ -160,18 +175,12 @@ class Inline:
             parsed.atoms.append((found.start(), at))
         parsed.parts.append(text[at:])
         parsed.starts.append(at)
-        pairs, parsed.unpaired = paired(runs, len(text) if draft else -1)
-        last = Run("", 0, len(text), len(text), "", opens=False, closes=False)
-        if not plain:
-            seen = text if parsed.seen < 0 else text[: parsed.seen]
-            pairs += ended(parsed.unpaired, seen, last, draft=draft)
-            show_marks(pairs, in_bold=in_bold)
-        if last.closing:
-            words = text[at:]
-            kept = words.rstrip()
-            parsed.parts[-1:] = [kept, last, words[len(kept) :]]
-            parsed.starts += [len(text)] * 2
-        parsed.atoms += [(opener.start, closer.end) for opener, closer, _ in pairs]
+        if runs:
+            pairs, parsed.unpaired = paired(runs, len(text) if draft else -1)
+            if not plain:
+                pairs += _end_marks(text, parsed, draft=draft)
+                show_marks(pairs, in_bold=in_bold)
+            parsed.atoms += [(opener.start, closer.end) for opener, closer, _ in pairs]
         return parsed
 
     def _code(
@@ -300,6 +309,29 @@ class Inline:
         return text if plain else f"`{text}`"
 
 
+def _token(text: str, at: int, begins: re.Pattern[str]) -> re.Match[str] | None:
+    """Return the first token from a place on."""
+    while first := begins.search(text, at):
+        at = first.start()
+        if found := _TOKEN.match(text, at):
+            return found
+        at += 1
+    return None
+
+
+def _end_marks(text: str, parsed: _Parsed, *, draft: bool) -> list[Pair]:
+    """End what has begun, where that is shown: behind the last words of the text."""
+    last = Run("", 0, len(text), len(text), "", opens=False, closes=False)
+    seen = text if parsed.seen < 0 else text[: parsed.seen]
+    pairs = ended(parsed.unpaired, seen, last, draft=draft)
+    if pairs:
+        words = text[parsed.starts[-1] :]
+        kept = words.rstrip()
+        parsed.parts[-1:] = [kept, last, words[len(kept) :]]
+        parsed.starts += [len(text)] * 2
+    return pairs
+
+
 def _text_of(text: str) -> str:
     """Return a text with its entities replaced."""
     return re.sub(r"&#?\w{1,32};", lambda found: character_of(found[0]), text) if "&" in text else text
@@ -346,17 +378,20 @@ def _shown(parts: list[str | Run]) -> str:
         shown = part if isinstance(part, str) else part.shown()
         if not shown:
             continue
-        if shown.startswith("`"):
+        if isinstance(part, Run) and isinstance(last, Run):
+            is_one = bool(last.closing and part.opening)
+        elif (first := shown[0]) == "`":
             before = pieces[-1] if pieces else ""
             # An escaped backtick in front of two would make three, which are broken up.
             is_one = before.endswith("`") and (not before.endswith("\\`") or shown.startswith("``"))
-        elif isinstance(last, Run) and isinstance(part, Run):
-            is_one = bool(last.closing and part.opening)
         else:  # Marks that are not shown stood between the two.
-            is_one = shown[0] in "~|" and bool(pieces) and pieces[-1].endswith(shown[0])
-        pieces += [APART, shown] if is_one else [shown]
+            is_one = first in "~|" and bool(pieces) and pieces[-1].endswith(first)
+        if is_one:
+            pieces.append(APART)
+        pieces.append(shown)
         last = part
-    return _SUBTEXT.sub(r"\1\\-", break_fences("".join(pieces)))
+    whole = break_fences("".join(pieces))
+    return _SUBTEXT.sub(r"\1\\-", whole) if "-#" in whole else whole
 
 
 def _whole_at(atoms: list[tuple[int, int]], at: int) -> tuple[int, int]:

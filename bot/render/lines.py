@@ -5,8 +5,7 @@ a list by any number of spaces: an item is inside another one that begins at lea
 """
 
 import re
-from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from bot.text.markdown import QUOTE, RULE, quote_prefix
 
@@ -39,8 +38,7 @@ _SENTENCE_ENDS = (".", ":", ",", ";")
 Kind = Literal["blank", "words", "item", "heading", "bold", "rule", "definition"]
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """An open item of a list: the columns where it and its words begin, and its number if it has one."""
 
     indent: int
@@ -48,8 +46,7 @@ class Item:
     number: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class MarkdownLine:
+class MarkdownLine(NamedTuple):
     """A line: what Discord has before its words, where these begin, and the items that it is inside of.
 
     A further line that belongs to it begins with `below`.
@@ -92,8 +89,7 @@ def line_of(text: str, items: tuple[Item, ...] = ()) -> MarkdownLine:
         words = inner.words
         if inner.kind == "words" and (alert := _ALERT.match(words)):
             words = f"**{alert[1].capitalize()}**"
-        return replace(
-            inner,
+        return inner._replace(
             before=QUOTE + inner.before,
             below=QUOTE + inner.below,
             words=words,

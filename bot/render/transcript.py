@@ -309,19 +309,22 @@ class Transcript:
     def _count(self, characters: int) -> bool:
         """Count characters; return whether there is room for them."""
         self._size += characters
-        self.too_long = self.too_long or self._size > LONGEST
-        return not self.too_long
+        if self._size <= LONGEST:
+            return True
+        self.too_long = True
+        return False
 
     def _add_text(self, text: str) -> None:
-        self.said += len(text)
-        if not self._count(len(text)):
+        size = len(text)
+        self.said += size
+        if not self._count(size):
             return
         if self._thinking:
             self._interrupt()
         if self._blocks.open_run is not None and text.strip():
             self._follow_run()
         self._pending.append(text)
-        self._pending_size += len(text)
+        self._pending_size += size
         if self._pending_size > PENDING:
             self._drain()
             self._freeze()
