@@ -196,7 +196,10 @@ class Connection:
         if pending is None:
             # A late answer to a request given up, or an error without an id.
             self.violations.note(
-                "info", "agent answered a request that nobody waits for", request_id=request_id, reply=_core(reply)
+                "info",
+                "agent answered a request that does not wait for an answer",
+                request_id=request_id,
+                reply=_core(reply),
             )
         else:
             pending.reply(self._read_reply(pending.method, reply))

@@ -63,7 +63,7 @@ async def permit(
 ) -> None:
     """Ask whether the agent may do this through its client. Raises `RequestRefused`, immediately without a turn."""
     if turn is None:
-        raise RequestRefused(INTERNAL_ERROR, "No prompt is being answered, so nobody can allow this")
+        raise RequestRefused(INTERNAL_ERROR, "No prompt is being answered, so no person can allow this")
     answered: asyncio.Future[Answer | None] = asyncio.get_running_loop().create_future()
     question = Question(request_id, tool_call, (ALLOW, REJECT), of_client=True, subagent=subagent)
     turn.ask(question, lambda answer: None if answered.done() else answered.set_result(answer))

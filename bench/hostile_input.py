@@ -456,7 +456,7 @@ def _page(session_id: str) -> Lines:
         yield _withdrawn("p")
 
 
-@_case("question:unseen", "a question of a megabyte, every other character of which shows as nothing")
+@_case("question:unseen", "a question of a megabyte; every other character is invisible")
 def _unseen_question(session_id: str) -> Lines:
     call = {"toolCallId": "z", "title": "\u200b" * 1_000, "rawInput": {"command": "a\u200b\n" * (MB // 5)}}
     line = {"jsonrpc": "2.0", "id": "z", "method": "session/request_permission"}

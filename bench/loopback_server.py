@@ -64,7 +64,7 @@ async def _measure(run: Run) -> list[Figure]:
             "growth while full",
             growth / _MB,
             "MB",
-            f"resident, from {filling} to {messages} messages, of which a bounded number is kept",
+            f"resident, from {filling} to {messages} messages; a bounded number is kept",
             Against("MB resident before", before / _MB),
         ),
     ]

@@ -40,16 +40,26 @@ async def _measure(run: Run) -> list[Figure]:
     chunks = [text[at : at + characters] for at in range(0, size, characters)]
     run.progress.step("as it streams", 0, 2)
     streamed = min(_stream(chunks) for _ in range(run.choose(5, 2)))
-    run.progress.step("anew at each chunk", 1, 2)
+    run.progress.step("all of it at each chunk", 1, 2)
     from_scratch = _from_scratch(text, chunks)
     broker = await _broker(run, len(chunks))
     how = f"{len(chunks):,} chunks of {characters} characters, pages asked for at every {CHUNKS_PER_EDIT}th; CPU time"
     all_of_it = f"{len(chunks):,} chunks of {len(WORD)} characters as fast as they are read, to the last message"
     return [
-        Figure("CPU of a reply while it streams", streamed * 1000, "ms", how, Against("all anew", from_scratch * 1000)),
+        Figure(
+            "CPU of a reply while it streams",
+            streamed * 1000,
+            "ms",
+            how,
+            Against("all at each chunk", from_scratch * 1000),
+        ),
         Figure("the same for each chunk", streamed / len(chunks) * 1e6, "us", how),
         Figure(
-            "CPU of the whole bot for a reply", broker * 1000, "ms", all_of_it, Against("all anew", from_scratch * 1000)
+            "CPU of the whole bot for a reply",
+            broker * 1000,
+            "ms",
+            all_of_it,
+            Against("all at each chunk", from_scratch * 1000),
         ),
     ]
 

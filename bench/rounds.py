@@ -91,7 +91,7 @@ async def _spawns(run: Run) -> list[Figure]:
     await asyncio.gather(*(shell.process.stop() for shell in shells))
     return [
         Figure(f"{count} spawns at once", took * 1e3 / count, "ms each", "until each has said that it is ready"),
-        Figure(f"the loop meanwhile, {count} spawns", percentile(lags, 100), "ms", "longest that it held up a timer"),
+        Figure(f"the loop during {count} spawns", percentile(lags, 100), "ms", "longest that it held up a timer"),
     ]
 
 

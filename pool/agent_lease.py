@@ -19,7 +19,7 @@ FAIR_SECONDS = 60.0
 """While others wait in line, a slot held for longer than this is given up at the end of a turn."""
 
 TRY_SECONDS = (2.0, 8.0)
-"""The pauses between the tries to reach a place, after the last of which a person decides."""
+"""The pauses between the tries to reach a place, before a person decides."""
 
 log = structlog.stdlib.get_logger("pool")
 
@@ -343,7 +343,7 @@ class AgentLease:
             self._forgotten.append(session)
 
     async def _close_forgotten(self, agent: Agent) -> None:
-        """Close the forgotten sessions, for each of which the agent may run a process."""
+        """Close the forgotten sessions: the agent may run a process for each."""
         while self._forgotten:
             try:
                 await agent.close_session(self._forgotten.pop())

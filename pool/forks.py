@@ -81,7 +81,7 @@ class ForkQuestion:
 
 @dataclass(slots=True)
 class SideAnswer:
-    """The answer to a side question. `rejected` counts the agent's own questions, each of which was rejected.
+    """The answer to a side question. `rejected` counts the agent's own questions, which are all rejected.
 
     `stop_reason` is the agent's; without one the turn was ended because it took too long.
     """

@@ -184,7 +184,7 @@ class Logins:
                 await work(login.agent)
         except TimeoutError:
             return LoginGivenUp(login.given_up or GivenUp.TIME)
-        except Exception as error:  # noqa: BLE001 - whoever logs in gets it
+        except Exception as error:  # noqa: BLE001 - the person who logs in gets it
             return error
         finally:
             login.bound = None

@@ -350,7 +350,7 @@ class Pool:
         self._placement.reconsider()
 
     def _tell_place(self, holder: object, place: int, asking: Sequence[int]) -> None:
-        match holder:  # Spares and probes are never in line; whoever logs in needs no number.
+        match holder:  # Spares and probes are never in line; a login shows no number.
             case AgentLease():
                 self._conversations[holder.thread_id].placed(place, asking)
             case ForkProcess():

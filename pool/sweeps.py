@@ -20,7 +20,7 @@ class Sweeps:
 
     @property
     def places(self) -> Sequence[str]:
-        """The names of the places, each of which needs `run`."""
+        """The names of the places, which need a `run` each."""
         return [*self._places]
 
     def is_done(self, place: str) -> bool:

@@ -277,7 +277,7 @@ class FarProcess:
     def describe(self, reason: CloseReason) -> AgentClosed:
         """Build the error with `reason`, the exit status by the runner's verdict, and the last stderr lines.
 
-        An end that nobody here has asked for is the link's, unless the agent ended by itself or left its input unread.
+        An end that was not asked for here is the link's, unless the agent ended by itself or left its input unread.
         """
         stderr = self._client.stderr
         if reason is CloseReason.ENDED and self._verdict is None:

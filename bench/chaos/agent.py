@@ -22,7 +22,7 @@ GRAMMAR["rewrite"] = Word(
 )
 GRAMMAR["bulk"] = Word("bulk BYTES", "a tool call with that much output, on one line", _COUNT)
 GRAMMAR["flood"] = Word(
-    "flood COUNT", "so many unknown requests, notifications, and answers that nobody waits for", _COUNT
+    "flood COUNT", "so many unknown requests, notifications, and answers to requests that were never sent", _COUNT
 )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from bot.rest.mentions import MOST, NOBODY, Mentions
+from bot.rest.mentions import MOST, NO_MENTIONS, Mentions
 
 from .gate import People, Rules
 
@@ -14,7 +14,7 @@ def approver_mentions(rules: Rules, asker_id: int, owner_ids: Collection[int]) -
     """
     for people in (rules.approvers, rules.admins):
         found = _mentions_of(people, asker_id, owner_ids)
-        if found != NOBODY:
+        if found != NO_MENTIONS:
             return found
     return Mentions((asker_id,))
 

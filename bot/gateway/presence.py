@@ -13,7 +13,7 @@ from pool.conversation_context import ConversationState
 from pool.pool import Pool
 
 PRESENCE_SECONDS: Final = 15.0
-"""Between two looks, each of which may send an update: Discord takes five in 20 s, and ignores the rest."""
+"""Between two looks. A look may send an update: Discord takes five in 20 s, and ignores the rest."""
 
 SEND_SECONDS: Final = 5.0
 """Bound on one update: a gateway that takes no bytes must not stop the updates of the next connection."""

@@ -18,7 +18,7 @@ from bot.config.values import Permission
 from bot.rest.api import DiscordApi
 from bot.rest.components_v2 import CARD
 from bot.rest.live_message import LiveMessage
-from bot.rest.mentions import NOBODY, Mentions
+from bot.rest.mentions import NO_MENTIONS, Mentions
 from bot.user_messages import questions as texts
 from bot.user_messages import steering
 from pool.journal.journal import Journal
@@ -71,7 +71,7 @@ class Card(ABC):
         self.origin = where
         self.asked_by = ""
         """The line that names the subagent that asks, if it is one."""
-        self.mentions = NOBODY
+        self.mentions = NO_MENTIONS
         self.number: int | None = None
         """Its number, if several are open."""
         self.answered = False

@@ -66,7 +66,7 @@ class _Parsed:
     stray_code: int = -1
     """Where backticks stand that begin no code; negative without any."""
     seen: int = -1
-    """Where the text ends of which something is shown, if that is not its end."""
+    """Where the visible part of the text ends, if that is not its end."""
 
 
 class Inline:

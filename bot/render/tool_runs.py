@@ -116,7 +116,7 @@ def fold(run: list[E], folded: Folded) -> None:
 
 
 def summary_of(run: Sequence[Entry], style: Style, before: Folded, *, frozen: bool = False) -> str:
-    """Return a run of which nothing is going on as one line, and what runs below; a single entry as it is."""
+    """Return a finished run as one line, and what still runs below it; a single entry as it is."""
     done = [entry for entry in run if entry.ended or entry.over]
     if style.tools == "full" or len(done) + before.entries < 2:
         return lines_of(run, style, before, frozen=frozen)

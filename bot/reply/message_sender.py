@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 import discord
 
 from bot.rest.api import DiscordApi
-from bot.rest.mentions import NOBODY, Mentions
+from bot.rest.mentions import NO_MENTIONS, Mentions
 from bot.rest.stored_message import StoredMessage
 from pool.journal.journal import Journal
 
@@ -75,7 +75,7 @@ class MessageSender:
             after=self._key,
             nonce=f"{self._key:x}.{number}.{self._generation:x}",
             silent=mention is None,
-            mention=NOBODY if mention is None else Mentions((mention,)),
+            mention=NO_MENTIONS if mention is None else Mentions((mention,)),
             reply_to=None if number else self.reply_to,
             view=view,
             files=files,

@@ -33,7 +33,7 @@ from .errors import (
     code_of,
 )
 from .http_trace import library_call
-from .mentions import NOBODY, Mentions
+from .mentions import NO_MENTIONS, Mentions
 from .pacer import Pacer
 from .stored_message import StoredMessage
 
@@ -213,7 +213,7 @@ class DiscordApi:
         *,
         urgency: Urgency | None = None,
         nonce: str | None = None,
-        mention: Mentions = NOBODY,
+        mention: Mentions = NO_MENTIONS,
         reply_to: int | None = None,
         silent: bool = False,
         view: discord.ui.View | None = None,

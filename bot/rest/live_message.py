@@ -13,7 +13,7 @@ from bot.rest.errors import Archived, Gone, PermanentError, TryLater
 from .api import DiscordApi
 from .calls import ApiCall, Bucket, Urgency
 from .components_v2 import edit_pressed
-from .mentions import NOBODY, Mentions
+from .mentions import NO_MENTIONS, Mentions
 
 PRESS_SECONDS = 5.0
 """Seconds before an edit replaces the answer to a press, which must be sent within three seconds to be one."""
@@ -39,7 +39,7 @@ class LiveMessage:
         *,
         api: DiscordApi,
         nonce: str,
-        mention: Mentions = NOBODY,
+        mention: Mentions = NO_MENTIONS,
         silent: bool = False,
         files: Sequence[tuple[str, bytes]] = (),
         accent: int | None = None,

@@ -19,4 +19,4 @@ class Mentions:
         return " ".join([*people, *(f"<@&{role_id}>" for role_id in self.role_ids)])
 
 
-NOBODY = Mentions()
+NO_MENTIONS = Mentions()

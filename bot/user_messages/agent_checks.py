@@ -133,7 +133,7 @@ def variable_not_set(name: str) -> str:
 
 
 def key_not_set(names: Sequence[str]) -> str:
-    """Report variables of which the agent needs one."""
+    """Report that the agent needs one of these variables."""
     return f"{' or '.join(names)} must be set, unless you have logged in"
 
 

@@ -97,7 +97,7 @@ class Turn:
         self.wire.notify("session/update", {"sessionId": subagent_id or self.session.session_id, "update": update})
 
     def plan(self, steps: list[str], done: int = 0) -> None:
-        """Send a plan of which so many steps are completed and the next one is in progress."""
+        """Send a plan with so many completed steps; the next one is in progress."""
         self._steps, self._done = steps, done
         statuses = ["completed"] * done + ["in_progress"] + ["pending"] * len(steps)
         pairs = zip(steps, statuses, strict=False)

@@ -127,8 +127,8 @@ def slash_data(
 ) -> Json:
     """Return a slash command's interaction data. `path` names sub-commands, `focused` the option being typed.
 
-    Raises 50035 for an unknown or missing option and for a value of the wrong kind or outside the choices, all of which
-    Discord's client prevents.
+    Raises 50035 for an unknown or missing option and for a value of the wrong kind or outside the choices: Discord's
+    client prevents all of these.
     """
     options = found.command["options"]
     nesting = []

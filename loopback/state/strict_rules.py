@@ -16,7 +16,7 @@ class StrictRule(StrEnum):
     """A content longer than 2,000 is refused. Off: any length is accepted."""
 
     CODE_POINTS = "code_points"
-    """Code points are counted. Off: UTF-16 units, of which an emoji has two."""
+    """Code points are counted. Off: UTF-16 units; an emoji has two."""
 
     TRIMMED = "trimmed"
     """Spaces at the ends of a content are dropped. Off: they stay."""

@@ -116,7 +116,7 @@ def _list(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # noq
 
 
 def _paragraph(state: StateBlock, start: int, _end: int, silent: bool) -> bool:  # noqa: FBT001 -- a rule's signature
-    """Parse all other text, with its empty lines, all of which Discord shows."""
+    """Parse all other text, with its empty lines: Discord shows them all."""
     del silent  # only asked of rules that end a paragraph
     rules = state.md.block.ruler.getRules("paragraph")
     outer, state.parentType = state.parentType, "paragraph"

@@ -14,7 +14,7 @@ import discord
 from bot.rest.api import DiscordApi
 from bot.rest.calls import Bucket, Urgency
 from bot.rest.errors import Archived, ContentRefused, Gone, PermanentError, TryLater
-from bot.rest.mentions import NOBODY, Mentions
+from bot.rest.mentions import NO_MENTIONS, Mentions
 from bot.rest.pacer import Pacer
 from bot.rest.stored_message import StoredMessage
 from loopback.state.filenames import cleansed
@@ -32,7 +32,7 @@ class Message:
 
     content: str
     silent: bool = False
-    mention: Mentions = NOBODY
+    mention: Mentions = NO_MENTIONS
     buttons: list[discord.ui.Button[discord.ui.View]] = field(default_factory=list)
     files: Sequence[tuple[str, bytes]] = ()
     accent: int | None = None
@@ -94,7 +94,7 @@ class FakeDiscord(DiscordApi):
         *,
         urgency: Urgency | None = None,
         nonce: str | None = None,
-        mention: Mentions = NOBODY,
+        mention: Mentions = NO_MENTIONS,
         reply_to: int | None = None,
         silent: bool = False,
         view: discord.ui.View | None = None,

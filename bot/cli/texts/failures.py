@@ -385,7 +385,7 @@ def live_gateway_closed(code: object) -> str:
 
 
 def live_refusals(count: int) -> str:
-    """The bound on refusals, of which Discord bans those with too many."""
+    """The bound on refusals: Discord bans a bot that has too many."""
     return f"Discord has refused {count} calls, which is too many; the live check ends early"
 
 

@@ -261,7 +261,7 @@ async def test_with_no_turn_in_flight_nothing_is_done(tmp_path: Path) -> None:
         path = str(tmp_path / "a.txt")
         params = {"sessionId": session.session_id, "path": path, "content": "x"}
         peer.say({"id": 0, "method": "fs/write_text_file", "params": params})
-        assert "nobody can allow this" in (await peer.answer_to(0))["error"]["message"]
+        assert "no person can allow this" in (await peer.answer_to(0))["error"]["message"]
         assert not names(tmp_path)
 
 

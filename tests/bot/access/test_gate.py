@@ -51,7 +51,7 @@ STRANGER_ROLE = Person(ADA, frozenset({OTHER_ROLE}))
 OWNER = Person(ADA, is_owner=True)
 SOMEBODY = Person(BOB)
 
-NOBODY = People()
+NO_MENTIONS = People()
 EVERYONE = People(everyone=True, entries=("*",))
 ONLY_ADA = People(user_ids=frozenset({ADA}), entries=(str(ADA),))
 ONLY_BOB = People(user_ids=frozenset({BOB}), entries=(str(BOB),))
@@ -104,9 +104,9 @@ MESSAGES: list[tuple[Person, Place, How, Rules, Verdict]] = [
     (PERSON, IN_CHANNEL, M, EMPTY, denied(NO_CHANNEL, f'channels = ["{CHANNEL}"]\nusers = ["{ADA}"]')),
     (OWNER, IN_CHANNEL, M, EMPTY, denied(NO_CHANNEL, f'channels = ["{CHANNEL}"]\nusers = ["{ADA}"]')),
     (PERSON, IN_THREAD, K, EMPTY, denied(NO_CHANNEL, f'channels = ["{CHANNEL}"]\nusers = ["{ADA}"]')),
-    (PERSON, IN_CHANNEL, M, users(NOBODY), denied(NO_TALK, f'users = ["{ADA}"]')),
-    (OWNER, IN_CHANNEL, M, users(NOBODY), denied(NO_TALK, f'users = ["{ADA}"]')),
-    (PERSON, IN_THREAD, K, users(NOBODY), denied(NO_TALK, f'users = ["{ADA}"]')),
+    (PERSON, IN_CHANNEL, M, users(NO_MENTIONS), denied(NO_TALK, f'users = ["{ADA}"]')),
+    (OWNER, IN_CHANNEL, M, users(NO_MENTIONS), denied(NO_TALK, f'users = ["{ADA}"]')),
+    (PERSON, IN_THREAD, K, users(NO_MENTIONS), denied(NO_TALK, f'users = ["{ADA}"]')),
     (PERSON, IN_CHANNEL, M, Rules(users=EVERYONE), denied(NO_CHANNEL, f'channels = ["{CHANNEL}"]')),
     # Channels; a thread is judged by the channel above it, or by itself.
     (PERSON, ELSEWHERE, M, OPEN, denied(NO_CHANNEL, f'channels = ["{CHANNEL}", "{OTHER_CHANNEL}"]')),
@@ -144,8 +144,8 @@ MESSAGES: list[tuple[Person, Place, How, Rules, Verdict]] = [
     (PERSON, IN_CHANNEL, M, users(ONLY_OWNER), denied(NO_TALK, f'users = ["owner", "{ADA}"]')),
     (PERSON, IN_CHANNEL, M, users(ASKER), denied(NO_TALK, f'users = ["asker", "{ADA}"]')),
     # Admins are not users by that alone: a message needs `users`.
-    (PERSON, IN_CHANNEL, M, replace(users(NOBODY), admins=ONLY_ADA), denied(NO_TALK, f'users = ["{ADA}"]')),
-    (PERSON, IN_CHANNEL, M, replace(users(NOBODY), approvers=ONLY_ADA), denied(NO_TALK, f'users = ["{ADA}"]')),
+    (PERSON, IN_CHANNEL, M, replace(users(NO_MENTIONS), admins=ONLY_ADA), denied(NO_TALK, f'users = ["{ADA}"]')),
+    (PERSON, IN_CHANNEL, M, replace(users(NO_MENTIONS), approvers=ONLY_ADA), denied(NO_TALK, f'users = ["{ADA}"]')),
 ]  # fmt: skip
 
 
@@ -269,7 +269,7 @@ SITUATIONS: list[tuple[Person, Place, How, int, Rules, Verdict]] = [
     (PERSON, DIRECT, NOT, 0, direct(ONLY_OWNER), denied(NO_TALK, f'users = ["owner", "{ADA}"]')),
     (PERSON, DIRECT, NOT, 0, direct(ONLY_BOB), denied(NO_TALK, f'users = ["{BOB}", "{ADA}"]')),
     (PERSON, DIRECT, NOT, 0, direct(ONLY_ROLE), denied(NO_TALK, f'users = ["role:{ROLE}", "{ADA}"]')),
-    (PERSON, DIRECT, NOT, 0, direct(NOBODY), denied(NO_TALK, f'users = ["{ADA}"]')),
+    (PERSON, DIRECT, NOT, 0, direct(NO_MENTIONS), denied(NO_TALK, f'users = ["{ADA}"]')),
     (PERSON, DIRECT, NOT, 0, replace(BOUND, dm=True), Answer()),
     (PERSON, DIRECT, NOT, 0, OPEN, denied(NO_DIRECT, "dm = true")),
     (PERSON, IN_CHANNEL, M, 0, direct(ONLY_ADA), denied(NO_CHANNEL, f'channels = ["{CHANNEL}"]')),
@@ -302,7 +302,7 @@ SITUATIONS: list[tuple[Person, Place, How, int, Rules, Verdict]] = [
     (SOMEBODY, IN_THREAD, W | M | K, 0, bots("mentions"), FROM_HOOK),
     (PERSON, IN_THREAD, B | M | K, 0, replace(bots("all"), trusted_bots=frozenset()), FROM_BOT),
     (OWNER, IN_THREAD, B | M | K, 0, replace(bots("all"), trusted_bots=frozenset({BOB})), FROM_BOT),
-    (PERSON, IN_THREAD, B | M | K, 0, replace(bots("all"), users=NOBODY), Answer()),
+    (PERSON, IN_THREAD, B | M | K, 0, replace(bots("all"), users=NO_MENTIONS), Answer()),
     (PERSON, ELSEWHERE, B | M, 0, bots("all"), BOT_ELSEWHERE),
     (PERSON, THREAD_ELSEWHERE, B | M | K, 0, bots("all"), BOT_ELSEWHERE),
     (PERSON, DIRECT, B | M, 0, replace(bots("all"), dm=True), BOT_ELSEWHERE),
@@ -377,8 +377,8 @@ RIGHTS: list[tuple[Person, Place, Rules, int | None, frozenset[Right]]] = [
     (SOMEBODY, IN_THREAD, replace(OPEN, approvers=EVERYONE), ADA, APPROVES),
     # Admins may do everything, named as users or not, but only where the bot works.
     (PERSON, IN_THREAD, replace(OPEN, admins=ONLY_ADA), BOB, ALL),
-    (OWNER, IN_THREAD, replace(users(NOBODY), admins=ONLY_OWNER), BOB, ALL),
-    (OWNER, IN_CHANNEL, replace(users(NOBODY), admins=ONLY_OWNER), None, ALL),
+    (OWNER, IN_THREAD, replace(users(NO_MENTIONS), admins=ONLY_OWNER), BOB, ALL),
+    (OWNER, IN_CHANNEL, replace(users(NO_MENTIONS), admins=ONLY_OWNER), None, ALL),
     (OWNER, ELSEWHERE, replace(OPEN, admins=ONLY_OWNER), ADA, frozenset()),
     (OWNER, THREAD_IN_OTHER_SERVER, replace(BOUND, admins=ONLY_OWNER), ADA, frozenset()),
     (OWNER, DIRECT, replace(OPEN, admins=ONLY_OWNER), ADA, frozenset()),
@@ -397,7 +397,7 @@ RIGHTS: list[tuple[Person, Place, Rules, int | None, frozenset[Right]]] = [
     (PERSON, OTHER_SERVER, STAR, ADA, frozenset()),
     (PERSON, DIRECT, STAR, ADA, frozenset()),
     (PERSON, DIRECT, OPEN, ADA, frozenset()),
-    (PERSON, IN_THREAD, users(NOBODY), ADA, frozenset()),
+    (PERSON, IN_THREAD, users(NO_MENTIONS), ADA, frozenset()),
     (SOMEBODY, IN_THREAD, replace(users(ONLY_ADA), approvers=EVERYONE), BOB, frozenset()),
     (OWNER, IN_THREAD, EMPTY, ADA, frozenset()),
 ]
@@ -435,7 +435,7 @@ TURNS: list[tuple[Person, Place, Rules, bool]] = [
     (PERSON, IN_THREAD, users(ONLY_BOB), False),
     (MEMBER, IN_THREAD, users(ONLY_ROLE), True),
     (PERSON, IN_THREAD, users(ONLY_ROLE), False),
-    (OWNER, IN_THREAD, replace(users(NOBODY), admins=ONLY_OWNER), True),
+    (OWNER, IN_THREAD, replace(users(NO_MENTIONS), admins=ONLY_OWNER), True),
     (PERSON, THREAD_ELSEWHERE, OPEN, False),
     (PERSON, THREAD_IN_OTHER_SERVER, BOUND, False),
     (PERSON, DIRECT, replace(OPEN, dm=True), True),

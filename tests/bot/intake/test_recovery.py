@@ -21,7 +21,7 @@ from bot.intake.recovery import SLICE
 from bot.prompt.request import Request, write_request
 from bot.reply.notices import HELD, INTERRUPTED, UNCONFIRMED
 from bot.rest.errors import PermanentError, TryLater
-from bot.rest.mentions import NOBODY, Mentions
+from bot.rest.mentions import NO_MENTIONS, Mentions
 from bot.user_messages import notices, outcomes, queue, restarts, to_agents
 from pool.journal.errors import JournalUnwritable
 from pool.journal.journal import Journal
@@ -889,13 +889,13 @@ async def test_trailers_are_sent_once_wherever_the_crash_was(tmp_path: Path, jou
             journal.sent_pages.posted(100, number, at - 9)
     async with restarted(journal, tmp_path) as it:
         for at in range(standing):
-            it.stands(at - 9, texts[at], files=files[at], mention=Mentions((ADA,)) if at == 3 else NOBODY)
+            it.stands(at - 9, texts[at], files=files[at], mention=Mentions((ADA,)) if at == 3 else NO_MENTIONS)
         await it.recovered()
         assert it.shown == texts
         assert [message.mention for _, message in sorted(it.board.messages.items())] == [
-            NOBODY,
-            NOBODY,
-            NOBODY,
+            NO_MENTIONS,
+            NO_MENTIONS,
+            NO_MENTIONS,
             Mentions((ADA,)),
         ]
         assert [list(message.files) for _, message in sorted(it.board.messages.items())] == files

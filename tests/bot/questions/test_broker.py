@@ -31,7 +31,7 @@ from pool.journal.journal import Journal
 from pool.journal.message_states import MessageState
 from pool.journal.questions import OpenQuestion
 from tests.acp.opened import HELLO, opened
-from tests.bot.access.test_gate import ASKER, EVERYONE, NOBODY, ONLY_ADA, ONLY_OWNER, ONLY_ROLE, ROLE, users
+from tests.bot.access.test_gate import ASKER, EVERYONE, NO_MENTIONS, ONLY_ADA, ONLY_OWNER, ONLY_ROLE, ROLE, users
 from tests.bot.fake_discord import AnswerLost, FakeDiscord, Message, accepted, pacing, scratch_journal, settle
 from tests.support.memory_agent import OPTIONS, Json, MemoryAgent
 from tests.support.virtual_time import elapse
@@ -737,14 +737,14 @@ def test_the_reason_of_an_old_closed_question_comes_from_its_exchange() -> None:
 @pytest.mark.parametrize(
     ("approvers", "admins", "expected"),
     [
-        (ASKER, NOBODY, Mentions((ADA,))),
-        (EVERYONE, NOBODY, Mentions((ADA,))),
-        (ONLY_ADA, NOBODY, Mentions((100,))),
-        (ONLY_ROLE, NOBODY, Mentions((), (ROLE,))),
-        (ONLY_OWNER, NOBODY, Mentions((9,))),
-        (NOBODY, ONLY_ROLE, Mentions((), (ROLE,))),
-        (NOBODY, ONLY_OWNER, Mentions((9,))),
-        (NOBODY, NOBODY, Mentions((ADA,))),
+        (ASKER, NO_MENTIONS, Mentions((ADA,))),
+        (EVERYONE, NO_MENTIONS, Mentions((ADA,))),
+        (ONLY_ADA, NO_MENTIONS, Mentions((100,))),
+        (ONLY_ROLE, NO_MENTIONS, Mentions((), (ROLE,))),
+        (ONLY_OWNER, NO_MENTIONS, Mentions((9,))),
+        (NO_MENTIONS, ONLY_ROLE, Mentions((), (ROLE,))),
+        (NO_MENTIONS, ONLY_OWNER, Mentions((9,))),
+        (NO_MENTIONS, NO_MENTIONS, Mentions((ADA,))),
     ],
 )
 def test_those_who_may_answer_are_pinged(approvers: People, admins: People, expected: Mentions) -> None:

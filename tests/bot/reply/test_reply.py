@@ -22,7 +22,7 @@ from bot.reply.reply import Reply
 from bot.rest.backoff import ATTEMPTS, LONGEST_WAIT
 from bot.rest.calls import ApiCall, Urgency
 from bot.rest.errors import ContentRefused, PermanentError, TryLater
-from bot.rest.mentions import NOBODY, Mentions
+from bot.rest.mentions import NO_MENTIONS, Mentions
 from bot.rest.rate_limits import EDIT_GAP
 from bot.user_messages import outcomes
 from pool.journal.journal import Journal
@@ -192,7 +192,7 @@ async def test_only_the_message_that_pings_makes_a_sound_and_it_comes_last() -> 
         messages = [message for _, message in sorted(it.board.messages.items())]
         assert it.journal.trailers.of(KEY)
     assert [message.silent for message in messages] == [True, True, True, False]
-    assert [message.mention for message in messages] == [NOBODY, NOBODY, NOBODY, Mentions((42,))]
+    assert [message.mention for message in messages] == [NO_MENTIONS, NO_MENTIONS, NO_MENTIONS, Mentions((42,))]
     assert [[name for name, _ in message.files] for message in messages] == [[], [], ["code.py"], []]
     assert messages[-1].content == "<@42> done"
 
