@@ -23,7 +23,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check quick pytest cluster-test bench chaos docs picture lock format clean
+.PHONY: help demo test check quick pytest cluster-test bench chaos docs picture dist images lock format clean
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 # Where it is set, each of the hundreds of programs that the tests start would compile the code anew.
@@ -74,6 +74,14 @@ docs: $(READY) ## build the documentation site into build/site
 
 picture: $(READY) ## take the README's moving picture anew, with the browser
 	@$(BIN)/python -m tests.browser.moving docs/moving.webp
+
+dist: $(READY) ## build what is published into dist/, the wheel from the source archive, and check both
+	@rm -rf dist
+	@$(BIN)/python -m build --no-isolation --outdir dist
+	@$(BIN)/twine check --strict dist/*
+
+images: ## build the container images with docker or podman, and start each once (AGENTS=codex; ARGS= is passed on)
+	@deploy/build-images $(ARGS)
 
 lock: $(READY) ## choose all versions anew, for every supported Python
 	@$(LOCK) --upgrade --group dev pyproject.toml --output-file requirements.txt

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from acp.client_side.features import INFO
 from bot.config.values import state_directory
 
 ROOT = Path(__file__).parent.parent
@@ -59,10 +60,20 @@ def test_every_dependency_says_what_it_is_for() -> None:
 def test_make_has_the_promised_targets() -> None:
     """Each target exists, is phony, and has a description in `make help`."""
     makefile = (ROOT / "Makefile").read_text()
-    for target in ("help", "demo", "test", "check", "bench", "lock", "format", "clean"):
+    for target in ("help", "demo", "test", "check", "bench", "dist", "images", "lock", "format", "clean"):
         assert re.search(rf"^{target}:.* ## \S", makefile, re.MULTILINE), target
         assert re.search(rf"^\.PHONY:.*\b{target}\b", makefile, re.MULTILINE), target
     assert ".DEFAULT_GOAL := help" in makefile
+
+
+def test_every_version_in_the_changelog_has_a_date_and_the_newest_comes_first() -> None:
+    """Below the part that is not released; a release inserts its heading there."""
+    headings = re.findall(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert headings.pop(0) == "[Unreleased]"
+    released = [re.fullmatch(r"\[(\d+)\.(\d+)\.(\d+)\] - \d{4}-\d\d-\d\d", heading) for heading in headings]
+    numbers = [tuple(map(int, each.groups())) for each in released if each]
+    assert len(numbers) == len(headings)
+    assert numbers == sorted(set(numbers), reverse=True)
 
 
 def test_the_check_of_everything_can_be_started() -> None:
@@ -77,8 +88,8 @@ def test_a_package_is_marked_as_typed(package: str) -> None:
 
 
 def test_what_is_installed_is_this_checkout() -> None:
-    """The installed version is that of pyproject.toml, and the command's target exists."""
-    assert version("threadline") == PROJECT["version"]
+    """The installed version is that of pyproject.toml and the one that agents are told; the command's target exists."""
+    assert version("threadline") == PROJECT["version"] == INFO["version"]
     (command,) = entry_points(group="console_scripts", name="threadline")
     assert command.value == PROJECT["scripts"]["threadline"] == "bot.cli:main"
     assert callable(command.load())

@@ -11,7 +11,7 @@ from .filesystem import FileSystem
 from .roots import Roots
 from .terminals import Terminals
 
-INFO = {"name": "threadline", "title": "Threadline", "version": "0.1.0"}
+INFO = {"name": "threadline", "title": "Threadline", "version": "0.2.0"}
 """How we introduce ourselves (schema: Implementation)."""
 
 FILE_METHODS = frozenset({"fs/read_text_file", "fs/write_text_file"})

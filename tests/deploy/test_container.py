@@ -217,6 +217,14 @@ def test_compose_keeps_what_must_stay_and_leaves_time_to_stop() -> None:
     assert (ROOT / "deploy" / service["build"]["context"] / service["build"]["dockerfile"]).exists()
 
 
+def test_the_examples_name_the_images_of_this_version() -> None:
+    """As `make images` tags them."""
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    (container,) = kubernetes("Deployment")["spec"]["template"]["spec"]["containers"]
+    assert compose()["image"] == f"threadline:{version}"
+    assert container["image"] == f"threadline-claude-code:{version}"
+
+
 def test_kubernetes_runs_one_pod_and_never_two() -> None:
     """The old one has gone before the new one starts; a restart is for a process that does not answer (P66)."""
     spec = kubernetes("Deployment")["spec"]

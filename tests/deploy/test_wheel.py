@@ -1,11 +1,14 @@
-"""The wheel, in an environment that holds it and the runtime lock and nothing else, outside the checkout."""
+"""What is published: the source archive, and the wheel, which works with the locked packages outside the checkout."""
 
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tarfile
+import tomllib
 import venv
+import zipfile
 from importlib import metadata
 from pathlib import Path
 
@@ -13,6 +16,8 @@ import pytest
 from packaging.markers import Marker
 
 ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+VERSION = PROJECT["version"]
 BOUND = 100.0
 """Seconds after which a step counts as hanging."""
 
@@ -34,11 +39,18 @@ def locked() -> list[tuple[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the source archive and of the wheel that it builds, as `make dist` makes them."""
+    folder = tmp_path_factory.mktemp("dist")
+    run(sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, ROOT, cwd=folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def installed(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of such an environment. The locked packages come from ours, file by file: a test needs no network."""
     folder = tmp_path_factory.mktemp("wheel")
-    run(sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", folder, cwd=ROOT)
-    (wheel,) = folder.glob("*.whl")
+    (wheel,) = published.glob("*.whl")
     venv.create(folder / "env", with_pip=False)
     (site,) = (folder / "env").glob("lib/python3*/site-packages")
     for name, version in locked():
@@ -60,6 +72,43 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def files(folder: Path) -> set[str]:
+    """The files of a folder of this checkout, without what Python and other programs leave in it."""
+    found = (path for path in (ROOT / folder).rglob("*") if path.is_file())
+    left = {"__pycache__", "node_modules"}
+    return {str(path.relative_to(ROOT)) for path in found if left.isdisjoint(path.parts)}
+
+
+def test_the_wheel_holds_the_packages_and_nothing_else(published: Path) -> None:
+    """Every file of theirs, the licence, and what installers read: no tests, no measurements."""
+    (wheel,) = published.glob("*.whl")
+    names = set(zipfile.ZipFile(wheel).namelist())
+    about = {name for name in names if name.startswith(f"threadline-{VERSION}.dist-info/")}
+    assert names - about == set().union(*(files(Path(each)) for each in ("acp", "pool", "bot", "loopback")))
+    assert {name.partition("/")[2] for name in about} == {
+        *("METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE")
+    }
+
+
+def test_the_source_archive_holds_what_builds_tests_and_describes_it(published: Path) -> None:
+    """All that a checkout has and git does not ignore."""
+    (archive,) = published.glob("*.tar.gz")
+    with tarfile.open(archive) as tar:
+        names = {name.partition("/")[2] for name in tar.getnames()}
+    for folder in ("tests", "bench", "docs", "deploy", ".ci"):
+        assert files(Path(folder)) <= names
+    assert {"Makefile", "mkdocs.yml", "requirements.txt", "config.example.toml", "CHANGELOG.md", "README.md"} <= names
+    assert not [name for name in names if name.startswith((".venv", "build/", "dist/")) or "node_modules" in name]
+
+
+def test_an_index_of_packages_accepts_both_and_shows_their_description(published: Path) -> None:
+    """Without a warning; the page of an index has none of our files, so nothing in the description leads to one."""
+    run(sys.executable, "-m", "twine", "check", "--strict", *published.iterdir(), cwd=published)
+    links = re.findall(r"\]\(([^)]*)\)", (ROOT / PROJECT["readme"]).read_text())
+    assert links
+    assert all(link.startswith("https://") for link in links)
+
+
 def test_the_demo_works_outside_the_checkout(installed: Path) -> None:
     """The page's files, the scripted agent and the bot are all in the wheel."""
     said = run(installed / "env/bin/threadline", "demo", "--once", cwd=installed)
@@ -68,7 +117,8 @@ def test_the_demo_works_outside_the_checkout(installed: Path) -> None:
 
 
 def test_every_command_starts_there(installed: Path) -> None:
-    """No import is missing that only a developer's environment has."""
+    """No import is missing that only a developer's environment has; the program tells its version."""
+    assert run(installed / "env/bin/threadline", "--version", cwd=installed) == f"threadline, version {VERSION}\n"
     said = run(installed / "env/bin/threadline", "--help", cwd=installed)
     commands = re.findall(r"^  ([a-z]+) ", said.partition("Commands:")[2], re.MULTILINE)
     assert {"run", "check", "init", "demo", "doctor", "login", "report", "service"} <= set(commands)
