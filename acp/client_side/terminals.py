@@ -75,8 +75,11 @@ class Terminals:
             if self._closed:
                 raise RequestRefused(INTERNAL_ERROR, "the session is being closed")
             self._require_room()
-            line = _argv(command, args, variables.get("SHELL", ""))
-            if self._sandbox is not None:
+            shell = variables.get("SHELL", "")
+            if self._sandbox is None:
+                line = _argv(command, args, shell)
+            else:
+                line = _argv_inside(command, args, shell)
                 line, variables, directory = await self._enter(self._sandbox, line, variables, directory)
             terminal = await Terminal.spawn(
                 f"terminal-{secrets.token_hex(8)}",
@@ -154,3 +157,17 @@ def _argv(command: str, args: Sequence[str], shell: str) -> Sequence[str]:
         return (command,)
     known = Path(shell).name in SHELLS and os.access(shell, os.X_OK)
     return (shell if known else "/bin/sh", "-c", command)
+
+
+_CHOOSE = """\
+if [ "${1#/}" != "$1" ] && [ -f "$1" ] && [ -x "$1" ]; then exec "$1"; fi
+if [ -x "$0" ]; then exec "$0" -c "$1"; fi
+exec /bin/sh -c "$1"
+"""
+"""Runs `$1` as a program, or as a line for the shell `$0`."""
+
+
+def _argv_inside(command: str, args: Sequence[str], shell: str) -> Sequence[str]:
+    """Return what chooses inside a sandbox, so that it does not tell what exists outside."""
+    known = shell if Path(shell).name in SHELLS else "/bin/sh"
+    return (command, *args) if args else ("/bin/sh", "-c", _CHOOSE, known, command)

@@ -586,6 +586,27 @@ async def test_a_command_in_a_sandbox_opens_nothing_that_the_agent_names(project
 
 
 @boxed
+async def test_a_command_in_a_sandbox_does_not_tell_what_exists_outside(project: Path) -> None:
+    """A program, or a shell that is named as one, is looked for inside."""
+    for name in ("there", "there.d/bash"):
+        path = project.parent / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("#!/bin/sh\necho opened\n")
+        path.chmod(0o755)
+    told = []
+    async with serving(project, sandbox=Sandbox(writable=(project,))) as terminals:
+        for name in ("there", "gone!"):
+            for command, shell in (
+                (str(project.with_name(name)), "/bin/sh"),
+                ("echo $0", f"{project.parent}/{name}.d/bash"),
+            ):
+                terminal_id = await terminals.create(command, env={"SHELL": shell})
+                status = await terminals.wait_for_exit(terminal_id)
+                told.append((status, terminals.output(terminal_id).text.replace(name, "NAME")))
+    assert told[:2] == told[2:]
+
+
+@boxed
 async def test_no_process_of_a_command_in_a_sandbox_outlives_it(project: Path) -> None:
     """Also one that has left its session and cleared its variables."""
     os.mkfifo(project / "fifo")
