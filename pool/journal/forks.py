@@ -89,7 +89,8 @@ class ForkRows(Rows):
     def posted(self, fork_id: int, thread_id: int) -> None:
         """Begin the conversation of a fork, whose thread is about to be opened. Raises `JournalUnwritable`.
 
-        It has the agent, directory, place and choices of its parent.
+        It has the agent, directory and choices of its parent, and the place at which its session is: the parent may have
+        moved since the fork was taken.
         """
         now = time.time()
         with self._writer.transaction():
@@ -97,8 +98,11 @@ class ForkRows(Rows):
             self._db.execute(
                 "INSERT OR IGNORE INTO conversations"
                 " (thread_id, channel_id, guild_id, session_id, created, agent, directory, place, opener_id)"
-                " SELECT ?, forks.channel_id, forks.guild_id, forks.session_id, ?, agent, directory, place, author_id"
-                " FROM forks JOIN conversations ON conversations.thread_id = parent_id WHERE fork_id = ?",
+                " SELECT ?, forks.channel_id, forks.guild_id, forks.session_id, ?, parent.agent, parent.directory,"
+                " coalesce(sessions.place, parent.place), author_id"
+                " FROM forks JOIN conversations AS parent ON parent.thread_id = parent_id"
+                " LEFT JOIN sessions ON forks.session_id IS NOT NULL"
+                " AND sessions.session_id = source_session AND sessions.thread_id = parent_id WHERE fork_id = ?",
                 (thread_id, now, fork_id),
             )
             self._db.execute(

@@ -76,6 +76,20 @@ def test_a_forked_thread_begins_like_its_parent(tmp_path: Path) -> None:
         assert journal.forks.parent(1) is None
 
 
+@pytest.mark.parametrize(("fork", "place"), [("fork", "worker1"), (None, "worker2")])
+def test_a_forked_thread_begins_where_its_session_is(tmp_path: Path, fork: str | None, place: str) -> None:
+    """Also if its parent moved elsewhere in the meantime; without a session it begins where the parent is."""
+    with Journal.open(tmp_path / "journal.db") as journal:
+        converse(journal, 1, 10)
+        journal.threads.set_agent_place(1, "worker1")
+        journal.threads.set_session(1, FORK.source_session)
+        journal.forks.begin(FORK)
+        journal.forks.taken(100, ForkKind.LATEST if fork else ForkKind.HISTORY, fork)
+        journal.threads.set_agent_place(1, "worker2")
+        journal.forks.posted(100, 200)
+        assert (journal.threads.agent_place(200), journal.threads.session_place(200)) == (place, place)
+
+
 @pytest.mark.parametrize("how", ["reset", "another agent"])
 def test_a_new_session_of_a_fork_is_told_what_its_parent_said(tmp_path: Path, how: str) -> None:
     """Up to the message of the fork, before its own exchanges; but not after a person began a new session."""
