@@ -159,7 +159,7 @@ def last_words(client: AgentProcess, banner: bytes) -> str:
     told = next((line.strip() for line in reversed(lines) if line.strip()), "")
     if not told and client.exit_status is None:
         return "no answer in time"
-    return told[:MAX_TOLD] or f"its client ended with {client.exit_status}"
+    return _told(told) or f"its client ended with {client.exit_status}"
 
 
 def exit_status(content: Mapping[str, Any]) -> int | None:
@@ -184,8 +184,9 @@ def start_failure(place: str, content: Mapping[str, Any]) -> SpawnFailed | Place
 
 
 def _told(value: object) -> str:
-    """Return what the far side tells, for people: bounded, and without halves of characters, which no file accepts."""
-    return excerpt(value, MAX_TOLD).encode(errors="replace").decode()
+    """Return what the far side tells, for people: a bounded line without control characters or halves of characters."""
+    told = excerpt(value, MAX_TOLD).encode(errors="replace").decode()
+    return "".join(character if character.isprintable() else "\ufffd" for character in told)
 
 
 def _require_done(content: Mapping[str, Any], place: str, path: PurePath) -> None:

@@ -68,6 +68,24 @@ async def test_a_place_whose_client_fails_is_not_reached_and_its_last_words_are_
 
 # ---- what a far side may say that is no runner, or no honest one
 
+HOSTILE = "one\ntwo\x1b]0;title\x07 \u202ethree\ud800"
+SHOWN = "one�two�]0;title� �three?"
+
+
+async def test_what_a_far_side_tells_is_one_line_of_printable_characters(tmp_path: Path) -> None:
+    """It goes into logs, terminals and messages to people."""
+    told = json.dumps({"size": 0, "problem": "command not started", "path": HOSTILE, "detail": HOSTILE})
+    with pytest.raises(SpawnFailed) as failed:
+        await far_commands.run(answering(told), ["true"], cwd=tmp_path)
+    assert (failed.value.path, failed.value.detail) == (SHOWN, SHOWN)
+    told = json.dumps({"size": 0, "problem": "file not read", "detail": HOSTILE})
+    with pytest.raises(FileRefused) as refused:
+        await far_commands.get(answering(told), tmp_path, [tmp_path], max_size=1)
+    assert refused.value.detail == SHOWN
+    with pytest.raises(PlaceUnreachable) as unreached:
+        await far_commands.hello(route("sh", "-c", r"printf 'one\n\033[2Jtwo\n' >&2; exit 255"))
+    assert unreached.value.detail == "�[2Jtwo"
+
 
 def answering(content: str, more: str = "''") -> Route:
     """Return the way to what answers each header with this JSON and the bytes behind it."""
