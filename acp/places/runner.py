@@ -33,6 +33,7 @@ import stat
 import subprocess
 import sys
 import time
+import zlib
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Callable, Dict, NoReturn
@@ -375,6 +376,11 @@ def marked(marker: str, leader: int | None) -> list[int]:
     return found
 
 
+def runner_name(marker: str) -> bytes:
+    """Return the name of the runners of a journal in the process table, whose environment has no marker."""
+    return b"runner-%08x" % zlib.crc32(marker.partition("/")[0].encode())
+
+
 def end_marked(marker: str, leader: int | None, *, gently: bool, wait: Callable[[float], None]) -> tuple[int, int]:
     """End these processes. Return how many there were, and how many are left."""
     found = marked(marker, leader)
@@ -391,10 +397,10 @@ def end_marked(marker: str, leader: int | None, *, gently: bool, wait: Callable[
 
 def reap(header: Json, _rest: bytes) -> int:
     """End what an earlier agent has left, or all agents of a journal."""
-    for pid in marked(header["marker"], None):
-        with suppress(OSError):  # The parent may be a runner that its agent has stopped. It ends when it continues.
-            parent = (PROC / str(pid) / "stat").read_bytes().rpartition(b")")[2].split()[1]
-            os.kill(int(parent), signal.SIGCONT)
+    for path in PROC.glob("[0-9]*/comm"):
+        with suppress(OSError):  # An agent may have stopped its runner, which ends when it continues.
+            if path.read_bytes().strip() == runner_name(header["marker"]):
+                send_signal(int(path.parent.name), signal.SIGCONT)
     found, left = end_marked(header["marker"], None, gently=False, wait=time.sleep)
     return answer(header, {"found": found, "left": left})
 
@@ -407,6 +413,8 @@ class Agent(Child):
 
     def __init__(self, header: Json) -> None:
         """Start it, and say so."""
+        with suppress(OSError):
+            (PROC / "self/comm").write_bytes(runner_name(header["marker"]))
         super().__init__(header, None)
         self.at_line_start = True
         self.alive = header["alive"]

@@ -138,9 +138,20 @@ async def _settle(lab: ChaosLab, thread_ids: Iterable[int]) -> list[Finding]:
     began = time.monotonic()
     wrong = new_findings(lab, thread_ids)
     while wrong and time.monotonic() < max(began, lab.rounds.struck_at) + SETTLE_SECONDS:
-        await asyncio.sleep(LOOK_SECONDS * len(lab.rounds.playing))  # All of them together look so often.
+        await asyncio.sleep(LOOK_SECONDS * max(1, len(lab.rounds.playing)))  # All of them together look so often.
         wrong = new_findings(lab, thread_ids)
     return wrong
+
+
+async def settle_all(lab: ChaosLab, luck: str) -> None:
+    """Press buttons in all threads until there are no violations, or the time is up.
+
+    A message of somebody who could not talk for a while may be accepted when its round is over.
+    """
+    async with asyncio.TaskGroup() as tasks:
+        attending = tasks.create_task(press_buttons(lab, set(lab.asked), luck), name="press_buttons")
+        await _settle(lab, lab.asked)
+        attending.cancel()
 
 
 def new_findings(lab: ChaosLab, thread_ids: Iterable[int]) -> list[Finding]:

@@ -13,7 +13,7 @@ from .harness import ChaosLab, NoBot, buttons, chaos_lab
 from .invariants import Finding, Violation
 from .machines import machines
 from .rounds_in_play import RoundsInPlay
-from .scenario import Outcome, new_findings, run_round, unended_rows
+from .scenario import Outcome, new_findings, run_round, settle_all, unended_rows
 
 LOG_LINES: Final = 40
 """Lines of the bot's log in the evidence of a violation."""
@@ -93,6 +93,7 @@ async def _lane(
                         planned = plan(asked.seed, number, asked.troubles)
                         await rounds.begin(number, len(planned.places))
                         playing.create_task(_play(lab, planned, result, on_round), name=f"round {number}")
+                await settle_all(lab, str(asked.seed))
                 await lab.signs_settled()
             except* NoBot as errors:
                 lab.process.ends += map(str, errors.exceptions)

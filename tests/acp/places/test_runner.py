@@ -449,6 +449,22 @@ async def test_reap_ends_what_a_killed_runner_left(tmp_path: Path) -> None:
         assert marked(mark) == set()
 
 
+async def test_reap_lets_a_stopped_runner_go_on_whose_agent_has_ended(tmp_path: Path) -> None:
+    """An agent can stop its runner and end. The runner has no marker, and no process of the agent leads to it."""
+    mark = marker()
+    async with agent("say('ready'); hang()", tmp_path, marker=mark) as wire:
+        await wire.says(b"ready")
+        wire.process.send_signal(signal.SIGSTOP)
+        wire.close()
+        for pid in marked(mark):
+            os.kill(pid, signal.SIGKILL)
+            await gone(pid)
+        async with runner_process() as other:
+            other.send(header(other, "", tmp_path, **asked("reap", marker=mark.rpartition("/")[0] + "/")))
+            assert await other.message() == {"found": 0, "left": 0, "size": 0}
+        await wire.end()
+
+
 async def test_a_search_never_ends_the_runner_that_searches(tmp_path: Path) -> None:
     """It may have the marker itself, from what starts it."""
     mark = marker()
