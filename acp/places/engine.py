@@ -32,6 +32,9 @@ _MIB = 1024 * 1024
 _LABEL = 63
 """Most characters of a DNS label."""
 
+_AGENT = 9
+"""Characters that are kept for an agent's number, or for the token of a short command."""
+
 SSH: Final = (
     "ssh",
     "-T",  # no terminal: bytes pass unchanged
@@ -64,8 +67,11 @@ class Job:
     def name(self) -> str:
         """Its name in the engine: a DNS label (RFC 1123), so lower-case letters, digits and hyphens."""
         journal, agent = self._parts
-        name = f"threadline-{journal}-{self.place}-{agent}"
-        return name if len(name) <= _LABEL else f"threadline-{hashlib.sha256(name.encode()).hexdigest()[:32]}-{agent}"
+        # Whether it is too long must not depend on the agent: the names of all of a journal's begin alike.
+        common = f"{journal}-{self.place}"
+        if len(f"threadline-{common}-") + _AGENT > _LABEL:
+            common = hashlib.sha256(common.encode()).hexdigest()[:32]
+        return f"threadline-{common}-{agent}"
 
     @property
     def label(self) -> str:

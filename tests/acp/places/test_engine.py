@@ -33,6 +33,16 @@ def test_the_pattern_of_one_job_matches_no_other_and_that_of_a_journal_all_of_it
         assert not re.search(ALL.pattern, other.name)
 
 
+@pytest.mark.parametrize("journal", ["0123abcd" * 2, f"doctor-{'f' * 32}"])
+@pytest.mark.parametrize("place", ["a", "p" * 26, "p" * 32])
+def test_the_pattern_of_a_journal_matches_its_jobs_however_long_its_place_is_called(journal: str, place: str) -> None:
+    """Else a killed bot's jobs would stay there: those of agents, and those of short commands."""
+    for agent in ("7", "123", "12345", "r0123abcd"):
+        job = Job(place, f"{journal}/{agent}")
+        assert re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", job.name)
+        assert re.search(Job(place, f"{journal}/").pattern, job.name)
+
+
 def test_the_labels_of_a_job_are_also_its_selector_and_those_of_a_journal_select_all() -> None:
     """Kubernetes takes them in the same form for both."""
     assert JOB.label == "threadline-journal=0123abcd,threadline-place=worker1,threadline-agent=7"
