@@ -23,6 +23,8 @@ LOOK_SECONDS: Final = 30.0
 """Bound of the look at directories and disks: a network file system may be slow."""
 
 _KIBIBYTE: Final = 1024
+_DIGITS: Final = 15
+"""Most digits of a disk's kibibytes: an exabyte has as many."""
 
 # Each line of the answer begins with what it is about. `-O` is whether the account owns the directory.
 _LOOK: Final = """\
@@ -118,7 +120,8 @@ async def _look(place: FarPlace, report: PlaceReport, directories: Sequence[str]
     there = [line == "directory" for line in lines if line in {"directory", "missing"}]
     report.missing = tuple(path for path, found in zip(directories, there, strict=False) if not found)
     free = next((line.split() for line in lines if line.startswith("free ")), [])
-    report.free = int(free[1]) * _KIBIBYTE if free[1:] and free[1].isdecimal() else None
+    told = free[1] if free[1:] and free[1].isdecimal() and len(free[1]) <= _DIGITS else None
+    report.free = None if told is None else int(told) * _KIBIBYTE
 
 
 async def _start(place: Place, marker: str, name: str, agent: AgentConfig) -> AgentThere:

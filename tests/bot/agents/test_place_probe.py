@@ -59,6 +59,17 @@ async def test_a_place_in_order_answers_has_the_directories_and_starts_the_agent
     assert (tmp_path / "files").stat().st_mode & 0o777 == 0o700
 
 
+@pytest.mark.parametrize("digits", [20, 5000])
+async def test_a_number_that_no_disk_has_is_not_read(tmp_path: Path, digits: int) -> None:
+    """What the other machine says ends no check."""
+    program = tmp_path / "bin" / "df"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\nprintf 'head\\na b c %0{digits}d\\n' 7 | tr 0 9\n")
+    program.chmod(0o755)
+    found = await report(tmp_path, enter=f'PATH="{program.parent}:$PATH" exec "$@"')
+    assert (found.files_problem, found.free) == (None, None)
+
+
 async def test_directories_that_do_not_exist_there_are_named_each_once(tmp_path: Path) -> None:
     """Those of agents and of channels; the agent does not start then."""
     (tmp_path / "project").mkdir()
