@@ -1,8 +1,8 @@
-"""An agent that does not want to end: it ignores signals and the end of its input, and so does its child elsewhere."""
+"""The killings on the way to a deaf agent at a cluster: its child is in a session of its own, as `wire.DEAF` has it."""
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -10,35 +10,28 @@ from pathlib import Path
 import psutil
 
 from acp import AgentClosed, CloseReason
+from acp.places import runner
+from acp.places.far_commands import far_marker
 from acp.places.far_place import FarPlace
 from tests.acp.child_processes import RUN, Child, gone, launch, listen
+from tests.acp.places.wire import DEAF
 from tests.cluster.daemon import runs, with_ids
-
-DEAF = """
-for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-    signal.signal(number, signal.SIG_IGN)
-child = os.fork()
-if child == 0:
-    os.setsid()
-    os.closerange(0, 3)
-    hang()
-say("pids", [os.getpid(), child])
-hang()
-"""
-"""Its child is in a session of its own, and holds none of its streams."""
 
 MEMORY = 200 << 20
 
 
 @asynccontextmanager
 async def deaf_agent(
-    place: FarPlace, cwd: Path, *, python: str = sys.executable, number: int = 1
-) -> AsyncIterator[tuple[Child, list[int]]]:
-    """Start it at a place. Yield it, and the ids of its two processes there."""
-    asked = replace(launch(DEAF, cwd), command=python, memory=MEMORY)
-    child = listen(await place.start(asked, f"{RUN}/{number}"))
+    place: FarPlace, cwd: Path, *, python: str = sys.executable
+) -> AsyncIterator[tuple[Child, list[psutil.Process]]]:
+    """Start it at a place. Yield it, and its two processes: those of containers are in this machine's table too."""
+    asked = replace(launch(DEAF + "say('ready'); hang()", cwd), command=python, memory=MEMORY)
+    child = listen(await place.start(asked, f"{RUN}/1"))
     try:
-        yield child, await child.said("pids")
+        await child.said("ready")
+        processes = with_ids(runner.marked(far_marker(place.name, f"{RUN}/1"), None))
+        assert len(processes) == 2
+        yield child, processes
     finally:
         await child.process.stop()
 
@@ -47,22 +40,13 @@ Kill = Callable[[Child], None]
 
 
 async def ends_with_its_child(
-    place: FarPlace,
-    cwd: Path,
-    kill: Kill,
-    repair: Callable[[], None],
-    *,
-    python: str = sys.executable,
-    found: Callable[[Sequence[int]], Sequence[psutil.Process]] = with_ids,
+    place: FarPlace, cwd: Path, kill: Kill, repair: Callable[[], None], *, python: str = sys.executable
 ) -> None:
     """See that both of its processes end after a killing, and that the near side counts the link as lost.
 
-    Once `stop` has confirmed the end, only what was frozen is left, until `repair` lets it run. `found` turns the
-    process ids that the agent has told into processes of this machine.
+    Once `stop` has confirmed the end, only what was frozen is left, until `repair` lets it run.
     """
-    async with deaf_agent(place, cwd, python=python) as (child, pids):
-        processes = found(pids)
-        assert len(processes) == 2
+    async with deaf_agent(place, cwd, python=python) as (child, processes):
         await asyncio.to_thread(kill, child)
         error = await child.over()
         assert isinstance(error, AgentClosed)

@@ -110,8 +110,7 @@ async def test_a_deaf_agent_and_its_child_end_when_the_cluster_loses_them(
 
 async def test_a_deaf_agent_is_ended_by_the_next_run_where_the_bot_was_killed(slurm: Slurm, tmp_path: Path) -> None:
     """The sweep of a place by the journal's name finds its job; it returns when nothing is left."""
-    async with deaf_agent(place_on(slurm), tmp_path) as (child, pids):
-        processes = with_ids(pids)
+    async with deaf_agent(place_on(slurm), tmp_path) as (child, processes):
         client_stopped(child)
         await place_on(slurm).sweep()
         assert [process for process in processes if runs(process)] == []
@@ -120,8 +119,7 @@ async def test_a_deaf_agent_is_ended_by_the_next_run_where_the_bot_was_killed(sl
 
 async def test_agents_go_on_while_the_controller_is_away(slurm: Slurm, tmp_path: Path) -> None:
     """Their streams do not go through it; an end that it cannot confirm is confirmed when it is back."""
-    async with deaf_agent(place_on(slurm), tmp_path) as (child, pids):
-        processes = with_ids(pids)
+    async with deaf_agent(place_on(slurm), tmp_path) as (child, processes):
         await asyncio.to_thread(slurm.daemon("slurmctld").kill)
         assert all(map(runs, processes))
         await child.process.stop()

@@ -2,12 +2,10 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
-import psutil
 import pytest
 
 from acp import environment
@@ -39,11 +37,6 @@ def place_on(cluster: Cluster) -> FarPlace:
     engine = replace(ENGINES["kubernetes"], image=image.NAME, namespace="default")
     env = {**environment(os.environ, inherit=(), env={}), **environ(cluster)}
     return FarPlace("cluster", engine, RUN, env=env, keep_alive=KEEP_ALIVE)
-
-
-def deaf_ones(cluster: Cluster, _told: Sequence[int]) -> list[psutil.Process]:
-    """Return the agent and its child. What they tell are the numbers inside their Pod."""
-    return [process for process in cluster.in_pods() if "closerange" in " ".join(process.cmdline())]
 
 
 def api_server_killed(cluster: Cluster) -> None:
@@ -85,8 +78,7 @@ def named(function: Callable[..., None]) -> str:
 @pytest.mark.parametrize("kill", [client_killed, client_and_its_helpers_killed, client_stopped], ids=named)
 async def test_a_deaf_agent_and_its_child_end_with_the_client(cluster: Cluster, kill: Kill) -> None:
     """The link counts as lost; nothing is left, and no Pod either."""
-    found = partial(deaf_ones, cluster)
-    await ends_with_its_child(place_on(cluster), SOMEWHERE, kill, cluster.repair, python="python3", found=found)
+    await ends_with_its_child(place_on(cluster), SOMEWHERE, kill, cluster.repair, python="python3")
     await asyncio.to_thread(cluster.drain)
 
 
@@ -99,17 +91,15 @@ async def test_a_deaf_agent_and_its_child_end_when_the_cluster_loses_them(
     cluster: Cluster, kill: Callable[[Cluster], None]
 ) -> None:
     """The link counts as lost, whatever kubectl says; nothing runs on, and the next run removes the ended Pod."""
-    place, found = place_on(cluster), partial(deaf_ones, cluster)
-    killing = lambda _child: kill(cluster)  # noqa: E731
-    await ends_with_its_child(place, SOMEWHERE, killing, cluster.repair, python="python3", found=found)
+    place = place_on(cluster)
+    await ends_with_its_child(place, SOMEWHERE, lambda _child: kill(cluster), cluster.repair, python="python3")
     await place.sweep()
     await asyncio.to_thread(cluster.drain)
 
 
 async def test_a_deaf_agent_is_ended_by_the_next_run_where_the_bot_was_killed(cluster: Cluster) -> None:
     """The sweep of a place by the journal's label finds its Pod; it returns when nothing is left."""
-    async with deaf_agent(place_on(cluster), SOMEWHERE, python="python3") as (child, pids):
-        processes = deaf_ones(cluster, pids)
+    async with deaf_agent(place_on(cluster), SOMEWHERE, python="python3") as (child, processes):
         client_stopped(child)
         await place_on(cluster).sweep()
         assert [process for process in processes if runs(process)] == []
