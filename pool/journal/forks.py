@@ -89,7 +89,7 @@ class ForkRows(Rows):
     def posted(self, fork_id: int, thread_id: int) -> None:
         """Begin the conversation of a fork, whose thread is about to be opened. Raises `JournalUnwritable`.
 
-        It has the agent, directory and choices of its parent, and the place at which its session is: the parent may have
+        It has the agent, directory and choices of its parent, and the place of its session: its parent may have
         moved since the fork was taken.
         """
         now = time.time()
