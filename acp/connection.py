@@ -197,7 +197,7 @@ class Connection:
             # A late answer to a request given up, or an error without an id.
             self.violations.note(
                 "info",
-                "agent answered a request that does not wait for an answer",
+                "agent answered a request that has ended",
                 request_id=request_id,
                 reply=_core(reply),
             )

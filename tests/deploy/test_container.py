@@ -24,7 +24,7 @@ from bot.operations.loop_watchdog import LAST_ROUNDS, ROUND_SECONDS
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
-NO_MENTIONS = 65534
+NOBODY = 65534
 BOUND = 60.0
 STOP_SECONDS = 25
 """What the bot takes at most to stop (docs/operating.md)."""
@@ -102,7 +102,7 @@ def test_linux_hides_the_environment_of_a_program_that_cannot_be_read() -> None:
             program = Path(shutil.copy(shutil.which("cat") or "cat", folder))
             program.chmod(mode)
             with subprocess.Popen(
-                program, env={"TOKEN": "x"}, user=NO_MENTIONS, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+                program, env={"TOKEN": "x"}, user=NOBODY, stdin=subprocess.PIPE, stdout=subprocess.PIPE
             ) as process:
                 assert process.stdin is not None
                 assert process.stdout is not None
@@ -110,9 +110,7 @@ def test_linux_hides_the_environment_of_a_program_that_cannot_be_read() -> None:
                 process.stdin.flush()
                 process.stdout.readline()
                 read = ["cat", f"/proc/{process.pid}/environ"]
-                seen[mode] = subprocess.run(
-                    read, user=NO_MENTIONS, capture_output=True, check=False, timeout=BOUND
-                ).stdout
+                seen[mode] = subprocess.run(read, user=NOBODY, capture_output=True, check=False, timeout=BOUND).stdout
                 process.stdin.close()
     assert seen == {0o711: b"", 0o755: b"TOKEN=x\0"}
 
