@@ -1,8 +1,8 @@
 """`threadline check`: the configuration, Discord, the agents; a table, and an exit code for scripts."""
 
 import logging
-import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -19,7 +19,7 @@ from bot.text.redaction import Redactor
 from .common import CONFIG, fail, find_or_fail, load_or_fail, run_async
 from .discord_check import discord_findings
 from .findings import Finding, Level, print_findings
-from .live.command import LiveOptions, check_live
+from .live.command import MOST_STREAMS, LiveOptions, check_live
 from .place_check import place_findings
 from .texts import failures, options, results
 
@@ -27,25 +27,18 @@ from .texts import failures, options, results
 @click.command(help=options.CHECK)
 @CONFIG
 @click.option("--offline", is_flag=True, help=options.OFFLINE)
-@click.option("--live", type=int, metavar="CHANNEL", help=options.LIVE)
-@click.option("--yes", is_flag=True, help=options.LIVE_YES)
-@click.option("--people/--no-people", default=None, help=options.PEOPLE)
+@click.option("--live", "channel_id", type=int, metavar="CHANNEL", help=options.LIVE)
+@click.option("--yes", "confirmed", is_flag=True, help=options.LIVE_YES)
+@click.option("--people/--no-people", "with_people", default=None, help=options.PEOPLE)
+@click.option("--forum", "forum_id", type=int, metavar="CHANNEL", help=options.FORUM)
+@click.option("--load", type=click.IntRange(0, MOST_STREAMS), default=0, metavar="N", help=options.LOAD)
 @click.option("--record", type=click.Path(path_type=Path), metavar="FILE", help=options.RECORD)
-def check(
-    given: Path | None,
-    live: int | None,
-    record: Path | None,
-    *,
-    offline: bool,
-    yes: bool,
-    people: bool | None,
-) -> None:
+def check(given: Path | None, channel_id: int | None, *, offline: bool, **for_live: Any) -> None:
     """Check, and exit with 1 if a check failed or, with `--live`, if something was not as expected."""
     path = find_or_fail(given)
-    if live is not None:
-        with_people = sys.stdin.isatty() if people is None else people
-        raise SystemExit(check_live(path, LiveOptions(live, record=record, confirmed=yes, with_people=with_people)))
-    if yes or people is not None or record is not None:
+    if channel_id is not None:
+        raise SystemExit(check_live(path, LiveOptions(channel_id, **for_live)))
+    if LiveOptions(0, **for_live) != LiveOptions(0):
         fail(failures.LIVE_ALONE, 2)
     raise SystemExit(0 if run_check(path, offline=offline) else 1)
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -28,15 +29,24 @@ from .findings import LiveFinding, LiveFindings, Verdict
 from .live_check import LiveCheck
 from .place import find_place
 
+MOST_STREAMS: Final = 50
+"""Threads of the load step: Discord lets a bot open as many in a channel in five minutes."""
+
 
 @dataclass(frozen=True, slots=True)
 class LiveOptions:
-    """What the command line asks for. `confirmed` is the answer to the question before the start."""
+    """What the command line asks for.
+
+    `confirmed` is the answer to the question before the start. `with_people` says whether a person presses buttons;
+    None means that one does if this is a terminal. `load` is the number of threads of the last step, 0 to leave it out.
+    """
 
     channel_id: int
     record: Path | None = None
     confirmed: bool = False
-    with_people: bool = False
+    with_people: bool | None = None
+    forum_id: int | None = None
+    load: int = 0
 
 
 def check_live(path: Path, options: LiveOptions) -> int:
@@ -54,8 +64,9 @@ def check_live(path: Path, options: LiveOptions) -> int:
 
 
 def _check(config: Config, options: LiveOptions, limit: IdentifyLimit) -> int:
-    place = run_async(find_place(config, options.channel_id, limit))
-    click.echo(texts.announce(place.name, people=options.with_people))
+    people = sys.stdin.isatty() if options.with_people is None else options.with_people
+    place = run_async(find_place(config, options.channel_id, limit, options.forum_id))
+    click.echo(texts.announce(place.name, people=people, load=options.load))
     if not options.confirmed:
         if not sys.stdin.isatty():
             fail(failures.LIVE_UNCONFIRMED, 2)
@@ -66,7 +77,7 @@ def _check(config: Config, options: LiveOptions, limit: IdentifyLimit) -> int:
         # Discord's words must not control the terminal.
         click.echo(visible(redact(str(finding))))
 
-    live = LiveCheck(config, place, limit, LiveFindings(show), click.echo, with_people=options.with_people)
+    live = LiveCheck(config, place, limit, LiveFindings(show), click.echo, with_people=people, load=options.load)
     try:
         run_async(live.run())
     finally:
@@ -74,7 +85,7 @@ def _check(config: Config, options: LiveOptions, limit: IdentifyLimit) -> int:
             options.record.write_text(live.recording.written(), "utf-8")
             click.echo(texts.recorded(options.record))
         _conclude(live)
-    return 1 if live.findings.surprises or live.left else 0
+    return 0 if live.went_well else 1
 
 
 def _conclude(live: LiveCheck) -> None:

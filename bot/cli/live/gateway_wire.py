@@ -128,6 +128,8 @@ class GatewayWire:
                 raise CallFailed(failures.live_gateway_closed(self._socket.close_code))
             frame: Frame = json.loads(message.data)
             self._sequence = frame.get("s") or self._sequence
+            if frame["op"] == HEARTBEAT:  # Discord asks for one at once.
+                self._next_beat = 0.0
             return frame
         return None
 

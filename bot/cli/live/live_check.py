@@ -1,6 +1,6 @@
 """Runs the steps of a live check in order, and removes what they made, whatever happens on the way."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -15,14 +15,23 @@ from bot.operations.locks import user_lock
 from bot.operations.start_failure import StartFailed
 from bot.rest.errors import on_one_line
 
-from . import file_steps, gateway_steps, limit_steps, message_steps, people_steps, thread_steps
+from . import (
+    file_steps,
+    forum_step,
+    gateway_steps,
+    limit_steps,
+    load_step,
+    message_steps,
+    people_steps,
+    thread_steps,
+)
 from .findings import LiveFindings
 from .gateway_wire import GatewayWire
 from .live_clock import LiveClock
 from .place import Place
 from .recording import LiveRecording
 from .removal import newest_message, remove_all
-from .rest_wire import MOST_REFUSALS, RestWire, TooManyRefusals
+from .rest_wire import MOST_REFUSALS, UNREADABLE, RestWire, TooManyRefusals
 from .trial import Trial
 
 Step = Callable[[Trial], Awaitable[None]]
@@ -34,16 +43,11 @@ STEPS: Final[tuple[tuple[int, Step], ...]] = (
     (3, message_steps.nonces_and_length),
     (5, file_steps.files),
     (6, message_steps.texts_and_links),
+    (6, forum_step.tags),
     (3, message_steps.nonces_later),
     (7, gateway_steps.sessions),
 )
-"""The steps by their numbers, in the order in which they run. The gateway comes after the long waits."""
-
-UNREADABLE: Final = (LookupError, TypeError, ValueError)
-"""What reading an answer raises that lacks a field. The other steps may still find something out."""
-
-PEOPLE_STEPS: Final[tuple[tuple[int, Step], ...]] = ((8, people_steps.presses_and_pages),)
-"""The steps that need a person."""
+"""The steps that always run, by their numbers, in order. The gateway comes after the long waits."""
 
 
 @dataclass
@@ -56,6 +60,8 @@ class LiveCheck:
     findings: LiveFindings
     show: Callable[[str], None]
     with_people: bool = False
+    load: int = 0
+    """Threads of the load step, which is left out with none."""
     clock: LiveClock = field(default_factory=LiveClock)
     recording: LiveRecording = field(default_factory=LiveRecording)
     left: list[str] = field(default_factory=list)
@@ -87,8 +93,15 @@ class LiveCheck:
                     self.left = await remove_all(rest, self.place, newest)
                     self.calls, self.refusals = rest.calls, rest.refusals
 
+    def _steps(self) -> Iterator[tuple[int, Step]]:
+        yield from STEPS
+        if self.with_people:
+            yield 8, people_steps.presses_and_pages
+        if self.load:
+            yield 9, lambda trial: load_step.load(trial, self.config.discord, self.load)
+
     async def _run_steps(self, trial: Trial) -> None:
-        for number, step in (*STEPS, *(PEOPLE_STEPS if self.with_people else ())):
+        for number, step in self._steps():
             self.findings.step = self.recording.step = number
             try:
                 await step(trial)
@@ -97,6 +110,11 @@ class LiveCheck:
                 return
             except (StartFailed, TooManyIdentifies, aiohttp.ClientError, OSError, *UNREADABLE) as error:
                 self._not_tried(error)
+
+    @property
+    def went_well(self) -> bool:
+        """Whether all was as expected, and is deleted."""
+        return not (self.findings.surprises or self.left)
 
     def _not_tried(self, error: Exception) -> None:
         reason = on_one_line(str(error)) or type(error).__name__

@@ -49,6 +49,9 @@ FILE_PATH: Final = "/attachments"
 
 REFUSED: Final = frozenset({401, 403, 429})
 
+UNREADABLE: Final = (LookupError, TypeError, ValueError)
+"""What reading an answer raises that lacks a field, or that is no JSON."""
+
 Upload = tuple[str, bytes]
 """A file's name and content."""
 
@@ -240,4 +243,4 @@ def _wait_after(answer: Answer | None, tries: int) -> float:
 
 def _window_key(method: str, path: str) -> str:
     """Return what has a window of its own: the method and the path without the ids of messages."""
-    return f"{method} {re.sub(r'/messages/[^/]+|/reactions/.*', '', path)}"
+    return f"{method} {re.sub(r'/messages/[^/]+', '/messages/*', path).partition('/reactions/')[0]}"

@@ -351,7 +351,7 @@ def queued_there(host: str, reason: str) -> str:
 # ---- check --live
 
 LIVE_UNCONFIRMED: Final = "a person must confirm this in a terminal; --yes confirms it here"
-LIVE_ALONE: Final = "--people, --record and --yes belong to --live"
+LIVE_ALONE: Final = "--forum, --load, --people, --record and --yes belong to --live"
 
 
 def live_unseen(channel_id: int) -> str:
@@ -362,6 +362,11 @@ def live_unseen(channel_id: int) -> str:
 def live_kind(channel_id: int) -> str:
     """A channel in which no thread can be opened on a message."""
     return f"the channel {channel_id} is no text channel; --live needs one"
+
+
+def live_forum(forum_id: int) -> str:
+    """A forum in which no tag can be set."""
+    return f"the channel {forum_id} is no forum with tags in the same server; --forum needs one"
 
 
 def live_lacks(name: str, missing: Iterable[str]) -> str:

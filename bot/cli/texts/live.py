@@ -1,6 +1,6 @@
 """What `threadline check --live` says and posts."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 ANY: Final = "-"
@@ -12,18 +12,19 @@ def line(verdict: object, step: int, subject: str, expected: str, seen: str) -> 
     return f"{verdict:<8} {step} {subject}: expected {expected} | seen {seen}"
 
 
-def announce(channel: str, *, people: bool) -> str:
+def announce(channel: str, *, people: bool, load: int) -> str:
     """What the check will do. A person confirms it."""
     lines = [
         f"This posts in {channel}. Everyone in the channel sees it.",
         "It makes about 150 calls in about seven minutes.",
         "It posts and edits messages, opens a thread, adds the bot's owner to it, and uploads 10 MiB.",
         "It is refused a few times on purpose, and logs in three times.",
-        "At the end it deletes the thread and its messages, also after an error or Ctrl-C.",
     ]
     if people:
-        lines.insert(3, "Then it asks you to press buttons in the thread, and to look at seven messages on a phone.")
-    return "\n".join(lines)
+        lines.append("Then it asks you to press buttons in the thread, and to look at seven messages on a phone.")
+    if load:
+        lines.append(f"Then it opens {load} more threads, and writes into all of them for a minute.")
+    return "\n".join([*lines, "At the end it deletes all of this, also after an error or Ctrl-C."])
 
 
 CONFIRM: Final = "Start?"
@@ -39,7 +40,7 @@ def spent(calls: int, refusals: int) -> str:
     return f"{calls} calls, {refusals} of them refused for the rate or a missing right"
 
 
-REMOVED: Final = "The messages and the thread are deleted."
+REMOVED: Final = "Nothing of the check is left in the channel."
 
 
 def recorded(path: object) -> str:
@@ -47,9 +48,9 @@ def recorded(path: object) -> str:
     return f"Wrote {path}. Read it before you share it."
 
 
-def link(guild_id: object, channel_id: object, message_id: object) -> str:
-    """A link to a message."""
-    return f"https://discord.com/channels/{guild_id}/{channel_id}/{message_id}"
+def link(*ids: object) -> str:
+    """A link to a channel or message, by the ids of its server, its channel and itself."""
+    return f"https://discord.com/channels/{'/'.join(map(str, ids))}"
 
 
 # ---- in general
@@ -237,6 +238,12 @@ TRIMMED: Final = "spaces at the ends of a text"
 SPACED: Final = "Threadline's live check: spaces"
 
 
+FORUM_POST: Final = "a post in the forum"
+TAGS: Final = "four changes of a post's tags"
+NO_FORUM: Final = "not tried without --forum"
+IN_FORUM: Final = "Threadline's live check: a post"
+
+
 def previews(count: int) -> str:
     """The previews of links."""
     return f"{count} previews"
@@ -306,3 +313,21 @@ def options(names: Sequence[str]) -> str:
 def page(name: str) -> str:
     """The subject of a page."""
     return f"the page of {name}"
+
+
+# ---- 9: load
+
+LOAD_REFUSED: Final = "refusals of many streams"
+NONE: Final = "none"
+STALENESS: Final = "age of a token when it shows"
+NOTHING_SHOWN: Final = "no edit was confirmed"
+
+
+def load_thread(number: int) -> str:
+    """The name of a thread, and its first message."""
+    return f"Threadline's live check: stream {number + 1}"
+
+
+def by_code(refused: Mapping[int, int]) -> str:
+    """How many calls were refused, by Discord's error code."""
+    return ", ".join(f"{count} with code {code}" for code, count in sorted(refused.items())) or NONE

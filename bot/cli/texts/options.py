@@ -77,6 +77,8 @@ LIVE_YES: Final = "With --live: start without asking."
 PEOPLE: Final = (
     "With --live: whether a person is there to press buttons and to look at messages.  [default: if this is a terminal]"
 )
+FORUM: Final = "With --live: also change the tags of a post in this forum."
+LOAD: Final = "With --live: write into so many threads at once for a minute."
 RECORD: Final = "With --live: keep Discord's answers in this file, without IDs, tokens, names and what people wrote."
 ONCE: Final = "Play the conversation, check that it went right, and exit."
 DEMO_AGENT: Final = "Use this ACP agent; `auto` is the first one that is installed."

@@ -1,5 +1,6 @@
 """A live check in a test: over loopback, on a clock that jumps, with people who press what it asks for."""
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from pathlib import Path
 from bot.cli.live.findings import LiveFinding, LiveFindings
 from bot.cli.live.live_check import LiveCheck
 from bot.cli.live.live_clock import LiveClock
-from bot.cli.live.place import Place
+from bot.cli.live.place import Forum, Place
 from bot.cli.texts import live as texts
 from bot.config.load import read_config
 from bot.gateway.identify_limit import IdentifyLimit
@@ -71,14 +72,20 @@ class LiveLab(Lab):
 
 
 @asynccontextmanager
-async def live_lab(folder: Path, *, with_people: bool = False) -> AsyncIterator[LiveLab]:
-    """Provide the lab: all of Discord's limits, and a bot that does not run."""
-    async with Loopback(limits=True, clock=lambda: STANDING, heartbeat=PATIENT, strict=strictly()) as discord:
+async def live_lab(folder: Path, *, with_people: bool = False, load: int = 0) -> AsyncIterator[LiveLab]:
+    """Provide the lab: all of Discord's limits, a forum with a tag, and a bot that does not run.
+
+    For a `load`, time passes also by itself, as the bot's schedule needs it.
+    """
+    clock = time.time if load else lambda: STANDING
+    async with Loopback(limits=True, clock=clock, heartbeat=PATIENT, strict=strictly()) as discord:
         lab = Lab.furnish(discord, "ann", token=TOKEN)
         path = folder / "threadline.toml"
         path.write_text(configuration(lab, folder, lines(command(["agent"]))), "utf-8")
         config = read_config(path)
-        place = Place(lab.channel.id, lab.guild.id, "#general in Lab", lab.bot.id, lab.ann.id)
+        forum = discord.add_channel(lab.guild, "ideas", kind=15, tags=("bug",))
+        tag = Forum(forum.id, *forum.tags)
+        place = Place(lab.channel.id, lab.guild.id, "#general in Lab", lab.bot.id, lab.ann.id, tag)
         found: list[LiveFinding] = []
         with Journal.open(config.journal.file) as journal:
             check = LiveCheck(
@@ -88,6 +95,7 @@ async def live_lab(folder: Path, *, with_people: bool = False) -> AsyncIterator[
                 LiveFindings(found.append),
                 lambda _words: None,
                 with_people=with_people,
+                load=load,
                 clock=JumpingClock(discord),
             )
             yield LiveLab(**vars(lab), check=check, found=found)

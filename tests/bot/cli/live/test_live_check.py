@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from bot.cli.live import file_steps, people_steps
+from bot.cli.live import file_steps, load_step, people_steps
 from bot.cli.texts import live as texts
-from loopback import Limit, StrictRule
+from loopback import Limit, StrictRule, Thread
 
 from .live_lab import TOKEN, WRITTEN, live_lab
 
@@ -41,6 +41,7 @@ OTHER_LIMITS = [
     (Limit.REACTIONS, None, {texts.REACTION_WINDOW, texts.TWO_REACTIONS}),
     (Limit.GLOBAL, (15, 1.0), {texts.READS}),
     (Limit.RENAMES, (0, 600.0), {texts.RENAME}),
+    (Limit.CHANNELS, (3, 600.0), {texts.TAGS}),
     (Limit.IDENTIFIES, (500, 86400.0), {texts.IDENTIFIES}),
 ]
 """A limit, its other figures or none, and what is a surprise then."""
@@ -75,7 +76,8 @@ async def test_all_is_as_expected_on_loopback_and_nothing_is_left(tmp_path: Path
         assert {each.step for each in lab.found} == {1, 2, 3, 4, 5, 6, 7, 8}
         assert lab.check.left == []
         assert lab.discord.messages(lab.channel) == []
-        assert lab.discord.world.threads_of(lab.channel) == []
+        assert not [each for each in lab.discord.world.channels.values() if isinstance(each, Thread)]
+        assert lab.check.went_well
         assert lab.check.calls < 200
         assert lab.check.refusals < 10
 
@@ -133,7 +135,7 @@ async def test_a_step_that_fails_is_a_surprise_and_the_others_run(tmp_path: Path
     """What was made is deleted all the same, also a message whose posting was not confirmed."""
     async with live_lab(tmp_path) as lab:
         lab.discord.fault(method="POST", path=re.compile("/messages$"), answer_lost=True)
-        lab.discord.fault(method="POST", path=re.compile("/threads$"), reset=True, times=None)
+        lab.discord.fault(method="POST", path=re.compile(r"/messages/\d+/threads$"), reset=True, times=None)
         await lab.check.run()
         failed = [(each.step, each.seen) for each in lab.check.findings.surprises]
         assert [step for step, _ in failed] == [4, 3, 5, 6, 3]
@@ -202,6 +204,24 @@ async def test_a_recording_has_neither_ids_nor_names_nor_tokens_nor_what_people_
         refused = [each for each in lines if each.get("status") == 429]
         assert all("retry-after" in each["headers"] and "retry_after" in each["body"] for each in refused)
         assert {each["t"] for each in lines if "op" in each} >= {"READY", "RESUMED", "INTERACTION_CREATE", None}
+
+
+@pytest.mark.usefixtures("_small_files")
+@pytest.mark.parametrize("refused", [False, True])
+async def test_streams_at_once_are_measured_and_their_refusals_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, refused: bool
+) -> None:
+    """Each token's age is measured, and a refusal is told with Discord's code."""
+    monkeypatch.setattr(load_step, "TICKS", 20)
+    async with live_lab(tmp_path, load=3) as lab:
+        if refused:
+            lab.discord.fault(method="PATCH", says=re.compile("^0( |$)"), code=20028, retry_after=0.1)
+        await lab.check.run()
+        seen = {each.subject: each.seen for each in lab.found if each.step == 9}
+        assert seen.keys() == {texts.LOAD_REFUSED, texts.STALENESS}
+        assert seen[texts.LOAD_REFUSED] == ("1 with code 20028" if refused else "none")
+        assert lab.surprises == ({texts.LOAD_REFUSED} if refused else set())
+        assert not [each for each in lab.discord.world.channels.values() if isinstance(each, Thread)]
 
 
 def values(node: Any) -> Iterator[str]:

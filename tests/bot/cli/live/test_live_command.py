@@ -79,6 +79,15 @@ async def test_it_needs_a_text_channel_that_the_bot_sees(tmp_path: Path, kind: i
     assert wanted in said
 
 
+async def test_a_forum_needs_a_tag(tmp_path: Path) -> None:
+    """Without one there is nothing to change."""
+    async with lab_with_configuration(tmp_path) as lab:
+        forum = lab.discord.add_channel(lab.guild, "ideas", kind=15)
+        code, said = await outcome(tmp_path, ["--live", str(lab.channel.id), "--forum", str(forum.id), "--yes"])
+    words = f"the channel {forum.id} is no forum with tags in the same server; --forum needs one"
+    assert (code, said.strip()) == (2, f"threadline: {words}")
+
+
 async def test_it_does_not_run_beside_the_bot(tmp_path: Path) -> None:
     """Both would count identifies, and the bot would take the presses for its own."""
     async with lab_with_configuration(tmp_path) as lab:
@@ -112,7 +121,7 @@ async def test_a_signal_ends_it_and_nothing_is_left(tmp_path: Path, end: signal.
             said, _ = await process.communicate()
         assert lab.discord.messages(lab.channel) == []
     assert process.returncode == (143 if end is signal.SIGTERM else 1)
-    assert "The messages and the thread are deleted." in said.decode()
+    assert "Nothing of the check is left in the channel." in said.decode()
     assert "PATCH" in record.read_text()
 
 
@@ -120,4 +129,4 @@ async def test_its_options_need_it(tmp_path: Path) -> None:
     """A record of a check that only looks would be empty."""
     async with lab_with_configuration(tmp_path):
         code, said = await outcome(tmp_path, ["--yes"])
-    assert (code, said.strip()) == (2, "threadline: --people, --record and --yes belong to --live")
+    assert (code, said.strip()) == (2, "threadline: --forum, --load, --people, --record and --yes belong to --live")
