@@ -34,6 +34,9 @@ GRAMMAR["recite"] = Word("recite NAME", "the hard text of that name, in small pi
 GRAMMAR["pour"] = Word(
     "pour TAG LINES", "numbered lines of 100 characters, as fast as they are read", rf"{_TAG} (?P<count>\d+)"
 )
+GRAMMAR["stretch"] = Word(
+    "stretch TAG BYTES", "the tag in capitals and that many bytes on one line", rf"{_TAG} (?P<size>\d+)"
+)
 
 _LOOK_SECONDS: Final = 0.02
 
@@ -85,6 +88,11 @@ def _recite(turn: Turn, directive: Directive) -> None:
     for at in range(0, len(text), _PIECE):
         turn.say(text[at : at + _PIECE])
     _note(turn, "recited", name=directive.text("name"))
+
+
+@implements("stretch")
+def _stretch(turn: Turn, directive: Directive) -> None:
+    turn.say(f"{directive.text('tag').upper()} {'word ' * (directive.whole('size') // 5)}")
 
 
 @implements("pour")

@@ -27,7 +27,7 @@ class HardText:
 
 _CODE_LINES: Final = tuple(f"    value_{number:03} = compute(first, second, {number:03})" for number in range(120))
 _ROWS: Final = tuple((f"name{number:02}", f"{number * 37 % 101:03}cells") for number in range(12))
-_LONG: Final = tuple(f"[{number:04}]" for number in range(700))
+_LONG: Final = tuple(f"n{number:04};" for number in range(700))
 _FACES: Final = tuple(f"{number:02}👩‍👩‍👧‍👦🏳️‍🌈𝒳e\N{COMBINING ACUTE ACCENT}" for number in range(80))
 _NESTED: Final = (
     "A file with a fence of its own:\n\n````markdown\nBefore_it\n```python\nin_side()\n```\nAfter_it\n````\n"
@@ -46,7 +46,7 @@ HARD_TEXTS: Final[Mapping[str, HardText]] = MappingProxyType(
         ),
         "long-line": HardText("".join(_LONG), _LONG),
         "list": HardText("".join(f"- {line}\n" for line in _LINES), _LINES),
-        "surrogates": HardText(" ".join(_FACES * 1), _FACES),
+        "surrogates": HardText(" ".join(_FACES), _FACES),
         "spoiler": HardText("The murderer is ||the_butler|| indeed.", ("the_butler",), Style.SPOILER),
         "link": HardText(
             "See [the page](https://example.com/a_b_(c)?d=*e*&f=_g_) for more.",

@@ -7,7 +7,7 @@ from typing import Any, Final
 from bench.run import Run
 from bench.versus.adapter import Adapter
 from bench.versus.scene import Scene
-from bench.versus.stage import PATIENCE, stage
+from bench.versus.stage import JUDGED_PATIENCE, stage
 from bench.versus.verdicts import Verdicts, Wrong
 from loopback import Limit
 
@@ -25,11 +25,16 @@ class Played:
 
 
 async def play(
-    adapter: Adapter, scene: Scene, run: Run, *, patience: float = PATIENCE, limits: Collection[Limit] = ALL_LIMITS
+    adapter: Adapter,
+    scene: Scene,
+    run: Run,
+    *,
+    patience: float = JUDGED_PATIENCE,
+    limits: Collection[Limit] = ALL_LIMITS,
 ) -> Played:
     """Play a scene with a bot of its own, with these of Discord's limits. Raises `NotInstalled`.
 
-    `patience` bounds each wait in seconds.
+    `patience` bounds each wait in seconds by which a check is decided.
     """
     verdicts = Verdicts(scene.checks)
     async with stage(adapter, verdicts, run, threads=scene.threads, patience=patience, limits=limits) as set_up:
@@ -38,6 +43,6 @@ async def play(
             await set_up.start()
             await scene.play(set_up)
         except (Wrong, AssertionError, TimeoutError) as error:
-            verdicts.give_up(str(error) or "timed out")
+            verdicts.obstacle = str(error) or "timed out"
         recording = set_up.recording.tell()
     return Played(adapter.name, scene, verdicts, recording)

@@ -30,6 +30,9 @@ from loopback.state.permissions import Permission
 PATIENCE: Final = 60.0
 """The bound on waits in seconds. Only a failure takes so long."""
 
+JUDGED_PATIENCE: Final = 40.0
+"""The same for what decides a check: longer than a bot needs that retries, and a failed check takes so long."""
+
 STOP_SECONDS: Final = 30.0
 """Seconds that a bot has to end after SIGTERM, before it is killed."""
 
@@ -52,7 +55,10 @@ def spoken(tag: str) -> re.Pattern[str]:
 
 @dataclass(kw_only=True)
 class Stage:
-    """A bot at work. `folder` holds everything that belongs to the scene; `patience` bounds each wait in seconds."""
+    """A bot at work. `folder` holds everything that belongs to the scene.
+
+    `judged_patience` bounds in seconds each wait by which a check is decided.
+    """
 
     discord: Loopback
     guild: Guild
@@ -65,10 +71,15 @@ class Stage:
     launch: Launch
     verdicts: Verdicts
     recording: Recording
-    patience: float
+    judged_patience: float
     run: Run
     process: BotProcess = field(init=False)
     processes: AsyncExitStack = field(default_factory=AsyncExitStack, init=False)
+
+    @property
+    def patience(self) -> float:
+        """The bound in seconds of a wait that begins now."""
+        return self.judged_patience if self.verdicts.is_judging else PATIENCE
 
     # The bot
 
@@ -86,17 +97,22 @@ class Stage:
         )
         self.recording.note("the bot starts", pid=self.process.pid)
 
-        def connected() -> bool:
-            return self.bot.identifies > sessions and self.discord.is_connected(self.bot)
-
-        starting = asyncio.create_task(self.discord.until(connected, timeout=self.patience))
+        starting = asyncio.create_task(self.connected(sessions))
         ending = asyncio.create_task(self.process.ended())
         await asyncio.wait((starting, ending), return_when=asyncio.FIRST_COMPLETED)
         ending.cancel()
         starting.cancel()
         outcome, _ = await asyncio.gather(starting, ending, return_exceptions=True)
-        if outcome is not True:
+        if isinstance(outcome, BaseException):
             raise Wrong(f"the bot does not connect; the end of its log:\n{self.process.tail()}")
+
+    async def connected(self, sessions: int) -> None:
+        """Wait until the bot is connected with another session than these many earlier ones. Raises TimeoutError."""
+
+        def connected() -> bool:
+            return self.bot.identifies > sessions and self.discord.is_connected(self.bot)
+
+        await self.discord.until(connected, timeout=self.patience)
 
     async def end(self, number: signal.Signals) -> None:
         """Send the bot a signal, and wait until it has ended. Raises `Wrong` if it does not."""
@@ -109,8 +125,8 @@ class Stage:
             raise Wrong(f"the bot still runs {STOP_SECONDS:g} s after {number.name}") from None
 
     async def restart(self) -> None:
-        """Kill the bot without a warning, and start it again by the same command."""
-        await self.end(signal.SIGKILL)
+        """Let the bot end in order, and start it again by the same command."""
+        await self.end(signal.SIGTERM)
         await self.start()
 
     # The agents
@@ -252,7 +268,7 @@ async def stage(
                 launch=adapter.launch(workplace),
                 verdicts=verdicts,
                 recording=Recording(discord),
-                patience=patience,
+                judged_patience=patience,
                 run=run,
             )
             try:

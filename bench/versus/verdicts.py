@@ -31,29 +31,34 @@ class Verdicts:
         """Expect these checks."""
         self._names = checks
         self._decided: dict[str, Check] = {}
-        self._obstacle = "the scene did not get so far"
+        self.obstacle = ""
+        """Why the scene could not be played to its end."""
+        self.is_judging = False
         self.figures: list[Figure] = []
 
     @property
     def checks(self) -> list[Check]:
         """All checks in order. Those that were not reached have failed."""
-        return [self._decided.get(name) or Check(name, self._obstacle) for name in self._names]
+        return [self._decided.get(name) or Check(name, self.obstacle or "not reached") for name in self._names]
 
     @contextmanager
     def judging(self, check: str) -> Iterator[None]:
         """Decide a check by whether the block raises `Wrong`, AssertionError or TimeoutError. The scene goes on."""
         if check not in self._names:
             raise LookupError(f"the scene has no check {check!r}")
+        self.is_judging = True
         try:
             yield
         except (Wrong, AssertionError, TimeoutError) as error:
             self._decided[check] = Check(check, str(error) or "timed out")
         else:
             self._decided[check] = Check(check, None)
+        finally:
+            self.is_judging = False
 
-    def give_up(self, obstacle: str) -> None:
-        """Say why the remaining checks were not reached."""
-        self._obstacle = obstacle
+    def has_passed(self, check: str) -> bool:
+        """Return whether this check has been decided in the bot's favour."""
+        return check in self._decided and self._decided[check].passed
 
 
 def demand(condition: object, otherwise: str) -> None:

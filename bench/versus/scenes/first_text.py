@@ -18,17 +18,19 @@ async def _play(stage: Stage) -> None:
     with stage.verdicts.judging(EARLY):
         await stage.begin("tell early\nuntil shown\ntell late", "early")
     stage.let_go("shown")
+    if not stage.verdicts.has_passed(EARLY):
+        return
     new, live = list[float](), list[float]()
     for number in range(rounds):
         stage.run.progress.step("first texts", number, rounds)
         await stage.pause()
         ended = f"ended{chr(ord('a') + number)}"
         talk = await stage.begin(f"tell first\nuntil {ended}", "first")
-        new.append(_delay(talk.first, await talk.sees("first")))
+        new.append(delay(talk.first, await talk.sees("first")))
         stage.let_go(ended)
         await stage.pause()
         message = await talk.say(f"tell second\nuntil {ended}live")
-        live.append(_delay(message, await talk.sees("second", after=message)))
+        live.append(delay(message, await talk.sees("second", after=message)))
         stage.let_go(f"{ended}live")
     how = f"said -> the agent's text is visible; {rounds} rounds"
     stage.verdicts.figures += [
@@ -37,7 +39,7 @@ async def _play(stage: Stage) -> None:
     ]
 
 
-def _delay(asked: Message, answer: Message) -> float:
+def delay(asked: Message, answer: Message) -> float:
     """Return the seconds from a message until text of the agent was first in the answer."""
     said, _ = asked.history[0]
     return next(at for at, text in answer.history if AGENTS.search(text)) - said

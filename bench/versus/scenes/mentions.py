@@ -8,7 +8,11 @@ from bench.versus.verdicts import demand
 
 EVERYONE: Final = "@everyone in the agent's text pings no person"
 PERSON: Final = "a mention of another person in the agent's text does not ping them"
+READABLE: Final = "its words @everyone and @here are still readable"
 ROLE: Final = "a mention of a role in the agent's text does not ping it"
+
+ZERO_WIDTH: Final = "\N{ZERO WIDTH SPACE}"
+"""What bots put into a mention so that it does not ping."""
 
 
 async def _play(stage: Stage) -> None:
@@ -22,6 +26,9 @@ async def _play(stage: Stage) -> None:
         demand(not any(stage.ben.id in each.mentions for each in said), "it pinged the person")
     with stage.verdicts.judging(ROLE):
         demand(not any(role.id in each.mention_roles for each in said), "it pinged the role")
+    with stage.verdicts.judging(READABLE):
+        text = talk.text().replace(ZERO_WIDTH, "")
+        demand("@everyone" in text and "@here" in text, f"the thread has {text!r}")
 
 
-SCENE: Final = Scene("mentions", "Mentions in the agent's text", (EVERYONE, PERSON, ROLE), _play)
+SCENE: Final = Scene("mentions", "Mentions in the agent's text", (EVERYONE, PERSON, ROLE, READABLE), _play)
