@@ -35,7 +35,6 @@ from bot.intake.side_questions import SideQuestions
 from bot.interactions.cards import Cards
 from bot.interactions.continue_button import show_preempted
 from bot.operations.health import Health
-from bot.operations.http_endpoint import MonitoringEndpoint
 from bot.operations.locks import journal_lock, user_lock
 from bot.operations.metrics import Metrics
 from bot.operations.start_failure import NeedsPerson, StartFailed
@@ -152,8 +151,7 @@ class App:
             trouble=lambda: journal_errors.trouble(journal.trouble),
             away=lambda: api.pacer.trouble,
         )
-        metrics.watch(pool, cards, health)
-        async with attachments, self._endpoint(metrics, health), asyncio.TaskGroup() as tasks:
+        async with attachments, self._endpoint(metrics, pool, cards, health), asyncio.TaskGroup() as tasks:
             beating = tasks.create_task(health.run(), name="health")
             showing = tasks.create_task(Presence(pool, lambda: supervised.client).run(), name="presence")
             pacing = tasks.create_task(api.pacer.run(), name="pacer")
@@ -181,13 +179,19 @@ class App:
         return audit
 
     @asynccontextmanager
-    async def _endpoint(self, metrics: Metrics, health: Health) -> AsyncIterator[None]:
+    async def _endpoint(self, metrics: Metrics, pool: Pool, cards: Cards, health: Health) -> AsyncIterator[None]:
         """Serve metrics and health, if configured. Raises `StartFailed`."""
         if self._config.metrics.address is None:
             yield
             return
+        # 3 MB: a web server and Prometheus's library. Nothing is connected yet that loading them could hold up.
+        from bot.operations.http_endpoint import MonitoringEndpoint  # noqa: PLC0415
+        from bot.operations.prometheus_text import PrometheusText  # noqa: PLC0415
+
         host, port = self._config.metrics.address
-        endpoint = MonitoringEndpoint(host, port, metrics=metrics, health=health)
+        figures = PrometheusText(metrics)
+        figures.watch(pool, cards, health)
+        endpoint = MonitoringEndpoint(host, port, figures=figures, health=health)
         try:
             self.metrics_address = await endpoint.open()
         except OSError as error:

@@ -6,7 +6,7 @@ The bot's own event loop serves it, so an answer is itself a sign that the loop 
 from aiohttp import web
 
 from .health import Health
-from .metrics import Metrics
+from .prometheus_text import PrometheusText
 
 CLOSE_SECONDS = 1.0
 """How long a request in progress may take when the bot stops."""
@@ -15,11 +15,11 @@ CLOSE_SECONDS = 1.0
 class MonitoringEndpoint:
     """The server. Its answers hold no secret, and it takes no commands."""
 
-    def __init__(self, host: str, port: int, *, metrics: Metrics, health: Health) -> None:
+    def __init__(self, host: str, port: int, *, figures: PrometheusText, health: Health) -> None:
         """Prepare the endpoint; port 0 is any free port."""
         self._host = host
         self._port = port
-        self._metrics = metrics
+        self._figures = figures
         self._health = health
         application = web.Application()
         application.router.add_get("/metrics", self._on_metrics)
@@ -43,7 +43,7 @@ class MonitoringEndpoint:
         await self._runner.cleanup()
 
     async def _on_metrics(self, request: web.Request) -> web.Response:
-        body, content_type = await self._metrics.text(request.headers.get("Accept", ""))
+        body, content_type = await self._figures.write(request.headers.get("Accept", ""))
         return web.Response(body=body, headers={"Content-Type": content_type})
 
     async def _on_health(self, _: web.Request) -> web.Response:

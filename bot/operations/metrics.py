@@ -1,33 +1,20 @@
-"""Metrics for Prometheus.
+"""Counts what happens, at its source: the journal reports each move of a message, the HTTP client each call.
 
-Events are counted at their source: the journal reports each move of a message, the HTTP client each call. The current
-state is read from the pool on request.
+A bot always counts. What shows the figures (`prometheus_text`) is loaded only where they are served.
 """
 
-import asyncio
 import re
-from collections import Counter as Tally
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from types import SimpleNamespace
 
 import aiohttp
-from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.exposition import choose_encoder
-from prometheus_client.registry import Collector
 
 from acp import AcpError
-from acp.process.memory import resident
-from bot.interactions.cards import Cards
-from pool.conversation_context import ConversationState
 from pool.journal.message_states import NEW, MessageState
-from pool.pool import Pool
-from pool.slots import Load
-
-from .health import Health
 
 STOP_REASONS = frozenset({"end_turn", "max_tokens", "max_turn_requests", "refusal", "cancelled", "failed"})
 """The stop reasons of the protocol, and ours for a turn without one; an agent cannot add a series by inventing more."""
@@ -44,42 +31,58 @@ _KINDS = (
 """The kinds of calls; the first match counts. The words are fixed, since ids must not become series."""
 
 
+@dataclass(slots=True)
+class Count:
+    """How often something has happened, since `since` (Unix seconds)."""
+
+    total: int = 0
+    since: float = field(default_factory=time.time)
+
+
+class Counter:
+    """A figure that only rises: one count for each combination of its labels' values."""
+
+    def __init__(self, name: str, meaning: str, *labels: str) -> None:
+        self.name = f"threadline_{name}"
+        self.meaning = meaning
+        self.labels = labels
+        self.counts: dict[tuple[str, ...], Count] = {} if labels else {(): Count()}
+
+    def add(self, *values: str, count: int = 1) -> None:
+        """Count `count` more events whose labels have these values, a closed set."""
+        self.counts.setdefault(values, Count()).total += count
+
+
 class Metrics:
-    """All metrics, in a registry of their own. The methods that count take microseconds and do not raise."""
+    """All counts. The methods that count take microseconds and do not raise."""
 
     def __init__(self) -> None:
-        self._pool: Pool | None = None
-        self._registry = registry = CollectorRegistry()
-        ProcessCollector(registry=registry)
-        counter = partial(Counter, registry=registry)
-        self._received = counter("threadline_messages_received", "Messages accepted.")
-        self._answered = counter("threadline_messages_answered", "Messages whose reply is confirmed.")
-        self._closed = counter("threadline_messages_closed", "Messages that ended unanswered.", ["reason"])
-        self._turns = counter("threadline_turns", "Turns that have ended.", ["stop_reason"])
-        self._starts = counter("threadline_agent_starts", "Agents started.")
-        self._failed_starts = counter("threadline_agent_start_failures", "Agents that could not be started.")
-        self._missed = counter("threadline_catch_up_messages", "Messages read after they were missed.")
-        self._clients = counter("threadline_discord_clients", "Discord clients built.")
-        self._calls = counter("threadline_discord_calls", "REST calls, by kind and outcome.", ["kind", "outcome"])
-        self._agents_memory = Gauge(
-            "threadline_agents_resident_memory_bytes",
-            "Resident memory of all agents on this machine.",
-            registry=registry,
-        )
+        self._received = Counter("messages_received", "Messages accepted.")
+        self._answered = Counter("messages_answered", "Messages whose reply is confirmed.")
+        self._closed = Counter("messages_closed", "Messages that ended unanswered.", "reason")
+        self._turns = Counter("turns", "Turns that have ended.", "stop_reason")
+        self._starts = Counter("agent_starts", "Agents started.")
+        self._failed_starts = Counter("agent_start_failures", "Agents that could not be started.")
+        self._missed = Counter("catch_up_messages", "Messages read after they were missed.")
+        self._clients = Counter("discord_clients", "Discord clients built.")
+        self._calls = Counter("discord_calls", "REST calls, by kind and outcome.", "kind", "outcome")
 
-    # ---- what happens
+    @property
+    def counters(self) -> list[Counter]:
+        """All of them."""
+        return [each for each in vars(self).values() if isinstance(each, Counter)]
 
     def moved(self, state: MessageState, reason: str | None, count: int) -> None:
         """Count `count` messages of one exchange that reached a state; see `Journal.open`."""
         match state:
             case MessageState.RECEIVED if reason == NEW:
-                self._received.inc(count)
+                self._received.add(count=count)
             case MessageState.FINISHED:
-                self._turns.labels(reason if reason in STOP_REASONS else "other").inc()
+                self._turns.add(reason if reason in STOP_REASONS else "other")
             case MessageState.ANSWERED:
-                self._answered.inc(count)
+                self._answered.add(count=count)
             case MessageState.CLOSED:
-                self._closed.labels(reason).inc(count)
+                self._closed.add(str(reason), count=count)
 
     @contextmanager
     def agent_start(self) -> Iterator[None]:
@@ -87,17 +90,17 @@ class Metrics:
         try:
             yield
         except AcpError:
-            self._failed_starts.inc()
+            self._failed_starts.add()
             raise
-        self._starts.inc()
+        self._starts.add()
 
     def missed(self, count: int) -> None:
         """Count messages that a catch-up has read."""
-        self._missed.inc(count)
+        self._missed.add(count=count)
 
     def client_built(self) -> None:
         """Count a Discord client."""
-        self._clients.inc()
+        self._clients.add()
 
     def count(self, trace: aiohttp.TraceConfig) -> aiohttp.TraceConfig:
         """Count the calls of the HTTP session that gets this trace; each of the library's tries counts."""
@@ -109,63 +112,12 @@ class Metrics:
     async def _on_answer(
         self, _session: aiohttp.ClientSession, _context: SimpleNamespace, answer: aiohttp.TraceRequestEndParams
     ) -> None:
-        self._calls.labels(_kind(answer.method, answer.url.path), _outcome(answer.response.status)).inc()
+        self._calls.add(_kind(answer.method, answer.url.path), _outcome(answer.response.status))
 
     async def _on_exception(
         self, _session: aiohttp.ClientSession, _context: SimpleNamespace, failed: aiohttp.TraceRequestExceptionParams
     ) -> None:
-        self._calls.labels(_kind(failed.method, failed.url.path), "lost").inc()
-
-    # ---- what is
-
-    def watch(self, pool: Pool, cards: Cards, health: Health) -> None:
-        """Read these whenever metrics are requested."""
-        self._pool = pool
-        self._registry.register(_StateCollector(pool, cards, health))
-
-    async def text(self, accept: str) -> tuple[bytes, str]:
-        """Return all metrics and their content type, in the newest format that `accept` allows."""
-        pids = [agent.pid for agent in self._pool.near_agents] if self._pool is not None else []
-        sizes = await asyncio.to_thread(resident, pids)
-        self._agents_memory.set(sum(sizes.values()))
-        write, content_type = choose_encoder(accept)
-        return write(self._registry), content_type
-
-
-class _StateCollector(Collector):
-    """The current state, read without an await."""
-
-    def __init__(self, pool: Pool, cards: Cards, health: Health) -> None:
-        self._pool = pool
-        self._cards = cards
-        self._health = health
-
-    def collect(self) -> Iterator[Metric]:
-        cards, health = self._cards, self._health
-        states = Tally(each.lease.state for each in self._pool.conversations)
-        conversations = GaugeMetricFamily("threadline_conversations", "Conversations that are awake.", labels=["state"])
-        for state in ConversationState:
-            conversations.add_metric([state], states[state])
-        yield conversations
-        yield from _slots(self._pool.loads)
-        logged_out = len(self._pool.logins.logged_out)
-        yield GaugeMetricFamily("threadline_agents_logged_out", "Configured agents that are logged out.", logged_out)
-        yield GaugeMetricFamily("threadline_questions_open", "Questions of agents that wait for a person.", len(cards))
-        yield CounterMetricFamily("threadline_questions_answered", "Questions that people answered.", cards.answered)
-        yield GaugeMetricFamily("threadline_gateway_connected", "1 while the gateway is there.", int(health.connected))
-        yield GaugeMetricFamily("threadline_loop_lag_seconds", "How late the event loop's last beat was.", health.lag)
-
-
-def _slots(loads: Mapping[str, Load]) -> Iterator[Metric]:
-    """Yield the figures of each place's slots."""
-    size = GaugeMetricFamily("threadline_slots", "Agents that may run at a time.", labels=["place"])
-    held = GaugeMetricFamily("threadline_slots_held", "Slots that are taken.", labels=["place"])
-    in_line = GaugeMetricFamily("threadline_line_length", "Conversations that wait for a slot.", labels=["place"])
-    for place, load in loads.items():
-        size.add_metric([place], load.size)
-        held.add_metric([place], load.held)
-        in_line.add_metric([place], load.in_line)
-    return iter((size, held, in_line))
+        self._calls.add(_kind(failed.method, failed.url.path), "lost")
 
 
 def _kind(method: str, path: str) -> str:

@@ -17,6 +17,7 @@ from bot.interactions.cards import Cards
 from bot.operations.health import BEAT_SECONDS, DOWN_SECONDS, STUCK_SECONDS, Health
 from bot.operations.http_endpoint import MonitoringEndpoint
 from bot.operations.metrics import Metrics
+from bot.operations.prometheus_text import PrometheusText
 from bot.rest.pacer import Pacer
 from bot.rest.sliding_window import RateLimitHeaders
 from bot.user_messages import journal_errors
@@ -34,7 +35,12 @@ GENEROUS = 60.0
 
 async def figures(metrics: Metrics) -> dict[str, float]:
     """Return all samples, by name and labels."""
-    text, _ = await metrics.text("")
+    return await samples_of(PrometheusText(metrics))
+
+
+async def samples_of(written: PrometheusText) -> dict[str, float]:
+    """Return all samples, by name and labels."""
+    text, _ = await written.write("")
     samples = [sample for family in text_string_to_metric_families(text.decode()) for sample in family.samples]
     return {" ".join([sample.name, *sample.labels.values()]): sample.value for sample in samples}
 
@@ -163,16 +169,16 @@ async def serving(answer: Callable[[web.Request], Awaitable[web.Response]]) -> A
 @pytest.mark.virtual_time
 async def test_the_pool_is_read_on_request(tmp_path: Path) -> None:
     """Conversations by state, slots and the line; the agents have no real processes here."""
-    metrics = Metrics()
     async with running_pool(tmp_path, slots=1) as it:
         cards = Cards(journal=it.journal, api=FakeDiscord())
-        metrics.watch(it.pool, cards, Health(lambda: True))
+        written = PrometheusText(Metrics())
+        written.watch(it.pool, cards, Health(lambda: True))
         it.say(1, 1)
         agent = await it.factory.agent(1)
         await agent.expect("session/prompt")
         it.say(2, 2)
         await quiet()
-        found = await figures(metrics)
+        found = await samples_of(written)
         assert found["threadline_conversations working"] == 1
         assert found["threadline_conversations idle"] == 0
         assert found["threadline_conversations in line"] == 1
@@ -234,7 +240,7 @@ async def test_a_discord_that_takes_no_calls_is_unhealthy() -> None:
 @asynccontextmanager
 async def monitored(health: Health) -> AsyncIterator[tuple[str, aiohttp.ClientSession]]:
     """Serve metrics and health; yield the address and a client."""
-    endpoint = MonitoringEndpoint("127.0.0.1", 0, metrics=Metrics(), health=health)
+    endpoint = MonitoringEndpoint("127.0.0.1", 0, figures=PrometheusText(Metrics()), health=health)
     address = await endpoint.open()
     try:
         async with aiohttp.ClientSession() as session:
@@ -285,13 +291,13 @@ async def test_a_bot_without_discord_or_journal_is_unhealthy_but_live() -> None:
 
 async def test_an_address_that_is_taken_is_an_error_and_leaves_nothing_open() -> None:
     """A later server can use the address as soon as the first is closed."""
-    first = MonitoringEndpoint("127.0.0.1", 0, metrics=Metrics(), health=Health(lambda: True))
+    first = MonitoringEndpoint("127.0.0.1", 0, figures=PrometheusText(Metrics()), health=Health(lambda: True))
     address = await first.open()
     port = int(address.rpartition(":")[2])
-    second = MonitoringEndpoint("127.0.0.1", port, metrics=Metrics(), health=Health(lambda: True))
+    second = MonitoringEndpoint("127.0.0.1", port, figures=PrometheusText(Metrics()), health=Health(lambda: True))
     with pytest.raises(OSError, match="in use"):
         await second.open()
     await first.close()
-    third = MonitoringEndpoint("127.0.0.1", port, metrics=Metrics(), health=Health(lambda: True))
+    third = MonitoringEndpoint("127.0.0.1", port, figures=PrometheusText(Metrics()), health=Health(lambda: True))
     assert await third.open() == address
     await third.close()
