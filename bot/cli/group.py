@@ -2,17 +2,23 @@
 
 import sys
 from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
 from typing import ClassVar
 
-import acp
+import click
 
+from .lean_imports import import_lean
 from .texts import failures, options
 
-if not getattr(acp, "THREADLINE", False):
-    print("threadline:", failures.FOREIGN_ACP.format(file=acp.__file__), file=sys.stderr)  # noqa: T201 - no click yet
-    sys.exit(2)
+MARK = "\nTHREADLINE = True\n"
+"""What only our package `acp` says. It is read, not imported, which would take most of the time of `--help`."""
 
-import click
+_acp = find_spec("acp")
+if _acp is None or _acp.origin is None or MARK not in Path(_acp.origin).read_text("utf-8"):
+    file = _acp.origin if _acp is not None else None
+    print("threadline:", failures.FOREIGN_ACP.format(file=file), file=sys.stderr)  # noqa: T201 - no command yet
+    sys.exit(2)
 
 
 class Commands(click.Group):
@@ -42,8 +48,14 @@ class Commands(click.Group):
         """Import and return the command of that name."""
         if cmd_name not in self.MODULES:
             return None
+        import_lean()
         command: click.Command = getattr(import_module(f".{self.MODULES[cmd_name]}", __package__), cmd_name)
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands by their help texts, and import none of them."""
+        described = [click.Command(name, help=getattr(options, name.upper())) for name in self.MODULES]
+        click.Group(commands=described).format_commands(ctx, formatter)
 
 
 @click.group(cls=Commands, help=options.PROGRAM, context_settings={"help_option_names": ["-h", "--help"]})

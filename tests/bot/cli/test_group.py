@@ -10,8 +10,11 @@ from contextlib import closing, contextmanager
 from itertools import cycle
 from pathlib import Path
 
+import click
 import pytest
 
+from bot.cli import main
+from bot.cli.texts import options
 from pool.journal.journal import Journal
 from tests.support.fork_server import run
 
@@ -311,6 +314,24 @@ def test_a_command_that_needs_no_discord_does_not_wait_for_its_library(tmp_path:
     commands = ("demo", "doctor", "login", "migrate", "report", "run", "runner", "service")
     done = interpreted("-c", "\n".join(lines), *commands, cwd=tmp_path)
     assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+def test_help_imports_no_command_and_has_the_words_of_each(tmp_path: Path) -> None:
+    """A person waits for it; the commands' own imports take ten times as long."""
+    lines = (
+        "import atexit, sys",
+        "from bot.cli import main",
+        "slow = {'acp', 'aiohttp', 'asyncio', 'pydantic'}",
+        "atexit.register(lambda: print(*sorted(slow & set(sys.modules)), file=sys.stderr))",
+        "main()",
+    )
+    done = interpreted("-c", "\n".join(lines), "--help", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "\n")
+    context = click.Context(main)
+    for name in main.list_commands(context):
+        command = main.get_command(context, name)
+        assert command is not None
+        assert command.help == getattr(options, name.upper())
 
 
 def test_a_configuration_that_is_found_elsewhere_is_named(tmp_path: Path) -> None:
