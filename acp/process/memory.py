@@ -4,8 +4,6 @@ import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
-import psutil
-
 from .orphans import stat_fields
 
 
@@ -16,6 +14,8 @@ def resident(leaders: Iterable[int]) -> dict[int, int]:
     in a sandbox they live as long as the agent. Blocks for milliseconds on a scan of all processes, so call it in a
     thread.
     """
+    import psutil  # noqa: PLC0415 - 0.9 MB, and only a limit of memory or the metrics need it; a thread loads it
+
     sums = dict.fromkeys(leaders, 0)
     try:
         pids = psutil.pids() if sums else []

@@ -14,7 +14,7 @@ from bot.config.agents import AgentConfig
 from bot.config.places import PlaceConfig
 from bot.config.schema import Config
 
-from .places import far_place
+from .far_places import far_place
 
 START_MINUTES: Final = 1.0
 """Most minutes of a start, however long the place's queue may be at other times."""

@@ -19,7 +19,8 @@ from .presets import PRESETS
 class ConfigTable(BaseModel):
     """A table of the configuration: unknown keys are refused, values are checked, and the result is frozen."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    # Deferred, a table has no validator of its own beside that of the whole file: 0.5 MB less.
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, defer_build=True)
 
 
 def expand_home(path: Path) -> Path:

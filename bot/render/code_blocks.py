@@ -4,11 +4,12 @@ The rules are CommonMark's (section 4.5), and where agents write otherwise, Disc
 end of a line of words and end at the end of a line of code. A block is always shown with three backticks.
 """
 
-import html
 import re
 from dataclasses import dataclass
 
 from bot.text.markdown import FENCE, break_fences, code_block, escape, escape_html, quote_prefix
+
+from .html import unescaped
 
 _OPENING = re.compile(r"([ \t]*)(`{3,}|~{3,})[ \t]*([^\n]*)$")
 _INFO_BEHIND_WORDS = re.compile(r"[A-Za-z0-9_+\-.#]*[ \t]*$")
@@ -56,7 +57,7 @@ class Fence:
     def without_indent(self, lines: str) -> str:
         """Return lines without the indentation of the block, or without HTML's marks."""
         if self.html:
-            return html.unescape(_MARKUP.sub("", lines))
+            return unescaped(_MARKUP.sub("", lines))
         if self.indented:
             return re.sub(rf"^(?: {{1,{len(self.indent)}}}|\t)", "", lines, flags=re.MULTILINE)
         return re.sub(rf"^{self.indent}", "", lines, flags=re.MULTILINE) if self.indent else lines
