@@ -53,8 +53,6 @@ def check_live(path: Path, options: LiveOptions) -> int:
     """Run a live check and return the exit code: 0 if all was as expected and is removed."""
     config = load_or_fail(path, read_config)
     logs.configure(secrets_of(config))
-    if options.record is not None:
-        _must_be_writable(options.record)
     with (
         _failing_in_words(),
         journal_lock(config.journal.file, config.file),
@@ -71,6 +69,8 @@ def _check(config: Config, options: LiveOptions, limit: IdentifyLimit) -> int:
         if not sys.stdin.isatty():
             fail(failures.LIVE_UNCONFIRMED, 2)
         click.confirm(texts.CONFIRM, abort=True)
+    if options.record is not None:
+        _must_be_writable(options.record)
     redact = Redactor(secrets_of(config))
 
     def show(finding: LiveFinding) -> None:

@@ -78,6 +78,7 @@ async def test_all_is_as_expected_on_loopback_and_nothing_is_left(tmp_path: Path
         assert lab.discord.messages(lab.channel) == []
         assert not [each for each in lab.discord.world.channels.values() if isinstance(each, Thread)]
         assert lab.check.went_well
+        assert lab.check.limit.allowance.left == 1000 - lab.bot.identifies
         assert lab.check.calls < 200
         assert lab.check.refusals < 10
 
@@ -158,12 +159,15 @@ async def test_a_check_that_is_refused_again_and_again_ends_early(tmp_path: Path
 
 
 @pytest.mark.usefixtures("_small_files")
-async def test_what_cannot_be_deleted_is_named(tmp_path: Path) -> None:
-    """A person must know of it."""
+@pytest.mark.parametrize("refusal", [{"code": 50013}, {"status": 500}])
+async def test_what_cannot_be_deleted_is_named(tmp_path: Path, refusal: Mapping[str, Any]) -> None:
+    """A person must know of it. All else is deleted."""
     async with live_lab(tmp_path) as lab:
-        lab.discord.fault(method="DELETE", path=f"/channels/{lab.channel.id}/messages/", code=50013, times=None)
+        lab.discord.fault(method="DELETE", path=f"/channels/{lab.channel.id}/messages/", **refusal, times=None)
         await lab.check.run()
         (kept,) = lab.discord.messages(lab.channel)
+        assert not [each for each in lab.discord.world.channels.values() if isinstance(each, Thread)]
+        assert not lab.check.went_well
     assert lab.check.left == [f"https://discord.com/channels/{lab.guild.id}/{lab.channel.id}/{kept.id}"]
 
 

@@ -1,6 +1,10 @@
 """The command `threadline check --live` in a process of its own."""
 
+import asyncio
+import os
+import pty
 import signal
+import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -55,6 +59,35 @@ async def test_without_a_terminal_it_starts_only_with_yes(tmp_path: Path) -> Non
     assert code == 2
     assert "This posts in #general in Lab. Everyone in the channel sees it." in said
     assert said.splitlines()[-1] == "threadline: a person must confirm this in a terminal; --yes confirms it here"
+
+
+async def test_in_a_terminal_it_asks_and_a_no_ends_it(tmp_path: Path) -> None:
+    """It says what it would do, and that a person would have to press buttons. Nothing is posted."""
+    async with lab_with_configuration(tmp_path) as lab:
+        ours, theirs = pty.openpty()
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "bot", "check", "-c", str(tmp_path / "threadline.toml")),
+            *("--live", str(lab.channel.id)),
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
+        )
+        os.close(theirs)
+        try:
+            async with asyncio.timeout(GENEROUS):
+                shown = ""
+                while "Start? [y/N]: " not in shown:
+                    shown += (await asyncio.to_thread(os.read, ours, 4096)).decode()
+                os.write(ours, b"n\n")
+                await process.wait()
+        finally:
+            if process.returncode is None:
+                process.kill()
+            os.close(ours)
+        assert lab.discord.messages(lab.channel) == []
+    assert process.returncode == 1
+    assert "Then it asks you to press buttons in the thread" in shown
 
 
 async def test_it_names_the_permissions_that_it_lacks_and_posts_nothing(tmp_path: Path) -> None:
@@ -123,6 +156,16 @@ async def test_a_signal_ends_it_and_nothing_is_left(tmp_path: Path, end: signal.
     assert process.returncode == (143 if end is signal.SIGTERM else 1)
     assert "Nothing of the check is left in the channel." in said.decode()
     assert "PATCH" in record.read_text()
+
+
+async def test_it_does_not_begin_if_it_cannot_record(tmp_path: Path) -> None:
+    """Seven minutes would be lost."""
+    async with lab_with_configuration(tmp_path) as lab:
+        record = tmp_path / "nowhere" / "record.ndjson"
+        code, said = await outcome(tmp_path, ["--live", str(lab.channel.id), "--yes", "--record", str(record)])
+        assert lab.discord.messages(lab.channel) == []
+    assert code == 2
+    assert said.splitlines()[-1] == f"threadline: {record}: cannot be written: No such file or directory"
 
 
 async def test_its_options_need_it(tmp_path: Path) -> None:
