@@ -142,6 +142,7 @@ class _Examination:
                 async with asyncio.timeout(LOGIN_WORD_SECONDS):
                     await said.wait()
         if running.login is LoginState.LOGGED_OUT:
+            self._found.logged_out = True
             self._found.missing.append(texts.login_missing(self._found.agent))
 
     def _introduce(self, running: Agent) -> None:

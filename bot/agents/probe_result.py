@@ -132,6 +132,8 @@ class ProbeResult:
     """Servers and directories of the configuration that it does not get, with the reason."""
     missing: list[str] = field(default_factory=list)
     """Variables that are not set, in words."""
+    logged_out: bool = False
+    """Whether it says itself that it is logged out."""
     faults: list[str] = field(default_factory=list)
     """Violations of the protocol, and surprising behaviour."""
     quirks: tuple[str, ...] = ()

@@ -95,5 +95,7 @@ def _agent(found: ProbeResult) -> Finding:
         results.asks(found.mode) if found.asking_mode else failures.NO_ASKING_MODE,
         *amiss,
     ]
-    level = Level.OK if found.asking_mode and not (found.faults or found.left_out) else Level.WARNING
+    # A variable that is missing is no warning: the agent may have a login in its place.
+    fine = found.asking_mode and not (found.faults or found.left_out or found.logged_out)
+    level = Level.OK if fine else Level.WARNING
     return Finding(subject, level, "\n".join(lines))

@@ -79,7 +79,9 @@ ROW: dict[str, Any] = {
     "question": {"type": "string"},
     "tries": {"type": "object", "additionalProperties": TRY, "required": list(TRIES), "maxProperties": len(TRIES)},
     "sandbox": {"anyOf": [{"type": "null"}, BOX]},
-    **dict.fromkeys(("left_out", "missing", "faults", "quirks"), TEXTS),
+    **dict.fromkeys(("left_out", "missing"), TEXTS),
+    "logged_out": {"type": "boolean"},
+    **dict.fromkeys(("faults", "quirks"), TEXTS),
     "failure": {"type": "string"},
     "advice": TEXTS,
     "well": {"type": "boolean"},
@@ -317,9 +319,8 @@ def test_an_agent_that_says_that_it_is_logged_out_lacks_a_login(tmp_path: Path, 
         if logged_in:
             (tmp_path / "login").touch()
         done = forked.run("check", "-c", path, "--offline", cwd=tmp_path, env=environ(), timeout=BOUND)
-        assert ("missing: a login: the agent says that it is logged out" in done.stdout) == (
-            not logged_in and status != "silent"
-        )
+        warned = "warning  agents.default: missing: a login: the agent says that it is logged out" in done.stdout
+        assert warned == (not logged_in and status != "silent")
 
 
 def test_a_preset_names_what_the_login_runs_and_what_is_missing(
