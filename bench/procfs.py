@@ -44,6 +44,11 @@ def children(pid: int) -> list[int]:
     return [each.pid for each in _living("ppid") if each.info["ppid"] == pid]
 
 
+def descendants(pid: int) -> list[int]:
+    """Return the pids of the process's living children, and of theirs."""
+    return [each.pid for each in psutil.Process(pid).children(recursive=True)]
+
+
 def having(variable: str) -> list[int]:
     """Return the pids of living processes with an environment variable that begins with `variable` (`A=b`)."""
     name, _, value = variable.partition("=")

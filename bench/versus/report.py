@@ -37,7 +37,9 @@ def show(console: Console, results: Sequence[Played]) -> None:
     for each in results:
         for check in each.verdicts.checks:
             if check.failure is not None:
-                console.print(f"{each.bot}, {each.scene.title}, {check.name}: {check.failure}", markup=False)
+                console.print(
+                    f"{each.bot}, {each.scene.title}, {check.name}: {check.failure}", markup=False, soft_wrap=True
+                )
 
 
 def _rows(scene: Scene, played: dict[str, Played]) -> Iterator[tuple[str, dict[str, str]]]:

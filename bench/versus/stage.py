@@ -42,6 +42,11 @@ PERMISSIONS: Final = Permission.MANAGE_THREADS | Permission.MENTION_EVERYONE
 CHANNEL_SECONDS: Final = 6.0
 """Seconds without a write after which a channel's message budget is full again."""
 
+SHOWN: Final = 60
+"""Characters of a message's end that an error quotes."""
+
+MESSAGES_SHOWN: Final = 4
+
 OWNER: Final = "THREADLINE_VERSUS_AGENT_OF"
 """The variable by which the agents of a stage and all that they start are found again."""
 
@@ -129,6 +134,10 @@ class Stage:
         await self.end(signal.SIGTERM)
         await self.start()
 
+    def bot_pids(self) -> set[int]:
+        """Return the pids of the bot's processes without its agents."""
+        return {self.process.pid, *procfs.descendants(self.process.pid)} - self.agents()
+
     # The agents
 
     def set_agent(self, *flags: str) -> None:
@@ -200,7 +209,7 @@ class Stage:
         try:
             return await self.discord.until(seen, timeout=self.patience)
         except TimeoutError:
-            there = [text_of(each)[-200:] for each in self.said(after, place)][-5:]
+            there = [" ".join(text_of(each)[-SHOWN:].split()) for each in self.said(after, place)[-MESSAGES_SHOWN:]]
             raise Wrong(f"{tag.upper()!r} was not seen within {self.patience:g} s, but {there}") from None
 
 

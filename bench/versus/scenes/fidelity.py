@@ -16,7 +16,7 @@ async def _play(stage: Stage) -> None:
     for number, (name, text) in enumerate(HARD_TEXTS.items()):
         stage.run.progress.step("hard texts", number, len(HARD_TEXTS))
         await stage.pause()
-        with stage.verdicts.judging(name):
+        with stage.verdicts.judging(text.title):
             asked = await talk.say(f"recite {name}\ntell done")
             await talk.sees("done", after=asked)
             fault = _fault(talk, asked, text)
@@ -31,4 +31,4 @@ def _fault(talk: Talk, asked: Message, text: HardText) -> str | None:
     return fault and visible.fault_of(text, visible.files(messages)) and fault
 
 
-SCENE: Final = Scene("fidelity", "Hard texts", tuple(HARD_TEXTS), _play)
+SCENE: Final = Scene("fidelity", "Hard texts", tuple(each.title for each in HARD_TEXTS.values()), _play)

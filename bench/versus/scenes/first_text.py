@@ -14,7 +14,7 @@ AGENTS: Final = re.compile(r"\b(FIRST|SECOND)\b")
 
 
 async def _play(stage: Stage) -> None:
-    rounds = stage.run.choose(8, 1)
+    rounds = stage.run.choose(6, 1)
     with stage.verdicts.judging(EARLY):
         await stage.begin("tell early\nuntil shown\ntell late", "early")
     stage.let_go("shown")

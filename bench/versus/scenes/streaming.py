@@ -52,19 +52,23 @@ async def _play(stage: Stage) -> None:
     opened = await _open(stage, threads)
     await stage.pause()
     slow = stage.discord.fault(slow=ANSWER_SECONDS, times=None)
-    calls, spent = len(stage.discord.record), cpu_seconds(stage.process.pid)
+    calls, spent = len(stage.discord.record), _cpu_seconds(stage)
     asked = {tag: (place, await stage.ask(f"tokens {tag} {tokens} {RATE}", place)) for tag, place in opened.items()}
     async with stage.run.progress.lasting(f"{threads} threads streaming", tokens / RATE):
-        for tag, (place, message) in asked.items():
-            with stage.verdicts.judging(COMPLETE):
+        with stage.verdicts.judging(COMPLETE):
+            for tag, (place, message) in asked.items():
                 await stage.sees(f"{tag}{tokens - 1}", after=message, place=place)
-    spent = cpu_seconds(stage.process.pid) - spent
+    spent = _cpu_seconds(stage) - spent
     slow.remove()
     refused = sum(call.status == 429 for call in stage.discord.record[calls:])
     said = {note["tag"]: note["times"] for note in stage.notes("said")}
     sights = [_sights(stage, tag, *asked[tag], said.get(tag, ())) for tag in asked]
     _judge(stage, sights, tokens)
     _measure(stage, sights, refused=refused, milliseconds=spent * 1e3)
+
+
+def _cpu_seconds(stage: Stage) -> float:
+    return sum(map(cpu_seconds, stage.bot_pids()))
 
 
 async def _open(stage: Stage, threads: int) -> dict[str, Thread]:
@@ -117,8 +121,8 @@ def _measure(stage: Stage, sights: Sequence[Sequence[_Sight]], *, refused: int, 
         Figure("age of text, p99", percentile(ages, 99), "s", how, Against(bound, period * 0.99)),
         Figure("the end is late by, p99", percentile(ends, 99), "s", "the last token of each thread"),
         Figure("refused calls", refused, "", "answers of 429"),
-        Figure("CPU for 1,000 tokens", milliseconds / len(ages) * 1e3, "ms", "of the bot's process"),
-        Figure("memory", rss(stage.process.pid) / 1e6, "MB", "resident, of the bot's process"),
+        Figure("CPU for 1,000 tokens", milliseconds / len(ages) * 1e3, "ms", "of the bot without its agents"),
+        Figure("memory", sum(map(rss, stage.bot_pids())) / 1e6, "MB", "resident, of the bot without its agents"),
     ]
 
 

@@ -10,6 +10,7 @@ from bench.agent_command import ROOT
 from bench.run import Progress, Run
 from bench.versus.adapter import Adapter, Launch, Workplace
 from bench.versus.adapters import ADAPTERS
+from bench.versus.hard_texts import HARD_TEXTS
 from bench.versus.play import Played, play
 from bench.versus.scene import Scene
 from bench.versus.scenes import (
@@ -40,14 +41,20 @@ THE_SAME = {"threads-1", "threads-50", "threads-100"}
 
 STREAMING = SCENES["threads-10"]
 
+
+def titles(names: set[str]) -> set[str]:
+    """Return the checks for these hard texts."""
+    return {HARD_TEXTS[name].title for name in names}
+
+
 FAULTS: list[tuple[str, Scene, set[str]]] = [
     ("shows_only_at_the_end", first_text.SCENE, {first_text.EARLY}),
     ("shows_only_at_the_end", STREAMING, {streaming.STREAMED}),
     ("loses_the_last_piece", STREAMING, {streaming.COMPLETE}),
     ("has_one_turn_at_a_time", hang.SCENE, {hang.ANSWERED}),
-    ("has_one_page", fidelity.SCENE, {"code", "long-line", "list", "surrogates"}),
-    ("loses_every_third_line", fidelity.SCENE, {"nested-fences", "table"}),
-    ("strips_markup", fidelity.SCENE, {"spoiler", "link", "escapes", "names"}),
+    ("has_one_page", fidelity.SCENE, titles({"code", "long-line", "list", "surrogates"})),
+    ("loses_every_third_line", fidelity.SCENE, titles({"nested-fences", "table"})),
+    ("strips_markup", fidelity.SCENE, titles({"spoiler", "link", "escapes", "names"})),
     ("forgets_what_is_said_while_busy", busy.SCENE, {busy.ANSWERED}),
     ("answers_twice", busy.SCENE, {busy.ONCE}),
     ("answers_the_newest_first", busy.SCENE, {busy.ORDER}),
