@@ -38,6 +38,14 @@ GRAMMAR["stretch"] = Word(
     "stretch TAG BYTES", "the tag in capitals and that many bytes on one line", rf"{_TAG} (?P<size>\d+)"
 )
 
+GRAMMAR["mention"] = Word(
+    "mention WHOM [ID]",
+    "a mention; the request holds none, because bots take mentions out of what they pass on",
+    r"(?P<whom>everyone|here|user|role)(?: (?P<id>\d+))?",
+)
+
+_MENTIONS: Final = {"everyone": "@everyone", "here": "@here", "user": "<@{}>", "role": "<@&{}>"}
+
 _LOOK_SECONDS: Final = 0.02
 
 _LINE: Final = 100
@@ -61,6 +69,11 @@ def _tell(turn: Turn, directive: Directive) -> None:
     tag = directive.text("tag")
     _note(turn, "told", tag=tag)
     turn.say(f"{tag.upper()} {directive.text('text')}".strip())
+
+
+@implements("mention")
+def _mention(turn: Turn, directive: Directive) -> None:
+    turn.say(f"{_MENTIONS[directive.text('whom')].format(directive.text('id'))} ")
 
 
 @implements("tokens")

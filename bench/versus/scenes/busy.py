@@ -1,5 +1,6 @@
 """Five messages while the agent is busy: each is answered, in order, once."""
 
+import asyncio
 import re
 from typing import Final
 
@@ -12,6 +13,9 @@ ONCE: Final = "once"
 ORDER: Final = "in order"
 
 TAGS: Final = ("alpha", "bravo", "charlie", "delta", "echo")
+TYPED_SECONDS: Final = 0.25
+"""Seconds between two messages. No person is faster, and a bot may handle messages of one instant side by side."""
+
 SPOKEN: Final = re.compile(rf"\b({'|'.join(TAGS).upper()})\b")
 
 
@@ -19,6 +23,7 @@ async def _play(stage: Stage) -> None:
     talk = await stage.begin("tell begun\nuntil asked\ntell ended", "begun")
     for tag in TAGS:
         await talk.say(f"tell {tag}")
+        await asyncio.sleep(TYPED_SECONDS)
     stage.let_go("asked")
     with stage.verdicts.judging(ANSWERED):
         for tag in TAGS:

@@ -17,8 +17,14 @@ ZERO_WIDTH: Final = "\N{ZERO WIDTH SPACE}"
 
 async def _play(stage: Stage) -> None:
     role = stage.discord.add_role(stage.guild, "staff")
-    text = f"tell before @everyone and @here\ntell between {stage.ben.mention} and {role.mention}\ntell finish"
-    talk = await stage.begin(text, "finish")
+    text = (
+        "mention everyone",
+        "mention here",
+        f"mention user {stage.ben.id}",
+        f"mention role {role.id}",
+        "tell finish",
+    )
+    talk = await stage.begin("\n".join(text), "finish")
     said = stage.said(talk.first, talk.place)
     with stage.verdicts.judging(EVERYONE):
         demand(not any(each.mention_everyone for each in said), "it pinged everyone")
@@ -27,8 +33,8 @@ async def _play(stage: Stage) -> None:
     with stage.verdicts.judging(ROLE):
         demand(not any(role.id in each.mention_roles for each in said), "it pinged the role")
     with stage.verdicts.judging(READABLE):
-        text = talk.text().replace(ZERO_WIDTH, "")
-        demand("@everyone" in text and "@here" in text, f"the thread has {text!r}")
+        shown = talk.text().replace(ZERO_WIDTH, "")
+        demand("@everyone" in shown and "@here" in shown, f"the thread has {shown!r}")
 
 
 SCENE: Final = Scene("mentions", "Mentions in the agent's text", (EVERYONE, PERSON, ROLE, READABLE), _play)
