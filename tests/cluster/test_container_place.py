@@ -47,7 +47,9 @@ def _programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 def _podman(programs: Path, *arguments: str) -> str:
     argv = [str(programs / "podman"), *arguments]
-    return subprocess.run(argv, check=True, capture_output=True, text=True, timeout=SECONDS).stdout
+    done = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=SECONDS)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def place(programs: Path, *options: str) -> FarPlace:
