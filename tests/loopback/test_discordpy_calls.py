@@ -200,3 +200,13 @@ async def test_deletions_and_edits_of_uncached_messages_have_events() -> None:
             assert (edit.message_id, edit.message.content) == (said[0].id, "number none")
             assert (deletion.message_id, bulk.message_ids) == (said[1].id, {one.id for one in said[2:]})
             assert (closed.thread_id, created.id) == (thread.id, new.id)
+
+
+async def test_there_are_no_default_sounds() -> None:
+    """A library that asks for them before it is ready, as Pycord does, becomes ready."""
+    async with Loopback(strict=strictly()) as server:
+        guild = server.add_guild("Lab")
+        server.add_bot("threadline", token="T", guilds=(guild,))
+        client = Client()
+        async with logged_in(server, client):
+            assert await client.fetch_soundboard_default_sounds() == []

@@ -1,4 +1,4 @@
-"""The bot's own user, other users, and the address of the gateway."""
+"""The bot's own user, other users, the address of the gateway, and the sounds that every server has."""
 
 from __future__ import annotations
 
@@ -79,6 +79,11 @@ def _get_gateway_bot(call: Call) -> dict[str, Any]:
     return {**_get_gateway(call), "shards": 1, "session_start_limit": starts}
 
 
+def _get_default_sounds(_call: Call) -> list[Json]:
+    """Return none. Pycord asks for them before it is ready."""
+    return []
+
+
 ROUTES: tuple[Route, ...] = (
     Route("GET", "/users/@me", _get_me),
     Route("PATCH", "/users/@me", _patch_me),
@@ -90,4 +95,5 @@ ROUTES: tuple[Route, ...] = (
     Route("PATCH", "/applications/@me", _patch_application),
     Route("GET", "/gateway", _get_gateway, needs_token=False),
     Route("GET", "/gateway/bot", _get_gateway_bot),
+    Route("GET", "/soundboard-default-sounds", _get_default_sounds),
 )
