@@ -5,6 +5,7 @@ import structlog
 
 from bot.access.gate import Right
 from bot.reply.notices import UNREACHABLE
+from bot.rest.components_v2 import edit_pressed
 from bot.rest.live_message import answer_press
 from bot.user_messages import access, places, queue
 from pool.journal.errors import JournalUnwritable
@@ -34,7 +35,7 @@ class PlaceButton(
         current = client.notices.shows(self.thread_id, UNREACHABLE, notice.id)
         known = self.place in client.agents.settings(self.thread_id).places
         if conversation is None or not conversation.held or not current or not known:
-            await interaction.response.edit_message(content=queue.OUTDATED, view=None)
+            await edit_pressed(interaction, queue.OUTDATED)
             return
         if self.action == "reach":
             told = places.tried_again(conversation.waiting, by, self.place)

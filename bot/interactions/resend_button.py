@@ -11,6 +11,7 @@ import structlog
 from bot.access.gate import Right
 from bot.prompt.request import read_request
 from bot.reply.notices import UNCONFIRMED
+from bot.rest.components_v2 import edit_pressed
 from bot.rest.live_message import answer_press
 from bot.user_messages import access, layout, queue, steering
 from pool.journal.errors import JournalUnwritable
@@ -34,7 +35,7 @@ class ResendButton(Button, template=r"threadline:again:(?P<message_id>[0-9]{1,20
         if not await client.admission.admit(interaction, Right.CONTINUE, asker_id=asker_id):
             return
         if notice is None or row is None or row.thread_id != thread_id:
-            await interaction.response.edit_message(content=queue.OUTDATED, view=None)
+            await edit_pressed(interaction, queue.OUTDATED)
             return
         bound = client.pool.bound(thread_id, row.author_id)
         if bound is not None:

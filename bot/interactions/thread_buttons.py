@@ -46,7 +46,7 @@ class HeldButton(Button, template=r"threadline:(?P<action>continue|drop):(?P<thr
         conversation = client.pool.conversation(self.thread_id)
         current = client.notices.shows(self.thread_id, HELD, notice.id)
         if conversation is None or not conversation.held or not current:
-            await interaction.response.edit_message(content=queue.OUTDATED, view=None)
+            await edit_pressed(interaction, queue.OUTDATED)
         elif self.action == "drop":
             await drop_held(interaction, conversation)
         else:

@@ -226,11 +226,15 @@ async def test_try_again_sends_what_is_on_hold(tmp_path: Path) -> None:
         assert "1 message on hold" in said(await lab.ann.slash(thread, "status"))
         assert not any("Press Continue" in each.content for each in lab.discord.messages(thread))
         machines.bring_back(ONE)
+        buttons = card.components
         await lab.ann.click(card, "Try again")
         await lab.answer(thread, re.compile("^two"))
         await lab.ann.sees(thread, "tried worker1 again for 1 message", by=lab.bot)
         asked = await lab.ann.say(thread, "recall")
         await lab.ann.sees(thread, re.compile("^3 prompts"), by=lab.bot, after=asked)
+        card.components = buttons  # As a person sees it whose client has not got the change.
+        assert (await lab.ann.click(card, "Try again")).acknowledged
+        assert "out of date" in text_of(card)
 
 
 async def test_a_new_message_tries_again_too(tmp_path: Path) -> None:
