@@ -15,9 +15,13 @@ from bench.run import Measurement, Run
 from bench.statistics import Against, Figure, percentile
 from bench.timestamps import STAMP, first_seen
 from loopback import Message, Thread
+from loopback.rest.call_log import RestCall
 
 WORDS: Final = "stamp 1 1"
 """The agent answers immediately with the time."""
+
+ANSWER_SECONDS: Final = 0.04
+"""Seconds for every answer of Discord. A new thread waits for one, that to its opening; a known thread for none."""
 
 NEW_SLOTS: Final = 2  # More agents than threads, so that all stay alive.
 
@@ -29,8 +33,6 @@ class _Round:
     said: float
     accepted: float
     """When the bot's first request about the message arrived at Discord."""
-    placed: float
-    """When the placeholder was posted."""
     written: float
     """When the agent, having read the prompt, wrote its first text."""
     visible: float
@@ -42,6 +44,7 @@ async def _measure(run: Run) -> list[Figure]:
     new: list[_Round] = []
     known: list[_Round] = []
     async with bot_lab(agents=threads + NEW_SLOTS) as lab:
+        lab.discord.fault(slow=ANSWER_SECONDS, times=None)
         used: list[tuple[Thread, float]] = []
         for number in range(threads):
             run.progress.step("new threads", number, threads)
@@ -54,7 +57,8 @@ async def _measure(run: Run) -> list[Figure]:
             await asyncio.sleep(max(0.0, when + CHANNEL_SECONDS - time.monotonic()))
             known.append(await _known(lab, thread))
             used.append((thread, time.monotonic()))
-    return [*_figures("new thread", new, new_alone), *_figures("known thread", known, known_alone)]
+    opening = ANSWER_SECONDS * 1e3
+    return [*_figures("new thread", new, new_alone, opening), *_figures("known thread", known, known_alone, 0.0)]
 
 
 MEASUREMENT: Final = Measurement("first-text", "First visible text", _measure)
@@ -76,14 +80,16 @@ async def _known(lab: BotLab, thread: Thread) -> _Round:
 async def _answered(lab: BotLab, thread: Thread, message: Message, said: float) -> _Round:
     reply = await lab.ann.sees(thread, STAMP, by=lab.bot, after=message, timeout=PATIENCE)
     _, written, visible = next(first_seen(reply.history))
-    placed, _ = reply.history[0]
-    about = (f"/{message.id}/", f"/channels/{thread.id}/messages")
-    accepted = min(
-        call.started
-        for call in lab.discord.record
-        if call.started >= said and any(part in f"{call.path}/" for part in about)
-    )
-    return _Round(said, accepted, placed, written, visible)
+    posted, about = f"/channels/{thread.id}/messages", f"/{message.id}/"
+    calls: list[RestCall] = []
+
+    def recorded() -> bool:
+        calls[:] = (call for call in lab.discord.record if call.started >= said)
+        return any(call.method == "POST" and call.path == posted for call in calls)
+
+    await lab.discord.until(recorded, timeout=PATIENCE)  # A call is recorded when it has been answered.
+    accepted = min(call.started for call in calls if call.path == posted or about in f"{call.path}/")
+    return _Round(said, accepted, written, visible)
 
 
 async def _measure_alone(run: Run, rounds: int) -> tuple[list[float], list[float]]:
@@ -108,7 +114,9 @@ def _stopwatch(times: list[float]) -> Callable[[str], None]:
     return lambda _: times.append((time.monotonic() - began) * 1e3)
 
 
-def _figures(where: str, rounds: Sequence[_Round], alone: Sequence[float]) -> list[Figure]:
+def _figures(where: str, rounds: Sequence[_Round], alone: Sequence[float], answers: float) -> list[Figure]:
+    """`answers` is how many milliseconds of Discord's answers no bot can do without."""
+
     def milliseconds(since: Callable[[_Round], float], until: Callable[[_Round], float]) -> list[float]:
         return [(until(each) - since(each)) * 1e3 for each in rounds]
 
@@ -116,7 +124,6 @@ def _figures(where: str, rounds: Sequence[_Round], alone: Sequence[float]) -> li
     total = milliseconds(lambda each: each.said, lambda each: each.visible)
     parts = {
         "accepted": (lambda each: each.said, lambda each: each.accepted, "said -> first request of the bot about it"),
-        "placeholder": (lambda each: each.said, lambda each: each.placed, "said -> placeholder is there"),
         "prompt": (lambda each: each.said, lambda each: each.written, "said -> the agent has read the prompt"),
         "shown": (lambda each: each.written, lambda each: each.visible, "agent writes -> its text is visible"),
     }
@@ -124,6 +131,12 @@ def _figures(where: str, rounds: Sequence[_Round], alone: Sequence[float]) -> li
     figures = [
         Figure(f"{where}: p50", percentile(total, 50), "ms", f"said -> the agent's text is visible, {count}", against),
         Figure(f"{where}: p95", percentile(total, 95), "ms", "the same"),
+        Figure(
+            f"{where}, over the agent alone: p50",
+            percentile(total, 50) - against.value,
+            "ms",
+            f"of which Discord's answers take up to {answers:.0f} ms",
+        ),
     ]
     for name, (since, until, how) in parts.items():
         figures.append(Figure(f"{where}, {name}: p50", percentile(milliseconds(since, until), 50), "ms", how))

@@ -491,8 +491,8 @@ class Exchange:
             usage = None if self._turn is None else self._turn.usage
             if receipt.tokens is None and usage is not None:
                 receipt = replace(receipt, tokens=usage.total_tokens)
-        waited, asker_id = now - timing.asked, self.request.author_id
-        completion = complete(self._style.finish, outcome, receipt, waited=waited, asker_id=asker_id)
+        waited, asker_id, scarce = now - timing.asked, self.request.author_id, self._context.api.pacer.busy
+        completion = complete(self._style.finish, outcome, receipt, waited=waited, asker_id=asker_id, scarce=scarce)
         if completion.line:
             self.reply.line(completion.line)
         return completion.message

@@ -45,13 +45,16 @@ class Completion:
     message: Trailer | None = None
 
 
-def complete(finish: Finish, outcome: Outcome, receipt: Receipt | None, *, waited: float, asker_id: int) -> Completion:
+def complete(
+    finish: Finish, outcome: Outcome, receipt: Receipt | None, *, waited: float, asker_id: int, scarce: bool = False
+) -> Completion:
     """Say how a turn ended for an asker who has `waited` for so many seconds; without a `receipt` no turn began.
 
-    A person who stopped the turn knows that it has ended, and a bot that is stopping does not ping.
+    A person who stopped the turn knows that it has ended, and a bot that is stopping does not ping. While calls are
+    `scarce`, `auto` posts no message that pings nobody: the turn ends with one write.
     """
     facts = "" if receipt is None else receipt.words()
-    way = _way(finish, waited)
+    way = _way(finish, waited, scarce=scarce)
     if way == "fresh" and receipt is not None and not facts and waited < QUICK_SECONDS:
         return Completion()  # The answer itself is a new message.
     if way == "edit" or _is_known(outcome, asker_id):
@@ -63,12 +66,12 @@ def complete(finish: Finish, outcome: Outcome, receipt: Receipt | None, *, waite
     return Completion(message=Trailer(f"<@{asker_id}> {state}{below}", mention=asker_id))
 
 
-def _way(finish: Finish, waited: float) -> Finish:
+def _way(finish: Finish, waited: float, *, scarce: bool) -> Finish:
     if finish != "auto":
         return finish
-    if waited < FRESH_SECONDS:
-        return "edit"
-    return "fresh" if waited < PING_SECONDS else "ping"
+    if waited >= PING_SECONDS:
+        return "ping"
+    return "edit" if waited < FRESH_SECONDS or scarce else "fresh"
 
 
 def _is_known(outcome: Outcome, asker_id: int) -> bool:

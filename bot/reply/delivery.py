@@ -23,7 +23,7 @@ from pool.journal.journal import Journal
 from pool.journal.trailers import Trailer
 
 from .card_queue import CardQueue
-from .edit_cadence import EditCadence
+from .edit_cadence import PLACEHOLDER_SECONDS, EditCadence
 from .message_sender import MessageSender
 from .page_state import PageState, first_difference, first_unwritten
 from .pending_trailers import PendingTrailers
@@ -154,6 +154,8 @@ class Delivery:
         self._job.urgency = self._cadence.urgency(
             ended=self._ended or bool(self._cards), has_words=self._content.has_words, is_posted=bool(self._posted)
         )
+        if self._job.urgency >= Urgency.PLACEHOLDER and not self._cadence.started and not waiting:
+            self._job.due = now + PLACEHOLDER_SECONDS
         if bucket is not None:
             self._job.bucket = bucket
         elif self._cadence.is_look_due(self._content.said, waiting=waiting):

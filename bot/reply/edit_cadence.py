@@ -13,6 +13,10 @@ from bot.rest.calls import Urgency
 from bot.rest.rate_limits import EDIT_GAP
 from bot.text.markdown import LIMIT
 
+PLACEHOLDER_SECONDS = 0.25
+"""Before a placeholder is posted or changed, which people hardly notice. A text that comes sooner takes its place, and
+does not wait for the answer to a placeholder's call."""
+
 OLD_EDIT_SECONDS = 6.0
 """Between two edits of messages older than an hour, which Discord takes more rarely."""
 

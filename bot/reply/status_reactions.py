@@ -1,11 +1,12 @@
 """Shows the status of a message as one reaction on it."""
 
+import asyncio
 from collections.abc import Awaitable, Iterable, Sequence
 
 import structlog
 
 from acp import Event
-from bot.config.appearance import DONE, EYE, FAILED, TAKEN_IN, Reactions
+from bot.config.appearance import DONE, EYE, FAILED, TAKEN_IN, WAITING, Reactions
 from bot.rest.api import DiscordApi
 from bot.rest.backoff import ATTEMPTS, Backoff
 from bot.rest.calls import ApiCall, Bucket, Urgency
@@ -15,12 +16,16 @@ from pool.journal.reactions import ReactionRows
 from .activity import SILENT, Activity
 
 _STAYING = frozenset({DONE, FAILED})
+_SHOWN_ONLY_HERE = _STAYING | {WAITING, TAKEN_IN}
+"""Reactions that say more than the growing reply does."""
 
 log = structlog.stdlib.get_logger("bot")
 
 
 class StatusReaction:
     """The bot's one reaction on a message. `show` may be called at any time; the last call wins.
+
+    While calls are scarce, a reaction that says no more than the reply is given up when its turn comes.
 
     The journal has a reaction that is not to stay from before it is added until it is known to be removed: what a
     killed bot leaves, the next run finds.
@@ -50,7 +55,8 @@ class StatusReaction:
         self._wanted = emoji
         self._job.backoff.reset()
         if self._change() is not None:
-            self._api.pacer.put(self._job)
+            # It has not waited as long as the reaction before it, which may not have been made yet.
+            self._api.pacer.put(self._job, since=asyncio.get_running_loop().time())
 
     def _change(self) -> tuple[str, bool] | None:
         """Return the next reaction to change, and whether it is added: the new one comes before the old one goes."""
@@ -60,7 +66,13 @@ class StatusReaction:
 
     def _next_write(self) -> Awaitable[None] | None:
         change = self._change()
-        return None if change is None else self._write(*change)
+        if change is None:
+            return None
+        emoji, on = change
+        if on and emoji not in _SHOWN_ONLY_HERE and self._api.pacer.busy:
+            self._wanted = next(iter(self._standing), None)
+            return None
+        return self._write(emoji, on)
 
     async def _write(self, emoji: str, on: bool) -> None:  # noqa: FBT001 - a private step
         call = self._api.react if on else self._api.unreact

@@ -28,7 +28,7 @@ class TypingIndicator:
 
     def start(self) -> None:
         """Show it from now on."""
-        if self._wanted() and not self._api.pacer.busy:
+        if self._is_due:
             self._api.pacer.put(self._job)
         self._timer = asyncio.get_running_loop().call_later(TYPING_SECONDS, self.start)
 
@@ -39,7 +39,11 @@ class TypingIndicator:
             self._timer = None
 
     def _next_call(self) -> Awaitable[None] | None:
-        return self._call() if self._timer is not None and self._wanted() else None
+        return self._call() if self._timer is not None and self._is_due else None
+
+    @property
+    def _is_due(self) -> bool:
+        return self._wanted() and not self._api.pacer.busy
 
     async def _call(self) -> None:
         try:

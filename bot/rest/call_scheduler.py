@@ -92,14 +92,14 @@ class Scheduler:
     def put(self, call: ApiCall, now: float, delay: float = 0.0, *, since: float | None = None) -> bool:
         """Schedule a call, after `delay` seconds at the earliest. Return whether that changes anything.
 
-        `since` is when its content was first ready, if that is not now. A call that waits already keeps its place, but
-        may become more or less urgent, or wait longer.
+        `since` is when its content was first ready, if that is not now. Without it, a call that waits already keeps its
+        place, but may become more or less urgent, or wait longer.
         """
         later = now + delay if delay > 0 else call.not_before
         if not call.waiting:
             call.waiting, call.since, call.not_before = True, now if since is None else since, now + delay
             self.waiting += 1
-        elif since is not None and since < call.since:
+        elif since is not None and since != call.since:
             call.since = since
         elif later > call.not_before:
             call.not_before = later
@@ -255,7 +255,7 @@ class Scheduler:
 
     def _wait(self, call: ApiCall, now: float) -> float:
         """Return the seconds until the call's own budgets and times allow it."""
-        due = call.not_before if call.urgency < Urgency.EDIT else max(call.not_before, call.due)
+        due = call.not_before if call.urgency < Urgency.PLACEHOLDER else max(call.not_before, call.due)
         wait = max(due - now if due - now > ROUNDING else 0.0, self._closed_seconds(call, now))
         queue = self._queue_of(call)
         if queue is None:

@@ -60,7 +60,7 @@ class ApiCall:
     backoff: Backoff = field(default_factory=Backoff)
     """The waits before retries; calls that share one are tries of the same thing."""
     due: float = field(default=0.0, init=False)
-    """Until this time a call that is not more urgent than EDIT waits."""
+    """Until this time a call waits that is not more urgent than PLACEHOLDER."""
     since: float = field(default=0.0, init=False)
     not_before: float = field(default=0.0, init=False)
     waiting: bool = field(default=False, init=False)

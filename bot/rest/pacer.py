@@ -68,9 +68,10 @@ class Pacer:
         return f"{breaker.reason}, for {breaker.open_seconds(_now()):.0f} s" if breaker.is_open else ""
 
     def put(self, call: ApiCall, *, delay: float = 0.0, since: float | None = None) -> None:
-        """Schedule a call, after `delay` seconds at the earliest. A call that waits already keeps its place.
+        """Schedule a call, after `delay` seconds at the earliest.
 
-        `since` (loop time) is when its content was first ready, if that is not now.
+        `since` (loop time) is when its content was first ready, if that is not now. Without it, a call that waits
+        already keeps its place.
         """
         if self._scheduler.put(call, _now(), delay, since=since):
             self._idle.clear()

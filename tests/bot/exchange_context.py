@@ -34,10 +34,16 @@ def one_agent(folder: Path, journal: Journal, *, finish: str = "edit") -> Agents
 
 
 def context_of_one(
-    folder: Path, journal: Journal, *, board: FakeDiscord, reactions: Reactions, secrets: Iterable[str] = ()
+    folder: Path,
+    journal: Journal,
+    *,
+    board: FakeDiscord,
+    reactions: Reactions,
+    secrets: Iterable[str] = (),
+    finish: str = "edit",
 ) -> ExchangeContext:
     """Return a context in `folder` that has one agent, writes to `board`, and takes the `secrets` out."""
-    agents, replies = one_agent(folder, journal), ReplyOrder()
+    agents, replies = one_agent(folder, journal, finish=finish), ReplyOrder()
     return ExchangeContext(
         journal=journal,
         api=board,

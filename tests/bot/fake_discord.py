@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,7 +13,7 @@ from tempfile import TemporaryDirectory
 import discord
 
 from bot.rest.api import DiscordApi
-from bot.rest.calls import Bucket, Urgency
+from bot.rest.calls import ApiCall, Bucket, Urgency
 from bot.rest.errors import Archived, ContentRefused, Gone, PermanentError, TryLater
 from bot.rest.mentions import NO_MENTIONS, Mentions
 from bot.rest.pacer import Pacer
@@ -246,6 +247,24 @@ async def performing(pacer: Pacer) -> AsyncIterator[Pacer]:
         task.cancel()
         await asyncio.wait([task])
         assert not ended, "the pacer ended by itself"
+
+
+@asynccontextmanager
+async def rush(board: FakeDiscord) -> AsyncIterator[None]:
+    """Let a hundred texts that never end use every call of the block."""
+
+    async def write(text: ApiCall) -> None:
+        await elapse(0.04)
+        board.pacer.put(text)
+
+    texts = [ApiCall(None, lambda: None, Urgency.EDIT) for _ in range(100)]
+    for text in texts:
+        text.perform = partial(write, text)
+        board.pacer.put(text)
+    await elapse(2)
+    yield
+    for text in texts:
+        text.perform = lambda: None
 
 
 async def settle() -> None:

@@ -64,7 +64,7 @@ async def test_a_turn_is_cancelled_by_a_command(tmp_path: Path, chromium: str) -
     """The command is completed and sent by Enter. Its answer is for this person only."""
     async with browser_lab(tmp_path, chromium) as (place, chrome):
         thread = await place.thread("say working\nhang")
-        await place.ann.sees(thread, "Working…", by=place.bot)
+        await place.ann.sees(thread, "working", by=place.bot)
         page = await shown(chrome, place.discord, place.ann, thread)
         await page.click("#main .composer textarea")
         await page.write("/")

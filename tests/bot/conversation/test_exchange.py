@@ -4,7 +4,7 @@ import asyncio
 import re
 import threading
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from bot.conversation.exchange_context import ExchangeContext
 from bot.conversation.session_lines import MODES
 from bot.prompt.attachments import Attachments, Fetched, Fresh
 from bot.prompt.request import Attachment, Request
+from bot.reply.completion import FRESH_SECONDS
 from bot.reply.typing_indicator import TYPING_SECONDS
 from bot.rest.errors import PermanentError, TryLater
 from bot.user_messages import agent_errors, notices
@@ -29,7 +30,7 @@ from pool.journal.message_states import MessageState
 from pool.turn_watchdog import WatchdogAlert
 from tests.acp.opened import HELLO, opened
 from tests.bot.exchange_context import context_of_one
-from tests.bot.fake_discord import FakeDiscord, pacing, settle
+from tests.bot.fake_discord import FakeDiscord, pacing, rush, settle
 from tests.support.virtual_time import elapse, step
 
 pytestmark = pytest.mark.virtual_time
@@ -80,14 +81,14 @@ class Stage:
 
 @asynccontextmanager
 async def stage(
-    folder: Path, *, reactions: bool = False, keep: bool = True, progress: bool = False
+    folder: Path, *, reactions: bool = False, keep: bool = True, progress: bool = False, finish: str = "edit"
 ) -> AsyncIterator[Stage]:
     """Set everything up around a journal in `folder`."""
     board = FakeDiscord()
     with Journal.open(folder / "journal.db") as journal:
         async with pacing(board):
             wanted = Reactions(enabled=reactions, keep=keep, progress=progress)
-            context = context_of_one(folder, journal, board=board, reactions=wanted, secrets=[SECRET])
+            context = context_of_one(folder, journal, board=board, reactions=wanted, secrets=[SECRET], finish=finish)
             yield Stage(context, journal, board)
 
 
@@ -129,6 +130,29 @@ async def test_an_agent_that_is_awake_is_not_said_to_be_started(tmp_path: Path) 
         assert it.board.shown == [notices.WORKING]
         it.finish(exchange)
         await exchange.settled()
+
+
+@pytest.mark.parametrize(("scarce", "messages"), [(False, 2), (True, 1)])
+async def test_a_turn_ends_with_one_write_while_calls_are_scarce(tmp_path: Path, scarce: bool, messages: int) -> None:  # noqa: FBT001 - a parameter of the test
+    """What it took stands on the last page then, and else in a message that marks the thread as unread."""
+    async with (
+        stage(tmp_path, finish="auto") as it,
+        opened() as (peer, _, session),
+        session.prompt(HELLO) as turn,
+        AsyncExitStack() as stack,
+    ):
+        prompt = await peer.expect("session/prompt")
+        exchange = it.begun()
+        exchange.on_prompted(session, turn)
+        if scarce:
+            await stack.enter_async_context(rush(it.board))
+        await elapse(FRESH_SECONDS)
+        exchange.on_event(Text("answer"))
+        peer.end_turn(prompt)
+        assert [event async for event in turn] == []
+        await it.finished(exchange)
+        assert len(it.board.shown) == messages
+        assert it.board.shown[-1].endswith("22 s" if scarce else "20 s")
 
 
 async def test_an_agent_that_keeps_changing_its_mode_does_not_fill_the_thread_with_that(tmp_path: Path) -> None:

@@ -17,10 +17,15 @@ FACTS = "1 min 15 s · 3 tools · 2 files changed"
 
 
 def seal(
-    finish: Finish, ending: Outcome = DONE, receipt: Receipt | None = RECEIPT, *, waited: float = 75
+    finish: Finish,
+    ending: Outcome = DONE,
+    receipt: Receipt | None = RECEIPT,
+    *,
+    waited: float = 75,
+    scarce: bool = False,
 ) -> Completion:
     """An end for Ada."""
-    return complete(finish, ending, receipt, waited=waited, asker_id=ADA)
+    return complete(finish, ending, receipt, waited=waited, asker_id=ADA, scarce=scarce)
 
 
 EDITED = Completion(f"-# {FACTS}")
@@ -44,6 +49,21 @@ PINGED = Completion(message=Trailer(f"<@{ADA}> ✅ done\n-# {FACTS}", mention=AD
 def test_the_longer_somebody_has_waited_the_louder_it_is(finish: Finish, waited: float, found: Completion) -> None:
     """On the last page for who still watches, in a new message for who looked away, by a ping for who left (P19)."""
     assert seal(finish, waited=waited) == found
+
+
+@pytest.mark.parametrize(
+    ("finish", "waited", "found"),
+    [
+        ("auto", FRESH_SECONDS, EDITED),
+        ("auto", PING_SECONDS, PINGED),
+        ("fresh", FRESH_SECONDS, POSTED),
+    ],
+)
+def test_while_calls_are_scarce_only_a_ping_or_a_setting_is_worth_a_second_write(
+    finish: Finish, waited: float, found: Completion
+) -> None:
+    """A hundred turns that end together would need two seconds more for the messages about their end."""
+    assert seal(finish, waited=waited, scarce=True) == found
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from acp import Text
 from acp.schema import parse_update
 from bot.render.transcript import Transcript
 from bot.reply.delivery import Delivery
+from bot.reply.edit_cadence import PLACEHOLDER_SECONDS
 from bot.reply.page_state import OLD_SECONDS, PageState
 from bot.reply.refused_content import ENCLOSED
 from bot.reply.reply import Reply
@@ -119,22 +120,48 @@ def picture(number: int) -> Any:
 # ---- streaming
 
 
-async def test_the_placeholder_is_posted_immediately_and_the_first_text_right_behind_it() -> None:
-    """Pacing delays neither: a person waits for them. The rest of the budget is then spread over its window."""
+async def test_the_first_text_comes_right_behind_the_placeholder() -> None:
+    """Pacing does not delay it: a person waits for it. The rest of the budget is then spread over its window."""
     async with stage() as it:
         reply = it.reply()
         start = now()
         reply.start(THREAD)
-        await elapse(0.05)
+        await elapse(PLACEHOLDER_SECONDS + 0.01)
         reply.apply(Text("first"))
         await elapse(0.5)
         reply.apply(Text(" second"))
         await settle()
-    assert [(round(call.at - start, 1), call.what, call.content) for call in it.board.calls] == [
+    assert [(round(call.at - start - PLACEHOLDER_SECONDS, 1), call.what, call.content) for call in it.board.calls] == [
         (0.0, "send", "⏳"),
         (0.1, "edit", "first"),
         (1.4, "edit", "first second"),
     ]
+
+
+async def test_a_text_that_comes_at_once_is_the_first_message() -> None:
+    """It costs one call instead of two, and waits for no answer to a placeholder."""
+    async with stage() as it:
+        reply = it.reply()
+        start = now()
+        reply.start(THREAD)
+        await elapse(PLACEHOLDER_SECONDS / 2)
+        reply.placeholder("other")
+        reply.apply(Text("first"))
+        await settle()
+    assert [(call.what, call.content) for call in it.board.calls] == [("send", "first")]
+    assert it.board.calls[0].at - start == pytest.approx(PLACEHOLDER_SECONDS / 2)
+
+
+async def test_a_text_that_comes_at_once_waits_for_no_change_of_the_placeholder() -> None:
+    """The agent has started, and answers: the message says so by the text."""
+    async with stage() as it:
+        reply = it.started()
+        await settle()
+        reply.placeholder("other")
+        await elapse(PLACEHOLDER_SECONDS / 2)
+        reply.apply(Text("first"))
+        await settle()
+    assert [(call.what, call.content) for call in it.board.calls] == [("send", "⏳"), ("edit", "first")]
 
 
 async def test_where_calls_are_scarce_a_text_costs_no_placeholder() -> None:
@@ -594,7 +621,7 @@ async def test_an_edit_whose_answer_was_lost_is_undone_where_the_text_goes_back(
         await settle()
         it.board.faults.append(AnswerLost("no answer in time"))
         reply.placeholder("another")
-        await elapse(0.05)
+        await elapse(PLACEHOLDER_SECONDS + 0.05)
         reply.placeholder("⏳")
         await settle()
     assert it.board.whats == ["send", "edit", "edit"]

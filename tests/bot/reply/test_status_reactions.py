@@ -6,12 +6,13 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from bot.config.appearance import DONE, EYE, WAITING
+from bot.config.appearance import DONE, EYE, FAILED, TAKEN_IN, WAITING
 from bot.reply.status_reactions import StatusReaction
 from bot.rest.backoff import ATTEMPTS
+from bot.rest.call_scheduler import LOW_PATIENCE
 from bot.rest.errors import Gone, PermanentError, TryLater
 from pool.journal.journal import Journal
-from tests.bot.fake_discord import AnswerLost, FakeDiscord, pacing, scratch_journal, settle
+from tests.bot.fake_discord import AnswerLost, FakeDiscord, pacing, rush, scratch_journal, settle
 from tests.support.virtual_time import elapse
 
 pytestmark = pytest.mark.virtual_time
@@ -51,6 +52,44 @@ async def test_reactions_that_were_replaced_before_their_turn_cost_no_call() -> 
         await settle()
     assert board.reactions == {(MESSAGE, DONE)}
     assert [(call.what, call.content) for call in board.calls] == [("react", EYE), ("react", DONE), ("unreact", EYE)]
+
+
+async def test_a_reaction_gives_way_while_calls_are_scarce_and_only_the_last_one_comes_for_certain() -> None:
+    """The eye is given up though its patience ends in the rush; the end waits as long from its own time on."""
+    board = FakeDiscord()
+    async with reaction_on(board) as (reaction, *_), rush(board):
+        reaction.show(EYE)
+        await elapse(LOW_PATIENCE + 5)
+        reaction.show(DONE)
+        await elapse(LOW_PATIENCE - 5)
+        assert board.calls == []
+        await elapse(10)
+        assert [(call.what, call.content) for call in board.calls] == [("react", DONE)]
+
+
+@pytest.mark.parametrize("emoji", [WAITING, TAKEN_IN, FAILED])
+async def test_a_reaction_that_says_more_than_the_reply_is_late_and_not_given_up(emoji: str) -> None:
+    """Nothing in the thread says the same."""
+    board = FakeDiscord()
+    async with reaction_on(board) as (reaction, *_), rush(board):
+        reaction.show(emoji)
+        await elapse(LOW_PATIENCE + 5)
+        assert board.reactions == {(MESSAGE, emoji)}
+
+
+async def test_a_reaction_that_stands_stays_where_another_one_is_given_up() -> None:
+    """It goes when the next one comes."""
+    board = FakeDiscord()
+    async with reaction_on(board) as (reaction, *_):
+        reaction.show(WAITING)
+        await settle()
+        async with rush(board):
+            reaction.show(EYE)
+            await elapse(LOW_PATIENCE + 5)
+            assert board.reactions == {(MESSAGE, WAITING)}
+        reaction.show(DONE)
+        await settle()
+        assert board.reactions == {(MESSAGE, DONE)}
 
 
 async def test_a_reaction_that_is_refused_ends_nothing() -> None:

@@ -320,6 +320,32 @@ def test_a_text_waits_until_it_is_due_and_a_final_text_does_not() -> None:
     assert len(take_all(scheduler, 1.3)) == 1
 
 
+def test_a_placeholder_waits_until_it_is_due_and_a_first_text_does_not() -> None:
+    """A text that comes before is the first message itself."""
+    scheduler = Scheduler()
+    reply = call(7, Urgency.PLACEHOLDER)
+    reply.due = 0.25
+    scheduler.put(reply, 0.0)
+    assert take_all(scheduler, 0.2) == []
+    assert scheduler.next_look(0.2) == 0.25
+    reply.urgency = Urgency.FIRST
+    scheduler.put(reply, 0.2)
+    assert [start.call for start in take_all(scheduler, 0.2)] == [reply]
+
+
+def test_a_call_with_another_content_waits_from_then_on() -> None:
+    """A reaction to the end of a turn does not go before edits because the one to its beginning was never made."""
+    scheduler = Scheduler()
+    old, replaced = call(7, Urgency.LOW), call(8, Urgency.LOW)
+    for each in (old, replaced):
+        scheduler.put(each, 0.0)
+    scheduler.put(replaced, LOW_PATIENCE - 1, since=LOW_PATIENCE - 1)
+    edit = call(9, Urgency.EDIT)
+    scheduler.put(edit, LOW_PATIENCE + 0.5, since=LOW_PATIENCE + 0.5)
+    times = (LOW_PATIENCE + 1 + number * TOTAL_GAP for number in range(3))
+    assert [start.call for now in times for start in take_all(scheduler, now)] == [old, edit, replaced]
+
+
 def test_during_an_outage_probes_are_made_and_no_reactions() -> None:
     """The most urgent call probes first, another follows a failure, and an answer releases all by their budgets."""
     scheduler = Scheduler()
