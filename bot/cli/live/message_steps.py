@@ -41,7 +41,9 @@ async def nonces_later(trial: Trial) -> None:
         (texts.NONCE_LATER, STILL_SAME_SECONDS, True),
         (texts.NONCE_MUCH_LATER, FORGOTTEN_SECONDS, False),
     ):
-        await trial.clock.sleep(max(0.0, trial.nonce_from + seconds - trial.clock.now()))
+        left = max(0.0, trial.nonce_from + seconds - trial.clock.now())
+        trial.show(texts.waits(left))
+        await trial.clock.sleep(left)
         await _again(trial, subject, same=same)
 
 

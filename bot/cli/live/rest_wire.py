@@ -49,7 +49,7 @@ FILE_PATH: Final = "/attachments"
 
 REFUSED: Final = frozenset({401, 403, 429})
 
-UNREADABLE: Final = (LookupError, TypeError, ValueError)
+UNREADABLE: Final = (AttributeError, LookupError, TypeError, ValueError)
 """What reading an answer raises that lacks a field, or that is no JSON."""
 
 Upload = tuple[str, bytes]

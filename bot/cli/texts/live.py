@@ -181,6 +181,11 @@ LONGEST: Final = "2,000 emoji"
 TOO_LONG: Final = "2,001 emoji"
 
 
+def waits(seconds: float) -> str:
+    """Nothing is printed for a while."""
+    return f"Waiting for {seconds:.0f} s, until the nonce is old."
+
+
 def same_message(*, same: bool) -> str:
     """What a nonce brings."""
     return "the first message" if same else "another message"
@@ -217,9 +222,9 @@ def encoding(name: str) -> str:
     return name or "none"
 
 
-def size(count: int) -> str:
-    """The size of a file's content."""
-    return f"the same {count} bytes"
+def content(count: int, *, same: bool) -> str:
+    """The size of a file's content, and whether it is what was sent."""
+    return f"{count} bytes, {'as' if same else 'not as'} sent"
 
 
 def seconds(*times: float) -> str:
