@@ -27,6 +27,7 @@ from bench import (
     scale,
     soak,
     stall,
+    thousand,
     warm_start,
 )
 from bench.run import Failed, Measurement, Progress, Run
@@ -50,6 +51,7 @@ MEASUREMENTS: Final = {
         rendering.MEASUREMENT,
         places.MEASUREMENT,
         scale.MEASUREMENT,
+        thousand.MEASUREMENT,
         stall.MEASUREMENT,
         soak.MEASUREMENT,
     )

@@ -1,13 +1,12 @@
 """Runs a loopback Discord with one person, and the real bot as a process."""
 
-import asyncio
 import os
 import secrets
 import signal
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -67,6 +66,10 @@ class BotLab(Lab):
         return sum(call.status == 429 and call.started >= since for call in self.discord.record)
 
 
+async def _unfurnished(_lab: Lab, _journal: Path) -> None:
+    """Begin with an empty channel and no journal."""
+
+
 @asynccontextmanager
 async def bot_lab(
     *,
@@ -75,13 +78,13 @@ async def bot_lab(
     warm: int = 0,
     limits: Collection[Limit] = LIMITS,
     program: Sequence[str] = BOT,
-    journal: Callable[[Path], None] = lambda _path: None,
+    prepare: Callable[[Lab, Path], Awaitable[None]] = _unfurnished,
 ) -> AsyncIterator[BotLab]:
     """Run a lab for `agents` agents with these rate limits, and end every process at the end.
 
     `agent` is the agent's command line, and `warm` the number of spares. `program` is the bot's module and the
-    arguments before the bot's own. `journal` may fill the journal's file, and may block. Raises `Failed` with the end
-    of the bot's log if a wait for the bot fails.
+    arguments before the bot's own. `prepare` may fill the world, and the journal at the path that it gets, before the
+    bot starts. Raises `Failed` with the end of the bot's log if a wait for the bot fails.
     """
     with tempfile.TemporaryDirectory(prefix="threadline-bench-") as folder:
         workdir = Path(folder)
@@ -98,7 +101,7 @@ async def bot_lab(
                 threads={"introduction": False},
             )
             config.write_text(text, "utf-8")
-            await asyncio.to_thread(journal, workdir / "threadline.db")
+            await prepare(lab, workdir / "threadline.db")
             async with _running(argv, log) as process:
                 lab = BotLab(**vars(lab), argv=argv, process=process)
                 try:

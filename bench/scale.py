@@ -16,6 +16,7 @@ from bench.procfs import cpu_seconds, rss
 from bench.run import Measurement, Run
 from bench.statistics import Against, Figure
 from bench.timed_bot import Hold, Holds
+from loopback.harness import Lab
 from pool.journal.journal import Journal
 
 AGENTS: Final = 8
@@ -43,6 +44,10 @@ AT_WORK: Final = re.compile("in the queue|Working…|No output")
 """What a thread shows while its request waits or runs."""
 
 _MB: Final = 1e6
+
+
+async def _prepare(exchanges: int, _lab: Lab, path: Path) -> None:
+    await asyncio.to_thread(_fill, exchanges, path)
 
 
 def _fill(exchanges: int, path: Path) -> None:
@@ -78,7 +83,7 @@ async def _measure(run: Run) -> list[Figure]:
         holds = Holds(Path(folder) / "holds")
         program = ("bench.timed_bot", str(Path(folder) / "holds"))
         run.progress.step("filling the journal", 0, 1)
-        async with bot_lab(agents=AGENTS, program=program, journal=partial(_fill, exchanges)) as lab:
+        async with bot_lab(agents=AGENTS, program=program, prepare=partial(_prepare, exchanges)) as lab:
             await asyncio.sleep(2)  # Until it has read the journal.
             figures += _held(f"start, {rows:,} rows", holds.take())
             figures.append(Figure("memory, nothing to do", rss(lab.pid) / _MB, "MB", f"resident, {rows:,} rows"))
