@@ -367,7 +367,7 @@ class AgentLease:
 
         A logged-out agent is stopped too: a login takes effect in the next process.
         """
-        due = self.is_logged_out or (self._place.slots.line and self.held_seconds > FAIR_SECONDS)
+        due = self.is_logged_out or (self._place.slots.load.in_line and self.held_seconds > FAIR_SECONDS)
         if self.agent and (self.yields or (due and self.agent.can_load)):
             self.state = ConversationState.STOPPING
         self.yields = False

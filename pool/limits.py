@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -39,6 +40,32 @@ class Bound(Enum):
 
     MINUTE = auto()
     """Its author has sent too many messages in the last minute."""
+
+
+class ThreadsOfPeople:
+    """The awake threads in which each person has written, so that none is looked for among those of all people."""
+
+    def __init__(self) -> None:
+        """Begin without any."""
+        self._threads: dict[int, set[int]] = {}
+        self._people: dict[int, set[int]] = {}
+
+    def get(self, author_id: int) -> Collection[int]:
+        """Return the threads in which a person has written since they woke."""
+        return self._threads.get(author_id, ())
+
+    def add(self, author_id: int, thread_id: int) -> None:
+        """Note that a person has written in a thread."""
+        self._threads.setdefault(author_id, set()).add(thread_id)
+        self._people.setdefault(thread_id, set()).add(author_id)
+
+    def remove(self, thread_id: int) -> None:
+        """Forget a thread that sleeps."""
+        for author_id in self._people.pop(thread_id, ()):
+            threads = self._threads[author_id]
+            threads.discard(thread_id)
+            if not threads:
+                del self._threads[author_id]
 
 
 class Pace:

@@ -22,7 +22,7 @@ from pool.exchange import Exchange
 from pool.forks import ForkProcess, Forks
 from pool.journal.journal import Journal
 from pool.journal.maintenance import Maintenance
-from pool.limits import Bound, Limits, Pace
+from pool.limits import Bound, Limits, Pace, ThreadsOfPeople
 from pool.logins import Logins
 from pool.memory_keeper import MemoryKeeper
 from pool.placement import Placement, Room
@@ -106,6 +106,7 @@ class Pool:
         self._far_starts: set[asyncio.Task[Any] | None] = set()
         """The tasks in which agents start at other places."""
         self._conversations: dict[int, Conversation] = {}
+        self._threads_of = ThreadsOfPeople()
         self._tasks = asyncio.TaskGroup()
         self._running: dict[Conversation, asyncio.Task[None]] = {}
         self._pace = Pace(limits.per_minute)
@@ -195,7 +196,8 @@ class Pool:
         if conversation is not None and full and not conversation.held:
             return Bound.THREAD
         if conversation is None or not conversation.serves(author_id):
-            served = sum(each.serves(author_id) for each in self._conversations.values())
+            threads = self._threads_of.get(author_id)
+            served = sum(self._conversations[each].serves(author_id) for each in threads)
             if served >= self._limits.per_user:
                 return Bound.USER
         return None
@@ -211,32 +213,35 @@ class Pool:
         """
         if not self._stopping:
             self._pace.accepted(exchange.author_id)
-            self._obtain(thread_id).submit(exchange)
+            self._obtain(thread_id, exchange).submit(exchange)
 
     def send_into_turn(self, thread_id: int, exchange: Exchange) -> None:
         """Accept an exchange for a thread's running turn, which takes it in (see `Conversation.can_steer`)."""
         if not self._stopping:
             self._pace.accepted(exchange.author_id)
-            self._obtain(thread_id).send_into_turn(exchange)
+            self._obtain(thread_id, exchange).send_into_turn(exchange)
 
     def restore(
         self, thread_id: int, exchanges: Sequence[Exchange], *, held: bool, seconds: float | None = None
     ) -> None:
         """Accept again what an earlier run accepted; `held` holds it for a person, or for at most `seconds`."""
         if not self._stopping:
-            self._obtain(thread_id).restore(exchanges, held=held, seconds=seconds)
+            self._obtain(thread_id, *exchanges).restore(exchanges, held=held, seconds=seconds)
 
     def wait(self, thread_id: int, exchange: Exchange, seconds: float) -> None:
         """Accept an exchange behind a question to a person; it waits for the answer, or for at most `seconds`."""
         if not self._stopping:
-            self._obtain(thread_id).wait(exchange, seconds)
+            self._obtain(thread_id, exchange).wait(exchange, seconds)
 
     def go_first(self, thread_id: int, exchange: Exchange) -> None:
         """Accept an exchange before all that wait in its thread."""
         if not self._stopping:
-            self._obtain(thread_id).go_first(exchange)
+            self._obtain(thread_id, exchange).go_first(exchange)
 
-    def _obtain(self, thread_id: int) -> Conversation:
+    def _obtain(self, thread_id: int, *exchanges: Exchange) -> Conversation:
+        """Return the thread's conversation, which is about to get these exchanges."""
+        for exchange in exchanges:
+            self._threads_of.add(exchange.author_id, thread_id)
         conversation = self._conversations.get(thread_id)
         if conversation is None:
             conversation = self._conversations[thread_id] = Conversation(thread_id, self._context)
@@ -252,6 +257,7 @@ class Pool:
             # In the same step of the loop as the conversation's last check of its inbox, so that no message is lost.
             del self._running[conversation]
             del self._conversations[conversation.thread_id]
+            self._threads_of.remove(conversation.thread_id)
 
     def _create_task(self, work: Coroutine[Any, Any, None], name: str = "agent without a thread") -> asyncio.Task[None]:
         return self._tasks.create_task(work, name=name)
@@ -285,6 +291,10 @@ class Pool:
         """All running agents: also spares, probes, those of forks, and those in which people log in."""
         used = [each.lease.agent for each in self._conversations.values() if each.lease.agent is not None]
         return [*used, *self._threadless_agents()]
+
+    def _with_agents(self, place: str) -> list[Conversation]:
+        """Return the conversations that hold a slot at a place: no other has an agent, or a turn."""
+        return [self._conversations[lease.thread_id] for lease in self._evictions[place].leases]
 
     def _threadless_agents(self) -> list[Agent]:
         return [*self._spares.agents, *self.listing.probes, *self.forks.agents, *self.logins.agents]
@@ -362,8 +372,8 @@ class Pool:
     # ---- logins
 
     def _login_changed(self, name: str, place: str) -> None:
-        for conversation in self._conversations.values():
-            if (conversation.lease.settings.agent, conversation.lease.place) == (name, place):
+        for conversation in self._with_agents(place):
+            if conversation.lease.settings.agent == name:
                 conversation.login_changed()
         self._events.on_login(name, place, self.logins.state(name, place))
 
@@ -374,9 +384,8 @@ class Pool:
         """
         if place == HERE:
             self._spares.replace(name)
-        for lease in (conversation.lease for conversation in self._conversations.values()):
-            here = (lease.settings.agent, lease.place) == (name, place)
-            if here and lease.agent and (lease.agent.can_load or lease.is_logged_out):
+        for lease in (conversation.lease for conversation in self._with_agents(place)):
+            if lease.settings.agent == name and lease.agent and (lease.agent.can_load or lease.is_logged_out):
                 lease.release_when_idle()
 
     # ---- the keeper
@@ -400,9 +409,9 @@ class Pool:
 
     async def _tick(self) -> None:
         self._journal.retry()
-        for conversation in self._conversations.values():
-            conversation.tick()
-        for evictions in self._evictions.values():
+        for place, evictions in self._evictions.items():
+            for conversation in self._with_agents(place):
+                conversation.tick()
             evictions.preempt()
         self._spares.fill()
 
