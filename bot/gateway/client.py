@@ -180,8 +180,8 @@ class ThreadlineClient(CommandClient):
             for forum in filter(self.admission.works_in, guild.forums):
                 self._catch_up.note_forum_posts(forum.id, [each.id for each in forum.threads], forum.last_message_id)
                 places.extend((each.id, each.last_message_id or each.id) for each in forum.threads)
-            threads = (each for each in guild.threads if self.journal.threads.knows(each.id))
-            places.extend((each.id, each.last_message_id) for each in threads)
+            known = self.journal.threads.known([each.id for each in guild.threads])
+            places.extend((each.id, each.last_message_id) for each in guild.threads if each.id in known)
         return places
 
     def _known_direct_messages(self) -> list[tuple[int, int]]:

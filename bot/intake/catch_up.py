@@ -9,7 +9,7 @@ Waiting messages below the mark may have changed too, so the same reading begins
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -107,12 +107,13 @@ class CatchUp:
         if len(others) < len(waiting):
             self._gap.waiting[channel_id] = [*others, edited] if edited is not None else others
 
-    def note_forum_posts(self, forum_id: int, post_ids: Iterable[int], newest: int | None) -> None:
+    def note_forum_posts(self, forum_id: int, post_ids: Collection[int], newest: int | None) -> None:
         """Mark the active posts of a forum that are above its mark as missed from their first message on."""
         mark = self._journal.marks.seen(forum_id)
-        for post_id in post_ids:
-            if mark is not None and post_id > mark and self._journal.marks.seen(post_id) is None:
-                self._journal.marks.advance(post_id, post_id - 1)  # Its first message has the id of the post.
+        missed = [] if mark is None else [each for each in post_ids if each > mark]
+        seen = self._journal.marks.among(missed)
+        # A post's first message has the id of the post.
+        self._journal.marks.begin({each: each - 1 for each in missed if each not in seen})
         self._journal.marks.advance(forum_id, max(newest or forum_id, *post_ids, forum_id))
 
     @property
@@ -125,21 +126,24 @@ class CatchUp:
 
         Another call takes further places and leaves out those in progress.
         """
-        gap, behind = self._gap, {}
+        gap, behind, new = self._gap, dict[int, int](), dict[int, int]()
         stale_places, busy = ({}, gap.behind) if gap.behind is not None else (self._stale.places(), set())
+        newest_of: dict[int, int | None] = {}
         for channel_id, newest in places:
-            if channel_id in busy:
-                continue
-            mark = self._journal.marks.seen(channel_id)
-            if mark is None and self._journal.threads.knows(channel_id):
-                mark = channel_id  # A thread's own id is below all of its messages.
+            if channel_id not in busy:
+                newest_of.setdefault(channel_id, newest)  # A post of a forum is a known thread too.
+        marks = self._journal.marks.among(newest_of)
+        known = self._journal.threads.known(newest_of.keys() - marks.keys())
+        for channel_id, newest in newest_of.items():
+            # A thread's own id is below all of its messages.
+            mark = marks.get(channel_id, channel_id if channel_id in known else None)
             if mark is None:
                 # A new place begins with the messages since READY.
                 waiting = gap.waiting.get(channel_id, [])
-                first = min((message.id for message in waiting), default=(newest or 0) + 1)
-                self._journal.marks.advance(channel_id, first - 1)
+                new[channel_id] = min((message.id for message in waiting), default=(newest or 0) + 1) - 1
             elif newest is not None and newest > mark:
                 behind[channel_id] = mark
+        self._journal.marks.begin(new)
         current = gap.waiting.keys() - behind.keys() - busy
         gap.behind = busy | current | behind.keys()
         async with asyncio.TaskGroup() as tasks:

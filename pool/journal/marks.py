@@ -1,5 +1,8 @@
 """The high-water marks of channels: all messages up to a mark are recorded or ignored."""
 
+import json
+from collections.abc import Collection, Mapping
+
 from .transactions import Rows, retried
 
 
@@ -10,6 +13,19 @@ class MarkRows(Rows):
         """Return a channel's mark; None where it has none."""
         row = self._db.execute("SELECT message_id FROM marks WHERE channel_id = ?", (channel_id,)).fetchone()
         return None if row is None else row[0]
+
+    def among(self, channel_ids: Collection[int]) -> dict[int, int]:
+        """Return the marks of those of these channels that have one, in one statement: there may be thousands."""
+        query = "SELECT channel_id, message_id FROM marks WHERE channel_id IN (SELECT value FROM json_each(?))"
+        return dict(self._db.execute(query, (json.dumps([*channel_ids]),)))
+
+    @retried
+    def begin(self, marks: Mapping[int, int]) -> None:
+        """Give marks, by channel, to channels that have none, in one transaction."""
+        if marks:
+            with self._writer.transaction():
+                for channel_id, message_id in marks.items():
+                    self.put(channel_id, message_id)
 
     @retried
     def advance(self, channel_id: int, message_id: int) -> None:

@@ -1,6 +1,8 @@
 """The rows of conversations: channel, people, agent and its place, sessions, choices, options and name."""
 
+import json
 import time
+from collections.abc import Collection
 from typing import NamedTuple
 
 from .transactions import Rows, retried
@@ -23,6 +25,11 @@ class ThreadRows(Rows):
         """Whether a conversation lives in this thread."""
         query = "SELECT 1 FROM conversations WHERE thread_id = ?"
         return self._db.execute(query, (thread_id,)).fetchone() is not None
+
+    def known(self, thread_ids: Collection[int]) -> set[int]:
+        """Return those of these threads in which a conversation lives, in one statement: there may be thousands."""
+        query = "SELECT thread_id FROM conversations WHERE thread_id IN (SELECT value FROM json_each(?))"
+        return {thread_id for (thread_id,) in self._db.execute(query, (json.dumps([*thread_ids]),))}
 
     def place(self, thread_id: int) -> tuple[int | None, int] | None:
         """Return the guild and the channel in which the thread was opened; None without a conversation."""

@@ -21,7 +21,11 @@ def scans(db: sqlite3.Connection, statement: str, parameters: Any = ()) -> list[
 
 def _is_scan(step: str) -> bool:
     found = _SCAN.match(step)
-    return found is not None and found["table"] not in BOUNDED | {"CONSTANT"} and found["index"] not in OPEN_ONLY
+    return (
+        found is not None
+        and found["table"] not in BOUNDED | {"CONSTANT", "json_each"}
+        and found["index"] not in OPEN_ONLY
+    )
 
 
 class Explaining(sqlite3.Connection):
