@@ -1,23 +1,27 @@
 """What a thread costs while it sleeps: nothing of a start's work, nothing of another thread's, and little memory."""
 
-import asyncio
 import gc
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from bench.thousand import AGENT
+from bot.config.appearance import DONE
 from loopback import Thread
 from pool.journal.database import open_database
 from pool.journal.journal import Journal
 
-from .live_bot import BotLab, bot_lab, idle_lab, running_bot
+from .live_bot import BotLab, idle_lab, running_bot
 
 FEW, MANY = 20, 40
 
-PACKAGES = ("bot", "pool", "acp")
+ROUND = 6
+"""Threads that wake, are answered, and sleep."""
+
+KEPT_FOR_CALLS = {"_BucketQueue", "Budget", "Reservation"}
+"""Classes of what is kept for some seconds about the calls in a channel, and of what is kept of a thousand channels."""
 
 
 class Work:
@@ -83,3 +87,33 @@ async def test_a_start_and_a_message_cost_the_same_however_many_threads_sleep(
         assert many < few + (MANY - FEW) // 2  # Not one for each.
     few, many = messages
     assert many < few + (MANY - FEW) // 2
+
+
+def own_objects() -> Counter[str]:
+    """Count the living objects of the bot's own classes."""
+    gc.unfreeze()
+    gc.collect()
+    return Counter(
+        type(each).__qualname__
+        for each in gc.get_objects()
+        if str(type(each).__module__).partition(".")[0] in {"bot", "pool", "acp"}
+    )
+
+
+async def test_a_thread_that_sleeps_again_leaves_no_object(tmp_path: Path) -> None:
+    """Neither its conversation nor its exchange, agent or session stays in memory when another has its slot."""
+    async with idle_lab(tmp_path) as lab:
+        lab.configure(agent=AGENT, extra="[pool]\nmax_agents = 1\nper_minute = 1000")
+        threads = await put_to_sleep(lab, 2 * ROUND)
+        counts = []
+        async with running_bot(lab):
+            for number, (before, thread) in enumerate(pairwise([None, *threads]), start=1):
+                message = await lab.ann.say(thread, "tokens 1 10")
+                await lab.answer(thread, "0:")
+                await lab.discord.until(lambda message=message: DONE in message.reactions)
+                if before is not None:
+                    await lab.asleep(before)
+                if number % ROUND == 0:
+                    counts.append(own_objects())
+        growth = counts[1] - counts[0]
+    assert {name: count for name, count in growth.items() if count >= ROUND and name not in KEPT_FOR_CALLS} == {}
