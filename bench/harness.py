@@ -96,7 +96,7 @@ async def bot_lab(
                 lab,
                 workdir,
                 {**command(agent), "warm": warm, "env": {"PYTHONPATH": str(ROOT)}},
-                access={"guilds": ids(lab.guild)},
+                access={"guilds": ids(lab.guild), "users": ["*"]},
                 pool={"max_agents": agents, "per_user": PLENTY, "per_minute": PLENTY},
                 threads={"introduction": False},
             )

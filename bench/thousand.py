@@ -25,7 +25,7 @@ from bench.run import Failed, Measurement, Run
 from bench.statistics import Against, Figure, percentile
 from bench.timed_bot import Holds
 from bench.timestamps import STAMP, first_seen
-from loopback import Message, Thread
+from loopback import Message, Thread, User
 from loopback.harness import Lab
 from pool.journal.journal import Journal
 from pool.journal.threads import Assignment
@@ -34,6 +34,9 @@ AGENT: Final = (sys.executable, "-I", "-S", str(ROOT / "bench/light_agent.py"))
 
 RATE: Final = 12
 """Chunks a second and thread. Each has about four tokens, so a thread gets about 50 tokens a second."""
+
+EACH: Final = 10
+"""Threads of each person."""
 
 QUIET_SECONDS: Final = 3.0
 """Seconds after which a bot without messages has done what a start, or the last reply, leaves to be done."""
@@ -96,7 +99,7 @@ async def _measure(run: Run) -> list[Figure]:
         async with bot_lab(agents=size.slots, agent=AGENT, program=program) as lab:
             await _quiet(run, "without a thread")
             memory, cpu = rss(lab.pid), cpu_seconds(lab.pid)
-        threads: list[Thread] = []
+        threads: list[tuple[User, Thread]] = []
         prepare = partial(_prepare, run, size.threads, threads)
         async with bot_lab(agents=size.slots, agent=AGENT, program=program, prepare=prepare) as lab:
             await _quiet(run, "asleep")
@@ -115,27 +118,29 @@ async def _measure(run: Run) -> list[Figure]:
 MEASUREMENT: Final = Measurement("thousand", "A thousand threads", _measure)
 
 
-async def _prepare(run: Run, count: int, threads: list[Thread], lab: Lab, path: Path) -> None:
-    """Open the threads, as a person whom no limit of bots holds up, and write their sessions and answers down."""
+async def _prepare(run: Run, count: int, threads: list[tuple[User, Thread]], lab: Lab, path: Path) -> None:
+    """Let people open the threads, whom no limit of bots holds up, and write their sessions and answers down."""
     project = str(path.parent / "project")
+    people = [lab.discord.add_person(f"person{number}", guilds=(lab.guild,)) for number in range(count // EACH)]
     with Journal.open(path) as journal:
         for number in range(count):
             run.progress.step("filling the journal", number, count)
-            thread = await lab.ann.open_thread(lab.channel, f"thread {number}")
-            message = await lab.ann.say(thread, "Good morning")
+            person = people[number % len(people)]
+            thread = await person.open_thread(lab.channel, f"thread {number}")
+            message = await person.say(thread, "Good morning")
             journal.messages.receive(
                 message.id,
                 thread_id=thread.id,
                 channel_id=lab.channel.id,
                 guild_id=lab.guild.id,
-                author_id=lab.ann.id,
+                author_id=person.id,
                 assignment=Assignment("default", project),
             )
             journal.threads.set_session(thread.id, f"sess_{number}")
             journal.messages.prompted([message.id], message.content)
             journal.messages.finish([message.id], "end_turn", [ANSWER])
             journal.messages.settle([message.id], confirmed=True)
-            threads.append(thread)
+            threads.append((person, thread))
 
 
 async def _quiet(run: Run, what: str) -> None:
@@ -143,16 +148,18 @@ async def _quiet(run: Run, what: str) -> None:
         await asyncio.sleep(QUIET_SECONDS)
 
 
-async def _run_through(run: Run, lab: BotLab, phases: Phases, threads: Sequence[Thread], size: _Size) -> list[Figure]:
+async def _run_through(
+    run: Run, lab: BotLab, phases: Phases, threads: Sequence[tuple[User, Thread]], size: _Size
+) -> list[Figure]:
     await asyncio.sleep(size.others)
     costs = [phases.end(f"{size.threads:,} asleep")]
-    first = [await _ask(lab, thread, size.first) for thread in threads[: size.slots]]
+    first = [await _ask(*each, size.first) for each in threads[: size.slots]]
     await _all(run, "waking", first, lambda each: each.has_text(lab))
     costs.append(phases.end(f"{size.slots} wake"))
     async with run.progress.lasting("streaming", size.others):
         await asyncio.sleep(size.others)
     costs.append(phases.end(f"{size.slots} stream"))
-    others = [await _ask(lab, thread, size.others) for thread in threads[size.slots :]]
+    others = [await _ask(*each, size.others) for each in threads[size.slots :]]
     await _all(run, "coming into line", others, lambda each: each.waits(lab))
     costs.append(phases.end(f"{len(others)} come into line"))
     await _all(run, "going through the line", [*first, *others], lambda each: each.is_answered(lab))
@@ -172,10 +179,10 @@ async def _run_through(run: Run, lab: BotLab, phases: Phases, threads: Sequence[
     ]
 
 
-async def _ask(lab: BotLab, thread: Thread, seconds: int) -> _Asked:
+async def _ask(person: User, thread: Thread, seconds: int) -> _Asked:
     chunks = seconds * RATE
     said = time.monotonic()
-    message = await lab.ann.say(thread, f"tokens {chunks} {RATE}")
+    message = await person.say(thread, f"tokens {chunks} {RATE}")
     return _Asked(thread, message, said, chunks)
 
 

@@ -36,3 +36,12 @@ def test_an_older_message_that_is_recorded_later_moves_no_mark_back(journal: Jou
     for message_id in (20, 10):
         journal.messages.receive(message_id, thread_id=5, channel_id=1, guild_id=None, author_id=7)
         assert journal.marks.seen(5) == 20
+
+
+def test_the_marks_of_many_channels_are_read_and_begun_together(journal: Journal) -> None:
+    """A channel without a mark is left out; a mark that is there does not move back."""
+    assert journal.marks.among([]) == {}
+    journal.marks.begin({})
+    journal.marks.advance(2, 50)
+    journal.marks.begin({2: 40, 3: 7})
+    assert journal.marks.among([2, 3, 4]) == {2: 50, 3: 7}

@@ -214,3 +214,11 @@ def test_a_choice_that_is_in_effect_already_is_written_as_soon_as_there_is_room(
             assert journal.threads.choices(1) == {}
         journal.threads.keep(1, "title", "short")
         assert journal.threads.choices(1) == {"title": "short"}
+
+
+def test_the_known_ones_among_many_threads_are_found_together(journal: Journal) -> None:
+    """The others, and those that were not asked for, are left out."""
+    for thread_id in (5, 6):
+        journal.messages.receive(thread_id, thread_id=thread_id, channel_id=1, guild_id=None, author_id=7)
+    assert journal.threads.known([4, 5]) == {5}
+    assert journal.threads.known([]) == set()
