@@ -2,14 +2,14 @@
 
 import gc
 from collections import Counter
-from itertools import pairwise
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from bench.thousand import AGENT
 from bot.config.appearance import DONE
-from loopback import Thread
+from loopback import Message, Thread
 from pool.journal.database import open_database
 from pool.journal.journal import Journal
 
@@ -89,6 +89,11 @@ async def test_a_start_and_a_message_cost_the_same_however_many_threads_sleep(
     assert many < few + (MANY - FEW) // 2
 
 
+def marked_done(message: Message) -> bool:
+    """Whether the bot has marked a message as answered."""
+    return DONE in message.reactions
+
+
 def own_objects() -> Counter[str]:
     """Count the living objects of the bot's own classes."""
     gc.unfreeze()
@@ -107,12 +112,12 @@ async def test_a_thread_that_sleeps_again_leaves_no_object(tmp_path: Path) -> No
         threads = await put_to_sleep(lab, 2 * ROUND)
         counts = []
         async with running_bot(lab):
-            for number, (before, thread) in enumerate(pairwise([None, *threads]), start=1):
+            for number, thread in enumerate(threads, start=1):
                 message = await lab.ann.say(thread, "tokens 1 10")
                 await lab.answer(thread, "0:")
-                await lab.discord.until(lambda message=message: DONE in message.reactions)
-                if before is not None:
-                    await lab.asleep(before)
+                await lab.discord.until(partial(marked_done, message))
+                if number > 1:
+                    await lab.asleep(threads[number - 2])
                 if number % ROUND == 0:
                     counts.append(own_objects())
         growth = counts[1] - counts[0]
