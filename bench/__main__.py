@@ -13,6 +13,7 @@ from rich.console import Console
 from bench import (
     broker_cpu,
     chunk_to_visible,
+    cold_start,
     first_text,
     hung_thread,
     ingest,
@@ -37,6 +38,7 @@ from bench.versus import command as versus
 MEASUREMENTS: Final = {
     each.name: each
     for each in (
+        cold_start.MEASUREMENT,
         first_text.MEASUREMENT,
         warm_start.MEASUREMENT,
         hung_thread.MEASUREMENT,

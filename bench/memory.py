@@ -4,6 +4,7 @@ import asyncio
 import time
 from typing import Final
 
+from bench.cold_start import libraries
 from bench.harness import PATIENCE, BotLab, bot_lab
 from bench.procfs import children, peak_rss, rss, written
 from bench.run import Measurement, Run
@@ -36,8 +37,15 @@ async def _measure(run: Run) -> list[Figure]:
         started = children(lab.pid)
         each = sum(map(rss, started)) / len(started)
         growth, told, lasted = await _flood(run, lab, seconds)
+    alone = await libraries(1)
     return [
-        Figure("bot, idle", idle / _MB, "MB", "resident, connected, no agent yet"),
+        Figure(
+            "bot, idle",
+            idle / _MB,
+            "MB",
+            "resident, connected, no agent yet; its helpers, if any, not counted",
+            Against("Python with the bot's libraries", alone.resident / _MB),
+        ),
         Figure(f"bot, {agents} idle agents", with_agents / _MB, "MB", "resident, each agent has answered once"),
         Figure("bot, for each agent", (with_agents - idle) / agents / 1e3, "kB", "the difference, for one"),
         Figure("an agent's process", each / _MB, "MB", f"resident, mean of {len(started)} scripted agents"),

@@ -37,7 +37,8 @@ class BotProcess:
 
     def send_signal(self, number: signal.Signals) -> None:
         """Send the bot a signal, if it is still running."""
-        self._process.send_signal(number)
+        with contextlib.suppress(ProcessLookupError):
+            self._process.send_signal(number)
 
     def family(self) -> set[tuple[int, str]]:
         """Return the bot's living descendants as pid and start time; none where there is no /proc."""
