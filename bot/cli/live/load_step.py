@@ -13,7 +13,7 @@ import discord
 
 from bot.cli.texts import live as texts
 from bot.config.schema import DiscordConfig
-from bot.gateway.connection import client_options
+from bot.gateway.connection import client_options, intents
 from bot.rest.api import DiscordApi
 from bot.rest.calls import ApiCall, Bucket, Urgency
 from bot.rest.errors import TryLater
@@ -117,7 +117,7 @@ async def _own_schedule(settings: DiscordConfig) -> AsyncIterator[tuple[DiscordA
     # Before the schedule's own, which ends a refused call.
     config.on_request_end.insert(0, count)
     options = client_options(settings)
-    client = discord.Client(intents=discord.Intents.none(), http_trace=config, max_ratelimit_timeout=60.0, **options)
+    client = discord.Client(intents=intents(), http_trace=config, max_ratelimit_timeout=60.0, **options)
     pacing = asyncio.create_task(api.pacer.run(), name="live-load-pacer")
     try:
         await client.login(settings.token.get_secret_value())
