@@ -272,7 +272,7 @@ class FarProcess:
 
     def _report(self) -> None:
         if self._connection is not None:
-            self._connection.closed(self.describe(CloseReason.ENDED))
+            self._connection.closed(self.describe(CloseReason.STOPPED if self._stopping else CloseReason.ENDED))
 
     def describe(self, reason: CloseReason) -> AgentClosed:
         """Build the error with `reason`, the exit status by the runner's verdict, and the last stderr lines.

@@ -388,10 +388,20 @@ async def test_a_stop_during_a_flood_that_nobody_reads_comes_to_its_end(tmp_path
         assert len(child.heard) == heard
 
 
+async def test_an_agent_that_is_stopped_here_has_not_lost_its_link(tmp_path: Path) -> None:
+    """Also where its end is heard of before the stop is over."""
+    async with running(route(), 'say("ready"); sys.stdin.read()', tmp_path, reap=no_reap) as child:
+        await child.said("ready")
+        await child.process.stop()
+        error = await child.over()
+        assert isinstance(error, AgentClosed)
+        assert (error.reason, error.exit_status) == (CloseReason.STOPPED, 0)
+
+
 async def test_a_connection_that_reads_no_more_during_a_stop_does_not_keep_the_verdict_away(tmp_path: Path) -> None:
     """What the agent writes last is dropped then; more of it than fits into the pipes."""
     code = 'say("ready"); sys.stdin.read()\nfor _ in range(50): say("line", "x" * 100_000)\nsys.exit(4)'
-    async with running(route(command=hurried()), code, tmp_path, reap=no_reap) as child:
+    async with running(route(), code, tmp_path, reap=no_reap) as child:
         await child.said("ready")
         stopping = asyncio.create_task(child.process.stop())
         while not child.process._stopping:
