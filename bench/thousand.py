@@ -167,7 +167,7 @@ async def _run_through(
     await _quiet(run, "the end")
     costs.append(phases.end("all answered"))
     starts = [_start(lab, each) for each in [*first, *others]]
-    _assert_in_order(starts)
+    assert_in_order(starts)
     figures = [figure for cost in costs for figure in cost.figures()]
     growth = (costs[-1].memory - costs[0].memory) / size.threads
     return [
@@ -212,7 +212,7 @@ def _start(lab: BotLab, asked: _Asked) -> int:
     return int(starts[0])
 
 
-def _assert_in_order(starts: Sequence[int]) -> None:
+def assert_in_order(starts: Sequence[int]) -> None:
     """Raise `Failed` unless the agents started in the order of their messages."""
     passed = sum(later < earlier for earlier, later in pairwise(starts))
     if passed:
