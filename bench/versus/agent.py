@@ -15,7 +15,7 @@ from bench.versus.hard_texts import HARD_TEXTS
 from loopback.agent.__main__ import main
 from loopback.agent.directives import implements
 from loopback.agent.script import GRAMMAR, Directive, Word
-from loopback.agent.turn import Turn
+from loopback.agent.turn import Turn, text_update
 
 NOTES: Final = "THREADLINE_VERSUS_NOTES"
 
@@ -113,7 +113,11 @@ def _pour(turn: Turn, directive: Directive) -> None:
     tag = directive.text("tag")
     _note(turn, "told", tag=tag)
     for number in range(directive.whole("count")):
-        turn.say(f"{tag.upper()}{number} ".ljust(_LINE - 1, "x") + "\n")
+        turn.wait(0)  # Raises after a cancel.
+        text = f"{tag.upper()}{number} ".ljust(_LINE - 1, "x") + "\n"
+        # Past the session's history, to which each piece would add a copy of the text so far.
+        params = {"sessionId": turn.session.session_id, "update": text_update("agent_message_chunk", text)}
+        turn.wire.notify("session/update", params)
     _note(turn, "said", tag=tag)
 
 
