@@ -31,7 +31,7 @@ _ADDRESS: Final = "https://example.com/a_b_(c)?d=*e*&f=_g_"
 _CODE_LINES: Final = tuple(f"    value_{number:03} = compute(first, second, {number:03})" for number in range(120))
 _ROWS: Final = tuple((f"name{number:02}", f"{number * 37 % 101:03}cells") for number in range(12))
 _LONG: Final = tuple(f"n{number:04};" for number in range(700))
-_FACES: Final = tuple(f"{number:02}👩‍👩‍👧‍👦🏳️‍🌈𝒳e\N{COMBINING ACUTE ACCENT}" for number in range(80))
+_FACES: Final = tuple(f"{number:03}👩‍👩‍👧‍👦🏳️‍🌈𝒳e\N{COMBINING ACUTE ACCENT}" for number in range(160))
 _NESTED: Final = (
     "A file with a fence of its own:\n\n````markdown\nBefore_it\n```python\nin_side()\n```\nAfter_it\n````\n"
 )

@@ -1,23 +1,23 @@
 """The command line: bots side by side, a bot by its command, the files that are written."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 
 from bench.agent_command import ROOT
 from bench.versus.adapter import Workplace
 from bench.versus.adapters import ADAPTERS
+from bench.versus.command import main
 
 NAIVE = ("env", "DISCORD_TOKEN={token}", sys.executable, "-m", "bench.versus.naive_bot", "{endpoint}", "{agent}")
 
 
-def versus(*words: str | Path) -> subprocess.CompletedProcess[str]:
+def versus(*words: str | Path) -> Result:
     """Run the command."""
-    argv = [sys.executable, "-m", "bench", "versus", *map(str, words)]
-    return subprocess.run(argv, capture_output=True, text=True, cwd=ROOT, timeout=200, check=False)
+    return CliRunner().invoke(main, [*map(str, words)])
 
 
 def test_bots_stand_side_by_side_with_a_recording_of_each_scene(tmp_path: Path) -> None:
@@ -25,7 +25,7 @@ def test_bots_stand_side_by_side_with_a_recording_of_each_scene(tmp_path: Path) 
     target = tmp_path / "results.json"
     command = ("env", f"PYTHONPATH={ROOT}", *NAIVE, "{project}")
     done = versus("--bot", "naive", "--scene", "mentions", "--quick", "--json", target, "--", *command)
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     columns = next(line.split() for line in done.stdout.splitlines() if "scene" in line)
     assert columns == ["scene", "naive", "env"]
     played = json.loads(target.read_text())["scenes"]
@@ -42,7 +42,7 @@ def test_bots_stand_side_by_side_with_a_recording_of_each_scene(tmp_path: Path) 
 def test_without_a_bot_it_says_how_to_name_one() -> None:
     """Such a run would print an empty table."""
     done = versus("--quick")
-    assert done.returncode == 2
+    assert done.exit_code == 2
     assert "--bot" in done.stderr
 
 
