@@ -225,8 +225,9 @@ class Recovery:
     async def _find_notice(self, lost: NoticeRow) -> None:
         """Find the message of a notice whose sending was not confirmed."""
         after = discord.utils.time_snowflake(datetime.fromtimestamp(lost.since - LOST_SECONDS, UTC))
+        known = self._context.notices.messages
         try:
-            message_id = await self.drafts.find_message(lost.thread_id, after, lost.content)
+            message_id = await self.drafts.find_message(lost.thread_id, after, lost.content, known=known)
         except RestError as error:
             log.info("an old notice could not be looked for", thread_id=lost.thread_id, reason=str(error))
             message_id = None

@@ -77,6 +77,8 @@ class Notices:
         self._api = api
         self._open: dict[tuple[int, str, int], _OpenNotice] = {}
         self._doubled: list[_OpenNotice] = []
+        self.messages: set[int] = set()
+        """The messages of notices, which no lost notice has become: two of a thread may have the same words."""
         self.lost: list[NoticeRow] = []
         self._sought: dict[str, _OpenNotice] = {}
         """The lost ones by nonce: what they are to show waits for what is found."""
@@ -85,6 +87,8 @@ class Notices:
             if row.message_id is None:
                 self.lost.append(row)
                 self._sought[row.nonce] = left
+            else:
+                self.messages.add(row.message_id)
             if key in self._open:
                 self._doubled.append(self._open[key])
             self._open[key] = left
@@ -188,6 +192,11 @@ class Notices:
             if notice.ended:
                 self._kept.gone(row.nonce)
 
+        def posted(message_id: int) -> None:
+            if self._sought:
+                self.messages.add(message_id)
+            self._kept.posted(row.nonce, message_id)
+
         post = LiveMessage(
             row.thread_id,
             api=self._api,
@@ -197,7 +206,7 @@ class Notices:
             message_id=row.message_id,
             held=bool(row.content) and row.message_id is None,
             on_first=lambda content: self._kept.begin(replace(row, content=content, since=notice.since)),
-            on_posted=lambda posted_id: self._kept.posted(row.nonce, posted_id),
+            on_posted=posted,
             on_done=done,
         )
         notice = _OpenNotice(row.nonce, row.since, post)

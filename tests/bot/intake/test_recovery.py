@@ -19,7 +19,7 @@ from bot.conversation.exchange import Exchange
 from bot.intake.interrupted_turns import CHOICE_SECONDS
 from bot.intake.recovery import SLICE
 from bot.prompt.request import Request, write_request
-from bot.reply.notices import HELD, INTERRUPTED, UNCONFIRMED
+from bot.reply.notices import CONFIRMING, HELD, INTERRUPTED, UNCONFIRMED
 from bot.rest.errors import PermanentError, TryLater
 from bot.rest.mentions import NO_MENTIONS, Mentions
 from bot.user_messages import notices, outcomes, queue, restarts, to_agents
@@ -1146,6 +1146,17 @@ async def test_an_unconfirmed_notice_of_an_earlier_run_is_found_and_removed(tmp_
         reads = [discord.utils.snowflake_time(int(call.content)) for call in it.board.calls if call.what == "read"]
         assert [after.timestamp() < began for after, began in zip(reads, since, strict=True)] == [True, True]
         assert (it.shown, journal.notices.all()) == (["the agent's"], [])
+
+
+async def test_a_lost_notice_is_not_taken_for_another_one_with_the_same_words(tmp_path: Path, journal: Journal) -> None:
+    """The second was being posted while the first was about to be deleted: both go."""
+    for nonce, message_id in (("first", -9), ("second", None), ("third", None)):
+        journal.notices.begin(NoticeRow(nonce, THREAD, CONFIRMING, 0, time.time(), "waiting", message_id))
+    async with restarted(journal, tmp_path) as it:
+        for message_id in (-9, -8, -7):
+            it.stands(message_id, "waiting")
+        await it.recovered()
+        assert (it.shown, journal.notices.all()) == ([], [])
 
 
 # ---- requests that were to be posted
