@@ -33,7 +33,7 @@ from bench.versus.scenes import (
 IMPATIENT = 3.0
 """Seconds until a fault shows by what does not happen."""
 
-PATIENT = 60.0
+PATIENT = 30.0
 """The same for a fault that shows by what is seen, so that only this can fail the check."""
 
 SEEN = {
