@@ -141,8 +141,9 @@ def test_every_command_in_a_sentence_exists_and_none_is_missing() -> None:
     spelled = (span for span in spans() if re.fullmatch(r"(?:\.venv/bin/)?threadline .*", span))
     told = [line for span in spelled for line in commands(span)]
     for name, *arguments in told:
+        filled = ["123456789012345678" if each == "CHANNEL" else each for each in arguments]
         try:
-            COMMANDS[name].make_context(name, arguments)
+            COMMANDS[name].make_context(name, filled)
         except click.MissingParameter:
             assert not arguments, name  # The command is named, not called.
         except (KeyError, click.UsageError) as error:
