@@ -1,4 +1,4 @@
-"""What `threadline check --live` says and posts."""
+"""What `threadline check --live CHANNEL` says and posts."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
