@@ -113,11 +113,12 @@ class Intake:
     ) -> Exchange | None:
         """Put a request into its thread's inbox; `agent` is the one chosen for a new conversation.
 
-        A `missed` request was written before the question about an interrupted turn, so it waits for that decision.
+        A `missed` request that was written before the question about an interrupted turn waits for that decision.
         Without its `author` it cannot steer. Returns None if it was accepted before, or is rejected. An exchange whose
         thread is not open yet needs `open_thread`.
         """
         thread_id, author_id = request.thread_id, request.author_id
+        missed = missed and not self._interruptions.asked_before(thread_id, request.message_id)
         if (bound := self._pool.bound(thread_id, author_id)) is not None:
             self._reject(request, bound.name, access.BOUNDS[bound])
             return None

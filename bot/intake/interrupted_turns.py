@@ -196,6 +196,12 @@ class Interruptions:
         asked = [self._asked(each.row) or time.time() for each in self._undecided_in(thread_id)]
         return max((CHOICE_SECONDS - (time.time() - since) for since in asked), default=0.0)
 
+    def asked_before(self, thread_id: int, message_id: int) -> bool:
+        """Whether a message was written below the questions about a thread's interrupted turns."""
+        kind, undecided = INTERRUPTED, self._undecided_in(thread_id)
+        asked = [self._context.notices.message(thread_id, kind, each.row.message_id) for each in undecided]
+        return all(each is not None and each < message_id for each in asked)
+
     # ---- decisions
 
     def decide(self, thread_id: int, message_id: int, *, retry: bool, by: int) -> str:

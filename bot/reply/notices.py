@@ -130,6 +130,11 @@ class Notices:
         notice = self._open.get((thread_id, kind, 0))
         return notice is not None and notice.post.message_id in {None, message_id}
 
+    def message(self, thread_id: int, kind: str, about: int = 0) -> int | None:
+        """Return the message of a notice; None where there is none, or it is being posted."""
+        notice = self._open.get((thread_id, kind, about))
+        return None if notice is None else notice.post.message_id
+
     def of(self, *kinds: str) -> list[tuple[int, int]]:
         """Return the threads with notices of these kinds, each with the message that the notice is about."""
         return [(thread_id, about) for thread_id, kind, about in self._open if kind in kinds]

@@ -288,6 +288,9 @@ async def test_a_message_written_while_the_bot_was_away_waits_for_the_decision_t
         await it.recovered()
         assert it.recovery.interruptions.seconds_left(THREAD) > CHOICE_SECONDS - 60
         assert it.recovery.interruptions.seconds_left(THREAD + 1) == 0.0
+        (asked,) = it.board.messages
+        assert not it.recovery.interruptions.asked_before(THREAD, asked - 1)
+        assert it.recovery.interruptions.asked_before(THREAD, asked + 1)
         missed, later = (it.say(message_id) for message_id in (101, 102))
         it.pool.wait(THREAD, missed, CHOICE_SECONDS)
         await settle()
