@@ -11,7 +11,6 @@ import pytest
 from bot.reply.notices import HELD
 from loopback import Message
 from loopback.state.entities import Thread
-from loopback.state.outcome import WAIT
 
 from .live_bot import BotLab, bot_lab, said, spoken
 from .puppet_script import forge
@@ -313,9 +312,8 @@ async def test_an_old_notice_drops_nothing_of_what_a_later_cancel_holds(tmp_path
         await lab.ann.say(thread, "say third")
         await lab.ann.slash(thread, "cancel")
         held = await lab.ann.sees(thread, "-# ⏸", by=lab.bot, after=old)
-        async with asyncio.timeout(WAIT):
-            while lab.client.notices.message(thread.id, HELD) is None:  # Until then any message may be the notice.
-                await asyncio.sleep(0)
+        while lab.client.notices.message(thread.id, HELD) is None:  # Until then any message may be the notice.
+            await lab.ann.slash(thread, "status")
         another = lab.said_by_bot(thread)[0]
         another.components = held.components  # As if the old one had not gone.
         assert "out of date" in said(await lab.ann.click(another, "Drop all"))
