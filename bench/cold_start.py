@@ -15,6 +15,9 @@ from bench.procfs import cpu_seconds
 from bench.run import Failed, Measurement, Run
 from bench.statistics import Against, Figure, percentile
 
+IDENTIFY_SECONDS: Final = 6.0
+"""Seconds after which the bot need not wait before it identifies again: Discord takes one identify in five."""
+
 LIBRARIES: Final = """
 import os
 from bot.cli.lean_imports import import_lean
@@ -69,6 +72,7 @@ async def _measure(run: Run) -> list[Figure]:
             lab.process.send_signal(signal.SIGKILL)
             await lab.process.ended()
             await lab.discord.until(lambda: not lab.discord.is_connected(lab.bot))
+            await asyncio.sleep(IDENTIFY_SECONDS)
             began = time.monotonic()
             async with restarted(lab) as started:
                 starts.append((time.monotonic() - began) * 1e3)
