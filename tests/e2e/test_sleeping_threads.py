@@ -24,7 +24,7 @@ ROUND = 6
 DRAIN_SECONDS = 60.0
 """Bound on the last calls, such as reactions."""
 
-KEPT_FOR_CALLS = {"_BucketQueue", "Budget", "Reservation"}
+KEPT_FOR_CALLS = {"_BucketQueue", "Budget", "Reservation", "StartedCall"}
 """Classes of what is kept for some seconds about the calls in a channel, and of what is kept of a thousand channels."""
 
 

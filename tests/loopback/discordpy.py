@@ -17,7 +17,7 @@ from loopback.user import User
 
 from .openapi import strictly
 
-BOUND = 30.0
+BOUND = 90.0
 TOKEN = "T"
 
 
