@@ -283,7 +283,12 @@ class App:
 
         has_connected = IdentifyLimit(context.journal).allowance.last > 0
         supervised = SupervisedClient(self._config.discord, api=context.api, build=build, has_connected=has_connected)
-        context.api.listen(on_lost=places.thread_deleted, on_locked=places.thread_locked, on_restored=supervised.wake)
+        context.api.listen(
+            on_lost=places.thread_deleted,
+            is_unopened=places.is_unopened,
+            on_locked=places.thread_locked,
+            on_restored=supervised.wake,
+        )
         return supervised
 
     def _on_ready(self) -> None:

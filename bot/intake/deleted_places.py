@@ -10,6 +10,7 @@ from typing import Final
 
 import structlog
 
+from bot.conversation.exchange import Exchange
 from bot.rest.api import DiscordApi
 from pool.journal.journal import Journal
 from pool.pool import Pool
@@ -30,6 +31,12 @@ class DeletedPlaces:
         self._api = api
         self._on_gone = on_gone
         self._ending: deque[int] = deque()
+
+    def is_unopened(self, thread_id: int) -> bool:
+        """Whether a request waits for this thread to be opened: until then it is unknown, but not gone."""
+        conversation = self._pool.conversation(thread_id)
+        waiting = () if conversation is None else (conversation.current, *conversation.queue)
+        return any(isinstance(each, Exchange) and not each.is_open for each in waiting)
 
     def thread_deleted(self, thread_id: int) -> None:
         """End the work in a thread, or another place with a conversation, that is gone or out of reach."""

@@ -74,6 +74,7 @@ class DiscordApi:
         self.gone: set[int] = set()
         """Places that writes are refused for, without a call."""
         self._on_lost: Callable[[int], None] = lambda _channel_id: None
+        self._is_unopened: Callable[[int], bool] = lambda _thread_id: False
         self._on_locked: Callable[[int], None] = lambda _thread_id: None
         self._on_restored: Callable[[], None] = lambda: None
         self._confirmed: deque[int] = deque(maxlen=REMEMBERED)
@@ -85,15 +86,18 @@ class DiscordApi:
         self,
         *,
         on_lost: Callable[[int], None] = lambda _channel_id: None,
+        is_unopened: Callable[[int], bool] = lambda _thread_id: False,
         on_locked: Callable[[int], None] = lambda _thread_id: None,
         on_restored: Callable[[], None] = lambda: None,
     ) -> None:
         """Set the listeners.
 
-        `on_lost` gets a place that is unknown, or in which the bot may no longer view or write. `on_locked` gets a
-        thread that could not be opened because it is locked. `on_restored` is called when an outage ends.
+        `on_lost` gets a place that is unknown, or in which the bot may no longer view or write, unless `is_unopened`
+        says that this is a thread which does not exist yet. `on_locked` gets a thread that could not be opened because
+        it is locked. `on_restored` is called when an outage ends.
         """
-        self._on_lost, self._on_locked, self._on_restored = on_lost, on_locked, on_restored
+        self._on_lost, self._is_unopened = on_lost, is_unopened
+        self._on_locked, self._on_restored = on_locked, on_restored
 
     def _restored(self) -> None:
         self._on_restored()
@@ -159,7 +163,7 @@ class DiscordApi:
         except PermanentError as error:
             if code_of(error) not in LOST:
                 raise
-            if self._is_unconfirmed(kind, channel_id):
+            if self._is_unopened(channel_id) or self._is_unconfirmed(kind, channel_id):
                 raise TryLater(str(error), CONFIRM_SECONDS) from error
             if code_of(error) in lost:
                 self._on_lost(channel_id)

@@ -237,6 +237,18 @@ async def test_try_again_sends_what_is_on_hold(tmp_path: Path) -> None:
         assert "out of date" in text_of(card)
 
 
+async def test_a_message_is_on_hold_although_its_thread_cannot_be_opened_yet(tmp_path: Path) -> None:
+    """The question comes when the thread is there: that it is not there before does not end the work in it."""
+    async with machines_lab(tmp_path, ONE) as (lab, machines), running_bot(lab):
+        machines.cut_off(ONE)
+        lab.discord.fault(method="POST", path=re.compile("/threads$"), status=429, shared=True, retry_after=8.0)
+        thread = await lab.thread("say one")
+        card = await question(lab, thread)
+        machines.bring_back(ONE)
+        await lab.ann.click(card, "Try again")
+        await lab.answer(thread, re.compile("^one"))
+
+
 async def test_a_new_message_tries_again_too(tmp_path: Path) -> None:
     """What was on hold goes first, and the card disappears."""
     async with machines_lab(tmp_path, ONE) as (lab, machines), running_bot(lab):
