@@ -51,7 +51,7 @@ def complete(
     """Say how a turn ended for an asker who has `waited` for so many seconds; without a `receipt` no turn began.
 
     A person who stopped the turn knows that it has ended, and a bot that is stopping does not ping. While calls are
-    `scarce`, `auto` posts no message that pings nobody: the turn ends with one write.
+    `scarce`, `auto` posts no message without a ping: the turn ends with one write.
     """
     facts = "" if receipt is None else receipt.words()
     way = _way(finish, waited, scarce=scarce)

@@ -1,7 +1,6 @@
 """A bot on discord.js, in a process of its own, for the tests that need a library of another language."""
 
 import asyncio
-import fcntl
 import json
 import shutil
 from collections.abc import AsyncIterator, Mapping
@@ -11,42 +10,19 @@ from typing import Any
 
 import pytest
 
-FOLDER = Path(__file__).parent / "discordjs"
-INSTALL_BOUND = 100.0
-BOUND = 30.0
+from tests.support.npm_packages import install_locked
 
-# Without install scripts, and without requests other than for the packages.
-NPM_CI = ("ci", "--ignore-scripts", "--no-audit", "--no-fund", "--omit=optional")
+FOLDER = Path(__file__).parent / "discordjs"
+BOUND = 30.0
 
 
 async def installed() -> str:
     """Install the locked discord.js, and return the path of node. Skips the test if that is impossible."""
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if node is None or npm is None:
-        pytest.skip("no node and npm on this machine: discord.js is not tried")
-    with (FOLDER / "package-lock.json").open() as lock:  # test files run side by side
-        await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
-        await _install(npm)
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("no node on this machine: discord.js is not tried")
+    await install_locked(FOLDER, "discord.js")
     return node
-
-
-async def _install(npm: str) -> None:
-    stamp, lock = FOLDER / "node_modules" / ".installed", (FOLDER / "package-lock.json").read_text()
-    if stamp.exists() and stamp.read_text() == lock:
-        return
-    process = await asyncio.create_subprocess_exec(
-        npm, *NPM_CI, cwd=FOLDER, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
-    )
-    try:
-        async with asyncio.timeout(INSTALL_BOUND):
-            _, said = await process.communicate()
-    except TimeoutError:
-        process.kill()
-        await process.wait()
-        pytest.skip("npm did not install discord.js in time")
-    if process.returncode != 0:
-        pytest.skip(f"npm could not install discord.js: {said.decode(errors='replace')[-300:]}")
-    stamp.write_text(lock)
 
 
 class Peer:
