@@ -31,12 +31,12 @@ async def test_an_edit_that_is_refused_for_its_rate_is_not_repeated_but_the_newe
     async with bot_lab(tmp_path) as lab:
         thread = await lab.thread("say ready")
         await lab.answer(thread, "ready")
-        body = {"message": "slow down", "retry_after": 2.0, "global": False}
-        fault = lab.discord.fault(method="PATCH", path=re.compile("/messages/"), status=429, body=body, times=1)
+        body = {"message": "slow down", "retry_after": 4.0, "global": False}
+        second = lab.discord.fault(method="PATCH", says=" 21", status=429, body=body, times=1)
         await lab.ann.say(thread, f"stream 20 0\ngate {gates[0]}\nstream 40 0\ngate {gates[1]}\nstream 300 0")
         await lab.ann.sees(thread, "20", by=lab.bot)
         await asyncio.to_thread(gates[0].write_text, "open")
-        await lab.discord.until(lambda: fault.spent)
+        await lab.discord.until(lambda: second.spent)
         await asyncio.to_thread(gates[1].write_text, "open")
         await lab.answer(thread, lambda each: spoken(each).endswith(" 300"))
         edits = [call for call in lab.discord.record if call.method == "PATCH" and "/messages/" in call.path]
