@@ -3,7 +3,8 @@
 All pipes of an event loop are behind two descriptors. Quiet pipes are watched: their first data is read immediately.
 The pipe then rests, and one round after a pause reads all resting pipes. Waking up costs ten times as much as a line,
 and a hundred agents that write fifty lines a second each would wake the loop five thousand times. A pipe through which
-an answer is expected, or that has become quiet, is watched again.
+an answer is expected, or that has become quiet, is watched again. The answer may follow other lines, each in a write
+of its own, so the next few reads of such a pipe are immediate.
 
 A round reads at most `READ_SIZE` of each pipe, so an agent that floods us delays the others by one read. During a
 flood the pauses are short, so that the others do not wait for them.
@@ -22,6 +23,9 @@ READ_SIZE = 64 * 1024
 
 REST_SECONDS = 0.12
 """The pause between rounds. Edits a second apart show the text, so people do not notice it."""
+
+IMMEDIATE_READS = 8
+"""Reads without a pause after something was written to the agent: its answer, or its first text, may follow updates."""
 
 SOME = range(32, 200)
 """With so many resting pipes a round reads enough after half the pause; with more, Discord's delay is far longer."""
@@ -50,8 +54,8 @@ class Pipe:
         self.closed = True
         self.resting = False
         """Whether it is read in rounds, and not immediately."""
-        self.expected = False
-        """Whether an answer is expected through it since its last read."""
+        self.immediate = 0
+        """How many of its next reads are immediate, because an answer is expected."""
         self.heard = 0.0
         """When it last had data, in the loop's time."""
         self.context = Context()
@@ -88,8 +92,8 @@ class Pipe:
             os.close(self.descriptor)
 
     def hurry(self) -> None:
-        """Read the next data immediately, because an answer is expected."""
-        self.expected = True
+        """Make the next `IMMEDIATE_READS` immediate, because an answer is expected."""
+        self.immediate = IMMEDIATE_READS
         if self.resting:
             self._rounds.move(self)
 
@@ -187,9 +191,9 @@ class _Rounds:
         for key, _ in ready:
             pipe: Pipe = key.data
             if pipe.reading:  # Reading an earlier one may have paused or closed it.
-                pipe.expected, pipe.heard = False, now
+                pipe.immediate, pipe.heard = max(0, pipe.immediate - 1), now
                 most = max(most, self._read(pipe))
-                if pipe.reading and pipe.resting == pipe.expected:
+                if pipe.reading and pipe.resting == (pipe.immediate > 0):
                     self.move(pipe)
         if self._pipes:
             self._plan(most)
