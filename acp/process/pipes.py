@@ -21,14 +21,14 @@ from weakref import WeakKeyDictionary
 READ_SIZE = 64 * 1024
 """Bytes read of a pipe in a round: the capacity of a pipe on Linux."""
 
-REST_SECONDS = 0.12
+REST_SECONDS = 0.06
 """The pause between rounds. Edits a second apart show the text, so people do not notice it."""
+
+MANY = 200
+"""With more resting pipes the pause is twice as long: a round reads enough, and Discord's delay is far longer."""
 
 IMMEDIATE_READS = 8
 """Reads without a pause after something was written to the agent: its answer, or its first text, may follow updates."""
-
-SOME = range(32, 200)
-"""With so many resting pipes a round reads enough after half the pause; with more, Discord's delay is far longer."""
 
 QUIET_SECONDS = 1.0
 """A pipe without data for so long is watched again; after a round without data, all are."""
@@ -213,7 +213,7 @@ class _Rounds:
             return 0.0
         if now < self._flood_end:
             return FLOOD_REST_SECONDS
-        return REST_SECONDS / 2 if len(self._resting.get_map()) in SOME else REST_SECONDS
+        return REST_SECONDS if len(self._resting.get_map()) <= MANY else 2 * REST_SECONDS
 
     def _read(self, pipe: Pipe) -> int:
         try:
