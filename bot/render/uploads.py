@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 from acp.schema import AudioBlock, EmbeddedResource, ImageBlock
 from bot.text.sizes import MAX_FILE_BYTES
 from bot.user_messages import files
+from pool.journal.trailers import PIECE_BYTES
 
 from .code_blocks import Fence
 from .spool import Spool
@@ -60,7 +61,13 @@ class File:
     size: int = 0
     """Where it begins in the spool, and its bytes, at most `MAX_FILE_BYTES`."""
 
-    def read(self) -> bytes:
+    def pieces(self) -> Iterator[bytes]:
+        """Return its bytes in pieces. Raises `OSError`."""
+        end = self.start + self.size
+        for at in range(self.start, end, PIECE_BYTES):
+            yield self.spool.read(at, min(PIECE_BYTES, end - at))
+
+    def source(self) -> bytes:
         """Return its bytes. Raises `OSError`."""
         return self.spool.read(self.start, self.size)
 

@@ -338,7 +338,7 @@ class Delivery:
         """Send the next message behind the pages; one that Discord refuses is replaced by a line about it."""
         number, trailer = self._trailers.first()
         try:
-            files = [(file.name, file.read()) for file in trailer.files]
+            files = [(file.name, file.source()) for file in trailer.files]
             known, mention = self._message_ids, trailer.mention
             await self._sender.send(channel_id, number, trailer.content, known=known, files=files, mention=mention)
         except (PermanentError, OSError, TryLater) as error:

@@ -1,12 +1,13 @@
 """Sends the messages of one reply, each once, over failed tries and restarts of the bot."""
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 import discord
 
 from bot.rest.api import DiscordApi
 from bot.rest.mentions import NO_MENTIONS, Mentions
+from bot.rest.message_files import Files
 from bot.rest.stored_message import StoredMessage
 from pool.journal.journal import Journal
 
@@ -53,7 +54,7 @@ class MessageSender:
         before: str = "",
         known: Collection[int | None] = (),
         view: discord.ui.View | None = None,
-        files: Sequence[tuple[str, bytes]] = (),
+        files: Files = (),
         mention: int | None = None,
     ) -> StoredMessage:
         """Send a message, silent unless it mentions somebody; return what Discord has stored.

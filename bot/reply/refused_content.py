@@ -1,11 +1,10 @@
 """Replaces what Discord refuses: a page by a file, and a file by a line about it. Pure."""
 
-from dataclasses import dataclass, field
 from typing import Final
 
 from bot.text.markdown import escape
 from bot.user_messages import files as texts
-from pool.journal.trailers import FIRST_TRAILER, Trailer
+from pool.journal.trailers import FIRST_TRAILER, DataFile, Trailer
 
 ENCLOSED: Final = FIRST_TRAILER + 200
 """The number of the file that brings the first page, where that is refused; the others follow in order."""
@@ -14,23 +13,11 @@ _LONGEST: Final = 500
 """Characters of a line about what was refused."""
 
 
-@dataclass(frozen=True, slots=True)
-class _PageFile:
-    """A page as a file."""
-
-    name: str
-    text: str = field(repr=False)
-
-    def read(self) -> bytes:
-        """Return the page's bytes."""
-        return self.text.encode()
-
-
 def enclosed(number: int, page: str, reason: str) -> tuple[str, Trailer]:
     """Return the line that replaces a refused page, and the trailer that brings the page as a file."""
     name = f"part-{number + 1}.md"
     refusal, attached = texts.page_as_file(reason, name)
-    return f"{refusal[:_LONGEST]}\n{attached}", Trailer(files=(_PageFile(name, page),))
+    return f"{refusal[:_LONGEST]}\n{attached}", Trailer(files=(DataFile(name, page.encode()),))
 
 
 def in_place_of(trailer: Trailer, reason: str) -> Trailer | None:

@@ -263,8 +263,7 @@ class Reply:
         self._placeholder = ""
         sent = [Trailer(files=tuple(batch)) for batch in batches(self._rendered(self._files, otherwise=[]))]
         trailers = dict(zip(count(FIRST_TRAILER), [*sent, *([] if closing is None else [closing])], strict=False))
-        self._journal.trailers.keep(self._key, trailers)
-        self._delivery.end(trailers)
+        self._delivery.end(self._journal.trailers.keep(self._key, trailers))
         self._changed()
         return self.pages()
 

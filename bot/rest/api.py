@@ -6,10 +6,9 @@ No object of discord.py is kept across an await: the client may be rebuilt at an
 import asyncio
 import secrets
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from io import BytesIO
 from typing import Any, TypeVar
 
 import discord
@@ -34,6 +33,7 @@ from .errors import (
 )
 from .http_trace import library_call
 from .mentions import NO_MENTIONS, Mentions
+from .message_files import Files, to_library, total_size
 from .pacer import Pacer
 from .stored_message import StoredMessage
 
@@ -221,7 +221,7 @@ class DiscordApi:
         reply_to: int | None = None,
         silent: bool = False,
         view: discord.ui.View | None = None,
-        files: Sequence[tuple[str, bytes]] = (),
+        files: Files = (),
         accent: int | None = None,
     ) -> StoredMessage:
         """Post a message that pings only those in `mention`, without embeds; return it as Discord stores it.
@@ -254,7 +254,7 @@ class DiscordApi:
         self,
         channel_id: int,
         content: str | None,
-        files: Sequence[tuple[str, bytes]],
+        files: Files,
         reply_to: int | None,
         options: Mapping[str, Any],
     ) -> discord.Message:
@@ -263,10 +263,10 @@ class DiscordApi:
             reference = discord.MessageReference(message_id=reply_to, channel_id=channel_id, fail_if_not_exists=False)
         # Files need a permission of their own; without it, text can still be sent.
         kind, lost = ("upload", LOST - {MISSING_PERMISSIONS}) if files else ("send", LOST)
-        async with self._writing(kind, channel_id, lost=lost, size=sum(len(data) for _, data in files)):
+        async with self._writing(kind, channel_id, lost=lost, size=total_size(files)):
             return await self._channel(channel_id).send(
                 content,
-                files=[discord.File(BytesIO(data), name) for name, data in files],
+                files=to_library(files),
                 reference=reference,  # type: ignore[arg-type]
                 mention_author=False,
                 suppress_embeds=True,
@@ -282,7 +282,7 @@ class DiscordApi:
         urgency: Urgency | None = None,
         after: int | None = None,
         known: Collection[int | None] = (),
-        files: Sequence[tuple[str, bytes]] = (),
+        files: Files = (),
         **options: Any,
     ) -> StoredMessage:
         """Post a message as `send`, unless an earlier try has posted it: the first was `tried` seconds ago, 0 for now.
@@ -312,7 +312,7 @@ class DiscordApi:
         drop_view: bool = False,
         drop_files: bool = False,
         view: discord.ui.View | None = None,
-        files: Sequence[tuple[str, bytes]] = (),
+        files: Files = (),
         accent: int | None = None,
     ) -> StoredMessage:
         """Replace a message's text; return it as stored. `view` replaces its buttons, `drop_view` removes them.

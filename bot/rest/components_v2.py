@@ -1,9 +1,11 @@
 """Messages of components, which Discord calls version 2: a card in a container, and the line that remains of it."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import discord
+
+from .message_files import Files
 
 ROW = 5
 """Buttons in a row; a menu takes a whole one (Discord, Component Reference)."""
@@ -12,9 +14,7 @@ CARD, WARNING = 0x5865F2, 0xF0B232
 """The accent colours of an agent's question, and of one about a turn that a restart interrupted."""
 
 
-def layout_of(
-    text: str, view: discord.ui.View | None, accent: int, files: Sequence[tuple[str, bytes]] = ()
-) -> discord.ui.LayoutView:
+def layout_of(text: str, view: discord.ui.View | None, accent: int, files: Files = ()) -> discord.ui.LayoutView:
     """Return a card with the text, the files and the view's items, in a container; without a view the text alone.
 
     A message that was sent so can never be a plain one again.

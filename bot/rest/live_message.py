@@ -1,7 +1,7 @@
 """A message of the bot's own that follows the newest content: a question's card, a notice with buttons."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ from .api import DiscordApi
 from .calls import ApiCall, Bucket, Urgency
 from .components_v2 import edit_pressed
 from .mentions import NO_MENTIONS, Mentions
+from .message_files import Files
 
 PRESS_SECONDS = 5.0
 """Seconds before an edit replaces the answer to a press, which must be sent within three seconds to be one."""
@@ -41,7 +42,7 @@ class LiveMessage:
         nonce: str,
         mention: Mentions = NO_MENTIONS,
         silent: bool = False,
-        files: Sequence[tuple[str, bytes]] = (),
+        files: Files = (),
         accent: int | None = None,
         message_id: int | None = None,
         held: bool = False,

@@ -8,6 +8,7 @@ import discord
 from bot.text.file_names import is_kept_as
 
 from .components_v2 import text_of, walk
+from .message_files import Files
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class StoredMessage:
         pressable = any(isinstance(part, discord.Button | discord.SelectMenu) for part in parts)
         return cls(message.id, text_of(message), tuple(files), pressable)
 
-    def matches(self, content: str, files: Sequence[tuple[str, bytes]]) -> bool:
+    def matches(self, content: str, files: Files) -> bool:
         """Whether it has this content, and files with these names."""
         return self.content.strip() == content.strip() and self.has_files([name for name, _ in files])
 

@@ -27,15 +27,16 @@ class AttachmentFiles:
         """Return the path of a file."""
         return self._folder / name
 
-    def write(self, data: bytes) -> str:
+    def write(self, pieces: Iterable[bytes]) -> str:
         """Write a file; return its name. It survives a kill, and after `sync` a power cut. Raises OSError."""
         self._folder.mkdir(mode=0o700, exist_ok=True)
         name = secrets.token_hex(16)
         descriptor = os.open(self.path(name), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         try:
-            left = memoryview(data)
-            while left:
-                left = left[os.write(descriptor, left) :]
+            for piece in pieces:
+                left = memoryview(piece)
+                while left:
+                    left = left[os.write(descriptor, left) :]
         except OSError:
             self.path(name).unlink(missing_ok=True)
             raise

@@ -318,7 +318,8 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > len(_MIGRATIONS):
         raise JournalUnusable(JournalProblem.NEWER, path, str(version))
-    connection.create_function("file_of", 1, AttachmentFiles(folder_of(path)).write)
+    files = AttachmentFiles(folder_of(path))
+    connection.create_function("file_of", 1, lambda data: files.write([data]))
     for number, script in enumerate(_MIGRATIONS[version:], start=version + 1):
         connection.executescript(f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT;")
     damage = damage_of(connection) if path.stat().st_size <= CHECKED_AT_START else ""

@@ -4,8 +4,8 @@ The files' bytes are kept next to the journal up to a bound (see `attachment_fil
 message loses none of them.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -19,6 +19,9 @@ FIRST_TRAILER: Final = 500
 
 MOST_BYTES: Final = 25 * 1024 * 1024
 """How many bytes of a reply's files are kept, the first files first: as many as Discord takes in one message."""
+
+PIECE_BYTES: Final = 256 * 1024
+"""Bytes of a file that are in memory while it is copied."""
 
 log = structlog.stdlib.get_logger("pool")
 
@@ -39,8 +42,36 @@ class Enclosure(Protocol):
     def name(self) -> str:
         """The file's name, without a path."""
 
-    def read(self) -> bytes:
-        """Return its bytes. Raises OSError."""
+    @property
+    def size(self) -> int:
+        """Its bytes."""
+
+    def pieces(self) -> Iterator[bytes]:
+        """Return its bytes, at most `PIECE_BYTES` at a time. Raises OSError."""
+
+    def source(self) -> bytes | Path:
+        """Return its bytes, or the path of a file that consists of them. Raises OSError."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataFile:
+    """A file in memory."""
+
+    name: str
+    data: bytes = field(repr=False)
+
+    @property
+    def size(self) -> int:
+        """Its bytes."""
+        return len(self.data)
+
+    def pieces(self) -> Iterator[bytes]:
+        """Return its bytes, as one piece."""
+        yield self.data
+
+    def source(self) -> bytes:
+        """Return its bytes."""
+        return self.data
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +91,23 @@ class KeptFile:
     size: int
     path: Path | None = field(repr=False, compare=False)
 
-    def read(self) -> bytes:
-        """Return its bytes. Raises `FileLost`."""
+    def pieces(self) -> Iterator[bytes]:
+        """Return its bytes in pieces. Raises `FileLost`, or OSError."""
+        with self.source().open("rb") as file:
+            while piece := file.read(PIECE_BYTES):
+                yield piece
+
+    def source(self) -> Path:
+        """Return its path. Raises `FileLost`."""
         if self.path is None:
             raise FileLost(kept=False)
         try:
-            data = self.path.read_bytes()
+            size = self.path.stat().st_size
         except OSError:
-            data = b""
-        if len(data) != self.size:
+            raise FileLost(kept=True) from None
+        if size != self.size:
             raise FileLost(kept=True)
-        return data
+        return self.path
 
 
 class Trailers(Rows):
@@ -83,14 +120,21 @@ class Trailers(Rows):
         self._unnamed: set[str] = set()
         """Files whose rows are not written yet."""
 
-    def keep(self, exchange_id: int, trailers: Mapping[int, Trailer]) -> None:
-        """Write down the trailers of an exchange, by number, in place of earlier ones."""
-        left, files = MOST_BYTES, []
+    def keep(self, exchange_id: int, trailers: Mapping[int, Trailer]) -> dict[int, Trailer]:
+        """Write down the trailers of an exchange, by number, in place of earlier ones.
+
+        Returns them with the files as they are stored, which take no memory. A file that has no room is as it was.
+        """
+        left, files, kept = MOST_BYTES, [], {}
         for number, trailer in trailers.items():
+            enclosures = []
             for file in trailer.files:
-                size, stored = self._store(file, left)
+                stored = self._store(file, left)
+                size = 0 if stored is None else file.size
                 left -= size
                 files.append((exchange_id, number, file.name, stored, size))
+                enclosures.append(file if stored is None else KeptFile(file.name, size, self._files.path(stored)))
+            kept[number] = replace(trailer, files=tuple(enclosures))
         rows = [(exchange_id, number, each.content, each.mention) for number, each in trailers.items()]
         names = {stored for *_, stored, _ in files if stored is not None}
         self._unnamed |= names
@@ -99,15 +143,15 @@ class Trailers(Rows):
         except BaseException:
             self._unnamed -= names
             raise
+        return kept
 
-    def _store(self, file: Enclosure, most: int) -> tuple[int, str | None]:
-        """Store a file next to the journal; return its size and stored name, or 0 and None if it has no room."""
+    def _store(self, file: Enclosure, most: int) -> str | None:
+        """Store a file next to the journal; return its stored name, or None if it has no room."""
         try:
-            data = file.read()
-            return (len(data), self._files.write(data)) if len(data) <= most else (0, None)
+            return self._files.write(file.pieces()) if file.size <= most else None
         except OSError as error:
             log.warning("a file is not kept over a restart", file=file.name, reason=str(error))
-            return (0, None)
+            return None
 
     @retried
     def _keep(self, exchange_id: int, rows: Sequence[tuple[object, ...]], files: Sequence[tuple[object, ...]]) -> None:

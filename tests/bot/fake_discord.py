@@ -16,6 +16,7 @@ from bot.rest.api import DiscordApi
 from bot.rest.calls import ApiCall, Bucket, Urgency
 from bot.rest.errors import Archived, ContentRefused, Gone, PermanentError, TryLater
 from bot.rest.mentions import NO_MENTIONS, Mentions
+from bot.rest.message_files import Files
 from bot.rest.pacer import Pacer
 from bot.rest.stored_message import StoredMessage
 from loopback.state.filenames import cleansed
@@ -99,7 +100,7 @@ class FakeDiscord(DiscordApi):
         reply_to: int | None = None,
         silent: bool = False,
         view: discord.ui.View | None = None,
-        files: Sequence[tuple[str, bytes]] = (),
+        files: Files = (),
         accent: int | None = None,
     ) -> StoredMessage:
         assert 0 < len(content) <= 2000 or (files and not content)
@@ -115,7 +116,9 @@ class FakeDiscord(DiscordApi):
         message_id = self._nonces.get(nonce or "", 0)  # The nonce of a message that was deleted makes no new one.
         if not message_id:
             message_id = new_id
-            self.messages[message_id] = Message(self.mangle(content), silent, mention, _buttons(view), files, accent)
+            opened = (source if isinstance(source, bytes) else source.read_bytes() for _, source in files)
+            sent = tuple(zip((name for name, _ in files), opened, strict=True))
+            self.messages[message_id] = Message(self.mangle(content), silent, mention, _buttons(view), sent, accent)
             if nonce is not None:
                 self._nonces[nonce], self._nonces_since[nonce] = message_id, now
         if fault is not None:
@@ -132,7 +135,7 @@ class FakeDiscord(DiscordApi):
         drop_view: bool = False,
         drop_files: bool = False,
         view: discord.ui.View | None = None,
-        files: Sequence[tuple[str, bytes]] = (),
+        files: Files = (),
         accent: int | None = None,
     ) -> StoredMessage:
         assert 0 < len(content) <= 2000

@@ -4,7 +4,6 @@ import asyncio
 import re
 import time
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from itertools import count, pairwise
 from pathlib import Path
 from typing import Any
@@ -30,7 +29,7 @@ from pool.journal.messages import KEPT_SECONDS
 from pool.journal.notices import NoticeRow
 from pool.journal.posted_requests import PostedRequest
 from pool.journal.questions import OpenQuestion
-from pool.journal.trailers import FIRST_TRAILER, Trailer
+from pool.journal.trailers import FIRST_TRAILER, DataFile, Trailer
 from tests.bot.fake_discord import Message, settle
 from tests.bot.restarted_bot import ADA, ASKED, CHANNEL, KEPT, THREAD, UNDECIDED, left, restarted
 from tests.pool.journals import LARGE, no_room
@@ -871,7 +870,7 @@ async def test_trailers_are_sent_once_wherever_the_crash_was(tmp_path: Path, jou
 
     Discord changes the name of the file.
     """
-    kept, lost = KeptNowhere("\xdcber uns.py", b"code"), KeptNowhere("b.bin", None)
+    kept, lost = DataFile("\xdcber uns.py", b"code"), Unreadable("b.bin", b"")
     ping = Trailer("<@42> done", mention=ADA)
     left(journal, 100, MessageState.PROMPTED)
     journal.trailers.keep(
@@ -906,17 +905,11 @@ async def test_trailers_are_sent_once_wherever_the_crash_was(tmp_path: Path, jou
         assert journal.trailers.of(100) == {}
 
 
-@dataclass(frozen=True)
-class KeptNowhere:
-    """A file; with None it cannot be read."""
+class Unreadable(DataFile):
+    """A file that cannot be kept."""
 
-    name: str
-    data: bytes | None
-
-    def read(self) -> bytes:
-        if self.data is None:
-            raise OSError
-        return self.data
+    def pieces(self) -> Iterator[bytes]:
+        raise OSError
 
 
 async def test_a_page_that_never_arrived_is_posted(tmp_path: Path, journal: Journal) -> None:

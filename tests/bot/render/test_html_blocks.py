@@ -99,7 +99,7 @@ def test_preformatted_text_that_is_very_long_is_a_file() -> None:
     (page,) = transcript.pages()
     assert page.endswith("50 lines\nbehind")
     (file,) = transcript.files()
-    assert file.read().decode() == "a & b\n" * 50
+    assert file.source().decode() == "a & b\n" * 50
 
 
 TAGS = ["<!--", "-->", "<pre>", "<pre><code>", "</pre>", "<table>", "</table>", "<tr>", "<td>", "</td>", "&lt;"]

@@ -151,7 +151,7 @@ def test_of_a_reply_whose_pages_are_full_the_bots_lines_keep_their_places() -> N
     assert transcript.pages()[above - 1 :] == ["-# one", "-# two"]
     (rest,) = transcript.files()
     assert rest.page == 0
-    assert rest.read().decode().endswith("behind")
+    assert rest.source().decode().endswith("behind")
 
 
 @pytest.mark.parametrize("said", ["x", "a few words\n", ""])

@@ -276,7 +276,7 @@ def test_where_the_pages_are_over_a_subagent_takes_one_line_of_the_file() -> Non
         transcript.pages()
     transcript.end()
     rest = next(each for each in transcript.files() if each.name == "reply.md")
-    assert rest.read().decode().count("researcher") <= 1
+    assert rest.source().decode().count("researcher") <= 1
 
 
 @pytest.mark.parametrize(

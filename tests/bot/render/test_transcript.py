@@ -101,7 +101,7 @@ def content(**block: Any) -> Any:
 
 def everything(transcript: Transcript) -> str:
     """All of the agent's words, on pages and in the attached rest."""
-    rest = [file.read().decode() for file in transcript.files() if file.name.startswith("reply")]
+    rest = [file.source().decode() for file in transcript.files() if file.name.startswith("reply")]
     return joined([page.replace(REST_ATTACHED, "") for page in transcript.pages()]) + "".join(rest)
 
 
@@ -136,8 +136,8 @@ def test_the_pages_depend_on_the_text_and_not_on_its_chunks(
     assert pages[: len(frozen)] == frozen
     whole = ended(Text(text), style=style)
     assert pages == whole.pages()
-    assert [(each.name, each.read()) for each in transcript.files()] == [
-        (each.name, each.read()) for each in whole.files()
+    assert [(each.name, each.source()) for each in transcript.files()] == [
+        (each.name, each.source()) for each in whole.files()
     ]
 
 
@@ -391,10 +391,10 @@ def test_the_rest_of_a_text_is_attached_as_it_was_written() -> None:
     lines = "".join(f"{number} ## ![a](http://b)\n#### deep\n| a | b |\n" for number in range(2_000))
     transcript = ended(Text(lines), style=Style(max_pages=1))
     (rest,) = transcript.files()
-    assert lines.endswith(rest.read().decode()[-60_000:])
+    assert lines.endswith(rest.source().decode()[-60_000:])
     code = ended(Text("~~~py\n" + "x = 1\n" * 5_000 + "~~~\nbehind"), style=Style(max_pages=1, long_code_lines=0))
     (rest,) = code.files()
-    text = rest.read().decode()
+    text = rest.source().decode()
     assert text.count("x = 1\n") + "".join(code.pages()).count("x = 1") == 5_000
     assert text.endswith("x = 1\n~~~\nbehind")
     assert text.count("~~~py\n") == 1
@@ -406,7 +406,7 @@ def test_the_rest_of_a_text_that_shows_almost_nothing_is_attached(monkeypatch: p
     transcript = ended(Text("seen\n" + "> ```\n\n\n" * 10_000 + "the end"))
     assert transcript.pages() == ["seen", REST_ATTACHED.strip()]
     (rest,) = transcript.files()
-    assert rest.read().endswith(b"> ```\n\n\nthe end")
+    assert rest.source().endswith(b"> ```\n\n\nthe end")
 
 
 @pytest.mark.parametrize("kind", [Text, Thought])
@@ -437,7 +437,7 @@ def test_thoughts_beyond_the_pages_are_quoted_in_the_file() -> None:
     transcript.apply(Text("the answer"))
     transcript.end()
     (rest,) = transcript.files()
-    *_, last, empty, answer = rest.read().decode().split("\n")
+    *_, last, empty, answer = rest.source().decode().split("\n")
     assert (last, empty, answer) == ("> a line of thought", "> ", "the answer")
 
 
@@ -518,7 +518,7 @@ def test_a_long_code_block_becomes_a_file_that_is_announced_in_its_place() -> No
         )
     ]
     assert [(file.name, file.page) for file in transcript.files()] == [("code.py", 0), ("app.mjs", 0), ("code-2.py", 0)]
-    assert [file.read().decode() for file in transcript.files()] == [code, f"// src/app.mjs\n{code}", code]
+    assert [file.source().decode() for file in transcript.files()] == [code, f"// src/app.mjs\n{code}", code]
 
 
 def test_a_long_code_block_is_announced_while_it_is_written() -> None:
@@ -529,7 +529,7 @@ def test_a_long_code_block_is_announced_while_it_is_written() -> None:
     assert transcript.files() == []
     transcript.end()
     assert transcript.pages() == ["📎 `code.py` · 5 lines"]
-    assert [file.read() for file in transcript.files()] == [b"1\n2\n3\n4\n5\n"]
+    assert [file.source() for file in transcript.files()] == [b"1\n2\n3\n4\n5\n"]
 
 
 def test_few_very_long_lines_of_code_are_long_code_too() -> None:
@@ -563,7 +563,7 @@ def test_a_code_block_continues_as_one_in_the_file() -> None:
     """The file is complete Markdown."""
     transcript = ended(Text("```py\n" + "code()\n" * 900 + "```\nbehind"), style=Style(max_pages=1, long_code_lines=0))
     (rest,) = transcript.files()
-    text = rest.read().decode()
+    text = rest.source().decode()
     assert text.startswith("```py\ncode()\n")
     assert text.endswith("```\nbehind")
     assert not open_fence(text)
@@ -588,7 +588,7 @@ def test_the_bots_own_lines_are_shown_even_where_the_pages_are_full(looked: bool
     assert transcript.pages()[1].endswith(REST_ATTACHED)
     assert transcript.pages()[2:] == ["-# ⏹ cancelled"]
     (rest,) = transcript.files()
-    assert b"cancelled" not in rest.read()
+    assert b"cancelled" not in rest.source()
 
 
 def test_the_bots_own_lines_alone_make_no_file() -> None:
@@ -714,7 +714,7 @@ def test_data_that_the_agent_sends_is_attached() -> None:
     assert transcript.pages() == [
         "see\n📎 `image.png` · 4 bytes\n📎 `a-b.png` · 4 bytes\n📎 `audio.mp3` · 4 bytes\n📎 `env.txt` · 5 bytes\ndone"
     ]
-    assert [(file.name, file.read()) for file in transcript.files()] == [
+    assert [(file.name, file.source()) for file in transcript.files()] == [
         ("image.png", b"\x89PNG"),
         ("a-b.png", b"\x89PNG"),
         ("audio.mp3", b"\x89PNG"),
@@ -762,7 +762,7 @@ def test_a_link_to_a_file_waits_until_the_file_is_supplied() -> None:
     assert transcript.pages() == [
         "📎 `good.txt` · 4 bytes\n-# 🚫 bad.txt was not sent: it is not in the session's directories"
     ]
-    assert [file.read() for file in transcript.files()] == [b"data"]
+    assert [file.source() for file in transcript.files()] == [b"data"]
 
 
 @pytest.mark.parametrize("style", [Style(), Style(tools="full", max_pages=0)])
@@ -932,7 +932,7 @@ def test_the_changes_of_a_turn_are_one_patch() -> None:
     transcript.end()
     (patch,) = transcript.files()
     assert patch.name == "changes.patch"
-    assert patch.read().decode() == "".join(
+    assert patch.source().decode() == "".join(
         f"--- a/{name}.py\n+++ b/{name}.py\n@@ -1 +1 @@\n-old\n+new {name}\n" for name in "ba"
     )
 
@@ -953,7 +953,7 @@ def test_a_change_that_only_the_question_shows_is_in_the_patch_too() -> None:
     transcript.end()
     assert transcript.pages() == ["-# 🛠 3 tools · 1 file · +2 −2 · 1 failed"]
     (patch,) = transcript.files()
-    assert patch.read().decode() == "--- a/a.py\n+++ b/a.py\n@@ -1 +1 @@\n-old\n+new\n" * 2
+    assert patch.source().decode() == "--- a/a.py\n+++ b/a.py\n@@ -1 +1 @@\n-old\n+new\n" * 2
     receipt = transcript.receipt(1.0)
     assert (receipt.tools, receipt.failed, receipt.files, receipt.added) == (3, 1, 1, 2)
 
@@ -1111,7 +1111,7 @@ def test_pages_are_postable_and_frozen_ones_stay_whatever_the_agent_does(
     assert transcript.pages()[: len(frozen)] == frozen
     assert transcript.pages() == transcript.pages()
     assert transcript.pages()[-1].endswith("-# the end")
-    assert all(file.size == len(file.read()) > 0 for file in transcript.files())
+    assert all(file.size == len(file.source()) > 0 for file in transcript.files())
     assert not any(re.match("(-# )?▸ ", line) for page in transcript.pages()[:-1] for line in page.split("\n"))
     transcript.close()
 
@@ -1207,7 +1207,7 @@ def test_a_file_that_cannot_be_written_is_named_with_the_reason(
     assert "📎 `image.png` · 293 KiB" in shown
     assert "-# 🚫 `image-2.png` was not sent: it could not be written: No such file or directory" in shown
     assert "-# ⚠ `reply.md` ends after 1 MiB; the rest could not be written: No such file or directory" in shown
-    assert [(file.name, len(file.read())) for file in transcript.files()] == [
+    assert [(file.name, len(file.source())) for file in transcript.files()] == [
         ("image.png", 300_000),
         ("reply.md", 1024 * 1024),
     ]

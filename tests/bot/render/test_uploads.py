@@ -76,7 +76,7 @@ def test_a_file_that_is_too_large_comes_in_parts(monkeypatch: pytest.MonkeyPatch
         ("reply-2.md", 3, 10),
         ("reply-3.md", 3, 5),
     ]
-    assert b"".join(file.read() for file in found) == b"x" * 25
+    assert b"".join(file.source() for file in found) == b"x" * 25
 
 
 @pytest.mark.parametrize("size", [0, 10, IN_MEMORY * 3])

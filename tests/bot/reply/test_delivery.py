@@ -2,7 +2,6 @@
 
 import random
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from bot.config.appearance import Style
 from bot.reply.page_state import OLD_SECONDS
 from bot.reply.reply import Reply
 from bot.rest.errors import PermanentError, TryLater
+from bot.rest.message_files import Files
 from bot.rest.stored_message import StoredMessage
 from pool.journal.journal import Journal
 from pool.journal.message_states import MessageState
@@ -37,9 +37,7 @@ class Thread(FakeDiscord):
         self.deleted: dict[int, str] = {}
         self.takes_files = True
 
-    async def send(
-        self, channel_id: int, content: str, *, files: Sequence[tuple[str, bytes]] = (), **rest: Any
-    ) -> StoredMessage:
+    async def send(self, channel_id: int, content: str, *, files: Files = (), **rest: Any) -> StoredMessage:
         if files and not self.takes_files:
             raise PermanentError("Request entity too large")
         try:

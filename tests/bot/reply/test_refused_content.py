@@ -1,25 +1,12 @@
 """The lines and files that replace what Discord refuses."""
 
-from dataclasses import dataclass
-
 from bot.reply.refused_content import enclosed, in_place_of
-from pool.journal.trailers import Trailer
-
-
-@dataclass(frozen=True)
-class File:
-    """A file."""
-
-    name: str
-
-    def read(self) -> bytes:
-        """Return its bytes."""
-        return b"data"
+from pool.journal.trailers import DataFile, Trailer
 
 
 def test_a_line_about_refused_files_pings_whom_the_files_would_have_pinged() -> None:
     """The asker waits for that message; the names are escaped."""
-    word = in_place_of(Trailer(files=(File("a_b_.txt"), File("c.txt")), mention=42), "too large")
+    word = in_place_of(Trailer(files=(DataFile("a_b_.txt", b"1"), DataFile("c.txt", b"2")), mention=42), "too large")
     assert word == Trailer("-# 🚫 a\\_b\\_.txt, c.txt could not be attached: too large", mention=42)
 
 
@@ -35,4 +22,4 @@ def test_a_refused_page_says_why_as_plain_text() -> None:
     line, trailer = enclosed(1, "page", "**bad** <@42>")
     assert line.startswith("-# 🚫 Discord refused this part of the answer: \\*\\*bad\\*\\* ")
     assert line.endswith("\n-# It is attached as part-2.md.")
-    assert [(file.name, file.read()) for file in trailer.files] == [("part-2.md", b"page")]
+    assert [(file.name, file.source()) for file in trailer.files] == [("part-2.md", b"page")]

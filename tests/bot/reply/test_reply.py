@@ -792,7 +792,7 @@ async def test_a_text_that_discord_does_not_take_comes_as_a_file() -> None:
         said = {post.number: post.content for post in it.journal.sent_pages.of(KEY)}
     line = "-# 🚫 Discord refused this part of the answer: Contains harmful links\n-# It is attached as part-2.md."
     assert it.board.shown == [pages[0], line, "done", ""]
-    assert [*it.board.messages.values()][-1].files == [("part-2.md", pages[1].encode())]
+    assert [*it.board.messages.values()][-1].files == (("part-2.md", pages[1].encode()),)
     assert said[1] == line  # By which another run of the bot would know the message.
     assert it.told == [True]
 
@@ -829,7 +829,7 @@ async def test_a_text_that_is_refused_while_it_grows_comes_as_a_file_at_the_end(
         tries = len(it.board.calls)
         await ended(reply)
     assert it.board.shown[0].startswith("-# 🚫 Discord refused this part of the answer: Blocked")
-    assert [*it.board.messages.values()][-1].files == [("part-1.md", b"good" + b" bad" * 10)]
+    assert [*it.board.messages.values()][-1].files == (("part-1.md", b"good" + b" bad" * 10),)
     assert tries == 2
     assert len(it.board.calls) == tries + 3
 

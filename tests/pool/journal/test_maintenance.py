@@ -79,7 +79,7 @@ async def test_an_unchanged_journal_is_left_alone(tmp_path: Path, monkeypatch: p
 async def test_files_that_no_row_names_are_removed(tmp_path: Path) -> None:
     """A kill leaves such files; the needed ones stay."""
     with Journal.open(tmp_path / "journal.db") as journal:
-        orphan = journal.files.write(b"left behind")
+        orphan = journal.files.write([b"left behind"])
         async with maintained(journal):
             await elapse(UPKEEP_SECONDS + 1)
         assert orphan not in journal.files.names()
@@ -92,7 +92,7 @@ async def test_files_are_synced_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
         "pool.journal.attachment_files.os.fsync", lambda _descriptor: synced.append(threading.current_thread().name)
     )
     with Journal.open(tmp_path / "journal.db") as journal:
-        name, gone = journal.files.write(b"one"), journal.files.write(b"two")
+        name, gone = journal.files.write([b"one"]), journal.files.write([b"two"])
         journal.trailers._unnamed.add(name)
         journal.files.remove([gone])
         async with maintained(journal):
@@ -110,7 +110,7 @@ async def test_a_failed_step_is_repeated(tmp_path: Path, monkeypatch: pytest.Mon
         raise sqlite3.OperationalError("database or disk is full")
 
     with Journal.open(tmp_path / "journal.db") as journal, capture_logs() as logs:
-        orphan = journal.files.write(b"left behind")
+        orphan = journal.files.write([b"left behind"])
         async with maintained(journal):
             with monkeypatch.context() as patch:
                 patch.setattr("pool.journal.maintenance.connect", fails)

@@ -6,7 +6,6 @@ import sqlite3
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -14,21 +13,20 @@ from structlog.testing import capture_logs
 
 from pool.journal.database import _MIGRATIONS
 from pool.journal.journal import Journal
-from pool.journal.trailers import FIRST_TRAILER, MOST_BYTES, FileLost, Trailer
+from pool.journal.trailers import FIRST_TRAILER, MOST_BYTES, DataFile, Enclosure, FileLost, Trailer
 from tests.pool.journals import LARGE, no_room
 
 
-@dataclass(frozen=True)
-class Sheet:
-    """A file; with None its source is gone."""
+class Unreadable(DataFile):
+    """A file whose source is gone."""
 
-    name: str
-    data: bytes | None
+    def pieces(self) -> Iterator[bytes]:
+        raise OSError("no such file")
 
-    def read(self) -> bytes:
-        if self.data is None:
-            raise OSError("no such file")
-        return self.data
+
+def content(file: Enclosure) -> bytes:
+    """Return the bytes of a file."""
+    return b"".join(file.pieces())
 
 
 @pytest.fixture
@@ -40,7 +38,7 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
         yield journal
 
 
-FILES = Trailer(files=(Sheet("a.py", b"one"), Sheet("b.bin", b"\0two")))
+FILES = Trailer(files=(DataFile("a.py", b"one"), DataFile("b.bin", b"\0two")))
 PING = Trailer("<@42> done", mention=42)
 
 
@@ -49,7 +47,7 @@ def test_files_and_the_last_message_outlive_the_program(tmp_path: Path, journal:
     journal.trailers.keep(10, {FIRST_TRAILER: FILES, FIRST_TRAILER + 1: PING})
     with Journal.open(tmp_path / "journal.db") as again:
         files, ping = again.trailers.of(10).values()
-        assert [(file.name, file.read()) for file in files.files] == [("a.py", b"one"), ("b.bin", b"\0two")]
+        assert [(file.name, content(file)) for file in files.files] == [("a.py", b"one"), ("b.bin", b"\0two")]
     assert ping == PING
     assert list(journal.trailers.of(10)) == [FIRST_TRAILER, FIRST_TRAILER + 1]
     assert journal.trailers.of(11) == {}
@@ -66,15 +64,15 @@ def test_the_trailers_of_another_try_replace_earlier_ones(journal: Journal) -> N
 
 def test_a_file_that_is_too_large_or_unreadable_is_known_by_its_name_only(journal: Journal) -> None:
     """The bound is on all files of a reply together; a small file after a large one is kept."""
-    large = Sheet("large", bytes(MOST_BYTES - 2))
+    large = DataFile("large", bytes(MOST_BYTES - 2))
     journal.trailers.keep(
-        10, {FIRST_TRAILER: Trailer(files=(Sheet("gone", None), Sheet("a", b"123"), large, Sheet("b", b"4")))}
+        10, {FIRST_TRAILER: Trailer(files=(Unreadable("gone", b""), DataFile("a", b"123"), large, DataFile("b", b"4")))}
     )
     gone, first, lost, second = journal.trailers.of(10)[FIRST_TRAILER].files
-    assert (first.read(), second.read()) == (b"123", b"4")
+    assert (content(first), content(second)) == (b"123", b"4")
     for file in (gone, lost):
         with pytest.raises(FileLost, match="not kept"):
-            file.read()
+            content(file)
 
 
 def test_only_the_owner_can_read_the_files(tmp_path: Path, journal: Journal) -> None:
@@ -91,10 +89,10 @@ def test_only_the_owner_can_read_the_files(tmp_path: Path, journal: Journal) -> 
 
 def test_the_bytes_of_files_do_not_go_through_the_database(tmp_path: Path, journal: Journal) -> None:
     """24 MB through SQLite held the event loop for 200 ms, and made the file permanently larger."""
-    large = Sheet("large", bytes(2**20))
+    large = DataFile("large", bytes(2**20))
     journal.trailers.keep(10, {FIRST_TRAILER: Trailer(files=(large,))})
     assert sum(file.stat().st_size for file in tmp_path.iterdir() if file.is_file()) < 2**20
-    assert journal.trailers.of(10)[FIRST_TRAILER].files[0].read() == large.data
+    assert content(journal.trailers.of(10)[FIRST_TRAILER].files[0]) == large.data
 
 
 def test_a_disk_without_room_for_a_file_keeps_its_name(
@@ -107,38 +105,38 @@ def test_a_disk_without_room_for_a_file_keeps_its_name(
 
     with capture_logs() as logs, monkeypatch.context() as patch:
         patch.setattr("pool.journal.attachment_files.os.write", full)
-        journal.trailers.keep(10, {FIRST_TRAILER: Trailer("done", (Sheet("a", b"1"),))})
+        journal.trailers.keep(10, {FIRST_TRAILER: Trailer("done", (DataFile("a", b"1"),))})
     assert [log["reason"] for log in logs] == ["[Errno 28] No space left on device"]
     assert [*(tmp_path / "journal.db-files").iterdir()] == []
     (file,) = journal.trailers.of(10)[FIRST_TRAILER].files
     with pytest.raises(FileLost, match="not kept"):
-        file.read()
+        content(file)
 
 
 @pytest.mark.parametrize("spoil", [Path.unlink, lambda path: path.write_bytes(b"tw")], ids=["gone", "cut short"])
 def test_a_file_that_a_power_cut_shortened_is_lost(journal: Journal, spoil: Callable[[Path], object]) -> None:
     """Part of a file must not be sent as the whole."""
-    journal.trailers.keep(10, {FIRST_TRAILER: Trailer(files=(Sheet("a.py", b"two"),))})
+    journal.trailers.keep(10, {FIRST_TRAILER: Trailer(files=(DataFile("a.py", b"two"),))})
     (file,) = journal.trailers.of(10)[FIRST_TRAILER].files
     (path,) = (journal.files.path(name) for name in journal.files.names())
     spoil(path)
     with pytest.raises(FileLost, match="lost"):
-        file.read()
+        content(file)
 
 
 def test_a_file_that_no_row_names_is_unneeded(tmp_path: Path, journal: Journal) -> None:
     """A kill between file and row leaves one. A file whose row is owed is needed."""
     journal.trailers.keep(10, {FIRST_TRAILER: FILES})
     named = journal.files.names()
-    orphan = journal.files.write(b"left behind")
+    orphan = journal.files.write([b"left behind"])
     with no_room(journal):
-        journal.trailers.keep(10, {FIRST_TRAILER: Trailer(LARGE, (Sheet("owed", b"3"),))})
+        journal.trailers.keep(10, {FIRST_TRAILER: Trailer(LARGE, (DataFile("owed", b"3"),))})
         assert journal.trouble
         assert journal.trailers.unneeded() == {orphan}
     journal.retry()
     assert journal.trailers.unneeded() == {orphan, *named}
     (owed,) = journal.trailers.of(10)[FIRST_TRAILER].files
-    assert owed.read() == b"3"
+    assert content(owed) == b"3"
 
 
 def test_files_in_a_database_of_an_earlier_version_are_moved_out_of_it(tmp_path: Path) -> None:
@@ -155,16 +153,16 @@ def test_files_in_a_database_of_an_earlier_version_are_moved_out_of_it(tmp_path:
         db.execute("INSERT INTO files VALUES (10, 500, 'lost', NULL)")
     with Journal.open(path) as journal:
         kept, lost = journal.trailers.of(10)[FIRST_TRAILER].files
-        assert kept.read() == b"one"
+        assert content(kept) == b"one"
         with pytest.raises(FileLost):
-            lost.read()
+            content(lost)
         assert journal.trailers.unneeded() == set()
 
 
 def test_a_failed_write_leaves_the_earlier_trailers(journal: Journal) -> None:
     """All or none are written, and later writes work."""
     journal.trailers.keep(10, {FIRST_TRAILER: PING})
-    broken = Trailer(files=(Sheet(None, b""),))  # type: ignore[arg-type]
+    broken = Trailer(files=(DataFile(None, b""),))  # type: ignore[arg-type]
     with pytest.raises(Exception, match="NOT NULL"):
         journal.trailers.keep(10, {FIRST_TRAILER: broken})
     assert journal.trailers.of(10) == {FIRST_TRAILER: PING}
