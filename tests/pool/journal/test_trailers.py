@@ -95,6 +95,18 @@ def test_the_bytes_of_files_do_not_go_through_the_database(tmp_path: Path, journ
     assert content(journal.trailers.of(10)[FIRST_TRAILER].files[0]) == large.data
 
 
+def test_stored_files_are_sent_from_the_disk(journal: Journal) -> None:
+    """They take no memory until they are sent; one that has no room is as it was."""
+    large = DataFile("large", bytes(MOST_BYTES))
+    (trailer,) = journal.trailers.keep(10, {FIRST_TRAILER: Trailer("x", (*FILES.files, large), 42)}).values()
+    *stored, unstored = trailer.files
+    sources = [file.source() for file in stored]
+    assert [source.read_bytes() for source in sources if isinstance(source, Path)] == [b"one", b"\0two"]
+    assert [(file.name, file.size) for file in stored] == [("a.py", 3), ("b.bin", 4)]
+    assert unstored is large
+    assert (trailer.content, trailer.mention) == ("x", 42)
+
+
 def test_a_disk_without_room_for_a_file_keeps_its_name(
     journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
