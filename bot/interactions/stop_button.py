@@ -45,6 +45,9 @@ class StopButton(Button, template=r"threadline:stop:(?P<thread_id>[0-9]{1,20}):(
         log.info("stopped by a person", thread_id=self.thread_id, user_id=by)
         # The end of the reply says who has stopped it, and a notice what is on hold.
         await interaction.response.edit_message(view=view_of(_stopping_button(self.thread_id, self.message_id)))
+        if self._find(conversation) is not exchange:
+            # The end may have removed the button before this answer, which shows it again.
+            await interaction.edit_original_response(view=None)
 
     def _find(self, conversation: Conversation) -> Exchange | None:
         """Return the exchange that the button is about. A later turn, or a forged id, must not stop another's turn."""

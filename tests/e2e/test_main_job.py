@@ -65,7 +65,7 @@ async def test_the_asker_is_a_member_of_the_thread_and_its_name_is_cut_at_a_word
 async def test_all_of_a_long_answer_is_shown_once_in_order_within_the_limit(tmp_path: Path) -> None:
     """The joined pages are the text; each has at most 2,000 characters."""
     async with bot_lab(tmp_path) as lab:
-        thread = await lab.conversation("stream 2000 0", re.compile(r"\b2000$"))
+        thread = await lab.conversation("stream 2000 0", re.compile(r"\b2000$", re.MULTILINE))
         pages = [spoken(message) for message in lab.said_by_bot(thread)]
         assert len(pages) > 4
         assert all(len(page) <= 2000 for page in pages)

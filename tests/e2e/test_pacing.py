@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import discord
 import pytest
 
 from .live_bot import bot_lab, numbers, said, spoken
@@ -61,6 +62,25 @@ async def test_the_stop_button_stops_the_turn_for_those_who_may_and_goes_with_it
         assert done is reply
         await lab.discord.until(lambda: not done.components)
         assert "after" not in done.content
+
+
+async def test_a_stop_that_is_answered_after_the_end_leaves_no_button(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer to the press shows a button that is not removed again."""
+    answer = discord.InteractionResponse.edit_message
+    async with bot_lab(tmp_path) as lab:
+        thread = await lab.thread("say before\nhang")
+        reply = await lab.ann.sees(thread, "before", by=lab.bot)
+
+        async def late(self: discord.InteractionResponse[Any], **options: Any) -> Any:
+            await lab.discord.until(lambda: "Stopped by" in reply.content and not reply.components)
+            return await answer(self, **options)
+
+        monkeypatch.setattr(discord.InteractionResponse, "edit_message", late)
+        pressed = await lab.ann.click(reply, "Stop")
+        assert pressed.response is not None
+        await lab.discord.until(lambda: not reply.components)
 
 
 SLOW_DOWN = {"message": "made up", "retry_after": 0.2, "global": False}

@@ -178,7 +178,7 @@ async def test_a_start_that_stays_queued_is_given_up_with_the_reason(
 ) -> None:
     """Its client says nothing."""
     monkeypatch.setattr(acp.places.far_place, "POLL_SECONDS", 0.0)
-    far = place(enter=shell("exec sleep 600"), waiting=("echo", "PENDING"), reap=("true",), start_seconds=0.5)
+    far = place(enter=shell("exec sleep 600"), waiting=("echo", "PENDING"), reap=("true",), start_seconds=3.0)
     with pytest.raises(PlaceUnreachable, match=r"not started within .* PENDING"):
         await far.start(launch(READER, tmp_path), f"{RUN}/1")
 

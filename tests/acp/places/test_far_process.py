@@ -28,7 +28,7 @@ pytestmark = pytest.mark.real_time
 
 ROOT = Path(__file__).parents[3]
 
-ALIVE = 0.6
+ALIVE = 1.5
 """A keep-alive, in seconds, where its end is what a test waits for."""
 
 
@@ -270,7 +270,7 @@ async def test_a_silent_link_is_lost_and_its_client_is_killed(tmp_path: Path, mo
 
 async def test_signs_of_life_keep_a_silent_agent_and_its_link(tmp_path: Path) -> None:
     """In both directions, for longer than silence is borne."""
-    code = f'say("ready"); import select; assert not select.select([0], [], [], {4 * ALIVE})[0]; say("lives"); hang()'
+    code = f'say("ready"); import select; assert not select.select([0], [], [], {2 * ALIVE})[0]; say("lives"); hang()'
     async with running(route(command=hurried()), code, tmp_path, alive=ALIVE, reap=no_reap) as child:
         await child.said("lives")
 
@@ -283,7 +283,7 @@ async def test_reading_that_is_paused_for_long_is_no_lost_link(tmp_path: Path) -
         child.connection.pause_reading()
         loop = asyncio.get_running_loop()
         passed = loop.create_future()
-        loop.call_later(3 * ALIVE, passed.set_result, None)
+        loop.call_later(2 * ALIVE, passed.set_result, None)
         await passed
         child.connection.resume_reading()
         await child.said("end")

@@ -21,8 +21,8 @@ from tests.acp.places.wire import DEAF, Wire, agent, header, marked, runner_proc
 
 pytestmark = pytest.mark.real_time
 
-ALIVE = 0.6
-"""A keep-alive, in seconds, where its end is what a test waits for."""
+ALIVE = 3.0
+"""A keep-alive, in seconds, where its end or a sign of life is what a test waits for: more than a start takes."""
 
 ECHO = "for line in sys.stdin: print('got', line, end='', flush=True)"
 
@@ -131,7 +131,7 @@ async def test_a_header_of_another_version_is_answered_with_its_own(fields: dict
 async def test_it_gives_signs_of_life_while_the_agent_is_silent_and_takes_ours(tmp_path: Path) -> None:
     """The agent gets none of them, and lives."""
     async with agent(ECHO, tmp_path, alive=ALIVE) as wire:
-        for _ in range(6):  # Twice as long as silence is borne.
+        for _ in range(4):  # Longer than silence is borne.
             await wire.sign_of_life()
             wire.send(b"\n")
         wire.send(b"one\n\n\ntwo\n\n")
@@ -370,7 +370,7 @@ if os.fork() == 0:
 import time
 while not os.path.exists("ready"): time.sleep(0.01)
 """
-    async with agent(code, tmp_path, *hurried()) as wire:
+    async with agent(code, tmp_path, *hurried({**SHORT_STEPS, "TERM_SECONDS": PATIENCE})) as wire:
         assert await wire.message() == {"exit": 0}
     assert (tmp_path / "cleaned").exists()
 
