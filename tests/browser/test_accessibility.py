@@ -154,7 +154,7 @@ async def test_a_screen_reader_gets_a_streaming_message_once(chromium: str) -> N
         page = await shown(chrome, server, ann, channel)
         # Stillness is longer than a busy machine needs between two edits.
         await page.evaluate(
-            """((real) => { window.setTimeout = (call, ms) => real(call, ms === 1500 ? 6000 : ms) })(window.setTimeout)"""
+            "((real) => { setTimeout = (call, ms) => real(call, ms === 1500 ? 6000 : ms) })(setTimeout)"
         )
         await page.evaluate(
             """(window.heard = [], new MutationObserver(() => heard.push(document.querySelector("#said").textContent))
