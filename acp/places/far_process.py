@@ -346,7 +346,7 @@ class FarProcess:
         with suppress(TimeoutError):
             async with asyncio.timeout(END_SECONDS):
                 await self._over.wait()
-        await self._finish(certain=self._verdict is not None or self._killed)
+        await self._finish(certain=self._verdict is not None)
 
     def kill(self) -> None:
         """Cut the link; the runner ends the agent then. No `stop` waits for its word any more."""
@@ -357,7 +357,7 @@ class FarProcess:
             self._confirming.cancel()
 
     async def _finish(self, *, certain: bool) -> None:
-        """End the client; and the agent, unless it is certain that none of its processes is left."""
+        """End the client; and the agent, unless it is certain that none of its processes is left, or a `kill` came."""
         try:
             if self._verdict is None:
                 await self._leave_time()
@@ -365,7 +365,7 @@ class FarProcess:
             await self._client.stop()
         finally:
             self._end()
-        if not certain and not self._certain:
+        if not (certain or self._certain or self._killed):
             await self._confirm()
         self._certain = True
 
