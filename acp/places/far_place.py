@@ -199,14 +199,16 @@ class FarPlace:
     async def _watching(
         self, job: Job, on_waiting: Callable[[str], None], connected: Callable[[], None]
     ) -> AsyncIterator[list[str]]:
-        """Tell why a start is queued, at each change, for the block. Yields the list of these reasons."""
+        """Tell why a start is queued, at each change, for the block. Yields the list of these reasons.
+
+        Its end does not wait for a question in progress: a cancel during that would lose an agent that has started.
+        """
         reasons: list[str] = []
         watching = asyncio.create_task(self._watch(job, reasons, on_waiting, connected), name=f"start of {job.name}")
         try:
             yield reasons
         finally:
             watching.cancel()
-            await asyncio.wait((watching,))  # Its client, if any, is ended too.
 
     async def _watch(
         self, job: Job, reasons: list[str], on_waiting: Callable[[str], None], connected: Callable[[], None]

@@ -7,6 +7,7 @@ import sys
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -17,7 +18,9 @@ import acp.places.far_process
 from acp import PlaceUnreachable, environment
 from acp.places import runner
 from acp.places.engine import Argv, Engine
+from acp.places.far_commands import far_marker
 from acp.places.far_place import CONNECTIONS, FarPlace, runner_line
+from acp.places.far_process import FarProcess
 from tests.acp.child_processes import PATIENCE, RUN, gone, launch, listen
 
 pytestmark = pytest.mark.real_time
@@ -144,6 +147,35 @@ async def test_at_most_eight_starts_connect_at_the_same_time(tmp_path: Path) -> 
     await told(begun, 2)
     for each in starts:
         await (await each).stop()
+
+
+async def test_a_cancel_at_the_moment_at_which_an_agent_has_started_does_not_lose_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Either the start is given up and nothing runs there, or its caller gets the agent. The last question is ended."""
+    monkeypatch.setattr(acp.places.far_place, "POLL_SECONDS", 0.0)
+    gate, asked, marker = Gate(tmp_path), tmp_path / "asked", f"{RUN}/1"
+    os.mkfifo(asked)
+    far = place(enter=shell(f'{gate.passing}; exec "$@"'), waiting=shell(f"echo $$ > {asked}; exec sleep 600"))
+    start = FarProcess.start
+
+    async def start_and_cancel(*args: Any, **options: Any) -> FarProcess:
+        started = await start(*args, **options)
+        asyncio.get_running_loop().call_soon(starting.cancel)
+        return started
+
+    monkeypatch.setattr(FarProcess, "start", start_and_cancel)
+    starting = asyncio.create_task(far.start(launch(READER, tmp_path), marker))
+    (question,) = await told(asked, 1)
+    gate.open()
+    agents = [each for each in await asyncio.gather(starting, return_exceptions=True) if isinstance(each, FarProcess)]
+    try:
+        assert bool(agents) == bool(runner.marked(far_marker("worker1", marker), None))
+        await gone(int(question))
+    finally:
+        for each in agents:
+            await each.stop()
+        await far.reap(marker)
 
 
 @pytest.mark.parametrize("queued", [True, False], ids=["for a reason", "for a long time"])
