@@ -112,7 +112,8 @@ class Connection:
         self._pending: dict[RequestId, Pending] = {}
         self._last_id = 0
         self._unread: asyncio.TimerHandle | None = None
-        self._unread_answers = 0
+        self._unread_answers: int | None = None
+        """How many there are since the agent does not read its input; None while it does."""
         self.violations = ViolationLog()
         self._gone = asyncio.Event()
         self.lock = asyncio.Lock()
@@ -180,7 +181,7 @@ class Connection:
 
     def _may_be_answered(self) -> bool:
         """Whether the agent reads our answers. Cuts off one that asks on without reading them."""
-        if self._unread is not None:
+        if self._unread_answers is not None:
             self._unread_answers += 1
             if self._unread_answers > UNREAD_ANSWERS:
                 self.close(AgentClosed(CloseReason.ANSWERS_UNREAD))
@@ -286,16 +287,18 @@ class Connection:
         if self.error is None:
             self._transport.write(encode_failure(request_id, code, message[:TOLD_LENGTH]))
 
-    def pause_writing(self) -> None:
-        """Note that the agent does not read what we send, and cut it off after `WRITE_SECONDS` of that."""
-        self._unread = asyncio.get_running_loop().call_later(WRITE_SECONDS, self._cut_off)
+    def pause_writing(self, *, bounded: bool = True) -> None:
+        """Note that the agent does not read what we send. If `bounded`, cut it off after `WRITE_SECONDS` of that."""
+        self._unread_answers = 0
+        if bounded:
+            self._unread = asyncio.get_running_loop().call_later(WRITE_SECONDS, self._cut_off)
 
     def resume_writing(self) -> None:
         """Note that the agent reads again."""
         if self._unread is not None:
             self._unread.cancel()
             self._unread = None
-        self._unread_answers = 0
+        self._unread_answers = None
 
     def _cut_off(self) -> None:
         self.close(AgentClosed(CloseReason.INPUT_UNREAD, seconds=WRITE_SECONDS))

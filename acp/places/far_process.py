@@ -13,7 +13,7 @@ from typing import Any, Final, Self
 
 import structlog
 
-from acp.connection import WRITE_SECONDS, Connection
+from acp.connection import Connection
 from acp.errors import AcpError, AgentClosed, CloseReason, PlaceUnreachable
 from acp.process.agent_process import AgentProcess, Launch
 
@@ -46,9 +46,6 @@ LINGER_SECONDS: Final = 1.0
 GRACE_SECONDS: Final = 1.0
 """A second look at a silent link: what it brought may be unread, because this process was held up itself."""
 
-PROGRESS_SECONDS: Final = WRITE_SECONDS / 3
-"""How often to look whether a slow link takes what is written."""
-
 REAP_PAUSE: Final = 5.0
 """Between two tries to end an agent whose link is lost."""
 
@@ -71,9 +68,6 @@ class FarProcess:
         self._early = bytearray()
         self._banner = b""
         self._banner_size = 0
-        self._sent = 0
-        self._taken: int | None = None
-        """How much of it the client had taken, while it takes less than is written."""
         self._greeted = False
         self._answered = asyncio.Event()
         """The start has succeeded or failed."""
@@ -178,7 +172,6 @@ class FarProcess:
     def write(self, data: bytes) -> bool:
         """Hand `data` to the client. Returns False if the agent or the link is gone, and got no byte of this."""
         self._said = self._loop.time()
-        self._sent += len(data)
         return not self._over.is_set() and self._client.write(data)
 
     def pause_reading(self) -> None:
@@ -259,14 +252,16 @@ class FarProcess:
         self._report()
 
     def pause_writing(self) -> None:
-        """Tell the connection that what it writes is not taken."""
-        self._taken = self._sent - self._client.unwritten
+        """Tell the connection that what it writes is not taken.
+
+        For how long is not judged here: the link may be slow, or lost. The runner judges whether the agent reads, and
+        signs of life tell whether the link is there.
+        """
         if self._connection is not None:
-            self._connection.pause_writing()
+            self._connection.pause_writing(bounded=False)
 
     def resume_writing(self) -> None:
         """Tell the connection that it is taken again."""
-        self._taken = None
         if self._connection is not None:
             self._connection.resume_writing()
 
@@ -301,8 +296,7 @@ class FarProcess:
             self._said = now
             if not self._client.unwritten:  # Else more would only wait there.
                 self._client.write(b"\n")
-        self._note_progress()
-        due = min(self._said + self._alive / 3, now + PROGRESS_SECONDS)
+        due = self._said + self._alive / 3
         if self._greeted and not self._paused:
             if now < self._heard + self._alive:
                 self._suspected, due = False, min(due, self._heard + self._alive)
@@ -313,14 +307,6 @@ class FarProcess:
                 self._lose(f"no sign of life for {self._alive:g} s")
                 return
         self._timer = self._loop.call_at(due, self._watch)
-
-    def _note_progress(self) -> None:
-        """Let the connection wait on while a slow link takes what it writes; whether the agent does is told there."""
-        taken = self._sent - self._client.unwritten
-        if self._taken is not None and self._connection is not None and taken > self._taken:
-            self._taken = taken
-            self._connection.resume_writing()
-            self._connection.pause_writing()
 
     def _lose(self, defect: str) -> None:
         """Use a link no more, and cut it, see `_leave_time`: clients exist that never notice it themselves."""

@@ -442,6 +442,19 @@ async def test_an_agent_that_reads_late_is_not_cut_off() -> None:
     assert client.connection.error is None
 
 
+async def test_an_agent_whose_time_to_read_is_judged_elsewhere_is_cut_off_only_if_it_asks_on() -> None:
+    """A slow link takes long, and our memory still holds the answers."""
+    client = Client()
+    client.connection.pause_writing(bounded=False)
+    await elapse(10 * WRITE_SECONDS)
+    assert client.connection.error is None
+    for _ in range(UNREAD_ANSWERS + 1):
+        client.peer.say({"id": 0, "method": "unknown", "params": {}})
+    await client.until("closed")
+    assert client.connection.error is not None
+    assert client.connection.error.reason is CloseReason.ANSWERS_UNREAD
+
+
 async def test_a_small_message_may_stay_unread() -> None:
     """The clock starts only when the pipe is full: a working agent need not read."""
     client = Client()

@@ -13,6 +13,7 @@ import pytest
 import acp.connection
 import acp.places.far_process
 from acp import Agent, AgentClosed, CloseReason, Launch, PlaceUnreachable, SpawnFailed, StartProblem, Text
+from acp.connection import UNREAD_ANSWERS
 from acp.places import far_commands, runner
 from acp.places.far_commands import far_marker
 from acp.places.far_process import FarProcess
@@ -313,6 +314,48 @@ async def test_a_slow_link_that_takes_a_long_message_is_not_cut(
         await child.said("ready")
         child.connection.notify("big", {"x": "y" * 3_000_000})
         assert await child.said("size") > 3_000_000
+
+
+async def test_a_link_that_falls_silent_while_a_long_message_is_written_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long that takes to notice: the agent, which leaves nothing unread, is not to blame."""
+    monkeypatch.setattr(acp.connection, "WRITE_SECONDS", ALIVE / 4)
+    async with running(relayed(), 'say("ready"); hang()', tmp_path, alive=ALIVE) as child:
+        await child.said("ready")
+        os.killpg(child.process.pid, signal.SIGSTOP)
+        child.connection.notify("big", {"x": "y" * 3_000_000})
+        error = await ended(child)
+        assert (error.reason, error.place) == (CloseReason.LINK_LOST, "worker1")
+        child.process.kill()
+        for each in child.alive():
+            await gone(each)
+
+
+async def test_an_agent_that_asks_on_while_its_input_is_taken_slowly_is_cut_off(tmp_path: Path) -> None:
+    """Our memory would hold the answers; that some of the input has been taken is no reason to count from 0 again."""
+    os.mkfifo(tmp_path / "ask")
+    code = f"""
+ask = os.open({str(tmp_path / "ask")!r}, os.O_RDWR)
+say("ready")
+while os.read(ask, 1):
+    for number in range({UNREAD_ANSWERS * 2 // 3}):
+        print(json.dumps({{"id": number, "method": "unknown"}}))
+    say("asked")
+"""
+    command = hurried({**SHORT_STEPS, "HELD": 1_000_000, "UNREAD_SECONDS": 10 * PATIENCE})
+    async with running(route(command=command), code, tmp_path) as child:
+        await child.said("ready")
+        child.connection.notify("big", {"x": "y" * 3_000_000})
+        (tmp_path / "ask").write_bytes(b"1")
+        await child.said("asked")
+        async with asyncio.timeout(PATIENCE):
+            while child.process._client.unwritten > 2_500_000:
+                await step()
+        child.process._timer.cancel()
+        child.process._watch()  # The next look at the link, which would come after some seconds.
+        (tmp_path / "ask").write_bytes(b"2")
+        assert (await ended(child)).reason is CloseReason.ANSWERS_UNREAD
 
 
 async def test_an_agent_that_the_place_ends_is_a_lost_link(tmp_path: Path) -> None:
