@@ -16,6 +16,7 @@ import structlog
 from acp.connection import Connection
 from acp.errors import AcpError, AgentClosed, CloseReason, PlaceUnreachable
 from acp.process.agent_process import AgentProcess, Launch
+from acp.process.pipes import READ_SIZE
 
 from . import runner
 from .far_commands import (
@@ -233,7 +234,7 @@ class FarProcess:
             self._connection.feed(data)
             return
         self._early += data
-        if len(self._early) > MAX_BANNER:
+        if len(self._early) >= READ_SIZE:  # `attach` passes all of it on at once.
             self.pause_reading()
 
     def _judge(self, verdict: Mapping[str, Any]) -> None:
