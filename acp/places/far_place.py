@@ -27,7 +27,8 @@ CONNECTIONS: Final = 8
 """Connections that are opened at the same time: sshd refuses some of more than ten (`MaxStartups`)."""
 
 CONNECT_SECONDS: Final = 20.0
-"""A start that takes longer is queued at the place, and keeps no other from connecting."""
+"""A start or a short command that takes longer is queued at the place, or is slow there, and keeps no other from
+connecting."""
 
 POLL_SECONDS: Final = 5.0
 """How often a place is asked why a start is queued there."""
@@ -161,7 +162,10 @@ class FarPlace:
 
     @asynccontextmanager
     async def _connecting(self) -> AsyncIterator[Callable[[], None]]:
-        """Wait for the turn to connect. Yields a function that lets the next one connect before the end."""
+        """Wait for the turn to connect. Lets the next one connect after `CONNECT_SECONDS`, or at the end.
+
+        Yields a function that does it earlier.
+        """
         await self._connections.acquire()
         turns = [self._connections]
 
@@ -169,9 +173,11 @@ class FarPlace:
             if turns:
                 turns.pop().release()
 
+        timer = asyncio.get_running_loop().call_later(CONNECT_SECONDS, connected)
         try:
             yield connected
         finally:
+            timer.cancel()
             connected()
 
     @asynccontextmanager
@@ -213,12 +219,11 @@ class FarPlace:
     async def _watch(
         self, job: Job, reasons: list[str], on_waiting: Callable[[str], None], connected: Callable[[], None]
     ) -> None:
-        line, loop = self._engine.waiting_line(job), asyncio.get_running_loop()
-        late = loop.time() + CONNECT_SECONDS
-        while True:
+        line = self._engine.waiting_line(job)
+        while line:
             await asyncio.sleep(POLL_SECONDS)
-            reason = await self._reason(line) if line else ""
-            if reason or loop.time() >= late:
+            reason = await self._reason(line)
+            if reason:
                 connected()
             if reason and reason not in reasons[-1:]:
                 reasons.append(reason)

@@ -196,6 +196,25 @@ async def test_a_start_that_is_queued_keeps_no_other_from_connecting(
     await (await starting).stop()
 
 
+async def test_a_short_command_that_takes_long_keeps_no_other_from_connecting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file system there may hang; an agent's start is not to wait for that."""
+    monkeypatch.setattr(acp.places.far_place, "CONNECT_SECONDS", 0.0)
+    monkeypatch.setattr(acp.places.far_place, "CONNECTIONS", 1)
+    gate, begun = Gate(tmp_path), tmp_path / "begun"
+    os.mkfifo(begun)
+    far = place(inside=shell(f'echo begun > {begun}; {gate.passing}; exec "$@"'))
+    running = asyncio.create_task(far.run(["true"], cwd=tmp_path, seconds=PATIENCE))
+    await told(begun, 1)
+    async with asyncio.timeout(PATIENCE):
+        started = await far.start(launch(READER, tmp_path), f"{RUN}/1")
+    assert not running.done()
+    gate.open()
+    assert (await running).exit_status == 0
+    await started.stop()
+
+
 async def test_a_start_that_takes_longer_than_its_bound_is_given_up_and_ended(tmp_path: Path) -> None:
     """The place counts as unreachable, and the engine ends the job."""
     ended = tmp_path / "ended"
