@@ -45,7 +45,7 @@ class AgentLease:
         self._journal = context.journal
         self._place = ThreadPlace(thread_id, context)
         """That of its current or last process, or of the next one."""
-        self._start = AgentStart(context)
+        self._start = AgentStart(context, self._started)
         self._wake = wake
         self._has_work = has_work
         self._latest_exchange = latest_exchange
@@ -222,7 +222,7 @@ class AgentLease:
         self.state = ConversationState.STARTING
         try:
             if self.agent is None:
-                self.agent = await self._start.run(self.settings, self.place, exchange)
+                await self._start.run(self.settings, self.place, exchange)
             if self.agent is None:
                 self._place.ended()
                 return None
@@ -242,6 +242,9 @@ class AgentLease:
         self.failed_starts = 0
         self._tell(exchange, wanted)
         return self.session if wanted() else None
+
+    def _started(self, agent: Agent) -> None:
+        self.agent = agent
 
     async def _failed(self, error: AcpError, exchange: Exchange, wanted: Callable[[], bool]) -> None:
         """Note a failed start, and end what there is of it."""

@@ -334,6 +334,17 @@ async def test_the_end_of_the_bot_ends_a_queued_start(tmp_path: Path) -> None:
         assert (it.row(10), place(it, ONE).given_up) == (Row.RECEIVED, 1)
 
 
+async def test_an_agent_that_has_just_started_when_the_bot_stops_is_stopped(tmp_path: Path) -> None:
+    """At that moment its thread has not seen it yet."""
+    stopping: list[asyncio.Task[None]] = []
+    async with two_places(tmp_path) as it:
+        it.factory.after_start = lambda _: stopping.append(asyncio.create_task(it.pool.__aexit__()))
+        exchange = it.say(1, 10)
+        assert await exchange.end() == ShutDown()
+        await stopping[0]
+        assert it.factory.alive == 0
+
+
 async def test_a_time_out_of_the_start_itself_is_no_cancel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It fails the exchange like any other error."""
     async with two_places(tmp_path) as it:
