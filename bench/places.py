@@ -193,4 +193,5 @@ def _by_kubernetes() -> Iterator[_Way]:
 
 
 def _far(name: str, engine: Engine, env: Mapping[str, str] | None = None) -> Place:
-    return FarPlace(name, engine, JOURNAL, env={**environment(os.environ, inherit=(), env={}), **(env or {})})
+    client = {**environment(os.environ, inherit=(), env={}), **(env or {})}
+    return FarPlace(name, engine, JOURNAL, run="", env=client)

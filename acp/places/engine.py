@@ -6,9 +6,9 @@ an agent that reserves memory.
 
 | placeholder | value |
 |---|---|
-| `{name}` | the job's name, a DNS label: `threadline-<journal id>-<place>-<n>` |
-| `{label}` | Kubernetes labels that select the job, or all jobs of the journal |
-| `{pattern}` | a regular expression that matches the job's name, or the names of all jobs of the journal |
+| `{name}` | the job's name, a DNS label: `threadline-<journal id>-<place>-<run><n>` |
+| `{label}` | Kubernetes labels that select the job; for `reap` also several, or all jobs of earlier runs |
+| `{pattern}` | a regular expression that matches the job's name, or the names of these jobs |
 | `{memory_mb}` | the memory that the agent reserves, in MiB |
 | `{pod}` | a Pod's specification as JSON, for `kubectl run --overrides` |
 | `{host}`, `{image}`, `{namespace}` | as configured |
@@ -32,8 +32,8 @@ _MIB = 1024 * 1024
 _LABEL = 63
 """Most characters of a DNS label."""
 
-_AGENT = 9
-"""Characters that are kept for an agent's number, or for the token of a short command."""
+_AGENT = 11
+"""Characters that are kept for the run, and for an agent's number or the token of a short command."""
 
 SSH: Final = (
     "ssh",
@@ -54,14 +54,26 @@ SSH: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What an engine starts and ends: an agent, by its marker `<journal id>/<n>`, or all of a journal's, by its prefix.
+    """What an engine starts and ends: an agent, by its marker `<journal id>/<run><n>`, or all of a journal's.
 
+    The marker of all is the prefix `<journal id>/`. Without those of the run `run`, if any: these are not earlier ones.
     `place` is a DNS label; two places may share a machine. `memory`: the bytes that the agent reserves, 0 for none.
     """
 
     place: str
     marker: str
     memory: int = 0
+    run: str = ""
+
+    @property
+    def is_prefix(self) -> bool:
+        """Whether it stands for all of a journal's."""
+        return self.marker.endswith("/")
+
+    @property
+    def spared(self) -> str:
+        """The prefix of the markers that it does not stand for; empty for none."""
+        return f"{self.marker}{self.run}" if self.is_prefix and self.run else ""
 
     @property
     def name(self) -> str:
@@ -77,13 +89,18 @@ class Job:
     def label(self) -> str:
         """Its labels in Kubernetes, which are also the selector that finds it."""
         journal, agent = self._parts
-        labels = {"threadline-journal": journal, "threadline-place": self.place, "threadline-agent": agent}
-        return ",".join(f"{key}={value}" for key, value in labels.items() if value)
+        labels = [f"threadline-journal={journal}", f"threadline-place={self.place}"]
+        if self.run:
+            labels.append(f"threadline-run{'!=' if self.is_prefix else '='}{self.run}")
+        return ",".join(labels if self.is_prefix else [*labels, f"threadline-agent={agent}"])
 
     @property
     def pattern(self) -> str:
         """The POSIX extended regular expression that finds its name."""
-        return f"^{self.name}[a-z0-9]+$" if self.marker.endswith("/") else f"^{self.name}$"
+        if not self.is_prefix:
+            return f"^{self.name}$"
+        others = "|".join(f"{self.run[:length]}[^{each}-]" for length, each in enumerate(self.run))
+        return f"^{self.name}({others})[a-z0-9]*$" if others else f"^{self.name}[a-z0-9]+$"
 
     @property
     def _parts(self) -> list[str]:
@@ -132,21 +149,30 @@ class Engine:
 
     def start_line(self, job: Job) -> Argv:
         """Return the command line that starts the runner as a new job."""
-        return self._line(self.enter, job, self.runner)
+        return self._line(self.enter, job, words=self.runner)
 
     def short_line(self, job: Job, running: Job | None) -> Argv:
         """Return the command line that starts the runner for a short command, where `running` is an agent, if any."""
-        if not self.inside or (self.needs_agent and running is None):
-            return self._line(self.enter, job, self.runner)
-        return self._line(self.inside, running or job, self.runner)
+        if self.makes_job(running):
+            return self._line(self.enter, job, words=self.runner)
+        return self._line(self.inside, running or job, words=self.runner)
+
+    def makes_job(self, running: Job | None) -> bool:
+        """Whether a short command is a job of its own, where `running` is an agent, if any."""
+        return not self.inside or (self.needs_agent and running is None)
 
     def waiting_line(self, job: Job) -> Argv:
         """Return the command line that prints why a job waits; empty where the engine has none."""
         return self._line(self.waiting, job) if self.waiting else ()
 
-    def reap_line(self, job: Job) -> Argv:
-        """Return the command line that ends jobs; empty where the engine has none."""
-        return self._line(self.reap, job) if self.reap else ()
+    def reap_line(self, *jobs: Job) -> Argv:
+        """Return the command line that ends jobs of one run; empty where the engine has none."""
+        return self._line(self.reap, *jobs) if self.reap else ()
+
+    @property
+    def reaps_many(self) -> bool:
+        """Whether one command line can end several jobs."""
+        return not any("{name}" in word for word in self.reap)
 
     @property
     def needs_agent(self) -> bool:
@@ -158,15 +184,16 @@ class Engine:
         """Whether the runner of a short command sees the processes of the agents there."""
         return not self.reap or (bool(self.inside) and not self.needs_agent)
 
-    def _line(self, template: Argv, job: Job, words: Argv = ()) -> Argv:
-        line = (*self._filled(template, job), *words)
+    def _line(self, template: Argv, *jobs: Job, words: Argv = ()) -> Argv:
+        line = (*self._filled(template, jobs), *words)
         return (*SSH[:1], *self.host_options, *SSH[1:], self.host, shlex.join(line)) if self.host else line
 
-    def _filled(self, template: Sequence[str], job: Job) -> Iterator[str]:
+    def _filled(self, template: Sequence[str], jobs: Sequence[Job]) -> Iterator[str]:
+        job = jobs[0]
         values = {
             "name": job.name,
-            "label": job.label,
-            "pattern": job.pattern,
+            "label": _selector(jobs),
+            "pattern": "|".join(each.pattern for each in jobs),
             "memory_mb": str(_mib(job)) if job.memory else "",
             "pod": self._pod(job),
             "host": self.host,
@@ -175,7 +202,7 @@ class Engine:
         }
         for word in template:
             if word == "{options}":
-                yield from self._filled(self.options, job)
+                yield from self._filled(self.options, jobs)
             elif all(values[each] for each in _PLACEHOLDER.findall(word)):
                 yield _PLACEHOLDER.sub(lambda match: values[match[1]], word)
 
@@ -196,6 +223,15 @@ class Engine:
 
 def _mib(job: Job) -> int:
     return -(-job.memory // _MIB)
+
+
+def _selector(jobs: Sequence[Job]) -> str:
+    """Return the selector that finds jobs of one run in Kubernetes. Only their last labels differ."""
+    if len(jobs) == 1:
+        return jobs[0].label
+    common, _, _ = jobs[0].label.rpartition(",")
+    agents = ",".join(job.label.rpartition("=")[2] for job in jobs)
+    return f"{common},threadline-agent in ({agents})"
 
 
 def _container(program: str) -> Engine:

@@ -137,9 +137,15 @@ async def get(route: Route, path: PurePath, roots: Sequence[PurePath], *, max_si
     return data
 
 
-async def reap(route: Route, prefix: str) -> int:
-    """See `Place.reap`. Returns only when none of these processes is left; else raises `PlaceUnreachable`."""
-    content, _ = await _ask(route, {"do": "reap", "marker": far_marker(route.place, prefix)}, seconds=REAP_SECONDS)
+async def reap(route: Route, markers: Sequence[str], spared: str = "") -> int:
+    """See `Place.reap`: end the processes with one of these markers, each a journal's whole one or `<journal id>/`.
+
+    Without those whose marker begins with `spared`, if that is not empty. Returns only when none of these processes is
+    left; else raises `PlaceUnreachable`.
+    """
+    far = [far_marker(route.place, each) for each in markers]
+    asked = {"do": "reap", "markers": far, "spared": spared and far_marker(route.place, spared)}
+    content, _ = await _ask(route, asked, seconds=REAP_SECONDS)
     match content:
         case {"found": int(found), "left": 0}:
             return found

@@ -20,8 +20,9 @@ from . import far_commands, runner
 from .engine import Argv, Engine, Job
 from .engine_command import engine_command
 from .far_commands import Hello, Route
-from .far_process import ALIVE_SECONDS, FarProcess, reap_until_certain
+from .far_process import ALIVE_SECONDS, FarProcess, ended
 from .place import MAX_OUTPUT, RUN_SECONDS, Ran
+from .reaps import BATCH, Reaps
 
 CONNECTIONS: Final = 8
 """Connections that are opened at the same time: sshd refuses some of more than ten (`MaxStartups`)."""
@@ -32,9 +33,6 @@ connecting."""
 
 POLL_SECONDS: Final = 5.0
 """How often a place is asked why a start is queued there."""
-
-REAPS: Final = 2
-"""Searches for what agents have left at the same time. They do not wait for starts, which may wait for them."""
 
 POLLS: Final = 2
 """Questions of that kind at the same time: forty queued starts must not keep a login node busy."""
@@ -57,23 +55,29 @@ class FarPlace:
     near = False
 
     def __init__(
-        self, name: str, engine: Engine, journal_id: str, *, env: Mapping[str, str], keep_alive: float = ALIVE_SECONDS
+        self,
+        name: str,
+        engine: Engine,
+        journal_id: str,
+        *,
+        run: str,
+        env: Mapping[str, str],
+        keep_alive: float = ALIVE_SECONDS,
     ) -> None:
         """`journal_id` begins the markers of all our processes. `env` is the environment of the engine's client.
 
-        Each side takes the link for lost after `keep_alive` seconds of silence.
+        `run` tells this run's jobs from those of earlier ones, whose numbers are the same: up to 4 letters and digits,
+        as many in each run. Each side takes the link for lost after `keep_alive` seconds of silence.
         """
         self.name = name
         self._engine = replace(engine, runner=runner_line(engine.runner))
         self._journal_id = journal_id
+        self._run = run
         self._env = env
         self._keep_alive = keep_alive
         self._connections = asyncio.Semaphore(CONNECTIONS)
-        self._reaps = asyncio.Semaphore(REAPS)
+        self._reaps = Reaps(name, self._reap, batch=BATCH if engine.reaps_many else 1)
         self._polls = asyncio.Semaphore(POLLS)
-        self._swept = asyncio.Event()
-        """The engine ends no more of the journal's jobs, among which are those of short commands."""
-        self._swept.set()
         self._agents: dict[Job, tuple[PurePath, FarProcess]] = {}
 
     def __repr__(self) -> str:
@@ -87,12 +91,7 @@ class FarPlace:
 
     async def sweep(self) -> None:
         """See `Place.sweep`. Takes until that is certain, or until the runners there have ended their agents."""
-        if self._engine.reap:
-            self._swept.clear()
-        try:
-            await reap_until_certain(self.name, partial(self.reap, f"{self._journal_id}/"), self._keep_alive)
-        finally:
-            self._swept.set()
+        await ended(self._reaps.end(Job(self.name, f"{self._journal_id}/", run=self._run)), self._keep_alive)
 
     async def start(
         self,
@@ -101,7 +100,8 @@ class FarPlace:
         on_waiting: Callable[[str], None] = lambda _reason: None,
     ) -> AgentTransport:
         """See `Place.start`."""
-        job = Job(self.name, marker, launch.memory)
+        journal, _, number = marker.partition("/")
+        job = Job(self.name, f"{journal}/{self._run}{number}", launch.memory, self._run)
         env = {name: value for name, value in launch.env.items() if name not in launch.local_env}
         seconds, now = self._engine.start_seconds, asyncio.get_running_loop().time
         async with self._connecting() as connected, self._watching(job, on_waiting, connected) as reasons:
@@ -110,8 +110,9 @@ class FarPlace:
                 process = await FarProcess.start(
                     self._route(self._engine.start_line(job)),
                     replace(launch, env=env),
-                    marker,
-                    reap=partial(self.reap, marker),
+                    job.marker,
+                    reap=partial(self._reaps.end, job),
+                    outlives=bool(self._engine.reap),
                     inherit=sorted({*BASE_NAMES, *launch.local_env}),
                     alive=self._keep_alive,
                     seconds=seconds,
@@ -148,15 +149,17 @@ class FarPlace:
 
     async def reap(self, prefix: str) -> int:
         """See `Place.reap`. Returns only when none of these processes is left."""
-        line, count = self._engine.reap_line(Job(self.name, prefix)), 0
-        async with self._reaps:
-            if line:
-                said = await engine_command(self._route(line), END_SECONDS)
-                count += sum(len(each.split()) == 1 for each in said)  # A sentence is no name of a job.
-            if self._engine.shares_processes:
-                route = self._route(self._engine.short_line(self._short_job(), None))
-                count += await far_commands.reap(route, prefix)
-            return count
+        return await self._reap([Job(self.name, prefix)])
+
+    async def _reap(self, jobs: Sequence[Job]) -> int:
+        line, count = self._engine.reap_line(*jobs), 0
+        if line:
+            said = await engine_command(self._route(line), END_SECONDS)
+            count += sum(len(each.split()) == 1 for each in said)  # A sentence is no name of a job.
+        if self._engine.shares_processes:
+            route = self._route(self._engine.short_line(self._short_job(), None))
+            count += await far_commands.reap(route, [job.marker for job in jobs], jobs[0].spared)
+        return count
 
     # ---- connections
 
@@ -183,15 +186,20 @@ class FarPlace:
     @asynccontextmanager
     async def _short_route(self, *directories: PurePath) -> AsyncIterator[Route]:
         """Yield the way to a runner for a short command, in the job of an agent of these directories if one runs."""
-        await self._swept.wait()
         async with self._connecting():
             agents = self._running()
             # An agent that works in the directory sees it for certain; else each is as good.
             running = max(agents, key=lambda job: agents[job][0] in directories, default=None)
-            yield self._route(self._engine.short_line(self._short_job(), running))
+            job = self._short_job()
+            try:
+                yield self._route(self._engine.short_line(job, running))
+            except (PlaceUnreachable, asyncio.CancelledError):
+                if self._engine.reap and self._engine.makes_job(running):
+                    self._reaps.end(job)  # Without an answer it may be queued there, or run.
+                raise
 
     def _short_job(self) -> Job:
-        return Job(self.name, f"{self._journal_id}/r{secrets.token_hex(4)}")
+        return Job(self.name, f"{self._journal_id}/{self._run}r{secrets.token_hex(3)}", run=self._run)
 
     def _running(self) -> dict[Job, tuple[PurePath, FarProcess]]:
         return {job: each for job, each in self._agents.items() if not each[1].is_over}

@@ -7,14 +7,14 @@ the agent's processes may still run.
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final, Self
 
 import structlog
 
 from acp.connection import Connection
-from acp.errors import AcpError, AgentClosed, CloseReason, PlaceUnreachable
+from acp.errors import AgentClosed, CloseReason, PlaceUnreachable
 from acp.process.agent_process import AgentProcess, Launch
 from acp.process.pipes import READ_SIZE
 
@@ -47,9 +47,6 @@ LINGER_SECONDS: Final = 1.0
 GRACE_SECONDS: Final = 1.0
 """A second look at a silent link: what it brought may be unread, because this process was held up itself."""
 
-REAP_PAUSE: Final = 5.0
-"""Between two tries to end an agent whose link is lost."""
-
 log = structlog.stdlib.get_logger("acp")
 
 
@@ -57,7 +54,7 @@ class FarProcess:
     """An agent at another place; the transport of a `Connection`. Start with `start`, end with `stop`."""
 
     def __init__(
-        self, client: AgentProcess, place: str, nonce: str, alive: float, reap: Callable[[], Awaitable[object]]
+        self, client: AgentProcess, place: str, nonce: str, alive: float, reap: Callable[[], asyncio.Event]
     ) -> None:
         """Use `start`."""
         self._client = client
@@ -93,7 +90,8 @@ class FarProcess:
         launch: Launch,
         marker: str,
         *,
-        reap: Callable[[], Awaitable[object]],
+        reap: Callable[[], asyncio.Event],
+        outlives: bool = False,
         inherit: Sequence[str] = (),
         alive: float = ALIVE_SECONDS,
         seconds: float = START_SECONDS,
@@ -102,11 +100,12 @@ class FarProcess:
 
         The agent's environment has the far side's own values of the variables `inherit`, then `launch.env`, then its
         marker, which is `far_marker` of `marker`. The client has `marker` itself. `alive` is the silence, in seconds,
-        after which each side takes the link for lost. `reap` is called when the link was lost: it ends what is left of
-        the agent, and raises `AcpError` where that is not certain.
+        after which each side takes the link for lost. `reap` is called when the link was lost: it begins to end what is
+        left of the agent, and returns what is set once that is certain. `outlives`: the client's end is not the end of
+        what it has begun at the place, such as a job in a queue.
 
         Raises `SpawnFailed` when the place refuses, and `PlaceUnreachable` when no runner answers within `seconds`. No
-        process is left then, as far as the place can be reached.
+        process is left then, as far as the place can be reached; what the client's own end has left is being ended.
         """
         nonce = secrets.token_hex(16)
         client = await route.open(marker, log_stderr=launch.log_stderr)
@@ -119,7 +118,7 @@ class FarProcess:
             client.write(header(nonce, {**asked, **told, "made": made, "alive": alive}))
             await process._started(seconds)
         except BaseException:
-            await process._give_up()
+            await process._give_up(outlives=outlives)
             raise
         return process
 
@@ -132,11 +131,14 @@ class FarProcess:
         if not self._greeted:
             raise PlaceUnreachable(self._place, self._defect or last_words(self._client, self._banner))
 
-    async def _give_up(self) -> None:
-        # A client that has ended by itself has most likely never got there.
-        nothing_runs = self._over.is_set()
+    async def _give_up(self, *, outlives: bool) -> None:
+        # A client that has ended by itself has most likely never got there. What it may have left has never heard of a
+        # session, so nobody waits for its end.
+        failed = self._over.is_set() and not self._greeted
         self._client.kill()
-        await self._finish(certain=nothing_runs)
+        await self._finish(certain=failed or self._verdict is not None)
+        if failed and self._verdict is None and outlives:
+            self._reap()
 
     def __repr__(self) -> str:
         """Read like a status line."""
@@ -367,8 +369,8 @@ class FarProcess:
                     await self._cut.wait()
 
     async def _confirm(self) -> None:
-        """Wait until the agent's end is certain; `kill` ends the wait."""
-        work = reap_until_certain(self._place, self._reap, self._alive)
+        """Wait until the agent's end is certain, see `ended`; `kill` ends the wait."""
+        work = ended(self._reap(), self._alive)
         confirming = self._confirming = asyncio.create_task(work, name=f"end of an agent at {self._place}")
         try:
             await asyncio.wait((confirming,))
@@ -378,15 +380,8 @@ class FarProcess:
             confirming.result()
 
 
-async def reap_until_certain(place: str, reap: Callable[[], Awaitable[object]], alive: float) -> None:
-    """Call `reap` until it confirms that nothing is left, or until each runner, if it lives, has ended its agent."""
+async def ended(confirmed: asyncio.Event, alive: float) -> None:
+    """Wait until the end of agents is confirmed, or until each runner, if it lives, has ended its agent."""
     with suppress(TimeoutError):
         async with asyncio.timeout(alive + END_SECONDS):
-            while True:
-                try:
-                    await reap()
-                except AcpError as error:
-                    log.debug("the end of agents is not confirmed yet", place=place, reason=str(error))
-                    await asyncio.sleep(REAP_PAUSE)
-                else:
-                    return
+            await confirmed.wait()

@@ -77,7 +77,8 @@ class Place(Protocol):
     async def sweep(self) -> None:
         """End what an earlier run of this program left there, before the first start. Does not raise.
 
-        Takes until that is certain, or until it must have ended by itself.
+        Takes until that is certain, or until it must have ended by itself. What is not certain then is ended in the
+        background: it is told from what this run has started.
         """
 
     async def reap(self, prefix: str) -> int:

@@ -356,9 +356,14 @@ def send_signal(pid: int, number: int) -> None:
         os.kill(pid, number)
 
 
-def marked(marker: str, leader: int | None) -> list[int]:
-    """Find the processes with this marker, where "x/" stands for all that begin so, or of the session of `leader`."""
-    wanted = f"\0{MARKER}={marker}{'' if marker.endswith('/') else chr(0)}".encode()
+def marked(marker: str | list[str], leader: int | None, spared: str = "") -> list[int]:
+    """Find the processes with this marker, or one of these, or of the session of `leader`.
+
+    "x/" stands for all that begin so, without those that begin with `spared`, if that is not empty.
+    """
+    markers = [marker] if isinstance(marker, str) else marker
+    wanted = [f"\0{MARKER}={each}{'' if each.endswith('/') else chr(0)}".encode() for each in markers]
+    unwanted = f"\0{MARKER}={spared}".encode()
     for _ in range(LOOKS):
         found, unclear = [], False
         for path in PROC.glob("[0-9]*"):
@@ -366,10 +371,11 @@ def marked(marker: str, leader: int | None) -> list[int]:
                 state, _, _, session, *others = (path / "stat").read_bytes().rpartition(b")")[2].split()
                 if state in b"ZX" or int(path.name) == os.getpid():
                     continue
-                environ = b"" if int(session) == leader else (path / "environ").read_bytes()
-                if int(session) == leader or wanted in b"\0" + environ:
+                environ = b"" if int(session) == leader else b"\0" + (path / "environ").read_bytes()
+                is_meant = any(each in environ for each in wanted) and not (spared and unwanted in environ)
+                if int(session) == leader or is_meant:
                     found.append(int(path.name))
-                unclear |= not environ and not int(others[2]) & PF_KTHREAD
+                unclear |= len(environ) < 2 and not int(others[2]) & PF_KTHREAD
         if found or not unclear:
             break
         time.sleep(LOOK_SECONDS)
@@ -381,9 +387,11 @@ def runner_name(marker: str) -> bytes:
     return b"runner-%08x" % zlib.crc32(marker.partition("/")[0].encode())
 
 
-def end_marked(marker: str, leader: int | None, *, gently: bool, wait: Callable[[float], None]) -> tuple[int, int]:
+def end_marked(
+    marker: str | list[str], leader: int | None, *, gently: bool, wait: Callable[[float], None], spared: str = ""
+) -> tuple[int, int]:
     """End these processes. Return how many there were, and how many are left."""
-    found = marked(marker, leader)
+    found = marked(marker, leader, spared)
     count = len(found)
     for number in [signal.SIGTERM] * gently + [signal.SIGKILL] * ROUNDS:
         for pid in found:
@@ -391,17 +399,18 @@ def end_marked(marker: str, leader: int | None, *, gently: bool, wait: Callable[
         deadline = time.monotonic() + KILL_SECONDS
         while found and time.monotonic() < deadline:
             wait(SEARCH_SECONDS)
-            found = marked(marker, leader)
+            found = marked(marker, leader, spared)
     return count, len(found)
 
 
 def reap(header: Json, _rest: bytes) -> int:
-    """End what an earlier agent has left, or all agents of a journal."""
+    """End what earlier agents of a journal have left, or all of its agents."""
+    markers = header["markers"]
     for path in PROC.glob("[0-9]*/comm"):
         with suppress(OSError):  # An agent may have stopped its runner, which ends when it continues.
-            if path.read_bytes().strip() == runner_name(header["marker"]):
+            if path.read_bytes().strip() == runner_name(markers[0]):
                 send_signal(int(path.parent.name), signal.SIGCONT)
-    found, left = end_marked(header["marker"], None, gently=False, wait=time.sleep)
+    found, left = end_marked(markers, None, gently=False, wait=time.sleep, spared=header["spared"])
     return answer(header, {"found": found, "left": left})
 
 

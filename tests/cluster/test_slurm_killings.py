@@ -35,7 +35,7 @@ def place_on(slurm: Slurm) -> FarPlace:
     """Return the cluster as a place."""
     engine = replace(ENGINES["slurm"], runner=(sys.executable,))
     env = {**environment(os.environ, inherit=(), env={}), **slurm.environ}
-    return FarPlace("batch", engine, RUN, env=env, keep_alive=KEEP_ALIVE)
+    return FarPlace("batch", engine, RUN, run="", env=env, keep_alive=KEEP_ALIVE)
 
 
 def helper_on_the_node_killed(slurm: Slurm) -> None:

@@ -5,6 +5,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 import acp.places.far_place
@@ -106,6 +107,27 @@ async def test_a_start_that_is_given_up_leaves_no_job_in_the_queue(
     unwanted.cancel()
     await asyncio.wait((unwanted,))
     assert names(slurm) == {f"threadline-{RUN}-batch-{number}" for number in (1, 2)}
+    for agent in running:
+        await agent.stop()
+
+
+async def test_a_start_whose_client_dies_in_the_queue_leaves_no_job(
+    slurm: Slurm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Slurm would start it when there is room."""
+    monkeypatch.setattr(acp.places.far_place, "POLL_SECONDS", 0.1)
+    far, told = place(slurm), asyncio.Event()
+    running = [await far.start(large(tmp_path), f"{RUN}/{number}") for number in (1, 2)]
+    starting = asyncio.create_task(far.start(large(tmp_path), f"{RUN}/3", lambda _reason: told.set()))
+    async with asyncio.timeout(PATIENCE):
+        await told.wait()
+    name = f"threadline-{RUN}-batch-3"
+    [client] = [each for each in psutil.Process().children() if f"--job-name={name}" in each.cmdline()]
+    for process in (client, *client.children(recursive=True)):
+        process.kill()
+    with pytest.raises(PlaceUnreachable):
+        await starting
+    await asyncio.to_thread(slurm.daemon("slurmctld").until, lambda: name not in names(slurm))
     for agent in running:
         await agent.stop()
 

@@ -30,7 +30,7 @@ MANY = 24
 def place(server: SshServer, *options: str, python: Sequence[str] = (sys.executable,)) -> FarPlace:
     """Return the machine as a place."""
     engine = Engine(host=server.name, host_options=(*options, *server.options), runner=tuple(python))
-    return FarPlace(server.name, engine, RUN, env=environment(os.environ, inherit=(), env={}), keep_alive=6)
+    return FarPlace(server.name, engine, RUN, run="", env=environment(os.environ, inherit=(), env={}), keep_alive=6)
 
 
 @asynccontextmanager

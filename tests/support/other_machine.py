@@ -42,7 +42,7 @@ class OtherMachine(FarPlace):
             each.mkdir(exist_ok=True)
         enter = entering(self.root, self.path)
         env = environment(os.environ, inherit=(), env={})
-        super().__init__(name, Engine(enter=enter, runner=(sys.executable,)), RUN, env=env, keep_alive=6)
+        super().__init__(name, Engine(enter=enter, runner=(sys.executable,)), RUN, run="", env=env, keep_alive=6)
         self.is_reachable = True
         self.ran: list[Sequence[str]] = []
         """The commands that were run there."""

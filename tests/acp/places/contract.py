@@ -35,7 +35,7 @@ LIMIT = 1000
 
 def far(name: str, engine: Engine, *, env: Mapping[str, str] | None = None) -> FarPlace:
     """Return a place that an engine reaches, whose client has these variables besides those that every agent gets."""
-    return FarPlace(name, engine, RUN, env=environment(os.environ, inherit=(), env=env or {}), keep_alive=6)
+    return FarPlace(name, engine, RUN, run="", env=environment(os.environ, inherit=(), env=env or {}), keep_alive=6)
 
 
 async def shell(place: Place, line: str, cwd: Path, *arguments: str, seconds: float = RUN_SECONDS) -> bytes:

@@ -9,8 +9,10 @@ from typing import Any, cast
 from uuid import uuid4
 
 from acp.places import far_commands, runner
+from acp.places.engine import Job
 from acp.places.far_commands import Route, far_marker
 from acp.places.far_process import FarProcess
+from acp.places.reaps import Reaps
 from tests.acp.child_processes import PATIENCE, RUN, Child, launch
 from tests.acp.places.routes import environment
 
@@ -45,7 +47,9 @@ async def start(
     **options: Any,
 ) -> FarProcess:
     """Start an agent that runs `code` after the prelude of child processes, once the directories `made` are there."""
-    fixed = {"reap": partial(far_commands.reap, route, marker), "inherit": ["PATH", "TMPDIR"], "alive": PATIENCE}
+    reaps = Reaps(route.place, lambda jobs: far_commands.reap(route, [job.marker for job in jobs]))
+    reap = partial(reaps.end, Job(route.place, marker))
+    fixed = {"reap": reap, "inherit": ["PATH", "TMPDIR"], "alive": PATIENCE}
     agent = replace(launch(code, cwd, env or environment()), made=made)
     return await FarProcess.start(route, agent, marker, **{**fixed, **options})
 

@@ -161,7 +161,7 @@ async def require_that_nothing_is_left(running: Running) -> None:
 
 def place(engine: Engine, name: str = "worker1") -> FarPlace:
     """Return a place with a short keep-alive."""
-    return FarPlace(name, engine, RUN, env=environment(), keep_alive=KEEP_ALIVE)
+    return FarPlace(name, engine, RUN, run="", env=environment(), keep_alive=KEEP_ALIVE)
 
 
 @asynccontextmanager

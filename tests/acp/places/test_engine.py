@@ -37,10 +37,48 @@ def test_the_pattern_of_one_job_matches_no_other_and_that_of_a_journal_all_of_it
 @pytest.mark.parametrize("place", ["a", "p" * 26, "p" * 32])
 def test_the_pattern_of_a_journal_matches_its_jobs_however_long_its_place_is_called(journal: str, place: str) -> None:
     """Else a killed bot's jobs would stay there: those of agents, and those of short commands."""
-    for agent in ("7", "123", "12345", "r0123abcd"):
+    for agent in ("7", "123", "a1b27", "a1b21234567", "a1b2r0123ab"):
         job = Job(place, f"{journal}/{agent}")
         assert re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", job.name)
         assert re.search(Job(place, f"{journal}/").pattern, job.name)
+
+
+@pytest.mark.parametrize("place", ["a", "p" * 32])
+def test_the_pattern_of_earlier_runs_matches_the_jobs_of_all_runs_but_one(place: str) -> None:
+    """It may be used while that run has jobs. Those of a place with a longer name are not meant."""
+    earlier = Job(place, "0123abcd/", run="a1b2")
+    for agent, is_earlier in (
+        *(("a1b27", False), ("a1b2r0123ab", False), ("a1b37", True), ("b1b27", True)),
+        *(("a1c2r0123ab", True), ("00001", True), ("a0b2123", True)),
+    ):
+        assert bool(re.search(earlier.pattern, Job(place, f"0123abcd/{agent}").name)) == is_earlier
+        assert not re.search(earlier.pattern, Job(f"{place}-b", f"0123abcd/{agent}").name)
+    found = subprocess.run(
+        ["/usr/bin/env", "awk", "-v", f"name={earlier.pattern}", "$1 ~ name { print $1 }"],
+        input="".join(f"{Job(place, f'0123abcd/{agent}').name}\n" for agent in ("a1b27", "a1c217")),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert found.stdout.split() == [Job(place, "0123abcd/a1c217").name]
+    assert earlier.spared == "0123abcd/a1b2"
+
+
+def test_one_line_ends_several_jobs_unless_it_has_a_place_for_one_name() -> None:
+    """By a pattern that matches each of their names and no other, or by a selector of Kubernetes."""
+    jobs = [Job("worker1", f"0123abcd/a1b2{number}", run="a1b2") for number in (7, 8)]
+    pattern = ENGINES["slurm"].reap_line(*jobs)[-1]
+    for number, is_meant in ((7, True), (8, True), (71, False), (18, False)):
+        name = Job("worker1", f"0123abcd/a1b2{number}").name
+        assert bool(re.search(pattern, name)) == is_meant
+    common = "threadline-journal=0123abcd,threadline-place=worker1"
+    assert f"--selector={common},threadline-run=a1b2,threadline-agent in (a1b27,a1b28)" in ENGINES[
+        "kubernetes"
+    ].reap_line(*jobs)
+    earlier = Job("worker1", "0123abcd/", run="a1b2")
+    assert f"--selector={common},threadline-run!=a1b2" in ENGINES["kubernetes"].reap_line(earlier)
+    assert all(engine.reaps_many for engine in ENGINES.values())
+    assert not Engine(reap=("end", "{name}")).reaps_many
 
 
 def test_the_labels_of_a_job_are_also_its_selector_and_those_of_a_journal_select_all() -> None:

@@ -111,7 +111,7 @@ async def test_an_answer_that_is_not_readable_is_a_place_not_reached(content: st
     for asking in (
         far_commands.hello(far),
         far_commands.run(far, ["true"], cwd=tmp_path),
-        far_commands.reap(far, "journal/"),
+        far_commands.reap(far, ["journal/"]),
     ):
         with pytest.raises(PlaceUnreachable, match="not readable"):
             await asking
@@ -182,7 +182,7 @@ async def test_a_runner_of_another_version_is_named() -> None:
 async def test_processes_that_cannot_be_ended_are_no_confirmation() -> None:
     """They are counted."""
     with pytest.raises(PlaceUnreachable, match="survive SIGKILL: 2"):
-        await far_commands.reap(answering('{"found": 2, "left": 2, "size": 0}'), "journal/")
+        await far_commands.reap(answering('{"found": 2, "left": 2, "size": 0}'), ["journal/"])
 
 
 async def test_a_command_that_a_signal_ended_has_its_number_as_here(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import pytest
 import acp.places.engine_command
 import acp.places.far_place
 import acp.places.far_process
+import acp.places.reaps
 from acp import PlaceUnreachable, environment
 from acp.places import runner
 from acp.places.engine import Argv, Engine
@@ -46,10 +47,11 @@ def place(
     reap: Argv = (),
     start_seconds: float = PATIENCE,
     keep_alive: float = 6,
+    run: str = "",
 ) -> FarPlace:
     """Return a place whose command lines run here."""
     engine = Engine(enter=enter, inside=inside, waiting=waiting, reap=reap, runner=PYTHON, start_seconds=start_seconds)
-    return FarPlace("worker1", engine, RUN, env=ENV, keep_alive=keep_alive)
+    return FarPlace("worker1", engine, RUN, run=run, env=ENV, keep_alive=keep_alive)
 
 
 class Gate:
@@ -285,24 +287,132 @@ def test_the_runner_is_a_program_of_its_own_or_the_source_for_a_python() -> None
 # ---- the end
 
 
-async def test_a_short_command_waits_until_the_engine_has_ended_what_an_earlier_run_left(tmp_path: Path) -> None:
-    """Its own job is one of the journal's, and would be ended too. Another place is not concerned."""
-    log, gate, begun = tmp_path / "log", Gate(tmp_path), tmp_path / "begun"
+class Jobs:
+    """The jobs of an engine, as files. One outlives its client, and its name is taken until it is ended."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / "jobs"
+        self._folder.mkdir()
+        self._away = folder / "away"
+        self.ended = folder / "ended"
+        """A FIFO that tells the names of those that are ended."""
+        os.mkfifo(self.ended)
+
+    @property
+    def names(self) -> set[str]:
+        """The names of those that are there, without what begins all."""
+        return {each.name.removeprefix(f"threadline-{RUN}-worker1-") for each in self._folder.iterdir()}
+
+    def add(self, *names: str) -> None:
+        """Leave jobs as an earlier run has."""
+        for name in names:
+            (self._folder / f"threadline-{RUN}-worker1-{name}").touch()
+
+    def place(self, run: str, before: str = "true", **options: Any) -> FarPlace:
+        """Return the place. A job begins with a line of a shell."""
+        enter = shell(f'set -C; : > {self._folder}/$1 || exit; {before}; shift; exec "$@"', "{name}")
+        reap = shell(
+            f"""
+            test ! -e {self._away} || exit 1
+            cd {self._folder}
+            for job in $(ls | grep -E "$1"); do rm $job; echo $job; done | tee {self.ended}
+            """,
+            "{pattern}",
+        )
+        return place(enter=enter, inside=shell("exit 9", "{name}"), reap=reap, run=run, **options)
+
+    def cut_off(self) -> None:
+        """Let no job be ended until `restore`."""
+        self._away.touch()
+
+    def restore(self) -> None:
+        """Let jobs be ended again."""
+        self._away.unlink()
+
+
+async def test_a_start_that_has_lost_its_client_before_an_answer_leaves_no_job(tmp_path: Path) -> None:
+    """It may be queued there, and run later. The start itself does not wait for that."""
+    jobs = Jobs(tmp_path)
+    far = jobs.place("a000", "read -r header; kill -9 $$")
+    with pytest.raises(PlaceUnreachable):
+        await far.start(launch(READER, tmp_path), f"{RUN}/1")
+    assert await told(jobs.ended, 1) == [f"threadline-{RUN}-worker1-a0001"]
+    assert jobs.names == set()
+
+
+@pytest.mark.parametrize("is_given_up", [True, False], ids=["given up", "without an answer"])
+async def test_a_short_command_leaves_no_job(tmp_path: Path, *, is_given_up: bool) -> None:
+    """Nor does one whose client has ended by itself."""
+    jobs, begun = Jobs(tmp_path), tmp_path / "begun"
     os.mkfifo(begun)
-    enter = shell(f'echo run >> {log}; exec "$@"')
-    far = place(enter=enter, reap=shell(f"echo begun > {begun}; {gate.passing}; echo reaped >> {log}"))
-    sweeping = asyncio.create_task(far.sweep())
-    await told(begun, 1)
+    far = jobs.place("a000", f"echo begun > {begun}; {'exec cat' if is_given_up else 'kill -9 $$'}")
     running = asyncio.create_task(far.run(["true"], cwd=tmp_path, seconds=PATIENCE))
-    await place().run(["true"], cwd=tmp_path, seconds=PATIENCE)
-    gate.open()
-    await asyncio.gather(sweeping, running)
-    assert log.read_text().splitlines() == ["reaped", "run"]
+    await told(begun, 1)
+    if is_given_up:
+        running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    [name] = await told(jobs.ended, 1)
+    assert name.startswith(f"threadline-{RUN}-worker1-a000r")
+    assert jobs.names == set()
+
+
+async def test_a_short_command_inside_an_agent_ends_no_job(tmp_path: Path) -> None:
+    """The job is the agent's."""
+    reaped = tmp_path / "reaped"
+    far = place(inside=shell("exit 9", "{name}"), reap=shell(f"touch {reaped}"))
+    agent = await far.start(launch(READER, tmp_path), f"{RUN}/1")
+    try:
+        with pytest.raises(PlaceUnreachable):
+            await far.run(["true"], cwd=tmp_path)
+    finally:
+        await agent.stop()
+    assert not far._reaps._unconfirmed
+    assert not reaped.exists()
+
+
+async def test_what_an_earlier_run_left_takes_no_names_and_is_ended_as_soon_as_the_place_can_be_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Agents and short commands of this run start meanwhile, and stay."""
+    monkeypatch.setattr(acp.places.reaps, "REAP_PAUSE", 0.05)
+    monkeypatch.setattr(acp.places.reaps, "MAX_PAUSE", 0.05)
+    jobs = Jobs(tmp_path)
+    jobs.add("b0001", "b0002", "b000r012abc")
+    jobs.cut_off()
+    with monkeypatch.context() as hurried:
+        hurried.setattr(acp.places.far_process, "END_SECONDS", 0.1)
+        await jobs.place("a000", keep_alive=0.1).sweep()
+    agent = await jobs.place("a000").start(launch(READER, tmp_path), f"{RUN}/1")
+    try:
+        jobs.restore()
+        assert len(await told(jobs.ended, 3)) == 3
+        assert jobs.names == {"a0001"}
+    finally:
+        await agent.stop()
+
+
+async def test_the_end_of_a_job_at_a_place_that_was_away_is_confirmed_when_it_is_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stop has not waited so long: the slot is given back when the runner, if it lives, has ended the agent."""
+    monkeypatch.setattr(acp.places.far_process, "END_SECONDS", 0.1)
+    monkeypatch.setattr(acp.places.reaps, "REAP_PAUSE", 0.05)
+    monkeypatch.setattr(acp.places.reaps, "MAX_PAUSE", 0.05)
+    jobs = Jobs(tmp_path)
+    far = jobs.place("a000", keep_alive=3)
+    agent = await far.start(launch(READER, tmp_path), f"{RUN}/1")
+    jobs.cut_off()
+    os.kill(agent.pid, signal.SIGKILL)
+    await agent.stop()
+    assert jobs.names == {"a0001"}
+    jobs.restore()
+    await told(jobs.ended, 1)
+    assert jobs.names == set()
 
 
 async def test_an_end_that_is_not_confirmed_is_asked_for_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A place that cannot be reached for a while confirms it then."""
-    monkeypatch.setattr(acp.places.far_process, "REAP_PAUSE", 0.0)
+    monkeypatch.setattr(acp.places.reaps, "REAP_PAUSE", 0.0)
     tries = tmp_path / "tries"
     far = place(reap=shell(f"echo $1 >> {tries}; [ $(wc -l < {tries}) -ge 3 ]", "{pattern}"))
     await far.sweep()
@@ -387,21 +497,14 @@ async def test_an_agent_whose_client_was_killed_is_ended_by_its_marker(tmp_path:
         await started.stop()
 
 
-async def test_a_kill_ends_the_wait_for_an_end_that_is_not_confirmed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_kill_ends_the_wait_for_an_end_that_is_not_confirmed(tmp_path: Path) -> None:
     """Who kills it cannot wait: what is left there ends by itself."""
-    far, asked = place(keep_alive=600), asyncio.Event()
-
-    async def reap(_prefix: str) -> int:
-        asked.set()
-        await asyncio.Event().wait()
-        return 0
-
-    monkeypatch.setattr(far, "reap", reap)
+    begun = tmp_path / "begun"
+    os.mkfifo(begun)
+    far = place(inside=("env",), reap=shell(f"echo begun > {begun}; exec sleep 600"), keep_alive=600)
     started = await far.start(launch(READER, tmp_path), f"{RUN}/1")
     os.kill(started.pid, signal.SIGKILL)
     stopping = asyncio.create_task(started.stop())
-    await asked.wait()
+    await told(begun, 1)
     started.kill()
     await stopping

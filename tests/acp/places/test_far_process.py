@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -32,7 +33,7 @@ ALIVE = 1.5
 """A keep-alive, in seconds, where its end is what a test waits for."""
 
 
-async def no_reap() -> None:
+def no_reap() -> asyncio.Event:
     """Fail: the agent's end is certain without it."""
     pytest.fail("reap was called")
 
@@ -212,8 +213,9 @@ async def test_a_start_that_is_cancelled_leaves_nothing(tmp_path: Path) -> None:
     waiting = route("sh", "-c", f"read -r header; echo > {tmp_path / 'waiting'}; sleep 600")
     reaped = asyncio.Event()
 
-    async def reap() -> None:
+    def reap() -> asyncio.Event:
         reaped.set()
+        return reaped
 
     starting = asyncio.create_task(start(waiting, "", tmp_path, marker, reap=reap))
     await asyncio.to_thread((tmp_path / "waiting").read_bytes)
@@ -222,6 +224,31 @@ async def test_a_start_that_is_cancelled_leaves_nothing(tmp_path: Path) -> None:
         await starting
     assert reaped.is_set()
     assert runner.marked(marker, None) == []
+
+
+@pytest.mark.parametrize(
+    "client", ["read -r header; exit 255", "yes"], ids=["a client that has ended", "a greeting without end"]
+)
+async def test_what_a_start_without_an_answer_may_have_left_is_ended_and_not_waited_for(
+    tmp_path: Path, client: str
+) -> None:
+    """Where it outlives the client: a job may be queued, whose agent has heard of no session."""
+    asked = False
+
+    def reap() -> asyncio.Event:
+        nonlocal asked
+        asked = True
+        return asyncio.Event()
+
+    with pytest.raises(PlaceUnreachable):
+        await start(route("sh", "-c", client), "", tmp_path, new_marker(), reap=reap, outlives=True)
+    assert asked
+
+
+async def test_a_start_that_is_refused_leaves_nothing_to_end(tmp_path: Path) -> None:
+    """The runner says so."""
+    with pytest.raises(SpawnFailed):
+        await start(route(), "", tmp_path / "gone", new_marker(), reap=no_reap, outlives=True)
 
 
 @pytest.mark.parametrize("says", ['printf "\\036$1 no json\\n"', 'printf "\\036$1 "; yes'], ids=["no JSON", "endless"])
@@ -392,8 +419,9 @@ sys.stdin.read()
 """
     reaped = asyncio.Event()
 
-    async def reap() -> None:
+    def reap() -> asyncio.Event:
         reaped.set()
+        return reaped
 
     async with running(route(command=(sys.executable, "-c", script)), "", tmp_path, reap=reap, alive=ALIVE) as child:
         assert (await ended(child)).reason is CloseReason.LINK_LOST
@@ -482,39 +510,13 @@ async def test_a_kill_during_a_stop_behind_a_silent_link_ends_every_wait(tmp_pat
             await gone(each)
 
 
-async def test_what_is_left_behind_a_lost_link_is_reaped_again_until_that_is_confirmed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The place may be out of reach for a while."""
-    monkeypatch.setattr(acp.places.far_process, "REAP_PAUSE", 0.01)
-    tries = 0
-
-    async def reap() -> None:
-        nonlocal tries
-        tries += 1
-        if tries < 3:
-            raise PlaceUnreachable("worker1")
-
-    async with running(route(command=hurried()), "hang()", tmp_path, reap=reap) as child:
-        marker = child.marker
-        child.process._client.kill()
-        await ended(child)
-        await child.process.stop()
-        assert tries == 3
-        runner.end_marked(marker, None, gently=False, wait=lambda _: None)
-
-
 async def test_a_place_that_never_confirms_is_waited_for_until_the_far_side_has_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The runner there has ended the agent by then, if it lives."""
-    monkeypatch.setattr(acp.places.far_process, "REAP_PAUSE", 0.01)
     monkeypatch.setattr(acp.places.far_process, "END_SECONDS", 2.0)
-
-    async def reap() -> None:
-        raise PlaceUnreachable("worker1")
-
-    async with running(relayed(), DEAF + 'say("ready"); hang()', tmp_path, reap=reap, alive=ALIVE) as child:
+    options: dict[str, Any] = {"reap": asyncio.Event, "alive": ALIVE}
+    async with running(relayed(), DEAF + 'say("ready"); hang()', tmp_path, **options) as child:
         await child.said("ready")
         child.process._client.kill()
         await ended(child)

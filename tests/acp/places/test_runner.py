@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from types import SimpleNamespace
 from uuid import uuid4
@@ -443,10 +444,27 @@ async def test_reap_ends_what_a_killed_runner_left(tmp_path: Path) -> None:
         await wire.end()
         for found in (2, 0):
             async with runner_process() as other:
-                asked = {"do": "reap", "marker": mark.rpartition("/")[0] + "/", "seconds": 5}
-                other.send(header(other, "", tmp_path, **asked))
+                other.send(header(other, "", tmp_path, **reaping(mark.rpartition("/")[0] + "/")))
                 assert await other.message() == {"found": found, "left": 0, "size": 0}
         assert marked(mark) == set()
+
+
+async def test_reap_ends_several_at_a_time_and_none_of_those_that_it_is_to_spare(tmp_path: Path) -> None:
+    """By whole markers, or all of a journal's but those of a run."""
+    journal = marker().rpartition("/")[0]
+    marks = [f"{journal}/{number}" for number in ("a1", "a2", "b1", "b2", "b11")]
+    async with AsyncExitStack() as stack:
+        for mark in marks:
+            wire = await stack.enter_async_context(agent("say('ready'); hang()", tmp_path, marker=mark))
+            await wire.says(b"ready")
+        for asked_for, left in (
+            (reaping(*marks[2:4]), {"a1", "a2", "b11"}),
+            (reaping(f"{journal}/", spared=f"{journal}/a"), {"a1", "a2"}),
+        ):
+            async with runner_process() as other:
+                other.send(header(other, "", tmp_path, **asked_for))
+                assert (await other.message())["left"] == 0
+            assert {each.rpartition("/")[2] for each in marks if marked(each)} == left
 
 
 async def test_reap_lets_a_stopped_runner_go_on_whose_agent_has_ended(tmp_path: Path) -> None:
@@ -460,7 +478,7 @@ async def test_reap_lets_a_stopped_runner_go_on_whose_agent_has_ended(tmp_path: 
             os.kill(pid, signal.SIGKILL)
             await gone(pid)
         async with runner_process() as other:
-            other.send(header(other, "", tmp_path, **asked("reap", marker=mark.rpartition("/")[0] + "/")))
+            other.send(header(other, "", tmp_path, **reaping(mark.rpartition("/")[0] + "/")))
             assert await other.message() == {"found": 0, "left": 0, "size": 0}
         await wire.end()
 
@@ -469,7 +487,7 @@ async def test_a_search_never_ends_the_runner_that_searches(tmp_path: Path) -> N
     """It may have the marker itself, from what starts it."""
     mark = marker()
     async with runner_process("env", f"{runner.MARKER}={mark}", *source()) as wire:
-        wire.send(header(wire, "", tmp_path, do="reap", marker=mark, seconds=5))
+        wire.send(header(wire, "", tmp_path, **reaping(mark)))
         assert await wire.message() == {"found": 0, "left": 0, "size": 0}
 
 
@@ -542,6 +560,11 @@ def asked(do: str, **fields: object) -> dict[str, object]:
     """Return the fields of a header for a short command."""
     fixed = {"do": do, "seconds": PATIENCE, "size": 0, "max_output": 1000, "env": {}, "marker": marker()}
     return {**fixed, **fields}
+
+
+def reaping(*markers: str, spared: str = "") -> dict[str, object]:
+    """Return the fields of a header that ends what has these markers."""
+    return asked("reap", markers=[*markers], spared=spared)
 
 
 async def test_a_file_of_which_not_all_comes_is_not_written(tmp_path: Path) -> None:
@@ -617,7 +640,7 @@ async def test_a_reap_tells_what_it_could_not_end(tmp_path: Path) -> None:
     async with agent("say('ready'); hang()", tmp_path, marker=mark) as wire:
         await wire.says(b"ready")
         async with runner_process(*hurried({"ROUNDS": 0})) as other:
-            other.send(header(other, "", tmp_path, **asked("reap", marker=mark)))
+            other.send(header(other, "", tmp_path, **reaping(mark)))
             assert await other.message() == {"found": 1, "left": 1, "size": 0}
 
 

@@ -36,7 +36,7 @@ def place_on(cluster: Cluster) -> FarPlace:
     """Return the cluster as a place."""
     engine = replace(ENGINES["kubernetes"], image=image.NAME, namespace="default")
     env = {**environment(os.environ, inherit=(), env={}), **environ(cluster)}
-    return FarPlace("cluster", engine, RUN, env=env, keep_alive=KEEP_ALIVE)
+    return FarPlace("cluster", engine, RUN, run="", env=env, keep_alive=KEEP_ALIVE)
 
 
 def api_server_killed(cluster: Cluster) -> None:

@@ -54,7 +54,7 @@ def place(programs: Path, *, start_seconds: float = PATIENCE * 2, image: str = N
     """Return a place whose `kubectl` is in a folder."""
     engine = replace(ENGINES["kubernetes"], image=image, namespace=NAMESPACE, start_seconds=start_seconds)
     env = {**environment(os.environ, inherit=(), env={}), "PATH": f"{programs}:{os.environ['PATH']}"}
-    return FarPlace("cluster", engine, JOURNAL, env=env, keep_alive=6)
+    return FarPlace("cluster", engine, JOURNAL, run="", env=env, keep_alive=6)
 
 
 def launch(code: str = READER, memory: int = SMALL) -> Launch:
