@@ -22,7 +22,7 @@ from pool.journal.journal import Journal
 from .attachments import Attachments
 from .discord_message import files_of, mentioned_in, names_in, past_message, quote_of, readable
 from .earlier import last_exchanges
-from .formatting import Part, prompt
+from .formatting import Part, context_block, prompt
 from .request import Attachment, Quote, Request, read_request
 
 RECENT: Final = 30
@@ -87,10 +87,10 @@ class PromptBuilder:
     async def blocks(self, capabilities: PromptCapabilities) -> list[BaseModel]:
         """Return the prompt in the form that the agent accepts; fetches files, and the thread's earlier messages.
 
-        A repeated prompt is unchanged, behind a sentence that says so.
+        A repeated prompt is unchanged, behind a sentence that says so, and before what is new for the agent since then.
         """
         if self.again is not None:
-            self._parts = _KEPT.validate_json(self.again)
+            self._parts = [*_KEPT.validate_json(self.again), *self._new_facts()]
             shown = await self._show(self._parts, capabilities)
             return [TextBlock(text=to_agents.INTERRUPTED), *shown]
         while True:
@@ -101,6 +101,12 @@ class PromptBuilder:
             shown = await self._show(self._parts, capabilities)
             if asked == self.requests:  # Else a message was edited during this.
                 return shown
+
+    def _new_facts(self) -> list[Part]:
+        """Return a context block with what a repeated prompt lacks: its session may be another one since then."""
+        told = {"unanswered": self.unanswered, "earlier": self.earlier(), "moved": self.moved}
+        facts = {name: fact for name, fact in told.items() if fact}
+        return [context_block(facts)] if facts else []
 
     async def _show(self, parts: Sequence[Part], capabilities: PromptCapabilities) -> list[BaseModel]:
         thread_id, far = self.requests[-1].thread_id, self._far_files()

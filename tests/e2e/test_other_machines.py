@@ -283,6 +283,26 @@ async def test_go_on_elsewhere_begins_a_session_that_is_told_what_was_said(tmp_p
         assert [row.get("place") for row in rows if row["what"] == "a message"] == [None, ONE, TWO]
 
 
+async def test_a_request_that_is_sent_again_elsewhere_is_followed_by_what_was_said(tmp_path: Path) -> None:
+    """The agent learns what its thread says: that the session is a new one, and on another machine."""
+    async with machines_lab(tmp_path, ONE, TWO) as (lab, machines), running_bot(lab):
+        thread = await lab.conversation("say the word is pineapple", "pineapple")
+        asked = await lab.ann.say(thread, "echo\nsay half of it\nhang")
+        await lab.ann.sees(thread, "half of it", by=lab.bot, after=asked)
+        machines.cut_off(ONE)
+        await lose_link(lab)
+        lost = await lab.ann.sees(thread, "the connection to worker1 was lost while the agent was", by=lab.bot)
+        await lab.ann.click(lost, "Retry")
+        await lab.ann.click(await question(lab, thread), "Go on elsewhere")
+        reply = await lab.ann.sees(thread, "half of it", by=lab.bot, after=lost)
+        shown = [each for each in lab.discord.messages(thread) if each.id > lost.id and each.author_id == lab.bot.id]
+        said = "\n".join(each.content for each in shown).replace("\\", "")
+        assert "only the last request and answer. Files that were changed on worker1 are not there." in said
+        assert '"earlier":[{"request":"say the word is pineapple"' in said
+        assert '"moved":"This conversation began on another machine (worker1). This is worker2' in said
+        await lab.ann.click(reply, "Stop")
+
+
 async def test_a_machine_without_the_directory_is_not_offered(tmp_path: Path) -> None:
     """Nor is one that cannot be reached either."""
     async with machines_lab(tmp_path, ONE, TWO) as (lab, machines), running_bot(lab):

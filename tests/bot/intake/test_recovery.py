@@ -1,6 +1,7 @@
 """The recovery of an earlier run's work: a real journal and pool, agents and a Discord in memory."""
 
 import asyncio
+import json
 import re
 import time
 from collections.abc import Collection, Iterator
@@ -21,7 +22,8 @@ from bot.prompt.request import Request, write_request
 from bot.reply.notices import CONFIRMING, HELD, INTERRUPTED, UNCONFIRMED
 from bot.rest.errors import PermanentError, TryLater
 from bot.rest.mentions import NO_MENTIONS, Mentions
-from bot.user_messages import notices, outcomes, queue, restarts, to_agents
+from bot.user_messages import notices, outcomes, places, queue, restarts, to_agents
+from pool.exchange import Notice
 from pool.journal.errors import JournalUnwritable
 from pool.journal.journal import Journal
 from pool.journal.message_states import MessageState
@@ -30,6 +32,7 @@ from pool.journal.notices import NoticeRow
 from pool.journal.posted_requests import PostedRequest
 from pool.journal.questions import OpenQuestion
 from pool.journal.trailers import FIRST_TRAILER, DataFile, Trailer
+from pool.place_news import Moved
 from tests.bot.fake_discord import Message, settle
 from tests.bot.restarted_bot import ADA, ASKED, CHANNEL, KEPT, THREAD, UNDECIDED, left, restarted
 from tests.pool.journals import LARGE, no_room
@@ -1212,3 +1215,26 @@ async def test_the_kept_prompt_is_what_is_sent_again(tmp_path: Path, journal: Jo
         assert again.stored_prompt() == kept
         for exchange in (first, again):
             exchange.reply.end()
+
+
+@pytest.mark.parametrize("notice", [Notice.FORGOTTEN, Moved("worker1", "worker2")], ids=["forgotten", "moved"])
+async def test_a_prompt_that_is_sent_again_in_another_session_is_followed_by_what_was_said(
+    tmp_path: Path, journal: Journal, notice: Notice | Moved
+) -> None:
+    """And by the move to another machine. A further try has both already."""
+    left(journal, 99, MessageState.FINISHED)
+    journal.messages.answer((99,))
+    async with restarted(journal, tmp_path) as it:
+        again = Exchange(Request(100, THREAD, THREAD, ADA, "request 100"), it.context, again=KEPT % "request 100")
+        again.opened(THREAD)
+        again.on_notice(notice)
+        for _ in range(2):  # The pool may ask several times before it sends one.
+            *repeated, context = await again.blocks(PromptCapabilities())
+            assert repeated == [TextBlock(text=to_agents.INTERRUPTED), TextBlock(text="request 100")]
+            assert isinstance(context, TextBlock)
+            facts = json.loads(context.text.splitlines()[1])
+            assert [each["request"] for each in facts["earlier"]] == ["request 99"]
+            assert facts.get("moved") == (places.to_agent(notice) if isinstance(notice, Moved) else None)
+            assert "sender" not in facts
+            assert json.loads(again.stored_prompt())[1]["text"] == context.text
+        again.reply.end()
