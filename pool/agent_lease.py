@@ -49,7 +49,8 @@ class AgentLease:
         self._wake = wake
         self._has_work = has_work
         self._latest_exchange = latest_exchange
-        self._pending_notices: list[Notice | Moved] = []
+        self._notices: dict[Notice | Moved, Exchange | None] = {}
+        """What is to be told of a session until it gets its first prompt, each with the exchange that shows it."""
         self._resets = 0
         self._forgotten: list[Session] = []  # Still open in the agent.
         self._awaits_workdir = False  # Waits for its directory. Its agent, if any, is idle.
@@ -167,7 +168,7 @@ class AgentLease:
             self._forgotten.append(self.session)
             self._wake.set()
         self.session = None
-        self._pending_notices.clear()
+        self._notices.clear()
         self._journal.threads.set_session(self.thread_id, None)
 
     async def send_title(self) -> None:
@@ -241,6 +242,7 @@ class AgentLease:
             raise
         self.failed_starts = 0
         self._tell(exchange, wanted)
+        self._tell_of_login(exchange, wanted)
         return self.session if wanted() else None
 
     def _started(self, agent: Agent) -> None:
@@ -256,7 +258,7 @@ class AgentLease:
                 exchange.on_place(Unconfirmed(lost.place))
         if isinstance(error, AuthRequired):
             self.note_login(LoginState.LOGGED_OUT)
-        self._tell(exchange, wanted)
+        self._tell_of_login(exchange, wanted)
         await self.sleep()
 
     async def _take_slot(self, exchange: Exchange, wanted: Callable[[], bool]) -> bool:
@@ -318,21 +320,20 @@ class AgentLease:
             exchange.on_neighbours(busy, waits=False)
 
     def _tell(self, exchange: Exchange, wanted: Callable[[], bool]) -> None:
-        """Pass the notices to this exchange; if it is no longer wanted, keep them for the next one."""
+        """Pass the notices to this exchange, and keep them for the next one until a prompt is sent."""
         if wanted():
-            pending, self._pending_notices = self._pending_notices, []
-            for notice in pending:
+            for notice in [each for each, shown_by in self._notices.items() if shown_by is not exchange]:
+                self._notices[notice] = exchange
                 exchange.on_notice(notice)
-            if self.is_logged_out:
-                exchange.on_notice(Notice.LOGGED_OUT)
+
+    def _tell_of_login(self, exchange: Exchange, wanted: Callable[[], bool]) -> None:
+        if wanted() and self.is_logged_out:
+            exchange.on_notice(Notice.LOGGED_OUT)
 
     async def _open(self, agent: Agent) -> None:
         """Load or open the thread's session, and apply its settings. A reset during that time discards the session."""
         resets = self._resets
         session, opening_notices = await open_session(agent, self.thread_id, self.settings, self._journal, self.place)
-        if opening_notices and resets == self._resets:
-            self._journal.threads.set_session(self.thread_id, session.session_id)
-            self._pending_notices.extend(opening_notices)
         choices: dict[str, str] | None = None
         # A person may change them at any time.
         while choices != (now := self._journal.threads.choices(self.thread_id)):
@@ -341,7 +342,7 @@ class AgentLease:
             await send_title(agent, session, choices.get(TITLE, ""))
         if resets == self._resets:
             self.session = session
-            self._pending_notices.extend(notices)
+            self._notices = {each: self._notices.get(each) for each in (*opening_notices, *notices)}
         else:
             self._forgotten.append(session)
 
@@ -381,6 +382,15 @@ class AgentLease:
         """Note that a turn begins."""
         self.state = ConversationState.WORKING
         self._login_words = 0 if self.agent is None else self.agent.login_words
+
+    def prompted(self) -> None:
+        """Note that the prompt is sent. A new session is the thread's from now on: it has been told what it needs.
+
+        One that ends before its first prompt is therefore opened again in the same way, also by another process.
+        """
+        if self.session is not None and Notice.NEW in self._notices:
+            self._journal.threads.set_session(self.thread_id, self.session.session_id)
+        self._notices.clear()
 
     def worked(self) -> None:
         """Note that a turn was completed, which needs a login, unless the agent has said something newer itself."""

@@ -467,6 +467,7 @@ class Conversation:
                 running = self.running = ActiveTurn(exchange, turn, self.lease.settings.bounds)
                 steering = self._steering = self._steer(exchange, session, turn)
                 self.prompted = exchange
+                self.lease.prompted()
                 session.on_late = partial(self._late, exchange)
                 exchange.on_prompted(session, turn)
                 if steering.is_open and self._inbox:

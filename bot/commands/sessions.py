@@ -125,7 +125,7 @@ async def _resume_session(interaction: Interaction, session_id: str) -> None:
     if client.journal.threads.session_id(thread_id) == session_id:
         await interaction.response.send_message(texts.SAME_SESSION, ephemeral=True)
         return
-    if client.journal.threads.session_thread(session_id) not in {None, thread_id}:
+    if _opened(client).get(session_id, client.journal.threads.session_thread(session_id)) not in {None, thread_id}:
         # Two threads in one session would answer each other's questions.
         await interaction.response.send_message(texts.OTHERS_SESSION, ephemeral=True)
         return
@@ -135,6 +135,12 @@ async def _resume_session(interaction: Interaction, session_id: str) -> None:
     client.journal.threads.resume_session(thread_id, session_id, client.pool.place_of(thread_id))
     log.info("a person resumed a session", thread_id=thread_id, user_id=interaction.user.id)
     await interaction.response.send_message(texts.session_resumed(interaction.user.id))
+
+
+def _opened(client: CommandClient) -> dict[str, int]:
+    """Return the open sessions, each with its thread: the journal has a session from its first prompt on."""
+    leases = [each.lease for each in client.pool.conversations]
+    return {lease.session.session_id: lease.thread_id for lease in leases if lease.session is not None}
 
 
 async def _offer_sessions(interaction: Interaction, typed: str) -> list[app_commands.Choice[str]]:
@@ -152,8 +158,9 @@ async def _offer_sessions(interaction: Interaction, typed: str) -> list[app_comm
         for session_id, began in client.journal.threads.past_sessions(thread_id).items()
     }
     if client.admission.refusal(interaction, Right.ADMIN, asker_id=None) is None:
+        opened = _opened(client)
         for session_id, info in listed.items():
-            if client.journal.threads.session_thread(session_id) is None:
+            if session_id not in opened and client.journal.threads.session_thread(session_id) is None:
                 names[session_id] = _choice_name(info, info.updated_at or "", session_id)
     wanted = typed.casefold()
     return [

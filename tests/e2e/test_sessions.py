@@ -160,6 +160,23 @@ async def test_a_session_that_no_thread_has_begun_is_for_admins(tmp_path: Path) 
             assert "another thread" in said(beyond)
 
 
+async def test_a_session_that_has_no_prompt_yet_is_refused_to_other_threads(tmp_path: Path) -> None:
+    """Its own thread cannot be opened yet, so the journal does not have it."""
+    async with bot_lab(tmp_path, remembers=True) as lab:
+        other = await lab.conversation("say hello", "hello")
+        lab.discord.fault(method="POST", path=re.compile("/threads$"), status=429, shared=True, retry_after=8.0)
+        asked = await lab.ann.say(lab.channel, f"{lab.bot.mention} say later")
+
+        def opened() -> str | None:
+            conversation = lab.client.pool.conversation(asked.id)
+            session = None if conversation is None else conversation.lease.session
+            return None if session is None else session.session_id
+
+        session_id = await lab.discord.until(opened)
+        assert offered(await lab.ann.autocomplete(other, "resume", "session", "")) == []
+        assert "another thread" in said(await lab.ann.slash(other, "resume", session=session_id))
+
+
 async def test_the_name_that_a_person_gives_a_thread_is_that_of_its_session(tmp_path: Path) -> None:
     """While its agent runs, and at the next message where it sleeps; the agent's title does not come back."""
     async with idle_lab(tmp_path, remembers=True) as lab:

@@ -720,14 +720,16 @@ async def test_a_mode_that_is_chosen_while_another_is_being_set_is_set_before_th
         await agent.expect("session/prompt")
 
 
-async def test_the_session_is_stored_the_moment_it_exists(tmp_path: Path) -> None:
-    """A crash while the agent's mode is being set, long before the first answer, does not lose it."""
-    async with running_pool(tmp_path, every(manual={"session/set_mode"})) as it:
-        exchange = it.say(1, 10)
-        agent, request = await it.request(1, "session/set_mode")
-        assert it.journal.threads.session_id(1) == "agent1-1"
-        agent.reply(request, {})
+async def test_a_session_is_stored_the_moment_its_first_prompt_is_sent(tmp_path: Path) -> None:
+    """A crash long before the first answer does not lose it. Before the prompt there is nothing in it to lose."""
+    fetched = asyncio.Event()
+    async with running_pool(tmp_path) as it:
+        exchange = it.say(1, 10, Recorder(10, fetched=fetched))
+        await exchange.until("blocks")
+        assert it.journal.threads.session_id(1) is None
+        fetched.set()
         await exchange.until("prompted")
+        assert it.journal.threads.session_id(1) == "agent1-1"
 
 
 async def test_a_session_that_is_refused_is_replaced_and_the_thread_is_told_first(tmp_path: Path) -> None:
@@ -792,19 +794,51 @@ async def test_a_notice_that_a_cancelled_exchange_missed_goes_to_the_next_one(tm
         assert "FORGOTTEN" in (await it.answered(1, 12)).told
 
 
-async def test_a_session_lost_in_a_start_that_then_fails_is_told_to_that_exchange(tmp_path: Path) -> None:
-    """The new id is stored by then, so no later exchange would say it."""
-    async with running_pool(
-        tmp_path, only(2, manual={"session/load", "session/set_mode"}), idle_seconds=60, obedient=True
-    ) as it:
+async def test_a_session_is_replaced_when_the_first_prompt_of_the_new_one_is_sent(tmp_path: Path) -> None:
+    """A start that fails after the agent has refused to load it loses nothing: the next one tries it again."""
+
+    def make(number: int) -> MemoryAgent:
+        return every(manual=[(), {"session/load", "session/set_mode"}, {"session/load"}][number - 1])(number)
+
+    async with running_pool(tmp_path, make, idle_seconds=60, obedient=True) as it:
         await it.answered(1, 10)
         await elapse(61)
-        exchange = it.say(1, 11)
+        failed = it.say(1, 11)
         agent = await it.factory.agent(2)
         agent.fail(await agent.expect("session/load"), -32002, "Resource not found")
-        assert isinstance(await exchange.failure(), RequestTimeout)
-        assert exchange.told == ["starting", "waiting 0", "FORGOTTEN", "ended"]
-        assert it.journal.threads.session_id(1) == "agent2-1"
+        assert isinstance(await failed.failure(), RequestTimeout)
+        assert failed.told == ["starting", "waiting 0", "ended"]
+        assert it.journal.threads.session_id(1) == "agent1-1"
+        exchange = it.say(1, 12)
+        agent = await it.factory.agent(3)
+        agent.fail(await agent.expect("session/load"), -32002, "Resource not found")
+        await exchange.end()
+        assert "FORGOTTEN" in exchange.told
+        assert it.journal.threads.session_id(1) == "agent3-1"
+        assert "FORGOTTEN" not in (await it.answered(1, 13)).told
+
+
+async def test_an_exchange_shows_a_notice_once_although_its_agent_dies_before_the_prompt(tmp_path: Path) -> None:
+    """The next agent refuses to load the session too, and gets the same prompt."""
+    fetched = asyncio.Event()
+
+    def make(number: int) -> MemoryAgent:
+        return every(manual=() if number == 1 else {"session/load"})(number)
+
+    async with running_pool(tmp_path, make, idle_seconds=60, obedient=True) as it:
+        await it.answered(1, 10)
+        await elapse(61)
+        exchange = it.say(1, 11, Recorder(11, fetched=fetched))
+        agent = await it.factory.agent(2)
+        agent.fail(await agent.expect("session/load"), -32002, "Resource not found")
+        await exchange.until("blocks")
+        agent.die(1)
+        fetched.set()
+        agent = await it.factory.agent(3)
+        agent.fail(await agent.expect("session/load"), -32002, "Resource not found")
+        assert await exchange.end() == Completed("end_turn")
+        assert (len(it.factory.agents), exchange.told.count("FORGOTTEN")) == (3, 1)
+        assert "FORGOTTEN" not in (await it.answered(1, 12)).told
 
 
 async def test_an_agent_that_cannot_be_made_to_ask_is_announced(tmp_path: Path) -> None:

@@ -230,6 +230,29 @@ async def test_a_session_at_a_place_that_the_agent_lost_is_begun_anew_elsewhere(
         assert (it.journal.threads.agent_place(1), it.journal.threads.session_place(1)) == (TWO, TWO)
 
 
+@pytest.mark.parametrize("awake", [True, False], ids=["awake", "asleep"])
+async def test_a_move_is_told_by_the_next_exchange_when_the_first_one_ends_before_its_prompt(
+    tmp_path: Path, *, awake: bool
+) -> None:
+    """A person may stop it while files are being fetched; the agent learns where it is with the first prompt."""
+    async with two_places(tmp_path, places=(TWO,)) as it:
+        it.journal.messages.receive(9, thread_id=1, channel_id=1, guild_id=None, author_id=7)
+        it.journal.threads.set_agent_place(1, ONE)
+        it.journal.threads.set_session(1, "left behind")
+        stopped = it.say(1, 10, Recorder(10, fetched=asyncio.Event()))
+        await stopped.until("blocks")
+        it.conversation(1).cancel(A_PERSON)
+        assert await stopped.end() == Cancelled(A_PERSON)
+        if not awake:
+            it.conversation(1).close(A_PERSON)
+            await quiet()
+            assert it.pool.conversation(1) is None
+        first, second = await it.answered(1, 11), await it.answered(1, 12)
+        moved = [f"moved {ONE} {TWO}" in each.told for each in (stopped, first, second)]
+        assert moved == [True, True, False]
+        assert [each.new_session for each in (first, second)] == [True, False]
+
+
 # ---- forks, lists and logins
 
 
