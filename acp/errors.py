@@ -3,6 +3,7 @@
     AcpError
     ├── SpawnFailed      the process could not be started: ours to configure
     ├── PlaceUnreachable the way to another machine fails: its engine's client ended or does not answer
+    ├── QueuedTooLong    a place has not started the agent in time: it still has the start in its queue
     ├── FileRefused      a file of an agent's machine is not read, or not written
     ├── AgentClosed      the process ended, or was ended, while a request was open
     ├── ProtocolError    the agent's answer to a request cannot be read: the agent's fault
@@ -75,6 +76,19 @@ class PlaceUnreachable(AcpError):
     def __str__(self) -> str:
         """Return a line for the log."""
         return f"place {self.place} not reached{f': {self.detail}' if self.detail else ''}"
+
+
+@dataclass(eq=False)
+class QueuedTooLong(AcpError):
+    """A place still has a start in its queue after `seconds`: it is given up. `detail` is the place's last reason."""
+
+    place: str
+    seconds: float
+    detail: str
+
+    def __str__(self) -> str:
+        """Return a line for the log."""
+        return f"start still queued at {self.place} after {self.seconds:g} s: {self.detail}"
 
 
 class FileProblem(StrEnum):

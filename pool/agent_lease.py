@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import structlog
 
-from acp import AcpError, Agent, AuthRequired, LoginState, Session
+from acp import AcpError, Agent, AuthRequired, LoginState, QueuedTooLong, Session
 from acp.places.here import HERE
 from pool.agent_start import AgentStart
 from pool.conversation_context import ConversationContext, ConversationState
@@ -185,8 +185,8 @@ class AgentLease:
     async def acquire(self, exchange: Exchange, wanted: Callable[[], bool]) -> Session | None:
         """Return the session, after starting what is missing; None when the exchange is no longer `wanted`.
 
-        Raises `AcpError`, for a place that is not reached after the last of several tries. `leave_workdir` must follow
-        in every case.
+        Raises `AcpError`, for a place that is not reached after the last of several tries, and for one whose queue
+        takes too long after the first. `leave_workdir` must follow in every case.
         """
         for pause in TRY_SECONDS:
             try:
@@ -195,20 +195,22 @@ class AgentLease:
                 lost = unreached(error)
                 if lost is None or not wanted():
                     raise
-                log.info("a place is not reached", thread_id=self.thread_id, reason=str(error))
-                exchange.on_place(Retrying(lost.place, pause))
-                await self._pause(pause, wanted)
+                log.info("a place starts no agent", thread_id=self.thread_id, reason=str(error))
+                self.state = ConversationState.STARTING  # It has no agent and no slot, but is about to start.
+                if self._place.is_next(self.settings):
+                    if isinstance(lost, QueuedTooLong):
+                        raise
+                    exchange.on_place(Retrying(lost.place, pause))
+                    await self._pause(pause, wanted)
         return await self._acquire(exchange, wanted)
 
     async def _pause(self, seconds: float, wanted: Callable[[], bool]) -> None:
-        """Wait before the next try, unless the exchange is given up, or another place can be tried immediately."""
-        self.state = ConversationState.STARTING  # It has no agent and no slot, but its exchange is about to start.
-        if self._place.is_next(self.settings):
-            giving_up = asyncio.create_task(self._given_up(wanted), name="a pause before the next try")
-            try:
-                await asyncio.wait((giving_up,), timeout=seconds)
-            finally:
-                giving_up.cancel()
+        """Wait before the next try, unless the exchange is given up."""
+        giving_up = asyncio.create_task(self._given_up(wanted), name="a pause before the next try")
+        try:
+            await asyncio.wait((giving_up,), timeout=seconds)
+        finally:
+            giving_up.cancel()
 
     async def _given_up(self, wanted: Callable[[], bool]) -> None:
         while wanted():

@@ -35,7 +35,8 @@ agent that takes longer than `acp.timeouts.CANCEL_SECONDS` loses its connection;
 `preempt` keeps an agent that cannot load its session. `finish_and_stop` cancels a turn that waits for an answer.
 A turn whose link is lost is not sent again without a person. Until its machine confirms that the agent has ended, the
 slot stays taken, and the next exchange waits. A machine is tried several times before the exchange is held (see
-`unreached`); the thread may then be given another place, where a new session is told what was said.
+`unreached`), and once if its queue takes too long; the thread may then be given another place, where a new session is
+told what was said.
 """
 
 import asyncio
@@ -57,6 +58,7 @@ from acp import (
     Event,
     LoginState,
     PlaceUnreachable,
+    QueuedTooLong,
     Session,
     Turn,
 )
@@ -571,7 +573,7 @@ class Conversation:
             log.exception("an exchange could not be held", thread_id=self.thread_id)
         self._fail(error)
 
-    async def _hold_for_place(self, exchange: Exchange, lost: PlaceUnreachable) -> None:
+    async def _hold_for_place(self, exchange: Exchange, lost: PlaceUnreachable | QueuedTooLong) -> None:
         """Hold the current exchange, which is not sent, with all others, unless it is given up in the meantime."""
         self.running = self._steering = None
         others = [each for each in self._context.settings(self.thread_id).places if each != lost.place]
@@ -581,7 +583,8 @@ class Conversation:
         if elsewhere is not None and self.current is exchange:
             self.current = None
             self._inbox.put_back(exchange, hold=True)
-            exchange.on_place(HeldForPlace(lost.place, lost.detail, elsewhere))
+            queued_seconds = lost.seconds if isinstance(lost, QueuedTooLong) else 0.0
+            exchange.on_place(HeldForPlace(lost.place, lost.detail, elsewhere, queued_seconds))
             self._changed()
 
     def _retry_once(self, exchange: Exchange, error: AgentClosed, earlier: str | None) -> None:

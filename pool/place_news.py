@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from acp import AcpError, AgentClosed, CloseReason, PlaceUnreachable
+from acp import AcpError, AgentClosed, CloseReason, PlaceUnreachable, QueuedTooLong
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +32,16 @@ class Retrying:
 
 @dataclass(frozen=True, slots=True)
 class HeldForPlace:
-    """The place cannot be reached, and the exchange waits for a person.
+    """The place cannot be reached or has not started the agent, and the exchange waits for a person.
 
-    `elsewhere` are the agent's other places that can be reached and have its directory.
+    `detail` is the place's own words. `queued_seconds` is how long the start had been in its queue; 0 for a place that
+    cannot be reached. `elsewhere` are the agent's other places that can be reached and have its directory.
     """
 
     place: str
     detail: str
     elsewhere: Sequence[str] = ()
+    queued_seconds: float = 0.0
 
 
 PlaceNews: TypeAlias = StartQueued | Unconfirmed | Retrying | HeldForPlace
@@ -53,13 +55,13 @@ class Moved:
     place: str
 
 
-def unreached(error: Exception) -> PlaceUnreachable | None:
-    """Return why the way to an exchange's agent fails, if `error` says so; None for other errors.
+def unreached(error: Exception) -> PlaceUnreachable | QueuedTooLong | None:
+    """Return why an exchange gets no agent at its place, if `error` says so; None for other errors.
 
     A link that is lost before the prompt is sent counts as a place that is not reached.
     """
     match error:
-        case PlaceUnreachable():
+        case PlaceUnreachable() | QueuedTooLong():
             return error
         case AgentClosed(reason=CloseReason.LINK_LOST):
             return PlaceUnreachable(error.place, _last(error))

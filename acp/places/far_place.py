@@ -12,7 +12,7 @@ from typing import Final
 import structlog
 
 from acp.agent_transport import AgentTransport
-from acp.errors import AcpError, PlaceUnreachable
+from acp.errors import AcpError, PlaceUnreachable, QueuedTooLong
 from acp.process.agent_process import Launch
 from acp.process.environment import BASE_NAMES
 
@@ -119,7 +119,7 @@ class FarPlace:
                 )
             except PlaceUnreachable:
                 if reasons and now() >= late:
-                    raise PlaceUnreachable(self.name, f"not started within {seconds:g} s: {reasons[-1]}") from None
+                    raise QueuedTooLong(self.name, seconds, reasons[-1]) from None
                 raise
         self._agents = {**self._running(), job: (PurePath(launch.cwd), process)}
         return process

@@ -47,7 +47,8 @@ class Place(Protocol):
     ) -> AgentTransport:
         """Start an agent; `marker` (`<journal id>/<n>`) finds its processes again.
 
-        `on_waiting` is called with the place's own reason while the start is queued there, at each change.
+        `on_waiting` is called with the place's own reason while the start is queued there, at each change. Raises
+        `QueuedTooLong` when it stays queued.
         """
 
     async def run(

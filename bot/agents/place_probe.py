@@ -55,8 +55,6 @@ class AgentThere:
     """Its own name, with its version."""
     asks: bool = False
     """Whether the mode in which it asks first could be set."""
-    waited_for: str = ""
-    """The place's reason for which it did not start at once."""
     error: AcpError | None = None
 
 
@@ -125,18 +123,15 @@ async def _look(place: FarPlace, report: PlaceReport, directories: Sequence[str]
 
 
 async def _start(place: Place, marker: str, name: str, agent: AgentConfig) -> AgentThere:
-    reasons = [""]
     try:
-        running = await Agent.spawn(
-            agent.launch(), marker=marker, client=agent.far_offer(), place=place, on_waiting=reasons.append
-        )
+        running = await Agent.spawn(agent.launch(), marker=marker, client=agent.far_offer(), place=place)
         try:
             session = await running.new_session(agent.cwd)
             return AgentThere(agent=name, name=running.name, asks=await session.ask_first(agent.mode))
         finally:
             await running.stop()
     except AcpError as error:
-        return AgentThere(agent=name, waited_for=reasons[-1], error=error)
+        return AgentThere(agent=name, error=error)
 
 
 def _agents_by_place(config: Config) -> dict[str, dict[str, AgentConfig]]:

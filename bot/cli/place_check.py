@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from acp import AcpError, PlaceUnreachable, SpawnFailed
+from acp import AcpError, PlaceUnreachable, QueuedTooLong, SpawnFailed
 from bot.agents.place_probe import AgentThere, FilesProblem, PlaceReport, probe_places
 from bot.config.schema import Config
 from bot.text.sizes import format_size
@@ -63,7 +63,7 @@ def _agent(host: str, place: str, found: AgentThere) -> Finding:
         case None:
             lines = [results.answers_there(found.name or found.agent), failures.NO_ASKING_MODE]
             return Finding(subject, Level.WARNING, "\n".join(lines))
-        case PlaceUnreachable() if found.waited_for:
-            return Finding(subject, Level.WARNING, failures.queued_there(host, found.waited_for))
+        case QueuedTooLong(detail=reason):
+            return Finding(subject, Level.WARNING, failures.queued_there(host, reason))
         case error:
             return Finding(subject, Level.FAILED, agent_errors.in_terminal(error))

@@ -16,6 +16,7 @@ from acp import (
     Feature,
     PlaceUnreachable,
     ProtocolError,
+    QueuedTooLong,
     RemoteError,
     RequestTimeout,
     SpawnFailed,
@@ -31,7 +32,7 @@ from bot.text.redaction import redact_tokens
 from bot.text.sizes import format_size
 from pool.exchange import ExchangeFailed
 
-from . import sandbox_errors
+from . import places, sandbox_errors
 
 HEADLINE = 500
 """Most characters of a headline."""
@@ -108,6 +109,8 @@ def headline(error: Exception) -> str:
             return f"The agent could not start: {start_problem(error)}"
         case PlaceUnreachable(place, detail):
             return f"The agent could not start: {place} cannot be reached{f': {detail}' if detail else '.'}"
+        case QueuedTooLong(place, seconds, detail):
+            return f"The agent could not start: {places.queued_too_long(place, seconds)}: {detail}"
         case AgentClosed():
             return _closed(error)
         case RemoteError(message=message):

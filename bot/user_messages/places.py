@@ -23,8 +23,10 @@ def news(told: PlaceNews) -> str:
             return unconfirmed(place)
         case Retrying(place, seconds):
             return f"-# ⏳ {place} cannot be reached. The next try is in {seconds:g} s."
-        case HeldForPlace(place):
+        case HeldForPlace(place, queued_seconds=0):
             return f"-# ⏳ On hold: {place} cannot be reached."
+        case HeldForPlace(place):
+            return f"-# ⏳ On hold: {place} has not started the agent."
 
 
 def unconfirmed(place: str) -> str:
@@ -33,16 +35,26 @@ def unconfirmed(place: str) -> str:
 
 
 def unreachable(author_id: int, held: HeldForPlace) -> str:
-    """Ask what to do about a message whose machine cannot be reached."""
+    """Ask what to do about a message whose machine cannot be reached, or has not started the agent."""
     why = f": {_words(held.detail)}" if held.detail else "."
-    text = f"⚠ <@{author_id}>, {held.place} cannot be reached{why}\nYour message is on hold."
-    text += f" **{TRY_AGAIN_BUTTON}** starts the agent there."
+    if held.queued_seconds:
+        text = f"⚠ <@{author_id}>, {queued_too_long(held.place, held.queued_seconds)}{why}\n"
+        again = "queues the start again"
+    else:
+        text = f"⚠ <@{author_id}>, {held.place} cannot be reached{why}\n"
+        again = "starts the agent there"
+    text += f"Your message is on hold. **{TRY_AGAIN_BUTTON}** {again}."
     if not held.elsewhere:
         return text
     return (
         f"{text} **{ELSEWHERE_BUTTON}** starts it on {held.elsewhere[0]} with a new session, which is told the last"
         f" requests and answers of this thread. Files that were changed on {held.place} are not there."
     )
+
+
+def queued_too_long(place: str, seconds: float) -> str:
+    """Say that a machine has not started the agent in time, for the middle of a sentence."""
+    return f"the agent's start was still queued on {place} after {seconds / 60:g} min"
 
 
 def tried_again(count: int, by: int, place: str) -> str:

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 import acp.places.far_place
-from acp import Launch, PlaceUnreachable
+from acp import Launch, PlaceUnreachable, QueuedTooLong
 from acp.places.engine import ENGINES
 from acp.places.far_place import FarPlace
 from tests.acp.child_processes import PATIENCE, RUN, launch, listen
@@ -97,7 +97,7 @@ async def test_a_start_that_is_given_up_leaves_no_job_in_the_queue(
     monkeypatch.setattr(acp.places.far_place, "POLL_SECONDS", 0.1)
     far = place(slurm)
     running = [await far.start(large(tmp_path), f"{RUN}/{number}") for number in (1, 2)]
-    with pytest.raises(PlaceUnreachable, match=r"not started within 3 s: PENDING"):
+    with pytest.raises(QueuedTooLong, match=r"still queued at batch after 3 s: PENDING"):
         await place(slurm, start_seconds=3).start(large(tmp_path), f"{RUN}/3")
     assert names(slurm) == {f"threadline-{RUN}-batch-{number}" for number in (1, 2)}
     told = asyncio.Event()

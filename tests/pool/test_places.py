@@ -310,6 +310,29 @@ async def test_a_start_that_the_place_queues_shows_each_reason(tmp_path: Path) -
         assert exchange.told[:5] == ["starting", "waiting 0", *queued, "blocks"]
 
 
+async def test_a_start_that_stays_queued_too_long_holds_the_message_after_one_try(tmp_path: Path) -> None:
+    """It has waited long already. A resume queues it again."""
+    async with two_places(tmp_path, places=(ONE,)) as it:
+        place(it, ONE).reasons, place(it, ONE).queued_seconds = ["Pending: Resources"], 600
+        exchange = it.say(1, 10)
+        await exchange.until(f"held for {ONE}")
+        assert exchange.told[2:] == [f"queued at {ONE}: Pending: Resources", f"held for {ONE}"]
+        assert exchange.news[-1] == HeldForPlace(ONE, "Pending: Resources", [], queued_seconds=600)
+        assert place(it, ONE).tries == 1
+        place(it, ONE).queued_seconds = 0
+        it.conversation(1).resume()
+        assert await exchange.end() == Completed("end_turn")
+
+
+async def test_a_new_thread_whose_start_stays_queued_too_long_starts_elsewhere(tmp_path: Path) -> None:
+    """Immediately, and without a word of a place that is not reached."""
+    async with two_places(tmp_path) as it:
+        place(it, ONE).reasons, place(it, ONE).queued_seconds = ["Pending: Resources"], 600
+        exchange = await it.answered(1, 10)
+        assert it.factory.places == [ONE, TWO]
+        assert not any(word.startswith(("tries", "held")) for word in exchange.told)
+
+
 async def test_a_cancel_does_not_wait_for_the_queue_of_the_place(tmp_path: Path) -> None:
     """The start is given up, the slot is returned, and the next message starts another."""
     async with two_places(tmp_path, slots=1) as it:
@@ -647,9 +670,10 @@ async def test_a_new_thread_starts_elsewhere_when_a_place_is_not_reached(tmp_pat
         place(it, ONE).reachable = False
         loop = asyncio.get_running_loop()
         began = loop.time()
-        await it.answered(1, 10)
+        first = await it.answered(1, 10)
         await it.answered(2, 20)
         assert loop.time() == began
+        assert not any(word.startswith("tries") for word in first.told)
         assert it.factory.places == [ONE, TWO, TWO]
 
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import PurePath
 
-from acp import PlaceUnreachable
+from acp import PlaceUnreachable, QueuedTooLong
 from acp.agent_transport import AgentTransport
 from acp.errors import SpawnFailed, StartProblem
 from acp.places.place import MAX_OUTPUT, RUN_SECONDS, Ran
@@ -22,6 +22,8 @@ class StandInPlace:
         self.reachable = reachable
         self.reasons: list[str] = []
         """Why it queues the next start, one reason after the other."""
+        self.queued_seconds = 0.0
+        """If not 0, a start is given up with the last reason, as after so many seconds in its queue."""
         self.starts: asyncio.Event | None = None
         """If there is one, starts wait for it behind their reasons."""
         self.tries = 0
@@ -39,11 +41,13 @@ class StandInPlace:
         self._directories = directories
 
     async def open(self, on_waiting: Callable[[str], None]) -> None:
-        """Let an agent start, after what keeps it waiting. Raises `PlaceUnreachable`."""
+        """Let an agent start, after what keeps it waiting. Raises as `Place.start`."""
         self.tries += 1
         self._require_reachable()
         for reason in self.reasons:
             on_waiting(reason)
+        if self.queued_seconds:
+            raise QueuedTooLong(self.name, self.queued_seconds, self.reasons[-1])
         try:
             if self.starts is not None:
                 await self.starts.wait()

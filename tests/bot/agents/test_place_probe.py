@@ -8,7 +8,7 @@ import pytest
 
 import acp.places.far_place
 import bot.agents.place_probe
-from acp import PlaceUnreachable
+from acp import PlaceUnreachable, QueuedTooLong
 from bot.agents.place_probe import FilesProblem, PlaceReport, probe_places
 from bot.config.load import read_config
 from loopback.harness import in_toml
@@ -120,8 +120,8 @@ async def test_an_agent_that_is_queued_there_is_told_with_the_reason(
     rest = 'inside = ["env"]\nwaiting = ["echo", "PENDING: Resources"]\nreap = ["true"]\n'
     found = await report(tmp_path, enter="exec sleep 600", rest=rest)
     (agent,) = found.agents
-    assert isinstance(agent.error, PlaceUnreachable)
-    assert agent.waited_for == "PENDING: Resources"
+    assert isinstance(agent.error, QueuedTooLong)
+    assert agent.error.detail == "PENDING: Resources"
 
 
 async def test_an_agent_whose_program_is_missing_there_is_told(tmp_path: Path) -> None:

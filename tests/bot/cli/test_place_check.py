@@ -2,7 +2,7 @@
 
 import pytest
 
-from acp import PlaceUnreachable, RequestTimeout, SpawnFailed, StartProblem
+from acp import PlaceUnreachable, QueuedTooLong, RequestTimeout, SpawnFailed, StartProblem
 from bot.agents.place_probe import AgentThere, FilesProblem, PlaceReport
 from bot.cli.findings import Finding, Level
 from bot.cli.place_check import LITTLE_ROOM, _findings
@@ -81,7 +81,7 @@ def test_each_agent_has_a_row_of_its_own() -> None:
     agents = [
         AgentThere(agent="a", name="Agent 1.0", asks=True),
         AgentThere(agent="b", name="", asks=False),
-        AgentThere(agent="c", waited_for="PENDING: Resources", error=PlaceUnreachable("worker1", "late")),
+        AgentThere(agent="c", error=QueuedTooLong("worker1", 60, "PENDING: Resources")),
         AgentThere(agent="d", error=SpawnFailed(StartProblem.COMMAND_MISSING, "claude")),
     ]
     _, *found = rows(agents=agents)

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 import acp.places.far_place
-from acp import Launch, PlaceUnreachable, environment
+from acp import Launch, QueuedTooLong, environment
 from acp.agent_transport import AgentTransport
 from acp.places.engine import ENGINES
 from acp.places.far_place import FarPlace
@@ -162,7 +162,7 @@ async def test_a_start_that_is_given_up_leaves_no_pod_in_the_queue(
     """The reason says why it was queued."""
     memory = most(cluster)
     async with two_that_fill_the_nodes(far, memory):
-        with pytest.raises(PlaceUnreachable, match="Insufficient memory"):
+        with pytest.raises(QueuedTooLong, match="Insufficient memory"):
             await place(tmp_path / "bin", start_seconds=4).start(launch(memory=memory), f"{JOURNAL}/3")
         assert pods(cluster) == {pod(1), pod(2)}
 
