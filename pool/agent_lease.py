@@ -266,8 +266,12 @@ class AgentLease:
     async def _take_slot(self, exchange: Exchange, wanted: Callable[[], bool]) -> bool:
         """Enter the directory and take a slot at the agent's place. Return False when no longer wanted.
 
-        The place may change during the wait, with the settings, or because another one has room earlier.
+        The place may change during the wait, with the settings, or because another one has room earlier. An agent at
+        another place than the thread's is stopped first: a person may have chosen a session that is there.
         """
+        if self.agent is not None and not self._place.is_right(self.settings):
+            await self.sleep()
+            self.state = ConversationState.IN_LINE
         while True:
             if self.agent is None:
                 self.settings = self._context.settings(self.thread_id)

@@ -298,6 +298,32 @@ async def test_a_login_is_one_of_its_place(tmp_path: Path) -> None:
         assert it.conversation(1).lease.state is ConversationState.IDLE
 
 
+@pytest.mark.parametrize("awake", [True, False], ids=["awake", "asleep"])
+async def test_a_session_that_a_person_chooses_is_loaded_at_its_place(tmp_path: Path, *, awake: bool) -> None:
+    """An idle agent at another place ends before that: it does not have the session."""
+    async with two_places(tmp_path) as it:
+        await it.answered(1, 10)
+        first = it.journal.threads.session_id(1)
+        assert first is not None
+        it.conversation(1).close(A_PERSON)
+        await quiet()
+        it.journal.threads.set_agent_place(1, TWO)
+        await it.answered(1, 11)
+        if not awake:
+            it.conversation(1).close(A_PERSON)
+            await quiet()
+            assert it.pool.conversation(1) is None
+        else:
+            it.conversation(1).reset(A_PERSON)
+        it.journal.threads.resume_session(1, first, TWO)
+        exchange = await it.answered(1, 12)
+        assert (it.journal.threads.session_id(1), it.journal.threads.agent_place(1)) == (first, ONE)
+        assert not any(word.startswith("moved") for word in exchange.told)
+        assert it.factory.places == [ONE, TWO, ONE]
+        assert it.factory.agents[-1].methods()[1] == "session/load"
+        assert {name: load.held for name, load in it.pool.loads.items()} == {HERE: 0, ONE: 1, TWO: 0}
+
+
 # ---- queued at the place
 
 
