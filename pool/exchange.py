@@ -198,7 +198,7 @@ class Exchange(Protocol):
         """Handle an event of the turn, or a late one after its end, before the next turn."""
 
     async def linked(self) -> None:
-        """Read the files that the last event links to. The next event waits for that, some seconds at most.
+        """Read the files that the last event links to. The next event waits for that, half a minute at most.
 
         It is not called after a late event.
         """

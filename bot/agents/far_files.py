@@ -1,5 +1,6 @@
 """The files of a thread whose agent is on another machine: people's files go there, and the agent's files come back."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -15,6 +16,9 @@ KEPT_DAYS: Final = 7
 """How long people's files are kept there, as long as here."""
 
 CLEAN_SECONDS: Final = 60.0
+
+GET_SECONDS: Final = 15.0
+"""Bound of the wait for a file of the agent, with that for a connection: the rest of the turn waits for it."""
 
 _CLEAN: Final = f"""\
 find "$1" -mindepth 2 -maxdepth 2 -type d -mtime +{KEPT_DAYS - 1} -exec rm -rf -- {{}} +
@@ -47,13 +51,16 @@ class FarFiles:
         if reason:
             return reason
         try:
-            return await self.place.get(PurePosixPath(path), self.roots, max_size=MAX_FILE_BYTES) or texts.EMPTY
+            async with asyncio.timeout(GET_SECONDS):
+                return await self.place.get(PurePosixPath(path), self.roots, max_size=MAX_FILE_BYTES) or texts.EMPTY
         except FileRefused as error:
             return texts.unreadable(error, MAX_FILE_BYTES)
         except PlaceUnreachable as error:
             raise TimeoutError(texts.not_reached(error.place)) from None
         except RequestTimeout:
             raise TimeoutError from None
+        except TimeoutError:
+            raise TimeoutError(texts.too_late(self.place.name)) from None
         except AcpError:
             return texts.NOT_FETCHED
 

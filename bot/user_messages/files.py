@@ -44,6 +44,11 @@ def not_reached(place: str) -> str:
     return f"{place} cannot be reached"
 
 
+def too_late(place: str) -> str:
+    """Give the reason for a file that another machine did not send in time."""
+    return f"{place} did not send it in time"
+
+
 def refused(status: int) -> str:
     """Give the reason for a file that Discord answered with an HTTP status."""
     return f"Discord refused it, status {status}"

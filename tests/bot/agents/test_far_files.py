@@ -1,11 +1,13 @@
 """The files that an agent on another machine links to, and how long people's files stay there."""
 
+import asyncio
 import os
 import time
 from pathlib import Path, PurePosixPath
 
 import pytest
 
+import bot.agents.far_files
 from acp import AcpError, FileProblem, FileRefused, PlaceUnreachable, ProtocolError, RequestTimeout
 from acp.defects import Invalid
 from bot.agents.far_files import KEPT_DAYS, FarFiles, no_copy
@@ -86,6 +88,25 @@ class Failing(OtherMachine):
     async def get(self, *_: object, **__: object) -> bytes:
         """See `Place.get`."""
         raise self.error
+
+
+class Silent(OtherMachine):
+    """Another machine that never sends a file."""
+
+    async def get(self, *_: object, **__: object) -> bytes:
+        """See `Place.get`."""
+        return await asyncio.get_running_loop().create_future()  # type: ignore[no-any-return]
+
+
+async def test_a_machine_that_sends_nothing_is_waited_for_once_and_within_a_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The turn's next events wait for its file, and for no other one."""
+    monkeypatch.setattr(bot.agents.far_files, "GET_SECONDS", 0.0)
+    linked = LinkedFiles(far(Silent(tmp_path)))
+    assert await linked.read("/a") == "worker1 did not send it in time"
+    monkeypatch.setattr(bot.agents.far_files, "GET_SECONDS", 3600.0)
+    assert await linked.read("/b") == "worker1 did not send it in time"
 
 
 async def test_other_failures_are_told_in_words_too(tmp_path: Path) -> None:
