@@ -524,7 +524,7 @@ def run(header: Json, rest: bytes) -> int:
     with Command(header, body(header, rest)) as command:
         command.pump_until(lambda: command.ended() or bool(command.causes))
         was_ended, is_cut = command.ended(), command.is_cut()
-        command.end((signal.SIGKILL, KILL_SECONDS), gently=False)
+        command.end((signal.SIGTERM, TERM_SECONDS), (signal.SIGKILL, KILL_SECONDS), gently=False)
         command.pump_until(command.drained(), FLUSH_SECONDS)
     if not was_ended and not is_cut:
         raise Problem({"problem": TIME_IS_OVER})

@@ -45,6 +45,14 @@ async def test_a_command_that_takes_too_long_is_ended_there(tmp_path: Path) -> N
         await far_commands.run(route(), ["sleep", "600"], cwd=tmp_path, seconds=0.1)
 
 
+async def test_a_command_whose_output_is_too_long_cleans_up_before_it_ends(tmp_path: Path) -> None:
+    """By the trap of a shell, which is asked to end first."""
+    line = "trap 'rm draft; exit 1' TERM; touch draft; yes"
+    ran = await far_commands.run(route(), ["sh", "-c", line], cwd=tmp_path, max_output=1000, seconds=PATIENCE)
+    assert ran.cut
+    assert (await far_commands.run(route(), ["ls"], cwd=tmp_path, seconds=PATIENCE)).output == b""
+
+
 async def test_a_file_goes_there_and_comes_back(tmp_path: Path) -> None:
     """Every byte of it, also those that begin the runner's messages."""
     data = bytes(range(256)) * 1000 + b"\x1e"
