@@ -200,7 +200,8 @@ async def test_a_message_waits_until_the_machine_confirms_that_the_earlier_agent
     """The thread says so, until it is sent."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("pool.thread_place.CONFIRM_SECONDS", 0.1)
-        patch.setattr("acp.places.far_process.REAP_PAUSE", 0.1)
+        patch.setattr("acp.places.reaps.REAP_PAUSE", 0.1)
+        patch.setattr("acp.places.reaps.MAX_PAUSE", 0.1)
         async with machines_lab(tmp_path, ONE) as (lab, machines), running_bot(lab):
             thread = await lab.conversation("say one\nhang", "one")
             machines.cut_off(ONE)  # It cannot be asked whether the agent has ended.
@@ -412,7 +413,8 @@ async def test_a_killed_bot_leaves_no_agent_and_its_thread_waits_for_that(tmp_pa
             await process.communicate()
         machines.cut_off(ONE)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("acp.places.far_process.REAP_PAUSE", 0.1)
+            patch.setattr("acp.places.reaps.REAP_PAUSE", 0.1)
+            patch.setattr("acp.places.reaps.MAX_PAUSE", 0.1)
             async with running_bot(lab):
                 await lab.ann.say(thread, "say two")
                 await lab.ann.sees(thread, "Waiting until worker1 confirms", by=lab.bot)
