@@ -156,6 +156,7 @@ async def test_a_cancel_at_the_moment_at_which_an_agent_has_started_does_not_los
 ) -> None:
     """Either the start is given up and nothing runs there, or its caller gets the agent. The last question is ended."""
     monkeypatch.setattr(acp.places.far_place, "POLL_SECONDS", 0.0)
+    monkeypatch.setattr(acp.places.far_place, "ASK_SECONDS", 10 * PATIENCE)
     gate, asked, marker = Gate(tmp_path), tmp_path / "asked", f"{RUN}/1"
     os.mkfifo(asked)
     far = place(enter=shell(f'{gate.passing}; exec "$@"'), waiting=shell(f"echo $$ > {asked}; exec sleep 600"))
@@ -188,10 +189,12 @@ async def test_a_start_that_is_queued_keeps_no_other_from_connecting(
     monkeypatch.setattr(acp.places.far_place, "POLL_SECONDS", 0.0)
     monkeypatch.setattr(acp.places.far_place, "CONNECT_SECONDS", PATIENCE if queued else 0.0)
     monkeypatch.setattr(acp.places.far_place, "CONNECTIONS", 1)
-    gate = Gate(tmp_path)
+    gate, begun = Gate(tmp_path), tmp_path / "begun"
+    os.mkfifo(begun)
     waiting = ("echo", "PENDING") if queued else ()
-    far = place(enter=shell(f'{gate.passing}; exec "$@"'), inside=("env",), waiting=waiting)
+    far = place(enter=shell(f'echo begun > {begun}; {gate.passing}; exec "$@"'), inside=("env",), waiting=waiting)
     starting = asyncio.create_task(far.start(launch(READER, tmp_path), f"{RUN}/1"))
+    await told(begun, 1)
     assert (await far.run(["true"], cwd=tmp_path, seconds=PATIENCE)).exit_status == 0
     assert not starting.done()
     gate.open()

@@ -496,8 +496,11 @@ async def test_a_kill_cuts_the_link_and_the_far_side_ends_the_agent(tmp_path: Pa
             await gone(each)
 
 
-async def test_a_kill_during_a_stop_behind_a_silent_link_ends_every_wait(tmp_path: Path) -> None:
+async def test_a_kill_during_a_stop_behind_a_silent_link_ends_every_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The bot stops within a bound, whether the place can be reached or not."""
+    monkeypatch.setattr(acp.places.far_process, "END_SECONDS", 2 * PATIENCE)
     async with running(relayed(), 'say("ready"); hang()', tmp_path, alive=ALIVE, reap=no_reap) as child:
         await child.said("ready")
         os.killpg(child.process.pid, signal.SIGSTOP)
@@ -505,7 +508,8 @@ async def test_a_kill_during_a_stop_behind_a_silent_link_ends_every_wait(tmp_pat
         stopping = asyncio.create_task(child.process.stop())
         await step()  # It leaves the runner the time to end its agent.
         child.process.kill()
-        await stopping
+        async with asyncio.timeout(PATIENCE):
+            await stopping
         for each in child.alive():
             await gone(each)
 
