@@ -128,7 +128,7 @@ class Engine:
     reap: Argv = ()
     """Ends jobs, and exits with 0 once they have ended. It prints a word for each, on a line of its own.
 
-    Empty: the runner's search ends them.
+    It selects them by `{label}` or `{pattern}`: there is no `{name}` for several. Empty: the runner's search ends them.
     """
 
     host: str = ""
@@ -168,11 +168,6 @@ class Engine:
     def reap_line(self, *jobs: Job) -> Argv:
         """Return the command line that ends jobs of one run; empty where the engine has none."""
         return self._line(self.reap, *jobs) if self.reap else ()
-
-    @property
-    def reaps_many(self) -> bool:
-        """Whether one command line can end several jobs."""
-        return not any("{name}" in word for word in self.reap)
 
     @property
     def needs_agent(self) -> bool:

@@ -22,7 +22,7 @@ from .engine_command import engine_command
 from .far_commands import Hello, Route
 from .far_process import ALIVE_SECONDS, FarProcess, ended
 from .place import MAX_OUTPUT, RUN_SECONDS, Ran
-from .reaps import BATCH, Reaps
+from .reaps import Reaps
 
 CONNECTIONS: Final = 8
 """Connections that are opened at the same time: sshd refuses some of more than ten (`MaxStartups`)."""
@@ -76,7 +76,7 @@ class FarPlace:
         self._env = env
         self._keep_alive = keep_alive
         self._connections = asyncio.Semaphore(CONNECTIONS)
-        self._reaps = Reaps(name, self._reap, batch=BATCH if engine.reaps_many else 1)
+        self._reaps = Reaps(name, self._reap)
         self._polls = asyncio.Semaphore(POLLS)
         self._agents: dict[Job, tuple[PurePath, FarProcess]] = {}
 

@@ -31,14 +31,10 @@ log = structlog.stdlib.get_logger("acp")
 class Reaps:
     """Ends jobs until their end is confirmed, many of them in one command."""
 
-    def __init__(self, place: str, reap: Callable[[Sequence[Job]], Awaitable[object]], *, batch: int = BATCH) -> None:
-        """`reap` ends `batch` jobs at most, and raises where that is not certain.
-
-        A job that stands for all of earlier runs is given to it alone.
-        """
+    def __init__(self, place: str, reap: Callable[[Sequence[Job]], Awaitable[object]]) -> None:
+        """`reap` ends jobs, and raises where that is not certain. It gets alone what stands for all of earlier runs."""
         self._place = place
         self._reap = reap
-        self._batch = batch
         self._unconfirmed: dict[Job, asyncio.Event] = {}
         self._due: dict[Job, float] = {}
         """Those to be ended now, each with the pause that follows a failure."""
@@ -81,7 +77,7 @@ class Reaps:
 
     def _take(self) -> dict[Job, float]:
         first = next(iter(self._due))
-        jobs = [first] if first.is_prefix else [job for job in self._due if not job.is_prefix][: self._batch]
+        jobs = [first] if first.is_prefix else [job for job in self._due if not job.is_prefix][:BATCH]
         return {job: self._due.pop(job) for job in jobs}
 
     def _try_later(self, jobs: dict[Job, float]) -> None:

@@ -162,6 +162,7 @@ def no_agents_name(name: str) -> str:
 NOT_A_HOST: Final = 'must be the name or the address of a machine, like "worker1" or "agents@10.0.0.7"'
 NOT_ABSOLUTE_THERE: Final = "must begin with /, since it is on another machine"
 PLACE_NEEDS_HOST: Final = 'a place needs host, such as host = "worker1", or a command line of its own in enter'
+REAP_BY_NAME: Final = "reap ends several jobs at a time; select them with {label} or {pattern} instead of {name}"
 HERE_IS_THIS_MACHINE: Final = '"here" is this machine; give the place another name'
 
 

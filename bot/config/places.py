@@ -69,6 +69,8 @@ class PlaceConfig(ConfigTable):
             raise ValueError(texts.PLACE_NEEDS_HOST)
         if self.engine in _WITH_IMAGE and not (self.image or self.enter):
             raise ValueError(texts.place_needs_image(self.engine))
+        if any("{name}" in word for word in self.reap):
+            raise ValueError(texts.REAP_BY_NAME)
         return self
 
     @property

@@ -64,7 +64,7 @@ def test_the_pattern_of_earlier_runs_matches_the_jobs_of_all_runs_but_one(place:
     assert earlier.spared == "0123abcd/a1b2"
 
 
-def test_one_line_ends_several_jobs_unless_it_has_a_place_for_one_name() -> None:
+def test_one_line_ends_several_jobs() -> None:
     """By a pattern that matches each of their names and no other, or by a selector of Kubernetes."""
     jobs = [Job("worker1", f"0123abcd/a1b2{number}", run="a1b2") for number in (7, 8)]
     pattern = ENGINES["slurm"].reap_line(*jobs)[-1]
@@ -77,8 +77,6 @@ def test_one_line_ends_several_jobs_unless_it_has_a_place_for_one_name() -> None
     ].reap_line(*jobs)
     earlier = Job("worker1", "0123abcd/", run="a1b2")
     assert f"--selector={common},threadline-run!=a1b2" in ENGINES["kubernetes"].reap_line(earlier)
-    assert all(engine.reaps_many for engine in ENGINES.values())
-    assert not Engine(reap=("end", "{name}")).reaps_many
 
 
 def test_the_labels_of_a_job_are_also_its_selector_and_those_of_a_journal_select_all() -> None:

@@ -223,10 +223,10 @@ async def test_a_short_command_that_takes_long_keeps_no_other_from_connecting(
 async def test_a_start_that_takes_longer_than_its_bound_is_given_up_and_ended(tmp_path: Path) -> None:
     """The place counts as unreachable, and the engine ends the job."""
     ended = tmp_path / "ended"
-    far = place(enter=shell("exec sleep 600"), reap=shell(f"echo $1 > {ended}", "{name}"), start_seconds=0.1)
+    far = place(enter=shell("exec sleep 600"), reap=shell(f"echo $1 > {ended}", "{pattern}"), start_seconds=0.1)
     with pytest.raises(PlaceUnreachable):
         await far.start(launch(READER, tmp_path), f"{RUN}/1")
-    assert ended.read_text() == f"threadline-{RUN}-worker1-1\n"
+    assert ended.read_text() == f"^threadline-{RUN}-worker1-1$\n"
 
 
 async def test_a_start_that_stays_queued_is_given_up_with_the_reason(

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 import acp.places.reaps
 from acp import PlaceUnreachable
 from acp.places.engine import Job
-from acp.places.reaps import COMMANDS, MAX_PAUSE, REAP_PAUSE, Reaps
+from acp.places.reaps import BATCH, COMMANDS, MAX_PAUSE, REAP_PAUSE, Reaps
 from tests.support.virtual_time import elapse, quiet
 
 AN_HOUR = 3600.0
@@ -92,14 +92,14 @@ async def test_many_jobs_are_ended_by_one_command() -> None:
     assert all(each.is_set() for each in ended)
 
 
-async def test_where_a_command_ends_one_job_all_are_ended_some_at_a_time() -> None:
+async def test_more_jobs_than_one_command_takes_are_ended_some_at_a_time() -> None:
     """No more commands run at the same time than a login node bears."""
     cluster = Cluster()
-    reaps = Reaps("cluster", cluster.reap, batch=1)
-    ended = [reaps.end(job(number)) for number in range(40)]
-    await elapse(40 / COMMANDS)
+    reaps = Reaps("cluster", cluster.reap)
+    ended = [reaps.end(job(number)) for number in range(5 * BATCH)]
+    await elapse(3)
     assert all(each.is_set() for each in ended)
-    assert (len(cluster.commands), cluster.at_once) == (40, COMMANDS)
+    assert (len(cluster.commands), cluster.at_once) == (5, COMMANDS)
 
 
 async def test_a_job_whose_end_hangs_does_not_keep_the_next_one() -> None:

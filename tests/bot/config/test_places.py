@@ -55,6 +55,7 @@ def test_the_engine_fills_the_command_lines_that_the_table_leaves_out(tmp_path: 
     ("table", "said"),
     [
         ("[places.w]\n", f"[places.w]: {texts.PLACE_NEEDS_HOST}"),
+        ('[places.w]\nhost = "w"\nreap = ["end", "{name}"]\n', f"[places.w]: {texts.REAP_BY_NAME}"),
         ('[places.w]\nengine = "docker"\nhost = "b"\n', f"[places.w]: {texts.place_needs_image('docker')}"),
         ('[places.here]\nhost = "b"\n', f"[places.here]: {texts.HERE_IS_THIS_MACHINE}"),
         ('[places."a b"]\nhost = "b"\n', f'[places."a b"]: {texts.no_places_name("a b")}'),
