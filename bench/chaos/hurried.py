@@ -31,7 +31,7 @@ WAITS: Final = {
     "bot.access.membership": ("KNOWN_SECONDS",),
     "bot.gateway.supervisor": ("FIRST_SECONDS", "LONGEST_SECONDS"),
     "bot.rest.http_trace": ("REFUSED_SECONDS",),
-    "acp.places.far_process": ("REAP_PAUSE",),
+    "acp.places.reaps": ("REAP_PAUSE", "MAX_PAUSE"),
     "pool.agent_lease": ("TRY_SECONDS",),
     "pool.thread_place": ("CONFIRM_SECONDS",),
 }

@@ -591,7 +591,7 @@ async def test_a_form_without_fields_is_accepted_by_a_press() -> None:
         answers = elicited(it, message="m" * 3_000)
         await settle()
         assert [button.label for button in it.messages[0].buttons] == ["Accept", "Decline", "Cancel"]
-        assert it.messages[0].files == [("message.txt", b"m" * 3_000)]
+        assert it.messages[0].files == (("message.txt", b"m" * 3_000),)
         (card,) = [it.cards.find(each.token) for each in it.journal.questions.all()]
         assert isinstance(card, FormCard)
         assert card.accept(ADA, here=True) is not None
