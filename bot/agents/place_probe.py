@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from pathlib import PurePath, PurePosixPath
@@ -99,11 +100,13 @@ async def probe_place(
         await _look(place, report, directories)
         # Whether the engine can end jobs; a key that starts the runner alone would lead around the engine.
         await place.reap(f"{journal_id}/")
+        for number, (agent, settings) in enumerate(agents.items()):
+            report.agents.append(await _start(place, f"{journal_id}/{number}", agent, settings))
     except AcpError as error:
         report.error = error
-        return report
-    for number, (agent, settings) in enumerate(agents.items()):
-        report.agents.append(await _start(place, f"{journal_id}/{number}", agent, settings))
+    if patient.command_lines().reap and any((report.error, *(each.error for each in report.agents))):
+        with suppress(AcpError):  # What got no answer may be queued there, and no later run knows its name.
+            await place.reap(f"{journal_id}/")
     return report
 
 

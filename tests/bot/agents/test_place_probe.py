@@ -101,6 +101,21 @@ async def test_a_place_that_cannot_be_reached_is_told_with_what_its_client_said(
     assert found.agents == []
 
 
+@pytest.mark.parametrize("asked", ["hello", "start"])
+async def test_what_got_no_answer_is_ended_before_the_check_is_over(tmp_path: Path, asked: str) -> None:
+    """The engine may have queued it, and no later run knows its name."""
+    (tmp_path / "project").mkdir()
+    log = tmp_path / "log"
+    enter = f"""
+        read -r header
+        case $header in *'"do": "{asked}"'*) echo {asked} >> {log}; exit 255;; esac
+        {{ printf '%s\\n' "$header"; cat; }} | "$@"
+    """
+    found = await report(tmp_path, enter=enter, rest=f'reap = ["/bin/sh", "-c", "echo ended >> {log}"]')
+    assert log.read_text().splitlines()[-1] == "ended"
+    assert isinstance(found.error or found.agents[0].error, PlaceUnreachable)
+
+
 async def test_a_place_whose_engine_cannot_end_its_jobs_is_told(tmp_path: Path) -> None:
     """As where a key starts the runner alone, whatever command line it is sent: no container would be around agents."""
     (tmp_path / "project").mkdir()
