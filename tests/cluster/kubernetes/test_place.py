@@ -13,7 +13,7 @@ import pytest
 import acp.places.far_place
 from acp import Launch, QueuedTooLong, environment
 from acp.agent_transport import AgentTransport
-from acp.places.engine import ENGINES
+from acp.places.engine import ENGINES, Job
 from acp.places.far_place import FarPlace
 from tests.acp.child_processes import PATIENCE, PRELUDE, RUN, listen
 from tests.acp.places.contract import PlaceContract
@@ -50,11 +50,11 @@ def _far(cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> F
     return place(kubectl.parent)
 
 
-def place(programs: Path, *, start_seconds: float = PATIENCE * 2, image: str = NAME) -> FarPlace:
+def place(programs: Path, *, start_seconds: float = PATIENCE * 2, image: str = NAME, run: str = "") -> FarPlace:
     """Return a place whose `kubectl` is in a folder."""
     engine = replace(ENGINES["kubernetes"], image=image, namespace=NAMESPACE, start_seconds=start_seconds)
     env = {**environment(os.environ, inherit=(), env={}), "PATH": f"{programs}:{os.environ['PATH']}"}
-    return FarPlace("cluster", engine, JOURNAL, run="", env=env, keep_alive=6)
+    return FarPlace("cluster", engine, JOURNAL, run=run, env=env, keep_alive=6)
 
 
 def launch(code: str = READER, memory: int = SMALL) -> Launch:
@@ -83,7 +83,7 @@ def pods(cluster: Cluster) -> set[str]:
     return set(cluster.ask("get", "pods", f"--namespace={NAMESPACE}", "--output=name").split())
 
 
-def pod(number: int) -> str:
+def pod(number: int | str) -> str:
     """Return the name of the Pod of an agent."""
     return f"pod/threadline-{JOURNAL}-cluster-{number}"
 
@@ -132,6 +132,23 @@ async def test_short_commands_and_files_go_into_the_pod_of_an_agent(cluster: Clu
         assert await far.get(WORK / "folder" / "file", [WORK], max_size=10) == b"data"
     finally:
         await agent.stop()
+
+
+@pytest.mark.usefixtures("far")
+async def test_pods_of_earlier_runs_are_ended_beside_those_of_this_one_and_several_by_one_command(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    """The selectors of both mean no other Pod."""
+    earlier, current = (place(tmp_path / "bin", run=run) for run in ("b000", "a000"))
+    agents = [
+        await each.start(launch(), f"{JOURNAL}/{number}")
+        for each, number in ((earlier, 1), (current, 1), (current, 2), (current, 3))
+    ]
+    await current.sweep()
+    assert pods(cluster) == {pod(f"a000{number}") for number in (1, 2, 3)}
+    assert await current._reap([Job("cluster", f"{JOURNAL}/a000{number}", run="a000") for number in (1, 2)]) == 2
+    assert pods(cluster) == {pod("a0003")}
+    await asyncio.gather(*(agent.stop() for agent in agents))
 
 
 async def test_a_full_cluster_tells_why_an_agent_waits_and_starts_it_when_another_ends(
