@@ -163,6 +163,7 @@ class Pool:
 
     async def __aenter__(self) -> Self:
         """Start the keeper, the maintenance of the journal, the spares, and the end of what an earlier run left."""
+        self._stack.push_async_callback(self._sweeps.close)
         await self._stack.enter_async_context(self._tasks)
         sweeping = [
             self._tasks.create_task(self._sweeps.run(place), name=f"sweep {place}") for place in self._sweeps.places

@@ -32,6 +32,10 @@ class Sweeps:
         if place in self._done:
             await self._done[place].wait()
 
+    async def close(self) -> None:
+        """End what is done at the places in the background."""
+        await asyncio.gather(*(place.close() for place in self._places.values()))
+
     async def run(self, place: str) -> None:
         """End what was left at a place. Bounded, see `Place.sweep`."""
         try:

@@ -78,6 +78,8 @@ class FarPlace:
         self._connections = asyncio.Semaphore(CONNECTIONS)
         self._reaps = Reaps(name, self._reap)
         self._polls = asyncio.Semaphore(POLLS)
+        self._asking: set[asyncio.Task[None]] = set()
+        """Questions why starts are queued, until their clients have ended."""
         self._agents: dict[Job, tuple[PurePath, FarProcess]] = {}
 
     def __repr__(self) -> str:
@@ -92,6 +94,12 @@ class FarPlace:
     async def sweep(self) -> None:
         """See `Place.sweep`. Takes until that is certain, or until the runners there have ended their agents."""
         await ended(self._reaps.end(Job(self.name, f"{self._journal_id}/", run=self._run)), self._keep_alive)
+
+    async def close(self) -> None:
+        """See `Place.close`."""
+        await self._reaps.close()
+        if self._asking:
+            await asyncio.wait(self._asking)
 
     async def start(
         self,
@@ -219,6 +227,8 @@ class FarPlace:
         """
         reasons: list[str] = []
         watching = asyncio.create_task(self._watch(job, reasons, on_waiting, connected), name=f"start of {job.name}")
+        self._asking.add(watching)
+        watching.add_done_callback(self._asking.discard)
         try:
             yield reasons
         finally:

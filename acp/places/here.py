@@ -84,6 +84,9 @@ class Here:
     async def sweep(self) -> None:
         """See `Place.sweep`: here the program calls `reap` itself, before it opens anything that agents may hold."""
 
+    async def close(self) -> None:
+        """See `Place.close`: nothing is done here in the background."""
+
     async def reap(self, prefix: str) -> int:
         """See `Place.reap`."""
         return await end_survivors(prefix, gently=False)

@@ -82,5 +82,8 @@ class Place(Protocol):
         background: it is told from what this run has started.
         """
 
+    async def close(self) -> None:
+        """End what is done there in the background, within a bound; after the last start and the last stop."""
+
     async def reap(self, prefix: str) -> int:
         """End all processes there whose marker begins with `prefix` (`<journal id>/`). Return how many were found."""

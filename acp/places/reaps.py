@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final
+from typing import Final, cast
 
 import structlog
 
@@ -25,6 +25,9 @@ BATCH: Final = 100
 MAX_JOBS: Final = 2000
 """Jobs that are remembered: twice the most agents of a place."""
 
+CLOSE_SECONDS: Final = 10.0
+"""How long the commands in progress may take when the program ends, in which one succeeds at a place that answers."""
+
 log = structlog.stdlib.get_logger("acp")
 
 
@@ -38,7 +41,7 @@ class Reaps:
         self._unconfirmed: dict[Job, asyncio.Event] = {}
         self._due: dict[Job, float] = {}
         """Those to be ended now, each with the pause that follows a failure."""
-        self._workers: set[asyncio.Task[Any] | None] = set()
+        self._workers: set[asyncio.Task[None]] = set()
 
     def end(self, job: Job) -> asyncio.Event:
         """Begin to end a job. Return what is set once its end is certain."""
@@ -57,11 +60,23 @@ class Reaps:
         if self._due and len(self._workers) < COMMANDS:
             self._workers.add(asyncio.create_task(self._work(), name=f"end of jobs at {self._place}"))
 
+    async def close(self) -> None:
+        """Let the commands in progress end, within a bound, and begin no other: the next run ends what is left."""
+        if self._workers:
+            await asyncio.wait(self._workers, timeout=CLOSE_SECONDS)
+        self._unconfirmed.clear()
+        for worker in self._workers:
+            worker.cancel()
+        if self._workers:
+            await asyncio.wait(self._workers)
+
     async def _work(self) -> None:
-        while self._due:
-            await self._end_all(self._take())
-        # In the same step as the last look at what is due.
-        self._workers.discard(asyncio.current_task())
+        worker = cast("asyncio.Task[None]", asyncio.current_task())
+        try:
+            while self._due and not worker.cancelling():  # A client may turn a cancel into its own error.
+                await self._end_all(self._take())
+        finally:
+            self._workers.discard(worker)  # In the same step as the last look at what is due.
 
     async def _end_all(self, jobs: dict[Job, float]) -> None:
         try:

@@ -452,6 +452,7 @@ async def test_a_first_start_waits_until_what_an_earlier_run_left_has_ended(tmp_
         assert (place(it, ONE).swept, place(it, TWO).swept) == (1, 1)
         it.conversation(2).cancel(A_PERSON)
         assert await other.end() == Cancelled(A_PERSON)
+    assert [isinstance(room.place, StandInPlace) and room.place.closed for room in far] == [True, True]
 
 
 async def test_a_probe_waits_for_that_too(tmp_path: Path) -> None:

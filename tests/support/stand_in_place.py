@@ -30,6 +30,7 @@ class StandInPlace:
         """How often a start was tried."""
         self.swept = 0
         """How often it was asked to end what an earlier run had left."""
+        self.closed = False
         self.confirms: asyncio.Event | None = None
         """If there is one, `sweep` waits for it."""
         self.given_up = 0
@@ -94,6 +95,10 @@ class StandInPlace:
             raise self.breaks
         if self.confirms is not None:
             await self.confirms.wait()
+
+    async def close(self) -> None:
+        """See `Place.close`."""
+        self.closed = True
 
     def _require_reachable(self) -> None:
         if not self.reachable:

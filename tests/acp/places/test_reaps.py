@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 import acp.places.reaps
 from acp import PlaceUnreachable
 from acp.places.engine import Job
-from acp.places.reaps import BATCH, COMMANDS, MAX_PAUSE, REAP_PAUSE, Reaps
+from acp.places.reaps import BATCH, CLOSE_SECONDS, COMMANDS, MAX_PAUSE, REAP_PAUSE, Reaps
 from tests.support.virtual_time import elapse, quiet
 
 AN_HOUR = 3600.0
@@ -165,3 +165,33 @@ async def test_jobs_of_a_place_that_stays_away_do_not_grow_without_bound(monkeyp
     cluster.problem = None
     await elapse(MAX_PAUSE)
     assert cluster.commands == [[job(3).marker, job(4).marker]]
+
+
+async def test_commands_in_progress_end_before_the_program_does_and_no_other_begins() -> None:
+    """One that is cut off in the middle may leave its client, and what it was to end."""
+    cluster = Cluster()
+    reaps = Reaps("cluster", cluster.reap)
+    cluster.problem = PlaceUnreachable("cluster")
+    reaps.end(job(1))
+    await elapse(1.0)
+    cluster.problem = None
+    ended = reaps.end(job(2))
+    await elapse(0.0)
+    await reaps.close()
+    assert ended.is_set()
+    await elapse(AN_HOUR)
+    assert cluster.commands == [[job(1).marker], [job(2).marker]]
+
+
+async def test_a_command_that_hangs_is_cut_off_when_the_program_ends() -> None:
+    """Its job is left to the next run."""
+    cluster = Cluster()
+    reaps = Reaps("cluster", cluster.reap)
+    cluster.hanging = {job(1)}
+    ended = reaps.end(job(1))
+    await elapse(1.0)
+    before = asyncio.get_running_loop().time()
+    await reaps.close()
+    assert asyncio.get_running_loop().time() - before == pytest.approx(CLOSE_SECONDS)
+    assert not ended.is_set()
+    assert cluster._running == 0
