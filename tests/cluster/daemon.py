@@ -96,11 +96,12 @@ def runs(process: psutil.Process) -> bool:
 
 
 def end(processes: Iterable[psutil.Process]) -> None:
-    """Kill processes, and wait for their end."""
+    """Kill processes at one moment, so that none learns of another's end, and wait for theirs."""
     left = list(processes)
-    for process in left:
-        with suppress(psutil.NoSuchProcess):
-            process.kill()
+    for number in (signal.SIGSTOP, signal.SIGKILL):
+        for process in left:
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(number)
     for _ in range(int(BOUND / TICK)):
         left = [process for process in left if runs(process)]
         if not left:

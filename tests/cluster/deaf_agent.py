@@ -50,7 +50,7 @@ async def ends_with_its_child(
         await asyncio.to_thread(kill, child)
         error = await child.over()
         assert isinstance(error, AgentClosed)
-        assert (error.reason, error.place) == (CloseReason.LINK_LOST, place.name)
+        assert (error.reason, error.place) == (CloseReason.LINK_LOST, place.name), error
         await child.process.stop()
         frozen = [process for process in processes if runs(process) and process.status() == psutil.STATUS_STOPPED]
         assert [process for process in processes if runs(process) and process not in frozen] == []
