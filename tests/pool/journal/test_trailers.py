@@ -104,6 +104,7 @@ def test_stored_files_are_sent_from_the_disk(journal: Journal) -> None:
     assert [source.read_bytes() for source in sources if isinstance(source, Path)] == [b"one", b"\0two"]
     assert [(file.name, file.size) for file in stored] == [("a.py", 3), ("b.bin", 4)]
     assert unstored is large
+    assert unstored.source() == large.data
     assert (trailer.content, trailer.mention) == ("x", 42)
 
 
