@@ -133,7 +133,7 @@ class FarProcess:
 
     async def _give_up(self, *, outlives: bool) -> None:
         # A client that has ended by itself has most likely never got there. What it may have left has never heard of a
-        # session, so nobody waits for its end.
+        # session, so no message waits for its end.
         failed = self._over.is_set() and not self._greeted
         self._client.kill()
         await self._finish(certain=failed or self._verdict is not None)

@@ -25,8 +25,8 @@ BATCH: Final = 100
 MAX_JOBS: Final = 2000
 """Jobs that are remembered: twice the most agents of a place."""
 
-CLOSE_SECONDS: Final = 10.0
-"""How long the commands in progress may take when the program ends, in which one succeeds at a place that answers."""
+CLOSE_SECONDS: Final = 5.0
+"""How long the commands in progress may take when the program ends. At a place that answers one takes a second."""
 
 log = structlog.stdlib.get_logger("acp")
 
@@ -96,6 +96,6 @@ class Reaps:
         return {job: self._due.pop(job) for job in jobs}
 
     def _try_later(self, jobs: dict[Job, float]) -> None:
-        """Try again after the pause of the newest: it has failed least often, and somebody may wait for it."""
+        """Try again after the pause of the newest: it has failed least often, and a stop may wait for it."""
         later = {job: min(2 * pause, MAX_PAUSE) for job, pause in jobs.items()}
         asyncio.get_running_loop().call_later(min(jobs.values()), self._try, later)

@@ -129,6 +129,19 @@ async def test_whoever_expects_an_answer_does_not_wait_for_the_rest() -> None:
 
 
 @endless_rests
+async def test_an_update_before_the_answer_does_not_delay_it() -> None:
+    """An agent writes them one by one."""
+    mouth = Mouth()
+    mouth.say(b"first")
+    await mouth.arrives()
+    mouth.pipe.hurry()
+    for line in (b"an update", b"another", b"the answer"):
+        mouth.say(line)
+        assert await mouth.arrives() == line
+    mouth.close()
+
+
+@endless_rests
 async def test_what_is_answered_while_it_is_read_is_expected_to_go_on() -> None:
     """An agent that asks and is answered immediately continues without a pause."""
     mouth = Mouth(lambda data: mouth.pipe.hurry() if data == b"question" else None)
