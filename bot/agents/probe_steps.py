@@ -37,9 +37,12 @@ def descendants(agent: Agent) -> list[psutil.Process]:
     return []
 
 
-async def stop(agent: Agent) -> int:
-    """Stop the agent, and end what is left of its descendants; return how many of them were left."""
-    started = descendants(agent)
+async def stop(agent: Agent, started: Sequence[psutil.Process] | None = None) -> int:
+    """Stop the agent, and end what is left of its descendants; return how many of them were left.
+
+    Of an agent that was killed the caller names those that it had `started`.
+    """
+    started = descendants(agent) if started is None else started
     try:
         await agent.stop()
     finally:

@@ -19,7 +19,7 @@ from bot.user_messages import agent_checks as texts
 from bot.user_messages import agent_errors
 
 from .probe_result import Outcome, ProbeResult, TryResult
-from .probe_steps import ANSWER_WIDTH, READY_SECONDS, descendants, end, hold_turn, refuse, start, stop
+from .probe_steps import ANSWER_WIDTH, READY_SECONDS, descendants, hold_turn, refuse, start, stop
 
 TRY_SECONDS = 300.0
 """Bound of one try: a start (60 s), a session (60 s, or 120 s to reopen one) and a turn at their own bounds."""
@@ -151,8 +151,8 @@ class Tries:
 
     async def _recover(self, started: list[psutil.Process]) -> str:
         """Start again after a crash: no process may be left, and the session must be there as after a restart."""
-        await self._stop()
-        if left := end(started):
+        running, self._running = self._running, None
+        if running is not None and (left := await stop(running, started)):
             return texts.processes_left(left)
         if self._found.tries["restart"].result is Outcome.PASSED:
             return await self._reopen()

@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -127,6 +128,24 @@ async def test_it_is_quiet_when_all_that_is_ready_has_run() -> None:
     await elapse(2)
     assert count == 1_200
     await asyncio.wait(counting)
+
+
+async def test_quiet_waits_for_jobs_in_threads() -> None:
+    """Also for one that begins when another one ends."""
+    loop, answers = asyncio.get_running_loop(), list[float]()
+
+    async def ask() -> None:
+        for seconds in (0.05, 0.02):
+            answers.append(await asyncio.to_thread(held, seconds))
+
+    def held(seconds: float) -> float:
+        threading.Event().wait(seconds)
+        return seconds
+
+    asking = loop.create_task(ask())
+    await quiet()
+    assert answers == [0.05, 0.02]
+    await asking
 
 
 @pytest.mark.real_time

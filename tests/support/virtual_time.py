@@ -55,18 +55,29 @@ class _Clock(selectors.DefaultSelector):
         return []
 
 
+def _virtual_loop(seconds: float) -> "VirtualLoop":
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop), f"this would sleep {seconds} s in real time"
+    return loop
+
+
 async def elapse(seconds: float) -> None:
     """Let that much virtual time pass, with all its timers.
 
     Fails on any other loop: a test never sleeps in real time.
     """
-    assert isinstance(asyncio.get_running_loop(), VirtualLoop), f"this would sleep {seconds} s in real time"
+    _virtual_loop(seconds)
     await asyncio.sleep(seconds)
 
 
 async def quiet() -> None:
-    """Return when all that can happen now has happened: virtual time moves only when no callback is ready."""
-    await elapse(0.001)
+    """Return when all that can happen now has happened: no callback is ready, and no job runs in an executor."""
+    loop = _virtual_loop(moment := 0.001)
+    busy, begun = True, loop.jobs_begun
+    # A job that began or ended in that moment lets it pass in real time, while callbacks are still to come.
+    while busy or loop.jobs or loop.jobs_begun != begun:
+        busy, begun = bool(loop.jobs), loop.jobs_begun
+        await asyncio.sleep(moment)
 
 
 async def step() -> None:
@@ -107,7 +118,9 @@ class VirtualLoop(RealLoop):
     def __init__(self) -> None:
         self._clock = _Clock()
         super().__init__(self._clock)
-        self._jobs = 0
+        self.jobs = 0
+        """How many jobs run in executors."""
+        self.jobs_begun = 0
         self._children: set[SubprocessTransport] = set()
         self._clock.outside_work = self._outside_work
         self._clock.pending = self._pending_tasks
@@ -121,17 +134,18 @@ class VirtualLoop(RealLoop):
     ) -> asyncio.Future[_Result]:
         """As in asyncio; the clock does not jump until the future is done."""
         future = super().run_in_executor(executor, func, *args)
-        self._jobs += 1
+        self.jobs += 1
+        self.jobs_begun += 1
         future.add_done_callback(self._job_ended)
         return future
 
     async def shutdown_default_executor(self, *args: Any, **kwargs: Any) -> None:
         """As in asyncio; waiting for threads counts as outside work."""
-        self._jobs += 1
+        self.jobs += 1
         try:
             await super().shutdown_default_executor(*args, **kwargs)
         finally:
-            self._jobs -= 1
+            self.jobs -= 1
 
     async def subprocess_exec(self, *args: Any, **kwargs: Any) -> Any:
         """As in asyncio; the clock does not jump until the child is reaped and its pipes are closed."""
@@ -146,11 +160,11 @@ class VirtualLoop(RealLoop):
         return transport, protocol
 
     def _job_ended(self, _: asyncio.Future[Any]) -> None:
-        self._jobs -= 1
+        self.jobs -= 1
 
     def _outside_work(self) -> bool:
         self._children = {child for child in self._children if child.get_returncode() is None or not child.is_closing()}
-        return bool(self._jobs or self._children)
+        return bool(self.jobs or self._children)
 
     def _pending_tasks(self) -> str:
         names = sorted(f"{task.get_name()} in {task.get_coro()!r}" for task in asyncio.all_tasks(self))
