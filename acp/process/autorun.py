@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path, PurePath
 
+from .links import entered
+
 GIT = ".git"
 
 NAMES = frozenset(
@@ -108,11 +110,12 @@ def _of_repository(git: Path) -> Iterator[Path]:
     """Yield the configuration and the hooks of a git directory, and the files that the configuration names."""
     named = _named_in(git / "config")
     if _is_repository(git):
-        with suppress(OSError):  # It exists, or the agent cannot make it either.
-            (git / "hooks").mkdir()
+        with suppress(OSError), entered(git) as directory:  # It exists, or the agent cannot make it either.
+            os.mkdir("hooks", dir_fd=directory)
     if named.get("worktreeconfig") == ["true"]:
-        with suppress(OSError):  # Git reads this file too, and a missing one cannot be protected.
-            (git / "config.worktree").touch()
+        # Git reads this file too, and a missing one cannot be protected. A link there would be the agent's.
+        with suppress(OSError), entered(git) as directory:
+            os.close(os.open("config.worktree", os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666, dir_fd=directory))
     linked = [git / "worktrees" / each.name for each in _entries(git / "worktrees", MAX_LOOKED_AT)][:MAX_REPOSITORIES]
     for each in (git, *linked):  # A linked worktree has a `commondir`, which says where its configuration is.
         yield from _present(each / "hooks", each / "config", each / "config.worktree", each / "commondir")

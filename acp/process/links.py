@@ -1,7 +1,9 @@
-"""Follows a path link by link, so that each link on the way can be judged."""
+"""Follows a path link by link, so that each link on the way can be judged, or enters a directory without any."""
 
 import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,3 +41,21 @@ def follow(path: Path) -> Followed:
             here = Path("/")
         left = [*target.parts[target.is_absolute() :], *left]
     raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
+
+
+@contextmanager
+def entered(directory: Path) -> Iterator[int]:
+    """Open an absolute path as a directory for the block, if no part of it is a link. Blocks. Raises OSError.
+
+    What is made or removed through the descriptor is in that directory, wherever the path leads in the meantime.
+    """
+    flags = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    here = os.open("/", flags)
+    try:
+        for part in directory.parts[1:]:
+            deeper = os.open(part, flags, dir_fd=here)
+            os.close(here)
+            here = deeper
+        yield here
+    finally:
+        os.close(here)

@@ -3,7 +3,7 @@
 A file `commondir` in a git directory names another one, whose configuration git obeys then, with the commands in it, as
 soon as a person types `git status` (gitrepository-layout(5)). The agent must be able to write in a git directory, and a
 file that does not exist cannot be protected. A git directory without its HEAD is none for git, which then takes the
-directory above for one if that has HEAD, `objects` and `refs`.
+directory above for one if that has HEAD, a link to nothing too, and `objects` and `refs` or a `commondir` of its own.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ from pathlib import Path
 from acp import paths
 
 from .autorun import GIT
+from .links import entered
 
 WATCH_SECONDS = 1.0
 """How often repositories are looked at: a look costs microseconds each, and a person's git hardly runs in between."""
@@ -54,22 +55,30 @@ class RepositoryWatch:
 
 
 def undo_redirections(repositories: Iterable[Path]) -> list[Path]:
-    """Remove files that redirect these git directories, which must have none. Return the removed ones. Blocks."""
+    """Remove files that redirect these git directories, which must have none. Return the removed ones. Blocks.
+
+    Nothing is removed behind a link: an agent can replace the directories above what is not protected.
+    """
     undone = []
     for repository in repositories:
         undone += _remove(repository, "commondir")
-        above = repository.parent
-        if repository.name == GIT and all((above / each).exists() for each in ("HEAD", "objects", "refs")):
-            undone += _remove(above, "HEAD")
+        if repository.name == GIT:
+            undone += _remove(repository.parent, "HEAD", ("commondir",), ("objects", "refs"))
     return undone
 
 
-def _remove(folder: Path, name: str) -> list[Path]:
-    with suppress(OSError):  # None there, as usual; or no directory any more.
-        directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        try:
+def _remove(folder: Path, name: str, *beside: tuple[str, ...]) -> list[Path]:
+    """Remove a file, if all of one of `beside` are there too."""
+    with suppress(OSError), entered(folder) as directory:  # None there, as usual; or no directory any more.
+        if not beside or any(all(_is_there(each, directory) for each in names) for names in beside):
             os.unlink(name, dir_fd=directory)
-        finally:
-            os.close(directory)
-        return [folder / name]
+            return [folder / name]
     return []
+
+
+def _is_there(name: str, directory: int) -> bool:
+    try:
+        os.stat(name, dir_fd=directory)
+    except OSError:
+        return False
+    return True

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from acp.errors import SpawnFailed, StartProblem
+from acp.process.autorun import _of_repository
+from acp.process.repository_watch import undo_redirections
 from acp.process.sandbox import ENGINE, Sandbox, enter, look, look_now
 from tests.acp.process.sandboxed_ground import SYSTEM_ENV, Ground
 
@@ -258,11 +260,48 @@ def test_what_the_client_may_write_is_what_a_program_inside_may_write(ground: Gr
     assert written == list(map(str, free))
 
 
-def test_a_bare_repository_in_place_of_the_projects_own_is_undone(ground: Ground) -> None:
+@pytest.mark.parametrize(
+    "script",
+    [
+        "mv .git/HEAD .; cp -r .git/objects .git/refs .",
+        "rm .git/HEAD; ln -s refs/heads/none HEAD; cp -r .git/objects .git/refs .",
+        "mv .git/HEAD .; mkdir sub; cp -r .git/objects .git/refs sub; echo sub > commondir",
+    ],
+    ids=["head", "link", "commondir"],
+)
+def test_a_bare_repository_in_place_of_the_projects_own_is_undone(ground: Ground, script: str) -> None:
     """Git takes it for the repository where `.git` has lost its HEAD, which no mount can prevent."""
     ground.git("init")
-    ground.run("mv .git/HEAD .; cp -r .git/objects .git/refs .; echo '[core]' > config")
-    assert (ground.cwd / "HEAD").exists()
+    ground.run(f"{script}; echo '[core]' > config")
+    head = ground.cwd / "HEAD"
+    assert os.path.lexists(head)
     ground.run("true")
-    assert not (ground.cwd / "HEAD").exists()
+    assert not os.path.lexists(head)
     assert (ground.cwd / "config").exists()
+
+
+def test_a_missing_configuration_is_not_made_where_a_link_leads(ground: Ground) -> None:
+    """It would be an empty file anywhere in the account, such as one that forbids logins."""
+    ground.git("init", cwd=ground.cwd / "sub")
+    ground.git("config", "extensions.worktreeConfig", "true", cwd=ground.cwd / "sub")
+    ground.outside.mkdir(exist_ok=True)
+    (ground.cwd / "sub" / ".git" / "config.worktree").symlink_to(ground.outside / "made")
+    assert ground.run("true") == "0"
+    assert not (ground.outside / "made").exists()
+
+
+def test_a_repository_that_became_a_link_has_nothing_made_or_removed_elsewhere(ground: Ground) -> None:
+    """An agent can replace the directories above a `.git` that has nothing to be protected."""
+    ground.git("init", "--bare", cwd=ground.outside / "bare")
+    ground.git("init", cwd=ground.outside / "plain")
+    shutil.rmtree(ground.outside / "plain" / ".git" / "hooks")
+    ground.file("outside/plain/.git/commondir", ".")
+    ground.run("mkdir -p sub/bare/.git sub/plain/.git")
+    facts = look_now(Sandbox(), ground.cwd, SYSTEM_ENV)
+    assert {each.parent.name for each in facts.repositories} == {"bare", "plain"}
+    ground.run(f"mv sub before; ln -s {ground.outside} sub")
+    assert undo_redirections(facts.repositories) == []
+    assert [*_of_repository(ground.cwd / "sub" / "plain" / ".git")]
+    assert (ground.outside / "bare" / "HEAD").exists()
+    left = {each.name for each in (ground.outside / "plain" / ".git").iterdir()}
+    assert left & {"commondir", "hooks"} == {"commondir"}
