@@ -36,7 +36,10 @@ MAX_REPOSITORIES = 64
 """Repositories that are protected, those closest to the top first: the engine's work grows with the square."""
 
 _CONFIG_SIZE = 64 * 1024
-_NAMED = re.compile(rb"^\s*(hooksPath|path|worktreeConfig)\s*=\s*\"?([^\"\n#;]+)", re.IGNORECASE | re.MULTILINE)
+_MAX_CONFIGS = 16
+_NAMED = re.compile(
+    rb"^\s*(?:\[[^\]\n]*\]\s*)?(hooksPath|path|worktreeConfig)\s*=\s*\"?([^\"\n#;]+)", re.IGNORECASE | re.MULTILINE
+)
 _SKIPPED = frozenset({"node_modules", GIT})
 
 
@@ -108,19 +111,33 @@ def _submodules(git: Path) -> Iterator[Path]:
 
 def _of_repository(git: Path) -> Iterator[Path]:
     """Yield the configuration and the hooks of a git directory, and the files that the configuration names."""
-    named = _named_in(git / "config")
     if _is_repository(git):
         with suppress(OSError), entered(git) as directory:  # It exists, or the agent cannot make it either.
             os.mkdir("hooks", dir_fd=directory)
-    if named.get("worktreeconfig") == ["true"]:
+    if _named_in(git / "config").get("worktreeconfig") == ["true"]:
         # Git reads this file too, and a missing one cannot be protected. A link there would be the agent's.
         with suppress(OSError), entered(git) as directory:
             os.close(os.open("config.worktree", os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666, dir_fd=directory))
     linked = [git / "worktrees" / each.name for each in _entries(git / "worktrees", MAX_LOOKED_AT)][:MAX_REPOSITORIES]
     for each in (git, *linked):  # A linked worktree has a `commondir`, which says where its configuration is.
         yield from _present(each / "hooks", each / "config", each / "config.worktree", each / "commondir")
-    for base, key in ((git.parent, "hookspath"), (git, "path")):  # For `path` see git-config(1), Includes.
-        yield from _present(*(Path(os.path.normpath(base / each)) for each in named.get(key, ())))
+    yield from _present(*_named_by(git))
+
+
+def _named_by(git: Path) -> Iterator[Path]:
+    """Yield the hooks that a git directory's configuration names, and the files that it includes, with theirs."""
+    waiting, seen = [git / "config", git / "config.worktree"], set[Path]()
+    while waiting and len(seen) < _MAX_CONFIGS:
+        config = waiting.pop(0)
+        if config in seen:
+            continue
+        seen.add(config)
+        named = _named_in(config)
+        # A path is relative to the file that names it (git-config(1), Includes).
+        included = [Path(os.path.normpath(config.parent / each)) for each in named.get("path", ())]
+        yield from included
+        yield from (Path(os.path.normpath(git.parent / each)) for each in named.get("hookspath", ()))
+        waiting += included
 
 
 def _named_in(config: Path) -> dict[str, list[str]]:

@@ -559,3 +559,17 @@ def test_configuration_that_git_reads_beside_its_own_is_protected(ground: Ground
     ground.run("echo evil > .git/config.worktree; echo evil > .gitconfig; rm -f .git/config.worktree .gitconfig")
     assert (ground.cwd / ".git" / "config.worktree").read_text() == ""
     assert (ground.cwd / ".gitconfig").read_text() == "OLD"
+
+
+def test_hooks_that_an_included_file_names_are_protected(ground: Ground) -> None:
+    """Teams share their settings and hooks in this way. The file may include another one, or itself."""
+    ground.git("init")
+    ground.git("config", "include.path", "../.gitconfig")
+    ground.file("project/.gitconfig", "[include]\n path = tools/hooks.gitconfig\n path = .gitconfig\n")
+    ground.file("project/tools/hooks.gitconfig", "[core] hooksPath = tools/hooks\n")
+    hook = ground.file("project/tools/hooks/pre-commit", "OLD")
+    ground.run("echo evil > tools/hooks/pre-commit; echo evil > tools/hooks/post-checkout; mv tools t")
+    assert [*hook.parent.iterdir()] == [hook]
+    assert hook.read_text() == "OLD"
+    ground.run("echo evil > tools/hooks.gitconfig")
+    assert "evil" not in (ground.cwd / "tools" / "hooks.gitconfig").read_text()
