@@ -7,6 +7,7 @@ from typing import Final
 from weakref import WeakValueDictionary
 
 from acp import Place
+from acp.process.sandbox import Sandbox
 from bot.commands.git_safety import GitFailed
 
 from .far_git_changes import read_far_changes
@@ -26,8 +27,10 @@ class DiffQueue:
         self._next: dict[tuple[str, tuple[Path, ...]], asyncio.Future[Changes]] = {}
         """Comparisons that have not begun, by place, directory and `roots`: they will see every present change."""
 
-    async def changes(self, place: Place, directory: Path, roots: Sequence[Path]) -> Changes:
-        """Compare a directory at `place` when a slot is free. Raises `GitFailed`."""
+    async def changes(
+        self, place: Place, directory: Path, roots: Sequence[Path], sandbox: Sandbox | None = None
+    ) -> Changes:
+        """Compare a directory at `place` when a slot is free; see `read_changes`. Raises `GitFailed`."""
         key = (place.name, (directory, *roots))
         if (coming := self._next.get(key)) is not None:
             return await asyncio.shield(coming)
@@ -37,7 +40,9 @@ class DiffQueue:
             try:
                 async with lock, self._slots:
                     del self._next[key]
-                    found = await (read_changes(directory, roots) if place.near else read_far_changes(place, directory))
+                    near = place.near
+                    comparing = read_changes(directory, roots, sandbox) if near else read_far_changes(place, directory)
+                    found = await comparing
             finally:
                 if self._next.get(key) is coming:
                     del self._next[key]

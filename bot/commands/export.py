@@ -48,9 +48,7 @@ async def _diff(interaction: Interaction) -> None:
     agent, place = agents.of(thread_id), agents.place(thread_id)
     await interaction.response.defer(ephemeral=True)  # A large directory takes git longer than Discord waits.
     try:
-        found = await interaction.client.diff_queue.changes(
-            place, agent.cwd, (agent.cwd, *agent.additional_directories)
-        )
+        found = await interaction.client.diff_queue.changes(place, agent.cwd, agent.directories, agent.view)
     except GitFailed as error:
         await interaction.followup.send(texts.no_diff(escape(str(error))), ephemeral=True)
         return

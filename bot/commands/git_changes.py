@@ -8,7 +8,7 @@ import asyncio
 import os
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -17,6 +17,8 @@ import structlog
 
 from acp import SpawnFailed
 from acp.paths import Lanes, look
+from acp.process import sandbox as boxes
+from bot.user_messages import agent_errors
 from bot.user_messages import git_errors as texts
 
 from .git_safety import GitFailed, check_repository, read_regular
@@ -72,10 +74,12 @@ class Changes:
     nested: bool = False
 
 
-async def read_changes(directory: Path, roots: Sequence[Path]) -> Changes:
+async def read_changes(directory: Path, roots: Sequence[Path], sandbox: boxes.Sandbox | None = None) -> Changes:
     """Compare `directory` with the last commit, new files included. Raises `GitFailed`.
 
-    `roots` are the directories where an agent may have written, `directory` among them.
+    `roots` are the directories where an agent may have written, `directory` among them. If the agent sees no more than
+    they contain, git compares in a `sandbox` that shows no more either: while it reads, the agent can put links in the
+    place of directories.
     """
     paths = [word for name in ("index", "info/exclude") for word in ("--git-path", name)]
     asked = ("--path-format=absolute", "--absolute-git-dir", "--git-common-dir", "--show-toplevel", *paths)
@@ -93,6 +97,7 @@ async def read_changes(directory: Path, roots: Sequence[Path]) -> Changes:
     objects = await _run_blocking(
         directory, partial(_object_directory, directory, roots, git_directory, common, top, worktree)
     )
+    commit = await _commit(git, directory)
     with tempfile.TemporaryDirectory(prefix="threadline-diff-") as folder:
         own = Path(folder) / "git"
         await git(Path(folder), "init", "--quiet", "--bare", "--template=", str(own))
@@ -101,7 +106,11 @@ async def read_changes(directory: Path, roots: Sequence[Path]) -> Changes:
         await _run_blocking(directory, partial(_copy_indexes, index, git_directory, own))
         await _run_blocking(directory, partial(_copy_excludes, exclude, own))
         where = (f"--git-dir={own}", f"--work-tree={top}")
-        head = await _head(git, directory, where)
+        if sandbox is not None:
+            outer = [objects, *_attributes(directory, top)]
+            visible = (*sandbox.readable, *(each for each in outer if not any(map(each.is_relative_to, written))))
+            await git.confine(replace(sandbox, readable=visible, writable=(Path(folder),)), Path(folder))
+        head = await _head(git, directory, where, commit)
         unread = not await _succeeds(git, directory, *where, "add", "--intent-to-add", "--ignore-errors", "--", ".")
         nested = b"\n160000 " in b"\n" + await git(directory, *where, "ls-files", "--stage", "--", ".")
         plain = ("--no-ext-diff", "--no-textconv", "--no-color")
@@ -109,6 +118,13 @@ async def read_changes(directory: Path, roots: Sequence[Path]) -> Changes:
         status = await git(directory, *where, *compared, "--relative", "--name-status", head, "--", ".")
         patch = await git(directory, *where, *compared, "--relative", "--binary", head, "--", ".")
     return Changes(format_status(status), patch[:LARGEST], cut=len(patch) > LARGEST, unread=unread, nested=nested)
+
+
+def _attributes(directory: Path, top: Path) -> list[Path]:
+    """Return the files above a directory, up to the top of its working tree, that say how git treats what is in it."""
+    above = [each for each in directory.parents if each.is_relative_to(top)]
+    files = (each / name for each in above for name in (".gitignore", ".gitattributes"))
+    return [each for each in files if each.is_file() and not each.is_symlink()]
 
 
 async def _run_blocking(directory: Path, work: Callable[[], _T]) -> _T:
@@ -155,15 +171,21 @@ def format_status(status: bytes) -> str:
     return "\n".join(f"{state[:1]} {' → '.join(names)}" for state, *names in lines)
 
 
-async def _head(git: "_Git", directory: Path, where: Sequence[str]) -> str:
-    """Return the last commit's tree, or the empty tree before the first commit.
+async def _commit(git: "_Git", directory: Path) -> str:
+    """Return the name of the last commit; empty before the first.
 
-    The repository's own configuration may only resolve the commit's name. Reading an object under it can contact a
-    promisor remote, which runs a program that the configuration names (gitrepository-layout(5), partial clones).
+    The repository's own configuration may only resolve that name. Reading an object under it can contact a promisor
+    remote, which runs a program that the configuration names (gitrepository-layout(5), partial clones).
     """
     try:
-        commit = (await git(directory, "rev-parse", "--verify", "--quiet", "HEAD")).decode().strip()
+        return (await git(directory, "rev-parse", "--verify", "--quiet", "HEAD")).decode().strip()
     except Unsuccessful:
+        return ""
+
+
+async def _head(git: "_Git", directory: Path, where: Sequence[str], commit: str) -> str:
+    """Return the tree of a commit, or the empty tree if it has no name."""
+    if not commit:
         return (await git(directory, *where, "hash-object", "-t", "tree", "/dev/null")).decode().strip()
     return (await git(directory, *where, "rev-parse", "--verify", "--quiet", f"{commit}^{{tree}}")).decode().strip()
 
@@ -196,19 +218,32 @@ class _Git:
     def __init__(self, roots: Sequence[Path]) -> None:
         """Agents write in the `roots`, which contain no links."""
         self._environment = _environment(roots)
+        self._inside: tuple[boxes.Sandbox, boxes.Facts] | None = None
+
+    async def confine(self, sandbox: boxes.Sandbox, cwd: Path) -> None:
+        """Run git in a sandbox from now on. Raises `GitFailed`."""
+        try:
+            facts = await boxes.look(sandbox, cwd=cwd, env=self._environment, command="git")
+        except SpawnFailed as error:
+            raise GitFailed(agent_errors.start_problem(error)) from None
+        self._inside = sandbox, facts
+
+    def _line(self, directory: Path, args: Sequence[str]) -> tuple[Sequence[str], dict[str, str], Path]:
+        settings = [part for setting in _SETTINGS for part in ("-c", setting)]
+        options = ("--no-pager", "--no-optional-locks", *settings)
+        if self._inside is None:
+            return ("git", *options, *args), self._environment, directory
+        entered = boxes.enter(*self._inside, ("git", "-C", str(directory), *options, *args), self._environment)
+        return entered.argv, entered.env, entered.cwd
 
     async def __call__(self, directory: Path, *args: str) -> bytes:
         """Run git without a shell, for a bounded time; return at most `LARGEST` + 1 bytes. Raises `GitFailed`."""
-        settings = [part for setting in _SETTINGS for part in ("-c", setting)]
+        line, env, cwd = self._line(directory, args)
         try:
             process = await asyncio.create_subprocess_exec(
-                "git",
-                "--no-pager",
-                "--no-optional-locks",
-                *settings,
-                *args,
-                cwd=directory,
-                env=self._environment,
+                *line,
+                cwd=cwd,
+                env=env,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.DEVNULL,

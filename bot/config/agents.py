@@ -183,6 +183,16 @@ class AgentConfig(ConfigTable):
         )
 
     @property
+    def view(self) -> Sandbox | None:
+        """What a program may see that reads its directories for people; None where it sees all of the account itself.
+
+        Such a program writes only in a directory of its own.
+        """
+        if not self.sandbox.is_on:
+            return None
+        return Sandbox(network="none", readable=self.directories, hidden=self._hidden, shared=self._shared)
+
+    @property
     def _network(self) -> Literal["all", "none"] | Hosts:
         wanted = self.sandbox.network
         if isinstance(wanted, str):
