@@ -119,14 +119,20 @@ class Agents:
         return replace(settings, far_directories=there)
 
     def place(self, thread_id: int) -> Place:
-        """Return the place of a thread's agent; this machine before its first start."""
+        """Return the place of a thread's agent; without one, this machine, or the first one where the agent may run."""
+        if kept := self._kept_place(thread_id):
+            return self.places[kept]
+        possible = self.of(thread_id).places
+        return self.places[HERE if HERE in possible else possible[0]]
+
+    def _kept_place(self, thread_id: int) -> str:
         kept = self._journal.threads.agent_place(thread_id) if len(self.places) > 1 else HERE
-        return self.places[kept if kept in self.places else HERE]
+        return kept if kept in self.places else ""
 
     def far_place(self, thread_id: int) -> str:
-        """Return the name of the place of a thread's agent; empty for this machine."""
-        place = self.place(thread_id)
-        return "" if place.near else place.name
+        """Return the name of the place of a thread's agent; empty for this machine, and before its first start."""
+        kept = self._kept_place(thread_id)
+        return "" if kept == HERE else kept
 
     def side_modes(self, thread_id: int) -> tuple[str, ...]:
         """Return the ids of the modes in which a side question may be asked, in order of preference."""

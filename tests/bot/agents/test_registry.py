@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from acp.paths import Lanes
 from bot.agents.registry import Agents
 from bot.config.schema import Config
@@ -127,11 +129,11 @@ def test_the_files_of_a_thread_can_be_posted_there_and_nowhere_else(tmp_path: Pa
         assert isinstance(it.workspace_files(10)().read_now(str(directory / "key")), str)
 
 
-def far_agents(folder: Path, journal: Journal) -> Agents:
-    """Return agents that run on this machine or on worker1, where people's files are in /srv/files."""
+def far_agents(folder: Path, journal: Journal, *places: str) -> Agents:
+    """Return agents that run at `places`: on this machine or on worker1, where people's files are in /srv/files."""
     given: dict[str, Any] = {"discord": {"token": "t"}, "journal": {"path": str(folder / "journal.db")}}
     servers = [{"name": "tools", "command": "tools"}]
-    there = {"command": "one", "cwd": "/srv/project", "places": ["here", "worker1"], "client": ["fs"]}
+    there = {"command": "one", "cwd": "/srv/project", "places": [*places] or ["here", "worker1"], "client": ["fs"]}
     given["agents"] = {"default": {**there, "mcp_servers": servers}}
     given["places"] = {"worker1": {"host": "worker1", "files": "/srv/files"}}
     return Agents(Config.model_validate(given), journal)
@@ -153,6 +155,19 @@ def test_a_thread_on_another_machine_has_its_files_there(tmp_path: Path) -> None
         assert (it.place(10).name, far.place.name) == ("worker1", "worker1")
         assert (far.roots, Path(far.directory)) == ((Path("/srv/project"), there), there)
         assert it.files(10, Lanes("links")) == far
+
+
+@pytest.mark.parametrize("kept", ["", "removed"])
+def test_an_agent_that_runs_only_elsewhere_has_no_files_here(tmp_path: Path, kept: str) -> None:
+    """Nor changes to show: what this machine has at its path is another directory. Its thread may know no place yet."""
+    with Journal.open(tmp_path / "journal.db") as journal:
+        it = far_agents(tmp_path, journal, "worker1")
+        begin(it, journal, 10, ELSEWHERE)
+        journal.threads.set_agent_place(10, kept)
+        far = it.far_files(10)
+        assert far is not None
+        assert (it.place(10).name, far.place.name) == ("worker1", "worker1")
+        assert it.far_place(10) == ""
 
 
 def test_an_agent_on_another_machine_is_offered_nothing_of_this_one(tmp_path: Path) -> None:
