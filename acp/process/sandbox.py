@@ -32,7 +32,7 @@ from .keyring import join_new_session_keyring
 from .links import Followed, Link, follow
 from .program_files import locate, program_files
 from .repository_watch import undo_redirections
-from .system_files import can_forbid_namespaces, secrets, system_directories
+from .system_files import can_forbid_namespaces, hiding_place, secrets, system_directories
 
 ENGINE: Final = "bwrap"
 """The program that makes the sandbox (bubblewrap). It is looked for on the bot's own PATH, never on the agent's."""
@@ -274,7 +274,8 @@ def look_now(sandbox: Sandbox, cwd: Path, env: Mapping[str, str], command: str =
     wanted = [Path(engine), *(each for each in programs if each is not None)]
     needed = program_files(wanted, env, changeable, [Path(os.path.realpath(each)) for each in sandbox.hidden])
     system, links = system_directories()
-    hidden = dict.fromkeys(each.resolve() for each in (*secrets(), *sandbox.hidden))
+    hidden = dict.fromkeys(each.resolve() for each in secrets())
+    hidden |= dict.fromkeys(hiding_place(each.resolve()) for each in sandbox.hidden)
     found = [autorun.search(root) for root in dict.fromkeys((here, *(ways[path].real for path in sandbox.writable)))]
     repositories = tuple(dict.fromkeys(git for each in found for git in each.repositories))
     undo_redirections(repositories)  # What an earlier agent has left, if the bot was killed.

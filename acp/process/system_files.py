@@ -48,6 +48,14 @@ def secrets() -> Iterator[Path]:
                     waiting.append(entry.path)
 
 
+def hiding_place(file: Path) -> Path:
+    """Return what to hide for a file (a path without links) to stay hidden when another one takes its place.
+
+    That is its directory, if it has one of its own among the settings: an editor writes a new file and renames it.
+    """
+    return file.parent if SETTINGS in file.parent.parents else file
+
+
 @cache
 def can_forbid_namespaces(engine: str) -> bool:
     """Whether the engine can forbid further user namespaces, and bound directories in memory. Blocks."""

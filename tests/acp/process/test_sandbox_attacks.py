@@ -108,6 +108,23 @@ def test_settings_that_not_everybody_may_read_are_hidden(ground: Ground, monkeyp
     assert said.count("TEXT") == 1
 
 
+def test_what_replaces_a_hidden_file_among_the_settings_is_hidden_too(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An editor writes a new configuration beside the old one, and gives it its name. What is named is still seen."""
+    settings = ground.folder / "etc"
+    for name in ("bot/config", "bot/named", "public"):
+        ground.file(f"etc/{name}", f"TEXT {name}")
+    monkeypatch.setattr("acp.process.system_files.SETTINGS", settings)
+    box = Sandbox(readable=(settings, settings / "bot" / "named"), hidden=(settings / "bot" / "config",))
+
+    def edit() -> None:
+        ground.file("etc/bot/config.new", "TEXT new")
+
+    said = ground.run_after(edit, f"cd {settings}; cat bot/* public", box)
+    assert said == "TEXT bot/namedTEXT public0"
+
+
 @pytest.mark.parametrize("repository", [False, True])
 def test_no_further_user_namespace_can_be_made(ground: Ground, *, repository: bool) -> None:
     """In one, an agent could mount the control groups of the machine, and end the bot by them."""
