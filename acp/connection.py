@@ -54,6 +54,9 @@ UNREAD_ANSWERS = 1000
 """Requests that we answer while an agent does not read its input. Our memory holds the answers, so an agent that asks
 more is cut off."""
 
+UNREAD_BYTES = 128 * 1024 * 1024
+"""Bytes of those answers together: one answer may hold a file, or a command's output, of 10 MB."""
+
 LAST_WORDS_SECONDS = 2.0
 """How long an agent that has closed its input may take to end, and so to say why. Most have ended already."""
 
@@ -114,6 +117,8 @@ class Connection:
         self._unread: asyncio.TimerHandle | None = None
         self._unread_answers: int | None = None
         """How many there are since the agent does not read its input; None while it does."""
+        self._unread_bytes = 0
+        """The size of those that were written."""
         self.violations = ViolationLog()
         self._gone = asyncio.Event()
         self.lock = asyncio.Lock()
@@ -278,9 +283,15 @@ class Connection:
             self._transport.write(encode_notification(method, params))
 
     def answer(self, request_id: RequestId, result: Any) -> None:
-        """Answer an agent's request; a no-op on a closed connection."""
-        if self.error is None:
-            self._transport.write(encode_result(request_id, result))
+        """Answer an agent's request; a no-op on a closed connection. Cuts off an agent that leaves too much unread."""
+        if self.error is not None:
+            return
+        line = encode_result(request_id, result)
+        self._transport.write(line)
+        if self._unread_answers is not None:
+            self._unread_bytes += len(line)
+            if self._unread_bytes > UNREAD_BYTES:
+                self.close(AgentClosed(CloseReason.ANSWERS_UNREAD))
 
     def refuse(self, request_id: RequestId, code: int, message: str) -> None:
         """Answer an agent's request with an error; a no-op on a closed connection."""
@@ -289,7 +300,7 @@ class Connection:
 
     def pause_writing(self, *, bounded: bool = True) -> None:
         """Note that the agent does not read what we send. If `bounded`, cut it off after `WRITE_SECONDS` of that."""
-        self._unread_answers = 0
+        self._unread_answers = self._unread_bytes = 0
         if bounded:
             self._unread = asyncio.get_running_loop().call_later(WRITE_SECONDS, self._cut_off)
 

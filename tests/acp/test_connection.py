@@ -517,6 +517,25 @@ async def test_an_agent_that_asks_on_and_reads_no_answer_is_cut_off() -> None:
     assert client.connection.error.reason is CloseReason.ANSWERS_UNREAD
 
 
+async def test_an_agent_that_leaves_large_answers_unread_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Our memory would hold them: each may be a whole file. An agent that reads again has the whole bound."""
+    monkeypatch.setattr(acp.connection, "UNREAD_BYTES", 1_000_000)
+    client = Client()
+    for _ in range(2):
+        client.peer.stop_reading()
+        client.connection.notify("big", {"x": "y" * 100_000})
+        for number in range(9):
+            client.connection.answer(number, "x" * 100_000)
+        client.peer.start_reading()
+    assert client.connection.error is None
+    client.peer.stop_reading()
+    client.connection.notify("big", {"x": "y" * 100_000})
+    for number in range(11):
+        client.connection.answer(number, "x" * 100_000)
+    assert client.connection.error is not None
+    assert client.connection.error.reason is CloseReason.ANSWERS_UNREAD
+
+
 async def test_a_failure_names_its_request_and_has_the_last_words() -> None:
     """Method, code, message, data, exit status and stderr, for each kind of failure."""
     client = Client()
