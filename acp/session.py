@@ -57,6 +57,9 @@ LONGEST_PIECE = 8 * 1024
 LONGEST_ID = 200
 """Most characters of a message's id; real ones have at most 50."""
 
+MOST_OPTIONS = 100
+"""Options of a session; each change of the mode looks at all of them. Real agents have some dozens."""
+
 log = structlog.stdlib.get_logger("acp")
 
 
@@ -118,7 +121,7 @@ class Session:
         self._renew()
 
     def _take_options(self, options: Sequence[ConfigOption]) -> None:
-        self.config_options = tuple(options)
+        self.config_options = tuple(options[:MOST_OPTIONS])
         self._renew()
         if (option := self._mode_option) is not None:
             self.mode = str(option.current)

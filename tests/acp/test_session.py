@@ -5,7 +5,7 @@ import pytest
 
 from acp import AgentClosed, Event, MessageBegun, RequestTimeout, Text, Turn, Unsupported
 from acp.schema import AvailableCommand, AvailableCommandsUpdate, CurrentModeUpdate, SessionInfoUpdate, UsageUpdate
-from acp.session import UNCLAIMED_BYTES, UNCLAIMED_MAX, Session
+from acp.session import MOST_OPTIONS, UNCLAIMED_BYTES, UNCLAIMED_MAX, Session
 from tests.acp.official import by_the_schema
 from tests.acp.opened import CWD, HELLO, opened
 from tests.support.call_count import calls
@@ -310,6 +310,22 @@ async def test_a_change_of_the_mode_costs_the_same_however_much_is_offered() -> 
             change = {"sessionUpdate": "current_mode_update", "currentModeId": "v1"}
             counts.append(calls(lambda change=change: session.update(change, 0)))  # type: ignore[misc]
             assert (session.mode, session.options[0].current, session.config_options[0].current_value) == ("v1",) * 3
+    assert counts[0] == counts[1]
+
+
+async def test_a_change_of_the_mode_costs_the_same_however_many_options_there_are() -> None:
+    """An agent may offer thousands; the first ones count."""
+    counts = []
+    async with opened() as (_, __, session):
+        for number in (MOST_OPTIONS, 10 * MOST_OPTIONS):
+            options = [
+                {"id": f"o{each}", "category": "mode", "currentValue": "v", "options": [{"value": "v"}]}
+                for each in range(number)
+            ]
+            session.update({"sessionUpdate": "config_option_update", "configOptions": options}, 0)
+            assert [option.option_id for option in session.options] == [f"o{each}" for each in range(MOST_OPTIONS)]
+            change = {"sessionUpdate": "current_mode_update", "currentModeId": "v1"}
+            counts.append(calls(lambda change=change: session.update(change, 0)))  # type: ignore[misc]
     assert counts[0] == counts[1]
 
 
