@@ -43,8 +43,8 @@ SENSITIVE_COMMANDS = {
 }
 """Programs, and the arguments with which each writes such a file without naming it, or acts as such a file says."""
 
-LONGEST_INPUT = 1_000_000
-"""Characters of a call's input to search for names; that takes some tenths of a second."""
+LONGEST_INPUT = 200_000
+"""Characters of a call's input to search for names; that takes some hundredths of a second."""
 
 _KINDS = frozenset({"read", "edit", "delete", "move", "search", "execute", "think", "fetch", "other"})
 _READS = frozenset({"read", "search"})
