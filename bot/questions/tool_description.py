@@ -43,6 +43,10 @@ With a title full of markup, every note and five mentions the message stays belo
 WORDS = 100
 """Words of a command that is given as a list; a longer list is shown as one."""
 
+MOST_PARTS = 500
+"""Changes, and other parts of a call's content, that are described: each change takes some hundredths of a
+millisecond. Of thousands an update holds only the first."""
+
 _SAYS = {
     "read": frozenset({"", "read"}),
     "edit": frozenset({"", "edit", "write", "create", "update"}),
@@ -96,6 +100,8 @@ def describe(call: ToolCallUpdate, directory: str = "", more: Iterable[str] = ()
 
     Raises `TooLong`.
     """
+    if len(call.content or ()) > MOST_PARTS:
+        raise TooLong
     request = _Request(call, directory)
     rest = "\n".join([*request.parts(), *more])
     if len(rest) * (1 if is_visible(rest[: MAX_FILE_BYTES + 1]) else CODED) > MAX_FILE_BYTES:

@@ -20,7 +20,7 @@ from bot.questions.description_size import CODED
 from bot.questions.elicitation import MOST_DRAFTS, FormCard, PageCard
 from bot.questions.form_schema import MOST_FIELDS
 from bot.questions.permission import MOST_EQUAL, PermissionCard
-from bot.questions.tool_description import Description, describe
+from bot.questions.tool_description import MOST_PARTS, Description, describe
 from bot.rest.errors import PermanentError
 from bot.rest.mentions import MOST, Mentions
 from bot.text.markdown import LIMIT, escape
@@ -176,6 +176,18 @@ async def test_a_question_that_cannot_be_shown_in_full_is_rejected() -> None:
         await it.ask({"title": "Look", "rawInput": ALMOST})
         assert it.lines[1:] == ["-# 🚫 Rejected, too large to show in Discord: Look"]
         assert it.messages == []
+
+
+async def test_a_question_about_too_many_changes_is_rejected() -> None:
+    """To compare thousands of files takes long, and people would not see those that are beyond the bound of a list."""
+    change = {"type": "diff", "path": "/a", "oldText": "a", "newText": "b"}
+    async with asking() as it:
+        await it.ask({"title": "Edit", "content": [change] * MOST_PARTS})
+        assert len(it.messages) == 1
+        await it.ask({"title": "Edit", "content": [change] * (MOST_PARTS + 1)})
+        assert it.answered() == [{"outcome": "selected", "optionId": "no"}]
+        assert it.lines == ["-# 🚫 Rejected, too large to show in Discord: Edit"]
+        assert len(it.messages) == 1
 
 
 async def test_a_question_that_grows_too_large_is_rejected() -> None:
