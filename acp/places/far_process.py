@@ -126,10 +126,11 @@ class FarProcess:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._answered.wait()
+        if self._greeted:
+            return  # It may have ended since: that is no failure of the place, and its connection hears of it.
         if self._verdict is not None:
             raise start_failure(self._place, self._verdict)
-        if not self._greeted:
-            raise PlaceUnreachable(self._place, self._defect or last_words(self._client, self._banner))
+        raise PlaceUnreachable(self._place, self._defect or last_words(self._client, self._banner))
 
     async def _give_up(self, *, outlives: bool) -> None:
         # A client that has ended by itself has most likely never got there. What it may have left has never heard of a
@@ -167,7 +168,8 @@ class FarProcess:
         if self._early:
             connection.feed(bytes(self._early))
             self._early.clear()
-        if self._over.is_set():
+        lingers = not self._timer.cancelled() and self._loop.time() < self._timer.when()
+        if self._over.is_set() and not lingers:
             self._report()
 
     # ---- the transport

@@ -122,6 +122,27 @@ async def test_what_the_place_refuses_to_start_is_named(tmp_path: Path) -> None:
     assert (failed.value.problem, failed.value.path) == (StartProblem.COMMAND_MISSING, "no-such")
 
 
+async def test_an_agent_that_ends_as_soon_as_it_has_started_has_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its end may be read together with its start; the place was reached, and the agent's last words are told."""
+    monkeypatch.setattr(acp.places.far_process, "LINGER_SECONDS", PATIENCE)
+    script = """
+import json, sys
+mark = "\x1e" + json.loads(sys.stdin.readline())["nonce"]
+sys.stdout.write(mark + ' {"hello": {}}\\n' + mark + ' {"exit": 3}\\n')
+sys.stdout.flush()
+sys.stdin.readline()
+print("no API key", file=sys.stderr)
+"""
+    there = route(command=(sys.executable, "-c", script))
+    async with running(there, "", tmp_path, reap=no_reap, attach=False) as child:
+        child.attach()
+        child.process._client.write(b"\n")
+        error = await ended(child)
+        assert (error.reason, error.exit_status, error.stderr) == (CloseReason.ENDED, 3, ("no API key",))
+
+
 async def test_the_directories_of_a_session_are_made_there_before_its_agent_starts(tmp_path: Path) -> None:
     """Closed to others, with those above them; the agent's own files are as open as it wants them."""
     made = (tmp_path / "files" / "1", tmp_path / "files" / "2")
