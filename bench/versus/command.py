@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -39,7 +40,13 @@ def main(bots: Sequence[str], scenes: Sequence[str], path: Path | None, command:
     if not Path("/proc/self/environ").exists():
         raise click.ClickException("agents are found by their environment in /proc, which only Linux has")
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)  # A killed bot leaves half a request.
-    adapters = [ADAPTERS[each] for each in dict.fromkeys(bots)] + ([for_command(command)] if command else [])
+    adapters = [ADAPTERS[each] for each in dict.fromkeys(bots)]
+    if command:
+        program = shutil.which(command[0])
+        if program is None:
+            raise click.UsageError(f"{command[0]} was not found; give the path of a program, or a name on PATH")
+        # A bot is started in a directory of its own.
+        adapters.append(for_command((str(Path(program).absolute()), *command[1:])))
     if not adapters:
         raise click.UsageError("name a bot by --bot, or give its command after --")
     console = Console()

@@ -46,6 +46,25 @@ def test_without_a_bot_it_says_how_to_name_one() -> None:
     assert "--bot" in done.stderr
 
 
+def test_a_command_is_meant_from_where_it_is_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bot itself is started in another directory, where a relative path would lead nowhere."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my-bot").write_text("#!/bin/sh\necho started; exit 1\n")
+    (tmp_path / "my-bot").chmod(0o700)
+    done = versus("--scene", "mentions", "--quick", "--json", "results.json", "--", "./my-bot")
+    assert done.exit_code == 0, done.stderr
+    assert "the end of its log:\nstarted" in done.stdout
+
+
+def test_a_command_that_does_not_exist_is_named() -> None:
+    """A slip of the pen is no traceback."""
+    done = versus("--scene", "mentions", "--quick", "--", "no-such-bot")
+    assert (done.exit_code, done.stderr.splitlines()[-1]) == (
+        2,
+        "Error: no-such-bot was not found; give the path of a program, or a name on PATH",
+    )
+
+
 @pytest.mark.parametrize("name", ADAPTERS)
 def test_an_adapter_is_found_by_its_own_name(name: str) -> None:
     """The table's columns are these names."""
