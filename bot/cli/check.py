@@ -37,6 +37,8 @@ def check(given: Path | None, channel_id: int | None, *, offline: bool, **for_li
     """Check, and exit with 1 if a check failed or, with `--live`, if something was not as expected."""
     path = find_or_fail(given)
     if channel_id is not None:
+        if offline:
+            fail(failures.LIVE_OFFLINE, 2)
         raise SystemExit(check_live(path, LiveOptions(channel_id, **for_live)))
     if LiveOptions(0, **for_live) != LiveOptions(0):
         fail(failures.LIVE_ALONE, 2)

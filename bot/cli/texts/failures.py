@@ -352,6 +352,7 @@ def queued_there(host: str, reason: str) -> str:
 
 LIVE_UNCONFIRMED: Final = "a person must confirm this in a terminal; --yes confirms it here"
 LIVE_ALONE: Final = "--forum, --load, --people, --record and --yes belong to --live"
+LIVE_OFFLINE: Final = "--live needs Discord, which --offline skips; leave one of them out"
 
 
 def live_unseen(channel_id: int) -> str:

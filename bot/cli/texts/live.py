@@ -16,7 +16,7 @@ def announce(channel: str, *, people: bool, load: int) -> str:
     """What the check will do. A person confirms it."""
     lines = [
         f"This posts in {channel}. Everyone in the channel sees it.",
-        "It makes about 150 calls in about seven minutes.",
+        "It makes about a hundred calls in about seven minutes.",
         "It posts and edits messages, opens a thread, adds the bot's owner to it, and uploads 10 MiB.",
         "It is refused a few times on purpose, and logs in three times.",
     ]

@@ -173,3 +173,11 @@ async def test_its_options_need_it(tmp_path: Path) -> None:
     async with lab_with_configuration(tmp_path):
         code, said = await outcome(tmp_path, ["--yes"])
     assert (code, said.strip()) == (2, "threadline: --forum, --load, --people, --record and --yes belong to --live")
+
+
+async def test_it_posts_nothing_if_discord_is_to_be_skipped(tmp_path: Path) -> None:
+    """The two flags contradict each other."""
+    async with lab_with_configuration(tmp_path) as lab:
+        code, said = await outcome(tmp_path, ["--offline", "--live", str(lab.channel.id), "--yes"])
+        assert not lab.discord.record
+    assert (code, said.strip()) == (2, "threadline: --live needs Discord, which --offline skips; leave one of them out")
