@@ -67,6 +67,7 @@ class DiscordProbe(discord.Client):
     def __init__(self, settings: DiscordConfig, intents: discord.Intents) -> None:
         options = client_options(settings)
         super().__init__(intents=intents, max_messages=None, guild_ready_timeout=GUILD_SECONDS, **options)
+        self._where = settings.endpoint or texts.DISCORD
         self._changed = asyncio.Event()
 
     @property
@@ -105,7 +106,7 @@ class DiscordProbe(discord.Client):
         try:
             await asyncio.wait((link, ready), return_when=asyncio.FIRST_COMPLETED, timeout=READY_SECONDS)
             if link.done():
-                raise _failure(link.exception())
+                raise _failure(link.exception(), self._where)
             if not ready.done():
                 raise StartFailed(failures.silent_gateway(READY_SECONDS))
             yield
@@ -211,15 +212,15 @@ async def connect_probe(settings: DiscordConfig, intents: discord.Intents) -> As
         except TimeoutError:
             raise StartFailed(failures.no_answer(LOGIN_SECONDS)) from None
         except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
-            raise _failure(error) from None
+            raise _failure(error, settings.endpoint or texts.DISCORD) from None
         yield client
     finally:
         await close_client(client)
 
 
-def _failure(error: BaseException | None) -> StartFailed:
+def _failure(error: BaseException | None, where: str) -> StartFailed:
     if not isinstance(error, Exception):
         return StartFailed(failures.CLOSED)
     if pointless := fatal_reason(error):
         return LoginRefused(pointless)
-    return StartFailed(texts.cannot_connect(texts.DISCORD, describe_error(error)))
+    return StartFailed(texts.cannot_connect(where, describe_error(error)))

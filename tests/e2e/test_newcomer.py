@@ -282,7 +282,7 @@ def names(folder: Path) -> list[str]:
         (["--token-file", "none"], "--token-file: cannot be read"),
         (["--token-file", "spaces"], "that is not a token"),
         (["--token-file", "token", "--endpoint", "localhost"], 'must be an address like "http://127.0.0.1:8377"'),
-        (["--token-file", "token", "--endpoint", "http://127.0.0.1:9"], "cannot connect to Discord"),
+        (["--token-file", "token", "--endpoint", "http://127.0.0.1:9"], "cannot connect to http://127.0.0.1:9"),
         (["--token-file", "empty"], "--token-file: is empty"),
         (["-c", "there.toml"], "there.toml exists; --force replaces it"),
         (["-c", "token.toml"], "token.env exists; --force replaces it"),
@@ -354,6 +354,17 @@ async def test_a_server_without_a_channel_for_it_is_named(tmp_path: Path) -> Non
         assert code == 1
         assert said.splitlines()[-1].startswith("threadline: the bot cannot see any channel in Lab; ")
         assert names(tmp_path) == []
+
+
+async def test_the_wait_for_a_channel_names_it(tmp_path: Path) -> None:
+    """A mistyped ID is seen at once, and not after the ten minutes."""
+    async with Loopback(strict=strictly()) as server:
+        Lab.furnish(server, "ann", token=TOKEN)
+        args = ["--yes", "--endpoint", server.endpoint, "--wait", "0.2", "--channel", "12", "--agent", "true"]
+        code, said = await threadline("init", *args, cwd=tmp_path, DISCORD_TOKEN=TOKEN)
+    assert code == 1
+    assert "Waiting up to 0.2 s for the bot to see the channel 12 ...\n" in said
+    assert names(tmp_path) == []
 
 
 async def test_an_id_that_is_no_channels_is_told_what_it_is_and_not_waited_for(tmp_path: Path) -> None:

@@ -33,7 +33,8 @@ def wait_for_places(settings: DiscordConfig, answers: Answers) -> Places:
         async with connect_probe(settings, discord.Intents(guilds=True)) as probe, probe.connected():
             await _refuse_other_ids(probe, wanted)
             if not await probe.joined(wanted, 0):
-                click.echo(texts.waiting(in_server=bool(probe.guilds), seconds=answers.wait))
+                unseen = _unseen(probe, wanted)
+                click.echo(texts.waiting(unseen, in_server=bool(probe.guilds), seconds=answers.wait))
             if not await probe.joined(wanted, answers.wait):
                 raise StartFailed(_why_unseen(probe, wanted))
             return Places(probe.channel_facts(wanted), probe.role_facts())
@@ -46,16 +47,19 @@ def wait_for_places(settings: DiscordConfig, answers: Answers) -> Places:
 
 async def _refuse_other_ids(probe: DiscordProbe, wanted: set[int]) -> None:
     """Raise `NeedsPerson` for an id that is known and not a channel's: waiting would not help."""
-    for each in sorted(wanted - {room.channel_id for room in probe.channel_facts(wanted)}):
+    for each in _unseen(probe, wanted):
         if known := await probe.identify(each):
             raise NeedsPerson(failures.not_a_channel(each, known))
+
+
+def _unseen(probe: DiscordProbe, wanted: set[int]) -> list[int]:
+    return sorted(wanted - {room.channel_id for room in probe.channel_facts(wanted)})
 
 
 def _why_unseen(probe: DiscordProbe, wanted: set[int]) -> str:
     if not probe.guilds:
         return failures.NOT_INVITED
-    lacks = sorted(wanted - {room.channel_id for room in probe.channel_facts(wanted)})
-    return failures.not_visible(lacks, [guild.name for guild in probe.guilds])
+    return failures.not_visible(_unseen(probe, wanted), [guild.name for guild in probe.guilds])
 
 
 def choose_channels(channels: list[ChannelFacts], answers: Answers, ask: Prompter) -> dict[int, str]:

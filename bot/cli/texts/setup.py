@@ -1,6 +1,6 @@
 """What `threadline init` says and asks."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 PORTAL: Final = "https://discord.com/developers/applications"
@@ -78,9 +78,10 @@ def invite(link: str) -> str:
     return f"\nInvite the bot, if it is not in your server yet:\n  {link}\n"
 
 
-def waiting(*, in_server: bool, seconds: float) -> str:
-    """The wait for the invitation."""
-    what = "see a channel" if in_server else "join a server"
+def waiting(unseen: Sequence[int], *, in_server: bool, seconds: float) -> str:
+    """The wait for the invitation, or for these channels; none named means any."""
+    names = f"the channel{'s' if len(unseen) > 1 else ''} {', '.join(map(str, unseen))}" if unseen else "a channel"
+    what = f"see {names}" if in_server else "join a server"
     return f"Waiting up to {seconds:g} s for the bot to {what} ..."
 
 
