@@ -72,7 +72,7 @@ chaos: $(READY) ## kill, cut off and restart it while people talk, and see that 
 docs: $(READY) ## build the documentation site into build/site
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet && echo "Open build/site/index.html"
 
-picture: $(READY) ## take the README's moving picture anew, with the browser
+picture: $(READY) ## record the README's moving picture again, with a browser
 	@$(BIN)/python -m tests.browser.moving docs/moving.webp
 
 dist: $(READY) ## build what is published into dist/, the wheel from the source archive, and check both
@@ -83,7 +83,7 @@ dist: $(READY) ## build what is published into dist/, the wheel from the source 
 images: ## build the container images with docker or podman, and start each once (AGENTS=codex; ARGS= is passed on)
 	@deploy/build-images $(ARGS)
 
-lock: $(READY) ## choose all versions anew, for every supported Python
+lock: $(READY) ## choose all versions again, for every supported Python
 	@$(LOCK) --upgrade --group dev pyproject.toml --output-file requirements.txt
 	@$(LOCK) --constraint requirements.txt pyproject.toml --output-file deploy/requirements.txt
 	@$(LOCK) --constraint requirements.txt --group build --output-file deploy/build-requirements.txt

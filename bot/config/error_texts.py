@@ -119,7 +119,7 @@ NOT_AN_ID: Final = "is not a Discord ID; copy the number with Copy ID in Discord
 NOT_AN_ADDRESS: Final = 'must be an address like "http://127.0.0.1:8377"'
 NOT_A_LISTENER: Final = 'must be a host and a port, like "127.0.0.1:9464"'
 NOT_A_PROXY: Final = 'must be the address of an HTTP proxy, like "http://proxy.example:3128"'
-NOT_A_SIZE: Final = 'is not a size; write it like "4GiB", or 0 for no bound'
+NOT_A_SIZE: Final = 'is not a size; write it like "4GiB", or 0 for no limit'
 UNENCRYPTED: Final = "must begin with https:// for another machine; otherwise the token would be sent unencrypted"
 STAR_NEEDS_GUILDS: Final = 'channels = ["*"] needs guilds; list the IDs of the servers there'
 TERMINAL_OUTSIDE_WRAP: Final = (

@@ -48,8 +48,8 @@ ABOUT_QUESTION = "What do you want to know?"
 
 HELP = """\
 Mention me in a channel, or use `/ask`: I open a thread with an agent of its own. In the thread every message goes to \
-the agent; what you write while it works waits its turn. It asks with buttons before it does anything that needs your \
-permission.
+the agent; what you write while it works goes into its turn or waits for the next one. It asks with buttons before it \
+does anything that needs your permission.
 """
 
 FAILED = "Something went wrong; the bot's log has the reason."

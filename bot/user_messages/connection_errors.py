@@ -3,7 +3,8 @@
 from typing import Final
 
 TOKEN_REFUSED: Final = (
-    "Discord refused the token: reset it in the developer portal, page Bot, and put the new one into threadline.env"  # noqa: S105
+    "Discord refused the token: reset it in the developer portal, page Bot, and use the new one"  # noqa: S105
+    " (threadline init keeps it in threadline.env)"
 )
 INTENT_REFUSED: Final = "Discord refused the Message Content intent: turn it on in the developer portal, page Bot"
 DISCORD: Final = "Discord"
