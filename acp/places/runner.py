@@ -576,6 +576,8 @@ def get(header: Json, _rest: bytes) -> int:
             data = file.read(largest + 1)
     except FileNotFoundError:
         raise Problem({"problem": "no such file"}) from None
+    except ValueError:  # A null character, or half of another one: no path has them.
+        raise Problem({"problem": "outside the directories"}) from None
     except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle, before Python 3.13.
         raise Problem({"problem": "file not read", "detail": getattr(error, "strerror", str(error))}) from None
     if len(data) > largest:

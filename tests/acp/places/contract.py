@@ -202,6 +202,8 @@ class PlaceContract:
             ("gone", FileProblem.MISSING),
             ("out", FileProblem.OUTSIDE),
             ("../outside", FileProblem.OUTSIDE),
+            ("no\0path", FileProblem.OUTSIDE),
+            ("no\ud800path", FileProblem.OUTSIDE),
             (".env", FileProblem.HIDDEN),
             ("to-env", FileProblem.HIDDEN),
             (".git/config", FileProblem.HIDDEN),
