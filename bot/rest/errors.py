@@ -35,6 +35,9 @@ message or a title, harmful links."""
 
 _TOO_LARGE = 413
 
+_UNAUTHORIZED, _TOKEN_CODES = 401, frozenset({0, 40001})
+"""The refusal of the bot's token, by its status and codes. Other codes with this status are about an interaction's."""
+
 _LONGEST_REASON = 200
 """Characters of a reason that is shown to people."""
 
@@ -73,12 +76,19 @@ def translated(error: discord.HTTPException) -> RestError:
     reason = reason_of(error)
     if error.status in {408, 429} or error.status >= 500 or error.code in _PASSES:
         return TryLater(reason)
+    if is_token_refusal(error.status, error.code):
+        return TryLater(rest_errors.TOKEN_REFUSED)
     if error.status == _TOO_LARGE or error.code in _CONTENT:
         return ContentRefused(reason)
     if not is_from_discord(error.response.headers.get("Content-Type", "")):
         return TryLater(reason)
     kinds: dict[int, type[RestError]] = {_UNKNOWN_MESSAGE: Gone, _THREAD_ARCHIVED: Archived, _THREAD_LOCKED: Archived}
     return kinds.get(error.code, PermanentError)(reason)
+
+
+def is_token_refusal(status: int, code: object) -> bool:
+    """Whether Discord refuses the bot's token: that says nothing about the call, which may be made with a new one."""
+    return status == _UNAUTHORIZED and code in _TOKEN_CODES
 
 
 def is_from_discord(content_type: str) -> bool:

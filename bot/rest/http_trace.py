@@ -18,7 +18,7 @@ import structlog
 
 from bot.user_messages import rest_errors
 
-from .errors import TryLater, is_from_discord, on_one_line, translated
+from .errors import TryLater, is_from_discord, is_token_refusal, on_one_line, translated
 from .pacer import Pacer
 from .sliding_window import RateLimitHeaders, Scope
 
@@ -135,6 +135,8 @@ async def _headers(response: aiohttp.ClientResponse) -> RateLimitHeaders:
         wait = _number(response.headers.get("Retry-After"))
         seconds = REFUSED_SECONDS if wait is None else max(wait, REFUSED_SECONDS)
         raise _Unreached(rest_errors.blocked(status, response.reason), seconds)
+    if own and is_token_refusal(status, body.get("code")):
+        raise _Unreached(rest_errors.TOKEN_REFUSED, REFUSED_SECONDS)
     stated = _plain_headers(response)
     if stated.retry_after is None:
         return stated

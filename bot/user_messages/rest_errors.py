@@ -8,6 +8,8 @@ NOT_CONNECTED = "not connected to Discord"
 
 AWAY = "Discord is away"
 
+TOKEN_REFUSED = "Discord refuses the bot's token"  # noqa: S105 - no token
+
 NO_ANSWER = "Discord did not answer in time"
 
 

@@ -1,6 +1,7 @@
 """However the connection to Discord ends, the bot comes back by itself, and its threads continue."""
 
 import asyncio
+import os
 import re
 import sys
 import threading
@@ -25,8 +26,9 @@ from bot.operations.start_failure import NeedsPerson
 from bot.reply.order import ReplyOrder
 from loopback.state.entities import Thread
 from pool.journal.journal import Journal
+from pool.journal.message_states import MessageState
 
-from .bot_process import GENEROUS, bot_process, run_to_exit
+from .bot_process import GENEROUS, bot_process, bot_run, run_to_exit
 from .live_bot import IMPATIENCE, TOKEN, BotLab, bot_lab, idle_lab, numbers, running_bot, spoken
 
 METRICS = '[metrics]\nlisten = "127.0.0.1:0"\n'
@@ -357,6 +359,35 @@ async def test_a_token_that_is_no_longer_good_ends_the_bot(tmp_path: Path) -> No
         assert process.returncode == 2
         assert "refused the token" in stderr.decode().splitlines()[-1]
         assert b"Traceback" not in stderr
+
+
+async def test_an_answer_that_ends_while_the_token_is_refused_is_posted_with_the_new_token(tmp_path: Path) -> None:
+    """A token that is reset, by a person or by Discord, is refused to every call; that is not about the thread."""
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    async with idle_lab(tmp_path) as lab:
+        bots = lab.discord.world.bots_by_token
+        async with bot_process(lab) as process:
+            thread = await lab.conversation(f"say begun\ngate {gate}\nsay end", "begun")
+            del bots[lab.bot.token]
+            await asyncio.to_thread(gate.write_text, "open")
+            await lab.discord.until(lambda: any(call.status == 401 for call in lab.discord.record))
+            await lab.discord.until(lambda: row_state(lab, thread) is MessageState.FINISHED, timeout=GENEROUS)
+            lab.discord.drop_gateway(lab.bot, resume=False)
+            async with asyncio.timeout(GENEROUS):
+                _, stderr = await process.communicate()
+            assert process.returncode == 2
+            assert b"Discord is away; calls wait" in stderr
+        bots[lab.bot.token] = lab.bot
+        async with bot_run(lab):
+            await lab.answer(thread, "end")
+        assert [spoken(each) for each in lab.said_by_bot(thread)] == ["begun\nend"]
+
+
+def row_state(lab: BotLab, thread: Thread) -> MessageState | None:
+    """Read the state of a thread's first request from outside."""
+    with Journal.open(lab.config.with_name("threadline.db")) as journal:
+        return journal.messages.state(thread.id)
 
 
 async def test_an_intent_that_is_taken_away_ends_the_bot(tmp_path: Path) -> None:

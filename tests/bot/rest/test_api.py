@@ -189,12 +189,25 @@ async def test_an_answer_of_the_network_in_front_of_discord_says_nothing_about_t
         assert (type(caught.value), str(caught.value)) == (kind, reason)
 
 
-async def test_a_time_out_is_no_refusal_even_without_a_trace() -> None:
+async def test_calls_wait_while_the_token_is_refused_as_it_may_be_replaced() -> None:
+    """The refusal of a token that an interaction has is one of that call alone."""
+    async with stage() as it:
+        it.discord.fault(code=50027)
+        with pytest.raises(PermanentError):
+            await it.api.send(it.channel.id, "text")
+        it.discord.fault(status=401, body={"message": "401: Unauthorized", "code": 0})
+        with pytest.raises(TryLater):
+            await it.api.send(it.channel.id, "text")
+        assert "refuses the bot's token" in it.api.pacer.trouble
+
+
+@pytest.mark.parametrize("status", [401, 408])
+async def test_a_time_out_or_a_refused_token_is_no_refusal_even_without_a_trace(status: int) -> None:
     """A client that only checks the installation has no trace."""
     async with stage() as it, discord.Client(intents=discord.Intents.none()) as client:
         await client.login(TOKEN)
         it.api.use(client)
-        it.discord.fault(status=408)
+        it.discord.fault(status=status)
         with pytest.raises(TryLater):
             await it.api.send(it.channel.id, "text")
 
