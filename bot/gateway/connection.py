@@ -19,6 +19,7 @@ from bot.config.schema import DiscordConfig
 from bot.operations.start_failure import NeedsPerson
 from bot.rest.errors import reason_of
 from bot.user_messages import connection_errors as texts
+from bot.user_messages import rest_errors
 
 CLOSE_SECONDS = 2.0
 """Bound on closing the connection to Discord."""
@@ -167,6 +168,9 @@ def describe_error(error: Exception) -> str:
             return _system_reason(error)
         case discord.HTTPException():
             return reason_of(error)
+        case ValueError() | TypeError() | LookupError() | AttributeError():
+            # The library's response to an answer of another server, such as the page of a network's login.
+            return rest_errors.unreadable(error)
         case _:
             return str(error) or type(error).__name__
 

@@ -120,7 +120,8 @@ async def test_a_connections_error_is_told_in_the_systems_words() -> None:
             "Connection refused",
         ),
         (OSError("no number"), "no number"),
-        (ValueError(), "ValueError"),
+        (TypeError("no index"), "Discord's answer could not be read: TypeError('no index')"),
+        (RuntimeError(), "RuntimeError"),
     ],
 )
 def test_an_error_is_told_without_pythons_own_forms(error: Exception, words: str) -> None:
