@@ -193,8 +193,10 @@ class Interruptions:
 
     def seconds_left(self, thread_id: int) -> float:
         """Return the seconds for which a thread's messages still wait for a decision; 0.0 if they do not."""
-        asked = [self._asked(each.row) or time.time() for each in self._undecided_in(thread_id)]
-        return max((CHOICE_SECONDS - (time.time() - since) for since in asked), default=0.0)
+        now = time.time()
+        # A clock that was set back since then must not extend the wait.
+        asked = [min(now, self._asked(each.row) or now) for each in self._undecided_in(thread_id)]
+        return max((CHOICE_SECONDS - (now - since) for since in asked), default=0.0)
 
     def asked_before(self, thread_id: int, message_id: int) -> bool:
         """Whether a message was written below the questions about a thread's interrupted turns."""

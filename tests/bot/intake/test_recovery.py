@@ -313,19 +313,20 @@ async def test_a_message_written_while_the_bot_was_away_waits_for_the_decision_t
 async def test_over_several_restarts_waiting_messages_are_held_for_ten_minutes_in_total(
     tmp_path: Path, journal: Journal
 ) -> None:
-    """The time counts from the first question, which is asked once."""
+    """The time counts from the first question, which is asked once. A clock that was set back does not extend it."""
     left(journal, 100, MessageState.PROMPTED)
     left(journal, 101, MessageState.RECEIVED)
     async with restarted(journal, tmp_path) as it:
         await it.recovered()
         board = it.board
-    for passed in (400, 700):
+    for passed in (-7200, 400, 700):
         journal._db.execute("UPDATE notices SET since = ?", (time.time() - passed,))
         async with restarted(journal, tmp_path, board=board) as it:
             assert await it.recovery.begin() == []
             await it.recovery.finish()
             held = it.pool.conversation(THREAD)
             assert (held is not None and held.held) is (passed < CHOICE_SECONDS)
+            assert it.recovery.interruptions.seconds_left(THREAD) <= CHOICE_SECONDS
     async with restarted(journal, tmp_path, board=board) as it:
         await it.recovered()
         assert [it.state(100), it.state(101)] == [MessageState.CLOSED, MessageState.ANSWERED]
