@@ -163,7 +163,7 @@ class Connection:
             case Unread() as unread:
                 self._pass_over(unread)
             case Junk(excerpt, reason):
-                self.violations.note("warning", "agent wrote a line that is no message", reason=reason, line=excerpt)
+                self.violations.note("warning", "agent wrote a line that is not a message", reason=reason, line=excerpt)
 
     def _pass_over(self, unread: Unread) -> None:
         """Fail only the request that an unread message belongs to, ours or the agent's, and continue."""

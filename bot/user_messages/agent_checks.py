@@ -59,7 +59,7 @@ def not_tried(names: Sequence[str]) -> str:
 
 def try_too_long(seconds: float) -> str:
     """Report a try that was given up."""
-    return f"it was not over within {seconds:g} s"
+    return f"it did not finish within {seconds:g} s"
 
 
 def processes_left(count: int) -> str:

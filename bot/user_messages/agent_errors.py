@@ -97,9 +97,7 @@ _BEGINNINGS = ("The agent", "The connection to", "Threadline is", "Something wen
 def is_failure(line: str) -> bool:
     """Return whether the line of a reply is the first of a `failure`."""
     sign, _, words = line.partition(" ")
-    return sign == "❌" and words.startswith(
-        ("The agent", "The connection to", "Threadline is", "Something went wrong")
-    )
+    return sign == "❌" and words.startswith(_BEGINNINGS)
 
 
 def headline(error: Exception) -> str:

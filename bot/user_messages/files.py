@@ -79,7 +79,7 @@ def not_posted(name: str, reason: str) -> str:
 
 def larger_than_allowed(size: int, most: int) -> str:
     """Give the reason for a file that Discord does not accept."""
-    return f"it has {format_size(size)}, more than Discord's limit of {format_size(most)}"
+    return f"it is {format_size(size)}, more than Discord's limit of {format_size(most)}"
 
 
 def not_written(reason: str) -> str:

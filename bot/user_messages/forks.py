@@ -112,7 +112,7 @@ def _shared_folder(folder: str = "", *, exclusive: bool) -> str:
 # ---- side questions
 
 NO_SESSION = "There is no session to ask yet. Send the agent a message first."
-ALREADY_ASKING = "A side question is being answered in this thread. Please wait for its end."
+ALREADY_ASKING = "A side question is being answered in this thread. Please wait until it is done."
 
 SIDE_WAITING = "-# ⏳ Asking a fork of the session…"
 SIDE_STARTED = "-# ⏳ Waiting for the side answer…"

@@ -36,7 +36,7 @@ def tried(name: str, result: str, reached: Sequence[str]) -> str:
 
 def too_long(seconds: float) -> str:
     """Report tries that were given up."""
-    return f"the tries to break out were not over within {seconds:g} s"
+    return f"the tries to break out did not finish within {seconds:g} s"
 
 
 def not_begun(reason: str) -> str:

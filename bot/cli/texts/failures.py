@@ -362,12 +362,12 @@ def live_unseen(channel_id: int) -> str:
 
 def live_kind(channel_id: int) -> str:
     """A channel in which no thread can be opened on a message."""
-    return f"the channel {channel_id} is no text channel; --live needs one"
+    return f"the channel {channel_id} is not a text channel; --live needs one"
 
 
 def live_forum(forum_id: int) -> str:
     """A forum in which no tag can be set."""
-    return f"the channel {forum_id} is no forum with tags in the same server; --forum needs one"
+    return f"the channel {forum_id} is not a forum with tags in the same server; --forum needs one"
 
 
 def live_lacks(name: str, missing: Iterable[str]) -> str:

@@ -233,7 +233,7 @@ def test_a_question_that_names_only_a_tool_call_is_told_by_the_calls_title(tmp_p
 @pytest.mark.parametrize(
     ("words", "fault"),
     [
-        (["junk"], "agent wrote a line that is no message, 4 times; the first (reason not a JSON object"),
+        (["junk"], "agent wrote a line that is not a message, 4 times; the first (reason not a JSON object"),
         (["vendor"], "agent asked for an unknown method, 2 times; the first (method odd/extra)"),
         (["asks", "text-ids"], "uses text as the id of its requests; other agents use numbers"),
         (["asks"], "asks about a tool call that it has not announced"),

@@ -123,7 +123,7 @@ async def test_a_try_is_given_up_after_its_bound(tmp_path: Path, monkeypatch: py
     """Whatever hangs in it, here the start; every try is then over, and no process is left."""
     monkeypatch.setattr(tries, "TRY_SECONDS", 0.001)
     found = await examined(tmp_path, "reopens", "asks", "announces")
-    assert found.tries["restart"].reason == "it was not over within 0.001 s"
+    assert found.tries["restart"].reason == "it did not finish within 0.001 s"
     running = [each for each in psutil.Process().children(recursive=True) if each.status() != psutil.STATUS_ZOMBIE]
     assert not [each for each in running if str(ODD) in each.cmdline()]
 

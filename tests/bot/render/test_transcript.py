@@ -732,7 +732,7 @@ def test_data_that_cannot_be_attached_is_named_with_the_reason() -> None:
         content(type="hologram"),
     )
     assert "\n".join(transcript.pages()).split("\n") == [
-        "-# 🚫 image.png was not sent: it has 11.4 MiB, more than Discord's limit of 10 MiB",
+        "-# 🚫 image.png was not sent: it is 11.4 MiB, more than Discord's limit of 10 MiB",
         "-# 🚫 image.png was not sent: its data is not base64",
         "-# 🚫 image.png was not sent: it is empty",
         "-# 🚫 x.bin was not sent: it has no data",

@@ -107,7 +107,7 @@ async def test_it_needs_a_text_channel_that_the_bot_sees(tmp_path: Path, kind: i
     async with lab_with_configuration(tmp_path) as lab:
         channel_id = 41 if kind is None else lab.discord.add_channel(lab.guild, "other", kind=kind).id
         code, said = await outcome(tmp_path, ["--live", str(channel_id), "--yes"])
-    wanted = "the bot does not see the channel 41" if kind is None else f"the channel {channel_id} is no text channel"
+    wanted = "the bot does not see the channel 41" if kind is None else f"the channel {channel_id} is not a text channel"
     assert code == 2
     assert wanted in said
 
@@ -117,7 +117,7 @@ async def test_a_forum_needs_a_tag(tmp_path: Path) -> None:
     async with lab_with_configuration(tmp_path) as lab:
         forum = lab.discord.add_channel(lab.guild, "ideas", kind=15)
         code, said = await outcome(tmp_path, ["--live", str(lab.channel.id), "--forum", str(forum.id), "--yes"])
-    words = f"the channel {forum.id} is no forum with tags in the same server; --forum needs one"
+    words = f"the channel {forum.id} is not a forum with tags in the same server; --forum needs one"
     assert (code, said.strip()) == (2, f"threadline: {words}")
 
 
