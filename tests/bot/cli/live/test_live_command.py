@@ -107,7 +107,7 @@ async def test_it_needs_a_text_channel_that_the_bot_sees(tmp_path: Path, kind: i
     async with lab_with_configuration(tmp_path) as lab:
         channel_id = 41 if kind is None else lab.discord.add_channel(lab.guild, "other", kind=kind).id
         code, said = await outcome(tmp_path, ["--live", str(channel_id), "--yes"])
-    wanted = "the bot does not see the channel 41" if kind is None else f"the channel {channel_id} is not a text channel"
+    wanted = "the bot does not see the channel 41" if kind is None else f"{channel_id} is not a text channel"
     assert code == 2
     assert wanted in said
 
