@@ -183,7 +183,10 @@ _SOUNDS = {"audio/wav": ".wav", "audio/wave": ".wav", "audio/ogg": ".ogg", "audi
 
 def _name_of(uri: str, kind: str) -> str:
     """Return the name in the address if it has an extension, else one made of the MIME type."""
-    name = PurePosixPath(unquote(urlsplit(uri).path)).name if "\0" not in uri and "[" not in uri else ""
+    try:
+        name = PurePosixPath(unquote(urlsplit(uri).path)).name
+    except ValueError:  # A host with a bracket, or with letters that turn into other marks.
+        name = ""
     if "." in name.strip("."):
         return name
     kind = kind.partition(";")[0].strip()

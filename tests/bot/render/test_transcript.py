@@ -722,6 +722,22 @@ def test_data_that_the_agent_sends_is_attached() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("uri", "name"),
+    [
+        ("file:///app/[id].png", "id-.png"),
+        ("http://]/a.png", "image.png"),
+        ("http://a\u2100b/a.png", "image.png"),
+        ("file:///a%00b.png", "a-b.png"),
+    ],
+)
+def test_data_with_an_odd_address_is_attached(uri: str, name: str) -> None:
+    """Some addresses cannot be read: the host's brackets, or letters in it that stand for other marks."""
+    data = base64.b64encode(b"\x89PNG").decode()
+    transcript = ended(content(type="image", data=data, mimeType="image/png", uri=uri))
+    assert [file.name for file in transcript.files()] == [name]
+
+
 def test_data_that_cannot_be_attached_is_named_with_the_reason() -> None:
     """Too large, not base64, empty, of an unknown kind."""
     transcript = ended(
