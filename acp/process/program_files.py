@@ -37,6 +37,16 @@ def locate(command: str, cwd: Path, env: Mapping[str, str]) -> Path | None:
     return None if found is None else cwd / found
 
 
+def trusted_path(changeable: Sequence[Path]) -> str:
+    """Return the parts of our own PATH that are not in the `changeable` directories (without links). Blocks.
+
+    What an agent puts there must not run outside.
+    """
+    parts = map(Path, os.environ.get("PATH", os.defpath).split(os.pathsep))
+    kept = (each for each in parts if each.is_absolute() and not any(map(each.resolve().is_relative_to, changeable)))
+    return os.pathsep.join(map(str, kept))
+
+
 def program_files(
     programs: Sequence[Path], env: Mapping[str, str], changeable: Sequence[Path], hidden: Sequence[Path] = ()
 ) -> ProgramFiles:

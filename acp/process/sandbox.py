@@ -30,12 +30,12 @@ from . import autorun, srt
 from .environment import environment
 from .keyring import join_new_session_keyring
 from .links import Followed, Link, follow
-from .program_files import locate, program_files
+from .program_files import locate, program_files, trusted_path
 from .repository_watch import undo_redirections
 from .system_files import can_forbid_namespaces, hiding_place, secrets, system_directories
 
 ENGINE: Final = "bwrap"
-"""The program that makes the sandbox (bubblewrap). It is looked for on the bot's own PATH, never on the agent's."""
+"""The program that makes the sandbox (bubblewrap). It is looked for on the bot's own PATH, where no agent writes."""
 
 TEMPORARY: Final = (Path("/tmp"), Path("/var/tmp"), Path("/dev/shm"))  # noqa: S108 - new ones in each sandbox
 """Directories that are empty at the start and are gone with the sandbox. They take memory: see `_temporary_bytes`."""
@@ -115,6 +115,8 @@ class Facts:
     links: tuple[Link, ...] = ()
     around: tuple[str, ...] = ()
     """What starts the engine."""
+    own_path: str = os.defpath
+    """Where it looks for programs outside."""
     is_root: bool = False
     is_modern: bool = True
     """See `can_forbid_namespaces`."""
@@ -150,7 +152,8 @@ def enter(
     program = line[0] if facts.program is None else str(facts.program)
     if facts.around:
         whole = (*argv(sandbox, facts), *also, "--", *srt.UNPACKING, program, *line[1:])
-        return Entered(whole, srt.packed(env, environment(os.environ, inherit=(), env={})), facts.cwd)
+        own = environment(os.environ, inherit=(), env={"PATH": facts.own_path})
+        return Entered(whole, srt.packed(env, own), facts.cwd)
     inside = {name: value for name, value in env.items() if _FOR_LOADER.fullmatch(name)}
     variables = [word for name, value in inside.items() for word in ("--setenv", name, value)]
     whole = (*argv(sandbox, facts), *also, *variables, "--", program, *line[1:])
@@ -253,9 +256,6 @@ def _depth(path: PurePath) -> int:
 
 def look_now(sandbox: Sandbox, cwd: Path, env: Mapping[str, str], command: str = "") -> Facts:
     """See `look`. Blocks."""
-    engine = shutil.which(ENGINE)
-    if engine is None:
-        raise SpawnFailed(StartProblem.SANDBOX_MISSING, ENGINE)
     for directory in sandbox.made:
         _make(directory)
     ways = {path: _existing(path) for path in (*sandbox.writable, *sandbox.made, *sandbox.readable, cwd)}
@@ -267,6 +267,10 @@ def look_now(sandbox: Sandbox, cwd: Path, env: Mapping[str, str], command: str =
     for path, way in ways.items():
         if any(root in link.parents for link, _ in way.links for root in (*changeable, *shared)):
             raise SpawnFailed(StartProblem.SANDBOX_LINK, str(path))
+    own_path = trusted_path((*changeable, *shared))
+    engine = shutil.which(ENGINE, path=own_path)
+    if engine is None:
+        raise SpawnFailed(StartProblem.SANDBOX_MISSING, ENGINE)
     program = locate(command, cwd, env) if command else None
     if command and program is None:
         raise SpawnFailed(StartProblem.COMMAND_MISSING, command)
@@ -291,15 +295,16 @@ def look_now(sandbox: Sandbox, cwd: Path, env: Mapping[str, str], command: str =
         hidden_files=tuple(path for path in hidden if path.exists() and not path.is_dir()),
         hidden_directories=tuple(path for path in hidden if path.is_dir()),
         links=(*links, *needed.links, *(link for way in ways.values() for link in way.links)),
-        around=_around(sandbox.network) if isinstance(sandbox.network, srt.Hosts) else (),
+        around=_around(sandbox.network, own_path) if isinstance(sandbox.network, srt.Hosts) else (),
+        own_path=own_path,
         is_root=os.geteuid() == 0,
         is_modern=can_forbid_namespaces(engine),
     )
 
 
-def _around(hosts: srt.Hosts) -> tuple[str, ...]:
+def _around(hosts: srt.Hosts, own_path: str) -> tuple[str, ...]:
     """Write the settings of srt, and return how it is started."""
-    found = {name: shutil.which(name) for name in (srt.PROGRAM, *srt.NEEDED)}
+    found = {name: shutil.which(name, path=own_path) for name in (srt.PROGRAM, *srt.NEEDED)}
     programs = {name: path for name, path in found.items() if path is not None}
     for name in found:
         if name not in programs:

@@ -18,6 +18,7 @@ import structlog
 from acp import SpawnFailed
 from acp.paths import Lanes, look
 from acp.process import sandbox as boxes
+from acp.process.program_files import trusted_path
 from bot.user_messages import agent_errors
 from bot.user_messages import git_errors as texts
 
@@ -285,10 +286,8 @@ def _environment(roots: Sequence[Path]) -> dict[str, str]:
 
     It allows no protocol, so a git before 2.45, which ignores GIT_NO_LAZY_FETCH, fetches no objects either.
     """
-    places = [Path(place) for place in os.environ.get("PATH", os.defpath).split(os.pathsep)]
-    kept = [each for each in places if each.is_absolute() and not any(map(each.resolve().is_relative_to, roots))]
     return {
-        "PATH": os.pathsep.join(map(str, kept)) or os.defpath,
+        "PATH": trusted_path(roots) or os.defpath,
         "LC_ALL": "C",
         "HOME": "/nonexistent",
         "GIT_CONFIG_NOSYSTEM": "1",

@@ -204,6 +204,21 @@ def _output(line: Sequence[str]) -> str:
     return subprocess.run(line, capture_output=True, check=True, text=True).stdout
 
 
+@pytest.mark.parametrize("place", ["project/node_modules/.bin", "other/bin"])
+def test_an_engine_that_an_agent_has_planted_is_not_started(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """It would run outside. Tools for a project put its directory on the PATH of a terminal, and so on the bot's."""
+    planted = ground.file(f"{place}/{ENGINE}", f"#!/bin/sh\necho > {ground.folder}/escaped\n")
+    planted.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{planted.parent}{os.pathsep}{os.environ['PATH']}")
+    assert ground.run("echo works", Sandbox(shared=(ground.folder / "other",))) == "works\n0"
+    assert not (ground.folder / "escaped").exists()
+    facts = look_now(Sandbox(shared=(ground.folder / "other",)), ground.cwd, SYSTEM_ENV)
+    around = replace(facts, around=("srt",))
+    assert str(planted.parent) not in enter(Sandbox(), around, ("true",), SYSTEM_ENV).env["PATH"]
+
+
 def test_a_program_in_the_bots_own_folder_shows_nothing_else_of_it(ground: Ground) -> None:
     """A file that is made there later, such as the journal's, could not be hidden."""
     ground.file("bot/agent", "#!/bin/sh\nls ${0%/*}\n").chmod(0o755)

@@ -125,8 +125,9 @@ def test_a_missing_program_keeps_an_agent_from_starting(
     (tmp_path / "fakes" / "bwrap").symlink_to(sys.executable)
     (tmp_path / "fakes" / missing).unlink()
     monkeypatch.setenv("PATH", str(tmp_path / "fakes"))
+    (tmp_path / "project").mkdir()
     with pytest.raises(SpawnFailed) as failed:
-        look_now(Sandbox(network=srt.Hosts(("a.example",), tmp_path / "box.json")), tmp_path, SYSTEM_ENV)
+        look_now(Sandbox(network=srt.Hosts(("a.example",), tmp_path / "box.json")), tmp_path / "project", SYSTEM_ENV)
     assert (failed.value.problem, failed.value.path) == (StartProblem.SANDBOX_MISSING, missing)
 
 
@@ -137,8 +138,10 @@ def test_settings_that_cannot_be_written_keep_an_agent_from_starting(
     """It would run with those of before, or with none."""
     fakes(tmp_path, monkeypatch)
     (tmp_path / "file").touch()
+    (tmp_path / "project").mkdir()
+    box = Sandbox(network=srt.Hosts(("a.example",), tmp_path / "file" / "box.json"))
     with pytest.raises(SpawnFailed) as failed:
-        look_now(Sandbox(network=srt.Hosts(("a.example",), tmp_path / "file" / "box.json")), tmp_path, SYSTEM_ENV)
+        look_now(box, tmp_path / "project", SYSTEM_ENV)
     assert failed.value.problem is StartProblem.SANDBOX_PATH
 
 
