@@ -21,7 +21,7 @@ from bot.config.secrets import secrets_of
 from bot.conversation.agent_logins import AgentLogins
 from bot.conversation.exchange_context import ExchangeContext
 from bot.gateway.client import ClientCallbacks, ThreadlineClient
-from bot.gateway.connection import client_options
+from bot.gateway.connection import client_options, describe_error
 from bot.gateway.identify_limit import IdentifyLimit
 from bot.gateway.presence import Presence
 from bot.gateway.supervisor import SupervisedClient
@@ -196,7 +196,7 @@ class App:
             self.metrics_address = await endpoint.open()
         except OSError as error:
             kind = NeedsPerson if isinstance(error, PermissionError) else StartFailed
-            raise kind(start_errors.cannot_listen(host, port, error.strerror)) from None
+            raise kind(start_errors.cannot_listen(host, port, describe_error(error))) from None
         log.info("serving figures and health", address=self.metrics_address)
         try:
             yield

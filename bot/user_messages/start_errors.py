@@ -45,6 +45,6 @@ def audit_unwritable(path: object, reason: str | None) -> str:
     return f"audit.path: {path} cannot be written: {reason}"
 
 
-def cannot_listen(host: str, port: int, reason: str | None) -> str:
+def cannot_listen(host: str, port: int, reason: str) -> str:
     """The address for figures and health cannot be used."""
     return f"metrics.listen: cannot listen on {host}, port {port}: {reason}"
