@@ -87,7 +87,7 @@ async def _fields(request: web.Request) -> dict[str, Any]:
     try:
         fields = json.loads(raw) if raw else {}
     except ValueError:
-        raise BadRequest("the body is no JSON") from None
+        raise BadRequest("the body is not JSON") from None
     if not isinstance(fields, dict):
         raise BadRequest("the body is to be a JSON object")
     return fields
