@@ -45,7 +45,7 @@ async def _fork(interaction: Interaction, text: str = "") -> None:
     if await admit(interaction, Right.TALK):
         thread_id = interaction.channel_id or 0
         session_id = interaction.client.journal.threads.session_id(thread_id) or ""
-        upto = interaction.client.journal.messages.last_answered(thread_id) or 0
+        upto = interaction.client.journal.messages.last_finished(thread_id) or 0
         await _begin_fork(interaction, text.strip(), ForkPoint(session_id), upto)
 
 

@@ -264,14 +264,14 @@ class MessageRows(Rows):
         fields = self._db.execute(query, (message_id,)).fetchone()
         return None if fields is None else _row(fields)
 
-    def last_answered(self, thread_id: int) -> int | None:
-        """Return the newest exchange of a thread that is answered; None without one."""
-        query = "SELECT max(message_id) FROM messages WHERE thread_id = ? AND state = 'answered'"
+    def last_finished(self, thread_id: int) -> int | None:
+        """Return the newest exchange of a thread whose reply is complete, delivered or not; None without one."""
+        query = "SELECT max(message_id) FROM messages WHERE thread_id = ? AND state IN ('finished', 'answered')"
         (message_id,) = self._db.execute(query, (thread_id,)).fetchone()
         return message_id  # type: ignore[no-any-return]
 
     def earlier(self, thread_id: int, before: int, *, most: int) -> list[tuple[str, str]]:
-        """Return up to `most` answered exchanges before a message, oldest first: the request and the answer.
+        """Return up to `most` exchanges before a message whose replies are complete, oldest first: request and answer.
 
         Those of a fork follow those of its parent.
         """
@@ -289,7 +289,8 @@ class MessageRows(Rows):
         query = (
             "SELECT request, (SELECT group_concat(content, char(10)) FROM"
             " (SELECT content FROM pages WHERE exchange_id = message_id ORDER BY number)) FROM messages"
-            " WHERE thread_id = ? AND message_id < ? AND state = 'answered' ORDER BY message_id DESC LIMIT ?"
+            " WHERE thread_id = ? AND message_id < ? AND state IN ('finished', 'answered')"
+            " ORDER BY message_id DESC LIMIT ?"
         )
         rows = self._db.execute(query, (thread_id, before, most)).fetchall()
         return [(request, answer or "") for request, answer in reversed(rows)]

@@ -451,7 +451,7 @@ async def test_a_place_that_vanishes_ends_its_turn_and_nothing_more_is_written(t
         for each in (thread, other, third):
             await lab.ann.sees(each, "begun", by=lab.bot)
             await lab.ann.say(each, "say behind")
-        await lab.discord.until(lambda: all(each.waiting for each in client.pool.conversations))
+            await lab.ann.sees(each, "1 waiting", by=lab.bot)
         world.delete_channel(thread)
         await lab.asleep(thread)
         assert client.journal.messages.open_rows() == [

@@ -29,6 +29,7 @@ async def test_a_message_asks_the_journal_little_and_its_stream_nothing(
     async with bot_lab(tmp_path) as lab:
         thread = await lab.thread("say first")
         await lab.answer(thread, "first")
+        await lab.ann.slash(thread, "status")  # It is answered after the events of the first reply.
         queries.clear()
         await lab.ann.say(thread, "stream 100 30")
         reply = await lab.ann.sees(thread, numbers(1, 100), by=lab.bot)

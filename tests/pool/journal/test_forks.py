@@ -96,8 +96,8 @@ def test_a_new_session_of_a_fork_is_told_what_its_parent_said(tmp_path: Path, ho
     with Journal.open(tmp_path / "journal.db") as journal:
         for message_id in (8, 10, 12):
             converse(journal, 1, message_id)
-        assert journal.messages.last_answered(1) == 12
-        assert journal.messages.last_answered(200) is None
+        assert journal.messages.last_finished(1) == 12
+        assert journal.messages.last_finished(200) is None
         journal.forks.begin(FORK)
         journal.forks.taken(100, ForkKind.HISTORY, None)
         journal.forks.posted(100, 200)

@@ -473,20 +473,22 @@ def test_a_closed_row_is_open_while_its_page_is_owed(journal: Journal) -> None:
 
 
 def test_a_new_session_can_be_told_the_last_exchanges(journal: Journal) -> None:
-    """The thread's answered exchanges before the message, oldest first, with all their pages."""
+    """The thread's exchanges with complete replies before the message, oldest first, with all their pages."""
     receive(journal, 10, 11, 12, 13, 14, 15, request="request {}")
-    for message_id in (10, 11, 12, 13, 14, 15):
+    for message_id in (10, 11, 12, 14, 15):
         journal.messages.prompted((message_id,), "")
     receive(journal, 9, thread_id=2)
     journal.messages.prompted((9,), "")
     for message_id, pages in ((9, ["other"]), (10, ["a"]), (11, ["one", "two"]), (12, []), (14, ["later"])):
         journal.messages.finish((message_id,), "end_turn", pages)
         journal.messages.answer((message_id,))
-    journal.messages.finish((13,), "end_turn", ["not confirmed"])
+    journal.messages.finish((15,), "end_turn", ["not delivered yet"])
     told = [("request 10", "a"), ("request 11", "one\ntwo"), ("request 12", "")]
     assert journal.messages.earlier(1, 14, most=10) == told
     assert journal.messages.earlier(1, 14, most=2) == told[1:]
     assert journal.messages.earlier(1, 15, most=1) == [("request 14", "later")]
+    assert journal.messages.earlier(1, 16, most=1) == [("request 15", "not delivered yet")]
+    assert journal.messages.last_finished(1) == 15
     assert journal.messages.earlier(1, 10, most=10) == []
     assert journal.messages.earlier(3, 14, most=10) == []
 
