@@ -10,7 +10,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path, PurePath
 
 from .links import entered
@@ -33,7 +33,10 @@ MAX_LOOKED_AT = 4000
 """Directory entries that are looked at in a search: a few milliseconds. Repositories beyond it are not found."""
 
 MAX_REPOSITORIES = 64
-"""Repositories that are protected, those closest to the top first: the engine's work grows with the square."""
+"""Repositories that are protected, those closest to the top first."""
+
+MAX_PROTECTED = 512
+"""Files and directories that are protected, in the same order: the engine's work grows with the square."""
 
 _CONFIG_SIZE = 64 * 1024
 _MAX_CONFIGS = 16
@@ -70,9 +73,9 @@ def search(directory: Path) -> Found:
             found.protected += _present(git)
     every = (each for git in gits for each in (git, *_submodules(git)))
     found.repositories += islice(every, MAX_REPOSITORIES)
-    for git in found.repositories:
-        found.protected += _of_repository(git)
-    found.protected = [each for each in found.protected if directory in each.parents and _is_real(each)]
+    candidates = chain(found.protected, (each for git in found.repositories for each in _of_repository(git)))
+    fit = (each for each in candidates if directory in each.parents and _is_real(each))
+    found.protected = [*islice(fit, MAX_PROTECTED)]
     return found
 
 

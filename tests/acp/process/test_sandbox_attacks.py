@@ -252,6 +252,23 @@ def test_many_repositories_do_not_keep_agents_from_starting(ground: Ground, name
     assert len(facts.protected) <= 2 * 64
 
 
+def test_many_worktrees_and_included_files_do_not_keep_agents_from_starting(ground: Ground) -> None:
+    """An agent can make them in repositories of its own. What the repository at the top has is protected first."""
+    ground.git("init")
+    for number in range(12):
+        git = ground.cwd / f"sub{number}" / ".git"
+        for worktree in range(20):
+            (git / "worktrees" / str(worktree) / "hooks").mkdir(parents=True)
+            (git / "worktrees" / str(worktree) / "commondir").touch()
+        for file in range(20):
+            (git / f"included{file}").touch()
+        (git / "config").write_text("[include]\n" + "".join(f"path = included{file}\n" for file in range(20)))
+    facts = look_now(Sandbox(), ground.cwd, SYSTEM_ENV)
+    assert len(facts.protected) == 512
+    assert {ground.cwd / ".git" / "hooks", ground.cwd / ".git" / "config"} <= {*facts.protected}
+    assert ground.run("echo works") == "works\n0"
+
+
 def test_a_linked_worktree_cannot_be_given_another_configuration(ground: Ground) -> None:
     """Its file `commondir` says where the configuration is; a person's git runs commands that stand there."""
     ground.git("init", "-b", "main")
