@@ -17,6 +17,9 @@ from pool.journal.message_states import MessageRow
 from pool.journal.sent_pages import SentPage
 from pool.journal.trailers import FIRST_TRAILER, Trailer
 
+GENERATIONS = 0xEFF
+"""Generations of a reply's tries. A nonce has no room for more."""
+
 log = structlog.stdlib.get_logger("bot")
 
 
@@ -39,7 +42,7 @@ class UnfinishedReplies:
             found = {post.number: post.message_id for post in posts}
         owed = {number: each for number, each in trailers.items() if found.get(number) is None}
         pages = self._journal.messages.pages(row.message_id)
-        reply.restore(channel_id, pages, _page_states(posts, found, pages), owed)
+        reply.restore(channel_id, pages, _page_states(posts, found, pages), owed, generation=_generation(posts))
 
     async def cut_off(self, row: MessageRow, reply: Reply) -> None:
         """Add to a reply that it was cut off, and remove its Stop button.
@@ -47,6 +50,7 @@ class UnfinishedReplies:
         A reply without any message is given up: the question about the interrupted turn says the same.
         """
         posts = [post for post in self._journal.sent_pages.of(row.message_id) if post.number < FIRST_TRAILER]
+        generation = _generation(posts)
         known = {post.message_id for post in posts if post.message_id is not None}
         try:
             own = await self.own_messages(row.thread_id, after=min(known, default=row.message_id + 1) - 1)
@@ -66,7 +70,8 @@ class UnfinishedReplies:
         ]
         # A page that was begun, and has no message, begins below a question.
         is_below = posts[-1].number >= len(found)
-        reply.restore(row.thread_id, outcomes.cut_off(pages, below=is_below), posted, {})
+        pages = outcomes.cut_off(pages, below=is_below)
+        reply.restore(row.thread_id, pages, posted, {}, generation=generation)
 
     async def find_message(
         self,
@@ -112,6 +117,19 @@ def _find_draft(post: SentPage, own: Iterable[StoredMessage], known: Collection[
         return next((each for each in own if each.message_id == post.message_id), None)
     alike = (each for each in own if post.content and each.content == post.content.strip())
     return next((each for each in alike if each.message_id not in known), None)
+
+
+def _generation(posts: Iterable[SentPage]) -> int:
+    """Return the generation of what a reply still sends: each try has its own, which its first message gives.
+
+    What may already be on its way keeps the first, by which Discord recognizes it.
+    """
+    first = 0
+    for post in posts:
+        if post.message_id is None and (post.content or post.number >= FIRST_TRAILER):
+            return 0
+        first = first or post.message_id or 0
+    return first and 1 + first % GENERATIONS
 
 
 def _page_states(posts: Iterable[SentPage], found: Mapping[int, int | None], pages: Sequence[str]) -> list[PageState]:

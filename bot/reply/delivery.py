@@ -24,7 +24,7 @@ from pool.journal.trailers import Trailer
 
 from .card_queue import CardQueue
 from .edit_cadence import PLACEHOLDER_SECONDS, EditCadence
-from .message_sender import MessageSender
+from .message_sender import NEXT_RUN, MessageSender
 from .page_state import PageState, first_difference, first_unwritten
 from .pending_trailers import PendingTrailers
 from .refused_content import ENCLOSED, enclosed
@@ -139,11 +139,12 @@ class Delivery:
         # In the next round of the loop: the caller first writes down that the reply has ended.
         asyncio.get_running_loop().call_soon(self._isolated, self._settle_if_equal)
 
-    def restore(self, posted: Sequence[PageState]) -> None:
+    def restore(self, posted: Sequence[PageState], generation: int = 0) -> None:
         """Continue with the messages of an earlier run. It is not known what they show, so each is edited, once."""
         self._posted = [*posted]
+        self._sender.renew(generation)
         if any(one.before for one in posted):  # The generation of their messages is unknown.
-            self._sender.renew_after_restart()
+            self._sender.renew(NEXT_RUN)
 
     # ---- when something is written
 

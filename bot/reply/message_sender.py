@@ -33,13 +33,9 @@ class MessageSender:
         self.reply_to: int | None = None
         """The message that the first page names as the one it answers."""
 
-    def renew(self) -> None:
-        """Send new messages from now on."""
-        self._generation += 1
-
-    def renew_after_restart(self) -> None:
-        """Send new messages from now on, above all generations of an earlier run."""
-        self._generation += NEXT_RUN
+    def renew(self, generations: int = 1) -> None:
+        """Send new messages from now on: `NEXT_RUN` generations later they are above all those of an earlier run."""
+        self._generation += generations
 
     def may_be_sent(self, number: int) -> None:
         """Note that an earlier run may have sent a message: it is looked for before it is sent."""

@@ -282,13 +282,16 @@ class Reply:
         pages: list[str],
         posted: Sequence[PageState],
         trailers: Mapping[int, Trailer],
+        *,
+        generation: int = 0,
     ) -> None:
         """Finish what an earlier run of the bot had to post: `pages`, of which it had `posted` these.
 
-        What those messages show is unknown, so each is edited. `trailers` are those that are not sent yet.
+        What those messages show is unknown, so each is edited. `trailers` are those that are not sent yet. `generation`
+        is that of the messages that are still to be sent.
         """
         self._final = pages
         self.ended = True
-        self._delivery.restore(posted)
+        self._delivery.restore(posted, generation)
         self._delivery.end(trailers)
         self.start(channel_id)

@@ -33,7 +33,7 @@ from pool.journal.posted_requests import PostedRequest
 from pool.journal.questions import OpenQuestion
 from pool.journal.trailers import FIRST_TRAILER, DataFile, Trailer
 from pool.place_news import Moved
-from tests.bot.fake_discord import Message, settle
+from tests.bot.fake_discord import FakeDiscord, Message, settle
 from tests.bot.restarted_bot import ADA, ASKED, CHANNEL, KEPT, THREAD, UNDECIDED, left, restarted
 from tests.pool.journals import LARGE, no_room
 from tests.pool.pool_harness import prompt_text
@@ -669,6 +669,27 @@ async def test_a_draft_with_no_room_for_it_says_in_another_message_that_it_was_c
         await it.recovered()
         assert it.shown == [pages[0], pages[2], outcomes.CUT_OFF, ASKED]
         assert it.board.messages[-7].buttons == []
+
+
+@pytest.mark.parametrize("ending", [outcomes.CUT_OFF, "the end"], ids=["interrupted again", "finished"])
+async def test_a_retry_that_a_kill_cuts_off_too_keeps_apart_from_the_messages_of_the_first_try(
+    tmp_path: Path, journal: Journal, ending: str
+) -> None:
+    """Discord finds a message by its nonce for minutes. The retry's end would be taken for that of the first try."""
+    left(journal, 100, MessageState.PROMPTED)
+    board = FakeDiscord()
+    for page in (-9, 10_000):
+        journal.sent_pages.drop(100)  # As Retry does.
+        journal.sent_pages.intend(100, 0, "a question")
+        journal.sent_pages.posted(100, 0, page)
+        journal.sent_pages.break_before(100, 1)
+        board.messages[page] = Message("a question")
+        if page > 0 and ending != outcomes.CUT_OFF:
+            journal.messages.finish((100,), "end_turn", ["a question", ending])
+        async with restarted(journal, tmp_path, board=board) as it:
+            await it.recovered()
+    replies = sorted(["a question", outcomes.CUT_OFF, "a question", ending])
+    assert sorted(text for text in it.shown if text in replies) == replies
 
 
 async def test_a_reply_that_a_regular_stop_cut_off_is_completed_and_asked_about(
