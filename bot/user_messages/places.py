@@ -47,8 +47,8 @@ def unreachable(author_id: int, held: HeldForPlace) -> str:
     if not held.elsewhere:
         return text
     return (
-        f"{text} **{ELSEWHERE_BUTTON}** starts it on {held.elsewhere[0]} with a new session, which is told the last"
-        f" requests and answers of this thread. Files that were changed on {held.place} are not there."
+        f"{text} **{ELSEWHERE_BUTTON}** starts it on {_name(held.elsewhere[0])} with a new session, which is told the"
+        f" last requests and answers of this thread. Files that were changed on {held.place} are not there."
     )
 
 
@@ -64,12 +64,12 @@ def tried_again(count: int, by: int, place: str) -> str:
 
 def gone_elsewhere(by: int, place: str) -> str:
     """Report that a person has given a thread another machine."""
-    return f"-# <@{by}> continued this thread on {place}."
+    return f"-# <@{by}> continued this thread on {_name(place)}."
 
 
 def moved(told: Moved, handed_over: int) -> str:
     """Report a new session on another machine; `handed_over` is how many exchanges of the earlier one it gets."""
-    text = f"-# ⚠ This thread continues on {told.place} with a new session, which knows "
+    text = f"-# ⚠ This thread continues on {_name(told.place)} with a new session, which knows "
     match handed_over:
         case 0:
             text += "nothing of this thread"
@@ -77,20 +77,24 @@ def moved(told: Moved, handed_over: int) -> str:
             text += "only the last request and answer"
         case _:
             text += f"only the last {handed_over} requests and answers"
-    return f"{text}. Files that were changed on {told.earlier} are not there."
+    return f"{text}. Files that were changed on {_name(told.earlier)} are not there."
 
 
 def to_agent(told: Moved) -> str:
     """Tell the agent where it is."""
     return (
-        f"This conversation began on another machine ({told.earlier}). This is {told.place}: files that were changed"
-        f" there are not here. Check the current state before you act."
+        f"This conversation began on another machine ({_name(told.earlier)}). This is {_name(told.place)}: files that"
+        f" were changed there are not here. Check the current state before you act."
     )
 
 
 def machine(place: str) -> str:
     """Name the machine of a thread's agent, for `/status`."""
     return f"Machine: {'this one' if place == HERE else place}"
+
+
+def _name(place: str) -> str:
+    return "the bot's machine" if place == HERE else place
 
 
 def _words(text: str) -> str:
