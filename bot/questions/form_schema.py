@@ -17,6 +17,9 @@ from bot.user_messages.questions import NO_NAME
 MOST_FIELDS = 50
 """Fields of one form: ten steps."""
 
+MOST_CHOICES = 5000
+"""Choices of all fields of one form: each takes a look at every entry."""
+
 MENU_CHOICES = 25
 """Choices that a menu can show (Discord, String Select); with more of them, people type one."""
 
@@ -104,7 +107,7 @@ class Field:
 
 
 def fields_of(schema: Mapping[str, Any]) -> tuple[Field, ...]:
-    """Read the fields. Raises `UnusableForm` if there are too many, or a required one cannot be entered."""
+    """Read the fields. Raises `UnusableForm` if there is too much to show, or a required one cannot be entered."""
     properties = schema.get("properties")
     required = schema.get("required")
     names = {str(name) for name in required} if isinstance(required, list) else set[str]()
@@ -120,6 +123,8 @@ def fields_of(schema: Mapping[str, Any]) -> tuple[Field, ...]:
         raise UnusableForm(form_errors.undescribed_field(min(missing)))
     if len(found) > MOST_FIELDS:
         raise UnusableForm(form_errors.too_many_fields(len(found), MOST_FIELDS))
+    if (count := sum(len(field.choices) for field in found)) > MOST_CHOICES:
+        raise UnusableForm(form_errors.too_many_choices(count, MOST_CHOICES))
     return tuple(found)
 
 

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 from urllib.parse import urlsplit
 
@@ -96,36 +96,50 @@ def _chosen(field: Field, given: str | Sequence[str]) -> list[str]:
     if not isinstance(given, str):
         places = [int(place) for place in given if place.isdecimal() and int(place) < len(field.choices)]
         return [field.choices[place].value for place in dict.fromkeys(places)]
-    names = given.split("\n") if field.kind == "many" else [given]
-    found = [choice for name in names if name.strip() for choice in _typed(field, name)]
+    names, named = given.split("\n") if field.kind == "many" else [given], _Named(field.choices)
+    found = [choice for name in names if name.strip() for choice in _typed(field, named, name)]
     return list(dict.fromkeys(choice.value for choice in found))
 
 
-def _typed(field: Field, line: str) -> list[Choice]:
+class _Named:
+    """A field's choices by what people may type: people name hundreds of them, of thousands."""
+
+    def __init__(self, choices: Sequence[Choice]) -> None:
+        self._choices = choices
+        self._values = _by(choices, lambda each: (each.value,))
+        self._titles = _by(choices, lambda each: (each.title.strip(),))
+        self._plain = _by(choices, lambda each: (_plain(each.value), _plain(each.title)))
+
+    def called(self, name: str) -> list[Choice]:
+        """Find choices by value, title, either in another case, or the number in the attached file."""
+        name = name.strip()
+        found = self._values.get(name) or self._titles.get(name) or self._plain.get(_plain(name))
+        if found:
+            return [*found.values()]
+        number = re.fullmatch(r"#([0-9]{1,6})", name)
+        return [] if number is None else [*self._choices[int(number[1]) - 1 : int(number[1])]]
+
+
+def _by(choices: Sequence[Choice], names: Callable[[Choice], Iterable[str]]) -> dict[str, dict[str, Choice]]:
+    found: dict[str, dict[str, Choice]] = {}
+    for each in choices:
+        for name in names(each):
+            found.setdefault(name, {})[each.value] = each
+    return found
+
+
+def _typed(field: Field, named: _Named, line: str) -> list[Choice]:
     """Find the choice that a line names, or several with commas if the field takes many."""
-    found = _called(field, line)
+    found = named.called(line)
     if not found and field.kind == "many" and "," in line:
-        return [choice for name in line.split(",") if name.strip() for choice in _typed(field, name.replace(",", ""))]
+        names = (name.replace(",", "") for name in line.split(",") if name.strip())
+        return [choice for name in names for choice in _typed(field, named, name)]
     if len(found) > 1:
         raise InvalidValue(texts.ambiguous(len(found), _quoted(line)))
     if not found:
         like = [choice for choice in field.choices if _plain(line) in _plain(f"{choice.title} {choice.value}")]
         raise InvalidValue(texts.no_such_choice(_quoted(line), [_quoted(each.title) for each in like[:LIKE]]))
     return found
-
-
-def _called(field: Field, name: str) -> list[Choice]:
-    """Find choices by value, title, either in another case, or the number in the attached file."""
-    name = name.strip()
-    for fits in (
-        lambda each: each.value == name,
-        lambda each: each.title.strip() == name,
-        lambda each: _plain(name) in {_plain(each.value), _plain(each.title)},
-    ):
-        if found := {each.value: each for each in field.choices if fits(each)}:
-            return [*found.values()]
-    number = re.fullmatch(r"#([0-9]{1,6})", name)
-    return [] if number is None else [*field.choices[int(number[1]) - 1 : int(number[1])]]
 
 
 def _plain(text: str) -> str:

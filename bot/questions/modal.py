@@ -81,9 +81,8 @@ def _default(field: Field) -> Entered:
     """Return the schema's default as an entry."""
     default = field.default
     if field.choices:
-        wanted = (
-            [str(default).lower()] if isinstance(default, bool) else default if isinstance(default, list) else [default]
-        )
+        single = str(default).lower() if isinstance(default, bool) else default
+        wanted = {each for each in (default if isinstance(default, list) else [single]) if isinstance(each, str)}
         places = [place for place, choice in enumerate(field.choices) if choice.value in wanted]
         return list(map(str, places)) if field.listed else ", ".join(field.choices[place].title for place in places)
     if isinstance(default, list):

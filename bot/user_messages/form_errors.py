@@ -28,6 +28,11 @@ def too_many_fields(count: int, most: int) -> str:
     return f"it has {count} fields; at most {most} can be shown"
 
 
+def too_many_choices(count: int, most: int) -> str:
+    """Report a form with longer lists than people can choose from."""
+    return f"it has {count} choices; at most {most} can be shown"
+
+
 # ---- a page that is declined
 
 ADDRESSES: Final[Mapping[AddressFault, str]] = {

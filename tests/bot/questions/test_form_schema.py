@@ -7,7 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.questions.form_schema import MENU_CHOICES, MOST_FIELDS, Choice, Entered, Field, UnusableForm, fields_of
+from bot.questions import form_values
+from bot.questions.form_schema import (
+    MENU_CHOICES,
+    MOST_CHOICES,
+    MOST_FIELDS,
+    Choice,
+    Entered,
+    Field,
+    UnusableForm,
+    fields_of,
+)
 from bot.questions.form_values import InvalidValue, parse_value
 from bot.questions.modal import FormModal, describe_field
 
@@ -179,6 +189,10 @@ UNUSABLE: list[tuple[Json, str]] = [
         {"f": TEXT} | {str(n): TEXT for n in range(MOST_FIELDS)},
         f"it has {MOST_FIELDS + 1} fields; at most {MOST_FIELDS} can be shown",
     ),
+    (
+        {"f": {"enum": [str(n) for n in range(MOST_CHOICES)]}, "g": {"enum": ["a"]}},
+        f"it has {MOST_CHOICES + 1} choices; at most {MOST_CHOICES} can be shown",
+    ),
 ]
 
 
@@ -188,6 +202,46 @@ def test_a_form_that_cannot_be_filled_in_is_recognized(properties: Json, reason:
     with pytest.raises(UnusableForm) as caught:
         fields_of({"properties": properties, "required": ["f"]})
     assert str(caught.value) == reason
+
+
+def test_many_typed_choices_take_one_look_at_each_choice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hundreds of typed names of thousands of choices held the loop for seconds."""
+    looked: list[str] = []
+    plain = form_values._plain
+
+    def look(text: str) -> str:
+        looked.append(text)
+        return plain(text)
+
+    monkeypatch.setattr(form_values, "_plain", look)
+    count = 300
+    field = only({"type": "array", "items": {"enum": [f"V{n}" for n in range(count)]}})
+    names = [f"v{n}" for n in range(count)]
+    assert parse_value(field, ",".join(names)) == [name.upper() for name in names]
+    assert len(looked) <= 4 * count
+
+
+def test_a_default_of_many_choices_takes_one_look_at_each_choice() -> None:
+    """Thousands of defaults among thousands of choices held the loop for a second."""
+    compared = 0
+
+    class Counted(str):
+        """A text that counts comparisons."""
+
+        __slots__ = ()
+        __hash__ = str.__hash__
+
+        def __eq__(self, other: object) -> bool:
+            nonlocal compared
+            compared += 1
+            return str.__eq__(self, other)
+
+    count = 300
+    choices = tuple(Choice(f"V{n}", f"V{n}") for n in range(count))
+    default: Any = [Counted(f"{'V' if n % 2 else 'W'}{n}") for n in range(count)]
+    modal = FormModal("id", "Title", (Field("f", "F", "many", choices=choices, default=default),), {})
+    assert "V1, V3" in str(modal.to_dict())
+    assert compared <= count
 
 
 def test_malformed_values_count_as_missing() -> None:
