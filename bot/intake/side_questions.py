@@ -57,7 +57,8 @@ class SideQuestions:
 
     def is_asking(self, thread_id: int) -> bool:
         """Whether a side question of this thread is being answered."""
-        return any(each.thread_id == thread_id for each in self._journal.side_questions.all())
+        rows = self._journal.side_questions.all()  # That of an answer which Discord refuses stays until the next start.
+        return any(each.thread_id == thread_id and each.question_id not in self._ended for each in rows)
 
     async def begin(self, question: SideQuestion, text: str, session_id: str, author_id: int, place: Place) -> None:
         """Ask a question that is written down, and whose message is posted."""

@@ -157,3 +157,16 @@ async def test_a_restart_ends_a_side_question_and_says_so(tmp_path: Path, *, pos
             assert shown.id == asked.message.id
         with Journal.open(lab.config.with_name("threadline.db")) as journal:
             assert journal.side_questions.all() == []
+
+
+async def test_an_answer_that_discord_refuses_leaves_room_for_the_next_question(tmp_path: Path) -> None:
+    """The thread said for good that a side question was being answered, until the next start."""
+    async with bot_lab(tmp_path, agent=HEAD, remembers=True) as lab:
+        thread = await lab.conversation("say one", "one")
+        await lab.answer(thread, "one")
+        shows_answer = re.compile(r"\ntwo\n")
+        refused = lab.discord.fault(method="PATCH", says=shows_answer, status=403, code=50013, times=None)
+        await lab.ann.slash(thread, "btw", text="say two")
+        await lab.discord.until(lambda: refused.hits > 0)
+        assert "Asking a fork" in said(await lab.ben.slash(thread, "btw", text="say three"))
+        await answered(lab, thread, "three")
