@@ -135,7 +135,8 @@ async def _headers(response: aiohttp.ClientResponse) -> RateLimitHeaders:
         wait = _number(response.headers.get("Retry-After"))
         seconds = REFUSED_SECONDS if wait is None else max(wait, REFUSED_SECONDS)
         raise _Unreached(rest_errors.blocked(status, response.reason), seconds)
-    if own and is_token_refusal(status, body.get("code")):
+    # In a login, which is no call of ours, that ends the bot.
+    if own and _bound.get() is not None and is_token_refusal(status, body.get("code")):
         raise _Unreached(rest_errors.TOKEN_REFUSED, REFUSED_SECONDS)
     stated = _plain_headers(response)
     if stated.retry_after is None:
