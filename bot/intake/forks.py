@@ -81,7 +81,8 @@ class ForkedThreads:
 
     def is_forking(self, thread_id: int) -> bool:
         """Whether a fork of this thread is in progress."""
-        return any(each.parent_id == thread_id for each in self._journal.forks.all())
+        rows = self._journal.forks.all()  # One whose line Discord refuses to change stays until the next start.
+        return any(each.parent_id == thread_id and each.fork_id not in self._told for each in rows)
 
     async def begin(self, fork: ForkRow) -> None:
         """Carry out a fork that is written down, and whose line is posted."""

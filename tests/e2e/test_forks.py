@@ -423,3 +423,14 @@ async def test_a_fork_of_long_ago_is_not_taken(tmp_path: Path) -> None:
         async with bot_run(lab):
             line = await lab.ann.sees(thread, "could not fork this conversation", by=lab.bot)
             assert texts.TOO_LATE in line.content
+
+
+async def test_a_line_that_discord_refuses_to_change_leaves_room_for_the_next_fork(tmp_path: Path) -> None:
+    """The thread said for good that it was being forked, until the next start."""
+    async with bot_lab(tmp_path, agent=HEAD, remembers=True) as lab:
+        thread = await lab.conversation("say one", "one")
+        await lab.answer(thread, "one")
+        refused = lab.discord.fault(method="PATCH", says="forked this", status=403, code=50013, times=None)
+        await lab.ann.slash(thread, "fork")
+        await lab.discord.until(lambda: refused.hits > 0)
+        assert "is forking" in said(await lab.ann.slash(thread, "fork"))
