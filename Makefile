@@ -45,13 +45,14 @@ check: $(READY) ## lint, formatting and types
 	@$(BIN)/ruff format --check || { echo "make check: run 'make format'." >&2; exit 1; }
 	@$(BIN)/mypy || { echo "make check: correct the types above." >&2; exit 1; }
 
-# What needs neither the SDK nor a server, of the bot only what needs no event loop either; few examples of each property,
-# and no bulk of cases.
+# What needs neither the SDK nor a server nor the processes of other machines, of the bot only what needs no event loop
+# either; few examples of each property, and no bulk of cases.
 QUICK = -m 'not bulk' tests/acp tests/pool --ignore=tests/acp/test_sdk_peer.py \
+	$(addprefix --ignore=,$(shell grep -rl real_time tests/acp/places --include='test_*.py')) \
 	$(shell grep -rLE 'async def test|fork_server|loopback|subprocess' tests/bot --include='test_*.py') --hypothesis-profile=quick
 
 quick: check ## the same with the quick tests alone: acp, pool and the pure parts of bot, in less than a minute
-	@$(BIN)/pytest -q -n 2 --dist worksteal $(QUICK) || \
+	@$(BIN)/pytest -q -n 4 --dist worksteal $(QUICK) || \
 		{ echo "make quick: see the failures above; one alone: $(BIN)/pytest -k NAME" >&2; exit 1; }
 
 # Most tests wait for processes most of the time: six at once keep two cores busy.
